@@ -1,0 +1,1 @@
+"""Data: sample zips, label maps, conditions."""

@@ -1,0 +1,174 @@
+"""FaceZip: a zip of labelled faces in the NVIDIA data set convention, decoded into memory once."""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from gantoolkit.data.conditions import CLASSES, one_hot, to_float
+from gantoolkit.errors import DataError, UsageError
+from gantoolkit.types import Camera, Condition, Sample, Target
+
+DEPTH_RANGE = 4.0  # 16-bit depth pictures store depth / 4 · 65535, 0 = background
+SEED_STRIDE = 1_000_003
+
+
+class FaceZip:
+    """Pictures, label maps, scribbles, cameras, captions and factors of N faces.
+
+    Pictures are decoded in a thread pool the first time that they are asked for, each kind on its own,
+    so that a task which needs images alone does not pay for masks.
+    """
+
+    def __init__(self, path: str | Path):
+        self.path = find(path)
+        try:
+            with zipfile.ZipFile(self.path) as file:
+                self.names = set(file.namelist())
+                meta = json.loads(file.read("dataset.json"))
+                lines = file.read("samples.jsonl").decode().splitlines()
+        except (OSError, zipfile.BadZipFile, KeyError, ValueError) as error:
+            raise DataError(f"{self.path} is not a readable data set zip ({error}); "
+                            "render one with `gantoolkit data render` or download it again.") from None
+        self.meta = meta
+        self.rows = [json.loads(line) for line in lines if line.strip()]
+        self._read_rows(dict(map(tuple, meta["labels"])))
+
+    def _read_rows(self, labels: dict[str, list[float]]) -> None:
+        """Fill everything that samples.jsonl and dataset.json hold."""
+        if not self.rows:
+            raise DataError(f"{self.path} holds no samples.")
+        try:
+            self.files = [row["file"] for row in self.rows]
+            self.resolution = int(self.meta["resolution"])
+            self.cameras = torch.tensor([labels[file] for file in self.files])  # [N,25]
+            self.captions = [list(row["captions"]) for row in self.rows]
+            self.attributes = [row.get("attributes", {}) for row in self.rows]
+            self.identities = torch.tensor([int(row["identity"]) for row in self.rows])  # [N]
+            self.factors = torch.tensor([row.get("factors", []) for row in self.rows])  # [N,F] ~ N(0,1)
+        except (KeyError, ValueError) as error:
+            raise DataError(f"{self.path}: samples.jsonl and dataset.json disagree or lack {error}.") from None
+        self.factor_names = list(self.meta.get("factor_names", []))
+        self.identity_factors = int(self.meta.get("identity_factors", 0))
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    @cached_property
+    def images(self) -> Tensor:
+        """RGB [N,3,R,R] uint8."""
+        return self._decode("image", "RGB", np.uint8).permute(0, 3, 1, 2).contiguous()
+
+    @cached_property
+    def labels(self) -> Tensor:
+        """CelebAMask-HQ label maps [N,R,R] uint8, 0..18."""
+        labels = self._decode("mask", None, np.uint8)
+        if int(labels.max()) >= CLASSES:
+            raise DataError(f"{self.path} has the label {int(labels.max())}; labels are 0 to {CLASSES - 1}.")
+        return labels
+
+    @cached_property
+    def scribbles(self) -> Tensor:
+        """White strokes on black [N,R,R] uint8."""
+        return self._decode("scribble", "L", np.uint8)
+
+    @cached_property
+    def depths(self) -> Tensor | None:
+        """Distance along the ray [N,R,R] float, 0 = background; None where the zip has no depth."""
+        if not any(name.startswith("depth/") for name in self.names):
+            return None
+        return self._decode("depth", None, np.int32).float().mul_(DEPTH_RANGE / 65535)
+
+    def _decode(self, kind: str, mode: str | None, dtype) -> Tensor:
+        """All pictures of one kind as one tensor [N,R,R(,3)]."""
+        first = self._picture(kind, mode, dtype, 0)
+        out = np.empty((len(self), *first.shape), dtype)
+
+        def fill(index: int) -> None:
+            picture = self._picture(kind, mode, dtype, index)
+            if picture.shape != first.shape:
+                raise DataError(f"{self.path}: {kind} {index} has the size {picture.shape[:2]}, "
+                                f"the first has {first.shape[:2]}.")
+            out[index] = picture
+
+        with ThreadPoolExecutor() as pool:
+            list(pool.map(fill, range(len(self)), chunksize=64))
+        self._close()
+        return torch.from_numpy(out)
+
+    def _picture(self, kind: str, mode: str | None, dtype, index: int) -> np.ndarray:
+        from PIL import Image
+
+        stem = Path(self.files[index]).stem
+        name = self.files[index] if kind == "image" else f"{kind}/{stem}.png"
+        try:
+            with Image.open(io.BytesIO(self._zip.read(name))) as picture:
+                return np.asarray(picture.convert(mode) if mode and picture.mode != mode else picture, dtype)
+        except KeyError:
+            raise DataError(f"{self.path} lacks {name}; render the data set again.") from None
+        except (OSError, zipfile.BadZipFile, zipfile.zlib.error) as error:
+            raise DataError(f"{self.path}: {name} cannot be decoded ({error}).") from None
+
+    @cached_property
+    def _zip(self) -> zipfile.ZipFile:
+        return zipfile.ZipFile(self.path)
+
+    def _close(self) -> None:
+        self.__dict__.pop("_zip").close()
+
+    def sample(self, indices, caption: int | Tensor = 0, condition: str = "mask",
+               seed: int | Tensor | None = None) -> Sample:
+        """Rows `indices` as a Sample; `caption` is one number for all or one per row (modulo what exists).
+
+        `seed`: None, one per row, or a run's seed, which gives row i the seed `seed · 1000003 + i`.
+        """
+        if condition not in ("mask", "scribble", "both"):
+            raise UsageError(f"The condition '{condition}' is unknown; choose mask, scribble or both.")
+        rows = torch.as_tensor(indices, dtype=torch.int64).reshape(-1)
+        numbers = torch.as_tensor(caption).expand(len(rows)).tolist()
+        texts = (self.captions[row] for row in rows.tolist())
+        if isinstance(seed, int):
+            seed = seed * SEED_STRIDE + rows
+        wanted = Condition(
+            text=tuple(c[n % len(c)] if c else "" for c, n in zip(texts, numbers)),
+            mask=one_hot(self.labels[rows]) if condition != "scribble" else None,
+            scribble=self.scribbles[rows].float().div_(255).unsqueeze(1) if condition != "mask" else None,
+            camera=Camera.from_label(self.cameras[rows]), seed=seed)
+        return Sample(wanted, self.target(rows))
+
+    def target(self, rows: Tensor) -> Target:
+        """The truth of some rows."""
+        return Target(to_float(self.images[rows]), self.labels[rows].long(), self.identities[rows],
+                      attributes=tuple(self.attributes[i] for i in rows.tolist()))
+
+    @cached_property
+    def sha256(self) -> str:
+        """Hex digest of the zip file."""
+        from gantoolkit.weights import sha256
+        return sha256(self.path)
+
+
+def find(name: str | Path) -> Path:
+    """A data set's file: a path as typed, or a name of registry.yaml's section `data`."""
+    path = Path(name).expanduser()
+    if path.is_file():
+        return path
+    from gantoolkit import manifest
+
+    known = getattr(manifest.load(), "data", None) or {}
+    entry = known.get(str(name))
+    if entry is None:
+        raise DataError(f"No data set '{name}': it is neither a file nor one of "
+                        f"{', '.join(sorted(known)) or 'the known names (none)'}.")
+    path = manifest.package_root() / entry["file"]
+    if not path.is_file():
+        raise DataError(f"The data set '{name}' should be at {path}, which does not exist; reinstall gantoolkit.")
+    return path

@@ -1,0 +1,49 @@
+from __future__ import annotations
+
+import zipfile
+
+import pytest
+import torch
+
+from gantoolkit.data.conditions import labels_of, one_hot, to_float, to_uint8
+from gantoolkit.data.zipdata import FaceZip
+from gantoolkit.errors import DataError
+
+
+def test_reads_everything(tiny_zip):
+    data = FaceZip(tiny_zip)
+    assert len(data) == 24 and data.resolution == 32
+    assert data.images.shape == (24, 3, 32, 32) and data.images.dtype == torch.uint8
+    assert data.labels.shape == (24, 32, 32) and {0, 1, 17} <= set(data.labels.unique().tolist())
+    assert data.cameras.shape == (24, 25) and data.factors.shape == (24, 6)
+    assert data.depths[data.labels > 0].mean().sub(2.5).abs() < 1e-4
+    assert set(data.scribbles.unique().tolist()) == {0, 255}
+
+
+def test_sample_takes_caption_and_seed_per_row(tiny_zip):
+    data = FaceZip(tiny_zip)
+    sample = data.sample([3, 5], caption=torch.tensor([1, 12]), condition="both", seed=2)
+    assert sample.condition.text == (data.captions[3][1], data.captions[5][2])
+    assert sample.condition.seed.tolist() == [2_000_009, 2_000_011]
+    assert torch.equal(labels_of(sample.condition.mask), sample.target.labels)
+    assert torch.equal(sample.condition.camera.label, data.cameras[[3, 5]])
+    assert sample.condition.scribble.max() == 1
+    assert sample.target[[1]].attributes == (data.attributes[5],)
+
+
+def test_border_conversions_invert():
+    pictures = torch.arange(256, dtype=torch.uint8).reshape(1, 1, 16, 16)
+    assert torch.equal(to_uint8(to_float(pictures)), pictures)
+    assert one_hot(torch.tensor([[[18, 0]]]))[0, 18, 0].tolist() == [1, 0]
+
+
+def test_damaged_zips_answer_with_a_sentence(tiny_zip, tmp_path):
+    broken = tmp_path / "broken.zip"
+    broken.write_bytes(tiny_zip.read_bytes()[:1000])
+    with pytest.raises(DataError, match="not a readable data set zip"):
+        FaceZip(broken)
+    with zipfile.ZipFile(tiny_zip) as old, zipfile.ZipFile(broken, "w") as new:
+        for name in old.namelist():
+            new.writestr(name, b"no picture" if name == "image/00000002.png" else old.read(name))
+    with pytest.raises(DataError, match="image/00000002.png cannot be decoded"):
+        FaceZip(broken).images
