@@ -1,0 +1,43 @@
+"""Sentences about names: what is close to a mistyped one, what exists, what could be installed."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+from gantoolkit import manifest
+
+
+def suggest(name: str, known: Iterable[str]) -> str:
+    """" (did you mean 'x'?)" for the closest known name, or ""."""
+    by_lower = {str(k).lower(): str(k) for k in known}
+    close = difflib.get_close_matches(str(name).lower(), by_lower, n=2, cutoff=0.6)
+    return f" (did you mean {' or '.join(repr(by_lower[c]) for c in close)}?)" if close else ""
+
+
+def existing(kind: str, registered: Iterable[str] = ()) -> list[str]:
+    """All names of a kind, sorted."""
+    return sorted({*manifest.load().components[kind], *registered})
+
+
+def unknown(kind: str, name: str, registered: Iterable[str] = ()) -> str:
+    """The sentence for a component that does not exist."""
+    index = manifest.load()
+    known = existing(kind, registered)
+    sentence = f"There is no {kind} '{name}'{suggest(name, known)}; known: {', '.join(known) or 'none'}"
+    elsewhere = index.kinds_of(name)
+    if elsewhere:
+        sentence += f"; '{name}' is a {' and a '.join(elsewhere)}"
+    for plugin, entry in index.external.items():
+        if f"{kind}/{name}" in entry.get("provides", ()):
+            sentence += f"; the plugin '{plugin}' has it: {entry['install']}"
+    for owner in index.failed():
+        sentence += f"; the plugin '{owner.name}' could not be read: {owner.error}"
+    return sentence + "."
+
+
+def wrong_argument(kind: str, name: str, argument: str, known: Iterable[str]) -> str:
+    """The sentence for a constructor argument that does not exist."""
+    known = list(known)
+    return (f"The {kind} '{name}' takes no argument '{argument}'{suggest(argument, known)}; "
+            f"it takes {', '.join(known) or 'none'}.")
