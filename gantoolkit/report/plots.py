@@ -1,0 +1,90 @@
+"""Loss curves as inline SVG: small multiples, one per loss, one line per turn. No script, colours from CSS."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from html import escape
+
+WIDTH, HEIGHT = 320, 150
+LEFT, RIGHT, TOP, BOTTOM = 46, 8, 8, 22
+NOT_LOSSES = ("iteration", "turn", "time", "seconds", "lr")
+Points = list[tuple[float, float]]
+
+
+def curves(rows: Sequence[dict]) -> dict[str, dict[str, Points]]:
+    """loss name → turn → [(iteration, value)] of losses.jsonl rows; iterations logged twice keep the last.
+
+    The turn of a value is what stands before "/" in its name ("M/l2"), else the row's own "turn".
+    """
+    found: dict[str, dict[str, dict[float, float]]] = {}
+    for row in rows:
+        iteration, turn = row.get("iteration"), str(row.get("turn", ""))
+        for name, value in row.items():
+            number = isinstance(value, (int, float)) and not isinstance(value, bool)
+            if name in NOT_LOSSES or not number or not math.isfinite(value):
+                continue
+            if isinstance(iteration, (int, float)):
+                prefix, _, bare = name.rpartition("/")
+                found.setdefault(bare, {}).setdefault(prefix or turn, {})[float(iteration)] = float(value)
+    return {name: {turn: sorted(points.items()) for turn, points in turns.items()}
+            for name, turns in found.items()}
+
+
+def smooth(points: Points, share: float = 0.04) -> Points:
+    """A centred running mean over `share` of the points; it shows the trend under the noise."""
+    half = max(int(len(points) * share / 2), 0)
+    sums = [0.0]
+    for _, value in points:
+        sums.append(sums[-1] + value)
+    spans = [(max(i - half, 0), min(i + half + 1, len(points))) for i in range(len(points))]
+    return [(points[i][0], (sums[b] - sums[a]) / (b - a)) for i, (a, b) in enumerate(spans)]
+
+
+def thin(points: Points, most: int = 240) -> Points:
+    """At most `most` points, the first and the last kept."""
+    if len(points) <= most:
+        return points
+    step = (len(points) - 1) / (most - 1)
+    return [points[round(i * step)] for i in range(most)]
+
+
+def ticks(low: float, high: float, about: int = 4) -> list[float]:
+    """Round numbers (1, 2 or 5 × 10ⁿ apart) between low and high."""
+    span = high - low
+    if not span > 0:
+        return [low]
+    power = 10.0 ** math.floor(math.log10(span / about))
+    step = min((m * power for m in (1, 2, 5, 10)), key=lambda s: abs(span / s - about))
+    first = math.ceil(low / step - 1e-9)
+    return [i * step for i in range(first, math.floor(high / step + 1e-9) + 1)]
+
+
+def chart(name: str, turns: dict[str, Points], colours: dict[str, int]) -> str:
+    """One loss as an SVG; `colours` gives the class number of each turn's line."""
+    values = [v for points in turns.values() for _, v in points]
+    places = [x for points in turns.values() for x, _ in points]
+    low, high = min(values + [0.0]) if min(values) < 0.5 * max(values) else min(values), max(values)
+    high = high if high > low else low + (abs(low) or 1.0)
+    first, last = min(places), max(max(places), min(places) + 1)
+
+    def x(place: float) -> float:
+        return LEFT + (place - first) / (last - first) * (WIDTH - LEFT - RIGHT)
+
+    def y(value: float) -> float:
+        return TOP + (high - value) / (high - low) * (HEIGHT - TOP - BOTTOM)
+
+    parts = [f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(name)} over iterations">']
+    for tick in ticks(low, high, 3):
+        parts.append(f'<line class="rule" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y(tick):.1f}" y2="{y(tick):.1f}"/>'
+                     f'<text class="tick" x="{LEFT - 6}" y="{y(tick) + 3.5:.1f}" text-anchor="end">{tick:.3g}</text>')
+    for tick in ticks(first, last):
+        parts.append(f'<text class="tick" x="{x(tick):.1f}" y="{HEIGHT - 6}" text-anchor="middle">{tick:g}</text>')
+    for turn, points in turns.items():
+        for kind, line in (("raw", points), ("line", smooth(points))):
+            path = " ".join(f"{x(a):.1f},{y(b):.1f}" for a, b in thin(line))
+            parts.append(f'<polyline class="{kind} c{colours.get(turn, 0)}" points="{path}"/>')
+        if len(points) == 1:
+            dot = points[0]
+            parts.append(f'<circle class="dot c{colours.get(turn, 0)}" cx="{x(dot[0]):.1f}" cy="{y(dot[1]):.1f}" r="2.5"/>')
+    return "".join(parts) + "</svg>"

@@ -1,0 +1,148 @@
+"""Pictures of what flows: tensors → uint8 [H,W,3] arrays → PNG files, and sheets of them.
+
+Every `*_picture` takes one sample (with or without a leading dimension of 1) and gives one array.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+from torch.nn.functional import interpolate
+
+from gantoolkit import files
+from gantoolkit.data.labels import PALETTE
+from gantoolkit.types import Condition
+
+# Anchors of a perceptually even blue–green–yellow scale, near → far (own interpolation between them).
+_NEAR_TO_FAR = np.array([(253, 231, 37), (122, 209, 81), (34, 168, 132), (42, 120, 142), (65, 68, 135),
+                         (68, 1, 84)], float)
+
+
+def _one(value: Tensor, ndim: int) -> Tensor:
+    """Drop leading dimensions of size 1 down to `ndim`."""
+    value = value.detach().float().cpu()
+    while value.ndim > ndim:
+        value = value[0]
+    return value
+
+
+def image_picture(image: Tensor) -> np.ndarray:
+    """An RGB image [3,H,W] in −1..1."""
+    image = _one(image, 3).clamp(-1, 1).add(1).mul(127.5).round()
+    return image.byte().permute(1, 2, 0).numpy()
+
+
+def mask_picture(mask: Tensor) -> np.ndarray:
+    """Labels [H,W], or one-hot [K,H,W], in the colours of CelebAMask-HQ."""
+    mask = mask.detach().cpu()
+    while mask.ndim > 3 or (mask.ndim == 3 and mask.shape[0] == 1):
+        mask = mask[0]
+    labels = mask.argmax(0) if mask.ndim == 3 else mask.long()
+    return np.asarray(PALETTE, np.uint8).reshape(-1, 3)[labels.numpy()]
+
+
+def scribble_picture(scribble: Tensor) -> np.ndarray:
+    """Strokes [1,H,W] in 0..1, white on black."""
+    grey = _one(scribble, 2).clamp(0, 1).mul(255).round().byte().numpy()
+    return np.repeat(grey[..., None], 3, 2)
+
+
+def condition_picture(condition: Condition) -> np.ndarray:
+    """The visual condition of the first sample; grey where there is none."""
+    if condition.mask is not None:
+        return mask_picture(condition.mask[0])
+    if condition.scribble is not None:
+        return scribble_picture(condition.scribble[0])
+    return np.full((64, 64, 3), 128, np.uint8)
+
+
+def depth_picture(depth: Tensor, near: float | None = None, far: float | None = None) -> np.ndarray:
+    """Distance [H,W] along the ray as colour, near = yellow; 0 or non-finite = background, black."""
+    depth = _one(depth, 2).numpy()
+    seen = np.isfinite(depth) & (depth > 0)
+    if not seen.any():
+        return np.zeros((*depth.shape, 3), np.uint8)
+    near = float(depth[seen].min()) if near is None else near
+    far = float(depth[seen].max()) if far is None else far
+    place = np.clip((np.where(seen, depth, near) - near) / max(far - near, 1e-6), 0, 1) * (len(_NEAR_TO_FAR) - 1)
+    low = np.minimum(place.astype(int), len(_NEAR_TO_FAR) - 2)
+    part = (place - low)[..., None]
+    colour = _NEAR_TO_FAR[low] * (1 - part) + _NEAR_TO_FAR[low + 1] * part
+    return np.where(seen[..., None], colour.round(), 0).astype(np.uint8)
+
+
+def attention_picture(image: Tensor, attention: Tensor) -> np.ndarray:
+    """An image [3,H,W] in −1..1, darkened where the map [h,w] (scaled to its own range) is low."""
+    image, attention = _one(image, 3), _one(attention, 2)
+    heat = interpolate(attention[None, None], image.shape[-2:], mode="bilinear", align_corners=False)[0, 0]
+    heat = (heat - heat.min()) / (heat.max() - heat.min()).clamp_min(1e-8)
+    colour = torch.tensor([1.0, 0.55, 0.1]).view(3, 1, 1)
+    lit = image.add(1).div(2) * (0.3 + 0.5 * heat) + 0.3 * heat * colour
+    return image_picture(lit * 2 - 1)
+
+
+def resized(picture: np.ndarray, height: int, width: int | None = None) -> np.ndarray:
+    """A picture at another size: enlarged by repeating pixels where the factor is whole, else filtered."""
+    width = height if width is None else width
+    whole = height % picture.shape[0] == 0 and width % picture.shape[1] == 0
+    method = Image.Resampling.NEAREST if whole else Image.Resampling.LANCZOS
+    return np.asarray(Image.fromarray(picture).resize((width, height), method))
+
+
+def grid(rows: Sequence[Sequence[np.ndarray]], gap: int = 2, background: int = 255) -> np.ndarray:
+    """Rows of pictures on one sheet; all take the size of the largest, short rows are filled up."""
+    size = max(p.shape[0] for row in rows for p in row), max(p.shape[1] for row in rows for p in row)
+    columns = max(len(row) for row in rows)
+    sheet = np.full((len(rows) * (size[0] + gap) - gap, columns * (size[1] + gap) - gap, 3), background, np.uint8)
+    for i, row in enumerate(rows):
+        for j, picture in enumerate(row):
+            y, x = i * (size[0] + gap), j * (size[1] + gap)
+            sheet[y:y + size[0], x:x + size[1]] = resized(picture, *size)
+    return sheet
+
+
+def save(picture: np.ndarray, path: str | Path) -> Path:
+    """Write a picture as PNG (or what the suffix says), atomically."""
+    path = Path(path)
+    content = io.BytesIO()
+    Image.fromarray(picture).save(content, path.suffix.lstrip(".").upper() or "PNG")
+    return files.write_bytes(path, content.getvalue())
+
+
+def save_sample(folder: str | Path, name: str, condition: Condition, columns: Mapping[str, Tensor],
+                views: Iterable[Tensor] = (), steps: Iterable[tuple[int, Mapping[str, Tensor]]] = (),
+                t: int | None = None, attention: Mapping[int, Tensor] | None = None) -> dict:
+    """Write one sample's pictures below `folder`/pictures and give its entry for `Record.samples`.
+
+    columns    column name → image [1,3,R,R] in −1..1 (record.COLUMNS without "condition")
+    views      images of G(w) from several cameras
+    steps      (t, column name → image) in the order in which the steps ran
+    attention  t → map [1,1,h,w] laid over that step's G(w)
+    """
+    folder, stem = Path(folder), re.sub(r"[^\w.-]+", "-", name)
+
+    def put(part: str, picture: np.ndarray) -> str:
+        part = re.sub(r"\W+", "_", part).strip("_")
+        return save(picture, folder / "pictures" / f"{stem}-{part}.png").relative_to(folder).as_posix()
+
+    images = {"condition": put("condition", condition_picture(condition))}
+    images |= {column: put(column, image_picture(image)) for column, image in columns.items()}
+    rows = []
+    for step, shown in steps:
+        row = {column: put(f"t{int(step):03d}-{column}", image_picture(image)) for column, image in shown.items()}
+        if attention and step in attention and "G(w)" in shown:
+            row["attention"] = put(f"t{int(step):03d}-attention",
+                                   attention_picture(shown["G(w)"], attention[step]))
+        rows.append({"t": int(step), "images": row})
+    entry = {"file": name, "prompt": condition.text[0], "images": images, "steps": rows,
+             "views": [put(f"view{i}", image_picture(view)) for i, view in enumerate(views)]}
+    if condition.seed is not None:
+        entry["seed"] = int(condition.seed[0])
+    return entry if t is None else entry | {"t": int(t)}
