@@ -1,0 +1,146 @@
+"""Strict checks of a resolved config against signatures read from source: nothing is imported."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from gantoolkit import manifest, names, signature
+from gantoolkit.errors import UsageError
+
+PLURALS = {f"{kind}s": kind for kind in manifest.KINDS} | {"losses": "loss"}
+FROM_RUNNER = ("seed", "device")  # constructor arguments of a task that the runner gives
+
+
+def check(values: dict, runner: Iterable[str], provenance: dict[str, str]) -> None:
+    """Raise UsageError for an unknown key, a component that does not exist, or a wrong argument."""
+    task = task_signature(values)
+    known = [*runner, "task", *(task.names if task else ())]
+    for key in values:
+        if key not in known and not (task and task.open):
+            raise UsageError(f"The config has no key '{key}'{names.suggest(key, known)} "
+                             f"({source(key, provenance)}); the task '{values['task']}' takes "
+                             f"{', '.join(task.names if task else ())}, the runner {', '.join(runner)}.")
+    for argument in task.arguments if task else ():
+        if argument.default is None and argument.name not in values and argument.name not in FROM_RUNNER:
+            raise UsageError(f"The config lacks '{argument.name}', which the task '{values['task']}' needs.")
+        if argument.name in values and argument.name not in FROM_RUNNER:
+            _check_type(argument.name, values[argument.name], argument.annotation, provenance)
+    for key, annotation in (("seed", "int"), ("device", "str"), ("name", "str")):
+        _check_type(key, values[key], annotation, provenance)
+    _check_schedule(values["schedule"], provenance)
+    for dotted, kind, spec in specs(values):
+        _check_spec(dotted, kind, spec, provenance)
+
+
+def task_signature(values: dict) -> signature.Signature | None:
+    """The signature of the config's task."""
+    task = values.get("task")
+    if not isinstance(task, str):
+        raise UsageError("The config names no task; write task = 'NAME' with one of "
+                         f"{', '.join(names.existing('task')) or 'none'}.")
+    entry = manifest.load().components["task"].get(task)
+    if entry is None:
+        raise UsageError(names.unknown("task", task))
+    return signature.of(entry)
+
+
+def specs(values: Any, dotted: str = "", kind: str | None = None) -> Iterator[tuple[str, str | None, dict]]:
+    """(dotted key, kind if the key tells it, dict) of every dict with a `type`, optimisers excepted."""
+    pairs = values.items() if isinstance(values, dict) else enumerate(values)
+    for key, value in pairs:
+        key = str(key)
+        own = key if key in manifest.KINDS else PLURALS.get(key, kind)
+        if not isinstance(value, (dict, list)) or key.startswith("optim"):
+            continue
+        if isinstance(value, dict) and "type" in value:
+            yield f"{dotted}{key}", own, value
+            own = None
+        yield from specs(value, f"{dotted}{key}.", own)
+
+
+def component(kind: str | None, name: str) -> tuple[str, dict] | None:
+    """(kind, entry) of a component; the kind is searched for where the key does not tell it."""
+    components = manifest.load().components
+    for candidate in ([kind] if kind else []) + manifest.load().kinds_of(name):
+        if name in components[candidate]:
+            return candidate, components[candidate][name]
+    return None
+
+
+def _check_spec(dotted: str, kind: str | None, spec: dict, provenance: dict[str, str]) -> None:
+    name = spec["type"]
+    found = component(kind, name) if isinstance(name, str) else None
+    if found is None:
+        known = [n for k in manifest.KINDS if kind in (k, None) for n in names.existing(k)]
+        sentence = names.unknown(kind, str(name)) if kind else (
+            f"There is no component '{name}'{names.suggest(name, known)}.")
+        raise UsageError(f"{dotted} ({source(f'{dotted}.type', provenance)}): {sentence}")
+    kind, entry = found
+    arguments = signature.of(entry)
+    if arguments is None or arguments.open:
+        return
+    annotations = {a.name: a.annotation for a in arguments.arguments}
+    for key, value in spec.items():
+        if key != "type" and key not in annotations:
+            raise UsageError(f"{dotted}.{key} ({source(f'{dotted}.{key}', provenance)}): "
+                             + names.wrong_argument(kind, name, key, annotations))
+        if key != "type":
+            _check_type(f"{dotted}.{key}", value, annotations[key], provenance)
+
+
+def check_override(key: str, value: Any, values: dict) -> None:
+    """Refuse an override that reaches through a value, or adds a key to a dict that nobody checks."""
+    *parents, last = key.split(".")
+    here: Any = values
+    for i, part in enumerate(parents):
+        if not isinstance(here, dict):
+            raise UsageError(f"'{key}': {'.'.join(parents[:i])} is {here!r} and has no keys.")
+        if part not in here and i > 0 and "type" not in here:
+            raise UsageError(_no_key(key, values))
+        here = here.get(part, {"type": "?"})
+    new = isinstance(here, dict) and last not in here
+    if parents and (not isinstance(here, dict) or new and "type" not in here and not isinstance(value, dict)):
+        raise UsageError(_no_key(key, values))
+
+
+def _no_key(key: str, values: dict) -> str:
+    from gantoolkit.config import flatten
+
+    parent = key.rpartition(".")[0]
+    known = list(flatten(values))
+    near = [k for k in known if k.rpartition(".")[0] == parent]
+    return (f"The config has no key '{key}'{names.suggest(key, known)}"
+            + (f"; under '{parent}' there are {', '.join(k.rpartition('.')[2] for k in near)}." if near else "."))
+
+
+def _check_type(key: str, value: Any, annotation: str, provenance: dict[str, str]) -> None:
+    """Compare with a plain annotation (int, float, bool, str, perhaps | None); others are not judged."""
+    allowed = {part.strip() for part in annotation.split("|")}
+    if not annotation or not allowed <= {"int", "float", "bool", "str", "None"}:
+        return
+    fits = {"int": lambda v: isinstance(v, int) and not isinstance(v, bool),
+            "float": lambda v: isinstance(v, (int, float)) and not isinstance(v, bool),
+            "bool": lambda v: isinstance(v, bool), "str": lambda v: isinstance(v, str),
+            "None": lambda v: v is None}
+    if not any(fits[a](value) for a in allowed):
+        raise UsageError(f"{key} should be {annotation.replace('|', 'or')}, not {value!r} "
+                         f"({source(key, provenance)}).")
+
+
+def _check_schedule(schedule: Any, provenance: dict[str, str]) -> None:
+    """Compare with the fields of the runner's Schedule."""
+    fields = {a.name: a.annotation for a in signature.read("gantoolkit.engine.train", "Schedule").arguments}
+    if not isinstance(schedule, dict):
+        raise UsageError(f"schedule should be a dict of {', '.join(fields)}, not {schedule!r} "
+                         f"({source('schedule', provenance)}).")
+    for key, value in schedule.items():
+        if key not in fields:
+            raise UsageError(f"The config has no key 'schedule.{key}'{names.suggest(key, fields)} "
+                             f"({source(f'schedule.{key}', provenance)}); schedule takes {', '.join(fields)}.")
+        _check_type(f"schedule.{key}", value, fields[key], provenance)
+
+
+def source(key: str, provenance: dict[str, str]) -> str:
+    """Where a key was set, for a sentence."""
+    return next((s for k, s in provenance.items() if k == key or k.startswith(f"{key}.")), "config")

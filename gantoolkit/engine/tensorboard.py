@@ -1,0 +1,34 @@
+"""TensorBoard scalars of a run, written through the same hooks that plugins use."""
+
+from __future__ import annotations
+
+from gantoolkit.plugins import hookimpl
+
+_writers: dict[str, object] = {}  # run folder → SummaryWriter
+
+
+@hookimpl
+def run_started(run) -> None:
+    """Open RUN/tensorboard; what a killed run logged after its checkpoint is purged."""
+    if run.rank == 0:
+        from torch.utils.tensorboard import SummaryWriter
+
+        _writers[str(run.folder)] = SummaryWriter(run.folder / "tensorboard", purge_step=run.iteration or None)
+
+
+@hookimpl
+def batch_done(run, iteration: int, losses: dict[str, float]) -> None:
+    """One scalar per loss."""
+    writer = _writers.get(str(run.folder))
+    for name, value in losses.items() if writer else ():
+        writer.add_scalar(f"loss/{name}", value, iteration)
+
+
+@hookimpl
+def run_finished(run, record) -> None:
+    """The final scores, and the end of the file."""
+    writer = _writers.pop(str(run.folder), None)
+    if writer:
+        for metric, score in record.scores.get("run", {}).items():
+            writer.add_scalar(f"score/{metric}", score.value, run.iteration)
+        writer.close()

@@ -1,0 +1,21 @@
+"""Errors that reach a person: one sentence that says what was asked, what exists and what to type next."""
+
+
+class GantoolkitError(Exception):
+    """Something the user can mend. The command line prints its message and exits with `exit_code`."""
+
+    exit_code = 1
+
+
+class UsageError(GantoolkitError):
+    """The command, the config or an argument is wrong (exit code 2)."""
+
+    exit_code = 2
+
+
+class DataError(GantoolkitError):
+    """A file that was given cannot be used: unreadable, of a wrong size, with unknown labels."""
+
+
+class WeightsError(GantoolkitError):
+    """Weights are missing, damaged or do not fit the network."""

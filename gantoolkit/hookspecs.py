@@ -1,0 +1,55 @@
+"""Every hook of gantoolkit, on one page. docs/plugins.md has an example of each.
+
+An implementation is a function with the hook's name, marked `@gantoolkit.plugins.hookimpl`, in the module that the
+plugin's entry point names; it takes any subset of the arguments. Without a hook a plugin brings components, weights,
+data, presets and configs: those stand in its registry.yaml and are never imported before they are used.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pluggy
+
+if TYPE_CHECKING:
+    from gantoolkit.types import Record
+
+hookspec = pluggy.HookspecMarker("gantoolkit")
+
+
+@hookspec
+def register_commands(subparsers: dict[str, Any]) -> None:
+    """Add commands: `subparsers["data render"].add_parser("mine").set_defaults(command=function)`.
+
+    Keys: "" (a verb of its own), "data", "data render". `function(args)` returns an exit code or None. Name the
+    command in the plugin's registry.yaml under `commands`, so that `--help` can show it.
+    """
+
+
+@hookspec(firstresult=True)
+def resolve_weights(name: str) -> Path | None:
+    """The file or folder of the weights called `name`, or None to leave it to others."""
+
+
+@hookspec
+def run_started(run: Any) -> None:
+    """A run begins: `run.folder`, `run.config`, `run.task`, `run.iteration` (> 0 when resumed), `run.rank`.
+
+    Called in every process of a distributed run, as `batch_done` is.
+    """
+
+
+@hookspec
+def batch_done(run: Any, iteration: int, losses: dict[str, float]) -> None:
+    """Every `schedule.log_every` iterations: means of the losses since the last call, by name."""
+
+
+@hookspec
+def run_finished(run: Any, record: Record) -> None:
+    """A run has ended: its record is written, its report is not yet."""
+
+
+@hookspec
+def report_sections(record: Record, folder: Path) -> list[tuple[str, str]]:
+    """Extra (title, HTML) sections for the report of a run."""

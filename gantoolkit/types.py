@@ -1,0 +1,231 @@
+"""What flows: Condition → Features → Latent → Render → Scores → Record.
+
+The only module that every other may import. All nouns are frozen dataclasses; those that hold a batch
+know their length, move with `.to(device)` and can be indexed with an int, a slice or a list.
+
+Shapes use the symbols of the method: B batch, T tokens, L style codes, R output resolution.
+Images are float in −1..1, [B,3,H,W].
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+import torch
+from torch import Tensor
+
+
+def _map(value: Any, fn) -> Any:
+    """Apply `fn` to every tensor in `value`, keeping tuples, dicts and nested batches."""
+    if isinstance(value, (Tensor, Batch)):
+        return fn(value)
+    if isinstance(value, (tuple, list)):
+        return type(value)(_map(v, fn) for v in value)
+    return value
+
+
+class Batch:
+    """Behaviour shared by the nouns that hold a batch of B samples along dimension 0."""
+
+    def to(self, *args, **kwargs):
+        """The same batch with every tensor moved (as `Tensor.to`)."""
+        moved = {f.name: _map(getattr(self, f.name), lambda v: v.to(*args, **kwargs)) for f in fields(self)}
+        return type(self)(**moved)
+
+    def detach(self):
+        """The same batch cut from the graph."""
+        return type(self)(**{f.name: _map(getattr(self, f.name), lambda v: v.detach()) for f in fields(self)})
+
+    def __getitem__(self, index):
+        if isinstance(index, int):
+            index = slice(index, (index + 1) or None)
+        rows = range(len(self))[index] if isinstance(index, slice) else [int(i) for i in index]
+        rows = list(rows)
+
+        def pick(value):
+            if isinstance(value, (Tensor, Batch)):
+                return value[rows]
+            if isinstance(value, tuple) and value and isinstance(value[0], str):
+                return tuple(value[i] for i in rows)
+            return tuple(pick(v) for v in value) if isinstance(value, tuple) else value
+
+        return type(self)(**{f.name: pick(getattr(self, f.name)) for f in fields(self)})
+
+
+def check_shape(name: str, tensor: Tensor | None, *shape: int | None) -> None:
+    """Raise ValueError unless `tensor` is None or has `shape` (None = any size)."""
+    if tensor is None:
+        return
+    wrong = tensor.ndim != len(shape) or any(s is not None and s != n for s, n in zip(shape, tensor.shape))
+    if wrong:
+        expected = ",".join("·" if s is None else str(s) for s in shape)
+        raise ValueError(f"{name} has shape {list(tensor.shape)}, expected [{expected}]")
+
+
+@dataclass(frozen=True)
+class Camera(Batch):
+    """A pinhole camera: OpenCV axes (x right, y down, z forward), world y up (EG3D's convention)."""
+
+    cam2world: Tensor  # [B,4,4]
+    intrinsics: Tensor  # [B,3,3] normalised by the image size
+
+    def __post_init__(self):
+        check_shape("cam2world", self.cam2world, None, 4, 4)
+        check_shape("intrinsics", self.intrinsics, len(self.cam2world), 3, 3)
+
+    def __len__(self) -> int:
+        return len(self.cam2world)
+
+    @property
+    def label(self) -> Tensor:
+        """c [B,25]: the 16 numbers of cam2world, then the 9 of the intrinsics, both row-major."""
+        return torch.cat([self.cam2world.flatten(1), self.intrinsics.flatten(1)], 1)
+
+    @classmethod
+    def from_label(cls, c: Tensor) -> Camera:
+        """The camera of an EG3D label c [B,25]."""
+        check_shape("camera label", c, None, 25)
+        return cls(c[:, :16].reshape(-1, 4, 4), c[:, 16:].reshape(-1, 3, 3))
+
+
+@dataclass(frozen=True)
+class Condition(Batch):
+    """What every system sees: a prompt, a visual condition, perhaps a camera, and a seed per sample."""
+
+    text: tuple[str, ...]  # B prompts, "" is valid
+    mask: Tensor | None = None  # [B,K,H,W] one-hot, K = 19
+    scribble: Tensor | None = None  # [B,1,H,W] in 0..1, white strokes on black
+    camera: Camera | None = None
+    seed: Tensor | None = None  # [B] int64
+
+    def __post_init__(self):
+        check_shape("mask", self.mask, len(self.text), None, None, None)
+        check_shape("scribble", self.scribble, len(self.text), 1, None, None)
+        check_shape("seed", self.seed, len(self.text))
+
+    def __len__(self) -> int:
+        return len(self.text)
+
+
+@dataclass(frozen=True)
+class Target(Batch):
+    """The truth that losses and metrics compare with; no system sees it."""
+
+    image_gt: Tensor  # I^gt [B,3,R,R]
+    labels: Tensor | None = None  # [B,H,W] int64, 0..18
+    identity: Tensor | None = None  # [B] int64
+    depth: Tensor | None = None  # [B,H,W] distance along the ray, 0 = background
+    attributes: tuple[dict, ...] | None = None
+
+    def __post_init__(self):
+        check_shape("image_gt", self.image_gt, None, 3, None, None)
+
+    def __len__(self) -> int:
+        return len(self.image_gt)
+
+    def __getitem__(self, index):
+        picked = super().__getitem__(index)
+        if self.attributes is None:
+            return picked
+        rows = [index] if isinstance(index, int) else index
+        rows = range(len(self))[rows] if isinstance(rows, slice) else rows
+        return Target(picked.image_gt, picked.labels, picked.identity, picked.depth,
+                      tuple(self.attributes[int(i)] for i in rows))
+
+
+@dataclass(frozen=True)
+class Sample(Batch):
+    """One row of a data set: the condition and its target."""
+
+    condition: Condition
+    target: Target
+
+    def __len__(self) -> int:
+        return len(self.condition)
+
+
+@dataclass(frozen=True)
+class Features(Batch):
+    """What the encoder reads at one denoising step (method, “Encoder E”)."""
+
+    h: Tensor  # mid-block features after the ControlNet residual [B,C_h,·,·]
+    f: tuple[Tensor, ...]  # N up-block features [B,C_n,·,·]
+    attn_out: tuple[Tensor, ...]  # N maps [B,C_n,·,·]: max over K layers of the cross-attention outputs
+    attn_prob: tuple[Tensor, ...]  # N maps [B,T,·,·]: max over K layers and heads of the probabilities
+    words: Tensor  # [B,T] bool: tokens between BOS and the first EOS
+    t: Tensor  # [B] denoising step 0..999
+    latents: Tensor | None = None  # z_t [B,4,h,w]
+    x0: Tensor | None = None  # I^d_0 [B,3,·,·], with the last step only
+
+    def __post_init__(self):
+        check_shape("h", self.h, None, None, None, None)
+        check_shape("t", self.t, len(self.h))
+        if len(self.f) != len(self.attn_out):
+            raise ValueError(f"{len(self.f)} feature maps but {len(self.attn_out)} attention maps")
+
+    def __len__(self) -> int:
+        return len(self.h)
+
+
+@dataclass(frozen=True)
+class Latent(Batch):
+    """Codes for a generator: w = w^m ⊙ w^γ + w^β (Eq. 4); without T only `ws` = `w_m`."""
+
+    ws: Tensor  # [B,L,w_dim]
+    w_m: Tensor | None = None
+    w_gamma: Tensor | None = None
+    w_beta: Tensor | None = None
+
+    def __post_init__(self):
+        check_shape("ws", self.ws, None, None, None)
+        for name in ("w_m", "w_gamma", "w_beta"):
+            check_shape(name, getattr(self, name), *self.ws.shape)
+
+    def __len__(self) -> int:
+        return len(self.ws)
+
+
+@dataclass(frozen=True)
+class Render(Batch):
+    """What a generator draws."""
+
+    image: Tensor  # [B,3,R,R] in −1..1
+    image_raw: Tensor | None = None  # before super-resolution [B,3,r,r]
+    depth: Tensor | None = None  # [B,1,r,r] distance along the ray
+    camera: Camera | None = None
+
+    def __post_init__(self):
+        check_shape("image", self.image, None, 3, None, None)
+
+    def __len__(self) -> int:
+        return len(self.image)
+
+
+@dataclass(frozen=True)
+class Score:
+    """One measured number with the conditions it was measured under."""
+
+    value: float
+    n: int  # samples behind it
+    higher_is_better: bool
+    conditions: dict[str, Any] = field(default_factory=dict)  # network, resize, latent source, …
+
+
+Scores = dict[str, Score]
+
+
+@dataclass
+class Record:
+    """What a run leaves behind, as record.json."""
+
+    run: str
+    config: dict
+    command: list[str]
+    environment: dict[str, str]
+    seed: int
+    weights: dict[str, str] = field(default_factory=dict)  # name → sha256
+    timings: dict[str, float] = field(default_factory=dict)  # seconds per part
+    scores: dict[str, Scores] = field(default_factory=dict)  # system → metric → Score
+    samples: list[dict] = field(default_factory=list)  # pictures with their conditions
+    notes: list[str] = field(default_factory=list)

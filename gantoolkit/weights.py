@@ -1,0 +1,91 @@
+"""Weights files: safetensors with the architecture in the metadata, found by name, written atomically."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import tempfile
+from functools import lru_cache
+from pathlib import Path
+
+from gantoolkit import manifest, names, plugins
+from gantoolkit.errors import WeightsError
+
+
+@plugins.hookimpl(trylast=True)
+def resolve_weights(name: str) -> Path | None:
+    """The file of a name that a registry.yaml lists (the package's own use of this hook)."""
+    entry = manifest.load().weights.get(name)
+    return manifest.load().file(entry) if entry else None
+
+
+def resolve(name_or_path: str | os.PathLike) -> Path:
+    """The file or folder behind a path or a name that registry.yaml or a plugin knows.
+
+    Raises WeightsError with what exists when neither is found.
+    """
+    path = Path(name_or_path)
+    if path.exists():
+        return path
+    name, known = str(name_or_path), manifest.load().weights
+    path = plugins.hooks().resolve_weights(name=name)
+    if path is None:
+        raise WeightsError(f"No weights named '{name}' and no such file{names.suggest(name, known)}; "
+                           f"known weights: {', '.join(sorted(known)) or 'none'}.")
+    if not Path(path).exists():
+        raise WeightsError(f"The weights '{name}' should be at {path}, which does not exist; reinstall gantoolkit "
+                           f"or train them with their recipe ({known.get(name, {}).get('recipe', 'docs/zoo.md')}).")
+    return Path(path)
+
+
+def save(path: str | os.PathLike, state: dict, arch: dict, half: bool = False, **metadata: str) -> Path:
+    """Write tensors and the architecture `arch` (JSON-able, with "type") as one safetensors file.
+
+    `half` stores floating tensors of more than one element as float16. Written beside, then renamed.
+    """
+    import torch
+    from safetensors.torch import save_file
+
+    tensors = {}
+    for key, value in state.items():
+        value = value.detach().cpu()
+        if half and value.is_floating_point() and value.numel() > 1:
+            value = value.to(torch.float16)
+        tensors[key] = value.clone().contiguous()
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.name, suffix=".part")
+    os.close(handle)
+    try:
+        save_file(tensors, temporary, {"arch": json.dumps(arch), **{k: str(v) for k, v in metadata.items()}})
+        os.replace(temporary, path)
+    finally:
+        Path(temporary).unlink(missing_ok=True)
+    return path
+
+
+def load(name_or_path: str | os.PathLike) -> tuple[dict, dict, dict]:
+    """(state dict in float32, arch, metadata) of a file that `save` wrote; nothing in it is executed."""
+    import torch
+    from safetensors import SafetensorError, safe_open
+
+    path = resolve(name_or_path)
+    try:
+        with safe_open(path, "pt") as file:
+            metadata = dict(file.metadata() or {})
+            state = {key: file.get_tensor(key) for key in file.keys()}
+    except (SafetensorError, OSError) as error:
+        raise WeightsError(f"{path} is not a readable safetensors file ({error}).") from None
+    state = {k: v.float() if v.dtype in (torch.float16, torch.bfloat16) else v for k, v in state.items()}
+    return state, json.loads(metadata.pop("arch", "{}")), metadata
+
+
+@lru_cache
+def sha256(path: Path) -> str:
+    """Hex digest of a file, or of all files of a folder in sorted order."""
+    digest = hashlib.sha256()
+    files = sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]
+    for file in files:
+        digest.update(file.read_bytes())
+    return digest.hexdigest()
