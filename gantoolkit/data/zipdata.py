@@ -163,12 +163,12 @@ def find(name: str | Path) -> Path:
         return path
     from gantoolkit import manifest
 
-    known = getattr(manifest.load(), "data", None) or {}
+    known = manifest.load().data
     entry = known.get(str(name))
     if entry is None:
         raise DataError(f"No data set '{name}': it is neither a file nor one of "
                         f"{', '.join(sorted(known)) or 'the known names (none)'}.")
-    path = manifest.package_root() / entry["file"]
+    path = manifest.load().file(entry)
     if not path.is_file():
         raise DataError(f"The data set '{name}' should be at {path}, which does not exist; reinstall gantoolkit.")
     return path

@@ -1,0 +1,295 @@
+"""The loop: draws, losses, backward, gradients over processes, step, logs, checkpoints.
+
+It knows nothing about what is trained; a Task owns the losses. Every iteration is a function of
+(seed, iteration) and of the parameters, so that a run that is killed and resumed ends where an
+uninterrupted one does.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import signal
+import time
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from gantoolkit.engine import checkpoint, distributed
+from gantoolkit.engine.draw import Draw
+from gantoolkit.engine.progress import Progress
+from gantoolkit.engine.task import Task
+from gantoolkit.errors import UsageError
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """The config's `schedule`."""
+
+    iterations: int = 1000
+    batch: int = 8  # of one iteration, over all processes and accumulation parts
+    accumulate: int = 1  # parts that a process splits its share into
+    precision: str = "fp32"  # or 'bf16': autocast, parameters stay in fp32
+    warmup: int = 0  # iterations over which the learning rate rises linearly
+    decay: str = "none"  # or 'cosine': to zero at the last iteration
+    clip: float | None = None  # largest norm of a turn's gradient
+    log_every: int = 20
+    save_every: int = 500
+    save_minutes: float = 10.0
+    validate_every: int = 0  # 0 = at the end only
+    validate_limit: int | None = None  # samples of a validation on the way
+    final_validate: bool = True
+    pictures_every: int = 0  # 0 = with each validation
+    time_limit: float | None = None  # seconds, then a checkpoint and a stop
+
+    def __post_init__(self):
+        for name in ("iterations", "batch", "accumulate", "log_every", "save_every"):
+            if getattr(self, name) < (0 if name == "iterations" else 1):
+                raise UsageError(f"schedule.{name}={getattr(self, name)} must be positive.")
+        if self.precision not in ("fp32", "bf16"):
+            raise UsageError(f"schedule.precision='{self.precision}' is unknown; choose fp32 or bf16.")
+        if self.decay not in ("none", "cosine"):
+            raise UsageError(f"schedule.decay='{self.decay}' is unknown; choose none or cosine.")
+
+    @classmethod
+    def of(cls, values: dict[str, Any]) -> Schedule:
+        known = [f.name for f in fields(cls)]
+        wrong = [key for key in values if key not in known]
+        if wrong:
+            raise UsageError(f"schedule has no key '{wrong[0]}'; it has {', '.join(known)}.")
+        return cls(**values)
+
+    def rate(self, iteration: int) -> float:
+        """Factor of the learning rate, 0..1."""
+        factor = min(1.0, (iteration + 1) / self.warmup) if self.warmup else 1.0
+        if self.decay == "cosine":
+            factor *= 0.5 * (1 + math.cos(math.pi * iteration / max(1, self.iterations)))
+        return factor
+
+
+@dataclass
+class Run:
+    """One training under way, as hooks see it."""
+
+    config: dict
+    folder: Path
+    task: Task
+    schedule: Schedule
+    seed: int
+    device: torch.device
+    iteration: int = 0  # iterations done
+    timings: dict[str, float] = field(default_factory=dict)  # seconds per part, summed over resumptions
+    pending: dict[str, list[float]] = field(default_factory=dict)  # loss → [sum, count] since the last log
+    finished: bool = False
+
+    @property
+    def rank(self) -> int:
+        return distributed.rank()
+
+    @property
+    def world(self) -> int:
+        return distributed.world()
+
+    def add_time(self, part: str, seconds: float) -> None:
+        self.timings[part] = self.timings.get(part, 0.0) + seconds
+
+
+class Trainer:
+    """Brings a Run to its last iteration; `hooks` gets `batch_done(run, iteration, losses)`."""
+
+    def __init__(self, run: Run, hooks, progress: Progress):
+        self.run, self.hooks, self.progress = run, hooks, progress
+        self.task, self.schedule = run.task, run.schedule
+        self.started = self.saved = self.counted = time.monotonic()
+        self.stop = False
+        smallest = run.world * self.schedule.accumulate
+        if self.schedule.batch < smallest:
+            raise UsageError(f"schedule.batch={self.schedule.batch} is smaller than the {smallest} parts of "
+                             f"{run.world} process(es) × accumulate={self.schedule.accumulate}.")
+        for optimizer in self.task.optimizers.values():
+            for group in optimizer.param_groups:
+                group.setdefault("initial_lr", group["lr"])
+
+    def restart_clock(self) -> None:
+        """Begin to count now (caches were filled since the trainer was made)."""
+        self.started = self.saved = self.counted = time.monotonic()
+
+    # -- the loop ------------------------------------------------------------------------------------
+
+    def train(self) -> bool:
+        """Train until the last iteration (True) or until a stop was asked for (False)."""
+        run = self.run
+        with self._signals(), self.progress.bar("train", self.schedule.iterations, run.iteration):
+            while run.iteration < self.schedule.iterations:
+                self.iterate(run.iteration)
+                run.iteration += 1
+                self._log()
+                stop = self._stop_wanted()
+                if stop or self._save_due():
+                    self.save()
+                if stop:
+                    return False
+                self._look()
+        return True
+
+    def iterate(self, iteration: int) -> None:
+        """All turns of one iteration."""
+        for number, turn in enumerate(self.task.turns(iteration)):
+            optimizer = self.task.optimizers[turn]
+            for group in optimizer.param_groups:
+                group["lr"] = group["initial_lr"] * self.schedule.rate(iteration)
+            torch.manual_seed(hash((self.run.seed, iteration, number, self.run.rank)) % 2**31)
+            optimizer.zero_grad(set_to_none=True)
+            self._accumulate(turn, number, iteration)
+            parameters = [p for g in optimizer.param_groups for p in g["params"]]
+            distributed.sum_gradients(parameters)
+            if self.schedule.clip:
+                torch.nn.utils.clip_grad_norm_(parameters, self.schedule.clip)
+            optimizer.step()
+        self.task.after_step(iteration)
+        distributed.broadcast_buffers(self.task.modules.values())
+
+    def _accumulate(self, turn: str, number: int, iteration: int) -> None:
+        """Gradients of this process's share of the batch, part by part, weighted by size."""
+        batch, run = self.schedule.batch, self.run
+        whole = Draw.of_iteration(run.seed, iteration, number, batch, self.task.size())
+        share = whole.part(run.rank, run.world)
+        for index in range(self.schedule.accumulate):
+            part = share.part(index, self.schedule.accumulate)
+            weight = len(part) / batch
+            with torch.autocast(run.device.type, torch.bfloat16, enabled=self.schedule.precision == "bf16"):
+                losses = self.task.losses(turn, part, iteration)
+            total = sum(value.float() for name, value in losses.items() if not name.startswith("_"))
+            (total * weight).backward()
+            self._note(turn, losses, total, weight, first=index == 0)
+
+    def _note(self, turn: str, losses: dict[str, Tensor], total: Tensor, weight: float, first: bool) -> None:
+        """Add this part's losses to the sums that the next log line averages (kept on the device)."""
+        for name, value in [*losses.items(), ("", total)]:
+            key = f"{turn}/{name.lstrip('_')}" if name else turn
+            entry = self.run.pending.setdefault(key, [0.0, 0])
+            entry[0] = entry[0] + value.detach().double() * weight
+            entry[1] += int(first)
+
+    # -- logs ----------------------------------------------------------------------------------------
+
+    def _settle(self) -> list[str]:
+        """Turn the pending sums into numbers (one synchronisation); their sorted names."""
+        names = sorted(self.run.pending)
+        for name in names:
+            self.run.pending[name][0] = float(self.run.pending[name][0])
+        return names
+
+    def _log(self) -> None:
+        """Every `log_every` iterations: means since the last line, to losses.jsonl, screen and hooks."""
+        run = self.run
+        if run.iteration % self.schedule.log_every and run.iteration != self.schedule.iterations:
+            return
+        names = self._settle()
+        sums = distributed.sum_numbers([run.pending[n][0] for n in names], run.device)
+        losses = {n: s / max(1, run.pending[n][1]) for n, s in zip(names, sums)}
+        run.pending = {}
+        if run.rank == 0:
+            line = dict(iteration=run.iteration, seconds=round(time.monotonic() - self.started, 2), **losses)
+            with open(run.folder / "losses.jsonl", "a") as file:
+                file.write(json.dumps(line) + "\n")
+            self.progress.advance(run.iteration, losses)
+        self.hooks.batch_done(run=run, iteration=run.iteration, losses=losses)
+        if not all(math.isfinite(v) for v in losses.values()):
+            bad = next(n for n, v in losses.items() if not math.isfinite(v))
+            raise UsageError(f"The loss '{bad}' is not finite at iteration {run.iteration}; lower the learning "
+                             "rate or schedule.clip, then repeat with --resume.")
+
+    def _look(self) -> None:
+        """Validation and pictures on the way."""
+        run, plan = self.run, self.schedule
+        validate = plan.validate_every and run.iteration % plan.validate_every == 0
+        every = plan.pictures_every or plan.validate_every
+        if run.iteration >= plan.iterations or run.rank:
+            return
+        if validate and (scores := self.task.validate(plan.validate_limit)):
+            write_scores(run.folder, run.iteration, scores)
+            self.progress.say("scores  " + "  ".join(f"{k} {s.value:.4f}" for k, s in scores.items()))
+        if every and run.iteration % every == 0:
+            write_pictures(run.folder, run.iteration, self.task.pictures())
+
+    # -- checkpoints and stops -----------------------------------------------------------------------
+
+    def _save_due(self) -> bool:
+        if self.run.iteration % self.schedule.save_every == 0 or self.run.iteration == self.schedule.iterations:
+            return True
+        return not self.run.pending and time.monotonic() - self.saved > 60 * self.schedule.save_minutes
+
+    def save(self) -> None:
+        """Write a checkpoint (rank 0). The pending loss means go with it, so that a resumed log is the same.
+
+        A save by the clock waits for an empty list of pending means, so that all processes agree on who talks.
+        """
+        if names := self._settle():
+            sums = distributed.sum_numbers([self.run.pending[n][0] for n in names], self.run.device)
+            for name, value in zip(names, sums):
+                self.run.pending[name][0] = value if self.run.rank == 0 else 0.0
+        now = time.monotonic()
+        self.run.add_time("train", now - self.counted)
+        self.counted = self.saved = now
+        if self.run.rank == 0:
+            checkpoint.save(self.run.folder / "checkpoint", self.task, self.run.iteration,
+                            dict(pending=self.run.pending, timings=self.run.timings))
+            self.saved = time.monotonic()
+
+    def _stop_wanted(self) -> bool:
+        """Whether any process was interrupted or ran out of its time."""
+        limit = self.schedule.time_limit
+        wanted = self.stop or bool(limit and time.monotonic() - self.started > limit)
+        return distributed.sum_numbers([float(wanted)], self.run.device)[0] > 0
+
+    def _signals(self):
+        """The first SIGINT or SIGTERM asks for a checkpoint and a stop, the second ends at once."""
+        return Interrupt(self)
+
+
+class Interrupt:
+    def __init__(self, trainer: Trainer):
+        self.trainer, self.old = trainer, {}
+
+    def __enter__(self):
+        for number in (signal.SIGINT, signal.SIGTERM):
+            try:
+                self.old[number] = signal.signal(number, self._handle)
+            except ValueError:  # not the main thread: the owner of that thread decides
+                break
+
+    def _handle(self, number, frame):
+        if self.trainer.stop:
+            raise KeyboardInterrupt
+        self.trainer.stop = True
+        self.trainer.progress.say("stopping after this iteration; again to stop at once")
+
+    def __exit__(self, *_):
+        for number, handler in self.old.items():
+            signal.signal(number, handler)
+
+
+def write_scores(folder: Path, iteration: int, scores) -> None:
+    """Append one line to scores.jsonl."""
+    line = dict(iteration=iteration, **{name: score.value for name, score in scores.items()})
+    with open(folder / "scores.jsonl", "a") as file:
+        file.write(json.dumps(line) + "\n")
+
+
+def write_pictures(folder: Path, iteration: int, pictures: dict[str, Tensor]) -> list[Path]:
+    """pictures/<iteration>_<name>.png of sheets [3,H,W] in −1..1."""
+    from PIL import Image
+
+    from gantoolkit.data.conditions import to_uint8
+
+    paths = []
+    for name, sheet in pictures.items():
+        path = folder / "pictures" / f"{iteration:08d}_{name}.png"
+        path.parent.mkdir(exist_ok=True)
+        Image.fromarray(to_uint8(sheet).cpu().permute(1, 2, 0).contiguous().numpy()).save(path)
+        paths.append(path)
+    return paths

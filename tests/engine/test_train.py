@@ -1,0 +1,168 @@
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from gantoolkit.engine import checkpoint
+from gantoolkit.engine.draw import Draw
+from gantoolkit.engine.run import run
+from gantoolkit.engine.train import Schedule
+from gantoolkit.errors import GantoolkitError, UsageError
+
+sys.path.insert(0, str(Path(__file__).parent))
+import toy  # noqa: E402
+
+TOY = [sys.executable, str(Path(__file__).with_name("toy.py"))]
+
+
+def losses(folder: Path) -> list[dict]:
+    return [json.loads(line) for line in (folder / "losses.jsonl").read_text().splitlines()]
+
+
+def assert_same_losses(a: Path, b: Path, tolerance: float) -> None:
+    first, second = losses(a), losses(b)
+    assert [row["iteration"] for row in first] == [row["iteration"] for row in second]
+    for one, two in zip(first, second):
+        for key in set(one) - {"seconds"}:
+            assert abs(one[key] - two[key]) <= tolerance, (key, one, two)
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory) -> Path:
+    """An uninterrupted run."""
+    folder = tmp_path_factory.mktemp("whole") / "run"
+    run(toy.config(), folder)
+    return folder
+
+
+def test_run_folder_holds_what_it_should(whole):
+    names = {p.name for p in whole.iterdir()}
+    assert {"config.json", "command", "environment.json", "losses.jsonl", "scores.jsonl", "record.json",
+            "checkpoint", "pictures", "export"} <= names
+    record = json.loads((whole / "record.json").read_text())
+    assert record["seed"] == 3 and record["scores"]["run"]["norm"]["n"] == 1
+    assert record["timings"]["train"] > 0 and record["config"]["task"] == "toy"
+    assert [row["iteration"] for row in losses(whole)] == list(range(5, 41, 5))
+    assert losses(whole)[-1]["A"] < losses(whole)[0]["A"]
+    assert [p.name for p in sorted((whole / "checkpoint").iterdir())] == ["00000030", "00000040"]
+
+
+def test_checkpoint_holds_trainables_only(whole):
+    keys = set(load_file(whole / "checkpoint/00000040/trainable.safetensors"))
+    assert keys == {"a.1.weight", "a.1.bias", "a.steps", "b.weight", "b.bias",
+                    "averages.b.weight", "averages.b.bias"}
+    assert not list(whole.rglob("*.pt")) + list(whole.rglob("*.pth")) + list(whole.rglob("*.pkl"))
+
+
+@pytest.mark.parametrize("kill_at", [3, 17, 34])
+def test_kill_and_resume_equals_uninterrupted(whole, tmp_path, kill_at):
+    folder = tmp_path / "run"
+    done = subprocess.run([*TOY, str(folder), f"kill_at={kill_at}"], capture_output=True)
+    assert done.returncode == -signal.SIGKILL
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(config | dict(kill_at=-1)))
+    run(toy.config(kill_at=-1), folder, resume=True)
+    assert_same_losses(whole, folder, 1e-5)
+    one, two = (load_file(f / "checkpoint/00000040/trainable.safetensors") for f in (whole, folder))
+    for key in one:
+        torch.testing.assert_close(one[key], two[key], rtol=0, atol=1e-6)
+
+
+def test_time_limit_saves_and_resume_continues(whole, tmp_path):
+    folder = tmp_path / "run"
+    run(toy.config(schedule=dict(time_limit=1e-9)), folder)
+    assert not (folder / "record.json").exists()
+    run(toy.config(), folder, resume=True)
+    assert_same_losses(whole, folder, 1e-5)
+
+
+def test_sigint_saves(tmp_path):
+    folder = tmp_path / "run"
+    process = subprocess.Popen([*TOY, str(folder), "schedule={'iterations': 1000000, 'save_every': 1000000}"],
+                               stderr=subprocess.DEVNULL)
+    while not (folder / "losses.jsonl").exists():
+        time.sleep(0.05)
+        assert process.poll() is None
+    process.send_signal(signal.SIGINT)
+    assert process.wait(20) == 0
+    assert len(list((folder / "checkpoint").iterdir())) == 1
+
+
+def test_accumulation_changes_nothing(whole, tmp_path):
+    plain, split = tmp_path / "plain", tmp_path / "split"
+    os.environ["WORLD_SIZE"], old = "0", os.environ.get("WORLD_SIZE")  # the toy's dropout off
+    try:
+        run(toy.config(), plain)
+        run(toy.config(schedule=dict(accumulate=3)), split)
+    finally:
+        os.environ.pop("WORLD_SIZE") if old is None else os.environ.update(WORLD_SIZE=old)
+    for one, two in zip(losses(plain), losses(split)):
+        assert abs(one["A"] - two["A"]) < 1e-5
+
+
+def test_two_processes_equal_one(tmp_path):
+    one, two = tmp_path / "one", tmp_path / "two"
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    subprocess.run([*TOY, str(one)], check=True, capture_output=True, env=environment | {"WORLD_SIZE": "0"})
+    launch = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--master-port",
+              str(20000 + os.getpid() % 20000)]
+    done = subprocess.run([*launch, *TOY[1:], str(two)], capture_output=True, text=True, env=environment)
+    assert done.returncode == 0, done.stderr
+    first, second = losses(one), losses(two)
+    for a, b in zip(first, second, strict=True):
+        assert abs(a["A/fit"] - b["A/fit"]) < 1e-4 and abs(a["B/fit"] - b["B/fit"]) < 1e-4
+
+
+def test_sentences(tmp_path, whole):
+    with pytest.raises(UsageError, match="not empty; add --resume"):
+        run(toy.config(), whole)
+    with pytest.raises(UsageError, match="begun with another 'width'"):
+        run(toy.config(width=9), whole, resume=True)
+    with pytest.raises(UsageError, match="schedule has no key 'iters'"):
+        run(toy.config(schedule=dict(iters=3)), tmp_path / "x")
+    with pytest.raises(UsageError, match="smaller than the 9 parts"):
+        run(toy.config(schedule=dict(accumulate=9)), tmp_path / "y")
+
+
+def test_damaged_newest_checkpoint_falls_back(whole, tmp_path):
+    import shutil
+
+    folder = tmp_path / "checkpoint"
+    shutil.copytree(whole / "checkpoint", folder)
+    (folder / "00000040/trainable.safetensors").write_bytes(b"torn")
+    assert checkpoint.load_latest(folder, toy.Toy())["iteration"] == 30
+
+
+def test_full_disk_is_a_sentence(tmp_path, monkeypatch):
+    def full(*_, **__):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("safetensors.torch.save_file", full)
+    with pytest.raises(GantoolkitError, match="No space is left.*--resume"):
+        checkpoint.save(tmp_path / "checkpoint", toy.Toy(), 1, {})
+    assert not list((tmp_path / "checkpoint").iterdir())
+
+
+def test_learning_rate_schedule():
+    schedule = Schedule(iterations=100, warmup=10, decay="cosine")
+    assert schedule.rate(0) == pytest.approx(0.1, rel=1e-3)
+    assert schedule.rate(50) == pytest.approx(0.5)
+    assert schedule.rate(99) < 1e-3
+
+
+def test_draw_is_the_same_however_it_is_split():
+    whole = Draw.of_iteration(0, 5, 1, 7, 10)
+    parts = [whole.part(i, 3) for i in range(3)]
+    assert torch.equal(whole.normal(2), torch.cat([p.normal(2) for p in parts]))
+    assert torch.equal(whole.integers(9), torch.cat([p.integers(9) for p in parts]))
+    epoch = torch.cat([Draw.of_iteration(0, i, 0, 5, 10).indices for i in (2, 3)])
+    assert sorted(epoch.tolist()) == list(range(10))
