@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from gantoolkit.data.labels import flip_table
+
 CLASSES = 19  # CelebAMask-HQ
 
 
@@ -28,3 +30,14 @@ def to_float(pictures: Tensor) -> Tensor:
 def to_uint8(images: Tensor) -> Tensor:
     """Float −1..1 (clamped) → uint8 0..255, rounded."""
     return images.detach().float().add(1).mul(127.5).round().clamp(0, 255).to(torch.uint8)
+
+
+def flip_labels(labels: Tensor) -> Tensor:
+    """Label maps [...,H,W] mirrored left to right; left and right eyes, brows and ears change their numbers."""
+    table = torch.tensor(flip_table(), device=labels.device)
+    return table[labels.long()].flip(-1).to(labels.dtype)
+
+
+def flip_mask(mask: Tensor) -> Tensor:
+    """One-hot masks [B,19,H,W] mirrored left to right, as `flip_labels`."""
+    return mask[:, flip_table()].flip(-1)
