@@ -13,6 +13,7 @@ import shutil
 import subprocess
 import sys
 import time
+from dataclasses import asdict
 from pathlib import Path
 
 import torch
@@ -162,7 +163,8 @@ def _same_config(old: dict, new: dict, folder: Path) -> None:
 
     def core(config: dict) -> dict:
         kept = {k: v for k, v in config.items() if k not in FREE_KEYS}
-        kept["schedule"] = {k: v for k, v in kept.get("schedule", {}).items() if k not in FREE_SCHEDULE}
+        schedule = asdict(Schedule.of(kept.get("schedule", {})))
+        kept["schedule"] = {k: v for k, v in schedule.items() if k not in FREE_SCHEDULE}
         return kept
 
     old, new = core(old), core(new)
@@ -260,6 +262,8 @@ def main(arguments: list[str] | None = None) -> int:
     """`python -m gantoolkit.engine.run CONFIG [key=value …] [--out DIR] [--resume]`."""
     import argparse
 
+    from gantoolkit import config
+
     parser = argparse.ArgumentParser(prog="gantoolkit run")
     parser.add_argument("config")
     parser.add_argument("overrides", nargs="*")
@@ -267,30 +271,12 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--resume", action="store_true")
     wanted = parser.parse_args(arguments)
     try:
-        config, raw = _read_config(wanted.config, wanted.overrides)
-        run(config, wanted.out, wanted.resume, raw)
+        loaded = config.load(wanted.config, wanted.overrides)
+        run(loaded.to_dict(), wanted.out, wanted.resume, loaded.filename)
     except GantoolkitError as error:
         print(f"error: {error}", file=sys.stderr)
         return error.exit_code
     return 0
-
-
-def _read_config(path: str, overrides: list[str]) -> tuple[dict, Path]:
-    import ast
-
-    from mmengine.config import Config, DictAction  # noqa: F401
-
-    if not Path(path).is_file():
-        raise UsageError(f"There is no config '{path}'.")
-    loaded = Config.fromfile(path)
-    for override in overrides:
-        key, _, value = override.partition("=")
-        try:
-            value = ast.literal_eval(value)
-        except (ValueError, SyntaxError):
-            pass
-        loaded.merge_from_dict({key: value})
-    return {"name": Path(path).stem, **loaded.to_dict()}, Path(path)
 
 
 if __name__ == "__main__":
