@@ -1,0 +1,155 @@
+"""Task `vae`: the autoencoder whose latents the diffusion model works on (diffusers' AutoencoderKL)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+import gantoolkit.compat  # noqa: F401  diffusers imports torchvision
+from gantoolkit.data.conditions import to_float
+from gantoolkit.data.zipdata import FaceZip
+from gantoolkit.encoders import folders
+from gantoolkit.engine.average import follow, frozen_copy
+from gantoolkit.engine.draw import Draw
+from gantoolkit.engine.task import Task
+from gantoolkit.errors import UsageError
+from gantoolkit.types import Score, Scores
+
+
+class VAE(Task):
+    """L = Σ over scales of |x̂ − x| + edges · |∇x̂ − ∇x| + kl · KL(q ‖ N(0,1)) + perceptual · d(x̂, x).
+
+    data        zip of faces; val: another one for PSNR (default: the last `held_out` rows of `data`)
+    widths      channels per level; the downsampling factor f is 2^(levels − 1)
+    kl          per latent number: small, so that latents stay smooth but lose little
+    perceptual  a component that maps (image, target) to distances, and its weight
+    """
+
+    def __init__(self, data: str, val: str | None = None, held_out: int = 64,
+                 widths: tuple[int, ...] = (32, 64, 64), layers: int = 1, latent_channels: int = 4, groups: int = 8,
+                 lr: float = 1e-3, edges: float = 1.0, kl: float = 1e-3, perceptual: dict | None = None,
+                 perceptual_weight: float = 0.5, ema: float = 0.998,
+                 device: str | torch.device = "cpu", seed: int = 0):
+        self.device = torch.device(device)
+        self.zip = FaceZip(data)
+        self.val = FaceZip(val) if val else None
+        self.held_out = 0 if val else min(held_out, len(self.zip) // 4)
+        _check_resolution(self.zip.resolution, len(widths))
+        torch.manual_seed(seed)
+        self.vae = autoencoder(widths, layers, latent_channels, groups, self.zip.resolution).to(self.device)
+        self.average = frozen_copy(self.vae)
+        self.modules, self.averages = {"vae": self.vae}, {"vae": self.average}
+        self.optimizers = {"vae": torch.optim.AdamW(self.vae.parameters(), lr, (0.9, 0.99), weight_decay=1e-3)}
+        self.edges, self.kl, self.ema = edges, kl, ema
+        self.perceptual, self.perceptual_weight = _build(perceptual, self.device), perceptual_weight
+        self._network = (perceptual or {}).get("network") or (perceptual or {}).get("weights")
+
+    def size(self) -> int:
+        return len(self.zip) - self.held_out
+
+    def _images(self, indices: Tensor) -> Tensor:
+        """Rows of the training zip in −1..1 [b,3,R,R], channels last."""
+        images = to_float(self.zip.images[indices]).to(self.device)
+        return images.contiguous(memory_format=torch.channels_last)
+
+    def losses(self, turn: str, draw: Draw, iteration: int) -> dict[str, Tensor]:
+        images = self._images(draw.indices)
+        posterior = self.vae.encode(images).latent_dist
+        mean, logvar = posterior.mean.float(), posterior.logvar.float()
+        noise = draw.normal(*mean.shape[1:]).to(self.device)
+        decoded = self.vae.decode(mean + noise * (0.5 * logvar).exp()).sample.float()
+        kl = 0.5 * (mean.square() + logvar.exp() - 1 - logvar).mean()
+        losses = {"l1": multiscale(decoded, images), "edges": self.edges * edges(decoded, images), "kl": self.kl * kl}
+        if self.perceptual is not None:
+            losses["perceptual"] = self.perceptual_weight * self.perceptual(decoded, images).mean()
+        return losses
+
+    def after_step(self, iteration: int) -> None:
+        follow(self.average, self.vae, iteration, self.ema)
+
+    def _held_out(self, limit: int) -> Tensor:
+        """Images that training does not see, [n,3,R,R] in −1..1."""
+        source, first = (self.val, 0) if self.val else (self.zip, self.size())
+        rows = source.images[first:first + limit]
+        return to_float(rows if len(rows) else self.zip.images[:limit]).to(self.device)
+
+    @torch.no_grad()
+    def reconstruct(self, images: Tensor, batch: int = 64) -> Tensor:
+        """Decoded means of the averaged network, clamped to −1..1."""
+        parts = [self.average.decode(self.average.encode(b).latent_dist.mode()).sample for b in images.split(batch)]
+        return torch.cat(parts).clamp(-1, 1)
+
+    def validate(self, limit: int | None = None) -> Scores:
+        """PSNR in dB (peak 2 in −1..1), mean over images."""
+        images = self._held_out(limit or 500)
+        error = (self.reconstruct(images) - images).square().mean((1, 2, 3)).clamp_min(1e-10)
+        psnr = (10 * torch.log10(4 / error)).mean()
+        return {"PSNR": Score(float(psnr), len(images), True, {"range": "-1..1", "data": "held out"})}
+
+    def pictures(self) -> dict[str, Tensor]:
+        images = self._held_out(8)
+        return {"reconstructions": sheet(torch.stack([images, self.reconstruct(images)]))}
+
+    @torch.no_grad()
+    def scaling_factor(self, count: int = 2048, batch: int = 64) -> float:
+        """1 / standard deviation of the latents, so that the diffusion model sees unit variance."""
+        rows = torch.linspace(0, self.size() - 1, min(count, self.size())).long()
+        latents = torch.cat([self.average.encode(self._images(r)).latent_dist.mode() for r in rows.split(batch)])
+        return 1 / float(latents.float().std())
+
+    def export(self, folder: Path) -> list[Path]:
+        """FOLDER/vae in diffusers' layout, float16, with the measured scaling_factor."""
+        self.average.register_to_config(scaling_factor=round(self.scaling_factor(), 6))
+        return [folders.save_part(self.average, folder, "vae")]
+
+    def networks(self) -> dict[str, str]:
+        return {"perceptual": self._network} if self._network else {}
+
+
+def autoencoder(widths, layers: int, latent_channels: int, groups: int, resolution: int):
+    """A small AutoencoderKL, channels last."""
+    from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
+
+    model = AutoencoderKL(
+        in_channels=3, out_channels=3, latent_channels=latent_channels, block_out_channels=tuple(widths),
+        down_block_types=("DownEncoderBlock2D",) * len(widths), up_block_types=("UpDecoderBlock2D",) * len(widths),
+        layers_per_block=layers, norm_num_groups=groups, sample_size=resolution, mid_block_add_attention=False)
+    return model.to(memory_format=torch.channels_last)
+
+
+def multiscale(image: Tensor, target: Tensor, scales: int = 3) -> Tensor:
+    """Mean absolute error at 1, 1/2, 1/4 … of the resolution, averaged."""
+    total = 0.0
+    for scale in range(scales):
+        if scale:
+            image, target = F.avg_pool2d(image, 2), F.avg_pool2d(target, 2)
+        total = total + (image - target).abs().mean()
+    return total / scales
+
+
+def edges(image: Tensor, target: Tensor) -> Tensor:
+    """Mean absolute error of the differences between neighbouring pixels."""
+    error = image - target
+    return error.diff(dim=2).abs().mean() + error.diff(dim=3).abs().mean()
+
+
+def sheet(rows: Tensor) -> Tensor:
+    """Rows of images [rows,columns,3,R,R] as one picture [3,rows·R,columns·R]."""
+    return rows.permute(2, 0, 3, 1, 4).flatten(3).flatten(1, 2).cpu()
+
+
+def _check_resolution(resolution: int, levels: int) -> None:
+    factor = 2 ** (levels - 1)
+    if resolution % factor:
+        raise UsageError(f"Images of {resolution} px cannot be reduced by {factor}; use fewer widths.")
+
+
+def _build(spec: dict | None, device):
+    if spec is None:
+        return None
+    from gantoolkit.registry import build
+
+    return build("loss", spec).to(device)
