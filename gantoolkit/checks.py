@@ -109,9 +109,11 @@ def _no_key(key: str, values: dict) -> str:
 
     parent = key.rpartition(".")[0]
     known = list(flatten(values))
-    near = [k for k in known if k.rpartition(".")[0] == parent]
-    return (f"The config has no key '{key}'{names.suggest(key, known)}"
-            + (f"; under '{parent}' there are {', '.join(k.rpartition('.')[2] for k in near)}." if near else "."))
+    near = [k[len(parent) + 1:] for k in known if k.startswith(f"{parent}.")]
+    if near:
+        return (f"The config has no key '{key}'{names.suggest(key.rpartition('.')[2], near)}; "
+                f"under '{parent}' there are {', '.join(near)}.")
+    return f"The config has no key '{key}'{names.suggest(key, known)}."
 
 
 def _check_type(key: str, value: Any, annotation: str, provenance: dict[str, str]) -> None:

@@ -1,0 +1,164 @@
+"""The command line: verbs and their arguments. What a verb does is imported when it is used.
+
+`--help`, `list` and `show NAME` import neither torch nor mmengine nor a plugin's code.
+"""
+
+from __future__ import annotations
+
+import argparse
+import errno
+import sys
+from importlib import import_module
+from typing import Any
+
+from gantoolkit import __version__
+
+EPILOG = "Errors are one sentence; --debug shows the traceback. Documentation: docs/ of the repository."
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command; returns the exit code: 0 done, 1 failed, 2 wrong usage, 130 interrupted."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    debug = "--debug" in arguments
+    try:
+        return call(parse([a for a in arguments if a != "--debug"])) or 0
+    except Exception as error:
+        if debug:
+            raise
+        print(f"gantoolkit: {sentence(error)}", file=sys.stderr)
+        return getattr(error, "exit_code", 1)
+    except KeyboardInterrupt:
+        print("gantoolkit: interrupted.", file=sys.stderr)
+        return 130
+
+
+def parse(arguments: list[str]) -> argparse.Namespace:
+    """The arguments of a command line; key=value may stand anywhere after the verb."""
+    root = parser(arguments)
+    args, rest = root.parse_known_args(arguments)
+    if hasattr(args, "overrides"):
+        args.overrides += [a for a in rest if "=" in a and not a.startswith("-")]
+        rest = [a for a in rest if a not in args.overrides]
+    if rest:
+        root.error(f"unrecognized arguments: {' '.join(rest)}; see 'gantoolkit {arguments[0]} --help'")
+    return args
+
+
+def run_config(args: argparse.Namespace) -> None:
+    """`gantoolkit run`: the config is checked before torch is imported."""
+    from gantoolkit import config
+
+    values = config.load(args.config, args.overrides).to_dict()
+    from gantoolkit.engine.run import run
+
+    run(values, args.out, args.resume, raw=config.find(args.config), command=["gantoolkit", *sys.argv[1:]])
+
+
+def call(args: argparse.Namespace) -> int | None:
+    """Import and run what the verb names: a function, or "module:function"."""
+    command = args.command
+    if isinstance(command, str):
+        module, _, function = command.partition(":")
+        command = getattr(import_module(module), function)
+    return command(args)
+
+
+def sentence(error: Exception) -> str:
+    """An exception in one sentence."""
+    from gantoolkit.errors import GantoolkitError
+
+    if isinstance(error, GantoolkitError):
+        return str(error)
+    if isinstance(error, BrokenPipeError):
+        return "the reader of the output went away."
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        where = f" ({error.filename})" if error.filename else ""
+        return f"The disk is full{where}; free some space, or choose another folder with --out, and repeat."
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename or 'A file'}: {error.strerror.lower()}."
+    text = " ".join(str(error).split())
+    end = "" if text.endswith(".") else "."
+    return f"{type(error).__name__}: {text[:400]}{end} Repeat with --debug for the traceback."
+
+
+def parser(arguments: list[str]) -> argparse.ArgumentParser:
+    """The parser of all verbs; plugins' code is asked for more only where `arguments` may need it."""
+    root = argparse.ArgumentParser(prog="gantoolkit", epilog=EPILOG, description=(
+        "Faces from text and masks: a diffusion model steers a pre-trained 2D or 3D GAN."))
+    root.add_argument("--version", action="version", version=f"gantoolkit {__version__}")
+    root.add_argument("--debug", action="store_true", help="show the traceback of an error")
+    verbs = root.add_subparsers(title="verbs", metavar="VERB", required=True)
+    _add_run(verbs)
+    _add_generate(verbs)
+    _add_light(verbs)
+    subparsers = {"": verbs, **_add_data(verbs)}
+    typed = [a for a in arguments if not a.startswith("-")]
+    if typed and (typed[0] == "data" or typed[0] not in verbs.choices) and _plugins_have(typed[0]):
+        from gantoolkit.plugins import hooks
+
+        hooks().register_commands(subparsers=subparsers)
+    return root
+
+
+def _plugins_have(verb: str) -> bool:
+    """Whether a registry.yaml promises a command that starts with this verb."""
+    from gantoolkit import manifest
+
+    return any(command.split()[0] == verb for command in manifest.load().commands)
+
+
+def _verb(verbs, name: str, command: Any, summary: str, **options) -> argparse.ArgumentParser:
+    added = verbs.add_parser(name, help=summary, description=options.pop("description", f"{summary}."), **options)
+    added.set_defaults(command=command)
+    return added
+
+
+def _add_run(verbs) -> None:
+    run = _verb(verbs, "run", run_config, "train what a config describes, score it and report")
+    run.add_argument("config", metavar="CONFIG", help="a path (configs/absm_eg3d.py works anywhere) or a preset")
+    run.add_argument("overrides", nargs="*", metavar="key=value", help="for instance schedule.iterations=100")
+    run.add_argument("--resume", action="store_true", help="go on from the newest checkpoint of the run folder")
+    run.add_argument("--out", metavar="DIR", help="the run folder (default: runs/NAME)")
+
+
+def _add_generate(verbs) -> None:
+    generate = _verb(verbs, "generate", "gantoolkit.engine.generate:main",
+                     "make faces from text and masks or scribbles with a finished run")
+    generate.add_argument("source", metavar="RUN|PRESET", help="a run folder or the name of a preset")
+    generate.add_argument("--text", default="", help="the prompt; may be empty")
+    visual = generate.add_mutually_exclusive_group()
+    visual.add_argument("--mask", metavar="FILE|DIR", help="label map(s), 19 CelebAMask-HQ classes")
+    visual.add_argument("--scribble", metavar="FILE|DIR", help="white strokes on black")
+    generate.add_argument("--camera", choices=("label", "frontal", "estimate"), default=None,
+                          help="where the camera of a 3D face comes from")
+    generate.add_argument("--views", type=int, default=1, metavar="N", help="views of each 3D face")
+    generate.add_argument("--seed", type=int, default=0)
+    generate.add_argument("--out", metavar="DIR", default="out")
+
+
+def _add_light(verbs) -> None:
+    listing = _verb(verbs, "list", "gantoolkit.index:list_", "list components, configs, presets, weights, plugins")
+    listing.add_argument("kind", nargs="?", metavar="KIND", help="generators, losses, configs, weights, plugins, …")
+    show = _verb(verbs, "show", "gantoolkit.index:show",
+                 "explain a component, weights or a preset; or resolve a config")
+    show.add_argument("name", metavar="NAME|CONFIG")
+    show.add_argument("overrides", nargs="*", metavar="key=value", help="for a config")
+    doctor = _verb(verbs, "doctor", "gantoolkit.doctor:main", "check that this installation works")
+    doctor.add_argument("--quick", action="store_true", help="import nothing and hash no weights")
+    new = verbs.add_parser("new", help="start something of your own")
+    things = new.add_subparsers(title="things", metavar="THING", required=True)
+    plugin = _verb(things, "plugin", "gantoolkit.scaffold:main", "write a pip-installable plugin with a generator")
+    plugin.add_argument("name", metavar="NAME", help="lower-case letters, digits, - and _")
+    plugin.add_argument("--out", metavar="DIR", help="where its folder is made (default: here)")
+
+
+def _add_data(verbs) -> dict[str, argparse._SubParsersAction]:
+    data = verbs.add_parser("data", help="render data sets")
+    actions = data.add_subparsers(title="actions", metavar="ACTION", required=True)
+    render = actions.add_parser("render", help="render a data set with a plugin (annyfaces)")
+    sources = render.add_subparsers(title="sources", metavar="NAME", required=True)
+    return {"data": actions, "data render": sources}
+
+
+if __name__ == "__main__":
+    sys.exit(main())
