@@ -1,0 +1,94 @@
+"""Train the judge: parsing, identity, attributes and text on one trunk, on people nobody else sees."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from gantoolkit.data.labels import CLASSES
+from gantoolkit.engine.draw import Draw
+from gantoolkit.engine.tasks import recognise
+from gantoolkit.engine.tasks.parser import class_weights, parsing_loss
+from gantoolkit.engine.tasks.towers import contrastive_loss
+from gantoolkit.metrics.parsing import Confusion
+from gantoolkit.networks.arcface import AngularMargin
+from gantoolkit.networks.judge import Judge as JudgeNetwork
+from gantoolkit.networks.tokens import words_of
+from gantoolkit.types import Scores
+
+
+class Judge(recognise.Recogniser):
+    """All heads in one step; `weights` scales the losses parsing, margin, factors, attributes, contrast."""
+
+    def __init__(self, data: str, network: dict | None = None, holdout: float = 0.05, lr: float = 2e-3,
+                 weight_decay: float = 0.05, weights: dict | None = None, margin: float = 0.2, scale: float = 24.0,
+                 margin_warmup: int = 300, balance: float = 0.3, augment: dict | None = None,
+                 device: torch.device | str = "cpu", seed: int = 101):
+        super().__init__(data, holdout, lr, weight_decay, augment, device, seed)
+        self.margin, self.margin_warmup = margin, margin_warmup
+        self.parts = {"parsing": 1.0, "margin": 0.3, "factors": 1.0, "attributes": 1.0, "contrast": 0.3}
+        self.parts.update(weights or {})
+        self.values = recognise.attribute_values(self.zip)
+        self.table = recognise.attribute_table(self.zip, self.values)
+        words = words_of(text for row in self.zip.captions for text in row)
+        judge = JudgeNetwork(**{"resolution": self.zip.resolution, "attributes": self.values,
+                                "words": [".", *words], **(network or {})})
+        numbers, people = recognise.person_numbers(self.zip.identities[self.rows])
+        self.people = torch.full((len(self.zip),), -1).scatter(0, self.rows, numbers)
+        heads = {"margin": AngularMargin(judge.embedding, people, scale, margin)}
+        if self.zip.identity_factors:
+            heads["factors"] = nn.Linear(judge.embedding, self.zip.identity_factors)
+        self.start(judge, **heads)
+        self.class_weights = class_weights(self.zip.labels[self.rows], balance).to(self.device)
+
+    def losses(self, turn: str, draw: Draw, iteration: int) -> dict[str, Tensor]:
+        rows, images, labels = self.training_batch(draw, with_labels=True)
+        seen = self.network.observe(images)
+        people = self.people[rows].to(self.device)
+        margin = self.margin * min(1.0, iteration / max(1, self.margin_warmup))
+        captions = self.captions_of(rows, draw.integers(10))
+        out = {"parsing": parsing_loss(seen.logits, labels, self.class_weights),
+               "margin": F.cross_entropy(self.heads["margin"](seen.identity, people, margin), people),
+               "contrast": contrastive_loss(seen.text, self.network.read(captions),
+                                            self.network.log_scale.exp().clamp(max=100.0), captions)}
+        if self.values:
+            out["attributes"] = recognise.attribute_loss(seen.attributes, self.table[rows].to(self.device))
+        if "factors" in self.heads:
+            wanted = self.zip.factors[rows, :self.zip.identity_factors].to(self.device)
+            guess = self.heads["factors"](seen.identity * self.network.embedding**0.5)
+            out["factors"] = F.mse_loss(guess.float(), wanted)
+        return {name: self.parts[name] * value for name, value in out.items()}
+
+    @torch.no_grad()
+    def validate(self, limit: int | None = None) -> Scores:
+        confusion, right, known = Confusion(len(CLASSES)), 0, 0
+        identity, pictures, texts, people = [], [], [], []
+        for rows, images in self.validation_batches(limit or 2048):
+            seen = self.network.observe(images)
+            confusion.update(seen.logits.argmax(1), self.labels(rows))
+            identity.append(seen.identity)
+            pictures.append(seen.text)
+            texts.append(self.network.read(self.captions_of(rows)))
+            people.append(self.zip.identities[rows])
+            if self.values:
+                wanted = self.table[rows].to(self.device)
+                guess = torch.stack([v.argmax(1) for v in seen.attributes.values()], 1)
+                right += ((guess == wanted) & (wanted >= 0)).sum(0)
+                known += (wanted >= 0).sum(0)
+        rate, pairs = recognise.verification_rate(torch.cat(identity), torch.cat(people).to(self.device))
+        order = torch.randperm(confusion.n, generator=torch.Generator().manual_seed(0))
+        match, n = recognise.top1(torch.cat(pictures)[order], torch.cat(texts)[order])
+        out = {"acc": self.score(confusion.accuracy(), confusion.n),
+               "miou": self.score(confusion.miou(), confusion.n),
+               "tar@far1e-3": self.score(rate, pairs), "top1of64": self.score(match, n)}
+        if self.values:
+            shares = right.double() / known.clamp(min=1)
+            out["attributes"] = self.score(shares.mean(), confusion.n)
+            out |= {f"attribute[{k}]": self.score(s, confusion.n) for k, s in zip(self.values, shares.tolist())}
+        return out
+
+    def export(self, folder: Path) -> list[Path]:
+        return self.export_network(folder, "judge")

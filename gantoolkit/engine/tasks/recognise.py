@@ -1,0 +1,188 @@
+"""What the recognisers' tasks share: labelled faces split by person, augmentation, one optimiser, export."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from gantoolkit import weights
+from gantoolkit.data.conditions import to_float
+from gantoolkit.data.labels import flip_table
+from gantoolkit.data.zipdata import FaceZip
+from gantoolkit.engine.draw import Draw
+from gantoolkit.engine.task import Task
+from gantoolkit.errors import DataError
+from gantoolkit.types import Score
+
+IGNORED = 255  # a label that counts in no loss and no score
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """Amounts of random change per sample; 0 is none. Colours keep their meaning, so there is no hue shift."""
+
+    flip: bool = True  # mirror, left parts become right parts
+    shift: int = 3  # pixels
+    noise: float = 0.06  # largest standard deviation, images are −1..1
+    blur: float = 0.3  # share of samples that lose detail, as generated images do
+    gain: float = 0.08  # relative change of brightness
+
+    def __call__(self, draw: Draw, images: Tensor, labels: Tensor | None = None):
+        """Changed (images [B,3,R,R], labels [B,R,R]); pixels shifted in from outside are IGNORED."""
+        u = draw.uniform(6).to(images.device)
+        if self.flip:
+            mirrored = u[:, 0] < 0.5
+            images = torch.where(mirrored[:, None, None, None], images.flip(-1), images)
+            if labels is not None:
+                table = torch.tensor(flip_table(), device=labels.device)
+                labels = torch.where(mirrored[:, None, None], table[labels.flip(-1)], labels)
+        if self.shift:
+            images, labels = self._moved(u, images, labels)
+        images = self._degraded(u, draw.normal(*images.shape[1:]).to(images.device), images)
+        return images, labels
+
+    def _moved(self, u: Tensor, images: Tensor, labels: Tensor | None):
+        k, size = self.shift, images.shape[-1]
+        tops, lefts = ((u[:, n] * (2 * k + 1)).long().clamp(max=2 * k).tolist() for n in (1, 2))
+        padded = F.pad(images, (k, k, k, k), mode="replicate")
+        images = torch.stack([p[:, t:t + size, x:x + size] for p, t, x in zip(padded, tops, lefts)])
+        if labels is not None:
+            padded = F.pad(labels, (k, k, k, k), value=IGNORED)
+            labels = torch.stack([p[t:t + size, x:x + size] for p, t, x in zip(padded, tops, lefts)])
+        return images, labels
+
+    def _degraded(self, u: Tensor, noise: Tensor, images: Tensor) -> Tensor:
+        column = (slice(None), None, None, None)
+        if self.blur:
+            soft = F.interpolate(F.avg_pool2d(images, 2), images.shape[-2:], mode="bilinear", align_corners=False)
+            images = torch.where((u[:, 3] < self.blur)[column], soft, images)
+        gain = 1 + self.gain * (2 * u[:, 4] - 1)
+        return ((images + 1) * gain[column] - 1 + noise * (self.noise * u[:, 5])[column]).clamp(-1, 1)
+
+
+class Recogniser(Task):
+    """A network on labelled faces; people of the held-out share are never trained on.
+
+    Sub-classes call `start` with their network (and heads that are trained but not exported).
+    """
+
+    def __init__(self, data: str, holdout: float, lr: float, weight_decay: float, augment: dict | None,
+                 device: torch.device | str, seed: int):
+        self.zip, self.device, self.lr, self.weight_decay = FaceZip(data), torch.device(device), lr, weight_decay
+        self.augmentation = Augmentation(**(augment or {}))
+        people = torch.unique(self.zip.identities)
+        shuffled = people[torch.randperm(len(people), generator=torch.Generator().manual_seed(0))]
+        kept_out = shuffled[:max(1, round(holdout * len(people)))]
+        out = torch.isin(self.zip.identities, kept_out)
+        self.rows, self.held_out = torch.nonzero(~out)[:, 0], torch.nonzero(out)[:, 0]
+        if not len(self.rows):
+            raise DataError(f"{data} has {len(people)} people, too few to hold out a share of {holdout}.")
+        torch.manual_seed(seed)
+
+    def start(self, network: nn.Module, **heads: nn.Module) -> None:
+        """Take the network and the training-only heads under one optimiser."""
+        self.network = network.to(self.device, memory_format=torch.channels_last)
+        self.heads = nn.ModuleDict(heads).to(self.device)
+        self.modules = {"network": self.network, "heads": self.heads}
+        parameters = [*self.network.parameters(), *self.heads.parameters()]
+        # Norms, biases and single numbers are not decayed.
+        groups = [{"params": [p for p in parameters if p.ndim > 1], "weight_decay": self.weight_decay},
+                  {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0}]
+        self.optimizers = {"network": torch.optim.AdamW(groups, lr=self.lr, betas=(0.9, 0.99))}
+
+    def size(self) -> int:
+        return len(self.rows)
+
+    def images(self, rows: Tensor) -> Tensor:
+        """Images −1..1 of rows of the zip, channels last."""
+        images = to_float(self.zip.images[rows]).to(self.device)
+        return images.contiguous(memory_format=torch.channels_last)
+
+    def labels(self, rows: Tensor) -> Tensor:
+        """Label maps [B,R,R] int64 of rows of the zip."""
+        return self.zip.labels[rows].long().to(self.device)
+
+    def captions_of(self, rows: Tensor, choice: Tensor | int = 0) -> list[str]:
+        """One caption per row: number `choice` modulo what the row has, "" where it has none."""
+        choices = torch.as_tensor(choice).expand(len(rows)).tolist()
+        lists = (self.zip.captions[row] for row in rows.tolist())
+        return [texts[n % len(texts)] if texts else "" for texts, n in zip(lists, choices)]
+
+    def training_batch(self, draw: Draw, with_labels: bool = False):
+        """(rows of the zip, augmented images, augmented labels or None) of a draw."""
+        self.network.train()
+        rows = self.rows[draw.indices]
+        labels = self.labels(rows) if with_labels else None
+        images, labels = self.augmentation(draw, self.images(rows), labels)
+        return rows, images.contiguous(memory_format=torch.channels_last), labels
+
+    def validation_batches(self, limit: int | None = None, batch: int = 64):
+        """(rows, images) of the held-out people, network in eval mode."""
+        self.network.eval()
+        for rows in self.held_out[:limit].split(batch):
+            yield rows, self.images(rows)
+
+    def export_network(self, folder: Path, name: str) -> list[Path]:
+        """The network in 16 bit with its architecture."""
+        return [weights.save(Path(folder) / f"{name}.safetensors", self.network.state_dict(), self.network.arch,
+                             half=True, trained_on=self.zip.meta.get("name", str(self.zip.path)))]
+
+    def score(self, value: float, n: int, higher: bool = True) -> Score:
+        """A score on the held-out people."""
+        return Score(float(value), int(n), higher, {"data": self.zip.path.name, "split": "held-out people"})
+
+
+def attribute_values(faces: FaceZip, most: int = 24) -> dict[str, list[str]]:
+    """Attribute → sorted values, of those that take two to `most` values in the data set."""
+    found: dict[str, set[str]] = {}
+    for row in faces.attributes:
+        for name, value in row.items():
+            found.setdefault(name, set()).add(str(value))
+    return {name: sorted(values) for name, values in sorted(found.items()) if 2 <= len(values) <= most}
+
+
+def attribute_table(faces: FaceZip, values: dict[str, list[str]]) -> Tensor:
+    """Value numbers [N,A] of all rows, in the order of `values`; −100 where a row lacks the attribute."""
+    index = {name: {v: n for n, v in enumerate(known)} for name, known in values.items()}
+    rows = [[index[name].get(str(row[name]), -100) if name in row else -100 for name in values]
+            for row in faces.attributes]
+    return torch.tensor(rows, dtype=torch.int64).reshape(len(faces), len(values))
+
+
+def attribute_loss(logits: dict[str, Tensor], wanted: Tensor) -> Tensor:
+    """Cross-entropy, mean over attributes; `wanted` [B,A] in the order of `logits`."""
+    terms = [F.cross_entropy(value.float(), wanted[:, n], ignore_index=-100) if (wanted[:, n] >= 0).any()
+             else value.float().sum() * 0 for n, value in enumerate(logits.values())]
+    return torch.stack(terms).mean()
+
+
+def person_numbers(identities: Tensor) -> tuple[Tensor, int]:
+    """Identities [N] renumbered 0..P−1, and P."""
+    people, numbers = torch.unique(identities, return_inverse=True)
+    return numbers, len(people)
+
+
+def verification_rate(embeddings: Tensor, identities: Tensor, false_accepts: float = 1e-3) -> tuple[float, int]:
+    """(share of same-person pairs accepted at the threshold that accepts `false_accepts` of others, pairs)."""
+    cosine = embeddings.double() @ embeddings.double().T
+    upper = torch.ones_like(cosine, dtype=torch.bool).triu(1)
+    same = identities[:, None] == identities[None]
+    positives, negatives = cosine[upper & same], cosine[upper & ~same].sort(descending=True).values
+    if not len(positives) or not len(negatives):
+        return float("nan"), len(positives)
+    threshold = negatives[min(len(negatives) - 1, int(false_accepts * len(negatives)))]
+    return float((positives > threshold).double().mean()), len(positives)
+
+
+def top1(images: Tensor, texts: Tensor, of: int = 64) -> tuple[float, int]:
+    """(share of images whose own caption is the nearest among `of`, n) for unit embeddings [N,D]."""
+    right = n = 0
+    for a, b in zip(images.split(of), texts.split(of)):
+        if len(a) == of:
+            right += int(((a @ b.T).argmax(1) == torch.arange(of, device=a.device)).sum())
+            n += of
+    return (right / n if n else float("nan")), n

@@ -1,0 +1,67 @@
+"""Train the text and image towers to agree on which caption belongs to which face (CLIP's loss)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from gantoolkit import compat  # noqa: F401  before transformers
+from gantoolkit.engine.draw import Draw
+from gantoolkit.engine.tasks import recognise
+from gantoolkit.networks.tokens import train_tokenizer, words_of
+from gantoolkit.networks.towers import ImageTower, Towers, text_model
+from gantoolkit.types import Scores
+
+
+def contrastive_loss(images: Tensor, texts: Tensor, scale: Tensor, captions: list[str]) -> Tensor:
+    """Symmetric cross-entropy over the batch; rows with the same caption are each other's answer too."""
+    logits = scale * images.float() @ texts.float().T
+    numbers = {text: n for n, text in enumerate(dict.fromkeys(captions))}
+    index = torch.tensor([numbers[text] for text in captions], device=logits.device)
+    same = (index[:, None] == index[None]).float()
+    wanted = same / same.sum(1, keepdim=True)
+    return 0.5 * (F.cross_entropy(logits, wanted) + F.cross_entropy(logits.T, wanted))
+
+
+class TextImage(recognise.Recogniser):
+    """CLIP at a small size, with a tokeniser learned from the data set's captions.
+
+    tokens, length      of the tokeniser: at most so many tokens, longest text
+    width, layers, heads  of the text tower; `width` is the diffusion model's cross_attention_dim
+    """
+
+    def __init__(self, data: str, image: dict | None = None, tokens: int = 1000, length: int = 64,
+                 width: int = 96, layers: int = 4, heads: int = 4, holdout: float = 0.05, lr: float = 1e-3,
+                 weight_decay: float = 0.05, augment: dict | None = None,
+                 device: torch.device | str = "cpu", seed: int = 0):
+        super().__init__(data, holdout, lr, weight_decay, augment, device, seed)
+        captions = [text for row in self.zip.captions for text in row]
+        tokenizer = train_tokenizer(captions, tokens, length)
+        tower = ImageTower(**{"resolution": self.zip.resolution, **(image or {})})
+        self.start(Towers(text_model(tokenizer, width, layers, heads), tokenizer, tower, words_of(captions)))
+
+    def losses(self, turn: str, draw: Draw, iteration: int) -> dict[str, Tensor]:
+        rows, images, _ = self.training_batch(draw)
+        captions = self.captions_of(rows, draw.integers(10))
+        texts = self.network.embed_text(captions)
+        return {"contrast": contrastive_loss(self.network.embed_image(images), texts, self.network.scale(), captions),
+                "_scale": self.network.scale()}
+
+    @torch.no_grad()
+    def validate(self, limit: int | None = None) -> Scores:
+        """Top-1 of 64 matching on the held-out people, one view of each where there are enough."""
+        pairs = [(self.network.embed_image(images), self.network.embed_text(self.captions_of(rows)))
+                 for rows, images in self.validation_batches(limit or 2048)]
+        images, texts = (torch.cat(list(part)) for part in zip(*pairs))
+        order = torch.randperm(len(images), generator=torch.Generator().manual_seed(0))
+        rate, n = recognise.top1(images[order], texts[order])
+        lengths = torch.tensor([len(self.network.tokenizer(t).input_ids) for t in self.captions_of(self.held_out[:500])])
+        longest = self.network.tokenizer.model_max_length
+        return {"top1of64": self.score(rate, n),
+                "captions_that_fit": self.score((lengths <= longest).double().mean(), len(lengths))}
+
+    def export(self, folder: Path) -> list[Path]:
+        return self.network.save(Path(folder) / "towers")

@@ -1,0 +1,138 @@
+"""The evaluator: several metrics in one pass, judged only by networks that no loss used."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from gantoolkit import networks, registry, weights
+from gantoolkit.errors import GantoolkitError, UsageError
+from gantoolkit.metrics.base import Metric, View
+from gantoolkit.networks.blocks import fit
+from gantoolkit.types import Condition, Scores, Target
+
+DEFAULT = {"fid": {}, "lpips": {}, "ms_ssim": {}, "id_gt": {}, "acc": {}, "miou": {}}
+
+
+class Evaluator:
+    """Streaming scores of results against their targets and conditions.
+
+    metrics     name → arguments; "type" names another class than the key, "network" its judge
+    judge       what the network name 'judge' stands for: a weights name, a file, or a module
+    forbidden   role → weights name of every network in the run's losses; none of them may judge
+    size        images are box- or antialias-resized to size×size before everything (None = as they are)
+    conditions  recorded with every score, e.g. {"latent_source": "trajectory"}
+    """
+
+    def __init__(self, metrics: Mapping[str, dict] | None = None, judge: str | nn.Module = "judge",
+                 device: torch.device | str = "cpu", forbidden: Mapping[str, str] | None = None,
+                 size: int | None = None, conditions: Mapping[str, Any] | None = None):
+        self.device, self.size, self.conditions = torch.device(device), size, dict(conditions or {})
+        self.judge = judge
+        self.metrics: dict[str, Metric] = {}
+        for name, arguments in (DEFAULT if metrics is None else metrics).items():
+            metric = registry.build("metric", {"type": name, **(arguments or {})})
+            metric.name = name
+            self.metrics[name] = metric
+        self._refuse(forbidden or {})
+        self._networks: dict[str, nn.Module] = {}
+        self._shas: dict[str, str] = {}
+        for metric in self.metrics.values():
+            if metric.network_name:
+                metric.network = self._network(metric.network_name)
+        self.resized = "none"
+
+    def _refuse(self, forbidden: Mapping[str, str]) -> None:
+        """Raise UsageError when a network of the losses would judge, by name or by content."""
+        roles = {digest: (role, name) for role, name in forbidden.items() for digest in (name, _digest(name)) if digest}
+        for name, metric in self.metrics.items():
+            network = metric.network_name
+            source = self.judge if network == "judge" else network
+            for key in (network, source if isinstance(source, str) else None, _digest(source)):
+                if key and key in roles:
+                    role, used = roles[key]
+                    raise UsageError(f"The metric '{name}' would be judged by '{network}', which the run's loss "
+                                     f"'{role}' used ('{used}'); choose another network for it, such as 'judge'.")
+
+    def _network(self, name: str) -> nn.Module:
+        if name not in self._networks:
+            source = self.judge if name == "judge" else name
+            if isinstance(source, nn.Module):
+                network = source.eval().requires_grad_(False).to(self.device)
+            else:
+                network = load_network(source).to(self.device)
+                self._shas[name] = _digest(source) or ""
+            self._networks[name] = network
+        return self._networks[name]
+
+    def networks(self) -> dict[str, str]:
+        """metric → weights name of the network that judges it."""
+        return {name: m.network_name for name, m in self.metrics.items() if m.network_name}
+
+    def weights(self) -> dict[str, str]:
+        """weights name → sha256 of the networks that judge."""
+        return dict(self._shas)
+
+    @torch.no_grad()
+    def update(self, image: Tensor, target: Target, condition: Condition,
+               without_text: Tensor | None = None) -> None:
+        """Add results [B,3,R,R] in −1..1; the targets are resized to their size, or both to `size`."""
+        image, target = image.detach().to(self.device).float().clamp(-1, 1), target.to(self.device)
+        side = self.size or image.shape[-1]
+        truth = fit(target.image_gt, side)
+        if side != image.shape[-1]:
+            self.resized = f"{image.shape[-1]} to {side}, box or antialiased bilinear"
+        if without_text is not None:
+            without_text = fit(without_text.detach().to(self.device).float().clamp(-1, 1), side)
+        view = View(fit(image, side), replace(target, image_gt=truth), condition.to(self.device), without_text)
+        for metric in self.metrics.values():
+            metric.update(view)
+
+    def all_reduce(self) -> None:
+        """Sum over processes; a no-op in one process. Every process must have seen at least one batch."""
+        import torch.distributed as dist
+
+        if not (dist.is_available() and dist.is_initialized()) or dist.get_world_size() == 1:
+            return
+        for metric in self.metrics.values():
+            for key in sorted(metric.sums):
+                dist.all_reduce(metric.sums[key])
+
+    def compute(self) -> Scores:
+        """All scores; UsageError before the first image."""
+        out: Scores = {}
+        for metric in self.metrics.values():
+            if not metric.sums:
+                raise UsageError(f"The metric '{metric.name}' has seen no image; the evaluation set is empty.")
+            shared = {"resize": self.resized, **self.conditions}
+            if metric.network_name:
+                shared |= {"network": metric.network_name, "network_sha256": self._shas.get(metric.network_name, "")}
+            for name, score in metric.compute().items():
+                out[name] = replace(score, conditions={**shared, **score.conditions})
+        return out
+
+    def reset(self) -> None:
+        """Forget all images, keep the networks."""
+        for metric in self.metrics.values():
+            metric.reset()
+
+
+def load_network(name: str) -> nn.Module:
+    """A judge by weights name or file; 'alex', 'vgg' and 'squeeze' are the published LPIPS."""
+    from gantoolkit.networks.lpips import TRUNKS, LPIPS
+
+    return LPIPS(name) if name in TRUNKS else networks.load(name)
+
+
+def _digest(source: Any) -> str | None:
+    """sha256 of what a weights name stands for, or None where it is no file."""
+    if not isinstance(source, str):
+        return None
+    try:
+        return weights.sha256(weights.resolve(source))
+    except GantoolkitError:
+        return None

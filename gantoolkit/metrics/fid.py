@@ -1,0 +1,54 @@
+"""FID: the Fréchet distance between Gaussians fitted to features of results and of real images."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from gantoolkit.metrics.base import Metric, View
+from gantoolkit.types import Scores
+
+
+def frechet_distance(mean_a: Tensor, cov_a: Tensor, mean_b: Tensor, cov_b: Tensor) -> float:
+    """‖μ_a − μ_b‖² + Tr Σ_a + Tr Σ_b − 2 Tr (Σ_a^½ Σ_b Σ_a^½)^½, by eigenvalues in float64.
+
+    The symmetric form needs no matrix square root of a non-symmetric product, and stays exact when the
+    covariances are singular (fewer images than features): negative rounding errors are cut at 0.
+    """
+    mean_a, cov_a, mean_b, cov_b = (x.double() for x in (mean_a, cov_a, mean_b, cov_b))
+    values, vectors = torch.linalg.eigh(cov_a)
+    root = (vectors * values.clamp(min=0).sqrt()) @ vectors.T
+    mixed = torch.linalg.eigvalsh(root @ cov_b @ root).clamp(min=0).sqrt().sum()
+    distance = (mean_a - mean_b).square().sum() + cov_a.trace() + cov_b.trace() - 2 * mixed
+    return max(0.0, float(distance))
+
+
+def gaussian(n: Tensor, total: Tensor, outer: Tensor) -> tuple[Tensor, Tensor]:
+    """(mean [D], unbiased covariance [D,D]) from the count, Σ x and Σ x xᵀ."""
+    mean = total / n
+    return mean, (outer - n * torch.outer(mean, mean)) / (n - 1).clamp(min=1)
+
+
+class FID(Metric):
+    """Fréchet distance of `network`'s features; the real images are the targets of the same pass.
+
+    Its size depends on network, resolution and n, so that it compares only with itself.
+    """
+
+    name, uses, higher_is_better = "fid", "features", False
+
+    def __init__(self, network: str = "judge"):
+        super().__init__(network)
+
+    def update(self, view: View) -> None:
+        for side, what in (("fake", "image"), ("real", "image_gt")):
+            features = self.of(view, what).double()
+            self.add(f"{side}_total", features.sum(0))
+            self.add(f"{side}_outer", features.T @ features)
+        self.add("n", features.new_tensor(float(len(features))))
+
+    def compute(self) -> Scores:
+        n = self.sums["n"]
+        sides = [gaussian(n, self.sums[f"{s}_total"], self.sums[f"{s}_outer"]) for s in ("fake", "real")]
+        width = len(sides[0][0])
+        return self.score(frechet_distance(*sides[0], *sides[1]), n, features=width, reference="targets of this pass")

@@ -1,0 +1,40 @@
+"""Plain modules that several stages use: recognisers, parsers, perceptual trunks, towers, the judge."""
+
+from __future__ import annotations
+
+from gantoolkit.errors import WeightsError
+
+_HOMES = {  # type in a weights file's arch → module that defines it
+    "ArcFace": "gantoolkit.networks.arcface",
+    "BiSeNet": "gantoolkit.networks.bisenet",
+    "FaceParser": "gantoolkit.networks.parser",
+    "Judge": "gantoolkit.networks.judge",
+    "PiDiNet": "gantoolkit.networks.pidinet",
+    "Towers": "gantoolkit.networks.towers",
+}
+
+
+def load(name_or_path: str, device="cpu"):
+    """The frozen network behind a weights name or file, in eval mode; `Towers` reads a folder.
+
+    Raises WeightsError when the file holds something that is no network of this room.
+    """
+    import importlib
+
+    from gantoolkit import weights
+
+    path = weights.resolve(name_or_path)
+    if path.is_dir():
+        from gantoolkit.networks.towers import Towers
+        network = Towers.load(path)
+    else:
+        state, arch, _ = weights.load(path)
+        kind = arch.pop("type", None)
+        if kind not in _HOMES:
+            raise WeightsError(f"{path} holds {kind or 'no named network'}, expected one of {', '.join(_HOMES)}.")
+        network = getattr(importlib.import_module(_HOMES[kind]), kind)(**arch)
+        try:
+            network.load_state_dict(state)
+        except RuntimeError as error:
+            raise WeightsError(f"{path} does not fit {kind}: {str(error).splitlines()[-1].strip()}.") from None
+    return network.eval().requires_grad_(False).to(device)

@@ -1,0 +1,148 @@
+"""The judge: one ConvNeXt-like trunk with heads for parsing, identity, attributes and text.
+
+Only metrics may load it. Its architecture, seed and training identities differ from those of every
+network that a loss uses, so that a bridge cannot learn to please it.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from gantoolkit.networks.blocks import fit
+
+
+class ChannelNorm(nn.LayerNorm):
+    """Layer norm over C of [B,C,H,W]."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
+
+
+class Block(nn.Module):
+    """x + γ · (depthwise 5×5, norm, 1×1 widen, GELU, 1×1 narrow)."""
+
+    def __init__(self, width: int, widen: int = 3):
+        super().__init__()
+        self.depthwise = nn.Conv2d(width, width, 5, padding=2, groups=width)
+        self.norm = ChannelNorm(width)
+        self.wide = nn.Conv2d(width, widen * width, 1)
+        self.narrow = nn.Conv2d(widen * width, width, 1)
+        self.gamma = nn.Parameter(torch.full((1, width, 1, 1), 0.1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.gamma * self.narrow(F.gelu(self.wide(self.norm(self.depthwise(x)))))
+
+
+class CaptionReader(nn.Module):
+    """Captions to [B,D]: word embeddings, a convolution over three words, maximum over the caption."""
+
+    def __init__(self, words: tuple[str, ...], width: int, embedding: int):
+        super().__init__()
+        self.index = {w: n + 2 for n, w in enumerate(words)}  # 0 = padding, 1 = unknown
+        self.embed = nn.Embedding(len(words) + 2, width, padding_idx=0)
+        self.near = nn.Conv1d(width, 2 * width, 3, padding=1)
+        self.project = nn.Sequential(nn.GELU(), nn.Linear(2 * width, embedding))
+
+    def ids(self, captions: list[str] | tuple[str, ...]) -> Tensor:
+        """Word numbers [B,longest], padded with 0; an empty caption is one unknown word."""
+        rows = [[self.index.get(w, 1) for w in re.findall(r"[^\W_]+|\.", text.lower())] or [1]
+                for text in captions]
+        longest = max(len(row) for row in rows)
+        return torch.tensor([row + [0] * (longest - len(row)) for row in rows], device=self.embed.weight.device)
+
+    def forward(self, captions: list[str] | tuple[str, ...]) -> Tensor:
+        ids = self.ids(captions)
+        near = self.near(self.embed(ids).mT)
+        return self.project(near.masked_fill((ids == 0)[:, None], -1e4).amax(2))
+
+
+@dataclass(frozen=True)
+class Observation:
+    """What the judge sees in a batch of images."""
+
+    maps: tuple[Tensor, ...]  # trunk features, fine to coarse [B,C_n,·,·]
+    features: Tensor  # [B,256] for FID
+    logits: Tensor  # [B,19,resolution,resolution]
+    identity: Tensor  # unit [B,D]
+    attributes: dict[str, Tensor]  # attribute → logits [B,values]
+    text: Tensor  # unit [B,D]: compare with `Judge.read`
+
+
+class Judge(nn.Module):
+    """Images −1..1 of any size to an Observation.
+
+    attributes  name → list of its values, in the order of the head's logits
+    words       what the caption reader knows, in the order of its embedding
+    """
+
+    def __init__(self, resolution: int = 64, widths: tuple[int, ...] = (48, 96, 160, 256),
+                 depths: tuple[int, ...] = (1, 2, 2, 1), labels: int = 19, embedding: int = 128,
+                 text_embedding: int = 64, attributes: dict[str, list[str]] | None = None,
+                 words: tuple[str, ...] | list[str] = ()):
+        super().__init__()
+        self.resolution, self.widths, self.depths = resolution, tuple(widths), tuple(depths)
+        self.labels, self.embedding, self.text_embedding = labels, embedding, text_embedding
+        self.attributes, self.words = dict(attributes or {}), tuple(words)
+        before = (3, *widths[:-1])
+        self.down = nn.ModuleList(nn.Sequential(nn.Conv2d(i, o, 3 if n == 0 else 2, 2, 1 if n == 0 else 0),
+                                                ChannelNorm(o)) for n, (i, o) in enumerate(zip(before, widths)))
+        self.stages = nn.ModuleList(nn.Sequential(*(Block(w) for _ in range(d)))
+                                    for w, d in zip(widths, depths))
+        self.lateral = nn.ModuleList(nn.Conv2d(w, 64, 1) for w in widths)
+        self.fine = nn.Conv2d(3, 16, 3, padding=1)
+        self.parse = nn.Sequential(nn.Conv2d(80, 32, 3, padding=1), nn.GELU(), nn.Conv2d(32, labels, 3, padding=1))
+        self.pool = nn.Sequential(nn.LayerNorm(widths[-1]), nn.Linear(widths[-1], 256), nn.GELU())
+        self.identify = nn.Linear(256 + widths[-1], embedding)
+        self.heads = nn.ModuleDict({k: nn.Linear(256, len(v)) for k, v in self.attributes.items()})
+        self.see = nn.Linear(256, text_embedding)
+        self.reader = CaptionReader(self.words, 64, text_embedding)
+        self.log_scale = nn.Parameter(torch.tensor(2.0))
+
+    @property
+    def arch(self) -> dict:
+        """The constructor's arguments, for weights files."""
+        return {"type": "Judge", "resolution": self.resolution, "widths": list(self.widths),
+                "depths": list(self.depths), "labels": self.labels, "embedding": self.embedding,
+                "text_embedding": self.text_embedding, "attributes": self.attributes, "words": list(self.words)}
+
+    def trunk(self, images: Tensor) -> tuple[Tensor, ...]:
+        """Feature maps of images already at `resolution`, at 1/2, 1/4, 1/8 and 1/16 of it."""
+        maps, x = [], images
+        for down, stage in zip(self.down, self.stages):
+            x = stage(down(x))
+            maps.append(x)
+        return tuple(maps)
+
+    def features(self, images: Tensor) -> tuple[Tensor, ...]:
+        """The trunk's maps of images of any size (what `Perceptual` compares)."""
+        return self.trunk(fit(images, self.resolution))
+
+    def _parse(self, pixels: Tensor, maps: tuple[Tensor, ...]) -> Tensor:
+        x = self.lateral[-1](maps[-1])
+        for lateral, skip in zip(self.lateral[-2::-1], maps[-2::-1]):
+            x = F.interpolate(x, scale_factor=2.0, mode="nearest") + lateral(skip)
+        x = F.interpolate(x, scale_factor=2.0, mode="bilinear", align_corners=False)
+        return self.parse(torch.cat([x, self.fine(pixels)], 1))
+
+    def observe(self, images: Tensor) -> Observation:
+        """Everything at once: one pass through the trunk."""
+        pixels = fit(images, self.resolution)
+        maps = self.trunk(pixels)
+        pooled = maps[-1].mean((2, 3))
+        features = self.pool(pooled)
+        identity = self.identify(torch.cat([features, maps[-1].amax((2, 3))], 1))
+        return Observation(maps, features.float(), self._parse(pixels, maps).float(),
+                           F.normalize(identity.float(), dim=1),
+                           {k: head(features).float() for k, head in self.heads.items()},
+                           F.normalize(self.see(features).float(), dim=1))
+
+    forward = observe
+
+    def read(self, captions: list[str] | tuple[str, ...]) -> Tensor:
+        """Unit embeddings [B,D] of captions, in the space of `Observation.text`."""
+        return F.normalize(self.reader(captions).float(), dim=1)

@@ -1,0 +1,66 @@
+"""The published LPIPS (Zhang et al. 2018) for full-scale runs: the `lpips` package's heads on a trunk of ours.
+
+The package bundles the learned channel weights but downloads the trunk; here the trunk comes from a file
+(registry.yaml, weights `lpips-alex` and so on, or GANTOOLKIT_LPIPS_<TRUNK>), so that nothing is fetched.
+"""
+
+from __future__ import annotations
+
+import os
+
+import torch
+from torch import Tensor, nn
+
+from gantoolkit import weights
+from gantoolkit.errors import WeightsError
+
+TRUNKS = ("alex", "vgg", "squeeze")
+
+
+class LPIPS(nn.Module):
+    """d(a, b) [B] for images −1..1 [B,3,H,W].
+
+    trunk    alex (the paper family's choice), vgg or squeeze
+    weights  torchvision's trunk state dict as safetensors, 'random' for tests, None = the registered file
+    """
+
+    def __init__(self, trunk: str = "alex", weights: str | None = None):
+        super().__init__()
+        from gantoolkit import compat  # noqa: F401  before lpips, which imports torchvision
+        import lpips
+
+        if trunk not in TRUNKS:
+            raise WeightsError(f"LPIPS has no trunk '{trunk}'; choose from {', '.join(TRUNKS)}.")
+        self.module = lpips.LPIPS(net=trunk, pnet_rand=True, verbose=False)
+        source = weights or os.environ.get(f"GANTOOLKIT_LPIPS_{trunk.upper()}") or f"lpips-{trunk}"
+        if source != "random":
+            self._load_trunk(source)
+        self.module.eval().requires_grad_(False)
+
+    def _load_trunk(self, source: str) -> None:
+        """Copy torchvision's `features.*` into the slices, whose layers keep torchvision's numbers."""
+        state, _, _ = weights.load(source)
+        own = self.module.net.state_dict()
+        renamed = {key: state.get("features." + key.split(".", 1)[1], state.get(key)) for key in own}
+        missing = [key for key, value in renamed.items() if value is None or value.shape != own[key].shape]
+        if missing:
+            raise WeightsError(f"{source} lacks the trunk's {missing[0]}; give torchvision's state dict as safetensors.")
+        self.module.net.load_state_dict(renamed)
+
+    def train(self, mode: bool = True):
+        """The trunk stays in eval mode."""
+        super().train(mode)
+        self.module.eval()
+        return self
+
+    def forward(self, images: Tensor, target: Tensor) -> Tensor:
+        """Distance [B]; images in −1..1."""
+        for name, x in (("images", images), ("target", target)):
+            if x.shape[1] != 3 or x.detach().abs().max() > 1.5:
+                raise ValueError(f"LPIPS wants RGB {name} in −1..1, got {list(x.shape)} up to {float(x.abs().max()):.1f}")
+        return self.module(images, target).flatten()
+
+    @torch.no_grad()
+    def distance(self, images: Tensor, target: Tensor) -> Tensor:
+        """The distance without a gradient, for metrics."""
+        return self(images, target)

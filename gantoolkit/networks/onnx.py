@@ -1,0 +1,40 @@
+"""ArcFace as ONNX, in the layout that insightface's recogniser class reads."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from gantoolkit.networks.arcface import ArcFace
+
+
+class _Pixels(nn.Module):
+    """From insightface's blob, RGB (v − 127.5) / 127.5 at `input_size`, to the embedding."""
+
+    def __init__(self, network: ArcFace):
+        super().__init__()
+        self.network = network
+
+    def forward(self, blob: Tensor) -> Tensor:
+        pixels = blob
+        if blob.shape[-1] != self.network.size:  # insightface's router wants at least 112×112
+            pixels = nn.functional.interpolate(blob, (self.network.size,) * 2, mode="bilinear",
+                                               align_corners=False)
+        return self.network.raw(pixels)
+
+
+def export_onnx(network: ArcFace, path: Path | str, input_size: int = 112) -> Path:
+    """Write `network` so that `insightface.model_zoo.get_model(path)` returns a recogniser.
+
+    insightface decides by the shapes: one input [N,3,S,S] with S ≥ 112 and divisible by 16, one output.
+    The network's crop is not part of the file, because insightface hands over aligned crops itself.
+    """
+    path = Path(path)
+    module = _Pixels(network).eval().cpu().float()
+    blob = torch.zeros(1, 3, input_size, input_size)
+    # torch's default exporter needs onnxscript; the TorchScript one does not (remove when it goes).
+    torch.onnx.export(module, (blob,), str(path), input_names=["data"], output_names=["embedding"],
+                      dynamic_axes={"data": {0: "n"}, "embedding": {0: "n"}}, opset_version=17, dynamo=False)
+    return path

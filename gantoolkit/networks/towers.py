@@ -1,0 +1,115 @@
+"""Text and image towers trained to agree (CLIP, Radford et al. 2021), at a small size.
+
+The text tower is transformers' CLIPTextModel with its CLIPTokenizer, so that a diffusion model reads it
+as it reads Stable Diffusion's; the image tower is a small convolutional network.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from gantoolkit import weights
+from gantoolkit.errors import WeightsError
+from gantoolkit.networks.blocks import ResidualPair, conv_norm, fit
+from gantoolkit.networks.tokens import save_tokenizer
+
+
+class ImageTower(nn.Module):
+    """Images −1..1 of any size to [B,embedding], not yet of unit length."""
+
+    def __init__(self, resolution: int = 64, widths: tuple[int, ...] = (32, 64, 96, 128), embedding: int = 64):
+        super().__init__()
+        self.resolution, self.widths, self.embedding = resolution, tuple(widths), embedding
+        before = (widths[0], *widths[:-1])
+        self.stem = conv_norm(3, widths[0], 3, 2)
+        self.stages = nn.Sequential(*(ResidualPair(i, o, 1 if n == 0 else 2)
+                                      for n, (i, o) in enumerate(zip(before, widths))))
+        self.project = nn.Linear(widths[-1], embedding, bias=False)
+
+    @property
+    def arch(self) -> dict:
+        """The constructor's arguments."""
+        return {"resolution": self.resolution, "widths": list(self.widths), "embedding": self.embedding}
+
+    def forward(self, images: Tensor) -> Tensor:
+        return self.project(self.stages(self.stem(fit(images, self.resolution))).mean((2, 3)))
+
+
+def text_model(tokenizer, width: int = 96, layers: int = 4, heads: int = 4):
+    """An untrained CLIPTextModel for `tokenizer`; its pooled output is that of the first end of text."""
+    from transformers import CLIPTextConfig, CLIPTextModel
+
+    config = CLIPTextConfig(
+        vocab_size=len(tokenizer), hidden_size=width, intermediate_size=4 * width, projection_dim=width,
+        num_hidden_layers=layers, num_attention_heads=heads,
+        max_position_embeddings=tokenizer.model_max_length, bos_token_id=tokenizer.bos_token_id,
+        eos_token_id=tokenizer.eos_token_id, pad_token_id=tokenizer.pad_token_id)
+    return CLIPTextModel(config)
+
+
+class Towers(nn.Module):
+    """`text` (CLIPTextModel), `image` (ImageTower), the text projection and the temperature."""
+
+    def __init__(self, text: nn.Module, tokenizer, image: ImageTower, words: list[str]):
+        super().__init__()
+        self.text, self.tokenizer, self.image, self.words = text, tokenizer, image, list(words)
+        self.project = nn.Linear(text.config.hidden_size, image.embedding, bias=False)
+        self.log_scale = nn.Parameter(torch.tensor(2.0))
+
+    def tokens(self, captions: list[str] | tuple[str, ...], pad_to: int | None = None) -> Tensor:
+        """Token ids [B,T], padded to the longest caption or to `pad_to`."""
+        device = self.log_scale.device
+        batch = self.tokenizer(list(captions), padding="max_length" if pad_to else True, truncation=True,
+                               max_length=pad_to or self.tokenizer.model_max_length, return_tensors="pt")
+        return batch.input_ids.to(device)
+
+    def embed_tokens(self, ids: Tensor) -> Tensor:
+        """Unit embeddings [B,D] of token ids [B,T]; the causal mask hides the padding."""
+        return F.normalize(self.project(self.text(input_ids=ids).pooler_output).float(), dim=1)
+
+    def embed_text(self, captions: list[str] | tuple[str, ...]) -> Tensor:
+        """Unit embeddings [B,D] of captions."""
+        return self.embed_tokens(self.tokens(captions))
+
+    def embed_image(self, images: Tensor) -> Tensor:
+        """Unit embeddings [B,D] of images [B,3,H,W]."""
+        return F.normalize(self.image(images).float(), dim=1)
+
+    def scale(self) -> Tensor:
+        """The inverse temperature, at most 100."""
+        return self.log_scale.exp().clamp(max=100.0)
+
+    def save(self, folder: Path) -> list[Path]:
+        """Write text_encoder/ and tokenizer/ in diffusers' layout, and towers.safetensors beside them."""
+        import copy
+
+        folder = Path(folder)
+        half = copy.deepcopy(self.text).cpu().half().to(memory_format=torch.contiguous_format)
+        half.save_pretrained(folder / "text_encoder", safe_serialization=True)
+        save_tokenizer(self.tokenizer, folder / "tokenizer", self.words)
+        (folder / "text_encoder" / "words.txt").write_text("\n".join([*self.words, ""]), encoding="utf-8")
+        rest = {k: v for k, v in self.state_dict().items() if not k.startswith("text.")}
+        weights.save(folder / "towers.safetensors", rest, {"type": "Towers", "image": self.image.arch}, half=True)
+        return sorted(p for p in folder.rglob("*") if p.is_file())
+
+    @classmethod
+    def load(cls, folder: Path) -> Towers:
+        """The towers that `save` wrote, in float32; nothing is looked up elsewhere."""
+        from transformers import CLIPTextModel, CLIPTokenizer
+
+        folder = Path(folder)
+        if not (folder / "towers.safetensors").exists():
+            raise WeightsError(f"{folder} has no towers.safetensors; expected a folder written by the towers recipe.")
+        state, arch, _ = weights.load(folder / "towers.safetensors")
+        text = CLIPTextModel.from_pretrained(folder / "text_encoder", local_files_only=True, dtype=torch.float32)
+        tokenizer = CLIPTokenizer.from_pretrained(folder / "tokenizer", local_files_only=True)
+        words = (folder / "tokenizer" / "words.txt").read_text(encoding="utf-8").split()
+        towers = cls(text, tokenizer, ImageTower(**arch["image"]), words)
+        missing, unexpected = towers.load_state_dict(state, strict=False)
+        if unexpected or any(not k.startswith("text.") for k in missing):
+            raise WeightsError(f"{folder / 'towers.safetensors'} does not fit its own description.")
+        return towers
