@@ -1,0 +1,51 @@
+"""Perceptual distance, λ1 of Eq. 6 and 7: through a small network of the zoo, or LPIPS at full scale."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from gantoolkit.losses import Loss
+
+
+class Perceptual(Loss):
+    """Distance of unit-length features of a zoo network; `levels` picks depths."""
+
+    def __init__(self, network: str, weight: float = 0.8, levels: tuple[int, ...] | None = None):
+        super().__init__(weight, network)
+        from gantoolkit import networks
+        from gantoolkit.networks.perceptual import Perceptual as Distance
+        self.distance = Distance(networks.load(network), None if levels is None else tuple(levels))
+
+    @torch.no_grad()
+    def prepare(self, target: Tensor) -> tuple[Tensor, ...]:
+        return self.distance.features(target)
+
+    def forward(self, image: Tensor, prepared: tuple[Tensor, ...]) -> Tensor:
+        return self.distance.between(self.distance.features(image), prepared).mean()
+
+
+class LPIPS(Loss):
+    """The published LPIPS (package `lpips`): `net` is alex, vgg or squeeze.
+
+    `network` names the trunk's weights (torchvision's layout of `features`); the package would download
+    them. The linear heads come with the package.
+    """
+
+    def __init__(self, network: str, net: str = "alex", weight: float = 0.8):
+        super().__init__(weight, network)
+        from gantoolkit import compat, weights  # noqa: F401  compat before lpips imports torchvision
+        import lpips
+
+        self.distance = lpips.LPIPS(net=net, pnet_rand=True, verbose=False).eval().requires_grad_(False)
+        _fill_trunk(self.distance.net, weights.load(network)[0])
+
+    def forward(self, image: Tensor, target: Tensor) -> Tensor:
+        return self.distance(image.float(), target.float()).mean()
+
+
+def _fill_trunk(trunk: torch.nn.Module, state: dict[str, Tensor]) -> None:
+    """Copy `features.N.weight` into lpips's `sliceK.N.weight`: the numbers N are the same."""
+    by_number = {key.split(".", 1)[1]: value for key, value in state.items() if key.startswith("features.")}
+    own = trunk.state_dict()
+    trunk.load_state_dict({key: by_number[key.split(".", 1)[1]] for key in own})
