@@ -70,7 +70,7 @@ def file_row(entry: dict) -> str:
 
 
 def plugin_row(owner: manifest.Owner) -> str:
-    state = f"broken: {owner.error}" if owner.error else "ok"
+    state = f"broken: {owner.error}" if owner.error else "found"
     return f"{owner.version}  {state}  {owner.folder or owner.root}".strip()
 
 
