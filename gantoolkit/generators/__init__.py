@@ -1,0 +1,42 @@
+"""Generators: codes ws [B,L,w_dim] (and a camera) → Render. `load_generator` reads one from a weights file."""
+
+from __future__ import annotations
+
+import os
+
+from gantoolkit.errors import WeightsError
+
+
+def load_generator(name_or_path: str | os.PathLike):
+    """The frozen generator of a weights file, in eval mode; its architecture stands in the file."""
+    from gantoolkit import weights
+
+    state, arch, _ = weights.load(name_or_path)
+    generator = build_generator(arch, name_or_path)
+    load_state(generator, state, name_or_path)
+    return generator.eval().requires_grad_(False)
+
+
+def build_generator(arch: dict, source="this file"):
+    """A generator from {"type": name, …constructor arguments}."""
+    from gantoolkit.registry import get
+
+    kwargs = {k: v for k, v in arch.items() if k != "type"}
+    if "type" not in arch:
+        raise WeightsError(f"{source} does not say which generator it holds; convert it with "
+                           "`gantoolkit weights convert`.")
+    return get("generator", arch["type"])(**kwargs)
+
+
+def load_state(generator, state: dict, source="this file") -> None:
+    """Copy `state` into `generator`; every tensor must fit (the constant FIR filters are skipped)."""
+    state = {k: v for k, v in state.items() if not k.endswith("resample_filter")}
+    own = generator.state_dict()
+    missing, surplus = sorted(own.keys() - state.keys()), sorted(state.keys() - own.keys())
+    wrong = [k for k in own.keys() & state.keys() if own[k].shape != state[k].shape]
+    for problem, keys in (("lacks", missing), ("has unknown", surplus), ("has tensors of another shape:", wrong)):
+        if keys:
+            more = f" and {len(keys) - 3} more" if len(keys) > 3 else ""
+            raise WeightsError(f"{source} {problem} {', '.join(keys[:3])}{more}, so it does not fit "
+                               f"this {type(generator).__name__}.")
+    generator.load_state_dict(state)

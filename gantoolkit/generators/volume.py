@@ -1,0 +1,122 @@
+"""Volume rendering of tri-planes: where to sample a ray, what lies there, and how light adds up along it.
+
+Chan et al., “Efficient Geometry-aware 3D Generative Adversarial Networks” (EG3D), 2022. M rays with D samples
+each; depths [B,M,D,1] are distances along unit directions. Random numbers enter as arguments.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+# Which two of (x, y, z) address each plane. EG3D's third plane repeats the second, transposed; every
+# published weight was trained so. 'fixed' is the plane that was meant.
+PLANE_AXES = {"eg3d": ((0, 1), (0, 2), (2, 0)), "fixed": ((0, 1), (0, 2), (2, 1))}
+
+
+def sample_planes(planes: Tensor, points: Tensor, box_warp: float = 1.0, axes: str = "eg3d") -> Tensor:
+    """Bilinear features [B,3,C,P] of planes [B,3,C,H,W] at points [B,P,3]; zero outside the box.
+
+    The box has side `box_warp` and its centre at the origin.
+    """
+    b, n, c, h, w = planes.shape
+    scaled = points * (2 / box_warp)
+    grid = torch.stack([scaled[..., list(pair)] for pair in PLANE_AXES[axes]], 1)  # [B,3,P,2]
+    grid = grid.reshape(b * n, 1, -1, 2)
+    found = F.grid_sample(planes.reshape(b * n, c, h, w), grid.to(planes.dtype), mode="bilinear",
+                          padding_mode="zeros", align_corners=False)
+    return found.reshape(b, n, c, -1)
+
+
+def stratified_depths(near: float | Tensor, far: float | Tensor, samples: int, jitter: Tensor,
+                      disparity: bool = False) -> Tensor:
+    """Evenly spaced depths, each moved on by jitter [B,M,D,1] (0..1) of a step.
+
+    near and far are numbers or one limit per ray [B,M,1]; `disparity` spaces evenly in 1/depth.
+    """
+    step = 1 / (samples - 1)
+    if disparity:
+        place = torch.linspace(0, 1, samples, device=jitter.device)[:, None] + jitter * step
+        near, far = (t[..., None, :] if isinstance(t, Tensor) else t for t in (near, far))
+        return 1 / (1 / near * (1 - place) + 1 / far * place)
+    if not isinstance(near, Tensor):
+        even = torch.linspace(near, far, samples, device=jitter.device)[:, None]
+        return even + jitter * ((far - near) * step)
+    near, far = near[..., None, :], far[..., None, :]
+    even = torch.arange(samples, device=jitter.device)[:, None] * step
+    return near + even * (far - near) + jitter * ((far - near) * step)
+
+
+def box_limits(origins: Tensor, directions: Tensor, side: float) -> tuple[Tensor, Tensor]:
+    """Where rays [B,M,3] enter and leave the centred cube: near, far [B,M,1]; a miss is (−1, −2)."""
+    to_low, to_high = (-side / 2 - origins) / directions, (side / 2 - origins) / directions
+    near = torch.minimum(to_low, to_high).amax(-1, keepdim=True)
+    far = torch.maximum(to_low, to_high).amin(-1, keepdim=True)
+    miss = near > far
+    return near.masked_fill(miss, -1), far.masked_fill(miss, -2)
+
+
+def auto_limits(origins: Tensor, directions: Tensor, side: float) -> tuple[Tensor, Tensor]:
+    """`box_limits` where rays that miss take the least near and the largest near of those that hit.
+
+    The second is EG3D's own choice (its far limit of a miss is a maximum of near limits).
+    """
+    near, far = box_limits(origins, directions, side)
+    hit = far > near
+    if not hit.any():
+        return near, far
+    start, end = near[hit].min(), near[hit].max()
+    return torch.where(hit, near, start), torch.where(hit, far, end)
+
+
+def sample_pdf(bins: Tensor, weights: Tensor, u: Tensor, eps: float = 1e-5) -> Tensor:
+    """Inverse of the piecewise linear distribution function of weights [N,K] on bins [N,≥K+1], at u [N,S]."""
+    pdf = weights + eps
+    cdf = torch.cumsum(pdf / pdf.sum(-1, keepdim=True), -1)
+    cdf = F.pad(cdf, (1, 0))  # [N,K+1]
+    place = torch.searchsorted(cdf, u.contiguous(), right=True)
+    below, above = (place - 1).clamp(min=0), place.clamp(max=weights.shape[1])
+    cdf_low, cdf_high = cdf.gather(1, below), cdf.gather(1, above)
+    low, high = bins.gather(1, below), bins.gather(1, above)
+    step = cdf_high - cdf_low
+    step = torch.where(step < eps, torch.ones_like(step), step)
+    return low + (u - cdf_low) / step * (high - low)
+
+
+@torch.no_grad()
+def importance_depths(depths: Tensor, weights: Tensor, u: Tensor) -> Tensor:
+    """More depths [B,M,S,1] where the coarse weights [B,M,D−1,1] are large; u [B·M,S] in 0..1."""
+    b, m, d, _ = depths.shape
+    depths, weights = depths.reshape(b * m, d), weights.reshape(b * m, 1, d - 1)
+    weights = F.avg_pool1d(F.max_pool1d(weights, 2, 1, padding=1), 2, 1)[:, 0] + 0.01
+    middles = (depths[:, 1:] + depths[:, :-1]) / 2
+    return sample_pdf(middles, weights[:, 1:-1], u).reshape(b, m, -1, 1)
+
+
+def merge_samples(depths: Tensor, colors: Tensor, densities: Tensor, more: tuple[Tensor, Tensor, Tensor]):
+    """Both sets of samples (depths, colors [B,M,·,C], densities [B,M,·,1]) in order of depth."""
+    depths, order = torch.cat([depths, more[0]], 2).sort(2)
+    colors, densities = torch.cat([colors, more[1]], 2), torch.cat([densities, more[2]], 2)
+    colors = colors.gather(2, order.expand(-1, -1, -1, colors.shape[-1]))
+    return depths, colors, densities.gather(2, order)
+
+
+def ray_weights(depths: Tensor, densities: Tensor) -> Tensor:
+    """Share of light [B,M,D−1,1] that each interval adds: T·(1−exp(−σδ)), σ = softplus(middle − 1)."""
+    sigma = F.softplus((densities[:, :, :-1] + densities[:, :, 1:]) / 2 - 1)
+    thickness = sigma * (depths[:, :, 1:] - depths[:, :, :-1])
+    before = torch.cumsum(thickness, 2) - thickness
+    return torch.exp(-before) * (1 - torch.exp(-thickness))  # exactly 0 where next to nothing is hit
+
+
+def march(depths: Tensor, colors: Tensor, densities: Tensor, white_back: bool = False):
+    """Colour [B,M,C] in −1..1, mean depth [B,M,1] (not clamped, inf where nothing is hit) and weights."""
+    weights = ray_weights(depths, densities)
+    total = weights.sum(2)
+    rgb = (weights * ((colors[:, :, :-1] + colors[:, :, 1:]) / 2)).sum(2)
+    middle = (depths[:, :, :-1] + depths[:, :, 1:]) / 2
+    depth = torch.nan_to_num((weights * middle).sum(2) / total, float("inf"))
+    if white_back:
+        rgb = rgb + 1 - total
+    return rgb * 2 - 1, depth, weights
