@@ -1,0 +1,105 @@
+"""Ten captions a sample, in the manner of MM-CelebA-HQ: short sentences built from attributes."""
+from __future__ import annotations
+
+from gantoolkit_annyfaces.factors import stream
+
+COUNT = 10
+
+
+def hair_phrase(a):
+    """'long wavy blond hair' or '' for a bald head."""
+    if a['bald']:
+        return ''
+    words = [a['hair_length'] if a['hair_length'] in ('long', 'short', 'very short') else '',
+             a['hair_texture'] if a['hair_texture'] != 'none' else '', a['hair_color']]
+    return ' '.join(w for w in words if w) + ' hair'
+
+
+def has_phrases(a):
+    """Noun phrases that follow 'has'."""
+    out = [hair_phrase(a)] if not a['bald'] else ['a bald head']
+    if a['fringe']:
+        out.append('bangs')
+    if a['balding'] == 'receding':
+        out.append('a receding hairline')
+    if a['hair_style'] in ('bun', 'ponytail') and a['hat'] == 'none':
+        out.append(f"a {a['hair_style']}")
+    if a['beard'] != 'none':
+        out.append({'stubble': "a 5 o'clock shadow", 'mustache': 'a mustache', 'goatee': 'a goatee', 'beard': 'a beard'}[a['beard']])
+    if a['brows'] == 'bushy':
+        out.append('bushy eyebrows')
+    if a['mouth_slightly_open']:
+        out.append('mouth slightly open')
+    if a['rosy_cheeks']:
+        out.append('rosy cheeks')
+    if a['skin_tone'] == 'very fair':
+        out.append('pale skin')
+    if a['skin_tone'] in ('dark', 'brown'):
+        out.append('dark skin')
+    out.append(f"{a['eye_color']} eyes")
+    if a['face_shape'] == 'oval':
+        out.append('an oval face')
+    return out
+
+
+def wear_phrases(a):
+    """Noun phrases that follow 'wears'."""
+    out = [a['glasses']] if a['glasses'] != 'none' else []
+    if a['hat'] != 'none':
+        out.append({'beanie': 'a beanie', 'cap': 'a cap', 'brimmed hat': 'a brimmed hat'}[a['hat']])
+    out += ['earrings'] * (a['earrings'] != 'none') + ['a necklace'] * (a['necklace'] != 'none')
+    return out + ['lipstick'] * a['lipstick'] + ['heavy makeup'] * a['heavy_makeup']
+
+
+def be_phrases(a):
+    """Adjectives that follow 'is'."""
+    out = ['smiling'] if a['smiling'] else []
+    return out + {'young': ['young'], 'middle-aged': ['middle-aged'], 'elderly': ['old']}[a['age_group']]
+
+
+def joined(words):
+    """'a, b, and c'."""
+    return words[0] if len(words) == 1 else ' and '.join(words) if len(words) == 2 else ', '.join(words[:-1]) + ', and ' + words[-1]
+
+
+def subject(a, hand):
+    """'This young woman', 'The man', 'This person', …"""
+    noun = hand.choice(['woman', 'woman', 'lady', 'person'] if a['gender'] == 'female' else ['man', 'man', 'person'])
+    age = {'young': 'young ', 'middle-aged': '', 'elderly': 'elderly '}[a['age_group']] if hand.random() < .55 else ''
+    return f"{hand.choice(['This', 'This', 'The'])} {age}{noun}"
+
+
+def some(words, hand, most):
+    """Up to `most` of the words, in random order."""
+    return [words[i] for i in hand.permutation(len(words))[:max(1, int(hand.integers(1, most + 1)))]] if words else []
+
+
+def one_caption(a, hand, full):
+    """One caption; `full` mentions all that is worn."""
+    has, wears, is_ = has_phrases(a), wear_phrases(a), be_phrases(a)
+    chosen_has = [has[0]] + some(has[1:], hand, 2) if full or hand.random() < .7 else some(has[1:] or has, hand, 3)
+    chosen_wear = wears if full else some(wears, hand, 2)
+    she = 'She' if a['gender'] == 'female' else 'He'
+    wear = f"wears {joined(chosen_wear)}" if chosen_wear else ''
+    smile = f"{she} is smiling." if 'smiling' in is_ else ''
+    form = int(hand.integers(4))
+    if form == 0 or not wear:
+        tail = f' and {wear}' if wear and len(chosen_has) == 1 else ''
+        rest = f" {she} {wear}." if wear and not tail else ''
+        text = f"{subject(a, hand)} has {joined(chosen_has)}{tail}.{rest}"
+    elif form == 1:
+        text = f"{subject(a, hand)} {wear}. {she} has {joined(chosen_has)}."
+    elif form == 2:
+        adjective = is_[int(hand.integers(len(is_)))]
+        article = hand.choice(['This person', 'The person'])
+        text = f"{article} is {adjective} and has {joined(chosen_has)}. {she} {wear}."
+        return text + (f' {smile}' if smile and adjective != 'smiling' and full else '')
+    else:
+        text = f"{she} {wear}. {she} has {joined(chosen_has)}."
+    return f'{text} {smile}' if smile and (full or hand.random() < .6) else text
+
+
+def write_captions(attributes, key):
+    """Ten captions (list of str); the first three name everything worn. `key` seeds the wording."""
+    hand = stream(*key)
+    return [one_caption(attributes, hand, full=i < 3) for i in range(COUNT)]

@@ -1,0 +1,133 @@
+"""Everything but skin: eyes, teeth, hair, hats, glasses and jewellery. Colours are sRGB 0..1."""
+from __future__ import annotations
+
+import colorsys
+
+import numpy as np
+
+from gantoolkit_annyfaces.hair import STYLES
+from gantoolkit_annyfaces.parts import smoothstep, waves
+
+METALS = {'gold': (.86, .66, .28), 'silver': (.80, .81, .83), 'pearl': (.93, .90, .86), 'black': (.08, .08, .09), 'ruby': (.55, .06, .10)}
+
+
+def unit(rows):
+    """Rows [N,3] scaled to length 1."""
+    return rows / (np.linalg.norm(rows, axis=1, keepdims=True) + 1e-9)
+
+
+def paint_eye(chart, traits, f, side):
+    """Sclera, iris and pupil from the direction [N,3] of the eyeball's surface; `side` +1 is the person's left eye."""
+    d = unit(chart)
+    gaze = unit(np.array([[.13 * np.tanh(f.n('gaze', 0)) + .02 * side, .07 * np.tanh(f.n('gaze', 1)) - .02, 1.0]]))[0]
+    angle = np.arccos(np.clip(d @ gaze, -1, 1))
+    white = np.array([.90, .88, .86]) - np.array([.0, .10, .10]) * smoothstep(.55, 1.1, abs(d[:, :1]))
+    turn = np.arctan2(d[:, 1] - gaze[1], d[:, 0] - gaze[0])
+    rays = 1 + .16 * np.sin(turn * 17 + 3 * np.sin(turn * 5)) * smoothstep(.12, .3, angle)
+    iris = traits.eye[None] * (rays * (1.28 - .75 * smoothstep(.28, .41, angle)))[:, None]
+    colour = white + (iris - white) * smoothstep(.425, .385, angle)[:, None]
+    colour = colour * (1 - .96 * smoothstep(.185, .15, angle))[:, None]
+    lid = .55 * smoothstep(.02, .36, d[:, 1]) + .12 * smoothstep(-.1, -.4, d[:, 1])
+    return np.clip(colour, 0, 1) * (1 - lid)[:, None]
+
+
+def paint_teeth(chart):
+    """Ivory with darker gaps; the gum is pink. Chart: arc length cm, 0 gum … 1 edge."""
+    gap = abs((chart[:, 0] / .82) % 1 - .5) * 2
+    colour = np.array([.90, .87, .80]) * (1 - .35 * smoothstep(.86, 1.0, gap))[:, None] * (1 - .5 * smoothstep(.6, 2.6, abs(chart[:, 0])))[:, None]
+    gum = smoothstep(.3, .12, chart[:, 1])[:, None]
+    return colour * (1 - gum) + gum * np.array([.60, .28, .28])
+
+
+def strand_chart(chart, extra, traits):
+    """Across-strand and along-strand coordinates [N] and the strand direction [N,3] of hair points."""
+    pole = unit(np.array([STYLES.get(traits.style, STYLES['short']).pole]))[0]
+    d = unit(chart)
+    first = unit(np.cross(pole, [[.3, .1, .95]]))[0]
+    second = np.cross(pole, first)
+    along = np.arccos(np.clip(d @ pole, -1, 1))
+    turn = np.arctan2(d @ second, d @ first)
+    lock = extra[:, 0] > .5
+    across = np.where(lock, chart[:, 0] * 1.0, turn)
+    along = np.where(lock, chart[:, 1], along)
+    away = unit(d * (d @ pole)[:, None] - pole)
+    return across, along, np.where(lock[:, None], [[0.0, -1.0, 0.0]], away), np.where(lock, 1.0, np.sin(along))
+
+
+def paint_hair(chart, extra, traits, f):
+    """Colour [N,3], strand direction [N,3] and a height [N] (locks lighter, gaps darker)."""
+    across, along, direction, spread = strand_chart(chart, extra, traits)
+    bend = .10 * np.sin(along * 5 + across * 3) + extra[:, 2] * .12
+    s = across + bend * .5
+    fine = np.sin(s * 61 + 3 * np.sin(s * 17) + 1.5 * np.sin(along * 3)) * .5 + np.sin(s * 113 + 2 * np.sin(s * 31)) * .35
+    lock = np.sin(s * 19 + 2 * np.sin(s * 7 + along) + 1.2 * np.sin(along * 2.3))
+    curl = STYLES.get(traits.style, STYLES['short']).curl
+    if curl:
+        point = np.stack([across * 9, along * 9, extra[:, 1]], 1)
+        lock = .4 * lock + 1.1 * waves(point, 1.5, 23, 8)
+        fine = .3 * fine + .9 * waves(point, 4.5, 24, 8)
+    if traits.style == 'buzz':
+        fine, lock = waves(chart, 60, 25, 8), .2 * lock
+    height = (.55 * lock + .45 * fine) * np.clip(spread * 1.6, .15, 1)
+    root = smoothstep(-.05, .9, extra[:, 1]) if traits.style != 'buzz' else np.full(len(chart), .8)
+    tip = .10 * (extra[:, 0] > .5) * along
+    base = traits.hair[None] * (.80 + .20 * root + tip)[:, None]
+    colour = base * (1 + .24 * height[:, None]) * (1 + np.array([.02, 0, -.03]) * lock[:, None])
+    if traits.style == 'buzz':
+        colour = colour * .72 + .28 * traits.skin * .8
+    return np.clip(colour, 0, 1), direction, height
+
+
+def paint_hat(chart, extra, traits, f):
+    """Hat colour: a knitted beanie with a band, a cap with seams, a brimmed hat with a ribbon."""
+    colour = np.array(colorsys.hsv_to_rgb(f.u('hat', 0), .75 * f.u('hat_shape', 2) ** 1.4, f.u('hat_shape', 1, .08, .85)))
+    turn = np.arctan2(chart[:, 0], chart[:, 2])
+    shade = 1 + .04 * waves(chart, 9, 28)
+    if traits.hat == 'beanie':
+        shade = shade * (1 + .16 * np.sin(turn * 60)) * (1 - .25 * smoothstep(1.4, 1.7, extra[:, 0]) * smoothstep(2.3, 1.9, extra[:, 0]))
+    elif traits.hat == 'cap':
+        shade = shade * (1 - .25 * smoothstep(.06, .0, abs((turn * 6 / 2 / np.pi) % 1 - .5)) * (extra[:, 0] != 3))
+    else:
+        band = smoothstep(1.8, 1.5, extra[:, 0]) * (extra[:, 0] != 3)
+        return colour * (1 - .65 * band[:, None]) * shade[:, None]
+    return colour * shade[:, None]
+
+
+def metal(f, i):
+    """sRGB colour of a jewel."""
+    names = list(METALS)
+    return np.array(METALS[names[min(int(f.u('jewel', i) ** 1.3 * 5), 4)]])
+
+
+def paint_part(name, chart, extra, traits, f):
+    """(colour [N,3], gloss) of any remaining material."""
+    count = (len(chart), 3)
+    if name == 'teeth':
+        return paint_teeth(chart), .5
+    if name == 'cavity':
+        return np.broadcast_to([.20, .06, .06], count), .0
+    if name == 'tongue':
+        return np.broadcast_to([.58, .25, .26], count), .2
+    if name == 'hat':
+        return paint_hat(chart, extra, traits, f), .05
+    if name == 'earring':
+        return np.broadcast_to(metal(f, 0), count), .9
+    if name == 'necklace':
+        return np.broadcast_to(metal(f, 1) if traits.necklace == 'chain' else bead_colour(f), count), .8
+    if name == 'collar':
+        return np.broadcast_to(traits.cloth * .92 + .04, count), .06
+    if name == 'frame':
+        return np.broadcast_to(frame_colour(traits, f), count), .8
+    raise KeyError(name)
+
+
+def bead_colour(f):
+    """sRGB of bead necklaces: pearls or a bright hue."""
+    hue = f.u('jewel', 1)
+    return np.array(METALS['pearl']) if hue < .5 else np.array(colorsys.hsv_to_rgb(hue * 2 % 1, .6, .6))
+
+
+def frame_colour(traits, f):
+    """sRGB of the glasses' frame: mostly black, tortoise, or metal."""
+    u = f.u('glasses', 0)
+    return np.array([(.05, .05, .06), (.05, .05, .06), (.26, .14, .08), (.60, .61, .63), (.66, .50, .24), (.40, .07, .10)][min(int(u * 6), 5)])

@@ -1,0 +1,103 @@
+"""One state of one person as a single mesh for ray queries, plus the lenses of glasses as a second one."""
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+
+from gantoolkit_annyfaces import accessories, anatomy, scalp
+from gantoolkit_annyfaces.garment import cloth_lift, collar_part
+from gantoolkit_annyfaces.hair import build_hair
+from gantoolkit_annyfaces.parts import MATERIALS, Part, smooth_normals, to_world
+from gantoolkit_annyfaces.raycast import Mesh
+from gantoolkit_annyfaces.skin import beard_density
+
+
+@dataclass
+class Scene:
+    """Merged arrays per vertex (`vertices` world, `normals`, `chart` [V,3], `extra` [V,4]) and per face (`material` [F])."""
+    vertices: np.ndarray
+    faces: np.ndarray
+    normals: np.ndarray
+    chart: np.ndarray
+    extra: np.ndarray
+    material: np.ndarray
+    mesh: object
+    lens: object
+
+
+@lru_cache(maxsize=1)
+def scalp_lookup():
+    """Nearest scalp grid cell of every head vertex: (index [V,4], weight [V,4])."""
+    offset = anatomy.canonical() - scalp.CENTRE
+    unit = offset / np.linalg.norm(offset, axis=1, keepdims=True)
+    r = np.clip((90 - np.degrees(np.arcsin(unit[:, 1]))) / (90 - scalp.LOWEST) * (scalp.ELEVATIONS - 1), 0, scalp.ELEVATIONS - 1.001)
+    c = (np.degrees(np.arctan2(unit[:, 0], unit[:, 2])) + 180) / 360 * scalp.AZIMUTHS % scalp.AZIMUTHS
+    r0, c0 = r.astype(int), c.astype(int) % scalp.AZIMUTHS
+    c1, a, b = (c0 + 1) % scalp.AZIMUTHS, r - r.astype(int), c - c.astype(int)
+    index = np.stack([r0 * scalp.AZIMUTHS + c0, r0 * scalp.AZIMUTHS + c1, (r0 + 1) * scalp.AZIMUTHS + c0, (r0 + 1) * scalp.AZIMUTHS + c1], 1)
+    return index, np.stack([(1 - a) * (1 - b), (1 - a) * b, a * (1 - b), a * b], 1)
+
+
+def bust(traits, head, hair):
+    """Skin with shirt, mouth and eye sockets, as parts that share the head's vertices."""
+    canon, fields = anatomy.canonical(), anatomy.fields()
+    index, weight = scalp_lookup()
+    covered = (hair.depth[index] * weight).sum(1)
+    covered = np.where(fields['ear'] > .3, -2.0, covered)
+    lift = cloth_lift(traits, canon) + .35 * beard_density(traits, canon) * (traits.beard in ('beard', 'goatee', 'mustache'))
+    vertices = head.vertices + head.normals * lift[:, None]
+    extra = np.stack([fields['ear'], fields['lid'], fields['open'], covered], 1)
+    parts = []
+    for name, faces in anatomy.bust_faces().items():
+        used = np.unique(faces)
+        local = np.searchsorted(used, faces)
+        normals = smooth_normals(vertices, faces)[used] if name == 'skin' else head.normals[used]
+        parts.append(Part(vertices[used], local, name, canon[used], extra[used], normals))
+    return parts
+
+
+def build_parts(traits, f):
+    """(opaque parts, lens parts) of a person in one state."""
+    head = anatomy.build_head(traits, f)
+    hair = build_hair(traits, f, head)
+    parts = bust(traits, head, hair) + anatomy.eyeballs(head) + anatomy.teeth(head) + hair.parts
+    lenses = []
+    if traits.collar == 'shirt':
+        parts += collar_part(traits, head)
+    if traits.hat != 'none':
+        parts += accessories.hat(traits, f, scalp.grid().place(head.neutral))
+    if traits.glasses != 'none':
+        frames, lenses = accessories.glasses(traits, f, head)
+        parts += frames
+    if traits.earrings != 'none':
+        parts += accessories.earrings(traits, f, head)
+    if traits.necklace != 'none' and traits.collar not in ('high',):
+        parts += accessories.necklace(traits, f, head)
+    return parts, lenses
+
+
+def merge(parts):
+    """Concatenate parts into a `Scene` without lenses."""
+    start, rows = 0, {key: [] for key in ('vertices', 'faces', 'normals', 'chart', 'extra', 'material')}
+    for part in parts:
+        normals = part.normals if part.normals is not None else smooth_normals(part.vertices, part.faces)
+        extra = part.extra if part.extra is not None else np.zeros((len(part.vertices), 4))
+        for key, value in dict(vertices=to_world(part.vertices), faces=part.faces + start, normals=normals, chart=part.chart, extra=extra,
+                               material=np.full(len(part.faces), MATERIALS.index(part.material))).items():
+            rows[key].append(value)
+        start += len(part.vertices)
+    arrays = {key: np.concatenate(value) for key, value in rows.items()}
+    for key in ('vertices', 'normals', 'chart', 'extra'):
+        arrays[key] = arrays[key].astype(np.float32)
+    return Scene(**arrays, mesh=Mesh(arrays['vertices'], arrays['faces']), lens=None)
+
+
+def build_scene(traits, f):
+    """Everything to render one state from any camera."""
+    parts, lenses = build_parts(traits, f)
+    scene = merge(parts)
+    if lenses:
+        scene.lens = merge(lenses)
+    return scene

@@ -1,0 +1,174 @@
+"""From factors to decisions: what the person is like and wears. Everything later reads this one record."""
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+# Linear RGB would be overkill for hand-picked tones: these are sRGB 0..1, converted where light is computed.
+SKIN_TONES = np.array([[.97, .84, .76], [.93, .77, .66], [.87, .67, .53], [.75, .54, .40], [.58, .39, .27], [.40, .26, .18]])
+SKIN_NAMES = ('very fair', 'fair', 'medium', 'tan', 'brown', 'dark')
+HAIR_COLOURS = {'black': (.055, .048, .048), 'dark brown': (.16, .095, .06), 'brown': (.29, .175, .10), 'blond': (.74, .57, .34),
+                'red': (.45, .17, .07), 'auburn': (.31, .12, .07), 'gray': (.55, .54, .53), 'white': (.82, .81, .79),
+                'pink': (.78, .35, .50), 'blue': (.20, .30, .60)}
+EYE_COLOURS = {'brown': (.26, .14, .07), 'dark brown': (.13, .075, .045), 'blue': (.30, .46, .66), 'green': (.32, .44, .26),
+               'gray': (.45, .49, .52)}
+
+
+@dataclass
+class Traits:
+    """Decisions of one state of one person; colours are sRGB 0..1, amounts 0..1 unless said otherwise."""
+    female: bool
+    gender: float
+    years: float                       # apparent age in years
+    race: tuple                        # african, asian, caucasian weights, sum 1
+    skin: np.ndarray
+    skin_name: str
+    redness: float
+    freckles: float
+    eye_name: str
+    eye: np.ndarray
+    hair_name: str
+    hair: np.ndarray
+    style: str
+    balding: str                       # 'none', 'receding', 'bald top'
+    fringe: bool
+    beard: str                         # 'none', 'stubble', 'mustache', 'goatee', 'beard'
+    glasses: str                       # 'none', 'eyeglasses', 'sunglasses'
+    hat: str                           # 'none', 'beanie', 'cap', 'brimmed hat'
+    earrings: str                      # 'none', 'hoop', 'drop'
+    necklace: str                      # 'none', 'chain', 'beads'
+    lipstick: float
+    lips: np.ndarray
+    shadow: float                      # eye shadow
+    blush: float
+    smile: float
+    mouth_open: float
+    collar: str
+    cloth: np.ndarray
+    cloth2: np.ndarray
+    pattern: str
+    actions: dict = field(default_factory=dict)
+
+
+def decide(f):
+    """`Factors` to `Traits`."""
+    gender = float(1 / (1 + np.exp(-2.6 * f.n('gender'))))            # 0 male … 1 female
+    female = gender > 0.5
+    years = float(np.clip(19 + 52 * f.u('age') ** 1.5 + 2.5 * f.n('years'), 17, 78))
+    race = np.exp(1.6 * f.vector[:3] + np.array([-0.5, -0.3, 0.6]))
+    race = race / race.sum()
+    tone, name = skin_tone(f, race)
+    hair_name, hair = hair_colour(f, years, race)
+    style, balding = hair_style(f, female, years)
+    beard = 'none' if female else f.pick('beard', dict(none=.44, stubble=.2, mustache=.08, goatee=.1, beard=.18))
+    hat = f.pick('hat', dict(none=.875, beanie=.045, cap=.04, brim=.04))
+    lipstick, lips = lip_colour(f, tone, female)
+    made_up = female and f.u('make_up') > 0.45
+    smile, opening, actions = expression(f)
+    cloth, cloth2, pattern = clothes(f)
+    eye_name = f.pick('eye_colour', eye_odds(race))
+    return Traits(
+        female=female, gender=gender, years=years, race=tuple(race), skin=tone, skin_name=name,
+        redness=f.u('skin', 1, .3, 1.0), freckles=max(0.0, f.n('freckles') - 0.9) * (race[2] > .5),
+        eye_name=eye_name, eye=np.array(EYE_COLOURS[eye_name]) * f.u('eye_shade', 0, .8, 1.25),
+        hair_name=hair_name, hair=hair, style=style, balding=balding,
+        fringe=f.u('fringe') < (.3 if female else .16) and balding == 'none' and style in FRINGED and hat == 'none',
+        beard=beard, glasses=f.pick('glasses', dict(none=.86, eyeglasses=.105, sunglasses=.035)), hat={'brim': 'brimmed hat'}.get(hat, hat),
+        earrings=f.pick('earrings', dict(none=.72, hoop=.14, drop=.14) if female else dict(none=.93, hoop=.05, drop=.02)),
+        necklace=f.pick('necklace', dict(none=.76, chain=.13, beads=.11) if female else dict(none=.93, chain=.06, beads=.01)),
+        lipstick=lipstick, lips=lips, shadow=f.u('make_up', 1) * made_up, blush=f.u('make_up', 0, -.4, 1) * made_up,
+        smile=smile, mouth_open=opening, collar=f.pick('collar', dict(crew=.34, vneck=.22, scoop=.16, high=.1, shirt=.18)),
+        cloth=cloth, cloth2=cloth2, pattern=pattern, actions=actions)
+
+
+FRINGED = ('short', 'side part', 'bob', 'long straight', 'long wavy', 'ponytail', 'bun')
+
+
+def skin_tone(f, race):
+    """sRGB tone [3] from melanin (ancestry plus a person's own), hue and redness; and its name."""
+    melanin = np.clip(race @ np.array([4.3, 1.9, 1.0]) + 0.55 * f.n('skin', 0), 0, 5)
+    low = int(min(melanin, 4.999))
+    tone = SKIN_TONES[low] + (SKIN_TONES[low + 1] - SKIN_TONES[low]) * (melanin - low)
+    tone = tone * (1 + np.array([.012, -.002, -.03]) * f.n('skin', 2))
+    return np.clip(tone, .05, 1), SKIN_NAMES[int(round(melanin))]
+
+
+def eye_odds(race):
+    """{eye colour: probability} given ancestry."""
+    light = race[2] ** 2
+    return {'brown': .35, 'dark brown': .15 + 1.2 * (1 - light), 'blue': .45 * light, 'green': .22 * light, 'gray': .12 * light}
+
+
+def hair_colour(f, years, race):
+    """Name and sRGB colour: the natural colour of the person, greying with age, now and then dyed."""
+    light = race[2] ** 2
+    natural = f.pick('natural_hair', {'black': .2 + 1.1 * (1 - light), 'dark brown': .28, 'brown': .34 * light, 'blond': .34 * light,
+                                      'red': .06 * light, 'auburn': .07 * light})
+    grey = np.clip((years - 46) / 26 + 0.45 * f.n('hair_dye', 0), 0, 1) if years > 40 else 0.0
+    name = natural
+    if f.u('hair_dye', 1) > .985:
+        name, grey = 'pink', 0.0
+    elif f.u('hair_dye', 1) < .012:
+        name, grey = 'blue', 0.0
+    elif f.u('hair_dye', 1) > .94 and years < 60:
+        name, grey = 'blond', 0.0
+    if grey > .5:
+        name = 'white' if grey > .85 and f.n('hair_shade', 0) > .3 else 'gray'
+        return name, np.array(HAIR_COLOURS[name]) * (1 + .1 * f.n('hair_shade', 1))
+    colour = np.array(HAIR_COLOURS[name]) * np.exp(.18 * f.n('hair_shade', 0))
+    colour = colour * (1 + np.array([.05, 0, -.08]) * f.n('hair_shade', 1))
+    return name, np.clip(colour * (1 - .45 * grey) + .45 * grey * np.array(HAIR_COLOURS['gray']), .02, .95)
+
+
+def hair_style(f, female, years):
+    """Style name and balding kind."""
+    if female:
+        odds = {'bald': .005, 'buzz': .01, 'short': .09, 'side part': .05, 'bob': .17, 'long straight': .23, 'long wavy': .22,
+                'curly': .08, 'afro': .03, 'bun': .055, 'ponytail': .06}
+        return f.pick('hair_style', odds), 'none'
+    odds = {'bald': .07, 'buzz': .17, 'short': .33, 'side part': .2, 'swept back': .11, 'curly': .06, 'afro': .025, 'long straight': .015,
+            'long wavy': .02, 'bun': .01}
+    style = f.pick('hair_style', odds)
+    chance = np.clip((years - 22) / 75, 0.02, .6)
+    bald = f.u('balding')
+    if style in ('buzz', 'short', 'side part', 'swept back', 'curly') and bald < chance:
+        return style, 'bald top' if bald < .4 * chance and years > 35 else 'receding'
+    return style, 'none'
+
+
+def lip_colour(f, tone, female):
+    """Strength of lipstick 0..1 and the lips' sRGB colour [3]."""
+    bare = tone * np.array([.84, .60, .58]) + np.array([.04, .0, .01])
+    strength = f.u('lipstick', 0, -.75, 1.0) if female else 0.0
+    hue = f.u('lip_colour')
+    paint = np.array([.72, .10, .14]) * (1 - hue) + np.array([.78, .33, .42]) * hue
+    paint = paint * f.u('lip_colour', 1, .65, 1.1)
+    strength = max(0.0, strength)
+    return strength, np.clip(bare * (1 - .8 * (strength > .05) * (0.4 + .6 * strength)) + paint * .8 * (strength > .05) * (.4 + .6 * strength), 0, 1)
+
+
+def expression(f):
+    """(smile 0..1, mouth opening 0..1, {facial action: amount})."""
+    smile = max(0.0, f.u('smile', 0, -.75, 1.0))
+    opening = max(0.0, f.u('mouth_open', 0, -1.6, 1.0)) * (1 if f.n('expression', 0) > -.5 else .4)
+    teeth = smile > .35 and f.n('expression', 1) > -.6                 # a smile that shows teeth
+    both = lambda name, value: {name + 'Left': value, name + 'Right': value}
+    actions = {**both('mouthSmile', .85 * smile), **both('cheekSquint', .5 * smile), 'jawOpen': .42 * opening + .07 * teeth,
+               **both('mouthUpperUp', .42 * smile * teeth + .15 * opening), **both('mouthLowerDown', .32 * smile * teeth + .2 * opening)}
+    up, squint = f.n('brows_up'), f.n('squint')
+    actions.update({'browInnerUp': max(0, up) * .3, **both('browOuterUp', max(0, up) * .25), **both('browDown', max(0, -up) * .3),
+                    **both('eyeSquint', max(0, squint) * .22 + .12 * smile), **both('eyeWide', max(0, -squint) * .3 + .1),
+                    **both('mouthFrown', max(0, -f.n('expression', 2) - .9) * .4 * (smile < .1)),
+                    'mouthPucker': max(0, f.n('expression', 3) - 1.5) * .4 * (smile < .1)})
+    return smile, opening, {k: float(min(1, v)) for k, v in actions.items() if v > 0}
+
+
+def clothes(f):
+    """Two cloth colours [3] and a pattern name."""
+    import colorsys
+    hue, sat, val = f.u('cloth', 0), f.u('cloth', 1) ** 1.6 * .8, f.u('cloth', 2, .06, .9)
+    first = np.array(colorsys.hsv_to_rgb(hue, sat, val))
+    second = np.array(colorsys.hsv_to_rgb((hue + f.u('cloth', 3, .2, .8)) % 1, sat * .7, f.u('cloth', 4, .1, .95)))
+    kind = f.u('cloth', 5)
+    return first, second, 'stripes' if kind > .88 else 'checks' if kind > .8 else 'plain'
