@@ -92,7 +92,7 @@ def visor(ground, rim, half, reach, droop):
     inner = np.stack([sample(start, t, e) for t, e in zip(turn, level)])
     ahead = scalp.directions(turn, np.zeros(count))
     profile = np.linspace(0, 1, 6)[:, None, None]
-    fade = np.cos(np.radians(turn) * 90 / half) ** .35 if half < 180 else np.ones(count)
+    fade = np.cos(np.radians(turn) * 90 / half).clip(0) ** .35 if half < 180 else np.ones(count)
     out = inner[None] + ahead[None] * (.4 + reach * fade[None, :, None] * profile)
     side = abs(np.sin(np.radians(turn)))[None] * (1 if half < 180 else 0)
     out[..., 1] += .2 - droop * profile[..., 0] * (.35 + 1.3 * side ** 2)

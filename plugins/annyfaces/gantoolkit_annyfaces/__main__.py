@@ -1,0 +1,49 @@
+"""`python -m gantoolkit_annyfaces --count N --resolution R --out FILE`: render a data set."""
+from __future__ import annotations
+
+import argparse
+import sys
+
+
+def add_arguments(parser):
+    """The options of a render, shared with the toolkit's own command line."""
+    parser.add_argument('--count', type=int, required=True, help='number of samples')
+    parser.add_argument('--resolution', type=int, default=64, help='image side in pixels')
+    parser.add_argument('--out', required=True, help='zip file to write')
+    parser.add_argument('--seed', type=int, default=0)
+    parser.add_argument('--start', default='0', help='first identity: a number or zoo, judge, bridge, val, test')
+    parser.add_argument('--states', type=int, default=1, help='states (hair, clothes, light, …) of every person')
+    parser.add_argument('--views', type=int, default=1, help='cameras of every state')
+    parser.add_argument('--workers', type=int, default=1, help='processes')
+    parser.add_argument('--domain', default='photo', choices=('photo', 'marble', 'clay', 'toon'))
+    parser.add_argument('--image-format', default='webp', choices=('webp', 'png'))
+    parser.add_argument('--depth', action='store_true', help='also write depth images')
+    parser.add_argument('--fresh', action='store_true', help='discard the parts of an interrupted run')
+    return parser
+
+
+def show_progress(done, count, rate):
+    """One line: done, rate, time left."""
+    left = (count - done) / max(rate, 1e-9)
+    print(f'\r{done}/{count}  {rate:.1f} samples/s  {left / 60:.1f} min left ', end='' if done < count else '\n', file=sys.stderr, flush=True)
+
+
+def render_command(args):
+    """Run a render from parsed arguments; returns the exit code."""
+    from gantoolkit_annyfaces.archive import write_zip
+    from gantoolkit_annyfaces.identities import RANGES
+    start = RANGES[args.start] if args.start in RANGES else int(args.start)
+    path = write_zip(args.out, args.count, args.resolution, seed=args.seed, start=start, states=args.states, views=args.views,
+                     workers=args.workers, domain=args.domain, depth=args.depth, resume=not args.fresh, image_format=args.image_format,
+                     progress=show_progress)
+    print(path)
+    return 0
+
+
+def main(argv=None):
+    """Entry of `python -m gantoolkit_annyfaces`."""
+    return render_command(add_arguments(argparse.ArgumentParser(prog='python -m gantoolkit_annyfaces', description=__doc__)).parse_args(argv))
+
+
+if __name__ == '__main__':
+    sys.exit(main())

@@ -1,0 +1,194 @@
+"""Write many samples to one zip: in shards by worker processes, resumable, never half-written.
+
+Shards are small zips in `OUT.parts/`, each renamed into place when it is complete; the final archive copies their
+entries in order and is renamed into place too. Entries carry a fixed date, so equal settings give equal bytes.
+"""
+from __future__ import annotations
+
+import io
+import json
+import os
+import pathlib
+import shutil
+import time
+import zipfile
+from dataclasses import asdict, dataclass
+
+import numpy as np
+
+SHARD = 128               # samples
+DEPTH_RANGE = 4.0         # 16-bit depth images store round(depth / DEPTH_RANGE · 65535)
+DATE = (2020, 1, 1, 0, 0, 0)
+
+
+@dataclass(frozen=True)
+class Job:
+    """Everything that decides the content of an archive."""
+    count: int
+    resolution: int
+    seed: int
+    start: int
+    states: int
+    views: int
+    domain: str
+    image_format: str
+    depth: bool
+
+
+def png_bytes(array, palette=None):
+    """PNG of a uint8 or uint16 array; with `palette` a mode-P image."""
+    from PIL import Image
+    image = Image.fromarray(array)
+    if palette is not None:
+        image = image.convert('L')
+        image = Image.frombytes('P', image.size, image.tobytes())
+        image.putpalette([v for colour in palette for v in colour])
+    out = io.BytesIO()
+    image.save(out, 'PNG')
+    return out.getvalue()
+
+
+def image_bytes(array, kind):
+    """RGB uint8 array as PNG or WebP; lossless up to 64 px, where lossy WebP's half-resolution colour would show."""
+    if kind == 'png':
+        return png_bytes(array)
+    from PIL import Image
+    out = io.BytesIO()
+    Image.fromarray(array).save(out, 'WEBP', quality=94, method=4, lossless=len(array) <= 64)
+    return out.getvalue()
+
+
+def sample_files(sample, job):
+    """{entry name: bytes} of one sample, and its camera and JSON line."""
+    from gantoolkit.data.labels import PALETTE
+    name = f'{sample.index:08d}'
+    files = {f'image/{name}.{job.image_format}': image_bytes(sample.image, job.image_format),
+             f'mask/{name}.png': png_bytes(sample.labels, PALETTE), f'scribble/{name}.png': png_bytes(sample.scribble)}
+    if job.depth:
+        files[f'depth/{name}.png'] = png_bytes((np.clip(sample.depth / DEPTH_RANGE, 0, 1) * 65535).round().astype(np.uint16))
+    line = {'file': name, 'index': sample.index, 'identity': sample.identity, 'state': sample.state, 'view': sample.view,
+            'captions': sample.captions, 'attributes': sample.attributes, 'factors': [round(float(v), 4) for v in sample.factors]}
+    return files, [f'image/{name}.{job.image_format}', [float(v) for v in sample.camera]], line
+
+
+def put(archive, name, data):
+    """Add an entry with a fixed date, stored for images and deflated for text."""
+    entry = zipfile.ZipInfo(name, DATE)
+    entry.external_attr = 0o644 << 16
+    entry.compress_type = zipfile.ZIP_DEFLATED if name.endswith(('.json', '.jsonl')) else zipfile.ZIP_STORED
+    archive.writestr(entry, data)
+
+
+def replace_with(path, write):
+    """Call `write(partial path)` and rename the result to `path`."""
+    partial = path.with_name(f'{path.name}.{os.getpid()}.partial')
+    write(partial)
+    os.replace(partial, path)
+
+
+def write_shard(task):
+    """Render samples first..last into one shard file; returns how many."""
+    job, first, last, path = task
+    from gantoolkit_annyfaces.render import render_sample
+
+    def write(partial):
+        cameras, lines = [], []
+        with zipfile.ZipFile(partial, 'w') as archive:
+            for index in range(first, last):
+                sample = render_sample(index, seed=job.seed, start=job.start, states=job.states, views=job.views,
+                                       resolution=job.resolution, domain=job.domain)
+                files, camera, line = sample_files(sample, job)
+                for name, data in files.items():
+                    put(archive, name, data)
+                cameras.append(camera)
+                lines.append(json.dumps(line))
+            put(archive, 'shard.json', json.dumps({'cameras': cameras, 'lines': lines}))
+    replace_with(pathlib.Path(path), write)
+    return last - first
+
+
+def shard_tasks(job, folder):
+    """[(job, first, last, path)] with whole states, so that a state's scene serves all its views."""
+    size = max(1, SHARD // job.views) * job.views
+    return [(job, first, min(first + size, job.count), str(folder / f'{first:08d}.zip')) for first in range(0, job.count, size)]
+
+
+def prepare_folder(folder, job, resume):
+    """Make or check the folder of parts; a folder of another job is refused."""
+    settings = json.dumps(asdict(job), sort_keys=True)
+    note = folder / 'job.json'
+    if folder.exists() and not resume:
+        shutil.rmtree(folder)
+    if note.exists() and note.read_text() != settings:
+        raise ValueError(f'{folder} holds parts of another render ({note.read_text()}); remove it or choose another output file.')
+    folder.mkdir(parents=True, exist_ok=True)
+    replace_with(note, lambda partial: partial.write_text(settings))
+
+
+def run_tasks(tasks, workers, report):
+    """Render all tasks, in this process or in `workers` spawned ones, calling report(samples) after each."""
+    if workers <= 1:
+        for task in tasks:
+            report(write_shard(task))
+        return
+    import multiprocessing
+    saved = {name: os.environ.get(name) for name in ('OMP_NUM_THREADS', 'OPENBLAS_NUM_THREADS', 'MKL_NUM_THREADS')}
+    os.environ.update({name: '1' for name in saved})
+    try:
+        with multiprocessing.get_context('spawn').Pool(workers) as pool:
+            for done in pool.imap_unordered(write_shard, tasks):
+                report(done)
+    finally:
+        for name, value in saved.items():
+            os.environ.pop(name, None) if value is None else os.environ.__setitem__(name, value)
+
+
+def assemble(job, tasks, out):
+    """Copy all shards into the final archive, in order."""
+    from gantoolkit_annyfaces.factors import IDENTITY_FACTORS, NAMES
+
+    def write(partial):
+        cameras, lines = [], []
+        with zipfile.ZipFile(partial, 'w') as archive:
+            for task in tasks:
+                with zipfile.ZipFile(task[3]) as shard:
+                    for name in shard.namelist():
+                        if name != 'shard.json':
+                            put(archive, name, shard.read(name))
+                    notes = json.loads(shard.read('shard.json'))
+                cameras += notes['cameras']
+                lines += notes['lines']
+            put(archive, 'samples.jsonl', '\n'.join(lines) + '\n')
+            put(archive, 'dataset.json', json.dumps({
+                'name': 'annyfaces', 'resolution': job.resolution, 'domain': job.domain, 'seed': job.seed, 'start': job.start,
+                'states': job.states, 'views': job.views, 'count': job.count, 'labels': cameras, 'factor_names': list(NAMES),
+                'identity_factors': IDENTITY_FACTORS}))
+    replace_with(out, write)
+
+
+def write_zip(out, count, resolution=64, *, seed=0, start=0, states=1, views=1, workers=1, domain='photo', depth=False,
+              resume=True, image_format='webp', progress=None):
+    """Render `count` samples into the zip `out`; returns its path.
+
+    `progress(done, count, rate)` is called after every shard, rate in samples/s. Run it again after an interruption:
+    finished shards are kept (unless resume=False).
+    """
+    out = pathlib.Path(out)
+    job = Job(int(count), int(resolution), int(seed), int(start), int(states), int(views), domain, image_format, bool(depth))
+    folder = out.with_name(out.name + '.parts')
+    prepare_folder(folder, job, resume)
+    tasks = shard_tasks(job, folder)
+    todo = [task for task in tasks if not pathlib.Path(task[3]).exists()]
+    ready = count - sum(last - first for _, first, last, _ in todo)
+    began, fresh = time.monotonic(), 0
+
+    def report(samples):
+        nonlocal fresh
+        fresh += samples
+        if progress:
+            progress(ready + fresh, count, fresh / max(time.monotonic() - began, 1e-9))
+
+    run_tasks(todo, workers, report)
+    assemble(job, tasks, out)
+    shutil.rmtree(folder)
+    return out
