@@ -56,7 +56,7 @@ class ArcFace(nn.Module):
     crop       (image size, top, bottom, left, right) taken before resizing, or None for the whole image
     """
 
-    def __init__(self, size: int = 64, units: tuple = ((24, 2), (48, 2), (80, 2), (112, 2)),
+    def __init__(self, size: int = 64, units: tuple = ((16, 1), (48, 2), (96, 2), (128, 2)),
                  embedding: int = 128, crop: tuple[int, ...] | None = None, dropout: float = 0.2):
         super().__init__()
         self.size, self.embedding, self.dropout = size, embedding, dropout

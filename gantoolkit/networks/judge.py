@@ -94,8 +94,9 @@ class Judge(nn.Module):
         self.stages = nn.ModuleList(nn.Sequential(*(Block(w) for _ in range(d)))
                                     for w, d in zip(widths, depths))
         self.lateral = nn.ModuleList(nn.Conv2d(w, 64, 1) for w in widths)
-        self.fine = nn.Conv2d(3, 16, 3, padding=1)
-        self.parse = nn.Sequential(nn.Conv2d(80, 32, 3, padding=1), nn.GELU(), nn.Conv2d(32, labels, 3, padding=1))
+        self.coarse = nn.Sequential(nn.Conv2d(64, 32, 3, padding=1), nn.GELU())
+        self.fine = nn.Sequential(nn.Conv2d(3, 16, 3, padding=1), nn.GELU())
+        self.parse = nn.Sequential(nn.Conv2d(48, 32, 3, padding=1), nn.GELU(), nn.Conv2d(32, labels, 1))
         self.pool = nn.Sequential(nn.LayerNorm(widths[-1]), nn.Linear(widths[-1], 256), nn.GELU())
         self.identify = nn.Linear(256 + widths[-1], embedding)
         self.heads = nn.ModuleDict({k: nn.Linear(256, len(v)) for k, v in self.attributes.items()})
@@ -126,7 +127,7 @@ class Judge(nn.Module):
         x = self.lateral[-1](maps[-1])
         for lateral, skip in zip(self.lateral[-2::-1], maps[-2::-1]):
             x = F.interpolate(x, scale_factor=2.0, mode="nearest") + lateral(skip)
-        x = F.interpolate(x, scale_factor=2.0, mode="bilinear", align_corners=False)
+        x = F.interpolate(self.coarse(x), scale_factor=2.0, mode="nearest")
         return self.parse(torch.cat([x, self.fine(pixels)], 1))
 
     def observe(self, images: Tensor) -> Observation:

@@ -13,16 +13,15 @@ from gantoolkit.networks.arcface import ArcFace
 class _Pixels(nn.Module):
     """From insightface's blob, RGB (v − 127.5) / 127.5 at `input_size`, to the embedding."""
 
-    def __init__(self, network: ArcFace):
+    def __init__(self, network: ArcFace, input_size: int):
         super().__init__()
         self.network = network
+        self.resize = None if input_size == network.size else (network.size, network.size)
 
     def forward(self, blob: Tensor) -> Tensor:
-        pixels = blob
-        if blob.shape[-1] != self.network.size:  # insightface's router wants at least 112×112
-            pixels = nn.functional.interpolate(blob, (self.network.size,) * 2, mode="bilinear",
-                                               align_corners=False)
-        return self.network.raw(pixels)
+        if self.resize:  # a small network: insightface's router wants at least 112×112
+            blob = nn.functional.interpolate(blob, self.resize, mode="bilinear", align_corners=False)
+        return self.network.raw(blob)
 
 
 def export_onnx(network: ArcFace, path: Path | str, input_size: int = 112) -> Path:
@@ -32,7 +31,7 @@ def export_onnx(network: ArcFace, path: Path | str, input_size: int = 112) -> Pa
     The network's crop is not part of the file, because insightface hands over aligned crops itself.
     """
     path = Path(path)
-    module = _Pixels(network).eval().cpu().float()
+    module = _Pixels(network, input_size).eval().cpu().float()
     blob = torch.zeros(1, 3, input_size, input_size)
     # torch's default exporter needs onnxscript; the TorchScript one does not (remove when it goes).
     torch.onnx.export(module, (blob,), str(path), input_names=["data"], output_names=["embedding"],

@@ -16,7 +16,7 @@ class FaceParser(nn.Module):
     `resolution`. Other sizes are resized on the way in and the logits on the way out.
     """
 
-    def __init__(self, resolution: int = 64, widths: tuple[int, ...] = (24, 48, 80, 112), labels: int = 19):
+    def __init__(self, resolution: int = 64, widths: tuple[int, ...] = (16, 48, 96, 128), labels: int = 19):
         super().__init__()
         self.resolution, self.widths, self.labels = resolution, tuple(widths), labels
         self.stem = conv_norm(3, widths[0])
