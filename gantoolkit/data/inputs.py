@@ -1,0 +1,66 @@
+"""What a user hands in (a prompt with label maps or scribbles on disk) as Conditions."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from gantoolkit.data.conditions import one_hot
+from gantoolkit.data.read import list_pictures, read_labels
+from gantoolkit.data.strokes import read_scribble
+from gantoolkit.errors import UsageError
+from gantoolkit.types import Camera, Condition
+
+KINDS = ("mask", "scribble")
+
+
+@dataclass(frozen=True)
+class Input:
+    """One picture of a user."""
+
+    path: Path
+    name: str  # unique among the inputs, safe in file names
+    labels: Tensor | None = None  # [H,W] uint8
+    scribble: Tensor | None = None  # [1,H,W] in 0..1
+
+
+def read_inputs(path: str | Path, kind: str, resolution: int, order: str = "celebamask") -> list[Input]:
+    """The label maps (kind "mask") or drawings ("scribble") of a file or folder, at `resolution`."""
+    if kind not in KINDS:
+        raise UsageError(f"Unknown kind of condition '{kind}'; known: {', '.join(KINDS)}.")
+    paths = list_pictures(path)
+    if kind == "mask":
+        return [Input(p, n, labels=read_labels(p, resolution, order)) for p, n in zip(paths, names(paths))]
+    return [Input(p, n, scribble=read_scribble(p, resolution)) for p, n in zip(paths, names(paths))]
+
+
+def names(paths: Sequence[Path]) -> list[str]:
+    """A stable name per path: its stem, with the suffix where two files share a stem."""
+    safe = [re.sub(r"[^\w.-]+", "-", p.stem) for p in paths]
+    count = Counter(safe)
+    return [f"{n}_{p.suffix.lstrip('.')}" if count[n] > 1 else n for n, p in zip(safe, paths)]
+
+
+def condition(inputs: Sequence[Input], text: str | Sequence[str], seeds: Iterable[int],
+              camera: Camera | None = None) -> Condition:
+    """A batch: inputs of one kind, a prompt for all or one each, a seed each."""
+    prompts = (text,) * len(inputs) if isinstance(text, str) else tuple(text)
+    masks = [i.labels for i in inputs if i.labels is not None]
+    strokes = [i.scribble for i in inputs if i.scribble is not None]
+    return Condition(prompts, one_hot(torch.stack(masks)) if masks else None,
+                     torch.stack(strokes) if strokes else None, camera, torch.tensor(list(seeds)))
+
+
+def read_condition(text: str, mask: str | Path | None = None, scribble: str | Path | None = None,
+                   resolution: int = 64, seed: int = 0) -> Condition:
+    """The Condition [1] of a prompt and one label map or drawing on disk."""
+    if (mask is None) == (scribble is None):
+        raise UsageError("Give either a mask or a scribble.")
+    kind, path = ("mask", mask) if mask is not None else ("scribble", scribble)
+    return condition(read_inputs(path, kind, resolution)[:1], text, [seed])

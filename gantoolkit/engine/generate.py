@@ -1,0 +1,165 @@
+"""`gantoolkit generate`: faces from a prompt with label maps or scribbles, by a finished run.
+
+Every output is named after its input file, its seed and its view, so that the same command writes the same
+files; manifest.jsonl in the output folder has one line per file with everything that made it.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+from gantoolkit import files
+from gantoolkit.errors import UsageError
+
+MANIFEST = "manifest.jsonl"
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the command line says, beside the run."""
+
+    text: str = ""
+    mask: str | None = None
+    scribble: str | None = None
+    out: str = "out"
+    seed: int = 0
+    count: int = 1  # seeds per input: seed, seed + 1, …
+    views: int = 1
+    camera: str | None = None  # label, frontal, estimate; None takes what there is, in this order
+    t_out: int | None = None  # the denoising step to stop at
+    labels: str = "celebamask"  # how label numbers are read
+    turntable: str | None = None  # gif or mp4
+    frames: int = 48
+    depth: bool = False
+    mesh: bool = False
+    batch: int = 8
+
+    @classmethod
+    def of(cls, args) -> Options:
+        """The options in parsed arguments; refuses what cannot be done before anything is loaded."""
+        options = cls(**{f.name: getattr(args, f.name) for f in fields(cls) if hasattr(args, f.name)})
+        for name in ("count", "views", "batch", "frames"):
+            if getattr(options, name) < 1:
+                raise UsageError(f"--{name} must be at least 1, not {getattr(options, name)}.")
+        if options.mask is None and options.scribble is None:
+            raise UsageError("Give --mask or --scribble with a picture or a folder of pictures; "
+                             "a prompt alone does not say where the face is.")
+        if options.turntable:
+            from gantoolkit.report import film
+
+            film.check(options.turntable)
+        return options
+
+    @property
+    def solid(self) -> list[str]:
+        """The options in use that need a 3D generator."""
+        wanted = {"views": self.views > 1, "turntable": self.turntable, "depth": self.depth, "mesh": self.mesh,
+                  "camera": self.camera}
+        return [f"--{name}" for name, used in wanted.items() if used]
+
+
+def main(args) -> int:
+    """The verb: one printed line per written file; words that the model never saw are named."""
+    options = Options.of(args)
+    from gantoolkit.engine.sample import load_pipeline
+
+    pipeline = load_pipeline(args.source)
+    unknown = unknown_words(options.text, getattr(pipeline.encoder, "words", None))
+    if unknown:
+        print(f"gantoolkit: warning: the model never saw {_listed(unknown)}; "
+              "what they mean will have little effect.", file=sys.stderr)
+    for row in generate(pipeline, options, str(args.source)):
+        print(Path(options.out) / row["file"])
+    return 0
+
+
+def unknown_words(text: str, known) -> list[str]:
+    """Words of a prompt that are not among `known`, in order; none where the model's words are not on record."""
+    if not known:
+        return []
+    words = re.findall(r"[^\W\d_]+", text.lower())
+    return [word for word in dict.fromkeys(words) if word not in known]
+
+
+def generate(pipeline, options: Options, run: str = "") -> Iterator[dict]:
+    """Write every output and yield its manifest row; the manifest is complete after each batch."""
+    from gantoolkit.data.inputs import read_inputs
+
+    kind = "mask" if options.mask is not None else "scribble"
+    if kind != pipeline.condition:
+        raise UsageError(f"{run or 'This run'} was trained on {pipeline.condition}s; give --{pipeline.condition}.")
+    if options.solid and not getattr(pipeline.generator, "needs_camera", False):
+        raise UsageError(f"{', '.join(options.solid)}: {type(pipeline.generator).__name__} draws flat pictures; "
+                         "use a run with a 3D generator such as configs/absm_eg3d.py.")
+    inputs = read_inputs(getattr(options, kind), kind, pipeline.resolution, options.labels)
+    jobs = [(item, options.seed + i) for item in inputs for i in range(options.count)]
+    out = Path(options.out)
+    rows = {row["file"]: row for row in files.read_json_lines(out / MANIFEST) if "file" in row}
+    for first in range(0, len(jobs), options.batch):
+        for row in _batch(pipeline, jobs[first:first + options.batch], options):
+            rows[row["file"]] = {**row, "run": run}
+            yield rows[row["file"]]
+        files.write_text(out / MANIFEST, "".join(json.dumps(r, ensure_ascii=False) + "\n" for r in rows.values()))
+
+
+def _batch(pipeline, jobs, options: Options) -> Iterator[dict]:
+    """One pass of the diffusion model for all jobs, then each latent is drawn."""
+    from gantoolkit.data.inputs import condition
+
+    started = time.perf_counter()
+    latent = pipeline.latent(condition([item for item, _ in jobs], options.text, [seed for _, seed in jobs]),
+                             t_out=options.t_out)
+    seconds = (time.perf_counter() - started) / len(jobs)
+    draw = _solid if getattr(pipeline.generator, "needs_camera", False) else _flat
+    for i, (item, seed) in enumerate(jobs):
+        row = {"input": str(item.path), "text": options.text, "seed": seed, "t_out": options.t_out,
+               "seconds_latent": round(seconds, 3)}
+        for more in draw(pipeline.generator, latent[i].ws, item, f"{item.name}-seed{seed}", options):
+            yield {"file": more.pop("file"), **row, **more}
+
+
+def _flat(generator, ws, item, stem: str, options: Options) -> Iterator[dict]:
+    """The picture of a 2D generator."""
+    from gantoolkit.report import sheets
+
+    path = sheets.save(sheets.image_picture(generator.render(ws).image), Path(options.out) / f"{stem}.png")
+    yield {"file": path.name, "kind": "image"}
+
+
+def _solid(generator, ws, item, stem: str, options: Options) -> Iterator[dict]:
+    """Everything that was asked of a 3D generator: views, depths, a turntable, a mesh."""
+    from gantoolkit.engine import views
+    from gantoolkit.report import sheets
+
+    out = Path(options.out)
+    source = options.camera or views.default_source(item.labels, item.path)
+    base = views.camera_of(source, item.labels, item.path)
+    for k, camera in enumerate(views.side_views(base, options.views)):
+        name = f"{stem}-view{k}" if options.views > 1 else stem
+        facts = {"view": k, "camera": source if k == 0 else "side", "label": views.rounded(camera)}
+        render = views.render(generator, ws, camera)
+        yield {"file": sheets.save(sheets.image_picture(render.image), out / f"{name}.png").name,
+               "kind": "image", **facts}
+        if options.depth:
+            views.save_depth(render.depth, out / f"{name}-depth.png")
+            yield {"file": f"{name}-depth.png", "kind": "depth", "unit": views.DEPTH_UNIT, **facts}
+    if options.turntable:
+        yield {"file": views.save_turntable(generator, ws, base, out / f"{stem}-turntable.{options.turntable}",
+                                            options.frames).name, "kind": "turntable"}
+    if options.mesh:
+        from gantoolkit.generators import mesh
+
+        found = mesh.extract(generator, ws)
+        yield {"file": mesh.write_ply(found, out / f"{stem}-mesh.ply").name, "kind": "mesh",
+               "vertices": len(found.vertices), "faces": len(found.faces)}
+
+
+def _listed(words: list[str]) -> str:
+    quoted = [f"“{word}”" for word in words]
+    return quoted[0] if len(quoted) == 1 else ", ".join(quoted[:-1]) + f" and {quoted[-1]}"

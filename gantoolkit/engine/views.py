@@ -1,0 +1,146 @@
+"""Cameras for a finished latent: the base view, side views, a turntable, and what they show."""
+
+from __future__ import annotations
+
+import io
+import json
+import math
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from gantoolkit import files
+from gantoolkit.errors import DataError, UsageError
+from gantoolkit.generators.camera import orbit_camera
+from gantoolkit.types import Camera, Render
+
+CAMERAS = ("label", "frontal", "estimate")
+SIDE = 0.4  # radians: how far side views turn, as EG3D's own samples
+NOD = 0.15  # radians: how far a turntable nods
+DEPTH_RANGE = 4.0  # 16-bit depth pictures store depth / 4 · 65535, as data set zips do
+DEPTH_UNIT = "distance = value / 65535 * 4"
+
+
+def side_views(base: Camera, count: int) -> list[Camera]:
+    """`count` cameras [1]: the base view, then views from −SIDE to SIDE at eye level."""
+    turns = torch.linspace(-SIDE, SIDE, count - 1) if count > 2 else torch.tensor([-SIDE])
+    return [base] + [_like(base, float(yaw), 0.0) for yaw in turns[:count - 1]]
+
+
+def turntable(base: Camera, frames: int = 48) -> Camera:
+    """One round of `frames` cameras that swing sideways and nod, with the base view's intrinsics."""
+    turn = torch.arange(frames) * (2 * math.pi / frames)
+    camera = orbit_camera(SIDE * turn.sin(), NOD * turn.cos())
+    return Camera(camera.cam2world, base.intrinsics[:1].expand(frames, 3, 3).to(camera.cam2world))
+
+
+def frontal(batch: int = 1) -> Camera:
+    """The camera straight ahead at radius 2.7 [batch]."""
+    return orbit_camera(torch.zeros(batch), torch.zeros(batch))
+
+
+def from_angles(yaw: Tensor, pitch: Tensor) -> Camera:
+    """The camera at (yaw, pitch) [B] in radians on the sphere of radius 2.7."""
+    return orbit_camera(yaw, pitch)
+
+
+@torch.no_grad()
+def render(generator, ws: Tensor, camera: Camera, batch: int = 8) -> Render:
+    """One latent [1,L,w_dim] from all cameras [V], without randomness; the planes are drawn once."""
+    planes = generator.planes(ws)
+    parts = []
+    for first in range(0, len(camera), batch):
+        part = camera[first:first + batch].to(ws.device)
+        n = len(part)
+        parts.append(generator.render_planes(planes.expand(n, *planes.shape[1:]), ws.expand(n, *ws.shape[1:]), part,
+                                             deterministic=True))
+    depth = torch.cat([p.depth for p in parts]) if parts[0].depth is not None else None
+    return Render(torch.cat([p.image for p in parts]), depth=depth, camera=camera)
+
+
+def save_turntable(generator, ws: Tensor, base: Camera, path: Path, frames: int = 48) -> Path:
+    """Write the turntable of one latent as GIF or MP4."""
+    from gantoolkit.report import film, sheets
+
+    images = render(generator, ws, turntable(base, frames)).image
+    return film.save([sheets.image_picture(image) for image in images], path)
+
+
+def save_depth(depth: Tensor, path: Path) -> Path:
+    """Write a depth map [1,1,r,r] as 16-bit PNG: round(depth / 4 · 65535), 0 = background."""
+    values = depth.detach().float().cpu().reshape(depth.shape[-2:]).nan_to_num(0, 0, 0).numpy()
+    counts = np.clip(np.round(values / DEPTH_RANGE * 65535), 0, 65535).astype(np.uint16)
+    content = io.BytesIO()
+    Image.fromarray(counts).save(content, "PNG")
+    return files.write_bytes(path, content.getvalue())
+
+
+def rounded(camera: Camera) -> list[float]:
+    """The 25 numbers of a camera [1] for a manifest."""
+    return [round(v, 6) for v in camera.label[0].tolist()]
+
+
+def camera_of(source: str, labels: Tensor | None, path: Path | None) -> Camera:
+    """The camera [1] of one input: its label file, straight ahead, or fitted to its label map [H,W]."""
+    if source == "frontal":
+        return frontal()
+    if source == "label":
+        label = read_label(path) if path else None
+        if label is None:
+            raise DataError(f"{path or 'This input'} has no camera label (dataset.json beside it, or {path and path.stem}"
+                            ".json with 25 numbers); use --camera frontal or --camera estimate.")
+        return label
+    if labels is None:
+        raise UsageError("--camera estimate reads the parts of a mask; with scribbles use --camera frontal or label.")
+    from gantoolkit.data.pose import estimate
+
+    yaw, pitch = estimate(labels[None])
+    return from_angles(yaw, pitch)
+
+
+def default_source(labels: Tensor | None, path: Path | None) -> str:
+    """label where there is one, else estimate for masks, else frontal."""
+    if path is not None and read_label(path) is not None:
+        return "label"
+    return "estimate" if labels is not None else "frontal"
+
+
+def read_label(path: Path) -> Camera | None:
+    """The 25 numbers of a picture: from `stem`.json, or from dataset.json beside it or one folder up."""
+    own = path.with_suffix(".json")
+    if own.exists():
+        return _camera(_read(own), own)
+    for file in (path.parent / "dataset.json", path.parent.parent / "dataset.json"):
+        if file.exists():
+            content = _read(file)
+            labels = content.get("labels") if isinstance(content, dict) else None
+            for name, numbers in labels or ():
+                if Path(name).stem == path.stem:
+                    return _camera(numbers, file)
+    return None
+
+
+@lru_cache(maxsize=8)
+def _read(file: Path):
+    try:
+        return json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise DataError(f"{file} is not readable JSON ({error}).") from None
+
+
+def _camera(numbers, file: Path) -> Camera:
+    numbers = numbers.get("camera") if isinstance(numbers, dict) else numbers
+    try:
+        label = torch.tensor(numbers, dtype=torch.float32).reshape(1, 25)
+    except (TypeError, ValueError, RuntimeError):
+        raise DataError(f"{file} should hold 25 numbers: cam2world (16), then intrinsics (9).") from None
+    return Camera.from_label(label)
+
+
+def _like(base: Camera, yaw: float, pitch: float) -> Camera:
+    camera = orbit_camera(yaw, pitch)
+    return Camera(camera.cam2world.to(base.cam2world), base.intrinsics)
