@@ -7,6 +7,7 @@ data, presets and configs: those stand in its registry.yaml and are never import
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -47,7 +48,12 @@ def batch_done(run: Any, iteration: int, losses: dict[str, float]) -> None:
 
 @hookspec
 def run_finished(run: Any, record: Record) -> None:
-    """A run has ended: its record is written, its report is not yet."""
+    """A run has ended and been scored; what is added to `record` goes into record.json. First process only."""
+
+
+@hookspec
+def around_run(run: Any) -> Iterator[None]:
+    """Surrounds all iterations of a run, for profilers and guards: `@hookimpl(wrapper=True)` and one `yield`."""
 
 
 @hookspec

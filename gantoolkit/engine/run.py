@@ -94,7 +94,7 @@ def _go(run: Run, progress: Progress) -> Record | None:
         record = finish(run, progress)
         manager.hook.run_finished(run=run, record=record)
         records.save(record, run.folder)
-        _report(run, progress)
+        _report(run, record, progress)
     distributed.barrier()
     return record
 
@@ -130,12 +130,14 @@ def finish(run: Run, progress: Progress) -> Record:
     return record
 
 
-def _report(run: Run, progress: Progress) -> None:
+def _report(run: Run, record: Record, progress: Progress) -> None:
     if run.config.get("report", True) is False:
         return
+    from gantoolkit import plugins
     from gantoolkit.report import html
 
-    path = html.write(run.folder)
+    parts = plugins.hooks().report_sections(record=record, folder=run.folder)
+    path = html.write(run.folder, [section for part in parts for section in part])
     progress.say(f"report: {path}")
 
 

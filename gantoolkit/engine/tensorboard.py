@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from html import escape
+
 from gantoolkit.plugins import hookimpl
 
 _writers: dict[str, object] = {}  # run folder → SummaryWriter
@@ -32,3 +34,11 @@ def run_finished(run, record) -> None:
         for metric, score in record.scores.get("run", {}).items():
             writer.add_scalar(f"score/{metric}", score.value, run.iteration)
         writer.close()
+
+
+@hookimpl
+def report_sections(record, folder) -> list[tuple[str, str]]:
+    """How to look at the scalars."""
+    if not (folder / "tensorboard").is_dir():
+        return []
+    return [("TensorBoard", f"<pre>tensorboard --logdir {escape(str(folder / 'tensorboard'))}</pre>")]
