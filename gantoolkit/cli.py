@@ -129,11 +129,19 @@ def _add_generate(verbs) -> None:
     visual = generate.add_mutually_exclusive_group()
     visual.add_argument("--mask", metavar="FILE|DIR", help="label map(s), 19 CelebAMask-HQ classes")
     visual.add_argument("--scribble", metavar="FILE|DIR", help="white strokes on black")
-    generate.add_argument("--camera", choices=("label", "frontal", "estimate"), default=None,
-                          help="where the camera of a 3D face comes from")
-    generate.add_argument("--views", type=int, default=1, metavar="N", help="views of each 3D face")
+    generate.add_argument("--labels", default="celebamask", help="how label numbers are read (default celebamask)")
+    generate.add_argument("--camera", choices=("label", "frontal", "estimate"),
+                          help="where the camera of a 3D face comes from (default: what there is, in this order)")
     generate.add_argument("--seed", type=int, default=0)
-    generate.add_argument("--out", metavar="DIR", default="out")
+    generate.add_argument("--count", type=int, default=1, metavar="N", help="seeds per input: seed, seed+1, …")
+    generate.add_argument("--t-out", type=int, metavar="T", help="the denoising step to stop at (default: the last)")
+    generate.add_argument("--views", type=int, default=1, metavar="N", help="views of each 3D face")
+    generate.add_argument("--turntable", choices=("gif", "mp4"), help="a film around each 3D face")
+    generate.add_argument("--frames", type=int, default=48, metavar="N", help="of the turntable")
+    generate.add_argument("--depth", action="store_true", help="depth pictures too")
+    generate.add_argument("--mesh", action="store_true", help="a .ply mesh too")
+    generate.add_argument("--batch", type=int, default=8, metavar="N", help="inputs at a time")
+    generate.add_argument("--out", metavar="DIR", default="out", help="output folder (default out)")
 
 
 def _add_light(verbs) -> None:

@@ -5,19 +5,23 @@ Only verbs that need hooks come here; listing and help read registry.yaml throug
 
 from __future__ import annotations
 
+import functools
 import importlib
 import sys
-from functools import lru_cache
+from collections.abc import Callable
+from types import SimpleNamespace
 
 import pluggy
 
-from gantoolkit import hookspecs, manifest
+from gantoolkit import hookspecs, manifest, names
+from gantoolkit.errors import GantoolkitError
 
 hookimpl = pluggy.HookimplMarker("gantoolkit")
+MARK = "gantoolkit_impl"  # the attribute that hookimpl leaves on a function
 BUILT_IN = ("gantoolkit.weights", "gantoolkit.engine.tensorboard")  # modules whose hooks come with the package
 
 
-@lru_cache
+@functools.lru_cache
 def manager() -> pluggy.PluginManager:
     """The plugin manager of this process, with the built-in and all working plugins registered."""
     plugins = pluggy.PluginManager("gantoolkit")
@@ -28,11 +32,17 @@ def manager() -> pluggy.PluginManager:
         if owner.entry and not owner.error:
             try:
                 _register(plugins, owner)
-            except Exception as error:  # whatever a plugin does at import must not stop the others
-                owner.error = f"{type(error).__name__}: {error}".replace("\n", " ")
-                print(f"warning: the plugin '{owner.name}' ({owner.entry}) is left out: {owner.error}",
-                      file=sys.stderr)
+            except (Exception, SystemExit) as error:  # whatever it does at import must not stop the others
+                _report(owner, f"the plugin '{owner.name}' ({owner.entry}) is left out", error)
     return plugins
+
+
+def _report(owner: manifest.Owner, what: str, error: BaseException) -> None:
+    """Note a plugin's failure for `doctor`, and say it once."""
+    text = f"{type(error).__name__}: {' '.join(str(error).split())}"
+    if owner.error != text:
+        owner.error = text
+        print(f"gantoolkit: warning: {what}: {text}", file=sys.stderr)
 
 
 def hooks():
@@ -46,22 +56,42 @@ def _register(plugins: pluggy.PluginManager, owner: manifest.Owner) -> None:
     name, _, attribute = owner.entry.partition(":")
     plugin = importlib.import_module(name)
     plugin = getattr(plugin, attribute) if attribute else plugin
-    mistyped = _unknown_hooks(plugins, plugin)
+    guarded = SimpleNamespace(**{name: _guarded(name, hook, owner) for name, hook in _marked(plugin).items()})
+    mistyped = [name for name in vars(guarded) if name not in hook_names()]
     if mistyped:
-        raise AttributeError(f"there is no hook {', '.join(mistyped)}; hooks: {', '.join(hook_names())}")
+        raise AttributeError(f"there is no hook {mistyped[0]}{names.suggest(mistyped[0], hook_names())}")
     try:
-        plugins.register(plugin, owner.name)
+        plugins.register(guarded, owner.name)
     except Exception:
         if plugins.has_plugin(owner.name):
             plugins.unregister(name=owner.name)
         raise
 
 
+def _marked(plugin: object) -> dict[str, Callable]:
+    """The functions of a module or object that are marked as hooks."""
+    found = {name: getattr(plugin, name, None) for name in dir(plugin)}
+    return {name: hook for name, hook in found.items() if isinstance(getattr(hook, MARK, None), dict)}
+
+
+def _guarded(name: str, hook: Callable, owner: manifest.Owner) -> Callable:
+    """The hook, reported instead of raised when it fails; what it says by GantoolkitError is passed on."""
+    if getattr(hook, MARK).get("wrapper"):
+        return hook
+
+    @functools.wraps(hook)
+    def guarded(*arguments):
+        try:
+            return hook(*arguments)
+        except GantoolkitError:
+            raise
+        except Exception as error:
+            _report(owner, f"the plugin '{owner.name}' failed in {name}, which is left out", error)
+            return None
+
+    return guarded
+
+
 def hook_names() -> list[str]:
     """Names of all hooks, as they stand in hookspecs.py."""
-    return [n for n, f in vars(hookspecs).items() if hasattr(f, "gantoolkit_spec")]
-
-
-def _unknown_hooks(plugins: pluggy.PluginManager, plugin: object) -> list[str]:
-    marked = [n for n in dir(plugin) if getattr(getattr(plugin, n, None), "gantoolkit_impl", None) is not None]
-    return [n for n in marked if n not in hook_names()]
+    return [name for name, hook in vars(hookspecs).items() if hasattr(hook, "gantoolkit_spec")]

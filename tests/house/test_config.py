@@ -1,0 +1,130 @@
+"""Configs: inheritance, overrides, provenance, strict checks, and that a run folder's JSON is only read."""
+
+from pathlib import Path
+
+import pytest
+
+from gantoolkit import config, manifest
+from gantoolkit.errors import UsageError
+
+PACKAGE = Path(config.__file__).parent
+TASK = '''
+class Toy:
+    """A task."""
+    def __init__(self, data: str, lr: float = 1e-3, widths: tuple = (1, 2), bridge: dict | None = None,
+                 losses: dict | None = None, cache: dict | None = None, device="cpu", seed: int = 0): ...
+
+class Block:
+    def __init__(self, width: int, depth: int = 1, shape=None): ...
+'''
+
+
+@pytest.fixture
+def toy(tmp_path, monkeypatch):
+    """A folder with configs of a task `toy`, registered for this test; none of its code is ever imported."""
+    (tmp_path / "toy_source.py").write_text(TASK)
+    monkeypatch.syspath_prepend(tmp_path)
+    components = manifest.load().components
+    for kind, name, module in (("task", "toy", "Toy"), ("bridge", "Block", "Block"), ("bridge", "Other", "Block"),
+                               ("loss", "Block", "Block")):
+        monkeypatch.setitem(components[kind], name, {"module": f"toy_source:{module}", "owner": "gantoolkit"})
+    (tmp_path / "base.py").write_text(
+        'import math\ntask = "toy"\ndata = "base"\nlr = 1 / 4\nwidths = (1, 2, 3)\n_hidden = object()\n'
+        'bridge = dict(type="Block", width=1, depth=2)\nlosses = dict(l2=dict(type="Block", width=1))\n'
+        'cache = dict(max_gb=2)\n')
+    (tmp_path / "child.py").write_text(
+        '_base_ = "base.py"\ndata = "child"\nwidths = [9]\nbridge = dict(width=5)\nschedule = dict(iterations=7)\n')
+    return tmp_path
+
+
+def test_inheritance_overrides_and_provenance(toy):
+    provenance = {}
+    loaded = config.load(toy / "child.py", ["schedule.batch=2", "bridge.depth=4", "cache.max_gb=1"], provenance)
+    assert loaded.name == "child" and loaded.data == "child" and loaded.lr == 0.25
+    assert loaded.widths == [9] and loaded.schedule.iterations == 7 and loaded.schedule.batch == 2
+    assert loaded.bridge == dict(type="Block", width=5, depth=4)
+    assert provenance["bridge.type"].endswith("base.py") and provenance["bridge.width"].endswith("child.py")
+    assert provenance["bridge.depth"] == "override bridge.depth=4" and provenance["seed"] == "default"
+    assert provenance.keys() == config.flatten(loaded.to_dict()).keys()
+
+
+def test_another_type_replaces_the_whole_dict(toy):
+    loaded = config.load(toy / "child.py", ["bridge={'type': 'Other', 'width': 3}"])
+    assert loaded.bridge == dict(type="Other", width=3)
+
+
+@pytest.mark.parametrize("text, value", [
+    ("3", 3), ("1e-4", 1e-4), ("None", None), ("true", True), ("[1, 2]", [1, 2]), ("(1, 2)", [1, 2]),
+    ("word", "word"), ("a/b=c", "a/b=c"), ("'3'", "3"), ("", "")])
+def test_override_values(text, value):
+    assert config.parse_override(f"data={text}", {}) == {"data": value}
+
+
+@pytest.mark.parametrize("override, words", [
+    ("schedule.iteratons=3", ["schedule.iteratons", "did you mean 'iterations'"]),
+    ("schedule.iterations=many", ["should be int", "'many'"]),
+    ("schedule=3", ["schedule should be a dict"]),
+    ("datta=3", ["no key 'datta'", "did you mean 'data'", "override datta=3"]),
+    ("data=3", ["data should be str"]),
+    ("lr=fast", ["lr should be float"]),
+    ("task=toi", ["no task 'toi'", "did you mean 'toy'"]),
+    ("bridge.dept=3", ["bridge.dept", "did you mean 'depth'"]),
+    ("bridge.width=x", ["bridge.width should be int"]),
+    ("bridge.type=Blok", ["no bridge 'Blok'", "did you mean 'Block'"]),
+    ("losses.l2.widht=2", ["losses.l2.widht", "did you mean 'width'"]),
+    ("cache.max_bg=2", ["cache.max_bg", "did you mean 'max_gb'"]),
+    ("data.x=2", ["data"]),
+    ("nonsense", ["no override"]),
+])
+def test_mistakes_are_sentences(toy, override, words):
+    with pytest.raises(UsageError) as caught:
+        config.load(toy / "child.py", [override])
+    assert all(word in str(caught.value) for word in words), str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("text, words", [
+    ('task = "toy"', ["lacks 'data'"]),
+    ("x = 1", ["names no task"]),
+    ('task = "toy"\ndata = open', ["data is a builtin_function"]),
+    ('task = "toy"\n\nraise ValueError("no")', ["line 3", "ValueError: no"]),
+    ('task = = "toy"', ["line 1", "SyntaxError"]),
+    ('_base_ = "child.py"', ["one level"]),
+    ('_base_ = "nowhere.py"', ["no config 'nowhere.py'"]),
+])
+def test_broken_files_are_sentences(toy, text, words):
+    (toy / "broken.py").write_text(text)
+    with pytest.raises(UsageError) as caught:
+        config.load(toy / "broken.py")
+    assert all(word in str(caught.value) for word in words), str(caught.value)
+
+
+def test_json_round_trip_executes_nothing(toy):
+    loaded = config.load(toy / "child.py")
+    (toy / "run").mkdir()
+    (toy / "run" / "config.json").write_text(config.to_json(loaded))
+    (toy / "run" / "config.py").write_text("raise SystemExit('executed')")
+    assert config.load(toy / "run").to_dict() == loaded.to_dict()
+    assert config.from_json(toy / "run" / "config.json").to_dict() == loaded.to_dict()
+    (toy / "run" / "config.json").write_text("{")
+    with pytest.raises(UsageError, match="not a readable config"):
+        config.load(toy / "run")
+
+
+def test_names_resolve_as_typed_then_in_the_package(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UsageError, match="no config 'configs/nothing.py'"):
+        config.find("configs/nothing.py")
+    shipped = config.shipped()[0]
+    assert config.find(shipped) == PACKAGE / shipped
+    (tmp_path / shipped).parent.mkdir(parents=True)
+    (tmp_path / shipped).write_text("x = 1")
+    assert config.find(shipped) == Path(shipped)
+
+
+@pytest.mark.parametrize("name", config.shipped())
+def test_every_shipped_config_loads_and_is_short(name):
+    loaded = config.load(name)
+    assert loaded.schedule.iterations > 0
+    lines = [line for line in config.find(name).read_text().splitlines() if line.strip()]
+    assert len(lines) <= 30, f"{name} has {len(lines)} lines"
