@@ -129,7 +129,10 @@ class Discriminator(nn.Module):
         return found
 
     def forward(self, image: Tensor, c: Tensor | None = None) -> Tensor:
-        x = self.features(image)[-1]
+        return self.conclude(self.features(image)[-1], c)
+
+    def conclude(self, x: Tensor, c: Tensor | None = None) -> Tensor:
+        """Logits from the last of `features`."""
         return self.b4(x, self.mapping(c) if self.c_dim else None)
 
 

@@ -80,7 +80,7 @@ class Judge(nn.Module):
     words       what the caption reader knows, in the order of its embedding
     """
 
-    def __init__(self, resolution: int = 64, widths: tuple[int, ...] = (48, 96, 160, 256),
+    def __init__(self, resolution: int = 64, widths: tuple[int, ...] = (32, 96, 160, 256),
                  depths: tuple[int, ...] = (1, 2, 2, 1), labels: int = 19, embedding: int = 128,
                  text_embedding: int = 64, attributes: dict[str, list[str]] | None = None,
                  words: tuple[str, ...] | list[str] = ()):

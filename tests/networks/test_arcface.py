@@ -1,0 +1,122 @@
+"""ArcFace: the published numbers of IR-SE50 and pSp's loss, the margin's definition, ONNX for insightface."""
+
+from __future__ import annotations
+
+import json
+import math
+import zlib
+
+import numpy as np
+import pytest
+import torch
+from gantoolkit.networks.arcface import IR_SE50, PSP_CROP, AngularMargin, ArcFace, irse50
+from safetensors import safe_open
+
+
+def golden(folder, name):
+    with safe_open(folder / f"{name}.safetensors", "pt") as file:
+        return json.loads(file.metadata()["json"]), {k: file.get_tensor(k) for k in file.keys()}
+
+
+def by_recipe(module: torch.nn.Module, seed: int, bn_lo: float, bn_span: float, weight_gain: float):
+    """Fill a module with the weights that the golden files describe instead of storing."""
+    norms = {k.rsplit(".", 1)[0] for k in module.state_dict() if k.endswith("running_mean")}
+    state = {}
+    for key, value in module.state_dict().items():
+        u = np.random.RandomState((zlib.crc32(key.encode()) + seed) % 2**32).random_sample(tuple(value.shape))
+        if key.endswith("num_batches_tracked"):
+            new = np.zeros((), np.int64)
+        elif key.endswith("running_mean"):
+            new = 0.2 * (u - 0.5)
+        elif key.endswith("running_var"):
+            new = 0.5 + u
+        elif value.ndim >= 2:
+            new = (2 * u - 1) * math.sqrt(3 * weight_gain / np.prod(value.shape[1:]))
+        elif key.endswith(".weight"):
+            new = bn_lo + bn_span * u if key.rsplit(".", 1)[0] in norms else 0.05 + 0.4 * u
+        else:
+            new = 0.4 * (u - 0.5)
+        state[key] = torch.as_tensor(np.asarray(new)).to(value.dtype)
+    module.load_state_dict(state)
+    return module.eval()
+
+
+def check(out: dict, network: ArcFace, pixels: torch.Tensor):
+    body = network.body(network.input_layer(pixels))
+    raw = network.output_layer(body)
+    unit = torch.nn.functional.normalize(raw, dim=1)
+    for name, value in dict(body=body, pre_norm=raw, embedding=unit, cosine_matrix=unit @ unit.T).items():
+        torch.testing.assert_close(value, out[f"out.{name}"], atol=1e-4, rtol=0)
+
+
+@pytest.mark.golden
+@torch.no_grad()
+def test_narrow_backbone(golden_dir):
+    meta, t = golden(golden_dir, "irse_backbone_narrow")
+    network = ArcFace(112, tuple(zip(meta["channels"], meta["units"])), meta["embedding_dim"]).eval()
+    network.load_state_dict({k[6:]: v for k, v in t.items() if k.startswith("state.")})
+    check(t, network, t["in.image_u8"] / 127.5 - 1)
+
+
+@pytest.mark.golden
+@torch.no_grad()
+def test_full_irse50(golden_dir):
+    meta, t = golden(golden_dir, "irse50_full_recipe")
+    network = by_recipe(irse50(), **meta["recipe_args"])
+    assert {k: list(v.shape) for k, v in network.state_dict().items()} == meta["state_shapes"]
+    check(t, network, t["in.image_u8"] / 127.5 - 1)
+
+
+@pytest.mark.golden
+@torch.no_grad()
+def test_psp_identity_loss(golden_dir):
+    meta, t = golden(golden_dir, "psp_id_loss")
+    network = by_recipe(irse50(), **meta["recipe_args"])
+    found = {k: network.embed(t[f"in.{k}_u8"] / 127.5 - 1) for k in ("y_hat", "y", "x")}
+    for name, value in found.items():
+        torch.testing.assert_close(value, t[f"out.feats_{name}"], atol=1e-4, rtol=0)
+    to_target = (found["y_hat"] * found["y"]).sum(1)
+    torch.testing.assert_close(to_target, t["out.log.diff_target"], atol=1e-4, rtol=0)
+    torch.testing.assert_close((1 - to_target).mean(), t["out.loss"].squeeze(), atol=1e-4, rtol=0)
+
+
+def test_crop_of_psp():
+    network = ArcFace(112, ((4, 1), (4, 1)), 8, PSP_CROP)
+    x = torch.arange(256.0).view(1, 1, 1, 256).expand(1, 3, 256, 256)
+    seen = network.prepare(x)
+    assert seen.shape[-2:] == (112, 112) and IR_SE50[2] == (256, 14)
+    assert 32 <= seen.min() < 34 and 217 < seen.max() <= 219  # columns 32 to 219
+
+
+def test_margin_is_the_angle_plus_m():
+    torch.manual_seed(0)
+    head = AngularMargin(6, 4, scale=10.0, margin=0.4)
+    e = torch.nn.functional.normalize(torch.randn(5, 6), dim=1)
+    labels = torch.tensor([0, 1, 2, 3, 0])
+    angle = torch.acos((e @ torch.nn.functional.normalize(head.centres, dim=1).T))
+    angle[torch.arange(5), labels] += 0.4
+    expected = 10 * torch.cos(angle)
+    inside = angle[torch.arange(5), labels] < math.pi
+    torch.testing.assert_close(head(e, labels)[inside], expected[inside], atol=1e-4, rtol=1e-4)
+    torch.testing.assert_close(head(e, labels, margin=0.0), 10 * torch.cos(
+        torch.acos(e @ torch.nn.functional.normalize(head.centres, dim=1).T)), atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.parametrize("size,input_size", [(32, 112), (112, 112)])
+def test_insightface_scores_with_the_export(tmp_path, size, input_size):
+    insightface = pytest.importorskip("insightface.model_zoo")
+    from gantoolkit.networks.onnx import export_onnx
+
+    torch.manual_seed(1)
+    network = ArcFace(size, ((8, 1), (8, 1), (12, 1)), 16).eval()
+    file = export_onnx(network, tmp_path / "arcface.onnx", input_size)
+    recogniser = insightface.get_model(str(file), providers=["CPUExecutionProvider"])
+    assert type(recogniser).__name__ == "ArcFaceONNX" and recogniser.input_size == (input_size, input_size)
+    bgr = [np.random.default_rng(n).integers(0, 256, (input_size, input_size, 3), np.uint8) for n in range(2)]
+    theirs = recogniser.compute_sim(*recogniser.get_feat(bgr))
+    rgb = torch.from_numpy(np.stack([x[..., ::-1] for x in bgr])).permute(0, 3, 1, 2).float() / 127.5 - 1
+    if size != input_size:
+        rgb = torch.nn.functional.interpolate(rgb, (size, size), mode="bilinear", align_corners=False)
+    with torch.no_grad():
+        a, b = network.embed(rgb)
+    assert theirs == pytest.approx(float(a @ b), abs=1e-4)
