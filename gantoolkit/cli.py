@@ -129,19 +129,24 @@ def _add_generate(verbs) -> None:
     visual = generate.add_mutually_exclusive_group()
     visual.add_argument("--mask", metavar="FILE|DIR", help="label map(s), 19 CelebAMask-HQ classes")
     visual.add_argument("--scribble", metavar="FILE|DIR", help="white strokes on black")
-    generate.add_argument("--labels", default="celebamask", help="how label numbers are read (default celebamask)")
-    generate.add_argument("--camera", choices=("label", "frontal", "estimate"),
-                          help="where the camera of a 3D face comes from (default: what there is, in this order)")
-    generate.add_argument("--seed", type=int, default=0)
-    generate.add_argument("--count", type=int, default=1, metavar="N", help="seeds per input: seed, seed+1, …")
-    generate.add_argument("--t-out", type=int, metavar="T", help="the denoising step to stop at (default: the last)")
-    generate.add_argument("--views", type=int, default=1, metavar="N", help="views of each 3D face")
-    generate.add_argument("--turntable", choices=("gif", "mp4"), help="a film around each 3D face")
-    generate.add_argument("--frames", type=int, default=48, metavar="N", help="of the turntable")
-    generate.add_argument("--depth", action="store_true", help="depth pictures too")
-    generate.add_argument("--mesh", action="store_true", help="a .ply mesh too")
-    generate.add_argument("--batch", type=int, default=8, metavar="N", help="inputs at a time")
-    generate.add_argument("--out", metavar="DIR", default="out", help="output folder (default out)")
+    generate.add_argument("--labels", choices=("celebamask", "bisenet"), default="celebamask",
+                          help="how the numbers of a label map are read (default: CelebAMask-HQ's order)")
+    generate.add_argument("--seed", type=int, default=0, metavar="S")
+    generate.add_argument("--count", type=int, default=1, metavar="N", help="seeds per picture: S, S+1, …")
+    generate.add_argument("--out", metavar="DIR", default="out")
+    generate.add_argument("--batch", type=int, default=8, metavar="N", help="pictures at a time")
+    generate.add_argument("--t-out", type=int, default=0, metavar="T",
+                          help="stop at this denoising time, 999 to 0: earlier is faster (default: 0, the end)")
+    generate.add_argument("--aggregate", choices=("last", "mean"), default="last",
+                          help="the code of the last step, or the mean over all steps")
+    solid = generate.add_argument_group("3D faces")
+    solid.add_argument("--camera", choices=("label", "frontal", "estimate"), default=None,
+                       help="a label file's, straight ahead, or fitted to the mask (default: the first there is)")
+    solid.add_argument("--views", type=int, default=1, metavar="N", help="views of each face")
+    solid.add_argument("--turntable", choices=("gif", "mp4"), help="also a film around the face")
+    solid.add_argument("--frames", type=int, default=48, metavar="N", help="frames of the turntable")
+    solid.add_argument("--depth", action="store_true", help="also 16-bit depth pictures")
+    solid.add_argument("--mesh", action="store_true", help="also a mesh with colours (.ply)")
 
 
 def _add_light(verbs) -> None:
@@ -151,6 +156,8 @@ def _add_light(verbs) -> None:
                  "explain a component, weights or a preset; or resolve a config")
     show.add_argument("name", metavar="NAME|CONFIG")
     show.add_argument("overrides", nargs="*", metavar="key=value", help="for a config")
+    report = _verb(verbs, "report", "gantoolkit.report.html:main", "write the report of finished runs again")
+    report.add_argument("runs", nargs="+", metavar="RUN", help="the folder of a finished run")
     doctor = _verb(verbs, "doctor", "gantoolkit.doctor:main", "check that this installation works")
     doctor.add_argument("--quick", action="store_true", help="import nothing and hash no weights")
     new = verbs.add_parser("new", help="start something of your own")

@@ -32,7 +32,8 @@ class Options:
     count: int = 1  # seeds per input: seed, seed + 1, …
     views: int = 1
     camera: str | None = None  # label, frontal, estimate; None takes what there is, in this order
-    t_out: int | None = None  # the denoising step to stop at
+    t_out: int = 0  # the denoising time 999..0 to stop at; 0 runs to the end
+    aggregate: str = "last"  # or "mean": the average of w over the steps until then
     labels: str = "celebamask"  # how label numbers are read
     turntable: str | None = None  # gif or mp4
     frames: int = 48
@@ -70,13 +71,20 @@ def main(args) -> int:
     from gantoolkit.engine.sample import load_pipeline
 
     pipeline = load_pipeline(args.source)
-    unknown = unknown_words(options.text, getattr(pipeline.encoder, "words", None))
+    unknown = unknown_words(options.text, known_words(pipeline.encoder))
     if unknown:
         print(f"gantoolkit: warning: the model never saw {_listed(unknown)}; "
               "what they mean will have little effect.", file=sys.stderr)
     for row in generate(pipeline, options, str(args.source)):
         print(Path(options.out) / row["file"])
     return 0
+
+
+def known_words(encoder) -> frozenset[str]:
+    """The words of the captions that the encoder's text model learned from (words.txt beside its tokenizer)."""
+    tokenizer = getattr(getattr(encoder, "prompts", None), "tokenizer", None)
+    path = Path(getattr(tokenizer, "name_or_path", "") or "none") / "words.txt"
+    return frozenset(path.read_text(encoding="utf-8").split()) if path.is_file() else frozenset()
 
 
 def unknown_words(text: str, known) -> list[str]:
@@ -114,12 +122,12 @@ def _batch(pipeline, jobs, options: Options) -> Iterator[dict]:
 
     started = time.perf_counter()
     latent = pipeline.latent(condition([item for item, _ in jobs], options.text, [seed for _, seed in jobs]),
-                             t_out=options.t_out)
+                             t_out=options.t_out, aggregate=options.aggregate)
     seconds = (time.perf_counter() - started) / len(jobs)
     draw = _solid if getattr(pipeline.generator, "needs_camera", False) else _flat
     for i, (item, seed) in enumerate(jobs):
         row = {"input": str(item.path), "text": options.text, "seed": seed, "t_out": options.t_out,
-               "seconds_latent": round(seconds, 3)}
+               "aggregate": options.aggregate, "seconds_latent": round(seconds, 3)}
         for more in draw(pipeline.generator, latent[i].ws, item, f"{item.name}-seed{seed}", options):
             yield {"file": more.pop("file"), **row, **more}
 

@@ -149,11 +149,6 @@ def _type(value) -> str:
     return value if isinstance(value, str) else ""
 
 
-def add_arguments(parser) -> None:
-    """Arguments of `gantoolkit report`."""
-    parser.add_argument("runs", nargs="+", metavar="RUN", help="folder of a finished run")
-
-
 def main(args) -> int:
     """`gantoolkit report RUN…`: write each run's report again and print its path."""
     for run in args.runs:

@@ -1,0 +1,164 @@
+"""`generate` with a small fake pipeline: names, manifest, views, films, meshes, refusals."""
+
+from __future__ import annotations
+
+import json
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from gantoolkit.engine import generate as verb, views
+from gantoolkit.engine.generate import Options, generate, unknown_words
+from gantoolkit.errors import DataError, UsageError
+from gantoolkit.generators.camera import orbit_camera
+from gantoolkit.types import Latent, Render
+
+
+class Flat:
+    """A 2D generator: one grey per code."""
+
+    def render(self, ws, camera=None, **_):
+        return Render(ws.mean((1, 2))[:, None, None, None].expand(-1, 3, 8, 8))
+
+
+class Solid:
+    """A 3D generator: red and green show where the camera stands, and the density is a ball."""
+
+    needs_camera, box_warp = True, 1.0
+
+    def planes(self, ws):
+        return ws[:, None, :, :, None]
+
+    def query(self, planes, points):
+        return points.clamp(0, 1), 10 + 50 * (0.3 - points.norm(dim=-1, keepdim=True))
+
+    def render_planes(self, planes, ws, camera, deterministic=False):
+        assert deterministic and len(planes) == len(ws) == len(camera)
+        image = torch.zeros(len(ws), 3, 8, 8)
+        image[:, :2] = camera.cam2world[:, :2, 3, None, None]
+        return Render(image, depth=torch.full((len(ws), 1, 4, 4), 2.0), camera=camera)
+
+
+class Pipeline:
+    condition, resolution = "mask", 16
+
+    def __init__(self, generator):
+        self.generator, self.encoder, self.calls = generator, SimpleNamespace(), []
+
+    def latent(self, condition, t_out=0, aggregate="last"):
+        self.calls.append((len(condition), t_out))
+        grey = condition.seed.float() / 100 + condition.mask[:, 1].mean((1, 2))
+        return Latent(grey[:, None, None].expand(-1, 4, 8))
+
+
+@pytest.fixture
+def masks(tmp_path):
+    folder = tmp_path / "masks"
+    folder.mkdir()
+    for name in ("b.png", "a.png", "a.webp"):
+        labels = np.zeros((32, 32), np.uint8)
+        labels[8:24, 8:24], labels[12:14, 12:14] = 1, 5
+        Image.fromarray(labels).save(folder / name, lossless=True)
+    return folder
+
+
+def options(masks, tmp_path, **more) -> Options:
+    return Options(text="", mask=str(masks), out=str(tmp_path / "out"), **more)
+
+
+def manifest(tmp_path) -> list[dict]:
+    return [json.loads(line) for line in (tmp_path / "out" / "manifest.jsonl").read_text().splitlines()]
+
+
+def test_file_names_are_stable_and_listed(masks, tmp_path):
+    rows = list(generate(Pipeline(Flat()), options(masks, tmp_path, seed=3, count=2, batch=4), "runs/x"))
+    names = [f"{stem}-seed{seed}.png" for stem in ("a_png", "a_webp", "b") for seed in (3, 4)]
+    assert [r["file"] for r in rows] == names and [r["file"] for r in manifest(tmp_path)] == names
+    assert all((tmp_path / "out" / n).exists() for n in names)
+    assert manifest(tmp_path)[0] == rows[0] and rows[0]["run"] == "runs/x" and rows[0]["seed"] == 3
+
+
+def test_repeating_a_command_writes_the_same_and_keeps_other_rows(masks, tmp_path):
+    list(generate(Pipeline(Flat()), options(masks, tmp_path, batch=2)))
+    first = (tmp_path / "out" / "b-seed0.png").read_bytes()
+    one = Options(mask=str(masks / "b.png"), out=str(tmp_path / "out"), text="old", seed=0)
+    pipeline = Pipeline(Flat())
+    list(generate(pipeline, one))
+    assert (tmp_path / "out" / "b-seed0.png").read_bytes() == first and pipeline.calls == [(1, 0)]
+    rows = {r["file"]: r["text"] for r in manifest(tmp_path)}
+    assert rows == {"a_png-seed0.png": "", "a_webp-seed0.png": "", "b-seed0.png": "old"}
+
+
+def test_batches_do_not_change_a_picture(masks, tmp_path):
+    for batch in (1, 3):
+        list(generate(Pipeline(Flat()), Options(mask=str(masks), out=str(tmp_path / str(batch)), batch=batch, t_out=1)))
+    assert (tmp_path / "1" / "b-seed0.png").read_bytes() == (tmp_path / "3" / "b-seed0.png").read_bytes()
+
+
+def test_everything_of_a_3d_face(masks, tmp_path):
+    pytest.importorskip("skimage.measure")
+    rows = list(generate(Pipeline(Solid()), options(masks / "b.png", tmp_path, views=3, camera="frontal", depth=True,
+                                                    mesh=True, turntable="gif", frames=6)))
+    images = [r for r in rows if r["kind"] == "image"]
+    assert [r["file"] for r in images] == [f"b-seed0-view{k}.png" for k in range(3)]
+    reds = [np.asarray(Image.open(tmp_path / "out" / r["file"]))[0, 0, 0] for r in images]
+    assert reds[1] < reds[0] < reds[2]
+    depth = np.asarray(Image.open(tmp_path / "out" / "b-seed0-view0-depth.png"))
+    assert depth.dtype == np.uint16 and (depth == 32768).all()
+    assert Image.open(tmp_path / "out" / "b-seed0-turntable.gif").n_frames == 6
+    assert (tmp_path / "out" / "b-seed0-mesh.ply").read_bytes().startswith(b"ply")
+    assert images[0]["camera"] == "frontal" and len(images[0]["label"]) == 25
+
+
+def test_one_view_has_no_number(masks, tmp_path):
+    rows = list(generate(Pipeline(Solid()), options(masks / "b.png", tmp_path, camera="frontal")))
+    assert [r["file"] for r in rows] == ["b-seed0.png"]
+
+
+def test_camera_labels_beside_the_masks(masks, tmp_path):
+    label = orbit_camera(0.3, -0.1).label[0].tolist()
+    with pytest.raises(DataError, match="--camera frontal or --camera estimate"):
+        list(generate(Pipeline(Solid()), options(masks, tmp_path, camera="label")))
+    (masks / "dataset.json").write_text(json.dumps({"labels": [["image/b.webp", label]]}))
+    row = list(generate(Pipeline(Solid()), options(masks / "b.png", tmp_path)))[0]
+    assert row["camera"] == "label" and row["label"] == pytest.approx(label, abs=1e-5)
+    (masks / "b.json").write_text("[1, 2]")
+    with pytest.raises(DataError, match="25 numbers"):
+        list(generate(Pipeline(Solid()), options(masks / "b.png", tmp_path)))
+
+
+def test_refusals_are_sentences(masks, tmp_path):
+    with pytest.raises(UsageError, match="--turntable, --mesh: Flat draws flat pictures"):
+        list(generate(Pipeline(Flat()), options(masks, tmp_path, mesh=True, turntable="gif")))
+    with pytest.raises(UsageError, match="trained on masks; give --mask"):
+        list(generate(Pipeline(Flat()), Options(scribble=str(masks))))
+    with pytest.raises(UsageError, match="Give --mask or --scribble"):
+        Options.of(SimpleNamespace(text="x"))
+    with pytest.raises(UsageError, match="--views must be at least 1"):
+        Options.of(SimpleNamespace(mask="x", views=0))
+
+
+def test_unknown_words_are_named_once_and_an_empty_prompt_is_fine(masks, tmp_path, monkeypatch, capsys):
+    assert unknown_words("An old, OLD pirate's hat", {"an", "old", "hat"}) == ["pirate", "s"]
+    assert unknown_words("", {"a"}) == [] and unknown_words("anything", None) == []
+    from gantoolkit.engine import sample
+
+    (tmp_path / "words.txt").write_text("man\nold\n")
+    pipeline = Pipeline(Flat())
+    pipeline.encoder.prompts = SimpleNamespace(tokenizer=SimpleNamespace(name_or_path=str(tmp_path)))
+    monkeypatch.setattr(sample, "load_pipeline", lambda source, **_: pipeline)
+    arguments = SimpleNamespace(source="run", text="an old robot", mask=str(masks), out=str(tmp_path / "out"))
+    assert verb.main(arguments) == 0
+    shown = capsys.readouterr()
+    assert "never saw “an” and “robot”" in shown.err and shown.out.count("seed0.png") == 3
+
+
+def test_turntable_returns_to_its_start():
+    base = orbit_camera(0.0)
+    camera = views.turntable(base, 48)
+    assert len(camera) == 48 and camera.cam2world[:, 0, 3].mean().abs() < 1e-5
+    steps = (camera.cam2world - camera.cam2world.roll(1, 0))[:, :3, 3].norm(dim=1)
+    assert float(steps.max() / steps.median()) < 3 and float(camera.cam2world[:, :3, 3].norm(dim=1).std()) < 1e-5
