@@ -81,6 +81,9 @@ def build_head(traits, f):
     local = f.shape_changes()
     local['eye-scale-incr'] = local.get('eye-scale-incr', 0) * .6 + 0.22
     local['eye-height2-incr'] = local.get('eye-height2-incr', 0) * .5 + 0.25
+    soft = 1 if traits.female else -.5
+    for name, amount in (('mouth-upperlip-volume-incr', .18), ('mouth-lowerlip-volume-incr', .15), ('chin-width-incr', -.2), ('chin-bones-incr', -.15)):
+        local[name] = local.get(name, 0) + amount * soft
     who = phenotype(traits, f)
     base = coefficients(who, None, local)
     neutral = basis.vertices(base) * 100

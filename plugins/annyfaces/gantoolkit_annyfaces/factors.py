@@ -19,7 +19,8 @@ STATE = (('years', 1), ('hair_style', 12), ('hair_dye', 2), ('hair_shade', 2), (
          ('smile', 1), ('mouth_open', 1), ('brows_up', 1), ('squint', 1), ('gaze', 2), ('expression', 4),
          ('collar', 5), ('cloth', 6), ('backdrop', 7), ('key_light', 4), ('ambient', 3))
 CAMERA = (('camera', 2),)
-SHAPE_SCALE = 0.5            # standard deviation of a local change, in Anny's −1..1 units
+SHAPE_SCALE = 0.30           # standard deviation of a local change, in Anny's −1..1 units
+GENTLE = {'head-': .5, 'forehead-': .6, 'neck-': .6, 'nose-scale-vert': .5, 'mouth-angles': .3, 'eyebrows-angle': .5, 'mouth-trans': .6}
 
 
 def _slices():
@@ -82,4 +83,6 @@ class Factors:
         z = self.vector[SLICES['shape']]
         mixing = stream(20240, 7).standard_normal((len(LOCAL_CHANGES), len(z)))
         mixing /= np.linalg.norm(mixing, axis=1, keepdims=True)
-        return dict(zip(LOCAL_CHANGES, np.clip(mixing @ z * SHAPE_SCALE, -1, 1)))
+        amount = np.clip(mixing @ z * SHAPE_SCALE, -1, 1)
+        gentle = [min([v for k, v in GENTLE.items() if name.startswith(k)], default=1.0) for name in LOCAL_CHANGES]
+        return dict(zip(LOCAL_CHANGES, amount * gentle))

@@ -54,7 +54,7 @@ def hairline(traits, f):
     if traits.balding == 'receding':
         half[:4, 1] += np.array([5, 13, 18, 12])
     if traits.fringe:
-        half[:5, 1] = [8, 8, 7, 2, -4]
+        half[:5, 1] = [10, 9.5, 8, 2, -4]
     if traits.style in ('long straight', 'long wavy', 'bob', 'curly') and traits.female:
         half[5:7, 1] -= 5                                       # no sideburn gap under a curtain
     if traits.style in ('buzz', 'short') or traits.female:
@@ -63,6 +63,8 @@ def hairline(traits, f):
     line = np.interp(fine, half[:, 0], half[:, 1])
     line = np.convolve(np.pad(line, 2, mode='reflect'), [.1, .2, .4, .2, .1], 'valid')
     both = np.concatenate([fine, -fine[1:-1][::-1]]), np.concatenate([line, line[1:-1][::-1]])
+    if traits.fringe:                                           # swept to one side
+        both[1][:] += 7 * np.tanh(f.n('hair_shape', 2)) * np.sin(np.radians(both[0] * 2)) * (abs(both[0]) < 90) * smoothstep(75, 45, abs(both[0]))
     return np.stack(both, 1)
 
 
@@ -112,6 +114,7 @@ def cap(style, traits, f, ground):
         wanted = wanted * (1 - .45 * front)
     depth = (wanted + .3) * rise - .3
     if traits.hat != 'none':
+        depth = np.where((abs(g.azimuth) < 52) & (g.elevation > hat_line(g.azimuth) - 14), -.3, depth)
         depth = np.where(g.elevation > hat_line(g.azimuth) - 3, np.minimum(depth, .45), depth)
     points = ground + g.unit * depth[:, None]
     faces = g.faces[(inside + .5 * rough)[g.faces].max(1) > -1.2]
@@ -133,11 +136,11 @@ def curtain(style, traits, f, ground, depth):
     arc = np.linspace(-1, 1, columns)
     azimuth = 180 + arc * (180 - front)
     top = ring_at(ground + g.unit * np.maximum(depth, .3)[:, None], azimuth, 4.0)
-    length = style.length * np.exp(.16 * f.n('hair_shape', 5)) - 1.0
+    length = min(style.length * np.exp(.16 * f.n('hair_shape', 5)) - 1.0, 24.5)
     v = np.linspace(0, 1, rows)[:, None]
-    down = top[None, :, 1] - v * (top[:, 1].mean() + length)
+    down = top[None, :, 1] - v * (4.0 + length) * (1 - .10 * smoothstep(.8, 1.0, abs(arc)))[None]
     fall = np.clip((top[None, :, 1] - down) / 14, 0, 1.6)
-    flare = f.u('hair_shape', 1, -.03, .16)
+    flare = f.u('hair_shape', 1, .0, .22)
     widen = 1 + flare * fall + (.05 if traits.style == 'curly' else 0)
     if traits.style == 'bob':
         widen = widen + .10 * np.sin(np.pi * v) - .06 * v
@@ -151,9 +154,10 @@ def curtain(style, traits, f, ground, depth):
     outward /= np.linalg.norm(outward, axis=-1, keepdims=True)
     ripple = style.wave * 1.5 * np.sin(down * .95 + 2.1 * np.sin(arc * 5 + key))
     ripple = ripple + style.curl * 1.3 * waves(middle.reshape(-1, 3), 1.5, key + 2, 8).reshape(x.shape)
-    half = (.15 + 1.15 * np.sqrt(np.clip(1 - abs(arc) ** 6, 0, 1)))[None] * taper(v, arc, f, key)
-    outer = middle + outward * (half + ripple * smoothstep(0, .25, v))[..., None]
-    inner = middle - outward * (half * .8 - ripple * .5 * smoothstep(0, .25, v))[..., None]
+    half = (.15 + 1.45 * np.sqrt(np.clip(1 - abs(arc) ** 6, 0, 1)))[None] * taper(v, arc, f, key)
+    loose = smoothstep(0, .25, v)
+    outer = middle + outward * (half * (.1 + .6 * smoothstep(.05, .5, v)) + ripple * loose)[..., None]
+    inner = middle - outward * (half * (1.7 - .6 * smoothstep(.05, .5, v)) - ripple * .5 * loose)[..., None]
     shell = np.concatenate([outer, inner[:, ::-1]], 1)
     chart = np.stack(np.broadcast_arrays(np.concatenate([arc, arc[::-1]])[None] * 1.9, -down.mean(1, keepdims=True) / 9, ripple.repeat(2, 1)[:, :2 * columns] * 0), -1)
     extra = np.zeros((rows * 2 * columns, 4))

@@ -72,7 +72,7 @@ def paint_hair(chart, extra, traits, f):
     root = smoothstep(-.05, .9, extra[:, 1]) if traits.style != 'buzz' else np.full(len(chart), .8)
     tip = .10 * (extra[:, 0] > .5) * along
     base = traits.hair[None] * (.80 + .20 * root + tip)[:, None]
-    colour = base * (1 + .24 * height[:, None]) * (1 + np.array([.02, 0, -.03]) * lock[:, None])
+    colour = base * (1 + .17 * height[:, None]) * (1 + np.array([.02, 0, -.03]) * lock[:, None])
     if traits.style == 'buzz':
         colour = colour * .72 + .28 * traits.skin * .8
     return np.clip(colour, 0, 1), direction, height

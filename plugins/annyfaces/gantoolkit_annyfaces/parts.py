@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-WORLD_SCALE = 0.0198                        # world units per head centimetre; a head fills about 4/5 of a frontal view
+WORLD_SCALE = 0.0205                        # world units per head centimetre; a head fills about 4/5 of a frontal view
 WORLD_OFFSET = np.array([0.0, 0.03, 0.17])  # where the mid-point of the eyes lies in the world
 
 MATERIALS = ('skin', 'cavity', 'tongue', 'eye_l', 'eye_r', 'teeth', 'hair', 'hat', 'frame', 'earring', 'necklace', 'collar',

@@ -96,7 +96,7 @@ def paint(surface, traits, f):
         else:
             colour[rows], gloss[rows] = materials.paint_part(name, chart, extra, traits, f)
             if name in ('cavity', 'teeth', 'tongue'):
-                sky[rows] = .5
+                sky[rows] = .75 if name == 'teeth' else .5
                 inside_eye = chart[:, 1] > -4
                 if name == 'cavity':
                     colour[rows[inside_eye]] = [.55, .30, .28]
@@ -106,7 +106,7 @@ def paint(surface, traits, f):
 
 def soft_shadow(scene, surface, light, rays):
     """Share [N] of the key light blocked; neighbouring rays look at slightly different points of the lamp."""
-    start = surface.point + surface.normal * 2.5e-3 - surface.view * 1e-3
+    start = surface.point + surface.normal * 5e-3 - surface.view * 1e-3
     side = np.cross(light.key, [0.0, 1.0, 0.0])
     side /= np.linalg.norm(side)
     up = np.cross(side, light.key)
@@ -148,7 +148,7 @@ def toon(colour, normal, light, shade, sky):
     """Flat cel shading: three bands."""
     lit = (normal @ light.key) * .5 + .5 - .35 * shade - .2 * (1 - sky)
     band = np.where(lit > .62, 1.06, np.where(lit > .36, .84, .62))
-    return np.clip(colour * band[:, None] * np.where(band < .8, [[.96, .93, 1.06]], [[1, 1, 1]]), 0, 1)
+    return np.clip(colour * band[:, None] * np.where(band[:, None] < .8, [[.96, .93, 1.06]], [[1, 1, 1]]), 0, 1)
 
 
 def look_through(scene, origin, rays, pixels, label, depth, traits, light):
@@ -176,7 +176,7 @@ def render_view(scene, traits, f, label25, resolution, domain, key):
     surface = see(scene, origin, rays)
     light = lighting.decide_light(f)
     pixels = lighting.backdrop(f, size, domain)
-    label, depth, normal = np.zeros(size * size, np.int64), np.zeros(size * size, np.float32), np.zeros((size * size, 3), np.float32)
+    label, depth, normal = np.zeros(size * size, np.int64), np.zeros(size * size, np.float32), np.tile(np.float32([0, 0, 1]), (size * size, 1))
     pixels[surface.ray], label[surface.ray] = shade_surface(scene, surface, traits, f, light, rays, domain)
     depth[surface.ray], normal[surface.ray] = surface.distance, surface.normal
     if scene.lens is not None:

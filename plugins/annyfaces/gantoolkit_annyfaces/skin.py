@@ -56,17 +56,17 @@ def beard_density(traits, chart):
     patch = smoothstep(3.2, 2.2, x) * full
     shape = {'mustache': moustache, 'goatee': np.maximum(moustache * .9, patch), 'beard': np.maximum(moustache, full),
              'stubble': np.maximum(moustache, full)}[traits.beard]
-    return shape * (1 - np.maximum(upper, lower)) * (1 - .5 * smoothstep(-8.6, -8.3, y) * (x < .8) * (y > -8.9) * (traits.beard != 'stubble'))
+    return shape * (1 - np.maximum(upper, lower))
 
 
 def tone_map(chart, traits, extra):
     """Bare skin colour [N,3] sRGB with redness, shade under the eyes, make-up and freckles."""
     red = .55 * blob(chart, 4.1, -3.7, 2.0) + .7 * blob(chart, 0, -3.7, 1.1) + .35 * blob(chart, 0, -10, 1.7) + .5 * extra[:, 0]
-    red = red * traits.redness + 1.5 * max(0, traits.blush) * blob(chart, 4.6, -3.0, 1.7)
-    red += .25 * blob(chart, 3.1, -.6, 1.2) + .05 * waves(chart, .9, 11) + .04 * waves(chart, 2.4, 12)
+    red = red * traits.redness + 1.1 * max(0, traits.blush) * blob(chart, 4.6, -3.0, 1.7)
+    red += .25 * blob(chart, 3.1, -.6, 1.2) + .10 * waves(chart, .7, 11)
     tone = traits.skin[None] * (1 + red[:, None] * np.array([.05, -.15, -.13]))
     dark = .10 * blob(chart, 2.9, -1.35, .9) * (1 + (traits.years - 30) / 40) + .08 * blob(chart, 3.1, .75, 1.0)
-    tone = tone * (1 - np.clip(dark, 0, .4)[:, None] * np.array([.8, 1.0, .9])) * (1 + .018 * waves(chart, 5.0, 13))[:, None]
+    tone = tone * (1 - np.clip(dark, 0, .4)[:, None] * np.array([.8, 1.0, .9])) * (1 + .008 * waves(chart, 1.8, 13))[:, None]
     if traits.freckles:
         spots = smoothstep(1.0, 1.5, waves(chart, 9, 14, 8)) * (blob(chart, 2.8, -3.2, 3.0))
         tone = tone * (1 - min(.45, traits.freckles * .4) * spots[:, None] * np.array([.5, .8, 1.0]))
@@ -97,7 +97,7 @@ def paint_skin(chart, extra, traits, f):
     gloss = .22 + .25 * blob(chart, 0, -2.5, 1.6) + .1 * blob(chart, 0, 5, 3)
     label = base_labels(chart, extra)
     hairy = np.zeros(len(chart))
-    grain = waves(chart * [1, .45, 1], 7.0, 15, 8)
+    grain = .6 * waves(chart * [1, .3, 1], 9.0, 15, 8) + .4 * waves(chart, 3.0, 21)
     density = beard_density(traits, chart)
     if density.any():
         strength = {'stubble': .42}.get(traits.beard, .93) * f.u('beard_shape', 0, .75, 1)
@@ -125,7 +125,7 @@ def paint_skin(chart, extra, traits, f):
 def shave_and_dress(chart, extra, traits, f, colour, gloss, label, hairy):
     """The shade of hair roots at the hairline, then the shirt."""
     grain = waves(chart, 5.5, 17, 8)
-    root = smoothstep(-.34, .12, extra[:, 3] + .05 * grain) * (.72 if traits.style != 'bald' else 0) * (label == index('skin'))
+    root = smoothstep(-.20, .12, extra[:, 3] + .05 * grain) * (.72 if traits.style != 'bald' else 0) * (label == index('skin'))
     root = root * smoothstep(-13.0, -10.0, chart[:, 1])
     colour = colour * (1 - root[:, None]) + root[:, None] * traits.hair * .8
     hairy = np.maximum(hairy, root)
@@ -147,7 +147,7 @@ def paint_cloth(chart, depth, traits):
         mix = .5 * smoothstep(-.15, .15, np.sin(chart[:, 0] * 2.2)) + .5 * smoothstep(-.15, .15, np.sin(chart[:, 1] * 2.2))
     fabric = first * (1 - mix[:, None]) + second * mix[:, None]
     seam = smoothstep(.75, .6, depth) * .22
-    return fabric * (1 - seam[:, None]) * (1 + .05 * waves(chart, .5, 18) + .03 * waves(chart, 6, 19))[:, None], .06
+    return fabric * (1 - seam[:, None]) * (1 + .05 * waves(chart, .5, 18) + .015 * waves(chart, 6, 19))[:, None], .06
 
 
 def base_labels(chart, extra):

@@ -53,7 +53,7 @@ class Traits:
 
 def decide(f):
     """`Factors` to `Traits`."""
-    gender = float(1 / (1 + np.exp(-2.6 * f.n('gender'))))            # 0 male … 1 female
+    gender = float(1 / (1 + np.exp(-3.6 * f.n('gender'))))            # 0 male … 1 female
     female = gender > 0.5
     years = float(np.clip(19 + 52 * f.u('age') ** 1.5 + 2.5 * f.n('years'), 17, 78))
     race = np.exp(1.6 * f.vector[:3] + np.array([-0.5, -0.3, 0.6]))
@@ -62,7 +62,7 @@ def decide(f):
     hair_name, hair = hair_colour(f, years, race)
     style, balding = hair_style(f, female, years)
     beard = 'none' if female else f.pick('beard', dict(none=.44, stubble=.2, mustache=.08, goatee=.1, beard=.18))
-    hat = f.pick('hat', dict(none=.875, beanie=.045, cap=.04, brim=.04))
+    hat = f.pick('hat', dict(none=.92, beanie=.03, cap=.026, brim=.024))
     lipstick, lips = lip_colour(f, tone, female)
     made_up = female and f.u('make_up') > 0.45
     smile, opening, actions = expression(f)
@@ -73,7 +73,7 @@ def decide(f):
         redness=f.u('skin', 1, .3, 1.0), freckles=max(0.0, f.n('freckles') - 0.9) * (race[2] > .5),
         eye_name=eye_name, eye=np.array(EYE_COLOURS[eye_name]) * f.u('eye_shade', 0, .8, 1.25),
         hair_name=hair_name, hair=hair, style=style, balding=balding,
-        fringe=f.u('fringe') < (.3 if female else .16) and balding == 'none' and style in FRINGED and hat == 'none',
+        fringe=f.u('fringe') < (.26 if female else .10) and balding == 'none' and style in FRINGED and hat == 'none',
         beard=beard, glasses=f.pick('glasses', dict(none=.86, eyeglasses=.105, sunglasses=.035)), hat={'brim': 'brimmed hat'}.get(hat, hat),
         earrings=f.pick('earrings', dict(none=.72, hoop=.14, drop=.14) if female else dict(none=.93, hoop=.05, drop=.02)),
         necklace=f.pick('necklace', dict(none=.76, chain=.13, beads=.11) if female else dict(none=.93, chain=.06, beads=.01)),
@@ -96,7 +96,7 @@ def skin_tone(f, race):
 
 def eye_odds(race):
     """{eye colour: probability} given ancestry."""
-    light = race[2] ** 2
+    light = race[2] ** 3
     return {'brown': .35, 'dark brown': .15 + 1.2 * (1 - light), 'blue': .45 * light, 'green': .22 * light, 'gray': .12 * light}
 
 
@@ -150,15 +150,15 @@ def lip_colour(f, tone, female):
 
 def expression(f):
     """(smile 0..1, mouth opening 0..1, {facial action: amount})."""
-    smile = max(0.0, f.u('smile', 0, -.75, 1.0))
+    smile = max(0.0, f.u('smile', 0, -.55, 1.0))
     opening = max(0.0, f.u('mouth_open', 0, -1.6, 1.0)) * (1 if f.n('expression', 0) > -.5 else .4)
     teeth = smile > .35 and f.n('expression', 1) > -.6                 # a smile that shows teeth
     both = lambda name, value: {name + 'Left': value, name + 'Right': value}
-    actions = {**both('mouthSmile', .85 * smile), **both('cheekSquint', .5 * smile), 'jawOpen': .42 * opening + .07 * teeth,
+    actions = {**both('mouthSmile', .10 + .75 * smile), **both('cheekSquint', .5 * smile), 'jawOpen': .42 * opening + .07 * teeth,
                **both('mouthUpperUp', .42 * smile * teeth + .15 * opening), **both('mouthLowerDown', .32 * smile * teeth + .2 * opening)}
     up, squint = f.n('brows_up'), f.n('squint')
-    actions.update({'browInnerUp': max(0, up) * .3, **both('browOuterUp', max(0, up) * .25), **both('browDown', max(0, -up) * .3),
-                    **both('eyeSquint', max(0, squint) * .22 + .12 * smile), **both('eyeWide', max(0, -squint) * .3 + .1),
+    actions.update({'browInnerUp': max(0, up) * .3, **both('browOuterUp', max(0, up) * .25), **both('browDown', max(0, -up - .4) * .25),
+                    **both('eyeSquint', max(0, squint) * .14 + .10 * smile), **both('eyeWide', max(0, -squint) * .22 + .16),
                     **both('mouthFrown', max(0, -f.n('expression', 2) - .9) * .4 * (smile < .1)),
                     'mouthPucker': max(0, f.n('expression', 3) - 1.5) * .4 * (smile < .1)})
     return smile, opening, {k: float(min(1, v)) for k, v in actions.items() if v > 0}
