@@ -14,7 +14,7 @@ import shutil
 from pathlib import Path
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from gantoolkit.engine.task import Task
 from gantoolkit.errors import GantoolkitError, WeightsError
@@ -148,13 +148,12 @@ def copy_into(target: dict[str, Tensor], source: dict[str, Tensor], path: Path) 
         tensor.copy_(source[key])
 
 
-def trained_state(folder: Path, module: nn.Module, name: str) -> None:
-    """Load the part `name` of the newest checkpoint in `folder` into `module` (frozen keys may be absent)."""
+def part(folder: Path, name: str) -> dict[str, Tensor]:
+    """The tensors of one of `task.modules` in the newest checkpoint."""
     from safetensors.torch import load_file
 
     folders = _folders(folder)
     if not folders:
-        raise WeightsError(f"There is no checkpoint in {folder}.")
+        raise WeightsError(f"There is no checkpoint in {folder}; let the run reach its first one.")
     state = load_file(folders[-1] / "trainable.safetensors")
-    module.load_state_dict({k[len(name) + 1:]: v for k, v in state.items() if k.startswith(f"{name}.")},
-                           strict=False)
+    return {key[len(name) + 1:]: value for key, value in state.items() if key.startswith(f"{name}.")}

@@ -65,8 +65,10 @@ def build_task(config: dict, device: torch.device, seed: int) -> Task:
 def _start(config: dict, folder: Path, device: torch.device) -> Run:
     """Build the task and bring it to the newest checkpoint in the folder."""
     seed = int(config.get("seed", 0))
+    schedule = Schedule.of(config.get("schedule", {}))
     task = build_task(config, device, seed)
-    run = Run(config, folder, task, Schedule.of(config.get("schedule", {})), seed, device)
+    task.plan(schedule.iterations)
+    run = Run(config, folder, task, schedule, seed, device)
     if state := checkpoint.load_latest(folder / "checkpoint", task):
         run.iteration, run.timings = state["iteration"], state["timings"]
         run.pending = {n: [s if run.rank == 0 else 0.0, c] for n, (s, c) in state["pending"].items()}
@@ -100,12 +102,11 @@ def _go(run: Run, progress: Progress) -> Record | None:
 
 
 def _prepare(run: Run, progress: Progress) -> None:
-    """Rank 0 fills caches first, so that the others only read them."""
-    if run.rank == 0:
-        run.task.prepare(run.folder, progress)
+    """Fill caches; the processes share the work, so each looks again when all are done."""
+    run.task.prepare(run.folder, progress)
     distributed.barrier()
-    if run.rank:
-        run.task.prepare(run.folder, progress)
+    if run.world > 1:
+        run.task.prepare(run.folder, lambda *_: None)
 
 
 def finish(run: Run, progress: Progress) -> Record:

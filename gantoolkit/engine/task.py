@@ -34,8 +34,14 @@ class Task:
         """Number of training samples; `Draw.indices` lie in 0..size−1."""
         raise NotImplementedError
 
+    def plan(self, iterations: int) -> None:
+        """Told once how many iterations the run will have."""
+
     def prepare(self, folder: Path, progress) -> None:
-        """Work done once before the first iteration (caches). `progress(name, done, total)` reports it."""
+        """Work done once before the first iteration (caches). `progress(name, done, total)` reports it.
+
+        Every process calls it at once; share the work by engine/distributed.py's rank and world.
+        """
 
     def turns(self, iteration: int) -> Iterable[str]:
         """Names of the optimiser steps of this iteration, in order."""

@@ -1,0 +1,181 @@
+"""Scores, sheets and samples of a bridge on its validation split, next to what they must be compared with.
+
+Floor: G(w̄), the generator's mean face from the sample's camera. Ceiling: W+ inversion of I^gt, measured once
+per generator and kept in the zoo. Beside them G(w^m), and I^d_0, the diffusion model's own image.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from gantoolkit import manifest
+from gantoolkit.data.conditions import to_float
+from gantoolkit.engine.trajectories import Moment
+from gantoolkit.report import record as records
+from gantoolkit.types import Latent, Scores
+
+FLOOR, MAPPED, RUN, DIFFUSED, CEILING = "mean face", "G(w_m)", "G(w)", "I^d_0", "W+ inversion"
+BATCH = 25
+
+
+class Evaluation:
+    """Evaluates the bridge task `task`; `metrics` is the config's, `judge` the network that scores."""
+
+    def __init__(self, task, metrics: dict | None, judge: str):
+        self.task, self.metrics, self.judge = task, metrics, judge
+        self.wants_untold = bool(metrics) and "id_text" in metrics
+        self._notes: list[str] = []
+        if metrics != {}:
+            self._evaluator(0)  # refuses a judge that a loss used before anything is trained
+
+    def _evaluator(self, step: int):
+        from gantoolkit.metrics import Evaluator
+
+        task = self.task
+        conditions = dict(split="val", t_out=int(step))
+        if hasattr(task, "val"):
+            conditions |= dict(latent_source=task.val.sampling.source, guidance=task.specs["encoder"].get("guidance"),
+                               steps=len(task.val.timesteps))
+        return Evaluator(self.metrics, self.judge, task.device, forbidden=task.networks(), conditions=conditions)
+
+    # -- images --------------------------------------------------------------------------------------
+
+    def moments(self, limit: int | None = None, step: int = -1, untold: bool = False) -> Iterator[Moment]:
+        """The validation split at one step of the grid, in batches."""
+        source = self.task.val_untold if untold else self.task.val
+        count = min(limit or len(source), len(source))
+        for rows in torch.arange(count).split(BATCH):
+            yield source.read(rows, step)
+
+    @torch.no_grad()
+    def images(self, moment: Moment, systems: tuple[str, ...]) -> dict[str, Tensor]:
+        """system → image [B,3,R,R]."""
+        task, camera, found = self.task, moment.sample.condition.camera, {}
+        if DIFFUSED in systems:
+            found[DIFFUSED] = moment.x0
+        if FLOOR in systems:
+            mean = task.mean_w.expand(len(moment.rows), task.generator.num_ws, -1)
+            found[FLOOR] = task.draw(Latent(mean), camera).image
+        if RUN in systems or MAPPED in systems:
+            latent = self.latent(moment)
+            if RUN in systems:
+                found[RUN] = task.draw(latent, camera).image
+            if MAPPED in systems:
+                mapped = Latent(latent.w_m if latent.w_m is not None else latent.ws)
+                found[MAPPED] = task.draw(mapped, camera).image
+        return found
+
+    @torch.no_grad()
+    def latent(self, moment: Moment) -> Latent:
+        """What the bridge says."""
+        self.task.bridge.eval()
+        return self.task.bridge(self.task.val.features(moment))
+
+    # -- scores --------------------------------------------------------------------------------------
+
+    def scores(self, limit: int | None = None) -> Scores:
+        """Scores of G(w) at the last step."""
+        return self._scores(limit, (RUN,))[RUN] if self.metrics != {} else {}
+
+    @torch.no_grad()
+    def _scores(self, limit: int | None, systems: tuple[str, ...]) -> dict[str, Scores]:
+        evaluators = {name: self._evaluator(self.task.val.timesteps[-1]) for name in systems}
+        untold = self.moments(limit, untold=True) if self.wants_untold else None
+        for moment in self.moments(limit):
+            images = self.images(moment, systems)
+            other = self.images(next(untold), systems) if untold else {}
+            for name, image in images.items():
+                evaluators[name].update(image, moment.sample.target, moment.sample.condition, other.get(name))
+        return {name: evaluator.compute() for name, evaluator in evaluators.items()}
+
+    def references(self) -> dict[str, Scores]:
+        """Floor, G(w^m), the diffusion model's image and, from the zoo, the ceiling; gaps closed become notes."""
+        if self.metrics == {}:
+            return {}
+        found = self._scores(None, (FLOOR, MAPPED, DIFFUSED))
+        if ceiling := self._ceiling(found[FLOOR]):
+            found[CEILING] = ceiling
+        return found
+
+    def _ceiling(self, floor: Scores) -> Scores:
+        """Scores of W+ inversion for this generator, if the zoo has them by the same judge."""
+        entry = manifest.load().weights.get(self.task.specs["generator"], {})
+        if not entry.get("ceiling"):
+            self._notes.append("The zoo has no W+ inversion record of this generator, so no share of the gap is given.")
+            return {}
+        record = records.load(manifest.load().owners[entry["owner"]].root / entry["ceiling"])
+        scores = record.scores.get(CEILING, {})
+        other = [name for name, score in scores.items() if name in floor and _judged(score) != _judged(floor[name])]
+        if other:
+            self._notes.append(f"The ceiling of {', '.join(other)} was measured by another judge and is left out.")
+        return {name: score for name, score in scores.items() if name in floor and name not in other}
+
+    def notes(self) -> list[str]:
+        return self._notes
+
+    # -- pictures ------------------------------------------------------------------------------------
+
+    @torch.no_grad()
+    def sheet(self, count: int = 8) -> Tensor:
+        """[3,H,W] in −1..1: rows condition, I^gt, I^d_0, G(w^m), G(w) for the first validation samples."""
+        from gantoolkit.report import sheets
+
+        moment = self.task.val.read(torch.arange(min(count, len(self.task.val))))
+        images = self.images(moment, (DIFFUSED, MAPPED, RUN))
+        condition = moment.sample.condition
+        size = images[RUN].shape[-1]
+        shown = [sheets.resized(sheets.condition_picture(condition[i]), size) for i in range(len(moment.rows))]
+        shown = to_float(torch.stack([torch.tensor(p) for p in shown]).permute(0, 3, 1, 2))
+        rows = [shown, moment.sample.target.image_gt.cpu(), *(images[n].cpu() for n in (DIFFUSED, MAPPED, RUN))]
+        rows = [torch.nn.functional.interpolate(r.float(), size, mode="area") for r in rows]
+        return torch.cat([torch.cat(list(row), 2) for row in rows], 1)
+
+    @torch.no_grad()
+    def samples(self, folder: Path, count: int = 6, steps: int = 4) -> list[dict]:
+        """Single samples with views and steps, as the report shows them."""
+        from gantoolkit.report import sheets
+
+        val, found = self.task.val, []
+        total = len(val.timesteps)
+        chosen = sorted({round(i * (total - 1) / (steps - 1)) for i in range(steps)})
+        for row in range(min(count, len(val))):
+            rows = torch.tensor([row])
+            moment = val.read(rows)
+            columns = {"image_gt": moment.sample.target.image_gt, "x0": moment.x0}
+            images = self.images(moment, (MAPPED, RUN))
+            over_steps, attention = [], {}
+            for step in chosen:
+                now = val.read(rows, step)
+                over_steps.append((int(now.t[0]), self.images(now, (MAPPED, RUN))))
+                attention[int(now.t[0])] = word_attention(val.features(now))
+            found.append(sheets.save_sample(
+                folder, f"val/{row:08d}", moment.sample.condition, columns | images, views=self.views(moment),
+                steps=over_steps, t=int(moment.t[0]), attention=attention))
+        return found
+
+    def views(self, moment: Moment, yaws: tuple[float, ...] = (-0.4, 0.0, 0.4)) -> list[Tensor]:
+        """G(w) of a 3D generator from the left, the front and the right."""
+        if not getattr(self.task.generator, "needs_camera", False):
+            return []
+        from gantoolkit.generators.camera import orbit_camera
+
+        latent = self.latent(moment)
+        return [self.task.draw(latent, orbit_camera(torch.tensor([yaw])).to(self.task.device)).image for yaw in yaws]
+
+
+def word_attention(features) -> Tensor:
+    """Ā [1,1,H,W]: probabilities of the prompt's words, mean over words and up blocks (method, T 3)."""
+    size = features.attn_prob[-1].shape[-2:]
+    words = features.words.float()
+    weights = words / words.sum(1, keepdim=True).clamp(min=1)
+    maps = [torch.einsum("bt,bthw->bhw", weights, p)[:, None] for p in features.attn_prob]
+    return torch.stack([torch.nn.functional.interpolate(m, size, mode="bilinear") for m in maps]).mean(0)
+
+
+def _judged(score) -> tuple:
+    conditions = score.conditions
+    return conditions.get("network_sha256"), conditions.get("resize"), score.n

@@ -1,0 +1,82 @@
+"""From a finished run, an exported bridge or a preset to a Pipeline that draws."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import torch
+
+from gantoolkit import manifest, registry, weights
+from gantoolkit.errors import UsageError, WeightsError
+from gantoolkit.pipeline import Pipeline
+
+EXPORTED = "export/bridge.safetensors"
+
+
+def export(path: Path, bridge: torch.nn.Module, specs: dict, half: bool = False) -> Path:
+    """Write a bridge with everything `load_pipeline` must know: specs of encoder, bridge and generator."""
+    return weights.save(path, bridge.state_dict(), dict(specs["bridge"]), half=half, pipeline=json.dumps(specs))
+
+
+def load_pipeline(name: str | Path, device: str | torch.device = "cpu", steps: int | None = None,
+                  guidance: float | None = None) -> Pipeline:
+    """The pipeline of a run folder, an exported bridge, a preset or a weights name, ready to draw.
+
+    `steps` and `guidance` replace those of the encoder's trajectory.
+    """
+    folder = Path(name)
+    if folder.is_dir() and not (folder / EXPORTED).is_file():
+        state, specs = _unfinished(folder)
+    else:
+        state, _, meta = weights.load(_file(name))
+        if "pipeline" not in meta:
+            raise WeightsError(f"'{name}' is not a bridge: its file does not say which encoder and generator it "
+                               "joins; give a run folder or a preset.")
+        specs = json.loads(meta["pipeline"])
+    changes = {"steps": steps, "guidance": guidance}
+    encoder = {**specs["encoder"], **{k: v for k, v in changes.items() if v is not None}}
+    return assemble(state, dict(specs, encoder=encoder)).to(device)
+
+
+def assemble(state: dict, specs: dict) -> Pipeline:
+    """Encoder, generator and bridge from their specs, the bridge's tensors from `state`."""
+    from gantoolkit.engine.tasks.bridge import build_bridge
+    from gantoolkit.generators import load_generator
+
+    encoder = registry.build("encoder", specs["encoder"])
+    generator = load_generator(specs["generator"])
+    bridge = build_bridge(specs["bridge"], encoder, generator)
+    try:
+        bridge.load_state_dict(state)
+    except RuntimeError as error:
+        reason = str(error).splitlines()[-1].strip()
+        raise WeightsError(f"The bridge does not fit its encoder and generator ({reason}).") from None
+    return Pipeline(encoder, bridge.requires_grad_(False), generator, specs["condition"])
+
+
+def _file(name: str | Path) -> Path:
+    """The bridge file behind a run folder, a preset or a weights name."""
+    path = Path(name)
+    if (path / EXPORTED).is_file():
+        return path / EXPORTED
+    preset = manifest.load().presets.get(str(name))
+    if preset is not None:
+        if "weights" not in preset:
+            raise UsageError(f"The preset '{name}' has no trained bridge; train one with `gantoolkit run {name}`.")
+        return weights.resolve(preset["weights"])
+    return weights.resolve(name)
+
+
+def _unfinished(folder: Path) -> tuple[dict, dict]:
+    """Bridge and specs of a run that has not exported yet: its config and newest checkpoint."""
+    from gantoolkit.engine import checkpoint
+
+    if not (folder / "config.json").is_file():
+        raise UsageError(f"{folder} is not a run folder; it has neither {EXPORTED} nor config.json.")
+    config = json.loads((folder / "config.json").read_text())
+    if config.get("task") != "bridge":
+        raise UsageError(f"{folder} is a run of the task '{config.get('task')}'; images come from `bridge` runs.")
+    specs = {key: config[key] for key in ("encoder", "bridge", "generator")}
+    state = checkpoint.part(folder / "checkpoint", "bridge")
+    return state, specs | dict(condition=config.get("condition", "mask"))

@@ -1,0 +1,151 @@
+"""Trajectories of a data set through the frozen encoder, read from a cache: what the bridge trains on.
+
+One denoising run per (sample, caption, seed) gives z_t at every step of the grid and I^d_0 at its end, with
+the guidance that inference uses. Row r of S rows stands for sample r mod N with its (r div N)-th caption.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from gantoolkit.data.conditions import to_float, to_uint8
+from gantoolkit.data.zipdata import FaceZip
+from gantoolkit.engine.cache import Cache
+from gantoolkit.errors import UsageError
+from gantoolkit.types import Features, Sample
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """The config's `sampling`: how trajectories are drawn. Steps and guidance belong to the encoder."""
+
+    seed: int = 0
+    captions: int = 1  # captions used per training sample
+    source: str = "trajectory"  # or 'gt_noised', which leaks I^gt at small t
+    batch: int = 48  # samples per cached shard and encoder call
+
+    def __post_init__(self):
+        if self.source not in ("trajectory", "gt_noised"):
+            raise UsageError(f"sampling.source='{self.source}' is unknown; choose trajectory or gt_noised.")
+
+
+@dataclass(frozen=True)
+class Moment:
+    """A batch at one step per sample, as training meets it."""
+
+    sample: Sample
+    latents: Tensor  # z_t [B,4,h,w]
+    t: Tensor  # [B]
+    x0: Tensor  # I^d_0 [B,3,R,R]
+    rows: Tensor  # [B]
+
+
+class Trajectories:
+    """Cached trajectories of `data`; `read(rows, steps)` gives a Moment on the encoder's device.
+
+    encoder_key  JSON-able description of the encoder: its config and the sha256 of its weights
+    text         replaces every caption (the empty prompt of `id_text`)
+    """
+
+    def __init__(self, data: FaceZip, encoder, encoder_key: dict, condition: str, sampling: Sampling,
+                 folder: str | Path | None = None, limit: int | None = None, text: str | None = None,
+                 device="cpu"):
+        self.data, self.encoder, self.condition, self.sampling = data, encoder, condition, sampling
+        self.text, self.device, self.folder = text, torch.device(device), folder
+        self.samples = min(limit or len(data), len(data))
+        self.key = dict(data=data.sha256, samples=self.samples, condition=condition, text=text,
+                        seed=sampling.seed, captions=sampling.captions, source=sampling.source,
+                        encoder=encoder_key)
+        self.cache = Cache(folder, "trajectories", self.key, len(self), sampling.batch)
+
+    def __len__(self) -> int:
+        return self.samples * self.sampling.captions
+
+    @cached_property
+    def timesteps(self) -> Tensor:
+        """The denoising grid [S], from noise to image."""
+        return torch.as_tensor(self.encoder.timesteps)
+
+    def sample(self, rows: Tensor) -> Sample:
+        """Conditions and targets of rows; the caption and the seed are functions of the row."""
+        index, number = rows % self.samples, rows // self.samples
+        seeds = (self.sampling.seed * 1_000_003 + index) * 101 + number
+        sample = self.data.sample(index, caption=index + number, condition=self.condition, seed=seeds)
+        if self.text is None:
+            return sample
+        condition = sample.condition
+        texts = (self.text,) * len(rows)
+        return Sample(type(condition)(texts, condition.mask, condition.scribble, condition.camera, condition.seed),
+                      sample.target)
+
+    def prepare(self, progress, name: str = "cache") -> int:
+        """Fill what is missing of the cache; the number of samples computed now."""
+        return self.cache.fill(self._compute, progress, name)
+
+    @torch.no_grad()
+    def _compute(self, rows: Tensor) -> dict[str, Tensor]:
+        sample = self.sample(rows).to(self.device)
+        if self.sampling.source == "trajectory":
+            latents, x0 = self.encoder.trajectory(sample.condition)
+        else:
+            trace = list(self.encoder.trace(sample.condition, source=self.sampling.source,
+                                            image=sample.target.image_gt))
+            latents, x0 = torch.stack([f.latents for f in trace], 1), trace[-1].x0
+        return dict(z=latents.half(), x0=to_uint8(x0))
+
+    def read(self, rows: Tensor, steps: Tensor | int = -1) -> Moment:
+        """Rows at given steps of the grid (0 = noise … −1 = last)."""
+        rows = torch.as_tensor(rows)
+        steps = torch.as_tensor(steps).expand(len(rows)) % len(self.timesteps)
+        return Moment(
+            sample=self.sample(rows).to(self.device),
+            latents=self.cache.read("z", rows, steps).float().to(self.device),
+            t=self.timesteps[steps].to(self.device),
+            x0=to_float(self.cache.read("x0", rows)).to(self.device), rows=rows)
+
+    @torch.no_grad()
+    def features(self, moment: Moment) -> Features:
+        """One forward of the encoder without guidance: h, f and a at the moment's steps."""
+        return self.encoder.features(moment.latents, moment.t, moment.sample.condition)
+
+
+class Embeddings:
+    """What the identity loss keeps of its targets (I^gt or I^d_0), computed once and cached."""
+
+    def __init__(self, trajectories: Trajectories, losses: dict, of: str, digests: dict[str, str]):
+        self.trajectories, self.of = trajectories, of
+        self.losses = {name: loss for name, loss in losses.items() if loss.compares == "identity"}
+        key = dict(trajectories=trajectories.cache.key, of=of,
+                   networks={name: digests.get(loss.network, loss.network) for name, loss in self.losses.items()})
+        self.cache = Cache(trajectories.folder, "embeddings", key, len(trajectories), 512)
+
+    def prepare(self, progress) -> None:
+        if self.losses:
+            self.cache.fill(self._compute, progress, "embeddings")
+
+    @torch.no_grad()
+    def _compute(self, rows: Tensor) -> dict[str, Tensor]:
+        found: dict[str, list[Tensor]] = {name: [] for name in self.losses}
+        for part in rows.split(64):
+            images = self.target(part)
+            for name, loss in self.losses.items():
+                found[name].append(loss.prepare(images).cpu())
+        return {name: torch.cat(parts) for name, parts in found.items()}
+
+    def target(self, rows: Tensor) -> Tensor:
+        """The images [B,3,R,R] that are embedded."""
+        trajectories = self.trajectories
+        if self.of == "x0":
+            images = to_float(trajectories.cache.read("x0", rows))
+        else:
+            images = to_float(trajectories.data.images[rows % trajectories.samples])
+        return images.to(trajectories.device)
+
+    def read(self, name: str, rows: Tensor) -> Tensor:
+        """[B,D]"""
+        return self.cache.read(name, rows).to(self.trajectories.device)
