@@ -1,0 +1,277 @@
+"""Task `gan`: a generator of faces, first regressed from the factors that the renderer drew, then adversarial.
+
+A rendered face is a function of a vector of standard normals, so the pairs (factors, face) teach mapping and
+synthesis directly (phase A, `regress` iterations). Phase B adds a discriminator on those faces and on faces of
+fresh normals, while the pairs keep holding the generator in place.
+"""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from gantoolkit import weights
+from gantoolkit.data.conditions import to_float
+from gantoolkit.data.zipdata import FaceZip
+from gantoolkit.engine.average import follow, frozen_copy
+from gantoolkit.engine.draw import Draw
+from gantoolkit.engine.task import Task
+from gantoolkit.types import Render, Score, Scores
+
+
+class GAN(Task):
+    """L_G = pairs · (pyramid + raw + depth + perceptual) + matching + adversarial;  L_D = logistic + R1.
+
+    generator      {"type": name, …}; z_dim and resolution default to what the data says
+    discriminator  {"type": name, …}, needed as soon as a run goes beyond `regress` iterations
+    regress        iterations of phase A; its learning rate falls from lr to lr_adversarial
+    pairs          weight of the pairs in phase B (1 in phase A)
+    matching       weight of the distance between discriminator features of a face and its reconstruction
+    raw, depth     weights of EG3D's raw image and, where the data has depth, of its depth
+    r1             γ of the gradient penalty, applied every `r1_every` iterations
+    """
+
+    def __init__(self, data: str, generator: dict, discriminator: dict | None = None, val: str | None = None,
+                 held_out: int = 64, regress: int = 2000, lr: float = 3e-3, lr_adversarial: float = 1e-3,
+                 pairs: float = 0.5, matching: float = 1.0, adversarial: float = 0.1, raw: float = 0.5,
+                 depth: float = 0.3, r1: float = 1.0, r1_every: int = 16, ema: float = 0.998,
+                 perceptual: dict | None = None, perceptual_weight: float = 0.5,
+                 device: str | torch.device = "cpu", seed: int = 0):
+        from gantoolkit.registry import build
+
+        self.device, self.seed = torch.device(device), seed
+        self.zip, self.val = FaceZip(data), FaceZip(val) if val else None
+        self.held_out = 0 if val else min(held_out, len(self.zip) // 4)
+        self.regress, self.lr, self.lr_adversarial = regress, lr, lr_adversarial
+        self.weight = dict(pairs=pairs, matching=matching, adversarial=adversarial, raw=raw, depth=depth,
+                           perceptual=perceptual_weight)
+        self.r1, self.r1_every, self.ema = r1, r1_every, ema
+        torch.manual_seed(seed)
+        self.angles = Angles(self.zip.cameras)
+        flat = "3D" not in generator["type"]
+        z_dim = self.zip.factors.shape[1] + 2 * flat
+        self.arch = {"z_dim": z_dim, "resolution": self.zip.resolution, **generator}
+        self.generator = build("generator", self.arch).to(self.device)
+        self.average = frozen_copy(self.generator)
+        self.modules, self.averages = {"generator": self.generator}, {"generator": self.average}
+        self.optimizers = {"G": torch.optim.Adam(self.generator.parameters(), lr, (0.9, 0.99))}
+        self.discriminator = None
+        if discriminator:
+            self.discriminator = build("network", {"resolution": self.zip.resolution, **discriminator})
+            self.modules["discriminator"] = self.discriminator.to(self.device)
+            self.optimizers = {"D": torch.optim.Adam(self.discriminator.parameters(), lr_adversarial, (0.0, 0.99)),
+                               **self.optimizers}
+        self.perceptual = build("loss", perceptual).to(self.device) if perceptual else None
+        self._network = (perceptual or {}).get("network") or (perceptual or {}).get("weights")
+
+    def size(self) -> int:
+        return len(self.zip) - self.held_out
+
+    def turns(self, iteration: int):
+        """Phase A has one turn, G; phase B has D, then G without momentum at `lr_adversarial`."""
+        second = self.discriminator is not None and iteration >= self.regress
+        group = self.optimizers["G"].param_groups[0]
+        fade = 0.5 * (1 + math.cos(math.pi * min(1.0, iteration / max(1, self.regress))))
+        group["initial_lr"] = self.lr_adversarial + (self.lr - self.lr_adversarial) * fade
+        group["betas"] = (0.0, 0.99) if second else (0.9, 0.99)
+        return ("D", "G") if second else ("G",)
+
+    # -- faces ---------------------------------------------------------------------------------------
+
+    def images(self, rows: Tensor, source: FaceZip | None = None) -> Tensor:
+        """Faces of these rows, −1..1 [b,3,R,R]."""
+        return to_float((source or self.zip).images[rows]).to(self.device)
+
+    def codes(self, rows: Tensor, source: FaceZip | None = None) -> tuple[Tensor, Tensor]:
+        """z [b,z_dim] and cameras [b,25] of these rows; a 2D generator's z ends with the camera's angles."""
+        source = source or self.zip
+        cameras = source.cameras[rows]
+        z = source.factors[rows]
+        if not self.generator.needs_camera:
+            z = torch.cat([z, self.angles(cameras)], 1)
+        return z.to(self.device), cameras.to(self.device)
+
+    def draw(self, generator, z: Tensor, cameras: Tensor, random: Draw | None = None) -> Render:
+        """Render z; with `random` EG3D's samples are jittered by its numbers, else deterministic."""
+        ws = generator.mapping(z)
+        if random is not None:
+            (generator.backbone if generator.needs_camera else generator).mapping.track(ws[:, 0])
+        if not generator.needs_camera or random is None:
+            return generator.render(ws, cameras, noise="none", deterministic=True)
+        m = generator.rays**2
+        jitter = random.uniform(m, generator.samples, 1)
+        u = random.uniform(m, generator.importance).flatten(0, 1) if generator.importance else None
+        return generator.render(ws, cameras, noise="none", jitter=jitter, u=u)
+
+    # -- losses --------------------------------------------------------------------------------------
+
+    def losses(self, turn: str, draw: Draw, iteration: int) -> dict[str, Tensor]:
+        if turn == "D":
+            return self._judge(draw, iteration)
+        if iteration < self.regress or self.discriminator is None:
+            render = self.draw(self.generator, *self.codes(draw.indices), draw)
+            return self._compare(render, draw.indices, 1.0)
+        return self._convince(draw)
+
+    def _compare(self, render: Render, rows: Tensor, weight: float) -> dict[str, Tensor]:
+        """Losses between reconstructions and the faces of `rows`."""
+        target = self.images(rows)
+        losses = {"pyramid": weight * pyramid(render.image.float(), target)}
+        if render.image_raw is not None and self.weight["raw"]:
+            small = F.interpolate(target, size=render.image_raw.shape[-2:], mode="area")
+            losses["raw"] = weight * self.weight["raw"] * pyramid(render.image_raw.float(), small, 2)
+        if render.depth is not None and self.weight["depth"] and self.zip.depths is not None:
+            true = self.zip.depths[rows][:, None].to(self.device)
+            losses["depth"] = weight * self.weight["depth"] * depth_error(render.depth.float(), true)
+        if self.perceptual is not None:
+            distance = self.perceptual(render.image.float(), target).mean()
+            losses["perceptual"] = weight * self.weight["perceptual"] * distance
+        return losses
+
+    def _mixed(self, draw: Draw) -> tuple[Tensor, Tensor, int]:
+        """Codes of a batch in phase B: the first half as drawn from the data, the others fresh normals."""
+        z, cameras = self.codes(draw.indices)
+        paired = (len(z) + 1) // 2
+        return torch.cat([z[:paired], draw.normal(z.shape[1]).to(z)[paired:]]), cameras, paired
+
+    def _logits(self, render: Render, cameras: Tensor) -> Tensor:
+        return self.discriminator(self._seen(render), cameras if self.discriminator.c_dim else None)
+
+    def _seen(self, render: Render) -> Tensor:
+        """What the discriminator looks at: the image, and beside it EG3D's raw image."""
+        if hasattr(self.discriminator, "pair"):
+            return self.discriminator.pair(render.image.float(), render.image_raw.float())
+        return render.image.float()
+
+    def _real(self, rows: Tensor) -> Render:
+        image = self.images(rows)
+        raw = F.interpolate(image, size=[self.generator.rays] * 2, mode="bilinear", antialias=True) \
+            if self.generator.needs_camera else None
+        return Render(image, raw)
+
+    def _judge(self, draw: Draw, iteration: int) -> dict[str, Tensor]:
+        """Discriminator: logistic loss, and R1 on real faces every `r1_every` iterations."""
+        z, cameras, _ = self._mixed(draw)
+        with torch.no_grad():
+            fake = self.draw(self.generator, z, cameras, draw)
+        real = self._real(draw.indices)
+        logits_real, logits_fake = self._logits(real, cameras), self._logits(fake, cameras)
+        losses = {"real": F.softplus(-logits_real).mean(), "fake": F.softplus(logits_fake).mean(),
+                  "_sign": torch.sign(logits_real).mean()}
+        if iteration % self.r1_every == 0:
+            losses["r1"] = self.r1 / 2 * self.r1_every * self._penalty(real, cameras)
+        return losses
+
+    def _penalty(self, real: Render, cameras: Tensor) -> Tensor:
+        """E‖∇D(x)‖² over real faces, in float32."""
+        with torch.autocast(self.device.type, enabled=False):
+            seen = self._seen(real).requires_grad_()
+            logits = self.discriminator(seen, cameras if self.discriminator.c_dim else None)
+            (gradient,) = torch.autograd.grad(logits.sum(), seen, create_graph=True)
+        return gradient.square().sum((1, 2, 3)).mean()
+
+    def _convince(self, draw: Draw) -> dict[str, Tensor]:
+        """Generator in phase B."""
+        z, cameras, paired = self._mixed(draw)
+        render = self.draw(self.generator, z, cameras, draw)
+        rows = draw.indices[:paired]
+        losses = self._compare(render[:paired], rows, self.weight["pairs"])
+        self.discriminator.requires_grad_(False)
+        seen = self._seen(render)
+        found = self.discriminator.features(seen)
+        logits = self.discriminator.conclude(found[-1], cameras)
+        losses["adversarial"] = self.weight["adversarial"] * F.softplus(-logits).mean()
+        if self.weight["matching"]:
+            with torch.no_grad():
+                wanted = self.discriminator.features(self._seen(self._real(rows)))
+            pairs = [(f[:paired].float(), w.float()) for f, w in zip(found, wanted, strict=True)]
+            losses["matching"] = self.weight["matching"] * sum(
+                (f - w).abs().mean() / w.abs().mean() for f, w in pairs) / len(pairs)
+        self.discriminator.requires_grad_(True)
+        return losses
+
+    def after_step(self, iteration: int) -> None:
+        follow(self.average, self.generator, iteration, self.ema)
+
+    # -- what is shown and kept ----------------------------------------------------------------------
+
+    def _held(self, limit: int) -> tuple[FaceZip, Tensor]:
+        """Rows that training does not see."""
+        if self.val:
+            return self.val, torch.arange(min(limit, len(self.val)))
+        first = self.size() if self.held_out else 0
+        return self.zip, torch.arange(first, min(first + limit, len(self.zip)))
+
+    @torch.no_grad()
+    def validate(self, limit: int | None = None) -> Scores:
+        """How close unseen factors come to their faces: L1 in −1..1 and PSNR in dB."""
+        source, rows = self._held(limit or 256)
+        l1, psnr = [], []
+        for part in rows.split(32):
+            error = self.draw(self.average, *self.codes(part, source)).image.clamp(-1, 1) - self.images(part, source)
+            l1.append(error.abs().mean((1, 2, 3)))
+            psnr.append(10 * torch.log10(4 / error.square().mean((1, 2, 3)).clamp_min(1e-10)))
+        conditions = {"range": "-1..1", "data": "held out", "from": "factors"}
+        return {"L1": Score(float(torch.cat(l1).mean()), len(rows), False, conditions),
+                "PSNR": Score(float(torch.cat(psnr).mean()), len(rows), True, conditions)}
+
+    def pictures(self) -> dict[str, Tensor]:
+        """Rows: faces and their regressions, unseen faces and theirs, random codes (EG3D: three views, depth)."""
+        from gantoolkit.engine.tasks.gansheet import sheet
+
+        return {"samples": sheet(self)}
+
+    def export(self, folder: Path) -> list[Path]:
+        """FOLDER/<type>.safetensors: the averaged generator in float16, its mean code measured afresh."""
+        self._measure_mean()
+        name = f"{self.arch['type'].lower()}.safetensors"
+        state = {k: v for k, v in self.average.state_dict().items()}
+        return [weights.save(folder / name, state, self.arch, half=True, data=self.zip.meta.get("name", ""))]
+
+    @torch.no_grad()
+    def _measure_mean(self, count: int = 10_000) -> None:
+        z = torch.randn(count, self.arch["z_dim"], generator=torch.Generator().manual_seed(self.seed))
+        mean = torch.cat([self.average.mapping(part)[:, 0] for part in z.to(self.device).split(1000)]).mean(0)
+        self.average.mean_w.copy_(mean)
+
+    def networks(self) -> dict[str, str]:
+        return {"perceptual": self._network} if self._network else {}
+
+
+class Angles:
+    """Yaw and pitch of camera labels, scaled to unit variance over the training data [b,2]."""
+
+    def __init__(self, cameras: Tensor):
+        self.scale = self._radians(cameras).std(0).clamp_min(1e-3)
+
+    @staticmethod
+    def _radians(cameras: Tensor) -> Tensor:
+        x, y, z = cameras[:, 3], cameras[:, 7], cameras[:, 11]
+        return torch.stack([torch.atan2(x, z), torch.atan2(y, torch.hypot(x, z))], 1)
+
+    def __call__(self, cameras: Tensor) -> Tensor:
+        return self._radians(cameras) / self.scale.to(cameras)
+
+
+def pyramid(image: Tensor, target: Tensor, scales: int = 3) -> Tensor:
+    """Mean absolute error plus that of the differences between neighbours, summed over halved resolutions.
+
+    The differences make brows, eyes and mouth weigh more than flat skin, at a fraction of a network's cost.
+    """
+    error, total = image - target, 0.0
+    for scale in range(scales):
+        error = F.avg_pool2d(error, 2) if scale else error
+        total = total + error.abs().mean() + error.diff(dim=2).abs().mean() + error.diff(dim=3).abs().mean()
+    return total
+
+
+def depth_error(depth: Tensor, true: Tensor) -> Tensor:
+    """Mean absolute error where a whole cell of the true depth [B,1,R,R] (0 = background) is covered."""
+    factor = true.shape[-1] // depth.shape[-1]
+    covered = (F.max_pool2d((true <= 0).float(), factor) == 0).float()
+    error = (depth - F.avg_pool2d(true, factor)).abs() * covered
+    return error.sum() / covered.sum().clamp_min(1)

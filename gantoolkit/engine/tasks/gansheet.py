@@ -1,0 +1,44 @@
+"""The picture that a generator's training writes: what it should draw above what it draws."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+COLUMNS = 8
+YAWS = (-0.4, 0.0, 0.4)  # radians
+
+
+@torch.no_grad()
+def sheet(task) -> Tensor:
+    """[3,H,W] in −1..1: training faces, regressions, unseen faces, regressions, then random codes."""
+    seen = torch.linspace(0, task.size() - 1, COLUMNS).long()
+    source, unseen = task._held(COLUMNS)
+    rows = []
+    for part, which in ((seen, task.zip), (unseen, source)):
+        rows += [task.images(part, which), task.draw(task.average, *task.codes(part, which)).image]
+    z = torch.randn(COLUMNS, task.arch["z_dim"], generator=torch.Generator().manual_seed(1)).to(task.device)
+    rows += three_views(task.average, z) if task.average.needs_camera else [
+        task.average.render(task.average.mapping(z), noise="none").image]
+    return torch.cat([torch.cat(list(_fill(row).clamp(-1, 1)), 2) for row in rows], 1).cpu()
+
+
+def three_views(generator, z: Tensor) -> list[Tensor]:
+    """Rows: each code from the left, the front and the right, and the frontal depth (near is bright)."""
+    from gantoolkit.generators.camera import orbit_camera
+
+    ws, rows = generator.mapping(z), []
+    planes = generator.planes(ws, "none")
+    for yaw in YAWS:
+        camera = orbit_camera(torch.full((len(z),), yaw)).to(z.device)
+        render = generator.render_planes(planes, ws, camera, deterministic=True)
+        rows.append(render.image)
+        if yaw == 0:
+            depth = torch.nn.functional.interpolate(render.depth, size=render.image.shape[-2:])
+    low, high = depth.amin((1, 2, 3), keepdim=True), depth.amax((1, 2, 3), keepdim=True)
+    return [*rows, (1 - 2 * (depth - low) / (high - low + 1e-6)).expand(-1, 3, -1, -1)]
+
+
+def _fill(row: Tensor) -> Tensor:
+    """A row shorter than the others is repeated."""
+    return row.repeat(-(-COLUMNS // len(row)), 1, 1, 1)[:COLUMNS]
