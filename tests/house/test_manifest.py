@@ -49,7 +49,7 @@ def test_broken_registry_is_reported_and_the_others_work(tmp_path, monkeypatch, 
     monkeypatch.setenv("GANTOOLKIT_PLUGINS", ":".join(map(str, (bad, torn, empty, good))))
     index = fresh()
     failed = {owner.name: owner.error for owner in index.failed()}
-    assert failed.keys() == {"alpha", "beta", "c"}
+    assert failed.keys() == {"alpha", "beta", "c"}, failed
     assert "unknown kind 'gnerator'" in failed["alpha"] and "pyproject.toml" in failed["c"]
     assert "Delta" in index.components["generator"]
 

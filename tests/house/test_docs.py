@@ -1,0 +1,70 @@
+"""The documentation names every verb, hook and kind, and what it links to exists."""
+
+import argparse
+import inspect
+import re
+from pathlib import Path
+
+import pytest
+
+from gantoolkit import cli, hookspecs, manifest, plugins
+
+ROOT = Path(cli.__file__).parents[1]
+DOCS = {file.name: file.read_text() for file in (ROOT / "docs").glob("*.md")}
+pytestmark = pytest.mark.skipif(not DOCS, reason="docs/ is not part of an installed package")
+
+
+def verbs(parser, prefix="gantoolkit"):
+    """'gantoolkit verb' of every command, with its parser."""
+    actions = [a for a in parser._actions if isinstance(a, argparse._SubParsersAction)]
+    for action in actions:
+        for name, sub in action.choices.items():
+            yield from verbs(sub, f"{prefix} {name}")
+    if not actions:
+        yield prefix, parser
+
+
+def headings(page):
+    return [line.lstrip("# ") for line in DOCS[page].splitlines() if line.startswith("#")]
+
+
+def test_every_verb_has_a_heading():
+    documented = " ".join(headings("cli.md"))
+    for verb, _ in verbs(cli.parser([])):
+        assert f"`{verb} " in documented or f"`{verb}`" in documented, verb
+    assert "`gantoolkit data render" in documented
+
+
+@pytest.mark.parametrize("name", plugins.hook_names())
+def test_every_hook_has_a_heading_with_its_exact_signature(name):
+    signature = str(inspect.signature(getattr(hookspecs, name))).replace("'", "")
+    assert f"`{name}{signature}`" in headings("plugins.md")
+
+
+def test_no_hook_is_documented_that_does_not_exist():
+    found = re.findall(r"^### `(\w+)\(", DOCS["plugins.md"], re.M)
+    assert sorted(found) == sorted(plugins.hook_names())
+
+
+def test_kinds_are_documented():
+    assert " ".join(manifest.KINDS) in DOCS["plugins.md"]
+
+
+@pytest.mark.parametrize("page", ["README.md", *(f"docs/{name}" for name in DOCS)])
+def test_links_lead_somewhere(page):
+    file = ROOT / page
+    for target in re.findall(r"\]\(([^)#\s]+)[^)]*\)", file.read_text()):
+        assert target.startswith(("http://", "https://")) or (file.parent / target).exists(), f"{page}: {target}"
+
+
+def test_commands_in_the_docs_parse():
+    """Every `gantoolkit …` line of a code block is understood by the parser."""
+    import shlex
+
+    for page, text in {**DOCS, "README.md": (ROOT / "README.md").read_text()}.items():
+        for block in re.findall(r"```sh\n(.*?)```", text, re.S):
+            for line in re.findall(r"(?:^|&& )gantoolkit ([^&\n]*)", block, re.M):
+                try:
+                    cli.parse(shlex.split(line, comments=True))
+                except SystemExit as error:
+                    assert error.code in (0, None), f"{page}: gantoolkit {line}"
