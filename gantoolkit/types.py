@@ -146,6 +146,16 @@ class Sample(Batch):
 
 
 @dataclass(frozen=True)
+class FeatureShapes:
+    """What a bridge must know of an encoder before it sees any features."""
+
+    h: tuple[int, int, int]  # (C_h,·,·)
+    f: tuple[tuple[int, int, int], ...]  # N of (C_n,·,·)
+    tokens: int  # T
+    steps: tuple[int, ...] = ()  # the encoder's grid of denoising steps, from noise to image
+
+
+@dataclass(frozen=True)
 class Features(Batch):
     """What the encoder reads at one denoising step (method, “Encoder E”)."""
 

@@ -8,7 +8,10 @@ Nothing is fetched: a missing file is an error with a sentence.
 
 from __future__ import annotations
 
+import copy
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import nn
@@ -57,6 +60,25 @@ def load_controlnet(folder) -> nn.Module:
     return _load(ControlNetModel, weights.resolve(folder)).to(memory_format=torch.channels_last)
 
 
+@dataclass
+class Parts:
+    """Everything a ControlNet-conditioned latent diffusion model consists of."""
+
+    unet: nn.Module
+    controlnet: nn.Module
+    vae: nn.Module
+    text: nn.Module
+    tokenizer: Any
+    scheduler: Any
+
+
+def load_parts(folder: str | Path, controlnet: str | Path) -> Parts:
+    """All parts from a diffusers folder and a ControlNet's folder (paths or names from registry.yaml)."""
+    text, tokenizer = load_text(folder)
+    return Parts(load_unet(folder), load_controlnet(controlnet), load_vae(folder), text, tokenizer,
+                 load_scheduler(folder))
+
+
 def load_text(folder) -> tuple[nn.Module, object]:
     """(CLIPTextModel in float32, frozen; its CLIPTokenizer)."""
     from transformers import CLIPTextModel, CLIPTokenizer
@@ -80,8 +102,6 @@ def save_part(module, folder: str | Path, name: str = "", half: bool = True) -> 
     if not isinstance(module, nn.Module):
         module.save_pretrained(path)
         return path
-    import copy
-
     copied = copy.deepcopy(module).to(memory_format=torch.contiguous_format)
     (copied.half() if half else copied).save_pretrained(path, safe_serialization=True)
     return path

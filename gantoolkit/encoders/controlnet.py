@@ -1,0 +1,218 @@
+"""Encoder E: a frozen, ControlNet-conditioned denoising U-Net that is read at every step (method, “Encoder E”)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from gantoolkit.encoders import control, sampling
+from gantoolkit.encoders.folders import Parts, load_parts
+from gantoolkit.encoders.prompts import Prompt, Prompts
+from gantoolkit.encoders.recorder import TAPS, Recorder
+from gantoolkit.errors import UsageError
+from gantoolkit.types import Condition, Features, FeatureShapes
+
+SOURCES = ("trajectory", "gt_noised")
+
+
+class ControlNetEncoder(nn.Module):
+    """Diffusion U-Net + ControlNet + VAE + text model from local folders in diffusers' layout.
+
+    weights     folder (or name) with unet/ vae/ text_encoder/ tokenizer/ scheduler/, or Parts
+    controlnet  folder (or name) of the ControlNet
+    condition   'mask' or 'scribble'; None: what the ControlNet's conditioning channels say
+    palette     colours of a mask for an RGB ControlNet: 'celebamask' or 'ade20k' (19 channels: 'one-hot')
+    steps       S, DDIM steps of a trajectory; guidance: scale of classifier-free guidance (1 = none)
+    tap         f^n at the last 'attention' of an up block or at the 'block' output
+    strength    factor of the ControlNet's residuals
+    precision   'fp32' or 'bf16' for the U-Net and the ControlNet; features and latents are always fp32
+    """
+
+    def __init__(self, weights: str | Path | Parts, controlnet: str | Path | None = None,
+                 condition: str | None = None, palette: str | None = None, steps: int = 10,
+                 guidance: float = 3.0, tap: str = "attention", strength: float = 1.0, precision: str = "fp32"):
+        super().__init__()
+        parts = weights if isinstance(weights, Parts) else load_parts(weights, controlnet)
+        _check(tap, "tap", TAPS)
+        _check(precision, "precision", ("fp32", "bf16"))
+        self.unet, self.controlnet, self.vae = parts.unet, parts.controlnet, parts.vae
+        self.prompts, self.scheduler = Prompts(parts.text, parts.tokenizer), parts.scheduler
+        self.steps, self.guidance, self.tap, self.strength = steps, guidance, tap, strength
+        channels = self.controlnet.config.conditioning_channels
+        self.condition = control.kind_of(channels, condition)
+        self.palette = control.palette_of(channels, palette) if self.condition == "mask" else "one-hot"
+        self.timesteps = sampling.grid(self.scheduler, steps)
+        self.eval().requires_grad_(False)
+        if precision == "bf16":
+            self.unet.bfloat16(), self.controlnet.bfloat16()
+
+    def train(self, mode: bool = True):
+        """Always in eval mode: the encoder is frozen."""
+        return super().train(False)
+
+    # -- what it is ----------------------------------------------------------------------------------
+
+    @property
+    def device(self) -> torch.device:
+        return self.unet.device
+
+    @property
+    def latent_shape(self) -> tuple[int, int, int]:
+        """Shape of z_t (4,h,w)."""
+        size = self.unet.config.sample_size
+        height, width = (size, size) if isinstance(size, int) else size
+        return self.unet.config.in_channels, height, width
+
+    @property
+    def resolution(self) -> int:
+        """Size of x_0 in pixels."""
+        return self.latent_shape[1] * 2 ** (len(self.vae.config.block_out_channels) - 1)
+
+    @property
+    def shapes(self) -> FeatureShapes:
+        """Shapes of h and f, read from the U-Net's configuration."""
+        config, (_, height, width) = self.unet.config, self.latent_shape
+        down = 2 ** (len(config.block_out_channels) - 1)
+        sizes, maps = (height // down, width // down), []
+        for channels, block in zip(reversed(config.block_out_channels), self.unet.up_blocks):
+            larger = tuple(s * 2 for s in sizes) if block.upsamplers else sizes
+            if getattr(block, "has_cross_attention", False):
+                maps.append((channels, *(larger if self.tap == "block" else sizes)))
+            sizes = larger
+        h = (config.block_out_channels[-1], height // down, width // down)
+        return FeatureShapes(h, tuple(maps), self.prompts.tokens, self.timesteps)
+
+    # -- parts of a forward pass ---------------------------------------------------------------------
+
+    def _control(self, condition: Condition) -> Tensor:
+        """The ControlNet's picture [B,·,R,R]."""
+        size = (self.resolution, self.resolution)
+        channels = self.controlnet.config.conditioning_channels
+        picture = control.control_picture(condition, self.condition, channels, self.palette, size)
+        return picture.to(self.device, self.unet.dtype).contiguous(memory_format=torch.channels_last)
+
+    def _epsilon(self, latents: Tensor, t: Tensor, embedding: Tensor, picture: Tensor) -> Tensor:
+        """ε(z_t, t, c, x) [B,4,h,w] in float32: one ControlNet and one U-Net evaluation."""
+        kind = self.unet.dtype
+        inputs = latents.to(kind).contiguous(memory_format=torch.channels_last)
+        with torch.autocast(self.device.type, enabled=False):
+            down, mid = self.controlnet(inputs, t, embedding.to(kind), controlnet_cond=picture,
+                                        conditioning_scale=self.strength, return_dict=False)
+            return self.unet(inputs, t, embedding.to(kind), down_block_additional_residuals=down,
+                             mid_block_additional_residual=mid, return_dict=False)[0].float()
+
+    def _guided(self, latents: Tensor, t: int, both: Tensor, picture: Tensor) -> Tensor:
+        """ε with guidance; `both` holds the embeddings of the empty prompt, then of the prompts."""
+        pictures = picture if self.guidance == 1 else torch.cat([picture, picture])
+        return sampling.guided(lambda z, steps, embedding: self._epsilon(z, steps, embedding, pictures),
+                               latents, t, both, self.guidance)
+
+    def _encode_text(self, condition: Condition) -> tuple[Prompt, Tensor]:
+        """(the prompts, embeddings [2B,T,D] of the empty prompt and of the prompts)."""
+        prompt = self.prompts(condition.text)
+        empty = self.prompts([""] * len(condition)).embedding
+        return prompt, torch.cat([empty, prompt.embedding])
+
+    def _features(self, recorder: Recorder, prompt: Prompt, t: Tensor, latents: Tensor) -> Features:
+        h, f, outputs, probabilities = recorder.read()
+        return Features(h, f, outputs, probabilities, prompt.words, t, latents)
+
+    @torch.no_grad()
+    def decode(self, latents: Tensor) -> Tensor:
+        """z_0 [B,4,h,w] → images in −1..1 [B,3,R,R]."""
+        with torch.autocast(self.device.type, enabled=False):
+            images = self.vae.decode(latents.float() / self.vae.config.scaling_factor, return_dict=False)[0]
+        return images.clamp(-1, 1).contiguous()
+
+    @torch.no_grad()
+    def encode(self, images: Tensor) -> Tensor:
+        """Images in −1..1 [B,3,R,R] → z_0 [B,4,h,w] (the posterior's mean)."""
+        with torch.autocast(self.device.type, enabled=False):
+            posterior = self.vae.encode(images.to(self.device).float()).latent_dist
+        return (posterior.mode() * self.vae.config.scaling_factor).contiguous()
+
+    def noise(self, condition: Condition) -> Tensor:
+        """z_T [B,4,h,w]; row b depends on its own seed alone (no seeds: 0 for every sample)."""
+        seeds = torch.zeros(len(condition)).long() if condition.seed is None else condition.seed
+        return sampling.noise(seeds, self.latent_shape).to(self.device)
+
+    # -- what others call ----------------------------------------------------------------------------
+
+    @torch.no_grad()
+    def features(self, latents: Tensor, t: Tensor | int, condition: Condition) -> Features:
+        """h, f, a of z_t [B,4,h,w] at steps t ([B] or one for all): one evaluation, without guidance."""
+        t = torch.as_tensor(t, device=self.device).expand(len(condition)).contiguous()
+        latents, prompt = latents.to(self.device).float(), self.prompts(condition.text)
+        with Recorder(self.unet, self.tap) as recorder:
+            self._epsilon(latents, t, prompt.embedding, self._control(condition))
+            return self._features(recorder, prompt, t, latents)
+
+    @torch.no_grad()
+    def trace(self, condition: Condition, steps: int | None = None, source: str = "trajectory", x0: bool = True,
+              image: Tensor | None = None) -> Iterator[Features]:
+        """Features at every step from noise to image; the last one carries I^d_0 if `x0`.
+
+        source='trajectory': one DDIM run from noise with guidance; features are its conditional half.
+        source='gt_noised': every z_t is q_sample(VAE(image), t); I^d_0 is the last z_t denoised to the end.
+        """
+        _check(source, "source", SOURCES)
+        if source == "gt_noised":
+            yield from self._trace_noised(condition, self._grid(steps), image, x0)
+            return
+        (prompt, both), picture = self._encode_text(condition), self._control(condition)
+        latents, times = self.noise(condition), self._grid(steps)
+        rows = slice(len(condition) if self.guidance != 1 else 0, None)
+        for t, before in zip(times, (*times[1:], None)):
+            with Recorder(self.unet, self.tap, rows) as recorder:
+                epsilon = self._guided(latents, t, both, picture)
+                found = self._features(recorder, prompt, torch.full((len(condition),), t), latents)
+            latents = sampling.ddim_step(self.scheduler, epsilon, latents, t, before)
+            yield found if before is not None or not x0 else _with_x0(found, self.decode(latents))
+
+    def _trace_noised(self, condition, times, image, x0) -> Iterator[Features]:
+        if image is None:
+            raise UsageError("source='gt_noised' noises the true image, so it needs `image`.")
+        clean, epsilon = self.encode(image), self.noise(condition)
+        for t in times:
+            steps = torch.full((len(condition),), t)
+            latents = sampling.q_sample(self.scheduler, clean, steps, epsilon)
+            found = self.features(latents, t, condition)
+            last = t == times[-1]
+            yield _with_x0(found, self.denoise(latents, t, condition)) if last and x0 else found
+
+    @torch.no_grad()
+    def denoise(self, latents: Tensor, t: int, condition: Condition, steps: int | None = None) -> Tensor:
+        """I^d_0 [B,3,R,R] in −1..1: z_t at the grid's step `t` denoised to the end, with guidance."""
+        (_, both), picture = self._encode_text(condition), self._control(condition)
+        times = tuple(s for s in self._grid(steps) if s <= int(t))
+        return self.decode(sampling.run(self.scheduler, times, latents.to(self.device).float(),
+                                        lambda z, now: self._guided(z, now, both, picture)))
+
+    @torch.no_grad()
+    def trajectory(self, condition: Condition, steps: int | None = None) -> tuple[Tensor, Tensor]:
+        """(z_t of every step [B,S,4,h,w], I^d_0 [B,3,R,R] in −1..1) of one run from noise with guidance."""
+        (_, both), picture = self._encode_text(condition), self._control(condition)
+        seen: list[Tensor] = []
+
+        def epsilon(latents: Tensor, t: int) -> Tensor:
+            seen.append(latents)
+            return self._guided(latents, t, both, picture)
+
+        last = sampling.run(self.scheduler, self._grid(steps), self.noise(condition), epsilon)
+        return torch.stack(seen, 1), self.decode(last)
+
+    def _grid(self, steps: int | None) -> tuple[int, ...]:
+        return self.timesteps if steps in (None, self.steps) else sampling.grid(self.scheduler, steps)
+
+
+def _with_x0(features: Features, x0: Tensor) -> Features:
+    return Features(features.h, features.f, features.attn_out, features.attn_prob, features.words, features.t,
+                    features.latents, x0)
+
+
+def _check(value: str, name: str, known: tuple[str, ...]) -> None:
+    if value not in known:
+        raise UsageError(f"{name}='{value}' is unknown; choose {' or '.join(known)}.")
