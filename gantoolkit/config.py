@@ -77,8 +77,8 @@ def shipped() -> list[str]:
     """Names (configs/….py) of the configs that come with the package and with plugins."""
     found = []
     for owner in manifest.load().owners.values():
-        files = (f for f in (owner.root / "configs").rglob("*.py") if not f.name.startswith("_"))
-        found += sorted(f.relative_to(owner.root).as_posix() for f in files)
+        files = (f.relative_to(owner.root).as_posix() for f in (owner.root / "configs").rglob("*.py"))
+        found += sorted(name for name in files if "/_" not in name)
     return found
 
 
