@@ -47,6 +47,9 @@ class Task:
         """Names of the optimiser steps of this iteration, in order."""
         return self.optimizers.keys()
 
+    def span(self, turn: str) -> tuple[int, int] | None:
+        """First and last iteration of a turn's learning-rate schedule; None = the whole run."""
+
     def losses(self, turn: str, draw: Draw, iteration: int) -> dict[str, Tensor]:
         """name → weighted scalar loss, mean over the draw; the runner sums and differentiates them.
 

@@ -62,11 +62,13 @@ class Schedule:
             raise UsageError(f"schedule has no key '{wrong[0]}'; it has {', '.join(known)}.")
         return cls(**values)
 
-    def rate(self, iteration: int) -> float:
-        """Factor of the learning rate, 0..1."""
-        factor = min(1.0, (iteration + 1) / self.warmup) if self.warmup else 1.0
+    def rate(self, iteration: int, span: tuple[int, int] | None = None) -> float:
+        """Factor of the learning rate, 0..1, of a turn that is played in the iterations of `span`."""
+        first, last = span or (0, self.iterations)
+        done = iteration - first
+        factor = min(1.0, (done + 1) / self.warmup) if self.warmup else 1.0
         if self.decay == "cosine":
-            factor *= 0.5 * (1 + math.cos(math.pi * iteration / max(1, self.iterations)))
+            factor *= 0.5 * (1 + math.cos(math.pi * done / max(1, last - first)))
         return factor
 
 
@@ -140,7 +142,7 @@ class Trainer:
         for number, turn in enumerate(self.task.turns(iteration)):
             optimizer = self.task.optimizers[turn]
             for group in optimizer.param_groups:
-                group["lr"] = group["initial_lr"] * self.schedule.rate(iteration)
+                group["lr"] = group["initial_lr"] * self.schedule.rate(iteration, self.task.span(turn))
             torch.manual_seed(hash((self.run.seed, iteration, number, self.run.rank)) % 2**31)
             optimizer.zero_grad(set_to_none=True)
             self._accumulate(turn, number, iteration)

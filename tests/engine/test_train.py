@@ -157,6 +157,7 @@ def test_learning_rate_schedule():
     assert schedule.rate(0) == pytest.approx(0.1, rel=1e-3)
     assert schedule.rate(50) == pytest.approx(0.5)
     assert schedule.rate(99) < 1e-3
+    assert schedule.rate(75, (50, 100)) == pytest.approx(0.5)
 
 
 def test_draw_is_the_same_however_it_is_split():

@@ -74,7 +74,7 @@ class Bridge(Task):
             if not modulation:
                 raise UsageError(f"The bridge {bridge['type']} has no T to train; use training='M only'.")
             self.optimizers["T"] = torch.optim.Adam(modulation, lr_modulation or lr, betas)
-        self.switch = 0
+        self.switch = self.iterations = 0
 
     def _open_data(self, data: dict, sampling: Sampling, cache: dict) -> None:
         key = dict(spec=self.specs["encoder"], weights=list(self._encoder_weights().values()))
@@ -90,6 +90,7 @@ class Bridge(Task):
     # -- what the runner asks ------------------------------------------------------------------------
 
     def plan(self, iterations: int) -> None:
+        self.iterations = iterations
         self.switch = round(iterations * self.share) if self.training == "M then T" else iterations
 
     def size(self) -> int:
@@ -106,6 +107,11 @@ class Bridge(Task):
         if self.training == "alternating":
             return ("M", "T")
         return ("M",) if iteration < self.switch or self.training == "M only" else ("T",)
+
+    def span(self, turn: str) -> tuple[int, int] | None:
+        if self.training != "M then T":
+            return None
+        return (0, self.switch) if turn == "M" else (self.switch, self.iterations)
 
     def losses(self, turn: str, draw: Draw, iteration: int) -> dict[str, Tensor]:
         steps = draw.integers(len(self.train.timesteps))

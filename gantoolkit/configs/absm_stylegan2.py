@@ -1,0 +1,3 @@
+# Text and a semantic mask to a 2D face.
+_base_ = "_base_/mini.py"
+generator = "stylegan2"
