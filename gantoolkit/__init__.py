@@ -8,7 +8,7 @@ from __future__ import annotations
 __version__ = "0.1.0"
 
 _LAZY = {
-    "load_pipeline": "gantoolkit.pipeline",
+    "load_pipeline": "gantoolkit.engine.sample",
     "Condition": "gantoolkit.types",
     "Camera": "gantoolkit.types",
 }
