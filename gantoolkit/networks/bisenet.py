@@ -1,0 +1,157 @@
+"""BiSeNet (Yu et al. 2018) in the form of the published face parser `79999_iter.pth`.
+
+Tensor names follow that file, so that it loads without renaming. Its 19 classes have an order of their
+own; `logits` returns them in CelebAMask-HQ order.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from gantoolkit.networks.blocks import fit
+
+# class of the published file → CelebAMask-HQ: its list goes bg, skin, brows, eyes, glasses, ears, earring, nose, …
+TO_CELEBAMASK = (0, 1, 6, 7, 4, 5, 3, 8, 9, 15, 2, 10, 11, 12, 17, 16, 18, 13, 14)
+MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+
+
+class ConvBNReLU(nn.Module):
+    """Convolution, batch norm, ReLU."""
+
+    def __init__(self, inputs: int, outputs: int, kernel: int = 3):
+        super().__init__()
+        self.conv = nn.Conv2d(inputs, outputs, kernel, padding=kernel // 2, bias=False)
+        self.bn = nn.BatchNorm2d(outputs)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.relu(self.bn(self.conv(x)))
+
+
+class BasicBlock(nn.Module):
+    """ResNet-18's block."""
+
+    def __init__(self, inputs: int, outputs: int, stride: int):
+        super().__init__()
+        self.conv1 = nn.Conv2d(inputs, outputs, 3, stride, 1, bias=False)
+        self.bn1 = nn.BatchNorm2d(outputs)
+        self.conv2 = nn.Conv2d(outputs, outputs, 3, 1, 1, bias=False)
+        self.bn2 = nn.BatchNorm2d(outputs)
+        self.downsample = None
+        if inputs != outputs or stride != 1:
+            self.downsample = nn.Sequential(nn.Conv2d(inputs, outputs, 1, stride, bias=False), nn.BatchNorm2d(outputs))
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.bn2(self.conv2(F.relu(self.bn1(self.conv1(x)))))
+        return F.relu(y + (x if self.downsample is None else self.downsample(x)))
+
+
+class ResNet18(nn.Module):
+    """Images to maps at 1/8, 1/16 and 1/32."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv1 = nn.Conv2d(3, 64, 7, 2, 3, bias=False)
+        self.bn1 = nn.BatchNorm2d(64)
+        for n, (inputs, outputs) in enumerate(((64, 64), (64, 128), (128, 256), (256, 512)), 1):
+            stride = 1 if n == 1 else 2
+            setattr(self, f"layer{n}", nn.Sequential(BasicBlock(inputs, outputs, stride), BasicBlock(outputs, outputs, 1)))
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        x = F.max_pool2d(F.relu(self.bn1(self.conv1(x))), 3, 2, 1)
+        eighth = self.layer2(self.layer1(x))
+        sixteenth = self.layer3(eighth)
+        return eighth, sixteenth, self.layer4(sixteenth)
+
+
+class AttentionRefinement(nn.Module):
+    """A convolution whose channels are scaled by their global mean's sigmoid."""
+
+    def __init__(self, inputs: int, outputs: int):
+        super().__init__()
+        self.conv = ConvBNReLU(inputs, outputs)
+        self.conv_atten = nn.Conv2d(outputs, outputs, 1, bias=False)
+        self.bn_atten = nn.BatchNorm2d(outputs)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.conv(x)
+        return x * torch.sigmoid(self.bn_atten(self.conv_atten(x.mean((2, 3), keepdim=True))))
+
+
+class ContextPath(nn.Module):
+    """The 1/8 map, and two refined maps brought to 1/8 and 1/16."""
+
+    def __init__(self):
+        super().__init__()
+        self.resnet = ResNet18()
+        self.arm16, self.arm32 = AttentionRefinement(256, 128), AttentionRefinement(512, 128)
+        self.conv_head32, self.conv_head16 = ConvBNReLU(128, 128), ConvBNReLU(128, 128)
+        self.conv_avg = ConvBNReLU(512, 128, 1)
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        eighth, sixteenth, coarsest = self.resnet(x)
+        scene = self.conv_avg(coarsest.mean((2, 3), keepdim=True))
+        deep = F.interpolate(self.arm32(coarsest) + scene, sixteenth.shape[-2:], mode="nearest")
+        deep = self.conv_head32(deep)
+        near = F.interpolate(self.arm16(sixteenth) + deep, eighth.shape[-2:], mode="nearest")
+        return eighth, self.conv_head16(near), deep
+
+
+class FeatureFusion(nn.Module):
+    """Joins detail and context; channels are re-weighted by their global mean."""
+
+    def __init__(self, inputs: int = 256, outputs: int = 256):
+        super().__init__()
+        self.convblk = ConvBNReLU(inputs, outputs, 1)
+        self.conv1 = nn.Conv2d(outputs, outputs // 4, 1, bias=False)
+        self.conv2 = nn.Conv2d(outputs // 4, outputs, 1, bias=False)
+
+    def forward(self, detail: Tensor, context: Tensor) -> Tensor:
+        x = self.convblk(torch.cat([detail, context], 1))
+        weight = torch.sigmoid(self.conv2(F.relu(self.conv1(x.mean((2, 3), keepdim=True)))))
+        return x * weight + x
+
+
+class Head(nn.Module):
+    """Logits at the map's size."""
+
+    def __init__(self, inputs: int, middle: int, labels: int):
+        super().__init__()
+        self.conv = ConvBNReLU(inputs, middle)
+        self.conv_out = nn.Conv2d(middle, labels, 1, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.conv_out(self.conv(x))
+
+
+class BiSeNet(nn.Module):
+    """`forward` takes ImageNet-normalised images and gives three logit maps in the file's class order;
+    `logits` takes images −1..1 of any size and gives one, in CelebAMask-HQ order."""
+
+    def __init__(self, resolution: int = 512, labels: int = 19):
+        super().__init__()
+        self.resolution, self.labels = resolution, labels
+        self.cp, self.ffm = ContextPath(), FeatureFusion()
+        self.conv_out, self.conv_out16, self.conv_out32 = (
+            Head(256, 256, labels), Head(128, 64, labels), Head(128, 64, labels))
+
+    @property
+    def arch(self) -> dict:
+        """The constructor's arguments, for weights files."""
+        return {"type": "BiSeNet", "resolution": self.resolution, "labels": self.labels}
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        eighth, near, deep = self.cp(x)
+        maps = self.conv_out(self.ffm(eighth, near)), self.conv_out16(near), self.conv_out32(deep)
+        return tuple(F.interpolate(m, x.shape[-2:], mode="bilinear", align_corners=True) for m in maps)
+
+    def logits(self, images: Tensor) -> Tensor:
+        """[B,19,H,W] in CelebAMask-HQ order, parsed at `resolution`."""
+        mean, std = (images.new_tensor(v).view(1, 3, 1, 1) for v in (MEAN, STD))
+        found = self((fit(images, self.resolution) / 2 + 0.5 - mean) / std)[0]
+        ordered = torch.empty_like(found)
+        ordered[:, list(TO_CELEBAMASK)] = found
+        if ordered.shape[-2:] == images.shape[-2:]:
+            return ordered
+        return F.interpolate(ordered, images.shape[-2:], mode="bilinear", align_corners=False)
