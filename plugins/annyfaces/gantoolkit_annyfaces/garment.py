@@ -27,7 +27,7 @@ def neckline(collar, canon):
 def cloth_lift(traits, canon):
     """How far [N] cm the cloth stands off the skin at each vertex."""
     below = neckline(traits.collar, canon) - canon[:, 1]
-    return .55 * smoothstep(-.3, .9, below) + .25 * smoothstep(2, 8, below)
+    return .55 * smoothstep(-1.3, 1.6, below) + .25 * smoothstep(2, 8, below)
 
 
 def collar_part(traits, head):

@@ -106,7 +106,7 @@ def cap(style, traits, f, ground):
         crown = np.array([0, .86, .5]) / np.linalg.norm([0, .86, .5])
         inside = np.minimum(inside, (np.degrees(np.arccos(np.clip(g.unit @ crown, -1, 1))) - f.u('balding', 0, 58, 66)) * .16)
     rough = .35 * waves(g.canon, 1.1, 5) * (.3 if traits.style == 'buzz' else 1) + .18 * waves(g.canon, 2.6, 6)
-    wanted = thickness(style, traits, f)
+    wanted = thickness(style, traits, f) * (.55 if traits.balding == 'bald top' else 1)
     rise = smoothstep(-.15, .5 + .55 * min(wanted.max(), 2.2), inside + rough * .5)
     if traits.fringe:
         front = smoothstep(70, 50, abs(g.azimuth)) * smoothstep(45, 20, g.elevation)
@@ -156,7 +156,7 @@ def curtain(style, traits, f, ground, depth):
     ripple = ripple + style.curl * 1.3 * waves(middle.reshape(-1, 3), 1.5, key + 2, 8).reshape(x.shape)
     half = (.15 + 1.45 * np.sqrt(np.clip(1 - abs(arc) ** 6, 0, 1)))[None] * taper(v, arc, f, key)
     loose = smoothstep(0, .25, v)
-    outer = middle + outward * (half * (.1 + .6 * smoothstep(.05, .5, v)) + ripple * loose)[..., None]
+    outer = middle + outward * (half * (.1 + .6 * smoothstep(.05, .5, v)) + ripple * loose - .4 * smoothstep(.16, 0, v))[..., None]
     inner = middle - outward * (half * (1.7 - .6 * smoothstep(.05, .5, v)) - ripple * .5 * loose)[..., None]
     shell = np.concatenate([outer, inner[:, ::-1]], 1)
     chart = np.stack(np.broadcast_arrays(np.concatenate([arc, arc[::-1]])[None] * 1.9, -down.mean(1, keepdims=True) / 9, ripple.repeat(2, 1)[:, :2 * columns] * 0), -1)

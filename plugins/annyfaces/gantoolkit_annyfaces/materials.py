@@ -27,6 +27,8 @@ def paint_eye(chart, traits, f, side):
     iris = traits.eye[None] * (rays * (1.28 - .75 * smoothstep(.28, .41, angle)))[:, None]
     colour = white + (iris - white) * smoothstep(.425, .385, angle)[:, None]
     colour = colour * (1 - .96 * smoothstep(.185, .15, angle))[:, None]
+    spark = unit(gaze + np.array([[-.17, .17, 0]]))[0]
+    colour = colour + .9 * smoothstep(.085, .05, np.arccos(np.clip(d @ spark, -1, 1)))[:, None]
     lid = .55 * smoothstep(.02, .36, d[:, 1]) + .12 * smoothstep(-.1, -.4, d[:, 1])
     return np.clip(colour, 0, 1) * (1 - lid)[:, None]
 

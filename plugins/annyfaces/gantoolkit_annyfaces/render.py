@@ -140,7 +140,7 @@ def shade_surface(scene, surface, traits, f, light, rays, domain):
     linear = lighting.illuminate(lighting.linear(colour), normal, surface.view, gloss, sky, shade, light, scatter[:, None])
     if len(rows) and domain == 'photo':
         sheen = lighting.hair_sheen(direction, normal[rows], surface.view[rows], height, light, shade[rows])
-        linear[rows] += sheen * (lighting.linear(colour[rows]) * .9 + .018) * light.key_colour
+        linear[rows] += sheen * (lighting.linear(colour[rows]) * .9 + .03) * light.key_colour
     return lighting.develop(linear), label
 
 

@@ -68,8 +68,8 @@ def tone_map(chart, traits, extra):
     dark = .10 * blob(chart, 2.9, -1.35, .9) * (1 + (traits.years - 30) / 40) + .08 * blob(chart, 3.1, .75, 1.0)
     tone = tone * (1 - np.clip(dark, 0, .4)[:, None] * np.array([.8, 1.0, .9])) * (1 + .008 * waves(chart, 1.8, 13))[:, None]
     if traits.freckles:
-        spots = smoothstep(1.0, 1.5, waves(chart, 9, 14, 8)) * (blob(chart, 2.8, -3.2, 3.0))
-        tone = tone * (1 - min(.45, traits.freckles * .4) * spots[:, None] * np.array([.5, .8, 1.0]))
+        spots = smoothstep(.9, 1.7, waves(chart, 11, 14, 8)) * (blob(chart, 2.8, -3.2, 3.0))
+        tone = tone * (1 - min(.28, traits.freckles * .25) * spots[:, None] * np.array([.5, .8, 1.0]))
     if traits.shadow:
         paint = blob(chart, 3.2, .75, .95)[:, None] * .75 * traits.shadow
         tone = tone * (1 - paint) + paint * tone * np.array([.62, .45, .50])
@@ -114,7 +114,7 @@ def paint_skin(chart, extra, traits, f):
     colour = colour * (1 - .45 * corner[:, None])
     brow = brow_mask(chart, f, traits.years)
     hairs = np.clip(brow * (.92 + .25 * waves(chart * [1.6, .6, 1], 6.0, 16, 8)), 0, .95)
-    tint = np.minimum(traits.hair * .72, .42) if traits.hair_name not in ('gray', 'white') else traits.hair * .62
+    tint = traits.hair * min(.75, .40 / traits.hair.max()) * (np.array([1.08, .94, .86]) if traits.hair_name in ('blond', 'red', 'auburn') else 1)
     colour = colour * (1 - hairs[:, None]) + hairs[:, None] * tint
     label = np.where(brow > .45, np.where(chart[:, 0] > 0, index('l_brow'), index('r_brow')), label)
     rim = smoothstep(.25, .95, extra[:, 1]) * np.where(chart[:, 1] > -.1, .92 if traits.female else .7, .35)

@@ -55,8 +55,8 @@ def decide(f):
     """`Factors` to `Traits`."""
     gender = float(1 / (1 + np.exp(-3.6 * f.n('gender'))))            # 0 male … 1 female
     female = gender > 0.5
-    years = float(np.clip(19 + 52 * f.u('age') ** 1.5 + 2.5 * f.n('years'), 17, 78))
-    race = np.exp(1.6 * f.vector[:3] + np.array([-0.5, -0.3, 0.6]))
+    years = float(np.clip(19 + 52 * f.u('age') ** 1.9 + 2.5 * f.n('years'), 17, 78))
+    race = np.exp(1.6 * f.vector[:3] + np.array([-1.1, -0.8, 1.0]))
     race = race / race.sum()
     tone, name = skin_tone(f, race)
     hair_name, hair = hair_colour(f, years, race)
@@ -96,15 +96,15 @@ def skin_tone(f, race):
 
 def eye_odds(race):
     """{eye colour: probability} given ancestry."""
-    light = race[2] ** 3
-    return {'brown': .35, 'dark brown': .15 + 1.2 * (1 - light), 'blue': .45 * light, 'green': .22 * light, 'gray': .12 * light}
+    light = race[2] ** 2
+    return {'brown': .35, 'dark brown': .08 + .9 * (1 - light), 'blue': .45 * light ** 2, 'green': .22 * light, 'gray': .12 * light ** 2}
 
 
 def hair_colour(f, years, race):
     """Name and sRGB colour: the natural colour of the person, greying with age, now and then dyed."""
     light = race[2] ** 2
-    natural = f.pick('natural_hair', {'black': .2 + 1.1 * (1 - light), 'dark brown': .28, 'brown': .34 * light, 'blond': .34 * light,
-                                      'red': .06 * light, 'auburn': .07 * light})
+    natural = f.pick('natural_hair', {'black': .12 + 1.1 * (1 - light), 'dark brown': .26, 'brown': .40 * light, 'blond': .40 * light,
+                                      'red': .07 * light, 'auburn': .08 * light})
     grey = np.clip((years - 46) / 26 + 0.45 * f.n('hair_dye', 0), 0, 1) if years > 40 else 0.0
     name = natural
     if f.u('hair_dye', 1) > .985:
@@ -158,7 +158,7 @@ def expression(f):
                **both('mouthUpperUp', .42 * smile * teeth + .15 * opening), **both('mouthLowerDown', .32 * smile * teeth + .2 * opening)}
     up, squint = f.n('brows_up'), f.n('squint')
     actions.update({'browInnerUp': max(0, up) * .3, **both('browOuterUp', max(0, up) * .25), **both('browDown', max(0, -up - .4) * .25),
-                    **both('eyeSquint', max(0, squint) * .14 + .10 * smile), **both('eyeWide', max(0, -squint) * .22 + .16),
+                    **both('eyeSquint', max(0, squint) * .14 + .10 * smile), **both('eyeWide', max(0, -squint) * .22 + .08),
                     **both('mouthFrown', max(0, -f.n('expression', 2) - .9) * .4 * (smile < .1)),
                     'mouthPucker': max(0, f.n('expression', 3) - 1.5) * .4 * (smile < .1)})
     return smile, opening, {k: float(min(1, v)) for k, v in actions.items() if v > 0}
