@@ -1,8 +1,8 @@
 """A user's label map: any picture that can mean the 19 classes, or one sentence that says why it cannot.
 
-Accepted are label numbers 0..18 (grey, palette or RGB with equal channels) and the colours of CelebAMask-HQ (palette
-or RGB, also slightly off as after JPEG), of any size. Maps in the order of BiSeNet (face-parsing.PyTorch) are
-renumbered on request.
+Accepted are label numbers 0..18 (grey, palette or RGB with equal channels) and the colours of CelebAMask-HQ
+(palette or RGB, also slightly off as after JPEG), of any size. Maps in the order of BiSeNet
+(face-parsing.PyTorch) are renumbered on request.
 """
 
 from __future__ import annotations
@@ -30,7 +30,8 @@ def list_pictures(path: str | Path) -> list[Path]:
     """The picture itself, or all pictures of a folder in the order of their names."""
     path = Path(path)
     if path.is_dir():
-        found = sorted(p for p in path.iterdir() if p.suffix.lower() in SUFFIXES and not p.name.startswith("."))
+        inside = sorted(path.iterdir())
+        found = [p for p in inside if p.suffix.lower() in SUFFIXES and not p.name.startswith(".")]
         if not found:
             raise DataError(f"The folder {path} holds no pictures ({', '.join(SUFFIXES)}).")
         return found
@@ -46,12 +47,14 @@ def open_picture(path: str | Path) -> Image.Image:
             file.load()
             picture = ImageOps.exif_transpose(file)
     except (OSError, UnidentifiedImageError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise DataError(f"{path} is not a readable picture ({type(error).__name__}); save it again as PNG.") from None
+        reason = type(error).__name__
+        raise DataError(f"{path} is not a readable picture ({reason}); save it again as PNG.") from None
     short, long = sorted(picture.size)
+    size = f"{path} is {picture.width}×{picture.height} pixels"
     if short < SMALLEST:
-        raise DataError(f"{path} is {picture.width}×{picture.height} pixels; at least {SMALLEST} are needed.")
+        raise DataError(f"{size}; at least {SMALLEST} are needed.")
     if long > LONGEST * short:
-        raise DataError(f"{path} is {picture.width}×{picture.height} pixels; crop it to about a square around the face.")
+        raise DataError(f"{size}; crop it to about a square around the face.")
     return picture
 
 
@@ -105,11 +108,12 @@ def _numbers(values: np.ndarray, path: str | Path) -> np.ndarray:
     if not wrong:
         return values.astype(np.uint8)
     if len(found) == 2 and found[0] == 0:
-        raise DataError(f"{path} has the values 0 and {found[1]:g} alone, a drawing or the mask of one part rather than "
-                        "a label map; give drawings with --scribble, and merge parts into labels 0 to 18.")
+        raise DataError(f"{path} has the values 0 and {found[1]:g} alone, a drawing or the mask of one part "
+                        "rather than a label map; give drawings with --scribble, and merge parts into labels "
+                        "0 to 18.")
     if len(found) > 64:
-        raise DataError(f"{path} has {len(found)} grey levels, so it is a photo or a drawing rather than a label map; "
-                        "a mask holds labels 0 to 18 or the colours of CelebAMask-HQ.")
+        raise DataError(f"{path} has {len(found)} grey levels, so it is a photo or a drawing rather than a "
+                        "label map; a mask holds labels 0 to 18 or the colours of CelebAMask-HQ.")
     listed = ", ".join(f"{v:g}" for v in wrong[:8]) + (", …" if len(wrong) > 8 else "")
     raise DataError(f"{path} has unknown labels ({listed}); CelebAMask-HQ has 0 (background) to 18 (cloth).")
 
@@ -138,7 +142,7 @@ def _near_colours(colours: np.ndarray, path: str | Path) -> np.ndarray:
     labels = distances.argmin(1).astype(np.uint8)[inverse].reshape(colours.shape[:2])
     far = (distances.min(1) > NEAR)[inverse].reshape(colours.shape[:2])
     if far.mean() > 1 - SURE:
-        raise DataError(f"{path} is a photo or uses another palette: {far.mean():.0%} of its pixels are no colour of "
-                        "CelebAMask-HQ; give a label map with the numbers 0 to 18 or with those colours.")
+        raise DataError(f"{path} is a photo or uses another palette: {far.mean():.0%} of its pixels are no "
+                        "colour of CelebAMask-HQ; give a label map with numbers 0 to 18 or those colours.")
     nearest = distance_transform_edt(far, return_distances=False, return_indices=True)
     return labels[tuple(nearest)]

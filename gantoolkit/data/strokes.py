@@ -26,10 +26,10 @@ def read_scribble(path: str | Path, resolution: int) -> Tensor:
     picture = open_picture(path)
     strokes = decode(picture)
     if not (strokes > 0.25).any():
-        hint = "it looks like a label map, which --mask takes" if strokes.any() else "draw white on black or black on white"
-        raise DataError(f"{path} holds no strokes; {hint}.")
+        hint = "it looks like a label map, which --mask takes" if strokes.any() else "it is empty"
+        raise DataError(f"{path} holds no strokes: {hint}; draw white on black or black on white.")
     if is_photo(picture, strokes):
-        raise DataError(f"{path} looks like a photo, not a drawing; give the outlines as strokes on plain paper.")
+        raise DataError(f"{path} looks like a photo, not a drawing; give outlines as strokes on plain paper.")
     return torch.from_numpy(resize(pad_square(strokes), resolution))[None]
 
 

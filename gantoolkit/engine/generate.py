@@ -60,8 +60,8 @@ class Options:
     @property
     def solid(self) -> list[str]:
         """The options in use that need a 3D generator."""
-        wanted = {"views": self.views > 1, "turntable": self.turntable, "depth": self.depth, "mesh": self.mesh,
-                  "camera": self.camera}
+        wanted = {"views": self.views > 1, "turntable": self.turntable, "depth": self.depth,
+                  "mesh": self.mesh, "camera": self.camera}
         return [f"--{name}" for name, used in wanted.items() if used]
 
 
@@ -81,14 +81,14 @@ def main(args) -> int:
 
 
 def known_words(encoder) -> frozenset[str]:
-    """The words of the captions that the encoder's text model learned from (words.txt beside its tokenizer)."""
+    """The words that the encoder's text model learned from (words.txt beside its tokenizer)."""
     tokenizer = getattr(getattr(encoder, "prompts", None), "tokenizer", None)
     path = Path(getattr(tokenizer, "name_or_path", "") or "none") / "words.txt"
     return frozenset(path.read_text(encoding="utf-8").split()) if path.is_file() else frozenset()
 
 
 def unknown_words(text: str, known) -> list[str]:
-    """Words of a prompt that are not among `known`, in order; none where the model's words are not on record."""
+    """Words of a prompt that are not among `known`, in order; none where nothing is known."""
     if not known:
         return []
     words = re.findall(r"[^\W\d_]+", text.lower())
@@ -101,10 +101,12 @@ def generate(pipeline, options: Options, run: str = "") -> Iterator[dict]:
 
     kind = "mask" if options.mask is not None else "scribble"
     if kind != pipeline.condition:
-        raise UsageError(f"{run or 'This run'} was trained on {pipeline.condition}s; give --{pipeline.condition}.")
+        raise UsageError(f"{run or 'This run'} was trained on {pipeline.condition}s; "
+                         f"give --{pipeline.condition}.")
     if options.solid and not getattr(pipeline.generator, "needs_camera", False):
-        raise UsageError(f"{', '.join(options.solid)}: {type(pipeline.generator).__name__} draws flat pictures; "
-                         "use a run with a 3D generator such as configs/absm_eg3d.py.")
+        flat = type(pipeline.generator).__name__
+        raise UsageError(f"{', '.join(options.solid)}: {flat} draws flat pictures;"
+                         " use a run with a 3D generator such as configs/absm_eg3d.py.")
     inputs = read_inputs(getattr(options, kind), kind, pipeline.resolution, options.labels)
     jobs = [(item, options.seed + i) for item in inputs for i in range(options.count)]
     out = Path(options.out)
@@ -113,7 +115,8 @@ def generate(pipeline, options: Options, run: str = "") -> Iterator[dict]:
         for row in _batch(pipeline, jobs[first:first + options.batch], options):
             rows[row["file"]] = {**row, "run": run}
             yield rows[row["file"]]
-        files.write_text(out / MANIFEST, "".join(json.dumps(r, ensure_ascii=False) + "\n" for r in rows.values()))
+        lines = [json.dumps(row, ensure_ascii=False) + "\n" for row in rows.values()]
+        files.write_text(out / MANIFEST, "".join(lines))
 
 
 def _batch(pipeline, jobs, options: Options) -> Iterator[dict]:
@@ -158,8 +161,9 @@ def _solid(generator, ws, item, stem: str, options: Options) -> Iterator[dict]:
             views.save_depth(render.depth, out / f"{name}-depth.png")
             yield {"file": f"{name}-depth.png", "kind": "depth", "unit": views.DEPTH_UNIT, **facts}
     if options.turntable:
-        yield {"file": views.save_turntable(generator, ws, base, out / f"{stem}-turntable.{options.turntable}",
-                                            options.frames).name, "kind": "turntable"}
+        path = out / f"{stem}-turntable.{options.turntable}"
+        views.save_turntable(generator, ws, base, path, options.frames)
+        yield {"file": path.name, "kind": "turntable"}
     if options.mesh:
         from gantoolkit.generators import mesh
 

@@ -56,8 +56,8 @@ def render(generator, ws: Tensor, camera: Camera, batch: int = 8) -> Render:
     for first in range(0, len(camera), batch):
         part = camera[first:first + batch].to(ws.device)
         n = len(part)
-        parts.append(generator.render_planes(planes.expand(n, *planes.shape[1:]), ws.expand(n, *ws.shape[1:]), part,
-                                             deterministic=True))
+        parts.append(generator.render_planes(planes.expand(n, *planes.shape[1:]), ws.expand(n, *ws.shape[1:]),
+                                             part, deterministic=True))
     depth = torch.cat([p.depth for p in parts]) if parts[0].depth is not None else None
     return Render(torch.cat([p.image for p in parts]), depth=depth, camera=camera)
 
@@ -91,11 +91,12 @@ def camera_of(source: str, labels: Tensor | None, path: Path | None) -> Camera:
     if source == "label":
         label = read_label(path) if path else None
         if label is None:
-            raise DataError(f"{path or 'This input'} has no camera label (dataset.json beside it, or {path and path.stem}"
-                            ".json with 25 numbers); use --camera frontal or --camera estimate.")
+            raise DataError(f"{path or 'This input'} has no camera label (dataset.json beside it, or a .json "
+                            "of its own name with 25 numbers); use --camera frontal or --camera estimate.")
         return label
     if labels is None:
-        raise UsageError("--camera estimate reads the parts of a mask; with scribbles use --camera frontal or label.")
+        raise UsageError("--camera estimate reads the parts of a mask; "
+                         "with scribbles use --camera frontal or label.")
     from gantoolkit.data.pose import estimate
 
     yaw, pitch = estimate(labels[None])

@@ -30,7 +30,7 @@ class Mesh:
 
 @torch.no_grad()
 def density_grid(generator, planes: Tensor, resolution: int = 128, chunk: int = 2**17) -> Tensor:
-    """Raw density σ [R,R,R] (axes x, y, z) of the planes [1,3,C,H,W] of one latent over the generator's cube."""
+    """Raw density σ [R,R,R] (axes x, y, z) of one latent's planes [1,3,C,H,W] over the generator's cube."""
     half = generator.box_warp / 2
     axis = torch.linspace(-half, half, resolution, device=planes.device)
     points = torch.stack(torch.meshgrid(axis, axis, axis, indexing="ij"), -1).reshape(1, -1, 3)
@@ -39,7 +39,8 @@ def density_grid(generator, planes: Tensor, resolution: int = 128, chunk: int = 
 
 
 @torch.no_grad()
-def extract(generator, ws: Tensor, resolution: int = 128, level: float = LEVEL, coloured: bool = True) -> Mesh:
+def extract(generator, ws: Tensor, resolution: int = 128, level: float = LEVEL,
+            coloured: bool = True) -> Mesh:
     """The surface of one latent [1,L,w_dim] where its density crosses `level`, with a colour per vertex."""
     planes = generator.planes(ws)
     sigma = density_grid(generator, planes, resolution).cpu().numpy()
@@ -64,7 +65,8 @@ def surface(sigma: np.ndarray, level: float, side: float) -> Mesh:
         raise UsageError("A mesh needs scikit-image; install it with `pip install scikit-image`.") from None
     low, high = float(sigma.min()), float(sigma.max())
     if not low < level < high:
-        raise DataError(f"There is no surface of density {level:g}: this face's density goes from {low:.3g} to {high:.3g}.")
+        raise DataError(f"There is no surface of density {level:g}: this face's density goes from {low:.3g} "
+                        f"to {high:.3g}.")
     step = side / (sigma.shape[0] - 1)
     vertices, faces, _, _ = marching_cubes(sigma, level, spacing=(step,) * 3, gradient_direction="ascent")
     return Mesh((vertices - side / 2).astype(np.float32), faces.astype(np.int32))

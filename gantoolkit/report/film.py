@@ -31,7 +31,8 @@ def check(kind: str) -> None:
         try:
             import imageio_ffmpeg  # noqa: F401
         except ImportError:
-            raise UsageError("MP4 needs imageio-ffmpeg: `pip install imageio-ffmpeg`, or choose gif.") from None
+            raise UsageError("MP4 needs imageio-ffmpeg: `pip install imageio-ffmpeg`, "
+                             "or choose gif.") from None
 
 
 def _save_gif(frames: Sequence[np.ndarray], path: Path, fps: int) -> Path:

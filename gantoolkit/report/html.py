@@ -34,7 +34,8 @@ def page(record: Record, folder: Path, losses: Sequence[dict] = (),
     body = "".join(f'<section id="{name}"><h2>{escape(title)}</h2>{content}</section>'
                    for name, title, content in parts)
     style = package_files("gantoolkit.report").joinpath("style.css").read_text(encoding="utf-8")
-    return (f'<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"><title>{escape(record.run)}</title>'
+    return ('<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
+            f'<title>{escape(record.run)}</title>'
             '<meta name="viewport" content="width=device-width, initial-scale=1">'
             f'<style>{style}</style></head><body><main>{_head(record)}<nav>{links}</nav>{body}'
             f'<footer>{_footer(record)}</footer></main></body></html>\n')
@@ -42,7 +43,9 @@ def page(record: Record, folder: Path, losses: Sequence[dict] = (),
 
 def _parts(record: Record, folder: Path, losses, sections) -> list[tuple[str, str, str]]:
     more = [(f"more{i}", title, content) for i, (title, content) in enumerate(sections)]
-    return [("samples", "Samples", _samples(record, folder)), ("steps", "Over the denoising steps", _steps(record, folder)),
+    return [("samples", "Samples", _samples(record, folder)),
+            ("steps", "Over the denoising steps", _steps(record, folder)),
+            ("sheets", "Sheets", pictures.sheets(folder)),
             ("scores", "Scores", _scores(record)), ("losses", "Losses", _losses(losses)),
             ("timings", "Time", tables.timings(record.timings) if record.timings else ""), *more,
             ("notes", "Notes", _notes(record)), ("config", "Config", _config(record)),
@@ -75,17 +78,18 @@ def _cards(record: Record) -> str:
     cards = []
     for metric, score in record.scores.get(records.RUN, {}).items():
         share = tables.gap(record, metric)
-        gap = f"<small>{100 * share:.0f}&thinsp;% of the gap</small>".replace("-", "−") if share is not None else ""
+        gap = f"<small>{tables.percent(share)} of the gap</small>" if share is not None else ""
         arrow = "↑" if score.higher_is_better else "↓"
-        cards.append(f'<div class="card"><span>{tables.title(metric)} {arrow}</span><b>{tables.number(score.value)}</b>{gap}</div>')
+        cards.append(f'<div class="card"><span>{tables.title(metric)} {arrow}</span>'
+                     f"<b>{tables.number(score.value)}</b>{gap}</div>")
     return f'<div class="cards">{"".join(cards)}</div>' if cards else ""
 
 
 def _samples(record: Record, folder: Path) -> str:
     rows = [pictures.sample(folder, entry) for entry in record.samples if entry.get("images")]
-    about = ('<p class="about">What went in (prompt and condition), the truth I<sup>gt</sup>, the diffusion model’s own '
-             'image I<sup>d</sup><sub>0</sub>, and the generator’s: G(w<sup>m</sup>) from the mapping network alone, '
-             'G(w) with the style modulation.</p>')
+    about = ('<p class="about">What went in (prompt and condition), the truth I<sup>gt</sup>, the diffusion '
+             'model’s own image I<sup>d</sup><sub>0</sub>, and the generator’s: G(w<sup>m</sup>) from the '
+             'mapping network alone, G(w) with the style modulation.</p>')
     return about + "".join(rows) if rows else ""
 
 
@@ -99,8 +103,9 @@ def _steps(record: Record, folder: Path) -> str:
 def _scores(record: Record) -> str:
     if not record.scores:
         return ""
-    about = ('<p class="about">The floor is the generator’s mean face for every sample, the ceiling a direct W+ '
-             'inversion of I<sup>gt</sup>; the last column says how much of the way between them this run went.</p>')
+    about = ('<p class="about">The floor is the generator’s mean face for every sample, the ceiling a direct '
+             'W+ inversion of I<sup>gt</sup>; the last column says how much of the way between them this run '
+             'went.</p>')
     return (about + tables.scores(record) + '<h3 class="about">Measured under these conditions</h3>'
             + tables.conditions(record))
 
@@ -109,29 +114,34 @@ def _losses(rows: Sequence[dict]) -> str:
     found = plots.curves(rows)
     turns = list(dict.fromkeys(turn for lines in found.values() for turn in lines))
     colours = {turn: i % 4 for i, turn in enumerate(turns)}
-    legend = "".join(f'<span><svg viewBox="0 0 22 8"><line class="line c{colours[t]}" x1="0" x2="22" y1="4" y2="4"/>'
-                     f"</svg>{escape(t)}</span>" for t in turns if t)
+    legend = "".join(f'<span><svg viewBox="0 0 22 8"><line class="line c{colours[t]}" x1="0" x2="22" y1="4" '
+                     f'y2="4"/></svg>{escape(t)}</span>' for t in turns if t)
     charts = []
     for name, lines in found.items():
         ends = ", ".join(tables.number(plots.smooth(points)[-1][1]) for points in lines.values())
         charts.append(f'<div class="plot"><h3>{escape(name.lstrip("_"))}<small>{ends}</small></h3>'
                       f"{plots.chart(name, lines, colours)}</div>")
-    return f'<div class="legend">{legend}</div><div class="plots">{"".join(charts)}</div>' if charts else ""
+    if not charts:
+        return ""
+    return f'<div class="legend">{legend}</div><div class="plots">{"".join(charts)}</div>'
 
 
 def _notes(record: Record) -> str:
-    return f'<ul>{"".join(f"<li>{escape(note)}</li>" for note in record.notes)}</ul>' if record.notes else ""
+    items = "".join(f"<li>{escape(note)}</li>" for note in record.notes)
+    return f"<ul>{items}</ul>" if items else ""
 
 
 def _config(record: Record) -> str:
-    return f"<details><summary>resolved config</summary>{tables.settings(record.config)}</details>" if record.config else ""
+    if not record.config:
+        return ""
+    return f"<details><summary>resolved config</summary>{tables.settings(record.config)}</details>"
 
 
 def _environment(record: Record) -> str:
     weights = {name: digest[:16] for name, digest in record.weights.items()}
-    frozen = f"<details><summary>frozen weights (sha256)</summary>{tables.pairs(weights)}</details>" if weights else ""
-    versions = tables.pairs(record.environment) if record.environment else ""
-    return (f"<details><summary>versions and machine</summary>{versions}</details>" if versions else "") + frozen
+    tables_of = {"versions and machine": record.environment, "frozen weights (sha256)": weights}
+    return "".join(f"<details><summary>{title}</summary>{tables.pairs(values)}</details>"
+                   for title, values in tables_of.items() if values)
 
 
 def _footer(record: Record) -> str:
@@ -153,6 +163,7 @@ def main(args) -> int:
     """`gantoolkit report RUN…`: write each run's report again and print its path."""
     for run in args.runs:
         if not Path(run).is_dir():
-            raise UsageError(f"There is no run folder '{run}'; give the folder that `gantoolkit run` printed.")
+            raise UsageError(f"There is no run folder '{run}'; "
+                             "give the folder that `gantoolkit run` printed.")
         print(write(run))
     return 0

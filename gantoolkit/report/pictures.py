@@ -12,7 +12,7 @@ from PIL import Image, UnidentifiedImageError
 
 LABELS = {"condition": "condition", "image_gt": "I<sup>gt</sup>", "x0": "I<sup>d</sup><sub>0</sub>",
           "G(w_m)": "G(w<sup>m</sup>)", "G(w)": "G(w)", "attention": "Ā over G(w)"}
-LARGEST = 512  # longest side of an embedded picture
+LARGEST = 1024  # longest side of an embedded picture
 FEW_COLOURS = 64  # a picture of fewer colours is a label map: stored without loss, shown with hard pixels
 
 
@@ -38,9 +38,11 @@ def embed(path: Path) -> tuple[str, str] | None:
 def figure(path: Path, alternative: str, caption: str = "") -> str:
     """One picture with its caption (HTML); a missing file leaves a quiet gap."""
     found = embed(path)
-    image = (f'<img src="{found[0]}" class="{found[1]}" alt="{escape(alternative, quote=True)}" loading="lazy">'
-             if found else '<span class="missing">no picture</span>')
-    return f"<figure>{image}<figcaption>{caption}</figcaption></figure>" if caption else f"<figure>{image}</figure>"
+    if found:
+        image = f'<img src="{found[0]}" class="{found[1]}" alt="{escape(alternative)}" loading="lazy">'
+    else:
+        image = '<span class="missing">no picture</span>'
+    return f"<figure>{image}{f'<figcaption>{caption}</figcaption>' if caption else ''}</figure>"
 
 
 def label(column: str) -> str:
@@ -56,10 +58,12 @@ def sample(folder: Path, entry: dict) -> str:
     facts += [f"t = {entry['t']}"] if "t" in entry else []
     images = [figure(folder / path, f"{column}: {prompt}", label(column))
               for column, path in entry.get("images", {}).items()]
-    views = [figure(folder / path, f"view {i + 1}: {prompt}") for i, path in enumerate(entry.get("views") or [])]
+    views = [figure(folder / path, f"view {i + 1}: {prompt}")
+             for i, path in enumerate(entry.get("views") or [])]
     three = (f'<div class="views"><div class="cells">{"".join(views)}</div>'
              '<p class="caption">G(w) from several cameras</p></div>') if views else ""
-    return (f'<article class="sample"><p class="prompt">{_prompt(prompt)} <small>{" · ".join(f for f in facts if f)}</small></p>'
+    return (f'<article class="sample"><p class="prompt">{_prompt(prompt)} '
+            f'<small>{" · ".join(f for f in facts if f)}</small></p>'
             f'<div class="row"><div class="cells">{"".join(images)}</div>{three}</div></article>')
 
 
@@ -71,11 +75,29 @@ def strip(folder: Path, entry: dict) -> str:
     rows = []
     for column in columns:
         paths = [(step.get("t"), step.get("images", {}).get(column)) for step in steps]
-        cells = [f'<td>{figure(folder / path, f"{column} at t = {t}") if path else ""}</td>' for t, path in paths]
+        cells = [f'<td>{figure(folder / path, f"{column} at t = {t}") if path else ""}</td>'
+                 for t, path in paths]
         rows.append(f'<tr><th scope="row">{label(column)}</th>{"".join(cells)}</tr>')
     return (f'<article class="sample"><p class="prompt">{_prompt(entry.get("prompt", ""))} '
-            f'<small>{escape(str(entry.get("file", "")))}</small></p><div class="scroll"><table class="strip"><thead><tr><th></th>{heads}</tr></thead>'
-            f'<tbody>{"".join(rows)}</tbody></table></div></article>')
+            f'<small>{escape(str(entry.get("file", "")))}</small></p>'
+            f'<div class="scroll"><table class="strip"><thead><tr><th></th>{heads}</tr></thead><tbody>'
+            f'{"".join(rows)}</tbody></table></div></article>')
+
+
+def sheets(folder: Path, shown: int = 4) -> str:
+    """The sheets that a run drew on its way (pictures/ITERATION_NAME.png): first, last and some between."""
+    found: dict[str, list[tuple[int, Path]]] = {}
+    for path in sorted((folder / "pictures").glob("*.png")):
+        iteration, _, name = path.stem.partition("_")
+        if iteration.isdecimal() and name:
+            found.setdefault(name, []).append((int(iteration), path))
+    parts = []
+    for name, rows in found.items():
+        chosen = dict.fromkeys(round(i * (len(rows) - 1) / (shown - 1)) for i in range(shown))
+        for iteration, path in (rows[i] for i in reversed(chosen)):
+            caption = f"{escape(name)}, iteration {iteration}"
+            parts.append(f'<div class="sheet">{figure(path, name, caption)}</div>')
+    return "".join(parts)
 
 
 def _prompt(prompt: str) -> str:

@@ -1,4 +1,4 @@
-"""Loss curves as inline SVG: small multiples, one per loss, one line per turn. No script, colours from CSS."""
+"""Loss curves as inline SVG: small multiples, one per loss, one line per turn. Colours come from the CSS."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ Points = list[tuple[float, float]]
 def curves(rows: Sequence[dict]) -> dict[str, dict[str, Points]]:
     """loss name → turn → [(iteration, value)] of losses.jsonl rows; iterations logged twice keep the last.
 
-    The turn of a value is what stands before "/" in its name ("M/l2"; a bare "M" beside it is the turn's total), else
-    the row's own "turn".
+    The turn of a value is what stands before "/" in its name ("M/l2"; a bare "M" beside it is the turn's
+    total), else the row's own "turn".
     """
     found: dict[str, dict[str, dict[float, float]]] = {}
     for row in rows:
@@ -78,15 +78,18 @@ def chart(name: str, turns: dict[str, Points], colours: dict[str, int]) -> str:
 
     parts = [f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(name)} over iterations">']
     for tick in ticks(low, high, 3):
-        parts.append(f'<line class="rule" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y(tick):.1f}" y2="{y(tick):.1f}"/>'
-                     f'<text class="tick" x="{LEFT - 6}" y="{y(tick) + 3.5:.1f}" text-anchor="end">{tick:.3g}</text>')
-    for tick in ticks(first, last):
-        parts.append(f'<text class="tick" x="{x(tick):.1f}" y="{HEIGHT - 6}" text-anchor="middle">{tick:g}</text>')
+        place = f'x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y(tick):.1f}" y2="{y(tick):.1f}"'
+        parts.append(f'<line class="rule" {place}/>{_text(f"{tick:.3g}", LEFT - 6, y(tick) + 3.5, "end")}')
+    parts += [_text(f"{tick:g}", x(tick), HEIGHT - 6, "middle") for tick in ticks(first, last)]
     for turn, points in turns.items():
         for kind, line in (("raw", points), ("line", smooth(points))):
             path = " ".join(f"{x(a):.1f},{y(b):.1f}" for a, b in thin(line))
             parts.append(f'<polyline class="{kind} c{colours.get(turn, 0)}" points="{path}"/>')
         if len(points) == 1:
-            dot = points[0]
-            parts.append(f'<circle class="dot c{colours.get(turn, 0)}" cx="{x(dot[0]):.1f}" cy="{y(dot[1]):.1f}" r="2.5"/>')
+            place = f'cx="{x(points[0][0]):.1f}" cy="{y(points[0][1]):.1f}"'
+            parts.append(f'<circle class="dot c{colours.get(turn, 0)}" {place} r="2.5"/>')
     return "".join(parts) + "</svg>"
+
+
+def _text(text: str, x: float, y: float, anchor: str) -> str:
+    return f'<text class="tick" x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}">{text}</text>'

@@ -72,9 +72,8 @@ def closed(floor: Score | None, run: Score | None, ceiling: Score | None) -> flo
 
 
 def _score(data: dict) -> Score:
-    known = {f.name for f in fields(Score)}
-    value = data.get("value")
-    return Score(**{k: v for k, v in data.items() if k in known} | {"value": math.nan if value is None else value})
+    known = {k: v for k, v in data.items() if k in {f.name for f in fields(Score)}}
+    return Score(**known | {"value": math.nan if data.get("value") is None else data["value"]})
 
 
 def _plain(value):

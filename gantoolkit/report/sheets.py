@@ -71,7 +71,8 @@ def depth_picture(depth: Tensor, near: float | None = None, far: float | None = 
         return np.zeros((*depth.shape, 3), np.uint8)
     near = float(depth[seen].min()) if near is None else near
     far = float(depth[seen].max()) if far is None else far
-    place = np.clip((np.where(seen, depth, near) - near) / max(far - near, 1e-6), 0, 1) * (len(_NEAR_TO_FAR) - 1)
+    part_way = np.clip((np.where(seen, depth, near) - near) / max(far - near, 1e-6), 0, 1)
+    place = part_way * (len(_NEAR_TO_FAR) - 1)
     low = np.minimum(place.astype(int), len(_NEAR_TO_FAR) - 2)
     part = (place - low)[..., None]
     colour = _NEAR_TO_FAR[low] * (1 - part) + _NEAR_TO_FAR[low + 1] * part
@@ -100,7 +101,8 @@ def grid(rows: Sequence[Sequence[np.ndarray]], gap: int = 2, background: int = 2
     """Rows of pictures on one sheet; all take the size of the largest, short rows are filled up."""
     size = max(p.shape[0] for row in rows for p in row), max(p.shape[1] for row in rows for p in row)
     columns = max(len(row) for row in rows)
-    sheet = np.full((len(rows) * (size[0] + gap) - gap, columns * (size[1] + gap) - gap, 3), background, np.uint8)
+    shape = len(rows) * (size[0] + gap) - gap, columns * (size[1] + gap) - gap, 3
+    sheet = np.full(shape, background, np.uint8)
     for i, row in enumerate(rows):
         for j, picture in enumerate(row):
             y, x = i * (size[0] + gap), j * (size[1] + gap)
@@ -136,7 +138,8 @@ def save_sample(folder: str | Path, name: str, condition: Condition, columns: Ma
     images |= {column: put(column, image_picture(image)) for column, image in columns.items()}
     rows = []
     for step, shown in steps:
-        row = {column: put(f"t{int(step):03d}-{column}", image_picture(image)) for column, image in shown.items()}
+        row = {column: put(f"t{int(step):03d}-{column}", image_picture(image))
+               for column, image in shown.items()}
         if attention and step in attention and "G(w)" in shown:
             row["attention"] = put(f"t{int(step):03d}-attention",
                                    attention_picture(shown["G(w)"], attention[step]))

@@ -78,8 +78,8 @@ def scores(record: Record) -> str:
         found = [record.scores[s].get(metric) for s in systems]
         places = decimals(score.value for score in found if score)
         cells = "".join(_cell(score, s == RUN, places) for s, score in zip(systems, found))
-        rows.append(f'<tr><th scope="row">{title(metric)} <abbr title="{arrow[1]}">{arrow[0]}</abbr></th>{cells}'
-                    f"<td>{_bar(gap(record, metric))}</td></tr>")
+        rows.append(f'<tr><th scope="row">{title(metric)} <abbr title="{arrow[1]}">{arrow[0]}</abbr></th>'
+                    f"{cells}<td>{_bar(gap(record, metric))}</td></tr>")
     return (f'<div class="scroll"><table class="scores"><thead><tr><th scope="col">metric</th>{heads}'
             '<th scope="col">gap closed<small>floor → ceiling</small></th></tr></thead>'
             f'<tbody>{"".join(rows)}</tbody></table></div>')
@@ -92,10 +92,11 @@ def conditions(record: Record) -> str:
     heads = "".join(f'<th scope="col">{escape(k.replace("_", " "))}</th>' for k in keys)
     rows = []
     for metric, score in metrics.items():
-        cells = "".join(f"<td>{escape(_text(score.conditions.get(k)))}</td>" for k in keys)
+        cells = "".join(f"<td>{escape(_condition(k, score.conditions.get(k)))}</td>" for k in keys)
         rows.append(f'<tr><th scope="row">{title(metric)}</th><td class="num">{score.n}</td>{cells}</tr>')
-    return (f'<div class="scroll"><table><thead><tr><th scope="col">metric</th><th class="num" scope="col">n</th>{heads}'
-            f'</tr></thead><tbody>{"".join(rows)}</tbody></table></div>')
+    return ('<div class="scroll"><table><thead><tr><th scope="col">metric</th>'
+            f'<th class="num" scope="col">n</th>{heads}</tr></thead>'
+            f'<tbody>{"".join(rows)}</tbody></table></div>')
 
 
 def timings(parts: dict[str, float]) -> str:
@@ -107,7 +108,8 @@ def timings(parts: dict[str, float]) -> str:
             f'<td class="wide"><span class="bar"><i style="width:{100 * v / most:.1f}%"></i></span></td></tr>'
             for k, v in shown.items()]
     if total is not None:
-        rows.append(f'<tr class="total"><th scope="row">total</th><td class="num">{seconds(total)}</td><td></td></tr>')
+        rows.append('<tr class="total"><th scope="row">total</th>'
+                    f'<td class="num">{seconds(total)}</td><td></td></tr>')
     return f'<div class="scroll"><table class="timings"><tbody>{"".join(rows)}</tbody></table></div>'
 
 
@@ -141,11 +143,18 @@ def _bar(share: float | None) -> str:
     if share is None:
         return '<span class="none">–</span>'
     width = 100 * min(max(share, 0.0), 1.0)
-    return f'<span class="share"><span class="bar"><i style="width:{width:.1f}%"></i></span>{_percent(share)}</span>'
+    bar = f'<span class="bar"><i style="width:{width:.1f}%"></i></span>'
+    return f'<span class="share">{bar}{percent(share)}</span>'
 
 
-def _percent(share: float) -> str:
+def percent(share: float) -> str:
+    """A share as whole per cent (HTML)."""
     return f"{100 * share:.0f}&thinsp;%".replace("-", "−")
+
+
+def _condition(key: str, value) -> str:
+    """A condition's value; of a digest the first twelve digits."""
+    return _text(value)[:12] if key.endswith("sha256") else _text(value)
 
 
 def _text(value) -> str:

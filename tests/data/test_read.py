@@ -16,7 +16,8 @@ from gantoolkit.data.labels import CLASSES, PALETTE, index
 from gantoolkit.data.read import BISENET, list_pictures, read_labels
 from gantoolkit.errors import DataError, UsageError
 
-REAL = Path(os.environ.get("GANTOOLKIT_REALDATA") or Path(__file__).resolve().parents[3] / "shared" / "realdata")
+BESIDE = Path(__file__).resolve().parents[3] / "shared" / "realdata"
+REAL = Path(os.environ.get("GANTOOLKIT_REALDATA") or BESIDE)
 real = pytest.mark.skipif(not REAL.is_dir(), reason=f"no real pictures at {REAL} (set GANTOOLKIT_REALDATA)")
 
 
@@ -44,12 +45,16 @@ def shuffled(labels: np.ndarray) -> Image.Image:
     return palette_picture(np.argsort(order)[labels].astype(np.uint8), np.asarray(PALETTE)[order])
 
 
-WAYS = {"grey": lambda m: Image.fromarray(m), "rgb of numbers": lambda m: Image.fromarray(np.repeat(m[..., None], 3, 2)),
-        "16 bit": lambda m: Image.fromarray(m.astype(np.uint16)), "colours": lambda m: Image.fromarray(colours(m)),
+def off(labels: np.ndarray) -> Image.Image:
+    return Image.fromarray(np.clip(colours(labels).astype(int) + 6, 0, 255).astype(np.uint8))
+
+
+WAYS = {"grey": Image.fromarray, "16 bit": lambda m: Image.fromarray(m.astype(np.uint16)),
+        "rgb of numbers": lambda m: Image.fromarray(np.repeat(m[..., None], 3, 2)),
+        "colours": lambda m: Image.fromarray(colours(m)), "slightly off": off,
         "colours with alpha": lambda m: Image.fromarray(colours(m)).convert("RGBA"),
         "palette": palette_picture, "reordered palette": shuffled,
-        "palette of greys": lambda m: palette_picture(m, [(8 * i + 50,) * 3 for i in range(19)]),
-        "slightly off": lambda m: Image.fromarray(np.clip(colours(m).astype(int) + 6, 0, 255).astype(np.uint8))}
+        "palette of greys": lambda m: palette_picture(m, [(8 * i + 50,) * 3 for i in range(19)])}
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -76,8 +81,8 @@ def test_sizes_change_by_nearest_and_oblong_maps_are_padded(labels, tmp_path):
 
 def test_bisenet_order(tmp_path):
     """The names of face-parsing.PyTorch's classes, looked up by name."""
-    theirs = ("background skin l_brow r_brow l_eye r_eye eye_g l_ear r_ear ear_r nose mouth u_lip l_lip neck neck_l "
-              "cloth hair hat").split()
+    theirs = ("background skin l_brow r_brow l_eye r_eye eye_g l_ear r_ear ear_r nose mouth u_lip l_lip neck "
+              "neck_l cloth hair hat").split()
     assert [CLASSES[i] for i in BISENET] == theirs
     numbers = np.kron(np.arange(25).reshape(5, 5) % 19, np.ones((8, 8))).astype(np.uint8)
     Image.fromarray(numbers).save(tmp_path / "b.png")
@@ -92,8 +97,11 @@ def photo() -> Image.Image:
     return Image.fromarray(np.stack([x, y, (x + y) // 2], 2).astype(np.uint8))
 
 
-REFUSED = {"unknown labels (19, 253)": lambda p: Image.fromarray(np.kron([[1, 19], [253, 0]], np.ones((16, 16)))
-                                                                  .astype(np.uint8)).save(p),
+def wrong_numbers() -> Image.Image:
+    return Image.fromarray(np.kron([[1, 19], [253, 0]], np.ones((16, 16))).astype(np.uint8))
+
+
+REFUSED = {"unknown labels (19, 253)": lambda p: wrong_numbers().save(p),
            "a photo": lambda p: photo().save(p), "grey levels": lambda p: photo().convert("L").save(p),
            "values 0 and 255 alone": lambda p: Image.fromarray(np.eye(32, dtype=np.uint8) * 255).save(p),
            "background alone": lambda p: Image.new("L", (32, 32)).save(p),
@@ -156,15 +164,16 @@ def test_real_label_maps(name):
 
 @real
 def test_real_bisenet_map_and_the_manifest_of_encodings():
-    assert read_labels(REAL / "masks" / "fp_hair_512.png", 64, "bisenet").unique().tolist() == [0, index("hair")]
+    found = read_labels(REAL / "masks" / "fp_hair_512.png", 64, "bisenet")
+    assert found.unique().tolist() == [0, index("hair")]
     theirs = json.loads((REAL / "label_encodings.json").read_text())
     assert theirs["B_to_A"] == list(BISENET) and theirs["encoding_A_celebamask_hq"] == list(CLASSES)
-    assert [tuple(c) for c in theirs["collaborative_diffusion_palette_rgb_for_encoding_A"]] == list(map(tuple, PALETTE))
+    assert theirs["collaborative_diffusion_palette_rgb_for_encoding_A"] == [list(c) for c in PALETTE]
 
 
 @real
-@pytest.mark.parametrize("name", ["triple_psp/photo.jpg", "photos_misc/mmagic_000001.png", "style_aligned/jojo.png",
-                                  "triple_psp/sketch.jpg"])
+@pytest.mark.parametrize("name", ["triple_psp/photo.jpg", "photos_misc/mmagic_000001.png",
+                                  "style_aligned/jojo.png", "triple_psp/sketch.jpg"])
 def test_real_photos_and_drawings_are_no_masks(name):
     with pytest.raises(DataError, match="photo"):
         read_labels(REAL / name, 64)

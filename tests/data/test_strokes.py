@@ -14,7 +14,8 @@ from gantoolkit.errors import DataError
 
 def drawing(size: int = 64, ground: str = "black", pen: str = "white", mode: str = "RGB") -> Image.Image:
     picture = Image.new(mode, (size, size), ground)
-    ImageDraw.Draw(picture).ellipse([size // 4, size // 4, 3 * size // 4, 3 * size // 4], outline=pen, width=size // 32)
+    box = [size // 4, size // 4, 3 * size // 4, 3 * size // 4]
+    ImageDraw.Draw(picture).ellipse(box, outline=pen, width=size // 32)
     return picture
 
 
@@ -73,7 +74,8 @@ def test_real_drawings():
 
 
 @real
-@pytest.mark.parametrize("name", ["triple_psp/photo.jpg", "photos_misc/mmagic_000001.png", "style_aligned/art.png"])
+@pytest.mark.parametrize("name", ["triple_psp/photo.jpg", "photos_misc/mmagic_000001.png",
+                                  "style_aligned/art.png"])
 def test_real_photos_are_no_drawings(name):
     with pytest.raises(DataError, match="photo"):
         read_scribble(REAL / name, 64)

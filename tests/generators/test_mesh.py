@@ -46,7 +46,7 @@ def test_a_body_that_touches_the_walls_is_closed():
             return points, torch.where(points[..., 1:2] < 0.2, 20.0, 0.0)
 
     found = mesh.extract(Full(), torch.zeros(1), 32)
-    edges = np.sort(np.concatenate([found.faces[:, [0, 1]], found.faces[:, [1, 2]], found.faces[:, [2, 0]]]), 1)
+    edges = np.sort(np.concatenate([found.faces[:, pair] for pair in ([0, 1], [1, 2], [2, 0])]), 1)
     assert (np.unique(edges, axis=0, return_counts=True)[1] == 2).all()
 
 
@@ -75,9 +75,9 @@ def test_ply_reads_back(coloured, tmp_path):
 
 def test_density_grid_of_eg3d_is_its_query_at_the_grid_points():
     torch.manual_seed(0)
-    generator = EG3D(z_dim=8, w_dim=8, resolution=32, channels=(8, 8, 8), plane_resolution=16, plane_channels=8,
-                     decoder_channels=8, decoder_hidden=8, rays=16, samples=4, importance=4, superresolution="2X",
-                     sr_input=16, sr_channels=(8, 8)).eval()
+    generator = EG3D(z_dim=8, w_dim=8, resolution=32, channels=(8, 8, 8), plane_resolution=16,
+                     plane_channels=8, decoder_channels=8, decoder_hidden=8, rays=16, samples=4, importance=4,
+                     superresolution="2X", sr_input=16, sr_channels=(8, 8)).eval()
     planes = generator.planes(generator.mapping(torch.randn(1, 8)))
     with torch.no_grad():
         grid = mesh.density_grid(generator, planes, 5, chunk=7)

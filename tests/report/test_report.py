@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 from html.parser import HTMLParser
 
+import numpy as np
 import pytest
 import torch
 
+from gantoolkit.data.conditions import one_hot
 from gantoolkit.errors import DataError, UsageError
 from gantoolkit.report import html, plots, record as records, sheets, tables
 from gantoolkit.types import Condition, Record, Score
@@ -47,7 +49,7 @@ def make_sample(folder, i: int, prompt: str, solid: bool = True) -> dict:
     def image():
         return torch.rand(1, 3, 64, 64, generator=g) * 2 - 1
 
-    mask = torch.nn.functional.one_hot(torch.randint(0, 19, (1, 64, 64), generator=g), 19).permute(0, 3, 1, 2).float()
+    mask = one_hot(torch.randint(0, 19, (1, 64, 64), generator=g))
     steps = [(t, {"G(w_m)": image(), "G(w)": image()}) for t in (901, 501, 1)]
     return sheets.save_sample(folder, f"val/{i:08d}", Condition((prompt,), mask=mask, seed=torch.tensor([i])),
                               {"image_gt": image(), "x0": image(), "G(w_m)": image(), "G(w)": image()},
@@ -63,15 +65,17 @@ def score(value: float, up: bool) -> Score:
 def run(tmp_path):
     prompts = ["She has <wavy> hair & a \"hat\".", "", "He is old."]
     samples = [make_sample(tmp_path, i, p) for i, p in enumerate(prompts)]
+    nothing = score(float("nan"), False)
     scores = {"mean face": {"lpips": score(0.6, False), "miou": score(0.2, True)},
-              "G(w)": {"lpips": score(0.3, False), "miou": score(0.4, True), "fid": score(float("nan"), False)},
+              "G(w)": {"lpips": score(0.3, False), "miou": score(0.4, True), "fid": nothing},
               "W+ inversion": {"lpips": score(0.1, False), "miou": score(0.6, True)}}
-    record = Record("absm_eg3d", {"task": "bridge", "generator": {"type": "EG3D"}, "schedule": {"iterations": 9}},
-                    ["gantoolkit", "run", "x.py"], {"torch": "2.13.0", "commit": "abc"}, 0, {"eg3d-mini": "f" * 64},
-                    {"cache": 3.0, "train": 61.5}, scores, samples, ["A <note>."])
+    config = {"task": "bridge", "generator": {"type": "EG3D"}, "schedule": {"iterations": 9}}
+    record = Record("absm_eg3d", config, ["gantoolkit", "run", "x.py"], {"torch": "2.13.0", "commit": "abc"}, 0,
+                    {"eg3d-mini": "f" * 64}, {"cache": 3.0, "train": 61.5}, scores, samples, ["A <note>."])
     records.save(record, tmp_path)
-    lines = [json.dumps({"iteration": i, "M": 2.0 / (i + 1), "M/l2": 1.0 / (i + 1), "M/id": 0.5}) for i in range(50)]
-    (tmp_path / "losses.jsonl").write_text("\n".join(lines) + '\n{"iteration": 50, "M/l')  # killed while writing
+    lines = [{"iteration": i, "M": 2.0 / (i + 1), "M/l2": 1.0 / (i + 1), "M/id": 0.5} for i in range(50)]
+    torn = '{"iteration": 50, "M/l'  # killed while writing
+    (tmp_path / "losses.jsonl").write_text("\n".join([*map(json.dumps, lines), torn]))
     return tmp_path
 
 
@@ -85,8 +89,8 @@ def test_page_is_valid_and_needs_nothing_else(run):
     assert "http://" not in page and "https://" not in page and "<script" not in page and "@import" not in page
     text = "".join(checker.text)
     assert "She has <wavy> hair & a \"hat\"." in text and "empty prompt" in text and "A <note>." in text
-    for name in ("val/00000000", "val/00000001", "val/00000002", "eg3d-mini", "judge", "trajectory", "↓", "↑"):
-        assert name in text
+    assert all(f"val/0000000{i}" in text for i in range(3))
+    assert all(name in text for name in ("eg3d-mini", "judge", "trajectory", "↓", "↑"))
     pictures = sum(a.startswith("data:") for a in checker.addresses)
     assert pictures == 3 * (5 + 3 + 3 * 2 + 1)  # columns, views, steps × kinds, one attention map
     assert len(page) < 100_000 + 64 * 64 * 3 * 1.4 * pictures
@@ -109,7 +113,8 @@ def test_missing_pictures_and_parts_leave_no_error(tmp_path):
 
 def test_record_round_trip(run):
     record = records.load(run)
-    assert records.from_json(json.loads(json.dumps(records.to_json(record)))).samples == record.samples
+    again = records.from_json(json.loads(json.dumps(records.to_json(record))))
+    assert again.samples == record.samples
     assert record.scores["G(w)"]["lpips"] == score(0.3, False)
     assert record.scores["G(w)"]["fid"].value != record.scores["G(w)"]["fid"].value  # null came back as NaN
     assert record.timings == {"cache": 3.0, "train": 61.5}
@@ -126,10 +131,11 @@ def test_a_folder_without_a_record_is_refused_with_a_sentence(tmp_path):
 
 
 def test_loss_curves_by_turn():
-    rows = [{"iteration": 1, "M": 3.0, "M/l2": 1.0, "M/id": 2.0, "seconds": 1}, {"iteration": 1, "T": 5.0, "T/l2": 5.0},
-            {"iteration": 2, "turn": "M", "l2": 0.5, "lr": 1.0}, {"iteration": 2, "M/l2": float("nan")}]
+    rows = [{"iteration": 1, "M": 3.0, "M/l2": 1.0, "M/id": 2.0, "seconds": 1},
+            {"iteration": 1, "T": 5.0, "T/l2": 5.0}, {"iteration": 2, "turn": "M", "l2": 0.5, "lr": 1.0}, {"iteration": 2, "M/l2": float("nan")}]
     found = plots.curves(rows)
-    assert found == {"total": {"M": [(1.0, 3.0)], "T": [(1.0, 5.0)]}, "id": {"M": [(1.0, 2.0)]},
+    assert found == {"total": {"M": [(1.0, 3.0)], "T": [(1.0, 5.0)]},
+                     "id": {"M": [(1.0, 2.0)]},
                      "l2": {"M": [(1.0, 1.0), (2.0, 0.5)], "T": [(1.0, 5.0)]}}
 
 
@@ -147,8 +153,9 @@ def test_smoothing_keeps_a_line():
     assert len(plots.thin(line, 10)) == 10 and plots.thin(line, 10)[-1] == line[-1]
 
 
-@pytest.mark.parametrize("value, shown", [(0.4321, "0.432"), (12.34, "12.3"), (212.3, "212.3"), (0.0123, "0.0123"),
-                                          (-0.5, "−0.500"), (None, "–"), (float("inf"), "–"), (0.0, "0.0")])
+@pytest.mark.parametrize("value, shown", [
+    (0.4321, "0.432"), (12.34, "12.3"), (212.3, "212.3"), (0.0123, "0.0123"), (-0.5, "−0.500"), (None, "–"),
+    (float("inf"), "–"), (0.0, "0.0")])
 def test_numbers(value, shown):
     assert tables.number(value) == shown
 
@@ -158,3 +165,12 @@ def test_every_sample_of_a_2d_run_is_shown(tmp_path):
     records.save(Record("flat", {}, [], {}, 0, samples=samples), tmp_path)
     page = html.write(tmp_path).read_text(encoding="utf-8")
     assert all(page.count(f"prompt {i}") >= 2 for i in range(5)) and "several cameras" not in page
+
+
+def test_sheets_of_a_run_without_samples(tmp_path):
+    for iteration in (0, 100, 200, 300, 400):
+        sheets.save(np.full((8, 16, 3), iteration // 4, np.uint8), tmp_path / "pictures" / f"{iteration:08d}_fakes.png")
+    records.save(Record("gan", {"task": "gan"}, [], {}, 0), tmp_path)
+    page = html.write(tmp_path).read_text(encoding="utf-8")
+    assert page.index("fakes, iteration 400") < page.index("fakes, iteration 0")
+    assert page.count("data:image/webp") == 4

@@ -49,10 +49,11 @@ def test_grid_places_pictures_and_fills_short_rows():
 def test_save_sample_writes_every_picture(tmp_path):
     condition = Condition(("x",), scribble=torch.rand(1, 1, 8, 8), seed=torch.tensor([7]))
     image = torch.zeros(1, 3, 8, 8)
-    entry = sheets.save_sample(tmp_path, "a b/1", condition, {"G(w)": image, "G(w_m)": image}, [image],
-                               [(901, {"G(w)": image})])
+    columns = {"G(w)": image, "G(w_m)": image}
+    entry = sheets.save_sample(tmp_path, "a b/1", condition, columns, [image], [(901, {"G(w)": image})])
     paths = [*entry["images"].values(), *entry["views"], *entry["steps"][0]["images"].values()]
-    assert len(set(paths)) == 5 and entry["seed"] == 7 and list(entry["images"]) == ["condition", "G(w)", "G(w_m)"]
+    assert len(set(paths)) == 5 and entry["seed"] == 7
+    assert list(entry["images"]) == ["condition", "G(w)", "G(w_m)"]
     assert all(Image.open(tmp_path / p).size == (8, 8) for p in paths)
     assert not list(tmp_path.rglob("*.part"))
 
