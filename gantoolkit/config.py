@@ -33,11 +33,11 @@ def defaults() -> dict[str, Any]:
 
 
 def load(name: str | Path, overrides: Iterable[str] = (), provenance: dict[str, str] | None = None):
-    """The resolved, checked mmengine Config of a path, preset or run folder.
+    """The resolved, checked mmengine ConfigDict of a path, preset or run folder.
 
     `provenance` is filled with dotted key → where its value comes from.
     """
-    from mmengine.config import Config
+    from mmengine.config import ConfigDict
 
     provenance = {} if provenance is None else provenance
     file = find(name)
@@ -53,7 +53,7 @@ def load(name: str | Path, overrides: Iterable[str] = (), provenance: dict[str, 
     for override in overrides:
         merge(values, parse_override(override, values), f"override {override}", provenance)
     checks.check(values, defaults(), provenance)
-    return Config(values, filename=str(file))
+    return ConfigDict(values)
 
 
 def find(name: str | Path) -> Path:
@@ -190,7 +190,7 @@ def to_json(config: Any) -> str:
 
 
 def from_json(file: str | Path):
-    """The Config of a run folder's config.json, checked again; nothing is executed."""
+    """The ConfigDict of a run folder's config.json, checked again; nothing is executed."""
     return load(file)
 
 

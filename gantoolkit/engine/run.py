@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import os
 import platform
-import shutil
 import subprocess
 import sys
 import time
@@ -45,10 +44,12 @@ def run(config: dict, out: str | Path | None = None, resume: bool = False, raw: 
         progress = Progress(quiet=not distributed.is_main())
         folder = Path(out or Path("runs") / config.get("name", "run"))
         if distributed.is_main():
-            _open_folder(folder, config, resume, raw, command or sys.argv)
+            _check_folder(folder, config, resume)
+        began = _start(config, folder, device)  # a config that cannot be built leaves no folder behind
+        if distributed.is_main():
+            _open_folder(folder, config, raw, command or sys.argv, began.iteration)
         distributed.barrier()
-        state = _start(config, folder, device)
-        return _go(state, progress)
+        return _go(began, progress)
 
 
 def build_task(config: dict, device: torch.device, seed: int) -> Task:
@@ -72,8 +73,6 @@ def _start(config: dict, folder: Path, device: torch.device) -> Run:
     if state := checkpoint.load_latest(folder / "checkpoint", task):
         run.iteration, run.timings = state["iteration"], state["timings"]
         run.pending = {n: [s if run.rank == 0 else 0.0, c] for n, (s, c) in state["pending"].items()}
-    if distributed.is_main():
-        _cut_logs(folder, run.iteration)
     return run
 
 
@@ -145,20 +144,23 @@ def _report(run: Run, record: Record, progress: Progress) -> None:
 # -- the folder ---------------------------------------------------------------------------------------
 
 
-def _open_folder(folder: Path, config: dict, resume: bool, raw, command: list[str]) -> None:
-    """Make the run folder, or check that it belongs to this config when resuming."""
+def _check_folder(folder: Path, config: dict, resume: bool) -> None:
+    """A run folder must be empty, or belong to this config and be resumed."""
     used = folder.is_dir() and any(folder.iterdir())
     if used and not resume:
         raise UsageError(f"{folder} is not empty; add --resume to continue it, or --out OTHER for a new run.")
     if used and (folder / "config.json").is_file():
         _same_config(json.loads((folder / "config.json").read_text()), json.loads(json.dumps(config)), folder)
-    folder.mkdir(parents=True, exist_ok=True)
+
+
+def _open_folder(folder: Path, config: dict, raw, command: list[str], iteration: int) -> None:
+    """Write what describes the run, and cut its logs back to the checkpoint at `iteration`."""
     files.write_json(folder / "config.json", config)
     if raw and Path(raw).is_file():
-        shutil.copyfile(raw, folder / "config.py")
-    with open(folder / "command", "a") as file:
-        file.write(json.dumps(command) + "\n")
+        files.write_bytes(folder / "config.py", Path(raw).read_bytes())
+    files.append_line(folder / "command", json.dumps(command))
     files.write_json(folder / "environment.json", environment())
+    _cut_logs(folder, iteration)
 
 
 def _same_config(old: dict, new: dict, folder: Path) -> None:
@@ -275,7 +277,7 @@ def main(arguments: list[str] | None = None) -> int:
     wanted = parser.parse_args(arguments)
     try:
         loaded = config.load(wanted.config, wanted.overrides)
-        run(loaded.to_dict(), wanted.out, wanted.resume, loaded.filename)
+        run(loaded.to_dict(), wanted.out, wanted.resume, config.find(wanted.config))
     except GantoolkitError as error:
         print(f"error: {error}", file=sys.stderr)
         return error.exit_code

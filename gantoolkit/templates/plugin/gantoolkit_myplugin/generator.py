@@ -24,9 +24,14 @@ class Mapping(nn.Module):
 
     def forward(self, z: Tensor, c: Tensor | None = None, truncation_psi: float = 1.0,
                 truncation_cutoff: int | None = None) -> Tensor:
-        ws = self.layers(z)[:, None].expand(-1, self.num_ws, -1)
+        ws = self.layers(z).float()[:, None].expand(-1, self.num_ws, -1)
         near = self.w_avg.lerp(ws[:, :truncation_cutoff], truncation_psi)
         return near if truncation_cutoff is None else torch.cat([near, ws[:, truncation_cutoff:]], 1)
+
+    @torch.no_grad()
+    def track(self, w: Tensor) -> None:
+        """Move w̄ towards the mean of a training batch w [B,w_dim]."""
+        self.w_avg.lerp_(w.float().mean(0), 0.005)
 
 
 class MyPlugin(nn.Module):
