@@ -47,7 +47,8 @@ class FaceZip:
         if not self.rows:
             raise DataError(f"{self.path} holds no samples.")
         try:
-            self.files = [row["file"] for row in self.rows]
+            whole = {Path(name).stem: name for name in labels}  # rows may give the bare number
+            self.files = [whole[Path(row["file"]).stem] for row in self.rows]
             self.resolution = int(self.meta["resolution"])
             self.cameras = torch.tensor([labels[file] for file in self.files])  # [N,25]
             self.captions = [list(row["captions"]) for row in self.rows]

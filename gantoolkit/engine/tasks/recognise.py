@@ -141,7 +141,8 @@ def attribute_values(faces: FaceZip, most: int = 24) -> dict[str, list[str]]:
     found: dict[str, set[str]] = {}
     for row in faces.attributes:
         for name, value in row.items():
-            found.setdefault(name, set()).add(str(value))
+            if not isinstance(value, float):  # amounts such as an age are no classes
+                found.setdefault(name, set()).add(str(value))
     return {name: sorted(values) for name, values in sorted(found.items()) if 2 <= len(values) <= most}
 
 
