@@ -34,18 +34,8 @@ class LPIPS(Loss):
 
     def __init__(self, network: str, net: str = "alex", weight: float = 0.8):
         super().__init__(weight, network)
-        from gantoolkit import compat, weights  # noqa: F401  compat before lpips imports torchvision
-        import lpips
-
-        self.distance = lpips.LPIPS(net=net, pnet_rand=True, verbose=False).eval().requires_grad_(False)
-        _fill_trunk(self.distance.net, weights.load(network)[0])
+        from gantoolkit.networks.lpips import LPIPS as Distance
+        self.distance = Distance(net, network).requires_grad_(False)
 
     def forward(self, image: Tensor, target: Tensor) -> Tensor:
         return self.distance(image.float(), target.float()).mean()
-
-
-def _fill_trunk(trunk: torch.nn.Module, state: dict[str, Tensor]) -> None:
-    """Copy `features.N.weight` into lpips's `sliceK.N.weight`: the numbers N are the same."""
-    by_number = {key.split(".", 1)[1]: value for key, value in state.items() if key.startswith("features.")}
-    own = trunk.state_dict()
-    trunk.load_state_dict({key: by_number[key.split(".", 1)[1]] for key in own})
