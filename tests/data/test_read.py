@@ -159,7 +159,8 @@ def test_real_label_maps(name):
     assert {1, 2, 4, 5, 10, 13, 17} <= set(found.unique().tolist())
     columns = torch.arange(128).float()
     left, right = ((found == index(part)).float().sum(0) for part in ("l_eye", "r_eye"))
-    assert (left @ columns) / left.sum() > (right @ columns) / right.sum()  # the person's left is on our right
+    # The person's left is on our right.
+    assert (left @ columns) / left.sum() > (right @ columns) / right.sum()
 
 
 @real

@@ -101,8 +101,8 @@ def test_batches_do_not_change_a_picture(masks, tmp_path):
 
 def test_everything_of_a_3d_face(masks, tmp_path):
     pytest.importorskip("skimage.measure")
-    wanted = options(masks / "b.png", tmp_path, views=3, camera="frontal", depth=True, mesh=True, turntable="gif",
-                     frames=6)
+    wanted = options(masks / "b.png", tmp_path, views=3, camera="frontal", depth=True, mesh=True,
+                     turntable="gif", frames=6)
     rows = list(generate(Pipeline(Solid()), wanted))
     images = [r for r in rows if r["kind"] == "image"]
     assert [r["file"] for r in images] == [f"b-seed0-view{k}.png" for k in range(3)]

@@ -27,7 +27,7 @@ class Ball:
 
 
 def volume_of(found: mesh.Mesh) -> float:
-    """Signed volume by the divergence theorem: positive when faces turn counter-clockwise seen from outside."""
+    """Signed volume (divergence theorem): positive when faces turn counter-clockwise from outside."""
     a, b, c = (found.vertices[found.faces[:, i]].astype(float) for i in range(3))
     return float((a * np.cross(b, c)).sum() / 6)
 

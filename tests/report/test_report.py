@@ -70,8 +70,8 @@ def run(tmp_path):
               "G(w)": {"lpips": score(0.3, False), "miou": score(0.4, True), "fid": nothing},
               "W+ inversion": {"lpips": score(0.1, False), "miou": score(0.6, True)}}
     config = {"task": "bridge", "generator": {"type": "EG3D"}, "schedule": {"iterations": 9}}
-    record = Record("absm_eg3d", config, ["gantoolkit", "run", "x.py"], {"torch": "2.13.0", "commit": "abc"}, 0,
-                    {"eg3d-mini": "f" * 64}, {"cache": 3.0, "train": 61.5}, scores, samples, ["A <note>."])
+    environment = {"torch": "2.13.0", "commit": "abc"}
+    record = Record("absm_eg3d", config, ["gantoolkit", "run", "x.py"], environment, 0, {"eg3d-mini": "f" * 64}, {"cache": 3.0, "train": 61.5}, scores, samples, ["A <note>."])
     records.save(record, tmp_path)
     lines = [{"iteration": i, "M": 2.0 / (i + 1), "M/l2": 1.0 / (i + 1), "M/id": 0.5} for i in range(50)]
     torn = '{"iteration": 50, "M/l'  # killed while writing
@@ -86,7 +86,7 @@ def test_page_is_valid_and_needs_nothing_else(run):
     checker.feed(page)
     assert checker.wrong == [] and checker.open == []
     assert all(a.startswith(("data:image/webp;base64,", "#")) for a in checker.addresses)
-    assert "http://" not in page and "https://" not in page and "<script" not in page and "@import" not in page
+    assert not any(word in page for word in ("http://", "https://", "<script", "@import", "url("))
     text = "".join(checker.text)
     assert "She has <wavy> hair & a \"hat\"." in text and "empty prompt" in text and "A <note>." in text
     assert all(f"val/0000000{i}" in text for i in range(3))
@@ -132,7 +132,8 @@ def test_a_folder_without_a_record_is_refused_with_a_sentence(tmp_path):
 
 def test_loss_curves_by_turn():
     rows = [{"iteration": 1, "M": 3.0, "M/l2": 1.0, "M/id": 2.0, "seconds": 1},
-            {"iteration": 1, "T": 5.0, "T/l2": 5.0}, {"iteration": 2, "turn": "M", "l2": 0.5, "lr": 1.0}, {"iteration": 2, "M/l2": float("nan")}]
+            {"iteration": 1, "T": 5.0, "T/l2": 5.0},
+            {"iteration": 2, "turn": "M", "l2": 0.5, "lr": 1.0}, {"iteration": 2, "M/l2": float("nan")}]
     found = plots.curves(rows)
     assert found == {"total": {"M": [(1.0, 3.0)], "T": [(1.0, 5.0)]},
                      "id": {"M": [(1.0, 2.0)]},
@@ -169,7 +170,8 @@ def test_every_sample_of_a_2d_run_is_shown(tmp_path):
 
 def test_sheets_of_a_run_without_samples(tmp_path):
     for iteration in (0, 100, 200, 300, 400):
-        sheets.save(np.full((8, 16, 3), iteration // 4, np.uint8), tmp_path / "pictures" / f"{iteration:08d}_fakes.png")
+        sheet = np.full((8, 16, 3), iteration // 4, np.uint8)
+        sheets.save(sheet, tmp_path / "pictures" / f"{iteration:08d}_fakes.png")
     records.save(Record("gan", {"task": "gan"}, [], {}, 0), tmp_path)
     page = html.write(tmp_path).read_text(encoding="utf-8")
     assert page.index("fakes, iteration 400") < page.index("fakes, iteration 0")
