@@ -1,0 +1,53 @@
+"""Archives: complete, readable, and the same bytes whether or not the run was interrupted."""
+import io
+import json
+import zipfile
+
+import numpy as np
+import pytest
+
+pytest.importorskip('anny')
+pytest.importorskip('warp')
+from PIL import Image
+
+from gantoolkit_annyfaces import archive, write_zip
+
+
+def test_interrupted_run_gives_the_same_zip(tmp_path, monkeypatch):
+    monkeypatch.setattr(archive, 'SHARD', 4)
+    options = dict(resolution=32, views=2, depth=True)
+    whole = write_zip(tmp_path / 'whole.zip', 10, **options)
+
+    def stop(done, count, rate):
+        if done >= 8:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        write_zip(tmp_path / 'part.zip', 10, progress=stop, **options)
+    assert not (tmp_path / 'part.zip').exists()
+    resumed = write_zip(tmp_path / 'part.zip', 10, **options)
+    assert resumed.read_bytes() == whole.read_bytes()
+    assert not (tmp_path / 'part.zip.parts').exists()
+
+
+def test_contents(tmp_path):
+    path = write_zip(tmp_path / 'a.zip', 3, 32, depth=True, start=7)
+    with zipfile.ZipFile(path) as z:
+        info = json.loads(z.read('dataset.json'))
+        lines = [json.loads(line) for line in z.read('samples.jsonl').decode().splitlines()]
+        assert info['resolution'] == 32 and len(info['labels']) == 3 and len(info['labels'][0][1]) == 25
+        assert info['labels'][1][0] == 'image/00000001.webp' and len(lines[0]['factors']) == len(info['factor_names'])
+        assert [line['identity'] for line in lines] == [7, 8, 9] and len(lines[0]['captions']) == 10
+        mask = Image.open(io.BytesIO(z.read('mask/00000000.png')))
+        depth = np.asarray(Image.open(io.BytesIO(z.read('depth/00000000.png'))))
+        assert mask.mode == 'P' and np.asarray(mask).max() < 19 and mask.getpalette()[3:6] == [204, 0, 0]
+        assert 2.0 < depth[np.asarray(mask) > 0].mean() / 65535 * 4 < 3.2
+        assert Image.open(io.BytesIO(z.read('image/00000002.webp'))).size == (32, 32)
+
+
+def test_parts_of_another_job_are_refused(tmp_path):
+    folder = tmp_path / 'a.zip.parts'
+    folder.mkdir()
+    (folder / 'job.json').write_text('{}')
+    with pytest.raises(ValueError, match='another render'):
+        write_zip(tmp_path / 'a.zip', 2, 32)

@@ -1,0 +1,37 @@
+"""Factor vectors are standard normal, keyed by seed and identity, and give the stated marginals."""
+import numpy as np
+from scipy.stats import kstest
+
+from gantoolkit_annyfaces.factors import COUNT, IDENTITY_FACTORS, NAMES, Factors, draw
+from gantoolkit_annyfaces.identities import RANGES, split_index
+
+
+def many(count=2000):
+    return np.stack([draw(3, i, 0) for i in range(count)])
+
+
+def test_vectors_are_standard_normal():
+    rows = many()
+    assert rows.shape[1] == COUNT == len(NAMES) <= 160
+    assert abs(rows.mean(0)).max() < 0.12 and abs(rows.std(0) - 1).max() < 0.1
+    assert kstest(rows.ravel()[:50000], 'norm').pvalue > 1e-3
+    correlation = np.corrcoef(rows.T) - np.eye(COUNT)
+    assert abs(correlation).max() < 0.13
+
+
+def test_identity_factors_are_shared_by_states():
+    a, b = draw(0, 5, 0), draw(0, 5, 1)
+    assert np.array_equal(a[:IDENTITY_FACTORS], b[:IDENTITY_FACTORS]) and not np.isclose(a[IDENTITY_FACTORS:], b[IDENTITY_FACTORS:]).any()
+    assert not np.isclose(draw(0, 6, 0), a).any() and not np.isclose(draw(1, 5, 0), a).any()
+
+
+def test_categories_have_their_probabilities():
+    odds = dict(none=.86, eyeglasses=.105, sunglasses=.035)
+    names = [Factors(row).pick('glasses', odds) for row in many(4000)]
+    for name, chance in odds.items():
+        assert abs(names.count(name) / len(names) - chance) < 0.02
+
+
+def test_index_layout():
+    assert [split_index(i, 10, states=2, views=3) for i in (0, 2, 3, 6)] == [(10, 0, 0), (10, 0, 2), (10, 1, 0), (11, 0, 0)]
+    assert sorted(RANGES.values()) == [k * 1_000_000 for k in range(5)]
