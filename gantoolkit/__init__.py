@@ -9,6 +9,8 @@ __version__ = "0.1.0"
 
 _LAZY = {
     "load_pipeline": "gantoolkit.engine.sample",
+    "load_generator": "gantoolkit.generators",
+    "read_condition": "gantoolkit.data.inputs",
     "Condition": "gantoolkit.types",
     "Camera": "gantoolkit.types",
 }

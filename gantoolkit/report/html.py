@@ -161,9 +161,12 @@ def _type(value) -> str:
 
 def main(args) -> int:
     """`gantoolkit report RUN…`: write each run's report again and print its path."""
+    from gantoolkit import plugins
+
     for run in args.runs:
         if not Path(run).is_dir():
             raise UsageError(f"There is no run folder '{run}'; "
                              "give the folder that `gantoolkit run` printed.")
-        print(write(run))
+        found = plugins.hooks().report_sections(record=records.load(run), folder=Path(run))
+        print(write(run, [section for part in found for section in part]))
     return 0
