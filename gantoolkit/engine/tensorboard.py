@@ -31,8 +31,9 @@ def run_finished(run, record) -> None:
     """The final scores, and the end of the file."""
     writer = _writers.pop(str(run.folder), None)
     if writer:
-        for metric, score in record.scores.get("run", {}).items():
-            writer.add_scalar(f"score/{metric}", score.value, run.iteration)
+        for system, scores in record.scores.items():
+            for metric, score in scores.items():
+                writer.add_scalar(f"{system}/{metric}", score.value, run.iteration)
         writer.close()
 
 

@@ -16,12 +16,13 @@ ROOT = Path(cli.__file__).parents[1]
 def installed(tmp_path_factory):
     """(plugin folder, environment) of a new plugin, installed by pip into a folder of its own."""
     folder = tmp_path_factory.mktemp("new")
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("GANTOOLKIT")}
     assert cli.main(["new", "plugin", "my-gan", "--out", str(folder)]) == 0
     plugin, site = folder / "gantoolkit-my-gan", folder / "site"
     done = subprocess.run([sys.executable, "-m", "pip", "install", "-q", "--no-deps", "--no-build-isolation",
                            "--no-index", "--target", str(site), str(plugin)], text=True, capture_output=True)
     assert done.returncode == 0, done.stderr
-    return plugin, {**os.environ, "PYTHONPATH": os.pathsep.join((str(ROOT), str(site)))}
+    return plugin, {**environment, "PYTHONPATH": os.pathsep.join((str(ROOT), str(site)))}
 
 
 def python(environment, *arguments, cwd):
@@ -30,9 +31,9 @@ def python(environment, *arguments, cwd):
 
 def test_it_is_listed_and_explained(installed, tmp_path):
     _, environment = installed
-    listed = python(environment, "-m", "gantoolkit.cli", "list", "generators", cwd=tmp_path).stdout
+    listed = python(environment, "-m", "gantoolkit", "list", "generators", cwd=tmp_path).stdout
     assert "MyGan" in listed and "[plugin my-gan]" in listed
-    assert "resolution: int = 64" in python(environment, "-m", "gantoolkit.cli", "show", "MyGan", cwd=tmp_path).stdout
+    assert "resolution: int = 64" in python(environment, "-m", "gantoolkit", "show", "MyGan", cwd=tmp_path).stdout
 
 
 def test_its_own_test_passes(installed):
@@ -41,16 +42,23 @@ def test_its_own_test_passes(installed):
     assert done.returncode == 0 and "1 passed" in done.stdout, done.stdout + done.stderr
 
 
-def test_a_config_uses_it_by_name(installed, tmp_path):
-    """A task that takes a generator gets the plugin's from a config; a mistyped argument is a sentence."""
+def test_a_config_uses_it_by_name(installed, tmp_path, tiny_zip):
+    """One iteration of training, and its exported weights load as the plugin's generator."""
     _, environment = installed
-    (tmp_path / "mine.py").write_text('_base_ = "configs/pretrain/stylegan2.py"\n'
-                                      'generator = dict(type="MyGan", resolution=32)\n')
-    code = ("from gantoolkit import config, registry\nspec = config.load('mine.py').generator\n"
-            "print(type(registry.build('generator', spec)).__name__)")
-    done = python(environment, "-c", code, cwd=tmp_path)
-    assert done.stdout.strip() == "MyGan", done.stderr
-    wrong = python(environment, "-m", "gantoolkit.cli", "show", "mine.py", "generator.resolutoin=3", cwd=tmp_path)
+    (tmp_path / "mine.py").write_text(f'''
+_base_ = "configs/pretrain/stylegan2.py"
+name = "mine"
+data = "{tiny_zip}"
+generator = dict(type="MyGan", resolution=32)
+schedule = dict(iterations=1, batch=2, precision="fp32", final_validate=False)
+''')
+    done = python(environment, "-m", "gantoolkit", "run", "mine.py", cwd=tmp_path)
+    assert done.returncode == 0 and "my-gan saw the end of runs/mine" in done.stdout, done.stderr[-2000:]
+    code = ("import sys; from gantoolkit.generators import load_generator\n"
+            "print(type(load_generator(sys.argv[1])).__module__)")
+    exported = next((tmp_path / "runs" / "mine" / "export").glob("*.safetensors"))
+    assert python(environment, "-c", code, str(exported), cwd=tmp_path).stdout.strip() == "gantoolkit_my_gan.generator"
+    wrong = python(environment, "-m", "gantoolkit", "show", "mine.py", "generator.resolutoin=3", cwd=tmp_path)
     assert wrong.returncode == 2 and "did you mean 'resolution'" in wrong.stderr
 
 

@@ -101,7 +101,7 @@ def test_run_started_batch_done_run_finished(load, tmp_path):
     names = ("run_started", "batch_done", "run_finished")
     load(p=GOOD + "seen = []\n" + "".join(f"@hookimpl\ndef {n}(run): seen.append('{n}')\n" for n in names))
     run = SimpleNamespace(folder=tmp_path, rank=0, iteration=0)
-    record = Record("r", {}, [], {}, 0, scores={"run": {"mIoU": Score(0.5, 3, True)}})
+    record = Record("r", {}, [], {}, 0, scores={"G(w)": {"mIoU": Score(0.5, 3, True)}})
     hooks = plugins.hooks()
     hooks.run_started(run=run)
     for run.iteration in (1, 2):
@@ -110,7 +110,7 @@ def test_run_started_batch_done_run_finished(load, tmp_path):
     events = EventAccumulator(str(tmp_path / "tensorboard"))
     events.Reload()
     assert [(e.step, e.value) for e in events.Scalars("loss/M")] == [(1, 3.0), (2, 1.5)]
-    assert [e.value for e in events.Scalars("score/mIoU")] == [0.5]
+    assert [e.value for e in events.Scalars("G(w)/mIoU")] == [0.5]
     import hooks_of_p
 
     assert hooks_of_p.seen == ["run_started", "batch_done", "batch_done", "run_finished"]
