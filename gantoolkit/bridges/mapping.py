@@ -1,0 +1,54 @@
+"""Mapping network M (section 3.2): w^m_t = M(h_t) + w̄."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor, nn
+
+from gantoolkit.bridges.layers import Styles, conv_stack
+from gantoolkit.types import Features, FeatureShapes, Latent
+
+
+class Mapping(nn.Module):
+    """M alone: codes from the mid-block features (ablation (a)).
+
+    feature_shapes, num_ws, w_dim, mean_w   from the encoder and the generator
+    width      channels of the convolutions
+    stem       3×3 convolutions before the map2style trunk (the published block has none)
+    normalise  layer normalisation of h over channels and places (their size changes with t)
+    per_style  [switch] one map2style block per style as in pSp, instead of one trunk for all
+    add_mean   [switch] w̄ is added to the output, so that an untrained M renders the mean face
+    """
+
+    def __init__(self, feature_shapes: FeatureShapes, num_ws: int, w_dim: int, mean_w: Tensor, width: int = 128,
+                 stem: int = 0, normalise: bool = False, per_style: bool = False, add_mean: bool = True):
+        super().__init__()
+        channels, height, _ = feature_shapes.h
+        self.shape = feature_shapes.h
+        self.norm = nn.GroupNorm(1, channels) if normalise else nn.Identity()
+        self.stem = conv_stack(channels, width, stem)
+        self.styles = Styles(width if stem else channels, height, width, num_ws, w_dim, per_style)
+        self.add_mean = add_mean
+        self.register_buffer("mean_w", torch.as_tensor(mean_w).detach().clone().float())
+        self.to(memory_format=torch.channels_last)
+
+    def forward(self, features: Features, mapping_only: bool = True) -> Latent:
+        """w^m [B,L,w_dim]; there is no T here, so `mapping_only` changes nothing."""
+        w_m = self.codes(features.h)
+        return Latent(w_m, w_m)
+
+    def codes(self, h: Tensor) -> Tensor:
+        """h [B,C_h,·,·] → w^m [B,L,w_dim]."""
+        h = h.contiguous(memory_format=torch.channels_last)
+        codes = self.styles(self.stem(self.norm(h)))
+        return codes + self.mean_w if self.add_mean else codes
+
+    def mapping_parameters(self) -> Iterator[nn.Parameter]:
+        """Parameters of M."""
+        return self.parameters()
+
+    def modulation_parameters(self) -> Iterator[nn.Parameter]:
+        """Parameters of T: none."""
+        return iter(())

@@ -1,0 +1,86 @@
+"""Network M: the map2style block against pSp's, the start at the mean face, the switches."""
+
+import json
+
+import pytest
+import torch
+from safetensors import safe_open
+
+from gantoolkit.bridges.layers import EqualLinear, MapToStyle, resize
+from gantoolkit.bridges.mapping import Mapping
+from gantoolkit.types import FeatureShapes, Features
+
+SHAPES = FeatureShapes(h=(12, 4, 4), f=((12, 4, 4), (8, 8, 8)), tokens=7, steps=(900, 500, 100))
+
+
+def features(batch=3, seed=0):
+    g = torch.Generator().manual_seed(seed)
+    f = tuple(torch.randn(batch, *s, generator=g) for s in SHAPES.f)
+    out = tuple(torch.randn(batch, *s, generator=g) for s in SHAPES.f)
+    prob = tuple(torch.rand(batch, 7, *s[1:], generator=g) for s in SHAPES.f)
+    words = torch.zeros(batch, 7, dtype=torch.bool)
+    words[:, 1:4] = True
+    return Features(torch.randn(batch, *SHAPES.h, generator=g), f, out, prob, words, torch.full((batch,), 500))
+
+
+@pytest.mark.golden
+def test_map2style_equals_psp(golden_dir):
+    with safe_open(golden_dir / "psp_map2style.safetensors", "pt") as file:
+        meta = json.loads(file.metadata()["json"])
+        tensors = {k: file.get_tensor(k) for k in file.keys()}
+    for case in meta["cases"]:
+        key = case["key"]
+        block = MapToStyle(case["in_c"], case["spatial"], case["out_c"])
+        prefix = f"state.{key}."
+        block.load_state_dict({k[len(prefix):]: v for k, v in tensors.items() if k.startswith(prefix)})
+        x = tensors[f"in.{key}.x"]
+        torch.testing.assert_close(block.convs(x), tensors[f"out.{key}.convs"], atol=1e-5, rtol=0)
+        torch.testing.assert_close(block(x), tensors[f"out.{key}.y"], atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize("size,convolutions", [(2, 1), (3, 2), (4, 2), (8, 3), (16, 4), (64, 6)])
+def test_map2style_ends_at_one_pixel(size, convolutions):
+    block = MapToStyle(3, size, 5, 6)
+    assert len(block.convs) == 2 * convolutions
+    assert block.convs(torch.randn(2, 3, size, size)).shape == (2, 5, 1, 1)
+    assert block(torch.randn(2, 3, size, size)).shape == (2, 6)
+
+
+def test_equal_linear_is_a_scaled_linear():
+    layer, x = EqualLinear(9, 4), torch.randn(5, 9)
+    torch.testing.assert_close(layer(x), x @ layer.weight.T / 3 + layer.bias)
+
+
+@pytest.mark.parametrize("switches", [{}, {"per_style": True}, {"stem": 2, "normalise": True}])
+def test_untrained_mapping_gives_the_mean(switches):
+    mean_w = torch.randn(6)
+    latent = Mapping(SHAPES, 5, 6, mean_w, width=16, **switches)(features())
+    assert latent.ws.shape == (3, 5, 6)
+    assert torch.equal(latent.ws, mean_w.expand(3, 5, 6))
+
+
+def test_without_the_offset_it_gives_zero():
+    assert not Mapping(SHAPES, 5, 6, torch.randn(6), add_mean=False)(features()).ws.any()
+
+
+def test_per_style_has_one_block_per_code():
+    shared, single = (Mapping(SHAPES, 5, 6, torch.zeros(6), width=16, per_style=p) for p in (False, True))
+    assert [len(m.styles.blocks) for m in (shared, single)] == [1, 5]
+    assert shared.styles.blocks[0].linear.weight.shape == (30, 16)
+    assert single.styles.blocks[0].linear.weight.shape == (6, 16)
+
+
+def test_full_scale_parameter_counts():
+    """facts: M 15.3 M (L = 18), 14.3 M (L = 14) with one trunk; 195.9 M and 152.3 M with L blocks."""
+    shapes = FeatureShapes((1280, 8, 8), ((1280, 16, 16),), 77)
+    with torch.device("meta"):
+        counts = [sum(p.numel() for p in Mapping(shapes, L, 512, torch.zeros(512), 512, per_style=s).parameters())
+                  for L, s in ((18, False), (14, False), (18, True), (14, True))]
+    assert [round(c / 1e6, 1) for c in counts] == [15.3, 14.3, 195.9, 152.3]
+
+
+def test_resize_averages_downwards_and_interpolates_upwards():
+    x = torch.arange(16.0).view(1, 1, 4, 4)
+    torch.testing.assert_close(resize(x, (2, 2)), torch.tensor([[[[2.5, 4.5], [10.5, 12.5]]]]))
+    assert resize(x, (4, 4)) is x
+    assert resize(torch.ones(1, 1, 2, 2), (8, 8)).eq(1).all()
