@@ -168,7 +168,7 @@ class ControlNetEncoder(nn.Module):
         for t, before in zip(times, (*times[1:], None)):
             with Recorder(self.unet, self.tap, rows) as recorder:
                 epsilon = self._guided(latents, t, both, picture)
-                found = self._features(recorder, prompt, torch.full((len(condition),), t), latents)
+                found = self._features(recorder, prompt, self._times(condition, t), latents)
             latents = sampling.ddim_step(self.scheduler, epsilon, latents, t, before)
             yield found if before is not None or not x0 else _with_x0(found, self.decode(latents))
 
@@ -177,7 +177,7 @@ class ControlNetEncoder(nn.Module):
             raise UsageError("source='gt_noised' noises the true image, so it needs `image`.")
         clean, epsilon = self.encode(image), self.noise(condition)
         for t in times:
-            steps = torch.full((len(condition),), t)
+            steps = self._times(condition, t)
             latents = sampling.q_sample(self.scheduler, clean, steps, epsilon)
             found = self.features(latents, t, condition)
             last = t == times[-1]
@@ -203,6 +203,10 @@ class ControlNetEncoder(nn.Module):
 
         last = sampling.run(self.scheduler, self._grid(steps), self.noise(condition), epsilon)
         return torch.stack(seen, 1), self.decode(last)
+
+    def _times(self, condition: Condition, t: int) -> Tensor:
+        """The step t for every sample [B]."""
+        return torch.full((len(condition),), t, device=self.device)
 
     def _grid(self, steps: int | None) -> tuple[int, ...]:
         return self.timesteps if steps in (None, self.steps) else sampling.grid(self.scheduler, steps)

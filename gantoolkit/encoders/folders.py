@@ -30,34 +30,41 @@ def part(folder: str | Path, name: str) -> Path:
     return path
 
 
-def _load(cls, path: Path) -> nn.Module:
+def _load(cls, path: Path, **options) -> nn.Module:
+    """A frozen module in eval mode, from local files alone."""
     try:
-        module = cls.from_pretrained(path, local_files_only=True, torch_dtype=torch.float32)
+        module = cls.from_pretrained(path, local_files_only=True, **options)
     except (OSError, ValueError, RuntimeError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise WeightsError(f"{path} cannot be read as a {cls.__name__} ({reason}).") from None
     return module.eval().requires_grad_(False)
 
 
+def _load_diffusers(cls, path: Path) -> nn.Module:
+    """A diffusers model in float32, channels last."""
+    module = _load(cls, path, torch_dtype=torch.float32, low_cpu_mem_usage=False)
+    return module.to(memory_format=torch.channels_last)
+
+
 def load_vae(folder) -> nn.Module:
     """AutoencoderKL in float32, frozen."""
     from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
 
-    return _load(AutoencoderKL, part(folder, "vae")).to(memory_format=torch.channels_last)
+    return _load_diffusers(AutoencoderKL, part(folder, "vae"))
 
 
 def load_unet(folder) -> nn.Module:
     """UNet2DConditionModel in float32, frozen."""
     from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
 
-    return _load(UNet2DConditionModel, part(folder, "unet")).to(memory_format=torch.channels_last)
+    return _load_diffusers(UNet2DConditionModel, part(folder, "unet"))
 
 
 def load_controlnet(folder) -> nn.Module:
     """ControlNetModel in float32, frozen; `folder` holds config.json itself."""
     from diffusers.models.controlnets.controlnet import ControlNetModel
 
-    return _load(ControlNetModel, weights.resolve(folder)).to(memory_format=torch.channels_last)
+    return _load_diffusers(ControlNetModel, weights.resolve(folder))
 
 
 @dataclass
@@ -82,8 +89,10 @@ def load_parts(folder: str | Path, controlnet: str | Path) -> Parts:
 def load_text(folder) -> tuple[nn.Module, object]:
     """(CLIPTextModel in float32, frozen; its CLIPTokenizer)."""
     from transformers import CLIPTextModel, CLIPTokenizer
+    from transformers.utils import logging
 
-    model = _load(CLIPTextModel, part(folder, "text_encoder"))
+    logging.disable_progress_bar()
+    model = _load(CLIPTextModel, part(folder, "text_encoder"), dtype=torch.float32)
     tokenizer = CLIPTokenizer.from_pretrained(part(folder, "tokenizer"), local_files_only=True)
     return model, tokenizer
 

@@ -125,9 +125,14 @@ def _shown(condition) -> Tensor:
 
 
 def controlnet(unet, channels: int, widths: tuple[int, ...]):
-    """A ControlNetModel that starts with the U-Net's encoder and silent (zero) outputs, channels last."""
+    """A ControlNetModel that starts with the U-Net's encoder and silent (zero) outputs, channels last.
+
+    The condition's own last layer, which diffusers zeroes too, starts at random: one zero layer is silence
+    enough, and behind two the condition would get no gradient for many iterations.
+    """
     from diffusers.models.controlnets.controlnet import ControlNetModel
 
     model = ControlNetModel.from_unet(unet, conditioning_channels=channels,
                                       conditioning_embedding_out_channels=widths)
+    model.controlnet_cond_embedding.conv_out.reset_parameters()
     return model.requires_grad_(True).train().to(memory_format=torch.channels_last)
