@@ -59,9 +59,9 @@ def dome(ground, rim, height, material, band):
     """A shell over the scalp above the elevations `rim` [G]; `height` [G] cm above the skin."""
     g = scalp.grid()
     over = (g.elevation - rim) / 6
-    depth = np.where(over > -.5, height, -.5) * smoothstep(-.6, -.2, over) + band * (smoothstep(-.5, -.3, over) - smoothstep(1.6, 2.0, over))
+    depth = (height + .5) * smoothstep(-.9, -.1, over) - .5 + band * (smoothstep(-.5, -.3, over) - smoothstep(1.6, 2.0, over))
     points = ground + g.unit * depth[:, None]
-    keep = (over[g.faces].max(1) > -.75)
+    keep = (over[g.faces].max(1) > -1.0)
     extra = np.zeros((len(points), 4))
     extra[:, 0] = over
     return Part(points, g.faces[keep], material, g.unit.copy(), extra)

@@ -28,7 +28,7 @@ def paint_eye(chart, traits, f, side):
     colour = white + (iris - white) * smoothstep(.425, .385, angle)[:, None]
     colour = colour * (1 - .96 * smoothstep(.185, .15, angle))[:, None]
     spark = unit(gaze + np.array([[-.17, .17, 0]]))[0]
-    colour = colour + .9 * smoothstep(.085, .05, np.arccos(np.clip(d @ spark, -1, 1)))[:, None]
+    colour = colour + .6 * smoothstep(.085, .05, np.arccos(np.clip(d @ spark, -1, 1)))[:, None]
     lid = .55 * smoothstep(.02, .36, d[:, 1]) + .12 * smoothstep(-.1, -.4, d[:, 1])
     return np.clip(colour, 0, 1) * (1 - lid)[:, None]
 
@@ -74,7 +74,7 @@ def paint_hair(chart, extra, traits, f):
     root = smoothstep(-.05, .9, extra[:, 1]) if traits.style != 'buzz' else np.full(len(chart), .8)
     tip = .10 * (extra[:, 0] > .5) * along
     base = traits.hair[None] * (.80 + .20 * root + tip)[:, None]
-    colour = base * (1 + .17 * height[:, None]) * (1 + np.array([.02, 0, -.03]) * lock[:, None])
+    colour = base * (1 + (.17 if traits.hair.mean() < .4 else .11) * height[:, None]) * (1 + np.array([.02, 0, -.03]) * lock[:, None])
     if traits.style == 'buzz':
         colour = colour * .72 + .28 * traits.skin * .8
     return np.clip(colour, 0, 1), direction, height

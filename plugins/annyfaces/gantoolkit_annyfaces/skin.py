@@ -62,7 +62,7 @@ def beard_density(traits, chart):
 def tone_map(chart, traits, extra):
     """Bare skin colour [N,3] sRGB with redness, shade under the eyes, make-up and freckles."""
     red = .55 * blob(chart, 4.1, -3.7, 2.0) + .7 * blob(chart, 0, -3.7, 1.1) + .35 * blob(chart, 0, -10, 1.7) + .5 * extra[:, 0]
-    red = red * traits.redness + 1.1 * max(0, traits.blush) * blob(chart, 4.6, -3.0, 1.7)
+    red = red * traits.redness + .85 * max(0, traits.blush) * blob(chart, 4.6, -3.0, 1.7)
     red += .25 * blob(chart, 3.1, -.6, 1.2) + .10 * waves(chart, .7, 11)
     tone = traits.skin[None] * (1 + red[:, None] * np.array([.05, -.15, -.13]))
     dark = .10 * blob(chart, 2.9, -1.35, .9) * (1 + (traits.years - 30) / 40) + .08 * blob(chart, 3.1, .75, 1.0)
