@@ -132,14 +132,16 @@ def _check_type(key: str, value: Any, annotation: str, provenance: dict[str, str
 
 def _check_schedule(schedule: Any, provenance: dict[str, str]) -> None:
     """Compare with the fields of the runner's Schedule."""
-    fields = {a.name: a.annotation for a in signature.read("gantoolkit.engine.train", "Schedule").arguments}
+    read = signature.read("gantoolkit.engine.schedule", "Schedule")
+    fields = {a.name: a.annotation for a in read.arguments}
     if not isinstance(schedule, dict):
         raise UsageError(f"schedule should be a dict of {', '.join(fields)}, not {schedule!r} "
                          f"({source('schedule', provenance)}).")
     for key, value in schedule.items():
         if key not in fields:
-            raise UsageError(f"The config has no key 'schedule.{key}'{names.suggest(key, fields)} "
-                             f"({source(f'schedule.{key}', provenance)}); schedule takes {', '.join(fields)}.")
+            where = source(f"schedule.{key}", provenance)
+            raise UsageError(f"The config has no key 'schedule.{key}'{names.suggest(key, fields)} ({where}); "
+                             f"schedule takes {', '.join(fields)}.")
         _check_type(f"schedule.{key}", value, fields[key], provenance)
 
 

@@ -1,9 +1,9 @@
-"""Configs: Python text with one level of `_base_`, overridden by key=value, and checked before anything loads.
+"""Configs: Python text with one level of `_base_`, overridden by key=value, checked before anything loads.
 
-A name is (1) a path as typed, (2) the same path inside the package or a plugin, (3) a preset, (4) a run folder or
-a .json file, which is read back and never executed. Values are JSON-able, so that a run and its resumption see the
-same ones. Merging replaces lists and keeps the other keys of a dict, unless its `type` changes or it says
-`_delete_=True`.
+A name is (1) a path as typed, (2) the same path inside the package or a plugin, (3) a preset, (4) a run
+folder or a .json file, which is read back and never executed. Values are JSON-able, so that a run and its resumption
+see the same ones. Merging replaces lists and keeps the other keys of a dict, unless its `type` changes or it
+says `_delete_=True`.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from gantoolkit.errors import UsageError
 
 
 def defaults() -> dict[str, Any]:
-    """The runner's own keys beside `task`; the schedule's are the fields of engine/train.py's Schedule."""
-    schedule = signature.read("gantoolkit.engine.train", "Schedule")
+    """The runner's own keys beside `task`; the schedule's are the fields of engine/schedule.py's Schedule."""
+    schedule = signature.read("gantoolkit.engine.schedule", "Schedule")
     return {
         "name": None,  # of the run folder; None: the config's own name
         "seed": 0,
@@ -125,8 +125,8 @@ def plain(value: Any, key: str) -> Any:
         return [plain(v, f"{key}[{i}]") for i, v in enumerate(value)]
     if value is None or isinstance(value, (bool, int, float, str)):
         return value
-    raise UsageError(f"The config value {key} is a {type(value).__name__}; use numbers, strings, booleans, None, "
-                     "lists and dicts, and name components by type='NAME'.")
+    raise UsageError(f"The config value {key} is a {type(value).__name__}; use numbers, strings, booleans, "
+                     "None, lists and dicts, and name components by type='NAME'.")
 
 
 def merge(target: dict, new: dict, source: str, provenance: dict[str, str], prefix: str = "") -> dict:
@@ -142,7 +142,8 @@ def merge(target: dict, new: dict, source: str, provenance: dict[str, str], pref
                 target[key] = {}
                 if not value:
                     provenance[dotted] = source
-            merge(target[key], {k: v for k, v in value.items() if k != "_delete_"}, source, provenance, f"{dotted}.")
+            inner = {k: v for k, v in value.items() if k != "_delete_"}
+            merge(target[key], inner, source, provenance, f"{dotted}.")
             if target[key]:
                 provenance.pop(dotted, None)
         else:

@@ -9,67 +9,21 @@ from __future__ import annotations
 
 import json
 import math
-import signal
 import time
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor
 
 from gantoolkit.engine import checkpoint, distributed
 from gantoolkit.engine.draw import Draw
+from gantoolkit.engine.folder import write_pictures, write_scores
+from gantoolkit.engine.interrupt import Interrupt
 from gantoolkit.engine.progress import Progress
+from gantoolkit.engine.schedule import Schedule
 from gantoolkit.engine.task import Task
 from gantoolkit.errors import UsageError
-
-
-@dataclass(frozen=True)
-class Schedule:
-    """The config's `schedule`."""
-
-    iterations: int = 1000
-    batch: int = 8  # of one iteration, over all processes and accumulation parts
-    accumulate: int = 1  # parts that a process splits its share into
-    precision: str = "fp32"  # or 'bf16': autocast, parameters stay in fp32
-    warmup: int = 0  # iterations over which the learning rate rises linearly
-    decay: str = "none"  # or 'cosine': to zero at the last iteration
-    clip: float | None = None  # largest norm of a turn's gradient
-    log_every: int = 20
-    save_every: int = 500
-    save_minutes: float = 10.0
-    validate_every: int = 0  # 0 = at the end only
-    validate_limit: int | None = None  # samples of a validation on the way
-    final_validate: bool = True
-    pictures_every: int = 0  # 0 = with each validation
-    time_limit: float | None = None  # seconds, then a checkpoint and a stop
-
-    def __post_init__(self):
-        for name in ("iterations", "batch", "accumulate", "log_every", "save_every"):
-            if getattr(self, name) < (0 if name == "iterations" else 1):
-                raise UsageError(f"schedule.{name}={getattr(self, name)} must be positive.")
-        if self.precision not in ("fp32", "bf16"):
-            raise UsageError(f"schedule.precision='{self.precision}' is unknown; choose fp32 or bf16.")
-        if self.decay not in ("none", "cosine"):
-            raise UsageError(f"schedule.decay='{self.decay}' is unknown; choose none or cosine.")
-
-    @classmethod
-    def of(cls, values: dict[str, Any]) -> Schedule:
-        known = [f.name for f in fields(cls)]
-        wrong = [key for key in values if key not in known]
-        if wrong:
-            raise UsageError(f"schedule has no key '{wrong[0]}'; it has {', '.join(known)}.")
-        return cls(**values)
-
-    def rate(self, iteration: int, span: tuple[int, int] | None = None) -> float:
-        """Factor of the learning rate, 0..1, of a turn that is played in the iterations of `span`."""
-        first, last = span or (0, self.iterations)
-        done = iteration - first
-        factor = min(1.0, (done + 1) / self.warmup) if self.warmup else 1.0
-        if self.decay == "cosine":
-            factor *= 0.5 * (1 + math.cos(math.pi * done / max(1, last - first)))
-        return factor
 
 
 @dataclass
@@ -124,7 +78,7 @@ class Trainer:
     def train(self) -> bool:
         """Train until the last iteration (True) or until a stop was asked for (False)."""
         run = self.run
-        with self._signals(), self.progress.bar("train", self.schedule.iterations, run.iteration):
+        with Interrupt(self._ask_to_stop), self.progress.bar("train", self.schedule.iterations, run.iteration):
             while run.iteration < self.schedule.iterations:
                 self.iterate(run.iteration)
                 run.iteration += 1
@@ -248,50 +202,6 @@ class Trainer:
         wanted = self.stop or bool(limit and time.monotonic() - self.started > limit)
         return distributed.sum_numbers([float(wanted)], self.run.device)[0] > 0
 
-    def _signals(self):
-        """The first SIGINT or SIGTERM asks for a checkpoint and a stop, the second ends at once."""
-        return Interrupt(self)
-
-
-class Interrupt:
-    def __init__(self, trainer: Trainer):
-        self.trainer, self.old = trainer, {}
-
-    def __enter__(self):
-        for number in (signal.SIGINT, signal.SIGTERM):
-            try:
-                self.old[number] = signal.signal(number, self._handle)
-            except ValueError:  # not the main thread: the owner of that thread decides
-                break
-
-    def _handle(self, number, frame):
-        if self.trainer.stop:
-            raise KeyboardInterrupt
-        self.trainer.stop = True
-        self.trainer.progress.say("stopping after this iteration; again to stop at once")
-
-    def __exit__(self, *_):
-        for number, handler in self.old.items():
-            signal.signal(number, handler)
-
-
-def write_scores(folder: Path, iteration: int, scores) -> None:
-    """Append one line to scores.jsonl."""
-    line = dict(iteration=iteration, **{name: score.value for name, score in scores.items()})
-    with open(folder / "scores.jsonl", "a") as file:
-        file.write(json.dumps(line) + "\n")
-
-
-def write_pictures(folder: Path, iteration: int, pictures: dict[str, Tensor]) -> list[Path]:
-    """pictures/<iteration>_<name>.png of sheets [3,H,W] in −1..1."""
-    from PIL import Image
-
-    from gantoolkit.data.conditions import to_uint8
-
-    paths = []
-    for name, sheet in pictures.items():
-        path = folder / "pictures" / f"{iteration:08d}_{name}.png"
-        path.parent.mkdir(exist_ok=True)
-        Image.fromarray(to_uint8(sheet).cpu().permute(1, 2, 0).contiguous().numpy()).save(path)
-        paths.append(path)
-    return paths
+    def _ask_to_stop(self) -> None:
+        self.stop = True
+        self.progress.say("stopping after this iteration; again to stop at once")

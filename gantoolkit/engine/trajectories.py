@@ -6,7 +6,7 @@ the guidance that inference uses. Row r of S rows stands for sample r mod N with
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cached_property
 from pathlib import Path
 
@@ -33,6 +33,14 @@ class Sampling:
         if self.source not in ("trajectory", "gt_noised"):
             raise UsageError(f"sampling.source='{self.source}' is unknown; choose trajectory or gt_noised.")
 
+    @classmethod
+    def of(cls, values: dict) -> Sampling:
+        """From the config, refusing unknown keys."""
+        known = [f.name for f in fields(cls)]
+        if wrong := [key for key in values if key not in known]:
+            raise UsageError(f"sampling has no key '{wrong[0]}'; it has {', '.join(known)}.")
+        return cls(**values)
+
 
 @dataclass(frozen=True)
 class Moment:
@@ -43,6 +51,7 @@ class Moment:
     t: Tensor  # [B]
     x0: Tensor  # I^d_0 [B,3,R,R]
     rows: Tensor  # [B]
+    steps: Tensor  # [B] places in the denoising grid
 
 
 class Trajectories:
@@ -62,6 +71,7 @@ class Trajectories:
                         seed=sampling.seed, captions=sampling.captions, source=sampling.source,
                         encoder=encoder_key)
         self.cache = Cache(folder, "trajectories", self.key, len(self), sampling.batch)
+        self.stored: StoredFeatures | None = None
 
     def __len__(self) -> int:
         return self.samples * self.sampling.captions
@@ -106,12 +116,61 @@ class Trajectories:
             sample=self.sample(rows).to(self.device),
             latents=self.cache.read("z", rows, steps).float().to(self.device),
             t=self.timesteps[steps].to(self.device),
-            x0=to_float(self.cache.read("x0", rows)).to(self.device), rows=rows)
+            x0=to_float(self.cache.read("x0", rows)).to(self.device), rows=rows, steps=steps)
 
     @torch.no_grad()
     def features(self, moment: Moment) -> Features:
-        """One forward of the encoder without guidance: h, f and a at the moment's steps."""
+        """h, f and a at the moment's steps: one forward of the encoder without guidance, or cached."""
+        if self.stored is not None:
+            return self.stored.read(moment)
         return self.encoder.features(moment.latents, moment.t, moment.sample.condition)
+
+    def store_features(self, max_gb: float, progress, name: str = "features") -> None:
+        """Cache features too, if those of all rows and steps fit `max_gb` gigabytes of disk."""
+        if max_gb > 0:
+            stored = StoredFeatures(self)
+            if stored.bytes() <= max_gb * 1e9:
+                stored.cache.fill(stored.compute, progress, name)
+                self.stored = stored
+
+
+class StoredFeatures:
+    """Features of every row and step as float16; large (9.3 MB per row and step at full scale)."""
+
+    def __init__(self, trajectories: Trajectories):
+        self.trajectories = trajectories
+        self.cache = Cache(trajectories.folder, "features", trajectories.cache.key, len(trajectories), 16)
+
+    def bytes(self) -> int:
+        """Of the whole cache, judged by the first row."""
+        one = self.compute(torch.arange(1))
+        return len(self.trajectories) * sum(v.numel() * v.element_size() for v in one.values())
+
+    @torch.no_grad()
+    def compute(self, rows: Tensor) -> dict[str, Tensor]:
+        """name → [b,S,…] for some rows."""
+        source, found = self.trajectories, []
+        for step in range(len(source.timesteps)):
+            moment = source.read(rows, step)
+            found.append(self._flat(source.encoder.features(moment.latents, moment.t, moment.sample.condition)))
+        return {name: torch.stack([f[name] for f in found], 1) for name in found[0]}
+
+    @staticmethod
+    def _flat(features: Features) -> dict[str, Tensor]:
+        tensors = dict(h=features.h.half(), words=features.words.to(torch.uint8))
+        for name in ("f", "attn_out", "attn_prob"):
+            tensors |= {f"{name}.{n}": value.half() for n, value in enumerate(getattr(features, name))}
+        return tensors
+
+    def read(self, moment: Moment) -> Features:
+        """The features of a moment, float32."""
+        levels = range(len(self.trajectories.encoder.shapes.f))
+
+        def get(name: str) -> Tensor:
+            return self.cache.read(name, moment.rows, moment.steps).float().to(self.trajectories.device)
+
+        maps = {name: tuple(get(f"{name}.{n}") for n in levels) for name in ("f", "attn_out", "attn_prob")}
+        return Features(get("h"), **maps, words=get("words").bool(), t=moment.t, latents=moment.latents)
 
 
 class Embeddings:

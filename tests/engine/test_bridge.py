@@ -124,6 +124,20 @@ def test_more_captions_and_noised_truth(tmp_path, tiny_zip):
                        to_float(task.train.data.images[[2]]))
 
 
+def test_features_are_cached_only_within_the_budget(tmp_path, tiny_zip):
+    cache = dict(folder=str(tmp_path / "cache"))
+    small = make(tmp_path, tiny_zip, cache=cache | dict(max_gb=1e-6))
+    large = make(tmp_path, tiny_zip, cache=cache | dict(max_gb=1e-2))
+    assert small.train.stored is None and large.train.stored is not None
+    moment = large.train.read(torch.tensor([5, 17]), torch.tensor([3, 1]))
+    computed, stored = small.train.features(moment), large.train.features(moment)
+    assert torch.equal(stored.words, computed.words) and torch.equal(stored.t, computed.t)
+    torch.testing.assert_close(stored.h, computed.h, atol=2e-3, rtol=1e-3)
+    torch.testing.assert_close(stored.f[0], computed.f[0], atol=2e-3, rtol=1e-3)
+    totals = [sum(task.losses("M", Draw.of_iteration(0, 0, 0, 4, 24), 0).values()) for task in (small, large)]
+    assert totals[0].item() == pytest.approx(totals[1].item(), rel=1e-3)
+
+
 def test_run_learns_and_checkpoints_only_the_bridge(whole):
     rows = losses(whole / "run")
     assert rows[5]["M"] < rows[0]["M"] and "T/l2" in rows[-1] and "M" not in rows[-1]

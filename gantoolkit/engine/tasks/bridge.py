@@ -66,7 +66,7 @@ class Bridge(Task):
         self.terms = {name: registry.build("loss", spec).to(device) for name, spec in losses.items()}
         self.mean_w = self.generator.mean_w.detach().clone()
         self.evaluation = evaluate.Evaluation(self, metrics, judge)
-        self._open_data(data, Sampling(**(sampling or {})), cache or {})
+        self._open_data(data, Sampling.of(sampling or {}), cache or {})
         self.modules = dict(bridge=self.bridge)
         self.optimizers = dict(M=torch.optim.Adam(list(self.bridge.mapping_parameters()), lr, betas))
         if training != "M only":
@@ -77,6 +77,9 @@ class Bridge(Task):
         self.switch = self.iterations = 0
 
     def _open_data(self, data: dict, sampling: Sampling, cache: dict) -> None:
+        if wrong := set(cache) - {"folder", "max_gb"} or set(data) - {"train", "val", "train_limit", "val_limit"}:
+            raise UsageError(f"There is no '{sorted(wrong)[0]}' in data (train, val, train_limit, val_limit) or cache "
+                             "(folder, max_gb).")
         key = dict(spec=self.specs["encoder"], weights=list(self._encoder_weights().values()))
 
         def trajectories(split: str, **kw) -> Trajectories:
@@ -84,6 +87,7 @@ class Bridge(Task):
                                 cache.get("folder"), data.get(f"{split}_limit"), device=self.device, **kw)
 
         self.train, self.val = trajectories("train"), trajectories("val")
+        self.max_gb = float(cache.get("max_gb", 0.0))
         self.val_untold = trajectories("val", text="") if self.evaluation.wants_untold else None
         self.embeddings = Embeddings(self.train, self.terms, self.targets["identity"], self.weights())
 
@@ -102,6 +106,7 @@ class Bridge(Task):
         if self.val_untold:
             self.val_untold.prepare(progress, "trajectories of val without text")
         self.embeddings.prepare(progress)
+        self.train.store_features(self.max_gb, progress, "features of train")
 
     def turns(self, iteration: int) -> Iterable[str]:
         if self.training == "alternating":

@@ -1,0 +1,133 @@
+"""The run folder: what is written into it beside checkpoints, and whether a run may use it.
+
+    runs/<name>/  config.py config.json command environment.json losses.jsonl scores.jsonl
+                  checkpoint/ pictures/ export/ record.json report.html
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import subprocess
+from dataclasses import asdict
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from gantoolkit import files
+from gantoolkit.engine import distributed
+from gantoolkit.engine.schedule import Schedule
+from gantoolkit.errors import UsageError
+
+FREE_KEYS = ("device", "report", "name")  # may differ between a run and its resumption
+FREE_SCHEDULE = ("iterations", "log_every", "save_every", "save_minutes", "validate_every", "validate_limit",
+                 "final_validate", "pictures_every", "time_limit")
+
+
+def check(folder: Path, config: dict, resume: bool) -> None:
+    """A run folder must be empty, or belong to this config and be resumed."""
+    used = folder.is_dir() and any(folder.iterdir())
+    if used and not resume:
+        raise UsageError(f"{folder} is not empty; add --resume to continue it, or --out OTHER for a new run.")
+    if used and (folder / "config.json").is_file():
+        _same_config(json.loads((folder / "config.json").read_text()), json.loads(json.dumps(config)), folder)
+
+
+def describe(folder: Path, config: dict, raw, typed: list[str], iteration: int) -> None:
+    """Write what describes the run, and cut its logs back to the checkpoint at `iteration`."""
+    files.write_json(folder / "config.json", config)
+    if raw and Path(raw).is_file():
+        files.write_bytes(folder / "config.py", Path(raw).read_bytes())
+    with open(folder / "command", "a") as file:
+        file.write(json.dumps(typed) + "\n")
+    files.write_json(folder / "environment.json", environment())
+    _cut_logs(folder, iteration)
+
+
+def _same_config(old: dict, new: dict, folder: Path) -> None:
+    """Refuse to resume a run under another config (the schedule's stops and logs may change)."""
+
+    def core(config: dict) -> dict:
+        kept = {k: v for k, v in config.items() if k not in FREE_KEYS}
+        schedule = asdict(Schedule.of(kept.get("schedule", {})))
+        kept["schedule"] = {k: v for k, v in schedule.items() if k not in FREE_SCHEDULE}
+        return kept
+
+    old, new = core(old), core(new)
+    changed = [key for key in {**old, **new} if old.get(key) != new.get(key)]
+    if changed:
+        raise UsageError(f"{folder} was begun with another '{changed[0]}'; resume it with the same config, "
+                         "or start a new run with --out OTHER.")
+
+
+def _cut_logs(folder: Path, iteration: int) -> None:
+    """Drop the log lines after the checkpoint that the run resumes from."""
+    for name in ("losses.jsonl", "scores.jsonl"):
+        path = folder / name
+        if path.is_file():
+            kept = [line for line in path.read_text().splitlines() if _iteration_of(line) <= iteration]
+            files.write_text(path, "".join(line + "\n" for line in kept))
+
+
+def _iteration_of(line: str) -> float:
+    try:
+        return json.loads(line)["iteration"]
+    except (ValueError, KeyError):
+        return float("inf")
+
+
+def command(folder: Path) -> list[str]:
+    """The command line that the run was last started with."""
+    return json.loads((folder / "command").read_text().splitlines()[-1])
+
+
+def environment(device: torch.device | None = None) -> dict[str, str]:
+    """Versions and hardware that a result depends on."""
+    from importlib import metadata
+
+    found = {"python": platform.python_version(), "platform": platform.platform(), "cpus": str(os.cpu_count())}
+    for package in ("gantoolkit", "torch", "diffusers", "transformers", "mmengine", "numpy", "safetensors"):
+        try:
+            found[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            continue
+    found["threads"], found["processes"] = str(torch.get_num_threads()), str(distributed.world())
+    found["commit"] = _commit()
+    if device is not None:
+        cuda = device.type == "cuda"
+        found["device"] = torch.cuda.get_device_name(device) if cuda else platform.processor() or "cpu"
+    return {k: v for k, v in found.items() if v}
+
+
+def _commit() -> str:
+    """The commit of the checkout that this package runs from, "" elsewhere."""
+    try:
+        done = subprocess.run(["git", "rev-parse", "HEAD"], cwd=Path(__file__).parent, text=True,
+                              capture_output=True, timeout=5)
+    except (OSError, subprocess.SubprocessError):
+        return ""
+    return done.stdout.strip() if done.returncode == 0 else ""
+
+
+def write_scores(folder: Path, iteration: int, scores) -> None:
+    """Append one line to scores.jsonl."""
+    line = dict(iteration=iteration, **{name: score.value for name, score in scores.items()})
+    with open(folder / "scores.jsonl", "a") as file:
+        file.write(json.dumps(line) + "\n")
+
+
+def write_pictures(folder: Path, iteration: int, pictures: dict[str, Tensor]) -> list[Path]:
+    """pictures/<iteration>_<name>.png of sheets [3,H,W] in −1..1."""
+    from PIL import Image
+
+    from gantoolkit.data.conditions import to_uint8
+
+    paths = []
+    for name, sheet in pictures.items():
+        path = folder / "pictures" / f"{iteration:08d}_{name}.png"
+        path.parent.mkdir(exist_ok=True)
+        Image.fromarray(to_uint8(sheet).cpu().permute(1, 2, 0).contiguous().numpy()).save(path)
+        paths.append(path)
+    return paths
