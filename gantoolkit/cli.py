@@ -107,17 +107,18 @@ def _plugins_have(verb: str) -> bool:
     return any(command.split()[0] == verb for command in manifest.load().commands)
 
 
-def _verb(verbs, name: str, command: Any, summary: str, **options) -> argparse.ArgumentParser:
-    added = verbs.add_parser(name, help=summary, description=options.pop("description", f"{summary}."), **options)
+def _verb(verbs, name: str, command: Any, summary: str) -> argparse.ArgumentParser:
+    added = verbs.add_parser(name, help=summary, description=f"{summary}.")
     added.set_defaults(command=command)
     return added
 
 
 def _add_run(verbs) -> None:
     run = _verb(verbs, "run", run_config, "train what a config describes, score it and report")
-    run.add_argument("config", metavar="CONFIG", help="a path (configs/absm_eg3d.py works anywhere) or a preset")
+    run.add_argument("config", metavar="CONFIG",
+                     help="a path (configs/absm_eg3d.py works anywhere) or a preset")
     run.add_argument("overrides", nargs="*", metavar="key=value", help="for instance schedule.iterations=100")
-    run.add_argument("--resume", action="store_true", help="go on from the newest checkpoint of the run folder")
+    run.add_argument("--resume", action="store_true", help="go on from the newest checkpoint")
     run.add_argument("--out", metavar="DIR", help="the run folder (default: runs/NAME)")
 
 
@@ -136,12 +137,12 @@ def _add_generate(verbs) -> None:
     generate.add_argument("--out", metavar="DIR", default="out")
     generate.add_argument("--batch", type=int, default=8, metavar="N", help="pictures at a time")
     generate.add_argument("--t-out", type=int, default=0, metavar="T",
-                          help="stop at this denoising time, 999 to 0: earlier is faster (default: 0, the end)")
+                          help="stop at this denoising time, 999 to 0: early is fast (default 0: the end)")
     generate.add_argument("--aggregate", choices=("last", "mean"), default="last",
                           help="the code of the last step, or the mean over all steps")
     solid = generate.add_argument_group("3D faces")
     solid.add_argument("--camera", choices=("label", "frontal", "estimate"), default=None,
-                       help="a label file's, straight ahead, or fitted to the mask (default: the first there is)")
+                       help="a label file's, frontal, or fitted to the mask (default: the first there is)")
     solid.add_argument("--views", type=int, default=1, metavar="N", help="views of each face")
     solid.add_argument("--turntable", choices=("gif", "mp4"), help="also a film around the face")
     solid.add_argument("--frames", type=int, default=48, metavar="N", help="frames of the turntable")
@@ -150,8 +151,9 @@ def _add_generate(verbs) -> None:
 
 
 def _add_light(verbs) -> None:
-    listing = _verb(verbs, "list", "gantoolkit.index:list_", "list components, configs, presets, weights, plugins")
-    listing.add_argument("kind", nargs="?", metavar="KIND", help="generators, losses, configs, weights, plugins, …")
+    listing = _verb(verbs, "list", "gantoolkit.index:list_",
+                    "list components, configs, presets, weights, plugins")
+    listing.add_argument("kind", nargs="?", metavar="KIND", help="generators, losses, configs, plugins, …")
     show = _verb(verbs, "show", "gantoolkit.index:show",
                  "explain a component, weights or a preset; or resolve a config")
     show.add_argument("name", metavar="NAME|CONFIG")
@@ -162,7 +164,8 @@ def _add_light(verbs) -> None:
     doctor.add_argument("--quick", action="store_true", help="import nothing and hash no weights")
     new = verbs.add_parser("new", help="start something of your own")
     things = new.add_subparsers(title="things", metavar="THING", required=True)
-    plugin = _verb(things, "plugin", "gantoolkit.scaffold:main", "write a pip-installable plugin with a generator")
+    plugin = _verb(things, "plugin", "gantoolkit.scaffold:main",
+                   "write a pip-installable plugin with a generator")
     plugin.add_argument("name", metavar="NAME", help="lower-case letters, digits, - and _")
     plugin.add_argument("--out", metavar="DIR", help="where its folder is made (default: here)")
 

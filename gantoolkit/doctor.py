@@ -33,7 +33,9 @@ def main(args: Namespace) -> int:
     """Print all findings; 1 when something needed is broken."""
     broken = 0
     for finding in findings(args.quick):
-        print(f"{finding.state:<7} {finding.what}" + (f"\n        → {finding.advice}" if finding.advice else ""))
+        print(f"{finding.state:<7} {finding.what}")
+        if finding.advice:
+            print(f"        → {finding.advice}")
         broken += finding.state == BROKEN
     print(f"\n{broken} broken." if broken else "\nEverything that is needed works.")
     return 1 if broken else 0
@@ -58,7 +60,8 @@ def requirements() -> dict[str, str]:
     if checkout:
         import tomllib
 
-        lines = tomllib.loads((checkout / "pyproject.toml").read_text(encoding="utf-8"))["project"]["dependencies"]
+        text = (checkout / "pyproject.toml").read_text(encoding="utf-8")
+        lines = tomllib.loads(text)["project"]["dependencies"]
     else:
         lines = [r for r in metadata.requires("gantoolkit") or () if "extra ==" not in r]
     parts = (re.match(r"([A-Za-z0-9_.-]+)\s*\(?([^;)]*)", line) for line in lines)
@@ -97,8 +100,8 @@ def fits(version: str, wanted: str) -> bool:
 def disk() -> Iterator[Finding]:
     """Free space where runs are written."""
     free = shutil.disk_usage(".").free / 1e9
-    state = OK if free > FREE_GB else NOTE
-    yield Finding(state, f"{free:.0f} GB free here", "" if state == OK else "a full run needs a few GB; use --out DIR")
+    advice = "" if free > FREE_GB else "a full run needs a few GB; use --out DIR"
+    yield Finding(NOTE if advice else OK, f"{free:.0f} GB free here", advice)
 
 
 def plugins(quick: bool) -> Iterator[Finding]:
@@ -112,8 +115,10 @@ def plugins(quick: bool) -> Iterator[Finding]:
         if owner.name == manifest.GROUP:
             continue
         where = f"plugin '{owner.name}' {owner.version} in {owner.folder or owner.root}"
-        advice = "repair or uninstall it; gantoolkit works without" if owner.error else ""
-        yield Finding(NOTE if owner.error else OK, where + (f": {owner.error}" if owner.error else ""), advice)
+        if owner.error:
+            yield Finding(NOTE, f"{where}: {owner.error}", "repair or uninstall it; gantoolkit works without")
+        else:
+            yield Finding(OK, where)
     for clash in index.clashes:
         yield Finding(NOTE, clash, "rename one, or uninstall the plugin that you do not want")
 
@@ -127,13 +132,13 @@ def files(quick: bool) -> Iterator[Finding]:
     for name, entry in {**index.weights, **index.data}.items():
         path = index.file(entry)
         if not path.exists():
-            yield Finding(BROKEN, f"'{name}' is missing at {path}", "reinstall gantoolkit, or train it with its "
-                                                                     f"recipe {entry.get('recipe', '')}".rstrip())
+            recipe = f", or train it: gantoolkit run {entry['recipe']}" if entry.get("recipe") else ""
+            yield Finding(BROKEN, f"'{name}' is missing at {path}", f"reinstall gantoolkit{recipe}")
         elif not quick and entry.get("sha256"):
             same = weights.sha256(path) == entry["sha256"]
             good += same
             if not same:
-                yield Finding(BROKEN, f"'{name}' at {path} is damaged (sha256 differs)", "reinstall gantoolkit")
+                yield Finding(BROKEN, f"'{name}' at {path} is damaged (sha256)", "reinstall gantoolkit")
     yield Finding(OK, f"{len(index.weights)} weights and {len(index.data)} data sets listed, {good} verified")
 
 
@@ -147,8 +152,9 @@ def torch_pair() -> Iterator[Finding]:
                       "pip install --force-reinstall torch torchvision (of one release and one index)")
         return
     torch_version, vision, devices, *patched = done.stdout.split()
-    yield Finding(NOTE if patched else OK, f"torch {torch_version}, torchvision {vision}, {devices} CUDA device(s)"
-                  + ("; torchvision's C++ operators do not load, gantoolkit does without them" if patched else ""))
+    shim = "; torchvision's C++ operators do not load, gantoolkit does without them" if patched else ""
+    yield Finding(NOTE if patched else OK,
+                  f"torch {torch_version}, torchvision {vision}, {devices} CUDA device(s){shim}")
 
 
 def imports() -> Iterator[Finding]:
@@ -157,22 +163,24 @@ def imports() -> Iterator[Finding]:
     names = [modules.get(name, name.replace("-", "_")) for name in requirements()] + list(EXTRA_IMPORTS)
     code = ("import sys, importlib, traceback\nimport gantoolkit.compat\nfor name in sys.argv[1:]:\n"
             "    try: importlib.import_module(name)\n"
-            "    except BaseException as e: print(name, type(e).__name__, ' '.join(str(e).split())[:200], sep='\\t')")
+            "    except BaseException as e:\n"
+            "        print(name, type(e).__name__, ' '.join(str(e).split())[:200], sep='\\t')")
     done = alone(code, *names)
     failed = [line.split("\t") for line in done.stdout.splitlines() if line.count("\t") == 2]
     for name, kind, text in failed:
         yield Finding(BROKEN, f"import {name} fails: {kind}: {text}", "reinstall it with pip; versions above")
     if done.returncode:
-        yield Finding(BROKEN, f"importing the dependencies ends Python: {last(done.stderr)}", "reinstall torch")
+        yield Finding(BROKEN, f"importing dependencies ends Python: {last(done.stderr)}", "reinstall torch")
     elif not failed:
         yield Finding(OK, f"{len(names)} modules can be imported")
 
 
 def alone(code: str, *arguments: str) -> subprocess.CompletedProcess:
     """Run Python code in a fresh process."""
-    path = os.pathsep.join(filter(None, [str(manifest.package_root().parent), os.environ.get("PYTHONPATH", "")]))
-    return subprocess.run([sys.executable, "-W", "ignore", "-c", code, *arguments], text=True, capture_output=True,
-                          env={**os.environ, "PYTHONPATH": path})
+    path = [str(manifest.package_root().parent), os.environ.get("PYTHONPATH", "")]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, path))}
+    return subprocess.run([sys.executable, "-W", "ignore", "-c", code, *arguments], text=True,
+                          capture_output=True, env=environment)
 
 
 def last(text: str) -> str:

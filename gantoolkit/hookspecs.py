@@ -1,8 +1,8 @@
 """Every hook of gantoolkit, on one page. docs/plugins.md has an example of each.
 
-An implementation is a function with the hook's name, marked `@gantoolkit.plugins.hookimpl`, in the module that the
-plugin's entry point names; it takes any subset of the arguments. Without a hook a plugin brings components, weights,
-data, presets and configs: those stand in its registry.yaml and are never imported before they are used.
+An implementation is a function with the hook's name, marked `@gantoolkit.plugins.hookimpl`, in the module
+that the plugin's entry point names; it takes any subset of the arguments. Components, weights, data, presets
+and configs need no hook: they stand in the plugin's registry.yaml, not imported before they are used.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ hookspec = pluggy.HookspecMarker("gantoolkit")
 def register_commands(subparsers: dict[str, Any]) -> None:
     """Add commands: `subparsers["data render"].add_parser("mine").set_defaults(command=function)`.
 
-    Keys: "" (a verb of its own), "data", "data render". `function(args)` returns an exit code or None. Name the
-    command in the plugin's registry.yaml under `commands`, so that `--help` can show it.
+    Keys: "" (a verb of its own), "data", "data render". `function(args)` returns an exit code or None. Name
+    the command in the plugin's registry.yaml under `commands`: only then is the plugin asked for it.
     """
 
 
@@ -48,12 +48,12 @@ def batch_done(run: Any, iteration: int, losses: dict[str, float]) -> None:
 
 @hookspec
 def run_finished(run: Any, record: Record) -> None:
-    """A run has ended and been scored; what is added to `record` goes into record.json. First process only."""
+    """A run has ended and been scored; additions to `record` go into record.json. First process only."""
 
 
 @hookspec
 def around_run(run: Any) -> Iterator[None]:
-    """Surrounds all iterations of a run, for profilers and guards: `@hookimpl(wrapper=True)` and one `yield`."""
+    """Surrounds all iterations, for profilers and guards: `@hookimpl(wrapper=True)` and one `yield`."""
 
 
 @hookspec

@@ -53,7 +53,8 @@ def sections() -> dict[str, list[tuple[str, str]]]:
     files = {s: [(n, file_row(e)) for n, e in sorted(getattr(index, s).items())] for s in ("weights", "data")}
     return {
         "configs": [(name, first_line(name)) for name in config.shipped()],
-        "presets": [(n, f"{e['config']}  {e.get('summary', '')}{owned(e)}") for n, e in index.presets.items()],
+        "presets": [(name, f"{entry['config']}  {entry.get('summary', '')}" + owned(entry))
+                    for name, entry in index.presets.items()],
         **files,
         "external": [(n, f"{e.get('summary', '')}; {e['install']}") for n, e in index.external.items()],
         "commands": [(f"gantoolkit {n}", e.get("summary", "") + owned(e)) for n, e in index.commands.items()],
@@ -95,7 +96,8 @@ def show(args: Namespace) -> None:
         component(kind, name, index.components[kind][name])
     if name in index.weights or name in index.data:
         entry = index.weights.get(name) or index.data[name]
-        fields(f"{name} ({'weights' if name in index.weights else 'data'})", {**entry, "path": index.file(entry)})
+        section_ = "weights" if name in index.weights else "data"
+        fields(f"{name} ({section_})", {**entry, "path": index.file(entry)})
     elif name in index.external and not kinds:
         fields(f"{name} (not installed)", index.external[name])
     elif not kinds:

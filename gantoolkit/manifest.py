@@ -108,8 +108,9 @@ def _add(manifest: Manifest, owner: Owner, file: Path) -> None:
 def _merge(manifest: Manifest, what: str, known: dict, entries: dict | None, owner: Owner) -> None:
     for name, entry in (entries or {}).items():
         if name in known:
-            manifest.clashes.append(f"{what} '{name}' is offered by {known[name]['owner']} and by {owner.name}; "
-                                    f"{known[name]['owner']}'s is used")
+            first = known[name]["owner"]
+            manifest.clashes.append(f"{what} '{name}' is offered by {first} and {owner.name}; "
+                                    f"{first}'s is used")
         else:
             known[name] = {**entry, "owner": owner.name}
 
@@ -161,6 +162,6 @@ def _installed(entry: metadata.EntryPoint) -> Owner:
         spec = importlib.util.find_spec(package)  # finds a top-level package without importing it
         folder = Path(spec.submodule_search_locations[0] if spec.submodule_search_locations else spec.origin)
     except Exception as error:
-        return Owner(entry.name, Path(), entry.value, None, version, f"its package '{package}' cannot be found "
-                                                                     f"({error})")
+        missing = f"its package '{package}' cannot be found ({error})"
+        return Owner(entry.name, Path(), entry.value, None, version, missing)
     return Owner(entry.name, folder if folder.is_dir() else folder.parent, entry.value, None, version)

@@ -42,8 +42,8 @@ class LazyRegistry(Registry):
         try:
             return getattr(importlib.import_module(module), attribute)
         except Exception as error:
-            raise UsageError(f"The {self.name} '{key}' of {owner.name} ({entry['module']}) cannot be imported: "
-                             f"{type(error).__name__}: {error}; try 'gantoolkit doctor'.") from error
+            raise UsageError(f"The {self.name} '{key}' of {owner.name} ({entry['module']}) cannot be "
+                             f"imported ({type(error).__name__}: {error}); try 'gantoolkit doctor'.") from error
 
     def build(self, cfg: dict, *args, **extra) -> Any:
         """Construct what `cfg["type"]` names from the other keys and `extra` (which wins no conflict)."""
@@ -87,8 +87,8 @@ def check_arguments(kind: str, name: str, component: Any, given: set[str]) -> No
     unknown = sorted(given - parameters.keys())
     if unknown:
         raise UsageError(names.wrong_argument(kind, name, unknown[0], parameters))
-    required = [p.name for p in parameters.values() if p.default is p.empty and p.kind is not p.VAR_POSITIONAL]
-    missing = [p for p in required if p not in given]
+    named = [p for p in parameters.values() if p.kind is not p.VAR_POSITIONAL]
+    missing = [p.name for p in named if p.default is p.empty and p.name not in given]
     if missing:
         raise UsageError(f"The {kind} '{name}' needs {', '.join(missing)}; "
                          f"see 'gantoolkit show {name}'.")

@@ -23,8 +23,8 @@ def main(args: Namespace) -> None:
 def write(name: str, out: Path) -> Path:
     """Copy the template with its names replaced; returns the new folder."""
     if not re.fullmatch(r"[a-z][a-z0-9]*([_-][a-z0-9]+)*", name) or keyword.iskeyword(name):
-        raise UsageError(f"'{name}' is no name for a plugin; use lower-case letters, digits and single hyphens, "
-                         "beginning with a letter, for instance 'my-gan'.")
+        raise UsageError(f"'{name}' is no name for a plugin; use lower-case letters, digits and single "
+                         "hyphens, beginning with a letter, for instance 'my-gan'.")
     taken = manifest.load()
     if name in taken.owners or taken.kinds_of(camel(name)):
         raise UsageError(f"The name '{name}' is taken by a plugin or component; choose another.")
@@ -40,9 +40,11 @@ def write(name: str, out: Path) -> Path:
 def renamed(text: str, name: str) -> str:
     """The template's names replaced by the plugin's."""
     hyphened, module = name.replace("_", "-"), name.replace("-", "_")
-    text = text.replace("gantoolkit-myplugin", f"gantoolkit-{hyphened}").replace("gantoolkit_myplugin",
-                                                                                 f"gantoolkit_{module}")
-    return text.replace("test_myplugin", f"test_{module}").replace("MyPlugin", camel(name)).replace("myplugin", name)
+    for old, new in (("gantoolkit-myplugin", f"gantoolkit-{hyphened}"),
+                     ("gantoolkit_myplugin", f"gantoolkit_{module}"), ("test_myplugin", f"test_{module}"),
+                     ("MyPlugin", camel(name)), ("myplugin", name)):
+        text = text.replace(old, new)
+    return text
 
 
 def camel(name: str) -> str:

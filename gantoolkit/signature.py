@@ -72,7 +72,8 @@ def source(module: str, folder: str | None = None) -> Path | None:
             return None
         if spec is None or not spec.origin:
             return None
-        base = Path(spec.origin).parent if spec.submodule_search_locations else Path(spec.origin).with_suffix("")
+        origin = Path(spec.origin)
+        base = origin.parent if spec.submodule_search_locations else origin.with_suffix("")
     path = base.joinpath(*rest)
     return next((f for f in (path.with_suffix(".py"), path / "__init__.py") if f.is_file()), None)
 

@@ -34,8 +34,9 @@ def resolve(name_or_path: str | os.PathLike) -> Path:
         raise WeightsError(f"No weights named '{name}' and no such file{names.suggest(name, known)}; "
                            f"known weights: {', '.join(sorted(known)) or 'none'}.")
     if not Path(path).exists():
-        raise WeightsError(f"The weights '{name}' should be at {path}, which does not exist; reinstall gantoolkit "
-                           f"or train them with their recipe ({known.get(name, {}).get('recipe', 'docs/zoo.md')}).")
+        recipe = known.get(name, {}).get("recipe", "docs/zoo.md")
+        raise WeightsError(f"The weights '{name}' should be at {path}, which does not exist; reinstall "
+                           f"gantoolkit or train them with their recipe ({recipe}).")
     return Path(path)
 
 

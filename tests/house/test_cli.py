@@ -22,7 +22,8 @@ import json, sys, time
 from gantoolkit import cli
 try: code = cli.main(sys.argv[2:])
 except SystemExit as e: code = e.code
-json.dump([code or 0, time.process_time(), sorted(m.partition(".")[0] for m in sys.modules)], open(sys.argv[1], "w"))
+modules = sorted(m.partition(".")[0] for m in sys.modules)
+json.dump([code or 0, time.process_time(), modules], open(sys.argv[1], "w"))
 """
 
 

@@ -25,21 +25,23 @@ def toy(tmp_path, monkeypatch):
     (tmp_path / "toy_source.py").write_text(TASK)
     monkeypatch.syspath_prepend(tmp_path)
     components = manifest.load().components
-    for kind, name, module in (("task", "toy", "Toy"), ("bridge", "Block", "Block"), ("bridge", "Other", "Block"),
-                               ("loss", "Block", "Block")):
+    for kind, name, module in (("task", "toy", "Toy"), ("bridge", "Block", "Block"),
+                               ("bridge", "Other", "Block"), ("loss", "Block", "Block")):
         monkeypatch.setitem(components[kind], name, {"module": f"toy_source:{module}", "owner": "gantoolkit"})
     (tmp_path / "base.py").write_text(
         'import math\ntask = "toy"\ndata = "base"\nlr = 1 / 4\nwidths = (1, 2, 3)\n_hidden = object()\n'
         'bridge = dict(type="Block", width=1, depth=2)\nlosses = dict(l2=dict(type="Block", width=1))\n'
         'cache = dict(max_gb=2)\n')
     (tmp_path / "child.py").write_text(
-        '_base_ = "base.py"\ndata = "child"\nwidths = [9]\nbridge = dict(width=5)\nschedule = dict(iterations=7)\n')
+        '_base_ = "base.py"\ndata = "child"\nwidths = [9]\nbridge = dict(width=5)\n'
+        'schedule = dict(iterations=7)\n')
     return tmp_path
 
 
 def test_inheritance_overrides_and_provenance(toy):
     provenance = {}
-    loaded = config.load(toy / "child.py", ["schedule.batch=2", "bridge.depth=4", "cache.max_gb=1"], provenance)
+    overrides = ["schedule.batch=2", "bridge.depth=4", "cache.max_gb=1"]
+    loaded = config.load(toy / "child.py", overrides, provenance)
     assert loaded.name == "child" and loaded.data == "child" and loaded.lr == 0.25
     assert loaded.widths == [9] and loaded.schedule.iterations == 7 and loaded.schedule.batch == 2
     assert loaded.bridge == dict(type="Block", width=5, depth=4)

@@ -54,7 +54,8 @@ def test_kinds_are_documented():
 def test_links_lead_somewhere(page):
     file = ROOT / page
     for target in re.findall(r"\]\(([^)#\s]+)[^)]*\)", file.read_text()):
-        assert target.startswith(("http://", "https://")) or (file.parent / target).exists(), f"{page}: {target}"
+        outside = target.startswith(("http://", "https://"))
+        assert outside or (file.parent / target).exists(), f"{page}: {target}"
 
 
 def test_commands_in_the_docs_parse():

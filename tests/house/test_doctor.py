@@ -28,7 +28,8 @@ def test_missing_and_damaged_weights(monkeypatch, tmp_path):
 
 
 def test_dependencies(monkeypatch):
-    monkeypatch.setattr(doctor, "requirements", lambda: {"torch": ">=99", "no-such-thing": ">=1", "pyyaml": ">=6"})
+    wanted = {"torch": ">=99", "no-such-thing": ">=1", "pyyaml": ">=6"}
+    monkeypatch.setattr(doctor, "requirements", lambda: wanted)
     found = list(doctor.versions())
     assert states(found) == [doctor.BROKEN, doctor.BROKEN, doctor.OK]
     assert "pip install 'no-such-thing>=1'" in found[1].advice

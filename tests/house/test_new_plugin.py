@@ -1,4 +1,4 @@
-"""`gantoolkit new plugin`: what it writes installs with pip, is listed, is built by name, and passes its test."""
+"""`gantoolkit new plugin`: what it writes installs with pip, is listed, trains by name, passes its test."""
 
 import os
 import subprocess
@@ -26,14 +26,16 @@ def installed(tmp_path_factory):
 
 
 def python(environment, *arguments, cwd):
-    return subprocess.run([sys.executable, *arguments], text=True, capture_output=True, env=environment, cwd=cwd)
+    return subprocess.run([sys.executable, *arguments], text=True, capture_output=True, env=environment,
+                          cwd=cwd)
 
 
 def test_it_is_listed_and_explained(installed, tmp_path):
     _, environment = installed
     listed = python(environment, "-m", "gantoolkit", "list", "generators", cwd=tmp_path).stdout
     assert "MyGan" in listed and "[plugin my-gan]" in listed
-    assert "resolution: int = 64" in python(environment, "-m", "gantoolkit", "show", "MyGan", cwd=tmp_path).stdout
+    shown = python(environment, "-m", "gantoolkit", "show", "MyGan", cwd=tmp_path).stdout
+    assert "resolution: int = 64" in shown
 
 
 def test_its_own_test_passes(installed):
@@ -57,7 +59,8 @@ schedule = dict(iterations=1, batch=2, precision="fp32", final_validate=False)
     code = ("import sys; from gantoolkit.generators import load_generator\n"
             "print(type(load_generator(sys.argv[1])).__module__)")
     exported = next((tmp_path / "runs" / "mine" / "export").glob("*.safetensors"))
-    assert python(environment, "-c", code, str(exported), cwd=tmp_path).stdout.strip() == "gantoolkit_my_gan.generator"
+    loaded = python(environment, "-c", code, str(exported), cwd=tmp_path)
+    assert loaded.stdout.strip() == "gantoolkit_my_gan.generator", loaded.stderr
     wrong = python(environment, "-m", "gantoolkit", "show", "mine.py", "generator.resolutoin=3", cwd=tmp_path)
     assert wrong.returncode == 2 and "did you mean 'resolution'" in wrong.stderr
 

@@ -27,7 +27,8 @@ def load(tmp_path, monkeypatch):
             package.mkdir(parents=True)
             (package / "__init__.py").write_text(source)
             (tmp_path / name / "pyproject.toml").write_text(
-                f'[project]\nname = "{name}"\n[project.entry-points.gantoolkit]\n{name} = "hooks_of_{name}"\n')
+                f'[project]\nname = "{name}"\n'
+                f'[project.entry-points.gantoolkit]\n{name} = "hooks_of_{name}"\n')
             folders.append(str(tmp_path / name))
         monkeypatch.setenv("GANTOOLKIT_PLUGINS", ":".join(folders))
         manifest.load.cache_clear()
@@ -73,7 +74,8 @@ def test_a_hooks_own_sentence_reaches_the_user(load):
 def test_resolve_weights(load, tmp_path):
     file = tmp_path / "w.safetensors"
     file.write_bytes(b"")
-    load(p=GOOD + f"@hookimpl\ndef resolve_weights(name):\n    return {str(file)!r} if name == 'mine' else None")
+    load(p=GOOD + "@hookimpl\ndef resolve_weights(name):\n"
+                  f"    return {str(file)!r} if name == 'mine' else None")
     assert weights.resolve("mine") == file and weights.resolve(file) == file
     for name, entry in list(manifest.load().weights.items())[:1]:
         assert weights.resolve(name) == manifest.load().file(entry)

@@ -42,8 +42,8 @@ def test_mistakes_are_sentences(kind, spec, words):
 
 
 def test_unknown_name_of_an_external_plugin_says_how_to_install(monkeypatch):
-    external = {"faraway": {"install": "pip install faraway", "provides": ["generator/Far"], "owner": "gantoolkit"}}
-    monkeypatch.setattr(manifest.load(), "external", external)
+    faraway = {"install": "pip install faraway", "provides": ["generator/Far"], "owner": "gantoolkit"}
+    monkeypatch.setattr(manifest.load(), "external", {"faraway": faraway})
     with pytest.raises(UsageError, match="pip install faraway"):
         registry.get("generator", "Far")
 
@@ -68,7 +68,8 @@ def test_every_entry_exists_and_its_source_agrees(kind, name, entry):
 
 
 def has_init(component) -> bool:
-    return not isinstance(component, type) or component.__init__ not in (object.__init__, torch.nn.Module.__init__)
+    inherited = (object.__init__, torch.nn.Module.__init__)
+    return not isinstance(component, type) or component.__init__ not in inherited
 
 
 def classes():
