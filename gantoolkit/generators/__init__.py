@@ -1,4 +1,4 @@
-"""Generators: codes ws [B,L,w_dim] (and a camera) → Render. `load_generator` reads one from a weights file."""
+"""Generators: codes ws [B,L,w_dim] (and a camera) → Render. `load_generator` reads one from its file."""
 
 from __future__ import annotations
 
@@ -34,7 +34,8 @@ def load_state(generator, state: dict, source="this file") -> None:
     own = generator.state_dict()
     missing, surplus = sorted(own.keys() - state.keys()), sorted(state.keys() - own.keys())
     wrong = [k for k in own.keys() & state.keys() if own[k].shape != state[k].shape]
-    for problem, keys in (("lacks", missing), ("has unknown", surplus), ("has tensors of another shape:", wrong)):
+    problems = {"lacks": missing, "has unknown": surplus, "has tensors of another shape:": wrong}
+    for problem, keys in problems.items():
         if keys:
             more = f" and {len(keys) - 3} more" if len(keys) > 3 else ""
             raise WeightsError(f"{source} {problem} {', '.join(keys[:3])}{more}, so it does not fit "

@@ -69,7 +69,8 @@ def as_camera(camera: Camera | Tensor) -> Camera:
 def sample_rays(camera: Camera, resolution: int) -> tuple[Tensor, Tensor]:
     """Origins and unit directions [B,resolution²,3] through the pixel centres, row by row."""
     pose, k = camera.cam2world, camera.intrinsics
-    centres = torch.arange(resolution, dtype=torch.float32, device=pose.device) * (1 / resolution) + 0.5 / resolution
+    pixels = torch.arange(resolution, dtype=torch.float32, device=pose.device)
+    centres = pixels * (1 / resolution) + 0.5 / resolution
     v, u = (t.reshape(1, -1) for t in torch.meshgrid(centres, centres, indexing="ij"))
     fx, fy, cx, cy, skew = (k[:, i, j, None] for i, j in ((0, 0), (1, 1), (0, 2), (1, 2), (0, 1)))
     x = (u - cx + cy * skew / fy - skew * v / fy) / fx

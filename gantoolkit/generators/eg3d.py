@@ -54,15 +54,17 @@ class EG3D(nn.Module):
                  sr_antialias: bool = True, sr_noise: str = "none"):
         super().__init__()
         self.z_dim, self.c_dim, self.w_dim = z_dim, c_dim, w_dim
-        self.backbone = StyleGAN2(z_dim, w_dim, plane_resolution, c_dim, channel_base, channel_max, channels,
-                                  3 * plane_channels, mapping_layers, mapping_lr_mul, mapping_features, conv_clamp)
+        self.backbone = StyleGAN2(
+            z_dim, w_dim, plane_resolution, c_dim, channel_base, channel_max, channels, 3 * plane_channels,
+            mapping_layers, mapping_lr_mul, mapping_features, conv_clamp)
         self.backbone.mapping.w_avg_beta = 0.998
-        self.superresolution = SuperResolution(decoder_channels, w_dim, superresolution, sr_input, sr_channels,
-                                               sr_clamp, sr_antialias, sr_noise)
+        self.superresolution = SuperResolution(
+            decoder_channels, w_dim, superresolution, sr_input, sr_channels, sr_clamp, sr_antialias, sr_noise)
         self.decoder = OSGDecoder(plane_channels, decoder_channels, decoder_hidden, decoder_lr_mul)
         self.num_ws, self.resolution = self.backbone.num_ws, self.superresolution.resolution
         if self.resolution != resolution:
-            raise ValueError(f"super-resolution '{superresolution}' ends at {self.resolution} px, not {resolution}")
+            raise ValueError(f"super-resolution '{superresolution}' ends at {self.resolution} px, "
+                             f"not {resolution}")
         self.plane_axes, self.rays, self.samples, self.importance = plane_axes, rays, samples, importance
         self.ray_start, self.ray_end, self.box_warp = ray_start, ray_end, box_warp
         self.disparity, self.white_back = disparity, white_back
@@ -137,13 +139,14 @@ class EG3D(nn.Module):
         return self.ray_start, self.ray_end
 
     @staticmethod
-    def _draw(given: Tensor | None, shape, generator, deterministic: bool, device, spread: bool = False) -> Tensor:
+    def _draw(given: Tensor | None, shape, generator, deterministic: bool, device,
+              spread: bool = False) -> Tensor:
         """`given`, or the fixed numbers of a deterministic render, or uniform draws."""
         if given is not None:
             return given.to(device)
         if deterministic:
-            even = torch.linspace(0, 1, shape[-1], device=device) if spread else torch.tensor(0.5, device=device)
-            return even.expand(shape)
+            even = torch.linspace(0, 1, shape[-1]) if spread else torch.tensor(0.5)
+            return even.to(device).expand(shape)
         where = device if generator is None else generator.device
         return torch.rand(shape, generator=generator, device=where).to(device)
 

@@ -23,7 +23,8 @@ def _modules(resolution: int) -> list[tuple[str, str, dict]]:
     found = [("synthesis.b4.conv1", "conv1", LAYER), ("synthesis.b4.torgb", "to_rgb1", TORGB)]
     for i in range(int(math.log2(resolution)) - 2):
         block = f"synthesis.b{8 << i}"
-        found += [(f"{block}.conv0", f"convs.{2 * i}", LAYER), (f"{block}.conv1", f"convs.{2 * i + 1}", LAYER),
+        found += [(f"{block}.conv0", f"convs.{2 * i}", LAYER),
+                  (f"{block}.conv1", f"convs.{2 * i + 1}", LAYER),
                   (f"{block}.torgb", f"to_rgbs.{i}", TORGB)]
     return found
 
@@ -34,7 +35,7 @@ def _noises(resolution: int) -> list[str]:
 
 
 def from_rosinality(state: dict[str, Tensor], latent_avg: Tensor | None = None) -> tuple[dict, dict]:
-    """(state dict, arch) of a StyleGAN2 from a rosinality generator; every size is read from the shapes."""
+    """(state dict, arch) of a StyleGAN2 from a rosinality generator; sizes are read from the shapes."""
     if "input.input" not in state:
         raise WeightsError("This is not a rosinality StyleGAN2 generator: it has no 'input.input'.")
     layers = sum(bool(re.fullmatch(r"style\.\d+\.weight", k)) for k in state)
@@ -69,7 +70,8 @@ def to_rosinality(state: dict[str, Tensor]) -> tuple[dict[str, Tensor], Tensor]:
     from gantoolkit.networks.ops import setup_filter
 
     if "mapping.embed.weight" in state:
-        raise WeightsError("rosinality's generator knows no labels, so a conditional StyleGAN2 cannot be exported.")
+        raise WeightsError("rosinality's generator knows no labels, so a conditional StyleGAN2 cannot be "
+                           "written for it.")
     resolution = max(int(m[1]) for k in state if (m := re.match(r"synthesis\.b(\d+)\.", k)))
     new = {"input.input": state["synthesis.b4.const"][None]}
     for key, value in state.items():

@@ -22,9 +22,9 @@ VARIANTS = {
 class SuperResolution(nn.Module):
     """Feature image [B,C,r,r] → image; its first three channels are the image to start from."""
 
-    def __init__(self, in_channels: int, w_dim: int, variant: str = "8XDC", input_resolution: int | None = None,
-                 channels: Sequence[int] | None = None, conv_clamp: float | None = None, antialias: bool = True,
-                 noise: str = "none"):
+    def __init__(self, in_channels: int, w_dim: int, variant: str = "8XDC",
+                 input_resolution: int | None = None, channels: Sequence[int] | None = None,
+                 conv_clamp: float | None = None, antialias: bool = True, noise: str = "none"):
         super().__init__()
         resolution, widths, ups, smooth = VARIANTS[variant]
         widths = tuple(channels or widths)

@@ -12,7 +12,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from gantoolkit.networks.ops import FullyConnected, bias_act, conv2d_resample, fir_buffer, normalize_2nd_moment
+from gantoolkit.networks.ops import (FullyConnected, bias_act, conv2d_resample, fir_buffer,
+                                     normalize_2nd_moment)
 
 
 class Conv2d(nn.Module):
@@ -49,7 +50,8 @@ class DiscriminatorBlock(nn.Module):
         self.skip = Conv2d(width, out_channels, 1, bias=False, down=2)
 
     def forward(self, x: Tensor) -> Tensor:
-        x = self.fromrgb(x) if hasattr(self, "fromrgb") else x
+        if hasattr(self, "fromrgb"):
+            x = self.fromrgb(x.contiguous(memory_format=torch.channels_last))
         half = math.sqrt(0.5)
         return self.skip(x, gain=half) + self.conv1(self.conv0(x), gain=half)
 
@@ -72,7 +74,8 @@ class DiscriminatorEpilogue(nn.Module):
                  conv_clamp: float | None = None):
         super().__init__()
         self.cmap_dim, self.mbstd_group, self.mbstd_channels = cmap_dim, mbstd_group, mbstd_channels
-        self.conv = Conv2d(in_channels + mbstd_channels, in_channels, 3, activation="lrelu", conv_clamp=conv_clamp)
+        self.conv = Conv2d(in_channels + mbstd_channels, in_channels, 3, activation="lrelu",
+                           conv_clamp=conv_clamp)
         self.fc = FullyConnected(in_channels * 16, in_channels, "lrelu")
         self.out = FullyConnected(in_channels, cmap_dim or 1)
 
@@ -109,7 +112,8 @@ class Discriminator(nn.Module):
         super().__init__()
         self.c_dim, self.resolution = c_dim, resolution
         levels = range(2, int(math.log2(resolution)) + 1)
-        widths = tuple(channels or [min(channel_base >> level, channel_max) for level in levels])  # from 4 px up
+        widths = [min(channel_base >> level, channel_max) for level in levels]
+        widths = tuple(channels or widths)  # from 4 px up
         self.resolutions = [2**level for level in reversed(levels)][:-1]
         for i, size in enumerate(self.resolutions):
             before = 0 if i == 0 else widths[-1 - i]
@@ -147,8 +151,8 @@ class DualDiscriminator(Discriminator):
     def __init__(self, resolution: int, c_dim: int = 25, channel_base: int = 32768, channel_max: int = 512,
                  channels: Sequence[int] | None = None, mapping_layers: int = 8, mbstd_group: int | None = 4,
                  mbstd_channels: int = 1, conv_clamp: float | None = None):
-        super().__init__(resolution, c_dim, 6, channel_base, channel_max, channels, mapping_layers, mbstd_group,
-                         mbstd_channels, conv_clamp)
+        super().__init__(resolution, c_dim, 6, channel_base, channel_max, channels, mapping_layers,
+                         mbstd_group, mbstd_channels, conv_clamp)
 
     def pair(self, image: Tensor, image_raw: Tensor) -> Tensor:
         """[B,6,R,R] from the image and a raw render of any size."""

@@ -37,8 +37,9 @@ class Vectors:
         with safe_open(path, "pt") as file:
             self.meta = json.loads(file.metadata()["json"])
             tensors = {key: file.get_tensor(key) for key in file.keys()}
-        self.state, self.inputs, self.out = ({k.removeprefix(p): v for k, v in tensors.items() if k.startswith(p)}
-                                             for p in ("state.", "in.", "out."))
+        self.state, self.inputs, self.out = (
+            {k.removeprefix(p): v for k, v in tensors.items() if k.startswith(p)}
+            for p in ("state.", "in.", "out."))
 
     def cases(self):
         """(name, meta, inputs) of every sub-case of an operation's file."""
@@ -195,7 +196,8 @@ def test_volume_geometry():
         found = volume.sample_planes(t["planes.features"], t["planes.coords"], float(side))
         v.agree(f"planes.sampled_boxwarp{side}", found.transpose(2, 3), 1e-5)
     v.agree("strat.linear", volume.stratified_depths(2.25, 3.3, 6, t["strat.linear_jitter"]), 1e-5)
-    v.agree("strat.disparity", volume.stratified_depths(2.25, 3.3, 6, t["strat.disparity_jitter"], True), 1e-5)
+    disparity = volume.stratified_depths(2.25, 3.3, 6, t["strat.disparity_jitter"], True)
+    v.agree("strat.disparity", disparity, 1e-5)
     limits = v.out["box2.0.near"], v.out["box2.0.far"]
     v.agree("strat.tensor_limits", volume.stratified_depths(*limits, 6, t["strat.tensor_jitter"]), 1e-5)
     spread = torch.linspace(0, 1, 8).expand(6, 8)
@@ -214,7 +216,8 @@ def test_marching():
         v.agree(f"march.wb{white}.depth", depth.clamp(samples[0].min(), samples[0].max()), 1e-5)
         v.agree(f"march.wb{white}.weights", weights, 1e-5)
     more = t["unify.depths2"], t["unify.colors2"], t["unify.densities2"]
-    for name, value in zip(("depths", "colors", "densities"), volume.merge_samples(*samples, more), strict=True):
+    merged = volume.merge_samples(*samples, more)
+    for name, value in zip(("depths", "colors", "densities"), merged, strict=True):
         v.agree(f"unify.{name}", value, 1e-5)
     decoder = OSGDecoder(32, 32)
     load_state(decoder, {k.removeprefix("decoder."): x for k, x in v.state.items()})
@@ -254,6 +257,7 @@ def test_eg3d(name):
     v.agree("image", render.image)
     v.agree("image_raw", render.image_raw)
     v.agree("image_depth", render.depth)
+    g.superresolution.forward = lambda features, ws: features[:, :3]  # its result is compared above
     fixed = g.render(ws, c, deterministic=True)
     v.agree("det.image_raw", fixed.image_raw)
     v.agree("det.image_depth", fixed.depth)
@@ -261,7 +265,7 @@ def test_eg3d(name):
     v.agree("query_rgb", rgb)
     v.agree("query_sigma", sigma)
     chunked = g.render(ws, c, chunk=100, **draws)
-    assert (chunked.image - render.image).abs().max() < 1e-4
+    assert (chunked.image_raw - render.image_raw).abs().max() < 1e-4
     assert (chunked.depth - render.depth).abs().max() < 1e-5
 
 

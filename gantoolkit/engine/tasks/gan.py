@@ -1,8 +1,8 @@
-"""Task `gan`: a generator of faces, first regressed from the factors that the renderer drew, then adversarial.
+"""Task `gan`: a generator of faces, regressed from the factors that the renderer drew, then adversarial.
 
 A rendered face is a function of a vector of standard normals, so the pairs (factors, face) teach mapping and
-synthesis directly (phase A, `regress` iterations). Phase B adds a discriminator on those faces and on faces of
-fresh normals, while the pairs keep holding the generator in place.
+synthesis directly (phase A, `regress` iterations). Phase B adds a discriminator, on those faces and on faces
+of fresh normals, while the pairs keep holding the generator in place.
 """
 
 from __future__ import annotations
@@ -63,8 +63,8 @@ class GAN(Task):
         if discriminator:
             self.discriminator = build("network", {"resolution": self.zip.resolution, **discriminator})
             self.modules["discriminator"] = self.discriminator.to(self.device)
-            self.optimizers = {"D": torch.optim.Adam(self.discriminator.parameters(), lr_adversarial, (0.0, 0.99)),
-                               **self.optimizers}
+            judge = torch.optim.Adam(self.discriminator.parameters(), lr_adversarial, (0.0, 0.99))
+            self.optimizers = {"D": judge, **self.optimizers}
         self.perceptual = build("loss", perceptual).to(self.device) if perceptual else None
         self._network = (perceptual or {}).get("network") or (perceptual or {}).get("weights")
 
@@ -128,7 +128,7 @@ class GAN(Task):
             true = self.zip.depths[rows][:, None].to(self.device)
             losses["depth"] = weight * self.weight["depth"] * depth_error(render.depth.float(), true)
         if self.perceptual is not None:
-            distance = self.perceptual(render.image.float(), target).mean()
+            distance = self.perceptual(render.image.float(), self.perceptual.prepare(target))
             losses["perceptual"] = weight * self.weight["perceptual"] * distance
         return losses
 
@@ -212,7 +212,8 @@ class GAN(Task):
         source, rows = self._held(limit or 256)
         l1, psnr = [], []
         for part in rows.split(32):
-            error = self.draw(self.average, *self.codes(part, source)).image.clamp(-1, 1) - self.images(part, source)
+            image = self.draw(self.average, *self.codes(part, source)).image.clamp(-1, 1)
+            error = image - self.images(part, source)
             l1.append(error.abs().mean((1, 2, 3)))
             psnr.append(10 * torch.log10(4 / error.square().mean((1, 2, 3)).clamp_min(1e-10)))
         conditions = {"range": "-1..1", "data": "held out", "from": "factors"}
@@ -220,7 +221,7 @@ class GAN(Task):
                 "PSNR": Score(float(torch.cat(psnr).mean()), len(rows), True, conditions)}
 
     def pictures(self) -> dict[str, Tensor]:
-        """Rows: faces and their regressions, unseen faces and theirs, random codes (EG3D: three views, depth)."""
+        """Faces and their regressions, unseen faces and theirs, random codes (EG3D: three views, depth)."""
         from gantoolkit.engine.tasks.gansheet import sheet
 
         return {"samples": sheet(self)}
