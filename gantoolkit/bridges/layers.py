@@ -48,7 +48,8 @@ class Styles(nn.Module):
     The last layers start at zero, so that an untrained network gives zeros.
     """
 
-    def __init__(self, channels: int, size: int, width: int, num_ws: int, w_dim: int, per_style: bool = False):
+    def __init__(self, channels: int, size: int, width: int, num_ws: int, w_dim: int,
+                 per_style: bool = False):
         super().__init__()
         self.num_ws, self.w_dim = num_ws, w_dim
         count, outputs = (num_ws, w_dim) if per_style else (1, num_ws * w_dim)

@@ -22,8 +22,9 @@ class Mapping(nn.Module):
     add_mean   [switch] w̄ is added to the output, so that an untrained M renders the mean face
     """
 
-    def __init__(self, feature_shapes: FeatureShapes, num_ws: int, w_dim: int, mean_w: Tensor, width: int = 128,
-                 stem: int = 0, normalise: bool = False, per_style: bool = False, add_mean: bool = True):
+    def __init__(self, feature_shapes: FeatureShapes, num_ws: int, w_dim: int, mean_w: Tensor,
+                 width: int = 128, stem: int = 0, normalise: bool = False, per_style: bool = False,
+                 add_mean: bool = True):
         super().__init__()
         channels, height, _ = feature_shapes.h
         self.shape = feature_shapes.h

@@ -1,4 +1,4 @@
-"""The picture a ControlNet is shown: a one-hot mask, a mask in the colours it was trained on, or a scribble."""
+"""The picture a ControlNet is shown: a one-hot mask, a mask in colours, or a scribble."""
 
 from __future__ import annotations
 
@@ -22,7 +22,8 @@ def kind_of(channels: int, wanted: str | None) -> str:
     """'mask' or 'scribble' for a ControlNet with so many conditioning channels (3: as wanted, else mask)."""
     kind = {CLASSES: "mask", 1: "scribble"}.get(channels, wanted or "mask")
     if wanted not in (None, kind):
-        raise UsageError(f"This ControlNet takes {channels} conditioning channel(s), which is a {kind}, not a {wanted}.")
+        raise UsageError(f"This ControlNet takes {channels} conditioning channel(s), "
+                         f"which is a {kind}, not a {wanted}.")
     return kind
 
 
@@ -33,7 +34,8 @@ def palette_of(channels: int, palette: str | None) -> str:
         raise UsageError(f"The palette '{palette}' is unknown; choose {', '.join(known)}.")
     chosen = palette or ("one-hot" if channels == CLASSES else "celebamask")
     if (chosen == "one-hot") != (channels == CLASSES):
-        raise UsageError(f"The palette '{chosen}' does not fit a ControlNet with {channels} conditioning channels.")
+        raise UsageError(f"The palette '{chosen}' does not fit a ControlNet with {channels} conditioning "
+                         "channels.")
     return chosen
 
 
@@ -47,7 +49,8 @@ def mask_picture(mask: Tensor, palette: str) -> Tensor:
     return torch.einsum("bkhw,kc->bchw", mask, colours)
 
 
-def control_picture(condition: Condition, kind: str, channels: int, palette: str, size: tuple[int, int]) -> Tensor:
+def control_picture(condition: Condition, kind: str, channels: int, palette: str,
+                    size: tuple[int, int]) -> Tensor:
     """[B,channels,H,W] in 0..1 at the diffusion model's image size; masks by nearest neighbour."""
     given = condition.mask if kind == "mask" else condition.scribble
     if given is None:
@@ -61,4 +64,6 @@ def control_picture(condition: Condition, kind: str, channels: int, palette: str
 
 
 def _resize_nearest(picture: Tensor, size: tuple[int, int]) -> Tensor:
-    return picture if tuple(picture.shape[-2:]) == size else F.interpolate(picture, size=size, mode="nearest-exact")
+    if tuple(picture.shape[-2:]) == size:
+        return picture
+    return F.interpolate(picture, size=size, mode="nearest-exact")

@@ -1,4 +1,4 @@
-"""Encoder E: a frozen, ControlNet-conditioned denoising U-Net that is read at every step (method, “Encoder E”)."""
+"""Encoder E: a frozen, ControlNet-conditioned denoising U-Net that is read at every step."""
 
 from __future__ import annotations
 
@@ -33,7 +33,8 @@ class ControlNetEncoder(nn.Module):
 
     def __init__(self, weights: str | Path | Parts, controlnet: str | Path | None = None,
                  condition: str | None = None, palette: str | None = None, steps: int = 10,
-                 guidance: float = 3.0, tap: str = "attention", strength: float = 1.0, precision: str = "fp32"):
+                 guidance: float = 3.0, tap: str = "attention", strength: float = 1.0,
+                 precision: str = "fp32"):
         super().__init__()
         parts = weights if isinstance(weights, Parts) else load_parts(weights, controlnet)
         _check(tap, "tap", TAPS)
@@ -151,8 +152,8 @@ class ControlNetEncoder(nn.Module):
             return self._features(recorder, prompt, t, latents)
 
     @torch.no_grad()
-    def trace(self, condition: Condition, steps: int | None = None, source: str = "trajectory", x0: bool = True,
-              image: Tensor | None = None) -> Iterator[Features]:
+    def trace(self, condition: Condition, steps: int | None = None, source: str = "trajectory",
+              x0: bool = True, image: Tensor | None = None) -> Iterator[Features]:
         """Features at every step from noise to image; the last one carries I^d_0 if `x0`.
 
         source='trajectory': one DDIM run from noise with guidance; features are its conditional half.

@@ -2,8 +2,8 @@
 
     FOLDER/vae/  FOLDER/unet/  FOLDER/text_encoder/  FOLDER/tokenizer/  FOLDER/scheduler/
 
-The same layout as Stable Diffusion 1.5, so that one loader serves a published folder and the small embedded one.
-Nothing is fetched: a missing file is an error with a sentence.
+The same layout as Stable Diffusion 1.5, so that one loader serves a published folder and the small embedded
+one. Nothing is fetched: a missing file is an error with a sentence.
 """
 
 from __future__ import annotations

@@ -24,7 +24,8 @@ def token_count(tokenizer, text: nn.Module) -> int:
 
 def tokenize(tokenizer, prompts: Sequence[str], length: int) -> Tensor:
     """Token ids [B,length] int64: BOS, words, EOS, padding; a longer prompt is cut."""
-    batch = tokenizer(list(prompts), padding="max_length", truncation=True, max_length=length, return_tensors="pt")
+    batch = tokenizer(list(prompts), padding="max_length", truncation=True, max_length=length,
+                      return_tensors="pt")
     return batch.input_ids
 
 

@@ -61,7 +61,8 @@ class Block:
 
     def maps(self) -> tuple[Tensor, Tensor]:
         """(outputs [B,C_n,H,W], probabilities [B,T,H,W])."""
-        return tuple(m.transpose(1, 2).unflatten(2, self.size).float() for m in (self.output, self.probability))
+        found = (self.output, self.probability)
+        return tuple(m.transpose(1, 2).unflatten(2, self.size).float() for m in found)
 
 
 class Recorder:

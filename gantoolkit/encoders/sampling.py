@@ -7,7 +7,7 @@ from torch import Tensor
 
 
 def noise(seeds: Tensor, shape: tuple[int, ...]) -> Tensor:
-    """Standard normals [B,*shape] on the CPU, row b from seeds[b] alone: the same in every batch and order."""
+    """Standard normals [B,*shape] on the CPU; row b depends on seeds[b] alone."""
     streams = (torch.Generator().manual_seed(int(seed)) for seed in seeds)
     return torch.stack([torch.randn(shape, generator=stream) for stream in streams])
 

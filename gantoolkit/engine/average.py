@@ -9,13 +9,13 @@ from torch import nn
 
 
 def frozen_copy(module: nn.Module) -> nn.Module:
-    """The average at the start: a copy in eval mode that takes no gradient (a task lists it in `averages`)."""
+    """The average at the start: a copy in eval mode that takes no gradient."""
     return copy.deepcopy(module).eval().requires_grad_(False)
 
 
 @torch.no_grad()
 def follow(average: nn.Module, module: nn.Module, iteration: int, decay: float = 0.999) -> None:
-    """Move `average` towards `module`; the decay is warmed up as min(decay, (1+i)/(10+i)). Buffers are copied."""
+    """Move `average` towards `module` with the decay min(decay, (1+i)/(10+i)); buffers are copied."""
     weight = 1 - min(decay, (1 + iteration) / (10 + iteration))
     torch._foreach_lerp_(list(average.parameters()), list(module.parameters()), weight)
     for mine, theirs in zip(average.buffers(), module.buffers()):

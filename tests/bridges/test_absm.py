@@ -1,4 +1,4 @@
-"""Network T: Eq. 3 and 4 against a plain NumPy reference, its start, its switches, who gets which gradient."""
+"""Network T: Eq. 3 and 4 against a plain NumPy reference, its start, its switches, its gradients."""
 
 import numpy as np
 import pytest
@@ -69,7 +69,8 @@ def styles(p, prefix, x):
 def reference(bridge, found, b):
     """w of sample b by the equations of section 3.3."""
     p = {k: v.detach().double().numpy() for k, v in bridge.state_dict().items()}
-    f, a, prob = ([x[b].double().numpy() for x in maps] for maps in (found.f, found.attn_out, found.attn_prob))
+    f, a, prob = ([x[b].double().numpy() for x in maps]
+                  for maps in (found.f, found.attn_out, found.attn_prob))
     words, size = found.words[b].numpy(), bridge.size
     F = [upsample(x, size) for x in f]
     A = [upsample(x, size) for x in a]
@@ -96,7 +97,8 @@ def test_equations_3_and_4():
 # -- the start, the switches ---------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("switches", [{}, {"attention": "none"}, {"attention": "prob_proj"}, {"per_style": True},
+@pytest.mark.parametrize("switches", [{}, {"attention": "none"}, {"attention": "prob_proj"},
+                                      {"per_style": True},
                                       {"attention": "prob_broadcast", "alpha": "per_step", "tokens": "all"}])
 def test_untrained_bridge_gives_the_mean_exactly(switches):
     latent = AbSM(SHAPES, 5, 6, MEAN, width=8, **switches)(features())
@@ -161,21 +163,21 @@ def test_unknown_switch_is_a_sentence():
 # -- gradients -----------------------------------------------------------------------------------------
 
 
-def grads(bridge, parameters):
+def grads(parameters):
     return [p.grad is not None and bool(p.grad.any()) for p in parameters]
 
 
 def test_each_loss_reaches_its_own_network():
     bridge = absm()
     bridge(features()).ws.square().sum().backward()
-    assert all(grads(bridge, bridge.modulation_parameters())) and not any(grads(bridge, bridge.mapping_parameters()))
+    assert all(grads(bridge.modulation_parameters())) and not any(grads(bridge.mapping_parameters()))
     bridge.zero_grad()
     bridge(features(), mapping_only=True).ws.square().sum().backward()
-    assert all(grads(bridge, bridge.mapping_parameters())) and not any(grads(bridge, bridge.modulation_parameters()))
+    assert all(grads(bridge.mapping_parameters())) and not any(grads(bridge.modulation_parameters()))
     bridge.zero_grad()
     joint = absm(detach=False)
     joint(features()).ws.square().sum().backward()
-    assert all(grads(joint, joint.parameters()))
+    assert all(grads(joint.parameters()))
 
 
 def test_parameters_are_either_m_or_t():

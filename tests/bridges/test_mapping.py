@@ -20,7 +20,8 @@ def features(batch=3, seed=0):
     prob = tuple(torch.rand(batch, 7, *s[1:], generator=g) for s in SHAPES.f)
     words = torch.zeros(batch, 7, dtype=torch.bool)
     words[:, 1:4] = True
-    return Features(torch.randn(batch, *SHAPES.h, generator=g), f, out, prob, words, torch.full((batch,), 500))
+    h = torch.randn(batch, *SHAPES.h, generator=g)
+    return Features(h, f, out, prob, words, torch.full((batch,), 500))
 
 
 @pytest.mark.golden
@@ -74,8 +75,9 @@ def test_full_scale_parameter_counts():
     """facts: M 15.3 M (L = 18), 14.3 M (L = 14) with one trunk; 195.9 M and 152.3 M with L blocks."""
     shapes = FeatureShapes((1280, 8, 8), ((1280, 16, 16),), 77)
     with torch.device("meta"):
-        counts = [sum(p.numel() for p in Mapping(shapes, L, 512, torch.zeros(512), 512, per_style=s).parameters())
-                  for L, s in ((18, False), (14, False), (18, True), (14, True))]
+        made = [Mapping(shapes, L, 512, torch.zeros(512), 512, per_style=s)
+                for L, s in ((18, False), (14, False), (18, True), (14, True))]
+    counts = [sum(p.numel() for p in m.parameters()) for m in made]
     assert [round(c / 1e6, 1) for c in counts] == [15.3, 14.3, 195.9, 152.3]
 
 

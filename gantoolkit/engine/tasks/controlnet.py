@@ -1,4 +1,4 @@
-"""Task `controlnet`: a copy of the U-Net's encoder learns to follow a mask or a scribble (Zhang et al. 2023)."""
+"""Task `controlnet`: a copy of the U-Net's encoder learns to follow a mask or a scribble."""
 
 from __future__ import annotations
 
@@ -34,9 +34,9 @@ class ControlNet(Denoising):
     """
 
     def __init__(self, data: str, diffusion: str, condition: str = "mask", val: str | None = None,
-                 held_out: int = 64, widths: tuple[int, ...] | None = None, lr: float = 1e-3, empty: float = 0.3,
-                 min_snr: float | None = 5.0, ema: float = 0.998, guidance: float = 3.0, steps: int = 10,
-                 cache: str | None = None, device: str | torch.device = "cpu", seed: int = 0):
+                 held_out: int = 64, widths: tuple[int, ...] | None = None, lr: float = 1e-3,
+                 empty: float = 0.3, min_snr: float | None = 5.0, ema: float = 0.998, guidance: float = 3.0,
+                 steps: int = 10, cache: str | None = None, device: str | torch.device = "cpu", seed: int = 0):
         super().__init__(data, val, held_out, diffusion, diffusion, folders.load_scheduler(diffusion), empty,
                          min_snr, guidance, steps, cache, device)
         torch.manual_seed(seed)
@@ -82,7 +82,7 @@ class ControlNet(Denoising):
 
     @torch.no_grad()
     def validate(self, limit: int | None = None) -> Scores:
-        """Mean squared error of ε̂ on held-out rows, and how much the right condition helps against another's."""
+        """Squared error of ε̂ on held-out rows, and how much the right condition helps against another's."""
         batch, (source, rows) = self.held_batch(min(limit or 128, 128)), self.held
         picture = self._picture(source, rows[:len(batch.t)])
         right = (self._predict(self.average, batch, picture) - batch.epsilon).square().mean()

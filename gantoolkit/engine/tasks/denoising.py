@@ -42,7 +42,8 @@ class Denoising(Task):
         self.device = torch.device(device)
         self.zip, self.val = FaceZip(data), FaceZip(val) if val else None
         self.held_out = 0 if val else min(held_out, len(self.zip) // 4)
-        self.vae_source, self.text_source = folders.part(vae, "vae"), folders.part(text, "text_encoder").parent
+        self.vae_source = folders.part(vae, "vae")
+        self.text_source = folders.part(text, "text_encoder").parent
         self.vae = folders.load_vae(vae).to(self.device)
         self.prompts = Prompts(*folders.load_text(text)).to(self.device).eval()
         self.scheduler = scheduler

@@ -36,8 +36,9 @@ class Diffusion(Denoising):
                          cache, device)
         torch.manual_seed(seed)
         factor = 2 ** (len(self.vae.config.block_out_channels) - 1)
-        self.unet = unet(self.vae.config.latent_channels, self.zip.resolution // factor, widths, layers, heads,
-                         groups, self.prompts.text.config.hidden_size).to(self.device)
+        size, channels = self.zip.resolution // factor, self.vae.config.latent_channels
+        context = self.prompts.text.config.hidden_size
+        self.unet = unet(channels, size, widths, layers, heads, groups, context).to(self.device)
         self.average = frozen_copy(self.unet)
         explicit_attention(self.unet)
         self.ema, self.text_lr = ema, text_lr
@@ -74,7 +75,7 @@ class Diffusion(Denoising):
 
     @torch.no_grad()
     def validate(self, limit: int | None = None) -> Scores:
-        """Mean squared error of ε̂ on held-out rows, and how much the right prompt helps against another's."""
+        """Squared error of ε̂ on held-out rows, and how much the right prompt helps against another's."""
         batch = self.held_batch(min(limit or 256, 256))
         right = (self._predict(batch, batch.prompts) - batch.epsilon).square().mean()
         other = batch.prompts[1:] + batch.prompts[:1]
@@ -130,7 +131,8 @@ def unet(channels: int, size: int, widths, layers: int, heads: int, groups: int,
     crossed = len(widths) - 1
     model = UNet2DConditionModel(
         sample_size=size, in_channels=channels, out_channels=channels, block_out_channels=tuple(widths),
-        layers_per_block=layers, attention_head_dim=heads, norm_num_groups=groups, cross_attention_dim=context,
+        layers_per_block=layers, attention_head_dim=heads, norm_num_groups=groups,
+        cross_attention_dim=context,
         down_block_types=("CrossAttnDownBlock2D",) * crossed + ("DownBlock2D",),
         up_block_types=("UpBlock2D",) + ("CrossAttnUpBlock2D",) * crossed,
         only_cross_attention=(True,) + (False,) * crossed, mid_block_only_cross_attention=False)

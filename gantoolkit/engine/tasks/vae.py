@@ -43,7 +43,8 @@ class VAE(Task):
         self.vae = autoencoder(widths, layers, latent_channels, groups, self.zip.resolution).to(self.device)
         self.average = frozen_copy(self.vae)
         self.modules, self.averages = {"vae": self.vae}, {"vae": self.average}
-        self.optimizers = {"vae": torch.optim.AdamW(self.vae.parameters(), lr, (0.9, 0.99), weight_decay=1e-3)}
+        self.optimizers = {"vae": torch.optim.AdamW(self.vae.parameters(), lr, (0.9, 0.99),
+                                                    weight_decay=1e-3)}
         self.kl, self.ema = kl, ema
         self.perceptual = build("loss", perceptual).to(self.device) if perceptual else None
         self.ramp = ramp
@@ -81,8 +82,8 @@ class VAE(Task):
     @torch.no_grad()
     def reconstruct(self, images: Tensor, batch: int = 64) -> Tensor:
         """Decoded means of the averaged network, clamped to −1..1."""
-        parts = [self.average.decode(self.average.encode(b).latent_dist.mode()).sample for b in images.split(batch)]
-        return torch.cat(parts).clamp(-1, 1)
+        latents = (self.average.encode(part).latent_dist.mode() for part in images.split(batch))
+        return torch.cat([self.average.decode(z).sample for z in latents]).clamp(-1, 1)
 
     def validate(self, limit: int | None = None) -> Scores:
         """PSNR in dB (peak 2 in −1..1), mean over images."""
@@ -99,8 +100,8 @@ class VAE(Task):
     def scaling_factor(self, count: int = 2048, batch: int = 64) -> float:
         """1 / standard deviation of the latents, so that the diffusion model sees unit variance."""
         rows = torch.linspace(0, self.size() - 1, min(count, self.size())).long()
-        latents = torch.cat([self.average.encode(self._images(r)).latent_dist.mode() for r in rows.split(batch)])
-        return 1 / float(latents.float().std())
+        found = [self.average.encode(self._images(r)).latent_dist.mode() for r in rows.split(batch)]
+        return 1 / float(torch.cat(found).float().std())
 
     def export(self, folder: Path) -> list[Path]:
         """FOLDER/vae in diffusers' layout, float16, with the measured scaling_factor."""
@@ -118,12 +119,14 @@ def autoencoder(widths, layers: int, latent_channels: int, groups: int, resoluti
 
     model = AutoencoderKL(
         in_channels=3, out_channels=3, latent_channels=latent_channels, block_out_channels=tuple(widths),
-        down_block_types=("DownEncoderBlock2D",) * len(widths), up_block_types=("UpDecoderBlock2D",) * len(widths),
-        layers_per_block=layers, norm_num_groups=groups, sample_size=resolution, mid_block_add_attention=False)
+        down_block_types=("DownEncoderBlock2D",) * len(widths),
+        up_block_types=("UpDecoderBlock2D",) * len(widths), layers_per_block=layers, norm_num_groups=groups,
+        sample_size=resolution, mid_block_add_attention=False)
     with torch.no_grad():
-        model.quant_conv.bias[latent_channels:].fill_(-5.0)  # little noise, or the decoder learns to ignore latents
+        # little noise in the latents, or the decoder first learns to ignore them
+        model.quant_conv.bias[latent_channels:].fill_(-5.0)
         for name, module in model.named_modules():
-            if name.endswith("conv2"):  # every residual block starts as the identity: escapes the blurs sooner
+            if name.endswith("conv2"):  # residual blocks start as the identity: escapes the blurs sooner
                 module.weight.zero_()
                 module.bias.zero_()
     return model.to(memory_format=torch.channels_last)
