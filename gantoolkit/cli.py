@@ -69,6 +69,9 @@ def sentence(error: Exception) -> str:
 
     if isinstance(error, GantoolkitError):
         return str(error)
+    if isinstance(error, ModuleNotFoundError) and error.name and not error.name.startswith("gantoolkit"):
+        package = error.name.partition(".")[0]
+        return f"This needs the Python package '{package}', which is not installed; install it with pip."
     if isinstance(error, BrokenPipeError):
         return "the reader of the output went away."
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
@@ -97,6 +100,11 @@ def parser(arguments: list[str]) -> argparse.ArgumentParser:
         from gantoolkit.plugins import hooks
 
         hooks().register_commands(subparsers=subparsers)
+    if typed[:2] == ["data", "render"] and typed[2:] and typed[2] not in subparsers["data render"].choices:
+        from gantoolkit import names
+        from gantoolkit.errors import UsageError
+
+        raise UsageError(names.unknown_command("data render", typed[2], subparsers["data render"].choices))
     return root
 
 

@@ -28,12 +28,23 @@ def unknown(kind: str, name: str, registered: Iterable[str] = ()) -> str:
     elsewhere = index.kinds_of(name)
     if elsewhere:
         sentence += f"; '{name}' is a {' and a '.join(elsewhere)}"
-    for plugin, entry in index.external.items():
-        if f"{kind}/{name}" in entry.get("provides", ()):
-            sentence += f"; the plugin '{plugin}' has it: {entry['install']}"
-    for owner in index.failed():
-        sentence += f"; the plugin '{owner.name}' could not be read: {owner.error}"
-    return sentence + "."
+    return sentence + _elsewhere(f"{kind}/{name}") + "."
+
+
+def unknown_command(verb: str, name: str, known: Iterable[str]) -> str:
+    """The sentence for a command that no plugin offers."""
+    known = sorted(known)
+    return (f"There is no '{verb} {name}'{suggest(name, known)}; known: {', '.join(known) or 'none'}"
+            + _elsewhere(f"command/{verb} {name}") + ".")
+
+
+def _elsewhere(what: str) -> str:
+    """Known plugins that would provide it, and plugins that failed."""
+    index = manifest.load()
+    found = [f"; the plugin '{plugin}' has it: {entry['install']}"
+             for plugin, entry in index.external.items() if what in entry.get("provides", ())]
+    found += [f"; the plugin '{owner.name}' could not be used: {owner.error}" for owner in index.failed()]
+    return "".join(found)
 
 
 def wrong_argument(kind: str, name: str, argument: str, known: Iterable[str]) -> str:

@@ -109,6 +109,7 @@ def test_run_with_a_mistake_does_not_import_torch(tmp_path):
     (DataError("What is broken."), 1, "What is broken."),
     (OSError(28, "No space left on device", "/x/y"), 1, "The disk is full (/x/y)"),
     (OSError(13, "Permission denied", "/x/y"), 1, "/x/y: permission denied."),
+    (ModuleNotFoundError("No module named 'anny'", name="anny"), 1, "needs the Python package 'anny'"),
     (ZeroDivisionError("division\nby zero"), 1, "ZeroDivisionError: division by zero. Repeat with --debug"),
     (KeyboardInterrupt(), 130, "interrupted"),
 ])

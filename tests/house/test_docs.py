@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from gantoolkit import cli, hookspecs, manifest, plugins
+from gantoolkit import cli, config, hookspecs, manifest, plugins
 
 ROOT = Path(cli.__file__).parents[1]
 DOCS = {file.name: file.read_text() for file in (ROOT / "docs").glob("*.md")}
@@ -69,3 +69,11 @@ def test_commands_in_the_docs_parse():
                     cli.parse(shlex.split(line, comments=True))
                 except SystemExit as error:
                     assert error.code in (0, None), f"{page}: gantoolkit {line}"
+
+
+def test_configs_in_the_docs_load(tmp_path):
+    for text in DOCS.values():
+        for i, block in enumerate(re.findall(r"```python\n(.*?)```", text, re.S)):
+            if "_base_ =" in block and "MyGan" not in block:
+                (tmp_path / f"example{i}.py").write_text(block)
+                assert config.load(tmp_path / f"example{i}.py").task

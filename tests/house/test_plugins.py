@@ -96,6 +96,16 @@ def test_register_commands(load, capsys):
     assert capsys.readouterr().out == "count 3\n"
 
 
+def test_a_command_of_a_plugin_that_is_not_installed_says_how_to_install_it(load, capsys, monkeypatch):
+    from gantoolkit import cli
+
+    load()
+    entry = {"install": "pip install far", "provides": ["command/data render far"], "owner": "gantoolkit"}
+    monkeypatch.setitem(manifest.load().external, "far", entry)
+    assert cli.main(["data", "render", "far", "--count", "3"]) == 2
+    assert "the plugin 'far' has it: pip install far." in capsys.readouterr().err
+
+
 def test_run_started_batch_done_run_finished(load, tmp_path):
     """The package's own use: TensorBoard scalars; and a plugin that sees the same calls."""
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
