@@ -102,7 +102,7 @@ class Judge(nn.Module):
         self.heads = nn.ModuleDict({k: nn.Linear(256, len(v)) for k, v in self.attributes.items()})
         self.see = nn.Linear(256, text_embedding)
         self.reader = CaptionReader(self.words, 64, text_embedding)
-        self.log_scale = nn.Parameter(torch.tensor(2.0))
+        self.log_scale = nn.Parameter(torch.tensor(2.66))  # CLIP starts at 1 / 0.07
 
     @property
     def arch(self) -> dict:

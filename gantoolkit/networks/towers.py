@@ -58,7 +58,7 @@ class Towers(nn.Module):
         super().__init__()
         self.text, self.tokenizer, self.image, self.words = text, tokenizer, image, list(words)
         self.project = nn.Linear(text.config.hidden_size, image.embedding, bias=False)
-        self.log_scale = nn.Parameter(torch.tensor(2.0))
+        self.log_scale = nn.Parameter(torch.tensor(2.66))  # CLIP starts at 1 / 0.07
 
     def tokens(self, captions: list[str] | tuple[str, ...], pad_to: int | None = None) -> Tensor:
         """Token ids [B,T], padded to the longest caption or to `pad_to`."""

@@ -72,8 +72,9 @@ def test_verification_rate_and_matching():
     people = torch.arange(4).repeat_interleave(2)
     assert recognise.verification_rate(same, people) == (1.0, 4)
     assert recognise.verification_rate(torch.ones(8, 4) / 2, people)[0] == 0.0
-    assert recognise.top1(torch.eye(4), torch.eye(4), of=4) == (1.0, 4)
-    assert recognise.top1(torch.eye(4), torch.eye(4).roll(1, 0), of=4) == (0.0, 4)
+    assert recognise.top1(torch.eye(4), torch.eye(4), list("abcd"), of=4) == (1.0, 4)
+    assert recognise.top1(torch.eye(4), torch.eye(4).roll(1, 0), list("abcd"), of=4) == (0.0, 4)
+    assert recognise.top1(torch.eye(4), torch.eye(4), list("abca"), of=3) == (1.0, 3)
 
 
 def test_losses_have_their_minimum_at_the_truth():

@@ -65,13 +65,14 @@ class Judge(recognise.Recogniser):
     @torch.no_grad()
     def validate(self, limit: int | None = None) -> Scores:
         confusion, right, known = Confusion(len(CLASSES)), 0, 0
-        identity, pictures, texts, people = [], [], [], []
+        identity, pictures, texts, people, captions = [], [], [], [], []
         for rows, images in self.validation_batches(limit or 2048):
             seen = self.network.observe(images)
             confusion.update(seen.logits.argmax(1), self.labels(rows))
             identity.append(seen.identity)
             pictures.append(seen.text)
-            texts.append(self.network.read(self.captions_of(rows)))
+            captions += self.captions_of(rows)
+            texts.append(self.network.read(captions[-len(rows):]))
             people.append(self.zip.identities[rows])
             if self.values:
                 wanted = self.table[rows].to(self.device)
@@ -79,8 +80,7 @@ class Judge(recognise.Recogniser):
                 right += ((guess == wanted) & (wanted >= 0)).sum(0)
                 known += (wanted >= 0).sum(0)
         rate, pairs = recognise.verification_rate(torch.cat(identity), torch.cat(people).to(self.device))
-        order = torch.randperm(confusion.n, generator=torch.Generator().manual_seed(0))
-        match, n = recognise.top1(torch.cat(pictures)[order], torch.cat(texts)[order])
+        match, n = recognise.top1(torch.cat(pictures), torch.cat(texts), captions)
         out = {"acc": self.score(confusion.accuracy(), confusion.n),
                "miou": self.score(confusion.miou(), confusion.n),
                "tar@far1e-3": self.score(rate, pairs), "top1of64": self.score(match, n)}

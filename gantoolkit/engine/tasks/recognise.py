@@ -179,10 +179,16 @@ def verification_rate(embeddings: Tensor, identities: Tensor, false_accepts: flo
     return float((positives > threshold).double().mean()), len(positives)
 
 
-def top1(images: Tensor, texts: Tensor, of: int = 64) -> tuple[float, int]:
-    """(share of images whose own caption is the nearest among `of`, n) for unit embeddings [N,D]."""
+def top1(images: Tensor, texts: Tensor, captions: list[str], of: int = 64) -> tuple[float, int]:
+    """(share of images whose own caption is the nearest among `of` different ones, n).
+
+    Takes unit embeddings [N,D]; rows whose caption occurred before are left out, the rest is shuffled.
+    """
+    first = {text: n for n, text in reversed(list(enumerate(captions)))}
+    rows = torch.tensor(sorted(first.values()))
+    rows = rows[torch.randperm(len(rows), generator=torch.Generator().manual_seed(0))]
     right = n = 0
-    for a, b in zip(images.split(of), texts.split(of)):
+    for a, b in zip(images[rows].split(of), texts[rows].split(of)):
         if len(a) == of:
             right += int(((a @ b.T).argmax(1) == torch.arange(of, device=a.device)).sum())
             n += of
