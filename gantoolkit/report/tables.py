@@ -17,12 +17,14 @@ ROLES = {FLOOR: "floor", MAPPED: "M only", RUN: "this run", CEILING: "ceiling",
 
 METRICS = {"fid": "FID", "lpips": "LPIPS", "ms_ssim": "MS-SSIM", "ssim": "SSIM", "id": "ID", "id_gt": "ID",
            "id_text": "ID (text)", "acc": "ACC", "miou": "mIoU", "miou_present": "mIoU present",
-           "miou_all19": "mIoU all 19"}
+           "miou_all19": "mIoU all 19", "miou_confusion": "mIoU pooled"}
 
 
 def title(metric: str) -> str:
-    """A metric's name as tables print it, escaped."""
-    return escape(METRICS.get(metric.lower(), metric))
+    """A metric's name as tables print it (HTML); "fid[judge]" was measured by the network "judge"."""
+    name, _, network = metric.rstrip("]").partition("[")
+    shown = escape(METRICS.get(name.lower(), name))
+    return f"{shown} <small>{escape(network)}</small>" if network else shown
 
 
 def decimals(values: Iterable[float]) -> int:

@@ -176,3 +176,8 @@ def test_sheets_of_a_run_without_samples(tmp_path):
     page = html.write(tmp_path).read_text(encoding="utf-8")
     assert page.index("fakes, iteration 400") < page.index("fakes, iteration 0")
     assert page.count("data:image/webp") == 4
+
+
+def test_metric_names_carry_their_network():
+    assert tables.title("fid[judge]") == "FID <small>judge</small>"
+    assert tables.title("ms_ssim") == "MS-SSIM" and tables.title("own <x>") == "own &lt;x&gt;"
