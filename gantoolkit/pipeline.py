@@ -45,9 +45,20 @@ class Pipeline:
     @torch.no_grad()
     def __call__(self, condition: Condition, camera: Camera | None = None, t_out: int = 0,
                  aggregate: str = "last", **options) -> Render:
-        """Faces [B,3,R,R] from `camera`, by default the condition's own."""
+        """Faces [B,3,R,R] from `camera`, by default from where the condition was seen."""
         latent = self.latent(condition, t_out, aggregate, **options)
-        return self.draw(latent, camera or condition.camera)
+        return self.draw(latent, camera or self.camera(condition))
+
+    def camera(self, condition: Condition) -> Camera | None:
+        """The condition's own camera; else, for a 3D generator, one fitted to its mask or straight ahead."""
+        if condition.camera is not None or not getattr(self.generator, "needs_camera", False):
+            return condition.camera
+        from gantoolkit.data import pose
+        from gantoolkit.generators.camera import orbit_camera
+
+        front = torch.zeros(len(condition))
+        angles = (front, front) if condition.mask is None else pose.estimate(condition.mask.argmax(1).cpu())
+        return orbit_camera(*angles).to(next(self.generator.parameters()).device)
 
     def draw(self, latent: Latent, camera: Camera | None = None, generator: torch.Generator | None = None) -> Render:
         """G(w); with noise='const' the same picture every time."""
