@@ -6,7 +6,8 @@ import pytest
 import torch
 
 from gantoolkit.engine.draw import Draw
-from gantoolkit.engine.tasks.gan import GAN, depth_error, pyramid
+from gantoolkit.engine.tasks.gan import GAN
+from gantoolkit.engine.tasks.ganterms import depth_error, pyramid
 from gantoolkit.generators import load_generator
 
 COMMON = dict(w_dim=16, channel_base=256, channel_max=16, mapping_layers=2, mapping_lr_mul=1.0)
@@ -57,6 +58,12 @@ def test_regression_learns_pairs(tiny_zip):
     task = make(tiny_zip, "flat", regress=60, lr=0.02)
     errors = [iterate(task, i, 8)["G/pyramid"] for i in range(40)]
     assert sum(errors[-5:]) < 0.6 * sum(errors[:5])
+
+
+def test_a_loss_component_joins_in(tiny_zip):
+    task = make(tiny_zip, "flat", regress=9, perceptual=dict(type="L2", weight=0.5))
+    assert iterate(task, 0)["G/perceptual"] > 0
+    assert task.networks() == {}
 
 
 def test_an_iteration_depends_on_its_number_alone(tiny_zip):

@@ -20,6 +20,7 @@ from gantoolkit.data.zipdata import FaceZip
 from gantoolkit.engine.average import follow, frozen_copy
 from gantoolkit.engine.draw import Draw
 from gantoolkit.engine.task import Task
+from gantoolkit.engine.tasks.ganterms import Angles, depth_error, pyramid
 from gantoolkit.types import Render, Score, Scores
 
 
@@ -32,6 +33,7 @@ class GAN(Task):
     pairs          weight of the pairs in phase B (1 in phase A)
     matching       weight of the distance between discriminator features of a face and its reconstruction
     raw, depth     weights of EG3D's raw image and, where the data has depth, of its depth
+    perceptual     a component of kind `loss` between images, with its own weight; "perceptual" in the logs
     r1             γ of the gradient penalty, applied every `r1_every` iterations
     """
 
@@ -39,21 +41,19 @@ class GAN(Task):
                  held_out: int = 64, regress: int = 2000, lr: float = 3e-3, lr_adversarial: float = 1e-3,
                  pairs: float = 0.5, matching: float = 1.0, adversarial: float = 0.1, raw: float = 0.5,
                  depth: float = 0.3, r1: float = 1.0, r1_every: int = 16, ema: float = 0.998,
-                 perceptual: dict | None = None, perceptual_weight: float = 0.5,
-                 device: str | torch.device = "cpu", seed: int = 0):
-        from gantoolkit.registry import build
+                 perceptual: dict | None = None, device: str | torch.device = "cpu", seed: int = 0):
+        from gantoolkit.registry import build, get
 
         self.device, self.seed = torch.device(device), seed
         self.zip, self.val = FaceZip(data), FaceZip(val) if val else None
         self.held_out = 0 if val else min(held_out, len(self.zip) // 4)
         self.regress, self.lr, self.lr_adversarial = regress, lr, lr_adversarial
-        self.weight = dict(pairs=pairs, matching=matching, adversarial=adversarial, raw=raw, depth=depth,
-                           perceptual=perceptual_weight)
+        self.weight = dict(pairs=pairs, matching=matching, adversarial=adversarial, raw=raw, depth=depth)
         self.r1, self.r1_every, self.ema = r1, r1_every, ema
         torch.manual_seed(seed)
         self.angles = Angles(self.zip.cameras)
-        flat = "3D" not in generator["type"]
-        z_dim = self.zip.factors.shape[1] + 2 * flat
+        solid = get("generator", generator["type"]).needs_camera
+        z_dim = self.zip.factors.shape[1] + (0 if solid else 2)
         self.arch = {"z_dim": z_dim, "resolution": self.zip.resolution, **generator}
         self.generator = build("generator", self.arch).to(self.device)
         self.average = frozen_copy(self.generator)
@@ -66,7 +66,6 @@ class GAN(Task):
             judge = torch.optim.Adam(self.discriminator.parameters(), lr_adversarial, (0.0, 0.99))
             self.optimizers = {"D": judge, **self.optimizers}
         self.perceptual = build("loss", perceptual).to(self.device) if perceptual else None
-        self._network = (perceptual or {}).get("network") or (perceptual or {}).get("weights")
 
     def size(self) -> int:
         return len(self.zip) - self.held_out
@@ -129,7 +128,7 @@ class GAN(Task):
             losses["depth"] = weight * self.weight["depth"] * depth_error(render.depth.float(), true)
         if self.perceptual is not None:
             distance = self.perceptual(render.image.float(), self.perceptual.prepare(target))
-            losses["perceptual"] = weight * self.weight["perceptual"] * distance
+            losses["perceptual"] = weight * self.perceptual.weight * distance
         return losses
 
     def _mixed(self, draw: Draw) -> tuple[Tensor, Tensor, int]:
@@ -240,39 +239,5 @@ class GAN(Task):
         self.average.mean_w.copy_(mean)
 
     def networks(self) -> dict[str, str]:
-        return {"perceptual": self._network} if self._network else {}
-
-
-class Angles:
-    """Yaw and pitch of camera labels, scaled to unit variance over the training data [b,2]."""
-
-    def __init__(self, cameras: Tensor):
-        self.scale = self._radians(cameras).std(0).clamp_min(1e-3)
-
-    @staticmethod
-    def _radians(cameras: Tensor) -> Tensor:
-        x, y, z = cameras[:, 3], cameras[:, 7], cameras[:, 11]
-        return torch.stack([torch.atan2(x, z), torch.atan2(y, torch.hypot(x, z))], 1)
-
-    def __call__(self, cameras: Tensor) -> Tensor:
-        return self._radians(cameras) / self.scale.to(cameras)
-
-
-def pyramid(image: Tensor, target: Tensor, scales: int = 3) -> Tensor:
-    """Mean absolute error plus that of the differences between neighbours, summed over halved resolutions.
-
-    The differences make brows, eyes and mouth weigh more than flat skin, at a fraction of a network's cost.
-    """
-    error, total = image - target, 0.0
-    for scale in range(scales):
-        error = F.avg_pool2d(error, 2) if scale else error
-        total = total + error.abs().mean() + error.diff(dim=2).abs().mean() + error.diff(dim=3).abs().mean()
-    return total
-
-
-def depth_error(depth: Tensor, true: Tensor) -> Tensor:
-    """Mean absolute error where a whole cell of the true depth [B,1,R,R] (0 = background) is covered."""
-    factor = true.shape[-1] // depth.shape[-1]
-    covered = (F.max_pool2d((true <= 0).float(), factor) == 0).float()
-    error = (depth - F.avg_pool2d(true, factor)).abs() * covered
-    return error.sum() / covered.sum().clamp_min(1)
+        network = getattr(self.perceptual, "network", None)
+        return {"perceptual": network} if network else {}
