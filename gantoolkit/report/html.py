@@ -13,6 +13,7 @@ from gantoolkit.report import pictures, plots, record as records, tables
 from gantoolkit.types import Record
 
 NAME = "report.html"
+CARDS = 8  # scores shown at the top
 
 
 def write(folder: str | Path, sections: Iterable[tuple[str, str]] = ()) -> Path:
@@ -76,7 +77,8 @@ def _conditioned(config: dict) -> list[str]:
 def _cards(record: Record) -> str:
     """The run's own scores at a glance, with the share of the gap that it closed."""
     cards = []
-    for metric, score in record.scores.get(records.RUN, {}).items():
+    own = record.scores.get(records.RUN) or next(iter(reversed(record.scores.values())), {})
+    for metric, score in list(own.items())[:CARDS]:
         share = tables.gap(record, metric)
         gap = f"<small>{tables.percent(share)} of the gap</small>" if share is not None else ""
         arrow = "↑" if score.higher_is_better else "↓"
@@ -105,7 +107,7 @@ def _scores(record: Record) -> str:
         return ""
     about = ('<p class="about">The floor is the generator’s mean face for every sample, the ceiling a direct '
              'W+ inversion of I<sup>gt</sup>; the last column says how much of the way between them this run '
-             'went.</p>')
+             'went.</p>') if {records.FLOOR, records.CEILING} <= record.scores.keys() else ""
     return (about + tables.scores(record) + '<h3 class="about">Measured under these conditions</h3>'
             + tables.conditions(record))
 

@@ -17,7 +17,7 @@ ROLES = {FLOOR: "floor", MAPPED: "M only", RUN: "this run", CEILING: "ceiling",
 
 METRICS = {"fid": "FID", "lpips": "LPIPS", "ms_ssim": "MS-SSIM", "ssim": "SSIM", "id": "ID", "id_gt": "ID",
            "id_text": "ID (text)", "acc": "ACC", "miou": "mIoU", "miou_present": "mIoU present",
-           "miou_all19": "mIoU all 19", "miou_confusion": "mIoU pooled"}
+           "miou_all19": "mIoU all 19", "iou": "IoU", "miou_confusion": "mIoU pooled"}
 
 
 def title(metric: str) -> str:
@@ -72,6 +72,7 @@ def gap(record: Record, metric: str, system: str = RUN) -> float | None:
 def scores(record: Record) -> str:
     """Metrics as rows, systems as columns, the run's own in bold, the closed share of the gap as a bar."""
     systems = ordered(record.scores)
+    bars = FLOOR in systems and CEILING in systems
     heads = "".join(f'<th class="num{" run" if s == RUN else ""}" scope="col">{TITLES.get(s, escape(s))}'
                     f'<small>{ROLES.get(s, "")}</small></th>' for s in systems)
     rows = []
@@ -81,10 +82,10 @@ def scores(record: Record) -> str:
         places = decimals(score.value for score in found if score)
         cells = "".join(_cell(score, s == RUN, places) for s, score in zip(systems, found))
         rows.append(f'<tr><th scope="row">{title(metric)} <abbr title="{arrow[1]}">{arrow[0]}</abbr></th>'
-                    f"{cells}<td>{_bar(gap(record, metric))}</td></tr>")
-    return (f'<div class="scroll"><table class="scores"><thead><tr><th scope="col">metric</th>{heads}'
-            '<th scope="col">gap closed<small>floor → ceiling</small></th></tr></thead>'
-            f'<tbody>{"".join(rows)}</tbody></table></div>')
+                    f'{cells}{f"<td>{_bar(gap(record, metric))}</td>" if bars else ""}</tr>')
+    heads += '<th scope="col">gap closed<small>floor → ceiling</small></th>' if bars else ""
+    return (f'<div class="scroll"><table class="{"scores" if len(systems) > 1 else ""}"><thead><tr>'
+            f'<th scope="col">metric</th>{heads}</tr></thead><tbody>{"".join(rows)}</tbody></table></div>')
 
 
 def conditions(record: Record) -> str:
