@@ -104,17 +104,17 @@ class Cache:
 
         Files are memory-mapped; only what is asked for is read.
         """
-        rows = torch.as_tensor(rows).tolist()
-        parts = []
-        for position, row in enumerate(rows):
-            view = self._open(row // self.size).get_slice(name)
-            inside = row % self.size
+        out: Tensor | None = None  # filled by copying: autocast on a CPU cannot stack halves
+        for position, row in enumerate(torch.as_tensor(rows).tolist()):
+            view, inside = self._open(row // self.size).get_slice(name), row % self.size
             if steps is None:
-                parts.append(view[inside:inside + 1][0])
+                found = view[inside:inside + 1][0]
             else:
                 step = int(steps[position])
-                parts.append(view[inside:inside + 1, step:step + 1][0, 0])
-        return torch.stack(parts)
+                found = view[inside:inside + 1, step:step + 1][0, 0]
+            out = found.new_empty(len(rows), *found.shape) if out is None else out
+            out[position] = found
+        return out
 
     def _open(self, number: int):
         from safetensors import SafetensorError, safe_open
