@@ -15,7 +15,8 @@ from torch import Tensor
 from gantoolkit import files
 from gantoolkit.errors import DataError, UsageError
 
-LEVEL = 10.0  # raw density at the surface, as in EG3D's own shape export
+LEVEL = 10.0  # raw density at the surface, as in EG3D's own shape export; less for softer volumes
+CRUMB = 0.02  # share of the largest piece's vertices below which a loose piece is dropped
 EDGE = 0.02  # share of the cube next to its walls that counts as empty
 
 
@@ -39,16 +40,21 @@ def density_grid(generator, planes: Tensor, resolution: int = 128, chunk: int = 
 
 
 @torch.no_grad()
-def extract(generator, ws: Tensor, resolution: int = 128, level: float = LEVEL,
+def extract(generator, ws: Tensor, resolution: int = 128, level: float | None = None,
             coloured: bool = True) -> Mesh:
-    """The surface of one latent [1,L,w_dim] where its density crosses `level`, with a colour per vertex."""
+    """The surface of one latent [1,L,w_dim] where its density crosses `level`, with a colour per vertex.
+
+    Without a level: LEVEL, or half way between the median and the densest thousandth where that is less.
+    """
     planes = generator.planes(ws)
     sigma = density_grid(generator, planes, resolution).cpu().numpy()
     border = max(int(EDGE * resolution), 1)
     closed = np.full_like(sigma, sigma.min())
     inner = (slice(border, -border),) * 3
     closed[inner] = sigma[inner]
-    mesh = surface(closed, level, generator.box_warp)
+    if level is None:
+        level = min(LEVEL, float(np.median(sigma) + np.quantile(sigma, 0.999)) / 2)
+    mesh = without_crumbs(surface(closed, level, generator.box_warp))
     if not coloured:
         return mesh
     points = torch.from_numpy(mesh.vertices)[None].to(planes.device)
@@ -70,6 +76,19 @@ def surface(sigma: np.ndarray, level: float, side: float) -> Mesh:
     step = side / (sigma.shape[0] - 1)
     vertices, faces, _, _ = marching_cubes(sigma, level, spacing=(step,) * 3, gradient_direction="ascent")
     return Mesh((vertices - side / 2).astype(np.float32), faces.astype(np.int32))
+
+
+def without_crumbs(mesh: Mesh, share: float = CRUMB) -> Mesh:
+    """The pieces of a mesh that have at least `share` as many vertices as its largest piece."""
+    from scipy.sparse import coo_matrix
+    from scipy.sparse.csgraph import connected_components
+
+    a, b, count = mesh.faces[:, [0, 1]].T.flatten(), mesh.faces[:, [1, 2]].T.flatten(), len(mesh.vertices)
+    _, piece = connected_components(coo_matrix((np.ones(len(a)), (a, b)), (count, count)), directed=False)
+    sizes = np.bincount(piece)
+    kept = (sizes >= share * sizes.max())[piece]
+    place = np.cumsum(kept) - 1
+    return Mesh(mesh.vertices[kept], place[mesh.faces[kept[mesh.faces[:, 0]]]].astype(np.int32))
 
 
 def write_ply(mesh: Mesh, path: str | Path) -> Path:

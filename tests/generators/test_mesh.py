@@ -50,13 +50,36 @@ def test_a_body_that_touches_the_walls_is_closed():
     assert (np.unique(edges, axis=0, return_counts=True)[1] == 2).all()
 
 
+def test_loose_crumbs_are_dropped_and_large_pieces_kept():
+    class Scattered(Ball):
+        def query(self, planes, points):
+            def ball(x, radius):
+                return 10 + 50 * (radius - (points - torch.tensor([x, 0, 0])).norm(dim=-1, keepdim=True))
+
+            return points, torch.maximum(torch.maximum(ball(-0.15, 0.25), ball(0.25, 0.1)), ball(0.42, 0.03))
+
+    found = mesh.extract(Scattered(), torch.zeros(1), 64, level=10)
+    assert found.vertices[:, 0].max() == pytest.approx(0.35, abs=0.01)
+    assert len(found.colours) == len(found.vertices)
+    assert volume_of(found) == pytest.approx(4 / 3 * np.pi * (0.25**3 + 0.1**3), rel=0.02)
+
+
+def test_soft_volumes_get_a_lower_level():
+    class Soft(Ball):
+        def query(self, planes, points):
+            colours, sigma = super().query(planes, points)
+            return colours, (sigma - 10) / 10 + 2
+
+    assert len(mesh.extract(Soft(), torch.zeros(1), 32).vertices) > 100
+
+
 def test_a_density_that_never_reaches_the_level_is_named():
     class Empty(Ball):
         def query(self, planes, points):
             return points, points[..., :1]
 
     with pytest.raises(DataError, match="no surface of density 10"):
-        mesh.extract(Empty(), torch.zeros(1), 16)
+        mesh.extract(Empty(), torch.zeros(1), 16, level=10)
 
 
 @pytest.mark.parametrize("coloured", [True, False])
