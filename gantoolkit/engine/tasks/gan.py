@@ -35,20 +35,24 @@ class GAN(Task):
     raw, depth     weights of EG3D's raw image and, where the data has depth, of its depth
     perceptual     a component of kind `loss` between images, with its own weight; "perceptual" in the logs
     r1             γ of the gradient penalty, applied every `r1_every` iterations
+    encoder        {"type": "FaceEncoder", …}: w of a pair is read off the face (for 3D, off another view of it)
+                   and the mapping network learns to meet it; without it w comes from the mapping of the factors
+    compact        weight of the mean square of the encoder's w
     """
 
     def __init__(self, data: str, generator: dict, discriminator: dict | None = None, val: str | None = None,
                  held_out: int = 64, regress: int = 2000, lr: float = 3e-3, lr_adversarial: float = 1e-3,
                  pairs: float = 0.5, matching: float = 1.0, adversarial: float = 0.1, raw: float = 0.5,
                  depth: float = 0.3, r1: float = 1.0, r1_every: int = 16, ema: float = 0.998,
-                 perceptual: dict | None = None, device: str | torch.device = "cpu", seed: int = 0):
+                 perceptual: dict | None = None, encoder: dict | None = None, compact: float = 0.02,
+                 device: str | torch.device = "cpu", seed: int = 0):
         from gantoolkit.registry import build, get
 
         self.device, self.seed = torch.device(device), seed
         self.zip, self.val = FaceZip(data), FaceZip(val) if val else None
         self.held_out = 0 if val else min(held_out, len(self.zip) // 4)
         self.regress, self.lr, self.lr_adversarial = regress, lr, lr_adversarial
-        self.weight = dict(pairs=pairs, matching=matching, adversarial=adversarial, raw=raw, depth=depth)
+        self.weight = dict(pairs=pairs, matching=matching, adversarial=adversarial, raw=raw, depth=depth, compact=compact)
         self.r1, self.r1_every, self.ema = r1, r1_every, ema
         torch.manual_seed(seed)
         self.angles = Angles(self.zip.cameras)
@@ -58,7 +62,14 @@ class GAN(Task):
         self.generator = build("generator", self.arch).to(self.device)
         self.average = frozen_copy(self.generator)
         self.modules, self.averages = {"generator": self.generator}, {"generator": self.average}
-        self.optimizers = {"G": torch.optim.Adam(self.generator.parameters(), lr, (0.9, 0.99))}
+        learning = list(self.generator.parameters())
+        self.encoder = None
+        if encoder:
+            sizes = {"resolution": self.zip.resolution, "w_dim": self.generator.w_dim}
+            self.encoder = self.modules["encoder"] = build("network", {**sizes, **encoder}).to(self.device)
+            learning += self.encoder.parameters()
+            self.partner = _partners(self.zip) if solid else torch.arange(len(self.zip))
+        self.optimizers = {"G": torch.optim.Adam(learning, lr, (0.9, 0.99))}
         self.discriminator = None
         if discriminator:
             self.discriminator = build("network", {"resolution": self.zip.resolution, **discriminator})
@@ -94,9 +105,18 @@ class GAN(Task):
             z = torch.cat([z, self.angles(cameras)], 1)
         return z.to(self.device), cameras.to(self.device)
 
-    def draw(self, generator, z: Tensor, cameras: Tensor, random: Draw | None = None) -> Render:
-        """Render z; with `random` EG3D's samples are jittered by its numbers, else deterministic."""
-        ws = generator.mapping(z)
+    def paired(self, rows: Tensor, z: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+        """ws of known faces, and the losses that tie encoder and mapping together."""
+        mapped = self.generator.mapping(z)
+        if self.encoder is None:
+            return mapped, {}
+        w = self.encoder(self.images(self.partner[rows]))
+        losses = {"code": F.mse_loss(mapped[:, 0].float(), w.detach()),
+                  "compact": self.weight["compact"] * w.square().mean()}
+        return w[:, None].expand(-1, self.generator.num_ws, -1), losses
+
+    def draw(self, generator, ws: Tensor, cameras: Tensor, random: Draw | None = None) -> Render:
+        """Render ws; with `random` EG3D's samples are jittered by its numbers, else deterministic."""
         if random is not None:
             (generator.backbone if generator.needs_camera else generator).mapping.track(ws[:, 0])
         if not generator.needs_camera or random is None:
@@ -112,8 +132,9 @@ class GAN(Task):
         if turn == "D":
             return self._judge(draw, iteration)
         if iteration < self.regress or self.discriminator is None:
-            render = self.draw(self.generator, *self.codes(draw.indices), draw)
-            return self._compare(render, draw.indices, 1.0)
+            z, cameras = self.codes(draw.indices)
+            ws, losses = self.paired(draw.indices, z)
+            return losses | self._compare(self.draw(self.generator, ws, cameras, draw), draw.indices, 1.0)
         return self._convince(draw)
 
     def _compare(self, render: Render, rows: Tensor, weight: float) -> dict[str, Tensor]:
@@ -131,11 +152,13 @@ class GAN(Task):
             losses["perceptual"] = weight * self.perceptual.weight * distance
         return losses
 
-    def _mixed(self, draw: Draw) -> tuple[Tensor, Tensor, int]:
-        """Codes of a batch in phase B: the first half as drawn from the data, the others fresh normals."""
+    def _mixed(self, draw: Draw) -> tuple[Tensor, Tensor, int, dict[str, Tensor]]:
+        """ws of a batch in phase B: the first half of known faces, the others of fresh normals."""
         z, cameras = self.codes(draw.indices)
         paired = (len(z) + 1) // 2
-        return torch.cat([z[:paired], draw.normal(z.shape[1]).to(z)[paired:]]), cameras, paired
+        ws, losses = self.paired(draw.indices[:paired], z[:paired])
+        fresh = self.generator.mapping(draw.normal(z.shape[1]).to(z)[paired:])
+        return torch.cat([ws, fresh.to(ws.dtype)]), cameras, paired, losses
 
     def _logits(self, render: Render, cameras: Tensor) -> Tensor:
         return self.discriminator(self._seen(render), cameras if self.discriminator.c_dim else None)
@@ -154,9 +177,9 @@ class GAN(Task):
 
     def _judge(self, draw: Draw, iteration: int) -> dict[str, Tensor]:
         """Discriminator: logistic loss, and R1 on real faces every `r1_every` iterations."""
-        z, cameras, _ = self._mixed(draw)
         with torch.no_grad():
-            fake = self.draw(self.generator, z, cameras, draw)
+            ws, cameras, _, _ = self._mixed(draw)
+            fake = self.draw(self.generator, ws, cameras, draw)
         real = self._real(draw.indices)
         logits_real, logits_fake = self._logits(real, cameras), self._logits(fake, cameras)
         losses = {"real": F.softplus(-logits_real).mean(), "fake": F.softplus(logits_fake).mean(),
@@ -175,10 +198,10 @@ class GAN(Task):
 
     def _convince(self, draw: Draw) -> dict[str, Tensor]:
         """Generator in phase B."""
-        z, cameras, paired = self._mixed(draw)
-        render = self.draw(self.generator, z, cameras, draw)
+        ws, cameras, paired, losses = self._mixed(draw)
+        render = self.draw(self.generator, ws, cameras, draw)
         rows = draw.indices[:paired]
-        losses = self._compare(render[:paired], rows, self.weight["pairs"])
+        losses = losses | self._compare(render[:paired], rows, self.weight["pairs"])
         self.discriminator.requires_grad_(False)
         seen = self._seen(render)
         found = self.discriminator.features(seen)
@@ -206,12 +229,25 @@ class GAN(Task):
         return self.zip, torch.arange(first, min(first + limit, len(self.zip)))
 
     @torch.no_grad()
+    def regressed(self, rows: Tensor, source: FaceZip | None = None) -> Tensor:
+        """The average generator's faces [b,3,R,R] for the factors of these rows."""
+        z, cameras = self.codes(rows, source)
+        return self.draw(self.average, self.average.mapping(z), cameras).image
+
+    @torch.no_grad()
+    def encoded(self, rows: Tensor, source: FaceZip | None = None) -> Tensor:
+        """The average generator's faces [b,3,R,R] for what the encoder reads off these rows' own faces."""
+        w = self.encoder(self.images(rows, source))
+        ws = w[:, None].expand(-1, self.average.num_ws, -1)
+        return self.draw(self.average, ws, self.codes(rows, source)[1]).image
+
+    @torch.no_grad()
     def validate(self, limit: int | None = None) -> Scores:
         """How close unseen factors come to their faces: L1 in −1..1 and PSNR in dB."""
         source, rows = self._held(limit or 256)
         l1, psnr = [], []
         for part in rows.split(32):
-            image = self.draw(self.average, *self.codes(part, source)).image.clamp(-1, 1)
+            image = self.regressed(part, source).clamp(-1, 1)
             error = image - self.images(part, source)
             l1.append(error.abs().mean((1, 2, 3)))
             psnr.append(10 * torch.log10(4 / error.square().mean((1, 2, 3)).clamp_min(1e-10)))
@@ -241,3 +277,13 @@ class GAN(Task):
     def networks(self) -> dict[str, str]:
         network = getattr(self.perceptual, "network", None)
         return {"perceptual": network} if network else {}
+
+
+def _partners(data: FaceZip) -> Tensor:
+    """For every row another view of the same person in the same state, where the data has one."""
+    partner, groups = torch.arange(len(data)), {}
+    for row, sample in enumerate(data.rows):
+        groups.setdefault((sample["identity"], sample["state"]), []).append(row)
+    for rows in groups.values():
+        partner[torch.tensor(rows)] = torch.tensor(rows).roll(1)
+    return partner

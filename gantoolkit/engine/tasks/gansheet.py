@@ -16,7 +16,9 @@ def sheet(task) -> Tensor:
     source, unseen = task._held(COLUMNS)
     rows = []
     for part, which in ((seen, task.zip), (unseen, source)):
-        rows += [task.images(part, which), task.draw(task.average, *task.codes(part, which)).image]
+        rows += [task.images(part, which), task.regressed(part, which)]
+        if task.encoder is not None:
+            rows.append(task.encoded(part, which))
     z = torch.randn(COLUMNS, task.arch["z_dim"], generator=torch.Generator().manual_seed(1)).to(task.device)
     rows += three_views(task.average, z) if task.average.needs_camera else [
         task.average.render(task.average.mapping(z), noise="none").image]
