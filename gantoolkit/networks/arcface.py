@@ -6,6 +6,8 @@ zoo. Names of tensors follow the published `model_ir_se50.pth`, so that file loa
 
 from __future__ import annotations
 
+import math
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -106,22 +108,13 @@ def irse50() -> ArcFace:
     return ArcFace(112, IR_SE50, 512, PSP_CROP, 0.6)
 
 
-class AngularMargin(nn.Module):
-    """Logits s·cos(θ + m·[label]) against one learned centre per person, for softmax cross-entropy."""
+def angular_margin(cosine: Tensor, labels: Tensor, scale: float = 32.0, margin: float = 0.3) -> Tensor:
+    """Logits s·cos(θ + m·[label]) from cosines [B,P] and the column [B] that is right in each row.
 
-    def __init__(self, embedding: int, people: int, scale: float = 32.0, margin: float = 0.3):
-        super().__init__()
-        self.centres = nn.Parameter(torch.randn(people, embedding) * 0.05)
-        self.scale, self.margin = scale, margin
-
-    def forward(self, embeddings: Tensor, labels: Tensor, margin: float | None = None) -> Tensor:
-        """[B,people] from unit embeddings [B,D] and labels [B]."""
-        margin = self.margin if margin is None else margin
-        cosine = F.linear(embeddings, F.normalize(self.centres, dim=1)).float().clamp(-1 + 1e-6, 1 - 1e-6)
-        true = cosine.gather(1, labels[:, None])
-        # cos(θ + m), continued linearly beyond θ = π − m so that it keeps falling
-        shifted = true * torch.cos(cosine.new_tensor(margin)) - (1 - true**2).sqrt() * torch.sin(
-            cosine.new_tensor(margin))
-        shifted = torch.where(true > -torch.cos(cosine.new_tensor(margin)), shifted,
-                              true - margin * torch.sin(cosine.new_tensor(margin)))
-        return self.scale * cosine.scatter(1, labels[:, None], shifted)
+    Beyond θ = π − m the curve goes on falling linearly, as in the published code.
+    """
+    cosine = cosine.float().clamp(-1 + 1e-6, 1 - 1e-6)
+    true = cosine.gather(1, labels[:, None])
+    shifted = true * math.cos(margin) - (1 - true**2).sqrt() * math.sin(margin)
+    shifted = torch.where(true > -math.cos(margin), shifted, true - margin * math.sin(margin))
+    return scale * cosine.scatter(1, labels[:, None], shifted)

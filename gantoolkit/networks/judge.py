@@ -98,7 +98,9 @@ class Judge(nn.Module):
         self.fine = nn.Sequential(nn.Conv2d(3, 16, 3, padding=1), nn.GELU())
         self.parse = nn.Sequential(nn.Conv2d(48, 32, 3, padding=1), nn.GELU(), nn.Conv2d(32, labels, 1))
         self.pool = nn.Sequential(nn.LayerNorm(widths[-1]), nn.Linear(widths[-1], 256), nn.GELU())
-        self.identify = nn.Linear(256 + widths[-1], embedding)
+        side = -(-resolution // 16)  # of the third map, halved
+        self.identify = nn.Sequential(nn.Conv2d(widths[2], 64, 3, 2, 1), nn.GELU(), nn.Flatten(),
+                                      nn.Linear(64 * side * side, embedding))
         self.heads = nn.ModuleDict({k: nn.Linear(256, len(v)) for k, v in self.attributes.items()})
         self.see = nn.Linear(256, text_embedding)
         self.reader = CaptionReader(self.words, 64, text_embedding)
@@ -136,7 +138,7 @@ class Judge(nn.Module):
         maps = self.trunk(pixels)
         pooled = maps[-1].mean((2, 3))
         features = self.pool(pooled)
-        identity = self.identify(torch.cat([features, maps[-1].amax((2, 3))], 1))
+        identity = self.identify(maps[2])
         return Observation(maps, features.float(), self._parse(pixels, maps).float(),
                            F.normalize(identity.float(), dim=1),
                            {k: head(features).float() for k, head in self.heads.items()},

@@ -1,11 +1,11 @@
 # The judge of all metrics: a ConvNeXt-like trunk with heads for parsing, identity, attributes and text.
 # Its people, seed and architecture occur in no loss. 1.3 M parameters, about 6 minutes on 2 cores.
-# Writes export/judge.safetensors.
+# A batch holds two pictures of each person. Writes export/judge.safetensors.
 task = "judge"
 name = "judge"
 seed = 101
 data = "judge-train"
 network = dict(widths=(32, 96, 160, 256), depths=(1, 2, 2, 1))
 lr = 2e-3
-schedule = dict(iterations=800, batch=40, precision="bf16", warmup=50, decay="cosine", clip=5.0,
+schedule = dict(iterations=800, batch=20, precision="bf16", warmup=50, decay="cosine", clip=5.0,
                 log_every=20, save_every=500)

@@ -10,39 +10,38 @@ from torch import Tensor, nn
 
 from gantoolkit.engine.draw import Draw
 from gantoolkit.engine.tasks import recognise
-from gantoolkit.networks.arcface import AngularMargin, ArcFace
+from gantoolkit.networks.arcface import ArcFace
 from gantoolkit.types import Scores
 
 
 class Identity(recognise.Recogniser):
-    """Softmax with an additive angular margin over the people of the data set.
+    """Two pictures of each person of a batch find each other, with an additive angular margin.
 
     margin, scale   of the angular logits; the margin grows from 0 over `margin_warmup` iterations
-    factors         weight of the regression of the renderer's identity factors from the embedding, where
-                    the data set has them: a few thousand rendered people are too few for the margin alone
+    factors         weight of the regression of the renderer's identity factors (standard normals) from the
+                    embedding, where the data set has them: a few thousand rendered people with six
+                    pictures each are too few to learn from names alone
     """
 
     def __init__(self, data: str, network: dict | None = None, holdout: float = 0.05, lr: float = 3e-3,
-                 weight_decay: float = 0.05, margin: float = 0.3, scale: float = 24.0, margin_warmup: int = 300,
-                 factors: float = 1.0, onnx: bool = True, augment: dict | None = None,
+                 weight_decay: float = 0.05, margin: float = 0.15, scale: float = 16.0, margin_warmup: int = 300,
+                 factors: float = 10.0, onnx: bool = True, augment: dict | None = None,
                  device: torch.device | str = "cpu", seed: int = 0):
         super().__init__(data, holdout, lr, weight_decay, augment, device, seed)
-        self.margin, self.margin_warmup, self.factor_weight, self.onnx = margin, margin_warmup, factors, onnx
+        self.margin, self.scale, self.margin_warmup = margin, scale, margin_warmup
+        self.factor_weight, self.onnx = factors, onnx
+        self.partners = recognise.Partners(self.zip, self.rows)
         arcface = ArcFace(**{"size": self.zip.resolution, **(network or {})})
-        numbers, people = recognise.person_numbers(self.zip.identities[self.rows])
-        self.people = torch.full((len(self.zip),), -1).scatter(0, self.rows, numbers)
-        heads = {"margin": AngularMargin(arcface.embedding, people, scale, margin)}
         self.known_factors = self.zip.identity_factors if factors else 0
-        if self.known_factors:
-            heads["factors"] = nn.Linear(arcface.embedding, self.known_factors)
+        heads = {"factors": nn.Linear(arcface.embedding, self.known_factors)} if self.known_factors else {}
         self.start(arcface, **heads)
 
     def losses(self, turn: str, draw: Draw, iteration: int) -> dict[str, Tensor]:
-        rows, images, _ = self.training_batch(draw)
+        rows, images, _ = self.training_batch(draw, partners=self.partners)
         embedding = self.network.embed(images)
         margin = self.margin * min(1.0, iteration / max(1, self.margin_warmup))
-        people = self.people[rows].to(self.device)
-        out = {"margin": F.cross_entropy(self.heads["margin"](embedding, people, margin), people)}
+        people = self.zip.identities[rows[:len(draw)]].to(self.device)
+        out = {"pairs": recognise.pair_loss(*embedding.chunk(2), people, self.scale, margin)}
         if self.known_factors:
             wanted = self.zip.factors[rows, :self.known_factors].to(self.device)
             # √D: entries of a unit embedding are about 1/√D, factors are about 1

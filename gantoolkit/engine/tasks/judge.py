@@ -14,44 +14,42 @@ from gantoolkit.engine.tasks import recognise
 from gantoolkit.engine.tasks.parser import class_weights, parsing_loss
 from gantoolkit.engine.tasks.towers import contrastive_loss
 from gantoolkit.metrics.parsing import Confusion
-from gantoolkit.networks.arcface import AngularMargin
 from gantoolkit.networks.judge import Judge as JudgeNetwork
 from gantoolkit.networks.tokens import words_of
 from gantoolkit.types import Scores
 
 
 class Judge(recognise.Recogniser):
-    """All heads in one step; `weights` scales the losses parsing, margin, factors, attributes, contrast."""
+    """All heads in one step; `weights` scales the losses parsing, pairs, factors, attributes and contrast.
+
+    Every person of a batch is shown twice, so that identity is learned from pairs (see `Identity`).
+    """
 
     def __init__(self, data: str, network: dict | None = None, holdout: float = 0.05, lr: float = 2e-3,
-                 weight_decay: float = 0.05, weights: dict | None = None, margin: float = 0.2, scale: float = 24.0,
-                 margin_warmup: int = 300, balance: float = 0.3, augment: dict | None = None,
+                 weight_decay: float = 0.05, weights: dict | None = None, margin: float = 0.1, scale: float = 16.0,
+                 balance: float = 0.3, augment: dict | None = None,
                  device: torch.device | str = "cpu", seed: int = 101):
         super().__init__(data, holdout, lr, weight_decay, augment, device, seed)
-        self.margin, self.margin_warmup = margin, margin_warmup
-        self.parts = {"parsing": 1.0, "margin": 0.3, "factors": 1.0, "attributes": 1.0, "contrast": 0.3}
+        self.margin, self.scale = margin, scale
+        self.parts = {"parsing": 1.0, "pairs": 0.5, "factors": 5.0, "attributes": 1.0, "contrast": 0.3}
         self.parts.update(weights or {})
+        self.partners = recognise.Partners(self.zip, self.rows)
         self.values = recognise.attribute_values(self.zip)
         self.table = recognise.attribute_table(self.zip, self.values)
         words = words_of(text for row in self.zip.captions for text in row)
         judge = JudgeNetwork(**{"resolution": self.zip.resolution, "attributes": self.values,
                                 "words": [".", *words], **(network or {})})
-        numbers, people = recognise.person_numbers(self.zip.identities[self.rows])
-        self.people = torch.full((len(self.zip),), -1).scatter(0, self.rows, numbers)
-        heads = {"margin": AngularMargin(judge.embedding, people, scale, margin)}
-        if self.zip.identity_factors:
-            heads["factors"] = nn.Linear(judge.embedding, self.zip.identity_factors)
-        self.start(judge, **heads)
+        factors = self.zip.identity_factors
+        self.start(judge, **({"factors": nn.Linear(judge.embedding, factors)} if factors else {}))
         self.class_weights = class_weights(self.zip.labels[self.rows], balance).to(self.device)
 
     def losses(self, turn: str, draw: Draw, iteration: int) -> dict[str, Tensor]:
-        rows, images, labels = self.training_batch(draw, with_labels=True)
+        rows, images, labels = self.training_batch(draw, with_labels=True, partners=self.partners)
         seen = self.network.observe(images)
-        people = self.people[rows].to(self.device)
-        margin = self.margin * min(1.0, iteration / max(1, self.margin_warmup))
-        captions = self.captions_of(rows, draw.integers(10))
+        people = self.zip.identities[rows[:len(draw)]].to(self.device)
+        captions = self.captions_of(rows, draw.integers(10).repeat(2))
         out = {"parsing": parsing_loss(seen.logits, labels, self.class_weights),
-               "margin": F.cross_entropy(self.heads["margin"](seen.identity, people, margin), people),
+               "pairs": recognise.pair_loss(*seen.identity.chunk(2), people, self.scale, self.margin),
                "contrast": contrastive_loss(seen.text, self.network.read(captions),
                                             self.network.log_scale.exp().clamp(max=100.0), captions)}
         if self.values:

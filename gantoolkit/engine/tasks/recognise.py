@@ -16,6 +16,7 @@ from gantoolkit.data.zipdata import FaceZip
 from gantoolkit.engine.draw import Draw
 from gantoolkit.engine.task import Task
 from gantoolkit.errors import DataError
+from gantoolkit.networks.arcface import angular_margin
 from gantoolkit.types import Score
 
 IGNORED = 255  # a label that counts in no loss and no score
@@ -112,13 +113,18 @@ class Recogniser(Task):
         lists = (self.zip.captions[row] for row in rows.tolist())
         return [texts[n % len(texts)] if texts else "" for texts, n in zip(lists, choices)]
 
-    def training_batch(self, draw: Draw, with_labels: bool = False):
-        """(rows of the zip, augmented images, augmented labels or None) of a draw."""
+    def training_batch(self, draw: Draw, with_labels: bool = False, partners: Partners | None = None):
+        """(rows of the zip, augmented images, augmented labels or None) of a draw.
+
+        With `partners` the second half of the batch shows the persons of the first half again.
+        """
         self.network.train()
         rows = self.rows[draw.indices]
-        labels = self.labels(rows) if with_labels else None
-        images, labels = self.augmentation(draw, self.images(rows), labels)
-        return rows, images.contiguous(memory_format=torch.channels_last), labels
+        parts = [rows] if partners is None else [rows, partners(rows, draw)]
+        images, labels = zip(*(self.augmentation(draw, self.images(part), self.labels(part) if with_labels else None)
+                               for part in parts))
+        images = torch.cat(images).contiguous(memory_format=torch.channels_last)
+        return torch.cat(parts), images, torch.cat(labels) if with_labels else None
 
     def validation_batches(self, limit: int | None = None, batch: int = 64):
         """(rows, images) of the held-out people, network in eval mode."""
@@ -161,10 +167,40 @@ def attribute_loss(logits: dict[str, Tensor], wanted: Tensor) -> Tensor:
     return torch.stack(terms).mean()
 
 
-def person_numbers(identities: Tensor) -> tuple[Tensor, int]:
-    """Identities [N] renumbered 0..P−1, and P."""
-    people, numbers = torch.unique(identities, return_inverse=True)
-    return numbers, len(people)
+class Partners:
+    """Another picture of the same person for every row, from another state (hair, light) where there is one."""
+
+    def __init__(self, faces: FaceZip, rows: Tensor):
+        groups: dict[int, list[int]] = {}
+        for row in rows.tolist():
+            groups.setdefault(int(faces.identities[row]), []).append(row)
+        state = [line.get("state", n) for n, line in enumerate(faces.rows)]
+        self.of: dict[int, list[int]] = {}
+        for group in groups.values():
+            for row in group:
+                others = [r for r in group if state[r] != state[row]] or [r for r in group if r != row]
+                self.of[row] = others or [row]
+
+    def __call__(self, rows: Tensor, draw: Draw) -> Tensor:
+        """Rows [B] of the partners, drawn per sample."""
+        choice = draw.integers(2**30).tolist()
+        return torch.tensor([self.of[row][n % len(self.of[row])] for row, n in zip(rows.tolist(), choice)])
+
+
+def pair_loss(first: Tensor, second: Tensor, people: Tensor, scale: float, margin: float) -> Tensor:
+    """ArcFace's additive angular margin with the partners' embeddings as class centres, in both directions.
+
+    first, second  unit embeddings [B,D] of two pictures of the persons `people` [B]; other rows of the
+                   same person are no negatives
+    """
+    cosine = first.float() @ second.float().T
+    rows = torch.arange(len(people), device=cosine.device)
+    twins = (people[:, None] == people[None]) & (rows[:, None] != rows[None])
+    loss = cosine.new_zeros(())
+    for part, same in ((cosine, twins), (cosine.T, twins.T)):
+        logits = angular_margin(part, rows, scale, margin).masked_fill(same, -1e4)
+        loss = loss + 0.5 * F.cross_entropy(logits, rows)
+    return loss
 
 
 def verification_rate(embeddings: Tensor, identities: Tensor, false_accepts: float = 1e-3) -> tuple[float, int]:
