@@ -6,7 +6,9 @@ per generator and kept in the zoo. Beside them G(w^m), and I^d_0, the diffusion 
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -23,23 +25,26 @@ BATCH = 25
 
 
 class Evaluation:
-    """Evaluates the bridge task `task`; `metrics` is the config's, `judge` the network that scores."""
+    """Evaluates the bridge task `task`; `metrics` is the config's, `judge` the network that scores.
 
-    def __init__(self, task, metrics: dict | None, judge: str):
-        self.task, self.metrics, self.judge = task, metrics, judge
+    `early` lists numbers of denoising steps after which G(w) is scored too, beside the whole trajectory.
+    """
+
+    def __init__(self, task, metrics: dict | None, judge: str, early: tuple[int, ...] = ()):
+        self.task, self.metrics, self.judge, self.early = task, metrics, judge, tuple(early)
         self.wants_untold = bool(metrics) and "id_text" in metrics
         self._notes: list[str] = []
         if metrics != {}:
             self._evaluator(0)  # refuses a judge that a loss used before anything is trained
 
     def _evaluator(self, step: int):
+        """An Evaluator that notes the conditions of images made at this step of the grid."""
         from gantoolkit.metrics import Evaluator
 
-        task = self.task
-        conditions = dict(split="val", t_out=int(step))
+        task, conditions = self.task, dict(split="val")
         if hasattr(task, "val"):
-            conditions |= dict(latent_source=task.val.sampling.source, guidance=task.specs["encoder"].get("guidance"),
-                               steps=len(task.val.timesteps))
+            conditions |= dict(latent_source=task.val.sampling.source, steps=len(task.val.timesteps),
+                               guidance=getattr(task.encoder, "guidance", None), t_out=int(task.val.timesteps[step]))
         return Evaluator(self.metrics, self.judge, task.device, forbidden=task.networks(), conditions=conditions)
 
     # -- images --------------------------------------------------------------------------------------
@@ -78,25 +83,48 @@ class Evaluation:
     # -- scores --------------------------------------------------------------------------------------
 
     def scores(self, limit: int | None = None) -> Scores:
-        """Scores of G(w) at the last step."""
-        return self._scores(limit, (RUN,))[RUN] if self.metrics != {} else {}
+        """Scores of G(w) at the last step; without a limit, with the seconds that an image costs."""
+        if self.metrics == {}:
+            return {}
+        found = self._scores(limit, (RUN,))[RUN]
+        return found if limit else self._timed(found, len(self.task.val.timesteps))
 
     @torch.no_grad()
-    def _scores(self, limit: int | None, systems: tuple[str, ...]) -> dict[str, Scores]:
-        evaluators = {name: self._evaluator(self.task.val.timesteps[-1]) for name in systems}
-        untold = self.moments(limit, untold=True) if self.wants_untold else None
-        for moment in self.moments(limit):
+    def _scores(self, limit: int | None, systems: tuple[str, ...], step: int = -1) -> dict[str, Scores]:
+        evaluators = {name: self._evaluator(step) for name in systems}
+        untold = self.moments(limit, step, untold=True) if self.wants_untold else None
+        for moment in self.moments(limit, step):
             images = self.images(moment, systems)
             other = self.images(next(untold), systems) if untold else {}
             for name, image in images.items():
                 evaluators[name].update(image, moment.sample.target, moment.sample.condition, other.get(name))
         return {name: evaluator.compute() for name, evaluator in evaluators.items()}
 
+    @torch.no_grad()
+    def seconds_per_image(self, steps: int, count: int = 8) -> float:
+        """Wall-clock seconds of the whole pipeline per image, in a batch of `count`, after `steps` steps."""
+        moment = self.task.val.read(torch.arange(min(count, len(self.task.val))))
+        condition = moment.sample.condition
+        began = time.monotonic()
+        for number, features in enumerate(self.task.encoder.trace(condition, x0=False), 1):
+            if number == steps:
+                break
+        self.task.draw(self.task.bridge.eval()(features), condition.camera).image.sum().item()
+        return (time.monotonic() - began) / len(moment.rows)
+
+    def _timed(self, scores: Scores, steps: int) -> Scores:
+        seconds = round(self.seconds_per_image(steps), 4)
+        return {name: replace(score, conditions=score.conditions | dict(seconds_per_image=seconds))
+                for name, score in scores.items()}
+
     def references(self) -> dict[str, Scores]:
         """Floor, G(w^m), the diffusion model's image and, from the zoo, the ceiling; gaps closed become notes."""
         if self.metrics == {}:
             return {}
         found = self._scores(None, (FLOOR, MAPPED, DIFFUSED))
+        for steps in self.early:
+            scores = self._scores(None, (RUN,), steps - 1)[RUN]
+            found[f"{RUN} after {steps} of {len(self.task.val.timesteps)} steps"] = self._timed(scores, steps)
         if ceiling := self._ceiling(found[FLOOR]):
             found[CEILING] = ceiling
         return found

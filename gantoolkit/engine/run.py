@@ -103,16 +103,18 @@ def finish(run: Run, progress: Progress) -> Record:
     _timed(run, "export", lambda: task.export(_made(folder / "export")))
     scores = {}
     if run.schedule.final_validate:
+        progress.say("scoring the validation split")
         scores = _timed(run, "validate", task.validate)
         if scores:
             run_folder.write_scores(folder, run.iteration, scores)
     _timed(run, "pictures", lambda: run_folder.write_pictures(folder, run.iteration, task.pictures()))
+    others = _timed(run, "references", task.other_scores) if scores else {}
     samples = _timed(run, "samples", lambda: task.samples(folder))
     record = Record(
         run=folder.resolve().name, config=run.config, command=run_folder.command(folder),
         environment=run_folder.environment(run.device), seed=run.seed, weights=task.weights(),
         timings={k: round(v, 2) for k, v in run.timings.items()},
-        scores={**task.other_scores(), task.system: scores},
+        scores={**others, task.system: scores},
         samples=samples, notes=task.notes())
     for name, score in scores.items():
         progress.say(f"{name:>20} {score.value:.4f} {'↑' if score.higher_is_better else '↓'}  n={score.n}")

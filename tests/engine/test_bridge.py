@@ -185,9 +185,12 @@ def test_a_network_of_the_losses_may_not_judge(tmp_path, tiny_zip):
 
 
 def test_scores_of_all_systems(tmp_path, tiny_zip):
-    task = make(tmp_path, tiny_zip, metrics=dict(ms_ssim={}))
+    task = make(tmp_path, tiny_zip, metrics=dict(ms_ssim={}), early=[1])
     found = task.other_scores() | {task.system: task.validate()}
-    assert set(found) == {"mean face", "G(w_m)", "G(w)", "I^d_0"}
+    early = "G(w) after 1 of 4 steps"
+    assert set(found) == {"mean face", "G(w_m)", "G(w)", "I^d_0", early}
+    assert found[early]["ms_ssim"].conditions["t_out"] == 900 and found["G(w)"]["ms_ssim"].conditions["t_out"] == 225
+    assert found[early]["ms_ssim"].conditions["seconds_per_image"] > 0
     assert found["G(w)"]["ms_ssim"].n == 6 and found["G(w)"]["ms_ssim"].conditions["latent_source"] == "trajectory"
     assert found["G(w)"]["ms_ssim"].value == pytest.approx(found["G(w_m)"]["ms_ssim"].value)  # T starts as identity
     assert "no share of the gap" in task.notes()[0]

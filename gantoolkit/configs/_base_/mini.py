@@ -12,6 +12,7 @@ losses = dict(  # λ0 … λ3 of Eq. 6 and 7
     identity=dict(type="Identity", weight=0.1, network="arcface"),
     code=dict(type="LatentNorm", weight=0.005))
 metrics = dict(fid={}, lpips={}, ms_ssim={}, id_gt={}, acc={}, miou={})
+early = [1, 5]  # also scored after so few denoising steps
 training = "M then T"
 targets = "paper"  # M towards I^gt, T towards I^d_0, identity towards I^gt
 sampling = dict(seed=0, captions=1, source="trajectory")

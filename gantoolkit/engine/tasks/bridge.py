@@ -41,6 +41,7 @@ class Bridge(Task):
     targets    'paper', 'x0' or 'gt', as in Table 2
     sampling   engine/trajectories.py's Sampling; cache: folder, max_gb (of features, 0 = recompute them)
     noise      'const' or 'random' noise inside the generator while training
+    early      numbers of denoising steps after which G(w) is scored too, beside the whole trajectory
     loss_size  images are pooled to this size before the losses (None = as they are)
     """
 
@@ -51,7 +52,7 @@ class Bridge(Task):
                  share: float = 0.5, targets: str = "paper", sampling: dict | None = None,
                  cache: dict | None = None, noise: str = "const", loss_size: int | None = None,
                  lr: float = 1e-3, lr_modulation: float | None = None, betas: tuple[float, float] = (0.9, 0.99),
-                 judge: str = "judge"):
+                 judge: str = "judge", early: tuple[int, ...] = ()):
         from gantoolkit.generators import load_generator
 
         _choose("training", training, MODES)
@@ -65,7 +66,7 @@ class Bridge(Task):
         self.bridge = build_bridge(bridge, self.encoder, self.generator).to(device)
         self.terms = {name: registry.build("loss", spec).to(device) for name, spec in losses.items()}
         self.mean_w = self.generator.mean_w.detach().clone()
-        self.evaluation = evaluate.Evaluation(self, metrics, judge)
+        self.evaluation = evaluate.Evaluation(self, metrics, judge, early)
         self._open_data(data, Sampling.of(sampling or {}), cache or {})
         self.modules = dict(bridge=self.bridge)
         self.optimizers = dict(M=torch.optim.Adam(list(self.bridge.mapping_parameters()), lr, betas))
