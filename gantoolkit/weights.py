@@ -5,11 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import tempfile
 from functools import lru_cache
 from pathlib import Path
 
-from gantoolkit import manifest, names, plugins
+from gantoolkit import files, manifest, names, plugins
 from gantoolkit.errors import WeightsError
 
 
@@ -46,7 +45,7 @@ def save(path: str | os.PathLike, state: dict, arch: dict, half: bool = False, *
     `half` stores floating tensors of more than one element as float16. Written beside, then renamed.
     """
     import torch
-    from safetensors.torch import save_file
+    from safetensors import torch as safe
 
     tensors = {}
     for key, value in state.items():
@@ -54,16 +53,8 @@ def save(path: str | os.PathLike, state: dict, arch: dict, half: bool = False, *
         if half and value.is_floating_point() and value.numel() > 1:
             value = value.to(torch.float16)
         tensors[key] = value.clone().contiguous()
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.name, suffix=".part")
-    os.close(handle)
-    try:
-        save_file(tensors, temporary, {"arch": json.dumps(arch), **{k: str(v) for k, v in metadata.items()}})
-        os.replace(temporary, path)
-    finally:
-        Path(temporary).unlink(missing_ok=True)
-    return path
+    header = {"arch": json.dumps(arch), **{k: str(v) for k, v in metadata.items()}}
+    return files.write_bytes(path, safe.save(tensors, header))
 
 
 def load(name_or_path: str | os.PathLike) -> tuple[dict, dict, dict]:

@@ -33,6 +33,7 @@ class Job:
     domain: str
     image_format: str
     depth: bool
+    factors: bool
 
 
 def png_bytes(array, palette=None):
@@ -67,7 +68,9 @@ def sample_files(sample, job):
     if job.depth:
         files[f'depth/{name}.png'] = png_bytes((np.clip(sample.depth / DEPTH_RANGE, 0, 1) * 65535).round().astype(np.uint16))
     line = {'file': name, 'index': sample.index, 'identity': sample.identity, 'state': sample.state, 'view': sample.view,
-            'captions': sample.captions, 'attributes': sample.attributes, 'factors': [round(float(v), 4) for v in sample.factors]}
+            'captions': sample.captions, 'attributes': sample.attributes}
+    if job.factors:
+        line['factors'] = [round(float(v), 4) for v in sample.factors]
     return files, [f'image/{name}.{job.image_format}', [float(v) for v in sample.camera]], line
 
 
@@ -166,7 +169,7 @@ def assemble(job, tasks, out):
     replace_with(out, write)
 
 
-def write_zip(out, count, resolution=64, *, seed=0, start=0, states=1, views=1, workers=1, domain='photo', depth=False,
+def write_zip(out, count, resolution=64, *, seed=0, start=0, states=1, views=1, workers=1, domain='photo', depth=False, factors=True,
               resume=True, image_format='webp', progress=None):
     """Render `count` samples into the zip `out`; returns its path.
 
@@ -174,7 +177,8 @@ def write_zip(out, count, resolution=64, *, seed=0, start=0, states=1, views=1, 
     finished shards are kept (unless resume=False).
     """
     out = pathlib.Path(out)
-    job = Job(int(count), int(resolution), int(seed), int(start), int(states), int(views), domain, image_format, bool(depth))
+    job = Job(int(count), int(resolution), int(seed), int(start), int(states), int(views), domain, image_format, bool(depth),
+              bool(factors))
     folder = out.with_name(out.name + '.parts')
     prepare_folder(folder, job, resume)
     tasks = shard_tasks(job, folder)

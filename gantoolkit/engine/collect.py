@@ -1,0 +1,74 @@
+"""Move what recipes trained into the zoo: `python -m gantoolkit.engine.collect RUNS [NAME …]`, in a checkout.
+
+registry.yaml is authored: each entry of `weights` says where its file belongs (`file`) and, for a recipe of ours,
+which export of the run named like the recipe it is (`export`). This command copies the exports of finished runs
+from RUNS/<recipe> and writes their sha256 and size into registry.yaml; every other line stays as it is.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+import sys
+from pathlib import Path
+
+from gantoolkit import files, manifest, weights
+from gantoolkit.errors import UsageError
+
+
+def collect(runs: Path, names: list[str]) -> list[str]:
+    """Copy the exports of `names` (all that are there by default); returns what was copied."""
+    root = manifest.checkout_root()
+    if root is None:
+        raise UsageError("The zoo is collected in a checkout of gantoolkit, not in an installed package.")
+    known = {n: e for n, e in manifest.load().weights.items() if "export" in e}
+    if wrong := set(names) - set(known):
+        raise UsageError(f"No weights named {', '.join(sorted(wrong))} with an export; known: {', '.join(known)}.")
+    copied = []
+    for name in names or known:
+        source = runs / Path(known[name]["recipe"]).stem / "export" / known[name]["export"]
+        if source.exists():
+            _replace(source, manifest.load().file(known[name]))
+            copied.append(name)
+    record(root / "registry.yaml", {**manifest.load().weights, **manifest.load().data})
+    return copied
+
+
+def _replace(source: Path, target: Path) -> None:
+    """Put a file or folder in place of another; a folder loses what the new one lacks."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if not source.is_dir():
+        files.write_bytes(target, source.read_bytes())
+        return
+    fresh = target.with_name(target.name + ".part")
+    shutil.rmtree(fresh, ignore_errors=True)
+    shutil.copytree(source, fresh, copy_function=shutil.copyfile)
+    shutil.rmtree(target, ignore_errors=True)
+    fresh.rename(target)
+
+
+def record(yaml: Path, entries: dict[str, dict]) -> None:
+    """Write sha256 and bytes of every file that is there into the text of a registry.yaml."""
+    text = yaml.read_text()
+    for name, entry in entries.items():
+        path = manifest.load().file(entry)
+        if entry["owner"] != "gantoolkit" or not path.exists():
+            continue
+        size = sum(p.stat().st_size for p in path.rglob("*") if p.is_file()) if path.is_dir() else path.stat().st_size
+        text = _set(_set(text, name, "sha256", f'"{weights.sha256(path)}"'), name, "bytes", str(size))
+    files.write_text(yaml, text)
+
+
+def _set(text: str, name: str, key: str, value: str) -> str:
+    """`key: value` inside the block of an entry."""
+    block = re.search(rf"^  {re.escape(name)}:\n(?:    .*\n)+", text, re.M)
+    if block is None:
+        raise UsageError(f"registry.yaml has no block '{name}' of indented lines.")
+    line = re.compile(rf"^    {key}: .*$", re.M)
+    inner = block.group()
+    inner = line.sub(f"    {key}: {value}", inner) if line.search(inner) else inner + f"    {key}: {value}\n"
+    return text[: block.start()] + inner + text[block.end():]
+
+
+if __name__ == "__main__":
+    print("collected:", ", ".join(collect(Path(sys.argv[1]), sys.argv[2:])) or "nothing")
