@@ -50,14 +50,24 @@ def test_both_phases(tiny_zip, tmp_path, kind):
     (path,) = task.export(tmp_path)
     loaded = load_generator(path)
     z, cameras = task.codes(torch.arange(2))
-    torch.testing.assert_close(task.draw(loaded, z, cameras).image, task.draw(task.average, z, cameras).image,
-                               atol=0.02, rtol=0.02)
+    image = task.draw(loaded, loaded.mapping(z), cameras).image
+    torch.testing.assert_close(image, task.regressed(torch.arange(2)), atol=0.02, rtol=0.02)
 
 
 def test_regression_learns_pairs(tiny_zip):
     task = make(tiny_zip, "flat", regress=60, lr=0.02)
     errors = [iterate(task, i, 8)["G/pyramid"] for i in range(40)]
     assert sum(errors[-5:]) < 0.6 * sum(errors[:5])
+
+
+@pytest.mark.parametrize("kind", ["flat", "solid"])
+def test_an_encoder_reads_codes_off_faces(tiny_zip, kind):
+    task = make(tiny_zip, kind, regress=1, encoder=dict(type="FaceEncoder"))
+    for losses in (iterate(task, 0), iterate(task, 1)):
+        assert losses["G/code"] > 0 and losses["G/compact"] > 0
+    assert task.encoder in task.modules.values()
+    assert task.encoded(torch.arange(2)).shape == (2, 3, 32, 32)
+    assert task.pictures()["samples"].shape[1] == 32 * (7 if kind == "flat" else 10)
 
 
 def test_a_loss_component_joins_in(tiny_zip):

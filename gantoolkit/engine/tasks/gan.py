@@ -20,7 +20,7 @@ from gantoolkit.data.zipdata import FaceZip
 from gantoolkit.engine.average import follow, frozen_copy
 from gantoolkit.engine.draw import Draw
 from gantoolkit.engine.task import Task
-from gantoolkit.engine.tasks.ganterms import Angles, depth_error, pyramid
+from gantoolkit.engine.tasks.ganterms import Angles, depth_error, partners, pyramid
 from gantoolkit.types import Render, Score, Scores
 
 
@@ -52,7 +52,8 @@ class GAN(Task):
         self.zip, self.val = FaceZip(data), FaceZip(val) if val else None
         self.held_out = 0 if val else min(held_out, len(self.zip) // 4)
         self.regress, self.lr, self.lr_adversarial = regress, lr, lr_adversarial
-        self.weight = dict(pairs=pairs, matching=matching, adversarial=adversarial, raw=raw, depth=depth, compact=compact)
+        self.weight = dict(pairs=pairs, matching=matching, adversarial=adversarial, raw=raw, depth=depth,
+                           compact=compact)
         self.r1, self.r1_every, self.ema = r1, r1_every, ema
         torch.manual_seed(seed)
         self.angles = Angles(self.zip.cameras)
@@ -68,7 +69,7 @@ class GAN(Task):
             sizes = {"resolution": self.zip.resolution, "w_dim": self.generator.w_dim}
             self.encoder = self.modules["encoder"] = build("network", {**sizes, **encoder}).to(self.device)
             learning += self.encoder.parameters()
-            self.partner = _partners(self.zip) if solid else torch.arange(len(self.zip))
+            self.partner = partners(self.zip) if solid else torch.arange(len(self.zip))
         self.optimizers = {"G": torch.optim.Adam(learning, lr, (0.9, 0.99))}
         self.discriminator = None
         if discriminator:
@@ -277,13 +278,3 @@ class GAN(Task):
     def networks(self) -> dict[str, str]:
         network = getattr(self.perceptual, "network", None)
         return {"perceptual": network} if network else {}
-
-
-def _partners(data: FaceZip) -> Tensor:
-    """For every row another view of the same person in the same state, where the data has one."""
-    partner, groups = torch.arange(len(data)), {}
-    for row, sample in enumerate(data.rows):
-        groups.setdefault((sample["identity"], sample["state"]), []).append(row)
-    for rows in groups.values():
-        partner[torch.tensor(rows)] = torch.tensor(rows).roll(1)
-    return partner

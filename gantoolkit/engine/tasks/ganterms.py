@@ -1,4 +1,4 @@
-"""Terms of the generators' training: distances to a render, and the camera's angles as codes."""
+"""Terms of the generators' training: distances to a render, angles of cameras, pairs of views."""
 
 from __future__ import annotations
 
@@ -40,3 +40,13 @@ def depth_error(depth: Tensor, true: Tensor) -> Tensor:
     covered = (F.max_pool2d((true <= 0).float(), factor) == 0).float()
     error = (depth - F.avg_pool2d(true, factor)).abs() * covered
     return error.sum() / covered.sum().clamp_min(1)
+
+
+def partners(data) -> Tensor:
+    """For every row another view of the same person in the same state, where the data has one."""
+    partner, groups = torch.arange(len(data)), {}
+    for row, sample in enumerate(data.rows):
+        groups.setdefault((sample["identity"], sample["state"]), []).append(row)
+    for rows in groups.values():
+        partner[torch.tensor(rows)] = torch.tensor(rows).roll(1)
+    return partner
