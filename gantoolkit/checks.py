@@ -12,6 +12,17 @@ PLURALS = {f"{kind}s": kind for kind in manifest.KINDS} | {"losses": "loss"}
 FROM_RUNNER = ("seed", "device")  # constructor arguments of a task that the runner gives
 
 
+def flatten(values: dict, prefix: str = "") -> dict[str, Any]:
+    """Dotted key → value; empty dicts stay values."""
+    flat: dict[str, Any] = {}
+    for key, value in values.items():
+        if isinstance(value, dict) and value:
+            flat |= flatten(value, f"{prefix}{key}.")
+        else:
+            flat[f"{prefix}{key}"] = value
+    return flat
+
+
 def check(values: dict, runner: Iterable[str], provenance: dict[str, str]) -> None:
     """Raise UsageError for an unknown key, a component that does not exist, or a wrong argument."""
     task = task_signature(values)
@@ -105,8 +116,6 @@ def check_override(key: str, value: Any, values: dict) -> None:
 
 
 def _no_key(key: str, values: dict) -> str:
-    from gantoolkit.config import flatten
-
     parent = key.rpartition(".")[0]
     known = list(flatten(values))
     near = [k[len(parent) + 1:] for k in known if k.startswith(f"{parent}.")]

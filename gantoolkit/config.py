@@ -43,7 +43,7 @@ def load(name: str | Path, overrides: Iterable[str] = (), provenance: dict[str, 
     file = find(name)
     if file.suffix == ".json":
         values = _read_json(file)
-        provenance.update(dict.fromkeys(flatten(values), _shown(file)))
+        provenance.update(dict.fromkeys(checks.flatten(values), _shown(file)))
     else:
         values = merge({}, defaults(), "default", provenance)
         for part in _with_bases(file):
@@ -172,17 +172,6 @@ def parse_override(text: str, values: dict) -> dict:
     for part in reversed(key.split(".")):
         nested = {part: nested}
     return nested
-
-
-def flatten(values: dict, prefix: str = "") -> dict[str, Any]:
-    """Dotted key → value; empty dicts stay values."""
-    flat: dict[str, Any] = {}
-    for key, value in values.items():
-        if isinstance(value, dict) and value:
-            flat |= flatten(value, f"{prefix}{key}.")
-        else:
-            flat[f"{prefix}{key}"] = value
-    return flat
 
 
 def to_json(config: Any) -> str:

@@ -6,7 +6,7 @@ import textwrap
 from argparse import Namespace
 from pathlib import Path
 
-from gantoolkit import config, manifest, names, signature
+from gantoolkit import checks, config, manifest, names, signature
 from gantoolkit.errors import UsageError
 
 SECTIONS = ("configs", "presets", "weights", "data", "external", "commands", "plugins")
@@ -135,7 +135,7 @@ def resolved(name: str, overrides: list[str]) -> None:
         raise UsageError(f"There is no component, weights, preset or config '{name}'"
                          f"{names.suggest(name, [*known, *manifest.load().presets])}; see 'gantoolkit list'.")
     provenance: dict[str, str] = {}
-    values = config.flatten(config.load(name, overrides, provenance).to_dict())
+    values = checks.flatten(config.load(name, overrides, provenance).to_dict())
     lines = {key: f"{key} = {value!r}" for key, value in values.items()}
     width = min(64, max(map(len, lines.values())))
     for key, line in lines.items():

@@ -41,7 +41,6 @@ def load_pipeline(name: str | Path, device: str | torch.device = "cpu", steps: i
 
 def assemble(state: dict, specs: dict) -> Pipeline:
     """Encoder, generator and bridge from their specs, the bridge's tensors from `state`."""
-    from gantoolkit.engine.tasks.bridge import build_bridge
     from gantoolkit.generators import load_generator
 
     encoder = registry.build("encoder", specs["encoder"])
@@ -53,6 +52,12 @@ def assemble(state: dict, specs: dict) -> Pipeline:
         reason = str(error).splitlines()[-1].strip()
         raise WeightsError(f"The bridge does not fit its encoder and generator ({reason}).") from None
     return Pipeline(encoder, bridge.requires_grad_(False), generator, specs["condition"])
+
+
+def build_bridge(spec: dict, encoder, generator):
+    """A bridge whose sizes are those of its neighbours."""
+    return registry.build("bridge", spec, feature_shapes=encoder.shapes, num_ws=generator.num_ws,
+                          w_dim=generator.w_dim, mean_w=generator.mean_w.detach().clone())
 
 
 def _file(name: str | Path) -> Path:

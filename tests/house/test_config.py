@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from gantoolkit import config, manifest
+from gantoolkit import checks, config, manifest
 from gantoolkit.errors import UsageError
 
 PACKAGE = Path(config.__file__).parent
@@ -47,7 +47,7 @@ def test_inheritance_overrides_and_provenance(toy):
     assert loaded.bridge == dict(type="Block", width=5, depth=4)
     assert provenance["bridge.type"].endswith("base.py") and provenance["bridge.width"].endswith("child.py")
     assert provenance["bridge.depth"] == "override bridge.depth=4" and provenance["seed"] == "default"
-    assert provenance.keys() == config.flatten(loaded.to_dict()).keys()
+    assert provenance.keys() == checks.flatten(loaded.to_dict()).keys()
 
 
 def test_another_type_replaces_the_whole_dict(toy):

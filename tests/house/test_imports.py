@@ -26,7 +26,7 @@ MAY = {  # room → what it may import of the package
     "pipeline": BASE | {*STAGES}, "report": BASE | {"networks", "data"},
     "engine": BASE | {*STAGES} | {"pipeline", "config", "checks", "report"},
     "bench": BASE | {*STAGES} | {"pipeline", "config", "engine", "report"},
-    "index": {"config", "manifest", "names", "signature", "errors"},
+    "index": {"checks", "config", "manifest", "names", "signature", "errors"},
     "scaffold": {"files", "manifest", "errors"}, "doctor": {"manifest", "plugins", "weights"},
     "cli": {"errors", "manifest", "names", "plugins", "config", "engine"},
 }

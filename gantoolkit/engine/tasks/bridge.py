@@ -63,7 +63,7 @@ class Bridge(Task):
         self.specs = dict(encoder=encoder, bridge=bridge, generator=generator, condition=condition)
         self.encoder = registry.build("encoder", encoder).to(device)
         self.generator = load_generator(generator).to(device)
-        self.bridge = build_bridge(bridge, self.encoder, self.generator).to(device)
+        self.bridge = sample.build_bridge(bridge, self.encoder, self.generator).to(device)
         self.terms = {name: registry.build("loss", spec).to(device) for name, spec in losses.items()}
         self.mean_w = self.generator.mean_w.detach().clone()
         self.evaluation = evaluate.Evaluation(self, metrics, judge, early)
@@ -193,12 +193,6 @@ class Bridge(Task):
         spec = self.specs["encoder"]
         names = [spec[key] for key in ("weights", "controlnet") if isinstance(spec.get(key), str)]
         return {name: weights.sha256(weights.resolve(name)) for name in names}
-
-
-def build_bridge(spec: dict, encoder, generator):
-    """A bridge whose sizes are those of its neighbours."""
-    return registry.build("bridge", spec, feature_shapes=encoder.shapes, num_ws=generator.num_ws,
-                          w_dim=generator.w_dim, mean_w=generator.mean_w.detach().clone())
 
 
 def _choose(key: str, value: str, known: Iterable[str]) -> None:
