@@ -2,11 +2,13 @@
 
 registry.yaml is authored: each entry of `weights` says where its file belongs (`file`) and, for a recipe of ours,
 which export of the run named like the recipe it is (`export`). This command copies the exports of finished runs
-from RUNS/<recipe> and writes their sha256 and size into registry.yaml; every other line stays as it is.
+from RUNS/<recipe>, keeps their records in zoo/records/, writes sha256 and size into registry.yaml (every other line
+stays as it is), and renews the tables of docs/zoo.md from the records.
 """
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import sys
@@ -14,6 +16,9 @@ from pathlib import Path
 
 from gantoolkit import files, manifest, weights
 from gantoolkit.errors import UsageError
+from gantoolkit.report import zoo
+
+RECORDS = "zoo/records"
 
 
 def collect(runs: Path, names: list[str]) -> list[str]:
@@ -26,12 +31,32 @@ def collect(runs: Path, names: list[str]) -> list[str]:
         raise UsageError(f"No weights named {', '.join(sorted(wrong))} with an export; known: {', '.join(known)}.")
     copied = []
     for name in names or known:
-        source = runs / Path(known[name]["recipe"]).stem / "export" / known[name]["export"]
-        if source.exists():
-            _replace(source, manifest.load().file(known[name]))
+        run = runs / Path(known[name]["recipe"]).stem
+        if (run / "record.json").exists():
+            _replace(run / "export" / known[name]["export"], manifest.load().file(known[name]))
             copied.append(name)
-    record(root / "registry.yaml", {**manifest.load().weights, **manifest.load().data})
+    for run in sorted(runs.glob("*/record.json")):
+        keep_record(run, manifest.package_root() / RECORDS / f"{run.parent.name}.json")
+    register(root / "registry.yaml", {**manifest.load().weights, **manifest.load().data})
+    zoo.renew(root / "docs" / "zoo.md", manifest.package_root() / RECORDS)
     return copied
+
+
+def keep_record(source: Path, target: Path) -> None:
+    """A run's record without pictures, command line and paths of the machine it ran on."""
+    record = json.loads(source.read_text())
+    for key in ("command", "samples"):
+        record.pop(key, None)
+    record["environment"].pop("platform", None)
+    files.write_json(target, _without_paths(record))
+
+
+def _without_paths(value):
+    if isinstance(value, dict):
+        return {key: _without_paths(v) for key, v in value.items()}
+    if isinstance(value, list):
+        return [_without_paths(v) for v in value]
+    return Path(value).name if isinstance(value, str) and value.startswith("/") else value
 
 
 def _replace(source: Path, target: Path) -> None:
@@ -47,7 +72,7 @@ def _replace(source: Path, target: Path) -> None:
     fresh.rename(target)
 
 
-def record(yaml: Path, entries: dict[str, dict]) -> None:
+def register(yaml: Path, entries: dict[str, dict]) -> None:
     """Write sha256 and bytes of every file that is there into the text of a registry.yaml."""
     text = yaml.read_text()
     for name, entry in entries.items():

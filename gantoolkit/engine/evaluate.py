@@ -132,10 +132,11 @@ class Evaluation:
     def _ceiling(self, floor: Scores) -> Scores:
         """Scores of W+ inversion for this generator, if the zoo has them by the same judge."""
         entry = manifest.load().weights.get(self.task.specs["generator"], {})
-        if not entry.get("ceiling"):
+        file = manifest.load().owners[entry["owner"]].root / entry["ceiling"] if entry.get("ceiling") else None
+        if file is None or not file.exists():
             self._notes.append("The zoo has no W+ inversion record of this generator, so no share of the gap is given.")
             return {}
-        record = records.load(manifest.load().owners[entry["owner"]].root / entry["ceiling"])
+        record = records.load(file)
         scores = record.scores.get(CEILING, {})
         other = [name for name, score in scores.items() if name in floor and _judged(score) != _judged(floor[name])]
         if other:

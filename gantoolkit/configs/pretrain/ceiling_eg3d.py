@@ -1,5 +1,5 @@
 # W+ inversion of the validation photographs in the embedded eg3d: the ceiling that bridge runs quote.
-# Its record.json becomes zoo/records/eg3d.json (registry.yaml, weights.eg3d.ceiling).
+# Its record is kept as zoo/records/ceiling_eg3d.json (registry.yaml, weights.eg3d.ceiling).
 task = "inversion"
 name = "ceiling_eg3d"
 data = "val"

@@ -1,5 +1,5 @@
 # The embedded 3D generator: EG3D at 64 px, w_dim 128, planes 3 × 16 × 64², 32² rays, super-resolution 2X.
-# Regressed from the renderer's factors at each sample's camera, then adversarial (dual discrimination).
+# Taught through an encoder of another view of the face; beyond `regress` iterations also adversarial.
 task = "gan"
 name = "eg3d"
 seed = 0
@@ -8,7 +8,9 @@ generator = dict(type="EG3D", w_dim=128, c_dim=0, channel_base=4096, channel_max
                  mapping_lr_mul=1.0, mapping_features=256, plane_resolution=64, plane_channels=16,
                  plane_axes="fixed", decoder_hidden=48, decoder_channels=16, rays=32, samples=14, importance=0,
                  superresolution="2X", sr_input=32, sr_channels=(48, 24), sr_clamp=None)
+encoder = dict(type="FaceEncoder")
+perceptual = dict(type="Perceptual", network="parser")
 discriminator = dict(type="DualDiscriminator", channel_base=2048, channel_max=128, mapping_layers=2)
 regress = 1800
-schedule = dict(iterations=2600, batch=8, precision="bf16", warmup=50, log_every=20, save_every=300,
+schedule = dict(iterations=1800, batch=8, precision="bf16", warmup=50, log_every=20, save_every=300,
                 validate_every=300)

@@ -1,0 +1,55 @@
+"""The tables of docs/zoo.md, made from the records that pre-training left in zoo/records/."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from gantoolkit import files
+
+BEGIN, END = "<!-- from zoo/records -->", "<!-- end -->"
+
+
+def renew(page: Path, records: Path) -> None:
+    """Put fresh tables between the two marks of a page."""
+    text = page.read_text(encoding="utf-8")
+    head, _, rest = text.partition(BEGIN)
+    _, _, tail = rest.partition(END)
+    files.write_text(page, f"{head}{BEGIN}\n{tables(records)}\n{END}{tail}")
+
+
+def tables(records: Path) -> str:
+    """Markdown: what was trained and how long, then what it scored."""
+    found = [json.loads(file.read_text()) for file in sorted(records.glob("*.json"))]
+    return "\n".join([*_training(found), "", *_scores(found)])
+
+
+def _training(records: list[dict]) -> list[str]:
+    rows = ["| recipe | data | iterations × batch | precision | threads | minutes |", "|---|---|---|---|---|---|"]
+    for record in records:
+        config, schedule = record["config"], record["config"]["schedule"]
+        data = config["data"] if isinstance(config["data"], str) else config["data"]["train"]
+        size = f"{schedule['iterations']} × {schedule['batch']}"
+        minutes = sum(record["timings"].get(part, 0) for part in ("prepare", "train")) / 60
+        rows.append(f"| {record['run']} | {data} | {size} | {schedule['precision']} | "
+                    f"{record['environment'].get('threads', '?')} | {minutes:.0f} |")
+    return rows
+
+
+def _scores(records: list[dict]) -> list[str]:
+    rows = ["| recipe | system | measure | value | n | conditions |", "|---|---|---|---|---|---|"]
+    for record in records:
+        for system, scores in record["scores"].items():
+            for name, score in scores.items():
+                if name.startswith("iou["):
+                    continue
+                arrow = "↑" if score["higher_is_better"] else "↓"
+                said = ", ".join(f"{k} {v}" for k, v in score["conditions"].items() if _short(v))
+                rows.append(f"| {record['run']} | {system} | {name} {arrow} | {score['value']:.4g} | {score['n']} "
+                            f"| {said} |")
+    return rows
+
+
+def _short(value) -> bool:
+    """Whether a condition fits a table cell (digests do not)."""
+    return value is not None and len(str(value)) <= 24
