@@ -1,0 +1,117 @@
+"""The tables of benchmarks/README.md from the record: `python benchmarks/speed/table.py [RECORD.json]`."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+FOLDER = Path(__file__).parents[1]
+RECORD, README = FOLDER / "results" / "speed.json", FOLDER / "README.md"
+BEGIN, END = "<!-- speed: begin -->", "<!-- speed: end -->"
+
+
+def aligned(head: list[str], rows: list[list[str]]) -> str:
+    """A Markdown table that is also neat as text: the first column to the left, the rest to the right."""
+    widths = [max(len(row[i]) for row in [head, *rows]) for i in range(len(head))]
+
+    def line(row: list[str]) -> str:
+        others = (cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True))
+        return f"| {' | '.join([row[0].ljust(widths[0]), *others])} |"
+
+    rule = [":" + "-" * (widths[0] - 1), *("-" * (width - 1) + ":" for width in widths[1:])]
+    return "\n".join([line(head), line(rule), *map(line, rows)])
+
+
+def span(ratio: dict) -> str:
+    """Median over rounds and the quartiles."""
+    return f"{ratio['median']:.2f} ({ratio['low']:.2f}–{ratio['high']:.2f})"
+
+
+def ms(seconds: float) -> str:
+    return f"{1000 * seconds:.0f}" if seconds >= 0.0995 else f"{1000 * seconds:.1f}"
+
+
+def training(record: dict) -> str:
+    """Milliseconds per iteration and part, variants side by side."""
+    rows, titles = [], dict(anew="denoised anew", cache="cache: z_t, I^d_0", features="cache: features too")
+    for turn in record["turns"]:
+        base = turn["cache"]["median"]
+        for name, title in titles.items():
+            entry = turn[name]
+            rows.append([f"{turn['turn']}, {title}", *(ms(value) for value in entry["parts"].values()),
+                         ms(entry["median"]), f"{entry['median'] / base:.2f}"])
+    parts = list(record["turns"][0]["cache"]["parts"])
+    head = ["turn, source", *parts, "whole", "of the default"]
+    whole, ratios = record["whole_run"], ", ".join(f"{t['turn']} {span(t['ratio'])}" for t in record["turns"])
+    text = [f"Milliseconds per iteration, {record['config']}, batch {record['batch']}, "
+            f"{record['precision']}, {record['steps']} steps with guidance {record['guidance']:g}:",
+            "", aligned(head, rows), "",
+            f"Denoising anew takes so many times as long as reading the cache, per iteration: {ratios}. "
+            f"Filling it takes {ms(record['fill_per_sample'])} ms per sample: with {whole['samples']} "
+            f"samples a run of {whole['iterations']} iterations takes {whole['cache']:.0f} s instead of "
+            f"{whole['anew']:.0f} s, filling counted, a ratio of {whole['ratio']:.2f}."]
+    if whole["pays_after"] is not None:
+        text[-1] += f" The cache has paid for itself after {whole['pays_after']} iterations."
+    return "\n".join(text)
+
+
+def synthesis(rows: list[dict]) -> str:
+    """Milliseconds per image of ours and the port, and their ratio."""
+    head = ["generator, pass", "precision", "batch", "ours", "port", "port / ours", "pixels differ by"]
+    body = []
+    for row in rows:
+        differ = ", ".join(f"{row[key]:.0e}" for key in ("ours: pixels", "port: pixels") if key in row)
+        body.append([f"{row['generator']}, {row['pass']}", row["precision"], str(row["batch"]),
+                     ms(row["ours"]["median"] / row["batch"]), ms(row["port"]["median"] / row["batch"]),
+                     span(row["ratio"]), differ])
+    return "\n".join(["Milliseconds per image (ratio: median and quartiles over rounds; difference from the "
+                      "port in fp32, in bf16 of ours and of the port):", "", aligned(head, body)])
+
+
+def startup(rows: list[dict]) -> str:
+    head = ["command", "CPU s", "wall s", "× bare Python", "× import torch"]
+    body = [[f"`{row['command']}`", f"{row['cpu']:.3f}", f"{row['wall']:.3f}", f"{row['of_python']:.2f}",
+             f"{row['of_torch']:.3f}"] for row in rows]
+    return "\n".join([f"Least of {rows[0]['rounds']} runs:", "", aligned(head, body)])
+
+
+def setting(record: dict) -> str:
+    """Where and when; which weights were stand-ins."""
+    m = record["machine"]
+    random = sorted(name for name, origin in record["weights"].items() if origin == "random")
+    stands = f" Random weights in place of: {', '.join(random)}." if random else " Weights of the zoo."
+    if not record["weights"]:
+        stands = ""
+    quick = " Quick run: few rounds." if record["parameters"]["quick"] else ""
+    return (f"{record['date']}, {m['cpu']}, {m['cores']} cores, {m['threads']} threads, "
+            f"torch {m['torch']}, Python {m['python']}; load {record['load_before'][0]} before and {record['load_after'][0]} after."
+            f"{stands}{quick}")
+
+
+def tables(record: dict) -> str:
+    """All of it as Markdown."""
+    makers = {"training": ("Training with and without the cache", training),
+              "synthesis": ("Synthesis against a port of the published operations", synthesis),
+              "startup": ("Start of the command line", startup)}
+    text = [setting(record)]
+    for name, (title, make) in makers.items():
+        if name in record:
+            text += ["", f"### {title}", "", make(record[name])]
+    return "\n".join(text)
+
+
+def filled(readme: str, record: dict) -> str:
+    """The README with the tables of this record between its markers."""
+    before, rest = readme.split(BEGIN)
+    return f"{before}{BEGIN}\n{tables(record)}\n{END}{rest.split(END)[1]}"
+
+
+def main(argv: list[str]) -> int:
+    record = json.loads(Path(argv[0] if argv else RECORD).read_text(encoding="utf-8"))
+    README.write_text(filled(README.read_text(encoding="utf-8"), record), encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,157 @@
+"""Training of the bridge with and without the cache, part by part.
+
+The iterations are the trainer's own (`engine.train.Trainer.iterate` on configs/absm_eg3d.py); only the source
+of z_t, I^d_0 and features is exchanged. Variants:
+
+anew      every iteration denoises its batch from noise (all steps, with guidance), then reads the features
+cache     z_t and I^d_0 come from the cache, features from one evaluation: the default
+features  h, f and a come from the cache too (`cache.max_gb` large enough)
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+
+import timing
+from gantoolkit import config
+from gantoolkit.data.zipdata import FaceZip
+from gantoolkit.engine.run import build_task
+from gantoolkit.engine.schedule import Schedule
+from gantoolkit.engine.train import Run, Trainer
+from gantoolkit.engine.trajectories import Moment
+from universe import DATA
+
+CONFIG = "configs/absm_eg3d.py"
+VARIANTS = ("anew", "cache", "features")
+READ, FEATURES = "z_t and I^d_0", "features"
+FORWARD, BACKWARD = "bridge, generator, losses", "backward and step"
+ROWS = 48  # samples in the cache that is read here; one iteration takes `schedule.batch` of them
+
+
+class Source:
+    """Stands in a task for its Trajectories, timed, and read in one of VARIANTS' ways."""
+
+    def __init__(self, trajectories, parts: timing.Parts):
+        self.real, self.parts, self.variant, self.stored = trajectories, parts, "cache", None
+
+    def __getattr__(self, name: str):
+        return getattr(self.real, name)
+
+    def __len__(self) -> int:
+        return len(self.real)
+
+    def read(self, rows, steps) -> Moment:
+        with self.parts.part(READ):
+            return self.denoise(rows, steps) if self.variant == "anew" else self.real.read(rows, steps)
+
+    def denoise(self, rows, steps) -> Moment:
+        """What `read` gives, made now by one run from noise with guidance."""
+        sample = self.real.sample(rows).to(self.real.device)
+        latents, x0 = self.real.encoder.trajectory(sample.condition)
+        latents = latents[torch.arange(len(rows)), steps]
+        return Moment(sample, latents, self.real.timesteps[steps], x0, rows, steps)
+
+    def features(self, moment: Moment):
+        with self.parts.part(FEATURES):
+            self.real.stored = self.stored if self.variant == "features" else None
+            return self.real.features(moment)
+
+
+class Bench:
+    """The bridge task with its trainer, in `folder`."""
+
+    def __init__(self, universe, folder: Path):
+        values = config.load(CONFIG).to_dict()
+        self.iterations, rows = values["schedule"]["iterations"], len(FaceZip(values["data"]["train"]))
+        self.rows = min(rows, values["data"].get("train_limit") or rows)
+        values["data"] = dict(train=DATA, val=DATA, train_limit=ROWS, val_limit=1)
+        values |= dict(metrics={}, early=[], cache=dict(folder=str(folder / "cache"), max_gb=0.0))
+        values["encoder"] |= {k: universe.name(values["encoder"][k]) for k in ("weights", "controlnet")}
+        values["generator"] = universe.name(values["generator"])
+        for spec in values["losses"].values():
+            if "network" in spec:
+                spec["network"] = universe.name(spec["network"])
+        self.values, cpu = values, torch.device("cpu")
+        self.task = build_task(values, cpu, values["seed"])
+        self.task.plan(self.iterations)
+        run = Run(values, folder, self.task, Schedule.of(values["schedule"]), values["seed"], cpu)
+        self.trainer = Trainer(run, None, None)  # neither hooks nor a screen: only `iterate` is called
+        self.parts = timing.Parts()
+        self._fill(folder)
+
+    def _fill(self, folder: Path) -> None:
+        """Caches of z_t, I^d_0, embeddings and features; then the timed source takes their place."""
+        task, quiet = self.task, lambda *_: None
+        task.prepare(folder, quiet)
+        task.train.store_features(1e3, quiet)
+        source = Source(task.train, self.parts)
+        source.stored, task.train = task.train.stored, source
+        losses = task.losses
+
+        def timed(*arguments):
+            with self.parts.part(FORWARD):
+                return losses(*arguments)
+
+        task.losses = timed
+
+    def iterate(self, variant: str, iteration: int) -> dict[str, float]:
+        """Seconds per part of one iteration."""
+        self.task.train.variant = variant
+        self.parts.now = {}
+        with self.parts.part(BACKWARD):  # what is left of the iteration
+            self.trainer.iterate(iteration)
+        return dict(self.parts.now)
+
+    def difference(self) -> dict[str, float]:
+        """How far cached z_t and I^d_0 are from those made anew (half precision, 8 bits, other batch)."""
+        source, rows = self.task.train, torch.arange(self.trainer.schedule.batch)
+        steps = rows % len(source.timesteps)
+        cached, anew = source.real.read(rows, steps), source.denoise(rows, steps)
+        return {"z_t": timing.rounded(float((cached.latents - anew.latents).abs().max())),
+                "I^d_0": timing.rounded(float((cached.x0 - anew.x0).abs().max()))}
+
+    def time_turn(self, turn: str, first: int, rounds: int) -> dict:
+        """A row per variant of one turn, variants taking turns."""
+        seen = {variant: [] for variant in VARIANTS}
+        for number in range(rounds + 1):
+            for variant in VARIANTS:
+                found = self.iterate(variant, first + number)
+                if number:
+                    seen[variant].append(found)
+        totals = {v: [sum(parts.values()) for parts in seen[v]] for v in VARIANTS}
+        return dict(turn=turn, **{v: dict(
+            timing.summary(totals[v]),
+            parts={name: timing.summary([parts.get(name, 0.0) for parts in seen[v]])["median"]
+                   for name in (READ, FEATURES, FORWARD, BACKWARD)}) for v in VARIANTS},
+            ratio=timing.ratio(totals["anew"], totals["cache"]),
+            ratio_features=timing.ratio(totals["cache"], totals["features"]))
+
+    def fill_seconds(self, rounds: int) -> float:
+        """Seconds per sample that filling the cache takes, at its own batch size."""
+        source = self.task.train.real
+        sample = source.sample(torch.arange(ROWS))
+        jobs = dict(fill=lambda: source.encoder.trajectory(sample.condition))
+        taken = timing.interleave(jobs, 0, rounds, rounds)
+        return timing.summary(taken["fill"])["median"] / ROWS
+
+
+def measure(universe, folder: Path, rounds: int, say) -> dict:
+    """The record's `training`."""
+    bench = Bench(universe, folder)
+    turns = []
+    for turn, first in (("M", 0), ("T", bench.task.switch)):
+        turns.append(bench.time_turn(turn, first, rounds))
+        say(f"training {turn}: anew / cache {turns[-1]['ratio']['median']:.1f}")
+    fill = bench.fill_seconds(max(2, rounds // 5))
+    anew, cache = (sum(turn[v]["median"] for turn in turns) / len(turns) for v in ("anew", "cache"))
+    encoder, schedule = bench.values["encoder"], bench.trainer.schedule
+    whole = dict(iterations=bench.iterations, samples=bench.rows,
+                 anew=timing.rounded(bench.iterations * anew), fill=timing.rounded(bench.rows * fill),
+                 cache=timing.rounded(bench.iterations * cache + bench.rows * fill))
+    whole |= dict(ratio=round(whole["anew"] / whole["cache"], 2),
+                  pays_after=round(bench.rows * fill / (anew - cache)) if anew > cache else None)
+    return dict(config=CONFIG, batch=schedule.batch, precision=schedule.precision, steps=encoder["steps"],
+                guidance=encoder["guidance"], fill_per_sample=timing.rounded(fill), turns=turns,
+                whole_run=whole, difference=bench.difference())

@@ -1,0 +1,133 @@
+"""The networks that are timed: the zoo's where a file is present, else the recipe's with random weights."""
+
+from __future__ import annotations
+
+import inspect
+from functools import partial
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from gantoolkit import config, weights
+from gantoolkit.data.zipdata import FaceZip
+from gantoolkit.errors import WeightsError
+
+DATA = "val"  # the smaller of the two embedded data sets: what is drawn does not matter here
+
+
+class Universe:
+    """`name(weights)` is what a config may say in its place; random stand-ins are written into `folder`.
+
+    origins  weights name → 'zoo' or 'random', of all that were asked for
+    """
+
+    def __init__(self, folder: Path):
+        self.folder, self.origins = folder, {}
+
+    def name(self, name: str) -> str:
+        """The weights' own name, or the path of a stand-in of the same architecture."""
+        if name not in self.origins:
+            self.origins[name] = "zoo" if present(name) else "random"
+            if self.origins[name] == "random":
+                torch.manual_seed(0)
+                MAKERS[name](self, self.folder / name)
+        return name if self.origins[name] == "zoo" else str(self.folder / name)
+
+
+def present(name: str) -> bool:
+    try:
+        return weights.resolve(name).exists()
+    except WeightsError:
+        return False
+
+
+def recipe(name: str) -> dict:
+    """The arguments of the task of configs/pretrain/NAME.py, defaults included."""
+    from gantoolkit.registry import get
+
+    values = config.load(f"configs/pretrain/{name}.py").to_dict()
+    known = inspect.signature(get("task", values["task"])).parameters.values()
+    return {a.name: values.get(a.name, a.default) for a in known}
+
+
+def stir(module: nn.Module, scale: float = 0.05) -> nn.Module:
+    """Move what starts at zero (noise strengths, biases, silent layers): comparisons then see all of it."""
+    with torch.no_grad():
+        for parameter in module.parameters():
+            parameter.add_(torch.randn_like(parameter) * scale)
+    return module.eval().requires_grad_(False)
+
+
+def make_generator(universe: Universe, path: Path, name: str) -> None:
+    arch = {"resolution": FaceZip(DATA).resolution, **recipe(name)["generator"]}
+    save(random_generator(arch), arch, path)
+
+
+def random_generator(arch: dict) -> nn.Module:
+    """A frozen generator with random weights whose w̄ is the mean of its mapping."""
+    from gantoolkit.generators import build_generator
+
+    torch.manual_seed(0)
+    generator = stir(build_generator(arch))
+    with torch.no_grad():
+        generator.mean_w.copy_(generator.mapping(torch.randn(256, generator.z_dim))[:, 0].mean(0))
+    return generator
+
+
+def make_arcface(universe: Universe, path: Path) -> None:
+    from gantoolkit.networks.arcface import ArcFace
+
+    face = ArcFace(**recipe("arcface")["network"])
+    save(stir(face), face.arch, path)
+
+
+def make_parser(universe: Universe, path: Path) -> None:
+    from gantoolkit.networks.parser import FaceParser
+
+    parser = FaceParser(**recipe("parser")["network"])
+    save(stir(parser), parser.arch, path)
+
+
+def save(module: nn.Module, arch: dict, path: Path) -> None:
+    weights.save(path, module.state_dict(), arch)
+
+
+def make_diffusion(universe: Universe, path: Path) -> None:
+    """U-Net, autoencoder, text tower and tokeniser as their recipes say, in diffusers' layout."""
+    from gantoolkit.encoders.folders import save_part
+    from gantoolkit.engine.tasks.diffusion import ddim_schedule, unet
+    from gantoolkit.engine.tasks.vae import autoencoder
+    from gantoolkit.networks.tokens import train_tokenizer
+    from gantoolkit.networks.towers import text_model
+
+    from transformers.utils import logging
+
+    logging.disable_progress_bar()
+    data, words, pixels, noise = FaceZip(DATA), recipe("towers"), recipe("vae"), recipe("diffusion")
+    tokenizer = train_tokenizer([texts[0] for texts in data.captions], words["tokens"], words["length"])
+    text = text_model(tokenizer, words["width"], words["layers"], words["heads"])
+    channels = pixels["latent_channels"]
+    vae = autoencoder(pixels["widths"], pixels["layers"], channels, pixels["groups"], data.resolution)
+    size = data.resolution // 2 ** (len(pixels["widths"]) - 1)
+    denoiser = unet(channels, size, noise["widths"], noise["layers"], noise["heads"], noise["groups"],
+                    words["width"])
+    for part, name in ((text, "text_encoder"), (vae, "vae"), (denoiser, "unet")):
+        save_part(stir(part, 0.01), path, name)
+    save_part(tokenizer, path, "tokenizer")
+    save_part(ddim_schedule(), path, "scheduler")
+
+
+def make_controlnet(universe: Universe, path: Path) -> None:
+    from gantoolkit.encoders.folders import load_unet, save_part
+    from gantoolkit.engine.tasks.controlnet import CHANNELS, controlnet
+
+    values = recipe("controlnet_mask")
+    widths = values["widths"] or (16, *[32] * (len(recipe("vae")["widths"]) - 1))
+    model = controlnet(load_unet(universe.name("diffusion")), CHANNELS[values["condition"]], widths)
+    save_part(stir(model, 0.01), path)
+
+
+MAKERS = {"arcface": make_arcface, "parser": make_parser, "diffusion": make_diffusion,
+          "controlnet-mask": make_controlnet,
+          **{name: partial(make_generator, name=name) for name in ("eg3d", "stylegan2")}}

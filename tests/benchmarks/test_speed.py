@@ -1,0 +1,149 @@
+"""The speed benchmark compares like with like, and its README says what its record says."""
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from gantoolkit.generators.camera import orbit_camera
+from gantoolkit.generators.eg3d import EG3D
+from gantoolkit.generators.stylegan2 import StyleGAN2
+from gantoolkit.networks import ops
+
+SPEED = Path(__file__).resolve().parents[2] / "benchmarks" / "speed"
+
+
+@pytest.fixture(autouse=True, scope="module")
+def beside():
+    """The benchmark's own modules, found as its script finds them."""
+    sys.path.insert(0, str(SPEED))
+    yield
+    sys.path.remove(str(SPEED))
+
+
+def record():
+    """What run.py writes, by hand."""
+    ratio = dict(median=2.0, low=1.5, high=2.5)
+    summary = dict(median=0.02, least=0.01, rounds=5)
+    parts = {"z_t and I^d_0": 0.005, "features": 0.01, "rest": 0.005}
+    turn = dict(turn="M", ratio=ratio, ratio_features=ratio,
+                **{v: dict(summary, parts=parts) for v in ("anew", "cache", "features")})
+    return dict(
+        date="2030-01-02 03:04 UTC", load_before=[0.1] * 3, load_after=[0.2] * 3, weights=dict(eg3d="random"),
+        machine=dict(cpu="X", cores=2, bf16=[], system="Linux", python="3.11", torch="2", threads=2),
+        parameters=dict(quick=True, rounds=3, seconds=4.0),
+        training=dict(config="c.py", batch=8, precision="bf16", steps=10, guidance=3.0, fill_per_sample=0.1,
+                      turns=[turn], difference={}, whole_run=dict(
+                          iterations=600, samples=1150, anew=300.0, fill=40.0, cache=100.0, ratio=3.0,
+                          pays_after=77)),
+        synthesis=[{"generator": "EG3D", "weights": "random", "resolution": 64, "batch": 4,
+                    "precision": "fp32", "pass": "forward", "ratio": ratio,
+                    "ours": summary, "port": dict(summary, median=0.04), "ours: pixels": 1e-5, "ours: gradients": 1e-6}],
+        startup=[dict(command="gantoolkit --help", cpu=0.15, wall=0.2, rounds=3, of_python=9.0,
+                      of_torch=0.1)])
+
+
+def drawn(generator, ws, camera=None):
+    """(image, gradient of its weighted sum by ws) of ours and of the port."""
+    from reference import Reference
+    from universe import stir
+
+    stir(generator, 0.1)
+    found = []
+    for draw in (lambda w: generator.render(w, camera, deterministic=True).image,
+                 lambda w, port=Reference(generator): port(w, camera)):
+        codes = ws.clone().requires_grad_()
+        image = draw(codes)
+        (image * torch.linspace(-1, 1, image.numel()).reshape(image.shape)).sum().backward()
+        found += [image.detach(), codes.grad]
+    return found
+
+
+@pytest.mark.parametrize("clamp", [None, 0.5])
+def test_port_of_stylegan2_draws_what_ours_draws(clamp):
+    torch.manual_seed(0)
+    generator = StyleGAN2(8, 12, 16, channels=[10, 8, 6], mapping_layers=1, conv_clamp=clamp)
+    image, slope, other, other_slope = drawn(generator, torch.randn(3, generator.num_ws, 12))
+    assert (image - other).abs().max() < 1e-4 and (slope - other_slope).abs().max() < 1e-4 * slope.abs().max()
+
+
+@pytest.mark.parametrize("axes, variant", [("fixed", "2X"), ("eg3d", "8X")])
+def test_port_of_eg3d_draws_what_ours_draws(axes, variant):
+    torch.manual_seed(0)
+    up = {"2X": 2, "8X": 4}[variant]
+    generator = EG3D(8, 12, 8 * up, 0, channels=[10, 8], mapping_layers=1, plane_resolution=8,
+                     plane_channels=4, plane_axes=axes, decoder_hidden=6, decoder_channels=5, rays=8,
+                     samples=5, importance=0,
+                     superresolution=variant, sr_input=8, sr_channels=[6, 4], sr_clamp=None)
+    ws, camera = torch.randn(2, generator.num_ws, 12), orbit_camera([0.3, -0.2])
+    image, slope, other, other_slope = drawn(generator, ws, camera)
+    assert (image - other).abs().max() < 1e-4 and (slope - other_slope).abs().max() < 1e-3 * slope.abs().max()
+
+
+def test_port_refuses_what_it_does_not_draw():
+    from reference import Reference
+
+    generator = EG3D(8, 12, 16, 0, channels=[4, 4], plane_resolution=8, plane_channels=2, rays=8, samples=3,
+                     importance=2, superresolution="2X", sr_input=8, sr_channels=[4, 4])
+    with pytest.raises(ValueError, match="importance"):
+        Reference(generator)
+
+
+@pytest.mark.parametrize("up, demodulate", [(1, True), (2, True), (1, False)])
+def test_modulated_convolution_of_the_port(up, demodulate):
+    import reference
+
+    x, weight, styles = torch.randn(3, 5, 6, 6), torch.randn(4, 5, 3, 3), torch.randn(3, 5)
+    ours = ops.modulated_conv2d(x, weight, styles, up=up, padding=1, f=ops.setup_filter(),
+                                demodulate=demodulate, flip_weight=up == 1)
+    port = reference.modulated_conv2d(x, weight, styles, reference.low_pass(), up, demodulate)
+    assert torch.allclose(ours, port, atol=1e-4)
+
+
+def test_variants_take_turns_and_parts_add_up():
+    import timing
+
+    calls = []
+    taken = timing.interleave({n: (lambda n=n: calls.append(n)) for n in "AB"}, seconds=0, least=3, warmup=1)
+    assert "".join(calls) == "ABABABAB" and len(taken["A"]) == len(taken["B"]) == 3
+    assert timing.ratio([2.0, 4.0, 9.0], [1.0, 2.0, 3.0])["median"] == 2
+    parts = timing.Parts()
+    with parts.part("whole"), parts.part("inside"):
+        sum(range(10**5))
+    assert parts.now["inside"] > 10 * parts.now["whole"] >= 0
+
+
+def test_tables_hold_what_the_record_says():
+    import table
+
+    text = table.tables(record())
+    lines = [line for line in text.splitlines() if line.startswith("|")]
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
+    assert ["EG3D, forward", "fp32", "4", "5.0", "10.0", "2.00 (1.50–2.50)", "1e-05"] in rows
+    assert ["M, denoised anew", "5.0", "10.0", "5.0", "20.0", "1.00"] in rows
+    assert "100 s instead of 300 s" in text and "77 iterations" in text
+    assert "Random weights in place of: eg3d." in text and "`gantoolkit --help`" in text
+    page = f"a\n{table.BEGIN}\n%s\n{table.END}\nz"
+    assert table.filled(page % "old", record()) == page % text
+
+
+def test_readme_follows_from_the_record():
+    import table
+
+    readme = table.README.read_text(encoding="utf-8")
+    assert readme.count(table.BEGIN) == readme.count(table.END) == 1
+    if table.RECORD.exists():
+        assert readme == table.filled(readme, json.loads(table.RECORD.read_text(encoding="utf-8")))
+    else:
+        assert readme.split(table.BEGIN)[1].split(table.END)[0].strip() == "Not measured yet."
+
+
+def test_every_command_of_the_readme_is_understood():
+    import run
+    import table
+
+    for line in table.README.read_text(encoding="utf-8").splitlines():
+        if line.startswith("python benchmarks/speed/run.py"):
+            run.arguments(line.split("#")[0].split()[2:])
