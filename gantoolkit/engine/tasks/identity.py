@@ -17,36 +17,37 @@ from gantoolkit.types import Scores
 class Identity(recognise.Recogniser):
     """Two pictures of each person of a batch find each other, with an additive angular margin.
 
-    margin, scale   of the angular logits; the margin grows from 0 over `margin_warmup` iterations
-    factors         weight of the regression of the renderer's identity factors (standard normals) from the
-                    embedding, where the data set has them: a few thousand rendered people with six
-                    pictures each are too few to learn from names alone
+    factors         weight of the regression of the renderer's K identity factors (standard normals) by the
+                    first K numbers before they are scaled to unit length, where the data set has factors: a
+                    few thousand rendered people with six pictures each are too few to learn from names alone
+    pairs           weight of the angular loss, which grows from 0 over `warmup` iterations with its margin
+    margin, scale   of the angular logits
     """
 
-    def __init__(self, data: str, network: dict | None = None, holdout: float = 0.05, lr: float = 3e-3,
-                 weight_decay: float = 0.05, margin: float = 0.15, scale: float = 16.0, margin_warmup: int = 300,
-                 factors: float = 10.0, onnx: bool = True, augment: dict | None = None,
+    def __init__(self, data: str, network: dict | None = None, holdout: float = 0.05, lr: float = 2e-3,
+                 weight_decay: float = 0.02, factors: float = 10.0, pairs: float = 0.5, margin: float = 0.1,
+                 scale: float = 10.0, warmup: int = 300, onnx: bool = True, augment: dict | None = None,
                  device: torch.device | str = "cpu", seed: int = 0):
         super().__init__(data, holdout, lr, weight_decay, augment, device, seed)
-        self.margin, self.scale, self.margin_warmup = margin, scale, margin_warmup
-        self.factor_weight, self.onnx = factors, onnx
+        self.factor_weight, self.pair_weight = factors, pairs
+        self.margin, self.scale, self.warmup, self.onnx = margin, scale, warmup, onnx
         self.partners = recognise.Partners(self.zip, self.rows)
         arcface = ArcFace(**{"size": self.zip.resolution, **(network or {})})
-        self.known_factors = self.zip.identity_factors if factors else 0
-        heads = {"factors": nn.Linear(arcface.embedding, self.known_factors)} if self.known_factors else {}
-        self.start(arcface, **heads)
+        # The final batch norm would give all numbers variance 1, those that say nothing about the person too.
+        nn.init.constant_(arcface.output_layer[-1].weight, 0.3)
+        self.known_factors = min(self.zip.identity_factors, arcface.embedding) if factors else 0
+        self.start(arcface)
 
     def losses(self, turn: str, draw: Draw, iteration: int) -> dict[str, Tensor]:
         rows, images, _ = self.training_batch(draw, partners=self.partners)
-        embedding = self.network.embed(images)
-        margin = self.margin * min(1.0, iteration / max(1, self.margin_warmup))
+        raw = self.network.raw(self.network.prepare(images)).float()
+        grown = min(1.0, iteration / max(1, self.warmup))
         people = self.zip.identities[rows[:len(draw)]].to(self.device)
-        out = {"pairs": recognise.pair_loss(*embedding.chunk(2), people, self.scale, margin)}
+        pairs = recognise.pair_loss(*F.normalize(raw, dim=1).chunk(2), people, self.scale, grown * self.margin)
+        out = {"pairs": grown * self.pair_weight * pairs}
         if self.known_factors:
             wanted = self.zip.factors[rows, :self.known_factors].to(self.device)
-            # √D: entries of a unit embedding are about 1/√D, factors are about 1
-            guess = self.heads["factors"](embedding * self.network.embedding**0.5)
-            out["factors"] = self.factor_weight * F.mse_loss(guess.float(), wanted)
+            out["factors"] = self.factor_weight * F.mse_loss(raw[:, :self.known_factors], wanted)
         return out
 
     @torch.no_grad()
