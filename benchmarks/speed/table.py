@@ -85,8 +85,8 @@ def setting(record: dict) -> str:
         stands = ""
     quick = " Quick run: few rounds." if record["parameters"]["quick"] else ""
     return (f"{record['date']}, {m['cpu']}, {m['cores']} cores, {m['threads']} threads, "
-            f"torch {m['torch']}, Python {m['python']}; load {record['load_before'][0]} before and {record['load_after'][0]} after."
-            f"{stands}{quick}")
+            f"torch {m['torch']}, Python {m['python']}; load {record['load_before'][0]} before and "
+            f"{record['load_after'][0]} after.{stands}{quick}")
 
 
 def tables(record: dict) -> str:

@@ -40,7 +40,8 @@ def record():
                           pays_after=77)),
         synthesis=[{"generator": "EG3D", "weights": "random", "resolution": 64, "batch": 4,
                     "precision": "fp32", "pass": "forward", "ratio": ratio,
-                    "ours": summary, "port": dict(summary, median=0.04), "ours: pixels": 1e-5, "ours: gradients": 1e-6}],
+                    "ours": summary, "port": dict(summary, median=0.04), "ours: pixels": 1e-5,
+                    "ours: gradients": 1e-6}],
         startup=[dict(command="gantoolkit --help", cpu=0.15, wall=0.2, rounds=3, of_python=9.0,
                       of_torch=0.1)])
 
