@@ -38,7 +38,8 @@ class View:
         if self.condition.mask is not None:
             return self.condition.mask.argmax(1)
         if self.target.labels is None:
-            raise UsageError("Parsing scores need an input mask or the target's label map; this data has neither.")
+            raise UsageError(
+                "Parsing scores need an input mask or the target's label map; this data has neither.")
         return self.target.labels
 
 

@@ -48,15 +48,20 @@ class Evaluator:
 
     def _refuse(self, forbidden: Mapping[str, str]) -> None:
         """Raise UsageError when a network of the losses would judge, by name or by content."""
-        roles = {digest: (role, name) for role, name in forbidden.items() for digest in (name, _digest(name)) if digest}
+        roles = {
+            digest: (role, name)
+            for role, name in forbidden.items()
+            for digest in (name, _digest(name)) if digest
+        }
         for name, metric in self.metrics.items():
             network = metric.network_name
             source = self.judge if network == "judge" else network
             for key in (network, source if isinstance(source, str) else None, _digest(source)):
                 if key and key in roles:
                     role, used = roles[key]
-                    raise UsageError(f"The metric '{name}' would be judged by '{network}', which the run's loss "
-                                     f"'{role}' used ('{used}'); choose another network for it, such as 'judge'.")
+                    raise UsageError(
+                        f"The metric '{name}' would be judged by '{network}', which the run's loss "
+                        f"'{role}' used ('{used}'); choose another network for it, such as 'judge'.")
 
     def _network(self, name: str) -> nn.Module:
         if name not in self._networks:
@@ -88,7 +93,8 @@ class Evaluator:
             self.resized = f"{image.shape[-1]} to {side}, box or antialiased bilinear"
         if without_text is not None:
             without_text = fit(without_text.detach().to(self.device).float().clamp(-1, 1), side)
-        view = View(fit(image, side), replace(target, image_gt=truth), condition.to(self.device), without_text)
+        view = View(fit(image, side), replace(target, image_gt=truth), condition.to(self.device),
+                    without_text)
         for metric in self.metrics.values():
             metric.update(view)
 
@@ -107,10 +113,14 @@ class Evaluator:
         out: Scores = {}
         for metric in self.metrics.values():
             if not metric.sums:
-                raise UsageError(f"The metric '{metric.name}' has seen no image; the evaluation set is empty.")
+                raise UsageError(
+                    f"The metric '{metric.name}' has seen no image; the evaluation set is empty.")
             shared = {"resize": self.resized, **self.conditions}
             if metric.network_name:
-                shared |= {"network": metric.network_name, "network_sha256": self._shas.get(metric.network_name, "")}
+                shared |= {
+                    "network": metric.network_name,
+                    "network_sha256": self._shas.get(metric.network_name, "")
+                }
             for name, score in metric.compute().items():
                 out[name] = replace(score, conditions={**shared, **score.conditions})
         return out

@@ -51,4 +51,7 @@ class FID(Metric):
         n = self.sums["n"]
         sides = [gaussian(n, self.sums[f"{s}_total"], self.sums[f"{s}_outer"]) for s in ("fake", "real")]
         width = len(sides[0][0])
-        return self.score(frechet_distance(*sides[0], *sides[1]), n, features=width, reference="targets of this pass")
+        return self.score(frechet_distance(*sides[0], *sides[1]),
+                          n,
+                          features=width,
+                          reference="targets of this pass")

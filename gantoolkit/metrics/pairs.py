@@ -58,7 +58,7 @@ class MSSSIM(Mean):
 
 def scales_of(side: int) -> int:
     """How many of the five scales fit an image of `side` pixels (each halves it; the window is 11 pixels)."""
-    fitting = [n for n in range(1, 6) if side // max(1, n - 1) ** 2 > KERNEL - 1 and side >> (n - 1) >= KERNEL]
+    fitting = [n for n in range(1, 6) if side // max(1, n - 1)**2 > KERNEL - 1 and side >> (n - 1) >= KERNEL]
     if not fitting:
         raise UsageError(f"MS-SSIM needs images of at least {KERNEL} pixels, got {side}.")
     return max(fitting)

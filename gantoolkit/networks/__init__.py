@@ -31,10 +31,12 @@ def load(name_or_path: str, device="cpu"):
         state, arch, _ = weights.load(path)
         kind = arch.pop("type", None)
         if kind not in _HOMES:
-            raise WeightsError(f"{path} holds {kind or 'no named network'}, expected one of {', '.join(_HOMES)}.")
+            raise WeightsError(
+                f"{path} holds {kind or 'no named network'}, expected one of {', '.join(_HOMES)}.")
         network = getattr(importlib.import_module(_HOMES[kind]), kind)(**arch)
         try:
             network.load_state_dict(state)
         except RuntimeError as error:
-            raise WeightsError(f"{path} does not fit {kind}: {str(error).splitlines()[-1].strip()}.") from None
+            raise WeightsError(
+                f"{path} does not fit {kind}: {str(error).splitlines()[-1].strip()}.") from None
     return network.eval().requires_grad_(False).to(device)

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from gantoolkit.networks.blocks import fit
 
-# class of the published file → CelebAMask-HQ: its list goes bg, skin, brows, eyes, glasses, ears, earring, nose, …
+# class of the published file → CelebAMask-HQ: bg, skin, brows, eyes, glasses, ears, earring, nose, …
 TO_CELEBAMASK = (0, 1, 6, 7, 4, 5, 3, 8, 9, 15, 2, 10, 11, 12, 17, 16, 18, 13, 14)
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
@@ -40,7 +40,8 @@ class BasicBlock(nn.Module):
         self.bn2 = nn.BatchNorm2d(outputs)
         self.downsample = None
         if inputs != outputs or stride != 1:
-            self.downsample = nn.Sequential(nn.Conv2d(inputs, outputs, 1, stride, bias=False), nn.BatchNorm2d(outputs))
+            self.downsample = nn.Sequential(nn.Conv2d(inputs, outputs, 1, stride, bias=False),
+                                            nn.BatchNorm2d(outputs))
 
     def forward(self, x: Tensor) -> Tensor:
         y = self.bn2(self.conv2(F.relu(self.bn1(self.conv1(x)))))
@@ -56,7 +57,8 @@ class ResNet18(nn.Module):
         self.bn1 = nn.BatchNorm2d(64)
         for n, (inputs, outputs) in enumerate(((64, 64), (64, 128), (128, 256), (256, 512)), 1):
             stride = 1 if n == 1 else 2
-            setattr(self, f"layer{n}", nn.Sequential(BasicBlock(inputs, outputs, stride), BasicBlock(outputs, outputs, 1)))
+            setattr(self, f"layer{n}",
+                    nn.Sequential(BasicBlock(inputs, outputs, stride), BasicBlock(outputs, outputs, 1)))
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         x = F.max_pool2d(F.relu(self.bn1(self.conv1(x))), 3, 2, 1)

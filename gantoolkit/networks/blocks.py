@@ -17,7 +17,10 @@ def fit(images: Tensor, size: int) -> Tensor:
     if height % size == 0 and width % size == 0:
         return F.avg_pool2d(images, (height // size, width // size))
     shrinks = height > size or width > size
-    return F.interpolate(images.float(), (size, size), mode="bilinear", align_corners=False, antialias=shrinks)
+    return F.interpolate(images.float(), (size, size),
+                         mode="bilinear",
+                         align_corners=False,
+                         antialias=shrinks)
 
 
 def conv_norm(inputs: int, outputs: int, kernel: int = 3, stride: int = 1) -> nn.Sequential:

@@ -53,7 +53,8 @@ class CaptionReader(nn.Module):
         rows = [[self.index.get(w, 1) for w in re.findall(r"[^\W_]+|\.", text.lower())] or [1]
                 for text in captions]
         longest = max(len(row) for row in rows)
-        return torch.tensor([row + [0] * (longest - len(row)) for row in rows], device=self.embed.weight.device)
+        return torch.tensor([row + [0] * (longest - len(row)) for row in rows],
+                            device=self.embed.weight.device)
 
     def forward(self, captions: list[str] | tuple[str, ...]) -> Tensor:
         ids = self.ids(captions)
@@ -89,8 +90,9 @@ class Judge(nn.Module):
         self.labels, self.embedding, self.text_embedding = labels, embedding, text_embedding
         self.attributes, self.words = dict(attributes or {}), tuple(words)
         before = (3, *widths[:-1])
-        self.down = nn.ModuleList(nn.Sequential(nn.Conv2d(i, o, 3 if n == 0 else 2, 2, 1 if n == 0 else 0),
-                                                ChannelNorm(o)) for n, (i, o) in enumerate(zip(before, widths)))
+        self.down = nn.ModuleList(
+            nn.Sequential(nn.Conv2d(i, o, 3 if n == 0 else 2, 2, 1 if n == 0 else 0), ChannelNorm(o))
+            for n, (i, o) in enumerate(zip(before, widths)))
         self.stages = nn.ModuleList(nn.Sequential(*(Block(w) for _ in range(d)))
                                     for w, d in zip(widths, depths))
         self.lateral = nn.ModuleList(nn.Conv2d(w, 64, 1) for w in widths)
@@ -109,9 +111,17 @@ class Judge(nn.Module):
     @property
     def arch(self) -> dict:
         """The constructor's arguments, for weights files."""
-        return {"type": "Judge", "resolution": self.resolution, "widths": list(self.widths),
-                "depths": list(self.depths), "labels": self.labels, "embedding": self.embedding,
-                "text_embedding": self.text_embedding, "attributes": self.attributes, "words": list(self.words)}
+        return {
+            "type": "Judge",
+            "resolution": self.resolution,
+            "widths": list(self.widths),
+            "depths": list(self.depths),
+            "labels": self.labels,
+            "embedding": self.embedding,
+            "text_embedding": self.text_embedding,
+            "attributes": self.attributes,
+            "words": list(self.words)
+        }
 
     def trunk(self, images: Tensor) -> tuple[Tensor, ...]:
         """Feature maps of images already at `resolution`, at 1/2, 1/4, 1/8 and 1/16 of it."""

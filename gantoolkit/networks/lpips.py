@@ -1,4 +1,4 @@
-"""The published LPIPS (Zhang et al. 2018) for full-scale runs: the `lpips` package's heads on a trunk of ours.
+"""The published LPIPS (Zhang et al. 2018) at full scale: the `lpips` package's heads on a trunk of ours.
 
 The package bundles the learned channel weights but downloads the trunk; here the trunk comes from a file
 (registry.yaml, weights `lpips-alex` and so on, or GANTOOLKIT_LPIPS_<TRUNK>), so that nothing is fetched.
@@ -44,7 +44,8 @@ class LPIPS(nn.Module):
         renamed = {key: state.get("features." + key.split(".", 1)[1], state.get(key)) for key in own}
         missing = [key for key, value in renamed.items() if value is None or value.shape != own[key].shape]
         if missing:
-            raise WeightsError(f"{source} lacks the trunk's {missing[0]}; give torchvision's state dict as safetensors.")
+            raise WeightsError(
+                f"{source} lacks the trunk's {missing[0]}; give torchvision's state dict as safetensors.")
         self.module.net.load_state_dict(renamed)
 
     def train(self, mode: bool = True):
@@ -57,7 +58,8 @@ class LPIPS(nn.Module):
         """Distance [B]; images in −1..1."""
         for name, x in (("images", images), ("target", target)):
             if x.shape[1] != 3 or x.detach().abs().max() > 1.5:
-                raise ValueError(f"LPIPS wants RGB {name} in −1..1, got {list(x.shape)} up to {float(x.abs().max()):.1f}")
+                raise ValueError(
+                    f"LPIPS wants RGB {name} in −1..1, got {list(x.shape)} up to {float(x.abs().max()):.1f}")
         return self.module(images, target).flatten()
 
     @torch.no_grad()

@@ -1,4 +1,4 @@
-"""PiDiNet (Su et al. 2021), the edge detector behind scribbles, with its pixel differences as plain convolutions.
+"""PiDiNet (Su et al. 2021), the edge detector behind scribbles: pixel differences as plain convolutions.
 
 A convolution of pixel differences is linear in the pixels, so it equals an ordinary convolution with a
 rearranged kernel; `convert` rearranges a published state dict once, and only that form is run here.
@@ -19,7 +19,7 @@ _INNER = (6, 7, 8, 11, 13, 16, 17, 18)
 
 
 def plain_kernel(kernel: Tensor, kind: str) -> Tensor:
-    """The ordinary kernel [O,I,3,3] (radial: [O,I,5,5]) that a pixel-difference kernel [O,I,3,3] stands for."""
+    """The ordinary kernel [O,I,3,3] (radial: [O,I,5,5]) of a pixel-difference kernel [O,I,3,3]."""
     w = kernel.flatten(2)
     if kind == "cv":
         return kernel
@@ -36,7 +36,10 @@ def plain_kernel(kernel: Tensor, kind: str) -> Tensor:
 
 def block_names() -> list[str]:
     """Names of the convolutions with pixel differences, in order: kind k of `KINDS` repeats along them."""
-    return ["init_block", *(f"block{s}_{n}.conv1" for s, count in enumerate(STAGES, 1) for n in range(1, count + 1))]
+    return [
+        "init_block",
+        *(f"block{s}_{n}.conv1" for s, count in enumerate(STAGES, 1) for n in range(1, count + 1))
+    ]
 
 
 def convert(state: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -72,7 +75,8 @@ class Dilation(nn.Module):
         super().__init__()
         self.conv1 = nn.Conv2d(inputs, outputs, 1)
         for n, rate in enumerate((5, 7, 9, 11), 1):
-            setattr(self, f"conv2_{n}", nn.Conv2d(outputs, outputs, 3, padding=rate, dilation=rate, bias=False))
+            wide = nn.Conv2d(outputs, outputs, 3, padding=rate, dilation=rate, bias=False)
+            setattr(self, f"conv2_{n}", wide)
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.conv1(F.relu(x))

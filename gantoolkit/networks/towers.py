@@ -21,7 +21,10 @@ from gantoolkit.networks.tokens import save_tokenizer
 class ImageTower(nn.Module):
     """Images −1..1 of any size to [B,embedding], not yet of unit length."""
 
-    def __init__(self, resolution: int = 64, widths: tuple[int, ...] = (32, 64, 96, 128), embedding: int = 64):
+    def __init__(self,
+                 resolution: int = 64,
+                 widths: tuple[int, ...] = (32, 64, 96, 128),
+                 embedding: int = 64):
         super().__init__()
         self.resolution, self.widths, self.embedding = resolution, tuple(widths), embedding
         before = (widths[0], *widths[:-1])
@@ -93,7 +96,8 @@ class Towers(nn.Module):
         save_tokenizer(self.tokenizer, folder / "tokenizer", self.words)
         (folder / "text_encoder" / "words.txt").write_text("\n".join([*self.words, ""]), encoding="utf-8")
         rest = {k: v for k, v in self.state_dict().items() if not k.startswith("text.")}
-        weights.save(folder / "towers.safetensors", rest, {"type": "Towers", "image": self.image.arch}, half=True)
+        arch = {"type": "Towers", "image": self.image.arch}
+        weights.save(folder / "towers.safetensors", rest, arch, half=True)
         return sorted(p for p in folder.rglob("*") if p.is_file())
 
     @classmethod
@@ -103,9 +107,12 @@ class Towers(nn.Module):
 
         folder = Path(folder)
         if not (folder / "towers.safetensors").exists():
-            raise WeightsError(f"{folder} has no towers.safetensors; expected a folder written by the towers recipe.")
+            raise WeightsError(
+                f"{folder} has no towers.safetensors; expected a folder written by the towers recipe.")
         state, arch, _ = weights.load(folder / "towers.safetensors")
-        text = CLIPTextModel.from_pretrained(folder / "text_encoder", local_files_only=True, dtype=torch.float32)
+        text = CLIPTextModel.from_pretrained(folder / "text_encoder",
+                                             local_files_only=True,
+                                             dtype=torch.float32)
         tokenizer = CLIPTokenizer.from_pretrained(folder / "tokenizer", local_files_only=True)
         words = (folder / "tokenizer" / "words.txt").read_text(encoding="utf-8").split()
         towers = cls(text, tokenizer, ImageTower(**arch["image"]), words)

@@ -17,7 +17,12 @@ from gantoolkit.engine.tasks.towers import TextImage, contrastive_loss
 SMALL = {
     Parser: dict(network=dict(widths=(8, 12))),
     Identity: dict(network=dict(units=((8, 1), (8, 1)), embedding=16)),
-    TextImage: dict(image=dict(widths=(8, 8), embedding=8), tokens=560, length=32, width=16, layers=1, heads=2),
+    TextImage: dict(image=dict(widths=(8, 8), embedding=8),
+                    tokens=560,
+                    length=32,
+                    width=16,
+                    layers=1,
+                    heads=2),
     Judge: dict(network=dict(widths=(8, 8, 8, 8), depths=(1, 1, 1, 1), embedding=8, text_embedding=8)),
 }
 
@@ -40,7 +45,8 @@ def test_task_learns_scores_and_exports(kind, tiny_zip, tmp_path):
     assert totals[-1] < totals[0]
     assert all(-1 <= s.value <= 1 or math.isnan(s.value) for s in task.validate(6).values())
     paths = task.export(tmp_path)
-    loadable = [p for p in paths if p.suffix == ".safetensors" and p.parent == tmp_path] or [tmp_path / "towers"]
+    loadable = [p for p in paths if p.suffix == ".safetensors" and p.parent == tmp_path
+                ] or [tmp_path / "towers"]
     assert not networks.load(str(loadable[0])).training
     for name, picture in task.pictures().items():
         assert picture.ndim == 3 and picture.shape[0] == 3, name
@@ -87,7 +93,8 @@ def test_losses_have_their_minimum_at_the_truth():
     scale = torch.tensor(50.0)
     assert contrastive_loss(eye, eye, scale, ["a", "b", "c"]) < 1e-4
     twins = torch.tensor([[1.0, 0], [1, 0], [0, 1]])  # equal captions share the answer
-    assert contrastive_loss(twins, twins, scale, ["a", "a", "b"]) == pytest.approx(2 / 3 * math.log(2), abs=1e-4)
+    assert contrastive_loss(twins, twins, scale, ["a", "a", "b"]) == pytest.approx(2 / 3 * math.log(2),
+                                                                                   abs=1e-4)
 
 
 def test_attributes_become_numbers(tiny_zip):

@@ -20,7 +20,8 @@ def judge():
 
 @pytest.fixture(scope="module")
 def judge_file(judge, tmp_path_factory):
-    return str(weights.save(tmp_path_factory.mktemp("zoo") / "judge.safetensors", judge.state_dict(), judge.arch))
+    return str(
+        weights.save(tmp_path_factory.mktemp("zoo") / "judge.safetensors", judge.state_dict(), judge.arch))
 
 
 def data(n=6, size=32, seed=0):
@@ -51,7 +52,8 @@ def test_itself_is_perfect(judge):
     evaluator = Evaluator({"fid": {}, "lpips": {}, "ms_ssim": {}, "id_gt": {}, "text": {}}, judge=judge)
     evaluator.update(target.image_gt, target, condition)
     values = {k: s.value for k, s in evaluator.compute().items()}
-    assert values["fid[judge]"] == pytest.approx(0, abs=1e-8) and values["lpips[judge]"] == pytest.approx(0, abs=1e-8)
+    assert values["fid[judge]"] == pytest.approx(0, abs=1e-8) and values["lpips[judge]"] == pytest.approx(
+        0, abs=1e-8)
     assert values["id_gt[judge]"] == pytest.approx(1, abs=1e-5) and -1 <= values["text[judge]"] <= 1
 
 

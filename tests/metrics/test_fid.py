@@ -21,7 +21,8 @@ def spd(n, rank=None):
 
 def test_one_dimension():
     # (μ1 − μ2)² + (σ1 − σ2)²
-    d = frechet_distance(torch.tensor([1.0]), torch.tensor([[4.0]]), torch.tensor([3.0]), torch.tensor([[9.0]]))
+    d = frechet_distance(torch.tensor([1.0]), torch.tensor([[4.0]]), torch.tensor([3.0]),
+                         torch.tensor([[9.0]]))
     assert d == pytest.approx(4 + 1)
 
 
@@ -39,7 +40,9 @@ def test_general_and_singular_covariances_agree_with_scipy():
         a, b = spd(6, rank), spd(6)
         root = linalg.sqrtm((a @ b).numpy()).real
         expected = float(a.trace() + b.trace() - 2 * root.trace())
-        assert frechet_distance(torch.zeros(6), a, torch.zeros(6), b) == pytest.approx(expected, rel=1e-5, abs=1e-6)
+        assert frechet_distance(torch.zeros(6), a, torch.zeros(6), b) == pytest.approx(expected,
+                                                                                       rel=1e-5,
+                                                                                       abs=1e-6)
 
 
 def test_gaussian_of_sums():

@@ -17,12 +17,14 @@ from torch import nn
 
 def pair(n=2, size=64, noise=0.2, seed=0):
     g = torch.Generator().manual_seed(seed)
-    base = nn.functional.interpolate(torch.rand(n, 3, 8, 8, generator=g) * 1.6 - 0.8, (size, size), mode="bicubic").clamp(-1, 1)
+    base = nn.functional.interpolate(torch.rand(n, 3, 8, 8, generator=g) * 1.6 - 0.8, (size, size),
+                                     mode="bicubic").clamp(-1, 1)
     return (base + noise * torch.randn(base.shape, generator=g)).clamp(-1, 1), base
 
 
 def view(image, truth, **extra):
-    return View(image, Target(truth, attributes=extra.pop("attributes", None)), Condition(("",) * len(image)), **extra)
+    return View(image, Target(truth, attributes=extra.pop("attributes", None)), Condition(
+        ("", ) * len(image)), **extra)
 
 
 def value(metric, *views):
@@ -33,14 +35,20 @@ def value(metric, *views):
 
 
 def ms_ssim_by_hand(a, b, scales):
-    """Wang et al. 2003 with scikit-image's single-scale maps: contrast at all scales, luminance at the last."""
+    """Wang et al. 2003 from scikit-image's maps: contrast at all scales, luminance at the last."""
     metrics = pytest.importorskip("skimage.metrics")
     out, betas = 1.0, np.array(BETAS[:scales]) / sum(BETAS[:scales])
-    options = dict(data_range=1.0, gaussian_weights=True, sigma=1.5, use_sample_covariance=False, channel_axis=0, full=True)
+    options = dict(data_range=1.0,
+                   gaussian_weights=True,
+                   sigma=1.5,
+                   use_sample_covariance=False,
+                   channel_axis=0,
+                   full=True)
     for n in range(scales):
         _, full = metrics.structural_similarity(a, b, **options)
         # contrast·structure = SSIM without its luminance factor
-        blur = lambda x: np.stack([__import__("scipy.ndimage").ndimage.gaussian_filter(c, 1.5, truncate=3.5) for c in x])
+        blur = lambda x: np.stack(
+            [__import__("scipy.ndimage").ndimage.gaussian_filter(c, 1.5, truncate=3.5) for c in x])
         ma, mb, c1 = blur(a), blur(b), 0.01**2
         luminance = (2 * ma * mb + c1) / (ma**2 + mb**2 + c1)
         chosen = full if n == scales - 1 else full / luminance
@@ -52,7 +60,8 @@ def ms_ssim_by_hand(a, b, scales):
 def test_ms_ssim_by_hand():
     image, truth = pair()
     score = value(MSSSIM(), view(image, truth))
-    by_hand = np.mean([ms_ssim_by_hand(a, b, 3) for a, b in zip(*(((x + 1) / 2).double().numpy() for x in (image, truth)))])
+    by_hand = np.mean(
+        [ms_ssim_by_hand(a, b, 3) for a, b in zip(*(((x + 1) / 2).double().numpy() for x in (image, truth)))])
     assert score.value == pytest.approx(by_hand, abs=2e-3)
     assert score.conditions["scales"] == 3 and score.n == 2
     assert value(MSSSIM(), view(truth, truth)).value == pytest.approx(1, abs=1e-5)
@@ -74,7 +83,11 @@ class Faces(nn.Module):
         mean = images.mean((2, 3))
         bright = mean.mean(1)
         two = torch.stack([-bright, bright], 1)
-        return SimpleNamespace(identity=nn.functional.normalize(mean, dim=1), attributes={"smile": two, "hair": two})
+        return SimpleNamespace(identity=nn.functional.normalize(mean, dim=1),
+                               attributes={
+                                   "smile": two,
+                                   "hair": two
+                               })
 
 
 def with_network(metric, network):
@@ -85,7 +98,8 @@ def with_network(metric, network):
 def test_identity_by_hand():
     image, truth = pair(3, 16)
     expected = nn.functional.cosine_similarity(image.mean((2, 3)), truth.mean((2, 3))).mean()
-    score = value(with_network(IdentityToTruth("faces"), Faces()), view(image[:2], truth[:2]), view(image[2:], truth[2:]))
+    score = value(with_network(IdentityToTruth("faces"), Faces()), view(image[:2], truth[:2]),
+                  view(image[2:], truth[2:]))
     assert score.value == pytest.approx(float(expected), abs=1e-6) and score.n == 3
     other = value(with_network(IdentityWithoutText("faces"), Faces()), view(image, truth, without_text=image))
     assert other.value == pytest.approx(1, abs=1e-6)

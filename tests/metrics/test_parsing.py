@@ -22,7 +22,8 @@ class Told(nn.Module):
 
 
 def view(found, wanted, mask=False):
-    condition = Condition(("",) * len(found), mask=nn.functional.one_hot(wanted, 19).movedim(-1, 1).float() if mask else None)
+    condition = Condition(("", ) * len(found),
+                          mask=nn.functional.one_hot(wanted, 19).movedim(-1, 1).float() if mask else None)
     target = Target(torch.zeros(len(found), 3, *found.shape[1:]), None if mask else wanted)
     return View(found[:, None].float().expand(-1, 3, -1, -1), target, condition)
 
@@ -39,7 +40,9 @@ def test_confusion_counts():
     assert counts[0].tolist() == [[2, 1, 0, 0], [0, 3, 0, 0], [0] * 4, [0] * 4]
     assert counts[1, 2].tolist() == [0, 0, 5, 1]
     iou = intersection_over_union(counts[0])
-    torch.testing.assert_close(iou, torch.tensor([2 / 3, 3 / 4, torch.nan, torch.nan], dtype=torch.float64), equal_nan=True)
+    torch.testing.assert_close(iou,
+                               torch.tensor([2 / 3, 3 / 4, torch.nan, torch.nan], dtype=torch.float64),
+                               equal_nan=True)
 
 
 def test_ignored_labels_do_not_count():
@@ -60,7 +63,8 @@ def test_readings_of_miou_by_hand():
 def test_perfect_result_with_absent_classes():
     got = scores(MeanIoU("told"), view(WANTED, WANTED))
     assert got["miou_present[told]"] == pytest.approx(1)
-    assert got["miou_all19[told]"] == pytest.approx((2 / 19 + 1 / 19) / 2)  # IDE-3D's reading punishes absence
+    assert got["miou_all19[told]"] == pytest.approx(
+        (2 / 19 + 1 / 19) / 2)  # IDE-3D's reading punishes absence
     assert got["miou_confusion[told]"] == pytest.approx(1)
 
 

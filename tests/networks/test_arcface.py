@@ -64,8 +64,14 @@ def test_margin_is_the_angle_plus_m():
     labels = torch.tensor([0, 1, 2, 3, 0])
     wider = angle.clone()
     wider[torch.arange(5), labels] += 0.4
-    torch.testing.assert_close(angular_margin(angle.cos(), labels, 10.0, 0.4), 10 * wider.cos(), atol=1e-3, rtol=1e-3)
-    torch.testing.assert_close(angular_margin(angle.cos(), labels, 10.0, 0.0), 10 * angle.cos(), atol=1e-3, rtol=1e-3)
+    torch.testing.assert_close(angular_margin(angle.cos(), labels, 10.0, 0.4),
+                               10 * wider.cos(),
+                               atol=1e-3,
+                               rtol=1e-3)
+    torch.testing.assert_close(angular_margin(angle.cos(), labels, 10.0, 0.0),
+                               10 * angle.cos(),
+                               atol=1e-3,
+                               rtol=1e-3)
     falling = angular_margin(torch.linspace(-1, 1, 50)[:, None], torch.zeros(50, dtype=torch.int64)).flatten()
     assert (falling.diff() > 0).all()
 

@@ -9,8 +9,9 @@ from gantoolkit.networks.bisenet import MEAN, STD, TO_CELEBAMASK, BiSeNet
 
 from network_golden import by_recipe, golden
 
-PUBLISHED = ("background skin l_brow r_brow l_eye r_eye eye_g l_ear r_ear ear_r nose mouth u_lip l_lip neck neck_l "
-             "cloth hair hat").split()
+PUBLISHED = (
+    "background skin l_brow r_brow l_eye r_eye eye_g l_ear r_ear ear_r nose mouth u_lip l_lip neck neck_l "
+    "cloth hair hat").split()
 
 
 def test_remap_by_name():
@@ -30,7 +31,12 @@ def test_full_network(golden_dir):
              "out": out, "out16": out16, "out32": out32}
     for name, value in found.items():
         wanted = t[f"out.{name}"]
-        torch.testing.assert_close(value, wanted, atol=1e-4 * max(1, wanted.abs().max().item()), rtol=0, msg=name)
+        torch.testing.assert_close(value,
+                                   wanted,
+                                   atol=1e-4 * max(1,
+                                                   wanted.abs().max().item()),
+                                   rtol=0,
+                                   msg=name)
     assert (out.argmax(1) == t["out.labels"]).all()
 
 

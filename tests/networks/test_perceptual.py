@@ -1,4 +1,4 @@
-"""The perceptual distance: a metric-like function that agrees with the `lpips` package on the same features."""
+"""The perceptual distance: metric-like, and in agreement with the `lpips` package on the same features."""
 
 from __future__ import annotations
 

@@ -43,4 +43,7 @@ def test_trained_weights(golden_dir, name, width, dilation):
     for side, value in zip(("e1", "e2", "e3", "e4", "fused"), network(pixels)):
         for form in ("pdc", "converted"):
             torch.testing.assert_close(value, t[f"out.{form}.{side}"], atol=1e-4, rtol=0)
-    torch.testing.assert_close(network.edges(t["in.image_u8"] / 127.5 - 1), t["out.pdc.fused"], atol=1e-4, rtol=0)
+    torch.testing.assert_close(network.edges(t["in.image_u8"] / 127.5 - 1),
+                               t["out.pdc.fused"],
+                               atol=1e-4,
+                               rtol=0)

@@ -1,4 +1,4 @@
-"""The tokeniser and the towers: read back by transformers alone, end of text and padding without influence."""
+"""The tokeniser and the towers: read back by transformers alone, padding without influence."""
 
 from __future__ import annotations
 
@@ -19,7 +19,8 @@ CAPTIONS = ["She has long wavy brown hair and wears lipstick.", "This man is bal
 def towers():
     torch.manual_seed(0)
     tokenizer = train_tokenizer(CAPTIONS, 620, 24)
-    return Towers(text_model(tokenizer, 16, 1, 2), tokenizer, ImageTower(32, (8, 8), 12), words_of(CAPTIONS)).eval()
+    return Towers(text_model(tokenizer, 16, 1, 2), tokenizer, ImageTower(32, (8, 8), 12),
+                  words_of(CAPTIONS)).eval()
 
 
 def test_bytes_are_those_of_the_reference():
@@ -62,7 +63,9 @@ def test_folders_are_read_by_transformers_and_by_us(towers, tmp_path):
 
     towers.save(tmp_path)
     tokenizer = CLIPTokenizer.from_pretrained(tmp_path / "tokenizer", local_files_only=True)
-    model = CLIPTextModel.from_pretrained(tmp_path / "text_encoder", local_files_only=True, dtype=torch.float32)
+    model = CLIPTextModel.from_pretrained(tmp_path / "text_encoder",
+                                          local_files_only=True,
+                                          dtype=torch.float32)
     text = ["A bald man with Zürich glasses", ""]
     batch = tokenizer(text, padding=True, truncation=True, return_tensors="pt")
     assert batch.input_ids.tolist() == towers.tokens(text).tolist() and tokenizer.model_max_length == 24

@@ -43,7 +43,8 @@ class Identity(recognise.Recogniser):
         raw = self.network.raw(self.network.prepare(images)).float()
         grown = min(1.0, iteration / max(1, self.warmup))
         people = self.zip.identities[rows[:len(draw)]].to(self.device)
-        pairs = recognise.pair_loss(*F.normalize(raw, dim=1).chunk(2), people, self.scale, grown * self.margin)
+        pairs = recognise.pair_loss(*F.normalize(raw, dim=1).chunk(2), people, self.scale,
+                                    grown * self.margin)
         out = {"pairs": grown * self.pair_weight * pairs}
         if self.known_factors:
             wanted = self.zip.factors[rows, :self.known_factors].to(self.device)

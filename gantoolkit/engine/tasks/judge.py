@@ -25,10 +25,19 @@ class Judge(recognise.Recogniser):
     Every person of a batch is shown twice, so that identity is learned from pairs (see `Identity`).
     """
 
-    def __init__(self, data: str, network: dict | None = None, holdout: float = 0.05, lr: float = 2e-3,
-                 weight_decay: float = 0.05, weights: dict | None = None, margin: float = 0.1, scale: float = 16.0,
-                 balance: float = 0.3, augment: dict | None = None,
-                 device: torch.device | str = "cpu", seed: int = 101):
+    def __init__(self,
+                 data: str,
+                 network: dict | None = None,
+                 holdout: float = 0.05,
+                 lr: float = 2e-3,
+                 weight_decay: float = 0.05,
+                 weights: dict | None = None,
+                 margin: float = 0.1,
+                 scale: float = 16.0,
+                 balance: float = 0.3,
+                 augment: dict | None = None,
+                 device: torch.device | str = "cpu",
+                 seed: int = 101):
         super().__init__(data, holdout, lr, weight_decay, augment, device, seed)
         self.margin, self.scale = margin, scale
         self.parts = {"parsing": 1.0, "pairs": 0.5, "factors": 5.0, "attributes": 1.0, "contrast": 0.3}
@@ -85,7 +94,10 @@ class Judge(recognise.Recogniser):
         if self.values:
             shares = right.double() / known.clamp(min=1)
             out["attributes"] = self.score(shares.mean(), confusion.n)
-            out |= {f"attribute[{k}]": self.score(s, confusion.n) for k, s in zip(self.values, shares.tolist())}
+            out |= {
+                f"attribute[{k}]": self.score(s, confusion.n)
+                for k, s in zip(self.values, shares.tolist())
+            }
         return out
 
     def export(self, folder: Path) -> list[Path]:

@@ -24,7 +24,7 @@ IGNORED = 255  # a label that counts in no loss and no score
 
 @dataclass(frozen=True)
 class Augmentation:
-    """Amounts of random change per sample; 0 is none. Colours keep their meaning, so there is no hue shift."""
+    """Amounts of random change per sample; 0 is none. Colours keep their meaning: no hue shift."""
 
     flip: bool = True  # mirror, left parts become right parts
     shift: int = 3  # pixels
@@ -59,7 +59,8 @@ class Augmentation:
     def _degraded(self, u: Tensor, noise: Tensor, images: Tensor) -> Tensor:
         column = (slice(None), None, None, None)
         if self.blur:
-            soft = F.interpolate(F.avg_pool2d(images, 2), images.shape[-2:], mode="bilinear", align_corners=False)
+            small = F.avg_pool2d(images, 2)
+            soft = F.interpolate(small, images.shape[-2:], mode="bilinear", align_corners=False)
             images = torch.where((u[:, 3] < self.blur)[column], soft, images)
         gain = 1 + self.gain * (2 * u[:, 4] - 1)
         return ((images + 1) * gain[column] - 1 + noise * (self.noise * u[:, 5])[column]).clamp(-1, 1)
@@ -73,7 +74,8 @@ class Recogniser(Task):
 
     def __init__(self, data: str, holdout: float, lr: float, weight_decay: float, augment: dict | None,
                  device: torch.device | str, seed: int):
-        self.zip, self.device, self.lr, self.weight_decay = FaceZip(data), torch.device(device), lr, weight_decay
+        self.zip, self.device = FaceZip(data), torch.device(device)
+        self.lr, self.weight_decay = lr, weight_decay
         self.augmentation = Augmentation(**(augment or {}))
         people = torch.unique(self.zip.identities)
         shuffled = people[torch.randperm(len(people), generator=torch.Generator().manual_seed(0))]
@@ -121,7 +123,8 @@ class Recogniser(Task):
         self.network.train()
         rows = self.rows[draw.indices]
         parts = [rows] if partners is None else [rows, partners(rows, draw)]
-        images, labels = zip(*(self.augmentation(draw, self.images(part), self.labels(part) if with_labels else None)
+        images, labels = zip(*(self.augmentation(draw, self.images(part),
+                                                 self.labels(part) if with_labels else None)
                                for part in parts))
         images = torch.cat(images).contiguous(memory_format=torch.channels_last)
         return torch.cat(parts), images, torch.cat(labels) if with_labels else None
@@ -134,8 +137,13 @@ class Recogniser(Task):
 
     def export_network(self, folder: Path, name: str) -> list[Path]:
         """The network in 16 bit with its architecture."""
-        return [weights.save(Path(folder) / f"{name}.safetensors", self.network.state_dict(), self.network.arch,
-                             half=True, trained_on=self.zip.meta.get("name", str(self.zip.path)))]
+        return [
+            weights.save(Path(folder) / f"{name}.safetensors",
+                         self.network.state_dict(),
+                         self.network.arch,
+                         half=True,
+                         trained_on=self.zip.meta.get("name", str(self.zip.path)))
+        ]
 
     def score(self, value: float, n: int, higher: bool = True) -> Score:
         """A score on the held-out people."""
@@ -168,7 +176,7 @@ def attribute_loss(logits: dict[str, Tensor], wanted: Tensor) -> Tensor:
 
 
 class Partners:
-    """Another picture of the same person for every row, from another state (hair, light) where there is one."""
+    """Another picture of the same person for every row, in another state (hair, light) where possible."""
 
     def __init__(self, faces: FaceZip, rows: Tensor):
         groups: dict[int, list[int]] = {}
@@ -203,8 +211,10 @@ def pair_loss(first: Tensor, second: Tensor, people: Tensor, scale: float, margi
     return loss
 
 
-def verification_rate(embeddings: Tensor, identities: Tensor, false_accepts: float = 1e-3) -> tuple[float, int]:
-    """(share of same-person pairs accepted at the threshold that accepts `false_accepts` of others, pairs)."""
+def verification_rate(embeddings: Tensor,
+                      identities: Tensor,
+                      false_accepts: float = 1e-3) -> tuple[float, int]:
+    """(share of same-person pairs accepted where `false_accepts` of the others are, number of pairs)."""
     cosine = embeddings.double() @ embeddings.double().T
     upper = torch.ones_like(cosine, dtype=torch.bool).triu(1)
     same = identities[:, None] == identities[None]

@@ -47,15 +47,19 @@ class TextImage(recognise.Recogniser):
         rows, images, _ = self.training_batch(draw)
         captions = self.captions_of(rows, draw.integers(10))
         texts = self.network.embed_text(captions)
-        return {"contrast": contrastive_loss(self.network.embed_image(images), texts, self.network.scale(), captions),
-                "_scale": self.network.scale()}
+        return {
+            "contrast": contrastive_loss(self.network.embed_image(images), texts, self.network.scale(),
+                                         captions),
+            "_scale": self.network.scale()
+        }
 
     @torch.no_grad()
     def validate(self, limit: int | None = None) -> Scores:
         """Top-1 of 64 matching on the held-out people, and the share of captions that are not cut."""
         rows = self.held_out[:limit or 2048]
         captions = self.captions_of(rows)
-        images = torch.cat([self.network.embed_image(images) for _, images in self.validation_batches(len(rows))])
+        images = torch.cat(
+            [self.network.embed_image(images) for _, images in self.validation_batches(len(rows))])
         texts = torch.cat([self.network.embed_text(captions[n:n + 128]) for n in range(0, len(rows), 128)])
         rate, n = recognise.top1(images, texts, captions)
         lengths = torch.tensor([len(self.network.tokenizer(text).input_ids) for text in captions])
