@@ -52,6 +52,17 @@ def test_task_learns_scores_and_exports(kind, tiny_zip, tmp_path):
         assert picture.ndim == 3 and picture.shape[0] == 3, name
 
 
+def test_exported_strangers_have_mean_zero(tiny_zip, tmp_path):
+    for kind, name in ((Identity, "arcface"), (Judge, "judge")):
+        task = kind(str(tiny_zip), holdout=0.25, **SMALL[kind])
+        task.export(tmp_path)
+        images = task.images(task.rows)
+        network = networks.load(str(tmp_path / f"{name}.safetensors"))
+        raw = (network.raw(network.prepare(images)) if kind is Identity
+               else network.identify(network.features(images)[2]))
+        assert raw.mean(0).abs().max() < 0.02 * raw.abs().max()
+
+
 def test_augmentation_moves_images_and_labels_together():
     draw = Draw(torch.arange(6), torch.arange(6))
     labels = torch.randint(0, 4, (6, 16, 16), generator=torch.Generator().manual_seed(0))

@@ -69,7 +69,8 @@ class Identity(recognise.Recogniser):
         return {"nearest": torch.cat(list(pairs), 2)}
 
     def export(self, folder: Path) -> list[Path]:
-        paths = self.export_network(folder, "arcface")
+        mean = self.mean_over_people(lambda images: self.network.raw(self.network.prepare(images)))
+        paths = self.export_network(folder, "arcface", ("output_layer.4.bias", mean))
         if self.onnx:
             from gantoolkit.networks import load
             from gantoolkit.networks.onnx import export_onnx

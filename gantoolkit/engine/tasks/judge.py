@@ -101,4 +101,5 @@ class Judge(recognise.Recogniser):
         return out
 
     def export(self, folder: Path) -> list[Path]:
-        return self.export_network(folder, "judge")
+        mean = self.mean_over_people(lambda images: self.network.identify(self.network.features(images)[2]))
+        return self.export_network(folder, "judge", ("identify.3.bias", mean))

@@ -135,15 +135,24 @@ class Recogniser(Task):
         for rows in self.held_out[:limit].split(batch):
             yield rows, self.images(rows)
 
-    def export_network(self, folder: Path, name: str) -> list[Path]:
-        """The network in 16 bit with its architecture."""
-        return [
-            weights.save(Path(folder) / f"{name}.safetensors",
-                         self.network.state_dict(),
-                         self.network.arch,
-                         half=True,
-                         trained_on=self.zip.meta.get("name", str(self.zip.path)))
-        ]
+    @torch.no_grad()
+    def mean_over_people(self, embed, most: int = 1024) -> Tensor:
+        """Mean of `embed(images)` [D] over training pictures.
+
+        An exported embedding is shifted by it, so that the cosine of two strangers is 0 on average.
+        """
+        self.network.eval()
+        rows = self.rows[torch.randperm(len(self.rows), generator=torch.Generator().manual_seed(0))[:most]]
+        return torch.cat([embed(self.images(part)).float() for part in rows.split(64)]).mean(0)
+
+    def export_network(self, folder: Path, name: str, shift: tuple[str, Tensor] | None = None) -> list[Path]:
+        """The network in 16 bit with its architecture; `shift` = (tensor's name, what to subtract)."""
+        state = dict(self.network.state_dict())
+        if shift:
+            state[shift[0]] = state[shift[0]] - shift[1]
+        source = self.zip.meta.get("name", str(self.zip.path))
+        path = Path(folder) / f"{name}.safetensors"
+        return [weights.save(path, state, self.network.arch, half=True, trained_on=source)]
 
     def score(self, value: float, n: int, higher: bool = True) -> Score:
         """A score on the held-out people."""
