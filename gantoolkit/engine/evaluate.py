@@ -122,7 +122,7 @@ class Evaluation:
         if self.metrics == {}:
             return {}
         found = self._scores(None, (FLOOR, MAPPED, DIFFUSED))
-        for steps in self.early:
+        for steps in (s for s in self.early if s < len(self.task.val.timesteps)):  # later: the whole trajectory
             scores = self._scores(None, (RUN,), steps - 1)[RUN]
             found[f"{RUN} after {steps} of {len(self.task.val.timesteps)} steps"] = self._timed(scores, steps)
         if ceiling := self._ceiling(found[FLOOR]):
