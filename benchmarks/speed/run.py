@@ -46,9 +46,10 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
 
 
-def load() -> list[float]:
-    """Processes that wanted to run, means of 1, 5 and 15 minutes."""
-    return [round(value, 2) for value in os.getloadavg()]
+def worst(record: dict) -> float | None:
+    """The largest share of the machine that others took while a row was measured."""
+    rows = [*record.get("training", {}).get("turns", []), *record.get("synthesis", [])]
+    return max((row["others"] for row in rows), default=None)
 
 
 def measure(options: argparse.Namespace, folder: Path) -> dict:
@@ -63,16 +64,16 @@ def measure(options: argparse.Namespace, folder: Path) -> dict:
 
     wanted = [options.only] if options.only else PARTS
     universe = Universe(folder)
-    seconds, rounds = (4.0, 3) if options.quick else (20.0, 15)
+    seconds, rounds = (4.0, 4) if options.quick else (20.0, 16)
     record = dict(date=datetime.now(timezone.utc).strftime("%Y-%m-%d %H:%M UTC"), machine=machine(),
-                  parameters=dict(quick=options.quick, rounds=rounds, seconds=seconds), load_before=load())
+                  parameters=dict(quick=options.quick, rounds=rounds, seconds=seconds))
     if "startup" in wanted:  # first: nothing of ours is running yet
         record["startup"] = startup.measure(3 if options.quick else 10)
     if "training" in wanted:
         record["training"] = training.measure(universe, folder, rounds, say)
     if "synthesis" in wanted:
         record["synthesis"] = synthesis.measure(universe, options.quick, seconds, say)
-    return record | dict(weights=universe.origins, tolerance=synthesis.TOLERANCE, load_after=load())
+    return record | dict(weights=universe.origins, tolerance=synthesis.TOLERANCE, others=worst(record))
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -84,15 +84,21 @@ class Pair:
         for name in names:
             image, gradient = self.run(name, precision, True)
             found[f"{name}: pixels"] = timing.rounded(float((image - wanted).abs().max()))
+            found[f"{name}: pixels, mean"] = timing.rounded(float((image - wanted).abs().mean()))
             slip = (gradient - slope).abs().max() / slope.abs().max()
             found[f"{name}: gradients"] = timing.rounded(float(slip))
         return found
 
     def time(self, precision: str, backward: bool, seconds: float) -> dict:
-        taken = timing.interleave({name: (lambda name=name: self.run(name, precision, backward))
-                                   for name in self.variants}, seconds)
+        def job(name: str):
+            def run() -> None:  # pictures are dropped at once
+                self.run(name, precision, backward)
+            return run
+
+        kept = timing.interleave({name: job(name) for name in self.variants}, seconds)
+        ours, port = (timing.seconds(kept, name) for name in ("ours", "port"))
         row = {"pass": "forward + backward" if backward else "forward"}
         return dict(row, generator=self.case.title, weights=self.weights, batch=self.case.batch,
                     resolution=self.generator.resolution, precision=precision,
-                    ours=timing.summary(taken["ours"]), port=timing.summary(taken["port"]),
-                    ratio=timing.ratio(taken["port"], taken["ours"]))
+                    ours=timing.summary(ours), port=timing.summary(port), ratio=timing.ratio(port, ours),
+                    others=timing.share(kept))

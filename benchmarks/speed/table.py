@@ -58,15 +58,17 @@ def training(record: dict) -> str:
 
 def synthesis(rows: list[dict]) -> str:
     """Milliseconds per image of ours and the port, and their ratio."""
-    head = ["generator, pass", "precision", "batch", "ours", "port", "port / ours", "pixels differ by"]
+    head = ["generator, pass", "precision", "batch", "ours", "port", "port / ours", "ours differs",
+            "port differs"]
     body = []
     for row in rows:
-        differ = ", ".join(f"{row[key]:.0e}" for key in ("ours: pixels", "port: pixels") if key in row)
+        differ = [f"{row[f'{name}: pixels']:.0e} ({row[f'{name}: pixels, mean']:.0e})"
+                  if f"{name}: pixels" in row else "" for name in ("ours", "port")]
         body.append([f"{row['generator']}, {row['pass']}", row["precision"], str(row["batch"]),
                      ms(row["ours"]["median"] / row["batch"]), ms(row["port"]["median"] / row["batch"]),
-                     span(row["ratio"]), differ])
-    return "\n".join(["Milliseconds per image (ratio: median and quartiles over rounds; difference from the "
-                      "port in fp32, in bf16 of ours and of the port):", "", aligned(head, body)])
+                     span(row["ratio"]), *differ])
+    return "\n".join(["Milliseconds per image (ratio: median and quartiles over rounds; differences: largest "
+                      "and mean over pixels in −1..1, from the port in fp32):", "", aligned(head, body)])
 
 
 def startup(rows: list[dict]) -> str:
@@ -81,12 +83,13 @@ def setting(record: dict) -> str:
     m = record["machine"]
     random = sorted(name for name, origin in record["weights"].items() if origin == "random")
     stands = f" Random weights in place of: {', '.join(random)}." if random else " Weights of the zoo."
+    others = "" if record["others"] is None else (
+        f" Other processes took at most {100 * record['others']:.0f} % of the machine meanwhile.")
     if not record["weights"]:
         stands = ""
     quick = " Quick run: few rounds." if record["parameters"]["quick"] else ""
     return (f"{record['date']}, {m['cpu']}, {m['cores']} cores, {m['threads']} threads, "
-            f"torch {m['torch']}, Python {m['python']}; load {record['load_before'][0]} before and "
-            f"{record['load_after'][0]} after.{stands}{quick}")
+            f"torch {m['torch']}, Python {m['python']}.{others}{stands}{quick}")
 
 
 def tables(record: dict) -> str:

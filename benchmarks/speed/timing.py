@@ -1,42 +1,81 @@
-"""Clocks: variants of one job run in turns, so that whatever else the machine does meets all alike."""
+"""Clocks: variants of one job run in turns; rounds that other processes disturbed most are left out."""
 
 from __future__ import annotations
 
+import os
 import statistics
 import time
 from collections.abc import Callable
 from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
 
 
-def interleave(variants: dict[str, Callable[[], object]], seconds: float, least: int = 5, most: int = 60,
-               warmup: int = 1) -> dict[str, list[float]]:
-    """name → wall seconds of each round. Every round runs each variant once (A B A B …).
+@dataclass(eq=False)
+class Round:
+    """Every variant once."""
 
-    Rounds go on for about `seconds`, at least `least` and at most `most` of them; `warmup` more come first.
+    seconds: dict[str, float]  # wall
+    results: dict[str, object]  # what the variants returned
+    others: float  # share 0..1 of the machine's CPU time that other processes took meanwhile
+
+
+def interleave(variants: dict[str, Callable[[], object]], seconds: float, least: int = 6,
+               most: int = 60) -> list[Round]:
+    """The quieter half of some rounds in which each variant runs once (A B A B …), after one to warm up.
+
+    Rounds go on for about `seconds`, at least `least` and at most `most` of them.
     """
-    for _ in range(warmup):
-        for run in variants.values():
-            run()
-    taken: dict[str, list[float]] = {name: [] for name in variants}
+    for run in variants.values():
+        run()
+    rounds: list[Round] = []
     started = time.perf_counter()
-    for number in range(most):
-        if number >= least and time.perf_counter() - started > seconds:
-            break
-        for name, run in variants.items():
-            before = time.perf_counter()
-            run()
-            taken[name].append(time.perf_counter() - before)
-    return taken
+    while len(rounds) < least or len(rounds) < most and time.perf_counter() - started < seconds:
+        rounds.append(_round(variants))
+    quiet = sorted(rounds, key=lambda r: r.others)[:(len(rounds) + 1) // 2]
+    return [r for r in rounds if r in quiet]
 
 
-def summary(seconds: list[float]) -> dict[str, float]:
-    """Median, least and number of rounds."""
-    return dict(median=rounded(statistics.median(seconds)), least=rounded(min(seconds)), rounds=len(seconds))
+def _round(variants: dict[str, Callable[[], object]]) -> Round:
+    found = Round({}, {}, 0.0)
+    began, before = time.perf_counter(), others()
+    for name, run in variants.items():
+        started = time.perf_counter()
+        found.results[name] = run()
+        found.seconds[name] = time.perf_counter() - started
+    found.others = max(0.0, others() - before) / (time.perf_counter() - began) / (os.cpu_count() or 1)
+    return found
+
+
+def others() -> float:
+    """CPU seconds that other processes (and the host of a virtual machine) took so far; 0 where unknown."""
+    stat = Path("/proc/stat")
+    if not stat.exists():
+        return 0.0
+    user, nice, system, _, _, irq, soft, steal = map(int, stat.read_text().split(maxsplit=9)[1:9])
+    own = os.times()
+    busy = (user + nice + system + irq + soft + steal) / os.sysconf("SC_CLK_TCK")
+    return busy - own.user - own.system - own.children_user - own.children_system
+
+
+def seconds(rounds: list[Round], name: str) -> list[float]:
+    """Of one variant, round by round."""
+    return [r.seconds[name] for r in rounds]
+
+
+def share(rounds: list[Round]) -> float:
+    """Median share of the machine's CPU time that others took in these rounds."""
+    return round(statistics.median(r.others for r in rounds), 3)
+
+
+def summary(values: list[float]) -> dict[str, float]:
+    """Median, least and number."""
+    return dict(median=rounded(statistics.median(values)), least=rounded(min(values)), rounds=len(values))
 
 
 def ratio(slow: list[float], fast: list[float]) -> dict[str, float]:
     """How many times as long `slow` takes: median and quartiles of the quotients within a round."""
-    quotients = sorted(a / b for a, b in zip(slow, fast, strict=True))
+    quotients = [a / b for a, b in zip(slow, fast, strict=True)]
     low, median, high = statistics.quantiles(quotients, n=4, method="inclusive")
     return dict(median=round(median, 3), low=round(low, 3), high=round(high, 3))
 
@@ -47,10 +86,9 @@ def rounded(value: float) -> float:
 
 
 class Parts:
-    """Wall seconds of named parts within a round; `times[part]` has one entry per round."""
+    """Wall seconds of named parts of a job."""
 
     def __init__(self):
-        self.times: dict[str, list[float]] = {}
         self.now: dict[str, float] = {}
 
     @contextmanager
@@ -60,12 +98,3 @@ class Parts:
         yield
         taken = time.perf_counter() - started - (sum(self.now.values()) - inside)
         self.now[name] = self.now.get(name, 0.0) + taken
-
-    def close(self) -> None:
-        """End of a round."""
-        for name, seconds in self.now.items():
-            self.times.setdefault(name, []).append(seconds)
-        self.now = {}
-
-    def clear(self) -> None:
-        self.times, self.now = {}, {}

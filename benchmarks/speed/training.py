@@ -10,6 +10,7 @@ features  h, f and a come from the cache too (`cache.max_gb` large enough)
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 
 import torch
@@ -113,28 +114,27 @@ class Bench:
                 "I^d_0": timing.rounded(float((cached.x0 - anew.x0).abs().max()))}
 
     def time_turn(self, turn: str, first: int, rounds: int) -> dict:
-        """A row per variant of one turn, variants taking turns."""
-        seen = {variant: [] for variant in VARIANTS}
-        for number in range(rounds + 1):
-            for variant in VARIANTS:
-                found = self.iterate(variant, first + number)
-                if number:
-                    seen[variant].append(found)
-        totals = {v: [sum(parts.values()) for parts in seen[v]] for v in VARIANTS}
-        return dict(turn=turn, **{v: dict(
-            timing.summary(totals[v]),
-            parts={name: timing.summary([parts.get(name, 0.0) for parts in seen[v]])["median"]
-                   for name in (READ, FEATURES, FORWARD, BACKWARD)}) for v in VARIANTS},
-            ratio=timing.ratio(totals["anew"], totals["cache"]),
-            ratio_features=timing.ratio(totals["cache"], totals["features"]))
+        """One turn's iterations: seconds per variant, whole and in parts."""
+        counts = {variant: itertools.count(first) for variant in VARIANTS}  # each takes the same samples
+        jobs = {v: (lambda v=v: self.iterate(v, next(counts[v]))) for v in VARIANTS}
+        kept = timing.interleave(jobs, 0, rounds)
+        row = dict(turn=turn, others=timing.share(kept))
+        for v in VARIANTS:
+            row[v] = timing.summary(timing.seconds(kept, v))
+            row[v]["parts"] = {name: timing.summary([r.results[v].get(name, 0.0) for r in kept])["median"]
+                               for name in (READ, FEATURES, FORWARD, BACKWARD)}
+        pairs = dict(ratio=("anew", "cache"), ratio_features=("cache", "features"))
+        for name, pair in pairs.items():
+            row[name] = timing.ratio(*(timing.seconds(kept, v) for v in pair))
+        return row
 
     def fill_seconds(self, rounds: int) -> float:
         """Seconds per sample that filling the cache takes, at its own batch size."""
         source = self.task.train.real
         sample = source.sample(torch.arange(ROWS))
         jobs = dict(fill=lambda: source.encoder.trajectory(sample.condition))
-        taken = timing.interleave(jobs, 0, rounds, rounds)
-        return timing.summary(taken["fill"])["median"] / ROWS
+        kept = timing.interleave(jobs, 0, rounds)
+        return timing.summary(timing.seconds(kept, "fill"))["median"] / ROWS
 
 
 def measure(universe, folder: Path, rounds: int, say) -> dict:
@@ -144,7 +144,7 @@ def measure(universe, folder: Path, rounds: int, say) -> dict:
     for turn, first in (("M", 0), ("T", bench.task.switch)):
         turns.append(bench.time_turn(turn, first, rounds))
         say(f"training {turn}: anew / cache {turns[-1]['ratio']['median']:.1f}")
-    fill = bench.fill_seconds(max(2, rounds // 5))
+    fill = bench.fill_seconds(max(2, rounds // 4))
     anew, cache = (sum(turn[v]["median"] for turn in turns) / len(turns) for v in ("anew", "cache"))
     encoder, schedule = bench.values["encoder"], bench.trainer.schedule
     whole = dict(iterations=bench.iterations, samples=bench.rows,

@@ -31,7 +31,7 @@ def record():
     turn = dict(turn="M", ratio=ratio, ratio_features=ratio,
                 **{v: dict(summary, parts=parts) for v in ("anew", "cache", "features")})
     return dict(
-        date="2030-01-02 03:04 UTC", load_before=[0.1] * 3, load_after=[0.2] * 3, weights=dict(eg3d="random"),
+        date="2030-01-02 03:04 UTC", others=0.03, weights=dict(eg3d="random"),
         machine=dict(cpu="X", cores=2, bf16=[], system="Linux", python="3.11", torch="2", threads=2),
         parameters=dict(quick=True, rounds=3, seconds=4.0),
         training=dict(config="c.py", batch=8, precision="bf16", steps=10, guidance=3.0, fill_per_sample=0.1,
@@ -41,7 +41,7 @@ def record():
         synthesis=[{"generator": "EG3D", "weights": "random", "resolution": 64, "batch": 4,
                     "precision": "fp32", "pass": "forward", "ratio": ratio,
                     "ours": summary, "port": dict(summary, median=0.04), "ours: pixels": 1e-5,
-                    "ours: gradients": 1e-6}],
+                    "ours: pixels, mean": 1e-6, "ours: gradients": 1e-6}],
         startup=[dict(command="gantoolkit --help", cpu=0.15, wall=0.2, rounds=3, of_python=9.0,
                       of_torch=0.1)])
 
@@ -107,8 +107,9 @@ def test_variants_take_turns_and_parts_add_up():
     import timing
 
     calls = []
-    taken = timing.interleave({n: (lambda n=n: calls.append(n)) for n in "AB"}, seconds=0, least=3, warmup=1)
-    assert "".join(calls) == "ABABABAB" and len(taken["A"]) == len(taken["B"]) == 3
+    kept = timing.interleave({n: (lambda n=n: calls.append(n)) for n in "AB"}, seconds=0, least=3)
+    assert "".join(calls) == "ABABABAB" and len(kept) == len(timing.seconds(kept, "B")) == 2
+    assert all(0 <= r.others for r in kept)
     assert timing.ratio([2.0, 4.0, 9.0], [1.0, 2.0, 3.0])["median"] == 2
     parts = timing.Parts()
     with parts.part("whole"), parts.part("inside"):
@@ -122,7 +123,7 @@ def test_tables_hold_what_the_record_says():
     text = table.tables(record())
     lines = [line for line in text.splitlines() if line.startswith("|")]
     rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
-    assert ["EG3D, forward", "fp32", "4", "5.0", "10.0", "2.00 (1.50–2.50)", "1e-05"] in rows
+    assert ["EG3D, forward", "fp32", "4", "5.0", "10.0", "2.00 (1.50–2.50)", "1e-05 (1e-06)", ""] in rows
     assert ["M, denoised anew", "5.0", "10.0", "5.0", "20.0", "1.00"] in rows
     assert "100 s instead of 300 s" in text and "77 iterations" in text
     assert "Random weights in place of: eg3d." in text and "`gantoolkit --help`" in text
