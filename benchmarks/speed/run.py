@@ -20,7 +20,7 @@ PARTS = ("training", "synthesis", "startup")
 
 def arguments(argv: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--quick", action="store_true", help="few rounds, no full-size generator (2 minutes)")
+    parser.add_argument("--quick", action="store_true", help="few rounds, no generator of 256 px")
     parser.add_argument("--only", choices=PARTS, help="measure one part")
     parser.add_argument("--threads", type=int, help="of torch (default: as torch chooses)")
     parser.add_argument("--out", type=Path, default=OUT,

@@ -23,8 +23,8 @@ class Case:
     batch: int
 
 
-MINI = (Case("StyleGAN2, zoo", "stylegan2", 8), Case("EG3D, zoo", "eg3d", 8))
-LARGE = (Case("StyleGAN2, 256 px", dict(type="StyleGAN2", resolution=256, channel_base=16384), 2),)
+MINI = (Case("StyleGAN2", "stylegan2", 8), Case("EG3D", "eg3d", 8))
+LARGE = (Case("StyleGAN2", dict(type="StyleGAN2", resolution=256, channel_base=16384), 2),)
 
 
 def measure(universe, quick: bool, seconds: float, say) -> list[dict]:
@@ -34,7 +34,8 @@ def measure(universe, quick: bool, seconds: float, say) -> list[dict]:
         pair = Pair(case, universe)
         for precision in ("fp32", "bf16"):
             equality = pair.compare(precision)
-            say(f"{case.title} {precision}: " + ", ".join(f"{k} {v:.1e}" for k, v in equality.items()))
+            found = ", ".join(f"{k} {v:.1e}" for k, v in equality.items())
+            say(f"{case.title} {pair.generator.resolution} px {precision}: {found}")
             for backward in (False, True):
                 rows.append(pair.time(precision, backward, seconds) | equality)
                 say(f"  {rows[-1]['pass']}: port / ours {rows[-1]['ratio']['median']:.2f}")

@@ -36,13 +36,13 @@ def training(record: dict) -> str:
     """Milliseconds per iteration and part, variants side by side."""
     rows, titles = [], dict(anew="denoised anew", cache="cache: z_t, I^d_0", features="cache: features too")
     for turn in record["turns"]:
-        base = turn["cache"]["median"]
+        times = dict(anew=turn["ratio"]["median"], cache=1.0, features=1 / turn["ratio_features"]["median"])
         for name, title in titles.items():
             entry = turn[name]
             rows.append([f"{turn['turn']}, {title}", *(ms(value) for value in entry["parts"].values()),
-                         ms(entry["median"]), f"{entry['median'] / base:.2f}"])
+                         ms(entry["median"]), f"{times[name]:.2f}"])
     parts = list(record["turns"][0]["cache"]["parts"])
-    head = ["turn, source", *parts, "whole", "of the default"]
+    head = ["turn, source", *parts, "whole", "× default"]
     whole, ratios = record["whole_run"], ", ".join(f"{t['turn']} {span(t['ratio'])}" for t in record["turns"])
     text = [f"Milliseconds per iteration, {record['config']}, batch {record['batch']}, "
             f"{record['precision']}, {record['steps']} steps with guidance {record['guidance']:g}:",
@@ -64,7 +64,7 @@ def synthesis(rows: list[dict]) -> str:
     for row in rows:
         differ = [f"{row[f'{name}: pixels']:.0e} ({row[f'{name}: pixels, mean']:.0e})"
                   if f"{name}: pixels" in row else "" for name in ("ours", "port")]
-        body.append([f"{row['generator']}, {row['pass']}", row["precision"], str(row["batch"]),
+        body.append([f"{row['generator']} {row['resolution']} px, {row['pass']}", row["precision"], str(row["batch"]),
                      ms(row["ours"]["median"] / row["batch"]), ms(row["port"]["median"] / row["batch"]),
                      span(row["ratio"]), *differ])
     return "\n".join(["Milliseconds per image (ratio: median and quartiles over rounds; differences: largest "

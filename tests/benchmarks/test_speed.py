@@ -123,8 +123,8 @@ def test_tables_hold_what_the_record_says():
     text = table.tables(record())
     lines = [line for line in text.splitlines() if line.startswith("|")]
     rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
-    assert ["EG3D, forward", "fp32", "4", "5.0", "10.0", "2.00 (1.50–2.50)", "1e-05 (1e-06)", ""] in rows
-    assert ["M, denoised anew", "5.0", "10.0", "5.0", "20.0", "1.00"] in rows
+    assert ["EG3D 64 px, forward", "fp32", "4", "5.0", "10.0", "2.00 (1.50–2.50)", "1e-05 (1e-06)", ""] in rows
+    assert ["M, denoised anew", "5.0", "10.0", "5.0", "20.0", "2.00"] in rows
     assert "100 s instead of 300 s" in text and "77 iterations" in text
     assert "Random weights in place of: eg3d." in text and "`gantoolkit --help`" in text
     page = f"a\n{table.BEGIN}\n%s\n{table.END}\nz"
