@@ -1,4 +1,8 @@
-"""FaceZip: a zip of labelled faces in the NVIDIA data set convention, decoded into memory once."""
+"""FaceZip: a zip of labelled faces in the NVIDIA data set convention.
+
+Small sets are decoded into memory once; large ones (30,000 images at 512 px are 24 GB) picture by picture
+as they are asked for, through the same interface.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +18,7 @@ import torch
 from torch import Tensor
 
 from gantoolkit.data.conditions import CLASSES, one_hot, to_float
+from gantoolkit.data.pictures import Pictures, fits_memory
 from gantoolkit.errors import DataError, UsageError
 from gantoolkit.types import Camera, Condition, Sample, Target
 
@@ -25,7 +30,8 @@ class FaceZip:
     """Pictures, label maps, scribbles, cameras, captions and factors of N faces.
 
     Pictures are decoded in a thread pool the first time that they are asked for, each kind on its own,
-    so that a task which needs images alone does not pay for masks.
+    so that a task which needs images alone does not pay for masks. Kinds that would take more than
+    $GANTOOLKIT_DATA_GB (2) gigabytes are `Pictures`, which decode the rows that are indexed.
     """
 
     def __init__(self, path: str | Path):
@@ -64,46 +70,54 @@ class FaceZip:
         return len(self.rows)
 
     @cached_property
-    def images(self) -> Tensor:
+    def images(self) -> Tensor | Pictures:
         """RGB [N,3,R,R] uint8."""
-        return self._decode("image", "RGB", np.uint8).permute(0, 3, 1, 2).contiguous()
+        return self._decode("image", "RGB", np.uint8, lambda x: x.permute(0, 3, 1, 2).contiguous())
 
     @cached_property
-    def labels(self) -> Tensor:
+    def labels(self) -> Tensor | Pictures:
         """CelebAMask-HQ label maps [N,R,R] uint8, 0..18."""
-        labels = self._decode("mask", None, np.uint8)
-        if int(labels.max()) >= CLASSES:
-            raise DataError(f"{self.path} has the label {int(labels.max())}; labels are 0 to {CLASSES - 1}.")
-        return labels
+        return self._decode("mask", None, np.uint8, self._checked)
 
     @cached_property
-    def scribbles(self) -> Tensor:
+    def scribbles(self) -> Tensor | Pictures:
         """White strokes on black [N,R,R] uint8."""
         return self._decode("scribble", "L", np.uint8)
 
     @cached_property
-    def depths(self) -> Tensor | None:
+    def depths(self) -> Tensor | Pictures | None:
         """Distance along the ray [N,R,R] float, 0 = background; None where the zip has no depth."""
         if not any(name.startswith("depth/") for name in self.names):
             return None
-        return self._decode("depth", None, np.int32).float().mul_(DEPTH_RANGE / 65535)
+        return self._decode("depth", None, np.int32, lambda x: x.float().mul_(DEPTH_RANGE / 65535))
 
-    def _decode(self, kind: str, mode: str | None, dtype) -> Tensor:
-        """All pictures of one kind as one tensor [N,R,R(,3)]."""
+    def _checked(self, labels: Tensor) -> Tensor:
+        if int(labels.max()) >= CLASSES:
+            raise DataError(f"{self.path} has the label {int(labels.max())}; labels are 0 to {CLASSES - 1}.")
+        return labels
+
+    def _decode(self, kind: str, mode: str | None, dtype, finish=lambda x: x) -> Tensor | Pictures:
+        """All pictures of one kind as one tensor [N,…], or what decodes them on demand."""
         first = self._picture(kind, mode, dtype, 0)
-        out = np.empty((len(self), *first.shape), dtype)
 
-        def fill(index: int) -> None:
+        def read(index: int) -> np.ndarray:
             picture = self._picture(kind, mode, dtype, index)
             if picture.shape != first.shape:
                 raise DataError(f"{self.path}: {kind} {index} has the size {picture.shape[:2]}, "
                                 f"the first has {first.shape[:2]}.")
-            out[index] = picture
+            return picture
+
+        if not fits_memory(len(self), first.shape, first.itemsize):
+            return Pictures(read, len(self), finish)
+        out = np.empty((len(self), *first.shape), dtype)
+
+        def fill(index: int) -> None:
+            out[index] = read(index)
 
         with ThreadPoolExecutor() as pool:
             list(pool.map(fill, range(len(self)), chunksize=64))
         self._close()
-        return torch.from_numpy(out)
+        return finish(torch.from_numpy(out))
 
     def _picture(self, kind: str, mode: str | None, dtype, index: int) -> np.ndarray:
         from PIL import Image
@@ -123,7 +137,7 @@ class FaceZip:
         return zipfile.ZipFile(self.path)
 
     def _close(self) -> None:
-        self.__dict__.pop("_zip").close()
+        self.__dict__.pop("_zip").close()  # opened again by the next kind
 
     def sample(self, indices, caption: int | Tensor = 0, condition: str = "mask",
                seed: int | Tensor | None = None) -> Sample:

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from gantoolkit.data.conditions import labels_of, one_hot, to_float, to_uint8
+from gantoolkit.data.pictures import Pictures
 from gantoolkit.data.zipdata import FaceZip
 from gantoolkit.errors import DataError
 
@@ -47,3 +48,31 @@ def test_damaged_zips_answer_with_a_sentence(tiny_zip, tmp_path):
             new.writestr(name, b"no picture" if name == "image/00000002.png" else old.read(name))
     with pytest.raises(DataError, match="image/00000002.png cannot be decoded"):
         FaceZip(broken).images
+
+
+def test_large_sets_decode_on_demand_to_the_same_values(tiny_zip, monkeypatch):
+    whole, lazy, kinds = FaceZip(tiny_zip), FaceZip(tiny_zip), ("images", "labels", "scribbles", "depths")
+    kept = [getattr(whole, kind) for kind in kinds]
+    monkeypatch.setenv("GANTOOLKIT_DATA_GB", "1e-6")
+    for here, there in zip(kept, (getattr(lazy, kind) for kind in kinds)):
+        assert isinstance(there, Pictures) and isinstance(here, torch.Tensor)
+        assert there.shape == here.shape and there.dtype == here.dtype and len(there) == len(here)
+        for index in (3, -1, slice(4, 9), [5, 2, 5], torch.tensor([0, 23]), torch.arange(24) % 7 == 2, []):
+            expected = here[torch.tensor(index, dtype=torch.int64)] if isinstance(index, list) else here[index]
+            assert torch.equal(there[index], expected)
+        assert torch.equal(torch.cat(list(there.split(10))), here)
+    one, two = whole.sample([3, 5], condition="both", seed=2), lazy.sample([3, 5], condition="both", seed=2)
+    assert torch.equal(one.condition.mask, two.condition.mask) and torch.equal(one.target.image_gt, two.target.image_gt)
+    assert torch.equal(one.condition.scribble, two.condition.scribble)
+
+
+def test_a_damaged_picture_of_a_large_set_is_named(tiny_zip, tmp_path, monkeypatch):
+    monkeypatch.setenv("GANTOOLKIT_DATA_GB", "1e-6")
+    broken = tmp_path / "broken.zip"
+    with zipfile.ZipFile(tiny_zip) as old, zipfile.ZipFile(broken, "w") as new:
+        for name in old.namelist():
+            new.writestr(name, b"no picture" if name == "image/00000002.png" else old.read(name))
+    data = FaceZip(broken)
+    assert data.images[[1, 3]].shape == (2, 3, 32, 32)
+    with pytest.raises(DataError, match="image/00000002.png cannot be decoded"):
+        data.images[1:4]

@@ -1,0 +1,72 @@
+"""Pictures of a data set that are decoded when they are asked for, in place of one large tensor."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property
+
+import numpy as np
+import torch
+from torch import Tensor
+
+IN_MEMORY = 2.0  # gigabytes of one kind of picture up to which a data set is decoded once and kept
+
+
+def fits_memory(count: int, shape: tuple[int, ...], itemsize: int) -> bool:
+    """Whether all pictures of a kind are kept: up to $GANTOOLKIT_DATA_GB (2) gigabytes."""
+    limit = float(os.environ.get("GANTOOLKIT_DATA_GB") or IN_MEMORY)
+    return count * int(np.prod(shape)) * itemsize <= limit * 1e9
+
+
+class Pictures:
+    """Indexes like the tensor [N,…] that it stands for; every index decodes anew, in threads.
+
+    read    number → array of `shape`
+    finish  stacked arrays [b,*shape] → the tensor that callers see
+    """
+
+    def __init__(self, read: Callable[[int], np.ndarray], count: int, finish: Callable[[Tensor], Tensor]):
+        self.read, self.count, self.finish = read, count, finish
+
+    @cached_property
+    def _pool(self) -> ThreadPoolExecutor:
+        return ThreadPoolExecutor(min(8, os.cpu_count() or 1))
+
+    @cached_property
+    def _first(self) -> Tensor:
+        return self[[0]]
+
+    @property
+    def shape(self) -> torch.Size:
+        return torch.Size((self.count, *self._first.shape[1:]))
+
+    @property
+    def dtype(self) -> torch.dtype:
+        return self._first.dtype
+
+    def __len__(self) -> int:
+        return self.count
+
+    def __getitem__(self, index) -> Tensor:
+        if isinstance(index, int):
+            return self._decode([range(self.count)[index]])[0]
+        if isinstance(index, slice):
+            return self._decode(list(range(self.count)[index]))
+        rows = torch.as_tensor(index)
+        rows = rows.nonzero().flatten() if rows.dtype == torch.bool else rows
+        return self._decode([range(self.count)[i] for i in rows.tolist()])
+
+    def _decode(self, rows: list[int]) -> Tensor:
+        if not rows:
+            return self._first[:0]
+        found = list(self._pool.map(self.read, rows)) if len(rows) > 1 else [self.read(rows[0])]
+        return self.finish(torch.from_numpy(np.stack(found)))
+
+    def __iter__(self) -> Iterator[Tensor]:
+        return (self[i] for i in range(self.count))
+
+    def split(self, size: int) -> Iterator[Tensor]:
+        """Consecutive parts of `size` pictures, as `Tensor.split`."""
+        return (self[first:first + size] for first in range(0, self.count, size))
