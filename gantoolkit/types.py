@@ -220,6 +220,7 @@ class Score:
     n: int  # samples behind it
     higher_is_better: bool
     conditions: dict[str, Any] = field(default_factory=dict)  # network, resize, latent source, …
+    interval: tuple[float, float] | None = None  # 95 % bootstrap interval over samples
 
 
 Scores = dict[str, Score]

@@ -11,9 +11,10 @@ from torch import Tensor, nn
 
 from gantoolkit import networks, registry, weights
 from gantoolkit.errors import GantoolkitError, UsageError
+from gantoolkit.metrics import bootstrap
 from gantoolkit.metrics.base import Metric, View
 from gantoolkit.networks.blocks import fit
-from gantoolkit.types import Condition, Scores, Target
+from gantoolkit.types import Condition, Render, Scores, Target
 
 DEFAULT = {"fid": {}, "lpips": {}, "ms_ssim": {}, "id_gt": {}, "acc": {}, "miou": {}}
 
@@ -26,17 +27,18 @@ class Evaluator:
     forbidden   role → weights name of every network in the run's losses; none of them may judge
     size        images are box- or antialias-resized to size×size before everything (None = as they are)
     conditions  recorded with every score, e.g. {"latent_source": "trajectory"}
+    bootstrap   replicates behind the scores' intervals (0 = no intervals)
     """
 
     def __init__(self, metrics: Mapping[str, dict] | None = None, judge: str | nn.Module = "judge",
                  device: torch.device | str = "cpu", forbidden: Mapping[str, str] | None = None,
-                 size: int | None = None, conditions: Mapping[str, Any] | None = None):
+                 size: int | None = None, conditions: Mapping[str, Any] | None = None, bootstrap: int = 0):
         self.device, self.size, self.conditions = torch.device(device), size, dict(conditions or {})
-        self.judge = judge
+        self.judge, self.bootstrap, self.seen = judge, bootstrap, 0
         self.metrics: dict[str, Metric] = {}
         for name, arguments in (DEFAULT if metrics is None else metrics).items():
             metric = registry.build("metric", {"type": name, **(arguments or {})})
-            metric.name = name
+            metric.name, metric.replicates = name, min(bootstrap, metric.most_replicates)
             self.metrics[name] = metric
         self._refuse(forbidden or {})
         self._networks: dict[str, nn.Module] = {}
@@ -83,36 +85,53 @@ class Evaluator:
         return dict(self._shas)
 
     @torch.no_grad()
-    def update(self, image: Tensor, target: Target, condition: Condition,
-               without_text: Tensor | None = None) -> None:
-        """Add results [B,3,R,R] in −1..1; the targets are resized to their size, or both to `size`."""
-        image, target = image.detach().to(self.device).float().clamp(-1, 1), target.to(self.device)
+    def update(self, image: Tensor, target: Target, condition: Condition, without_text: Tensor | None = None,
+               depth: Tensor | None = None, views: tuple[Render, ...] = (), numbers: Tensor | None = None) -> None:
+        """Add results [B,3,R,R] in −1..1; the targets are resized to their size, or both to `size`.
+
+        depth, views  what a 3D system gives beside the image
+        numbers       which samples of the set these are [B] (default: in order of arrival)
+        """
+        image, target = self._images(image), target.to(self.device)
         side = self.size or image.shape[-1]
-        truth = fit(target.image_gt, side)
         if side != image.shape[-1]:
             self.resized = f"{image.shape[-1]} to {side}, box or antialiased bilinear"
-        if without_text is not None:
-            without_text = fit(without_text.detach().to(self.device).float().clamp(-1, 1), side)
-        view = View(fit(image, side), replace(target, image_gt=truth), condition.to(self.device),
-                    without_text)
+        if numbers is None:
+            numbers = torch.arange(self.seen, self.seen + len(image))
+        self.seen += len(image)
+        view = View(
+            fit(image, side), replace(target, image_gt=fit(target.image_gt, side)), condition.to(self.device),
+            None if without_text is None else fit(self._images(without_text), side),
+            None if depth is None else depth.detach().to(self.device).float(),
+            tuple(self._side(render, side) for render in views), numbers,
+            bootstrap.weights(numbers.tolist(), self.bootstrap))
         for metric in self.metrics.values():
             metric.update(view)
+
+    def _images(self, images: Tensor) -> Tensor:
+        return images.detach().to(self.device).float().clamp(-1, 1)
+
+    def _side(self, render: Render, side: int) -> Render:
+        return replace(render.to(self.device), image=fit(self._images(render.image), side))
+
+    def merge(self, other: Evaluator) -> None:
+        """Add what another evaluator of the same metrics has seen."""
+        for name, metric in self.metrics.items():
+            metric.merge(other.metrics[name])
 
     def all_reduce(self) -> None:
         """Sum over processes; a no-op in one process. Every process must have seen at least one batch."""
         import torch.distributed as dist
 
-        if not (dist.is_available() and dist.is_initialized()) or dist.get_world_size() == 1:
-            return
-        for metric in self.metrics.values():
-            for key in sorted(metric.sums):
-                dist.all_reduce(metric.sums[key])
+        if dist.is_available() and dist.is_initialized() and dist.get_world_size() > 1:
+            for metric in self.metrics.values():
+                metric.all_reduce()
 
     def compute(self) -> Scores:
         """All scores; UsageError before the first image."""
         out: Scores = {}
         for metric in self.metrics.values():
-            if not metric.sums:
+            if metric.empty():
                 raise UsageError(
                     f"The metric '{metric.name}' has seen no image; the evaluation set is empty.")
             shared = {"resize": self.resized, **self.conditions}
@@ -127,6 +146,7 @@ class Evaluator:
 
     def reset(self) -> None:
         """Forget all images, keep the networks."""
+        self.seen = 0
         for metric in self.metrics.values():
             metric.reset()
 

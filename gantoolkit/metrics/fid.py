@@ -6,7 +6,8 @@ import torch
 from torch import Tensor
 
 from gantoolkit.metrics.base import Metric, View
-from gantoolkit.types import Scores
+
+WIDEST = 512  # features beyond which replicates would cost too much memory and time
 
 
 def frechet_distance(mean_a: Tensor, cov_a: Tensor, mean_b: Tensor, cov_b: Tensor) -> float:
@@ -35,7 +36,7 @@ class FID(Metric):
     Its size depends on network, resolution and n, so that it compares only with itself.
     """
 
-    name, uses, higher_is_better = "fid", "features", False
+    name, uses, higher_is_better, most_replicates = "fid", "features", False, 100
 
     def __init__(self, network: str = "judge"):
         super().__init__(network)
@@ -43,15 +44,19 @@ class FID(Metric):
     def update(self, view: View) -> None:
         for side, what in (("fake", "image"), ("real", "image_gt")):
             features = self.of(view, what).double()
-            self.add(f"{side}_total", features.sum(0))
-            self.add(f"{side}_outer", features.T @ features)
-        self.add("n", features.new_tensor(float(len(features))))
+            if features.shape[1] > WIDEST:
+                self.replicates = 0
+            self.add(view, f"{side}_total", features)
+            weights = view.weights[:, :1 + self.replicates].to(features)
+            self._put(f"{side}_outer", (weights.T[:, :, None] * features).mT @ features)  # [1+replicates,D,D]
+        self.add(view, "n", torch.ones(len(features), device=features.device))
 
-    def compute(self) -> Scores:
-        n = self.sums["n"]
-        sides = [gaussian(n, self.sums[f"{s}_total"], self.sums[f"{s}_outer"]) for s in ("fake", "real")]
-        width = len(sides[0][0])
-        return self.score(frechet_distance(*sides[0], *sides[1]),
-                          n,
-                          features=width,
-                          reference="targets of this pass")
+    def finish(self) -> dict[str, Tensor]:
+        values = []
+        for r, n in enumerate(self.sums["n"]):
+            sides = [gaussian(n, self.sums[f"{s}_total"][r], self.sums[f"{s}_outer"][r]) for s in ("fake", "real")]
+            values.append(frechet_distance(*sides[0], *sides[1]))
+        return {"": torch.tensor(values, dtype=torch.float64)}
+
+    def conditions(self) -> dict:
+        return {"features": self.sums["fake_total"].shape[1], "reference": "targets of this pass"}

@@ -1,4 +1,4 @@
-"""Scores of image pairs: LPIPS, MS-SSIM, identity; and of an image with its caption or attributes."""
+"""Scores of image pairs: LPIPS, SSIM and MS-SSIM between result and I^gt."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from torch import Tensor
 from gantoolkit.errors import UsageError
 from gantoolkit.metrics.base import Mean, View
 from gantoolkit.networks.perceptual import Perceptual, unit
-from gantoolkit.types import Scores
 
 BETAS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)  # Wang et al. 2003, fine to coarse
 KERNEL = 11  # pixels of the Gaussian window
@@ -46,14 +45,35 @@ class MSSSIM(Mean):
         from gantoolkit import compat  # noqa: F401  before torchmetrics
         from torchmetrics.functional.image import multiscale_structural_similarity_index_measure as ms_ssim
 
-        images, targets = ((x.float() + 1) / 2 for x in (view.image.clamp(-1, 1), view.target.image_gt))
+        images, targets = unit_range(view)
         self.scales = scales_of(min(images.shape[-2:]))
         betas = tuple(b / sum(BETAS[:self.scales]) for b in BETAS[:self.scales])
         return ms_ssim(images, targets, gaussian_kernel=True, sigma=1.5, kernel_size=KERNEL, reduction="none",
                        data_range=1.0, betas=betas, normalize="relu").reshape(len(images))
 
-    def compute(self) -> Scores:
-        return self.score(self.sums["total"] / self.sums["n"], self.sums["n"], scales=self.scales)
+    def conditions(self) -> dict:
+        return {**super().conditions(), "scales": self.scales}
+
+
+class SSIM(Mean):
+    """Structural similarity with I^gt at full resolution: Gaussian window of 11 pixels, σ 1.5, in 0..1."""
+
+    name = "ssim"
+
+    def __init__(self):
+        super().__init__(None)
+
+    def values(self, view: View) -> Tensor:
+        from gantoolkit import compat  # noqa: F401  before torchmetrics
+        from torchmetrics.functional.image import structural_similarity_index_measure as ssim
+
+        return ssim(*unit_range(view), gaussian_kernel=True, sigma=1.5, kernel_size=KERNEL, reduction="none",
+                    data_range=1.0).reshape(len(view))
+
+
+def unit_range(view: View) -> tuple[Tensor, Tensor]:
+    """Result and truth in 0..1."""
+    return tuple((x.float() + 1) / 2 for x in (view.image.clamp(-1, 1), view.target.image_gt))
 
 
 def scales_of(side: int) -> int:
@@ -62,62 +82,3 @@ def scales_of(side: int) -> int:
     if not fitting:
         raise UsageError(f"MS-SSIM needs images of at least {KERNEL} pixels, got {side}.")
     return max(fitting)
-
-
-class IdentityToTruth(Mean):
-    """Cosine between the faces of result and I^gt (`id_gt`, the table's column ID)."""
-
-    name, uses = "id_gt", "identity"
-
-    def __init__(self, network: str = "judge"):
-        super().__init__(network)
-
-    def values(self, view: View) -> Tensor:
-        return (self.of(view) * self.of(view, "image_gt")).sum(1)
-
-
-class IdentityWithoutText(Mean):
-    """Cosine between the results with and without the prompt (`id_text`); needs both results."""
-
-    name, uses = "id_text", "identity"
-
-    def __init__(self, network: str = "judge"):
-        super().__init__(network)
-
-    def values(self, view: View) -> Tensor:
-        if view.without_text is None:
-            raise UsageError("The metric 'id_text' compares with the result for an empty prompt; "
-                             "pass it as without_text, or drop the metric.")
-        return (self.of(view) * self.of(view, "without_text")).sum(1)
-
-
-class TextMatch(Mean):
-    """Cosine between result and prompt in the judge's own text space."""
-
-    name, uses = "text", "text"
-
-    def __init__(self, network: str = "judge"):
-        super().__init__(network)
-
-    def values(self, view: View) -> Tensor:
-        return (self.of(view) * self.network.read(view.condition.text)).sum(1)
-
-
-class Attributes(Mean):
-    """Share of the target's attributes that the judge reads off the result."""
-
-    name, uses = "attributes", "attributes"
-
-    def __init__(self, network: str = "judge"):
-        super().__init__(network)
-
-    def values(self, view: View) -> Tensor:
-        known = self.network.attributes
-        if not view.target.attributes:
-            raise UsageError("The metric 'attributes' needs a data set with attributes; this one has none.")
-        guesses = {k: v.argmax(1).tolist() for k, v in self.of(view).items()}
-        shares = []
-        for n, wanted in enumerate(view.target.attributes):
-            hits = [known[k][guesses[k][n]] == str(v) for k, v in wanted.items() if k in known]
-            shares.append(sum(hits) / max(1, len(hits)))
-        return torch.tensor(shares, dtype=torch.float64)

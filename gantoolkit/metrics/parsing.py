@@ -8,7 +8,6 @@ from torch import Tensor
 
 from gantoolkit.errors import UsageError
 from gantoolkit.metrics.base import Metric, View
-from gantoolkit.types import Scores
 
 CLASSES = 19
 MODES = ("present", "all19", "confusion")
@@ -75,11 +74,11 @@ class Accuracy(_Parsed):
 
     def update(self, view: View) -> None:
         counts = self.confusions(view).double()
-        self.add("total", (counts.diagonal(dim1=1, dim2=2).sum(1) / counts.sum((1, 2))).sum())
-        self.add("n", counts.new_tensor(float(len(counts))))
+        self.add(view, "total", counts.diagonal(dim1=1, dim2=2).sum(1) / counts.sum((1, 2)))
+        self.add(view, "n", torch.ones(len(counts), device=counts.device))
 
-    def compute(self) -> Scores:
-        return self.score(self.sums["total"] / self.sums["n"], self.sums["n"])
+    def finish(self) -> dict[str, Tensor]:
+        return {"": self.sums["total"] / self.sums["n"]}
 
 
 class MeanIoU(_Parsed):
@@ -104,17 +103,13 @@ class MeanIoU(_Parsed):
         counts = self.confusions(view)
         iou = intersection_over_union(counts)
         wanted = counts.sum(2) > 0
-        self.add("present", ((iou.nan_to_num() * wanted).sum(1) / wanted.sum(1)).sum())
-        self.add("all19", iou.nan_to_num().mean(1).sum())
-        self.add("matrix", counts.sum(0))
-        self.add("n", iou.new_tensor(float(len(iou))))
+        self.add(view, "present", (iou.nan_to_num() * wanted).sum(1) / wanted.sum(1))
+        self.add(view, "all19", iou.nan_to_num().mean(1))
+        self.add(view, "matrix", counts)
+        self.add(view, "n", torch.ones(len(iou), device=iou.device))
 
-    def compute(self) -> Scores:
-        n, out = self.sums["n"], {}
-        for mode in self.modes:
-            if mode == "confusion":
-                value = intersection_over_union(self.sums["matrix"]).nanmean()
-            else:
-                value = self.sums[mode] / n
-            out |= self.score(value, n, mode)
-        return out
+    def finish(self) -> dict[str, Tensor]:
+        n = self.sums["n"]
+        values = {"present": self.sums["present"] / n, "all19": self.sums["all19"] / n,
+                  "confusion": intersection_over_union(self.sums["matrix"]).nanmean(1)}
+        return {mode: values[mode] for mode in self.modes}

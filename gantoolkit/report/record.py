@@ -73,6 +73,8 @@ def closed(floor: Score | None, run: Score | None, ceiling: Score | None) -> flo
 
 def _score(data: dict) -> Score:
     known = {k: v for k, v in data.items() if k in {f.name for f in fields(Score)}}
+    if known.get("interval"):
+        known["interval"] = tuple(known["interval"])
     return Score(**known | {"value": math.nan if data.get("value") is None else data["value"]})
 
 

@@ -7,8 +7,9 @@ import pytest
 import torch
 from gantoolkit.errors import UsageError
 from gantoolkit.metrics.base import View
-from gantoolkit.metrics.pairs import (BETAS, LPIPS, MSSSIM, Attributes, IdentityToTruth, IdentityWithoutText,
-                                      scales_of)
+from gantoolkit.metrics.identity import IdentityToTruth, IdentityWithoutText
+from gantoolkit.metrics.pairs import BETAS, LPIPS, MSSSIM, scales_of
+from gantoolkit.metrics.prompt import Attributes
 from gantoolkit.networks.parser import FaceParser
 from gantoolkit.networks.perceptual import Perceptual
 from gantoolkit.types import Condition, Target
