@@ -14,7 +14,7 @@ BASE = {"types", "errors", "files", "manifest", "names", "signature", "compat", 
         "registry", "hookspecs"}
 VOCABULARY = {"data.labels", "data.conditions"}  # class names, palettes, value ranges: any stage may speak it
 MAY = {  # room → what it may import of the package
-    "types": set(), "errors": set(), "compat": set(), "hookspecs": {"types"}, "files": {"errors"},
+    "types": set(), "errors": set(), "compat": set(), "hookspecs": {"types", "weights"}, "files": {"errors"},
     "manifest": set(), "names": {"manifest"}, "signature": {"manifest"},
     "plugins": {"hookspecs", "manifest", "names", "errors"},
     "registry": {"manifest", "names", "errors", "compat"},
@@ -25,6 +25,7 @@ MAY = {  # room → what it may import of the package
     "generators": BASE | {"networks"}, "losses": BASE | {"networks"}, "metrics": BASE | {"networks"},
     "pipeline": BASE | {*STAGES}, "report": BASE | {"networks", "data"},
     "engine": BASE | {*STAGES} | {"pipeline", "config", "checks", "report"},
+    "convert": BASE | {*STAGES} | {"engine"},
     "bench": BASE | {*STAGES} | {"pipeline", "config", "engine", "report"},
     "index": {"checks", "config", "manifest", "names", "signature", "errors"},
     "scaffold": {"files", "manifest", "errors"}, "doctor": {"manifest", "plugins", "weights"},
