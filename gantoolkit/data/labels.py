@@ -13,6 +13,14 @@ PALETTE = ((0, 0, 0), (204, 0, 0), (76, 153, 0), (204, 204, 0), (51, 51, 255), (
 
 FLIP = ((4, 5), (6, 7), (8, 9))
 
+# How the numbers of label maps are counted elsewhere: name → our class of each number in the file.
+ORDERS = {
+    'celebamask': tuple(range(19)),  # CelebAMask-HQ, pSp, TediGAN, IDE-3D, Collaborative Diffusion
+    'celebamask-list1': (0, 1, 17, 14, 3, 13, 15, 16, 18, 4, 5, 6, 7, 2, 8, 9, 10, 11, 12),  # its other list
+    'bisenet': (0, 1, 6, 7, 4, 5, 3, 8, 9, 15, 2, 10, 11, 12, 17, 16, 18, 13, 14),  # face-parsing.PyTorch
+    'segnet20': (0, 1, 6, 7, 4, 5, 2, 2, 10, 11, 12, 8, 9, 15, 3, 17, 16, 18, 13, 14),  # IDE-3D's parser
+}
+
 
 def index(name):
     """Position of a class name in CLASSES."""

@@ -1,8 +1,8 @@
 """A user's label map: any picture that can mean the 19 classes, or one sentence that says why it cannot.
 
 Accepted are label numbers 0..18 (grey, palette or RGB with equal channels) and the colours of CelebAMask-HQ
-(palette or RGB, also slightly off as after JPEG), of any size. Maps in the order of BiSeNet
-(face-parsing.PyTorch) are renumbered on request.
+(palette or RGB, also slightly off as after JPEG), of any size. Maps in another order of `labels.ORDERS`,
+such as BiSeNet's (face-parsing.PyTorch), are renumbered on request.
 """
 
 from __future__ import annotations
@@ -15,15 +15,13 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from scipy.ndimage import distance_transform_edt
 from torch import Tensor
 
-from gantoolkit.data.labels import CLASSES, PALETTE
+from gantoolkit.data.labels import CLASSES, ORDERS, PALETTE
 from gantoolkit.errors import DataError, UsageError
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
 SMALLEST, LONGEST = 16, 3  # pixels of the short side; long side / short side
 NEAR, SURE = 25.0, 0.9  # RGB distance to a palette colour; share of pixels that must be that near
-# BiSeNet's number → ours.
-BISENET = (0, 1, 6, 7, 4, 5, 3, 8, 9, 15, 2, 10, 11, 12, 17, 16, 18, 13, 14)
-ORDERS = ("celebamask", "bisenet")
+BISENET = ORDERS["bisenet"]
 
 
 def list_pictures(path: str | Path) -> list[Path]:
@@ -62,34 +60,43 @@ def read_labels(path: str | Path, resolution: int, order: str = "celebamask") ->
     """A label map [resolution,resolution] uint8 in the order of CelebAMask-HQ.
 
     Maps that are not square are padded with background; sizes change by NEAREST. `order` says how label
-    numbers (never colours) are to be read: "celebamask" or "bisenet".
+    numbers (never colours) are to be read: a name of `labels.ORDERS`.
     """
-    if order not in ORDERS:
-        raise UsageError(f"Unknown label order '{order}'; known: {', '.join(ORDERS)}.")
-    labels, numbered = decode(open_picture(path), path)
-    if numbered and order == "bisenet":
-        labels = np.asarray(BISENET, np.uint8)[labels]
-    if not labels.any():
-        raise DataError(f"{path} holds background alone; a mask needs at least one part of a face.")
-    square = pad_square(labels)
+    square = pad_square(native_labels(path, order))
     size = (resolution, resolution)
     return torch.from_numpy(np.array(Image.fromarray(square).resize(size, Image.Resampling.NEAREST)))
 
 
-def decode(picture: Image.Image, path: str | Path) -> tuple[np.ndarray, bool]:
-    """(labels [H,W] uint8, whether they were numbers rather than colours) of an opened picture."""
+def native_labels(path: str | Path, order: str = "celebamask") -> np.ndarray:
+    """The label map [H,W] uint8 of a picture in the order of CelebAMask-HQ, at its own size."""
+    if order not in ORDERS:
+        raise UsageError(f"Unknown label order '{order}'; known: {', '.join(ORDERS)}.")
+    table = np.asarray(ORDERS[order], np.uint8)
+    labels, numbered = decode(open_picture(path), path, len(table))
+    if numbered:
+        labels = table[labels]
+    if not labels.any():
+        raise DataError(f"{path} holds background alone; a mask needs at least one part of a face.")
+    return labels
+
+
+def decode(picture: Image.Image, path: str | Path, count: int = len(CLASSES)) -> tuple[np.ndarray, bool]:
+    """(labels [H,W] uint8, whether they were numbers rather than colours) of an opened picture.
+
+    Numbers run from 0 to count − 1.
+    """
     if picture.mode == "P":
         by_colour = _exact_colours(np.asarray(picture.convert("RGB")))
         if by_colour is not None:
             agree = np.array_equal(by_colour, np.asarray(picture))
             return by_colour, agree
-        return _numbers(np.asarray(picture), path), True
+        return _numbers(np.asarray(picture), path, count), True
     if picture.mode in ("1", "L", "LA", "I", "I;16", "I;16B", "I;16L", "F"):
         grey = picture.getchannel(0) if picture.mode == "LA" else picture
-        return _numbers(np.asarray(grey), path), True
+        return _numbers(np.asarray(grey), path, count), True
     colours = np.asarray(picture.convert("RGB"))
     if (colours == colours[..., :1]).all() and int(colours.max()) > 0:
-        return _numbers(colours[..., 0], path), True
+        return _numbers(colours[..., 0], path, count), True
     by_colour = _exact_colours(colours)
     return (by_colour if by_colour is not None else _near_colours(colours, path)), False
 
@@ -102,9 +109,9 @@ def pad_square(values: np.ndarray) -> np.ndarray:
     return np.pad(values, ((top, size - height - top), (left, size - width - left)))
 
 
-def _numbers(values: np.ndarray, path: str | Path) -> np.ndarray:
+def _numbers(values: np.ndarray, path: str | Path, count: int = len(CLASSES)) -> np.ndarray:
     found = np.unique(values)
-    wrong = [v for v in found.tolist() if v not in range(len(CLASSES))]
+    wrong = [v for v in found.tolist() if v not in range(count)]
     if not wrong:
         return values.astype(np.uint8)
     if len(found) == 2 and found[0] == 0:
