@@ -12,7 +12,7 @@ PACKAGE = Path(gantoolkit.__file__).parent
 STAGES = ("encoders", "bridges", "generators", "losses", "metrics", "data", "networks")
 BASE = {"types", "errors", "files", "manifest", "names", "signature", "compat", "plugins", "weights",
         "registry", "hookspecs"}
-VOCABULARY = {"data.labels", "data.conditions"}  # class names, palettes, value ranges: any stage may speak it
+VOCABULARY = {"data.labels", "data.conditions", "generators.camera"}  # classes, ranges, axes: any stage may speak it
 MAY = {  # room → what it may import of the package
     "types": set(), "errors": set(), "compat": set(), "hookspecs": {"types", "weights"}, "files": {"errors"},
     "manifest": set(), "names": {"manifest"}, "signature": {"manifest"},
@@ -21,7 +21,7 @@ MAY = {  # room → what it may import of the package
     "weights": {"manifest", "names", "errors", "plugins", "files"},
     "checks": {"manifest", "names", "signature", "errors", "config"},
     "config": {"checks", "manifest", "names", "signature", "errors"},
-    "networks": BASE, "data": BASE, "encoders": BASE | {"networks"}, "bridges": BASE | {"networks"},
+    "networks": BASE, "data": BASE | {"networks"}, "encoders": BASE | {"networks"}, "bridges": BASE | {"networks"},
     "generators": BASE | {"networks"}, "losses": BASE | {"networks"}, "metrics": BASE | {"networks"},
     "pipeline": BASE | {*STAGES}, "report": BASE | {"networks", "data"},
     "engine": BASE | {*STAGES} | {"pipeline", "config", "checks", "report"},
