@@ -51,9 +51,9 @@ class EG3D(nn.Module):
                  disparity: bool = False, white_back: bool = False,
                  superresolution: str = "8XDC", sr_input: int | None = None,
                  sr_channels: Sequence[int] | None = None, sr_clamp: float | None = 256,
-                 sr_antialias: bool = True, sr_noise: str = "none"):
+                 sr_antialias: bool = True, sr_noise: str = "none", c_scale: float = 1.0):
         super().__init__()
-        self.z_dim, self.c_dim, self.w_dim = z_dim, c_dim, w_dim
+        self.z_dim, self.c_dim, self.w_dim, self.c_scale = z_dim, c_dim, w_dim, c_scale
         self.backbone = StyleGAN2(
             z_dim, w_dim, plane_resolution, c_dim, channel_base, channel_max, channels, 3 * plane_channels,
             mapping_layers, mapping_lr_mul, mapping_features, conv_clamp)
@@ -76,9 +76,10 @@ class EG3D(nn.Module):
 
     def mapping(self, z: Tensor, c: Tensor | None = None, truncation_psi: float = 1.0,
                 truncation_cutoff: int | None = None) -> Tensor:
-        """ws [B,num_ws,w_dim]; the label c [B,25] defaults to zeros (no pose conditioning)."""
+        """ws [B,num_ws,w_dim]; the label c [B,25], times c_scale, defaults to zeros (no pose conditioning)."""
         if c is None and self.c_dim:
             c = z.new_zeros(len(z), self.c_dim)
+        c = c * self.c_scale if self.c_dim else None
         return self.backbone.mapping(z, c, truncation_psi, truncation_cutoff)
 
     def planes(self, ws: Tensor, noise: Noise = "const", generator: torch.Generator | None = None) -> Tensor:

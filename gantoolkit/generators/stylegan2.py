@@ -132,15 +132,28 @@ class ToRGB(nn.Module):
         return y if self.conv_clamp is None else y.clamp(-self.conv_clamp, self.conv_clamp)
 
 
+class EnlargingSkip(nn.Module):
+    """1×1 convolution around the two layers of a block of the resnet architecture, doubling the size."""
+
+    def __init__(self, in_channels: int, out_channels: int):
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(out_channels, in_channels, 1, 1))
+        self.gain = math.sqrt(0.5 / in_channels)
+        fir_buffer(self)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return conv2d_resample(x, self.weight * self.gain, self.resample_filter, up=2)
+
+
 class SynthesisBlock(nn.Module):
     """Two layers at one resolution and the sum of what they draw onto the image (skip architecture).
 
-    The first block starts from a learnt constant and has one layer. `up=1` keeps the size. Features lie
-    channels last in memory, a quarter faster on CPUs.
+    The first block starts from a learnt constant and has one layer; `up=1` keeps the size. Features lie channels
+    last in memory, a quarter faster on CPUs. In the architectures "resnet" and "orig" only the `last` draws.
     """
 
     def __init__(self, in_channels: int, out_channels: int, w_dim: int, resolution: int, img_channels: int,
-                 up: int = 2, conv_clamp: float | None = None):
+                 up: int = 2, conv_clamp: float | None = None, architecture: str = "skip", last: bool = True):
         super().__init__()
         self.in_channels, self.up = in_channels, up
         fir_buffer(self)
@@ -149,34 +162,43 @@ class SynthesisBlock(nn.Module):
         else:
             self.conv0 = SynthesisLayer(in_channels, out_channels, w_dim, resolution, up, conv_clamp)
         self.conv1 = SynthesisLayer(out_channels, out_channels, w_dim, resolution, 1, conv_clamp)
-        self.torgb = ToRGB(out_channels, img_channels, w_dim, conv_clamp)
+        draws, skips = last or architecture == "skip", in_channels and architecture == "resnet"
+        self.torgb = ToRGB(out_channels, img_channels, w_dim, conv_clamp) if draws else None
+        self.skip = EnlargingSkip(in_channels, out_channels) if skips else None
         self.num_conv = 1 if in_channels == 0 else 2
 
     def forward(self, x: Tensor | None, img: Tensor | None, ws: Tensor, noise: Noise = "const",
-                generator: torch.Generator | None = None) -> tuple[Tensor, Tensor]:
+                generator: torch.Generator | None = None) -> tuple[Tensor, Tensor | None]:
         """Features and image of this block; ws [B,num_conv+1,w_dim]."""
         maps = [noise] * self.num_conv if isinstance(noise, str) else noise
+        around = None if self.skip is None else self.skip(x)
         if self.in_channels == 0:
             x = self.const.expand(len(ws), -1, -1, -1).contiguous(memory_format=torch.channels_last)
         else:
             x = self.conv0(x, ws[:, 0], maps[0], generator=generator)
-        x = self.conv1(x, ws[:, self.num_conv - 1], maps[-1], generator=generator)
-        drawn = self.torgb(x, ws[:, self.num_conv])
-        if img is None:
-            return x, drawn
-        return x, (double(img) if self.up == 2 else img) + drawn
+        gain = 1.0 if around is None else math.sqrt(0.5)
+        x = self.conv1(x, ws[:, self.num_conv - 1], maps[-1], gain, generator)
+        x = x if around is None else around + x
+        return x, self._draw(x, img, ws[:, self.num_conv])
+
+    def _draw(self, x: Tensor, img: Tensor | None, w: Tensor) -> Tensor | None:
+        img = double(img) if img is not None and self.up == 2 else img
+        if self.torgb is None:
+            return img
+        return self.torgb(x, w) if img is None else img + self.torgb(x, w)
 
 
 class SynthesisNetwork(nn.Module):
     """ws → image: blocks b4, b8, …, b{resolution}."""
 
     def __init__(self, w_dim: int, resolution: int, img_channels: int, channels: Sequence[int],
-                 conv_clamp: float | None = None):
+                 conv_clamp: float | None = None, architecture: str = "skip"):
         super().__init__()
         self.resolutions = [2**level for level in range(2, int(math.log2(resolution)) + 1)]
         self.num_ws = 2 * len(self.resolutions)
         for before, width, size in zip([0, *channels], channels, self.resolutions, strict=False):
-            block = SynthesisBlock(before, width, w_dim, size, img_channels, conv_clamp=conv_clamp)
+            block = SynthesisBlock(before, width, w_dim, size, img_channels, 2, conv_clamp, architecture,
+                                   size == resolution)
             setattr(self, f"b{size}", block)
 
     def blocks(self, ws: Tensor, noise: Noise = "const", generator: torch.Generator | None = None):
@@ -206,11 +228,12 @@ class StyleGAN2(nn.Module):
     def __init__(self, z_dim: int = 512, w_dim: int = 512, resolution: int = 1024, c_dim: int = 0,
                  channel_base: int = 32768, channel_max: int = 512, channels: Sequence[int] | None = None,
                  img_channels: int = 3, mapping_layers: int = 8, mapping_lr_mul: float = 0.01,
-                 mapping_features: int | None = None, conv_clamp: float | None = None):
+                 mapping_features: int | None = None, conv_clamp: float | None = None,
+                 architecture: str = "skip"):
         super().__init__()
         self.z_dim, self.c_dim, self.w_dim, self.resolution = z_dim, c_dim, w_dim, resolution
         channels = tuple(channels or channel_table(resolution, channel_base, channel_max))
-        self.synthesis = SynthesisNetwork(w_dim, resolution, img_channels, channels, conv_clamp)
+        self.synthesis = SynthesisNetwork(w_dim, resolution, img_channels, channels, conv_clamp, architecture)
         self.num_ws = self.synthesis.num_ws
         self.mapping = MappingNetwork(z_dim, c_dim, w_dim, self.num_ws, mapping_layers, mapping_lr_mul,
                                       mapping_features)

@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from gantoolkit.networks.ops import (FullyConnected, bias_act, conv2d_resample, fir_buffer,
+from gantoolkit.networks.ops import (FullyConnected, bias_act, conv2d_resample, downsample2d, fir_buffer,
                                      normalize_2nd_moment)
 
 
@@ -37,21 +37,30 @@ class Conv2d(nn.Module):
 
 
 class DiscriminatorBlock(nn.Module):
-    """Two convolutions and a 1×1 skip, halving the size; the first block reads the image."""
+    """Two convolutions, halving the size; the first block reads the image.
+
+    architecture: "resnet" adds a 1×1 skip around the two, "skip" reads the shrunken image in every block, "orig"
+    has neither.
+    """
 
     def __init__(self, in_channels: int, width: int, out_channels: int, img_channels: int,
-                 conv_clamp: float | None = None):
+                 conv_clamp: float | None = None, architecture: str = "resnet"):
         super().__init__()
+        self.architecture = architecture
         fir_buffer(self)
-        if in_channels == 0:
+        if in_channels == 0 or architecture == "skip":
             self.fromrgb = Conv2d(img_channels, width, 1, activation="lrelu", conv_clamp=conv_clamp)
         self.conv0 = Conv2d(width, width, 3, activation="lrelu", conv_clamp=conv_clamp)
         self.conv1 = Conv2d(width, out_channels, 3, activation="lrelu", down=2, conv_clamp=conv_clamp)
-        self.skip = Conv2d(width, out_channels, 1, bias=False, down=2)
+        if architecture == "resnet":
+            self.skip = Conv2d(width, out_channels, 1, bias=False, down=2)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor | None, img: Tensor) -> Tensor:
         if hasattr(self, "fromrgb"):
-            x = self.fromrgb(x.contiguous(memory_format=torch.channels_last))
+            drawn = self.fromrgb(img.contiguous(memory_format=torch.channels_last))
+            x = drawn if x is None else x + drawn
+        if self.architecture != "resnet":
+            return self.conv1(self.conv0(x))
         half = math.sqrt(0.5)
         return self.skip(x, gain=half) + self.conv1(self.conv0(x), gain=half)
 
@@ -71,15 +80,19 @@ class DiscriminatorEpilogue(nn.Module):
     """Minibatch statistic, one convolution, two layers, projection onto the mapped label."""
 
     def __init__(self, in_channels: int, cmap_dim: int, mbstd_group: int | None = 4, mbstd_channels: int = 1,
-                 conv_clamp: float | None = None):
+                 conv_clamp: float | None = None, img_channels: int = 0):
         super().__init__()
+        if img_channels:  # architecture "skip"
+            self.fromrgb = Conv2d(img_channels, in_channels, 1, activation="lrelu", conv_clamp=conv_clamp)
         self.cmap_dim, self.mbstd_group, self.mbstd_channels = cmap_dim, mbstd_group, mbstd_channels
         self.conv = Conv2d(in_channels + mbstd_channels, in_channels, 3, activation="lrelu",
                            conv_clamp=conv_clamp)
         self.fc = FullyConnected(in_channels * 16, in_channels, "lrelu")
         self.out = FullyConnected(in_channels, cmap_dim or 1)
 
-    def forward(self, x: Tensor, cmap: Tensor | None) -> Tensor:
+    def forward(self, x: Tensor, cmap: Tensor | None, img: Tensor | None = None) -> Tensor:
+        if hasattr(self, "fromrgb"):
+            x = x + self.fromrgb(img)
         if self.mbstd_channels:
             x = minibatch_std(x, self.mbstd_group, self.mbstd_channels)
         x = self.out(self.fc(self.conv(x).flatten(1)))
@@ -108,36 +121,45 @@ class Discriminator(nn.Module):
 
     def __init__(self, resolution: int, c_dim: int = 0, img_channels: int = 3, channel_base: int = 32768,
                  channel_max: int = 512, channels: Sequence[int] | None = None, mapping_layers: int = 8,
-                 mbstd_group: int | None = 4, mbstd_channels: int = 1, conv_clamp: float | None = None):
+                 mbstd_group: int | None = 4, mbstd_channels: int = 1, conv_clamp: float | None = None,
+                 architecture: str = "resnet"):
         super().__init__()
-        self.c_dim, self.resolution = c_dim, resolution
+        self.c_dim, self.resolution, self.architecture = c_dim, resolution, architecture
         levels = range(2, int(math.log2(resolution)) + 1)
         widths = [min(channel_base >> level, channel_max) for level in levels]
         widths = tuple(channels or widths)  # from 4 px up
         self.resolutions = [2**level for level in reversed(levels)][:-1]
         for i, size in enumerate(self.resolutions):
             before = 0 if i == 0 else widths[-1 - i]
-            block = DiscriminatorBlock(before, widths[-1 - i], widths[-2 - i], img_channels, conv_clamp)
+            block = DiscriminatorBlock(before, widths[-1 - i], widths[-2 - i], img_channels, conv_clamp,
+                                       architecture)
             setattr(self, f"b{size}", block)
         if c_dim:
             self.mapping = LabelMapping(c_dim, widths[0], mapping_layers)
         self.b4 = DiscriminatorEpilogue(widths[0], widths[0] if c_dim else 0, mbstd_group, mbstd_channels,
-                                        conv_clamp)
+                                        conv_clamp, img_channels if architecture == "skip" else 0)
 
-    def features(self, x: Tensor) -> list[Tensor]:
+    def features(self, image: Tensor) -> list[Tensor]:
         """Output of every block, fine to coarse."""
         found = []
         for size in self.resolutions:
-            x = getattr(self, f"b{size}")(x)
-            found.append(x)
+            image = self._shrink(image, size)
+            found.append(getattr(self, f"b{size}")(found[-1] if found else None, image))
         return found
 
-    def forward(self, image: Tensor, c: Tensor | None = None) -> Tensor:
-        return self.conclude(self.features(image)[-1], c)
+    def _shrink(self, image: Tensor, size: int) -> Tensor:
+        """The image at `size` pixels, for the architecture that reads it more than once."""
+        while self.architecture == "skip" and image.shape[-1] > size:
+            image = downsample2d(image, self.b4.conv.resample_filter)
+        return image
 
-    def conclude(self, x: Tensor, c: Tensor | None = None) -> Tensor:
-        """Logits from the last of `features`."""
-        return self.b4(x, self.mapping(c) if self.c_dim else None)
+    def forward(self, image: Tensor, c: Tensor | None = None) -> Tensor:
+        return self.conclude(self.features(image)[-1], c, image)
+
+    def conclude(self, x: Tensor, c: Tensor | None = None, image: Tensor | None = None) -> Tensor:
+        """Logits from the last of `features` (and, in the skip architecture, the image)."""
+        image = None if image is None else self._shrink(image, 4)
+        return self.b4(x, self.mapping(c) if self.c_dim else None, image)
 
 
 def resize_filtered(image: Tensor, size: int) -> Tensor:
