@@ -67,8 +67,10 @@ class SSIM(Mean):
         from gantoolkit import compat  # noqa: F401  before torchmetrics
         from torchmetrics.functional.image import structural_similarity_index_measure as ssim
 
-        return ssim(*unit_range(view), gaussian_kernel=True, sigma=1.5, kernel_size=KERNEL, reduction="none",
-                    data_range=1.0).reshape(len(view))
+        _, whole = ssim(*unit_range(view), gaussian_kernel=True, sigma=1.5, kernel_size=KERNEL, reduction="none",
+                        data_range=1.0, return_full_image=True)
+        edge = KERNEL // 2  # windows that reach beyond the image do not count, as in Wang's and scikit-image's code
+        return whole[..., edge:-edge, edge:-edge].mean((1, 2, 3))
 
 
 def unit_range(view: View) -> tuple[Tensor, Tensor]:

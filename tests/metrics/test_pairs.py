@@ -8,7 +8,7 @@ import torch
 from gantoolkit.errors import UsageError
 from gantoolkit.metrics.base import View
 from gantoolkit.metrics.identity import IdentityToTruth, IdentityWithoutText
-from gantoolkit.metrics.pairs import BETAS, LPIPS, MSSSIM, scales_of
+from gantoolkit.metrics.pairs import BETAS, LPIPS, MSSSIM, SSIM, scales_of
 from gantoolkit.metrics.prompt import Attributes
 from gantoolkit.networks.parser import FaceParser
 from gantoolkit.networks.perceptual import Perceptual
@@ -123,3 +123,14 @@ def test_lpips_of_a_network_is_the_perceptual_distance():
     assert score.value == pytest.approx(float(Perceptual(trunk)(image, truth).mean()), rel=1e-5)
     with pytest.raises(UsageError, match="needs a network that gives identity"):
         value(with_network(IdentityToTruth("trunk"), trunk), view(image, truth))
+
+
+def test_ssim_is_scikit_images():
+    metrics = pytest.importorskip("skimage.metrics")
+    image, truth = pair()
+    options = dict(data_range=1.0, gaussian_weights=True, sigma=1.5, use_sample_covariance=False, channel_axis=0)
+    theirs = [metrics.structural_similarity(a, b, **options)
+              for a, b in zip(*(((x + 1) / 2).double().numpy() for x in (image, truth)))]
+    score = value(SSIM(), view(image, truth))
+    assert score.value == pytest.approx(np.mean(theirs), abs=1e-4) and score.n == 2
+    assert value(SSIM(), view(truth, truth)).value == pytest.approx(1, abs=1e-6)

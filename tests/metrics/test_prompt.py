@@ -1,0 +1,71 @@
+"""What prompts state, checked against the renderer's own attributes; CLIP score by hand."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from gantoolkit.data.zipdata import FaceZip
+from gantoolkit.metrics.base import View
+from gantoolkit.metrics.prompt import CLIPScore, PromptAttributes, stated
+from gantoolkit.types import Condition, Target
+from test_pairs import Faces
+
+
+def test_what_captions_state_is_true_of_the_rendered_people():
+    """200 people with ten captions each: no stated attribute contradicts what was rendered."""
+    faces = FaceZip("val")
+    known = {}
+    for row in faces.attributes:
+        for name, value in row.items():
+            known.setdefault(name, set()).add(str(value))
+    known = {name: sorted(values) for name, values in known.items()}
+    found = set()
+    for captions, truth in zip(faces.captions, faces.attributes):
+        for caption in captions:
+            for name, values in stated(caption, known):
+                assert str(truth[name]) in values, (caption, name, values, truth[name])
+                found.add(name)
+    assert len(found) >= 20, sorted(found)
+
+
+def test_stated_by_hand():
+    known = {"hair_color": ["brown", "dark brown"], "smile": ["False"], "gender": ["female", "male"],
+             "glasses": ["none", "eyeglasses", "sunglasses"]}
+    assert dict(stated("She has long dark brown hair and wears sunglasses.", known)) == {
+        "gender": {"female"}, "hair_color": {"dark brown"}, "glasses": {"eyeglasses", "sunglasses"}}
+    assert dict(stated("", known)) == {}
+
+
+class Smiles(Faces):
+    attributes = {"smiling": ["False", "True"], "hair": ["black", "blond"]}
+
+    def observe(self, images):
+        found = super().observe(images)
+        found.attributes = {"smiling": found.attributes["smile"], "hair": found.attributes["hair"]}
+        found.text = torch.nn.functional.normalize(images.mean((2, 3)), dim=1)
+        return found
+
+    def read(self, texts):
+        return torch.tensor([[1.0, 0, 0] if "red" in t else [-1.0, 0, 0] for t in texts])
+
+
+def with_network(metric):
+    metric.network = Smiles()
+    return metric
+
+
+def test_prompt_attributes_skip_prompts_that_state_nothing():
+    image = torch.ones(3, 3, 4, 4) * torch.tensor([0.5, -0.5, 0.5]).view(3, 1, 1, 1)
+    metric = with_network(PromptAttributes("smiles"))
+    metric.update(View(image, Target(image), Condition(("He is smiling.", "She is smiling.", ""))))
+    (score,) = metric.compute().values()
+    assert score.value == pytest.approx(0.5) and score.n == 2 and score.conditions["skipped"] == 1
+
+
+def test_clip_score_by_hand():
+    image = torch.zeros(2, 3, 4, 4)
+    image[:, 0], image[:, 1] = 0.6, 0.8
+    metric = with_network(CLIPScore("smiles"))
+    metric.update(View(image, Target(image), Condition(("red", "blue"))))
+    (score,) = metric.compute().values()
+    assert score.value == pytest.approx((60 + 0) / 2, abs=1e-4)
