@@ -10,6 +10,7 @@ _HOMES = {  # type in a weights file's arch → module that defines it
     "FaceParser": "gantoolkit.networks.parser",
     "Judge": "gantoolkit.networks.judge",
     "PiDiNet": "gantoolkit.networks.pidinet",
+    "PSPEncoder": "gantoolkit.networks.psp",
     "Towers": "gantoolkit.networks.towers",
 }
 
