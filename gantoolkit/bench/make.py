@@ -1,0 +1,164 @@
+"""One row's images, made in a process of its own: `python -m gantoolkit.bench.make JOB.json`.
+
+Batches lie as batch-00000.npz in the row's work folder, each written whole, so that an interrupted row goes on where
+it stopped; made.json follows with seconds, memory and what the system is.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import resource
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from gantoolkit import files
+from gantoolkit.bench import pairs, systems
+from gantoolkit.data.conditions import to_float, to_uint8
+from gantoolkit.errors import GantoolkitError
+from gantoolkit.generators.camera import orbit_camera
+from gantoolkit.types import Camera, Condition, Render
+
+YAWS = (-0.4, 0.4)  # radians, of the further views
+MADE = "made.json"
+
+
+@dataclass(frozen=True)
+class Job:
+    """Everything that decides a row's images; JSON-able."""
+
+    system: dict
+    split: str
+    count: int
+    condition: str
+    seed: int = 0
+    batch: int = 8
+    without_text: int = 0
+    views: int = 0
+    data: str | None = None
+    device: str = "cpu"
+
+    def numbers(self) -> list[torch.Tensor]:
+        """Pair numbers of every batch."""
+        return list(torch.arange(self.count).split(self.batch))
+
+
+def run(job: Job, folder: Path) -> dict:
+    """Make what is missing of a row; returns and writes what made.json says."""
+    opened = pairs.open_pairs(job.split, job.count, job.seed, job.data, say=_say)
+    exact = opened.verify()
+    system = systems.build(job.system).to(job.device)
+    known = json.loads((folder / MADE).read_text()) if (folder / MADE).is_file() else {}
+    todo = [number for number in range(len(job.numbers())) if not path_of(folder, number).is_file()]
+    if todo:
+        _make(job, system, opened, opened.sample(job.numbers()[todo[0]], job.condition), None)  # warm-up
+    for number in todo:
+        rows = job.numbers()[number]
+        _make(job, system, opened, opened.sample(rows, job.condition), path_of(folder, number), rows)
+        _say(f"\r{number + 1}/{len(job.numbers())} batches", end="")
+    made = dict(
+        peak_mb=max(peak_mb(job.device), known.get("peak_mb", 0)), threads=torch.get_num_threads(),
+        needs=list(system.needs), solid=system.solid, model=system.model, domain=system.domain,
+        latent_source=system.latent_source, networks=system.networks(), weights=system.weights(), notes=system.notes(),
+        exact=exact, list=opened.digest, data=opened.data.path.name, data_sha256=opened.data.sha256)
+    files.write_json(folder / MADE, made)
+    return made
+
+
+def path_of(folder: Path, number: int) -> Path:
+    """Where a batch lies."""
+    return folder / f"batch-{number:05d}.npz"
+
+
+def _make(job: Job, system, opened, sample, path: Path | None, rows=None) -> None:
+    """One batch: the timed result, then what is measured beside it; `path` None only warms up."""
+    image = sample.target.image_gt.to(job.device) if "image" in system.needs else None
+    condition = systems.told(sample.condition, system.needs).to(job.device)
+    began = time.perf_counter()
+    solution = system.solve(condition, image)
+    result = system.render(solution, condition.camera)
+    found = dict(image=to_uint8(result.image).cpu().numpy())
+    seconds = (time.perf_counter() - began) / len(condition)
+    if path is None:
+        return
+    found["seconds"] = np.float64(seconds)
+    if result.depth is not None and job.views:
+        found["depth"] = result.depth.half().cpu().numpy()
+    if system.solid and int(rows[0]) < job.views:
+        found |= _sides(system, solution, condition)
+    if int(rows[0]) < job.without_text and "text" in system.needs:
+        untold = replace(condition, text=("",) * len(condition))
+        found["without_text"] = to_uint8(system.render(system.solve(untold, image), condition.camera).image).cpu().numpy()
+    content = io.BytesIO()
+    np.savez(content, **found)
+    files.write_bytes(path, content.getvalue())
+
+
+def _sides(system, solution, condition: Condition) -> dict:
+    """Images and depths [B,V,…] from the sides."""
+    renders = [system.render(solution, side_camera(yaw, len(condition)).to(condition.camera.cam2world.device))
+               for yaw in YAWS]
+    return dict(views=np.stack([to_uint8(r.image).cpu().numpy() for r in renders], 1),
+                views_depth=np.stack([r.depth.half().cpu().numpy() for r in renders], 1))
+
+
+def side_camera(yaw: float, count: int) -> Camera:
+    """`count` equal cameras at eye level."""
+    return orbit_camera(torch.full((count,), yaw))
+
+
+@dataclass(frozen=True)
+class Made:
+    """One batch as it was made."""
+
+    numbers: torch.Tensor
+    image: torch.Tensor  # [B,3,R,R] in −1..1
+    seconds: float
+    without_text: torch.Tensor | None = None
+    depth: torch.Tensor | None = None
+    views: tuple[Render, ...] = ()
+
+
+def read(job: Job, folder: Path) -> Iterator[Made]:
+    """The batches of a finished row."""
+    for number, rows in enumerate(job.numbers()):
+        with np.load(path_of(folder, number), allow_pickle=False) as found:
+            pictures = {key: to_float(torch.from_numpy(found[key])) for key in ("image", "without_text", "views")
+                        if key in found}
+            depth = {key: torch.from_numpy(found[key]).float() for key in ("depth", "views_depth") if key in found}
+            sides = [Render(pictures["views"][:, k], depth=depth["views_depth"][:, k], camera=side_camera(yaw, len(rows)))
+                     for k, yaw in enumerate(YAWS)] if "views" in pictures else []
+            yield Made(rows, pictures["image"], float(found["seconds"]), pictures.get("without_text"),
+                       depth.get("depth"), tuple(sides))
+
+
+def peak_mb(device: str) -> int:
+    """Largest resident size of this process, or largest allocation on the GPU, in MB."""
+    if str(device).startswith("cuda"):
+        return round(torch.cuda.max_memory_allocated() / 1e6)
+    size = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return round(size / (1e6 if sys.platform == "darwin" else 1e3))
+
+
+def _say(text: str, end: str = "\n") -> None:
+    print(text, end=end, file=sys.stderr, flush=True)
+
+
+def main(file: Path) -> int:
+    """Run the job of a file; an error is one sentence on stderr."""
+    try:
+        run(Job(**json.loads(file.read_text())), file.parent)
+    except GantoolkitError as error:
+        _say(str(error))
+        return error.exit_code
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(Path(sys.argv[1])))

@@ -1,0 +1,159 @@
+"""`gantoolkit bench SUITE`: every row in a process of its own, then records, then the page."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from gantoolkit import files, manifest
+from gantoolkit.bench import make, page, score, suite as suites
+from gantoolkit.bench.pairs import open_pairs
+from gantoolkit.bench.suite import Row, Suite
+from gantoolkit.errors import DataError, GantoolkitError, UsageError
+from gantoolkit.report import record as records
+
+RESULTS, TABLES = "benchmarks/results", "docs/tables"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What the command line decides."""
+
+    suite: Suite
+    split: str
+    count: int
+    out: Path
+    runs: Path
+    data: str | None = None
+    device: str = "cpu"
+    workers: int = 1
+
+    @property
+    def edition(self) -> str:
+        """Name of the results: the suite's own, with split and number of pairs where they are others."""
+        whole = (self.split, self.count) == (self.suite.split, self.suite.pairs)
+        return self.suite.name if whole else f"{self.suite.name}-{self.split}-{self.count}"
+
+    @property
+    def folder(self) -> Path:
+        return self.out / self.edition
+
+    def job(self, row: Row) -> make.Job:
+        """The images of a row."""
+        suite, system = self.suite, suites.located(row.system, self.runs)
+        return make.Job(system, self.split, self.count, suite.condition, suite.seed, row.batch,
+                        min(suite.without_text, self.count), min(suite.views, self.count), self.data, self.device)
+
+    def work(self, row: Row) -> Path:
+        """Where a row's images lie; another system, weights or list gives another folder."""
+        job = self.job(row)
+        key = json.dumps([{**asdict(job), "data": None}, _stamp(job.system)], sort_keys=True)
+        return self.out / "work" / self.edition / f"{row.name}-{hashlib.sha256(key.encode()).hexdigest()[:12]}"
+
+
+def main(args) -> int:
+    """The verb."""
+    if args.check:
+        return check(_out(args.out), Path(args.tables or _in_checkout(TABLES) or "tables"))
+    if not args.suite:
+        for name, file in suites.shipped().items():
+            print(f"{name:<12} {suites.load(str(file)).title}")
+        return 0
+    plan = _plan(args)
+    if plan.split == "test" and plan.edition == plan.suite.name:
+        print("scoring the split 'test': once per final system, please.", file=sys.stderr)
+    chosen = [plan.suite.row(name) for name in args.only] if args.only else plan.suite.rows
+    missing = bench(plan, tuple(chosen))
+    written = page.write(plan.suite, plan.folder, _tables(args, plan), missing)
+    print(written)
+    return 0 if page.rows(plan.suite, plan.folder) else 1
+
+
+def _plan(args) -> Plan:
+    suite = suites.load(args.suite)
+    quick = args.pairs is not None and not args.split
+    split = args.split or (suites.QUICK if quick else suite.split)
+    count = args.pairs or (suite.pairs if split == suite.split else len(open_pairs(split, None, 0, args.data)))
+    if count < 2:
+        raise UsageError(f"--pairs {count} is too few; give at least 2.")
+    return Plan(suite, split, count, _out(args.out), Path(args.runs), args.data, args.device, args.workers)
+
+
+def _out(given: str | None) -> Path:
+    return Path(given or _in_checkout(RESULTS) or "bench")
+
+
+def _in_checkout(folder: str) -> Path | None:
+    return root / folder if (root := manifest.checkout_root()) else None
+
+
+def _tables(args, plan: Plan) -> Path:
+    """Where the page goes: docs/tables for the whole suite in a checkout, else beside the records."""
+    whole = plan.edition == plan.suite.name
+    return Path(args.tables or (whole and not args.out and _in_checkout(TABLES)) or plan.folder)
+
+
+def bench(plan: Plan, rows: tuple[Row, ...]) -> dict[str, str]:
+    """Make and score rows that have no record yet; returns row → why it could not be made."""
+    missing: dict[str, str] = {}
+
+    def one(row: Row) -> None:
+        try:
+            _row(plan, row)
+        except UsageError:
+            raise
+        except GantoolkitError as error:
+            missing[row.name] = str(error)
+            print(f"{row.name}: {error}{f' Make it with: {row.recipe}' if row.recipe else ''}", file=sys.stderr)
+
+    with ThreadPoolExecutor(max(1, plan.workers)) as pool:
+        list(pool.map(one, rows))
+    return missing
+
+
+def _row(plan: Plan, row: Row) -> None:
+    """One record, unless it is there already."""
+    folder, job = plan.work(row), plan.job(row)
+    file = plan.folder / f"{row.name}.json"
+    if _current(file, folder):
+        return
+    print(f"{plan.edition}/{row.name} …", file=sys.stderr)
+    files.write_json(folder / "job.json", asdict(job))
+    done = subprocess.run([sys.executable, "-m", "gantoolkit.bench.make", str(folder / "job.json")], text=True,
+                          stderr=subprocess.PIPE)
+    if done.returncode:
+        last = (done.stderr.replace("\r", "\n").strip().splitlines() or ["no message"])[-1]
+        raise DataError(last if done.returncode < 3 else f"The row's process ended with {done.returncode}.")
+    made = json.loads((folder / make.MADE).read_text())
+    opened = open_pairs(plan.split, plan.count, plan.suite.seed, plan.data)
+    found = score.record(plan.suite, row, job, made, opened, folder, ["gantoolkit", *sys.argv[1:]], plan.workers)
+    found.config["work"] = folder.name
+    files.write_json(file, records.to_json(found))
+
+
+def _current(file: Path, folder: Path) -> bool:
+    """Whether a record is of exactly these images."""
+    return file.is_file() and records.load(file).config.get("work") == folder.name
+
+
+def _stamp(system: dict) -> str:
+    """Changes when a run folder is trained again."""
+    file = Path(str(system.get("run", ""))) / "export" / "bridge.safetensors"
+    return hashlib.sha256(file.read_bytes()).hexdigest() if file.is_file() else ""
+
+
+def check(out: Path, tables: Path) -> int:
+    """Whether every page is what its records say; names those that are not."""
+    wrong = []
+    for name in suites.shipped():
+        if (out / name).is_dir():
+            wrong += page.differences(suites.load(name), out / name, tables)
+    for path in wrong:
+        print(f"{path} does not follow from the records in {out}; write it again with `gantoolkit bench "
+              f"{path.stem}`.", file=sys.stderr)
+    return 1 if wrong else 0

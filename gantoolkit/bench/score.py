@@ -1,0 +1,61 @@
+"""From a row's images to its record: every metric of the suite in one pass."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from statistics import median
+
+from gantoolkit.bench import PROTOCOL, make
+from gantoolkit.bench.pairs import Pairs
+from gantoolkit.bench.suite import Row, Suite
+from gantoolkit.engine.folder import environment
+from gantoolkit.metrics import Evaluator
+from gantoolkit.types import Record, Scores
+
+
+def evaluators(suite: Suite, made: Mapping, device: str, split: str) -> dict[str, Evaluator]:
+    """'all', 'text' and 'solid': the suite's metrics by what they need; refuses networks that the system used."""
+    groups = {"all": suite.metrics}
+    if suite.without_text and "text" in made["needs"]:
+        groups["text"] = suite.text_metrics
+    if suite.views and made["solid"]:
+        groups["solid"] = suite.solid_metrics
+    conditions = dict(split=split, latent_source=made["latent_source"])
+    return {name: Evaluator(metrics, suite.judge, device, made["networks"], conditions=conditions,
+                            bootstrap=suite.bootstrap) for name, metrics in groups.items() if metrics}
+
+
+def scores(suite: Suite, job: make.Job, made: Mapping, opened: Pairs, folder: Path) -> tuple[Scores, dict]:
+    """The scores, and seconds per image and peak memory, of a row that has been made."""
+    judged, seconds = evaluators(suite, made, job.device, job.split), []
+    for batch in make.read(job, folder):
+        sample = opened.sample(batch.numbers, job.condition)
+        if "all" in judged:
+            judged["all"].update(batch.image, sample.target, sample.condition, numbers=batch.numbers)
+        if "text" in judged and batch.without_text is not None:
+            judged["text"].update(batch.image, sample.target, sample.condition, batch.without_text,
+                                  numbers=batch.numbers)
+        if "solid" in judged and batch.views:
+            target = replace(sample.target, depth=opened.depth(batch.numbers))
+            judged["solid"].update(batch.image, target, sample.condition, None, batch.depth, batch.views,
+                                   batch.numbers)
+        seconds.append(batch.seconds)
+    found: Scores = {}
+    for evaluator in judged.values():
+        found |= evaluator.compute()
+    return found, dict(seconds_per_image=median(seconds), peak_memory_mb=made["peak_mb"])
+
+
+def record(suite: Suite, row: Row, job: make.Job, made: Mapping, opened: Pairs, folder: Path, command: list[str],
+           workers: int) -> Record:
+    """Everything that a table says of a row."""
+    found, timings = scores(suite, job, made, opened, folder)
+    judges = {name: score.conditions["network_sha256"] for score in found.values()
+              if (name := score.conditions.get("network"))}
+    kept = {key: made[key] for key in ("needs", "model", "domain", "exact", "list", "data", "data_sha256", "threads")}
+    config = dict(protocol=PROTOCOL, suite=suite.name, row=row.name, label=row.label, system=row.system, note=row.note,
+                  split=job.split, pairs=job.count, batch=job.batch, workers=workers, **kept)
+    return Record(f"{suite.name}/{row.name}", config, command, environment(), job.seed, {**made["weights"], **judges},
+                  timings, {row.name: found}, notes=list(made["notes"]))

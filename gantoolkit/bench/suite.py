@@ -1,0 +1,115 @@
+"""Suites: YAML files that say which systems are compared on what, with the paper's own table beside it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from gantoolkit import manifest, names
+from gantoolkit.errors import UsageError
+
+FOLDER = "bench/suites"  # in the package of gantoolkit or of a plugin
+QUICK = "val"  # the split of the quick form
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of a table.
+
+    name, label  file name of its record; what the table prints
+    system       {"type": name, …constructor arguments}; "run" in it is looked for among the runs
+    recipe       what to type where its weights are missing
+    """
+
+    name: str
+    label: str
+    system: dict[str, Any]
+    recipe: str = ""
+    batch: int = 8
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Suite:
+    """One table.
+
+    metrics       name → arguments, as in configs; those of `text_metrics` also need results without the prompt,
+                  those of `solid_metrics` depth and further views of 3D systems
+    columns       scores in the order of the table, without their network: "fid", "miou_all19"
+    without_text  pairs drawn a second time with an empty prompt (0: none); views: pairs drawn from the side too
+    paper         {"source": …, "columns": [names], "rows": [[text, numbers…]]}
+    """
+
+    name: str
+    title: str
+    rows: tuple[Row, ...]
+    about: str = ""
+    condition: str = "mask"
+    split: str = "test"
+    pairs: int = 2000
+    seed: int = 0
+    judge: str = "judge"
+    metrics: dict[str, dict] = field(default_factory=dict)
+    text_metrics: dict[str, dict] = field(default_factory=dict)
+    solid_metrics: dict[str, dict] = field(default_factory=dict)
+    columns: tuple[str, ...] = ()
+    without_text: int = 0
+    views: int = 0
+    bootstrap: int = 200
+    paper: dict[str, Any] = field(default_factory=dict)
+
+    def row(self, name: str) -> Row:
+        """The row of this name."""
+        for row in self.rows:
+            if row.name == name:
+                return row
+        known = [row.name for row in self.rows]
+        raise UsageError(f"The suite '{self.name}' has no row '{name}'{names.suggest(name, known)}; "
+                         f"rows: {', '.join(known)}.")
+
+
+def shipped() -> dict[str, Path]:
+    """name → file of every suite of the package and of plugins."""
+    found: dict[str, Path] = {}
+    for owner in manifest.load().owners.values():
+        for file in sorted((owner.root / FOLDER).glob("*.yaml")):
+            found.setdefault(file.stem, file)
+    return found
+
+
+def load(name: str) -> Suite:
+    """The suite of this name, or of a YAML file; unknown keys are refused."""
+    known = shipped()
+    file = Path(name) if name.endswith((".yaml", ".yml")) else known.get(name)
+    if file is None or not file.is_file():
+        raise UsageError(f"There is no suite '{name}'{names.suggest(name, known)}; suites: {', '.join(known)}.")
+    values = manifest.read_yaml(file)
+    rows = values.pop("rows", None)
+    if not isinstance(rows, list) or not rows:
+        raise UsageError(f"{file} needs `rows`, a list of systems.")
+    _check(file, "a suite", values, Suite, {"name", "rows"})
+    for row in rows:
+        _check(file, f"the row '{row.get('name', '?')}'", row, Row, set())
+    values["columns"] = tuple(values.get("columns", ()))
+    return Suite(name=file.stem, rows=tuple(Row(**row) for row in rows), **values)
+
+
+def _check(file: Path, what: str, values: dict, kind: type, given: set[str]) -> None:
+    known = [f.name for f in fields(kind) if f.name not in given]
+    for key in values:
+        if key not in known:
+            raise UsageError(f"{file}: {what} has no key '{key}'{names.suggest(key, known)}; "
+                             f"keys: {', '.join(known)}.")
+    missing = [f.name for f in fields(kind) if f.name not in given and f.name in ("title", "name", "label", "system")
+               and f.name not in values]
+    if missing:
+        raise UsageError(f"{file}: {what} lacks '{missing[0]}'.")
+
+
+def located(system: dict, runs: Path) -> dict:
+    """A system's arguments with `run` replaced by RUNS/run where such a folder exists."""
+    run = system.get("run")
+    if isinstance(run, str) and not Path(run).exists() and (runs / run).is_dir():
+        return {**system, "run": str(runs / run)}
+    return system

@@ -1,0 +1,150 @@
+"""A system maps a Condition to images, and says what it sees. Built in: ours, and the diffusion model's own output."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from gantoolkit import registry, weights
+from gantoolkit.errors import UsageError
+from gantoolkit.types import Camera, Condition, Render
+
+NEEDS = ("text", "mask", "scribble", "camera", "image")  # in the order in which tables print them
+
+
+class System:
+    """Base of all systems; another one needs `needs` and `solve`.
+
+    needs          what it sees, of NEEDS; it is handed that alone. "image" is the photo itself
+    solid          whether its solution can be drawn from any camera
+    model, domain  what tables print: "GAN" or "diffusion"; "2D" or "3D"
+    """
+
+    needs: tuple[str, ...] = ("text", "mask")
+    solid = False
+    model, domain = "GAN", "2D"
+    latent_source = "trajectory"
+
+    def solve(self, condition: Condition, image: Tensor | None = None) -> Any:
+        """What the system finds for a batch: a Render, or whatever its `render` draws. `image` is I^gt [B,3,R,R]."""
+        raise NotImplementedError
+
+    def render(self, solution: Any, camera: Camera | None) -> Render:
+        """A solution as images [B,3,R,R], from `camera` if it is solid."""
+        return solution
+
+    def networks(self) -> dict[str, str]:
+        """role → weights name of every network that its training or optimisation used; none of them may judge."""
+        return {}
+
+    def weights(self) -> dict[str, str]:
+        """name → sha256 of every file that it reads."""
+        return {}
+
+    def notes(self) -> list[str]:
+        """Sentences that a reader of its row must know."""
+        return []
+
+    def to(self, device: torch.device | str) -> System:
+        """The same system on another device."""
+        return self
+
+
+def build(spec: dict) -> System:
+    """The system of a row's `system`: {"type": name, …constructor arguments}."""
+    system = registry.build("system", spec)
+    if unknown := [need for need in system.needs if need not in NEEDS]:
+        raise UsageError(f"The system '{spec['type']}' needs '{unknown[0]}'; a system may need {', '.join(NEEDS)}.")
+    return system
+
+
+def told(condition: Condition, needs: tuple[str, ...]) -> Condition:
+    """The condition with everything taken out that a system does not declare."""
+    return replace(condition, text=condition.text if "text" in needs else ("",) * len(condition),
+                   mask=condition.mask if "mask" in needs else None,
+                   scribble=condition.scribble if "scribble" in needs else None,
+                   camera=condition.camera if "camera" in needs else None)
+
+
+class Ours(System):
+    """Encoder, bridge and generator of a finished run.
+
+    run        run folder, preset or weights of a bridge
+    after      denoising steps after which the trajectory is left; None: the whole (`t_out=last`)
+    aggregate  'last' or 'mean' of the codes
+    steps, guidance   replace those of the encoder
+    """
+
+    def __init__(self, run: str, after: int | None = None, aggregate: str = "last", steps: int | None = None,
+                 guidance: float | None = None):
+        from gantoolkit.engine.sample import load_pipeline
+
+        self.run, self.aggregate = run, aggregate
+        self.pipeline = load_pipeline(run, steps=steps, guidance=guidance)
+        self.solid = bool(getattr(self.pipeline.generator, "needs_camera", False))
+        self.domain = "3D" if self.solid else "2D"
+        self.needs = ("text", self.pipeline.condition, *(["camera"] if self.solid else []))
+        grid = self.pipeline.encoder.timesteps
+        if after is not None and not 1 <= after <= len(grid):
+            raise UsageError(f"after={after}: the trajectory of {run} has {len(grid)} steps.")
+        self.t_out = int(grid[(after or len(grid)) - 1])
+
+    def solve(self, condition: Condition, image: Tensor | None = None) -> Tensor:
+        return self.pipeline.latent(condition, self.t_out, self.aggregate)
+
+    def render(self, solution, camera: Camera | None) -> Render:
+        with torch.no_grad():
+            return self.pipeline.draw(solution, camera)
+
+    def networks(self) -> dict[str, str]:
+        """The networks in the losses of the run."""
+        losses = _config(self.run).get("losses") or {}
+        return {name: spec["network"] for name, spec in losses.items() if isinstance(spec, dict) and "network" in spec}
+
+    def weights(self) -> dict[str, str]:
+        file = Path(self.run) / "export" / "bridge.safetensors"
+        config = _config(self.run)
+        parts = [config.get("generator"), *(config.get("encoder", {}).get(k) for k in ("weights", "controlnet"))]
+        found = {part: weights.sha256(weights.resolve(part)) for part in parts if isinstance(part, str)}
+        return {"bridge": weights.sha256(file), **found} if file.is_file() else found
+
+    def to(self, device) -> Ours:
+        self.pipeline.to(device)
+        return self
+
+
+class Diffused(System):
+    """I^d_0, the diffusion model's own image: text and a ControlNet for masks or scribbles.
+
+    weights, controlnet   folders or names; steps, guidance: DDIM steps and scale of classifier-free guidance
+    """
+
+    model = "diffusion"
+
+    def __init__(self, weights: str, controlnet: str, condition: str | None = None, palette: str | None = None,
+                 steps: int = 20, guidance: float = 3.0, precision: str = "fp32"):
+        self.encoder = registry.build("encoder", dict(
+            type="ControlNetEncoder", weights=weights, controlnet=controlnet, condition=condition, palette=palette,
+            steps=steps, guidance=guidance, precision=precision))
+        self.names, self.needs = (weights, controlnet), ("text", self.encoder.condition)
+
+    def solve(self, condition: Condition, image: Tensor | None = None) -> Render:
+        return Render(self.encoder.trajectory(condition)[1])
+
+    def weights(self) -> dict[str, str]:
+        return {name: weights.sha256(weights.resolve(name)) for name in self.names}
+
+    def to(self, device) -> Diffused:
+        self.encoder.to(device)
+        return self
+
+
+def _config(run: str) -> dict:
+    """The resolved config of a run folder; {} for a bridge without one."""
+    file = Path(run) / "config.json"
+    return json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
