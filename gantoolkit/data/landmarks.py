@@ -1,0 +1,108 @@
+"""Points on a face: from its label map, from a landmark file, or from a photo by MediaPipe's face mesh.
+
+MediaPipe is an optional extra (`pip install 'gantoolkit[landmarks]'`); its model file face_landmarker.task
+(Apache-2.0) is given by path, nothing is fetched.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+
+from gantoolkit.data.cameras import FIVE, stem
+from gantoolkit.data.labels import CLASSES
+from gantoolkit.errors import DataError, UsageError
+
+# Points of MediaPipe's canonical face (centimetres; x to the person's left, y up, z forward) that hardly move
+# with the expression: corners of the eyes, nose, temples, and the mouth's corners. Number → place.
+_LEFT = {133: (-1.856432, 2.585245, 3.757904), 33: (-4.445859, 2.663991, 3.173422), 98: (-1.405627, -1.714196, 5.241087),
+         48: (-1.608635, -0.942516, 5.814193), 127: (-7.743095, 2.364999, -2.005167),
+         61: (-2.456206, -4.342621, 4.283884)}
+_OTHER = {133: 362, 33: 263, 98: 327, 48: 278, 127: 356, 61: 291}
+MESH = {1: (0, -1.126865, 7.475604), 5: (0, 0.365669, 7.24287), 6: (0, 2.473255, 5.788627),
+        168: (0, 3.271027, 5.236015), 9: (0, 4.885979, 5.385258), **_LEFT,
+        **{_OTHER[k]: (-x, y, z) for k, (x, y, z) in _LEFT.items()}}
+
+
+def mesh_five(points: np.ndarray) -> np.ndarray:
+    """The five points [5,·] of a face mesh [468 or more,·]: eyes, nose tip, mouth corners."""
+    return np.stack([points[[33, 133]].mean(0), points[[362, 263]].mean(0), points[1], points[61], points[291]])
+
+
+@lru_cache(maxsize=1)
+def mesh_model() -> tuple[list[int], np.ndarray]:
+    """(numbers, places [N,3] in EG3D's world) of MESH: the similarity that brings its five points onto FIVE."""
+    numbers = list(MESH)
+    whole = np.zeros((max(numbers) + 1, 3))
+    whole[numbers] = [MESH[k] for k in numbers]
+    five = mesh_five(whole)
+    here, there = five - five.mean(0), FIVE - FIVE.mean(0)
+    u, s, v = np.linalg.svd(there.T @ here)  # Umeyama
+    sign = np.diag([1, 1, np.sign(np.linalg.det(u @ v))])
+    turn, scale = u @ sign @ v, (s * sign.diagonal()).sum() / (here**2).sum()
+    return numbers, (whole[numbers] - five.mean(0)) @ turn.T * scale + FIVE.mean(0)
+
+
+def five_of_labels(labels: np.ndarray) -> np.ndarray:
+    """[5,2] in 0..1 (x, y): eyes, nose tip and mouth corners of a label map [H,W]."""
+    number = {name: k for k, name in enumerate(CLASSES)}
+    size = np.array(labels.shape[::-1], float)
+
+    def places(*parts: str) -> np.ndarray:
+        rows, columns = np.isin(labels, [number[p] for p in parts]).nonzero()
+        return np.stack([columns + 0.5, rows + 0.5], 1) / size
+
+    left, right, nose = places("r_eye"), places("l_eye"), places("nose")
+    if not len(left) or not len(right):  # hidden by glasses
+        glasses = places("eye_g")
+        middle = glasses[:, 0].mean() if len(glasses) else 0
+        left, right = glasses[glasses[:, 0] < middle], glasses[glasses[:, 0] >= middle]
+    mouth = places("mouth", "u_lip", "l_lip")
+    if min(map(len, (left, right, nose, mouth))) == 0:
+        raise DataError("its label map shows no two eyes, nose and mouth, so no landmarks can be read from it")
+    low, high = np.quantile(nose[:, 1], [0.55, 0.9])
+    tip = nose[(nose[:, 1] >= low) & (nose[:, 1] <= high)].mean(0)
+    ends = np.quantile(mouth[:, 0], [0.02, 0.98])
+    corners = [mouth[mouth[:, 0] <= ends[0]].mean(0), mouth[mouth[:, 0] >= ends[1]].mean(0)]
+    return np.stack([left.mean(0), right.mean(0), tip, *corners])
+
+
+def read_five(folder: str | Path) -> dict[str, np.ndarray]:
+    """stem → [5,2] in pixels, of a folder of NAME.txt with five lines "x y" (MTCNN's, as EG3D keeps them)."""
+    found = {}
+    for path in sorted(Path(folder).glob("*.txt")):
+        try:
+            found[stem(path)] = np.loadtxt(path).reshape(5, 2)
+        except ValueError:
+            raise DataError(f"{path} does not hold five lines of x and y; give MTCNN's five points.") from None
+    if not found:
+        raise DataError(f"{folder} holds no landmark files NAME.txt.")
+    return found
+
+
+class FaceMesh:
+    """MediaPipe's face mesh: `points(picture)` [478,2] in 0..1 of the largest face, None where it sees none."""
+
+    def __init__(self, model: str | Path):
+        try:
+            import mediapipe as mp
+        except ImportError:
+            raise UsageError("Cameras from photos need MediaPipe; install it with pip install "
+                             "'gantoolkit[landmarks]', or choose --cameras mask.") from None
+        if not Path(model).is_file():
+            raise UsageError(f"There is no model file {model}; give MediaPipe's face_landmarker.task by "
+                             "--face-model (docs/full-scale.md says where it comes from).")
+        vision = mp.tasks.vision
+        options = vision.FaceLandmarkerOptions(base_options=mp.tasks.BaseOptions(model_asset_path=str(model)),
+                                               num_faces=1)
+        self._image, self._net = mp.Image, vision.FaceLandmarker.create_from_options(options)
+        self._format = mp.ImageFormat.SRGB
+
+    def points(self, picture: np.ndarray) -> np.ndarray | None:
+        """picture [H,W,3] uint8 RGB."""
+        seen = self._net.detect(self._image(image_format=self._format, data=np.ascontiguousarray(picture)))
+        if not seen.face_landmarks:
+            return None
+        return np.array([(p.x, p.y) for p in seen.face_landmarks[0]])
