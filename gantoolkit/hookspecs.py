@@ -15,6 +15,7 @@ import pluggy
 
 if TYPE_CHECKING:
     from gantoolkit.types import Record
+    from gantoolkit.weights import Part
 
 hookspec = pluggy.HookspecMarker("gantoolkit")
 
@@ -31,6 +32,14 @@ def register_commands(subparsers: dict[str, Any]) -> None:
 @hookspec(firstresult=True)
 def resolve_weights(name: str) -> Path | None:
     """The file or folder of the weights called `name`, or None to leave it to others."""
+
+
+@hookspec(firstresult=True)
+def convert_checkpoint(path: Path) -> list[Part] | None:
+    """The networks in a foreign checkpoint, ready to be built (`gantoolkit.weights.Part`), or None.
+
+    Nothing that the file contains may be executed. Called for every file that is not ours already.
+    """
 
 
 @hookspec

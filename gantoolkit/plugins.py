@@ -18,7 +18,7 @@ from gantoolkit.errors import GantoolkitError
 
 hookimpl = pluggy.HookimplMarker("gantoolkit")
 MARK = "gantoolkit_impl"  # the attribute that hookimpl leaves on a function
-BUILT_IN = ("gantoolkit.weights", "gantoolkit.engine.tensorboard")  # hooks of the package
+BUILT_IN = ("gantoolkit.weights", "gantoolkit.convert", "gantoolkit.engine.tensorboard")  # hooks of the package
 
 
 @functools.lru_cache

@@ -8,10 +8,15 @@ from gantoolkit.errors import WeightsError
 
 
 def load_generator(name_or_path: str | os.PathLike):
-    """The frozen generator of a weights file, in eval mode; its architecture stands in the file."""
-    from gantoolkit import weights
+    """The frozen generator of a weights file, a name of registry.yaml or a foreign checkpoint, in eval mode.
 
-    state, arch, _ = weights.load(name_or_path)
+    `.num_ws .w_dim .resolution .mean_w [w_dim]`
+    `.mapping(z, c=None, truncation_psi=1.0, truncation_cutoff=None)` → ws [B,num_ws,w_dim]
+    `.render(ws, camera=None, noise='const'|'random'|'none', generator=None, deterministic=False)` → Render
+    """
+    from gantoolkit import manifest, weights
+
+    state, arch, _ = weights.load(name_or_path, kinds=manifest.load().components["generator"])
     generator = build_generator(arch, name_or_path)
     load_state(generator, state, name_or_path)
     return generator.eval().requires_grad_(False)
@@ -23,8 +28,8 @@ def build_generator(arch: dict, source="this file"):
 
     kwargs = {k: v for k, v in arch.items() if k != "type"}
     if "type" not in arch:
-        raise WeightsError(f"{source} does not say which generator it holds; convert it with "
-                           "`gantoolkit weights convert`.")
+        raise WeightsError(f"{source} does not say which generator it holds; `gantoolkit weights convert {source}` "
+                           "shows what it is.")
     return get("generator", arch["type"])(**kwargs)
 
 

@@ -29,7 +29,7 @@ def load(name_or_path: str, device="cpu"):
         from gantoolkit.networks.towers import Towers
         network = Towers.load(path)
     else:
-        state, arch, _ = weights.load(path)
+        state, arch, _ = weights.load(path, kinds=_HOMES)
         kind = arch.pop("type", None)
         if kind not in _HOMES:
             raise WeightsError(

@@ -5,11 +5,16 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from collections.abc import Container
 from functools import lru_cache
 from pathlib import Path
 
 from gantoolkit import files, manifest, names, plugins
 from gantoolkit.errors import WeightsError
+from gantoolkit.weights.parts import Part
+
+MAX_HEADER = 100 << 20  # bytes, safetensors' own limit
+__all__ = ["Part", "header", "load", "resolve", "save", "sha256"]
 
 
 @plugins.hookimpl(trylast=True)
@@ -57,12 +62,20 @@ def save(path: str | os.PathLike, state: dict, arch: dict, half: bool = False, *
     return files.write_bytes(path, safe.save(tensors, header))
 
 
-def load(name_or_path: str | os.PathLike) -> tuple[dict, dict, dict]:
-    """(state dict in float32, arch, metadata) of a file that `save` wrote; nothing in it is executed."""
+def load(name_or_path: str | os.PathLike, kinds: Container[str] = ()) -> tuple[dict, dict, dict]:
+    """(state dict in float32, arch, metadata) of a file that `save` wrote; nothing in it is executed.
+
+    A checkpoint of another project is converted first, once, into the cache. Of several networks in it, the first
+    whose type is among `kinds` is taken.
+    """
     import torch
     from safetensors import SafetensorError, safe_open
 
     path = resolve(name_or_path)
+    if path.is_file() and "arch" not in header(path):
+        from gantoolkit.weights.cache import converted
+
+        path = converted(path, kinds) or path
     try:
         with safe_open(path, "pt") as file:
             metadata = dict(file.metadata() or {})
@@ -73,11 +86,35 @@ def load(name_or_path: str | os.PathLike) -> tuple[dict, dict, dict]:
     return state, json.loads(metadata.pop("arch", "{}")), metadata
 
 
-@lru_cache
+def header(path: Path) -> dict[str, str]:
+    """The metadata of a safetensors file, {} where there is none or the file is no safetensors."""
+    with open(path, "rb") as stream:
+        size = int.from_bytes(stream.read(8), "little")
+        if not 0 < size < min(path.stat().st_size, MAX_HEADER):
+            return {}
+        try:
+            found = json.loads(stream.read(size)).get("__metadata__")
+        except (ValueError, AttributeError, RecursionError):
+            return {}
+    return found if isinstance(found, dict) else {}
+
+
 def sha256(path: Path) -> str:
     """Hex digest of a file, or of all files of a folder in sorted order."""
+    stats = [file.stat() for file in _files(path)]
+    return _sha256(path, tuple((s.st_mtime_ns, s.st_size) for s in stats))
+
+
+def _files(path: Path) -> list[Path]:
+    return sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]
+
+
+@lru_cache
+def _sha256(path: Path, state: tuple) -> str:
+    """The digest of a file in this state of changes."""
     digest = hashlib.sha256()
-    files = sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]
-    for file in files:
-        digest.update(file.read_bytes())
+    for file in _files(path):
+        with open(file, "rb") as stream:
+            while block := stream.read(1 << 20):
+                digest.update(block)
     return digest.hexdigest()

@@ -6,11 +6,11 @@ import pytest
 import torch
 
 from gantoolkit import weights
+from gantoolkit.convert.rosinality import from_rosinality, to_rosinality
 from gantoolkit.errors import WeightsError
 from gantoolkit.generators import load_generator, load_state
 from gantoolkit.generators.camera import orbit_camera
 from gantoolkit.generators.eg3d import EG3D
-from gantoolkit.generators.foreign import from_rosinality, to_rosinality
 from gantoolkit.generators.inversion import invert
 from gantoolkit.generators.stylegan2 import StyleGAN2
 from gantoolkit.types import Latent

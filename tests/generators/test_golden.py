@@ -13,9 +13,9 @@ import pytest
 import torch
 from torch import Tensor
 
+from gantoolkit.convert.rosinality import from_rosinality, to_rosinality
 from gantoolkit.generators import camera, load_state, volume
 from gantoolkit.generators.eg3d import EG3D, OSGDecoder
-from gantoolkit.generators.foreign import from_rosinality, to_rosinality
 from gantoolkit.generators.stylegan2 import StyleGAN2
 from gantoolkit.networks import ops
 from gantoolkit.networks.discriminators import Discriminator, DualDiscriminator

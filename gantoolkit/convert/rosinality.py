@@ -1,4 +1,4 @@
-"""Names of the other StyleGAN2 in PyTorch (rosinality's, used by pSp, TediGAN and JoJoGAN) ↔ ours.
+"""The other StyleGAN2 in PyTorch (rosinality's, used by pSp, TediGAN and JoJoGAN) ↔ ours.
 
 Shapes and values are the same but for leading ones; no kernel is flipped.
 """
@@ -11,11 +11,92 @@ import re
 import torch
 from torch import Tensor
 
+from gantoolkit.convert import stylegan2
+from gantoolkit.convert.source import Source
 from gantoolkit.errors import WeightsError
+from gantoolkit.weights.parts import Part
 
+FORMAT = "StyleGAN2 checkpoint of rosinality's form"
+MEAN_SAMPLES = 1 << 15  # codes whose mean stands in for a latent_avg that the file lacks
 LAYER = {"affine.weight": "conv.modulation.weight", "affine.bias": "conv.modulation.bias",
          "weight": "conv.weight", "bias": "activate.bias", "noise_strength": "noise.weight"}
 TORGB = {**{k: v for k, v in LAYER.items() if k != "noise_strength"}, "bias": "bias"}
+
+
+def parts(source: Source) -> list[Part] | None:
+    """g_ema (or g, as JoJoGAN writes), g beside it, and d."""
+    found, average = [], source.get("latent_avg", "w_mean")
+    for key, name in {"g_ema": "generator", "g": "raw", "d": "discriminator"}.items():
+        state = source.state(key) if source.get(key) is not None else {}
+        if name == "discriminator" and "convs.0.0.weight" in state:
+            new, arch = discriminator(state)
+            found.append(Part(name, arch, new, FORMAT, "Discriminator", wanted=False))
+        elif "input.input" in state:
+            name = "generator" if not found else name
+            found.append(generator(state, average, FORMAT, name))
+    if not found and "input.input" in source.state():
+        found.append(generator(source.state(), average, FORMAT))
+    return found or None
+
+
+def generator(state: dict[str, Tensor], average, form: str, name: str = "generator") -> Part:
+    """The generator part; a missing latent_avg is estimated from the mapping network."""
+    average = average if isinstance(average, Tensor) else None
+    new, arch = from_rosinality(state, None if average is None else one_row(average))
+    facts = {"mean_w": "latent_avg of the file"}
+    if average is None:
+        new["mapping.w_avg"] = estimate_mean(new, arch)
+        facts["mean_w"] = f"the mean of {MEAN_SAMPLES:,} mapped z, because the file has no latent_avg"
+    used = {"input.input", *(key for key in state if key.startswith(("style.", "conv", "to_rgb", "noises.")))}
+    part = Part(name, arch, new, form, "Generator", facts, name == "generator")
+    part.unused = sorted(state.keys() - used)
+    noises = [f"noises.noise_{i}" for i in range(len(_noises(arch["resolution"])))]
+    part.missing = [key for key in noises if key not in state]
+    return part
+
+
+def one_row(average: Tensor) -> Tensor:
+    """The mean code [w_dim]: pSp keeps it once per style."""
+    return average.reshape(-1, average.shape[-1]).mean(0)
+
+
+def estimate_mean(state: dict[str, Tensor], arch: dict) -> Tensor:
+    """w̄ as the mean of mapped z, drawn with seed 0."""
+    from gantoolkit.generators.stylegan2 import MappingNetwork
+
+    network = MappingNetwork(arch["z_dim"], 0, arch["w_dim"], None, arch["mapping_layers"])
+    network.load_state_dict({k.removeprefix("mapping."): v for k, v in state.items() if ".fc" in k})
+    random = torch.Generator().manual_seed(0)
+    with torch.no_grad():
+        means = [network(torch.randn(1024, arch["z_dim"], generator=random)).mean(0)
+                 for _ in range(MEAN_SAMPLES // 1024)]
+    return torch.stack(means).mean(0)
+
+
+def discriminator(state: dict[str, Tensor]) -> tuple[dict, dict]:
+    """(state dict, arch) of our Discriminator; sizes are read from the shapes."""
+    blocks = sum(bool(re.fullmatch(r"convs\.\d+\.skip\.1\.weight", k)) for k in state)
+    new = {}
+    for ours, theirs in _discriminator_names(blocks).items():
+        if theirs not in state:
+            raise WeightsError(f"This discriminator of rosinality's form lacks {theirs}.")
+        new[ours] = state[theirs].clone()
+    return new, stylegan2.discriminator(new)
+
+
+def _discriminator_names(blocks: int) -> dict[str, str]:
+    """Our name → theirs, of every tensor."""
+    top = f"b{4 << blocks}"
+    names = {f"{top}.fromrgb.weight": "convs.0.0.weight", f"{top}.fromrgb.bias": "convs.0.1.bias",
+             "b4.conv.weight": "final_conv.0.weight", "b4.conv.bias": "final_conv.1.bias",
+             "b4.fc.weight": "final_linear.0.weight", "b4.fc.bias": "final_linear.0.bias",
+             "b4.out.weight": "final_linear.1.weight", "b4.out.bias": "final_linear.1.bias"}
+    for i in range(blocks):
+        ours, theirs = f"b{4 << (blocks - i)}", f"convs.{i + 1}"
+        names |= {f"{ours}.conv0.weight": f"{theirs}.conv1.0.weight", f"{ours}.conv0.bias": f"{theirs}.conv1.1.bias",
+                  f"{ours}.conv1.weight": f"{theirs}.conv2.1.weight", f"{ours}.conv1.bias": f"{theirs}.conv2.2.bias",
+                  f"{ours}.skip.weight": f"{theirs}.skip.1.weight"}
+    return names
 
 
 def _modules(resolution: int) -> list[tuple[str, str, dict]]:

@@ -1,0 +1,74 @@
+"""Where downloads and converted checkpoints are kept between commands: $GANTOOLKIT_CACHE or ~/.cache/gantoolkit."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Container
+from pathlib import Path
+
+from gantoolkit import files, plugins
+from gantoolkit.errors import WeightsError
+from gantoolkit.weights.parts import Part
+
+VERSION = 1  # of the converters: raise it when one of them gives another result for the same file
+
+
+def folder(name: str) -> Path:
+    """`downloads` or `converted` in the cache; made when something is written."""
+    base = os.environ.get("GANTOOLKIT_CACHE")
+    root = Path(base) if base else Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "gantoolkit"
+    return root / name
+
+
+def converted(path: Path, kinds: Container[str] = ()) -> Path | None:
+    """Our form of a foreign checkpoint, converted the first time that these bytes are seen.
+
+    None when `path` is a safetensors file of a form that nobody knows. Raises WeightsError for other unknown files.
+    """
+    from gantoolkit import weights
+
+    digest = weights.sha256(path)
+    here = folder("converted") / f"v{VERSION}" / digest[:24]
+    index = here / "parts.json"
+    if not index.is_file():
+        found = plugins.hooks().convert_checkpoint(path=path)
+        if not found:
+            return unknown(path)
+        types = {}
+        for part in found:
+            if part.wanted and part.state:
+                types[part.name] = part.arch.get("type", "")
+                write(part, here / f"{part.name}.safetensors", path)
+        if not types:
+            raise WeightsError(f"{path} is a {found[0].format}, which holds nothing to load as weights.")
+        files.write_json(index, types)
+    types = json.loads(index.read_text(encoding="utf-8"))
+    chosen = next((name for name, kind in types.items() if kind in kinds), next(iter(types)))
+    return here / f"{chosen}.safetensors"
+
+
+def unknown(path: Path) -> None:
+    """None for safetensors, which may be read as they are; an error for everything else."""
+    if path.suffix != ".safetensors":
+        raise WeightsError(f"{path} is no checkpoint that is known here; 'gantoolkit weights convert {path}' says "
+                           "which are.")
+
+
+def write(part: Part, path: Path, source: Path, licence: str = "") -> Path:
+    """A part as safetensors, with its architecture and where it comes from."""
+    from gantoolkit import weights
+
+    digest = weights.sha256(source)
+    known = {"source": source.name, "source_sha256": digest, "source_format": part.format, "source_class": part.kind,
+             "licence": licence or licence_of(digest), "part": part.name,
+             **{key.replace(" ", "_"): value for key, value in part.facts.items()}}
+    return weights.save(path, part.state, part.arch, **known)
+
+
+def licence_of(digest: str) -> str:
+    """The licence of a file that registry.yaml knows by its sha256."""
+    from gantoolkit import manifest
+
+    known = (entry for entry in manifest.load().weights.values() if digest == entry.get("sha256"))
+    return next((entry["licence"] for entry in known), "unknown: ask whoever published the file")
