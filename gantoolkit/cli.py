@@ -94,6 +94,8 @@ def parser(arguments: list[str]) -> argparse.ArgumentParser:
     _add_run(verbs)
     _add_generate(verbs)
     _add_light(verbs)
+    _add_bench(verbs)
+    _add_weights(verbs)
     subparsers = {"": verbs, **_add_data(verbs)}
     typed = [a for a in arguments if not a.startswith("-")]
     if typed and (typed[0] == "data" or typed[0] not in verbs.choices) and _plugins_have(typed[0]):
@@ -178,9 +180,52 @@ def _add_light(verbs) -> None:
     plugin.add_argument("--out", metavar="DIR", help="where its folder is made (default: here)")
 
 
+def _add_bench(verbs) -> None:
+    bench = _verb(verbs, "bench", "gantoolkit.bench.run:main", "compare systems on frozen pairs and make the tables")
+    bench.add_argument("suite", nargs="?", metavar="SUITE", help="table1, table2, … (none: list them) or a .yaml file")
+    bench.add_argument("--pairs", type=int, metavar="N", help="the quick form: the first N pairs of the split val")
+    bench.add_argument("--split", metavar="NAME", help="val or test (default: the suite's; with --pairs: val)")
+    bench.add_argument("--only", nargs="+", default=[], metavar="ROW", help="only these rows of the suite")
+    bench.add_argument("--out", metavar="DIR", help="records (in a checkout: benchmarks/results)")
+    bench.add_argument("--tables", metavar="DIR", help="pages (default: docs/tables, of a quick form beside the records)")
+    bench.add_argument("--runs", default="runs", metavar="DIR", help="where trained runs lie (default: runs)")
+    bench.add_argument("--data", metavar="ZIP", help="the split's pictures, where they are neither embedded nor cached")
+    bench.add_argument("--device", default="cpu", help="cpu or cuda (default: cpu)")
+    bench.add_argument("--workers", type=int, default=1, metavar="N", help="rows at a time; above 1 seconds are marked")
+    bench.add_argument("--check", action="store_true", help="fail when a page does not follow from its records")
+
+
+def _add_weights(verbs) -> None:
+    weights = verbs.add_parser("weights", help="convert, export, fetch and check weights")
+    actions = weights.add_subparsers(title="actions", metavar="ACTION", required=True)
+    convert = _verb(actions, "convert", "gantoolkit.convert.command:main",
+                    "say what a checkpoint of another project holds, and write it as safetensors")
+    convert.add_argument("source", metavar="SRC", help="a .pkl, .pt, .pth, .ckpt, .safetensors or .onnx file")
+    convert.add_argument("target", nargs="?", metavar="DST.safetensors", help="default: beside SRC")
+    convert.add_argument("--part", metavar="NAME", help="write this part, or 'all' (default: those one loads)")
+    convert.add_argument("--licence", default="", metavar="TEXT", help="recorded in the result")
+    convert.add_argument("--dry-run", action="store_true", help="only say what it holds")
+    convert.add_argument("--tokenizer", metavar="DIR", help="for Stable Diffusion, which keeps none in its file")
+    export = _verb(actions, "export", "gantoolkit.convert.export:main",
+                   "write a StyleGAN2 for other projects, or a trained bridge as a folder of the Hub's form")
+    export.add_argument("source", metavar="SRC", help="a weights name, file or run folder")
+    export.add_argument("target", metavar="DST", help="FILE.pt, FILE.safetensors or a folder")
+    export.add_argument("--to", choices=("rosinality", "nvidia", "hub"),
+                        help="default: by DST's ending, .pt, .safetensors or a folder")
+    get = _verb(actions, "get", "gantoolkit.weights.download:main", "fetch published weights that registry.yaml lists")
+    get.add_argument("name", metavar="NAME", help="see gantoolkit list weights")
+    get.add_argument("--mirror", metavar="URL", help="fetch URL/FILE instead (or $GANTOOLKIT_MIRROR)")
+    get.add_argument("--offline", metavar="DIR", help="take the file from this folder (or $GANTOOLKIT_OFFLINE)")
+    verify = _verb(actions, "verify", "gantoolkit.weights.verify:main", "compare weights with their sha256")
+    verify.add_argument("name", nargs="?", metavar="NAME", help="default: all")
+
+
 def _add_data(verbs) -> dict[str, argparse._SubParsersAction]:
-    data = verbs.add_parser("data", help="render data sets")
+    from gantoolkit.data import verbs as data_verbs
+
+    data = verbs.add_parser("data", help="render, prepare and check data sets")
     actions = data.add_subparsers(title="actions", metavar="ACTION", required=True)
+    data_verbs.add(actions)
     render = actions.add_parser("render", help="render a data set with a plugin (annyfaces)")
     sources = render.add_subparsers(title="sources", metavar="NAME", required=True)
     return {"data": actions, "data render": sources}

@@ -68,8 +68,8 @@ def main(args) -> int:
     if plan.split == "test" and plan.edition == plan.suite.name:
         print("scoring the split 'test': once per final system, please.", file=sys.stderr)
     chosen = [plan.suite.row(name) for name in args.only] if args.only else plan.suite.rows
-    missing = bench(plan, tuple(chosen))
-    written = page.write(plan.suite, plan.folder, _tables(args, plan), missing)
+    bench(plan, tuple(chosen))
+    written = page.write(plan.suite, plan.folder, _tables(args, plan))
     print(written)
     return 0 if page.rows(plan.suite, plan.folder) else 1
 
@@ -124,16 +124,20 @@ def _row(plan: Plan, row: Row) -> None:
         return
     print(f"{plan.edition}/{row.name} …", file=sys.stderr)
     files.write_json(folder / "job.json", asdict(job))
-    done = subprocess.run([sys.executable, "-m", "gantoolkit.bench.make", str(folder / "job.json")], text=True,
-                          stderr=subprocess.PIPE)
-    if done.returncode:
-        last = (done.stderr.replace("\r", "\n").strip().splitlines() or ["no message"])[-1]
-        raise DataError(last if done.returncode < 3 else f"The row's process ended with {done.returncode}.")
+    spawn(folder / "job.json")
     made = json.loads((folder / make.MADE).read_text())
     opened = open_pairs(plan.split, plan.count, plan.suite.seed, plan.data)
     found = score.record(plan.suite, row, job, made, opened, folder, ["gantoolkit", *sys.argv[1:]], plan.workers)
     found.config["work"] = folder.name
     files.write_json(file, records.to_json(found))
+
+
+def spawn(job: Path) -> None:
+    """Make a row's images in a process of its own; DataError with the last line that it said."""
+    done = subprocess.run([sys.executable, "-m", "gantoolkit.bench.make", str(job)], text=True, stderr=subprocess.PIPE)
+    if done.returncode:
+        last = (done.stderr.replace("\r", "\n").strip().splitlines() or ["it said nothing"])[-1]
+        raise DataError(last if done.returncode in (1, 2) else f"The row's process ended with {done.returncode}: {last}")
 
 
 def _current(file: Path, folder: Path) -> bool:

@@ -1,0 +1,110 @@
+"""The page of a suite, made from its records alone, with CSV and LaTeX beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from gantoolkit import files
+from gantoolkit.bench import PROTOCOL, grid, tables
+from gantoolkit.bench.suite import Suite
+from gantoolkit.bench.tables import Line
+from gantoolkit.errors import DataError
+from gantoolkit.report import record as records
+
+UNIVERSE = ("> **The mini universe.** Rendered 64-px faces, small networks trained on CPU cores, scores by the zoo's own "
+            "judge. These numbers say nothing about CelebAMask-HQ and cannot be compared with published ones; see "
+            "[the protocol](../benchmark-protocol.md).")
+LEGEND = ("**Best** and <u>second best</u> among rows that see the same inputs (a camera aside). Small: 95 % bootstrap "
+          "intervals over pairs.")
+
+
+def rows(suite: Suite, folder: Path) -> list[Line]:
+    """The suite's rows that have a record, in order; DataError for one of another protocol."""
+    found = [(row, records.load(folder / f"{row.name}.json")) for row in suite.rows
+             if (folder / f"{row.name}.json").is_file()]
+    for row, record in found:
+        if record.config.get("protocol") != PROTOCOL:
+            raise DataError(f"{folder / row.name}.json is of protocol {record.config.get('protocol')}, this version makes "
+                            f"tables of {PROTOCOL}; measure the row again.")
+    return found
+
+
+def write(suite: Suite, folder: Path, out: Path) -> Path:
+    """Write SUITE.md, .csv, .tex and the sheet of pictures into `out`; returns the page."""
+    lines = rows(suite, folder)
+    if lines:
+        grid.write(suite, lines, folder.parent / "work" / folder.name, out / f"{suite.name}.png")
+    for name, text in texts(suite, lines, out).items():
+        files.write_text(out / name, text)
+    return out / f"{suite.name}.md"
+
+
+def differences(suite: Suite, folder: Path, out: Path) -> list[Path]:
+    """The files that are not what the records say."""
+    expected = texts(suite, rows(suite, folder), out)
+    return [out / name for name, text in expected.items()
+            if not (out / name).is_file() or (out / name).read_text(encoding="utf-8") != text]
+
+
+def texts(suite: Suite, lines: Sequence[Line], out: Path) -> dict[str, str]:
+    """file name → content."""
+    if not lines:
+        return {f"{suite.name}.md": "\n".join([*_head(suite), "Nothing is measured yet.", "", *_missing(suite, lines)])}
+    return {f"{suite.name}.md": _page(suite, lines, out), f"{suite.name}.csv": tables.tidy(lines),
+            f"{suite.name}.tex": tables.latex(suite, lines)}
+
+
+def _head(suite: Suite) -> list[str]:
+    return [f"# {suite.title}", "", UNIVERSE, "",
+            *([suite.about.strip(), ""] if suite.about else [])]
+
+
+def _page(suite: Suite, lines: Sequence[Line], out: Path) -> str:
+    parts = [*_head(suite), "## Measured", tables.markdown(suite, lines), "", LEGEND, "", *_missing(suite, lines)]
+    notes = [f"- {row.label}: {note}" for row, record in lines
+             for note in [*([row.note] if row.note else []), *record.notes]]
+    parts += [*notes, ""] if notes else []
+    if (out / f"{suite.name}.png").is_file():
+        parts += [f"![The same conditions, drawn by every system]({suite.name}.png)", "",
+                  f"Columns: condition, photo, {', '.join(row.label for row, _ in lines)}. The prompts: see the pairs' "
+                  "list.", ""]
+    parts += ["## Conditions", *_conditions(lines), "", *([tables.conditions(lines), ""] if suite.columns else [])]
+    if suite.paper:
+        parts += ["## The paper's own table", f"{suite.paper['source']} Another data set, another scale: not comparable "
+                  "with the numbers above.", "", tables.published(suite.paper), ""]
+    parts += [f"The same values: [CSV]({suite.name}.csv), [LaTeX]({suite.name}.tex).", ""]
+    return "\n".join(parts)
+
+
+def _missing(suite: Suite, lines: Sequence[Line]) -> list[str]:
+    """Rows without a record, with what makes them."""
+    have = {row.name for row, _ in lines}
+    absent = [f"- not measured: {row.label}{f'; make it with `{row.recipe}`' if row.recipe else ''}"
+              for row in suite.rows if row.name not in have]
+    return [*absent, ""] if absent else []
+
+
+def _conditions(lines: Sequence[Line]) -> list[str]:
+    """What all rows share; where they differ, every value with its rows."""
+    facts = {
+        "protocol": lambda r: r.config["protocol"], "split": lambda r: r.config["split"],
+        "pairs": lambda r: r.config["pairs"], "seed": lambda r: r.seed, "list of pairs": lambda r: r.config["list"][:12],
+        "data": lambda r: f"{r.config['data']} ({r.config['data_sha256'][:12]})",
+        "pictures exactly as listed": lambda r: r.config["exact"]["pictures"],
+        "label maps exactly as listed": lambda r: r.config["exact"]["label maps"],
+        "latent source": lambda r: next((s.conditions.get("latent_source") for s in tables.scores_of(r).values()), "–"),
+        "batch": lambda r: r.config["batch"], "threads": lambda r: r.config["threads"],
+        "systems at a time": lambda r: r.config["workers"], "machine": lambda r: _machine(r.environment)}
+    out = []
+    for name, read in facts.items():
+        values: dict[str, list[str]] = {}
+        for row, record in lines:
+            values.setdefault(str(read(record)), []).append(row.name)
+        said = [v if len(values) == 1 else f"{v} ({', '.join(who)})" for v, who in values.items()]
+        out.append(f"- {name}: {'; '.join(said)}")
+    return out
+
+
+def _machine(environment: dict[str, str]) -> str:
+    return ", ".join(f"{key} {environment[key]}" for key in ("cpus", "torch", "device") if environment.get(key))
