@@ -3,10 +3,7 @@ from __future__ import annotations
 
 from gantoolkit_annyfaces.lighting import decide_light
 from gantoolkit_annyfaces.skin import brow_half
-
-LENGTHS = {'bald': 'none', 'buzz': 'very short', 'short': 'short', 'side part': 'short', 'swept back': 'short', 'bob': 'medium',
-           'long straight': 'long', 'long wavy': 'long', 'curly': 'medium', 'afro': 'medium', 'bun': 'long', 'ponytail': 'long'}
-TEXTURES = {'long wavy': 'wavy', 'curly': 'curly', 'afro': 'curly', 'bald': 'none', 'buzz': 'none'}
+from gantoolkit_annyfaces.styles import LENGTHS, TEXTURES
 
 
 def age_group(years):
@@ -28,8 +25,6 @@ def face_shape(f):
 def describe(traits, f):
     """{attribute: value}, JSON-ready."""
     hair_length = LENGTHS[traits.style]
-    if traits.style == 'curly' and not traits.female:
-        hair_length = 'short'
     mouth = float(traits.actions.get('jawOpen', 0))
     thick = brow_half(f)
     return {

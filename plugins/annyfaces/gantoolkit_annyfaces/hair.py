@@ -1,4 +1,4 @@
-"""Hair as closed shells: a cap over the scalp that dives under the skin at the hairline, and lofts for long hair."""
+"""A head of hair: a dark closed cap over the scalp, and thousands of locks that grow out of it."""
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -6,38 +6,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from gantoolkit_annyfaces import scalp
-from gantoolkit_annyfaces.parts import Part, ball, grid_faces, smoothstep, tube, waves
+from gantoolkit_annyfaces.combing import KNOT, Growth, grow, sample, spread
+from gantoolkit_annyfaces.parts import Part, smoothstep, waves
+from gantoolkit_annyfaces.strands import coils, ribbons, tapered, unit
+from gantoolkit_annyfaces.styles import HANGING, STYLES
 
 # Hairline as (azimuth°, elevation°) seen from scalp.CENTRE, left half; mirrored for the right.
-HAIRLINE = ((0, 33), (20, 34), (36, 32), (47, 22), (55, 11), (61, 0), (66, -14), (72, -17), (78, -9), (98, -8),
+HAIRLINE = ((0, 35), (20, 35.5), (36, 33), (47, 22), (55, 11), (61, 0), (66, -12), (72, -15), (78, -9), (98, -8),
             (108, -18), (122, -32), (150, -42), (180, -44))
-
-
-@dataclass(frozen=True)
-class Style:
-    """Thickness in cm at top, side and back; wave and curl amplitude in cm; lengths in cm below the eyes."""
-    top: float
-    side: float
-    back: float
-    wave: float = 0.0
-    curl: float = 0.0
-    length: float = 0.0          # of the curtain; 0 for none
-    pole: tuple = (0.0, 0.75, -0.66)   # strands run away from here
-
-
-STYLES = {
-    'buzz': Style(.22, .14, .18),
-    'short': Style(1.7, .75, 1.0, wave=.10),
-    'side part': Style(2.0, .85, 1.1, pole=(.42, .80, .42)),
-    'swept back': Style(2.3, .6, 1.0, wave=.08, pole=(0.0, .30, .95)),
-    'bob': Style(1.9, 1.9, 1.9, length=9.0, pole=(.22, .92, .3)),
-    'long straight': Style(1.6, 1.7, 1.6, length=22.0, pole=(.1, .95, .3)),
-    'long wavy': Style(2.0, 2.0, 1.9, wave=.30, length=20.0, pole=(.25, .92, .3)),
-    'curly': Style(2.7, 2.3, 2.3, wave=.2, curl=.42, length=8.5),
-    'afro': Style(4.2, 4.0, 4.2, curl=.3),
-    'bun': Style(.8, .55, .8, pole=(0.0, .75, -.66)),
-    'ponytail': Style(.9, .55, .8, pole=(0.0, .5, -.86)),
-}
 
 
 @dataclass
@@ -51,20 +27,17 @@ def hairline(traits, f):
     """Closed hairline [N,2] (azimuth, elevation in degrees) for a person."""
     half = np.array(HAIRLINE, np.float64)
     half[:3, 1] += 2.0 * f.n('hair_shape', 0)
+    half[1:3, 1] += 3 * max(0, f.n('hair_shape', 3)) * (not traits.female) - 3 * traits.female
     if traits.balding == 'receding':
-        half[:4, 1] += np.array([5, 13, 18, 12])
-    if traits.fringe:
-        half[:5, 1] = [10, 9.5, 8, 2, -4]
-    if traits.style in ('long straight', 'long wavy', 'bob', 'curly') and traits.female:
+        half[:4, 1] += np.array([4, 12, 17, 12])
+    if traits.style in HANGING and traits.female:
         half[5:7, 1] -= 5                                       # no sideburn gap under a curtain
-    if traits.style in ('buzz', 'short') or traits.female:
-        half[6:8, 1] += 4
+    if traits.female or traits.style == 'buzz':
+        half[6:8, 1] += 5
     fine = np.linspace(0, 180, 61)
     line = np.interp(fine, half[:, 0], half[:, 1])
-    line = np.convolve(np.pad(line, 2, mode='reflect'), [.1, .2, .4, .2, .1], 'valid')
+    line = np.convolve(np.pad(line, 3, mode='reflect'), [.1, .15, .16, .18, .16, .15, .1], 'valid')
     both = np.concatenate([fine, -fine[1:-1][::-1]]), np.concatenate([line, line[1:-1][::-1]])
-    if traits.fringe:                                           # swept to one side
-        both[1][:] += 7 * np.tanh(f.n('hair_shape', 2)) * np.sin(np.radians(both[0] * 2)) * (abs(both[0]) < 90) * smoothstep(75, 45, abs(both[0]))
     return np.stack(both, 1)
 
 
@@ -79,48 +52,36 @@ def edge_distance(line):
     return np.where(g.elevation > limit, 1, -1) * np.arccos(cosine) * radius
 
 
+def inside_hair(traits, f):
+    """Distance [G] cm inside the hairline, with a bald crown where there is one."""
+    inside = edge_distance(hairline(traits, f))
+    if traits.balding == 'bald top':
+        crown = unit(np.array([0, .86, .5]))
+        bare = np.degrees(np.arccos(np.clip(scalp.grid().unit @ crown, -1, 1))) - f.u('balding', 0, 58, 66)
+        inside = np.minimum(inside, bare * .16)
+    return inside
+
+
 def thickness(style, traits, f):
     """Wanted hair thickness [G] in cm, ignoring the hairline."""
     g = scalp.grid()
-    up = smoothstep(-.1, .75, g.unit[:, 1])
+    up = smoothstep(-.05, .72, g.unit[:, 1])
     back = smoothstep(.2, -.7, g.unit[:, 2])
     low = style.side * (1 - back) + style.back * back
-    depth = (low * (1 - up) + style.top * up) * np.exp(.16 * f.n('hair_shape', 1))
-    if style.pole[0] and not traits.fringe:                      # a parting: a valley along a line over the head
-        side = np.sign(f.n('hair_shape', 2))
-        away = abs(g.unit[:, 0] - side * style.pole[0])
-        depth *= 1 - .62 * np.exp(-(away / .075) ** 2) * smoothstep(-.35, .1, g.unit[:, 2]) * smoothstep(.3, .6, g.unit[:, 1])
-        depth *= 1 + .12 * np.tanh(3 * (side * style.pole[0] - g.unit[:, 0]) * side)
-    if traits.style == 'swept back':
-        depth *= 1 + .35 * np.exp(-((g.elevation - 48) / 22) ** 2) * (np.cos(np.radians(g.azimuth)) > 0)
-    key = int(abs(f.n('hair_shape', 3)) * 1000) % 97
-    depth += style.wave * waves(g.canon, .55, key) * min(1, style.top)
-    return depth + style.curl * waves(g.canon, 2.2, key + 1, 10) * .8
+    depth = (low * (1 - up) + style.top * up) * np.exp(.20 * f.n('hair_shape', 1))
+    if style.comb == 'part' and not traits.fringe:               # a parting: a valley along a line over the head
+        side = parting(f)
+        away = abs(g.unit[:, 0] - side * style.part)
+        depth *= 1 - .55 * np.exp(-(away / .07) ** 2) * smoothstep(-.35, .1, g.unit[:, 2]) * smoothstep(.3, .6, g.unit[:, 1])
+        depth *= 1 + .14 * np.tanh(3 * (side * style.part - g.unit[:, 0]) * side)
+    if style.comb == 'back' or (traits.style == 'short' and f.n('hair_shape', 4) > 0):      # a quiff
+        depth *= 1 + .4 * np.exp(-((g.elevation - 46) / 20) ** 2) * (np.cos(np.radians(g.azimuth)) > 0)
+    return depth * (.45 if traits.balding == 'bald top' else 1)
 
 
-def cap(style, traits, f, ground):
-    """The shell over the scalp: (Part, depth [G])."""
-    g = scalp.grid()
-    inside = edge_distance(hairline(traits, f))
-    if traits.balding == 'bald top':
-        crown = np.array([0, .86, .5]) / np.linalg.norm([0, .86, .5])
-        inside = np.minimum(inside, (np.degrees(np.arccos(np.clip(g.unit @ crown, -1, 1))) - f.u('balding', 0, 58, 66)) * .16)
-    rough = .35 * waves(g.canon, 1.1, 5) * (.3 if traits.style == 'buzz' else 1) + .18 * waves(g.canon, 2.6, 6)
-    wanted = thickness(style, traits, f) * (.55 if traits.balding == 'bald top' else 1)
-    rise = smoothstep(-.15, .5 + .55 * min(wanted.max(), 2.2), inside + rough * .5)
-    if traits.fringe:
-        front = smoothstep(70, 50, abs(g.azimuth)) * smoothstep(45, 20, g.elevation)
-        rise = rise * (1 - front) + front * smoothstep(-.2, .25, inside + .5 * rough)
-        wanted = wanted * (1 - .45 * front)
-    depth = (wanted + .3) * rise - .3
-    if traits.hat != 'none':
-        depth = np.where((abs(g.azimuth) < 52) & (g.elevation > hat_line(g.azimuth) - 14), -.3, depth)
-        depth = np.where(g.elevation > hat_line(g.azimuth) - 3, np.minimum(depth, .45), depth)
-    points = ground + g.unit * depth[:, None]
-    faces = g.faces[(inside + .5 * rough)[g.faces].max(1) > -1.2]
-    extra = np.zeros((len(points), 4))
-    extra[:, 1] = depth
-    return Part(points, faces, 'hair', g.unit.copy(), extra), depth
+def parting(f):
+    """+1 or −1: the person's side of the parting."""
+    return 1.0 if f.n('hair_shape', 2) > 0 else -1.0
 
 
 def hat_line(azimuth):
@@ -128,92 +89,124 @@ def hat_line(azimuth):
     return 9 + 13 * np.cos(np.radians(azimuth)) - 3 * np.cos(np.radians(2 * azimuth))
 
 
-def curtain(style, traits, f, ground, depth):
-    """Long hair: a horseshoe-shaped closed sheet around the back and sides, from above the ears downwards."""
+def cap(style, traits, inside, wanted, ground):
+    """The closed shell below the locks: (Part, depth [G])."""
     g = scalp.grid()
-    columns, rows = 61, 34
-    front = f.u('hair_shape', 4, 56, 72) + (6 if traits.style == 'curly' else 0)
-    arc = np.linspace(-1, 1, columns)
-    azimuth = 180 + arc * (180 - front)
-    top = ring_at(ground + g.unit * np.maximum(depth, .3)[:, None], azimuth, 4.0)
-    length = min(style.length * np.exp(.16 * f.n('hair_shape', 5)) - 1.0, 24.5)
-    v = np.linspace(0, 1, rows)[:, None]
-    down = top[None, :, 1] - v * (4.0 + length) * (1 - .10 * smoothstep(.8, 1.0, abs(arc)))[None]
-    fall = np.clip((top[None, :, 1] - down) / 14, 0, 1.6)
-    flare = f.u('hair_shape', 1, .0, .22)
-    widen = 1 + flare * fall + (.05 if traits.style == 'curly' else 0)
-    if traits.style == 'bob':
-        widen = widen + .10 * np.sin(np.pi * v) - .06 * v
-    key = int(abs(f.n('hair_shape', 3)) * 1000) % 97
-    x, z = top[None, :, 0] * widen, (top[None, :, 2] + 8) * widen - 8
-    tuck = smoothstep(2.0, -9.0, down) * smoothstep(.55, .95, abs(arc))[None]
-    x = x * (1 - .05 * tuck) - 0
-    z = z + tuck * (1.2 + 2.6 * smoothstep(-9, -17, down))              # front locks lie before the shoulders
-    middle = np.stack([x, down, z], -1)
-    outward = np.stack([x, 0 * x, z + 8], -1)
-    outward /= np.linalg.norm(outward, axis=-1, keepdims=True)
-    ripple = style.wave * 1.5 * np.sin(down * .95 + 2.1 * np.sin(arc * 5 + key))
-    ripple = ripple + style.curl * 1.3 * waves(middle.reshape(-1, 3), 1.5, key + 2, 8).reshape(x.shape)
-    half = (.15 + 1.45 * np.sqrt(np.clip(1 - abs(arc) ** 6, 0, 1)))[None] * taper(v, arc, f, key)
-    loose = smoothstep(0, .25, v)
-    outer = middle + outward * (half * (.1 + .6 * smoothstep(.05, .5, v)) + ripple * loose - .4 * smoothstep(.16, 0, v))[..., None]
-    inner = middle - outward * (half * (1.7 - .6 * smoothstep(.05, .5, v)) - ripple * .5 * loose)[..., None]
-    shell = np.concatenate([outer, inner[:, ::-1]], 1)
-    chart = np.stack(np.broadcast_arrays(np.concatenate([arc, arc[::-1]])[None] * 1.9, -down.mean(1, keepdims=True) / 9, ripple.repeat(2, 1)[:, :2 * columns] * 0), -1)
-    extra = np.zeros((rows * 2 * columns, 4))
-    extra[:, 0], extra[:, 1] = 1, 1.5
-    extra[:, 2] = np.concatenate([ripple, ripple[:, ::-1]], 1).ravel() * .5
-    return Part(shell.reshape(-1, 3), grid_faces(rows, 2 * columns, wrap=True), 'hair', chart.reshape(-1, 3), extra)
+    rough = .22 * waves(g.canon, 1.1, 5) + .10 * waves(g.canon, 2.6, 6)
+    depth = (wanted + .3) * smoothstep(-.1, .5 + .75 * min(wanted.max(), 2.2), inside - .9 * (style.locks > 0) + .4 * rough) - .3
+    if style.wave and style.comb != 'part':
+        depth += .12 * style.wave / .34 * waves(g.canon, 2.4, 7, 10) * smoothstep(.2, 1, depth)
+    if traits.hat != 'none':
+        over = g.elevation - hat_line(g.azimuth)
+        depth = np.where((abs(g.azimuth) < 52) & (over > -14), -.3, depth)
+        depth = np.where(over > -3, np.minimum(depth, .35), depth)
+    points = ground + g.unit * depth[:, None]
+    faces = g.faces[(inside + .5 * rough)[g.faces].max(1) > -1.2]
+    extra = np.zeros((len(points), 4))
+    extra[:, 3] = depth
+    return Part(points, faces, 'cap', g.unit.copy(), extra), depth
 
 
-def taper(v, arc, f, key):
-    """Relative thickness [rows, columns] along the fall: rounded start, ragged thin tips."""
-    ragged = .12 * np.sin(arc * 23 + key) + .08 * np.sin(arc * 51 + 2 * key)
-    return smoothstep(-.02, .16, v) * (1 - smoothstep(.74 + ragged[None], 1.0, v)) + .02
+def growth(style, traits, f, ground, cloth):
+    """The `Growth` of a person: what locks are combed over."""
+    g = scalp.grid()
+    radius = np.linalg.norm(ground - scalp.CENTRE, axis=1) + cloth
+    covered = smoothstep(16, 4, abs(abs(g.azimuth) - 88)) * smoothstep(14, 4, abs(g.elevation + 4)) * 1.1
+    if style.length[1] > 3.5:
+        radius = radius + covered                                # over the ears
+    fringe = (f.u('fringe', 0, 1.9, 3.4) if traits.fringe else None)
+    return Growth(radius, style, traits.style, parting(f), fringe, np.tanh(1.5 * f.n('hair_shape', 2)))
 
 
-def ring_at(points, azimuth, height):
-    """Outline [N,3] of grid points where they reach `height` cm, at the given azimuths in degrees."""
-    rows = points.reshape(scalp.ELEVATIONS, scalp.AZIMUTHS, 3)
-    index = (rows[..., 1] > height).sum(0).clip(1, scalp.ELEVATIONS - 1)      # elevation falls along the rows
-    column = np.arange(scalp.AZIMUTHS)
-    above, below = rows[index - 1, column], rows[index, column]
-    share = ((above[:, 1] - height) / (above[:, 1] - below[:, 1] + 1e-6)).clip(0, 1)[:, None]
-    outline = above * (1 - share) + below * share
-    degrees = column / scalp.AZIMUTHS * 360 - 180
-    wrapped = (np.asarray(azimuth) + 180) % 360 - 180
-    return np.stack([np.interp(wrapped, degrees, outline[:, k], period=360) for k in range(3)], 1) * np.array([1, 0, 1]) + np.array([0, height, 0])
+def locks(style, traits, f, inside, wanted, ground, cloth):
+    """The locks as one `Part`."""
+    root, random = spread(int(style.locks * 3.2))
+    depth_in = sample(inside, root)
+    line = abs(root[:, 0] - parting(f) * style.part) if style.comb == 'part' else np.full(len(root), 9.0)
+    dense = np.maximum(smoothstep(2.6, .4, depth_in), smoothstep(.22, .06, line) * smoothstep(.2, .6, root[:, 1]))
+    keep = (depth_in > .9 * (random[:, 7] - .5)) & (np.roll(random[:, 7], 1) < .55 + .45 * dense)
+    hidden = traits.hat != 'none'
+    if hidden:
+        over = np.degrees(np.arcsin(root[:, 1])) - hat_line(np.degrees(np.arctan2(root[:, 0], root[:, 2])))
+        keep &= over < (-1.0)
+        keep &= ~((abs(np.degrees(np.arctan2(root[:, 0], root[:, 2]))) < 50) & (over > -14))
+    root, random, depth_in = root[keep], random[keep], depth_in[keep]
+    start = sample(ground, root) + root * .02
+    up, back = smoothstep(-.05, .72, root[:, 1]), smoothstep(.2, -.7, root[:, 2])
+    length = (style.length[1] * (1 - back) + style.length[2] * back) * (1 - up) + style.length[0] * up
+    length = length * np.exp(.16 * f.n('hair_shape', 5)) * (.8 + .35 * random[:, 3])
+    thick = sample(wanted, root) * smoothstep(-.3, .8 + .5 * min(style.top, 2.2), depth_in)
+    layer = random[:, 5] ** .7
+    height = thick * (.62 + .55 * layer) + .05
+    made = growth(style, traits, f, ground, cloth)
+    points = grow(made, root, start, length, height, random)
+    if style.wave:
+        points = wind(style, points, random, f)
+    width = style.width * (.65 + .7 * random[:, 6]) * (.5 + .5 * smoothstep(.0, 1.6, depth_in))
+    outward = unit(points - scalp.CENTRE) if not traits.style in HANGING else unit((points - scalp.CENTRE) * [1, .35, 1])
+    width = tapered(len(points), style.steps, width, tip=.22 if style.comb != 'knot' else .8)
+    deep = np.repeat(layer[:, None], style.steps, 1)
+    return ribbons(points, width, outward, 'hair', random[:, 0], deep, twist=(random[:, 1] - .5) * 1.5)
 
 
-def knot(traits, f, ground):
-    """Bun or ponytail parts."""
-    crown = ground[np.argmax(scalp.grid().unit @ np.array([0, .88, -.47]))]
-    if traits.style == 'bun':
-        part = ball(crown + [0, 1.6, -.4], f.u('hair_shape', 5, 2.4, 3.6) * np.array([1.1, .9, 1.0]), 'hair', 15, 24)
-        part.vertices = part.vertices + .22 * waves(part.vertices, 1.4, 3)[:, None] * part.chart
-    else:
-        back, side = ground[np.argmax(scalp.grid().unit @ np.array([0, .3, -.95]))], np.sign(f.n('hair_shape', 2))
-        path = np.array([back, back + [side, 1.5, -2.2], back + [side * 4, -3, -3.2], [side * 7.5, -6, -13], [side * 9, -12, -8], [side * 9, -20, -4]])
-        fine = np.stack([np.interp(np.linspace(0, 5, 26), range(6), path[:, k]) for k in range(3)], 1)
-        for _ in range(3):
-            fine[1:-1] = (fine[:-2] + 2 * fine[1:-1] + fine[2:]) / 4
-        part = tube(fine, 1.9 * np.sin(np.linspace(.35, 3.0, 26)) ** .6, 'hair', 14)
-        part.chart = part.chart * [0.35, 2.5, 0]
-    part.extra = np.zeros((len(part.vertices), 4))
-    part.extra[:, 0], part.extra[:, 1] = (1.0 if traits.style == 'ponytail' else 0.0), 1.5
+def wind(style, points, random, f):
+    """Waves or curls, alike among neighbours for waves and each lock's own for curls."""
+    own = .35 if style.comb == 'part' else 1.0
+    place = points[:, 0] @ np.array([.45, .25, .3])
+    phase = (1 - own) * place + own * random[:, 2] * 6.28 + f.n('hair_shape', 3)
+    size = style.wave * np.exp(.2 * f.n('hair_shape', 4)) * (.7 + .6 * random[:, 3])
+    return coils(points, size, style.pitch * (.85 + .3 * random[:, 4]), phase, ease=5.0 if own < 1 else 1.5)
+
+
+def bun(f, ground):
+    """A coiled bun: ribbons wound over a flattened ball at the crown."""
+    centre = sample(ground, KNOT['bun'][None])[0] + KNOT['bun'] * 1.4
+    hand = spread(260)[1]
+    size = f.u('hair_shape', 5, 2.3, 3.3)
+    t = np.linspace(0, 1, 10)[None]
+    turn = hand[:, :1] * 6.28 + t * (2.2 + hand[:, 1:2])
+    tilt = np.pi * (.12 + .76 * hand[:, 2:3]) + .35 * np.sin(t * 3 + hand[:, 3:4] * 6)
+    axis = unit(np.array([0, .55, -.83]))
+    first, second = np.array([1.0, 0, 0]), np.cross(axis, [1.0, 0, 0])
+    ball = np.sin(tilt)[..., None] * (np.cos(turn)[..., None] * first + np.sin(turn)[..., None] * second) + .8 * np.cos(tilt)[..., None] * axis
+    points = centre + ball * (size * (.82 + .2 * hand[:, 4:5]))[..., None]
+    return ribbons(points, tapered(260, 10, np.full(260, .55), .7), ball, 'hair', hand[:, 5], np.repeat(hand[:, 4:5], 10, 1))
+
+
+def tail(f, ground, made):
+    """A ponytail: locks that leave the tie at the back of the head and fall behind or over one shoulder."""
+    tie = sample(ground, KNOT['ponytail'][None])[0] + KNOT['ponytail'] * .9
+    hand = spread(420)[1]
+    side = parting(f)
+    path = np.array([tie, tie + [0, 1.2, -2.2], tie + [side * 2.5, -2.5, -3.4], [side * 8, -6, -12.5], [side * 9.5, -12, -6.5], [side * 8.5, -19, -1.5], [side * 8, -23, 0]])
+    t = np.linspace(0, 6, 16)
+    spine = np.stack([np.interp(t, range(7), path[:, k]) for k in range(3)], 1)
+    for _ in range(3):
+        spine[1:-1] = (spine[:-2] + 2 * spine[1:-1] + spine[2:]) / 4
+    fat = np.interp(np.linspace(0, 1, 16), (0, .12, .4, .8, 1), (.6, 1.5, 2.1, 1.7, .9))
+    turn, out = hand[:, 0] * 6.28, np.sqrt(hand[:, 1])
+    off = np.stack([np.cos(turn) * out, .4 * np.sin(turn) * out, np.sin(turn) * out], 1)
+    points = spine[None] + off[:, None] * fat[None, :, None] + .25 * np.sin(np.linspace(0, 7, 16) + hand[:, 2:3] * 6)[..., None] * off[:, None]
+    outward = unit(points - spine[None] + 1e-3)
+    part = ribbons(points, tapered(420, 16, np.full(420, .55), .3), outward, 'hair', hand[:, 3], np.repeat(out[:, None], 16, 1))
     return part
 
 
-def build_hair(traits, f, head):
-    """All hair of a person, as `Hair`."""
-    ground = scalp.grid().place(head.neutral)
+def build_hair(traits, f, head, cloth=None):
+    """All hair of a person, as `Hair`; `cloth` [V] cm that the shirt stands off the skin."""
+    g = scalp.grid()
+    ground = g.place(head.neutral)
     if traits.style == 'bald':
         return Hair([], np.full(len(ground), -2.0))
     style = STYLES[traits.style]
-    shell, depth = cap(style, traits, f, ground)
+    lift = g.place(np.repeat((np.zeros(len(head.vertices)) if cloth is None else cloth)[:, None], 3, 1))[:, 0]
+    inside, wanted = inside_hair(traits, f), thickness(style, traits, f)
+    shell, depth = cap(style, traits, inside, wanted * (.86 if style.comb == 'out' else .66 if style.locks else 1), ground)
     parts = [shell]
-    if style.length and (traits.female or traits.style != 'curly') and traits.balding == 'none':
-        parts.append(curtain(style, traits, f, ground, depth))
-    if traits.style in ('bun', 'ponytail') and (traits.hat == 'none' or traits.style == 'ponytail'):
-        parts.append(knot(traits, f, ground))
+    if style.locks:
+        parts.append(locks(style, traits, f, inside, wanted, ground, lift))
+    if traits.style == 'bun' and traits.hat == 'none':
+        parts.append(bun(f, ground))
+    elif traits.style == 'ponytail':
+        parts.append(tail(f, ground, None))
     return Hair(parts, depth)

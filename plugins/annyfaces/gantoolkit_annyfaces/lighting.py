@@ -69,8 +69,8 @@ def illuminate(albedo, normal, view, gloss, open_sky, shade, light, scatter):
 def hair_sheen(direction, normal, view, height, light, shade):
     """Two shifted highlights [N,1] along strands (after Kajiya and Kay)."""
     shine = 0.0
-    for shift, power, amount in ((.12, 26, .5), (-.18, 9, .28)):
-        tangent = direction + normal * (shift + .10 * height)[:, None]
+    for shift, power, amount in ((.10, 34, .30), (-.16, 10, .17)):
+        tangent = direction + normal * (shift + .05 * height)[:, None]
         tangent /= np.linalg.norm(tangent, axis=1, keepdims=True) + 1e-9
         half = light.key - view
         half /= np.linalg.norm(half, axis=1, keepdims=True)

@@ -5,7 +5,6 @@ import colorsys
 
 import numpy as np
 
-from gantoolkit_annyfaces.hair import STYLES
 from gantoolkit_annyfaces.parts import smoothstep, waves
 
 METALS = {'gold': (.86, .66, .28), 'silver': (.80, .81, .83), 'pearl': (.93, .90, .86), 'black': (.08, .08, .09), 'ruby': (.55, .06, .10)}
@@ -41,43 +40,33 @@ def paint_teeth(chart):
     return colour * (1 - gum) + gum * np.array([.60, .28, .28])
 
 
-def strand_chart(chart, extra, traits):
-    """Across-strand and along-strand coordinates [N] and the strand direction [N,3] of hair points."""
-    pole = unit(np.array([STYLES.get(traits.style, STYLES['short']).pole]))[0]
-    d = unit(chart)
-    first = unit(np.cross(pole, [[.3, .1, .95]]))[0]
-    second = np.cross(pole, first)
-    along = np.arccos(np.clip(d @ pole, -1, 1))
-    turn = np.arctan2(d @ second, d @ first)
-    lock = extra[:, 0] > .5
-    across = np.where(lock, chart[:, 0] * 1.0, turn)
-    along = np.where(lock, chart[:, 1], along)
-    away = unit(d * (d @ pole)[:, None] - pole)
-    return across, along, np.where(lock[:, None], [[0.0, -1.0, 0.0]], away), np.where(lock, 1.0, np.sin(along))
-
-
 def paint_hair(chart, extra, traits, f):
-    """Colour [N,3], strand direction [N,3] and a height [N] (locks lighter, gaps darker)."""
-    across, along, direction, spread = strand_chart(chart, extra, traits)
-    bend = .10 * np.sin(along * 5 + across * 3) + extra[:, 2] * .12
-    s = across + bend * .5
-    fine = np.sin(s * 61 + 3 * np.sin(s * 17) + 1.5 * np.sin(along * 3)) * .5 + np.sin(s * 113 + 2 * np.sin(s * 31)) * .35
-    lock = np.sin(s * 19 + 2 * np.sin(s * 7 + along) + 1.2 * np.sin(along * 2.3))
-    curl = STYLES.get(traits.style, STYLES['short']).curl
-    if curl:
-        point = np.stack([across * 9, along * 9, extra[:, 1]], 1)
-        lock = .4 * lock + 1.1 * waves(point, 1.5, 23, 8)
-        fine = .3 * fine + .9 * waves(point, 4.5, 24, 8)
+    """Colour [N,3], strand direction [N,3] and height [N] (−1 gap … 1 ridge) of locks; see `strands` for chart and extra."""
+    across, along, own = chart.T
+    direction, layer = unit(extra[:, :3]), extra[:, 3]
+    seed = own * 97.0
+    fine = np.sin(across * 5.5 + seed * 7) * .5 + np.sin(across * 11 + seed * 23 + along * .35) * .35
+    lock = 2 * (own * 7.31 % 1) - 1
+    light = traits.hair.mean()
+    root = .80 + .20 * smoothstep(0, 3.0, along)
+    depth = .72 + .28 * smoothstep(0, .75, layer)
+    tone = 1 + (.15 if light < .4 else .10) * lock + (.12 if light < .4 else .08) * fine
+    colour = traits.hair[None] * (root * depth * tone)[:, None] * (1 + np.array([.03, 0, -.05]) * lock[:, None])
+    if traits.grey > .05:                                        # single grey locks among the coloured ones
+        grey = smoothstep(1 - traits.grey - .12, 1 - traits.grey + .12, own * 13.7 % 1)[:, None] * .8
+        colour = colour * (1 - grey) + grey * np.array([.60, .59, .58]) * (root * depth * tone)[:, None]
+    return np.clip(colour, 0, 1), direction, .6 * fine + .4 * lock
+
+
+def paint_cap(chart, extra, traits, f):
+    """Colour [N,3] of the shell below the locks: dark, or for cropped hair stubble over the scalp."""
+    d = unit(chart)
     if traits.style == 'buzz':
-        fine, lock = waves(chart, 60, 25, 8), .2 * lock
-    height = (.55 * lock + .45 * fine) * np.clip(spread * 1.6, .15, 1)
-    root = smoothstep(-.05, .9, extra[:, 1]) if traits.style != 'buzz' else np.full(len(chart), .8)
-    tip = .10 * (extra[:, 0] > .5) * along
-    base = traits.hair[None] * (.80 + .20 * root + tip)[:, None]
-    colour = base * (1 + (.17 if traits.hair.mean() < .4 else .11) * height[:, None]) * (1 + np.array([.02, 0, -.03]) * lock[:, None])
-    if traits.style == 'buzz':
-        colour = colour * .72 + .28 * traits.skin * .8
-    return np.clip(colour, 0, 1), direction, height
+        grain = .6 * waves(d, 150, 25) + .5 * waves(d, 60, 27)
+        thin = np.clip(.80 + .12 * grain, 0, .95)[:, None] * smoothstep(-.05, .12, extra[:, 3:4])
+        return traits.skin * .8 * (1 - thin) + thin * traits.hair * (.9 + .2 * grain[:, None])
+    streak = waves(d * [1, .35, .35], 40, 26, 8)
+    return np.clip(traits.hair * (.66 + .10 * streak[:, None]), 0, 1)
 
 
 def paint_hat(chart, extra, traits, f):

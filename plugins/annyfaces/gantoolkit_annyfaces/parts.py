@@ -13,7 +13,7 @@ WORLD_SCALE = 0.0205                        # world units per head centimetre; a
 WORLD_OFFSET = np.array([0.0, 0.03, 0.17])  # where the mid-point of the eyes lies in the world
 
 MATERIALS = ('skin', 'cavity', 'tongue', 'eye_l', 'eye_r', 'teeth', 'hair', 'hat', 'frame', 'earring', 'necklace', 'collar',
-             'lens', 'lash')
+             'lens', 'lash', 'cap', 'beard', 'brow')
 
 
 def to_world(points):
@@ -82,11 +82,9 @@ def ball(centre, radius, material, rows=9, columns=12):
 
 
 def waves(points, frequency, key, count=6):
-    """Smooth pseudo-random field in about −1..1 at points [N,3]: a sum of sines with fixed random directions."""
-    generator = np.random.default_rng([91, key])
-    direction = generator.standard_normal((count, 3)) * frequency
-    phase = generator.uniform(0, 2 * np.pi, count)
-    return np.sin(points @ direction.T + phase).sum(-1) / np.sqrt(count)
+    """Smooth pseudo-random field in about −1..1 at points [N,3]; `frequency` in radians per unit."""
+    from gantoolkit_annyfaces.noise import noise
+    return noise(points, .42 * frequency, 91 * key + count)
 
 
 def smoothstep(low, high, value):

@@ -20,7 +20,7 @@ from gantoolkit_annyfaces.skin import paint_skin
 from gantoolkit_annyfaces.traits import decide
 
 SUPERSAMPLING = 2
-PART_LABELS = {'cavity': 'mouth', 'tongue': 'mouth', 'teeth': 'mouth', 'eye_l': 'l_eye', 'eye_r': 'r_eye', 'hair': 'hair', 'hat': 'hat',
+PART_LABELS = {'cavity': 'mouth', 'tongue': 'mouth', 'teeth': 'mouth', 'eye_l': 'l_eye', 'eye_r': 'r_eye', 'hair': 'hair', 'cap': 'hair', 'hat': 'hat',
                'frame': 'eye_g', 'earring': 'ear_r', 'necklace': 'neck_l', 'collar': 'cloth'}
 
 
@@ -91,8 +91,10 @@ def paint(surface, traits, f):
             label[rows] = index('l_eye' if name == 'eye_l' else 'r_eye')
         elif name == 'hair':
             colour[rows], direction, height = materials.paint_hair(chart, extra, traits, f)
-            sky[rows] = .45 + .4 * np.clip(extra[:, 1] / 1.2, 0, 1) + .15 * height
+            sky[rows] = .35 + .55 * extra[:, 3]
             strand = (rows, direction, height)
+        elif name == 'cap':
+            colour[rows], sky[rows] = materials.paint_cap(chart, extra, traits, f), .6
         else:
             colour[rows], gloss[rows] = materials.paint_part(name, chart, extra, traits, f)
             if name in ('cavity', 'teeth', 'tongue'):
@@ -133,7 +135,7 @@ def shade_surface(scene, surface, traits, f, light, rays, domain):
     if len(rows):
         normal = normal.copy()
         side = np.cross(direction, normal[rows])
-        normal[rows] += .22 * side * height[:, None]
+        normal[rows] += .12 * side * height[:, None]
         normal[rows] /= np.linalg.norm(normal[rows], axis=1, keepdims=True)
     if domain == 'toon':
         return toon(colour, normal, light, shade, sky), label

@@ -61,7 +61,7 @@ def bust(traits, head, hair):
 def build_parts(traits, f):
     """(opaque parts, lens parts) of a person in one state."""
     head = anatomy.build_head(traits, f)
-    hair = build_hair(traits, f, head)
+    hair = build_hair(traits, f, head, cloth_lift(traits, anatomy.canonical()))
     parts = bust(traits, head, hair) + anatomy.eyeballs(head) + anatomy.teeth(head) + hair.parts
     lenses = []
     if traits.collar == 'shirt':

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from gantoolkit_annyfaces.styles import FRINGED
+
 # Linear RGB would be overkill for hand-picked tones: these are sRGB 0..1, converted where light is computed.
 SKIN_TONES = np.array([[.97, .84, .76], [.93, .77, .66], [.87, .67, .53], [.75, .54, .40], [.58, .39, .27], [.40, .26, .18]])
 SKIN_NAMES = ('very fair', 'fair', 'medium', 'tan', 'brown', 'dark')
@@ -29,6 +31,7 @@ class Traits:
     eye_name: str
     eye: np.ndarray
     hair_name: str
+    grey: float                        # share of grey locks
     hair: np.ndarray
     style: str
     balding: str                       # 'none', 'receding', 'bald top'
@@ -59,7 +62,7 @@ def decide(f):
     race = np.exp(1.6 * f.vector[:3] + np.array([-1.1, -0.8, 1.0]))
     race = race / race.sum()
     tone, name = skin_tone(f, race)
-    hair_name, hair = hair_colour(f, years, race)
+    hair_name, hair, grey = hair_colour(f, years, race)
     style, balding = hair_style(f, female, years)
     beard = 'none' if female else f.pick('beard', dict(none=.44, stubble=.2, mustache=.08, goatee=.1, beard=.18))
     hat = f.pick('hat', dict(none=.92, beanie=.03, cap=.026, brim=.024))
@@ -72,7 +75,7 @@ def decide(f):
         female=female, gender=gender, years=years, race=tuple(race), skin=tone, skin_name=name,
         redness=f.u('skin', 1, .3, 1.0), freckles=max(0.0, f.n('freckles') - 0.9) * (race[2] > .5),
         eye_name=eye_name, eye=np.array(EYE_COLOURS[eye_name]) * f.u('eye_shade', 0, .8, 1.25),
-        hair_name=hair_name, hair=hair, style=style, balding=balding,
+        hair_name=hair_name, hair=hair, grey=grey, style=style, balding=balding,
         fringe=f.u('fringe') < (.26 if female else .10) and balding == 'none' and style in FRINGED and hat == 'none',
         beard=beard, glasses=f.pick('glasses', dict(none=.86, eyeglasses=.105, sunglasses=.035)), hat={'brim': 'brimmed hat'}.get(hat, hat),
         earrings=f.pick('earrings', dict(none=.72, hoop=.14, drop=.14) if female else dict(none=.93, hoop=.05, drop=.02)),
@@ -82,7 +85,6 @@ def decide(f):
         cloth=cloth, cloth2=cloth2, pattern=pattern, actions=actions)
 
 
-FRINGED = ('short', 'side part', 'bob', 'long straight', 'long wavy', 'ponytail', 'bun')
 
 
 def skin_tone(f, race):
@@ -115,24 +117,24 @@ def hair_colour(f, years, race):
         name, grey = 'blond', 0.0
     if grey > .5:
         name = 'white' if grey > .85 and f.n('hair_shade', 0) > .3 else 'gray'
-        return name, np.array(HAIR_COLOURS[name]) * (1 + .1 * f.n('hair_shade', 1))
+        return name, np.array(HAIR_COLOURS[name]) * (1 + .1 * f.n('hair_shade', 1)), 0.0
     colour = np.array(HAIR_COLOURS[name]) * np.exp(.18 * f.n('hair_shade', 0))
     colour = colour * (1 + np.array([.05, 0, -.08]) * f.n('hair_shade', 1))
-    return name, np.clip(colour * (1 - .45 * grey) + .45 * grey * np.array(HAIR_COLOURS['gray']), .02, .95)
+    return name, np.clip(colour * (1 - .2 * grey) + .2 * grey * np.array(HAIR_COLOURS['gray']), .02, .95), float(grey) * .8
 
 
 def hair_style(f, female, years):
     """Style name and balding kind."""
     if female:
-        odds = {'bald': .005, 'buzz': .01, 'short': .09, 'side part': .05, 'bob': .17, 'long straight': .23, 'long wavy': .22,
-                'curly': .08, 'afro': .03, 'bun': .055, 'ponytail': .06}
+        odds = {'bald': .005, 'buzz': .01, 'short': .02, 'pixie': .10, 'bob': .17, 'long straight': .23, 'long wavy': .25,
+                'curly': .08, 'afro': .03, 'bun': .055, 'ponytail': .06, 'short curly': .01}
         return f.pick('hair_style', odds), 'none'
-    odds = {'bald': .07, 'buzz': .17, 'short': .33, 'side part': .2, 'swept back': .11, 'curly': .06, 'afro': .025, 'long straight': .015,
-            'long wavy': .02, 'bun': .01}
+    odds = {'bald': .05, 'buzz': .16, 'short': .33, 'side part': .21, 'swept back': .11, 'short curly': .075, 'afro': .025,
+            'long straight': .01, 'long wavy': .02, 'bun': .005, 'pixie': .005}
     style = f.pick('hair_style', odds)
     chance = np.clip((years - 22) / 75, 0.02, .6)
     bald = f.u('balding')
-    if style in ('buzz', 'short', 'side part', 'swept back', 'curly') and bald < chance:
+    if style in ('buzz', 'short', 'side part', 'swept back', 'short curly') and bald < chance:
         return style, 'bald top' if bald < .4 * chance and years > 35 else 'receding'
     return style, 'none'
 
