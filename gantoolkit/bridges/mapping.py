@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from gantoolkit.bridges.layers import Styles, conv_stack
@@ -17,7 +18,7 @@ class Mapping(nn.Module):
     feature_shapes, num_ws, w_dim, mean_w   from the encoder and the generator
     width      channels of the convolutions
     stem       3×3 convolutions before the map2style trunk (the published block has none)
-    normalise  layer normalisation of h over channels and places (their size changes with t)
+    normalise  layer normalisation of h over channels and places, without weights (its size changes with t)
     per_style  [switch] one map2style block per style as in pSp, instead of one trunk for all
     add_mean   [switch] w̄ is added to the output, so that an untrained M renders the mean face
     """
@@ -28,7 +29,7 @@ class Mapping(nn.Module):
         super().__init__()
         channels, height, _ = feature_shapes.h
         self.shape = feature_shapes.h
-        self.norm = nn.GroupNorm(1, channels) if normalise else nn.Identity()
+        self.normalise = normalise
         self.stem = conv_stack(channels, width, stem)
         self.styles = Styles(width if stem else channels, height, width, num_ws, w_dim, per_style)
         self.add_mean = add_mean
@@ -43,7 +44,9 @@ class Mapping(nn.Module):
     def codes(self, h: Tensor) -> Tensor:
         """h [B,C_h,·,·] → w^m [B,L,w_dim]."""
         h = h.contiguous(memory_format=torch.channels_last)
-        codes = self.styles(self.stem(self.norm(h)))
+        if self.normalise:
+            h = F.layer_norm(h, h.shape[1:])
+        codes = self.styles(self.stem(h))
         return codes + self.mean_w if self.add_mean else codes
 
     def mapping_parameters(self) -> Iterator[nn.Parameter]:

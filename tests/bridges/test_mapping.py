@@ -72,6 +72,16 @@ def test_per_style_has_one_block_per_code():
     assert single.styles.blocks[0].linear.weight.shape == (6, 16)
 
 
+def test_normalised_features_have_no_scale():
+    """M of h and of 3·h + 1 agree, and gradients reach its layers."""
+    bridge, seen = Mapping(SHAPES, 5, 6, torch.zeros(6), width=16, stem=1, normalise=True), features()
+    torch.nn.init.normal_(bridge.styles.blocks[0].linear.weight)
+    codes = bridge.codes(seen.h)
+    torch.testing.assert_close(bridge.codes(3 * seen.h + 1), codes, atol=1e-4, rtol=1e-4)
+    codes.square().sum().backward()
+    assert all(p.grad.any() for p in bridge.parameters())
+
+
 def test_full_scale_parameter_counts():
     """facts: M 15.3 M (L = 18), 14.3 M (L = 14) with one trunk; 195.9 M and 152.3 M with L blocks."""
     shapes = FeatureShapes((1280, 8, 8), ((1280, 16, 16),), 77)
