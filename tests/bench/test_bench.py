@@ -1,0 +1,246 @@
+"""The harness on stand-ins: what a system is told, resuming, records, pages, the check, and the judge's independence."""
+
+from __future__ import annotations
+
+import json
+from types import SimpleNamespace
+
+import pytest
+import torch
+from gantoolkit.bench import make, page, pairs, run, suite as suites, systems, tables
+from gantoolkit.cli import parse
+from gantoolkit.data.labels import PALETTE
+from gantoolkit.errors import DataError, UsageError
+from gantoolkit.generators.camera import sample_rays
+from gantoolkit.metrics.base import Metric
+from gantoolkit.registry import REGISTRIES
+from gantoolkit.report import record as records
+from gantoolkit.types import Record, Render, Score
+
+COLOURS = torch.tensor(PALETTE).float() / 127.5 - 1
+SEEN: list = []  # (condition, image) that systems were handed
+
+
+class Painted(systems.System):
+    """The mask in its colours, greyer without a prompt."""
+
+    def __init__(self, uses: str = "", grey: float = 0.0):
+        self.uses, self.grey = uses, grey
+
+    def solve(self, condition, image=None):
+        SEEN.append((condition, image))
+        told = torch.tensor([0.1 * bool(t) for t in condition.text]).view(-1, 1, 1, 1)
+        return Render(torch.einsum("bkhw,kc->bchw", condition.mask, COLOURS) * (0.9 - self.grey) + told)
+
+    def networks(self):
+        return {"loss": self.uses} if self.uses else {}
+
+
+class Peeking(Painted):
+    """Copies the photo."""
+
+    needs = ("image",)
+
+    def solve(self, condition, image=None):
+        SEEN.append((condition, image))
+        return Render(image)
+
+
+class Flat(Painted):
+    """A 3D system: a plane at z = 0.2 in one colour."""
+
+    needs, solid, domain = ("text", "mask", "camera"), True, "3D"
+
+    def solve(self, condition, image=None):
+        return condition.mask.flatten(1).mean(1)
+
+    def render(self, solution, camera):
+        origins, directions = sample_rays(camera, 16)
+        depth = ((0.2 - origins[..., 2]) / directions[..., 2]).view(-1, 1, 16, 16)
+        return Render(torch.zeros(len(solution), 3, 64, 64), depth=depth)
+
+
+for kind in (Painted, Peeking, Flat):
+    REGISTRIES["system"].register_module(kind.__name__, module=kind, force=True)
+
+SUITE = """
+title: "Stand-ins"
+about: "What is compared."
+split: val
+pairs: 12
+without_text: 8
+views: 8
+bootstrap: 30
+metrics: {lpips: {}, id_gt: {}, acc: {}, ssim: {}}
+text_metrics: {id_text: {}}
+solid_metrics: {id_views: {}, reprojection: {}}
+columns: [lpips, id_gt, id_text, acc, id_views, reprojection]
+rows:
+  - {name: painted, label: painted, system: {type: Painted}}
+  - {name: grey, label: greyer, system: {type: Painted, grey: 0.5}}
+  - {name: flat, label: a plane, system: {type: Flat}}
+  - {name: peeking, label: peeking, system: {type: Peeking}}
+  - {name: absent, label: absent, system: {type: Ours, run: nowhere}, recipe: gantoolkit run nowhere.py}
+paper: {source: "Table 9.", columns: [method, FID], rows: [[theirs, "12.50"]]}
+"""
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    """A suite in a folder, rows made in this process; run(*arguments) → exit code."""
+    (tmp_path / "toy.yaml").write_text(SUITE)
+    made = []
+
+    def spawn(job):
+        made.append(job.parent.name)
+        if make.main(job):
+            raise DataError("as the process said")
+
+    monkeypatch.setattr(run, "spawn", spawn)
+    SEEN.clear()
+
+    def go(*arguments):
+        made.clear()
+        return run.main(parse(["bench", str(tmp_path / "toy.yaml"), "--out", str(tmp_path / "out"), "--runs",
+                               str(tmp_path), *arguments]))
+
+    return SimpleNamespace(go=go, made=made, out=tmp_path / "out", folder=tmp_path)
+
+
+def test_a_suite_from_rows_to_page_and_back(here, capsys):
+    assert here.go() == 0
+    assert len(here.made) == 5 and "gantoolkit run nowhere.py" in capsys.readouterr().err
+    text = (here.out / "toy" / "toy.md").read_text()
+    lines = {line.split(" | ")[0].lstrip("| "): line for line in text.splitlines() if line.startswith("| ")}
+    assert "mini universe" in text[:400] and "not measured: absent; make it with `gantoolkit run nowhere.py`" in text
+    assert "| text, mask |" in lines["painted"] and "| text, mask, camera |" in lines["a plane"]
+    order = [line.split(" | ")[0].lstrip("| ") for line in text.splitlines() if line.startswith("| ")]
+    assert order.index("peeking") == order.index("a plane") + 2  # after the line that says why
+    assert "**" not in lines["peeking"] and "**" in lines["painted"] and "| 12.50 |" in text
+    assert (here.out / "toy" / "toy.png").is_file() and "\\toprule" in (here.out / "toy" / "toy.tex").read_text()
+    found = records.load(here.out / "toy" / "painted.json")
+    scores = found.scores["painted"]
+    assert scores["acc[judge]"].n == 12 and scores["id_text[judge]"].n == 8 and scores["ssim"].interval
+    assert found.timings["seconds_per_image"] > 0 and found.config["exact"] == {"pictures": 12, "label maps": 12}
+    flat = records.load(here.out / "toy" / "flat.json").scores["flat"]
+    assert flat["reprojection"].value == pytest.approx(0, abs=1e-6) and flat["id_views[judge]"].value > 0.999
+    assert here.go() == 0 and here.made == [here.made[0]] and here.made[0].startswith("absent")  # the others are current
+
+
+def test_a_system_is_told_what_it_declares_and_no_more(here):
+    assert here.go("--only", "painted", "peeking") == 0
+    for condition, image in SEEN:
+        if image is None:
+            assert condition.camera is None and condition.scribble is None and condition.mask is not None
+        else:
+            assert condition.mask is None and set(condition.text) == {""} and condition.camera is None
+
+
+def test_an_interrupted_row_goes_on(here):
+    assert here.go("--only", "painted") == 0
+    work = next((here.out / "work" / "toy").glob("painted-*"))
+    (here.out / "toy" / "painted.json").unlink()
+    batches = sorted(work.glob("batch-*.npz"))
+    kept = batches[0].stat().st_mtime_ns
+    batches[1].unlink()
+    SEEN.clear()
+    assert here.go("--only", "painted") == 0
+    assert batches[0].stat().st_mtime_ns == kept and batches[1].is_file()
+    assert len(SEEN) == 2  # a warm-up and the one batch (4 pairs, none of them drawn without a prompt)
+
+
+def test_check_notices_a_changed_page_and_a_changed_record(here, monkeypatch):
+    here.go("--only", "painted", "grey")
+    toy, folder = suites.load(str(here.folder / "toy.yaml")), here.out / "toy"
+    monkeypatch.setattr(suites, "shipped", lambda: {"toy": here.folder / "toy.yaml"})
+    monkeypatch.setattr(suites, "load", lambda name: toy)
+    assert run.check(here.out, folder) == 0
+    text = (folder / "toy.md").read_text()
+    (folder / "toy.md").write_text(text.replace("greyer", "better"))
+    assert run.check(here.out, folder) == 1
+    (folder / "toy.md").write_text(text)
+    data = json.loads((folder / "grey.json").read_text())
+    data["scores"]["grey"]["acc[judge]"]["value"] = 0.99
+    (folder / "grey.json").write_text(json.dumps(data))
+    assert run.check(here.out, folder) == 1
+
+
+def test_a_judge_that_a_system_used_ends_the_suite(here):
+    (here.folder / "toy.yaml").write_text(SUITE.replace("{type: Painted}", "{type: Painted, uses: judge}"))
+    with pytest.raises(UsageError, match="choose another network"):
+        here.go("--only", "painted")
+
+
+def test_the_quick_form_is_on_val_under_a_name_of_its_own(here):
+    args = parse(["bench", "table1", "--pairs", "3", "--out", str(here.out)])
+    plan = run._plan(args)
+    assert (plan.split, plan.count, plan.edition) == ("val", 3, "table1-val-3")
+    with pytest.raises(UsageError, match="too few"):
+        run._plan(parse(["bench", "table1", "--pairs", "1"]))
+
+
+@pytest.mark.parametrize("name", suites.shipped())
+def test_shipped_suites_are_whole(name):
+    from gantoolkit import registry
+
+    suite = suites.load(name)
+    assert len({row.name for row in suite.rows}) == len(suite.rows)
+    scores = {*suite.metrics, *suite.text_metrics, *suite.solid_metrics}
+    for metric in scores:
+        assert issubclass(registry.get("metric", metric), Metric)
+    for column in suite.columns:
+        assert column in tables.TITLES and any(column.startswith(metric) for metric in scores), column
+    for row in suite.paper.get("rows", []):
+        assert len(row) == len(suite.paper["columns"])
+
+
+def test_mistakes_in_suites_are_sentences(tmp_path):
+    with pytest.raises(UsageError, match="did you mean .*'table1'"):
+        suites.load("table")
+    file = tmp_path / "wrong.yaml"
+    file.write_text("title: x\nmetrix: {}\nrows: [{name: a, label: b, system: {type: Painted}}]")
+    with pytest.raises(UsageError, match="no key 'metrix', did you mean 'metrics'|metrix.*metrics"):
+        suites.load(str(file))
+    file.write_text("title: x\nrows: [{name: a, system: {type: Painted}}]")
+    with pytest.raises(UsageError, match="lacks 'label'"):
+        suites.load(str(file))
+
+
+def line(name, needs, **values):
+    row = suites.Row(name, name, {})
+    scores = {k: Score(v, 10, k != "fid") for k, v in values.items()}
+    config = dict(needs=needs, model="GAN", domain="2D", pairs=10)
+    return row, Record(name, config, [], {}, 0, timings=dict(seconds_per_image=1.0, peak_memory_mb=2.0),
+                       scores={name: scores})
+
+
+def test_ranks_by_hand():
+    rows = [line("a", ["text", "mask"], fid=10.0, acc=0.9), line("b", ["text", "mask", "camera"], fid=11.0, acc=0.9001),
+            line("c", ["text", "mask"], fid=12.0, acc=0.5), line("p", ["text", "mask", "image"], fid=1.0, acc=1.0),
+            line("s", ["text", "scribble"], fid=2.0, acc=0.2)]
+    assert tables.ranks(rows, "fid") == {"a": 1, "b": 2}
+    assert tables.ranks(rows, "acc") == {"a": 1, "b": 1, "c": 2}  # equal as printed
+    assert tables.group(rows[3][1]) is None and tables.arrow(rows, "fid") == "↓"
+
+
+def test_pairs_are_frozen_and_other_pictures_are_noticed():
+    opened = pairs.open_pairs("val", 6)
+    assert opened.verify() == {"pictures": 6, "label maps": 6}
+    sample = opened.sample(torch.tensor([1, 4]), "mask")
+    assert sample.condition.seed.tolist() == [1, 4] and sample.condition.text[0] == opened.data.captions[1][7]
+    opened.data.images = opened.data.images.clone()
+    opened.data.images[2, 0, 0, 0] ^= 1  # another processor's rounding
+    assert opened.verify() == {"pictures": 5, "label maps": 6}
+    opened.data.images[2] = 255 - opened.data.images[2]
+    with pytest.raises(DataError, match="not the one of pair 2"):
+        opened.verify()
+    with pytest.raises(UsageError, match="no list of pairs for the split 'trainn'"):
+        pairs.open_pairs("trainn")
+
+
+def test_a_process_that_fails_says_why(tmp_path):
+    job = make.Job(dict(type="Ours", run="nowhere"), "val", 2, "mask")
+    (tmp_path / "job.json").write_text(json.dumps(vars(job)))
+    with pytest.raises(DataError, match="No weights named 'nowhere'"):
+        run.spawn(tmp_path / "job.json")
+    assert page.rows(suites.load("table1"), tmp_path) == []
