@@ -218,6 +218,17 @@ def _add_weights(verbs) -> None:
     get.add_argument("--offline", metavar="DIR", help="take the file from this folder (or $GANTOOLKIT_OFFLINE)")
     verify = _verb(actions, "verify", "gantoolkit.weights.verify:main", "compare weights with their sha256")
     verify.add_argument("name", nargs="?", metavar="NAME", help="default: all")
+    compare = _verb(verbs, "compare", "gantoolkit.bench.compare:main", "score what other programs wrote")
+    compare.add_argument("--data", required=True, metavar="ZIP|DIR", help="the truth: images, masks, prompts")
+    compare.add_argument("--outputs", required=True, nargs="+", metavar="NAME[:ADAPTER]=DIR",
+                         help="tedigan, ide3d, uac, controlnet, collaborative, gantoolkit, or any NAME=DIR of ID.png")
+    compare.add_argument("--out", metavar="DIR", default="compare", help="records and page (default: compare)")
+    compare.add_argument("--metrics", metavar="FILE", help="YAML of metrics with their networks, as in configs")
+    compare.add_argument("--judge", default="judge", metavar="NAME", help="weights that the name 'judge' stands for")
+    compare.add_argument("--size", type=int, metavar="R", help="score at this size (default: a zip's own, else 256)")
+    compare.add_argument("--limit", type=int, metavar="N", help="the first N samples")
+    compare.add_argument("--bootstrap", type=int, default=200, metavar="N", help="replicates behind intervals")
+    compare.add_argument("--device", default="cpu", help="cpu or cuda (default: cpu)")
 
 
 def _add_data(verbs) -> dict[str, argparse._SubParsersAction]:

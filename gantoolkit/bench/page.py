@@ -56,7 +56,7 @@ def texts(suite: Suite, lines: Sequence[Line], out: Path) -> dict[str, str]:
 
 
 def _head(suite: Suite) -> list[str]:
-    return [f"# {suite.title}", "", UNIVERSE, "",
+    return [f"# {suite.title}", "", *([UNIVERSE, ""] if suite.mini else []),
             *([suite.about.strip(), ""] if suite.about else [])]
 
 
@@ -87,20 +87,27 @@ def _missing(suite: Suite, lines: Sequence[Line]) -> list[str]:
 
 def _conditions(lines: Sequence[Line]) -> list[str]:
     """What all rows share; where they differ, every value with its rows."""
+    def kept(key: str):
+        return lambda r: r.config.get(key)
+
     facts = {
-        "protocol": lambda r: r.config["protocol"], "split": lambda r: r.config["split"],
-        "pairs": lambda r: r.config["pairs"], "seed": lambda r: r.seed, "list of pairs": lambda r: r.config["list"][:12],
-        "data": lambda r: f"{r.config['data']} ({r.config['data_sha256'][:12]})",
-        "pictures exactly as listed": lambda r: r.config["exact"]["pictures"],
-        "label maps exactly as listed": lambda r: r.config["exact"]["label maps"],
-        "latent source": lambda r: next((s.conditions.get("latent_source") for s in tables.scores_of(r).values()), "–"),
-        "batch": lambda r: r.config["batch"], "threads": lambda r: r.config["threads"],
-        "systems at a time": lambda r: r.config["workers"], "machine": lambda r: _machine(r.environment)}
+        "protocol": kept("protocol"), "split": kept("split"), "pairs": kept("pairs"), "seed": lambda r: r.seed,
+        "list of pairs": lambda r: r.config.get("list", "")[:12] or None,
+        "data": lambda r: " ".join([r.config["data"], *([f"({r.config['data_sha256'][:12]})"] * ("data_sha256" in r.config))]),
+        "pictures exactly as listed": lambda r: r.config.get("exact", {}).get("pictures"),
+        "label maps exactly as listed": lambda r: r.config.get("exact", {}).get("label maps"),
+        "outputs missing": kept("missing"),
+        "latent source": lambda r: next((s.conditions.get("latent_source") for s in tables.scores_of(r).values()), None),
+        "batch": kept("batch"), "threads": kept("threads"), "systems at a time": kept("workers"),
+        "machine": lambda r: _machine(r.environment)}
     out = []
     for name, read in facts.items():
         values: dict[str, list[str]] = {}
         for row, record in lines:
             values.setdefault(str(read(record)), []).append(row.name)
+        values.pop("None", None)
+        if not values:
+            continue
         said = [v if len(values) == 1 else f"{v} ({', '.join(who)})" for v, who in values.items()]
         out.append(f"- {name}: {'; '.join(said)}")
     return out

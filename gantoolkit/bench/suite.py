@@ -57,6 +57,7 @@ class Suite:
     without_text: int = 0
     views: int = 0
     bootstrap: int = 200
+    mini: bool = True  # the page says at the top what the mini universe is
     paper: dict[str, Any] = field(default_factory=dict)
 
     def row(self, name: str) -> Row:

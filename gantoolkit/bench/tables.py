@@ -112,6 +112,8 @@ def _latex_mark(text: str, rank: int, between: str) -> str:
 
 def speed(record: Record) -> tuple[str, str]:
     """Seconds per image, marked where the machine was shared, and peak memory."""
+    if "seconds_per_image" not in record.timings:
+        return "–", "–"
     seconds = record.timings["seconds_per_image"]
     shared = "*" if record.config.get("workers", 1) > 1 else ""
     return f"{seconds:.3g}{shared}", f"{record.timings['peak_memory_mb']:.0f}"

@@ -1,0 +1,119 @@
+"""`gantoolkit compare`: scores of what the official programs wrote, all on the samples that all of them have."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from gantoolkit import files, manifest, names
+from gantoolkit.bench import PROTOCOL, adapters, page
+from gantoolkit.bench.reference import Reference, read
+from gantoolkit.bench.suite import Row, Suite
+from gantoolkit.engine.folder import environment
+from gantoolkit.errors import DataError, UsageError
+from gantoolkit.metrics import Evaluator
+from gantoolkit.report import record as records
+from gantoolkit.types import Record
+
+BATCH = 8
+METRICS = {"fid": {}, "kid": {}, "lpips": {}, "ms_ssim": {}, "ssim": {}, "id_gt": {}, "acc": {}, "miou": {}}
+COLUMNS = ("fid", "kid", "lpips", "ms_ssim", "ssim", "id_gt", "acc", "miou_present", "miou_all19", "clip")
+
+
+@dataclass(frozen=True)
+class Folder:
+    """NAME[:ADAPTER]=DIR of the command line."""
+
+    name: str
+    adapter: str
+    path: Path
+
+    @classmethod
+    def parse(cls, text: str) -> Folder:
+        """ADAPTER is NAME where that is a program's, else `folder`."""
+        label, equals, path = text.partition("=")
+        name, _, adapter = label.partition(":")
+        if not equals or not name or not path:
+            raise UsageError(f"'{text}' is no output folder; write NAME=DIR, for instance tedigan=results/tedigan.")
+        adapter = adapter or (name if name in adapters.ADAPTERS else "folder")
+        if adapter not in adapters.ADAPTERS:
+            raise UsageError(f"There is no adapter '{adapter}'{names.suggest(adapter, adapters.ADAPTERS)}; adapters: "
+                             f"{', '.join(adapters.ADAPTERS)}.")
+        return cls(name, adapter, Path(path))
+
+
+def main(args) -> int:
+    """The verb."""
+    folders = [Folder.parse(text) for text in args.outputs]
+    if len({f.name for f in folders}) < len(folders):
+        raise UsageError("Two output folders have one name; write NAME:ADAPTER=DIR with names of your own.")
+    metrics = manifest.read_yaml(Path(args.metrics)) if args.metrics else METRICS
+    reference = Reference(args.data, args.size)
+    if not args.metrics and reference.name != "annyfaces":
+        print("judged by the zoo's judge, which knows rendered faces alone; name networks with --metrics FILE.yaml.",
+              file=sys.stderr)
+    found = {f.name: adapters.outputs(adapters.ADAPTERS[f.adapter], f.path, reference.wanted) for f in folders}
+    ids = common(folders, found, reference, args.limit)
+    lines = [(row, record(folder, row, found[folder.name], ids, reference, metrics, args)) for folder in folders
+             for row in [Row(folder.name, folder.name, {"type": folder.adapter, "folder": folder.path.name})]]
+    print(write(lines, metrics, Path(args.out)))
+    return 0
+
+
+def common(folders: Sequence[Folder], found: Mapping[str, adapters.Found], reference: Reference,
+           limit: int | None = None) -> list[str]:
+    """The ids that every folder has; says what is missing in each."""
+    wanted = [one.id for one in reference.wanted][:limit]
+    for folder in folders:
+        missing = [i for i in wanted if i not in found[folder.name]]
+        if missing:
+            shown = ", ".join(missing[:5]) + (", …" if len(missing) > 5 else "")
+            print(f"{folder.name}: {len(missing)} of {len(wanted)} outputs are missing: {shown} (looked for "
+                  f"{adapters.ADAPTERS[folder.adapter].looks_for} in {folder.path})", file=sys.stderr)
+    ids = [i for i in wanted if all(i in found[folder.name] for folder in folders)]
+    if len(ids) < 2:
+        raise DataError(f"Only {len(ids)} of {len(wanted)} samples have an output of every program; put a file "
+                        f"{adapters.MANIFEST} with lines {{\"id\": …, \"file\": …}} into the folders whose names differ.")
+    if len(ids) < len(wanted):
+        print(f"scored on the {len(ids)} samples that all have, of {len(wanted)}.", file=sys.stderr)
+    return ids
+
+
+def record(folder: Folder, row: Row, found: adapters.Found, ids: Sequence[str], reference: Reference,
+           metrics: Mapping[str, dict], args) -> Record:
+    """Scores of one program's pictures."""
+    from PIL import Image
+
+    with Image.open(found[ids[0]].path) as first:
+        native = first.height
+    resized = f"{native} to {reference.size}, box or antialiased bilinear" if native != reference.size else "none"
+    evaluator = Evaluator(metrics, args.judge, args.device, bootstrap=args.bootstrap,
+                          conditions=dict(resize=resized, latent_source="as the program drew it"))
+    for part in torch.arange(len(ids)).split(BATCH):
+        chosen = [ids[i] for i in part.tolist()]
+        sample = reference.sample(chosen)
+        image = torch.stack([read(found[i], reference.size) for i in chosen])
+        evaluator.update(image, sample.target, sample.condition, numbers=part)
+    adapter = adapters.ADAPTERS[folder.adapter]
+    config = dict(protocol=PROTOCOL, row=row.name, label=row.label, system=row.system, split="given",
+                  data=reference.name, pairs=len(ids), missing=len(reference.wanted) - len(found),
+                  needs=list(adapter.needs or ("text", "mask")), model=adapter.model, domain=adapter.domain)
+    notes = [] if adapter.needs else ["what it saw is not known; text and mask are assumed"]
+    return Record(f"compare/{row.name}", config, ["gantoolkit", *sys.argv[1:]], environment(), 0, evaluator.weights(),
+                  {}, {row.name: evaluator.compute()}, notes=notes)
+
+
+def write(lines: Sequence[tuple[Row, Record]], metrics: Mapping[str, dict], out: Path) -> Path:
+    """Records and page."""
+    suite = Suite("compare", "Outputs of other programs", tuple(row for row, _ in lines), metrics=dict(metrics),
+                  columns=tuple(dict.fromkeys([*COLUMNS, *metrics])), mini=False,
+                  about="All rows are scored on the samples for which every program has an output.")
+    for row, found in lines:
+        files.write_json(out / f"{row.name}.json", records.to_json(found))
+    for name, text in page.texts(suite, lines, out).items():
+        files.write_text(out / name, text)
+    return out / "compare.md"
