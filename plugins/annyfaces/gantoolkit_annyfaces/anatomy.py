@@ -11,6 +11,10 @@ from gantoolkit_annyfaces.parts import Part, ball, grid_faces, smooth_normals, s
 
 EYE_RADIUS = 0.79        # of the distance between the two eye landmarks of the basis
 EYE_TO_EYE, EYE_TO_MOUTH = 6.16, 7.1    # cm on the average head; heads are scaled to this size, keeping a third of the difference
+# Means of local changes for women and men, beside what Anny's own gender does.
+GENDERED = {'mouth-upperlip-volume-incr': (.22, -.05), 'mouth-lowerlip-volume-incr': (.2, -.05), 'chin-width-incr': (-.40, .05),
+            'chin-bones-incr': (-.40, .10), 'head-scale-horiz-incr': (-.10, 0), 'head-fat-incr': (-.10, -.05), 'nose-scale-horiz-incr': (-.22, 0),
+            'neck-scale-horiz-incr': (-.55, .0), 'neck-scale-depth-incr': (-.45, .0), 'cheek-bones-incr': (.15, .0), 'chin-height-incr': (-.2, -.05)}
 
 
 @dataclass
@@ -79,11 +83,10 @@ def build_head(traits, f):
     """The deformed head of a person in one state."""
     basis = load_basis()
     local = f.shape_changes()
-    local['eye-scale-incr'] = local.get('eye-scale-incr', 0) * .6 + 0.22
+    local['eye-scale-incr'] = local.get('eye-scale-incr', 0) * .6 + (.42 if traits.female else .28)
     local['eye-height2-incr'] = local.get('eye-height2-incr', 0) * .5 + 0.25
-    soft = 1 if traits.female else -.5
-    for name, amount in (('mouth-upperlip-volume-incr', .18), ('mouth-lowerlip-volume-incr', .15), ('chin-width-incr', -.2), ('chin-bones-incr', -.15)):
-        local[name] = local.get(name, 0) + amount * soft
+    for name, (woman, man) in GENDERED.items():
+        local[name] = float(np.clip(local.get(name, 0) + (woman if traits.female else man), -1, 1))
     who = phenotype(traits, f)
     base = coefficients(who, None, local)
     neutral = basis.vertices(base) * 100

@@ -13,11 +13,13 @@ DOMAINS = ('photo', 'marble', 'clay', 'toon')
 
 @dataclass
 class Light:
-    """`key` unit direction to the main light, `fill` direction, colours in linear RGB, and a `name` for captions."""
+    """`key` unit direction to the main light, `fill` and `rim` directions, colours in linear RGB, and a `name` for captions."""
     key: np.ndarray
     fill: np.ndarray
     key_colour: np.ndarray
     fill_colour: np.ndarray
+    rim: np.ndarray
+    rim_colour: np.ndarray
     sky: np.ndarray
     ground: np.ndarray
     name: str
@@ -30,7 +32,7 @@ def linear(srgb):
 
 def decide_light(f):
     """Light of one state."""
-    turn = .75 * f.n('key_light', 0)
+    turn = .68 * f.n('key_light', 0)
     rise = np.clip(.55 + .25 * f.n('key_light', 1), -.1, 1.15)
     key = np.array([np.sin(turn) * np.cos(rise), np.sin(rise), np.cos(turn) * np.cos(rise)])
     power = np.exp(.22 * f.n('key_light', 2))
@@ -38,32 +40,39 @@ def decide_light(f):
     tint = np.array([1 + warm, 1.0, 1 - warm])
     soft = f.u('ambient', 0, .55, 1.25)
     cool = .07 * f.n('ambient', 1)
-    sky = np.array([1 - cool, 1.0, 1 + cool]) * .42 * soft
-    ground = np.array([1 + .08, 1.0, .92]) * .24 * soft * np.exp(.15 * f.n('ambient', 2))
+    sky = np.array([1 - cool, 1.0, 1 + cool]) * .46 * soft
+    ground = np.array([1 + .08, 1.0, .92]) * .28 * soft * np.exp(.15 * f.n('ambient', 2))
     side = 'left' if turn > .35 else 'right' if turn < -.35 else 'front'
     name = 'soft' if soft / power > 1.05 else side
     fill = np.array([-np.sin(turn) * .8, .15, .6])
-    return Light(key, fill / np.linalg.norm(fill), tint * .92 * power, (2 - tint) * .16 * soft, sky, ground, name)
+    rim = np.array([-np.sign(turn) * .75, .35, -.55])
+    edge = (2 - tint) * .55 * max(0.0, f.n('ambient', 2) - .1)
+    return Light(key, fill / np.linalg.norm(fill), tint * .92 * power, (2 - tint) * .18 * soft, rim / np.linalg.norm(rim), edge, sky, ground, name)
 
 
-def illuminate(albedo, normal, view, gloss, open_sky, shade, light, scatter):
-    """Linear colour [N,3] of surface points.
+def illuminate(normal, view, gloss, open_sky, shade, light, scatter):
+    """(light received [N,3], shine [N,3]), linear, at surface points.
 
-    albedo [N,3] linear, normal/view unit [N,3], gloss [N], open_sky [N] 0..1, shade [N] (1 = in shadow of the key light),
-    scatter [N,1] how far light wraps around (skin 1, else 0).
+    normal, view unit [N,3]; gloss [N]; open_sky [N] 0..1; shade [N] (1 = in shadow of the key light); scatter [N,1] how far
+    light wraps around (skin 1, else 0).
     """
     lit = normal @ light.key
-    wrap = scatter * np.array([.38, .20, .14])
-    diffuse = np.clip((lit[:, None] + wrap) / (1 + wrap), 0, 1) * (1 - shade[:, None] * (1 - .22 * scatter * np.array([1, .4, .3])))
+    wrap = scatter * np.array([.30, .16, .12])
+    clear = 1 - shade[:, None]
+    diffuse = np.clip((lit[:, None] + wrap) / (1 + wrap), 0, 1) * (clear + scatter * np.array([.10, .02, .0]) * clear * (1 - clear) * 4)
     up = (.5 + .5 * normal[:, 1])[:, None]
-    ambient = (light.ground + (light.sky - light.ground) * up) * open_sky[:, None]
-    fill = np.clip(normal @ light.fill, 0, 1)[:, None] * light.fill_colour * (.4 + .6 * open_sky[:, None])
+    hidden = open_sky[:, None] ** (1 - .25 * scatter * np.array([1, 0, 0]))           # red light gets farther into folds
+    ambient = (light.ground + (light.sky - light.ground) * up) * hidden
+    fill = np.clip(normal @ light.fill * .8 + .2, 0, 1)[:, None] * light.fill_colour * (.3 + .7 * open_sky[:, None])
+    behind = np.clip(normal @ light.rim, 0, 1)[:, None] * light.rim_colour * (.3 + .7 * open_sky[:, None])
     half = light.key - view
     half /= np.linalg.norm(half, axis=1, keepdims=True) + 1e-9
     facing = np.clip((normal * half).sum(1), 0, 1)
-    rim = np.clip(1 + (normal * view).sum(1), 0, 1) ** 4
-    spec = gloss * (.16 * facing ** 14 + .55 * gloss * facing ** 70) * (1 - shade) * (lit > 0) + .05 * gloss * rim
-    return albedo * (diffuse * light.key_colour + ambient + fill) + spec[:, None] * light.key_colour
+    grazing = np.clip(1 + (normal * view).sum(1), 0, 1) ** 5
+    fresnel = .35 + .65 * grazing
+    spec = gloss * (.13 * facing ** 12 + .42 * gloss * facing ** 48) * fresnel * 1.8 * (1 - shade) * (lit > 0)
+    shine = spec[:, None] * light.key_colour + (.10 * gloss * grazing * open_sky)[:, None] * light.sky * 2
+    return diffuse * light.key_colour + ambient + fill + behind, shine
 
 
 def hair_sheen(direction, normal, view, height, light, shade):
@@ -90,7 +99,7 @@ def backdrop(f, size, domain):
     """Background [size·size, 3] sRGB: a soft gradient, sometimes with out-of-focus patches; fixed to the image."""
     y, x = np.meshgrid((np.arange(size) + .5) / size, (np.arange(size) + .5) / size, indexing='ij')
     x, y = x.ravel(), y.ravel()
-    hue, sat, val = f.u('backdrop', 0), f.u('backdrop', 1) ** 2 * .5, f.u('backdrop', 2, .08, .95)
+    hue, sat, val = f.u('backdrop', 0), f.u('backdrop', 1) ** 2 * .34, f.u('backdrop', 2, .10, .92)
     first = np.array(colorsys.hsv_to_rgb(hue, sat, val))
     second = np.array(colorsys.hsv_to_rgb((hue + .16 * f.n('backdrop', 3)) % 1, sat * .8, np.clip(val + .22 * f.n('backdrop', 4), .04, 1)))
     mix = smoothstep(-.1, 1.1, y + .5 * np.tanh(f.n('backdrop', 5)) * (x - .5))

@@ -15,21 +15,30 @@ def unit(rows):
     return rows / (np.linalg.norm(rows, axis=1, keepdims=True) + 1e-9)
 
 
-def paint_eye(chart, traits, f, side):
+def paint_eye(chart, traits, f, side, light):
     """Sclera, iris and pupil from the direction [N,3] of the eyeball's surface; `side` +1 is the person's left eye."""
     d = unit(chart)
     gaze = unit(np.array([[.13 * np.tanh(f.n('gaze', 0)) + .02 * side, .07 * np.tanh(f.n('gaze', 1)) - .02, 1.0]]))[0]
     angle = np.arccos(np.clip(d @ gaze, -1, 1))
-    white = np.array([.90, .88, .86]) - np.array([.0, .10, .10]) * smoothstep(.55, 1.1, abs(d[:, :1]))
+    veins = .5 + .5 * np.sin(40 * d[:, 1:2] + 9 * np.sin(7 * d[:, :1]))
+    white = np.array([.90, .875, .85]) - np.array([.04, .13, .13]) * smoothstep(.35, .95, abs(d[:, :1])) * (.8 + .2 * veins)
     turn = np.arctan2(d[:, 1] - gaze[1], d[:, 0] - gaze[0])
-    rays = 1 + .16 * np.sin(turn * 17 + 3 * np.sin(turn * 5)) * smoothstep(.12, .3, angle)
-    iris = traits.eye[None] * (rays * (1.28 - .75 * smoothstep(.28, .41, angle)))[:, None]
-    colour = white + (iris - white) * smoothstep(.425, .385, angle)[:, None]
-    colour = colour * (1 - .96 * smoothstep(.185, .15, angle))[:, None]
-    spark = unit(gaze + np.array([[-.17, .17, 0]]))[0]
-    colour = colour + .6 * smoothstep(.085, .05, np.arccos(np.clip(d @ spark, -1, 1)))[:, None]
-    lid = .55 * smoothstep(.02, .36, d[:, 1]) + .12 * smoothstep(-.1, -.4, d[:, 1])
-    return np.clip(colour, 0, 1) * (1 - lid)[:, None]
+    fibres = 1 + .20 * np.sin(turn * 23 + 3 * np.sin(turn * 7)) * smoothstep(.14, .3, angle) * smoothstep(.44, .34, angle)
+    collar = np.array([1.25, 1.1, .85]) if traits.eye[2] > .2 else np.array([1.15, 1.05, .95])      # warmer about the pupil
+    warm = smoothstep(.30, .17, angle)[:, None]
+    iris = traits.eye[None] * (fibres * (1.35 - .55 * smoothstep(.24, .40, angle)))[:, None] * (1 - warm + warm * collar)
+    iris = iris * (1 - .62 * smoothstep(.385, .445, angle))[:, None]                   # dark rim of the iris
+    below = smoothstep(.10, -.22, d[:, 1] - gaze[1])[:, None]
+    iris = iris * (1 + .35 * below)                                # light gathers opposite the lamp
+    colour = white + (iris - white) * smoothstep(.475, .425, angle)[:, None]
+    colour = colour * (1 - .97 * smoothstep(.20, .165, angle))[:, None]
+    lid = .58 * smoothstep(.06, .38, d[:, 1]) + .15 * smoothstep(-.12, -.42, d[:, 1]) + .15 * smoothstep(.45, .9, abs(d[:, 0]))
+    colour = np.clip(colour, 0, 1) * (1 - np.clip(lid, 0, .8))[:, None]
+    lamp = .16 * np.sign(light.key[0] + 1e-3)
+    for x, y, size, power in ((lamp, .17, .085, .95), (-.8 * lamp, -.16, .045, .30)):
+        spark = unit(gaze + np.array([[x, y, 0]]))[0]
+        colour = colour + power * smoothstep(size, .6 * size, np.arccos(np.clip(d @ spark, -1, 1)))[:, None]
+    return np.clip(colour, 0, 1)
 
 
 def paint_teeth(chart):
@@ -40,18 +49,25 @@ def paint_teeth(chart):
     return colour * (1 - gum) + gum * np.array([.60, .28, .28])
 
 
-def paint_hair(chart, extra, traits, f):
-    """Colour [N,3], strand direction [N,3] and height [N] (−1 gap … 1 ridge) of locks; see `strands` for chart and extra."""
+def brown_or_black(traits, brow, name):
+    """sRGB [3] of strands: hair as it is, beards a little darker, brows and lashes dark."""
+    if name == 'lash':
+        return np.array([.06, .045, .04]) if traits.lipstick > .1 or traits.hair.mean() < .3 else np.array([.16, .10, .07])
+    return {'hair': traits.hair, 'beard': traits.hair * .86, 'brow': brow}[name]
+
+
+def paint_hair(chart, extra, traits, look):
+    """Colour [N,3], strand direction [N,3] and height [N] (−1 gap … 1 ridge) of strands of colour `look`; chart as in `strands`."""
     across, along, own = chart.T
     direction, layer = unit(extra[:, :3]), extra[:, 3]
     seed = own * 97.0
     fine = np.sin(across * 5.5 + seed * 7) * .5 + np.sin(across * 11 + seed * 23 + along * .35) * .35
     lock = 2 * (own * 7.31 % 1) - 1
-    light = traits.hair.mean()
+    light = look.mean()
     root = .80 + .20 * smoothstep(0, 3.0, along)
     depth = .72 + .28 * smoothstep(0, .75, layer)
     tone = 1 + (.15 if light < .4 else .10) * lock + (.12 if light < .4 else .08) * fine
-    colour = traits.hair[None] * (root * depth * tone)[:, None] * (1 + np.array([.03, 0, -.05]) * lock[:, None])
+    colour = look[None] * (root * depth * tone)[:, None] * (1 + np.array([.03, 0, -.05]) * lock[:, None])
     if traits.grey > .05:                                        # single grey locks among the coloured ones
         grey = smoothstep(1 - traits.grey - .12, 1 - traits.grey + .12, own * 13.7 % 1)[:, None] * .8
         colour = colour * (1 - grey) + grey * np.array([.60, .59, .58]) * (root * depth * tone)[:, None]

@@ -28,10 +28,10 @@ def kernels():
             face[i] = -1
 
     @wp.kernel(enable_backward=False, module='unique')
-    def blocked(mesh: wp.uint64, start: wp.array(dtype=wp.vec3), direction: wp.vec3, far: float,
+    def blocked(mesh: wp.uint64, start: wp.array(dtype=wp.vec3), direction: wp.array(dtype=wp.vec3), far: float,
                 out: wp.array(dtype=float)):
         i = wp.tid()
-        hit = wp.mesh_query_ray(mesh, start[i], direction, far)
+        hit = wp.mesh_query_ray(mesh, start[i], direction[i], far)
         if hit.result:
             out[i] = 1.0
 
@@ -76,12 +76,12 @@ class Mesh:
         return face.numpy(), np.concatenate([uv, 1 - uv.sum(1, keepdims=True)], 1), distance.numpy()
 
     def shadowed(self, points, direction, far=2.0):
-        """1 where something lies between points [N,3] and the light in unit `direction` [3], else 0."""
+        """1 where something lies between points [N,3] and the light in unit `direction` [N,3], else 0."""
         wp = self.wp
         out = wp.zeros(len(points), dtype=float, device='cpu')
         if len(points):
             wp.launch(kernels()[1], len(points), device='cpu',
-                      inputs=[self.mesh.id, self._vec(points), wp.vec3(*map(float, direction)), far, out])
+                      inputs=[self.mesh.id, self._vec(points), self._vec(direction), far, out])
         return out.numpy()
 
     def ambient(self, points, normals, directions, far):

@@ -6,23 +6,19 @@ from functools import lru_cache
 
 import numpy as np
 
-from gantoolkit.data.labels import CLASSES, index
+from gantoolkit.data.labels import CLASSES
 from gantoolkit_annyfaces import camera as cameras
-from gantoolkit_annyfaces import lighting, materials
+from gantoolkit_annyfaces import lighting
 from gantoolkit_annyfaces.attributes import describe
 from gantoolkit_annyfaces.captions import write_captions
 from gantoolkit_annyfaces.factors import Factors, draw, draw_camera
 from gantoolkit_annyfaces.identities import split_index
-from gantoolkit_annyfaces.parts import MATERIALS, WORLD_OFFSET, WORLD_SCALE
 from gantoolkit_annyfaces.scene import build_scene
 from gantoolkit_annyfaces.scribble import scribble
-from gantoolkit_annyfaces.skin import paint_skin
+from gantoolkit_annyfaces.shading import look_through, see, shade_surface
 from gantoolkit_annyfaces.traits import decide
 
 SUPERSAMPLING = 2
-PART_LABELS = {'cavity': 'mouth', 'tongue': 'mouth', 'teeth': 'mouth', 'eye_l': 'l_eye', 'eye_r': 'r_eye', 'hair': 'hair', 'cap': 'hair', 'hat': 'hat',
-               'frame': 'eye_g', 'earring': 'ear_r', 'necklace': 'neck_l', 'collar': 'cloth'}
-
 
 @dataclass
 class FaceSample:
@@ -45,132 +41,6 @@ class FaceSample:
     index: int
 
 
-@dataclass
-class Surface:
-    """What rays saw, one row per hit ray: `ray` index, world `point`, `normal`, `view`, `chart`, `extra`, `material`, `distance`."""
-    ray: np.ndarray
-    point: np.ndarray
-    normal: np.ndarray
-    view: np.ndarray
-    chart: np.ndarray
-    extra: np.ndarray
-    material: np.ndarray
-    distance: np.ndarray
-
-
-def see(scene, origin, rays):
-    """First surface along every ray that hits something."""
-    face, weight, distance = scene.mesh.cast(origin, rays)
-    hit = np.flatnonzero(face >= 0)
-    corner, weight = scene.faces[face[hit]], weight[hit][:, :, None]
-    blend = lambda rows: (rows[corner] * weight).sum(1)
-    normal = blend(scene.normals)
-    normal /= np.linalg.norm(normal, axis=1, keepdims=True) + 1e-9
-    view = rays[hit]
-    back = (normal * view).sum(1) > 0
-    normal = np.where(back[:, None] & (scene.material[face[hit]] != MATERIALS.index('skin'))[:, None], -normal, normal)
-    return Surface(hit, origin + view * distance[hit, None], normal, view, blend(scene.chart), blend(scene.extra), scene.material[face[hit]], distance[hit])
-
-
-def paint(surface, traits, f):
-    """Per hit: colour [N,3] sRGB, gloss, label, scatter (1 skin), open sky share, and hair's strand data."""
-    count = len(surface.ray)
-    colour, gloss, label = np.zeros((count, 3)), np.zeros(count), np.zeros(count, np.int64)
-    scatter, sky = np.zeros(count), np.full(count, .85)
-    strand = (np.zeros(0, np.int64), None, None)
-    for code in np.unique(surface.material):
-        rows, name = np.flatnonzero(surface.material == code), MATERIALS[code]
-        chart, extra = surface.chart[rows].astype(np.float64), surface.extra[rows].astype(np.float64)
-        if name == 'skin':
-            colour[rows], gloss[rows], label[rows], hairy, cloth = paint_skin(chart, extra, traits, f)
-            scatter[rows], sky[rows] = np.where(cloth, 0, 1 - hairy), .25 + .75 * extra[:, 2] * (1 - .35 * np.clip(extra[:, 3] + .6, 0, 1))
-            continue
-        label[rows] = index(PART_LABELS[name])
-        if name in ('eye_l', 'eye_r'):
-            colour[rows], gloss[rows], sky[rows] = materials.paint_eye(chart, traits, f, 1 if name == 'eye_l' else -1), 1.2, .8
-            label[rows] = index('l_eye' if name == 'eye_l' else 'r_eye')
-        elif name == 'hair':
-            colour[rows], direction, height = materials.paint_hair(chart, extra, traits, f)
-            sky[rows] = .35 + .55 * extra[:, 3]
-            strand = (rows, direction, height)
-        elif name == 'cap':
-            colour[rows], sky[rows] = materials.paint_cap(chart, extra, traits, f), .6
-        else:
-            colour[rows], gloss[rows] = materials.paint_part(name, chart, extra, traits, f)
-            if name in ('cavity', 'teeth', 'tongue'):
-                sky[rows] = .75 if name == 'teeth' else .5
-                inside_eye = chart[:, 1] > -4
-                if name == 'cavity':
-                    colour[rows[inside_eye]] = [.55, .30, .28]
-                    label[rows[inside_eye]] = np.where(chart[inside_eye, 0] > 0, index('l_eye'), index('r_eye'))
-    return colour, gloss, label, scatter, sky, strand
-
-
-def soft_shadow(scene, surface, light, rays):
-    """Share [N] of the key light blocked; neighbouring rays look at slightly different points of the lamp."""
-    start = surface.point + surface.normal * 5e-3 - surface.view * 1e-3
-    side = np.cross(light.key, [0.0, 1.0, 0.0])
-    side /= np.linalg.norm(side)
-    up = np.cross(side, light.key)
-    size = int(len(rays) ** .5)
-    cell = (surface.ray // size % 2) * 2 + surface.ray % size % 2
-    shade = np.zeros(len(surface.ray))
-    for k, (a, b) in enumerate(((-1, -.4), (.4, -1), (-.4, 1), (1, .4))):
-        rows = np.flatnonzero(cell == k)
-        direction = light.key + .06 * (a * side + b * up)
-        shade[rows] = scene.mesh.shadowed(start[rows], direction / np.linalg.norm(direction))
-    return shade
-
-
-def shade_surface(scene, surface, traits, f, light, rays, domain):
-    """(sRGB colour [N,3], label [N]) of every hit."""
-    colour, gloss, label, scatter, sky, (rows, direction, height) = paint(surface, traits, f)
-    shade = soft_shadow(scene, surface, light, rays)
-    centimetres = (surface.point - WORLD_OFFSET) / WORLD_SCALE
-    if domain != 'photo':
-        colour = lighting.restyle(colour, domain, centimetres, colour.mean(1), f)
-        gloss = np.full(len(gloss), {'marble': .7, 'clay': .08, 'toon': .15}[domain])
-        scatter = scatter * 0 + (.5 if domain == 'marble' else 0)
-    normal = surface.normal
-    if len(rows):
-        normal = normal.copy()
-        side = np.cross(direction, normal[rows])
-        normal[rows] += .12 * side * height[:, None]
-        normal[rows] /= np.linalg.norm(normal[rows], axis=1, keepdims=True)
-    if domain == 'toon':
-        return toon(colour, normal, light, shade, sky), label
-    linear = lighting.illuminate(lighting.linear(colour), normal, surface.view, gloss, sky, shade, light, scatter[:, None])
-    if len(rows) and domain == 'photo':
-        sheen = lighting.hair_sheen(direction, normal[rows], surface.view[rows], height, light, shade[rows])
-        linear[rows] += sheen * (lighting.linear(colour[rows]) * .9 + .03) * light.key_colour
-    return lighting.develop(linear), label
-
-
-def toon(colour, normal, light, shade, sky):
-    """Flat cel shading: three bands."""
-    lit = (normal @ light.key) * .5 + .5 - .35 * shade - .2 * (1 - sky)
-    band = np.where(lit > .62, 1.06, np.where(lit > .36, .84, .62))
-    return np.clip(colour * band[:, None] * np.where(band[:, None] < .8, [[.96, .93, 1.06]], [[1, 1, 1]]), 0, 1)
-
-
-def look_through(scene, origin, rays, pixels, label, depth, traits, light):
-    """Lay the lenses of glasses over the picture; eyes and brows stay labelled behind clear ones."""
-    lens = see(scene.lens, origin, rays)
-    front = (depth[lens.ray] == 0) | (lens.distance < depth[lens.ray])
-    rays_hit, chart, normal = lens.ray[front], lens.chart[front], lens.normal[front]
-    if traits.glasses == 'sunglasses':
-        tint = np.array([.07, .065, .07]) + .10 * (chart[:, 1:2] < -.2) * (-.2 - chart[:, 1:2])
-        pixels[rays_hit] = pixels[rays_hit] * .10 + tint
-        label[rays_hit] = index('eye_g')
-        depth[rays_hit] = lens.distance[front]
-    else:
-        pixels[rays_hit] *= .95
-        kept = np.isin(label[rays_hit], [index(n) for n in ('l_eye', 'r_eye', 'l_brow', 'r_brow', 'hair', 'hat', 'background')])
-        label[rays_hit] = np.where(kept, label[rays_hit], index('eye_g'))
-    streak = np.exp(-((chart[:, 0] * .8 + chart[:, 1] - .55 + .6 * light.key[0]) / .13) ** 2)
-    pixels[rays_hit] = np.clip(pixels[rays_hit] + (.20 if traits.glasses == 'sunglasses' else .12) * streak[:, None], 0, 1)
-
-
 def render_view(scene, traits, f, label25, resolution, domain, key):
     """One view: image uint8, labels uint8, scribble uint8, depth float32, all [R,R]."""
     size = resolution * SUPERSAMPLING
@@ -179,7 +49,7 @@ def render_view(scene, traits, f, label25, resolution, domain, key):
     light = lighting.decide_light(f)
     pixels = lighting.backdrop(f, size, domain)
     label, depth, normal = np.zeros(size * size, np.int64), np.zeros(size * size, np.float32), np.tile(np.float32([0, 0, 1]), (size * size, 1))
-    pixels[surface.ray], label[surface.ray] = shade_surface(scene, surface, traits, f, light, rays, domain)
+    pixels[surface.ray], label[surface.ray] = shade_surface(scene, surface, traits, f, light, size, domain)
     depth[surface.ray], normal[surface.ray] = surface.distance, surface.normal
     if scene.lens is not None:
         look_through(scene, origin, rays, pixels, label, depth, traits, light)

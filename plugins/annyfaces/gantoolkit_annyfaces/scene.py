@@ -7,11 +7,11 @@ from functools import lru_cache
 import numpy as np
 
 from gantoolkit_annyfaces import accessories, anatomy, scalp
+from gantoolkit_annyfaces.fuzz import build_fuzz
 from gantoolkit_annyfaces.garment import cloth_lift, collar_part
 from gantoolkit_annyfaces.hair import build_hair
 from gantoolkit_annyfaces.parts import MATERIALS, Part, smooth_normals, to_world
 from gantoolkit_annyfaces.raycast import Mesh
-from gantoolkit_annyfaces.skin import beard_density
 
 
 @dataclass
@@ -46,7 +46,7 @@ def bust(traits, head, hair):
     index, weight = scalp_lookup()
     covered = (hair.depth[index] * weight).sum(1)
     covered = np.where(fields['ear'] > .3, -2.0, covered)
-    lift = cloth_lift(traits, canon) + .35 * beard_density(traits, canon) * (traits.beard in ('beard', 'goatee', 'mustache'))
+    lift = cloth_lift(traits, canon)
     vertices = head.vertices + head.normals * lift[:, None]
     extra = np.stack([fields['ear'], fields['lid'], fields['open'], covered], 1)
     parts = []
@@ -62,7 +62,7 @@ def build_parts(traits, f):
     """(opaque parts, lens parts) of a person in one state."""
     head = anatomy.build_head(traits, f)
     hair = build_hair(traits, f, head, cloth_lift(traits, anatomy.canonical()))
-    parts = bust(traits, head, hair) + anatomy.eyeballs(head) + anatomy.teeth(head) + hair.parts
+    parts = bust(traits, head, hair) + anatomy.eyeballs(head) + anatomy.teeth(head) + hair.parts + build_fuzz(traits, f, head)
     lenses = []
     if traits.collar == 'shirt':
         parts += collar_part(traits, head)

@@ -27,19 +27,30 @@ def lip_masks(chart):
     return inside * upper, inside * ~upper
 
 
-def brow_mask(chart, f, years):
-    """Soft mask [N] of both brows; thickness, arch and gap are a person's own."""
-    x, y = abs(chart[:, 0]), chart[:, 1]
-    t = (x - (1.35 + .18 * f.n('brow', 2))) / 3.7
-    arch = .55 + .16 * f.n('brow', 1)
-    line = 1.28 + arch * np.sin(np.clip(t, 0, 1.1) * 2.35) - .55 * np.clip(t - .55, 0, 1)
-    half = brow_half(f) * (smoothstep(-.12, .18, t) * .9 + .1) * (1 - .68 * smoothstep(.35, 1.0, t))
-    return smoothstep(1.25, .55, abs(y - line) / half) * smoothstep(-.06, .08, t) * smoothstep(1.04, .93, t) * (chart[:, 2] > -4)
+def brow_line(chart, f):
+    """A person's own brows: (height of the line, half thickness, place 0..1 from nose to temple, inside 0..1), each [N]."""
+    x = abs(chart[:, 0])
+    t = (x - (1.25 + .15 * f.n('brow', 2))) / 3.75
+    arch = .50 + .15 * f.n('brow', 1)
+    line = 1.22 + arch * np.sin(np.clip(t, 0, 1.1) * 2.35) - .6 * np.clip(t - .55, 0, 1)
+    half = brow_half(f) * (smoothstep(-.12, .18, t) * .9 + .1) * (1 - .72 * smoothstep(.40, 1.0, t))
+    return line, half, t, smoothstep(-.06, .10, t) * smoothstep(1.06, .90, t) * (chart[:, 2] > -4)
+
+
+def brow_mask(chart, f):
+    """Soft mask [N] of both brows."""
+    line, half, _, inside = brow_line(chart, f)
+    return smoothstep(1.35, .45, abs(chart[:, 1] - line) / half) * inside
+
+
+def brow_colour(traits):
+    """sRGB of brows and lashes' roots: like the hair, but never light."""
+    return traits.hair * min(.80, .34 / traits.hair.max()) * (np.array([1.08, .94, .86]) if traits.hair_name in ('blond', 'red', 'auburn') else 1)
 
 
 def brow_half(f):
     """Half the brow's thickness in cm."""
-    return .40 * np.exp(.28 * f.n('brow', 0)) * (.72 if f.n('gender') > 0 else 1.15)
+    return .38 * np.exp(.25 * f.n('brow', 0)) * (.74 if f.n('gender') > 0 else 1.1)
 
 
 def beard_density(traits, chart):
@@ -60,20 +71,45 @@ def beard_density(traits, chart):
 
 
 def tone_map(chart, traits, extra):
-    """Bare skin colour [N,3] sRGB with redness, shade under the eyes, make-up and freckles."""
-    red = .55 * blob(chart, 4.1, -3.7, 2.0) + .7 * blob(chart, 0, -3.7, 1.1) + .35 * blob(chart, 0, -10, 1.7) + .5 * extra[:, 0]
-    red = red * traits.redness + .85 * max(0, traits.blush) * blob(chart, 4.6, -3.0, 1.7)
-    red += .25 * blob(chart, 3.1, -.6, 1.2) + .10 * waves(chart, .7, 11)
-    tone = traits.skin[None] * (1 + red[:, None] * np.array([.05, -.15, -.13]))
-    dark = .10 * blob(chart, 2.9, -1.35, .9) * (1 + (traits.years - 30) / 40) + .08 * blob(chart, 3.1, .75, 1.0)
-    tone = tone * (1 - np.clip(dark, 0, .4)[:, None] * np.array([.8, 1.0, .9])) * (1 + .008 * waves(chart, 1.8, 13))[:, None]
+    """Bare skin colour [N,3] sRGB: redder cheeks, nose and chin, a yellower forehead, shade about the eyes, make-up, freckles."""
+    patch = waves(chart, 1.5, 11)
+    red = .62 * blob(chart, 4.3, -3.9, 2.1) + .75 * blob(chart, 0, -3.9, 1.2) + .35 * blob(chart, 0, -10, 1.7) + .6 * extra[:, 0]
+    red = red * traits.redness + .45 * max(0, traits.blush) * blob(chart, 4.9, -3.1, 1.7)
+    red += .30 * blob(chart, 3.1, -.4, 1.3) + .16 * patch - .25 * blob(chart, 0, 4.5, 3.2)
+    tone = traits.skin[None] * (1 + red[:, None] * np.array([.035, -.13, -.11]))
+    dark = .13 * blob(chart, 2.7, -1.35, .8) * (1 + (traits.years - 30) / 30) + .12 * blob(chart, 3.2, .55, .9) + .10 * blob(chart, 1.6, .1, .6)
+    dark = dark + .05 * smoothstep(-8.2, -8.8, chart[:, 1]) * blob(chart, 0, -8.9, .9)
+    tone = tone * (1 - np.clip(dark, 0, .45)[:, None] * np.array([.75, 1.0, .92]))
+    blotch = .022 * waves(chart, 5.5, 13) + .018 * waves(chart, 17.0, 12)
+    blotch = blotch * (1 + np.clip((traits.years - 40) / 30, 0, 1.2))
+    tone = tone * (1 + blotch[:, None] * np.array([.7, 1.0, 1.1]))
+    if not traits.female and traits.hair.mean() < .45:           # shaved cheeks
+        shaved = beard_area(chart) * (.07 + .10 * traits.redness * (traits.hair.mean() < .2))
+        tone = tone * (1 - shaved[:, None] * np.array([1.0, .72, .5]))
     if traits.freckles:
-        spots = smoothstep(.9, 1.7, waves(chart, 11, 14, 8)) * (blob(chart, 2.8, -3.2, 3.0))
-        tone = tone * (1 - min(.28, traits.freckles * .25) * spots[:, None] * np.array([.5, .8, 1.0]))
+        spots = smoothstep(.55, 1.3, waves(chart, 19, 14)) * blob(chart, 2.6, -3.0, 3.2)
+        tone = tone * (1 - min(.20, traits.freckles * .20) * spots[:, None] * np.array([.5, .8, 1.0]))
     if traits.shadow:
-        paint = blob(chart, 3.2, .75, .95)[:, None] * .75 * traits.shadow
-        tone = tone * (1 - paint) + paint * tone * np.array([.62, .45, .50])
-    return tone
+        paint = blob(chart, 3.2, .70, .85)[:, None] * .65 * traits.shadow
+        tone = tone * (1 - paint) + paint * tone * np.array([.66, .50, .53])
+    return tone * (1 - .30 * crease(chart, traits)[:, None] * np.array([.8, 1, 1]))
+
+
+def crease(chart, traits):
+    """The fold [N] above the upper lid, and the corners where the eye meets the nose."""
+    x = (abs(chart[:, 0]) - 3.15) / 1.65
+    y = chart[:, 1] - (.88 - .42 * x ** 2)
+    fold = np.exp(-(y / .11) ** 2) * smoothstep(1.12, .75, abs(x)) * (chart[:, 2] > -3)
+    return fold * (1 - .6 * traits.race[1])
+
+
+def beard_area(chart):
+    """Where a full beard would grow [N] 0..1."""
+    x, y, z = abs(chart[:, 0]), chart[:, 1], chart[:, 2]
+    moustache = smoothstep(-4.95, -5.5, y) * smoothstep(3.3, 2.5, x + .35 * (y + 6)) * smoothstep(-8.3, -7.2, y) * (z > 0)
+    cheek_top = np.interp(x, (0, 2.4, 4, 5.5, 7, 8), (-8.3, -7.2, -6.6, -4.8, -2.2, -1.5))
+    full = smoothstep(.4, -1.0, y - cheek_top) * smoothstep(-8.6, -6.8, z) * smoothstep(-2.2, -.5, y - np.interp(z, JAW_Z, JAW_Y))
+    return np.maximum(moustache, full) * (1 - np.maximum(*lip_masks(chart)))
 
 
 def wrinkles(chart, years):
@@ -97,13 +133,12 @@ def paint_skin(chart, extra, traits, f):
     gloss = .22 + .25 * blob(chart, 0, -2.5, 1.6) + .1 * blob(chart, 0, 5, 3)
     label = base_labels(chart, extra)
     hairy = np.zeros(len(chart))
-    grain = .6 * waves(chart * [1, .3, 1], 9.0, 15, 8) + .4 * waves(chart, 3.0, 21)
     density = beard_density(traits, chart)
     if density.any():
-        strength = {'stubble': .42}.get(traits.beard, .93) * f.u('beard_shape', 0, .75, 1)
-        cover = np.clip(density * strength * (1 + .25 * grain), 0, .97) ** (.9 if traits.beard != 'stubble' else 1.2)
-        tint = traits.hair * .85 if traits.beard != 'stubble' else traits.hair * .5 + traits.skin * .25
-        colour = colour * (1 - cover[:, None]) + cover[:, None] * tint * (1 + .22 * grain[:, None])
+        stipple = smoothstep(-.5, .9, waves(chart, 26, 15) + .5 * waves(chart, 55, 16))
+        cover = density * ((.28 + .45 * stipple) if traits.beard == 'stubble' else .72) * f.u('beard_shape', 0, .75, 1)
+        tint = traits.hair * .75 if traits.beard != 'stubble' else traits.hair * .55 + traits.skin * .2
+        colour = colour * (1 - cover[:, None]) + cover[:, None] * tint
         hairy = np.maximum(hairy, cover)
     for mask, name in zip(lip_masks(chart), ('u_lip', 'l_lip')):
         crease = 1 - .10 * np.maximum(0, np.sin(chart[:, 0] * 11 + np.sin(chart[:, 1] * 3))) - .12 * (name == 'u_lip')
@@ -112,12 +147,11 @@ def paint_skin(chart, extra, traits, f):
         label = np.where(mask > .5, index(name), label)
     corner = np.exp(-(((abs(chart[:, 0]) - 2.45) / .3) ** 2 + ((chart[:, 1] + 7.12) / .16) ** 2)) * (chart[:, 2] > .3)
     colour = colour * (1 - .45 * corner[:, None])
-    brow = brow_mask(chart, f, traits.years)
-    hairs = np.clip(brow * (.92 + .25 * waves(chart * [1.6, .6, 1], 6.0, 16, 8)), 0, .95)
-    tint = traits.hair * min(.75, .40 / traits.hair.max()) * (np.array([1.08, .94, .86]) if traits.hair_name in ('blond', 'red', 'auburn') else 1)
-    colour = colour * (1 - hairs[:, None]) + hairs[:, None] * tint
-    label = np.where(brow > .45, np.where(chart[:, 0] > 0, index('l_brow'), index('r_brow')), label)
-    rim = smoothstep(.25, .95, extra[:, 1]) * np.where(chart[:, 1] > -.1, .92 if traits.female else .7, .35)
+    brow = brow_mask(chart, f)
+    hairs = .52 * brow[:, None]
+    colour = colour * (1 - hairs) + hairs * brow_colour(traits)
+    label = np.where(brow > .35, np.where(chart[:, 0] > 0, index('l_brow'), index('r_brow')), label)
+    rim = smoothstep(.25, .95, extra[:, 1]) * np.where(chart[:, 1] > -.1, (.85 if traits.female else .62), .30)
     colour = colour * (1 - rim[:, None]) + rim[:, None] * np.array([.07, .045, .04])
     return shave_and_dress(chart, extra, traits, f, colour, gloss, label, hairy)
 

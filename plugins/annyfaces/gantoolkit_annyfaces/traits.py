@@ -56,7 +56,7 @@ class Traits:
 
 def decide(f):
     """`Factors` to `Traits`."""
-    gender = float(1 / (1 + np.exp(-3.6 * f.n('gender'))))            # 0 male … 1 female
+    gender = float(1 / (1 + np.exp(-7 * f.n('gender'))))            # 0 male … 1 female
     female = gender > 0.5
     years = float(np.clip(19 + 52 * f.u('age') ** 1.9 + 2.5 * f.n('years'), 17, 78))
     race = np.exp(1.6 * f.vector[:3] + np.array([-1.1, -0.8, 1.0]))
