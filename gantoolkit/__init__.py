@@ -10,6 +10,7 @@ __version__ = "0.1.0"
 _LAZY = {
     "load_pipeline": "gantoolkit.engine.sample",
     "load_generator": "gantoolkit.generators",
+    "PretrainedPipeline": "gantoolkit.engine.hub",
     "read_condition": "gantoolkit.data.inputs",
     "Condition": "gantoolkit.types",
     "Camera": "gantoolkit.types",

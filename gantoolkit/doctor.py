@@ -131,11 +131,13 @@ def files(quick: bool) -> Iterator[Finding]:
     index, good = manifest.load(), 0
     for name, entry in {**index.weights, **index.data}.items():
         path = index.file(entry)
+        if "file" not in entry and not path.exists():
+            continue  # published weights that nobody has asked for
         if not path.exists():
             recipe = f", or train it: gantoolkit run {entry['recipe']}" if entry.get("recipe") else ""
             yield Finding(BROKEN, f"'{name}' is missing at {path}", f"reinstall gantoolkit{recipe}")
         elif not quick and entry.get("sha256"):
-            same = weights.sha256(path) == entry["sha256"]
+            same = weights.sha256(path).startswith(str(entry["sha256"]))
             good += same
             if not same:
                 yield Finding(BROKEN, f"'{name}' at {path} is damaged (sha256)", "reinstall gantoolkit")

@@ -65,7 +65,7 @@ def sections() -> dict[str, list[tuple[str, str]]]:
 
 def file_row(entry: dict) -> str:
     size = f"{entry['bytes'] / 1e6:.1f} MB" if "bytes" in entry else ""
-    missing = "" if manifest.load().file(entry).exists() else "(missing)"
+    missing = "" if manifest.load().file(entry).exists() else "(missing)" if "file" in entry else "(not fetched)"
     parts = (size, entry.get("licence", ""), entry.get("summary", ""), missing)
     return "  ".join(part for part in parts if part) + owned(entry)
 

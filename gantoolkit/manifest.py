@@ -47,8 +47,10 @@ class Manifest:
     clashes: list[str] = field(default_factory=list)
 
     def file(self, entry: dict) -> Path:
-        """Where the file of a `weights` or `data` entry lies."""
-        return self.owners[entry["owner"]].root / entry["file"]
+        """Where the file of a `weights` or `data` entry lies: in its package, or in the cache once it is fetched."""
+        if "file" in entry:
+            return self.owners[entry["owner"]].root / entry["file"]
+        return cache_folder("downloads") / entry.get("save_as", entry.get("url", "").rpartition("/")[2])
 
     def kinds_of(self, name: str) -> list[str]:
         """The kinds that have a component of this name."""
@@ -62,6 +64,13 @@ class Manifest:
 def package_root() -> Path:
     """The folder of the installed gantoolkit package."""
     return Path(__file__).parent
+
+
+def cache_folder(name: str) -> Path:
+    """`downloads` or `converted`, kept between commands in $GANTOOLKIT_CACHE or ~/.cache/gantoolkit."""
+    here = os.environ.get("GANTOOLKIT_CACHE")
+    root = Path(here) if here else Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "gantoolkit"
+    return root / name
 
 
 def checkout_root() -> Path | None:

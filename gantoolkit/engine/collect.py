@@ -77,7 +77,7 @@ def register(yaml: Path, entries: dict[str, dict]) -> None:
     text = yaml.read_text()
     for name, entry in entries.items():
         path = manifest.load().file(entry)
-        if entry["owner"] != "gantoolkit" or not path.exists():
+        if entry["owner"] != "gantoolkit" or "file" not in entry or not path.exists():
             continue
         size = sum(p.stat().st_size for p in path.rglob("*") if p.is_file()) if path.is_dir() else path.stat().st_size
         text = _set(_set(text, name, "sha256", f'"{weights.sha256(path)}"'), name, "bytes", str(size))

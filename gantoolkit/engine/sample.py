@@ -12,6 +12,7 @@ from gantoolkit.errors import UsageError, WeightsError
 from gantoolkit.pipeline import Pipeline
 
 EXPORTED = "export/bridge.safetensors"
+HUB_MODEL = "model.safetensors"  # of a folder that `gantoolkit weights export RUN FOLDER` wrote
 
 
 def export(path: Path, bridge: torch.nn.Module, specs: dict, half: bool = False) -> Path:
@@ -21,12 +22,18 @@ def export(path: Path, bridge: torch.nn.Module, specs: dict, half: bool = False)
 
 def load_pipeline(name: str | Path, device: str | torch.device = "cpu", steps: int | None = None,
                   guidance: float | None = None) -> Pipeline:
-    """The pipeline of a run folder, an exported bridge, a preset or a weights name, ready to draw.
+    """The pipeline of a run folder, an exported bridge or folder, a preset or a weights name, ready to draw.
 
     `steps` and `guidance` replace those of the encoder's trajectory.
     """
+    changes = {"steps": steps, "guidance": guidance}
+    return load_with_specs(name, **changes)[0].to(device)
+
+
+def load_with_specs(name: str | Path, **changes) -> tuple[Pipeline, dict]:
+    """`load_pipeline`, and the specs of its parts; `changes` replace arguments of the encoder."""
     folder = Path(name)
-    if folder.is_dir() and not (folder / EXPORTED).is_file():
+    if folder.is_dir() and not any((folder / file).is_file() for file in (EXPORTED, HUB_MODEL)):
         state, specs = _unfinished(folder)
     else:
         state, _, meta = weights.load(_file(name))
@@ -34,9 +41,8 @@ def load_pipeline(name: str | Path, device: str | torch.device = "cpu", steps: i
             raise WeightsError(f"'{name}' is not a bridge: its file does not say which encoder and generator it "
                                "joins; give a run folder or a preset.")
         specs = json.loads(meta["pipeline"])
-    changes = {"steps": steps, "guidance": guidance}
     encoder = {**specs["encoder"], **{k: v for k, v in changes.items() if v is not None}}
-    return assemble(state, dict(specs, encoder=encoder)).to(device)
+    return assemble(state, dict(specs, encoder=encoder)), specs
 
 
 def assemble(state: dict, specs: dict) -> Pipeline:
@@ -63,8 +69,9 @@ def build_bridge(spec: dict, encoder, generator):
 def _file(name: str | Path) -> Path:
     """The bridge file behind a run folder, a preset or a weights name."""
     path = Path(name)
-    if (path / EXPORTED).is_file():
-        return path / EXPORTED
+    for file in (EXPORTED, HUB_MODEL):
+        if (path / file).is_file():
+            return path / file
     preset = manifest.load().presets.get(str(name))
     if preset is not None:
         if "weights" not in preset:

@@ -19,9 +19,17 @@ __all__ = ["Part", "header", "load", "resolve", "save", "sha256"]
 
 @plugins.hookimpl(trylast=True)
 def resolve_weights(name: str) -> Path | None:
-    """The file of a name that a registry.yaml lists (the package's own use of this hook)."""
+    """The file of a name that a registry.yaml lists: in $GANTOOLKIT_OFFLINE, the package or the downloads.
+
+    (The package's own use of this hook.)
+    """
     entry = manifest.load().weights.get(name)
-    return manifest.load().file(entry) if entry else None
+    if not entry:
+        return None
+    path, offline = manifest.load().file(entry), os.environ.get("GANTOOLKIT_OFFLINE")
+    if offline and "file" not in entry and not path.exists():
+        return Path(offline) / path.name
+    return path
 
 
 def resolve(name_or_path: str | os.PathLike) -> Path:
@@ -38,6 +46,9 @@ def resolve(name_or_path: str | os.PathLike) -> Path:
         raise WeightsError(f"No weights named '{name}' and no such file{names.suggest(name, known)}; "
                            f"known weights: {', '.join(sorted(known)) or 'none'}.")
     if not Path(path).exists():
+        if "file" not in known.get(name, {"file": ""}):
+            raise WeightsError(f"The weights '{name}' are not here yet; type 'gantoolkit weights get {name}' "
+                               f"(licence: {known[name].get('licence', 'unknown')}).")
         recipe = known.get(name, {}).get("recipe", "docs/zoo.md")
         raise WeightsError(f"The weights '{name}' should be at {path}, which does not exist; reinstall "
                            f"gantoolkit or train them with their recipe ({recipe}).")

@@ -1,24 +1,16 @@
-"""Where downloads and converted checkpoints are kept between commands: $GANTOOLKIT_CACHE or ~/.cache/gantoolkit."""
+"""Converted checkpoints, kept between commands so that a foreign file is read once."""
 
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Container
 from pathlib import Path
 
-from gantoolkit import files, plugins
+from gantoolkit import files, manifest, plugins
 from gantoolkit.errors import WeightsError
 from gantoolkit.weights.parts import Part
 
 VERSION = 1  # of the converters: raise it when one of them gives another result for the same file
-
-
-def folder(name: str) -> Path:
-    """`downloads` or `converted` in the cache; made when something is written."""
-    base = os.environ.get("GANTOOLKIT_CACHE")
-    root = Path(base) if base else Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "gantoolkit"
-    return root / name
 
 
 def converted(path: Path, kinds: Container[str] = ()) -> Path | None:
@@ -29,7 +21,7 @@ def converted(path: Path, kinds: Container[str] = ()) -> Path | None:
     from gantoolkit import weights
 
     digest = weights.sha256(path)
-    here = folder("converted") / f"v{VERSION}" / digest[:24]
+    here = manifest.cache_folder("converted") / f"v{VERSION}" / digest[:24]
     index = here / "parts.json"
     if not index.is_file():
         found = plugins.hooks().convert_checkpoint(path=path)
@@ -68,7 +60,5 @@ def write(part: Part, path: Path, source: Path, licence: str = "") -> Path:
 
 def licence_of(digest: str) -> str:
     """The licence of a file that registry.yaml knows by its sha256."""
-    from gantoolkit import manifest
-
     known = (entry for entry in manifest.load().weights.values() if digest == entry.get("sha256"))
     return next((entry["licence"] for entry in known), "unknown: ask whoever published the file")

@@ -74,4 +74,17 @@ def test_installed_entry_point_of_a_missing_package(fresh, monkeypatch):
 def test_files_lie_in_their_owner(fresh):
     index = fresh()
     for entry in [*index.weights.values(), *index.data.values()]:
-        assert index.file(entry).is_relative_to(index.owners[entry["owner"]].root)
+        if "file" in entry:
+            assert index.file(entry).is_relative_to(index.owners[entry["owner"]].root)
+
+
+def test_published_weights_lie_in_the_cache_and_say_where_they_are_from(fresh, monkeypatch, tmp_path):
+    monkeypatch.setenv("GANTOOLKIT_CACHE", str(tmp_path))
+    index = fresh()
+    published = [entry for entry in index.weights.values() if "file" not in entry]
+    places = [index.file(entry) for entry in published]
+    assert len(set(places)) == len(places) > 5
+    for entry, place in zip(published, places, strict=True):
+        assert place.parent == tmp_path / "downloads" and place.suffix
+        assert entry["licence"] and entry["summary"] and entry["page"].startswith("https://")
+        assert entry.get("url", "https://").startswith("https://") and len(entry.get("sha256", "8 digits")) >= 8

@@ -1,0 +1,122 @@
+"""A trained bridge as a folder of the Hub's form: config.json, model.safetensors, README.md.
+
+config.json holds the specs of encoder, bridge and generator as a run resolved them. They name components of
+registry.yaml and weights; nothing in such a folder is code, and nothing of it is executed.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from huggingface_hub import ModelCard, ModelHubMixin, snapshot_download
+
+from gantoolkit import __version__, files, weights
+from gantoolkit.engine import sample
+from gantoolkit.errors import WeightsError
+from gantoolkit.pipeline import Pipeline
+
+CONFIG, MODEL, CARD = "config.json", "model.safetensors", "README.md"
+SPECS = ("encoder", "bridge", "generator", "condition")
+
+
+class PretrainedPipeline(Pipeline, ModelHubMixin, library_name="gantoolkit", tags=["gan-inversion", "faces"]):
+    """A Pipeline with `from_pretrained(folder or repository)` and `save_pretrained(folder)`.
+
+    `from_pretrained(folder, generator=…)` puts another generator with the same codes in place of the folder's.
+    """
+
+    @classmethod
+    def of(cls, source: str | Path) -> PretrainedPipeline:
+        """The pipeline of a run folder, an exported bridge or a preset."""
+        pipeline, specs = sample.load_with_specs(source)
+        record = Path(source) / "record.json"
+        scores = json.loads(record.read_text(encoding="utf-8")).get("scores", {}) if record.is_file() else {}
+        return cls._join(pipeline, specs, scores)
+
+    @classmethod
+    def _join(cls, pipeline: Pipeline, specs: dict, scores: dict) -> PretrainedPipeline:
+        whole = cls(pipeline.encoder, pipeline.bridge, pipeline.generator, specs["condition"])
+        whole.specs, whole.scores = {key: specs[key] for key in SPECS}, scores
+        return whole
+
+    def _save_pretrained(self, save_directory: Path) -> None:
+        config = {"library": f"gantoolkit {__version__}", **self.specs, "frozen": frozen(self.specs)}
+        files.write_json(save_directory / CONFIG, config)
+        weights.save(save_directory / MODEL, self.bridge.state_dict(), dict(self.specs["bridge"]),
+                     pipeline=json.dumps(self.specs))
+
+    @classmethod
+    def _from_pretrained(cls, *, model_id: str, revision=None, cache_dir=None, force_download=False,
+                         local_files_only=False, token=None, **specs) -> PretrainedPipeline:
+        folder = Path(model_id)
+        if not folder.is_dir():
+            folder = Path(snapshot_download(model_id, revision=revision, cache_dir=cache_dir, token=token,
+                                            force_download=force_download, local_files_only=local_files_only,
+                                            allow_patterns=[CONFIG, MODEL, CARD]))
+        for name in (CONFIG, MODEL):
+            if not (folder / name).is_file():
+                raise WeightsError(f"{folder} has no {name}, so it is no pipeline of gantoolkit's; "
+                                   "'gantoolkit weights export RUN FOLDER' writes one.")
+        state, _, _ = weights.load(folder / MODEL)
+        stored = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
+        specs = {key: specs.get(key, stored.get(key)) for key in SPECS}
+        if any(value is None for value in specs.values()):
+            raise WeightsError(f"{folder / CONFIG} does not name encoder, bridge, generator and condition.")
+        compare(stored.get("frozen") or {}, specs)
+        return cls._join(sample.assemble(state, specs), specs, {})
+
+    def generate_model_card(self, *args, **kwargs) -> ModelCard:
+        """README.md: what it is, how it is loaded, what it needs, its scores."""
+        return ModelCard(card(self.specs, self.scores))
+
+
+def frozen(specs: dict) -> dict[str, str]:
+    """name → sha256 of the networks that the pipeline names and does not contain."""
+    found = [specs["generator"], *(specs["encoder"].get(key) for key in ("weights", "controlnet"))]
+    return {name: weights.sha256(weights.resolve(name)) for name in found if isinstance(name, str)}
+
+
+def compare(known: dict[str, str], specs: dict) -> None:
+    """Refuse a frozen network whose content is not what the bridge was trained with."""
+    for name, digest in frozen(specs).items():
+        if known.get(name, digest) != digest:
+            raise WeightsError(f"'{name}' is not the file that this bridge was trained with (its sha256 differs); "
+                               "fetch that version, or choose another on purpose with generator=….")
+
+
+def card(specs: dict, scores: dict) -> str:
+    """The model card in Markdown."""
+    names = "".join(f"- `{name}` (sha256 `{digest[:16]}…`)\n" for name, digest in frozen(specs).items())
+    return f"""---
+library_name: gantoolkit
+tags: [gan-inversion, text-to-image, faces]
+---
+# A {specs['bridge']['type']} bridge from text and a {specs['condition']} to the codes of a GAN
+
+It turns the features of a denoising U-Net into codes of a frozen generator. Load it with
+
+```python
+from gantoolkit import PretrainedPipeline, read_condition
+
+pipeline = PretrainedPipeline.from_pretrained("this folder")
+render = pipeline(read_condition(text="a person with blond hair", {specs['condition']}="FILE.png"))
+```
+
+## What it needs
+The frozen networks are named, not contained; each stands under a licence of its own.
+
+{names}
+## Scores
+{_table(scores)}
+## Limits
+Trained on the data that its config names; results carry that data's biases. Do not use it to depict real people
+without their consent.
+"""
+
+
+def _table(scores: dict) -> str:
+    rows = [f"| {system} | {name} | {score['value']:.4g} | {score['n']} |\n"
+            for system, found in scores.items() for name, score in found.items()]
+    head = "| system | measure | value | n |\n|---|---|---|---|\n"
+    return head + "".join(rows) if rows else "None were recorded.\n"
