@@ -86,14 +86,15 @@ def shrink(strokes: np.ndarray, size: int) -> np.ndarray:
     return (resize(strokes.astype(np.float32) / 255, size) * 255).round().astype(np.uint8)
 
 
-def canny_scribble(image: np.ndarray, size: int, low: float = 100, high: float = 200) -> np.ndarray:
+def canny_scribble(image: np.ndarray, size: int, detect: int = DETECT, low: float = 100,
+                   high: float = 200) -> np.ndarray:
     """OpenCV's Canny edges [size,size] of 0 and 255 of a square RGB picture [H,H,3] uint8."""
     try:
         import cv2
     except ImportError:
         raise UsageError("Canny edges need OpenCV; install it with pip install opencv-python-headless, or choose "
                          "--scribbles pidinet.") from None
-    large = max(size, DETECT)
+    large = max(size, detect)
     picture = np.asarray(Image.fromarray(image).resize((large, large), Image.Resampling.LANCZOS))
     return shrink(cv2.Canny(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY), low, high), size)
 

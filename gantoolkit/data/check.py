@@ -1,0 +1,243 @@
+"""`gantoolkit data check`: what is wrong with a data set, prepared or as published. Nothing is written to it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from gantoolkit.data import cameras
+from gantoolkit.data.labels import CLASSES
+from gantoolkit.data.orders import recognise
+from gantoolkit.data.prepare.make import Recipe, whole_labels
+from gantoolkit.data.prepare.sources import Entry, Places, Problem, find
+from gantoolkit.data.read import decode, open_picture
+from gantoolkit.data.zipdata import FaceZip
+from gantoolkit.errors import DataError
+
+THUMB, SHOWN, LOOKED = 96, 24, 48  # pixels, samples on the page, label maps that the order is judged by
+
+
+@dataclass
+class Seen:
+    """What one sample looks like."""
+
+    name: str
+    size: tuple[int, int] | None = None
+    digest: str = ""
+    labels: np.ndarray | None = None  # at THUMB pixels
+    image: np.ndarray | None = None  # at THUMB pixels
+    caption: str = ""
+    problems: list[Problem] = field(default_factory=list)
+
+
+@dataclass
+class Checked:
+    """The result: facts to print, problems to mend, samples to show."""
+
+    root: Path
+    samples: int
+    facts: dict[str, str]
+    problems: list[Problem]
+    shown: list[Seen]
+    shares: dict[str, tuple[float, float]]  # class → (share of pixels, share of samples)
+
+    @property
+    def broken(self) -> int:
+        """Problems that would leave a sample out."""
+        return sum(p.skipped for p in self.problems)
+
+
+def check(root: Path, places: Places = Places(), order: str = "auto", threads: int = 4,
+          progress: Callable[[str, int, int], None] = lambda *_: None) -> Checked:
+    """Look at every file of a prepared folder, a data set zip, or a source tree."""
+    root = Path(root).expanduser()
+    zips = [root] if root.suffix == ".zip" else sorted(root.glob("*.zip"))
+    if zips and (root.suffix == ".zip" or (root / "manifest.json").is_file()):
+        return _check_zips(root, zips, threads, progress)
+    if not root.is_dir():
+        raise DataError(f"There is neither a folder nor a zip {root}.")
+    return _check_source(root, places, order, threads, progress)
+
+
+# -- a source tree -----------------------------------------------------------------------------------------
+
+
+def _check_source(root: Path, places: Places, order: str, threads: int, progress) -> Checked:
+    name = "celebamask-hq" if any((root / sub / "CelebAMask-HQ-mask-anno").is_dir() for sub in ("", "CelebAMask-HQ")) \
+        else "folder"
+    source = find(name, root, places)
+    facts, problems = {"layout": name, "root": str(source.root)}, list(source.problems)
+    if order == "auto":
+        order = _order(source.entries, facts, problems)
+    look = lambda entry: look_at(entry, order)  # noqa: E731
+    seen = list(_mapped(look, source.entries, threads, progress))
+    return _summary(root, seen, facts, problems)
+
+
+def _order(entries: list[Entry], facts: dict, problems: list[Problem]) -> str:
+    """The order of numbered label maps, from some of them."""
+    maps = []
+    for entry in [e for e in entries if e.mask is not None][:LOOKED]:
+        try:
+            labels, numbered = decode(open_picture(entry.mask), entry.mask, 20)
+        except DataError:
+            continue
+        if numbered:
+            maps.append(labels)
+    if not maps:
+        return "celebamask"
+    try:
+        found = recognise(maps)
+    except DataError as error:
+        problems.append(Problem("", str(error)))
+        return "celebamask"
+    facts["label order"] = found.order
+    if found.swapped:
+        problems.append(Problem("", "left and right classes look swapped (l_* lie on the left of the pictures); "
+                                    "prepare with --swap-sides"))
+    return found.order
+
+
+def look_at(entry: Entry, order: str) -> Seen:
+    """Everything that can be said of one sample from its files."""
+    seen = Seen(entry.name, caption=entry.captions[0] if entry.captions else "")
+
+    def wrong(problem: str, file: Path | None, skipped: bool = True) -> None:
+        seen.problems.append(Problem(entry.name, problem, str(file or ""), skipped))
+
+    try:
+        picture = open_picture(entry.image)
+        seen.size, seen.digest = picture.size, hashlib.sha256(entry.image.read_bytes()).hexdigest()
+        seen.image = thumbnail(np.asarray(picture.convert("RGB")))
+    except DataError as error:
+        wrong(f"unreadable image: {error}", entry.image)
+    if entry.mask is None and not entry.parts:
+        wrong("an image without a mask", entry.image)
+        return seen
+    for path in (entry.mask, *(p for _, p in entry.parts)):
+        if path is not None and _mode(path) == "P":
+            wrong("a palette image: its numbers are read where they agree with its colours", path, skipped=False)
+    try:
+        labels = whole_labels(entry, Recipe(order=order))
+        seen.labels = thumbnail(labels)
+        if seen.size and abs(labels.shape[1] / labels.shape[0] / (seen.size[0] / seen.size[1]) - 1) > 0.02:
+            wrong(f"image {seen.size[0]}×{seen.size[1]} but mask {labels.shape[1]}×{labels.shape[0]} pixels", entry.mask)
+    except DataError as error:
+        wrong(f"unusable mask: {error}", entry.mask)
+    return seen
+
+
+def _mode(path: Path) -> str:
+    try:
+        with Image.open(path) as picture:
+            return picture.mode
+    except OSError:
+        return ""
+
+
+# -- prepared zips -----------------------------------------------------------------------------------------
+
+
+def _check_zips(root: Path, zips: list[Path], threads: int, progress) -> Checked:
+    facts, problems, every = {"layout": "prepared"}, [], []
+    manifest = json.loads((root / "manifest.json").read_text()) if (root / "manifest.json").is_file() else {}
+    for path in zips:
+        try:
+            data = FaceZip(path)
+        except DataError as error:
+            problems.append(Problem("", str(error), str(path), skipped=True))
+            continue
+        noted = manifest.get("files", {}).get(path.name)
+        if noted and noted["sha256"] != data.sha256:
+            problems.append(Problem("", "its sha256 is not the manifest's: the file was changed or damaged", str(path),
+                                    skipped=True))
+        facts[path.name] = f"{len(data)} samples, {data.resolution} px, {path.stat().st_size / 1e6:.1f} MB"
+        look = lambda index, data=data: _look_in(data, index)  # noqa: E731
+        seen = list(_mapped(look, range(len(data)), threads, progress))
+        problems += _duplicates(seen)
+        every += seen
+    return _summary(root, every, facts, problems, duplicates=False)
+
+
+def _look_in(data: FaceZip, index: int) -> Seen:
+    seen = Seen(f"{data.path.name}:{Path(data.files[index]).stem}")
+    seen.caption = next(iter(data.captions[index]), "")
+
+    def wrong(problem: str, skipped: bool = True) -> None:
+        seen.problems.append(Problem(seen.name, problem, str(data.path), skipped))
+
+    try:
+        image = data._picture("image", "RGB", np.uint8, index)
+        labels = data._picture("mask", None, np.uint8, index)
+    except DataError as error:
+        wrong(str(error))
+        return seen
+    seen.size, seen.digest = image.shape[1::-1], hashlib.sha256(image.tobytes()).hexdigest()
+    seen.image, seen.labels = thumbnail(image), thumbnail(np.minimum(labels, len(CLASSES) - 1))
+    if image.shape[:2] != (data.resolution,) * 2 or labels.shape != image.shape[:2]:
+        wrong(f"image {image.shape[1]}×{image.shape[0]}, mask {labels.shape[1]}×{labels.shape[0]}, the set "
+              f"{data.resolution} px")
+    if labels.max() >= len(CLASSES):
+        wrong(f"unknown label {labels.max()}")
+    if complaint := cameras.complaint(data.cameras[index].double().numpy()):
+        wrong(f"camera: {complaint}")
+    if not data.captions[index]:
+        wrong("no captions", skipped=False)
+    return seen
+
+
+# -- both --------------------------------------------------------------------------------------------------
+
+
+def _mapped(look, items: Iterable, threads: int, progress):
+    items = list(items)
+    with ThreadPoolExecutor(max(1, threads)) as pool:
+        for done, seen in enumerate(pool.map(look, items), 1):
+            progress("looking", done, len(items))
+            yield seen
+
+
+def thumbnail(picture: np.ndarray) -> np.ndarray:
+    """At most THUMB pixels per side; labels [H,W] by nearest neighbour, images [H,W,3] by area."""
+    height, width = picture.shape[:2]
+    scale = min(1.0, THUMB / max(height, width))
+    size = max(1, round(width * scale)), max(1, round(height * scale))
+    method = Image.Resampling.NEAREST if picture.ndim == 2 else Image.Resampling.BOX
+    return np.asarray(Image.fromarray(picture).resize(size, method))
+
+
+def _duplicates(seen: list[Seen]) -> list[Problem]:
+    same: dict[str, list[str]] = defaultdict(list)
+    for one in seen:
+        if one.digest:
+            same[one.digest].append(one.name)
+    return [Problem(other, f"the same image as {names[0]}") for names in same.values() for other in names[1:]]
+
+
+def _sizes(seen: list[Seen]) -> list[Problem]:
+    """Images whose size is not that of most, or that are not square."""
+    count = Counter(one.size for one in seen if one.size)
+    usual = count.most_common(1)[0][0] if count else None
+    return [Problem(one.name, f"{one.size[0]}×{one.size[1]} pixels, most images have {usual[0]}×{usual[1]}")
+            for one in seen if one.size and one.size != usual]
+
+
+def _summary(root: Path, seen: list[Seen], facts: dict, problems: list[Problem], duplicates: bool = True) -> Checked:
+    problems = problems + [p for one in seen for p in one.problems]
+    problems += (_duplicates(seen) if duplicates else []) + _sizes(seen)
+    sizes = Counter(one.size for one in seen if one.size).most_common(3)
+    facts["sizes"] = ", ".join(f"{w}×{h} ({n})" for (w, h), n in sizes)
+    maps = [one.labels for one in seen if one.labels is not None]
+    counts = np.array([np.bincount(m.ravel(), minlength=len(CLASSES))[:len(CLASSES)] / m.size for m in maps] or
+                      [np.zeros(len(CLASSES))])
+    shares = {name: (float(counts[:, k].mean()), float((counts[:, k] > 0).mean())) for k, name in enumerate(CLASSES)}
+    every = max(1, len(seen) // SHOWN)
+    return Checked(root, len(seen), facts, problems, seen[::every][:SHOWN], shares)

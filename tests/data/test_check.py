@@ -1,0 +1,80 @@
+"""`gantoolkit data check`: every fault that is planted in a miniature tree is found, and nothing is written to it."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import trees
+from gantoolkit import cli
+from gantoolkit.data.check import check
+from gantoolkit.data.labels import PALETTE
+
+
+def said(found) -> str:
+    return "\n".join(f"{p.name}: {p.problem}" for p in found.problems)
+
+
+@pytest.mark.parametrize("layout", trees.LAYOUTS)
+def test_published_layouts_are_clean(layout, tmp_path):
+    root = trees.LAYOUTS[layout](tmp_path / "tree", 6)
+    before = trees.snapshot(root)
+    found = check(root, threads=1)
+    harmless = [p for p in found.problems if "palette image" in p.problem]
+    assert found.samples == 6 and found.problems == harmless and len(harmless) == (6 if layout == "collaborative" else 0)
+    assert found.facts.get("label order", "celebamask") == ("bisenet" if layout == "bisenet" else "celebamask")
+    skin = float((trees.faces().labels[:6] == 1).float().mean())
+    assert abs(found.shares["skin"][0] - skin) < 0.01 and found.shares["skin"][1] == 1
+    assert trees.snapshot(root) == before
+
+
+def test_planted_faults_are_found(tmp_path, capsys):
+    root = trees.tedigan(tmp_path / "tree", 10)
+    k = [str(n) for n in trees.numbers(10)]
+    images, masks = root / "images", root / "CelebAMaskHQ-mask"
+    (images / f"{k[0]}.jpg").write_bytes(b"broken")
+    Image.open(images / f"{k[1]}.jpg").resize((100, 100)).save(images / f"{k[1]}.jpg")
+    Image.fromarray(np.full((64, 64), 99, np.uint8)).save(masks / f"{k[2]}.png")
+    shutil.copy(images / f"{k[3]}.jpg", images / f"{k[4]}.jpg")
+    (masks / f"{k[5]}.png").unlink()
+    (root / f"celeba_caption/{k[6]}.txt").unlink()
+    labels = trees.faces().labels[7].numpy()
+    picture = Image.frombytes("P", (64, 64), labels.tobytes())
+    picture.putpalette([v for colour in PALETTE for v in colour])
+    picture.save(masks / f"{k[7]}.png")
+    Image.fromarray(trees.faces().labels[0].numpy()).save(masks / "77.png")
+    found = check(root, threads=1)
+    text = said(found)
+    for name, words in ((k[0], "unreadable image"), (k[1], "100×100 pixels, most images have 128×128"),
+                        (k[2], "unknown labels"), (k[4], f"the same image as {k[3]}"),
+                        (k[5], "an image without a mask"), (k[6], "no captions"), (k[7], "a palette image"),
+                        ("77", "a mask without an image")):
+        assert re.search(rf"^0*{name}: .*{re.escape(words)}", text, re.M), (words, text)
+    assert found.broken == 3
+    page = tmp_path / "page.html"
+    assert cli.main(["data", "check", str(root), "--page", str(page), "--workers", "1"]) == 1
+    out = capsys.readouterr().out
+    assert "3 of them leave a sample out" in out and "data:image/webp" in page.read_text()
+    assert "<script" not in page.read_text() and "http" not in page.read_text().replace("http-equiv", "")
+
+
+def test_prepared_zips_are_checked(tmp_path, capsys):
+    root = trees.tedigan(tmp_path / "tree", 8)
+    out = tmp_path / "out"
+    assert cli.main(["data", "prepare", "celebamask-hq", "--root", str(root), "--out", str(out), "--resolution", "64",
+                     "--scribbles", "none", "--workers", "1"]) == 0
+    assert check(out, threads=1).problems == []
+    manifest = json.loads((out / "manifest.json").read_text())
+    manifest["files"]["train.zip"]["sha256"] = "0" * 64
+    (out / "manifest.json").write_text(json.dumps(manifest))
+    assert "not the manifest's" in said(check(out, threads=1))
+    (out / "test.zip").write_bytes((out / "test.zip").read_bytes()[:3000])
+    assert "not a readable data set zip" in said(check(out, threads=1))
+    assert check(out / "train.zip", threads=1).samples == 6
+    assert cli.main(["data", "check", str(tmp_path / "nowhere")]) == 1
+    assert "neither a folder nor a zip" in capsys.readouterr().err
