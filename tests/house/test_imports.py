@@ -29,7 +29,7 @@ MAY = {  # room → what it may import of the package
     "bench": BASE | {*STAGES} | {"pipeline", "config", "engine", "report"},
     "index": {"checks", "config", "manifest", "names", "signature", "errors"},
     "scaffold": {"files", "manifest", "errors"}, "doctor": {"manifest", "plugins", "weights"},
-    "cli": {"errors", "manifest", "names", "plugins", "config", "engine"},
+    "cli": {"errors", "manifest", "names", "plugins", "config", "engine", "data"},
 }
 THIRD = {  # third party → rooms or files that may import it
     "mmengine": {"registry.py", "config.py", "engine/train.py"},
