@@ -11,7 +11,7 @@ import torch
 
 from gantoolkit import files, manifest, names
 from gantoolkit.bench import PROTOCOL, adapters, page
-from gantoolkit.bench.reference import Reference, read
+from gantoolkit.bench.reference import Reference, opened, read
 from gantoolkit.bench.suite import Row, Suite
 from gantoolkit.engine.folder import environment
 from gantoolkit.errors import DataError, UsageError
@@ -86,10 +86,7 @@ def common(folders: Sequence[Folder], found: Mapping[str, adapters.Found], refer
 def record(folder: Folder, row: Row, found: adapters.Found, ids: Sequence[str], reference: Reference,
            metrics: Mapping[str, dict], args) -> Record:
     """Scores of one program's pictures."""
-    from PIL import Image
-
-    with Image.open(found[ids[0]].path) as first:
-        native = first.height
+    native = opened(found[ids[0]]).height
     resized = f"{native} to {reference.size}, box or antialiased bilinear" if native != reference.size else "none"
     evaluator = Evaluator(metrics, args.judge, args.device, bootstrap=args.bootstrap,
                           conditions=dict(resize=resized, latent_source="as the program drew it"))

@@ -93,7 +93,7 @@ def _conditions(lines: Sequence[Line]) -> list[str]:
     facts = {
         "protocol": kept("protocol"), "split": kept("split"), "pairs": kept("pairs"), "seed": lambda r: r.seed,
         "list of pairs": lambda r: r.config.get("list", "")[:12] or None,
-        "data": lambda r: " ".join([r.config["data"], *([f"({r.config['data_sha256'][:12]})"] * ("data_sha256" in r.config))]),
+        "data": kept("data"), "sha256 of the data": lambda r: r.config.get("data_sha256", "")[:12] or None,
         "pictures exactly as listed": lambda r: r.config.get("exact", {}).get("pictures"),
         "label maps exactly as listed": lambda r: r.config.get("exact", {}).get("label maps"),
         "outputs missing": kept("missing"),

@@ -78,14 +78,19 @@ def _caption(folder: Path | None, stem: str) -> str:
 
 
 def read(output: Output, size: int) -> Tensor:
-    """A program's picture [3,size,size] in −1..1, its tile cut out; box or antialiased bilinear."""
-    picture = open_picture(output.path) if not output.right else _opened(output.path)
+    """A program's picture [3,size,size] in −1..1; box or antialiased bilinear."""
+    pixels = torch.from_numpy(np.asarray(opened(output).convert("RGB")).copy()).permute(2, 0, 1)
+    return fit(to_float(pixels)[None], size)[0].clamp(-1, 1)
+
+
+def opened(output: Output) -> Image.Image:
+    """A program's square picture, its tile cut out."""
+    picture = _opened(output.path) if output.right else open_picture(output.path)
     if output.right and picture.width > picture.height:
         picture = right_tile(picture, output.path)
     if picture.width != picture.height:
         raise DataError(f"{output.path} is {picture.width}×{picture.height} pixels; a square result is expected.")
-    pixels = torch.from_numpy(np.asarray(picture.convert("RGB")).copy()).permute(2, 0, 1)
-    return fit(to_float(pixels)[None], size)[0].clamp(-1, 1)
+    return picture
 
 
 def _opened(path: Path) -> Image.Image:
