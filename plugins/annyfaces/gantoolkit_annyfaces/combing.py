@@ -105,9 +105,9 @@ def grow(growth, root, start, length, height, random):
         want = unit(want * (1 - low) + low * np.array([0, -1.0, 0]) + jitter + (.55 * d * max(0, 1 - k / 2) if growth.style.comb != 'knot' else 0))
         heading = want if heading is None else unit(.35 * heading + .65 * want)
         moved = point + heading * step
-        moved = settle(growth, moved, height * np.minimum(1, travelled / 2.2), low[:, 0])
+        moved = settle(growth, moved, height * np.minimum(1, travelled / 1.4), low[:, 0])
         if growth.fringe is not None:
-            done |= (moved[:, 1] < growth.fringe + 1.1 * (random[:, 4] - .3)) & (fringe_share(root) > .5)
+            done |= (moved[:, 1] < growth.fringe + 1.1 * (random[:, 4] - .3)) & (fringe_share(root) > .05)
         if not hang:                                             # hair of the crown ends above the brows
             done |= (moved[:, 1] < 2.6 + 1.4 * random[:, 4]) & (d[:, 2] > .55) & (root[:, 1] > .5)
         if growth.style.comb == 'knot':

@@ -12,7 +12,7 @@ from gantoolkit_annyfaces.strands import coils, ribbons, tapered, unit
 from gantoolkit_annyfaces.styles import HANGING, STYLES
 
 # Hairline as (azimuth°, elevation°) seen from scalp.CENTRE, left half; mirrored for the right.
-HAIRLINE = ((0, 35), (20, 35.5), (36, 33), (47, 22), (55, 11), (61, 0), (66, -12), (72, -15), (78, -9), (98, -8),
+HAIRLINE = ((0, 32.5), (20, 33), (36, 31), (47, 21), (55, 11), (61, 0), (66, -12), (72, -15), (78, -9), (98, -8),
             (108, -18), (122, -32), (150, -42), (180, -44))
 
 
@@ -89,11 +89,13 @@ def hat_line(azimuth):
     return 9 + 13 * np.cos(np.radians(azimuth)) - 3 * np.cos(np.radians(2 * azimuth))
 
 
-def cap(style, traits, inside, wanted, ground):
+def cap(style, traits, inside, wanted, ground, side):
     """The closed shell below the locks: (Part, depth [G])."""
     g = scalp.grid()
     rough = .22 * waves(g.canon, 1.1, 5) + .10 * waves(g.canon, 2.6, 6)
     depth = (wanted + .3) * smoothstep(-.1, .5 + .75 * min(wanted.max(), 2.2), inside - .9 * (style.locks > 0) + .4 * rough) - .3
+    if style.comb == 'part':
+        depth = np.minimum(depth, .05 + 6 * abs(g.unit[:, 0] - side * style.part) ** 1.3 + 9 * smoothstep(.1, -.4, g.unit[:, 2]))
     if style.wave and style.comb != 'part':
         depth += .12 * style.wave / .34 * waves(g.canon, 2.4, 7, 10) * smoothstep(.2, 1, depth)
     if traits.hat != 'none':
@@ -151,11 +153,11 @@ def locks(style, traits, f, inside, wanted, ground, cloth):
 
 def wind(style, points, random, f):
     """Waves or curls, alike among neighbours for waves and each lock's own for curls."""
-    own = .35 if style.comb == 'part' else 1.0
+    own = .30 if style.length[0] > 20 else .6
     place = points[:, 0] @ np.array([.45, .25, .3])
     phase = (1 - own) * place + own * random[:, 2] * 6.28 + f.n('hair_shape', 3)
     size = style.wave * np.exp(.2 * f.n('hair_shape', 4)) * (.7 + .6 * random[:, 3])
-    return coils(points, size, style.pitch * (.85 + .3 * random[:, 4]), phase, ease=5.0 if own < 1 else 1.5)
+    return coils(points, size, style.pitch * (.85 + .3 * random[:, 4]), phase, ease=5.0 if own < .5 else 2.0)
 
 
 def bun(f, ground):
@@ -201,7 +203,7 @@ def build_hair(traits, f, head, cloth=None):
     style = STYLES[traits.style]
     lift = g.place(np.repeat((np.zeros(len(head.vertices)) if cloth is None else cloth)[:, None], 3, 1))[:, 0]
     inside, wanted = inside_hair(traits, f), thickness(style, traits, f)
-    shell, depth = cap(style, traits, inside, wanted * (.86 if style.comb == 'out' else .66 if style.locks else 1), ground)
+    shell, depth = cap(style, traits, inside, wanted * (.86 if style.comb == 'out' else .76 if style.length[0] < 5 and style.locks else .66 if style.locks else 1), ground, parting(f))
     parts = [shell]
     if style.locks:
         parts.append(locks(style, traits, f, inside, wanted, ground, lift))

@@ -78,7 +78,7 @@ def illuminate(normal, view, gloss, open_sky, shade, light, scatter):
 def hair_sheen(direction, normal, view, height, light, shade):
     """Two shifted highlights [N,1] along strands (after Kajiya and Kay)."""
     shine = 0.0
-    for shift, power, amount in ((.10, 34, .30), (-.16, 10, .17)):
+    for shift, power, amount in ((.10, 30, .46), (-.16, 9, .26)):
         tangent = direction + normal * (shift + .05 * height)[:, None]
         tangent /= np.linalg.norm(tangent, axis=1, keepdims=True) + 1e-9
         half = light.key - view

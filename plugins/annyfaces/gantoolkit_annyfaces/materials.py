@@ -26,10 +26,10 @@ def paint_eye(chart, traits, f, side, light):
     fibres = 1 + .20 * np.sin(turn * 23 + 3 * np.sin(turn * 7)) * smoothstep(.14, .3, angle) * smoothstep(.44, .34, angle)
     collar = np.array([1.25, 1.1, .85]) if traits.eye[2] > .2 else np.array([1.15, 1.05, .95])      # warmer about the pupil
     warm = smoothstep(.30, .17, angle)[:, None]
-    iris = traits.eye[None] * (fibres * (1.35 - .55 * smoothstep(.24, .40, angle)))[:, None] * (1 - warm + warm * collar)
+    iris = traits.eye[None] * (fibres * (1.12 - .42 * smoothstep(.24, .40, angle)))[:, None] * (1 - warm + warm * collar)
     iris = iris * (1 - .62 * smoothstep(.385, .445, angle))[:, None]                   # dark rim of the iris
     below = smoothstep(.10, -.22, d[:, 1] - gaze[1])[:, None]
-    iris = iris * (1 + .35 * below)                                # light gathers opposite the lamp
+    iris = iris * (1 + .22 * below)                                # light gathers opposite the lamp
     colour = white + (iris - white) * smoothstep(.475, .425, angle)[:, None]
     colour = colour * (1 - .97 * smoothstep(.20, .165, angle))[:, None]
     lid = .58 * smoothstep(.06, .38, d[:, 1]) + .15 * smoothstep(-.12, -.42, d[:, 1]) + .15 * smoothstep(.45, .9, abs(d[:, 0]))
@@ -69,8 +69,8 @@ def paint_hair(chart, extra, traits, look):
     tone = 1 + (.15 if light < .4 else .10) * lock + (.12 if light < .4 else .08) * fine
     colour = look[None] * (root * depth * tone)[:, None] * (1 + np.array([.03, 0, -.05]) * lock[:, None])
     if traits.grey > .05:                                        # single grey locks among the coloured ones
-        grey = smoothstep(1 - traits.grey - .12, 1 - traits.grey + .12, own * 13.7 % 1)[:, None] * .8
-        colour = colour * (1 - grey) + grey * np.array([.60, .59, .58]) * (root * depth * tone)[:, None]
+        grey = smoothstep(1 - traits.grey - .12, 1 - traits.grey + .12, own * 13.7 % 1)[:, None] * .62
+        colour = colour * (1 - grey) + grey * np.array([.52, .51, .50]) * (root * depth * tone)[:, None]
     return np.clip(colour, 0, 1), direction, .6 * fine + .4 * lock
 
 

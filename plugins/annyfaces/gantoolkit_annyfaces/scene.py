@@ -64,7 +64,7 @@ def build_parts(traits, f):
     hair = build_hair(traits, f, head, cloth_lift(traits, anatomy.canonical()))
     parts = bust(traits, head, hair) + anatomy.eyeballs(head) + anatomy.teeth(head) + hair.parts + build_fuzz(traits, f, head)
     lenses = []
-    if traits.collar == 'shirt':
+    if traits.collar in ('shirt', 'suit'):
         parts += collar_part(traits, head)
     if traits.hat != 'none':
         parts += accessories.hat(traits, f, scalp.grid().place(head.neutral))
@@ -94,10 +94,28 @@ def merge(parts):
     return Scene(**arrays, mesh=Mesh(arrays['vertices'], arrays['faces']), lens=None)
 
 
+def shade_folds(scene, skin):
+    """Open sky share of every skin vertex, hair and clothes included, averaged with its neighbours; kept in extra[:, 2]."""
+    count = len(skin.vertices)
+    turn, k = np.arange(40) * 2.39996, (np.arange(40) + .5) / 40
+    sky = np.stack([np.cos(turn) * np.sqrt(1 - (1 - 2 * k) ** 2), 1 - 2 * k, np.sin(turn) * np.sqrt(1 - (1 - 2 * k) ** 2)], 1)
+    normals = scene.normals[:count]
+    ahead = np.flatnonzero(skin.chart[:, 2] > -9)
+    seen = scene.mesh.ambient(scene.vertices[ahead] + normals[ahead] * .004, normals[ahead], sky, .16)
+    value = np.ones(count)
+    value[ahead] = seen
+    pairs = np.concatenate([skin.faces[:, [0, 1]], skin.faces[:, [1, 2]], skin.faces[:, [2, 0]]])
+    for _ in range(2):
+        near = np.bincount(pairs[:, 0], value[pairs[:, 1]], count) / np.maximum(np.bincount(pairs[:, 0], minlength=count), 1)
+        value = .5 * value + .5 * near
+    scene.extra[:count, 2] = value
+
+
 def build_scene(traits, f):
     """Everything to render one state from any camera."""
     parts, lenses = build_parts(traits, f)
     scene = merge(parts)
+    shade_folds(scene, parts[0])
     if lenses:
         scene.lens = merge(lenses)
     return scene

@@ -14,7 +14,7 @@ from gantoolkit_annyfaces.skin import brow_colour, paint_skin
 
 PART_LABELS = {'cavity': 'mouth', 'tongue': 'mouth', 'teeth': 'mouth', 'eye_l': 'l_eye', 'eye_r': 'r_eye', 'hair': 'hair', 'cap': 'hair',
                'hat': 'hat', 'frame': 'eye_g', 'earring': 'ear_r', 'necklace': 'neck_l', 'collar': 'cloth', 'beard': 'skin'}
-SPREAD = (.28, .13, .09)       # cm that red, green and blue light travels below skin (standard deviation)
+SPREAD = (.15, .07, .04)       # cm that red, green and blue light travels below skin (standard deviation)
 LAMP = .10                     # radius of the key light, in units of its distance
 STRANDS = ('hair', 'beard', 'brow', 'lash')
 
@@ -61,7 +61,7 @@ def paint(surface, traits, f, light):
         elif name in STRANDS:
             look = materials.brown_or_black(traits, brow_colour(traits), name)
             colour[rows], direction, height = materials.paint_hair(chart, extra, traits, look)
-            sky[rows] = .30 + .55 * extra[:, 3]
+            sky[rows] = .42 + .52 * extra[:, 3]
             side = chart_side(surface.point[rows])
             label[rows] = {'hair': index('hair'), 'beard': index('skin'), 'brow': np.where(side, index('l_brow'), index('r_brow')),
                            'lash': np.where(side, index('l_eye'), index('r_eye'))}[name]

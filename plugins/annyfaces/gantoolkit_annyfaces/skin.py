@@ -73,26 +73,34 @@ def beard_density(traits, chart):
 def tone_map(chart, traits, extra):
     """Bare skin colour [N,3] sRGB: redder cheeks, nose and chin, a yellower forehead, shade about the eyes, make-up, freckles."""
     patch = waves(chart, 1.5, 11)
-    red = .62 * blob(chart, 4.3, -3.9, 2.1) + .75 * blob(chart, 0, -3.9, 1.2) + .35 * blob(chart, 0, -10, 1.7) + .6 * extra[:, 0]
-    red = red * traits.redness + .45 * max(0, traits.blush) * blob(chart, 4.9, -3.1, 1.7)
+    red = .46 * blob(chart, 4.3, -3.9, 2.1) + .75 * blob(chart, 0, -3.9, 1.2) + .35 * blob(chart, 0, -10, 1.7) + .6 * extra[:, 0]
+    red = red * traits.redness + .45 * max(0, traits.blush) * .8 * blob(chart, 4.9, -3.1, 1.7)
     red += .30 * blob(chart, 3.1, -.4, 1.3) + .16 * patch - .25 * blob(chart, 0, 4.5, 3.2)
     tone = traits.skin[None] * (1 + red[:, None] * np.array([.035, -.13, -.11]))
     dark = .13 * blob(chart, 2.7, -1.35, .8) * (1 + (traits.years - 30) / 30) + .12 * blob(chart, 3.2, .55, .9) + .10 * blob(chart, 1.6, .1, .6)
     dark = dark + .05 * smoothstep(-8.2, -8.8, chart[:, 1]) * blob(chart, 0, -8.9, .9)
     tone = tone * (1 - np.clip(dark, 0, .45)[:, None] * np.array([.75, 1.0, .92]))
-    blotch = .022 * waves(chart, 5.5, 13) + .018 * waves(chart, 17.0, 12)
+    blotch = .018 * waves(chart, 4.5, 13) + .010 * waves(chart, 15.0, 12)
     blotch = blotch * (1 + np.clip((traits.years - 40) / 30, 0, 1.2))
     tone = tone * (1 + blotch[:, None] * np.array([.7, 1.0, 1.1]))
     if not traits.female and traits.hair.mean() < .45:           # shaved cheeks
-        shaved = beard_area(chart) * (.07 + .10 * traits.redness * (traits.hair.mean() < .2))
-        tone = tone * (1 - shaved[:, None] * np.array([1.0, .72, .5]))
+        shaved = beard_area(chart) * (.035 + .06 * traits.redness * (traits.hair.mean() < .2))
+        tone = tone * (1 - shaved[:, None] * np.array([1.0, .85, .70]))
     if traits.freckles:
         spots = smoothstep(.55, 1.3, waves(chart, 19, 14)) * blob(chart, 2.6, -3.0, 3.2)
         tone = tone * (1 - min(.20, traits.freckles * .20) * spots[:, None] * np.array([.5, .8, 1.0]))
     if traits.shadow:
         paint = blob(chart, 3.2, .70, .85)[:, None] * .65 * traits.shadow
         tone = tone * (1 - paint) + paint * tone * np.array([.66, .50, .53])
-    return tone * (1 - .30 * crease(chart, traits)[:, None] * np.array([.8, 1, 1]))
+    return tone * (1 - nostrils(chart)[:, None] * np.array([.8, 1, 1])) * (1 - .30 * crease(chart, traits)[:, None] * np.array([.8, 1, 1]))
+
+
+def nostrils(chart):
+    """Darkness [N] of the nostrils and of the folds beside the wings of the nose."""
+    x, y, ahead = abs(chart[:, 0]), chart[:, 1], chart[:, 2] > 1.5
+    hole = np.exp(-((x - .72) / .34) ** 2 - ((y + 5.02) / .17) ** 2)
+    wing = np.exp(-((np.hypot(x - .95, (y + 4.45) * 1.1) - .85) / .16) ** 2) * smoothstep(1.1, 1.5, x)
+    return (.70 * hole + .20 * wing) * ahead
 
 
 def crease(chart, traits):
@@ -136,8 +144,8 @@ def paint_skin(chart, extra, traits, f):
     density = beard_density(traits, chart)
     if density.any():
         stipple = smoothstep(-.5, .9, waves(chart, 26, 15) + .5 * waves(chart, 55, 16))
-        cover = density * ((.28 + .45 * stipple) if traits.beard == 'stubble' else .72) * f.u('beard_shape', 0, .75, 1)
-        tint = traits.hair * .75 if traits.beard != 'stubble' else traits.hair * .55 + traits.skin * .2
+        cover = density * ((.18 + .42 * stipple) if traits.beard == 'stubble' else .72) * f.u('beard_shape', 0, .75, 1)
+        tint = traits.hair * .75 if traits.beard != 'stubble' else traits.hair * .5 + traits.skin * np.array([.30, .23, .20])
         colour = colour * (1 - cover[:, None]) + cover[:, None] * tint
         hairy = np.maximum(hairy, cover)
     for mask, name in zip(lip_masks(chart), ('u_lip', 'l_lip')):
@@ -151,7 +159,7 @@ def paint_skin(chart, extra, traits, f):
     hairs = .52 * brow[:, None]
     colour = colour * (1 - hairs) + hairs * brow_colour(traits)
     label = np.where(brow > .35, np.where(chart[:, 0] > 0, index('l_brow'), index('r_brow')), label)
-    rim = smoothstep(.25, .95, extra[:, 1]) * np.where(chart[:, 1] > -.1, (.85 if traits.female else .62), .30)
+    rim = smoothstep(.12, .75, extra[:, 1]) * np.where(chart[:, 1] > -.1, (.97 if traits.female else .85), .40)
     colour = colour * (1 - rim[:, None]) + rim[:, None] * np.array([.07, .045, .04])
     return shave_and_dress(chart, extra, traits, f, colour, gloss, label, hairy)
 
@@ -172,16 +180,28 @@ def shave_and_dress(chart, extra, traits, f, colour, gloss, label, hairy):
 
 
 def paint_cloth(chart, depth, traits):
-    """Cloth colour [N,3] and gloss: plain, stripes or checks, with a seam along the collar."""
+    """Cloth colour [N,3] and gloss: plain, stripes, checks, or a suit with lapels, shirt and tie; a seam along the collar."""
     first, second = traits.cloth[None], traits.cloth2[None]
+    x, y = abs(chart[:, 0]), chart[:, 1]
     mix = np.zeros(len(chart))
-    if traits.pattern == 'stripes':
-        mix = smoothstep(-.15, .15, np.sin(chart[:, 1] * 3.1 + .2 * chart[:, 2]))
-    elif traits.pattern == 'checks':
-        mix = .5 * smoothstep(-.15, .15, np.sin(chart[:, 0] * 2.2)) + .5 * smoothstep(-.15, .15, np.sin(chart[:, 1] * 2.2))
+    if traits.pattern == 'stripes' and traits.collar != 'suit':
+        mix = smoothstep(-.15, .15, np.sin(y * 3.1 + .2 * chart[:, 2]))
+    elif traits.pattern == 'checks' and traits.collar != 'suit':
+        mix = .5 * smoothstep(-.15, .15, np.sin(chart[:, 0] * 2.2)) + .5 * smoothstep(-.15, .15, np.sin(y * 2.2))
     fabric = first * (1 - mix[:, None]) + second * mix[:, None]
-    seam = smoothstep(.75, .6, depth) * .22
-    return fabric * (1 - seam[:, None]) * (1 + .05 * waves(chart, .5, 18) + .015 * waves(chart, 6, 19))[:, None], .06
+    fold = 1 + .10 * waves(chart * [1, .45, 1], .8, 18) + .02 * waves(chart, 9, 19)
+    if traits.collar == 'suit':
+        front = chart[:, 2] > -6
+        opening = (5.6 + .62 * np.minimum(y + 14, 0)).clip(0)       # half width of the V between the lapels
+        inside = smoothstep(.12, -.12, x - opening) * front
+        lapel = np.exp(-((x - opening - 2.9) / .10) ** 2) * front * (y < -15) + np.exp(-((x - opening) / .12) ** 2) * front
+        tie = smoothstep(.1, -.05, x - np.interp(y, (-26, -17.5, -16.6, -15.6), (1.6, .85, .75, 1.0))) * (y < -15.0) * front
+        shirt = np.array([.92, .92, .93]) if traits.cloth2.mean() > .35 else traits.cloth2 * .5 + .5
+        within = np.where((tie > .5)[:, None] & (not traits.female), traits.cloth2 * .8, shirt)
+        fabric = (first * .55) * (1 - inside[:, None]) + inside[:, None] * within
+        fabric = fabric * (1 - .45 * lapel[:, None])
+    seam = smoothstep(.75, .6, depth) * .16
+    return fabric * (1 - seam[:, None]) * fold[:, None], .06
 
 
 def base_labels(chart, extra):

@@ -74,14 +74,15 @@ def decide(f):
     return Traits(
         female=female, gender=gender, years=years, race=tuple(race), skin=tone, skin_name=name,
         redness=f.u('skin', 1, .3, 1.0), freckles=max(0.0, f.n('freckles') - 0.9) * (race[2] > .5),
-        eye_name=eye_name, eye=np.array(EYE_COLOURS[eye_name]) * f.u('eye_shade', 0, .8, 1.25),
+        eye_name=eye_name, eye=np.array(EYE_COLOURS[eye_name]) * f.u('eye_shade', 0, .7, 1.1),
         hair_name=hair_name, hair=hair, grey=grey, style=style, balding=balding,
         fringe=f.u('fringe') < (.26 if female else .10) and balding == 'none' and style in FRINGED and hat == 'none',
         beard=beard, glasses=f.pick('glasses', dict(none=.86, eyeglasses=.105, sunglasses=.035)), hat={'brim': 'brimmed hat'}.get(hat, hat),
         earrings=f.pick('earrings', dict(none=.72, hoop=.14, drop=.14) if female else dict(none=.93, hoop=.05, drop=.02)),
         necklace=f.pick('necklace', dict(none=.76, chain=.13, beads=.11) if female else dict(none=.93, chain=.06, beads=.01)),
         lipstick=lipstick, lips=lips, shadow=f.u('make_up', 1) * made_up, blush=f.u('make_up', 0, -.4, 1) * made_up,
-        smile=smile, mouth_open=opening, collar=f.pick('collar', dict(crew=.34, vneck=.22, scoop=.16, high=.1, shirt=.18)),
+        smile=smile, mouth_open=opening, collar=f.pick('collar', dict(crew=.24, vneck=.22, scoop=.30, high=.09, shirt=.10, suit=.05) if female else
+                      dict(crew=.32, vneck=.10, scoop=.03, high=.07, shirt=.23, suit=.25)),
         cloth=cloth, cloth2=cloth2, pattern=pattern, actions=actions)
 
 
@@ -141,7 +142,7 @@ def hair_style(f, female, years):
 
 def lip_colour(f, tone, female):
     """Strength of lipstick 0..1 and the lips' sRGB colour [3]."""
-    bare = tone * np.array([.84, .60, .58]) + np.array([.04, .0, .01])
+    bare = tone * (np.array([.86, .60, .58]) if female else np.array([.86, .66, .62])) + np.array([.03, .0, .01])
     strength = f.u('lipstick', 0, -.75, 1.0) if female else 0.0
     hue = f.u('lip_colour')
     paint = np.array([.72, .10, .14]) * (1 - hue) + np.array([.78, .33, .42]) * hue
