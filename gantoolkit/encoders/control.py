@@ -1,10 +1,12 @@
-"""The picture a ControlNet is shown: a one-hot mask, a mask in colours, or a scribble."""
+"""ControlNets and the picture that each is shown: a one-hot mask, a mask in colours, or a scribble."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 from gantoolkit.data.labels import PALETTE
 from gantoolkit.errors import UsageError
@@ -67,3 +69,53 @@ def _resize_nearest(picture: Tensor, size: tuple[int, int]) -> Tensor:
     if tuple(picture.shape[-2:]) == size:
         return picture
     return F.interpolate(picture, size=size, mode="nearest-exact")
+
+
+class Control(nn.Module):
+    """One ControlNet with the kind of condition, the palette and the strength that it is used with."""
+
+    def __init__(self, network: nn.Module, condition: str | None, palette: str | None, strength: float):
+        super().__init__()
+        self.network, self.strength = network, strength
+        self.channels = network.config.conditioning_channels
+        self.kind = kind_of(self.channels, condition)
+        self.palette = palette_of(self.channels, palette) if self.kind == "mask" else "one-hot"
+
+    def picture(self, condition: Condition, size: tuple[int, int]) -> Tensor:
+        """What this ControlNet sees of a condition [B,channels,H,W]."""
+        return control_picture(condition, self.kind, self.channels, self.palette, size)
+
+    def forward(self, latents: Tensor, t: Tensor, embedding: Tensor, picture: Tensor) -> tuple[list[Tensor], Tensor]:
+        """(residuals of the down blocks, residual of the mid block)."""
+        return self.network(latents, t, embedding, controlnet_cond=picture, conditioning_scale=self.strength,
+                            return_dict=False)
+
+
+def controls(networks: Sequence[nn.Module], condition, palette, strength) -> nn.ModuleList:
+    """Each ControlNet with its settings; one value stands for all, a list gives one each."""
+    count = len(networks)
+
+    def each(name: str, value) -> list:
+        values = list(value) if isinstance(value, (list, tuple)) else [value] * count
+        if len(values) != count:
+            raise UsageError(f"{name} lists {len(values)} values for {count} ControlNets.")
+        return values
+
+    columns = zip(networks, each("condition", condition), each("palette", palette), each("strength", strength))
+    return nn.ModuleList(Control(*column) for column in columns)
+
+
+def add_up(found: Sequence[tuple[list[Tensor], Tensor]]) -> tuple[list[Tensor], Tensor]:
+    """The sums of the residuals of several ControlNets."""
+    (down, mid), *others = found
+    for more, middle in others:
+        down, mid = [a + b for a, b in zip(down, more)], mid + middle
+    return down, mid
+
+
+def kind_by_name(name: str) -> str | None:
+    """What a published ControlNet's name says that it is shown: 'scribble', 'mask' or None."""
+    name = str(name).lower()
+    if any(word in name for word in ("scribble", "softedge", "hed", "canny", "lineart")):
+        return "scribble"
+    return "mask" if "seg" in name or "mask" in name else None

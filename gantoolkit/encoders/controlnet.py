@@ -22,39 +22,45 @@ class ControlNetEncoder(nn.Module):
     """Diffusion U-Net + ControlNet + VAE + text model from local folders in diffusers' layout.
 
     weights     folder (or name) with unet/ vae/ text_encoder/ tokenizer/ scheduler/, or Parts
-    controlnet  folder (or name) of the ControlNet
-    condition   'mask' or 'scribble'; None: what the ControlNet's conditioning channels say
+    controlnet  folder (or name) of the ControlNet, or a list of them, whose residuals are added
+    condition   'mask' or 'scribble'; None: what the ControlNet's conditioning channels, or its name, say
     palette     colours of a mask for an RGB ControlNet: 'celebamask' or 'ade20k' (19 channels: 'one-hot')
     steps       S, DDIM steps of a trajectory; guidance: scale of classifier-free guidance (1 = none)
     tap         f^n at the last 'attention' of an up block or at the 'block' output
-    strength    factor of the ControlNet's residuals
+    strength    factor of the ControlNet's residuals (condition, palette and strength may be lists, one each)
     precision   'fp32' or 'bf16' for the U-Net and the ControlNet; features and latents are always fp32
     """
 
-    def __init__(self, weights: str | Path | Parts, controlnet: str | Path | None = None,
-                 condition: str | None = None, palette: str | None = None, steps: int = 10,
-                 guidance: float = 3.0, tap: str = "attention", strength: float = 1.0,
+    def __init__(self, weights: str | Path | Parts, controlnet: str | list[str] | None = None,
+                 condition: str | list[str] | None = None, palette: str | list[str] | None = None, steps: int = 10,
+                 guidance: float = 3.0, tap: str = "attention", strength: float | list[float] = 1.0,
                  precision: str = "fp32"):
         super().__init__()
         parts = weights if isinstance(weights, Parts) else load_parts(weights, controlnet)
         _check(tap, "tap", TAPS)
         _check(precision, "precision", ("fp32", "bf16"))
-        self.unet, self.controlnet, self.vae = parts.unet, parts.controlnet, parts.vae
+        self.unet, self.vae = parts.unet, parts.vae
+        if condition is None and parts.names:
+            condition = [control.kind_by_name(name) for name in parts.names]
+        self.controls = control.controls(parts.controlnets, condition, palette, strength)
         self.prompts, self.scheduler = Prompts(parts.text, parts.tokenizer), parts.scheduler
-        self.steps, self.guidance, self.tap, self.strength = steps, guidance, tap, strength
-        channels = self.controlnet.config.conditioning_channels
-        self.condition = control.kind_of(channels, condition)
-        self.palette = control.palette_of(channels, palette) if self.condition == "mask" else "one-hot"
+        self.steps, self.guidance, self.tap = steps, guidance, tap
         self.timesteps = sampling.grid(self.scheduler, steps)
         self.eval().requires_grad_(False)
         if precision == "bf16":
-            self.unet.bfloat16(), self.controlnet.bfloat16()
+            self.unet.bfloat16(), self.controls.bfloat16()
 
     def train(self, mode: bool = True):
         """Always in eval mode: the encoder is frozen."""
         return super().train(False)
 
     # -- what it is ----------------------------------------------------------------------------------
+
+    @property
+    def condition(self) -> str:
+        """What a Condition must hold: 'mask', 'scribble', 'both', or 'none'."""
+        kinds = {one.kind for one in self.controls}
+        return "both" if len(kinds) > 1 else next(iter(kinds), "none")
 
     @property
     def device(self) -> torch.device:
@@ -88,26 +94,26 @@ class ControlNetEncoder(nn.Module):
 
     # -- parts of a forward pass ---------------------------------------------------------------------
 
-    def _control(self, condition: Condition) -> Tensor:
-        """The ControlNet's picture [B,·,R,R]."""
+    def _pictures(self, condition: Condition) -> list[Tensor]:
+        """What each ControlNet is shown [B,·,R,R]."""
         size = (self.resolution, self.resolution)
-        channels = self.controlnet.config.conditioning_channels
-        picture = control.control_picture(condition, self.condition, channels, self.palette, size)
-        return picture.to(self.device, self.unet.dtype).contiguous(memory_format=torch.channels_last)
+        pictures = (one.picture(condition, size) for one in self.controls)
+        return [p.to(self.device, self.unet.dtype).contiguous(memory_format=torch.channels_last) for p in pictures]
 
-    def _epsilon(self, latents: Tensor, t: Tensor, embedding: Tensor, picture: Tensor) -> Tensor:
-        """ε(z_t, t, c, x) [B,4,h,w] in float32: one ControlNet and one U-Net evaluation."""
+    def _epsilon(self, latents: Tensor, t: Tensor, embedding: Tensor, pictures: list[Tensor]) -> Tensor:
+        """ε(z_t, t, c, x) [B,4,h,w] in float32: one evaluation of the U-Net and of each ControlNet."""
         kind = self.unet.dtype
-        inputs = latents.to(kind).contiguous(memory_format=torch.channels_last)
+        inputs, embedding = latents.to(kind).contiguous(memory_format=torch.channels_last), embedding.to(kind)
         with torch.autocast(self.device.type, enabled=False):
-            down, mid = self.controlnet(inputs, t, embedding.to(kind), controlnet_cond=picture,
-                                        conditioning_scale=self.strength, return_dict=False)
-            return self.unet(inputs, t, embedding.to(kind), down_block_additional_residuals=down,
+            found = [one(inputs, t, embedding, picture) for one, picture in zip(self.controls, pictures)]
+            down, mid = control.add_up(found) if found else (None, None)
+            return self.unet(inputs, t, embedding, down_block_additional_residuals=down,
                              mid_block_additional_residual=mid, return_dict=False)[0].float()
 
-    def _guided(self, latents: Tensor, t: int, both: Tensor, picture: Tensor) -> Tensor:
+    def _guided(self, latents: Tensor, t: int, both: Tensor, pictures: list[Tensor]) -> Tensor:
         """ε with guidance; `both` holds the embeddings of the empty prompt, then of the prompts."""
-        pictures = picture if self.guidance == 1 else torch.cat([picture, picture])
+        if self.guidance != 1:
+            pictures = [torch.cat([picture, picture]) for picture in pictures]
         return sampling.guided(lambda z, steps, embedding: self._epsilon(z, steps, embedding, pictures),
                                latents, t, both, self.guidance)
 
@@ -148,7 +154,7 @@ class ControlNetEncoder(nn.Module):
         t = torch.as_tensor(t, device=self.device).expand(len(condition)).contiguous()
         latents, prompt = latents.to(self.device).float(), self.prompts(condition.text)
         with Recorder(self.unet, self.tap) as recorder:
-            self._epsilon(latents, t, prompt.embedding, self._control(condition))
+            self._epsilon(latents, t, prompt.embedding, self._pictures(condition))
             return self._features(recorder, prompt, t, latents)
 
     @torch.no_grad()
@@ -163,12 +169,12 @@ class ControlNetEncoder(nn.Module):
         if source == "gt_noised":
             yield from self._trace_noised(condition, self._grid(steps), image, x0)
             return
-        (prompt, both), picture = self._encode_text(condition), self._control(condition)
+        (prompt, both), pictures = self._encode_text(condition), self._pictures(condition)
         latents, times = self.noise(condition), self._grid(steps)
         rows = slice(len(condition) if self.guidance != 1 else 0, None)
         for t, before in zip(times, (*times[1:], None)):
             with Recorder(self.unet, self.tap, rows) as recorder:
-                epsilon = self._guided(latents, t, both, picture)
+                epsilon = self._guided(latents, t, both, pictures)
                 found = self._features(recorder, prompt, self._times(condition, t), latents)
             latents = sampling.ddim_step(self.scheduler, epsilon, latents, t, before)
             yield found if before is not None or not x0 else _with_x0(found, self.decode(latents))
@@ -187,20 +193,20 @@ class ControlNetEncoder(nn.Module):
     @torch.no_grad()
     def denoise(self, latents: Tensor, t: int, condition: Condition, steps: int | None = None) -> Tensor:
         """I^d_0 [B,3,R,R] in −1..1: z_t at the grid's step `t` denoised to the end, with guidance."""
-        (_, both), picture = self._encode_text(condition), self._control(condition)
+        (_, both), pictures = self._encode_text(condition), self._pictures(condition)
         times = tuple(s for s in self._grid(steps) if s <= int(t))
         return self.decode(sampling.run(self.scheduler, times, latents.to(self.device).float(),
-                                        lambda z, now: self._guided(z, now, both, picture)))
+                                        lambda z, now: self._guided(z, now, both, pictures)))
 
     @torch.no_grad()
     def trajectory(self, condition: Condition, steps: int | None = None) -> tuple[Tensor, Tensor]:
         """(z_t of every step [B,S,4,h,w], I^d_0 [B,3,R,R] in −1..1) of one run from noise with guidance."""
-        (_, both), picture = self._encode_text(condition), self._control(condition)
+        (_, both), pictures = self._encode_text(condition), self._pictures(condition)
         seen: list[Tensor] = []
 
         def epsilon(latents: Tensor, t: int) -> Tensor:
             seen.append(latents)
-            return self._guided(latents, t, both, picture)
+            return self._guided(latents, t, both, pictures)
 
         last = sampling.run(self.scheduler, self._grid(steps), self.noise(condition), epsilon)
         return torch.stack(seen, 1), self.decode(last)

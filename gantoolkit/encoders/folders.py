@@ -17,13 +17,21 @@ import torch
 from torch import nn
 
 import gantoolkit.compat  # noqa: F401  diffusers and transformers import torchvision
-from gantoolkit import weights
-from gantoolkit.errors import WeightsError
+from gantoolkit import manifest, weights
+from gantoolkit.errors import UsageError, WeightsError
+
+
+def find(name: str | Path) -> Path:
+    """The folder of a path, a name of registry.yaml, or a Hub's name OWNER/NAME whose NAME registry.yaml lists."""
+    listed = str(name).rpartition("/")[2]
+    if not Path(name).exists() and listed != str(name) and listed in manifest.load().weights:
+        return weights.resolve(listed)
+    return weights.resolve(name)
 
 
 def part(folder: str | Path, name: str) -> Path:
     """The path of one part of a diffusion folder; `folder` is a path or a name from registry.yaml."""
-    path = weights.resolve(folder) / name
+    path = find(folder) / name
     if not path.is_dir():
         raise WeightsError(f"{path.parent} has no part '{name}': a diffusers folder with "
                            "unet, vae, text_encoder, tokenizer and scheduler is expected.")
@@ -41,8 +49,10 @@ def _load(cls, path: Path, **options) -> nn.Module:
 
 
 def _load_diffusers(cls, path: Path) -> nn.Module:
-    """A diffusers model in float32, channels last."""
-    module = _load(cls, path, torch_dtype=torch.float32, low_cpu_mem_usage=False)
+    """A diffusers model in float32, channels last; a folder that holds only its fp16 variant will do."""
+    half = not list(path.glob("diffusion_pytorch_model.safetensors*")) and list(path.glob("*.fp16.safetensors"))
+    variant = {"variant": "fp16"} if half else {}
+    module = _load(cls, path, torch_dtype=torch.float32, low_cpu_mem_usage=False, **variant)
     return module.to(memory_format=torch.channels_last)
 
 
@@ -64,7 +74,7 @@ def load_controlnet(folder) -> nn.Module:
     """ControlNetModel in float32, frozen; `folder` holds config.json itself."""
     from diffusers.models.controlnets.controlnet import ControlNetModel
 
-    return _load_diffusers(ControlNetModel, weights.resolve(folder))
+    return _load_diffusers(ControlNetModel, find(folder))
 
 
 @dataclass
@@ -72,18 +82,42 @@ class Parts:
     """Everything a ControlNet-conditioned latent diffusion model consists of."""
 
     unet: nn.Module
-    controlnet: nn.Module
+    controlnet: nn.Module | list[nn.Module] | None  # one, several, or none
     vae: nn.Module
     text: nn.Module
     tokenizer: Any
     scheduler: Any
+    names: tuple[str, ...] = ()  # of the ControlNets, where they came from folders
+
+    @property
+    def controlnets(self) -> list[nn.Module]:
+        """The ControlNets as a list, perhaps empty."""
+        if self.controlnet is None:
+            return []
+        return self.controlnet if isinstance(self.controlnet, list) else [self.controlnet]
 
 
-def load_parts(folder: str | Path, controlnet: str | Path) -> Parts:
-    """All parts from a diffusers folder and a ControlNet's folder (paths or names from registry.yaml)."""
+def load_parts(folder: str | Path, controlnet: str | Path | list[str] | None) -> Parts:
+    """All parts from a diffusers folder and ControlNets' folders (paths or names from registry.yaml)."""
     text, tokenizer = load_text(folder)
-    return Parts(load_unet(folder), load_controlnet(controlnet), load_vae(folder), text, tokenizer,
-                 load_scheduler(folder))
+    names = tuple(map(str, controlnet if isinstance(controlnet, (list, tuple)) else [controlnet] if controlnet else ()))
+    unet = load_unet(folder)
+    networks = [load_controlnet(name) for name in names]
+    for name, network in zip(names, networks):
+        _fits(name, network, folder, unet)
+    return Parts(unet, networks, load_vae(folder), text, tokenizer, load_scheduler(folder), names)
+
+
+def _fits(name: str, controlnet: nn.Module, folder, unet: nn.Module) -> None:
+    """Refuse a ControlNet of another U-Net (SD 2 or XL beside SD 1.5)."""
+    for key in ("block_out_channels", "cross_attention_dim"):
+        if _plain(controlnet.config[key]) != _plain(unet.config[key]):
+            raise UsageError(f"The ControlNet '{name}' does not fit the U-Net of '{folder}': its {key} is "
+                             f"{controlnet.config[key]}, not {unet.config[key]}.")
+
+
+def _plain(value):
+    return list(value) if isinstance(value, (list, tuple)) else value
 
 
 def load_text(folder) -> tuple[nn.Module, object]:
@@ -92,7 +126,10 @@ def load_text(folder) -> tuple[nn.Module, object]:
     from transformers.utils import logging
 
     logging.disable_progress_bar()
-    model = _load(CLIPTextModel, part(folder, "text_encoder"), dtype=torch.float32)
+    path = part(folder, "text_encoder")
+    variant = {} if (path / "model.safetensors").is_file() or not list(path.glob("*.fp16.safetensors")) else {
+        "variant": "fp16"}
+    model = _load(CLIPTextModel, path, dtype=torch.float32, **variant)
     tokenizer = CLIPTokenizer.from_pretrained(part(folder, "tokenizer"), local_files_only=True)
     return model, tokenizer
 
