@@ -18,6 +18,8 @@ from gantoolkit.convert.scan import scan
 from gantoolkit.errors import WeightsError
 
 MAGIC = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."  # the first pickle of torch's older format
+SYSTEM = dict(protocol_version=1001, little_endian=True, type_sizes=dict(short=2, int=4, long=4))
+HEADER = MAGIC + pickle.dumps(1001, 2) + pickle.dumps(SYSTEM, 2)  # what nearly every file of that format begins with
 ITEM = {"FloatStorage": 4, "DoubleStorage": 8, "HalfStorage": 2, "BFloat16Storage": 2, "LongStorage": 8,
         "IntStorage": 4, "ShortStorage": 2, "CharStorage": 1, "ByteStorage": 1, "BoolStorage": 1}
 MAX_PICKLE = 256 << 20  # bytes of the object graph, tensors aside
@@ -77,10 +79,6 @@ def _claims(stream: BinaryIO) -> dict[str, tuple[int, int]]:
 
 def _plain(stream: BinaryIO):
     """A pickle of numbers, strings and containers."""
-    class Values(pickle.Unpickler):
-        def find_class(self, module, name):
-            raise WeightsError(f"its header asks for '{module}.{name}'")
-
     start = stream.tell()
     scan(stream)
     end = stream.tell()
@@ -90,12 +88,25 @@ def _plain(stream: BinaryIO):
     return value
 
 
-def check_legacy(stream: BinaryIO) -> None:
-    """Five pickles (magic, version, system, objects, keys), then (count, bytes) of every storage, and no more."""
+class Values(pickle.Unpickler):
+    """Knows no globals."""
+
+    def find_class(self, module: str, name: str):
+        raise WeightsError(f"its header asks for '{module}.{name}'")
+
+
+def _check_header(stream: BinaryIO) -> None:
+    stream.seek(0)
     if stream.read(len(MAGIC)) != MAGIC:
         raise WeightsError("it is no file of torch.save")
     if _plain(stream) != 1001 or not isinstance(system := _plain(stream), dict) or not system.get("little_endian"):
         raise WeightsError("its header is not that of torch on a little-endian machine")
+
+
+def check_legacy(stream: BinaryIO) -> None:
+    """Five pickles (magic, version, system, objects, keys), then (count, bytes) of every storage, and no more."""
+    if stream.read(len(HEADER)) != HEADER:
+        _check_header(stream)
     claimed = _claims(stream)
     keys = _plain(stream)
     if not isinstance(keys, list) or sorted(map(str, keys)) != sorted(claimed):
