@@ -140,6 +140,8 @@ class Evaluator:
                     "network": metric.network_name,
                     "network_sha256": self._shas.get(metric.network_name, "")
                 }
+                if isinstance(resize := getattr(metric.network, "resize", None), str):
+                    shared["network_resize"] = resize
             for name, score in metric.compute().items():
                 out[name] = replace(score, conditions={**shared, **score.conditions})
         return out
@@ -163,6 +165,6 @@ def _digest(source: Any) -> str | None:
     if not isinstance(source, str):
         return None
     try:
-        return weights.sha256(weights.resolve(source))
+        return weights.sha256(weights.resolve(source.removeprefix("insightface:")))
     except GantoolkitError:
         return None

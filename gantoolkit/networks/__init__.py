@@ -8,6 +8,7 @@ _HOMES = {  # type in a weights file's arch → module that defines it
     "ArcFace": "gantoolkit.networks.arcface",
     "BiSeNet": "gantoolkit.networks.bisenet",
     "FaceParser": "gantoolkit.networks.parser",
+    "Inception": "gantoolkit.networks.inception",
     "Judge": "gantoolkit.networks.judge",
     "PiDiNet": "gantoolkit.networks.pidinet",
     "PSPEncoder": "gantoolkit.networks.psp",
@@ -16,7 +17,8 @@ _HOMES = {  # type in a weights file's arch → module that defines it
 
 
 def load(name_or_path: str, device="cpu"):
-    """The frozen network behind a weights name or file, in eval mode; `Towers` reads a folder.
+    """The frozen network behind a weights name or file, in eval mode; `Towers` and CLIP are folders,
+    `insightface:PATH` a folder or file of ONNX models.
 
     Raises WeightsError when the file holds something that is no network of this room.
     """
@@ -24,10 +26,14 @@ def load(name_or_path: str, device="cpu"):
 
     from gantoolkit import weights
 
+    if str(name_or_path).startswith("insightface:"):
+        from gantoolkit.networks.insight import PREFIX, InsightFace
+        return InsightFace(str(name_or_path).removeprefix(PREFIX)).eval()
     path = weights.resolve(name_or_path)
     if path.is_dir():
+        from gantoolkit.networks.clip import CLIP
         from gantoolkit.networks.towers import Towers
-        network = Towers.load(path)
+        network = (CLIP if (path / "config.json").is_file() else Towers).load(path)
     else:
         state, arch, _ = weights.load(path, kinds=_HOMES)
         kind = arch.pop("type", None)

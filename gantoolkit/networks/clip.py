@@ -1,0 +1,56 @@
+"""A published CLIP from a local folder in transformers' layout, for the CLIP score."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+import gantoolkit.compat  # noqa: F401  transformers imports torchvision
+from gantoolkit.errors import WeightsError
+
+MEAN = (0.48145466, 0.4578275, 0.40821073)
+STD = (0.26862954, 0.26130258, 0.27577711)
+
+
+class CLIP(nn.Module):
+    """`embed_image` and `embed_text` give unit embeddings [B,D] in one space, as `Towers` does."""
+
+    def __init__(self, model: nn.Module, tokenizer):
+        super().__init__()
+        self.model, self.tokenizer = model, tokenizer
+        self.size = model.config.vision_config.image_size
+
+    @classmethod
+    def load(cls, folder: str | Path) -> CLIP:
+        """From a folder with config.json, model.safetensors and the tokenizer's files; nothing is fetched."""
+        from transformers import CLIPModel, CLIPTokenizer
+
+        kind = json.loads((Path(folder) / "config.json").read_text(encoding="utf-8")).get("model_type")
+        if kind != "clip":
+            raise WeightsError(f"{folder} holds a model of the type '{kind}', a CLIP model is expected.")
+        model = CLIPModel.from_pretrained(folder, local_files_only=True, use_safetensors=True, dtype=torch.float32)
+        tokenizer = CLIPTokenizer.from_pretrained(folder, local_files_only=True)
+        return cls(model.eval().requires_grad_(False), tokenizer)
+
+    def pixels(self, images: Tensor) -> Tensor:
+        """What the image tower sees of images −1..1: antialiased bicubic, CLIP's mean and deviation."""
+        if images.shape[-1] != self.size:
+            images = F.interpolate(images.float(), (self.size, self.size), mode="bicubic", antialias=True)
+        mean, std = (images.new_tensor(v).view(1, 3, 1, 1) for v in (MEAN, STD))
+        return ((images.clamp(-1, 1) + 1) / 2 - mean) / std
+
+    def embed_image(self, images: Tensor) -> Tensor:
+        """[B,D] of images [B,3,H,W] in −1..1."""
+        pooled = self.model.vision_model(pixel_values=self.pixels(images)).pooler_output
+        return F.normalize(self.model.visual_projection(pooled).float(), dim=1)
+
+    def embed_text(self, captions: list[str] | tuple[str, ...]) -> Tensor:
+        """[B,D] of captions, cut at the tokenizer's longest."""
+        batch = self.tokenizer(list(captions), padding=True, truncation=True, return_tensors="pt",
+                               max_length=self.model.config.text_config.max_position_embeddings)
+        pooled = self.model.text_model(**batch.to(self.model.device)).pooler_output
+        return F.normalize(self.model.text_projection(pooled).float(), dim=1)
