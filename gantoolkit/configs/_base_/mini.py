@@ -4,7 +4,7 @@ data = dict(train="bridge-train", val="val", train_limit=1200, val_limit=200)
 condition = "mask"
 encoder = dict(type="ControlNetEncoder", weights="diffusion", controlnet="controlnet-mask", steps=10, guidance=3.0,
                precision="bf16")
-bridge = dict(type="AbSM")
+bridge = dict(type="AbSM", mapping=dict(width=384, normalise=True))
 generator = "eg3d"
 losses = dict(  # λ0 … λ3 of Eq. 6 and 7
     l2=dict(type="L2", weight=1.0),
@@ -17,6 +17,8 @@ training = "M then T"
 targets = "paper"  # M towards I^gt, T towards I^d_0, identity towards I^gt
 sampling = dict(seed=0, captions=1, source="trajectory")
 cache = dict(max_gb=0.0)
-lr = 1e-3
-schedule = dict(iterations=600, batch=8, precision="bf16", warmup=20, decay="cosine", clip=5.0, log_every=10,
+lr = 4e-3
+lr_modulation = 1.5e-3
+share = 0.6
+schedule = dict(iterations=900, batch=8, precision="bf16", warmup=20, decay="cosine", clip=5.0, log_every=10,
                 save_every=200, pictures_every=200)
