@@ -8,18 +8,18 @@ from gantoolkit_annyfaces.styles import LENGTHS, TEXTURES
 
 def age_group(years):
     """'young', 'middle-aged' or 'elderly'."""
-    return 'young' if years < 36 else 'middle-aged' if years < 58 else 'elderly'
+    return 'young' if years < 40 else 'middle-aged' if years < 58 else 'elderly'
 
 
 def face_shape(f):
     """Word for the outline of the face from the shape factors that matter most."""
     change = f.shape_changes()
     width, height = change['head-scale-horiz-incr'] + .6 * f.n('weight') * .5, change['head-scale-vert-incr']
-    if width - height > .5:
+    if width - height > .28:
         return 'round'
-    if height - width > .5:
+    if height - width > .28:
         return 'long'
-    return 'angular' if change['chin-bones-incr'] + change['chin-width-incr'] > .45 else 'oval'
+    return 'angular' if change['chin-bones-incr'] + change['chin-width-incr'] > -.35 else 'oval'
 
 
 def describe(traits, f):
@@ -34,8 +34,8 @@ def describe(traits, f):
         'bald': traits.style == 'bald', 'balding': traits.balding, 'beard': traits.beard,
         'mustache': traits.beard in ('mustache', 'goatee', 'beard'), 'eye_color': traits.eye_name,
         'brows': 'bushy' if thick > .50 else 'thin' if thick < .27 else 'medium',
-        'smile': round(traits.smile, 3), 'smiling': traits.smile > .25, 'mouth_open': round(mouth, 3), 'mouth_slightly_open': mouth > .10,
+        'smile': round(traits.smile, 3), 'smiling': traits.smile > .25, 'mouth_open': round(mouth, 3), 'mouth_slightly_open': mouth > .06,
         'glasses': traits.glasses, 'hat': traits.hat, 'earrings': traits.earrings,
         'necklace': traits.necklace if traits.collar != 'high' else 'none', 'lipstick': traits.lipstick > .15,
-        'heavy_makeup': traits.shadow > .45 and traits.lipstick > .15, 'rosy_cheeks': traits.blush > .6, 'face_shape': face_shape(f),
-        'collar': traits.collar, 'cloth_pattern': traits.pattern, 'lighting': decide_light(f).name}
+        'heavy_makeup': traits.shadow > .12 and traits.lipstick > .15, 'rosy_cheeks': traits.blush > .8, 'face_shape': face_shape(f),
+        'collar': traits.collar, 'necktie': traits.collar == 'suit' and not traits.female, 'cloth_pattern': traits.pattern, 'lighting': decide_light(f).name}

@@ -4,6 +4,7 @@ from __future__ import annotations
 from gantoolkit_annyfaces.factors import stream
 
 COUNT = 10
+CUTS = {'afro': 'an afro', 'buzz': 'a buzz cut', 'bob': 'a bob', 'pixie': 'a pixie cut'}
 
 
 def hair_phrase(a):
@@ -24,6 +25,8 @@ def has_phrases(a):
         out.append('a receding hairline')
     if a['hair_style'] in ('bun', 'ponytail') and a['hat'] == 'none':
         out.append(f"a {a['hair_style']}")
+    if a['hair_style'] in CUTS and a['hat'] == 'none':
+        out.append(CUTS[a['hair_style']])
     if a['beard'] != 'none':
         out.append({'stubble': "a 5 o'clock shadow", 'mustache': 'a mustache', 'goatee': 'a goatee', 'beard': 'a beard'}[a['beard']])
     if a['brows'] == 'bushy':
@@ -47,7 +50,7 @@ def wear_phrases(a):
     out = [a['glasses']] if a['glasses'] != 'none' else []
     if a['hat'] != 'none':
         out.append({'beanie': 'a beanie', 'cap': 'a cap', 'brimmed hat': 'a brimmed hat'}[a['hat']])
-    out += ['earrings'] * (a['earrings'] != 'none') + ['a necklace'] * (a['necklace'] != 'none')
+    out += ['earrings'] * (a['earrings'] != 'none') + ['a necklace'] * (a['necklace'] != 'none') + ['a necktie'] * a['necktie']
     return out + ['lipstick'] * a['lipstick'] + ['heavy makeup'] * a['heavy_makeup']
 
 

@@ -19,6 +19,7 @@ STATE = (('years', 1), ('hair_style', 12), ('hair_dye', 2), ('hair_shade', 2), (
          ('smile', 1), ('mouth_open', 1), ('brows_up', 1), ('squint', 1), ('gaze', 2), ('expression', 4),
          ('collar', 6), ('cloth', 6), ('backdrop', 7), ('key_light', 4), ('ambient', 3))
 CAMERA = (('camera', 2),)
+WOMEN = 0.21                 # Φ(0.21) = 0.583
 SHAPE_SCALE = 0.30           # standard deviation of a local change, in Anny's −1..1 units
 GENTLE = {'head-': .5, 'forehead-': .6, 'neck-': .6, 'nose-scale-vert': .5, 'mouth-angles': .3, 'eyebrows-angle': .5, 'mouth-trans': .6}
 
@@ -77,6 +78,10 @@ class Factors:
         gumbel = -np.log(-np.log(np.clip(ndtr(z), 1e-12, 1 - 1e-12)))
         weights = np.log(np.maximum(np.array(list(odds.values()), np.float64), 1e-9))
         return list(odds)[int(np.argmax(weights + gumbel))]
+
+    def female(self):
+        """Gender presentation; 58 % are women, as in CelebA."""
+        return self.n('gender') > -WOMEN
 
     def shape_changes(self):
         """{local change: amount}: 26 normals spread over all local shape changes by a fixed orthonormal mixing."""

@@ -19,7 +19,9 @@ def neckline(collar, canon):
         return edge - .8 - 3.4 * front
     if collar == 'high':
         return edge + 2.4 + .6 * front
-    if collar in ('shirt', 'suit'):
+    if collar == 'suit':
+        return edge + 1.2 * front
+    if collar == 'shirt':
         return edge - np.maximum(0, 1 - abs(x) / 2.6) * 4.0 * (z > -9)
     return edge
 

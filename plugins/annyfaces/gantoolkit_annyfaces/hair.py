@@ -126,6 +126,7 @@ def locks(style, traits, f, inside, wanted, ground, cloth):
     depth_in = sample(inside, root)
     line = abs(root[:, 0] - parting(f) * style.part) if style.comb == 'part' else np.full(len(root), 9.0)
     dense = np.maximum(smoothstep(2.6, .4, depth_in), smoothstep(.22, .06, line) * smoothstep(.2, .6, root[:, 1]))
+    dense = np.maximum(dense, .8 * (traits.hat != 'none'))
     keep = (depth_in > .9 * (random[:, 7] - .5)) & (np.roll(random[:, 7], 1) < .55 + .45 * dense)
     hidden = traits.hat != 'none'
     if hidden:
@@ -146,7 +147,7 @@ def locks(style, traits, f, inside, wanted, ground, cloth):
         points = wind(style, points, random, f)
     width = style.width * (.65 + .7 * random[:, 6]) * (.5 + .5 * smoothstep(.0, 1.6, depth_in))
     outward = unit(points - scalp.CENTRE) if not traits.style in HANGING else unit((points - scalp.CENTRE) * [1, .35, 1])
-    width = tapered(len(points), style.steps, width, tip=.22 if style.comb != 'knot' else .8)
+    width = tapered(len(points), style.steps, width, tip=.22 if style.comb != 'knot' else .8, root=.6 if style.comb != 'knot' else .25)
     deep = np.repeat(layer[:, None], style.steps, 1)
     return ribbons(points, width, outward, 'hair', random[:, 0], deep, twist=(random[:, 1] - .5) * 1.5)
 

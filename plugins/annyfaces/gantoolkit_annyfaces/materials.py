@@ -122,7 +122,8 @@ def paint_part(name, chart, extra, traits, f):
     if name == 'necklace':
         return np.broadcast_to(metal(f, 1) if traits.necklace == 'chain' else bead_colour(f), count), .8
     if name == 'collar':
-        return np.broadcast_to(traits.cloth * .92 + .04, count), .06
+        white = np.array([.92, .92, .93]) if traits.cloth2.mean() > .35 else traits.cloth2 * .5 + .5
+        return np.broadcast_to(white if traits.collar == 'suit' else traits.cloth * .92 + .04, count), .06
     if name == 'frame':
         return np.broadcast_to(frame_colour(traits, f), count), .8
     raise KeyError(name)

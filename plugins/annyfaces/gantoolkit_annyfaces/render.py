@@ -18,7 +18,10 @@ from gantoolkit_annyfaces.scribble import scribble
 from gantoolkit_annyfaces.shading import look_through, see, shade_surface
 from gantoolkit_annyfaces.traits import decide
 
-SUPERSAMPLING = 2
+
+def supersampling(resolution):
+    """Rays per pixel and axis: small pictures need more to stay readable."""
+    return 2 if resolution >= 96 else 4
 
 @dataclass
 class FaceSample:
@@ -43,7 +46,8 @@ class FaceSample:
 
 def render_view(scene, traits, f, label25, resolution, domain, key):
     """One view: image uint8, labels uint8, scribble uint8, depth float32, all [R,R]."""
-    size = resolution * SUPERSAMPLING
+    rays_wide = supersampling(resolution)
+    size = resolution * rays_wide
     origin, rays = cameras.rays(label25, size)
     surface = see(scene, origin, rays)
     light = lighting.decide_light(f)
@@ -58,7 +62,7 @@ def render_view(scene, traits, f, label25, resolution, domain, key):
     if domain == 'toon':
         from gantoolkit_annyfaces.scribble import edges
         pixels = pixels * (1 - .8 * edges(square(label), square(depth), square(normal)).reshape(-1, 1))
-    image = square(pixels).reshape(resolution, SUPERSAMPLING, resolution, SUPERSAMPLING, 3).mean((1, 3))
+    image = square(pixels).reshape(resolution, rays_wide, resolution, rays_wide, 3).mean((1, 3))
     labels, chosen = majority(square(label), resolution)
     return (np.clip(image, 0, 1) * 255).round().astype(np.uint8), labels, sketch, pick_depth(square(depth), chosen, resolution)
 

@@ -50,7 +50,7 @@ def brow_colour(traits):
 
 def brow_half(f):
     """Half the brow's thickness in cm."""
-    return .38 * np.exp(.25 * f.n('brow', 0)) * (.74 if f.n('gender') > 0 else 1.1)
+    return .38 * np.exp(.25 * f.n('brow', 0)) * (.74 if f.female() else 1.1)
 
 
 def beard_density(traits, chart):
@@ -100,7 +100,7 @@ def nostrils(chart):
     x, y, ahead = abs(chart[:, 0]), chart[:, 1], chart[:, 2] > 1.5
     hole = np.exp(-((x - .72) / .34) ** 2 - ((y + 5.02) / .17) ** 2)
     wing = np.exp(-((np.hypot(x - .95, (y + 4.45) * 1.1) - .85) / .16) ** 2) * smoothstep(1.1, 1.5, x)
-    return (.70 * hole + .20 * wing) * ahead
+    return (.70 * hole + .11 * wing) * ahead
 
 
 def crease(chart, traits):
@@ -192,10 +192,11 @@ def paint_cloth(chart, depth, traits):
     fold = 1 + .10 * waves(chart * [1, .45, 1], .8, 18) + .02 * waves(chart, 9, 19)
     if traits.collar == 'suit':
         front = chart[:, 2] > -6
-        opening = (5.6 + .62 * np.minimum(y + 14, 0)).clip(0)       # half width of the V between the lapels
-        inside = smoothstep(.12, -.12, x - opening) * front
+        opening = (4.0 + .42 * np.minimum(y + 13, 0)).clip(0)       # half width of the V between the lapels
+        inside = smoothstep(.12, -.12, x - opening) * front + (depth < 1.1)
+        inside = np.clip(inside, 0, 1)
         lapel = np.exp(-((x - opening - 2.9) / .10) ** 2) * front * (y < -15) + np.exp(-((x - opening) / .12) ** 2) * front
-        tie = smoothstep(.1, -.05, x - np.interp(y, (-26, -17.5, -16.6, -15.6), (1.6, .85, .75, 1.0))) * (y < -15.0) * front
+        tie = smoothstep(.1, -.05, x - np.interp(y, (-26, -16.2, -15.2, -14.0), (1.6, .95, .80, 1.15))) * (y < -13.4) * front
         shirt = np.array([.92, .92, .93]) if traits.cloth2.mean() > .35 else traits.cloth2 * .5 + .5
         within = np.where((tie > .5)[:, None] & (not traits.female), traits.cloth2 * .8, shirt)
         fabric = (first * .55) * (1 - inside[:, None]) + inside[:, None] * within

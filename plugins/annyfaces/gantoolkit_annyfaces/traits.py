@@ -5,10 +5,12 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from gantoolkit_annyfaces.factors import WOMEN
 from gantoolkit_annyfaces.styles import FRINGED
 
 # Linear RGB would be overkill for hand-picked tones: these are sRGB 0..1, converted where light is computed.
 SKIN_TONES = np.array([[.97, .84, .76], [.93, .77, .66], [.87, .67, .53], [.75, .54, .40], [.58, .39, .27], [.40, .26, .18]])
+PALE = 0.0               # added before naming
 SKIN_NAMES = ('very fair', 'fair', 'medium', 'tan', 'brown', 'dark')
 HAIR_COLOURS = {'black': (.055, .048, .048), 'dark brown': (.16, .095, .06), 'brown': (.29, .175, .10), 'blond': (.74, .57, .34),
                 'red': (.45, .17, .07), 'auburn': (.31, .12, .07), 'gray': (.55, .54, .53), 'white': (.82, .81, .79),
@@ -56,18 +58,18 @@ class Traits:
 
 def decide(f):
     """`Factors` to `Traits`."""
-    gender = float(1 / (1 + np.exp(-7 * f.n('gender'))))            # 0 male … 1 female
-    female = gender > 0.5
-    years = float(np.clip(19 + 52 * f.u('age') ** 1.9 + 2.5 * f.n('years'), 17, 78))
-    race = np.exp(1.6 * f.vector[:3] + np.array([-1.1, -0.8, 1.0]))
+    female = f.female()
+    gender = float(1 / (1 + np.exp(-7 * (f.n('gender') + WOMEN))))       # 0 male … 1 female
+    years = float(np.clip(19 + 54 * f.u('age') ** (5.5 if female else 2.1) + 2.5 * f.n('years'), 17, 78))
+    race = np.exp(1.6 * f.vector[:3] + np.array([-0.75, -0.8, 1.0]))
     race = race / race.sum()
     tone, name = skin_tone(f, race)
     hair_name, hair, grey = hair_colour(f, years, race)
     style, balding = hair_style(f, female, years)
-    beard = 'none' if female else f.pick('beard', dict(none=.44, stubble=.2, mustache=.08, goatee=.1, beard=.18))
-    hat = f.pick('hat', dict(none=.92, beanie=.03, cap=.026, brim=.024))
+    beard = 'none' if female else f.pick('beard', dict(none=.53, stubble=.21, mustache=.07, goatee=.10, beard=.09))
+    hat = f.pick('hat', dict(none=.955, beanie=.017, cap=.010, brim=.018) if female else dict(none=.91, beanie=.03, cap=.036, brim=.024))
     lipstick, lips = lip_colour(f, tone, female)
-    made_up = female and f.u('make_up') > 0.45
+    made_up = female and f.u('make_up') > 0.2
     smile, opening, actions = expression(f)
     cloth, cloth2, pattern = clothes(f)
     eye_name = f.pick('eye_colour', eye_odds(race))
@@ -76,10 +78,10 @@ def decide(f):
         redness=f.u('skin', 1, .3, 1.0), freckles=max(0.0, f.n('freckles') - 0.9) * (race[2] > .5),
         eye_name=eye_name, eye=np.array(EYE_COLOURS[eye_name]) * f.u('eye_shade', 0, .7, 1.1),
         hair_name=hair_name, hair=hair, grey=grey, style=style, balding=balding,
-        fringe=f.u('fringe') < (.26 if female else .10) and balding == 'none' and style in FRINGED and hat == 'none',
-        beard=beard, glasses=f.pick('glasses', dict(none=.86, eyeglasses=.105, sunglasses=.035)), hat={'brim': 'brimmed hat'}.get(hat, hat),
-        earrings=f.pick('earrings', dict(none=.72, hoop=.14, drop=.14) if female else dict(none=.93, hoop=.05, drop=.02)),
-        necklace=f.pick('necklace', dict(none=.76, chain=.13, beads=.11) if female else dict(none=.93, chain=.06, beads=.01)),
+        fringe=f.u('fringe') < (.36 if female else .14) and balding == 'none' and style in FRINGED and hat == 'none',
+        beard=beard, glasses=f.pick('glasses', dict(none=.955, eyeglasses=.030, sunglasses=.015) if female else dict(none=.875, eyeglasses=.09, sunglasses=.035)), hat={'brim': 'brimmed hat'}.get(hat, hat),
+        earrings=f.pick('earrings', dict(none=.71, hoop=.145, drop=.145) if female else dict(none=.93, hoop=.05, drop=.02)),
+        necklace=f.pick('necklace', dict(none=.80, chain=.11, beads=.09) if female else dict(none=.93, chain=.06, beads=.01)),
         lipstick=lipstick, lips=lips, shadow=f.u('make_up', 1) * made_up, blush=f.u('make_up', 0, -.4, 1) * made_up,
         smile=smile, mouth_open=opening, collar=f.pick('collar', dict(crew=.24, vneck=.22, scoop=.30, high=.09, shirt=.10, suit=.05) if female else
                       dict(crew=.32, vneck=.10, scoop=.03, high=.07, shirt=.23, suit=.25)),
@@ -94,7 +96,7 @@ def skin_tone(f, race):
     low = int(min(melanin, 4.999))
     tone = SKIN_TONES[low] + (SKIN_TONES[low + 1] - SKIN_TONES[low]) * (melanin - low)
     tone = tone * (1 + np.array([.012, -.002, -.03]) * f.n('skin', 2))
-    return np.clip(tone, .05, 1), SKIN_NAMES[int(round(melanin))]
+    return np.clip(tone, .05, 1), SKIN_NAMES[int(round(min(5, melanin + PALE)))]
 
 
 def eye_odds(race):
@@ -106,9 +108,9 @@ def eye_odds(race):
 def hair_colour(f, years, race):
     """Name and sRGB colour: the natural colour of the person, greying with age, now and then dyed."""
     light = race[2] ** 2
-    natural = f.pick('natural_hair', {'black': .12 + 1.1 * (1 - light), 'dark brown': .26, 'brown': .40 * light, 'blond': .40 * light,
+    natural = f.pick('natural_hair', {'black': .03 + .85 * (1 - light), 'dark brown': .34, 'brown': .42 * light, 'blond': .40 * light,
                                       'red': .07 * light, 'auburn': .08 * light})
-    grey = np.clip((years - 46) / 26 + 0.45 * f.n('hair_dye', 0), 0, 1) if years > 40 else 0.0
+    grey = np.clip((years - 49) / 24 + 0.45 * f.n('hair_dye', 0), 0, 1) if years > 40 else 0.0
     name = natural
     if f.u('hair_dye', 1) > .985:
         name, grey = 'pink', 0.0
@@ -127,7 +129,7 @@ def hair_colour(f, years, race):
 def hair_style(f, female, years):
     """Style name and balding kind."""
     if female:
-        odds = {'bald': .005, 'buzz': .01, 'short': .02, 'pixie': .10, 'bob': .17, 'long straight': .23, 'long wavy': .25,
+        odds = {'bald': .005, 'buzz': .01, 'short': .02, 'pixie': .09, 'bob': .16, 'long straight': .20, 'long wavy': .30,
                 'curly': .08, 'afro': .03, 'bun': .055, 'ponytail': .06, 'short curly': .01}
         return f.pick('hair_style', odds), 'none'
     odds = {'bald': .05, 'buzz': .16, 'short': .33, 'side part': .21, 'swept back': .11, 'short curly': .075, 'afro': .025,
@@ -143,7 +145,7 @@ def hair_style(f, female, years):
 def lip_colour(f, tone, female):
     """Strength of lipstick 0..1 and the lips' sRGB colour [3]."""
     bare = tone * (np.array([.86, .60, .58]) if female else np.array([.86, .66, .62])) + np.array([.03, .0, .01])
-    strength = f.u('lipstick', 0, -.75, 1.0) if female else 0.0
+    strength = f.u('lipstick', 0, -.05, 1.15) if female else 0.0
     hue = f.u('lip_colour')
     paint = np.array([.72, .10, .14]) * (1 - hue) + np.array([.78, .33, .42]) * hue
     paint = paint * f.u('lip_colour', 1, .65, 1.1)
@@ -154,7 +156,7 @@ def lip_colour(f, tone, female):
 def expression(f):
     """(smile 0..1, mouth opening 0..1, {facial action: amount})."""
     smile = max(0.0, f.u('smile', 0, -.55, 1.0))
-    opening = max(0.0, f.u('mouth_open', 0, -1.6, 1.0)) * (1 if f.n('expression', 0) > -.5 else .4)
+    opening = max(0.0, f.u('mouth_open', 0, -1.0, 1.0)) * (1 if f.n('expression', 0) > -.5 else .4)
     teeth = smile > .35 and f.n('expression', 1) > -.6                 # a smile that shows teeth
     both = lambda name, value: {name + 'Left': value, name + 'Right': value}
     actions = {**both('mouthSmile', .10 + .75 * smile), **both('cheekSquint', .5 * smile), 'jawOpen': .42 * opening + .07 * teeth,

@@ -1,0 +1,73 @@
+"""`python -m gantoolkit_annyfaces.marginals`: how often attributes occur, beside CelebA, as a table in a Markdown file."""
+from __future__ import annotations
+
+import argparse
+import os
+import pathlib
+import sys
+
+# Attribute, its share of CelebA's 202,599 pictures in per cent (list_attr_celeba.txt), and what it is called here.
+CELEBA = (
+    ('Male', 41.7, lambda a: a['gender'] == 'male'), ('Young', 77.4, lambda a: a['age_group'] == 'young'),
+    ('Smiling', 48.2, lambda a: a['smiling']), ('Mouth_Slightly_Open', 48.3, lambda a: a['mouth_slightly_open']),
+    ('Wearing_Lipstick', 47.2, lambda a: a['lipstick']), ('Heavy_Makeup', 38.7, lambda a: a['heavy_makeup']),
+    ('Rosy_Cheeks', 6.6, lambda a: a['rosy_cheeks']), ('Pale_Skin', 4.3, lambda a: a['skin_tone'] == 'very fair'),
+    ('Black_Hair', 23.9, lambda a: a['hair_color'] == 'black'), ('Brown_Hair', 20.5, lambda a: a['hair_color'] in ('brown', 'dark brown', 'auburn')),
+    ('Blond_Hair', 14.8, lambda a: a['hair_color'] == 'blond'), ('Gray_Hair', 4.2, lambda a: a['hair_color'] in ('gray', 'white')),
+    ('Straight_Hair', 20.8, lambda a: a['hair_texture'] == 'straight' and a['hair_length'] in ('medium', 'long')),
+    ('Wavy_Hair', 32.0, lambda a: a['hair_texture'] in ('wavy', 'curly')), ('Bangs', 15.2, lambda a: a['fringe']),
+    ('Bald', 2.2, lambda a: a['bald']), ('Receding_Hairline', 8.0, lambda a: a['balding'] != 'none'),
+    ('No_Beard', 83.5, lambda a: a['beard'] == 'none'), ("5_o_Clock_Shadow", 11.1, lambda a: a['beard'] == 'stubble'),
+    ('Goatee', 6.3, lambda a: a['beard'] == 'goatee'), ('Mustache', 4.2, lambda a: a['beard'] == 'mustache'),
+    ('Bushy_Eyebrows', 14.2, lambda a: a['brows'] == 'bushy'), ('Oval_Face', 28.4, lambda a: a['face_shape'] == 'oval'),
+    ('Eyeglasses', 6.5, lambda a: a['glasses'] != 'none'), ('Wearing_Hat', 4.8, lambda a: a['hat'] != 'none'),
+    ('Wearing_Earrings', 18.9, lambda a: a['earrings'] != 'none'), ('Wearing_Necklace', 12.3, lambda a: a['necklace'] != 'none'),
+    ('Wearing_Necktie', 7.3, lambda a: a['necktie']))
+GIVEN = (('Young', 'Male', 64.0, 'male'), ('Young', 'women', 87.0, 'female'), ('Eyeglasses', 'Male', 12.6, 'male'), ('Eyeglasses', 'women', 2.2, 'female'))
+START, END = '<!-- marginals: start -->', '<!-- marginals: end -->'
+
+
+def drawn(count, seed=0):
+    """Attributes of `count` people, without rendering them."""
+    from gantoolkit_annyfaces.attributes import describe
+    from gantoolkit_annyfaces.factors import Factors, draw
+    from gantoolkit_annyfaces.traits import decide
+    for identity in range(count):
+        f = Factors(draw(seed, identity, 0))
+        yield describe(decide(f), f)
+
+
+def table(rows):
+    """Markdown table over a list of attribute dictionaries."""
+    share = lambda test, rows: 100 * sum(map(bool, map(test, rows))) / max(len(rows), 1)
+    lines = ['| attribute | CelebA % | annyfaces % |', '|---|---|---|']
+    lines += [f'| {name} | {theirs:.1f} | {share(test, rows):.1f} |' for name, theirs, test in CELEBA]
+    tests = {name: test for name, _, test in CELEBA}
+    for name, given, theirs, gender in GIVEN:
+        lines.append(f"| {name}, given {given} | about {theirs:.0f} | {share(tests[name], [a for a in rows if a['gender'] == gender]):.1f} |")
+    return '\n'.join(lines)
+
+
+def main(argv=None):
+    """Print the table, or put it between the marks of a Markdown file."""
+    parser = argparse.ArgumentParser(prog='python -m gantoolkit_annyfaces.marginals', description=__doc__)
+    parser.add_argument('--count', type=int, default=5000)
+    parser.add_argument('--into', help='Markdown file with the two marks')
+    args = parser.parse_args(argv)
+    text = table(list(drawn(args.count)))
+    if not args.into:
+        print(text)
+        return 0
+    path = pathlib.Path(args.into)
+    old = path.read_text()
+    if START not in old or END not in old:
+        print(f"{path} lacks the marks '{START}' and '{END}'; put them where the table belongs.", file=sys.stderr)
+        return 1
+    partial = path.with_name(f'{path.name}.{os.getpid()}.partial')
+    partial.write_text(old[:old.index(START)] + f'{START}\n{args.count} draws of seed 0.\n\n{text}\n' + old[old.index(END):])
+    os.replace(partial, path)
+    return 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())
