@@ -14,7 +14,8 @@ from typing import BinaryIO
 
 from gantoolkit.errors import WeightsError
 
-MAX_OPCODES = 3_000_000  # published files have fewer than 200,000
+MAX_OPCODES = 2_000_000  # published files have fewer than 200,000
+MAX_LONG = 20_000  # integers beyond 32 bits: as keys of a dict they can be made to collide
 MAX_DEPTH = 200  # of containers; an EG3D generator has 48
 
 CONSTANTS = """NONE NEWTRUE NEWFALSE BININT BININT1 BININT2 LONG1 BINFLOAT SHORT_BINUNICODE BINUNICODE BINUNICODE8
@@ -33,13 +34,16 @@ def scan(stream: BinaryIO, persistent: bool = False) -> None:
     persistent: whether persistent ids (the storages of torch's own files) may occur. Raises WeightsError.
     """
     allowed = ALLOWED | ({"BINPERSID"} if persistent else set())
-    machine, size = Machine(), _size(stream)
+    machine, size, longs = Machine(), _size(stream), 0
     try:
         for count, (opcode, argument, _) in enumerate(pickletools.genops(stream)):
             if opcode.name not in allowed:
                 raise Refused(f"it uses the opcode {opcode.name}")
             if count > MAX_OPCODES:
                 raise Refused(f"it has more than {MAX_OPCODES:,} opcodes")
+            longs += opcode.name == "LONG1"
+            if longs > MAX_LONG:
+                raise Refused(f"it has more than {MAX_LONG:,} long integers")
             if opcode.name == "FRAME" and argument > size:
                 raise Refused(f"it has a frame of {argument:,} bytes")
             machine.step(opcode, argument)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from gantoolkit.convert.torchfile import MAGIC
 from gantoolkit.errors import WeightsError
 
 MAX_TENSORS = 100_000
@@ -64,7 +65,7 @@ def form_of(path: Path) -> str:
         head = stream.read(16)
     if path.suffix == ".onnx":
         return "onnx"
-    if zipfile.is_zipfile(path) or head == _magic():
+    if zipfile.is_zipfile(path) or head.startswith(MAGIC):
         return "torch"
     if head[:1] == b"\x80" and head[1:2] in (b"\x02", b"\x03", b"\x04", b"\x05"):
         return "pickle"
@@ -73,12 +74,6 @@ def form_of(path: Path) -> str:
     if head[:5] == b"<html" or head[:9].lower() == b"<!doctype":
         raise WeightsError(f"{path} is a web page, not a checkpoint; the download needs a browser or a login.")
     raise WeightsError(f"{path} is neither a pickle, a file of torch.save, safetensors nor ONNX.")
-
-
-def _magic() -> bytes:
-    from gantoolkit.convert.torchfile import MAGIC
-
-    return MAGIC[:16]
 
 
 def read(path: Path) -> Source:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import pickle
+import re
 import struct
 import warnings
 import zipfile
@@ -53,7 +54,7 @@ class Claims(pickle.Unpickler):
     def find_class(self, module: str, name: str):
         if module == "torch" and name in ITEM:
             return name
-        return type("Nothing", (Nothing,), {})
+        return Nothing
 
     def persistent_load(self, pid):
         kind, item, key, _, numel, *rest = pid
@@ -156,8 +157,17 @@ def read(path: Path):
     except WeightsError as error:
         reason = str(error).rstrip(".")
     except Exception as error:  # whatever a damaged file leads torch to
-        reason = f"{type(error).__name__}: {' '.join(str(error).split())[:160]}"
+        reason = _reason(error)
     raise WeightsError(f"{path} is damaged or refused: {reason}.")
+
+
+def _reason(error: Exception) -> str:
+    """An error of torch's in a few words; which global it refused, where it did."""
+    words = " ".join(str(error).split())
+    refused = re.search(r"GLOBAL ([\w.]+)", words)
+    if refused:
+        return f"it asks for '{refused[1]}', which no file of tensors needs"
+    return f"{type(error).__name__}: {words[:160]}"
 
 
 def storage(content: bytes):

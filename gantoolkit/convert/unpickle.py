@@ -17,6 +17,7 @@ from gantoolkit.convert.torchfile import storage, view
 from gantoolkit.errors import WeightsError
 
 MAX_FILE = 8 << 30  # bytes
+MAX_CLASSES = 200  # EG3D names 6
 INERT = ("training.", "torch_utils.", "torch.nn.modules.", "dnnlib.")  # classes that become a Stub
 SCALARS = {"f8": "d", "f4": "f", "i8": "q", "i4": "i", "u1": "B", "i1": "b", "b1": "?"}  # numpy → struct
 
@@ -70,7 +71,7 @@ class Reader(pickle.Unpickler):
 
     def __init__(self, stream, budget: int):
         super().__init__(stream)
-        self.budget = budget
+        self.budget, self.stubs = budget, {}
 
     def find_class(self, module: str, name: str):
         key = f"{module}.{name}"
@@ -79,7 +80,9 @@ class Reader(pickle.Unpickler):
         if key in KNOWN:
             return getattr(self, KNOWN[key]) if isinstance(KNOWN[key], str) else KNOWN[key]
         if module.startswith(INERT) and name.isidentifier():
-            return type(name, (Stub,), {"name": name, "state": {}})
+            if len(self.stubs) > MAX_CLASSES:
+                raise WeightsError(f"The pickle is refused: it names more than {MAX_CLASSES} classes.")
+            return self.stubs.setdefault(key, type(name, (Stub,), {"name": name, "state": {}}))
         raise WeightsError(f"The pickle is refused: it asks for '{key}', which no published network needs.")
 
     def persistent_load(self, pid):
