@@ -19,7 +19,7 @@ def face_shape(f):
         return 'round'
     if height - width > .28:
         return 'long'
-    return 'angular' if change['chin-bones-incr'] + change['chin-width-incr'] > -.35 else 'oval'
+    return 'angular' if change['chin-bones-incr'] + change['chin-width-incr'] > .12 else 'oval'
 
 
 def describe(traits, f):

@@ -119,7 +119,7 @@ def restyle(colour, domain, point, material_light, f):
     if domain == 'marble':
         point = point + 40 * np.array([f.n('backdrop', 3), f.n('backdrop', 4), f.n('backdrop', 5)])    # another cut of the stone
         vein = 1 - abs(waves(point, .22, 41) + .45 * waves(point, .7, 42))
-        base = np.array([.80, .79, .77]) - .30 * smoothstep(.80, 1.0, vein)[:, None] * np.array([.9, .9, .8])
+        base = np.array([.80, .79, .77]) - .30 * smoothstep(.91, 1.0, vein)[:, None] * np.array([.9, .9, .8])
         return base * (.84 + .16 * material_light[:, None])
     if domain == 'clay':
         tint = np.array([.74, .45, .33]) * (1 - f.u('ambient', 2)) + np.array([.62, .58, .53]) * f.u('ambient', 2)

@@ -12,7 +12,7 @@ CELEBA = (
     ('Smiling', 48.2, lambda a: a['smiling']), ('Mouth_Slightly_Open', 48.3, lambda a: a['mouth_slightly_open']),
     ('Wearing_Lipstick', 47.2, lambda a: a['lipstick']), ('Heavy_Makeup', 38.7, lambda a: a['heavy_makeup']),
     ('Rosy_Cheeks', 6.6, lambda a: a['rosy_cheeks']), ('Pale_Skin', 4.3, lambda a: a['skin_tone'] == 'very fair'),
-    ('Black_Hair', 23.9, lambda a: a['hair_color'] == 'black'), ('Brown_Hair', 20.5, lambda a: a['hair_color'] in ('brown', 'dark brown', 'auburn')),
+    ('Black_Hair', 23.9, lambda a: a['hair_color'] == 'black'), ('Brown_Hair', 20.5, lambda a: a['hair_color'] in ('brown', 'auburn')),
     ('Blond_Hair', 14.8, lambda a: a['hair_color'] == 'blond'), ('Gray_Hair', 4.2, lambda a: a['hair_color'] in ('gray', 'white')),
     ('Straight_Hair', 20.8, lambda a: a['hair_texture'] == 'straight' and a['hair_length'] in ('medium', 'long')),
     ('Wavy_Hair', 32.0, lambda a: a['hair_texture'] in ('wavy', 'curly')), ('Bangs', 15.2, lambda a: a['fringe']),

@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.ndimage import gaussian_filter, map_coordinates
+from scipy.ndimage import gaussian_filter, map_coordinates, uniform_filter
 
 from gantoolkit.data.labels import index
 from gantoolkit_annyfaces.factors import stream
@@ -13,11 +13,15 @@ def edges(label, depth, normal):
     strength = np.zeros(label.shape, np.float32)
     label = np.where(label == index('nose'), index('skin'), label)      # nobody draws the sides of a nose
     far = np.where(depth > 0, depth, 3.4)
+    strands = label == index('hair')
+    mass = uniform_filter(strands.astype(np.float32), max(3, label.shape[0] // 36)) > .5     # hair without single wisps
     for axis in (0, 1):
         a, b = (slice(None, -1), slice(1, None)) if axis == 0 else ((slice(None), slice(None, -1)), (slice(None), slice(1, None)))
-        step = (label[a] != label[b]) * 1.0
+        wisp = strands[a] | strands[b]
+        step = np.where(wisp, 0.0, label[a] != label[b])
         step = np.maximum(step, np.clip(abs(far[a] - far[b]) / .04 - .5, 0, 1))
         step = np.maximum(step, np.clip((1 - (normal[a] * normal[b]).sum(-1)) * 2.2 - .55, 0, .8))
+        step = np.maximum(np.where(wisp, 0, step), mass[a] != mass[b])
         strength[a] = np.maximum(strength[a], step)
     return strength
 

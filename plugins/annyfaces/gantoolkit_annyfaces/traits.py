@@ -61,7 +61,7 @@ def decide(f):
     female = f.female()
     gender = float(1 / (1 + np.exp(-7 * (f.n('gender') + WOMEN))))       # 0 male … 1 female
     years = float(np.clip(19 + 54 * f.u('age') ** (5.5 if female else 2.1) + 2.5 * f.n('years'), 17, 78))
-    race = np.exp(1.6 * f.vector[:3] + np.array([-0.75, -0.8, 1.0]))
+    race = np.exp(1.6 * f.vector[:3] + np.array([-0.5, -0.7, 1.0]))
     race = race / race.sum()
     tone, name = skin_tone(f, race)
     hair_name, hair, grey = hair_colour(f, years, race)
@@ -110,7 +110,7 @@ def hair_colour(f, years, race):
     light = race[2] ** 2
     natural = f.pick('natural_hair', {'black': .03 + .85 * (1 - light), 'dark brown': .34, 'brown': .42 * light, 'blond': .40 * light,
                                       'red': .07 * light, 'auburn': .08 * light})
-    grey = np.clip((years - 49) / 24 + 0.45 * f.n('hair_dye', 0), 0, 1) if years > 40 else 0.0
+    grey = np.clip((years - 53) / 22 + 0.45 * f.n('hair_dye', 0), 0, 1) if years > 40 else 0.0
     name = natural
     if f.u('hair_dye', 1) > .985:
         name, grey = 'pink', 0.0
@@ -156,7 +156,7 @@ def lip_colour(f, tone, female):
 def expression(f):
     """(smile 0..1, mouth opening 0..1, {facial action: amount})."""
     smile = max(0.0, f.u('smile', 0, -.55, 1.0))
-    opening = max(0.0, f.u('mouth_open', 0, -1.0, 1.0)) * (1 if f.n('expression', 0) > -.5 else .4)
+    opening = max(0.0, f.u('mouth_open', 0, -1.7, 1.0)) * (1 if f.n('expression', 0) > -.5 else .4)
     teeth = smile > .35 and f.n('expression', 1) > -.6                 # a smile that shows teeth
     both = lambda name, value: {name + 'Left': value, name + 'Right': value}
     actions = {**both('mouthSmile', .10 + .75 * smile), **both('cheekSquint', .5 * smile), 'jawOpen': .42 * opening + .07 * teeth,
