@@ -11,6 +11,6 @@ generator = dict(type="EG3D", w_dim=128, c_dim=0, channel_base=4096, channel_max
 encoder = dict(type="FaceEncoder")
 perceptual = dict(type="Perceptual", network="parser")
 discriminator = dict(type="DualDiscriminator", channel_base=2048, channel_max=128, mapping_layers=2)
-regress = 1800
-schedule = dict(iterations=1800, batch=8, precision="bf16", warmup=50, log_every=20, save_every=300,
+regress = 4800
+schedule = dict(iterations=4800, batch=8, precision="bf16", warmup=50, log_every=20, save_every=300,
                 validate_every=300)
