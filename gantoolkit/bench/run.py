@@ -145,10 +145,11 @@ def _current(file: Path, folder: Path) -> bool:
     return file.is_file() and records.load(file).config.get("work") == folder.name
 
 
-def _stamp(system: dict) -> str:
-    """Changes when a run folder is trained again."""
-    file = Path(str(system.get("run", ""))) / "export" / "bridge.safetensors"
-    return hashlib.sha256(file.read_bytes()).hexdigest() if file.is_file() else ""
+def _stamp(system: dict) -> list[str]:
+    """Changes when a run folder that the system names is trained again."""
+    folders = [Path(value) / "export" for value in system.values() if isinstance(value, str) and value]
+    return [hashlib.sha256(file.read_bytes()).hexdigest() for folder in folders if folder.is_dir()
+            for file in sorted(folder.rglob("*.safetensors"))]
 
 
 def check(out: Path, tables: Path) -> int:

@@ -18,7 +18,7 @@ class Row:
     """One line of a table.
 
     name, label  file name of its record; what the table prints
-    system       {"type": name, …constructor arguments}; "run" in it is looked for among the runs
+    system       {"type": name, …constructor arguments}; names of run folders are looked for among the runs
     recipe       what to type where its weights are missing
     """
 
@@ -109,8 +109,10 @@ def _check(file: Path, what: str, values: dict, kind: type, given: set[str]) -> 
 
 
 def located(system: dict, runs: Path) -> dict:
-    """A system's arguments with `run` replaced by RUNS/run where such a folder exists."""
-    run = system.get("run")
-    if isinstance(run, str) and not Path(run).exists() and (runs / run).is_dir():
-        return {**system, "run": str(runs / run)}
-    return system
+    """A system's arguments, those that name a folder in RUNS replaced by its path."""
+
+    def path(key: str, value: Any) -> Any:
+        here = isinstance(value, str) and key != "type" and not Path(value).exists() and (runs / value).is_dir()
+        return str(runs / value) if here else value
+
+    return {key: path(key, value) for key, value in system.items()}
