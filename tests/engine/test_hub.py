@@ -1,0 +1,96 @@
+"""A bridge as a folder of the Hub's form: written, read, drawn from; nothing in it can be code."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from types import SimpleNamespace
+
+import pytest
+import torch
+
+import mini
+from gantoolkit import PretrainedPipeline, cli, weights
+from gantoolkit.engine.run import run
+from gantoolkit.engine.sample import load_pipeline
+from gantoolkit.errors import GantoolkitError
+from gantoolkit.types import Condition
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory, tiny_zip):
+    """A run of two iterations and its export."""
+    base = tmp_path_factory.mktemp("hub")
+    run(mini.config(base, tiny_zip, schedule=dict(iterations=2)), base / "run")
+    assert cli.main(["weights", "export", str(base / "run"), str(base / "out")]) == 0
+    return base
+
+
+@pytest.fixture
+def condition():
+    return Condition(("a face", "another"), scribble=torch.rand(2, 1, 32, 32), seed=torch.tensor([1, 2]))
+
+
+def test_the_folder_draws_what_the_run_draws(folder, condition):
+    assert sorted(p.name for p in (folder / "out").iterdir()) == ["README.md", "config.json", "model.safetensors"]
+    before = load_pipeline(folder / "run")(condition).image
+    for pipeline in (PretrainedPipeline.from_pretrained(folder / "out"), load_pipeline(folder / "out")):
+        assert torch.equal(pipeline(condition).image, before)
+
+
+def test_save_pretrained_again(folder, tmp_path, condition):
+    first = PretrainedPipeline.from_pretrained(str(folder / "out"))
+    first.save_pretrained(tmp_path / "again")
+    again = PretrainedPipeline.from_pretrained(tmp_path / "again")
+    assert torch.equal(again(condition).image, first(condition).image)
+    assert json.loads((tmp_path / "again/config.json").read_text())["frozen"]
+
+
+def test_card_and_config_name_what_is_needed(folder):
+    config = json.loads((folder / "out/config.json").read_text())
+    name = str(folder / "generator.safetensors")
+    assert config["frozen"][name] == weights.sha256(weights.resolve(name)) and config["bridge"]["type"] == "FakeBridge"
+    card = (folder / "out/README.md").read_text()
+    assert card.startswith("---\nlibrary_name: gantoolkit") and name in card and "from_pretrained" in card
+
+
+def test_another_generator_takes_the_place(folder, tmp_path, condition):
+    state, arch, _ = weights.load(folder / "generator.safetensors")
+    weights.save(tmp_path / "other.safetensors", {k: v * 1.5 for k, v in state.items()}, arch)
+    pipeline = PretrainedPipeline.from_pretrained(folder / "out", generator=str(tmp_path / "other.safetensors"))
+    own = PretrainedPipeline.from_pretrained(folder / "out")
+    assert torch.equal(pipeline.bridge.state_dict()["m.0.weight"], own.bridge.state_dict()["m.0.weight"])
+    assert not torch.allclose(pipeline(condition).image, own(condition).image)
+
+
+@pytest.mark.parametrize("change, words", [
+    (lambda c: c.pop("encoder"), "does not name"), (lambda c: c["frozen"].update({c["generator"]: "0" * 64}), "sha256"),
+    (lambda c: c["bridge"].update(type="os.system"), "no bridge 'os.system'"),
+    (lambda c: c["bridge"].update(mean=1), "no argument"), (lambda c: c.update(generator="nowhere.pkl"), "nowhere.pkl")])
+def test_a_folder_that_lies_is_refused(folder, tmp_path, change, words):
+    shutil.copytree(folder / "out", tmp_path / "bad")
+    config = json.loads((tmp_path / "bad/config.json").read_text())
+    change(config)
+    (tmp_path / "bad/config.json").write_text(json.dumps(config))
+    with pytest.raises(GantoolkitError, match=words):
+        PretrainedPipeline.from_pretrained(tmp_path / "bad")
+
+
+def test_nothing_but_three_files_is_asked_of_the_hub(monkeypatch, folder):
+    """A repository may hold pickles and code: neither is fetched."""
+    from gantoolkit.engine import hub
+
+    asked = SimpleNamespace(patterns=None)
+
+    def fake(repository, allow_patterns, **_):
+        asked.patterns = allow_patterns
+        return str(folder / "out")
+
+    monkeypatch.setattr(hub, "snapshot_download", fake)
+    config = json.loads((folder / "out/config.json").read_text())
+    hub.PretrainedPipeline._from_pretrained(model_id="me/bridge", **{k: config[k] for k in hub.SPECS})
+    assert asked.patterns == ["config.json", "model.safetensors", "README.md"]
+    shutil.rmtree(folder / "empty", ignore_errors=True)
+    (folder / "empty").mkdir()
+    with pytest.raises(GantoolkitError, match="has no config.json"):
+        PretrainedPipeline.from_pretrained(folder / "empty")
