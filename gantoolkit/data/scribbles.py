@@ -100,17 +100,7 @@ def canny_scribble(image: np.ndarray, size: int, detect: int = DETECT, low: floa
 
 
 def load_pidinet(source: str, device: str | torch.device = "cpu"):
-    """PiDiNet from a weights name, a converted file, or the published .pth (read without executing it)."""
-    from gantoolkit import networks, weights
-    from gantoolkit.networks.pidinet import PiDiNet, convert
+    """PiDiNet from a weights name, a converted file, or the published .pth (converted without executing it)."""
+    from gantoolkit import networks
 
-    path = weights.resolve(source)
-    if path.suffix not in (".pth", ".pt"):
-        return networks.load(source, device)
-    state = torch.load(path, map_location="cpu", weights_only=True)
-    state = convert(state.get("state_dict", state))
-    width = state["init_block.weight"].shape[0]
-    first = state.get("dilations.0.conv1.weight")
-    network = PiDiNet(width, None if first is None else first.shape[0])
-    network.load_state_dict(state)
-    return network.eval().requires_grad_(False).to(device)
+    return networks.load(source, device)

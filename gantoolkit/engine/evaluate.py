@@ -77,8 +77,7 @@ class Evaluation:
     @torch.no_grad()
     def latent(self, moment: Moment) -> Latent:
         """What the bridge says."""
-        self.task.bridge.eval()
-        return self.task.bridge(self.task.val.features(moment))
+        return self.task.judged.eval()(self.task.val.features(moment))
 
     # -- scores --------------------------------------------------------------------------------------
 
@@ -109,7 +108,7 @@ class Evaluation:
         for number, features in enumerate(self.task.encoder.trace(condition, x0=False), 1):
             if number == steps:
                 break
-        self.task.draw(self.task.bridge.eval()(features), condition.camera).image.sum().item()
+        self.task.draw(self.task.judged.eval()(features), condition.camera).image.sum().item()
         return (time.monotonic() - began) / len(moment.rows)
 
     def _timed(self, scores: Scores, steps: int) -> Scores:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import torch
 
-from gantoolkit.engine import checkpoint, distributed
+from gantoolkit.engine import checkpoint, distributed, memory
 from gantoolkit.engine import folder as run_folder
 from gantoolkit.engine.progress import Progress
 from gantoolkit.engine.schedule import Schedule
@@ -74,9 +74,12 @@ def _go(run: Run, progress: Progress) -> Record | None:
         progress.say(f"resuming {run.folder} at iteration {run.iteration}")
     trainer = Trainer(run, manager.hook, progress)
     manager.hook.run_started(run=run)
-    _timed(run, "prepare", lambda: _prepare(run, progress))
+    with memory.answered(run.config, "prepare", run.world):
+        _timed(run, "prepare", lambda: _prepare(run, progress))
     trainer.restart_clock()
-    if not _train(run, trainer, manager):
+    with memory.answered(run.config, "train", run.world):
+        done = _train(run, trainer, manager)
+    if not done:
         progress.say(f"stopped at iteration {run.iteration}; repeat the command with --resume to go on")
         return None
     record = None

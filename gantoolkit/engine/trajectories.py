@@ -6,6 +6,7 @@ the guidance that inference uses. Row r of S rows stands for sample r mod N with
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, fields
 from functools import cached_property
 from pathlib import Path
@@ -16,6 +17,7 @@ from torch import Tensor
 from gantoolkit.data.conditions import to_float, to_uint8
 from gantoolkit.data.zipdata import FaceZip
 from gantoolkit.engine.cache import Cache
+from gantoolkit.engine.stream import Streamed
 from gantoolkit.errors import UsageError
 from gantoolkit.types import Features, Sample
 
@@ -43,6 +45,35 @@ class Sampling:
 
 
 @dataclass(frozen=True)
+class Keeping:
+    """The config's `cache`: where what frozen networks say is kept."""
+
+    folder: str | None = None  # None: $GANTOOLKIT_CACHE or ~/.cache/gantoolkit
+    max_gb: float = 0.0  # of features on disk; 0 = recompute them in every iteration
+    verify: bool = False  # hash every shard at the start, not only those that were touched
+    stream: bool = False  # nothing on disk: trajectories are computed when they are asked for
+    memory_gb: float = 2.0  # of a stream that stays in memory
+
+    def __post_init__(self):
+        if self.stream and self.max_gb:
+            raise UsageError("cache.stream keeps nothing on disk, so cache.max_gb must be 0.")
+
+    @classmethod
+    def of(cls, values: dict) -> Keeping:
+        """From the config, refusing unknown keys."""
+        known = [f.name for f in fields(cls)]
+        if wrong := [key for key in values if key not in known]:
+            raise UsageError(f"cache has no key '{wrong[0]}'; it has {', '.join(known)}.")
+        return cls(**values)
+
+    def open(self, kind: str, key: dict, rows: int, size: int, device="cpu") -> Cache | Streamed:
+        """The cache, or the stream, of one kind of content."""
+        if self.stream:
+            return Streamed(dict(key, kind=kind), rows, self.memory_gb, torch.device(device).type)
+        return Cache(self.folder, kind, key, rows, size, self.verify)
+
+
+@dataclass(frozen=True)
 class Moment:
     """A batch at one step per sample, as training meets it."""
 
@@ -62,15 +93,16 @@ class Trajectories:
     """
 
     def __init__(self, data: FaceZip, encoder, encoder_key: dict, condition: str, sampling: Sampling,
-                 folder: str | Path | None = None, limit: int | None = None, text: str | None = None,
+                 keeping: Keeping | str | Path | None = None, limit: int | None = None, text: str | None = None,
                  device="cpu"):
         self.data, self.encoder, self.condition, self.sampling = data, encoder, condition, sampling
-        self.text, self.device, self.folder = text, torch.device(device), folder
+        self.keeping = keeping if isinstance(keeping, Keeping) else Keeping(keeping and str(keeping))
+        self.text, self.device = text, torch.device(device)
         self.samples = min(limit or len(data), len(data))
         self.key = dict(data=data.sha256, samples=self.samples, condition=condition, text=text,
                         seed=sampling.seed, captions=sampling.captions, source=sampling.source,
                         encoder=encoder_key)
-        self.cache = Cache(folder, "trajectories", self.key, len(self), sampling.batch)
+        self.cache = self.keeping.open("trajectories", self.key, len(self), sampling.batch, device)
         self.stored: StoredFeatures | None = None
 
     def __len__(self) -> int:
@@ -95,7 +127,12 @@ class Trajectories:
 
     def prepare(self, progress, name: str = "cache") -> int:
         """Fill what is missing of the cache; the number of samples computed now."""
-        return self.cache.fill(self._compute, progress, name)
+        return self.cache.fill(self._compute, progress, name, self.row_bytes())
+
+    def row_bytes(self) -> int | None:
+        """Bytes of one row: z_t of all steps as halves and I^d_0 as 8-bit RGB; None where the encoder does not say."""
+        shape, size = getattr(self.encoder, "latent_shape", None), getattr(self.encoder, "resolution", None)
+        return shape and size and row_bytes(len(self.timesteps), shape, size)
 
     @torch.no_grad()
     def _compute(self, rows: Tensor) -> dict[str, Tensor]:
@@ -134,12 +171,17 @@ class Trajectories:
                 self.stored = stored
 
 
+def row_bytes(steps: int, latent_shape: tuple[int, ...], resolution: int) -> int:
+    """Bytes of a cached trajectory of S steps: 2 per number of z_t, 3 per pixel of I^d_0."""
+    return 2 * steps * math.prod(latent_shape) + 3 * resolution**2
+
+
 class StoredFeatures:
     """Features of every row and step as float16; large (9.3 MB per row and step at full scale)."""
 
     def __init__(self, trajectories: Trajectories):
         self.trajectories = trajectories
-        self.cache = Cache(trajectories.folder, "features", trajectories.cache.key, len(trajectories), 16)
+        self.cache = trajectories.keeping.open("features", trajectories.cache.key, len(trajectories), 16)
 
     def bytes(self) -> int:
         """Of the whole cache, judged by the first row."""
@@ -181,7 +223,7 @@ class Embeddings:
         self.losses = {name: loss for name, loss in losses.items() if loss.compares == "identity"}
         key = dict(trajectories=trajectories.cache.key, of=of,
                    networks={name: digests.get(loss.network, loss.network) for name, loss in self.losses.items()})
-        self.cache = Cache(trajectories.folder, "embeddings", key, len(trajectories), 512)
+        self.cache = trajectories.keeping.open("embeddings", key, len(trajectories), 512, trajectories.device)
 
     def prepare(self, progress) -> None:
         if self.losses:

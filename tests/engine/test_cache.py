@@ -89,3 +89,98 @@ def test_full_disk_is_a_sentence(tmp_path, monkeypatch):
 def test_environment_variable_wins(tmp_path, monkeypatch):
     monkeypatch.setenv("GANTOOLKIT_CACHE", str(tmp_path / "env"))
     assert make(tmp_path / "config").folder.is_relative_to(tmp_path / "env")
+
+
+def test_a_touched_shard_is_hashed_again_and_verify_hashes_all(tmp_path, monkeypatch):
+    from gantoolkit.engine import cache as module
+
+    hashed, real = [], module._sha256
+    monkeypatch.setattr(module, "_sha256", lambda path: hashed.append(path.name) or real(path))
+    make(tmp_path).fill(content)
+    assert make(tmp_path).missing() == [] and hashed == []  # written here, untouched since
+    os.utime(make(tmp_path).folder / "000001.safetensors")
+    assert make(tmp_path).missing() == [] and hashed == ["000001.safetensors"]
+    assert make(tmp_path).missing() == [] and len(hashed) == 1  # noted
+    assert Cache(tmp_path, "trajectory", KEY, 23, size=5, verify=True).missing() == [] and len(hashed) == 6
+    shard = make(tmp_path).folder / "000002.safetensors"
+    stamp, raw = shard.stat().st_mtime_ns, bytearray(shard.read_bytes())
+    raw[-1] ^= 1
+    shard.write_bytes(raw)
+    os.utime(shard, ns=(stamp, stamp))  # damage that leaves no trace but the content
+    assert make(tmp_path).missing() == []
+    assert Cache(tmp_path, "trajectory", KEY, 23, size=5, verify=True).missing() == [2]
+
+
+def test_index_lists_shards_and_tensors(tmp_path):
+    import hashlib
+    import json
+
+    cache = make(tmp_path)
+    cache.fill(content)
+    index = json.loads((cache.folder / "index.json").read_text())
+    assert index["rows"] == 23 and index["tensors"] == {"z": {"dtype": "F16", "shape": [4, 3]},
+                                                        "x0": {"dtype": "U8", "shape": [1]}}
+    assert [s["rows"] for s in index["shards"]] == [5, 5, 5, 5, 3]
+    for shard in index["shards"]:
+        raw = (cache.folder / shard["file"]).read_bytes()
+        assert shard["bytes"] == len(raw) and shard["sha256"] == hashlib.sha256(raw).hexdigest()
+    assert index["bytes"] == sum(s["bytes"] for s in index["shards"])
+
+
+def test_independent_processes_share_the_work(tmp_path):
+    """Two processes that know nothing of each other make every shard once."""
+    script = f"""
+import os, sys, time
+sys.path.insert(0, {str(Path(__file__).parents[2])!r}); sys.path.insert(0, {str(Path(__file__).parent)!r})
+from test_cache import make, content
+def compute(rows):
+    open({str(tmp_path / "log")!r}, "a").write(f"{{int(rows[0])}}\\n"); time.sleep(0.2)
+    return content(rows)
+while not os.path.exists({str(tmp_path / "go")!r}): time.sleep(0.01)
+make({str(tmp_path)!r}, rows=60).fill(compute)
+"""
+    environment = {k: v for k, v in os.environ.items() if k != "GANTOOLKIT_CACHE"}
+    both = [subprocess.Popen([sys.executable, "-c", script], env=environment) for _ in range(2)]
+    (tmp_path / "go").touch()
+    assert [p.wait() for p in both] == [0, 0]
+    made = sorted(int(line) for line in (tmp_path / "log").read_text().split())
+    assert made == list(range(0, 60, 5))
+    assert make(tmp_path, rows=60).missing() == [] and not list(make(tmp_path, rows=60).folder.glob("*.claim"))
+
+
+def test_claims_of_the_living_are_respected_and_of_the_dead_are_void(tmp_path):
+    import socket
+
+    cache = make(tmp_path)
+    cache.folder.mkdir(parents=True)
+    claim = cache.folder / "000001.claim"
+    done = subprocess.Popen(["true"])
+    done.wait()
+    claim.write_text(f"{socket.gethostname()} {done.pid}")
+    assert cache._claim(1)
+    claim.write_text(f"{socket.gethostname()} {os.getppid()}")
+    assert not cache._claim(1)
+    claim.write_text("elsewhere 1")
+    assert not cache._claim(1)
+    os.utime(claim, (0, 0))
+    assert cache._claim(1)
+
+
+def test_size_is_said_and_a_small_disk_refused(tmp_path, monkeypatch):
+    import shutil
+    from types import SimpleNamespace
+
+    said = []
+
+    class Progress:
+        say = staticmethod(said.append)
+
+        def __call__(self, *_):
+            pass
+
+    make(tmp_path).fill(content, Progress(), "z", row_bytes=25)
+    assert "z: 23 samples, 0.0 MB to write in" in said[0] and "free" in said[0]
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=1e6))
+    with pytest.raises(DataError, match=r"needs 23.0 GB, but .* has 1.0 MB free.*cache.stream=True"):
+        make(tmp_path / "other").fill(content, row_bytes=10**9)
+    assert not (tmp_path / "other").exists()

@@ -12,13 +12,16 @@ from pathlib import Path
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+from torch.utils.checkpoint import checkpoint
 
 from gantoolkit import registry, weights
 from gantoolkit.data.zipdata import FaceZip
+from gantoolkit.encoders import folders
 from gantoolkit.engine import evaluate, sample
+from gantoolkit.engine.average import follow, frozen_copy
 from gantoolkit.engine.draw import Draw
 from gantoolkit.engine.task import Task
-from gantoolkit.engine.trajectories import Embeddings, Moment, Sampling, Trajectories
+from gantoolkit.engine.trajectories import Embeddings, Keeping, Moment, Sampling, Trajectories
 from gantoolkit.errors import UsageError
 from gantoolkit.types import Latent, Render, Scores
 
@@ -34,15 +37,18 @@ class Bridge(Task):
     """Multi-timestep training of a bridge.
 
     data       train and val: names or zips; train_limit, val_limit: samples used of them
-    condition  'mask' or 'scribble'
+    condition  'mask', 'scribble', or 'both' for an encoder with a ControlNet for each
     encoder, bridge, losses, metrics   components by `type`; losses and metrics keyed by name
     generator  weights name or file
     training   'M then T' (M for `share` of the iterations, then T), 'alternating' (both each iteration), 'M only'
     targets    'paper', 'x0' or 'gt', as in Table 2
-    sampling   engine/trajectories.py's Sampling; cache: folder, max_gb (of features, 0 = recompute them)
+    sampling   engine/trajectories.py's Sampling; cache: its Keeping (folder, max_gb, stream, …)
     noise      'const' or 'random' noise inside the generator while training
     early      numbers of denoising steps after which G(w) is scored too, beside the whole trajectory
     loss_size  images are pooled to this size before the losses (None = as they are)
+    ema        decay of a moving average of the bridge that is scored and exported in its place (None = none)
+    recompute  samples whose generator activations live at a time, made again in the backward pass (0 = all, kept)
+    chunk      rays of a 3D generator that are rendered at a time (None = all)
     """
 
     system = evaluate.RUN
@@ -52,23 +58,29 @@ class Bridge(Task):
                  share: float = 0.5, targets: str = "paper", sampling: dict | None = None,
                  cache: dict | None = None, noise: str = "const", loss_size: int | None = None,
                  lr: float = 1e-3, lr_modulation: float | None = None, betas: tuple[float, float] = (0.9, 0.99),
-                 judge: str = "judge", early: tuple[int, ...] = ()):
+                 judge: str = "judge", early: tuple[int, ...] = (), ema: float | None = None, recompute: int = 0,
+                 chunk: int | None = None):
         from gantoolkit.generators import load_generator
 
         _choose("training", training, MODES)
         _choose("targets", targets, TARGETS)
-        _choose("condition", condition, ("mask", "scribble"))
+        _choose("condition", condition, ("mask", "scribble", "both"))
         self.device, self.condition, self.training, self.share = device, condition, training, share
         self.targets, self.noise, self.loss_size = TARGETS[targets], noise, loss_size
         self.specs = dict(encoder=encoder, bridge=bridge, generator=generator, condition=condition)
+        self.ema, self.recompute, self.chunk = ema, recompute, chunk
         self.encoder = registry.build("encoder", encoder).to(device)
+        if targets != "gt" and not getattr(self.encoder, "generates", True):
+            raise UsageError(f"The encoder {encoder['type']} makes no image I^d_0, so targets='{targets}' cannot be; "
+                             "use targets='gt'.")
         self.generator = load_generator(generator).to(device)
         self.bridge = sample.build_bridge(bridge, self.encoder, self.generator).to(device)
         self.terms = {name: registry.build("loss", spec).to(device) for name, spec in losses.items()}
         self.mean_w = self.generator.mean_w.detach().clone()
         self.evaluation = evaluate.Evaluation(self, metrics, judge, early)
-        self._open_data(data, Sampling.of(sampling or {}), cache or {})
+        self._open_data(data, Sampling.of(sampling or {}), Keeping.of(cache or {}))
         self.modules = dict(bridge=self.bridge)
+        self.averages = {} if ema is None else dict(bridge=frozen_copy(self.bridge))
         self.optimizers = dict(M=torch.optim.Adam(list(self.bridge.mapping_parameters()), lr, betas))
         if training != "M only":
             modulation = list(self.bridge.modulation_parameters())
@@ -77,18 +89,17 @@ class Bridge(Task):
             self.optimizers["T"] = torch.optim.Adam(modulation, lr_modulation or lr, betas)
         self.switch = self.iterations = 0
 
-    def _open_data(self, data: dict, sampling: Sampling, cache: dict) -> None:
-        if wrong := set(cache) - {"folder", "max_gb"} or set(data) - {"train", "val", "train_limit", "val_limit"}:
-            raise UsageError(f"There is no '{sorted(wrong)[0]}' in data (train, val, train_limit, val_limit) or cache "
-                             "(folder, max_gb).")
+    def _open_data(self, data: dict, sampling: Sampling, keeping: Keeping) -> None:
+        if wrong := set(data) - {"train", "val", "train_limit", "val_limit"}:
+            raise UsageError(f"There is no '{sorted(wrong)[0]}' in data (train, val, train_limit, val_limit).")
         key = dict(spec=self.specs["encoder"], weights=list(self._encoder_weights().values()))
 
         def trajectories(split: str, **kw) -> Trajectories:
             return Trajectories(FaceZip(data[split]), self.encoder, key, self.condition, sampling,
-                                cache.get("folder"), data.get(f"{split}_limit"), device=self.device, **kw)
+                                keeping, data.get(f"{split}_limit"), device=self.device, **kw)
 
         self.train, self.val = trajectories("train"), trajectories("val")
-        self.max_gb = float(cache.get("max_gb", 0.0))
+        self.max_gb = float(keeping.max_gb)
         self.val_untold = trajectories("val", text="") if self.evaluation.wants_untold else None
         self.embeddings = Embeddings(self.train, self.terms, self.targets["identity"], self.weights())
 
@@ -157,9 +168,30 @@ class Bridge(Task):
 
     def draw(self, latent: Latent, camera=None, seed: int | None = None) -> Render:
         """G(w) from the sample's camera; with a seed, noise and ray jitter are random."""
+        if not self.recompute or not (torch.is_grad_enabled() and latent.ws.requires_grad):
+            return self._render(latent.ws, camera, seed)
+        parts = []
+        for first in range(0, len(latent), self.recompute):
+            rows = slice(first, first + self.recompute)
+            parts.append(checkpoint(lambda ws, c, s: self._render(ws, c, s).image, latent.ws[rows],
+                                    None if camera is None else camera[rows], None if seed is None else seed + first,
+                                    use_reentrant=False))
+        return Render(torch.cat(parts), camera=camera)
+
+    def _render(self, ws: Tensor, camera, seed: int | None) -> Render:
         stream = None if seed is None else torch.Generator(self.device).manual_seed(seed)
-        return self.generator.render(latent.ws, camera, noise="const" if seed is None else "random",
-                                     generator=stream, deterministic=seed is None)
+        rays = {"chunk": self.chunk} if self.chunk and getattr(self.generator, "needs_camera", False) else {}
+        return self.generator.render(ws, camera, noise="const" if seed is None else "random", generator=stream,
+                                     deterministic=seed is None, **rays)
+
+    @property
+    def judged(self) -> torch.nn.Module:
+        """The bridge that is scored and exported: the moving average where there is one."""
+        return self.averages.get("bridge", self.bridge)
+
+    def after_step(self, iteration: int) -> None:
+        if self.averages:
+            follow(self.averages["bridge"], self.bridge, iteration, self.ema)
 
     # -- results -------------------------------------------------------------------------------------
 
@@ -179,7 +211,7 @@ class Bridge(Task):
         return self.evaluation.notes()
 
     def export(self, folder: Path) -> list[Path]:
-        return [sample.export(folder / "bridge.safetensors", self.bridge, self.specs)]
+        return [sample.export(folder / "bridge.safetensors", self.judged, self.specs)]
 
     def networks(self) -> dict[str, str]:
         return {name: term.network for name, term in self.terms.items() if term.network}
@@ -191,8 +223,9 @@ class Bridge(Task):
     def _encoder_weights(self) -> dict[str, str]:
         """name → sha256 of the encoder's folders."""
         spec = self.specs["encoder"]
-        names = [spec[key] for key in ("weights", "controlnet") if isinstance(spec.get(key), str)]
-        return {name: weights.sha256(weights.resolve(name)) for name in names}
+        given = [spec.get(key) for key in ("weights", "controlnet")]
+        names = [n for value in given for n in (value if isinstance(value, list) else [value]) if isinstance(n, str)]
+        return {name: weights.sha256(folders.find(name)) for name in names}
 
 
 def _choose(key: str, value: str, known: Iterable[str]) -> None:

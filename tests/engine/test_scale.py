@@ -1,0 +1,180 @@
+"""What makes large runs possible: streaming, averages, recomputation, answers to a full memory."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from gantoolkit import weights
+from gantoolkit.engine import memory
+from gantoolkit.engine.draw import Draw
+from gantoolkit.engine.run import build_task, run
+from gantoolkit.engine.stream import Streamed
+from gantoolkit.engine.trajectories import row_bytes
+from gantoolkit.errors import GantoolkitError, UsageError
+
+sys.path.insert(0, str(Path(__file__).parent))
+import mini  # noqa: E402
+
+
+@pytest.fixture(autouse=True)
+def own_cache(monkeypatch):
+    monkeypatch.delenv("GANTOOLKIT_CACHE", raising=False)
+
+
+def make(folder, data, **keys):
+    task = build_task(mini.config(folder, data, **keys), torch.device("cpu"), 1)
+    task.plan(12)
+    task.prepare(folder, lambda *_: None)
+    return task
+
+
+def losses(folder: Path) -> list[dict]:
+    return [json.loads(line) for line in (folder / "losses.jsonl").read_text().splitlines()]
+
+
+# -- streaming ---------------------------------------------------------------------------------------------
+
+
+def content(rows):
+    return dict(z=(rows[:, None, None].float() * 100 + torch.arange(4)[None, :, None] * 10 + torch.arange(3.0)).half())
+
+
+def test_stream_reads_like_a_cache_and_forgets():
+    stream, seen = Streamed(dict(a=1), 50, memory_gb=24 * 3e-9), []
+    stream.fill(lambda rows: seen.append(rows.tolist()) or content(rows))
+    rows, steps = torch.tensor([7, 3, 7]), torch.tensor([0, 2, 3])
+    assert torch.equal(stream.read("z", rows, steps), content(rows)["z"][torch.arange(3), steps])
+    assert torch.equal(stream.read("z", [3]), content(torch.tensor([3]))["z"]) and seen == [[3, 7]]
+    stream.read("z", [1, 2])  # room for three rows: 7 was read last of the older ones
+    stream.read("z", [7])
+    assert seen == [[3, 7], [1, 2], [7]] and stream.used <= stream.limit
+    assert stream.missing() == []
+
+
+def test_a_streamed_run_learns_the_same_and_writes_no_cache(tmp_path, tiny_zip):
+    run(mini.config(tmp_path, tiny_zip), tmp_path / "cached")
+    stream = mini.config(tmp_path, tiny_zip, cache=dict(folder=str(tmp_path / "none"), stream=True))
+    run(stream, tmp_path / "streamed")
+    assert not (tmp_path / "none").exists()
+    for one, two in zip(losses(tmp_path / "cached"), losses(tmp_path / "streamed"), strict=True):
+        assert all(abs(one[k] - two[k]) <= 1e-4 for k in set(one) - {"seconds"})
+    with pytest.raises(UsageError, match="cache.max_gb must be 0"):
+        make(tmp_path, tiny_zip, cache=dict(stream=True, max_gb=1.0))
+    with pytest.raises(UsageError, match="cache has no key 'gb'"):
+        make(tmp_path, tiny_zip, cache=dict(gb=1.0))
+
+
+def test_bytes_of_a_row_are_those_on_disk(tmp_path, tiny_zip):
+    task = make(tmp_path, tiny_zip)
+    folder = task.train.cache.folder
+    index = json.loads((folder / "index.json").read_text())
+    expected = row_bytes(4, (4, 8, 8), 32)
+    assert 0 < index["bytes"] - 24 * expected < 3 * 400  # headers of three shards
+    assert row_bytes(20, (4, 64, 64), 512) == 20 * 32768 + 786432
+
+
+# -- the moving average ------------------------------------------------------------------------------------
+
+
+def test_average_follows_is_scored_exported_and_resumed(tmp_path, tiny_zip):
+    from safetensors.torch import load_file
+
+    config = mini.config(tmp_path, tiny_zip, ema=0.5, schedule=dict(save_every=3))
+    task = make(tmp_path, tiny_zip, ema=0.5)
+    average = {k: v.clone() for k, v in task.bridge.state_dict().items()}
+    for iteration in range(4):
+        for p in task.bridge.parameters():
+            p.data.add_(1.0)
+        task.after_step(iteration)
+        decay = min(0.5, (1 + iteration) / (10 + iteration))
+        for k, v in task.bridge.state_dict().items():
+            average[k] = v if k == "mean_w" else decay * average[k] + (1 - decay) * v
+    for k, v in task.judged.state_dict().items():
+        torch.testing.assert_close(v, average[k], atol=1e-5, rtol=1e-5)
+    run(config, tmp_path / "run")
+    saved = load_file(tmp_path / "run/checkpoint/00000012/trainable.safetensors")
+    exported = weights.load(tmp_path / "run/export/bridge.safetensors")[0]
+    assert all(torch.equal(v, saved[f"averages.bridge.{k}"]) for k, v in exported.items())
+    assert any(not torch.equal(v, saved[f"bridge.{k}"]) for k, v in exported.items())
+    half = mini.config(tmp_path, tiny_zip, ema=0.5, schedule=dict(save_every=3, time_limit=1e-6))  # stops at once
+    run(half, tmp_path / "half")
+    run(config, tmp_path / "half", resume=True)
+    again = weights.load(tmp_path / "half/export/bridge.safetensors")[0]
+    for k, v in exported.items():
+        torch.testing.assert_close(again[k], v, atol=1e-6, rtol=1e-6)
+
+
+# -- recomputation -----------------------------------------------------------------------------------------
+
+
+def kept_bytes(task, batch=4) -> tuple[float, list[torch.Tensor]]:
+    """Bytes that autograd keeps for the backward pass, and the gradients."""
+    kept: dict[int, int] = {}
+    draw = Draw.of_iteration(1, 0, 0, batch, 24)
+    parameters = {p.untyped_storage().data_ptr() for p in task.generator.parameters()}
+
+    def pack(tensor):
+        storage = tensor.untyped_storage()
+        if storage.data_ptr() not in parameters:
+            kept[storage.data_ptr()] = storage.nbytes()
+        return tensor
+
+    task.bridge.zero_grad()
+    with torch.autograd.graph.saved_tensors_hooks(pack, lambda t: t):
+        total = sum(task.losses("M", draw, 0).values())
+    size = sum(kept.values())
+    total.backward()
+    return size, [p.grad.clone() for p in task.bridge.m.parameters()]
+
+
+@pytest.mark.parametrize("recompute", [1, 3])
+def test_recomputation_keeps_less_and_changes_nothing(tmp_path, tiny_zip, recompute):
+    plain, gradients = kept_bytes(make(tmp_path, tiny_zip))
+    less, again = kept_bytes(make(tmp_path, tiny_zip, recompute=recompute))
+    assert less < 0.7 * plain
+    for one, two in zip(gradients, again):
+        torch.testing.assert_close(one, two, atol=1e-6, rtol=1e-5)
+
+
+def test_recomputation_with_random_noise_repeats_its_noise(tmp_path, tiny_zip):
+    task = make(tmp_path, tiny_zip, recompute=1, noise="random")
+    task.generator.synthesis.b32.conv1.noise_strength.data.fill_(1.0)
+    (_, first), (_, second) = kept_bytes(task, 2), kept_bytes(task, 2)
+    assert all(torch.equal(a, b) for a, b in zip(first, second))
+
+
+# -- memory ------------------------------------------------------------------------------------------------
+
+CONFIG = dict(task="bridge", schedule=dict(batch=8, accumulate=1, precision="bf16"), sampling=dict(batch=48))
+
+
+@pytest.mark.parametrize("phase, changes, words", [
+    ("prepare", {}, "sampling.batch=24"), ("train", {}, "schedule.accumulate=2"),
+    ("train", dict(schedule=dict(batch=8, accumulate=8, precision="bf16")), "recompute=1"),
+    ("train", dict(schedule=dict(batch=8, accumulate=8, precision="fp32"), recompute=1), "chunk=4096"),
+    ("train", dict(schedule=dict(batch=8, accumulate=8, precision="fp32"), recompute=1, chunk=1), "precision=bf16")])
+def test_a_full_memory_names_the_setting_to_lower(phase, changes, words):
+    for error in (torch.OutOfMemoryError("CUDA out of memory"), RuntimeError("[enforce fail] can't allocate memory")):
+        with pytest.raises(GantoolkitError, match="memory ran out") as caught:
+            with memory.answered(CONFIG | changes, phase):
+                raise error
+        assert words in str(caught.value) and "--resume" in str(caught.value)
+    with pytest.raises(RuntimeError, match="shape"):
+        with memory.answered(CONFIG, phase):
+            raise RuntimeError("shape mismatch")
+
+
+def test_a_run_that_fills_the_memory_ends_with_the_sentence(tmp_path, tiny_zip, monkeypatch):
+    def full(self, latent, camera=None, seed=None):
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB")
+
+    from gantoolkit.engine.tasks.bridge import Bridge
+
+    monkeypatch.setattr(Bridge, "draw", full)
+    with pytest.raises(GantoolkitError, match="while training; repeat the command with --resume and schedule.accumulate=2"):
+        run(mini.config(tmp_path, tiny_zip), tmp_path / "run")
