@@ -3,3 +3,4 @@ _base_ = "./controlnet_mask.py"
 name = "controlnet_scribble"
 seed = 1
 condition = "scribble"
+schedule = dict(iterations=900)
