@@ -71,6 +71,11 @@ def told(condition: Condition, needs: tuple[str, ...]) -> Condition:
                    camera=condition.camera if "camera" in needs else None)
 
 
+def seen(condition: str) -> tuple[str, ...]:
+    """Needs of an encoder whose ControlNets are shown 'mask', 'scribble', 'both' or 'none'."""
+    return ("text", *{"both": ("mask", "scribble"), "none": ()}.get(condition, (condition,)))
+
+
 class Ours(System):
     """Encoder, bridge and generator of a finished run.
 
@@ -88,7 +93,7 @@ class Ours(System):
         self.pipeline = load_pipeline(run, steps=steps, guidance=guidance)
         self.solid = bool(getattr(self.pipeline.generator, "needs_camera", False))
         self.domain = "3D" if self.solid else "2D"
-        self.needs = ("text", self.pipeline.condition, *(["camera"] if self.solid else []))
+        self.needs = (*seen(self.pipeline.condition), *(["camera"] if self.solid else []))
         grid = self.pipeline.encoder.timesteps
         if after is not None and not 1 <= after <= len(grid):
             raise UsageError(f"after={after}: the trajectory of {run} has {len(grid)} steps.")
@@ -131,7 +136,7 @@ class Diffused(System):
         self.encoder = registry.build("encoder", dict(
             type="ControlNetEncoder", weights=weights, controlnet=controlnet, condition=condition, palette=palette,
             steps=steps, guidance=guidance, precision=precision))
-        self.names, self.needs = (weights, controlnet), ("text", self.encoder.condition)
+        self.names, self.needs = (weights, controlnet), seen(self.encoder.condition)
 
     def solve(self, condition: Condition, image: Tensor | None = None) -> Render:
         return Render(self.encoder.trajectory(condition)[1])

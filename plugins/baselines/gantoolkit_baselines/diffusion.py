@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from gantoolkit import weights as zoo
-from gantoolkit.bench.systems import System
+from gantoolkit.bench.systems import System, seen
 from gantoolkit.encoders import sampling
 from gantoolkit.types import Condition, Render
 from gantoolkit_baselines.influence import DynamicDiffusers
@@ -21,7 +21,7 @@ class _Combined(System):
 
     def __init__(self, weights: str, controlnet: str, steps: int):
         self.names, self.models = (weights, controlnet), UniModal(weights, controlnet, steps)
-        self.needs = ("text", self.models.encoder.condition)
+        self.needs = seen(self.models.encoder.condition)
 
     def combine(self, latents: Tensor, t: Tensor, found: Estimates, given: Prepared) -> Tensor:
         """ε [B,4,h,w]"""

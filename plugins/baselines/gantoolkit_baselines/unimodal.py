@@ -9,7 +9,6 @@ import torch
 from torch import Tensor, nn
 
 from gantoolkit import registry
-from gantoolkit.encoders.control import control_picture
 from gantoolkit.types import Condition
 
 
@@ -45,9 +44,7 @@ class UniModal(nn.Module):
     def prepare(self, condition: Condition) -> Prepared:
         """Embeddings and picture of a condition."""
         encoder = self.encoder
-        size = (encoder.resolution, encoder.resolution)
-        channels = encoder.controlnet.config.conditioning_channels
-        picture = control_picture(condition, encoder.condition, channels, encoder.palette, size)
+        picture = encoder.controls[0].picture(condition, (encoder.resolution, encoder.resolution))
         return Prepared(encoder.prompts(condition.text).embedding, encoder.prompts([""] * len(condition)).embedding,
                         picture.to(encoder.device, encoder.unet.dtype))
 
@@ -57,7 +54,7 @@ class UniModal(nn.Module):
         unet, count = self.encoder.unet, len(latents)
         both = unet(torch.cat([latents, latents]), torch.cat([t, t]), torch.cat([given.silence, given.words]),
                     return_dict=False)[0]
-        down, mid = self.encoder.controlnet(latents, t, given.silence, controlnet_cond=given.picture, return_dict=False)
+        down, mid = self.encoder.controls[0](latents, t, given.silence, given.picture)
         mask = unet(latents, t, given.silence, down_block_additional_residuals=down, mid_block_additional_residual=mid,
                     return_dict=False)[0]
         return Estimates(both[:count].float(), both[count:].float(), mask.float())
