@@ -21,12 +21,12 @@ def main(args: Namespace) -> None:
     found = convert.parts(source)
     chosen = choose(found, args.part)
     for part in found:
-        print("\n".join(describe(part)))
+        print("\n".join(describe(part)[:None if part in chosen or not part.state else 2]))
     if args.dry_run:
         return
     targets = places(chosen, Path(args.target) if args.target else default(source, chosen))
     for part, path in targets:
-        print(f"writes {put(part, path, source, args.licence)}")
+        put(part, path, source, args)
     others = [part.name for part in found if part not in chosen and part.state]
     if others:
         print(f"not written: {', '.join(others)}; --part NAME writes one, --part all everything")
@@ -54,7 +54,7 @@ def describe(part: Part) -> list[str]:
         facts |= {"resolution": f"{arch['resolution']} px", "num_ws": str(2 * inner.bit_length() - 4),
                   "w_dim": str(arch["w_dim"]), "mapping layers": str(arch["mapping_layers"]),
                   "camera": camera(arch)}
-    elif arch:
+    elif arch and "folder" not in arch:
         facts |= {key: str(value) for key, value in arch.items() if key != "type"}
     if part.state:
         facts["parameters"] = f"{sum(value.numel() for value in part.state.values()):,} numbers in {len(part.state)} tensors"
@@ -81,7 +81,7 @@ def some(keys: list[str]) -> str:
 
 def default(source: Path, chosen: list[Part]) -> Path:
     """Beside the source, under its name."""
-    if chosen and chosen[0].arch.get("folder"):
+    if chosen and "folder" in chosen[0].arch:
         return source.with_suffix("")
     path = source.with_suffix(".safetensors")
     return path if path != source else source.with_name(f"{source.stem}-gantoolkit.safetensors")
@@ -89,22 +89,24 @@ def default(source: Path, chosen: list[Part]) -> Path:
 
 def places(chosen: list[Part], target: Path) -> list[tuple[Part, Path]]:
     """Where each part goes: the first to the target, further ones beside it with their name added."""
-    if not chosen:
-        return []
-    if chosen[0].arch.get("folder"):
-        return [(part, target / str(part.arch["folder"])) for part in chosen]
-    if target.suffix != ".safetensors":
+    folders = bool(chosen) and "folder" in chosen[0].arch
+    if not folders and target.suffix != ".safetensors":
         raise UsageError(f"The result is a safetensors file; name it '{target.with_suffix('.safetensors')}'.")
-    rest = [(part, target.with_name(f"{target.stem}-{part.name}.safetensors")) for part in chosen[1:]]
-    return [(chosen[0], target), *rest]
+    if folders and target.suffix == ".safetensors":
+        raise UsageError(f"The result is a folder of diffusers; name it '{target.with_suffix('')}'.")
+    ending = "" if folders else ".safetensors"
+    rest = [(part, target.with_name(f"{target.stem}-{part.name}{ending}")) for part in chosen[1:]]
+    return [(part, target) for part in chosen[:1]] + rest
 
 
-def put(part: Part, path: Path, source: Path, licence: str) -> Path:
+def put(part: Part, path: Path, source: Path, args: Namespace) -> None:
     """Write one part; diffusers' parts as folders."""
     if path.exists() and path.resolve() == source.resolve():
         raise WeightsError(f"{path} is the source itself; name another file.")
-    if "folder" in part.arch:
-        from gantoolkit.convert.diffusion import write_folder
+    if "folder" not in part.arch:
+        print(f"writes {write(part, path, source, args.licence)}")
+        return
+    from gantoolkit.convert.diffusion import write_folder
 
-        return write_folder(part, path)
-    return write(part, path, source, licence)
+    lacks = write_folder(part, path, source, args.licence, args.tokenizer)
+    print(f"writes {path}/", *(f"note: {sentence}" for sentence in lacks), sep="\n")

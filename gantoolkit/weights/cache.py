@@ -27,6 +27,9 @@ def converted(path: Path, kinds: Container[str] = ()) -> Path | None:
         found = plugins.hooks().convert_checkpoint(path=path)
         if not found:
             return unknown(path)
+        if any("folder" in part.arch for part in found):
+            raise WeightsError(f"{path} is a {found[0].kind} in one file; encoders read folders: type "
+                               f"'gantoolkit weights convert {path}' and give the folder.")
         types = {}
         for part in found:
             if part.wanted and part.state:
@@ -60,5 +63,5 @@ def write(part: Part, path: Path, source: Path, licence: str = "") -> Path:
 
 def licence_of(digest: str) -> str:
     """The licence of a file that registry.yaml knows by its sha256."""
-    known = (entry for entry in manifest.load().weights.values() if digest == entry.get("sha256"))
+    known = (e for e in manifest.load().weights.values() if e.get("sha256") and digest.startswith(e["sha256"]))
     return next((entry["licence"] for entry in known), "unknown: ask whoever published the file")
