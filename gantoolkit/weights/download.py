@@ -56,8 +56,9 @@ def get(name: str, mirror: str | None = None, offline: str | None = None) -> Pat
         return copied(name, entry, Path(offline or os.environ["GANTOOLKIT_OFFLINE"]), target)
     mirror = mirror or os.environ.get("GANTOOLKIT_MIRROR")
     if "url" not in entry and not mirror:
+        what = "save the file as" if target.suffix else "save its files in the folder"
         raise WeightsError(f"'{name}' has no address that a program can fetch; open {entry.get('page', 'its page')}, "
-                           f"save the file as {target} and repeat.")
+                           f"{what} {target} and repeat.")
     url = f"{mirror.rstrip('/')}/{target.name}" if mirror else entry["url"]
     return fetch(url, target, str(entry.get("sha256", "")), int(entry.get("bytes", 0)))
 
@@ -72,13 +73,16 @@ def checked(path: Path, entry: dict, name: str) -> Path:
 def copied(name: str, entry: dict, folder: Path, target: Path) -> Path:
     """The file from a folder that somebody filled elsewhere; nothing is fetched."""
     source = folder / target.name
-    if not source.is_file():
+    if not source.exists():
         raise WeightsError(f"{folder} has no {target.name}, and nothing is fetched while offline; copy it there from "
                            f"{entry.get('url', entry.get('page', 'its page'))}.")
     checked(source, entry, name)
     target.parent.mkdir(parents=True, exist_ok=True)
     part = target.with_name(f"{target.name}.copy")
-    shutil.copyfile(source, part)
+    if source.is_dir():
+        shutil.copytree(source, part, copy_function=shutil.copyfile, dirs_exist_ok=True)
+    else:
+        shutil.copyfile(source, part)
     return part.replace(target)
 
 

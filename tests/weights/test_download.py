@@ -178,6 +178,16 @@ def test_offline_folder(listed, tmp_path, monkeypatch):
     assert weights.resolve("far") == folder / "far.pt" == download.get("far")
 
 
+def test_offline_folders_of_diffusers(listed, tmp_path):
+    del listed["url"], listed["sha256"]
+    listed["save_as"] = "model"
+    with pytest.raises(WeightsError, match="save its files in the folder"):
+        download.get("far")
+    (tmp_path / "disk/model/unet").mkdir(parents=True)
+    (tmp_path / "disk/model/unet/config.json").write_text("{}")
+    assert (download.get("far", offline=str(tmp_path / "disk")) / "unet/config.json").read_text() == "{}"
+
+
 def test_no_address_names_the_page(listed):
     del listed["url"]
     listed["save_as"] = "far.pt"
