@@ -45,7 +45,8 @@ class Evaluation:
         if hasattr(task, "val"):
             conditions |= dict(latent_source=task.val.sampling.source, steps=len(task.val.timesteps),
                                guidance=getattr(task.encoder, "guidance", None), t_out=int(task.val.timesteps[step]))
-        return Evaluator(self.metrics, self.judge, task.device, forbidden=task.networks(), conditions=conditions)
+        return Evaluator(self.metrics, self.judge, task.device, forbidden=task.networks(), conditions=conditions,
+                         size=getattr(task, "score_size", None))
 
     # -- images --------------------------------------------------------------------------------------
 

@@ -13,7 +13,7 @@ from gantoolkit.data.zipdata import FaceZip
 
 
 @torch.no_grad()
-def latents_of(data: FaceZip, vae: nn.Module, key: str, folder: Path, progress, batch: int = 64) -> Tensor:
+def latents_of(data: FaceZip, vae: nn.Module, key: str, folder: Path, progress, batch: int | None = None) -> Tensor:
     """z_0 of every image [N,4,h,w] float16: posterior means times the scaling factor.
 
     key  what the VAE's weights are (a digest); with the data set's digest it names the file in `folder`
@@ -22,6 +22,7 @@ def latents_of(data: FaceZip, vae: nn.Module, key: str, folder: Path, progress, 
     if path.is_file():
         return weights.load(path)[0]["latents"].half()
     device, parts = next(vae.parameters()).device, []
+    batch = batch or max(4, 64 * 128**2 // max(128, data.resolution) ** 2)
     with progress.bar("latents", len(data)):
         for images in data.images.split(batch):
             images = to_float(images).to(device).contiguous(memory_format=torch.channels_last)

@@ -45,7 +45,7 @@ class Bridge(Task):
     sampling   engine/trajectories.py's Sampling; cache: its Keeping (folder, max_gb, stream, …)
     noise      'const' or 'random' noise inside the generator while training
     early      numbers of denoising steps after which G(w) is scored too, beside the whole trajectory
-    loss_size  images are pooled to this size before the losses (None = as they are)
+    loss_size  images are pooled to this size before the losses, score_size: before scores (None = as they are)
     ema        decay of a moving average of the bridge that is scored and exported in its place (None = none)
     recompute  samples whose generator activations live at a time, made again in the backward pass (0 = all, kept)
     chunk      rays of a 3D generator that are rendered at a time (None = all)
@@ -57,16 +57,16 @@ class Bridge(Task):
                  seed: int, metrics: dict | None = None, condition: str = "mask", training: str = "M then T",
                  share: float = 0.5, targets: str = "paper", sampling: dict | None = None,
                  cache: dict | None = None, noise: str = "const", loss_size: int | None = None,
-                 lr: float = 1e-3, lr_modulation: float | None = None, betas: tuple[float, float] = (0.9, 0.99),
-                 judge: str = "judge", early: tuple[int, ...] = (), ema: float | None = None, recompute: int = 0,
-                 chunk: int | None = None):
+                 score_size: int | None = None, lr: float = 1e-3, lr_modulation: float | None = None,
+                 betas: tuple[float, float] = (0.9, 0.99), judge: str = "judge", early: tuple[int, ...] = (),
+                 ema: float | None = None, recompute: int = 0, chunk: int | None = None):
         from gantoolkit.generators import load_generator
 
         _choose("training", training, MODES)
         _choose("targets", targets, TARGETS)
         _choose("condition", condition, ("mask", "scribble", "both"))
         self.device, self.condition, self.training, self.share = device, condition, training, share
-        self.targets, self.noise, self.loss_size = TARGETS[targets], noise, loss_size
+        self.targets, self.noise, self.loss_size, self.score_size = TARGETS[targets], noise, loss_size, score_size
         self.specs = dict(encoder=encoder, bridge=bridge, generator=generator, condition=condition)
         self.ema, self.recompute, self.chunk = ema, recompute, chunk
         self.encoder = registry.build("encoder", encoder).to(device)

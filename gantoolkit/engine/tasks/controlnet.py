@@ -12,7 +12,7 @@ from gantoolkit import weights
 from gantoolkit.data.conditions import one_hot, to_float
 from gantoolkit.data.labels import PALETTE
 from gantoolkit.data.zipdata import FaceZip
-from gantoolkit.encoders import folders
+from gantoolkit.encoders import control, folders
 from gantoolkit.encoders.controlnet import ControlNetEncoder
 from gantoolkit.engine.average import follow, frozen_copy
 from gantoolkit.engine.draw import Draw
@@ -28,7 +28,10 @@ class ControlNet(Denoising):
     """Trains diffusers' ControlNetModel beside the frozen U-Net of `diffusion`.
 
     diffusion  folder (or name) in Stable Diffusion's layout: unet/ vae/ text_encoder/ tokenizer/ scheduler/
-    condition  'mask' (19 channels, one-hot) or 'scribble' (one channel)
+    condition  'mask' or 'scribble'
+    start      folder (or name) of a ControlNet to fine-tune; None: a copy of the U-Net's encoder
+    palette    how a mask is shown: 'one-hot' (19 channels), 'celebamask' or 'ade20k' (RGB); None: by the channels
+    checkpointing   the ControlNet's and the U-Net's activations are made again in the backward pass
     widths     channels of the network that brings the condition to the latents' size: one halving per step
     empty      part of the prompts that are empty; high, so that the condition is followed without words
     """
@@ -36,19 +39,23 @@ class ControlNet(Denoising):
     def __init__(self, data: str, diffusion: str, condition: str = "mask", val: str | None = None,
                  held_out: int = 64, widths: tuple[int, ...] | None = None, lr: float = 1e-3,
                  empty: float = 0.3, min_snr: float | None = 5.0, ema: float = 0.998, guidance: float = 3.0,
-                 steps: int = 10, cache: str | None = None, device: str | torch.device = "cpu", seed: int = 0):
+                 steps: int = 10, cache: str | None = None, start: str | None = None, palette: str | None = None,
+                 checkpointing: bool = False, device: str | torch.device = "cpu", seed: int = 0):
         super().__init__(data, val, held_out, diffusion, diffusion, folders.load_scheduler(diffusion), empty,
                          min_snr, guidance, steps, cache, device)
         torch.manual_seed(seed)
         self.unet_source = folders.part(diffusion, "unet")
         self.unet = folders.load_unet(diffusion).to(self.device)
-        halvings = len(self.vae.config.block_out_channels) - 1
-        widths = tuple(widths or (16,) + (32,) * halvings)
         if condition not in CHANNELS:
             raise UsageError(f"condition='{condition}' is unknown; choose mask or scribble.")
-        self.condition = condition
-        self.controlnet = controlnet(self.unet, CHANNELS[self.condition], widths).to(self.device)
+        self.condition, self.start = condition, start
+        self.controlnet = self._begin(start, palette, widths).to(self.device)
+        channels = self.controlnet.config.conditioning_channels
+        self.palette = control.palette_of(channels, palette) if condition == "mask" else "one-hot"
         self.average = frozen_copy(self.controlnet)
+        if checkpointing:
+            self.controlnet.enable_gradient_checkpointing()
+            self.unet.train().enable_gradient_checkpointing()  # in eval mode diffusers would not
         explicit_attention(self.unet)
         explicit_attention(self.controlnet)
         self.ema = ema
@@ -56,12 +63,21 @@ class ControlNet(Denoising):
         self.optimizers = {"controlnet": torch.optim.AdamW(self.controlnet.parameters(), lr, (0.9, 0.99),
                                                            weight_decay=1e-3)}
 
+    def _begin(self, start: str | None, palette: str | None, widths: tuple[int, ...] | None):
+        """The ControlNet at the first iteration: a published one, or a copy of the U-Net's encoder."""
+        if start is not None:
+            return folders.load_controlnet(start).requires_grad_(True).train()
+        halvings = len(self.vae.config.block_out_channels) - 1
+        channels = 3 if palette not in (None, "one-hot") else CHANNELS[self.condition]
+        return controlnet(self.unet, channels, tuple(widths or (16,) + (32,) * halvings))
+
     def _picture(self, source: FaceZip, rows: Tensor) -> Tensor:
-        """The condition of some rows [b,19 or 1,R,R] in 0..1, channels last."""
+        """The condition of some rows [b,·,R,R] in 0..1, channels last."""
         if self.condition == "mask":
-            picture = one_hot(source.labels[rows])
+            picture = control.mask_picture(one_hot(source.labels[rows]), self.palette)
         else:
             picture = source.scribbles[rows].float().div(255).unsqueeze(1)
+            picture = picture.expand(-1, self.controlnet.config.conditioning_channels, -1, -1)
         return picture.to(self.device).contiguous(memory_format=torch.channels_last)
 
     def _predict(self, model, batch: Noised, picture: Tensor) -> Tensor:
@@ -95,7 +111,9 @@ class ControlNet(Denoising):
         """The present state as everybody else uses it."""
         parts = folders.Parts(self.unet, self.average, self.vae, self.prompts.text, self.prompts.tokenizer,
                               self.scheduler)
-        return ControlNetEncoder(parts, condition=self.condition, steps=self.steps, guidance=self.guidance)
+        palette = self.palette if self.condition == "mask" else None
+        return ControlNetEncoder(parts, condition=self.condition, palette=palette, steps=self.steps,
+                                 guidance=self.guidance)
 
     def pictures(self) -> dict[str, Tensor]:
         """Conditions, samples with the caption, samples without words, ground truth."""
@@ -113,7 +131,8 @@ class ControlNet(Denoising):
         return [folders.save_part(self.average, folder, "controlnet")]
 
     def weights(self) -> dict[str, str]:
-        return {**super().weights(), "unet": weights.sha256(self.unet_source)}
+        start = {self.start: weights.sha256(folders.find(self.start))} if self.start else {}
+        return {**super().weights(), "unet": weights.sha256(self.unet_source), **start}
 
 
 def _shown(condition) -> Tensor:

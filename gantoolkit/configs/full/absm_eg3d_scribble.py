@@ -1,0 +1,6 @@
+# Paper scale: text and a scribble to a 3D face, with the published scribble ControlNet.
+_base_ = ["../_base_/mini.py", "../_base_/full.py"]
+condition = "scribble"
+encoder = dict(controlnet="control_v11p_sd15_scribble", palette=None)
+generator = "eg3d-ffhq"
+data = dict(train="data/celebamask-hq-eg3d/train.zip", val="data/celebamask-hq-eg3d/pairs.zip")  # EG3D's crop

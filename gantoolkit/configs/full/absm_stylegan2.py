@@ -1,0 +1,3 @@
+# Paper scale: text and a semantic mask to a 2D face of StyleGAN2 at 1024 px.
+_base_ = ["../_base_/mini.py", "../_base_/full.py"]
+generator = "stylegan2-ffhq"
