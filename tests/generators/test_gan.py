@@ -44,7 +44,7 @@ def test_both_phases(tiny_zip, tmp_path, kind):
     second = iterate(task, 2)
     assert {"D/real", "D/fake", "D/r1", "G/pyramid", "G/adversarial", "G/matching"} <= set(second)
     assert "D/r1" not in iterate(task, 3)
-    assert all(p.requires_grad for p in task.discriminator.parameters())
+    assert all(p.requires_grad for p in task.modules["discriminator"].parameters())
     assert task.pictures()["samples"].shape == (3, 32 * (8 if kind == "solid" else 5), 32 * 8)
     assert task.validate()["PSNR"].n == 4
     (path,) = task.export(tmp_path)

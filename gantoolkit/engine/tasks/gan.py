@@ -20,6 +20,7 @@ from gantoolkit.data.zipdata import FaceZip
 from gantoolkit.engine.average import follow, frozen_copy
 from gantoolkit.engine.draw import Draw
 from gantoolkit.engine.task import Task
+from gantoolkit.engine.tasks.adversary import Adversary
 from gantoolkit.engine.tasks.ganterms import Angles, depth_error, partners, pyramid
 from gantoolkit.types import Render, Score, Scores
 
@@ -52,9 +53,8 @@ class GAN(Task):
         self.zip, self.val = FaceZip(data), FaceZip(val) if val else None
         self.held_out = 0 if val else min(held_out, len(self.zip) // 4)
         self.regress, self.lr, self.lr_adversarial = regress, lr, lr_adversarial
-        self.weight = dict(pairs=pairs, matching=matching, adversarial=adversarial, raw=raw, depth=depth,
-                           compact=compact)
-        self.r1, self.r1_every, self.ema = r1, r1_every, ema
+        self.weight = dict(pairs=pairs, raw=raw, depth=depth, compact=compact)
+        self.ema = ema
         torch.manual_seed(seed)
         self.angles = Angles(self.zip.cameras)
         solid = get("generator", generator["type"]).needs_camera
@@ -71,11 +71,13 @@ class GAN(Task):
             learning += self.encoder.parameters()
             self.partner = partners(self.zip) if solid else torch.arange(len(self.zip))
         self.optimizers = {"G": torch.optim.Adam(learning, lr, (0.9, 0.99))}
-        self.discriminator = None
+        self.adversary = None
         if discriminator:
-            self.discriminator = build("network", {"resolution": self.zip.resolution, **discriminator})
-            self.modules["discriminator"] = self.discriminator.to(self.device)
-            judge = torch.optim.Adam(self.discriminator.parameters(), lr_adversarial, (0.0, 0.99))
+            network = build("network", {"resolution": self.zip.resolution, **discriminator}).to(self.device)
+            rays = self.generator.rays if solid else None
+            self.adversary = Adversary(network, rays, r1, r1_every, adversarial, matching)
+            self.modules["discriminator"] = network
+            judge = torch.optim.Adam(network.parameters(), lr_adversarial, (0.0, 0.99))
             self.optimizers = {"D": judge, **self.optimizers}
         self.perceptual = build("loss", perceptual).to(self.device) if perceptual else None
 
@@ -84,7 +86,7 @@ class GAN(Task):
 
     def turns(self, iteration: int):
         """Phase A has one turn, G; phase B has D, then G without momentum at `lr_adversarial`."""
-        second = self.discriminator is not None and iteration >= self.regress
+        second = self.adversary is not None and iteration >= self.regress
         group = self.optimizers["G"].param_groups[0]
         fade = 0.5 * (1 + math.cos(math.pi * min(1.0, iteration / max(1, self.regress))))
         group["initial_lr"] = self.lr_adversarial + (self.lr - self.lr_adversarial) * fade
@@ -132,7 +134,7 @@ class GAN(Task):
     def losses(self, turn: str, draw: Draw, iteration: int) -> dict[str, Tensor]:
         if turn == "D":
             return self._judge(draw, iteration)
-        if iteration < self.regress or self.discriminator is None:
+        if iteration < self.regress or self.adversary is None:
             z, cameras = self.codes(draw.indices)
             ws, losses = self.paired(draw.indices, z)
             return losses | self._compare(self.draw(self.generator, ws, cameras, draw), draw.indices, 1.0)
@@ -161,61 +163,19 @@ class GAN(Task):
         fresh = self.generator.mapping(draw.normal(z.shape[1]).to(z)[paired:])
         return torch.cat([ws, fresh.to(ws.dtype)]), cameras, paired, losses
 
-    def _logits(self, render: Render, cameras: Tensor) -> Tensor:
-        return self.discriminator(self._seen(render), cameras if self.discriminator.c_dim else None)
-
-    def _seen(self, render: Render) -> Tensor:
-        """What the discriminator looks at: the image, and beside it EG3D's raw image."""
-        if hasattr(self.discriminator, "pair"):
-            return self.discriminator.pair(render.image.float(), render.image_raw.float())
-        return render.image.float()
-
-    def _real(self, rows: Tensor) -> Render:
-        image = self.images(rows)
-        raw = F.interpolate(image, size=[self.generator.rays] * 2, mode="bilinear", antialias=True) \
-            if self.generator.needs_camera else None
-        return Render(image, raw)
-
     def _judge(self, draw: Draw, iteration: int) -> dict[str, Tensor]:
-        """Discriminator: logistic loss, and R1 on real faces every `r1_every` iterations."""
+        """Discriminator in phase B."""
         with torch.no_grad():
             ws, cameras, _, _ = self._mixed(draw)
-            fake = self.draw(self.generator, ws, cameras, draw)
-        real = self._real(draw.indices)
-        logits_real, logits_fake = self._logits(real, cameras), self._logits(fake, cameras)
-        losses = {"real": F.softplus(-logits_real).mean(), "fake": F.softplus(logits_fake).mean(),
-                  "_sign": torch.sign(logits_real).mean()}
-        if iteration % self.r1_every == 0:
-            losses["r1"] = self.r1 / 2 * self.r1_every * self._penalty(real, cameras)
-        return losses
-
-    def _penalty(self, real: Render, cameras: Tensor) -> Tensor:
-        """E‖∇D(x)‖² over real faces, in float32."""
-        with torch.autocast(self.device.type, enabled=False):
-            seen = self._seen(real).requires_grad_()
-            logits = self.discriminator(seen, cameras if self.discriminator.c_dim else None)
-            (gradient,) = torch.autograd.grad(logits.sum(), seen, create_graph=True)
-        return gradient.square().sum((1, 2, 3)).mean()
+            drawn = self.draw(self.generator, ws, cameras, draw)
+        return self.adversary.judge(self.adversary.real(self.images(draw.indices)), drawn, cameras, iteration)
 
     def _convince(self, draw: Draw) -> dict[str, Tensor]:
         """Generator in phase B."""
         ws, cameras, paired, losses = self._mixed(draw)
-        render = self.draw(self.generator, ws, cameras, draw)
-        rows = draw.indices[:paired]
+        render, rows = self.draw(self.generator, ws, cameras, draw), draw.indices[:paired]
         losses = losses | self._compare(render[:paired], rows, self.weight["pairs"])
-        self.discriminator.requires_grad_(False)
-        seen = self._seen(render)
-        found = self.discriminator.features(seen)
-        logits = self.discriminator.conclude(found[-1], cameras)
-        losses["adversarial"] = self.weight["adversarial"] * F.softplus(-logits).mean()
-        if self.weight["matching"]:
-            with torch.no_grad():
-                wanted = self.discriminator.features(self._seen(self._real(rows)))
-            pairs = [(f[:paired].float(), w.float()) for f, w in zip(found, wanted, strict=True)]
-            losses["matching"] = self.weight["matching"] * sum(
-                (f - w).abs().mean() / w.abs().mean() for f, w in pairs) / len(pairs)
-        self.discriminator.requires_grad_(True)
-        return losses
+        return losses | self.adversary.convince(render, cameras, self.images(rows))
 
     def after_step(self, iteration: int) -> None:
         follow(self.average, self.generator, iteration, self.ema)
