@@ -31,6 +31,7 @@ class Job:
     states: int
     views: int
     domain: str
+    shading: str
     image_format: str
     depth: bool
     factors: bool
@@ -99,7 +100,7 @@ def write_shard(task):
         with zipfile.ZipFile(partial, 'w') as archive:
             for index in range(first, last):
                 sample = render_sample(index, seed=job.seed, start=job.start, states=job.states, views=job.views,
-                                       resolution=job.resolution, domain=job.domain)
+                                       resolution=job.resolution, domain=job.domain, shading=job.shading)
                 files, camera, line = sample_files(sample, job)
                 for name, data in files.items():
                     put(archive, name, data)
@@ -169,15 +170,15 @@ def assemble(job, tasks, out):
     replace_with(out, write)
 
 
-def write_zip(out, count, resolution=64, *, seed=0, start=0, states=1, views=1, workers=1, domain='photo', depth=False, factors=True,
-              resume=True, image_format='webp', progress=None):
+def write_zip(out, count, resolution=64, *, seed=0, start=0, states=1, views=1, workers=1, domain='photo', shading='full', depth=False,
+              factors=True, resume=True, image_format='webp', progress=None):
     """Render `count` samples into the zip `out`; returns its path.
 
     `progress(done, count, rate)` is called after every shard, rate in samples/s. Run it again after an interruption:
     finished shards are kept (unless resume=False).
     """
     out = pathlib.Path(out)
-    job = Job(int(count), int(resolution), int(seed), int(start), int(states), int(views), domain, image_format, bool(depth),
+    job = Job(int(count), int(resolution), int(seed), int(start), int(states), int(views), domain, shading, image_format, bool(depth),
               bool(factors))
     folder = out.with_name(out.name + '.parts')
     prepare_folder(folder, job, resume)

@@ -11,6 +11,7 @@ from gantoolkit_annyfaces.factors import stream
 from gantoolkit_annyfaces.parts import smoothstep
 from gantoolkit_annyfaces.strands import unit
 
+LOWEST = -24.3            # cm below the eyes where hair ends: the box of the scene
 KNOT = {'bun': unit(np.array([0.0, .94, -.34])), 'ponytail': unit(np.array([0.0, .50, -.87]))}
 
 
@@ -112,6 +113,7 @@ def grow(growth, root, start, length, height, random):
             done |= (moved[:, 1] < 2.6 + 1.4 * random[:, 4]) & (d[:, 2] > .55) & (root[:, 1] > .5)
         if growth.style.comb == 'knot':
             done |= (d @ KNOT[growth.name]) > .975
+        done |= moved[:, 1] < LOWEST
         point = np.where(done[:, None], point, moved)
         rows.append(point)
     return np.stack(rows, 1)

@@ -145,6 +145,9 @@ def locks(style, traits, f, inside, wanted, ground, cloth):
     points = grow(made, root, start, length, height, random)
     if style.wave:
         points = wind(style, points, random, f)
+    if style.length[0] > 10 and not traits.fringe:               # no single lock across the face
+        astray = ((abs(points[..., 0]) < 5.4) & (points[..., 1] < 2.8) & (points[..., 2] > -1)).any(1)
+        points, random, depth_in, layer = points[~astray], random[~astray], depth_in[~astray], layer[~astray]
     width = style.width * (.65 + .7 * random[:, 6]) * (.5 + .5 * smoothstep(.0, 1.6, depth_in))
     outward = unit(points - scalp.CENTRE) if not traits.style in HANGING else unit((points - scalp.CENTRE) * [1, .35, 1])
     width = tapered(len(points), style.steps, width, tip=.22 if style.comb != 'knot' else .8, root=.6 if style.comb != 'knot' else .25)

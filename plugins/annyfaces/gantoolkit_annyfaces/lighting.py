@@ -99,7 +99,7 @@ def backdrop(f, size, domain):
     """Background [size·size, 3] sRGB: a soft gradient, sometimes with out-of-focus patches; fixed to the image."""
     y, x = np.meshgrid((np.arange(size) + .5) / size, (np.arange(size) + .5) / size, indexing='ij')
     x, y = x.ravel(), y.ravel()
-    hue, sat, val = f.u('backdrop', 0), f.u('backdrop', 1) ** 2 * .34, f.u('backdrop', 2, .10, .92)
+    hue, sat, val = f.u('backdrop', 0), f.u('backdrop', 1) ** 2 * .25, f.u('backdrop', 2, .10, .92)
     first = np.array(colorsys.hsv_to_rgb(hue, sat, val))
     second = np.array(colorsys.hsv_to_rgb((hue + .16 * f.n('backdrop', 3)) % 1, sat * .8, np.clip(val + .22 * f.n('backdrop', 4), .04, 1)))
     mix = smoothstep(-.1, 1.1, y + .5 * np.tanh(f.n('backdrop', 5)) * (x - .5))

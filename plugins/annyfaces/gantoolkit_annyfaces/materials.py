@@ -44,7 +44,7 @@ def paint_eye(chart, traits, f, side, light):
 def paint_teeth(chart):
     """Ivory with darker gaps; the gum is pink. Chart: arc length cm, 0 gum … 1 edge."""
     gap = abs((chart[:, 0] / .82) % 1 - .5) * 2
-    colour = np.array([.90, .87, .80]) * (1 - .35 * smoothstep(.86, 1.0, gap))[:, None] * (1 - .5 * smoothstep(.6, 2.6, abs(chart[:, 0])))[:, None]
+    colour = np.array([.93, .90, .84]) * (1 - .28 * smoothstep(.86, 1.0, gap))[:, None] * (1 - .42 * smoothstep(.9, 2.8, abs(chart[:, 0])))[:, None]
     gum = smoothstep(.3, .12, chart[:, 1])[:, None]
     return colour * (1 - gum) + gum * np.array([.60, .28, .28])
 
@@ -82,7 +82,7 @@ def paint_cap(chart, extra, traits, f):
         thin = np.clip(.80 + .12 * grain, 0, .95)[:, None] * smoothstep(-.05, .12, extra[:, 3:4])
         return traits.skin * .8 * (1 - thin) + thin * traits.hair * (.9 + .2 * grain[:, None])
     streak = waves(d * [1, .35, .35], 40, 26, 8)
-    return np.clip(traits.hair * (.66 + .10 * streak[:, None]), 0, 1)
+    return np.clip(traits.hair * (.78 + .10 * streak[:, None]), 0, 1)
 
 
 def paint_hat(chart, extra, traits, f):

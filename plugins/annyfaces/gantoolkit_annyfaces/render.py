@@ -18,6 +18,8 @@ from gantoolkit_annyfaces.scribble import scribble
 from gantoolkit_annyfaces.shading import look_through, see, shade_surface
 from gantoolkit_annyfaces.traits import decide
 
+SHADINGS = ('full', 'fast')
+
 
 def supersampling(resolution):
     """Rays per pixel and axis: small pictures need more to stay readable."""
@@ -44,8 +46,8 @@ class FaceSample:
     index: int
 
 
-def render_view(scene, traits, f, label25, resolution, domain, key):
-    """One view: image uint8, labels uint8, scribble uint8, depth float32, all [R,R]."""
+def render_view(scene, traits, f, label25, resolution, domain, key, fast=False):
+    """One view, with soft shadows, spread light and uneven skin unless `fast`: image uint8, labels uint8, scribble uint8, depth float32, all [R,R]."""
     rays_wide = supersampling(resolution)
     size = resolution * rays_wide
     origin, rays = cameras.rays(label25, size)
@@ -53,7 +55,7 @@ def render_view(scene, traits, f, label25, resolution, domain, key):
     light = lighting.decide_light(f)
     pixels = lighting.backdrop(f, size, domain)
     label, depth, normal = np.zeros(size * size, np.int64), np.zeros(size * size, np.float32), np.tile(np.float32([0, 0, 1]), (size * size, 1))
-    pixels[surface.ray], label[surface.ray] = shade_surface(scene, surface, traits, f, light, size, domain)
+    pixels[surface.ray], label[surface.ray] = shade_surface(scene, surface, traits, f, light, size, domain, fast)
     depth[surface.ray], normal[surface.ray] = surface.distance, surface.normal
     if scene.lens is not None:
         look_through(scene, origin, rays, pixels, label, depth, traits, light)
@@ -92,23 +94,26 @@ PRIORITY = np.array([{'background': 0, 'skin': 1, 'neck': 1, 'cloth': 2, 'hair':
 
 
 @lru_cache(maxsize=2)
-def prepared(seed, identity, state):
+def prepared(seed, identity, state, fast=False):
     """(factors, traits, scene) of one state; kept for its other views."""
     vector = draw(seed, identity, state)
     f = Factors(vector)
     traits = decide(f)
-    return vector, f, traits, build_scene(traits, f)
+    return vector, f, traits, build_scene(traits, f, fast)
 
 
-def render_sample(index, *, seed=0, start=0, states=1, views=1, resolution=64, domain='photo'):
+def render_sample(index, *, seed=0, start=0, states=1, views=1, resolution=64, domain='photo', shading='full'):
     """Render sample `index` (0, 1, …) as a `FaceSample`; a pure function of its arguments."""
     if domain not in lighting.DOMAINS:
         raise ValueError(f"There is no style domain '{domain}'; the domains are {', '.join(lighting.DOMAINS)}.")
+    if shading not in SHADINGS:
+        raise ValueError(f"There is no shading '{shading}'; choose {' or '.join(SHADINGS)}.")
+    fast = shading == 'fast'
     identity, state, view = split_index(index, start, states, views)
-    vector, f, traits, scene = prepared(seed, identity, state)
+    vector, f, traits, scene = prepared(seed, identity, state, fast)
     label25 = cameras.look_at(*cameras.angles(draw_camera(seed, identity, state, view)))
     key = (seed, identity, 3, state, view)
-    image, labels, sketch, depth = render_view(scene, traits, f, label25, resolution, domain, key)
+    image, labels, sketch, depth = render_view(scene, traits, f, label25, resolution, domain, key, fast)
     attributes = describe(traits, f)
     return FaceSample(image, labels, sketch, depth, label25, vector, attributes, write_captions(attributes, (seed, identity, 4, state)),
                       identity, state, view, index)

@@ -111,11 +111,12 @@ def shade_folds(scene, skin):
     scene.extra[:count, 2] = value
 
 
-def build_scene(traits, f):
-    """Everything to render one state from any camera."""
+def build_scene(traits, f, fast=False):
+    """Everything to render one state from any camera; `fast` keeps the average head's folds instead of the person's own."""
     parts, lenses = build_parts(traits, f)
     scene = merge(parts)
-    shade_folds(scene, parts[0])
+    if not fast:
+        shade_folds(scene, parts[0])
     if lenses:
         scene.lens = merge(lenses)
     return scene

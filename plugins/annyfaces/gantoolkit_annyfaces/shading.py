@@ -75,7 +75,7 @@ def paint(surface, traits, f, light):
             colour[rows], gloss[rows] = materials.paint_part(name, chart, extra, traits, f)
             label[rows] = index(PART_LABELS[name])
             if name in ('cavity', 'teeth', 'tongue'):
-                sky[rows] = .72 if name == 'teeth' else .5
+                sky[rows] = .95 if name == 'teeth' else .5
                 paint_socket(name, rows, chart, colour, label)
     strands = tuple(np.concatenate(rows) for rows in zip(*strands)) if strands else (np.zeros(0, np.int64), None, None)
     return colour, gloss, label, scatter, sky, strands

@@ -120,16 +120,16 @@ def beard_area(chart):
     return np.maximum(moustache, full) * (1 - np.maximum(*lip_masks(chart)))
 
 
-def wrinkles(chart, years):
-    """Darkening [N] by lines on the forehead, beside the mouth and at the eyes, growing with age."""
+def wrinkles(chart, years, smile=0.0):
+    """Darkening [N] by lines on the forehead, beside the mouth and at the eyes, growing with age; a smile folds the cheeks."""
     amount = np.clip((years - 38) / 35, 0, 1)
-    if not amount:
+    if not amount and smile < .1:
         return 0.0
     x, y = abs(chart[:, 0]), chart[:, 1]
     lines = np.maximum(0, np.sin(y * 5.2 + .5 * np.cos(x * .9))) ** 6 * smoothstep(2.6, 3.4, y) * smoothstep(6.8, 5.6, y) * smoothstep(5, 3, x)
     fold = np.exp(-((x - np.interp(y, (-7.6, -4.4), (3.0, 1.9))) / .16) ** 2) * smoothstep(-7.8, -7.0, y) * smoothstep(-4.2, -4.8, y)
     crow = np.maximum(0, np.sin((y + .15 * x) * 8)) ** 4 * smoothstep(4.7, 5.1, x) * smoothstep(6.2, 5.4, x) * smoothstep(1.3, .7, abs(y + .1))
-    return amount * (.16 * lines + .24 * fold + .14 * crow)
+    return amount * (.16 * lines + .14 * crow) + np.maximum(.24 * amount, .15 * smile) * fold
 
 
 def paint_skin(chart, extra, traits, f):
@@ -137,7 +137,7 @@ def paint_skin(chart, extra, traits, f):
 
     `extra` columns: ear, eyelid rim, open sky share, cm of hair above.
     """
-    colour = tone_map(chart, traits, extra) * (1 - np.asarray(wrinkles(chart, traits.years)))[..., None]
+    colour = tone_map(chart, traits, extra) * (1 - np.asarray(wrinkles(chart, traits.years, traits.smile)))[..., None]
     gloss = .22 + .25 * blob(chart, 0, -2.5, 1.6) + .1 * blob(chart, 0, 5, 3)
     label = base_labels(chart, extra)
     hairy = np.zeros(len(chart))

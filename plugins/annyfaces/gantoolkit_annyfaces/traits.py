@@ -9,7 +9,7 @@ from gantoolkit_annyfaces.factors import WOMEN
 from gantoolkit_annyfaces.styles import FRINGED
 
 # Linear RGB would be overkill for hand-picked tones: these are sRGB 0..1, converted where light is computed.
-SKIN_TONES = np.array([[.97, .84, .76], [.93, .77, .66], [.87, .67, .53], [.75, .54, .40], [.58, .39, .27], [.40, .26, .18]])
+SKIN_TONES = np.array([[.95, .80, .71], [.92, .74, .62], [.86, .655, .515], [.75, .54, .40], [.58, .39, .27], [.40, .26, .18]])
 PALE = 0.0               # added before naming
 SKIN_NAMES = ('very fair', 'fair', 'medium', 'tan', 'brown', 'dark')
 HAIR_COLOURS = {'black': (.055, .048, .048), 'dark brown': (.16, .095, .06), 'brown': (.29, .175, .10), 'blond': (.74, .57, .34),
