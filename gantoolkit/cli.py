@@ -49,6 +49,11 @@ def run_config(args: argparse.Namespace) -> None:
     from gantoolkit import config
 
     values = config.load(args.config, args.overrides).to_dict()
+    if args.dry_run:
+        from gantoolkit.engine.dryrun import main as dry_run
+
+        dry_run(values)
+        return
     from gantoolkit.engine.run import run
 
     run(values, args.out, args.resume, raw=config.find(args.config), command=["gantoolkit", *sys.argv[1:]])
@@ -130,6 +135,7 @@ def _add_run(verbs) -> None:
     run.add_argument("overrides", nargs="*", metavar="key=value", help="for instance schedule.iterations=100")
     run.add_argument("--resume", action="store_true", help="go on from the newest checkpoint")
     run.add_argument("--out", metavar="DIR", help="the run folder (default: runs/NAME)")
+    run.add_argument("--dry-run", action="store_true", help="only print parameters, memory and cache size; fetch nothing")
 
 
 def _add_generate(verbs) -> None:

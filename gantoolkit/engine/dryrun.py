@@ -1,0 +1,360 @@
+"""`gantoolkit run CONFIG --dry-run`: parameters, memory per process and cache size, before anything is fetched.
+
+All networks are built with the architecture of their files, or with the published one where a file is not
+here yet, on the meta device: tensors with shapes but without numbers. One training iteration and one step of
+the cache run on it, while a ledger counts what is alive at the peak.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
+
+from gantoolkit import registry, weights
+from gantoolkit.data.zipdata import FaceZip
+from gantoolkit.engine import sample
+from gantoolkit.engine.ledger import Ledger
+from gantoolkit.engine.tasks.bridge import TARGETS, Bridge
+from gantoolkit.engine.trajectories import Keeping, Moment, Sampling, row_bytes
+from gantoolkit.errors import GantoolkitError, UsageError
+from gantoolkit.types import Camera, Condition, Target
+from gantoolkit.types import Sample as Pair
+
+GENERATORS = {  # published weights → architecture, where the file is not here
+    "eg3d-ffhq": dict(type="EG3D"), "eg3d-ffhq-rebalanced": dict(type="EG3D"),
+    "stylegan2-ffhq": dict(type="StyleGAN2"), "stylegan2-ffhq-rosinality": dict(type="StyleGAN2")}
+ASSUMED = dict(train=24000, val=2000, resolution=512)  # CelebAMask-HQ, where a zip is not here
+TRAINED = 16  # bytes per trained parameter: weight, gradient and two moments of Adam in fp32
+FEATURES = ("h", "f", "attn_out", "attn_prob")
+
+
+@dataclass
+class Plan:
+    """What a run will need; sizes in bytes, `flops` per sample."""
+
+    parts: list[tuple[str, int, int, str]] = field(default_factory=list)  # name, parameters, bytes, remark
+    peaks: dict[str, int] = field(default_factory=dict)  # what is alive beside the parts
+    flops: dict[str, float] = field(default_factory=dict)
+    cache: dict[str, tuple[int, int]] = field(default_factory=dict)  # kind → rows, bytes per row
+    notes: list[str] = field(default_factory=list)
+    world: int = 1
+    batch: int = 1
+
+    @property
+    def fixed(self) -> int:
+        """Bytes of all networks in one process."""
+        return sum(size for _, _, size, _ in self.parts)
+
+    def add(self, name: str, module: nn.Module, remark: str, size: int | None = None) -> None:
+        """Note a network."""
+        count = sum(p.numel() for p in module.parameters())
+        held = sum(t.numel() * t.element_size() for t in (*module.parameters(), *module.buffers()))
+        self.parts.append((name, count, held if size is None else size, remark))
+
+
+def main(config: dict[str, Any], processes: int | None = None) -> int:
+    """Print the plan of a resolved config."""
+    for line in lines(plan(config, processes)):
+        print(line)
+    return 0
+
+
+def plan(config: dict[str, Any], processes: int | None = None) -> Plan:
+    """The plan of a `bridge` or `controlnet` config, for `processes` (default: torchrun's, else 1)."""
+    if config["task"] not in ("bridge", "controlnet"):
+        raise UsageError(f"--dry-run plans the tasks bridge and controlnet; '{config['task']}' is small and just runs.")
+    schedule = config.get("schedule", {})
+    world = processes or int(os.environ.get("WORLD_SIZE", 1))
+    batch = max(1, schedule.get("batch", 8) // (world * schedule.get("accumulate", 1)))
+    found = Plan(world=world, batch=batch)
+    (_bridge if config["task"] == "bridge" else _controlnet)(config, found)
+    return found
+
+
+# -- the bridge --------------------------------------------------------------------------------------------
+
+
+def _bridge(config: dict, found: Plan) -> None:
+    from gantoolkit.encoders.published import planned
+
+    if config["encoder"]["type"] not in ("ControlNetEncoder", "DiffusionEncoder"):
+        raise UsageError(f"--dry-run knows no architecture of the encoder '{config['encoder']['type']}'.")
+    encoder, notes = planned(config["encoder"])
+    found.notes += notes
+    task = _task(config, encoder, found)
+    precision = "bf16" if encoder.unet.dtype == torch.bfloat16 else "fp32"
+    found.add("U-Net", encoder.unet, f"frozen, {precision}")
+    for one in encoder.controls:
+        found.add("ControlNet", one, f"frozen, {precision}, sees a {one.kind}")
+    found.add("VAE", encoder.vae, "frozen, fp32, while caches are filled")
+    found.add("text model", encoder.prompts.text, "frozen, fp32")
+    found.add(f"generator {config['generator']}", task.generator, "frozen, fp32")
+    _trained(config, task, found)
+    for name, term in task.terms.items():
+        if any(True for _ in term.parameters()):
+            found.add(f"loss {name}", term, "frozen, fp32")
+    _sizes(config, task, found)
+    _measure(config, task, found)
+
+
+def _task(config: dict, encoder, found: Plan) -> Bridge:
+    """A Bridge task without data and caches, on the meta device."""
+    task = object.__new__(Bridge)
+    task.device, task.encoder = torch.device("meta"), encoder
+    task.generator = _generator(config["generator"], found)
+    task.bridge = sample.build_bridge(config["bridge"], encoder, task.generator).to("meta").train()
+    task.mean_w, task.targets = task.generator.mean_w, TARGETS[config.get("targets", "paper")]
+    task.noise, task.loss_size = config.get("noise", "const"), config.get("loss_size")
+    task.recompute, task.chunk = config.get("recompute", 0), config.get("chunk")
+    task.terms = {name: _loss(name, spec, found) for name, spec in config["losses"].items()}
+    task.averages = {}
+    return task
+
+
+def _generator(name: str, found: Plan) -> nn.Module:
+    from gantoolkit.generators import build_generator
+
+    try:
+        path = weights.resolve(name)
+        arch = json.loads(weights.header(path)["arch"])
+    except (GantoolkitError, KeyError):
+        arch = GENERATORS.get(name)
+        if arch is None:
+            raise UsageError(f"The generator '{name}' is not here and its architecture is not known; convert it first, "
+                             f"or use one of {', '.join(GENERATORS)}.") from None
+        found.notes.append(f"'{name}' is not here: the published architecture is assumed; gantoolkit weights get {name}")
+    with torch.device("meta"):
+        return build_generator(arch, name).eval().requires_grad_(False)
+
+
+def _loss(name: str, spec: dict, found: Plan) -> nn.Module:
+    """A loss with its network in the right architecture; weights that are not here are random."""
+    spec, network = dict(spec), spec.get("network")
+    if network and _absent(network):
+        found.notes.append(f"'{network}' of the loss '{name}' is not here; gantoolkit weights get {network}")
+        if spec["type"] == "Identity":
+            return _identity(spec)
+        if spec["type"] != "LPIPS":
+            raise UsageError(f"The network '{network}' of the loss '{name}' is not here and its architecture is not "
+                             "known.")
+        spec["network"] = "random"
+    term = registry.build("loss", spec).to("meta")
+    if spec["type"] == "LPIPS":  # its range check reads numbers, which the meta device has none of
+        term.distance.forward = lambda a, b: term.distance.module(a, b).flatten()
+    return term
+
+
+def _identity(spec: dict) -> nn.Module:
+    from gantoolkit.losses.identity import Identity
+    from gantoolkit.networks.arcface import irse50
+
+    term = object.__new__(Identity)
+    super(Identity, term).__init__(spec.get("weight", 0.1), spec["network"])
+    with torch.device("meta"):
+        term.recogniser = irse50().eval().requires_grad_(False)
+    return term
+
+
+def _absent(name: str) -> bool:
+    try:
+        weights.resolve(name)
+    except GantoolkitError:
+        return True
+    return False
+
+
+def _trained(config: dict, task: Bridge, found: Plan) -> None:
+    parts = dict(M=list(task.bridge.mapping_parameters()))
+    if config.get("training") != "M only":
+        parts["T"] = list(task.bridge.modulation_parameters())
+    for name, parameters in parts.items():
+        count = sum(p.numel() for p in parameters)
+        found.parts.append((f"bridge {name}", count, TRAINED * count, "trained: weights, gradients, Adam"))
+    if config.get("ema") is not None:
+        found.add("bridge, moving average", task.bridge, "fp32")
+
+
+def _sizes(config: dict, task: Bridge, found: Plan) -> None:
+    """Rows and bytes of every cache."""
+    sampling, keeping = Sampling.of(config.get("sampling") or {}), Keeping.of(config.get("cache") or {})
+    encoder = task.encoder
+    one = row_bytes(len(encoder.timesteps), encoder.latent_shape, encoder.resolution)
+    rows = {}
+    for split in ("train", "val"):
+        count = _samples(config["data"], split, found) * sampling.captions
+        rows[split] = count
+        found.cache[f"trajectories of {split}"] = count, one
+    if "id_text" in (config.get("metrics") or {}):
+        found.cache["trajectories of val without text"] = rows["val"], one
+    for name, term in task.terms.items():
+        if term.compares == "identity":
+            found.cache[f"embeddings ({name})"] = rows["train"], 4 * term.recogniser.embedding
+    found.cache["features, if cache.max_gb allowed them"] = rows["train"], len(encoder.timesteps) * _feature_bytes(encoder)
+    if keeping.stream:
+        found.notes.append("cache.stream: nothing of this is written; every sample's trajectory is computed when drawn")
+
+
+def _feature_bytes(encoder) -> int:
+    """Bytes of h, f and a of one sample and step as halves."""
+    shapes = encoder.shapes
+    numbers = torch.Size(shapes.h).numel()
+    for channels, height, width in shapes.f:
+        numbers += (2 * channels + shapes.tokens) * height * width
+    return 2 * numbers + shapes.tokens
+
+
+def _samples(data: dict, split: str, found: Plan) -> int:
+    limit = data.get(f"{split}_limit")
+    try:
+        count = len(FaceZip(data[split]))
+    except GantoolkitError:
+        count = min(ASSUMED[split], limit or ASSUMED[split])
+        found.notes.append(f"data.{split}={data[split]} is not here: {count:,} samples are assumed")
+    return min(count, limit or count)
+
+
+# -- measuring ---------------------------------------------------------------------------------------------
+
+
+def _moment(task: Bridge, batch: int) -> Moment:
+    """A batch of the right shapes."""
+    encoder, size = task.encoder, task.encoder.resolution
+
+    def empty(*shape: int, dtype=torch.float32):
+        return torch.empty(batch, *shape, device="meta", dtype=dtype)
+
+    camera = Camera(empty(4, 4), empty(3, 3)) if task.generator.needs_camera else None
+    condition = Condition(("",) * batch, empty(19, size, size), empty(1, size, size), camera)
+    target = Target(empty(3, size, size), empty(size, size, dtype=torch.int64))
+    return Moment(Pair(condition, target), empty(*encoder.latent_shape), empty(dtype=torch.int64), empty(3, size, size),
+                  empty(dtype=torch.int64), empty(dtype=torch.int64))
+
+
+class _Embeddings:
+    """Cached embeddings of the right shape."""
+
+    def __init__(self, terms: dict):
+        self.terms = terms
+
+    def read(self, name: str, rows):
+        return torch.empty(len(rows), self.terms[name].recogniser.embedding, device="meta")
+
+
+def _iteration(task: Bridge, batch: int, turn: str) -> None:
+    """One turn: features, codes, render, losses, backward."""
+    moment = _moment(task, batch)
+    features = task.encoder.features(moment.latents, moment.t, moment.sample.condition)
+    for parameter in task.bridge.parameters():
+        parameter.requires_grad_(True)
+    latent = task.bridge(features, mapping_only=turn == "M")
+    render = task.draw(latent, moment.sample.condition.camera)
+    sum(task.compare(turn, latent, render, moment).values()).backward()
+
+
+@contextmanager
+def _no_autocast():
+    """`torch.autocast` does nothing: the meta device has none (torch 2.13)."""
+    kept = torch.autocast
+    torch.autocast = lambda *_, **__: nullcontext()
+    try:
+        yield
+    finally:
+        torch.autocast = kept
+
+
+def _measure(config: dict, task: Bridge, found: Plan) -> None:
+    """Peaks of live tensors and floating-point work of training and of filling the cache."""
+    task.embeddings = _Embeddings(task.terms)
+    turn = "M" if config.get("training") == "M only" else "T"
+    found.peaks["training"] = _peak(lambda: _iteration(task, found.batch, turn))
+    found.flops["training"] = _flops(lambda: _iteration(task, 1, turn))
+    size = Sampling.of(config.get("sampling") or {}).batch
+    found.peaks["caching"] = _peak(lambda: _denoise(task.encoder, size))
+    found.flops["caching"] = _flops(lambda: _denoise(task.encoder, 1)) * len(task.encoder.timesteps)
+
+
+def _denoise(encoder, batch: int) -> None:
+    """One guided step."""
+    size = encoder.resolution
+    condition = Condition(("",) * batch, torch.empty(batch, 19, size, size, device="meta"),
+                          torch.empty(batch, 1, size, size, device="meta"))
+    with torch.no_grad():
+        (_, both), pictures = encoder._encode_text(condition), encoder._pictures(condition)
+        encoder._guided(torch.empty(batch, *encoder.latent_shape, device="meta"), encoder.timesteps[0], both, pictures)
+
+
+def _peak(work) -> int:
+    with _no_autocast(), Ledger() as ledger:
+        work()
+    return ledger.peak
+
+
+def _flops(work) -> float:
+    """Floating-point operations of convolutions, matrix products and attention."""
+    with _no_autocast(), FlopCounterMode(display=False) as counter:
+        work()
+    return float(counter.get_total_flops())
+
+
+# -- the ControlNet ----------------------------------------------------------------------------------------
+
+
+def _controlnet(config: dict, found: Plan) -> None:
+    from gantoolkit.encoders.published import planned
+
+    start = config.get("start") or "a copy of the U-Net's encoder"
+    encoder, notes = planned(dict(weights=config["diffusion"], controlnet=start, condition=config.get("condition", "mask"),
+                                  palette=config.get("palette") if config.get("palette") != "one-hot" else None))
+    found.notes += notes
+    network = encoder.controls[0].network.train().requires_grad_(True)
+    found.add("U-Net", encoder.unet, "frozen, fp32")
+    found.add("VAE", encoder.vae, "frozen, fp32, while latents are made")
+    found.add("text model", encoder.prompts.text, "frozen, fp32")
+    count = sum(p.numel() for p in network.parameters())
+    found.parts.append(("ControlNet", count, TRAINED * count, "trained: weights, gradients, Adam"))
+    found.add("ControlNet, moving average", network, "fp32")
+    if config.get("checkpointing"):
+        network.enable_gradient_checkpointing()
+        encoder.unet.train().enable_gradient_checkpointing()
+
+    def iteration(batch: int) -> None:
+        size = encoder.resolution
+        z = torch.empty(batch, *encoder.latent_shape, device="meta")
+        t = torch.empty(batch, device="meta", dtype=torch.int64)
+        shown = torch.empty(batch, network.config.conditioning_channels, size, size, device="meta")
+        words = encoder.prompts([""] * batch).embedding
+        down, mid = network(z, t, words, controlnet_cond=shown, return_dict=False)
+        encoder.unet(z, t, words, down_block_additional_residuals=down, mid_block_additional_residual=mid,
+                     return_dict=False)[0].square().mean().backward()
+
+    found.peaks["training"], found.flops["training"] = _peak(lambda: iteration(found.batch)), _flops(lambda: iteration(1))
+    rows = _samples(dict(train=config["data"]), "train", found)
+    found.cache["latents of the images (in memory too)"] = rows, 2 * torch.Size(encoder.latent_shape).numel()
+
+
+# -- printing ----------------------------------------------------------------------------------------------
+
+
+def lines(found: Plan) -> list[str]:
+    """The plan as text."""
+    width = max(len(name) for name, *_ in found.parts) + 2
+    rows = [f"{'':{width}}{'parameters':>12}{'memory':>11}"]
+    rows += [f"{name:{width}}{count / 1e6:>10.1f} M{size / 1e9:>8.2f} GB  {remark}"
+             for name, count, size, remark in found.parts]
+    rows += [f"{'all networks':{width}}{'':>12}{found.fixed / 1e9:>8.2f} GB  in each of {found.world} process(es)"]
+    for what, size in found.peaks.items():
+        count = f" at {found.batch} samples" if what == "training" else ""
+        rows.append(f"{'peak of ' + what:{width}}{'':>12}{(found.fixed + size) / 1e9:>8.2f} GB  of it {size / 1e9:.2f} GB "
+                    f"live tensors{count}, in fp32 outside the encoder")
+    for what, work in found.flops.items():
+        rows.append(f"{'work of ' + what:{width}}{work / 1e12:>10.2f} TFLOP per sample")
+    rows += [""] + [f"{kind}: {count:,} rows × {size:,} bytes = {count * size / 1e9:.1f} GB"
+                    for kind, (count, size) in found.cache.items()]
+    return rows + [""] * bool(found.notes) + found.notes
