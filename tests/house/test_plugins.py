@@ -83,6 +83,22 @@ def test_resolve_weights(load, tmp_path):
         weights.resolve("yours")
 
 
+def test_convert_checkpoint(load, tmp_path, monkeypatch):
+    """A plugin's format is asked before the package's; a file given as weights is converted through it."""
+    monkeypatch.setenv("GANTOOLKIT_CACHE", str(tmp_path / "cache"))
+    (tmp_path / "w.mine").write_text("7")
+    load(p=GOOD + "import torch\nfrom gantoolkit.weights import Part\n"
+                  "@hookimpl\ndef convert_checkpoint(path):\n"
+                  "    if path.suffix == '.mine':\n"
+                  "        state = {'a': torch.tensor(float(path.read_text()))}\n"
+                  "        return [Part('network', {'type': 'Mine'}, state, 'my format', 'Mine')]\n")
+    state, arch, metadata = weights.load(tmp_path / "w.mine")
+    assert state["a"] == 7 and arch == {"type": "Mine"} and metadata["source_format"] == "my format"
+    (tmp_path / "w.other").write_text("7")
+    with pytest.raises(WeightsError, match="neither a pickle"):
+        weights.load(tmp_path / "w.other")
+
+
 def test_register_commands(load, capsys):
     from gantoolkit import cli
 
