@@ -118,6 +118,8 @@ def bench(plan: Plan, rows: tuple[Row, ...]) -> dict[str, str]:
 
 def _row(plan: Plan, row: Row) -> None:
     """One record, unless it is there already."""
+    if missing := suites.absent(row.system, plan.runs):
+        raise DataError(missing)
     folder, job = plan.work(row), plan.job(row)
     file = plan.folder / f"{row.name}.json"
     if _current(file, folder):

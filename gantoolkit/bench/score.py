@@ -15,13 +15,16 @@ from gantoolkit.metrics import Evaluator
 from gantoolkit.types import Record, Scores
 
 
-def evaluators(suite: Suite, made: Mapping, device: str, split: str) -> dict[str, Evaluator]:
-    """'all', 'text' and 'solid': the suite's metrics by what they need; refuses networks that the system used."""
+def evaluators(suite: Suite, made: Mapping, device: str, split: str, deep: bool) -> dict[str, Evaluator]:
+    """'all', 'text' and 'solid': the suite's metrics by what they need; refuses networks that the system used.
+
+    deep: whether the data has depth; the metric `depth` is left out where it has none.
+    """
     groups = {"all": suite.metrics}
     if suite.without_text and "text" in made["needs"]:
         groups["text"] = suite.text_metrics
     if suite.views and made["solid"]:
-        groups["solid"] = suite.solid_metrics
+        groups["solid"] = {k: v for k, v in suite.solid_metrics.items() if deep or v.get("type", k) != "depth"}
     conditions = dict(split=split, latent_source=made["latent_source"])
     return {name: Evaluator(metrics, suite.judge, device, made["networks"], conditions=conditions,
                             bootstrap=suite.bootstrap) for name, metrics in groups.items() if metrics}
@@ -29,7 +32,8 @@ def evaluators(suite: Suite, made: Mapping, device: str, split: str) -> dict[str
 
 def scores(suite: Suite, job: make.Job, made: Mapping, opened: Pairs, folder: Path) -> tuple[Scores, dict]:
     """The scores, and seconds per image and peak memory, of a row that has been made."""
-    judged, seconds = evaluators(suite, made, job.device, job.split), []
+    deep = opened.data.depths is not None
+    judged, seconds = evaluators(suite, made, job.device, job.split, deep), []
     for batch in make.read(job, folder):
         sample = opened.sample(batch.numbers, job.condition)
         if "all" in judged:
@@ -38,7 +42,7 @@ def scores(suite: Suite, job: make.Job, made: Mapping, opened: Pairs, folder: Pa
             judged["text"].update(batch.image, sample.target, sample.condition, batch.without_text,
                                   numbers=batch.numbers)
         if "solid" in judged and batch.views:
-            target = replace(sample.target, depth=opened.depth(batch.numbers))
+            target = replace(sample.target, depth=opened.depth(batch.numbers)) if deep else sample.target
             judged["solid"].update(batch.image, target, sample.condition, None, batch.depth, batch.views,
                                    batch.numbers)
         seconds.append(batch.seconds)

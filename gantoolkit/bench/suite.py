@@ -108,6 +108,20 @@ def _check(file: Path, what: str, values: dict, kind: type, given: set[str]) -> 
         raise UsageError(f"{file}: {what} lacks '{missing[0]}'.")
 
 
+RUNS = ("run", "encoder", "diffusers", "towers")  # arguments of systems that name run folders
+
+
+def absent(system: dict, runs: Path) -> str:
+    """A sentence where an argument names neither a file, a run in RUNS, weights nor a preset; else ""."""
+    index = manifest.load()
+    for key in RUNS:
+        value = system.get(key)
+        known = not isinstance(value, str) or Path(value).exists() or (runs / value).is_dir()
+        if not known and value not in index.weights and value not in index.presets:
+            return f"There is no run '{value}' in {runs}, and no weights of that name."
+    return ""
+
+
 def located(system: dict, runs: Path) -> dict:
     """A system's arguments, those that name a folder in RUNS replaced by its path."""
 

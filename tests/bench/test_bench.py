@@ -73,7 +73,7 @@ views: 8
 bootstrap: 30
 metrics: {lpips: {}, id_gt: {}, acc: {}, ssim: {}}
 text_metrics: {id_text: {}}
-solid_metrics: {id_views: {}, reprojection: {}}
+solid_metrics: {depth: {}, id_views: {}, reprojection: {}}
 columns: [lpips, id_gt, id_text, acc, id_views, reprojection]
 rows:
   - {name: painted, label: painted, system: {type: Painted}}
@@ -109,7 +109,7 @@ def here(tmp_path, monkeypatch):
 
 def test_a_suite_from_rows_to_page_and_back(here, capsys):
     assert here.go() == 0
-    assert len(here.made) == 5 and "gantoolkit run nowhere.py" in capsys.readouterr().err
+    assert len(here.made) == 4 and "gantoolkit run nowhere.py" in capsys.readouterr().err
     text = (here.out / "toy" / "toy.md").read_text()
     lines = {line.split(" | ")[0].lstrip("| "): line for line in text.splitlines() if line.startswith("| ")}
     assert "mini universe" in text[:400] and "not measured: absent; make it with `gantoolkit run nowhere.py`" in text
@@ -124,7 +124,8 @@ def test_a_suite_from_rows_to_page_and_back(here, capsys):
     assert found.timings["seconds_per_image"] > 0 and found.config["exact"] == {"pictures": 12, "label maps": 12}
     flat = records.load(here.out / "toy" / "flat.json").scores["flat"]
     assert flat["reprojection"].value == pytest.approx(0, abs=1e-6) and flat["id_views[judge]"].value > 0.999
-    assert here.go() == 0 and here.made == [here.made[0]] and here.made[0].startswith("absent")  # the others are current
+    assert "depth_abs" not in flat  # the split val has no depth
+    assert here.go() == 0 and not here.made  # all records are current
 
 
 def test_a_system_is_told_what_it_declares_and_no_more(here):
