@@ -57,7 +57,8 @@ def describe(part: Part) -> list[str]:
     elif arch and "folder" not in arch:
         facts |= {key: str(value) for key, value in arch.items() if key != "type"}
     if part.state:
-        facts["parameters"] = f"{sum(value.numel() for value in part.state.values()):,} numbers in {len(part.state)} tensors"
+        numbers = sum(value.numel() for value in part.state.values())
+        facts["parameters"] = f"{numbers:,} numbers in {len(part.state)} tensors"
     facts |= part.facts
     facts |= {"unused keys": some(part.unused), "missing keys": some(part.missing)} if part.state else {}
     return lines + [f"  {key + ':':<16} {value}" for key, value in facts.items() if value]

@@ -14,7 +14,7 @@ from gantoolkit.errors import UsageError, WeightsError
 def main(args: Namespace) -> None:
     """Write args.source in the form that args.to, or the ending of args.target, names."""
     target = Path(args.target)
-    form = args.to or {".pt": "rosinality", ".pth": "rosinality", ".safetensors": "nvidia", "": "hub"}.get(target.suffix)
+    form = args.to or ENDINGS.get(target.suffix)
     if form is None:
         raise UsageError(f"'{target}' does not say the form: end it in .pt (rosinality), .safetensors (NVIDIA's "
                          "names) or nothing (a folder of the Hub's form), or give --to.")
@@ -99,4 +99,5 @@ def to_hub(source: str, target: Path) -> Path:
     return target
 
 
+ENDINGS = {".pt": "rosinality", ".pth": "rosinality", ".safetensors": "nvidia", "": "hub"}
 FORMS = {"rosinality": to_rosinality, "nvidia": to_nvidia, "hub": to_hub}

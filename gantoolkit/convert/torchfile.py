@@ -185,7 +185,8 @@ def storage(content: bytes):
             return torch.tensor([], dtype=found.dtype).set_(found.untyped())
     except Exception as error:
         reason = str(error).rstrip(".").replace("\n", " ")[:160]
-        raise WeightsError(f"The pickle is refused: the bytes of a tensor are not what torch writes ({reason}).") from None
+        raise WeightsError("The pickle is refused: the bytes of a tensor are not what torch writes "
+                           f"({reason}).") from None
 
 
 def view(flat, offset: int, size: tuple, stride: tuple):

@@ -19,7 +19,8 @@ from gantoolkit import files
 from gantoolkit.encoders.folders import save_part
 from gantoolkit.errors import WeightsError
 
-UNET, CONTROL, VAE, TEXT = "model.diffusion_model.", "control_model.", "first_stage_model.", "cond_stage_model.transformer."
+UNET, CONTROL = "model.diffusion_model.", "control_model."
+VAE, TEXT = "first_stage_model.", "cond_stage_model.transformer."
 HEADS = 8  # of every attention of Stable Diffusion 1: no shape shows it
 SCHEDULER = {"_class_name": "DDIMScheduler", "num_train_timesteps": 1000, "beta_start": 0.00085, "beta_end": 0.012,
              "beta_schedule": "scaled_linear", "clip_sample": False, "set_alpha_to_one": False, "steps_offset": 1,

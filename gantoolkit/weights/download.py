@@ -88,7 +88,7 @@ def copied(name: str, entry: dict, folder: Path, target: Path) -> Path:
 
 def fetch(url: str, target: Path, digest: str = "", size: int = 0, timeout: float = TIMEOUT,
           pause: float = 1.0) -> Path:
-    """Bring `url` to `target`. `digest`: sha256 or its beginning, "" where none is known; `size` in bytes, 0 unknown."""
+    """Bring `url` to `target`. digest: sha256 or its beginning, "" where none is known; size: bytes, 0 unknown."""
     if not url.startswith(("https://", "http://")):
         raise WeightsError(f"{url} is not an address of the web (http or https).")
     part = target.with_name(f"{target.name}.part")
@@ -100,8 +100,8 @@ def fetch(url: str, target: Path, digest: str = "", size: int = 0, timeout: floa
             return part.replace(target)
         part.unlink()  # resumed from another version perhaps: once more from the beginning
         if not again:
-            raise WeightsError(f"{url} gives a file with the sha256 {found[:16]}…, not {digest[:16]}…; it was damaged "
-                               "on the way or has changed; try another mirror with --mirror URL.")
+            raise WeightsError(f"{url} gives a file with the sha256 {found[:16]}…, not {digest[:16]}…; it was "
+                               "damaged on the way or has changed; try another mirror with --mirror URL.")
     raise AssertionError
 
 
