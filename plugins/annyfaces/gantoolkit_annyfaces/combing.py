@@ -34,8 +34,8 @@ def cells(direction):
     c = (np.degrees(np.arctan2(direction[..., 0], direction[..., 2])) + 180) / 360 * scalp.AZIMUTHS % scalp.AZIMUTHS
     r0, c0 = r.astype(int), c.astype(int) % scalp.AZIMUTHS
     c1, a, b = (c0 + 1) % scalp.AZIMUTHS, r - r.astype(int), c - c.astype(int)
-    index = np.stack([r0 * scalp.AZIMUTHS + c0, r0 * scalp.AZIMUTHS + c1, (r0 + 1) * scalp.AZIMUTHS + c0, (r0 + 1) * scalp.AZIMUTHS + c1], -1)
-    return index, np.stack([(1 - a) * (1 - b), (1 - a) * b, a * (1 - b), a * b], -1)
+    row, below = r0 * scalp.AZIMUTHS, (r0 + 1) * scalp.AZIMUTHS
+    return np.stack([row + c0, row + c1, below + c0, below + c1], -1), np.stack([(1 - a) * (1 - b), (1 - a) * b, a * (1 - b), a * b], -1)
 
 
 def sample(values, direction):
@@ -46,14 +46,13 @@ def sample(values, direction):
 
 @dataclass
 class Growth:
-    """What locks need: `ground` radius [G] cm, the style, the side of the parting, and where a fringe ends."""
+    """What locks need: `radius` [G] cm of the ground about the skull's centre, the style, and the side of the parting."""
     radius: np.ndarray
     style: object
     name: str
     side: float
     fringe: float                # height in cm above the eyes where it ends; None for no fringe
     sweep: float
-    push: np.ndarray = None      # extra thickness [G] of obstacles (shirt)
 
 
 def comb(growth, d, root):
@@ -103,7 +102,8 @@ def grow(growth, root, start, length, height, random):
         low = smoothstep(.42, -.12, d[:, 1]) if hang else smoothstep(.0, -.7, d[:, 1]) * (growth.style.comb not in ('knot', 'out'))
         travelled = step[:, 0] * k
         low = np.clip(low + (smoothstep(8, 15, travelled) if hang else 0), 0, 1)[:, None]
-        want = unit(want * (1 - low) + low * np.array([0, -1.0, 0]) + jitter + (.55 * d * max(0, 1 - k / 2) if growth.style.comb != 'knot' else 0))
+        spring = 0 if growth.style.comb == 'knot' else .55 * d * max(0, 1 - k / 2)      # up, at the root
+        want = unit(want * (1 - low) + low * np.array([0, -1.0, 0]) + jitter + spring)
         heading = want if heading is None else unit(.35 * heading + .65 * want)
         moved = point + heading * step
         moved = settle(growth, moved, height * np.minimum(1, travelled / 1.4), low[:, 0])

@@ -6,7 +6,6 @@ from functools import lru_cache
 import numpy as np
 
 from gantoolkit_annyfaces.anatomy import bust_faces, canonical, fields
-from gantoolkit_annyfaces.basis import load_basis
 from gantoolkit_annyfaces.factors import stream
 from gantoolkit_annyfaces.parts import smoothstep
 from gantoolkit_annyfaces.skin import beard_density, brow_line
@@ -50,17 +49,21 @@ def beard(traits, f, head):
     normal = unit(placed(head.normals, corner, weight))
     start = placed(head.vertices, corner, weight) - .03 * normal
     lip = smoothstep(-8.3, -7.4, canon[:, 1]) * smoothstep(3.6, 2.8, abs(canon[:, 0]))
-    side = np.stack([np.sign(canon[:, 0]) * (.35 + .4 * smoothstep(0, .8, abs(canon[:, 0]))), -.75 + 0 * canon[:, 0], .05 + 0 * canon[:, 0]], 1)
-    down = np.stack([-.05 * canon[:, 0], -1 + 0 * canon[:, 0], .12 + 0 * canon[:, 0]], 1)
+    x, same = canon[:, 0], np.ones(len(canon))
+    side = np.stack([np.sign(x) * (.35 + .4 * smoothstep(0, .8, abs(x))), -.75 * same, .05 * same], 1)
+    down = np.stack([-.05 * x, -same, .12 * same], 1)
     along = unit(side * lip[:, None] + down * (1 - lip[:, None]) + .45 * (random[:, 1:4] - .5))
     full = np.exp(f.n('beard_shape', 1) * .45) * 1.05
-    length = (.55 * lip + (1 - lip) * full * (.55 + .45 * smoothstep(-6, -10, canon[:, 1]))) * (.7 + .5 * random[:, 4]) * (.4 + .6 * density)
+    length = .55 * lip + (1 - lip) * full * (.55 + .45 * smoothstep(-6, -10, canon[:, 1]))
+    length = length * (.7 + .5 * random[:, 4]) * (.4 + .6 * density)
     points = curved(start, normal, along, length, 5)
     width = np.interp(np.linspace(0, 1, 5), (0, .3, 1), (.7, 1, .2))[None] * (.10 + .10 * random[:, 5:6])
-    return ribbons(points, width, np.repeat(normal[:, None], 5, 1), 'beard', random[:, 4], .35 + .65 * np.repeat(random[:, 0:1] / density[:, None], 5, 1), (random[:, 2] - .5) * 2)
+    layer = .35 + .65 * np.repeat((random[:, 0] / density)[:, None], 5, 1)
+    outward = np.repeat(normal[:, None], 5, 1)
+    return ribbons(points, width, outward, 'beard', random[:, 4], layer, (random[:, 2] - .5) * 2)
 
 
-def brows(traits, f, head):
+def brows(f, head):
     """Ribbons of both brows: upwards near the nose, outwards along the arch."""
     corner, weight, canon, random = roots('brow', 3600)
     line, half, t, inside = brow_line(canon, f)
@@ -84,12 +87,12 @@ def lashes(traits, head):
     for eye in head.eyes:
         near = rim[np.linalg.norm(head.vertices[rim] - eye, axis=1) < 2.6]
         near = near[np.argsort(head.vertices[near, 0])]
-        top, bottom = outline(head, near, eye, 1), outline(head, near, eye, -1)
-        made += [lash_row(top, eye, 30, .40 + .16 * traits.female, .62, 1), lash_row(bottom, eye, 15, .16 + .06 * traits.female, -.7, 2)]
+        top, bottom = outline(head, near, 1), outline(head, near, -1)
+        made += [lash_row(top, eye, 30, .40 + .16 * traits.female, .62), lash_row(bottom, eye, 15, .16 + .06 * traits.female, -.7)]
     return made
 
 
-def outline(head, near, eye, side):
+def outline(head, near, side):
     """Upper (side 1) or lower rim of an eye as [N,3], from its right to its left corner."""
     points = head.vertices[near]
     rows = []
@@ -103,7 +106,7 @@ def outline(head, near, eye, side):
     return smooth
 
 
-def lash_row(rim, eye, count, length, lift, key):
+def lash_row(rim, eye, count, length, lift):
     """`count` lashes along a rim [N,3]."""
     t = np.linspace(.03, .97, count)
     start = np.stack([np.interp(t, np.linspace(0, 1, len(rim)), rim[:, k]) for k in range(3)], 1)
@@ -119,7 +122,7 @@ def lash_row(rim, eye, count, length, lift, key):
 
 def build_fuzz(traits, f, head):
     """All of a person's short hairs as parts."""
-    parts = [brows(traits, f, head)] + lashes(traits, head)
+    parts = [brows(f, head)] + lashes(traits, head)
     if traits.beard in ('mustache', 'goatee', 'beard'):
         parts.append(beard(traits, f, head))
     return parts

@@ -120,37 +120,39 @@ def growth(style, traits, f, ground, cloth):
     return Growth(radius, style, traits.style, parting(f), fringe, np.tanh(1.5 * f.n('hair_shape', 2)))
 
 
+def rooted(style, traits, f, inside):
+    """Where locks grow: (directions [N,3], random numbers [N,8], cm inside the hairline [N]); denser at edges and partings."""
+    root, random = spread(int(style.locks * 3.2))
+    depth = sample(inside, root)
+    line = abs(root[:, 0] - parting(f) * style.part) if style.comb == 'part' else np.full(len(root), 9.0)
+    dense = np.maximum(smoothstep(2.6, .4, depth), smoothstep(.22, .06, line) * smoothstep(.2, .6, root[:, 1]))
+    dense = np.maximum(dense, .8 * (traits.hat != 'none'))
+    keep = (depth > .9 * (random[:, 7] - .5)) & (np.roll(random[:, 7], 1) < .55 + .45 * dense)
+    if traits.hat != 'none':
+        azimuth = np.degrees(np.arctan2(root[:, 0], root[:, 2]))
+        over = np.degrees(np.arcsin(root[:, 1])) - hat_line(azimuth)
+        keep &= (over < -1) & ~((abs(azimuth) < 50) & (over > -14))
+    return root[keep], random[keep], depth[keep]
+
+
 def locks(style, traits, f, inside, wanted, ground, cloth):
     """The locks as one `Part`."""
-    root, random = spread(int(style.locks * 3.2))
-    depth_in = sample(inside, root)
-    line = abs(root[:, 0] - parting(f) * style.part) if style.comb == 'part' else np.full(len(root), 9.0)
-    dense = np.maximum(smoothstep(2.6, .4, depth_in), smoothstep(.22, .06, line) * smoothstep(.2, .6, root[:, 1]))
-    dense = np.maximum(dense, .8 * (traits.hat != 'none'))
-    keep = (depth_in > .9 * (random[:, 7] - .5)) & (np.roll(random[:, 7], 1) < .55 + .45 * dense)
-    hidden = traits.hat != 'none'
-    if hidden:
-        over = np.degrees(np.arcsin(root[:, 1])) - hat_line(np.degrees(np.arctan2(root[:, 0], root[:, 2])))
-        keep &= over < (-1.0)
-        keep &= ~((abs(np.degrees(np.arctan2(root[:, 0], root[:, 2]))) < 50) & (over > -14))
-    root, random, depth_in = root[keep], random[keep], depth_in[keep]
+    root, random, depth = rooted(style, traits, f, inside)
     start = sample(ground, root) + root * .02
     up, back = smoothstep(-.05, .72, root[:, 1]), smoothstep(.2, -.7, root[:, 2])
     length = (style.length[1] * (1 - back) + style.length[2] * back) * (1 - up) + style.length[0] * up
     length = length * np.exp(.16 * f.n('hair_shape', 5)) * (.8 + .35 * random[:, 3])
-    thick = sample(wanted, root) * smoothstep(-.3, .8 + .5 * min(style.top, 2.2), depth_in)
+    thick = sample(wanted, root) * smoothstep(-.3, .8 + .5 * min(style.top, 2.2), depth)
     layer = random[:, 5] ** .7
-    height = thick * (.62 + .55 * layer) + .05
-    made = growth(style, traits, f, ground, cloth)
-    points = grow(made, root, start, length, height, random)
+    points = grow(growth(style, traits, f, ground, cloth), root, start, length, thick * (.62 + .55 * layer) + .05, random)
     if style.wave:
         points = wind(style, points, random, f)
     if style.length[0] > 10 and not traits.fringe:               # no single lock across the face
         astray = ((abs(points[..., 0]) < 5.4) & (points[..., 1] < 2.8) & (points[..., 2] > -1)).any(1)
-        points, random, depth_in, layer = points[~astray], random[~astray], depth_in[~astray], layer[~astray]
-    width = style.width * (.65 + .7 * random[:, 6]) * (.5 + .5 * smoothstep(.0, 1.6, depth_in))
-    outward = unit(points - scalp.CENTRE) if not traits.style in HANGING else unit((points - scalp.CENTRE) * [1, .35, 1])
-    width = tapered(len(points), style.steps, width, tip=.22 if style.comb != 'knot' else .8, root=.6 if style.comb != 'knot' else .25)
+        points, random, depth, layer = points[~astray], random[~astray], depth[~astray], layer[~astray]
+    outward = unit((points - scalp.CENTRE) * ([1, .35, 1] if traits.style in HANGING else 1))
+    tip, thin = (.8, .25) if style.comb == 'knot' else (.22, .6)
+    width = tapered(len(points), style.steps, style.width * (.65 + .7 * random[:, 6]) * (.5 + .5 * smoothstep(.0, 1.6, depth)), tip, thin)
     deep = np.repeat(layer[:, None], style.steps, 1)
     return ribbons(points, width, outward, 'hair', random[:, 0], deep, twist=(random[:, 1] - .5) * 1.5)
 
@@ -174,17 +176,19 @@ def bun(f, ground):
     tilt = np.pi * (.12 + .76 * hand[:, 2:3]) + .35 * np.sin(t * 3 + hand[:, 3:4] * 6)
     axis = unit(np.array([0, .55, -.83]))
     first, second = np.array([1.0, 0, 0]), np.cross(axis, [1.0, 0, 0])
-    ball = np.sin(tilt)[..., None] * (np.cos(turn)[..., None] * first + np.sin(turn)[..., None] * second) + .8 * np.cos(tilt)[..., None] * axis
+    flat = np.cos(turn)[..., None] * first + np.sin(turn)[..., None] * second
+    ball = np.sin(tilt)[..., None] * flat + .8 * np.cos(tilt)[..., None] * axis
     points = centre + ball * (size * (.82 + .2 * hand[:, 4:5]))[..., None]
     return ribbons(points, tapered(260, 10, np.full(260, .55), .7), ball, 'hair', hand[:, 5], np.repeat(hand[:, 4:5], 10, 1))
 
 
-def tail(f, ground, made):
+def tail(f, ground):
     """A ponytail: locks that leave the tie at the back of the head and fall behind or over one shoulder."""
     tie = sample(ground, KNOT['ponytail'][None])[0] + KNOT['ponytail'] * .9
     hand = spread(420)[1]
     side = parting(f)
-    path = np.array([tie, tie + [0, 1.2, -2.2], tie + [side * 2.5, -2.5, -3.4], [side * 8, -6, -12.5], [side * 9.5, -12, -6.5], [side * 8.5, -19, -1.5], [side * 8, -23, 0]])
+    path = np.array([tie, tie + [0, 1.2, -2.2], tie + [side * 2.5, -2.5, -3.4], [side * 8, -6, -12.5],
+                     [side * 9.5, -12, -6.5], [side * 8.5, -19, -1.5], [side * 8, -23, 0]])
     t = np.linspace(0, 6, 16)
     spine = np.stack([np.interp(t, range(7), path[:, k]) for k in range(3)], 1)
     for _ in range(3):
@@ -192,10 +196,10 @@ def tail(f, ground, made):
     fat = np.interp(np.linspace(0, 1, 16), (0, .12, .4, .8, 1), (.6, 1.5, 2.1, 1.7, .9))
     turn, out = hand[:, 0] * 6.28, np.sqrt(hand[:, 1])
     off = np.stack([np.cos(turn) * out, .4 * np.sin(turn) * out, np.sin(turn) * out], 1)
-    points = spine[None] + off[:, None] * fat[None, :, None] + .25 * np.sin(np.linspace(0, 7, 16) + hand[:, 2:3] * 6)[..., None] * off[:, None]
+    sway = .25 * np.sin(np.linspace(0, 7, 16) + hand[:, 2:3] * 6)
+    points = spine[None] + off[:, None] * (fat[None] + sway)[..., None]
     outward = unit(points - spine[None] + 1e-3)
-    part = ribbons(points, tapered(420, 16, np.full(420, .55), .3), outward, 'hair', hand[:, 3], np.repeat(out[:, None], 16, 1))
-    return part
+    return ribbons(points, tapered(420, 16, np.full(420, .55), .3), outward, 'hair', hand[:, 3], np.repeat(out[:, None], 16, 1))
 
 
 def build_hair(traits, f, head, cloth=None):
@@ -207,12 +211,13 @@ def build_hair(traits, f, head, cloth=None):
     style = STYLES[traits.style]
     lift = g.place(np.repeat((np.zeros(len(head.vertices)) if cloth is None else cloth)[:, None], 3, 1))[:, 0]
     inside, wanted = inside_hair(traits, f), thickness(style, traits, f)
-    shell, depth = cap(style, traits, inside, wanted * (.86 if style.comb == 'out' else .76 if style.length[0] < 5 and style.locks else .66 if style.locks else 1), ground, parting(f))
+    share = 1 if not style.locks else .86 if style.comb == 'out' else .76 if style.length[0] < 5 else .66
+    shell, depth = cap(style, traits, inside, wanted * share, ground, parting(f))
     parts = [shell]
     if style.locks:
         parts.append(locks(style, traits, f, inside, wanted, ground, lift))
     if traits.style == 'bun' and traits.hat == 'none':
         parts.append(bun(f, ground))
     elif traits.style == 'ponytail':
-        parts.append(tail(f, ground, None))
+        parts.append(tail(f, ground))
     return Hair(parts, depth)

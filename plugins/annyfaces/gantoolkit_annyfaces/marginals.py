@@ -23,7 +23,8 @@ CELEBA = (
     ('Eyeglasses', 6.5, lambda a: a['glasses'] != 'none'), ('Wearing_Hat', 4.8, lambda a: a['hat'] != 'none'),
     ('Wearing_Earrings', 18.9, lambda a: a['earrings'] != 'none'), ('Wearing_Necklace', 12.3, lambda a: a['necklace'] != 'none'),
     ('Wearing_Necktie', 7.3, lambda a: a['necktie']))
-GIVEN = (('Young', 'Male', 64.0, 'male'), ('Young', 'women', 87.0, 'female'), ('Eyeglasses', 'Male', 12.6, 'male'), ('Eyeglasses', 'women', 2.2, 'female'))
+GIVEN = (('Young', 'men', 64, 'male'), ('Young', 'women', 87, 'female'), ('Eyeglasses', 'men', 13, 'male'),
+         ('Eyeglasses', 'women', 2, 'female'))
 START, END = '<!-- marginals: start -->', '<!-- marginals: end -->'
 
 
@@ -44,7 +45,8 @@ def table(rows):
     lines += [f'| {name} | {theirs:.1f} | {share(test, rows):.1f} |' for name, theirs, test in CELEBA]
     tests = {name: test for name, _, test in CELEBA}
     for name, given, theirs, gender in GIVEN:
-        lines.append(f"| {name}, given {given} | about {theirs:.0f} | {share(tests[name], [a for a in rows if a['gender'] == gender]):.1f} |")
+        ours = share(tests[name], [a for a in rows if a['gender'] == gender])
+        lines.append(f'| {name}, {given} | about {theirs} | {ours:.1f} |')
     return '\n'.join(lines)
 
 

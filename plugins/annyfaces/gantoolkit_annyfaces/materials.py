@@ -74,7 +74,7 @@ def paint_hair(chart, extra, traits, look):
     return np.clip(colour, 0, 1), direction, .6 * fine + .4 * lock
 
 
-def paint_cap(chart, extra, traits, f):
+def paint_cap(chart, extra, traits):
     """Colour [N,3] of the shell below the locks: dark, or for cropped hair stubble over the scalp."""
     d = unit(chart)
     if traits.style == 'buzz':
@@ -125,7 +125,7 @@ def paint_part(name, chart, extra, traits, f):
         white = np.array([.92, .92, .93]) if traits.cloth2.mean() > .35 else traits.cloth2 * .5 + .5
         return np.broadcast_to(white if traits.collar == 'suit' else traits.cloth * .92 + .04, count), .06
     if name == 'frame':
-        return np.broadcast_to(frame_colour(traits, f), count), .8
+        return np.broadcast_to(frame_colour(f), count), .8
     raise KeyError(name)
 
 
@@ -135,7 +135,7 @@ def bead_colour(f):
     return np.array(METALS['pearl']) if hue < .5 else np.array(colorsys.hsv_to_rgb(hue * 2 % 1, .6, .6))
 
 
-def frame_colour(traits, f):
+def frame_colour(f):
     """sRGB of the glasses' frame: mostly black, tortoise, or metal."""
     u = f.u('glasses', 0)
     return np.array([(.05, .05, .06), (.05, .05, .06), (.26, .14, .08), (.60, .61, .63), (.66, .50, .24), (.40, .07, .10)][min(int(u * 6), 5)])

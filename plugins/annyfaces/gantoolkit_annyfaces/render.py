@@ -25,6 +25,7 @@ def supersampling(resolution):
     """Rays per pixel and axis: small pictures need more to stay readable."""
     return 2 if resolution >= 96 else 4
 
+
 @dataclass
 class FaceSample:
     """One rendered sample.
@@ -47,7 +48,10 @@ class FaceSample:
 
 
 def render_view(scene, traits, f, label25, resolution, domain, key, fast=False):
-    """One view, with soft shadows, spread light and uneven skin unless `fast`: image uint8, labels uint8, scribble uint8, depth float32, all [R,R]."""
+    """One view, with soft shadows, spread light and uneven skin unless `fast`.
+
+    Returns image uint8 [R,R,3], labels uint8, scribble uint8, depth float32, each [R,R].
+    """
     rays_wide = supersampling(resolution)
     size = resolution * rays_wide
     origin, rays = cameras.rays(label25, size)

@@ -7,6 +7,7 @@ from functools import lru_cache
 import numpy as np
 
 from gantoolkit_annyfaces import accessories, anatomy, scalp
+from gantoolkit_annyfaces.combing import cells
 from gantoolkit_annyfaces.fuzz import build_fuzz
 from gantoolkit_annyfaces.garment import cloth_lift, collar_part
 from gantoolkit_annyfaces.hair import build_hair
@@ -31,13 +32,7 @@ class Scene:
 def scalp_lookup():
     """Nearest scalp grid cell of every head vertex: (index [V,4], weight [V,4])."""
     offset = anatomy.canonical() - scalp.CENTRE
-    unit = offset / np.linalg.norm(offset, axis=1, keepdims=True)
-    r = np.clip((90 - np.degrees(np.arcsin(unit[:, 1]))) / (90 - scalp.LOWEST) * (scalp.ELEVATIONS - 1), 0, scalp.ELEVATIONS - 1.001)
-    c = (np.degrees(np.arctan2(unit[:, 0], unit[:, 2])) + 180) / 360 * scalp.AZIMUTHS % scalp.AZIMUTHS
-    r0, c0 = r.astype(int), c.astype(int) % scalp.AZIMUTHS
-    c1, a, b = (c0 + 1) % scalp.AZIMUTHS, r - r.astype(int), c - c.astype(int)
-    index = np.stack([r0 * scalp.AZIMUTHS + c0, r0 * scalp.AZIMUTHS + c1, (r0 + 1) * scalp.AZIMUTHS + c0, (r0 + 1) * scalp.AZIMUTHS + c1], 1)
-    return index, np.stack([(1 - a) * (1 - b), (1 - a) * b, a * (1 - b), a * b], 1)
+    return cells(offset / np.linalg.norm(offset, axis=1, keepdims=True))
 
 
 def bust(traits, head, hair):

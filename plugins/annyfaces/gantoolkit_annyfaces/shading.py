@@ -70,7 +70,7 @@ def paint(surface, traits, f, light):
             colour[rows], gloss[rows], sky[rows] = materials.paint_eye(chart, traits, f, 1 if name == 'eye_l' else -1, light), .9, .85
             label[rows] = index(PART_LABELS[name])
         elif name == 'cap':
-            colour[rows], sky[rows], label[rows] = materials.paint_cap(chart, extra, traits, f), .55, index('hair')
+            colour[rows], sky[rows], label[rows] = materials.paint_cap(chart, extra, traits), .55, index('hair')
         else:
             colour[rows], gloss[rows] = materials.paint_part(name, chart, extra, traits, f)
             label[rows] = index(PART_LABELS[name])
@@ -125,7 +125,8 @@ def below_skin(surface, received, scatter, size):
     if len(rows):
         for channel, reach in enumerate(SPREAD):
             sigma = reach * size / 30.9                           # the picture is 30.9 cm wide at the face
-            soft = spread(surface.ray[rows], received[rows, channel], size, lambda g: gaussian_filter(g, sigma, mode='constant', truncate=2.5))
+            blur = lambda grid: gaussian_filter(grid, sigma, mode='constant', truncate=2.5)
+            soft = spread(surface.ray[rows], received[rows, channel], size, blur)
             received[rows, channel] += (soft - received[rows, channel]) * np.minimum(1, scatter[rows] * 1.2)
     return received
 
@@ -175,7 +176,7 @@ def look_through(scene, origin, rays, pixels, label, depth, traits, light):
     """Lay the lenses of glasses over the picture; eyes and brows stay labelled behind clear ones."""
     lens = see(scene.lens, origin, rays)
     front = (depth[lens.ray] == 0) | (lens.distance < depth[lens.ray])
-    rays_hit, chart, normal = lens.ray[front], lens.chart[front], lens.normal[front]
+    rays_hit, chart = lens.ray[front], lens.chart[front]
     if traits.glasses == 'sunglasses':
         tint = np.array([.07, .065, .07]) + .10 * (chart[:, 1:2] < -.2) * (-.2 - chart[:, 1:2])
         pixels[rays_hit] = pixels[rays_hit] * .10 + tint

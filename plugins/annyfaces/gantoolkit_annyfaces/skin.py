@@ -161,10 +161,10 @@ def paint_skin(chart, extra, traits, f):
     label = np.where(brow > .35, np.where(chart[:, 0] > 0, index('l_brow'), index('r_brow')), label)
     rim = smoothstep(.12, .75, extra[:, 1]) * np.where(chart[:, 1] > -.1, (.97 if traits.female else .85), .40)
     colour = colour * (1 - rim[:, None]) + rim[:, None] * np.array([.07, .045, .04])
-    return shave_and_dress(chart, extra, traits, f, colour, gloss, label, hairy)
+    return shave_and_dress(chart, extra, traits, colour, gloss, label, hairy)
 
 
-def shave_and_dress(chart, extra, traits, f, colour, gloss, label, hairy):
+def shave_and_dress(chart, extra, traits, colour, gloss, label, hairy):
     """The shade of hair roots at the hairline, then the shirt."""
     grain = waves(chart, 5.5, 17, 8)
     root = smoothstep(-.20, .12, extra[:, 3] + .05 * grain) * (.72 if traits.style != 'bald' else 0) * (label == index('skin'))

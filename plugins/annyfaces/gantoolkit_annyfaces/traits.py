@@ -67,6 +67,10 @@ def decide(f):
     hair_name, hair, grey = hair_colour(f, years, race)
     style, balding = hair_style(f, female, years)
     beard = 'none' if female else f.pick('beard', dict(none=.53, stubble=.21, mustache=.07, goatee=.10, beard=.09))
+    glasses = f.pick('glasses', dict(none=.955, eyeglasses=.030, sunglasses=.015) if female else
+                     dict(none=.875, eyeglasses=.09, sunglasses=.035))
+    collar = f.pick('collar', dict(crew=.24, vneck=.22, scoop=.30, high=.09, shirt=.10, suit=.05) if female else
+                    dict(crew=.32, vneck=.10, scoop=.03, high=.07, shirt=.23, suit=.25))
     hat = f.pick('hat', dict(none=.955, beanie=.017, cap=.010, brim=.018) if female else dict(none=.91, beanie=.03, cap=.036, brim=.024))
     lipstick, lips = lip_colour(f, tone, female)
     made_up = female and f.u('make_up') > 0.2
@@ -78,13 +82,12 @@ def decide(f):
         redness=f.u('skin', 1, .3, 1.0), freckles=max(0.0, f.n('freckles') - 0.9) * (race[2] > .5),
         eye_name=eye_name, eye=np.array(EYE_COLOURS[eye_name]) * f.u('eye_shade', 0, .7, 1.1),
         hair_name=hair_name, hair=hair, grey=grey, style=style, balding=balding,
-        fringe=f.u('fringe') < (.36 if female else .14) and balding == 'none' and style in FRINGED and hat == 'none',
-        beard=beard, glasses=f.pick('glasses', dict(none=.955, eyeglasses=.030, sunglasses=.015) if female else dict(none=.875, eyeglasses=.09, sunglasses=.035)), hat={'brim': 'brimmed hat'}.get(hat, hat),
+        fringe=f.u('fringe') < (.29 if female else .12) and balding == 'none' and style in FRINGED and hat == 'none',
+        beard=beard, glasses=glasses, hat={'brim': 'brimmed hat'}.get(hat, hat),
         earrings=f.pick('earrings', dict(none=.71, hoop=.145, drop=.145) if female else dict(none=.93, hoop=.05, drop=.02)),
         necklace=f.pick('necklace', dict(none=.80, chain=.11, beads=.09) if female else dict(none=.93, chain=.06, beads=.01)),
         lipstick=lipstick, lips=lips, shadow=f.u('make_up', 1) * made_up, blush=f.u('make_up', 0, -.4, 1) * made_up,
-        smile=smile, mouth_open=opening, collar=f.pick('collar', dict(crew=.24, vneck=.22, scoop=.30, high=.09, shirt=.10, suit=.05) if female else
-                      dict(crew=.32, vneck=.10, scoop=.03, high=.07, shirt=.23, suit=.25)),
+        smile=smile, mouth_open=opening, collar=collar,
         cloth=cloth, cloth2=cloth2, pattern=pattern, actions=actions)
 
 
@@ -108,7 +111,7 @@ def eye_odds(race):
 def hair_colour(f, years, race):
     """Name and sRGB colour: the natural colour of the person, greying with age, now and then dyed."""
     light = race[2] ** 2
-    natural = f.pick('natural_hair', {'black': .03 + .85 * (1 - light), 'dark brown': .34, 'brown': .42 * light, 'blond': .40 * light,
+    natural = f.pick('natural_hair', {'black': .02 + .62 * (1 - light), 'dark brown': .34, 'brown': .42 * light, 'blond': .40 * light,
                                       'red': .07 * light, 'auburn': .08 * light})
     grey = np.clip((years - 53) / 22 + 0.45 * f.n('hair_dye', 0), 0, 1) if years > 40 else 0.0
     name = natural
@@ -150,7 +153,8 @@ def lip_colour(f, tone, female):
     paint = np.array([.72, .10, .14]) * (1 - hue) + np.array([.78, .33, .42]) * hue
     paint = paint * f.u('lip_colour', 1, .65, 1.1)
     strength = max(0.0, strength)
-    return strength, np.clip(bare * (1 - .8 * (strength > .05) * (0.4 + .6 * strength)) + paint * .8 * (strength > .05) * (.4 + .6 * strength), 0, 1)
+    cover = .8 * (strength > .05) * (.4 + .6 * strength)
+    return strength, np.clip(bare * (1 - cover) + paint * cover, 0, 1)
 
 
 def expression(f):
