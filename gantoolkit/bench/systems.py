@@ -87,10 +87,10 @@ class Ours(System):
 
     def __init__(self, run: str, after: int | None = None, aggregate: str = "last", steps: int | None = None,
                  guidance: float | None = None):
-        from gantoolkit.engine.sample import load_pipeline
+        from gantoolkit.engine.sample import load_with_specs
 
         self.run, self.aggregate = run, aggregate
-        self.pipeline = load_pipeline(run, steps=steps, guidance=guidance)
+        self.pipeline, self.specs = load_with_specs(run, steps=steps, guidance=guidance)
         self.solid = bool(getattr(self.pipeline.generator, "needs_camera", False))
         self.domain = "3D" if self.solid else "2D"
         self.needs = (*seen(self.pipeline.condition), *(["camera"] if self.solid else []))
@@ -107,16 +107,24 @@ class Ours(System):
             return self.pipeline.draw(solution, camera)
 
     def networks(self) -> dict[str, str]:
-        """The networks in the losses of the run."""
+        """The networks in the losses of the run, as its export says; of an older export, as its config says."""
+        if "networks" in self.specs:
+            return dict(self.specs["networks"])
         losses = _config(self.run).get("losses") or {}
         return {name: spec["network"] for name, spec in losses.items() if isinstance(spec, dict) and "network" in spec}
 
     def weights(self) -> dict[str, str]:
-        file = Path(self.run) / "export" / "bridge.safetensors"
-        config = _config(self.run)
-        parts = [config.get("generator"), *(config.get("encoder", {}).get(k) for k in ("weights", "controlnet"))]
+        encoder = self.specs["encoder"]
+        parts = [self.specs["generator"], encoder.get("weights")]
+        control = encoder.get("controlnet")
+        parts += control if isinstance(control, list) else [control]
         found = {part: weights.sha256(weights.resolve(part)) for part in parts if isinstance(part, str)}
+        file = Path(self.run) / "export" / "bridge.safetensors"
         return {"bridge": weights.sha256(file), **found} if file.is_file() else found
+
+    def notes(self) -> list[str]:
+        known = "networks" in self.specs or _config(self.run)
+        return [] if known else ["which networks its losses used is not known"]
 
     def to(self, device) -> Ours:
         self.pipeline.to(device)

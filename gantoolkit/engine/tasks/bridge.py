@@ -211,7 +211,8 @@ class Bridge(Task):
         return self.evaluation.notes()
 
     def export(self, folder: Path) -> list[Path]:
-        return [sample.export(folder / "bridge.safetensors", self.judged, self.specs)]
+        specs = self.specs | dict(networks=self.networks())  # a benchmark must know what may not judge it
+        return [sample.export(folder / "bridge.safetensors", self.judged, specs)]
 
     def networks(self) -> dict[str, str]:
         return {name: term.network for name, term in self.terms.items() if term.network}
