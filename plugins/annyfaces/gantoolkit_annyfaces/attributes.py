@@ -1,7 +1,8 @@
 """Attributes of a sample, from the decisions that were rendered (never guessed from pixels)."""
 from __future__ import annotations
 
-from gantoolkit_annyfaces.lighting import decide_light
+from gantoolkit_annyfaces.colours import colour_name
+from gantoolkit_annyfaces.lighting import backdrop_colours, decide_light
 from gantoolkit_annyfaces.skin import brow_half
 from gantoolkit_annyfaces.styles import LENGTHS, TEXTURES
 
@@ -38,4 +39,5 @@ def describe(traits, f):
         'glasses': traits.glasses, 'hat': traits.hat, 'earrings': traits.earrings,
         'necklace': traits.necklace if traits.collar != 'high' else 'none', 'lipstick': traits.lipstick > .15,
         'heavy_makeup': traits.shadow > .12 and traits.lipstick > .15, 'rosy_cheeks': traits.blush > .8, 'face_shape': face_shape(f),
-        'collar': traits.collar, 'necktie': traits.collar == 'suit' and not traits.female, 'cloth_pattern': traits.pattern, 'lighting': decide_light(f).name}
+        'collar': traits.collar, 'necktie': traits.collar == 'suit' and not traits.female, 'cloth_pattern': traits.pattern,
+        'cloth_color': colour_name(traits.cloth), 'background_color': colour_name(sum(backdrop_colours(f)) / 2), 'lighting': decide_light(f).name}

@@ -1,9 +1,17 @@
-"""Ten captions a sample, in the manner of MM-CelebA-HQ: short sentences built from attributes."""
+"""Ten captions a sample, in the manner of MM-CelebA-HQ: short sentences built from attributes.
+
+Beyond that data set's words they may say what no mask says: skin tone, clothes, background and light.
+"""
 from __future__ import annotations
 
 from gantoolkit_annyfaces.factors import stream
 
 COUNT = 10
+SKINS = {'very fair': 'pale skin', 'fair': 'fair skin', 'medium': 'medium skin', 'tan': 'tanned skin', 'brown': 'brown skin', 'dark': 'dark skin'}
+PATTERNS = {'plain': '', 'stripes': 'striped ', 'checks': 'checked '}
+GARMENTS = {'suit': 'suit', 'shirt': 'shirt', 'high': 'turtleneck'}
+LIGHTS = {'soft': 'The light is soft.', 'left': 'The light comes from the left.', 'right': 'The light comes from the right.',
+          'front': 'The light comes from the front.'}
 CUTS = {'afro': 'an afro', 'buzz': 'a buzz cut', 'bob': 'a bob', 'pixie': 'a pixie cut'}
 
 
@@ -35,10 +43,6 @@ def has_phrases(a):
         out.append('mouth slightly open')
     if a['rosy_cheeks']:
         out.append('rosy cheeks')
-    if a['skin_tone'] == 'very fair':
-        out.append('pale skin')
-    if a['skin_tone'] in ('dark', 'brown'):
-        out.append('dark skin')
     out.append(f"{a['eye_color']} eyes")
     if a['face_shape'] == 'oval':
         out.append('an oval face')
@@ -52,6 +56,18 @@ def wear_phrases(a):
         out.append({'beanie': 'a beanie', 'cap': 'a cap', 'brimmed hat': 'a brimmed hat'}[a['hat']])
     out += ['earrings'] * (a['earrings'] != 'none') + ['a necklace'] * (a['necklace'] != 'none') + ['a necktie'] * a['necktie']
     return out + ['lipstick'] * a['lipstick'] + ['heavy makeup'] * a['heavy_makeup']
+
+
+def garment_phrase(a):
+    """'a dark blue striped shirt'."""
+    pattern = PATTERNS[a['cloth_pattern']] if a['collar'] != 'suit' else ''
+    words = f"{a['cloth_color']} {pattern}{GARMENTS.get(a['collar'], 'top')}"
+    return f"{'an' if words[0] in 'aeiou' else 'a'} {words}"
+
+
+def scene_phrases(a):
+    """Sentences about what surrounds the face."""
+    return [f"The background is {a['background_color']}.", LIGHTS[a['lighting']]]
 
 
 def be_phrases(a):
@@ -78,10 +94,18 @@ def some(words, hand, most):
 
 
 def one_caption(a, hand, full):
-    """One caption; `full` mentions all that is worn."""
+    """One caption; `full` names skin, all that is worn, background and light."""
     has, wears, is_ = has_phrases(a), wear_phrases(a), be_phrases(a)
     chosen_has = [has[0]] + some(has[1:], hand, 2) if full or hand.random() < .7 else some(has[1:] or has, hand, 3)
+    chosen_has += [SKINS[a['skin_tone']]] * (full or hand.random() < .3)
     chosen_wear = wears if full else some(wears, hand, 2)
+    chosen_wear = chosen_wear + [garment_phrase(a)] * (full or hand.random() < .3)
+    scene = ''.join(f' {phrase}' for phrase in scene_phrases(a) if full or hand.random() < .25)
+    return about_face(a, hand, full, chosen_has, chosen_wear, is_) + scene
+
+
+def about_face(a, hand, full, chosen_has, chosen_wear, is_):
+    """The sentences about the person, in one of four forms."""
     she = 'She' if a['gender'] == 'female' else 'He'
     wear = f"wears {joined(chosen_wear)}" if chosen_wear else ''
     smile = f"{she} is smiling." if 'smiling' in is_ else ''
@@ -103,6 +127,6 @@ def one_caption(a, hand, full):
 
 
 def write_captions(attributes, key):
-    """Ten captions (list of str); the first three name everything worn. `key` seeds the wording."""
+    """Ten captions (list of str); the first three name skin, all that is worn, background and light. `key` seeds the wording."""
     hand = stream(*key)
     return [one_caption(attributes, hand, full=i < 3) for i in range(COUNT)]

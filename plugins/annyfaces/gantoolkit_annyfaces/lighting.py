@@ -95,13 +95,18 @@ def develop(colour):
     return np.clip(colour * 1.18, 0, 1) ** (1 / 2.2)
 
 
+def backdrop_colours(f):
+    """The two calm sRGB colours [3] of the background."""
+    hue, sat, val = f.u('backdrop', 0), f.u('backdrop', 1) ** 2 * .25, f.u('backdrop', 2, .10, .92)
+    other = np.clip(val + .14 * f.n('backdrop', 4), .04, 1)
+    return (np.array(colorsys.hsv_to_rgb(hue, sat, val)), np.array(colorsys.hsv_to_rgb((hue + .08 * f.n('backdrop', 3)) % 1, sat * .8, other)))
+
+
 def backdrop(f, size, domain):
     """Background [size·size, 3] sRGB: a soft gradient, sometimes with out-of-focus patches; fixed to the image."""
     y, x = np.meshgrid((np.arange(size) + .5) / size, (np.arange(size) + .5) / size, indexing='ij')
     x, y = x.ravel(), y.ravel()
-    hue, sat, val = f.u('backdrop', 0), f.u('backdrop', 1) ** 2 * .25, f.u('backdrop', 2, .10, .92)
-    first = np.array(colorsys.hsv_to_rgb(hue, sat, val))
-    second = np.array(colorsys.hsv_to_rgb((hue + .16 * f.n('backdrop', 3)) % 1, sat * .8, np.clip(val + .22 * f.n('backdrop', 4), .04, 1)))
+    first, second = backdrop_colours(f)
     mix = smoothstep(-.1, 1.1, y + .5 * np.tanh(f.n('backdrop', 5)) * (x - .5))
     if f.u('backdrop', 6) > .55:
         key = int(f.u('backdrop', 6) * 1000)
