@@ -73,3 +73,24 @@ def test_precision_and_recall_by_hand():
     assert value(Precision("pooled"), two, narrow).value == 0.5
     far = 128 + two * 0
     assert value(Precision("pooled"), far, two).value == 0
+
+
+def test_what_is_kept_is_gathered_from_all_processes(monkeypatch):
+    """all_gather_object gives every process the parts of all; the result is that of one process."""
+    import torch.distributed as dist
+
+    fake, real = batches()
+    halves = [KID("pooled"), KID("pooled")]
+    for metric, rows in zip(halves, (range(24, 40), range(24))):
+        metric.network = Pooled()
+        f, r = (x[list(rows)].float() / 127.5 - 1 for x in (fake, real))
+        metric.update(View(f, Target(r), Condition(("",) * len(f)), numbers=torch.tensor(rows)))
+
+    def gather(found, own):
+        found[:] = [own, [halves[1]._first()]]
+
+    monkeypatch.setattr(dist, "get_world_size", lambda: 2)
+    monkeypatch.setattr(dist, "all_gather_object", gather)
+    halves[0].all_reduce()
+    score = halves[0].compute()["kid[pooled]"]
+    assert score.value == pytest.approx(value(KID("pooled"), fake, real).value, rel=1e-9) and score.n == 40
