@@ -1,4 +1,4 @@
-"""Arguments of `gantoolkit data prepare` and `gantoolkit data check`; what they do is in engine/prepare.py."""
+"""Arguments of `gantoolkit data prepare`, `check` and `resize`; the first two do their work in engine/prepare.py."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import argparse
 
 
 def add(actions) -> None:
-    """Add both actions to the parser of `gantoolkit data`."""
+    """Add the actions to the parser of `gantoolkit data`."""
     prepare = actions.add_parser("prepare", help="turn published data, or your own folder, into what training reads",
                                  description="Turn published data, or your own images and masks, into zips that "
                                              "training reads. The source is never written to.")
@@ -35,6 +35,14 @@ def add(actions) -> None:
     check.add_argument("--workers", type=int, metavar="N", help="threads (default: the number of cores)")
     _places(check)
     check.add_argument("--labels", default="auto", metavar="ORDER", help="how label numbers are read")
+    resize = actions.add_parser("resize", help="a smaller copy of a data set that training reads")
+    resize.set_defaults(command="gantoolkit.data.resize:command")
+    resize.add_argument("zip", metavar="ZIP", help="a file, or a name of registry.yaml")
+    resize.add_argument("--resolution", type=int, required=True, metavar="R", help="pixels")
+    resize.add_argument("--out", required=True, metavar="FILE")
+    resize.add_argument("--limit", type=int, metavar="N", help="the first N samples only")
+    resize.add_argument("--no-depth", action="store_true", help="leave depth out")
+    resize.add_argument("--no-factors", action="store_true", help="leave the renderer's factors out")
 
 
 def _places(parser: argparse.ArgumentParser) -> None:

@@ -1,0 +1,89 @@
+"""`gantoolkit data resize`: a data set at a smaller size, and without the parts that its use does not need."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import zipfile
+from argparse import Namespace
+from pathlib import Path
+
+from PIL import Image
+
+from gantoolkit.data.zipdata import find
+from gantoolkit.errors import DataError, UsageError
+
+FILTERS = dict(image=Image.Resampling.BOX, scribble=Image.Resampling.BOX,  # averages
+               mask=Image.Resampling.NEAREST, depth=Image.Resampling.NEAREST)  # values must not mix
+DATE = (2020, 1, 1, 0, 0, 0)  # equal settings give equal bytes
+
+
+def command(args: Namespace) -> int:
+    """`gantoolkit data resize`"""
+    count = resize(find(args.zip), Path(args.out), args.resolution, args.limit,
+                   leave={part for part in ("depth", "factors") if getattr(args, f"no_{part}")})
+    print(f"{args.out}: {count} samples, {Path(args.out).stat().st_size / 1e6:.1f} MB")
+    return 0
+
+
+def resize(source: Path, out: Path, resolution: int, limit: int | None = None,
+           leave: set[str] = frozenset()) -> int:
+    """Write the first `limit` samples of a zip at `resolution`; returns their number.
+
+    Images and scribbles are averaged, label maps and depth keep the values of single pixels. `leave` names what is
+    left out: 'depth', 'factors'. The file appears when it is complete.
+    """
+    partial = out.with_name(f".{out.name}.{os.getpid()}.part")
+    try:
+        with zipfile.ZipFile(source) as old:
+            meta = json.loads(old.read("dataset.json"))
+            lines = [json.loads(line) for line in old.read("samples.jsonl").decode().splitlines()][:limit]
+            if resolution > meta["resolution"]:
+                raise UsageError(f"{source} has {meta['resolution']} pixels; it cannot be made larger ({resolution}).")
+            kept = {Path(line["file"]).stem for line in lines}
+            out.parent.mkdir(parents=True, exist_ok=True)
+            with zipfile.ZipFile(partial, "w") as new:
+                for name in old.namelist():
+                    part, _, file = name.partition("/")
+                    if part in FILTERS and Path(file).stem in kept and part not in leave:
+                        _put(new, name, _smaller(old.read(name), name, resolution))
+                rows = [{k: v for k, v in line.items() if k not in leave} for line in lines]
+                _put(new, "samples.jsonl", "".join(json.dumps(row) + "\n" for row in rows).encode())
+                _put(new, "dataset.json", json.dumps(_header(meta, resolution, rows, leave)).encode())
+        os.replace(partial, out)
+    except (zipfile.BadZipFile, KeyError, json.JSONDecodeError) as error:
+        raise DataError(f"{source} is not a readable data set ({error}); see 'gantoolkit data check'.") from None
+    except OSError as error:
+        raise DataError(f"{out} could not be written ({error.strerror or error}).") from None
+    finally:
+        partial.unlink(missing_ok=True)
+    return len(lines)
+
+
+def _header(meta: dict, resolution: int, rows: list[dict], leave: set[str]) -> dict:
+    """dataset.json of the smaller set."""
+    names = {Path(row["file"]).stem for row in rows}
+    labels = [entry for entry in meta["labels"] if Path(entry[0]).stem in names]
+    dropped = {"factor_names", "identity_factors"} if "factors" in leave else set()
+    header = {k: v for k, v in meta.items() if k not in dropped}
+    return header | dict(resolution=resolution, labels=labels, **({"count": len(rows)} if "count" in meta else {}))
+
+
+def _smaller(content: bytes, name: str, resolution: int) -> bytes:
+    """A picture at `resolution`, in its own format; WebP lossless up to 64 px, where halved colour would show."""
+    picture = Image.open(io.BytesIO(content))
+    if picture.size == (resolution, resolution):
+        return content
+    small, out = picture.resize((resolution, resolution), FILTERS[name.partition("/")[0]]), io.BytesIO()
+    options = dict(quality=94, method=4, lossless=resolution <= 64) if picture.format == "WEBP" else {}
+    small.save(out, picture.format, **options)
+    return out.getvalue()
+
+
+def _put(archive: zipfile.ZipFile, name: str, content: bytes) -> None:
+    """Pictures are stored, text is deflated."""
+    entry = zipfile.ZipInfo(name, DATE)
+    entry.external_attr = 0o644 << 16
+    entry.compress_type = zipfile.ZIP_DEFLATED if name.endswith(("json", "jsonl")) else zipfile.ZIP_STORED
+    archive.writestr(entry, content)
