@@ -29,6 +29,7 @@ SD15 = dict(
               max_position_embeddings=77, vocab_size=49408, projection_dim=768),
     scheduler=dict(beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear", clip_sample=False,
                    set_alpha_to_one=False, steps_offset=1))
+WIDTHS = (16, 32, 96, 256)  # of the network that brings the condition's picture to the latents' size
 KNOWN = ("stable-diffusion-v1-5", "stable-diffusion-v1-4", "v1-5-pruned-emaonly")
 
 
@@ -45,19 +46,22 @@ class Words(nn.Module):
                       torch.empty(shape, dtype=torch.bool, device="meta"))
 
 
-def planned(spec: dict) -> tuple[ControlNetEncoder, list[str]]:
-    """(an encoder on the meta device for a config's `encoder`, what had to be assumed); no weights are read."""
+def planned(spec: dict, channels: int = 3) -> tuple[ControlNetEncoder, list[str]]:
+    """(an encoder on the meta device for a config's `encoder`, what had to be assumed); no weights are read.
+
+    channels  of the picture that a ControlNet sees whose folder is not here
+    """
     options = {k: v for k, v in spec.items() if k not in ("type", "weights", "controlnet")}
     given = spec.get("controlnet")
-    names = [str(n) for n in (given if isinstance(given, list) else [given]) if n]
+    names = [str(n) for n in (given if isinstance(given, list) else [given]) if n is not None]
     notes: list[str] = []
-    parts = _parts(str(spec["weights"]), names, options, notes)
+    parts = _parts(str(spec["weights"]), names, options, notes, channels)
     encoder = ControlNetEncoder(parts, **options)
     encoder.prompts = Words(parts.text)
     return encoder, notes
 
 
-def _parts(name: str, controlnets: list[str], options: dict, notes: list[str]) -> Parts:
+def _parts(name: str, controlnets: list[str], options: dict, notes: list[str], channels: int) -> Parts:
     from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
     from diffusers.models.controlnets.controlnet import ControlNetModel
     from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
@@ -69,8 +73,10 @@ def _parts(name: str, controlnets: list[str], options: dict, notes: list[str]) -
         unet = UNet2DConditionModel.from_config(configs["unet"])
         vae = AutoencoderKL.from_config(configs["vae"])
         text = CLIPTextModel(CLIPTextConfig(**configs["text_encoder"]))
+        widths = WIDTHS[:len(vae.config.block_out_channels)]
         networks = [ControlNetModel.from_config(c) if (c := _controlnet(n, notes)) else ControlNetModel.from_unet(
-            unet, load_weights_from_unet=False) for n in controlnets]
+            unet, load_weights_from_unet=False, conditioning_channels=channels,
+            conditioning_embedding_out_channels=widths) for n in controlnets]
     scheduler = DDIMScheduler.from_config(configs["scheduler"], clip_sample=False)
     tokenizer = SimpleNamespace(model_max_length=configs["text_encoder"].get("max_position_embeddings", 77))
     if options.get("condition") is None:
@@ -96,9 +102,10 @@ def _config(name: str, part: str, notes: list[str]) -> dict:
 def _controlnet(name: str, notes: list[str]) -> dict | None:
     """config.json of a ControlNet where its folder is here; None: as it follows from the U-Net, RGB."""
     try:
-        return json.loads((folders.find(name) / "config.json").read_text())
+        return json.loads((folders.find(name) / "config.json").read_text()) if name else None
     except (WeightsError, OSError, ValueError):
-        notes.append(f"'{name}' is not here: a ControlNet of the U-Net's architecture with RGB input is assumed")
+        if name:
+            notes.append(f"'{name}' is not here: a ControlNet of the U-Net's architecture is assumed")
         return None
 
 

@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import json
 import os
+import warnings
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
@@ -145,7 +147,9 @@ def _loss(name: str, spec: dict, found: Plan) -> nn.Module:
             raise UsageError(f"The network '{network}' of the loss '{name}' is not here and its architecture is not "
                              "known.")
         spec["network"] = "random"
-    term = registry.build("loss", spec).to("meta")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # lpips builds its trunk in torchvision's old way
+        term = registry.build("loss", spec).to("meta")
     if spec["type"] == "LPIPS":  # its range check reads numbers, which the meta device has none of
         term.distance.forward = lambda a, b: term.distance.module(a, b).flatten()
     return term
@@ -258,15 +262,32 @@ def _iteration(task: Bridge, batch: int, turn: str) -> None:
     sum(task.compare(turn, latent, render, moment).values()).backward()
 
 
+class _Fused(torch.autograd.Function):
+    """Attention that keeps its inputs and output alone, as fused kernels do; shapes without numbers."""
+
+    @staticmethod
+    def forward(ctx, query, key, value):
+        out = query.new_empty(*query.shape[:-1], value.shape[-1])
+        ctx.save_for_backward(query, key, value, out)
+        return out
+
+    @staticmethod
+    def backward(ctx, gradient):
+        query, key, value, _ = ctx.saved_tensors
+        return torch.empty_like(query), torch.empty_like(key), torch.empty_like(value)
+
+
 @contextmanager
-def _no_autocast():
-    """`torch.autocast` does nothing: the meta device has none (torch 2.13)."""
-    kept = torch.autocast
+def _meta_device(fused: bool):
+    """What the meta device lacks: no autocast; `fused` attention in place of one that writes all scores."""
+    kept = torch.autocast, F.scaled_dot_product_attention
     torch.autocast = lambda *_, **__: nullcontext()
+    if fused:
+        F.scaled_dot_product_attention = lambda query, key, value, *_, **__: _Fused.apply(query, key, value)
     try:
         yield
     finally:
-        torch.autocast = kept
+        torch.autocast, F.scaled_dot_product_attention = kept
 
 
 def _measure(config: dict, task: Bridge, found: Plan) -> None:
@@ -291,14 +312,14 @@ def _denoise(encoder, batch: int) -> None:
 
 
 def _peak(work) -> int:
-    with _no_autocast(), Ledger() as ledger:
+    with _meta_device(fused=True), Ledger() as ledger:
         work()
     return ledger.peak
 
 
 def _flops(work) -> float:
     """Floating-point operations of convolutions, matrix products and attention."""
-    with _no_autocast(), FlopCounterMode(display=False) as counter:
+    with _meta_device(fused=False), FlopCounterMode(display=False) as counter:
         work()
     return float(counter.get_total_flops())
 
@@ -309,9 +330,10 @@ def _flops(work) -> float:
 def _controlnet(config: dict, found: Plan) -> None:
     from gantoolkit.encoders.published import planned
 
-    start = config.get("start") or "a copy of the U-Net's encoder"
-    encoder, notes = planned(dict(weights=config["diffusion"], controlnet=start, condition=config.get("condition", "mask"),
-                                  palette=config.get("palette") if config.get("palette") != "one-hot" else None))
+    kind, palette = config.get("condition", "mask"), config.get("palette")
+    channels = 3 if config.get("start") or palette not in (None, "one-hot") else {"mask": 19, "scribble": 1}[kind]
+    encoder, notes = planned(dict(weights=config["diffusion"], controlnet=config.get("start") or "", condition=kind,
+                                  palette=palette), channels)
     found.notes += notes
     network = encoder.controls[0].network.train().requires_grad_(True)
     found.add("U-Net", encoder.unet, "frozen, fp32")

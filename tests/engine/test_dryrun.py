@@ -1,0 +1,97 @@
+"""--dry-run: its numbers against networks that are built, tensors that are counted and caches that are written."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+from gantoolkit import cli, config, registry
+from gantoolkit.engine import dryrun
+from gantoolkit.engine.ledger import Ledger
+from gantoolkit.errors import UsageError
+from gantoolkit.generators import load_generator
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "encoders"))
+
+
+@pytest.mark.parametrize("device", ["cpu", "meta"])
+def test_ledger_counts_what_is_alive(device):
+    """Six linear layers of 500²: by hand, in units of one matrix of 1 MB."""
+    layers = [nn.Linear(500, 500, bias=False, device=device) for _ in range(6)]
+    x, unit = torch.zeros(500, 500, device=device), 1e6
+    with Ledger() as ledger, torch.no_grad():
+        y = x
+        for layer in layers:
+            y = layer(y)
+    assert ledger.peak == 2 * unit  # one layer's input and output
+    with Ledger() as ledger:
+        y = nn.Sequential(*layers)(x)
+        assert ledger.peak == ledger.live == 6 * unit  # every output is kept for the backward pass
+        view = y[:10].T
+        assert ledger.live == 6 * unit
+        del y, view
+    assert ledger.live == 0
+
+
+@pytest.fixture(scope="module")
+def small():
+    return dryrun.plan(config.load("configs/absm_eg3d.py", ["schedule.batch=2"]).to_dict())
+
+
+def test_parameters_are_those_of_the_real_networks(small):
+    values = config.load("configs/absm_eg3d.py").to_dict()
+    encoder = registry.build("encoder", values["encoder"])
+    counted = {name: count for name, count, _, _ in small.parts}
+
+    def size(module):
+        return sum(p.numel() for p in module.parameters())
+
+    assert counted["U-Net"] == size(encoder.unet) and counted["ControlNet"] == size(encoder.controls[0])
+    assert counted["VAE"] == size(encoder.vae) and counted["text model"] == size(encoder.prompts.text)
+    assert counted["generator eg3d"] == size(load_generator("eg3d"))
+    assert small.notes == [] and small.fixed == sum(part[2] for part in small.parts)
+
+
+def test_cache_sizes_follow_the_config(small):
+    rows, one = small.cache["trajectories of train"]
+    assert one == 2 * 10 * 4 * 16 * 16 + 3 * 64 * 64 and rows == 1150
+    assert small.cache["embeddings (identity)"] == (1150, 4 * 128)
+
+
+def test_processes_and_recomputation_lower_the_peak(small):
+    overrides = ["schedule.batch=16", "schedule.accumulate=2", "recompute=1"]
+    shared = dryrun.plan(config.load("configs/absm_eg3d.py", overrides).to_dict(), processes=4)
+    assert shared.batch == small.batch == 2 and shared.world == 4
+    assert shared.peaks["training"] < 0.75 * small.peaks["training"]
+
+
+def test_the_verb_prints_and_runs_nothing(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert cli.main(["run", "configs/pretrain/controlnet_mask.py", "--dry-run", "data=val", "diffusion=diffusion"]) == 0
+    out = capsys.readouterr().out
+    assert "ControlNet" in out and "peak of training" in out and "200 rows" in out and not list(tmp_path.iterdir())
+    with pytest.raises(UsageError, match="'vae' is small and just runs"):
+        dryrun.plan(dict(task="vae"))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["absm_eg3d", "absm_stylegan2", "absm_eg3d_scribble", "absm_stylegan2_scribble",
+                                  "controlnet_mask"])
+def test_paper_scale_needs_no_download(name, monkeypatch, tmp_path):
+    import socket
+
+    monkeypatch.setenv("GANTOOLKIT_CACHE", str(tmp_path))
+    monkeypatch.setattr(socket.socket, "connect", lambda *_: pytest.fail("something was fetched"))
+    found = dryrun.plan(config.load(f"configs/full/{name}.py").to_dict())
+    counted = {part: round(count / 1e6, 1) for part, count, _, _ in found.parts}
+    assert counted["U-Net"] == 859.5 and counted["ControlNet"] == 361.3
+    if name != "controlnet_mask":
+        assert counted[f"generator {'eg3d-ffhq' if 'eg3d' in name else 'stylegan2-ffhq'}"] == (
+            30.7 if "eg3d" in name else 30.4)
+        assert found.cache["trajectories of train"] == (24000, 20 * 32768 + 786432)
+        assert found.fixed + found.peaks["training"] < 24e9
+    assert any("is not here" in note for note in found.notes)
