@@ -123,8 +123,9 @@ def restyle(colour, domain, point, material_light, f):
     """Surface colours [N,3] sRGB for a style domain; `point` [N,3] cm, `material_light` [N] 0..1 lightness to keep a hint of."""
     if domain == 'marble':
         point = point + 40 * np.array([f.n('backdrop', 3), f.n('backdrop', 4), f.n('backdrop', 5)])    # another cut of the stone
-        vein = 1 - abs(waves(point, .22, 41) + .45 * waves(point, .7, 42))
-        base = np.array([.80, .79, .77]) - .30 * smoothstep(.91, 1.0, vein)[:, None] * np.array([.9, .9, .8])
+        field = waves(point, .15, 41) + .30 * waves(point, .55, 42)
+        vein = (.13 * np.exp(-(field / .16) ** 2) + .10 * np.exp(-(field / .05) ** 2)) * smoothstep(-.1, .7, waves(point, .2, 44))
+        base = np.array([.80, .79, .77]) - (vein - .03 * waves(point, .3, 45))[:, None] * np.array([1.0, 1.0, .88])
         return base * (.84 + .16 * material_light[:, None])
     if domain == 'clay':
         tint = np.array([.74, .45, .33]) * (1 - f.u('ambient', 2)) + np.array([.62, .58, .53]) * f.u('ambient', 2)

@@ -62,7 +62,7 @@ def render_view(scene, traits, f, label25, resolution, domain, key, fast=False):
     pixels[surface.ray], label[surface.ray] = shade_surface(scene, surface, traits, f, light, size, domain, fast)
     depth[surface.ray], normal[surface.ray] = surface.distance, surface.normal
     if scene.lens is not None:
-        look_through(scene, origin, rays, pixels, label, depth, traits, light)
+        look_through(scene, origin, rays, pixels, label, depth, traits, light, domain)
     square = lambda rows: rows.reshape(size, size, *rows.shape[1:])
     sketch = scribble(square(label), square(depth), square(normal), resolution, key)
     if domain == 'toon':

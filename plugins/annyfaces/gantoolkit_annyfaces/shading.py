@@ -41,9 +41,11 @@ def see(scene, origin, rays):
     normal = blend(scene.normals)
     normal /= np.linalg.norm(normal, axis=1, keepdims=True) + 1e-9
     view = rays[hit]
-    back = ((normal * view).sum(1) > .25) & (scene.material[face[hit]] != MATERIALS.index('skin'))
+    material = scene.material[face[hit]]
+    limit = np.where(np.isin(material, [MATERIALS.index(n) for n in STRANDS]), .25, 0)      # strands' normals lean sideways
+    back = ((normal * view).sum(1) > limit) & (material != MATERIALS.index('skin'))
     normal = np.where(back[:, None], -normal, normal)
-    return Surface(hit, origin + view * distance[hit, None], normal, view, blend(scene.chart), blend(scene.extra), scene.material[face[hit]], distance[hit])
+    return Surface(hit, origin + view * distance[hit, None], normal, view, blend(scene.chart), blend(scene.extra), material, distance[hit])
 
 
 def paint(surface, traits, f, light):
@@ -172,14 +174,15 @@ def toon(colour, normal, light, shade, sky):
     return np.clip(colour * band[:, None] * np.where(band[:, None] < .8, [[.96, .93, 1.06]], [[1, 1, 1]]), 0, 1)
 
 
-def look_through(scene, origin, rays, pixels, label, depth, traits, light):
+def look_through(scene, origin, rays, pixels, label, depth, traits, light, domain):
     """Lay the lenses of glasses over the picture; eyes and brows stay labelled behind clear ones."""
     lens = see(scene.lens, origin, rays)
     front = (depth[lens.ray] == 0) | (lens.distance < depth[lens.ray])
     rays_hit, chart = lens.ray[front], lens.chart[front]
     if traits.glasses == 'sunglasses':
         tint = np.array([.07, .065, .07]) + .10 * (chart[:, 1:2] < -.2) * (-.2 - chart[:, 1:2])
-        pixels[rays_hit] = pixels[rays_hit] * .10 + tint
+        stone = domain in ('marble', 'clay')
+        pixels[rays_hit] = pixels[rays_hit] * (.55 if stone else .10) + (0 if stone else tint)
         label[rays_hit] = index('eye_g')
         depth[rays_hit] = lens.distance[front]
     else:
