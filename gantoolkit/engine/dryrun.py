@@ -192,7 +192,7 @@ def _sizes(config: dict, task: Bridge, found: Plan) -> None:
     one = row_bytes(len(encoder.timesteps), encoder.latent_shape, encoder.resolution)
     rows = {}
     for split in ("train", "val"):
-        count = _samples(config["data"], split, found) * sampling.captions
+        count = _samples(config["data"], split, found) * (sampling.captions if split == "train" else 1)
         rows[split] = count
         found.cache[f"trajectories of {split}"] = count, one
     if "id_text" in (config.get("metrics") or {}):

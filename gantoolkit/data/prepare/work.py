@@ -214,8 +214,13 @@ def _pairs_zip(source: Source, tasks, pairs, recipe: Recipe, out: Path) -> int:
     labels = {Path(file).stem: (file, label) for n in notes for file, label in n["cameras"]}
     found = [(name, caption) for name, caption in pairs if name in rows]
     if found:
-        chosen = [{**rows[name], "captions": rows[name]["captions"][caption:caption + 1]} for name, caption in found]
+        chosen = [{**rows[name], "captions": _one(rows[name]["captions"], caption)} for name, caption in found]
         names = {name for name, _ in found}
         _write_split(out / "pairs.zip", f"{source.name} pairs", recipe, chosen, [labels[n] for n, _ in found],
                      _pictures(group, names))
     return len(found)
+
+
+def _one(captions: list[str], number: int) -> list[str]:
+    """The pair's caption, modulo what there is; none where there are none."""
+    return [captions[number % len(captions)]] if captions else []

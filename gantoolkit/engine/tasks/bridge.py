@@ -7,6 +7,7 @@ Eq. 7, turn T:  λ0‖I^d_0 − G(w)‖² + λ1·LPIPS(I^d_0, G(w)) + λ2·(1 �
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -95,7 +96,8 @@ class Bridge(Task):
         key = dict(spec=self.specs["encoder"], weights=list(self._encoder_weights().values()))
 
         def trajectories(split: str, **kw) -> Trajectories:
-            return Trajectories(FaceZip(data[split]), self.encoder, key, self.condition, sampling,
+            here = sampling if split == "train" else replace(sampling, captions=1)  # a pair is scored once
+            return Trajectories(FaceZip(data[split]), self.encoder, key, self.condition, here,
                                 keeping, data.get(f"{split}_limit"), device=self.device, **kw)
 
         self.train, self.val = trajectories("train"), trajectories("val")

@@ -1,0 +1,107 @@
+"""A miniature CelebAMask-HQ goes the whole way: prepare → cache → train in two processes → kill → resume → evaluate."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+
+from gantoolkit import cli
+from gantoolkit.data.zipdata import FaceZip
+from gantoolkit.engine.run import run
+
+sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1] / "data")]
+import mini  # noqa: E402
+import trees  # noqa: E402
+
+
+@pytest.fixture(autouse=True)
+def own_cache(monkeypatch):
+    monkeypatch.delenv("GANTOOLKIT_CACHE", raising=False)
+
+
+def prepared(layout: str, folder: Path, count: int = 12) -> Path:
+    """train.zip and pairs.zip at the mini generator's 32 px."""
+    root, out = trees.LAYOUTS[layout](folder / "tree", count), folder / "data"
+    assert cli.main(["data", "prepare", "celebamask-hq", "--root", str(root), "--out", str(out), "--resolution", "32",
+                     "--scribbles", "canny", "--detect", "64", "--workers", "1"]) == 0
+    return out
+
+
+def config(folder: Path, data: Path, **keys) -> dict:
+    found = mini.config(folder, data / "train.zip", metrics=dict(ms_ssim={}), **keys)
+    return found | dict(data=dict(train=str(data / "train.zip"), val=str(data / "pairs.zip")))
+
+
+@pytest.mark.parametrize("layout", trees.LAYOUTS)
+def test_every_layout_trains_and_is_evaluated(layout, tmp_path):
+    data = prepared(layout, tmp_path)
+    record = run(config(tmp_path, data, schedule=dict(iterations=4), sampling=dict(batch=4, captions=2)),
+                 tmp_path / "run")
+    pairs = FaceZip(data / "pairs.zip")
+    assert record.scores["G(w)"]["ms_ssim"].n == len(pairs) > 0
+    shown = {sample["prompt"] for sample in record.samples}
+    assert shown <= {captions[0] for captions in pairs.captions}  # the pair's own caption
+    caches = [json.loads(p.read_text())["rows"] for p in sorted((tmp_path / "cache/trajectories").rglob("index.json"))]
+    assert sorted(caches) == sorted([12, len(pairs)])  # six images with two captions each
+
+
+SCRIPT = f"""
+import json, sys
+sys.path.insert(0, {str(Path(__file__).parent)!r})
+import mini
+from gantoolkit.engine.run import run
+run(json.load(open(sys.argv[1])), sys.argv[2], resume=sys.argv[3] == "True")
+"""
+
+
+def launch(config: dict, out: Path, resume: bool) -> subprocess.Popen:
+    """The run in two processes, in a session of its own."""
+    (out.parent / "script.py").write_text(SCRIPT)
+    (out.parent / "config.json").write_text(json.dumps(config))
+    port = 20000 + (os.getpid() + 31) % 20000
+    command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--master-port", str(port),
+               out.parent / "script.py", out.parent / "config.json", out, str(resume)]
+    return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+                            env=os.environ | {"OMP_NUM_THREADS": "1"}, start_new_session=True)
+
+
+def rows(folder: Path) -> list[dict]:
+    file = folder / "losses.jsonl"
+    return [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
+
+
+@pytest.mark.slow
+def test_two_processes_are_killed_and_resume(tmp_path):
+    """Both processes die by SIGKILL in the middle; the resumed run ends where one process would have."""
+    data, out = prepared("official", tmp_path), tmp_path / "run"
+    whole = config(tmp_path, data, schedule=dict(iterations=40))
+    first = launch(whole, out, resume=False)
+    while len(rows(out)) < 6 and first.poll() is None:
+        time.sleep(0.02)
+    assert first.poll() is None, first.stderr.read()
+    os.killpg(first.pid, signal.SIGKILL)
+    first.wait()
+    assert 6 <= len(rows(out)) < 40 and not (out / "record.json").exists()
+    second = launch(whole, out, resume=True)
+    assert second.wait() == 0, second.stderr.read()
+    run(whole, tmp_path / "one")
+    for one, two in zip(rows(tmp_path / "one"), rows(out), strict=True):
+        assert all(abs(one[k] - two[k]) <= 1e-4 for k in set(one) - {"seconds"})
+    scores = [json.loads((folder / "record.json").read_text())["scores"]["G(w)"]["ms_ssim"]
+              for folder in (tmp_path / "one", out)]
+    assert scores[0]["n"] == scores[1]["n"] and scores[0]["value"] == pytest.approx(scores[1]["value"], abs=1e-4)
+
+
+def test_scribbles_of_prepared_data_reach_the_encoder(tmp_path):
+    data = prepared("tedigan", tmp_path)
+    record = run(config(tmp_path, data, condition="scribble", schedule=dict(iterations=2)), tmp_path / "run")
+    assert record.scores["G(w)"]["ms_ssim"].n > 0
+    assert torch.isfinite(torch.tensor(record.scores["G(w)"]["ms_ssim"].value))
