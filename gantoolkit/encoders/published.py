@@ -34,16 +34,16 @@ KNOWN = ("stable-diffusion-v1-5", "stable-diffusion-v1-4", "v1-5-pruned-emaonly"
 
 
 class Words(nn.Module):
-    """In place of the text model: embeddings and word masks of the right shape on the meta device."""
+    """In place of text model and tokeniser: embeddings and word masks of the right shape, on the model's device."""
 
     def __init__(self, text: nn.Module):
         super().__init__()
         self.text, self.tokens = text, int(text.config.max_position_embeddings)
 
     def forward(self, prompts) -> Prompt:
-        shape = len(prompts), self.tokens
-        return Prompt(torch.empty(*shape, self.text.config.hidden_size, device="meta"),
-                      torch.empty(shape, dtype=torch.bool, device="meta"))
+        shape, device = (len(prompts), self.tokens), next(self.text.parameters()).device
+        return Prompt(torch.ones(*shape, self.text.config.hidden_size, device=device),
+                      torch.ones(shape, dtype=torch.bool, device=device))
 
 
 def planned(spec: dict, channels: int = 3) -> tuple[ControlNetEncoder, list[str]]:

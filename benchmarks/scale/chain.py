@@ -1,0 +1,152 @@
+"""The whole chain of a config with random weights: seconds and peak memory of each part, no download.
+
+    python benchmarks/scale/chain.py [CONFIG] [--device cuda] [--batch 8] [--out record.json] [key=value …]
+
+Diffusion U-Net and ControlNet, bridge, generator, IR-SE50 and LPIPS are built in full size, as
+`gantoolkit run CONFIG --dry-run` plans them. Measured: one guided denoising step (the cache's work), one training
+iteration with a cached z_t, and an image from noise. `naive` is what an iteration costs without the cache: all
+denoising steps anew.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import platform
+import resource
+import sys
+import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+import torch
+from torch import Tensor, nn
+
+from gantoolkit import config, files
+from gantoolkit.encoders.published import planned
+from gantoolkit.engine import dryrun
+from gantoolkit.generators.camera import orbit_camera
+from gantoolkit.types import Condition, Target
+from gantoolkit.types import Sample as Pair
+
+
+def randomise(module: nn.Module, device: torch.device) -> nn.Module:
+    """From the meta device to `device`, with small random weights and statistics that leave numbers finite."""
+    module.to_empty(device=device)
+    for name, tensor in (*module.named_parameters(), *module.named_buffers()):
+        with torch.no_grad():
+            if not tensor.is_floating_point():
+                tensor.zero_()
+            elif name.endswith(("running_var", "alphas_cumprod")) or tensor.ndim == 1 and name.endswith("weight"):
+                tensor.fill_(1.0)
+            elif tensor.ndim > 1:
+                tensor.normal_(0, 0.02)
+            else:
+                tensor.zero_()
+    return module
+
+
+def build(values: dict, device: torch.device):
+    """The bridge task of a config, without data: everything real but the numbers."""
+    encoder, _ = planned(values["encoder"])
+    task = dryrun._task(values, encoder, dryrun.Plan())
+    for module in (encoder, task.generator, task.bridge, *task.terms.values()):
+        randomise(module, device)
+    task.device, task.mean_w = device, task.generator.mean_w
+    for term in task.terms.values():
+        if term.compares == "identity":
+            term.recogniser.eval()
+    task.embeddings = _Embeddings(task.terms, device)
+    return task
+
+
+class _Embeddings:
+    def __init__(self, terms, device):
+        self.terms, self.device = terms, device
+
+    def read(self, name: str, rows) -> Tensor:
+        return torch.ones(len(rows), self.terms[name].recogniser.embedding, device=self.device)
+
+
+def condition(task, batch: int) -> Condition:
+    size, device = task.encoder.resolution, task.device
+    labels = torch.randint(19, (batch, size, size), device=device)
+    mask = nn.functional.one_hot(labels, 19).permute(0, 3, 1, 2).float()
+    camera = orbit_camera(torch.zeros(batch)).to(device) if task.generator.needs_camera else None
+    return Condition(("a face",) * batch, mask, torch.rand(batch, 1, size, size, device=device), camera,
+                     torch.arange(batch))
+
+
+def iteration(task, given: Condition, bf16: bool) -> None:
+    """One turn of T with a z_t that lies there, and its backward pass."""
+    batch, size, device = len(given), task.encoder.resolution, task.device
+    image = torch.rand(batch, 3, size, size, device=device) * 2 - 1
+    moment = dryrun.Moment(Pair(given, Target(image)), torch.randn(batch, *task.encoder.latent_shape, device=device),
+                           torch.full((batch,), task.encoder.timesteps[-1], device=device), image,
+                           torch.arange(batch), torch.zeros(batch))
+    features = task.encoder.features(moment.latents, moment.t, given)
+    with torch.autocast(device.type, torch.bfloat16, enabled=bf16):
+        latent = task.bridge(features)
+        losses = task.compare("T", latent, task.draw(latent, given.camera), moment)
+    sum(losses.values()).float().backward()
+    task.bridge.zero_grad(set_to_none=True)
+
+
+@torch.no_grad()
+def image(task, given: Condition, steps: int | None, bf16: bool) -> None:
+    """From noise to a picture, through `steps` denoising steps (None: all)."""
+    for number, features in enumerate(task.encoder.trace(given, x0=False), 1):
+        if number == steps:
+            break
+    with torch.autocast(task.device.type, torch.bfloat16, enabled=bf16):
+        task.draw(task.bridge(features), given.camera)
+
+
+def timed(work, device: torch.device, repeats: int) -> float:
+    """Seconds of one call, the least of `repeats` after one to warm up (none where a single one is asked for)."""
+    seconds = []
+    for _ in range(repeats if repeats == 1 else repeats + 1):
+        began = time.monotonic()
+        work()
+        if device.type == "cuda":
+            torch.cuda.synchronize()
+        seconds.append(time.monotonic() - began)
+    return min(seconds)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("config", nargs="?", default="configs/full/absm_eg3d.py")
+    parser.add_argument("overrides", nargs="*", metavar="key=value")
+    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    parser.add_argument("--batch", type=int, default=8)
+    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--out", metavar="FILE")
+    args = parser.parse_args()
+    values, device = config.load(args.config, args.overrides).to_dict(), torch.device(args.device)
+    bf16 = values["schedule"]["precision"] == "bf16"
+    task = build(values, device)
+    given, one = condition(task, args.batch), condition(task, 1)
+    steps = len(task.encoder.timesteps)
+    found = {"trajectory": timed(lambda: task.encoder.trajectory(given), device, args.repeats) / args.batch}
+    if device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats()
+    found["iteration"] = timed(lambda: iteration(task, given, bf16), device, args.repeats) / args.batch
+    peak = torch.cuda.max_memory_allocated() if device.type == "cuda" else None
+    found["naive iteration"] = found["iteration"] + found["trajectory"]
+    found["image, all steps"] = timed(lambda: image(task, one, None, bf16), device, args.repeats)
+    found["image, one step"] = timed(lambda: image(task, one, 1, bf16), device, args.repeats)
+    record = dict(config=args.config, overrides=args.overrides, batch=args.batch, steps=steps, torch=torch.__version__,
+                  device=torch.cuda.get_device_name() if device.type == "cuda" else platform.processor() or "cpu",
+                  threads=torch.get_num_threads(), seconds_per_sample={k: round(v, 5) for k, v in found.items()},
+                  images_per_second=round(1 / found["iteration"], 3),
+                  naive_over_cached=round(found["naive iteration"] / found["iteration"], 2),
+                  peak_training_bytes=peak, peak_process_bytes=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
+    print(json.dumps(record, indent=1))
+    if args.out:
+        files.write_json(args.out, record)
+
+
+if __name__ == "__main__":
+    main()
