@@ -10,5 +10,5 @@ losses = dict(
     lpips=dict(type="Perceptual", weight=0.8, network="parser"),
     identity=dict(type="Identity", weight=0.1, network="arcface"),
     code=dict(type="LatentNorm", weight=0.0005))
-lr = 0.08
-schedule = dict(iterations=1000, batch=25, precision="bf16", decay="cosine", log_every=40, save_every=400)
+lr = 0.1
+schedule = dict(iterations=480, batch=25, precision="bf16", decay="cosine", log_every=40, save_every=120)
