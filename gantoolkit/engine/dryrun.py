@@ -47,7 +47,8 @@ class Plan:
     cache: dict[str, tuple[int, int]] = field(default_factory=dict)  # kind → rows, bytes per row
     notes: list[str] = field(default_factory=list)
     world: int = 1
-    batch: int = 1
+    batch: int = 1  # samples of one process at a time while training
+    cached: int = 1  # and while caching
 
     @property
     def fixed(self) -> int:
@@ -296,8 +297,9 @@ def _measure(config: dict, task: Bridge, found: Plan) -> None:
     turn = "M" if config.get("training") == "M only" else "T"
     found.peaks["training"] = _peak(lambda: _iteration(task, found.batch, turn))
     found.flops["training"] = _flops(lambda: _iteration(task, 1, turn))
-    size = Sampling.of(config.get("sampling") or {}).batch
-    found.peaks["caching"] = _peak(lambda: _denoise(task.encoder, size))
+    size = found.cached = Sampling.of(config.get("sampling") or {}).batch
+    latents = torch.empty(size, *task.encoder.latent_shape, device="meta")
+    found.peaks["caching"] = max(_peak(lambda: _denoise(task.encoder, size)), _peak(lambda: task.encoder.decode(latents)))
     found.flops["caching"] = _flops(lambda: _denoise(task.encoder, 1)) * len(task.encoder.timesteps)
 
 
@@ -372,7 +374,7 @@ def lines(found: Plan) -> list[str]:
              for name, count, size, remark in found.parts]
     rows += [f"{'all networks':{width}}{'':>12}{found.fixed / 1e9:>8.2f} GB  in each of {found.world} process(es)"]
     for what, size in found.peaks.items():
-        count = f" at {found.batch} samples" if what == "training" else ""
+        count = f" at {found.batch} samples" if what == "training" else f" at {found.cached} samples"
         rows.append(f"{'peak of ' + what:{width}}{'':>12}{(found.fixed + size) / 1e9:>8.2f} GB  of it {size / 1e9:.2f} GB "
                     f"live tensors{count}, in fp32 outside the encoder")
     for what, work in found.flops.items():
