@@ -32,25 +32,29 @@ def load_pipeline(name: str | Path, device: str | torch.device = "cpu", steps: i
 
 def load_with_specs(name: str | Path, **changes) -> tuple[Pipeline, dict]:
     """`load_pipeline`, and the specs of its parts; `changes` replace arguments of the encoder."""
-    folder = Path(name)
-    if folder.is_dir() and not any((folder / file).is_file() for file in (EXPORTED, HUB_MODEL)):
-        state, specs = _unfinished(folder)
-    else:
-        state, _, meta = weights.load(_file(name))
-        if "pipeline" not in meta:
-            raise WeightsError(f"'{name}' is not a bridge: its file does not say which encoder and generator it "
-                               "joins; give a run folder or a preset.")
-        specs = json.loads(meta["pipeline"])
+    state, specs = read(name)
     encoder = {**specs["encoder"], **{k: v for k, v in changes.items() if v is not None}}
     return assemble(state, dict(specs, encoder=encoder)), specs
 
 
-def assemble(state: dict, specs: dict) -> Pipeline:
-    """Encoder, generator and bridge from their specs, the bridge's tensors from `state`."""
+def read(name: str | Path) -> tuple[dict, dict]:
+    """The bridge's tensors, and the specs of encoder, bridge and generator, of what `load_pipeline` takes."""
+    folder = Path(name)
+    if folder.is_dir() and not any((folder / file).is_file() for file in (EXPORTED, HUB_MODEL)):
+        return _unfinished(folder)
+    state, _, meta = weights.load(_file(name))
+    if "pipeline" not in meta:
+        raise WeightsError(f"'{name}' is not a bridge: its file does not say which encoder and generator it "
+                           "joins; give a run folder or a preset.")
+    return state, json.loads(meta["pipeline"])
+
+
+def assemble(state: dict, specs: dict, encoder=None, generator=None) -> Pipeline:
+    """Encoder, generator and bridge from their specs (or as given), the bridge's tensors from `state`."""
     from gantoolkit.generators import load_generator
 
-    encoder = registry.build("encoder", specs["encoder"])
-    generator = load_generator(specs["generator"])
+    encoder = registry.build("encoder", specs["encoder"]) if encoder is None else encoder
+    generator = load_generator(specs["generator"]) if generator is None else generator
     bridge = build_bridge(specs["bridge"], encoder, generator)
     try:
         bridge.load_state_dict(state)
