@@ -3,8 +3,10 @@
     python benchmarks/scale/chain.py [CONFIG] [--device cuda] [--batch 8] [--out record.json] [key=value …]
 
 Diffusion U-Net and ControlNet, bridge, generator, IR-SE50 and LPIPS are built in full size, as
-`gantoolkit run CONFIG --dry-run` plans them. Measured: one guided denoising step (the cache's work), one training
-iteration with a cached z_t, and an image from noise. `naive` is what an iteration costs without the cache: all
+`gantoolkit run CONFIG --dry-run` plans them. Measured: one guided denoising step (the cache's work), one
+training
+iteration with a cached z_t, and an image from noise. `naive` is what an iteration costs without the cache:
+all
 denoising steps anew.
 """
 
@@ -32,13 +34,15 @@ from gantoolkit.types import Sample as Pair
 
 
 def randomise(module: nn.Module, device: torch.device) -> nn.Module:
-    """From the meta device to `device`, with small random weights and statistics that leave numbers finite."""
+    """From the meta device to `device`, with small random weights and statistics that leave numbers
+    finite."""
     module.to_empty(device=device)
     for name, tensor in (*module.named_parameters(), *module.named_buffers()):
         with torch.no_grad():
             if not tensor.is_floating_point():
                 tensor.zero_()
-            elif name.endswith(("running_var", "alphas_cumprod")) or tensor.ndim == 1 and name.endswith("weight"):
+            elif name.endswith(
+                ("running_var", "alphas_cumprod")) or tensor.ndim == 1 and name.endswith("weight"):
                 tensor.fill_(1.0)
             elif tensor.ndim > 1:
                 tensor.normal_(0, 0.02)
@@ -82,8 +86,9 @@ def iteration(task, given: Condition, bf16: bool) -> None:
     """One turn of T with a z_t that lies there, and its backward pass."""
     batch, size, device = len(given), task.encoder.resolution, task.device
     image = torch.rand(batch, 3, size, size, device=device) * 2 - 1
-    moment = dryrun.Moment(Pair(given, Target(image)), torch.randn(batch, *task.encoder.latent_shape, device=device),
-                           torch.full((batch,), task.encoder.timesteps[-1], device=device), image,
+    moment = dryrun.Moment(Pair(given, Target(image)),
+                           torch.randn(batch, *task.encoder.latent_shape, device=device),
+                           torch.full((batch, ), task.encoder.timesteps[-1], device=device), image,
                            torch.arange(batch), torch.zeros(batch))
     features = task.encoder.features(moment.latents, moment.t, given)
     with torch.autocast(device.type, torch.bfloat16, enabled=bf16):
@@ -104,7 +109,8 @@ def image(task, given: Condition, steps: int | None, bf16: bool) -> None:
 
 
 def timed(work, device: torch.device, repeats: int) -> float:
-    """Seconds of one call, the least of `repeats` after one to warm up (none where a single one is asked for)."""
+    """Seconds of one call, the least of `repeats` after one to warm up (none where a single one is asked
+    for)."""
     seconds = []
     for _ in range(repeats if repeats == 1 else repeats + 1):
         began = time.monotonic()
@@ -137,12 +143,22 @@ def main() -> None:
     found["naive iteration"] = found["iteration"] + found["trajectory"]
     found["image, all steps"] = timed(lambda: image(task, one, None, bf16), device, args.repeats)
     found["image, one step"] = timed(lambda: image(task, one, 1, bf16), device, args.repeats)
-    record = dict(config=args.config, overrides=args.overrides, batch=args.batch, steps=steps, torch=torch.__version__,
-                  device=torch.cuda.get_device_name() if device.type == "cuda" else platform.processor() or "cpu",
-                  threads=torch.get_num_threads(), seconds_per_sample={k: round(v, 5) for k, v in found.items()},
-                  images_per_second=round(1 / found["iteration"], 3),
-                  naive_over_cached=round(found["naive iteration"] / found["iteration"], 2),
-                  peak_training_bytes=peak, peak_process_bytes=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
+    record = dict(
+        config=args.config,
+        overrides=args.overrides,
+        batch=args.batch,
+        steps=steps,
+        torch=torch.__version__,
+        device=torch.cuda.get_device_name() if device.type == "cuda" else platform.processor() or "cpu",
+        threads=torch.get_num_threads(),
+        seconds_per_sample={
+            k: round(v, 5)
+            for k, v in found.items()
+        },
+        images_per_second=round(1 / found["iteration"], 3),
+        naive_over_cached=round(found["naive iteration"] / found["iteration"], 2),
+        peak_training_bytes=peak,
+        peak_process_bytes=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
     print(json.dumps(record, indent=1))
     if args.out:
         files.write_json(args.out, record)

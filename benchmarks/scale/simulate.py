@@ -1,8 +1,10 @@
-"""Hours of a paper-scale run on 1 to 64 GPUs, from seconds per sample of one: the arithmetic of docs/scaling.md.
+"""Hours of a paper-scale run on 1 to 64 GPUs, from seconds per sample of one: the arithmetic of
+docs/scaling.md.
 
     python benchmarks/scale/simulate.py [RECORD of chain.py] [--link GB/s] [--disk GB/s]
 
-Without a record the pieces are those of ASSUMED, which come from counted work and a stated rate, not from a clock.
+Without a record the pieces are those of ASSUMED, which come from counted work and a stated rate, not from a
+clock.
 """
 
 from __future__ import annotations
@@ -43,7 +45,11 @@ def iteration(gpus: int, batch: int, seconds: float, link: float, disk: float, i
     return Cost(share * seconds, moved / speed if gpus > 1 else 0.0, batch * READ / disk)
 
 
-def table(pieces: dict[str, float], link: float, disk: float, samples: int = 24000, iterations: int = 100_000):
+def table(pieces: dict[str, float],
+          link: float,
+          disk: float,
+          samples: int = 24000,
+          iterations: int = 100_000):
     """Rows (GPUs, batch, cache hours, training hours, the same number of samples seen, what is slowest)."""
     for gpus in (1, 2, 4, 8, 16, 32, 64):
         batch = max(8, gpus)
@@ -58,9 +64,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("record", nargs="?", help="of benchmarks/scale/chain.py")
     parser.add_argument("--link", type=float, default=25.0, help="GB/s between machines (200 Gb/s: 25)")
-    parser.add_argument("--disk", type=float, default=2.0, help="GB/s of the file system that holds the cache")
+    parser.add_argument("--disk", type=float, default=2.0, help="GB/s of the file system that holds the "
+                                                                "cache")
     args = parser.parse_args()
-    pieces = ASSUMED if args.record is None else json.loads(Path(args.record).read_text())["seconds_per_sample"]
+    pieces = ASSUMED if args.record is None else json.loads(Path(
+        args.record).read_text())["seconds_per_sample"]
     print("| GPUs | batch | cache, hours | training, hours | slowest part |\n|---|---|---|---|---|")
     for gpus, batch, cache, train, slowest in table(pieces, args.link * 1e9, args.disk * 1e9):
         print(f"| {gpus} | {batch} | {cache:.2f} | {train:.2f} | {slowest} |")

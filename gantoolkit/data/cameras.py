@@ -18,7 +18,8 @@ CONVENTIONS = ("auto", "eg3d", "ide3d")
 FLIPPED = (1, 2, 5, 6, 9, 10)  # what IDE-3D negates
 MIRRORED = (1, 2, 4, 8, 3)  # what a horizontal flip of the picture negates (EG3D's mirror)
 # Five points of a mean face in EG3D's world, in the order of landmark files: the eye on the image's left, the
-# other eye, nose tip, the mouth's corners. 0.27 × the standard face of Deep3DFaceRecon + (0, 0.006, 0.161), the
+# other eye, nose tip, the mouth's corners. 0.27 × the standard face of Deep3DFaceRecon + (0, 0.006, 0.161),
+# the
 # scale and offset with which EG3D made FFHQ's cameras.
 FIVE = np.array([[-0.0841, 0.0304, 0.1971], [0.0836, 0.0302, 0.1966], [0.0009, -0.0605, 0.3102],
                  [-0.0681, -0.1510, 0.2215], [0.0671, -0.1509, 0.2210]])
@@ -73,7 +74,8 @@ def read_labels(path: str | Path, given: str = "auto") -> dict[str, np.ndarray]:
         pairs = [(stem(name), label) for name, label in pairs if "mirror" not in str(name)]
         labels = to_eg3d(np.array([label for _, label in pairs], np.float64).reshape(-1, 25), given)
     except (OSError, ValueError, TypeError, KeyError, IndexError) as error:
-        raise DataError(f"{path} holds no camera labels ({type(error).__name__}: {error}); a dataset.json with "
+        raise DataError(f"{path} holds no camera labels ({type(error).__name__}: {error}); a dataset.json "
+                        f"with "
                         '{"labels": [["file.png", [25 numbers]], …]} is expected.') from None
     return dict(zip([name for name, _ in pairs], labels))
 

@@ -1,4 +1,5 @@
-"""`gantoolkit data check`: what is wrong with a data set, prepared or as published. Nothing is written to it."""
+"""`gantoolkit data check`: what is wrong with a data set, prepared or as published. Nothing is written to
+it."""
 
 from __future__ import annotations
 
@@ -71,8 +72,8 @@ def check(root: Path, places: Places = Places(), order: str = "auto", threads: i
 
 
 def _check_source(root: Path, places: Places, order: str, threads: int, progress) -> Checked:
-    name = "celebamask-hq" if any((root / sub / "CelebAMask-HQ-mask-anno").is_dir() for sub in ("", "CelebAMask-HQ")) \
-        else "folder"
+    official = any((root / sub / "CelebAMask-HQ-mask-anno").is_dir() for sub in ("", "CelebAMask-HQ"))
+    name = "celebamask-hq" if official else "folder"
     source = find(name, root, places)
     facts, problems = {"layout": name, "root": str(source.root)}, list(source.problems)
     if order == "auto":
@@ -101,7 +102,8 @@ def _order(entries: list[Entry], facts: dict, problems: list[Problem]) -> str:
         return "celebamask"
     facts["label order"] = found.order
     if found.swapped:
-        problems.append(Problem("", "left and right classes look swapped (l_* lie on the left of the pictures); "
+        problems.append(Problem("", "left and right classes look swapped (l_* lie on the left of the "
+                                    "pictures); "
                                     "prepare with --swap-sides"))
     return found.order
 
@@ -124,12 +126,14 @@ def look_at(entry: Entry, order: str) -> Seen:
         return seen
     for path in (entry.mask, *(p for _, p in entry.parts)):
         if path is not None and _mode(path) == "P":
-            wrong("a palette image: its numbers are read where they agree with its colours", path, skipped=False)
+            wrong("a palette image: its numbers are read where they agree with its "
+                  "colours", path, skipped=False)
     try:
         labels = whole_labels(entry, Recipe(order=order))
         seen.labels = thumbnail(labels)
         if seen.size and abs(labels.shape[1] / labels.shape[0] / (seen.size[0] / seen.size[1]) - 1) > 0.02:
-            wrong(f"image {seen.size[0]}×{seen.size[1]} but mask {labels.shape[1]}×{labels.shape[0]} pixels", entry.mask)
+            wrong(f"image {seen.size[0]}×{seen.size[1]} but mask {labels.shape[1]}×{labels.shape[0]} "
+                  f"pixels", entry.mask)
     except DataError as error:
         wrong(f"unusable mask: {error}", entry.mask)
     return seen
@@ -157,7 +161,8 @@ def _check_zips(root: Path, zips: list[Path], threads: int, progress) -> Checked
             continue
         noted = manifest.get("files", {}).get(path.name)
         if noted and noted["sha256"] != data.sha256:
-            problems.append(Problem("", "its sha256 is not the manifest's: the file was changed or damaged", str(path),
+            problems.append(Problem("", "its sha256 is not the manifest's: the file was changed or "
+                                        "damaged", str(path),
                                     skipped=True))
         facts[path.name] = f"{len(data)} samples, {data.resolution} px, {path.stat().st_size / 1e6:.1f} MB"
         look = lambda index, data=data: _look_in(data, index)  # noqa: E731
@@ -230,14 +235,21 @@ def _sizes(seen: list[Seen]) -> list[Problem]:
             for one in seen if one.size and one.size != usual]
 
 
-def _summary(root: Path, seen: list[Seen], facts: dict, problems: list[Problem], duplicates: bool = True) -> Checked:
+def _summary(root: Path,
+             seen: list[Seen],
+             facts: dict,
+             problems: list[Problem],
+             duplicates: bool = True) -> Checked:
     problems = problems + [p for one in seen for p in one.problems]
     problems += (_duplicates(seen) if duplicates else []) + _sizes(seen)
     sizes = Counter(one.size for one in seen if one.size).most_common(3)
     facts["sizes"] = ", ".join(f"{w}×{h} ({n})" for (w, h), n in sizes)
     maps = [one.labels for one in seen if one.labels is not None]
-    counts = np.array([np.bincount(m.ravel(), minlength=len(CLASSES))[:len(CLASSES)] / m.size for m in maps] or
-                      [np.zeros(len(CLASSES))])
-    shares = {name: (float(counts[:, k].mean()), float((counts[:, k] > 0).mean())) for k, name in enumerate(CLASSES)}
+    counts = np.array([np.bincount(m.ravel(), minlength=len(CLASSES))[:len(CLASSES)] / m.size for m in maps]
+                      or [np.zeros(len(CLASSES))])
+    shares = {
+        name: (float(counts[:, k].mean()), float((counts[:, k] > 0).mean()))
+        for k, name in enumerate(CLASSES)
+    }
     every = max(1, len(seen) // SHOWN)
     return Checked(root, len(seen), facts, problems, seen[::every][:SHOWN], shares)

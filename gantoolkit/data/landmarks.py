@@ -17,9 +17,14 @@ from gantoolkit.errors import DataError, UsageError
 
 # Points of MediaPipe's canonical face (centimetres; x to the person's left, y up, z forward) that hardly move
 # with the expression: corners of the eyes, nose, temples, and the mouth's corners. Number → place.
-_LEFT = {133: (-1.856432, 2.585245, 3.757904), 33: (-4.445859, 2.663991, 3.173422), 98: (-1.405627, -1.714196, 5.241087),
-         48: (-1.608635, -0.942516, 5.814193), 127: (-7.743095, 2.364999, -2.005167),
-         61: (-2.456206, -4.342621, 4.283884)}
+_LEFT = {
+    133: (-1.856432, 2.585245, 3.757904),
+    33: (-4.445859, 2.663991, 3.173422),
+    98: (-1.405627, -1.714196, 5.241087),
+    48: (-1.608635, -0.942516, 5.814193),
+    127: (-7.743095, 2.364999, -2.005167),
+    61: (-2.456206, -4.342621, 4.283884)
+}
 _OTHER = {133: 362, 33: 263, 98: 327, 48: 278, 127: 356, 61: 291}
 MESH = {1: (0, -1.126865, 7.475604), 5: (0, 0.365669, 7.24287), 6: (0, 2.473255, 5.788627),
         168: (0, 3.271027, 5.236015), 9: (0, 4.885979, 5.385258), **_LEFT,
@@ -28,12 +33,14 @@ MESH = {1: (0, -1.126865, 7.475604), 5: (0, 0.365669, 7.24287), 6: (0, 2.473255,
 
 def mesh_five(points: np.ndarray) -> np.ndarray:
     """The five points [5,·] of a face mesh [468 or more,·]: eyes, nose tip, mouth corners."""
-    return np.stack([points[[33, 133]].mean(0), points[[362, 263]].mean(0), points[1], points[61], points[291]])
+    return np.stack(
+        [points[[33, 133]].mean(0), points[[362, 263]].mean(0), points[1], points[61], points[291]])
 
 
 @lru_cache(maxsize=1)
 def mesh_model() -> tuple[list[int], np.ndarray]:
-    """(numbers, places [N,3] in EG3D's world) of MESH: the similarity that brings its five points onto FIVE."""
+    """(numbers, places [N,3] in EG3D's world) of MESH: the similarity that brings its five points onto
+    FIVE."""
     numbers = list(MESH)
     whole = np.zeros((max(numbers) + 1, 3))
     whole[numbers] = [MESH[k] for k in numbers]
@@ -61,7 +68,8 @@ def five_of_labels(labels: np.ndarray) -> np.ndarray:
         left, right = glasses[glasses[:, 0] < middle], glasses[glasses[:, 0] >= middle]
     mouth = places("mouth", "u_lip", "l_lip")
     if min(map(len, (left, right, nose, mouth))) == 0:
-        raise DataError("its label map shows no two eyes, nose and mouth, so no landmarks can be read from it")
+        raise DataError("its label map shows no two eyes, nose and mouth, so no landmarks can be read from "
+                        "it")
     low, high = np.quantile(nose[:, 1], [0.55, 0.9])
     tip = nose[(nose[:, 1] >= low) & (nose[:, 1] <= high)].mean(0)
     ends = np.quantile(mouth[:, 0], [0.02, 0.98])
@@ -76,14 +84,16 @@ def read_five(folder: str | Path) -> dict[str, np.ndarray]:
         try:
             found[stem(path)] = np.loadtxt(path).reshape(5, 2)
         except ValueError:
-            raise DataError(f"{path} does not hold five lines of x and y; give MTCNN's five points.") from None
+            raise DataError(f"{path} does not hold five lines of x and y; give MTCNN's five "
+                            f"points.") from None
     if not found:
         raise DataError(f"{folder} holds no landmark files NAME.txt.")
     return found
 
 
 class FaceMesh:
-    """MediaPipe's face mesh: `points(picture)` [478,2] in 0..1 of the largest face, None where it sees none."""
+    """MediaPipe's face mesh: `points(picture)` [478,2] in 0..1 of the largest face, None where it sees
+    none."""
 
     def __init__(self, model: str | Path):
         try:

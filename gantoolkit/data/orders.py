@@ -64,7 +64,8 @@ def recognise(maps: Iterable[np.ndarray], candidates: Iterable[str] = ORDERS) ->
     clear = ranked and shares[ranked[0]] >= SURE
     if not clear or len(ranked) > 1 and shares[ranked[0]] - shares[ranked[1]] < AHEAD:
         listed = ", ".join(f"{o} {shares[o]:.2f}" for o in ranked) or "none has so many numbers"
-        raise DataError(f"The order of the label maps cannot be told from {len(maps)} of them ({listed}); say it "
+        raise DataError(f"The order of the label maps cannot be told from {len(maps)} of them ({listed}); "
+                        f"say it "
                         f"with --labels, one of {', '.join(ORDERS)}.")
     sides = [n for n, (_, _, axis) in enumerate(BEFORE) if axis == 1]
     right_way = np.nanmean(kept[ranked[0]][:, sides]) if len(maps) else 1.0

@@ -92,7 +92,8 @@ def canny_scribble(image: np.ndarray, size: int, detect: int = DETECT, low: floa
     try:
         import cv2
     except ImportError:
-        raise UsageError("Canny edges need OpenCV; install it with pip install opencv-python-headless, or choose "
+        raise UsageError("Canny edges need OpenCV; install it with pip install opencv-python-headless, or "
+                         "choose "
                          "--scribbles pidinet.") from None
     large = max(size, detect)
     picture = np.asarray(Image.fromarray(image).resize((large, large), Image.Resampling.LANCZOS))
@@ -100,7 +101,8 @@ def canny_scribble(image: np.ndarray, size: int, detect: int = DETECT, low: floa
 
 
 def load_pidinet(source: str, device: str | torch.device = "cpu"):
-    """PiDiNet from a weights name, a converted file, or the published .pth (converted without executing it)."""
+    """PiDiNet from a weights name, a converted file, or the published .pth (converted without executing
+    it)."""
     from gantoolkit import networks
 
     return networks.load(source, device)

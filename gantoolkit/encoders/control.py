@@ -85,7 +85,8 @@ class Control(nn.Module):
         """What this ControlNet sees of a condition [B,channels,H,W]."""
         return control_picture(condition, self.kind, self.channels, self.palette, size)
 
-    def forward(self, latents: Tensor, t: Tensor, embedding: Tensor, picture: Tensor) -> tuple[list[Tensor], Tensor]:
+    def forward(self, latents: Tensor, t: Tensor, embedding: Tensor,
+                picture: Tensor) -> tuple[list[Tensor], Tensor]:
         """(residuals of the down blocks, residual of the mid block)."""
         return self.network(latents, t, embedding, controlnet_cond=picture, conditioning_scale=self.strength,
                             return_dict=False)
@@ -101,7 +102,8 @@ def controls(networks: Sequence[nn.Module], condition, palette, strength) -> nn.
             raise UsageError(f"{name} lists {len(values)} values for {count} ControlNets.")
         return values
 
-    columns = zip(networks, each("condition", condition), each("palette", palette), each("strength", strength))
+    columns = zip(networks, each("condition", condition), each("palette", palette),
+                  each("strength", strength))
     return nn.ModuleList(Control(*column) for column in columns)
 
 

@@ -31,9 +31,15 @@ class ControlNetEncoder(nn.Module):
     precision   'fp32' or 'bf16' for the U-Net and the ControlNet; features and latents are always fp32
     """
 
-    def __init__(self, weights: str | Path | Parts, controlnet: str | list[str] | None = None,
-                 condition: str | list[str] | None = None, palette: str | list[str] | None = None, steps: int = 10,
-                 guidance: float = 3.0, tap: str = "attention", strength: float | list[float] = 1.0,
+    def __init__(self,
+                 weights: str | Path | Parts,
+                 controlnet: str | list[str] | None = None,
+                 condition: str | list[str] | None = None,
+                 palette: str | list[str] | None = None,
+                 steps: int = 10,
+                 guidance: float = 3.0,
+                 tap: str = "attention",
+                 strength: float | list[float] = 1.0,
                  precision: str = "fp32"):
         super().__init__()
         parts = weights if isinstance(weights, Parts) else load_parts(weights, controlnet)
@@ -98,7 +104,9 @@ class ControlNetEncoder(nn.Module):
         """What each ControlNet is shown [B,·,R,R]."""
         size = (self.resolution, self.resolution)
         pictures = (one.picture(condition, size) for one in self.controls)
-        return [p.to(self.device, self.unet.dtype).contiguous(memory_format=torch.channels_last) for p in pictures]
+        return [
+            p.to(self.device, self.unet.dtype).contiguous(memory_format=torch.channels_last) for p in pictures
+        ]
 
     def _epsilon(self, latents: Tensor, t: Tensor, embedding: Tensor, pictures: list[Tensor]) -> Tensor:
         """ε(z_t, t, c, x) [B,4,h,w] in float32: one evaluation of the U-Net and of each ControlNet."""

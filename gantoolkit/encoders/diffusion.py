@@ -14,8 +14,13 @@ class DiffusionEncoder(ControlNetEncoder):
     weights, steps, guidance, tap, precision   as there
     """
 
-    def __init__(self, weights: str | Path | Parts, steps: int = 10, guidance: float = 3.0, tap: str = "attention",
+    def __init__(self,
+                 weights: str | Path | Parts,
+                 steps: int = 10,
+                 guidance: float = 3.0,
+                 tap: str = "attention",
                  precision: str = "fp32"):
         if isinstance(weights, Parts):
-            weights = Parts(weights.unet, None, weights.vae, weights.text, weights.tokenizer, weights.scheduler)
+            weights = Parts(weights.unet, None, weights.vae, weights.text, weights.tokenizer,
+                            weights.scheduler)
         super().__init__(weights, None, steps=steps, guidance=guidance, tap=tap, precision=precision)

@@ -22,7 +22,8 @@ from gantoolkit.errors import UsageError, WeightsError
 
 
 def find(name: str | Path) -> Path:
-    """The folder of a path, a name of registry.yaml, or a Hub's name OWNER/NAME whose NAME registry.yaml lists."""
+    """The folder of a path, a name of registry.yaml, or a Hub's name OWNER/NAME whose NAME registry.yaml
+    lists."""
     listed = str(name).rpartition("/")[2]
     if not Path(name).exists() and listed != str(name) and listed in manifest.load().weights:
         return weights.resolve(listed)
@@ -50,7 +51,8 @@ def _load(cls, path: Path, **options) -> nn.Module:
 
 def _load_diffusers(cls, path: Path) -> nn.Module:
     """A diffusers model in float32, channels last; a folder that holds only its fp16 variant will do."""
-    half = not list(path.glob("diffusion_pytorch_model.safetensors*")) and list(path.glob("*.fp16.safetensors"))
+    half = not list(path.glob("diffusion_pytorch_model.safetensors*")) and list(
+        path.glob("*.fp16.safetensors"))
     variant = {"variant": "fp16"} if half else {}
     module = _load(cls, path, torch_dtype=torch.float32, low_cpu_mem_usage=False, **variant)
     return module.to(memory_format=torch.channels_last)
@@ -100,7 +102,8 @@ class Parts:
 def load_parts(folder: str | Path, controlnet: str | Path | list[str] | None) -> Parts:
     """All parts from a diffusers folder and ControlNets' folders (paths or names from registry.yaml)."""
     text, tokenizer = load_text(folder)
-    names = tuple(map(str, controlnet if isinstance(controlnet, (list, tuple)) else [controlnet] if controlnet else ()))
+    names = tuple(
+        map(str, controlnet if isinstance(controlnet, (list, tuple)) else [controlnet] if controlnet else ()))
     unet = load_unet(folder)
     networks = [load_controlnet(name) for name in names]
     for name, network in zip(names, networks):

@@ -26,7 +26,8 @@ class PyramidEncoder(nn.Module):
     condition   'mask' or 'scribble'; palette: the colours of a mask
     resolution  pixels at which the condition is looked at
 
-    There is one step and no I^d_0: where others give it, this gives the picture of the condition, and a bridge
+    There is one step and no I^d_0: where others give it, this gives the picture of the condition, and a
+    bridge
     must be trained with targets='gt'.
     """
 
@@ -43,7 +44,8 @@ class PyramidEncoder(nn.Module):
         try:
             self.network = timm.create_model(model, pretrained=False, features_only=True)
         except RuntimeError as error:
-            raise UsageError(f"timm has no feature pyramid '{model}' ({error}); see timm.list_models().") from None
+            raise UsageError(f"timm has no feature pyramid '{model}' ({error}); see "
+                             f"timm.list_models().") from None
         count = len(self.network.feature_info.channels())
         if not 1 <= levels <= count:
             raise UsageError(f"'{model}' has {count} levels, so levels={levels} cannot be.")
@@ -103,7 +105,11 @@ class PyramidEncoder(nn.Module):
         return torch.zeros(len(condition), 1, 1, 1, 1, device=self.device), self.picture(condition)
 
     @torch.no_grad()
-    def trace(self, condition: Condition, steps: int | None = None, source: str = "trajectory", x0: bool = True,
+    def trace(self,
+              condition: Condition,
+              steps: int | None = None,
+              source: str = "trajectory",
+              x0: bool = True,
               image: Tensor | None = None) -> Iterator[Features]:
         """The one step."""
         if source not in SOURCES:

@@ -129,7 +129,8 @@ class Cache:
                     return False
                 path.unlink(missing_ok=True)
             except OSError as error:
-                raise DataError(f"The cache cannot be written: {path} ({error.strerror or error}). Point cache.folder "
+                raise DataError(f"The cache cannot be written: {path} ({error.strerror or error}). Point "
+                                f"cache.folder "
                                 "or $GANTOOLKIT_CACHE to a disk that can.") from None
         return False
 
@@ -141,10 +142,13 @@ class Cache:
         place = next(p for p in (self.folder, *self.folder.parents) if p.exists())
         free = shutil.disk_usage(place).free
         if distributed.is_main() and hasattr(progress, "say"):
-            progress.say(f"{name}: {self.rows} samples, {_gb(needed)} to write in {self.folder}, {_gb(free)} free")
+            progress.say(f"{name}: {self.rows} samples, {_gb(needed)} to write in {self.folder}, {_gb(free)} "
+                         f"free")
         if needed > free:
-            raise DataError(f"The cache '{name}' needs {_gb(needed)}, but {place} has {_gb(free)} free; point "
-                            "cache.folder or $GANTOOLKIT_CACHE to a larger disk, lower sampling.captions, or set "
+            raise DataError(f"The cache '{name}' needs {_gb(needed)}, but {place} has {_gb(free)} free; "
+                            f"point "
+                            "cache.folder or $GANTOOLKIT_CACHE to a larger disk, lower sampling.captions, or "
+                            "set "
                             "cache.stream=True to do without.")
 
     def _write(self, number: int, tensors: dict[str, Tensor]) -> None:
@@ -160,7 +164,8 @@ class Cache:
                              dict(bytes=len(content), sha256=hashlib.sha256(content).hexdigest(),
                                   mtime_ns=path.stat().st_mtime_ns))
         except (GantoolkitError, SafetensorError) as error:
-            raise DataError(f"The cache cannot be written: {error} Point cache.folder or $GANTOOLKIT_CACHE to a "
+            raise DataError(f"The cache cannot be written: {error} Point cache.folder or $GANTOOLKIT_CACHE "
+                            f"to a "
                             f"disk with about {self.count * len(content) / 1e9:.1f} GB free, then repeat the "
                             "command with --resume.") from error
 
@@ -172,10 +177,16 @@ class Cache:
         first = self._open(0)
         tensors = {k: dict(dtype=first.get_slice(k).get_dtype(), shape=first.get_slice(k).get_shape()[1:])
                    for k in first.keys()}
-        shards = [dict(file=self._path(n).name, first=n * self.size, rows=min(self.size, self.rows - n * self.size),
-                       bytes=note["bytes"], sha256=note["sha256"]) for n, note in enumerate(notes)]
-        files.write_json(self.folder / "index.json", dict(rows=self.rows, bytes=sum(s["bytes"] for s in shards),
-                                                          tensors=tensors, shards=shards))
+        shards = [
+            dict(file=self._path(n).name,
+                 first=n * self.size,
+                 rows=min(self.size, self.rows - n * self.size),
+                 bytes=note["bytes"],
+                 sha256=note["sha256"]) for n, note in enumerate(notes)
+        ]
+        files.write_json(
+            self.folder / "index.json",
+            dict(rows=self.rows, bytes=sum(s["bytes"] for s in shards), tensors=tensors, shards=shards))
 
     # -- reading -------------------------------------------------------------------------------------
 
@@ -202,7 +213,8 @@ class Cache:
         try:
             return safe_open(self._path(number), "pt")
         except (OSError, SafetensorError) as error:
-            raise DataError(f"{self._path(number)} cannot be read ({error}); repeat the command and the cache "
+            raise DataError(f"{self._path(number)} cannot be read ({error}); repeat the command and the "
+                            f"cache "
                             "will be mended.") from None
 
     def _path(self, number: int) -> Path:

@@ -1,4 +1,5 @@
-"""`gantoolkit run CONFIG --dry-run`: parameters, memory per process and cache size, before anything is fetched.
+"""`gantoolkit run CONFIG --dry-run`: parameters, memory per process and cache size, before anything is
+fetched.
 
 All networks are built with the architecture of their files, or with the published one where a file is not
 here yet, on the meta device: tensors with shapes but without numbers. One training iteration and one step of
@@ -10,19 +11,16 @@ from __future__ import annotations
 import json
 import os
 import warnings
-from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass, field
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import nn
-from torch.utils.flop_counter import FlopCounterMode
 
 from gantoolkit import registry, weights
 from gantoolkit.data.zipdata import FaceZip
 from gantoolkit.engine import sample
-from gantoolkit.engine.ledger import Ledger
+from gantoolkit.engine.ledger import flops, peak
+from gantoolkit.engine.plan import Plan, lines
 from gantoolkit.engine.tasks.bridge import TARGETS, Bridge
 from gantoolkit.engine.trajectories import Keeping, Moment, Sampling, row_bytes
 from gantoolkit.errors import GantoolkitError, UsageError
@@ -34,32 +32,6 @@ GENERATORS = {  # published weights → architecture, where the file is not here
     "stylegan2-ffhq": dict(type="StyleGAN2"), "stylegan2-ffhq-rosinality": dict(type="StyleGAN2")}
 ASSUMED = dict(train=24000, val=2000, resolution=512)  # CelebAMask-HQ, where a zip is not here
 TRAINED = 16  # bytes per trained parameter: weight, gradient and two moments of Adam in fp32
-FEATURES = ("h", "f", "attn_out", "attn_prob")
-
-
-@dataclass
-class Plan:
-    """What a run will need; sizes in bytes, `flops` per sample."""
-
-    parts: list[tuple[str, int, int, str]] = field(default_factory=list)  # name, parameters, bytes, remark
-    peaks: dict[str, int] = field(default_factory=dict)  # what is alive beside the parts
-    flops: dict[str, float] = field(default_factory=dict)
-    cache: dict[str, tuple[int, int]] = field(default_factory=dict)  # kind → rows, bytes per row
-    notes: list[str] = field(default_factory=list)
-    world: int = 1
-    batch: int = 1  # samples of one process at a time while training
-    cached: int = 1  # and while caching
-
-    @property
-    def fixed(self) -> int:
-        """Bytes of all networks in one process."""
-        return sum(size for _, _, size, _ in self.parts)
-
-    def add(self, name: str, module: nn.Module, remark: str, size: int | None = None) -> None:
-        """Note a network."""
-        count = sum(p.numel() for p in module.parameters())
-        held = sum(t.numel() * t.element_size() for t in (*module.parameters(), *module.buffers()))
-        self.parts.append((name, count, held if size is None else size, remark))
 
 
 def main(config: dict[str, Any], processes: int | None = None) -> int:
@@ -72,7 +44,8 @@ def main(config: dict[str, Any], processes: int | None = None) -> int:
 def plan(config: dict[str, Any], processes: int | None = None) -> Plan:
     """The plan of a `bridge` or `controlnet` config, for `processes` (default: torchrun's, else 1)."""
     if config["task"] not in ("bridge", "controlnet"):
-        raise UsageError(f"--dry-run plans the tasks bridge and controlnet; '{config['task']}' is small and just runs.")
+        raise UsageError(f"--dry-run plans the tasks bridge and controlnet; '{config['task']}' is small and "
+                         f"just runs.")
     schedule = config.get("schedule", {})
     world = processes or int(os.environ.get("WORLD_SIZE", 1))
     batch = max(1, schedule.get("batch", 8) // (world * schedule.get("accumulate", 1)))
@@ -130,9 +103,11 @@ def _generator(name: str, found: Plan) -> nn.Module:
     except (GantoolkitError, KeyError):
         arch = GENERATORS.get(name)
         if arch is None:
-            raise UsageError(f"The generator '{name}' is not here and its architecture is not known; convert it first, "
+            raise UsageError(f"The generator '{name}' is not here and its architecture is not known; convert "
+                             f"it first, "
                              f"or use one of {', '.join(GENERATORS)}.") from None
-        found.notes.append(f"'{name}' is not here: the published architecture is assumed; gantoolkit weights get {name}")
+        found.notes.append(f"'{name}' is not here: the published architecture is assumed; gantoolkit weights "
+                           f"get {name}")
     with torch.device("meta"):
         return build_generator(arch, name).eval().requires_grad_(False)
 
@@ -145,7 +120,8 @@ def _loss(name: str, spec: dict, found: Plan) -> nn.Module:
         if spec["type"] == "Identity":
             return _identity(spec)
         if spec["type"] != "LPIPS":
-            raise UsageError(f"The network '{network}' of the loss '{name}' is not here and its architecture is not "
+            raise UsageError(f"The network '{network}' of the loss '{name}' is not here and its architecture "
+                             f"is not "
                              "known.")
         spec["network"] = "random"
     with warnings.catch_warnings():
@@ -201,9 +177,11 @@ def _sizes(config: dict, task: Bridge, found: Plan) -> None:
     for name, term in task.terms.items():
         if term.compares == "identity":
             found.cache[f"embeddings ({name})"] = rows["train"], 4 * term.recogniser.embedding
-    found.cache["features, if cache.max_gb allowed them"] = rows["train"], len(encoder.timesteps) * _feature_bytes(encoder)
+    found.cache["features, if cache.max_gb allowed them"] = rows["train"], len(
+        encoder.timesteps) * _feature_bytes(encoder)
     if keeping.stream:
-        found.notes.append("cache.stream: nothing of this is written; every sample's trajectory is computed when drawn")
+        found.notes.append("cache.stream: nothing of this is written; every sample's trajectory is computed "
+                           "when drawn")
 
 
 def _feature_bytes(encoder) -> int:
@@ -238,8 +216,8 @@ def _moment(task: Bridge, batch: int) -> Moment:
     camera = Camera(empty(4, 4), empty(3, 3)) if task.generator.needs_camera else None
     condition = Condition(("",) * batch, empty(19, size, size), empty(1, size, size), camera)
     target = Target(empty(3, size, size), empty(size, size, dtype=torch.int64))
-    return Moment(Pair(condition, target), empty(*encoder.latent_shape), empty(dtype=torch.int64), empty(3, size, size),
-                  empty(dtype=torch.int64), empty(dtype=torch.int64))
+    return Moment(Pair(condition, target), empty(*encoder.latent_shape), empty(dtype=torch.int64),
+                  empty(3, size, size), empty(dtype=torch.int64), empty(dtype=torch.int64))
 
 
 class _Embeddings:
@@ -263,44 +241,17 @@ def _iteration(task: Bridge, batch: int, turn: str) -> None:
     sum(task.compare(turn, latent, render, moment).values()).backward()
 
 
-class _Fused(torch.autograd.Function):
-    """Attention that keeps its inputs and output alone, as fused kernels do; shapes without numbers."""
-
-    @staticmethod
-    def forward(ctx, query, key, value):
-        out = query.new_empty(*query.shape[:-1], value.shape[-1])
-        ctx.save_for_backward(query, key, value, out)
-        return out
-
-    @staticmethod
-    def backward(ctx, gradient):
-        query, key, value, _ = ctx.saved_tensors
-        return torch.empty_like(query), torch.empty_like(key), torch.empty_like(value)
-
-
-@contextmanager
-def _meta_device(fused: bool):
-    """What the meta device lacks: no autocast; `fused` attention in place of one that writes all scores."""
-    kept = torch.autocast, F.scaled_dot_product_attention
-    torch.autocast = lambda *_, **__: nullcontext()
-    if fused:
-        F.scaled_dot_product_attention = lambda query, key, value, *_, **__: _Fused.apply(query, key, value)
-    try:
-        yield
-    finally:
-        torch.autocast, F.scaled_dot_product_attention = kept
-
-
 def _measure(config: dict, task: Bridge, found: Plan) -> None:
     """Peaks of live tensors and floating-point work of training and of filling the cache."""
     task.embeddings = _Embeddings(task.terms)
     turn = "M" if config.get("training") == "M only" else "T"
-    found.peaks["training"] = _peak(lambda: _iteration(task, found.batch, turn))
-    found.flops["training"] = _flops(lambda: _iteration(task, 1, turn))
+    found.peaks["training"] = peak(lambda: _iteration(task, found.batch, turn))
+    found.flops["training"] = flops(lambda: _iteration(task, 1, turn))
     size = found.cached = Sampling.of(config.get("sampling") or {}).batch
     latents = torch.empty(size, *task.encoder.latent_shape, device="meta")
-    found.peaks["caching"] = max(_peak(lambda: _denoise(task.encoder, size)), _peak(lambda: task.encoder.decode(latents)))
-    found.flops["caching"] = _flops(lambda: _denoise(task.encoder, 1)) * len(task.encoder.timesteps)
+    found.peaks["caching"] = max(peak(lambda: _denoise(task.encoder, size)),
+                                 peak(lambda: task.encoder.decode(latents)))
+    found.flops["caching"] = flops(lambda: _denoise(task.encoder, 1)) * len(task.encoder.timesteps)
 
 
 def _denoise(encoder, batch: int) -> None:
@@ -310,20 +261,8 @@ def _denoise(encoder, batch: int) -> None:
                           torch.empty(batch, 1, size, size, device="meta"))
     with torch.no_grad():
         (_, both), pictures = encoder._encode_text(condition), encoder._pictures(condition)
-        encoder._guided(torch.empty(batch, *encoder.latent_shape, device="meta"), encoder.timesteps[0], both, pictures)
-
-
-def _peak(work) -> int:
-    with _meta_device(fused=True), Ledger() as ledger:
-        work()
-    return ledger.peak
-
-
-def _flops(work) -> float:
-    """Floating-point operations of convolutions, matrix products and attention."""
-    with _meta_device(fused=False), FlopCounterMode(display=False) as counter:
-        work()
-    return float(counter.get_total_flops())
+        encoder._guided(torch.empty(batch, *encoder.latent_shape, device="meta"), encoder.timesteps[0], both,
+                        pictures)
 
 
 # -- the ControlNet ----------------------------------------------------------------------------------------
@@ -333,9 +272,15 @@ def _controlnet(config: dict, found: Plan) -> None:
     from gantoolkit.encoders.published import planned
 
     kind, palette = config.get("condition", "mask"), config.get("palette")
-    channels = 3 if config.get("start") or palette not in (None, "one-hot") else {"mask": 19, "scribble": 1}[kind]
-    encoder, notes = planned(dict(weights=config["diffusion"], controlnet=config.get("start") or "", condition=kind,
-                                  palette=palette), channels)
+    channels = 3 if config.get("start") or palette not in (None, "one-hot") else {
+        "mask": 19,
+        "scribble": 1
+    }[kind]
+    encoder, notes = planned(
+        dict(weights=config["diffusion"],
+             controlnet=config.get("start") or "",
+             condition=kind,
+             palette=palette), channels)
     found.notes += notes
     network = encoder.controls[0].network.train().requires_grad_(True)
     found.add("U-Net", encoder.unet, "frozen, fp32")
@@ -358,27 +303,7 @@ def _controlnet(config: dict, found: Plan) -> None:
         encoder.unet(z, t, words, down_block_additional_residuals=down, mid_block_additional_residual=mid,
                      return_dict=False)[0].square().mean().backward()
 
-    found.peaks["training"], found.flops["training"] = _peak(lambda: iteration(found.batch)), _flops(lambda: iteration(1))
+    found.peaks["training"], found.flops["training"] = peak(lambda: iteration(found.batch)), flops(
+        lambda: iteration(1))
     rows = _samples(dict(train=config["data"]), "train", found)
     found.cache["latents of the images (in memory too)"] = rows, 2 * torch.Size(encoder.latent_shape).numel()
-
-
-# -- printing ----------------------------------------------------------------------------------------------
-
-
-def lines(found: Plan) -> list[str]:
-    """The plan as text."""
-    width = max(len(name) for name, *_ in found.parts) + 2
-    rows = [f"{'':{width}}{'parameters':>12}{'memory':>11}"]
-    rows += [f"{name:{width}}{count / 1e6:>10.1f} M{size / 1e9:>8.2f} GB  {remark}"
-             for name, count, size, remark in found.parts]
-    rows += [f"{'all networks':{width}}{'':>12}{found.fixed / 1e9:>8.2f} GB  in each of {found.world} process(es)"]
-    for what, size in found.peaks.items():
-        count = f" at {found.batch} samples" if what == "training" else f" at {found.cached} samples"
-        rows.append(f"{'peak of ' + what:{width}}{'':>12}{(found.fixed + size) / 1e9:>8.2f} GB  of it {size / 1e9:.2f} GB "
-                    f"live tensors{count}, in fp32 outside the encoder")
-    for what, work in found.flops.items():
-        rows.append(f"{'work of ' + what:{width}}{work / 1e12:>10.2f} TFLOP per sample")
-    rows += [""] + [f"{kind}: {count:,} rows × {size:,} bytes = {count * size / 1e9:.1f} GB"
-                    for kind, (count, size) in found.cache.items()]
-    return rows + [""] * bool(found.notes) + found.notes

@@ -29,7 +29,8 @@ def advice(config: dict[str, Any], phase: str, world: int = 1) -> str:
     here = -(-schedule.get("batch", 8) // (world * parts))
     found = []
     if phase == "train" and here > 1:
-        found.append(f"schedule.accumulate={2 * parts} (the same result from {-(-here // 2)} samples at a time)")
+        found.append(f"schedule.accumulate={2 * parts} (the same result from {-(-here // 2)} samples at a "
+                     f"time)")
     if generator and not config.get("recompute"):
         found.append("recompute=1 (the generator's activations of one sample at a time, a third more time)")
     if generator and not config.get("chunk"):

@@ -1,4 +1,5 @@
-"""What `gantoolkit data prepare` and `gantoolkit data check` do: read the arguments, work, say what was found."""
+"""What `gantoolkit data prepare` and `gantoolkit data check` do: read the arguments, work, say what was
+found."""
 
 from __future__ import annotations
 
@@ -25,9 +26,11 @@ def prepare(args: Namespace) -> int:
     source = sources.find(args.source, Path(args.root), places(args), args.limit)
     progress.say(f"{len(source.entries)} samples under {source.root}")
     recipe = recipe_of(args, source, progress)
-    splits = split.split(source, args.split or ("mm" if args.source == "celebamask-hq" else "share"), args.test_share)
+    splits = split.split(source, args.split or ("mm" if args.source == "celebamask-hq" else "share"),
+                         args.test_share)
     pairs = split.pairs(source, splits.get("test", []))
-    manifest = work.prepare(source, splits, pairs, recipe, Path(args.out), args.workers or os.cpu_count() or 1, progress)
+    manifest = work.prepare(source, splits, pairs, recipe, Path(args.out), args.workers or os.cpu_count()
+                            or 1, progress)
     for name, entry in manifest["files"].items():
         progress.say(f"{Path(args.out) / name}: {entry['samples']} samples, {entry['bytes'] / 1e6:.1f} MB")
     if manifest["problems"]:
@@ -43,7 +46,8 @@ def check(args: Namespace) -> int:
     from gantoolkit.report import datapage
 
     progress = Progress()
-    found = checks.check(Path(args.root), places(args), args.labels, args.workers or os.cpu_count() or 1, progress)
+    found = checks.check(Path(args.root), places(args), args.labels, args.workers or os.cpu_count() or 1,
+                         progress)
     for name, value in found.facts.items():
         print(f"{name}: {value}")
     groups = Counter(datapage.kind(p) for p in found.problems)
@@ -51,16 +55,20 @@ def check(args: Namespace) -> int:
         count = groups[datapage.kind(problem)]
         more = f" ({count} of this kind)" if count > 1 else ""
         print(f"{problem.name or 'all'}: {problem.problem}{more}")
-    print(f"{found.samples} samples, {len(found.problems)} problems, {found.broken} of them leave a sample out; "
+    print(f"{found.samples} samples, {len(found.problems)} problems, {found.broken} of them leave a sample "
+          f"out; "
           f"page: {datapage.write(found, args.page)}")
     return 1 if found.broken else 0
 
 
 def places(args: Namespace) -> sources.Places:
     """Where the user says that things are."""
-    named = {key: Path(value) if value else None for key, value in (
-        ("images", args.images), ("masks", args.masks), ("captions", args.captions), ("drawings", args.drawings),
-        ("cameras", args.camera_file), ("landmarks", args.landmarks))}
+    named = {
+        key: Path(value) if value else None
+        for key, value in (("images", args.images), ("masks", args.masks), ("captions", args.captions),
+                           ("drawings", args.drawings), ("cameras", args.camera_file), ("landmarks",
+                                                                                        args.landmarks))
+    }
     return sources.Places(**named, convention=args.convention)
 
 
@@ -73,13 +81,15 @@ def recipe_of(args: Namespace, source: sources.Source, progress: Progress) -> Re
             raise UsageError(f"Scribbles by PiDiNet need its weights: {error} Give the published file with "
                              "--pidinet table5_pidinet.pth, or choose --scribbles canny.") from None
     if args.cameras == "photo" and not args.face_model:
-        raise UsageError("Cameras from photos need MediaPipe's model: --face-model face_landmarker.task; or choose "
+        raise UsageError("Cameras from photos need MediaPipe's model: --face-model face_landmarker.task; or "
+                         "choose "
                          "--cameras mask.")
     order = args.labels
     if order == "auto":
         order = order_of(source, args.swap_sides, progress)
-    return Recipe(args.resolution, order, args.swap_sides, args.crop, args.scribbles, args.pidinet, args.preprocessing,
-                  args.safe, args.detect, args.cameras, args.face_model, args.format, args.mirror, args.device)
+    return Recipe(args.resolution, order, args.swap_sides, args.crop, args.scribbles, args.pidinet,
+                  args.preprocessing, args.safe, args.detect, args.cameras, args.face_model, args.format,
+                  args.mirror, args.device)
 
 
 def order_of(source: sources.Source, swap_sides: bool, progress: Progress) -> str:
@@ -95,8 +105,10 @@ def order_of(source: sources.Source, swap_sides: bool, progress: Progress) -> st
     if not maps:
         return "celebamask"
     found = recognise(maps)
-    progress.say(f"label maps are in the order '{found.order}' ({found.shares[found.order]:.0%} of anatomy fits)")
+    progress.say(f"label maps are in the order '{found.order}' ({found.shares[found.order]:.0%} of anatomy "
+                 f"fits)")
     if found.swapped and not swap_sides:
-        raise UsageError("Left and right classes of these label maps look swapped (l_* lie on the left of the "
+        raise UsageError("Left and right classes of these label maps look swapped (l_* lie on the left of "
+                         "the "
                          "pictures); add --swap-sides, or say --labels to keep them as they are.")
     return found.order

@@ -29,7 +29,11 @@ class Streamed:
         """Nothing ever is."""
         return []
 
-    def fill(self, compute, progress: Callable = lambda *_: None, name: str = "", row_bytes: int | None = None) -> int:
+    def fill(self,
+             compute,
+             progress: Callable = lambda *_: None,
+             name: str = "",
+             row_bytes: int | None = None) -> int:
         """Remember how rows are computed."""
         self.compute = compute
         return 0

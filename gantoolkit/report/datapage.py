@@ -27,13 +27,15 @@ def write(checked: Checked, path: str | Path) -> Path:
     body = "".join(f"<section><h2>{title}</h2>{content}</section>" for title, content in (
         ("Problems", problems(checked.problems)), ("Samples", "".join(map(sample, checked.shown))),
         ("Classes", shares(checked.shares))))
-    head = (f'<p class="eyebrow">gantoolkit · data check</p><h1>{escape(checked.root.name)}</h1>'
-            f'<p class="lead">{checked.samples} samples, {len(checked.problems)} problems, {checked.broken} of them '
-            f'leave a sample out</p>{table(checked.facts.items())}')
-    return files.write_text(path, '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"><title>data check</title>'
-                                  f"<style>{style}\n.pair{{display:inline-block;margin:4px;width:200px;"
-                                  f"vertical-align:top;font-size:12px}}</style></head><body><main>{head}{body}"
-                                  "</main></body></html>\n")
+    head = (
+        f'<p class="eyebrow">gantoolkit · data check</p><h1>{escape(checked.root.name)}</h1>'
+        f'<p class="lead">{checked.samples} samples, {len(checked.problems)} problems, {checked.broken} of them '
+        f'leave a sample out</p>{table(checked.facts.items())}')
+    return files.write_text(
+        path, '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"><title>data check</title>'
+        f"<style>{style}\n.pair{{display:inline-block;margin:4px;width:200px;"
+        f"vertical-align:top;font-size:12px}}</style></head><body><main>{head}{body}"
+        "</main></body></html>\n")
 
 
 def kind(problem: Problem) -> str:
@@ -48,7 +50,8 @@ def problems(found: list[Problem]) -> str:
         groups[kind(problem)].append(problem)
     parts = []
     for members in sorted(groups.values(), key=len, reverse=True):
-        rows = [(p.name or "all", f"{p.problem}{' (left out)' if p.skipped else ''} {p.file}") for p in members[:LISTED]]
+        rows = [(p.name or "all", f"{p.problem}{' (left out)' if p.skipped else ''} "
+                                  f"{p.file}") for p in members[:LISTED]]
         more = f"<p>… and {len(members) - LISTED} more</p>" if len(members) > LISTED else ""
         parts.append(f"<details{' open' if len(groups) < 4 else ''}><summary>{len(members)} × "
                      f"{escape(members[0].problem[:120])}</summary>{table(rows)}{more}</details>")
@@ -57,7 +60,9 @@ def problems(found: list[Problem]) -> str:
 
 def sample(seen: Seen) -> str:
     """Image and mask side by side, the caption below."""
-    shown = [p for p in (seen.image, None if seen.labels is None else _coloured(seen.labels)) if p is not None]
+    shown = [
+        p for p in (seen.image, None if seen.labels is None else _coloured(seen.labels)) if p is not None
+    ]
     pictures = "".join(f'<img src="{inline(p)}" width="96" alt="">' for p in shown)
     return f'<div class="pair">{pictures}<br>{escape(seen.name)}<br>{escape(seen.caption[:90])}</div>'
 

@@ -4,10 +4,14 @@ data = dict(train="data/celebamask-hq/train.zip", val="data/celebamask-hq/pairs.
 encoder = dict(weights="stable-diffusion-v1-5", controlnet="runs/controlnet_mask_sd15/export/controlnet",
                palette="celebamask", steps=20, guidance=9.0)
 bridge = dict(width=512, mapping=dict(width=512))
-losses = dict(lpips=dict(type="LPIPS", net="alex", network="lpips-alex", weight=0.8), identity=dict(network="irse50"))
+losses = dict(lpips=dict(type="LPIPS", net="alex", network="lpips-alex", weight=0.8),
+              identity=dict(network="irse50"))
 metrics = dict(  # none of these networks is in the losses
-    fid=dict(network="inception-fid"), lpips=dict(network="vgg"), id_gt=dict(network="insightface:models/buffalo_l"),
-    acc=dict(network="bisenet"), miou=dict(network="bisenet"))
+    fid=dict(network="inception-fid"),
+    lpips=dict(network="vgg"),
+    id_gt=dict(network="insightface:models/buffalo_l"),
+    acc=dict(network="bisenet"),
+    miou=dict(network="bisenet"))
 loss_size = 256  # images are pooled before the losses, and scored, at this size
 score_size = 256
 sampling = dict(batch=16)

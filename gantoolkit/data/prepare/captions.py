@@ -28,7 +28,8 @@ class Captions:
         """From a folder of .txt files or a .json file, named by the user or looked for under the root."""
         if given is not None and not Path(given).exists():
             raise DataError(f"There are no captions at {given}; give a folder of NAME.txt or a .json file.")
-        place = Path(given) if given else next((root / n for n in FOLDERS if any((root / n).glob("*.txt"))), None)
+        place = Path(given) if given else next(
+            (root / n for n in FOLDERS if any((root / n).glob("*.txt"))), None)
         if place is None:
             place = next(iter(sorted((root / "text").glob("*.json"))), None)
         if place is None:

@@ -46,7 +46,8 @@ class Recipe:
     device: str = "cpu"
 
     def __post_init__(self):
-        for name, known in (("scribble", SCRIBBLES), ("camera", CAMERAS), ("format", FORMATS), ("crop", crop.CROPS)):
+        for name, known in (("scribble", SCRIBBLES), ("camera", CAMERAS), ("format", FORMATS), ("crop",
+                                                                                                crop.CROPS)):
             if getattr(self, name) not in known:
                 raise UsageError(f"{name} '{getattr(self, name)}' is unknown; choose {', '.join(known)}.")
         if self.order not in ORDERS:
@@ -74,7 +75,8 @@ def make(entry: Entry, recipe: Recipe) -> Made:
     if recipe.crop != "none" and five is None:
         five = landmarks.five_of_labels(labels) * (np.array(labels.shape[::-1]) / factor)
     square = crop.square(recipe.crop, picture.size, five)
-    fine = square.cut(picture, max(recipe.resolution, recipe.detect if recipe.scribble in ("pidinet", "canny") else 0))
+    fine = square.cut(picture,
+                      max(recipe.resolution, recipe.detect if recipe.scribble in ("pidinet", "canny") else 0))
     image = np.asarray(fine if fine.width == recipe.resolution else square.cut(picture, recipe.resolution))
     mask = np.asarray(square.scaled(factor).cut(Image.fromarray(labels), recipe.resolution, nearest=True))
     if not mask.any():
@@ -115,7 +117,8 @@ def merge_parts(parts) -> np.ndarray:
     """Part masks (class, file) → label map [H,W]; a later class overwrites an earlier one."""
     labels = None
     for label, path in sorted(parts):
-        part = np.asarray(open_picture(path).convert("RGB"))[..., 2] != 0  # the channel that published code reads
+        part = np.asarray(open_picture(path).convert("RGB"))[...,
+                                                             2] != 0  # the channel that published code reads
         labels = np.zeros(part.shape, np.uint8) if labels is None else labels
         if part.shape != labels.shape:
             raise DataError(f"{path} is {part.shape[1]}×{part.shape[0]} pixels, other parts are "
@@ -144,7 +147,8 @@ def _scribble(entry: Entry, recipe: Recipe, fine: np.ndarray, square: crop.Squar
         return scribbles.canny_scribble(fine, size, recipe.detect)
     if recipe.scribble == "pidinet":
         network = _pidinet(recipe.pidinet, recipe.device)
-        return scribbles.pidinet_scribble(fine, network, size, recipe.preprocessing, recipe.safe, recipe.detect)
+        return scribbles.pidinet_scribble(fine, network, size, recipe.preprocessing, recipe.safe,
+                                          recipe.detect)
     if entry.drawing is None:
         raise DataError("it has no drawing")
     if recipe.crop == "none":
@@ -188,7 +192,8 @@ def _mesh(model: str) -> landmarks.FaceMesh:
 # -- files -------------------------------------------------------------------------------------------------
 
 
-def _add(made: Made, entry: Entry, recipe: Recipe, name: str, image, mask, strokes, camera, came: str) -> None:
+def _add(made: Made, entry: Entry, recipe: Recipe, name: str, image, mask, strokes, camera,
+         came: str) -> None:
     file = f"image/{name}.{recipe.format}"
     made.files[file] = encode(image, **FORMATS[recipe.format])
     made.files[f"mask/{name}.png"] = encode(mask, PALETTE, format="PNG")

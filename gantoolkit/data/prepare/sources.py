@@ -89,12 +89,18 @@ def find(name: str, root: Path, places: Places = Places(), limit: int | None = N
     _numbering(images, {**masks, **parts}, source.problems)
     for key in sorted(images, key=_order)[:limit]:
         label, points = cameras.get(key), five.get(key)
-        source.entries.append(Entry(
-            _safe(key), images[key], masks.get(key), tuple(sorted(parts.get(key, {}).items())),
-            captions.of(key, source.problems), drawn.get(key), None if label is None else tuple(map(float, label)),
-            None if points is None else tuple(map(tuple, points.tolist()))))
-    source.problems += [Problem(key, "a mask without an image", str(masks.get(key) or next(iter(parts[key].values()))))
-                        for key in sorted({**masks, **parts}.keys() - images.keys(), key=_order)]
+        source.entries.append(
+            Entry(_safe(key), images[key], masks.get(key), tuple(sorted(parts.get(key, {}).items())),
+                  captions.of(key, source.problems), drawn.get(key),
+                  None if label is None else tuple(map(float, label)),
+                  None if points is None else tuple(map(tuple, points.tolist()))))
+    source.problems += [
+        Problem(key, "a mask without an image", str(masks.get(key) or next(iter(parts[key].values()))))
+        for key in sorted({
+            **masks,
+            **parts
+        }.keys() - images.keys(), key=_order)
+    ]
     return source
 
 
@@ -105,7 +111,11 @@ def _inside(root: Path) -> Path:
     return root / "CelebAMask-HQ" if (root / "CelebAMask-HQ").is_dir() else root
 
 
-def _folder(root: Path, given: Path | None, known: Iterable[str], what: str, needed: bool = True) -> Path | None:
+def _folder(root: Path,
+            given: Path | None,
+            known: Iterable[str],
+            what: str,
+            needed: bool = True) -> Path | None:
     if given is not None:
         if not Path(given).is_dir():
             raise DataError(f"There is no folder {given} of {what}.")
@@ -128,7 +138,8 @@ def _masks(root: Path, places: Places, problems: list[Problem]):
     """(stem → label map, stem → {class: part mask}); one of them is empty."""
     folder = places.masks or next((root / n for n in (*PARTS, *MASKS) if (root / n).is_dir()), None)
     if folder is None:
-        raise DataError(f"{root} has no folder of masks ({', '.join((*PARTS, *MASKS))}); name it with --masks.")
+        raise DataError(f"{root} has no folder of masks ({', '.join((*PARTS, *MASKS))}); name it with "
+                        f"--masks.")
     parts = find_parts(Path(folder), problems)
     return ({}, parts) if parts else (_pictures(Path(folder)), {})
 
@@ -147,7 +158,8 @@ def find_parts(folder: Path, problems: list[Problem]) -> dict[str, dict[int, Pat
         home = path.parent.name
         wrong = path.parent != folder and home.isdecimal() and int(home) != int(key) // PER_FOLDER
         if wrong and key not in found:
-            problems.append(Problem(key, f"lies in folder {home}, belongs in {int(key) // PER_FOLDER}", str(path)))
+            problems.append(Problem(key, f"lies in folder {home}, belongs in "
+                                         f"{int(key) // PER_FOLDER}", str(path)))
         if label in found.setdefault(key, {}):
             problems.append(Problem(key, f"a second {CLASSES[label]} mask; the first is used", str(path)))
         found[key].setdefault(label, path)

@@ -1,4 +1,5 @@
-"""All samples of a source: shards by worker processes, then one zip per split; resumable, the source untouched.
+"""All samples of a source: shards by worker processes, then one zip per split; resumable, the source
+untouched.
 
 A shard is a small zip in OUT/.parts, renamed into place when it is whole. A broken sample is listed in
 problems.jsonl and left out. Equal sources and recipes give equal bytes, however many workers there are.
@@ -26,8 +27,13 @@ SHARD = 64  # samples
 DATE = (2020, 1, 1, 0, 0, 0)
 
 
-def prepare(source: Source, splits: dict[str, list[Entry]], pairs: list[tuple[str, int]], recipe: Recipe, out: Path,
-            workers: int = 1, progress: Callable[[str, int, int], None] = lambda *_: None) -> dict:
+def prepare(source: Source,
+            splits: dict[str, list[Entry]],
+            pairs: list[tuple[str, int]],
+            recipe: Recipe,
+            out: Path,
+            workers: int = 1,
+            progress: Callable[[str, int, int], None] = lambda *_: None) -> dict:
     """Write OUT/<split>.zip, OUT/pairs.zip and pairs.json, problems.jsonl and manifest.json; the manifest."""
     out = Path(out)
     _apart(source.root, out)
@@ -85,7 +91,8 @@ def _open_parts(out: Path, job: str) -> Path:
     parts = out / ".parts"
     note = parts / "job"
     if note.is_file() and note.read_text() != job or (out / "manifest.json").is_file():
-        raise UsageError(f"{out} holds another preparation (other files or settings); choose another --out, or delete it.")
+        raise UsageError(f"{out} holds another preparation (other files or settings); choose another --out, "
+                         f"or delete it.")
     files.write_text(note, job)
     return parts
 
@@ -146,7 +153,8 @@ def write_zip(path: Path, content) -> None:
                 archive.writestr(entry, data)
         os.replace(partial, path)
     except OSError as error:
-        raise GantoolkitError(f"{path} cannot be written ({error.strerror or error}); free some space and repeat the "
+        raise GantoolkitError(f"{path} cannot be written ({error.strerror or error}); free some space and "
+                              f"repeat the "
                               "command: finished parts are kept.") from None
     finally:
         partial.unlink(missing_ok=True)
@@ -167,8 +175,13 @@ def _assemble(source: Source, tasks, pairs, recipe: Recipe, out: Path, job: str,
     chosen = _pairs_zip(source, tasks, pairs, recipe, out)
     counts["pairs.zip"] = chosen
     files.write_json(out / "pairs.json", {"source": source.name, "pairs": pairs, "found": chosen})
-    lines = sorted(({k: v for k, v in asdict(p).items()} for p in problems), key=lambda p: (p["name"], p["problem"]))
-    files.write_text(out / "problems.jsonl", "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines))
+    lines = sorted(({
+        k: v
+        for k, v in asdict(p).items()
+    } for p in problems),
+                   key=lambda p: (p["name"], p["problem"]))
+    files.write_text(out / "problems.jsonl",
+                     "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines))
     from gantoolkit.weights import sha256
 
     written = {name: dict(samples=count, bytes=(out / name).stat().st_size, sha256=sha256(out / name))
@@ -194,9 +207,24 @@ def _pictures(group, wanted: set[str] | None = None):
 
 
 def _write_split(path: Path, name: str, recipe: Recipe, rows: list[dict], labels: list, pictures) -> None:
-    meta = {"name": name, "resolution": recipe.resolution, "domain": "photo", "labels": labels, "crop": recipe.crop,
-            "scribble": recipe.scribble, "factor_names": [], "identity_factors": 0}
-    lines = [json.dumps({"file": row["file"], "index": i, "identity": i, **row}) for i, row in enumerate(rows)]
+    meta = {
+        "name": name,
+        "resolution": recipe.resolution,
+        "domain": "photo",
+        "labels": labels,
+        "crop": recipe.crop,
+        "scribble": recipe.scribble,
+        "factor_names": [],
+        "identity_factors": 0
+    }
+    lines = [
+        json.dumps({
+            "file": row["file"],
+            "index": i,
+            "identity": i,
+            **row
+        }) for i, row in enumerate(rows)
+    ]
 
     def content():
         yield from pictures
@@ -214,7 +242,9 @@ def _pairs_zip(source: Source, tasks, pairs, recipe: Recipe, out: Path) -> int:
     labels = {Path(file).stem: (file, label) for n in notes for file, label in n["cameras"]}
     found = [(name, caption) for name, caption in pairs if name in rows]
     if found:
-        chosen = [{**rows[name], "captions": _one(rows[name]["captions"], caption)} for name, caption in found]
+        chosen = [{
+            **rows[name], "captions": _one(rows[name]["captions"], caption)
+        } for name, caption in found]
         names = {name for name, _ in found}
         _write_split(out / "pairs.zip", f"{source.name} pairs", recipe, chosen, [labels[n] for n, _ in found],
                      _pictures(group, names))
