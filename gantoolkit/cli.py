@@ -98,6 +98,7 @@ def parser(arguments: list[str]) -> argparse.ArgumentParser:
     verbs = root.add_subparsers(title="verbs", metavar="VERB", required=True)
     _add_run(verbs)
     _add_generate(verbs)
+    _add_demo(verbs)
     _add_light(verbs)
     _add_bench(verbs)
     _add_weights(verbs)
@@ -164,6 +165,16 @@ def _add_generate(verbs) -> None:
     solid.add_argument("--frames", type=int, default=48, metavar="N", help="frames of the turntable")
     solid.add_argument("--depth", action="store_true", help="also 16-bit depth pictures")
     solid.add_argument("--mesh", action="store_true", help="also a mesh with colours (.ply)")
+
+
+def _add_demo(verbs) -> None:
+    demo = _verb(verbs, "demo", "gantoolkit.demo.command:main", "open a page to paint, prompt and turn faces")
+    demo.add_argument("sources", nargs="*", metavar="RUN|PRESET|FOLDER",
+                      help="trained runs, presets or folders of runs (default: presets with weights, and runs/)")
+    demo.add_argument("--host", default="127.0.0.1", metavar="ADDRESS", help="default: 127.0.0.1, this machine only")
+    demo.add_argument("--port", type=int, metavar="N", help="default: the first free one from 7860")
+    demo.add_argument("--share", choices=("never",), default="never", help="never: there is no public tunnel")
+    demo.add_argument("--device", default="cpu", help="cpu or cuda (default: cpu)")
 
 
 def _add_light(verbs) -> None:

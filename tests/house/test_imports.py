@@ -27,6 +27,7 @@ MAY = {  # room → what it may import of the package
     "engine": BASE | {*STAGES} | {"pipeline", "config", "checks", "report"},
     "convert": BASE | {*STAGES} | {"engine"},
     "bench": BASE | {*STAGES} | {"pipeline", "config", "engine", "report"},
+    "demo": BASE | {*STAGES} | {"pipeline", "engine", "report"},
     "index": {"checks", "config", "manifest", "names", "signature", "errors"},
     "scaffold": {"files", "manifest", "errors"}, "doctor": {"manifest", "plugins", "weights"},
     "cli": {"errors", "manifest", "names", "plugins", "config", "engine", "data"},
@@ -40,6 +41,7 @@ THIRD = {  # third party → rooms or files that may import it
     "insightface": {"networks", "metrics"},
     "torchmetrics": {"metrics"},
     "torchvision": set(),
+    "gradio": {"demo"},
     "pluggy": {"hookspecs.py", "plugins.py"},
 }
 LIGHT = {"cli", "index", "manifest", "names", "signature", "errors", "files", "scaffold", "checks"}

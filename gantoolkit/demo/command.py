@@ -1,0 +1,33 @@
+"""`gantoolkit demo`: the page of some trained runs, on this machine unless told otherwise."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from importlib.util import find_spec
+
+from gantoolkit.errors import UsageError
+
+
+def main(args) -> int:
+    """Load the first run, open the page, and stay until interrupted."""
+    require_gradio()
+    from gantoolkit.demo.models import Models, offered
+
+    models = Models(offered(args.sources), args.device)
+    with tempfile.TemporaryDirectory(prefix="gantoolkit-demo-") as folder:
+        os.environ["GRADIO_TEMP_DIR"] = folder  # the one folder that the server hands files out from
+        from gantoolkit.demo.page import Page, launch
+
+        print(f"Loading {models.names()[0]} …", flush=True)
+        page = Page(models, folder)
+        page.warm_up()
+        launch(page, args.host, args.port, wait=True)
+    return 0
+
+
+def require_gradio() -> None:
+    """One sentence where the optional extra is not installed."""
+    if find_spec("gradio") is None:
+        raise UsageError("`gantoolkit demo` needs the Python package 'gradio', which is not installed; "
+                         "type: pip install 'gantoolkit[demo]'.")

@@ -1,0 +1,60 @@
+"""Pictures of a face as HTML: the large one, what it is made of, and where each word looked."""
+
+from __future__ import annotations
+
+import base64
+import io
+from html import escape
+
+import numpy as np
+from PIL import Image
+
+from gantoolkit.demo.studio import Face
+from gantoolkit.report import sheets
+from gantoolkit.types import Render
+
+SMALL = 192  # pixels: maps and small pictures are enlarged to this before they are sent
+
+
+def face(w: Render, alternative: str) -> str:
+    """G(w), large."""
+    return _figure(sheets.image_picture(w.image), alternative, "G(w): what comes out", "large")
+
+
+def parts(found: Face, w: Render, w_m: Render) -> str:
+    """G(w^m), Ā over G(w) and, in 3D, depth; then a row with the map of each word."""
+    overall = sheets.attention_picture(w.image, found.attention)
+    shown = [(sheets.image_picture(w_m.image), "G(w<sup>m</sup>): mapping network alone"),
+             (sheets.image_picture(w.image), "G(w): with style modulation"),
+             (overall, "Ā: attention of all words")]
+    if w.depth is not None:
+        shown.append((sheets.depth_picture(w.depth), "depth: near is yellow"))
+    html = f'<div class="gt-parts">{"".join(_figure(p, _plain(c), c) for p, c in shown)}</div>'
+    if not found.words:
+        return html + '<p class="gt-quiet">The prompt is empty, so there is no word to attend to.</p>'
+    maps = [_figure(sheets.attention_picture(w.image, where), f"attention of {word}", escape(word))
+            for word, where in found.words]
+    return html + ('<p class="gt-quiet">Where the diffusion model looked for each word, over G(w):</p>'
+                   f'<div class="gt-words">{"".join(maps)}</div>')
+
+
+def notice(text: str, kind: str = "good") -> str:
+    """One sentence above the picture: good, note or error."""
+    role = "alert" if kind == "error" else "status"
+    return f'<p class="gt-notice gt-{kind}" role="{role}">{escape(text)}</p>' if text else ""
+
+
+def _figure(picture: np.ndarray, alternative: str, caption: str, kind: str = "") -> str:
+    if not kind and max(picture.shape[:2]) < SMALL:
+        image = Image.fromarray(picture).resize((SMALL, SMALL), Image.Resampling.BICUBIC)
+    else:
+        image = Image.fromarray(picture)
+    content = io.BytesIO()
+    image.save(content, "WEBP", quality=90, method=0)
+    uri = "data:image/webp;base64," + base64.b64encode(content.getvalue()).decode()
+    return (f'<figure class="{kind}"><img src="{uri}" alt="{escape(alternative)}">'
+            f"<figcaption>{caption}</figcaption></figure>")
+
+
+def _plain(caption: str) -> str:
+    return caption.replace("<sup>m</sup>", "^m")

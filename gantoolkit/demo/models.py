@@ -1,0 +1,106 @@
+"""The runs on offer, by name; an encoder or generator that several of them use is loaded once."""
+
+from __future__ import annotations
+
+import json
+import threading
+from pathlib import Path
+
+from gantoolkit import manifest, registry, weights
+from gantoolkit.engine import sample
+from gantoolkit.errors import GantoolkitError, UsageError
+from gantoolkit.pipeline import Pipeline
+
+
+def offered(sources: list[str]) -> dict[str, str]:
+    """Name on the page → what `load_pipeline` takes, of runs, presets and folders that hold runs."""
+    found: dict[str, str] = {}
+    for source in sources or _default():
+        inside = _runs_in(Path(source))
+        if not inside and not is_run(source):
+            raise UsageError(f"'{source}' is neither a run with a trained bridge, nor a preset, nor a folder that "
+                             "holds such runs; train one with `gantoolkit run configs/absm_eg3d.py`.")
+        for path in inside or [source]:
+            name = Path(path).name
+            found[str(path) if name in found else name] = str(path)
+    if not found:
+        raise UsageError("There is no trained run in runs/ and no preset with weights; train one with "
+                         "`gantoolkit run configs/absm_eg3d.py`, or name the folder of a run.")
+    return found
+
+
+def is_run(source: str | Path) -> bool:
+    """Whether a bridge is found there, without loading it."""
+    folder = Path(source)
+    if folder.is_dir():
+        if any((folder / file).is_file() for file in (sample.EXPORTED, sample.HUB_MODEL)):
+            return True
+        return _task(folder) == "bridge" and (folder / "checkpoint").is_dir()
+    preset = manifest.load().presets.get(str(source))
+    if preset is not None:
+        return _there(preset.get("weights"))
+    return folder.is_file() or _there(str(source))
+
+
+def _there(name: str | None) -> bool:
+    """Whether the weights of this name are on this machine and hold a bridge."""
+    try:
+        path = weights.resolve(name) if name else None
+    except GantoolkitError:
+        return False
+    return path is not None and path.is_file() and "pipeline" in weights.header(path)
+
+
+def _runs_in(folder: Path) -> list[Path]:
+    """The runs directly below a folder that is none itself, by name."""
+    if not folder.is_dir() or is_run(folder):
+        return []
+    return sorted(path for path in folder.iterdir() if path.is_dir() and is_run(path))
+
+
+def _default() -> list[str]:
+    """Presets whose weights are here, and runs/ where it holds any."""
+    presets = [name for name in manifest.load().presets if is_run(name)]
+    return presets + (["runs"] if _runs_in(Path("runs")) else [])
+
+
+def _task(folder: Path) -> str | None:
+    try:
+        return json.loads((folder / "config.json").read_text(encoding="utf-8")).get("task")
+    except (OSError, ValueError, AttributeError):
+        return None
+
+
+class Models:
+    """Pipelines by name, made when they are first asked for and kept."""
+
+    def __init__(self, sources: dict[str, str], device: str = "cpu"):
+        self.sources, self.device = sources, device
+        self._lock = threading.Lock()
+        self._pipelines: dict[str, Pipeline] = {}
+        self._parts: dict[str, object] = {}
+
+    def names(self) -> list[str]:
+        return list(self.sources)
+
+    def __getitem__(self, name: str) -> Pipeline:
+        if name not in self.sources:
+            raise UsageError(f"There is no run '{name}' on this page; choose {', '.join(self.sources)}.")
+        with self._lock:
+            if name not in self._pipelines:
+                self._pipelines[name] = self._load(self.sources[name])
+            return self._pipelines[name]
+
+    def _load(self, source: str) -> Pipeline:
+        from gantoolkit.generators import load_generator
+
+        state, specs = sample.read(source)
+        encoder = self._part("encoder", specs, lambda spec: registry.build("encoder", spec))
+        generator = self._part("generator", specs, load_generator)
+        return sample.assemble(state, specs, encoder, generator).to(self.device)
+
+    def _part(self, kind: str, specs: dict, build):
+        key = f"{kind} {json.dumps(specs[kind], sort_keys=True)}"
+        if key not in self._parts:
+            self._parts[key] = build(specs[kind])
+        return self._parts[key]

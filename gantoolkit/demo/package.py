@@ -1,0 +1,62 @@
+"""The download: pictures, the condition, its camera, and the manifest row that `generate` would write.
+
+With the files of the zip, `gantoolkit generate RUN --mask mask.png --text … --seed …` draws the same face.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import shlex
+import zipfile
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from gantoolkit import __version__, files
+from gantoolkit.demo.studio import Face
+from gantoolkit.engine import views
+from gantoolkit.report import sheets
+from gantoolkit.types import Render
+
+
+def write(folder: Path, source: str, face: Face, w: Render, w_m: Render) -> Path:
+    """A zip in `folder`, named after its content."""
+    kind = "mask" if face.wish.drawing.dtype == np.uint8 else "scribble"
+    drawing = face.wish.drawing if kind == "mask" else (face.wish.drawing * 255).round().astype(np.uint8)
+    pictures = {"face.png": sheets.image_picture(w.image), "face-w_m.png": sheets.image_picture(w_m.image),
+                "attention.png": sheets.attention_picture(w.image, face.attention), f"{kind}.png": drawing}
+    if w.depth is not None:
+        pictures["depth.png"] = sheets.depth_picture(w.depth)
+    content = {name: _png(picture) for name, picture in pictures.items()}
+    rows = row(kind, source, face, w)
+    if "label" in rows[0]:
+        content[f"{kind}.json"] = json.dumps({"camera": rows[0]["label"]}).encode()
+    content["manifest.jsonl"] = "".join(json.dumps(r, ensure_ascii=False) + "\n" for r in rows).encode()
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as file:
+        for name, data in content.items():
+            file.writestr(name, data)
+    name = f"face-{face.wish.run}-seed{face.wish.seed}-t{face.t}.zip"
+    return files.write_bytes(folder / name, packed.getvalue())
+
+
+def row(kind: str, source: str, face: Face, w: Render) -> list[dict]:
+    """Manifest rows, in the form of `generate`, of G(w) and of what lies beside it."""
+    wish, run = face.wish, Path(source).name
+    command = ["gantoolkit", "generate", run, "--text", wish.text, f"--{kind}", f"{kind}.png",
+               "--seed", str(wish.seed), "--t-out", str(face.t)]
+    common = {"input": f"{kind}.png", "text": wish.text, "seed": wish.seed, "t_out": face.t, "aggregate": "last",
+              "seconds_latent": round(face.seconds, 3), "run": run, "version": __version__}
+    view = {"camera": "label", "label": views.rounded(w.camera)} if w.camera is not None else {}
+    rows = [{"file": "face.png", **common, "kind": "image", **view, "command": shlex.join(command)},
+            {"file": "face-w_m.png", **common, "kind": "image of w^m", **view},
+            {"file": "attention.png", **common, "kind": "attention", **view}]
+    return rows + ([{"file": "depth.png", **common, "kind": "depth", **view}] if w.depth is not None else [])
+
+
+def _png(picture: np.ndarray) -> bytes:
+    content = io.BytesIO()
+    Image.fromarray(picture).save(content, "PNG")
+    return content.getvalue()
