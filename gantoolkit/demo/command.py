@@ -16,7 +16,7 @@ def main(args) -> int:
 
     models = Models(offered(args.sources), args.device)
     with tempfile.TemporaryDirectory(prefix="gantoolkit-demo-") as folder:
-        os.environ["GRADIO_TEMP_DIR"] = folder  # the one folder that the server hands files out from
+        os.environ["GRADIO_TEMP_DIR"] = f"{folder}/served"  # the one folder that the server hands files out from
         from gantoolkit.demo.page import Page, launch
 
         print(f"Loading {models.names()[0]} …", flush=True)

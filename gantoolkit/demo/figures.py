@@ -21,9 +21,12 @@ def face(w: Render, alternative: str) -> str:
     return _figure(sheets.image_picture(w.image), alternative, "G(w): what comes out", "large")
 
 
-def parts(found: Face, w: Render, w_m: Render) -> str:
-    """G(w^m), Ā over G(w) and, in 3D, depth; then a row with the map of each word."""
-    overall = sheets.attention_picture(w.image, found.attention)
+def parts(found: Face, w: Render, w_m: Render, front: Render) -> str:
+    """G(w^m), Ā and, in 3D, depth; then a row with the map of each word.
+
+    Maps lie over `front`, the face as it was drawn, because attention does not turn with the head.
+    """
+    overall = sheets.attention_picture(front.image, found.attention)
     shown = [(sheets.image_picture(w_m.image), "G(w<sup>m</sup>): mapping network alone"),
              (sheets.image_picture(w.image), "G(w): with style modulation"),
              (overall, "Ā: attention of all words")]
@@ -32,9 +35,9 @@ def parts(found: Face, w: Render, w_m: Render) -> str:
     html = f'<div class="gt-parts">{"".join(_figure(p, _plain(c), c) for p, c in shown)}</div>'
     if not found.words:
         return html + '<p class="gt-quiet">The prompt is empty, so there is no word to attend to.</p>'
-    maps = [_figure(sheets.attention_picture(w.image, where), f"attention of {word}", escape(word))
+    maps = [_figure(sheets.attention_picture(front.image, where), f"attention of {word}", escape(word))
             for word, where in found.words]
-    return html + ('<p class="gt-quiet">Where the diffusion model looked for each word, over G(w):</p>'
+    return html + ('<p class="gt-quiet">Where the diffusion model looked for each word, over the face as it was drawn:</p>'
                    f'<div class="gt-words">{"".join(maps)}</div>')
 
 

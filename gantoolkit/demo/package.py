@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import io
 import json
+import secrets
 import shlex
+import shutil
 import zipfile
 from pathlib import Path
 
@@ -20,13 +22,15 @@ from gantoolkit.engine import views
 from gantoolkit.report import sheets
 from gantoolkit.types import Render
 
+KEPT = 200  # the newest downloads; older ones are removed
 
-def write(folder: Path, source: str, face: Face, w: Render, w_m: Render) -> Path:
-    """A zip in `folder`, named after its content."""
+
+def write(folder: Path, source: str, face: Face, w: Render, w_m: Render, front: Render) -> Path:
+    """A zip named after its content, in a new folder below `folder` whose name nobody can guess."""
     kind = "mask" if face.wish.drawing.dtype == np.uint8 else "scribble"
     drawing = face.wish.drawing if kind == "mask" else (face.wish.drawing * 255).round().astype(np.uint8)
     pictures = {"face.png": sheets.image_picture(w.image), "face-w_m.png": sheets.image_picture(w_m.image),
-                "attention.png": sheets.attention_picture(w.image, face.attention), f"{kind}.png": drawing}
+                "attention.png": sheets.attention_picture(front.image, face.attention), f"{kind}.png": drawing}
     if w.depth is not None:
         pictures["depth.png"] = sheets.depth_picture(w.depth)
     content = {name: _png(picture) for name, picture in pictures.items()}
@@ -39,7 +43,9 @@ def write(folder: Path, source: str, face: Face, w: Render, w_m: Render) -> Path
         for name, data in content.items():
             file.writestr(name, data)
     name = f"face-{face.wish.run}-seed{face.wish.seed}-t{face.t}.zip"
-    return files.write_bytes(folder / name, packed.getvalue())
+    for old in sorted(folder.glob("download-*"), key=lambda path: path.stat().st_mtime)[:-KEPT]:
+        shutil.rmtree(old, ignore_errors=True)
+    return files.write_bytes(folder / f"download-{secrets.token_hex(16)}" / name, packed.getvalue())
 
 
 def row(kind: str, source: str, face: Face, w: Render) -> list[dict]:

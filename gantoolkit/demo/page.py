@@ -11,6 +11,7 @@ import traceback
 from pathlib import Path
 
 import gradio as gr
+import torch
 
 from gantoolkit.demo import drawing, figures, package, painter
 from gantoolkit.demo.examples import examples
@@ -42,7 +43,7 @@ def said(event):
     return wrapped
 
 
-OUTPUTS = {"generate": 5, "turn": 2, "settle": 3, "choose": 6, "upload": 3}
+OUTPUTS = {"generate": 5, "turn": 2, "settle": 3, "choose": 7, "upload": 3}
 
 
 class Page:
@@ -74,8 +75,10 @@ class Page:
     def shown(self, face: Face, yaw: float, pitch: float):
         """(face, parts, download) from one camera."""
         w, w_m = self.studio.draw(face, yaw, pitch)
-        packed = package.write(self.folder / "downloads", self.models.sources[face.wish.run], face, w, w_m)
-        return figures.face(w, face.wish.text), figures.parts(face, w, w_m), str(packed)
+        front = self.studio.draw(face)[0] if yaw or pitch else w
+        source = self.models.sources[face.wish.run]
+        packed = package.write(self.folder, source, face, w, w_m, front)
+        return figures.face(w, face.wish.text), figures.parts(face, w, w_m, front), str(packed)
 
     @said
     def turn(self, wish: Wish | None, yaw, pitch):
@@ -93,13 +96,14 @@ class Page:
 
     @said
     def choose(self, run):
-        """Controls that fit a run → (mask, scribble, step, yaw, pitch, notice)."""
+        """Controls that fit a run → (mask, scribble, step, yaw, pitch, examples, notice)."""
         pipeline = self.models[run]
         mask = pipeline.condition == "mask"
         solid = bool(getattr(pipeline.generator, "needs_camera", False))
         steps = len(pipeline.encoder.timesteps)
         return (gr.update(visible=mask or "hidden"), gr.update(visible="hidden" if mask else True),
-                gr.update(maximum=steps, value=steps), gr.update(visible=solid), gr.update(visible=solid), "")
+                gr.update(maximum=steps, value=steps), gr.update(visible=solid), gr.update(visible=solid),
+                self.thumbnails(mask), "")
 
     @said
     def upload(self, run, path):
@@ -113,6 +117,11 @@ class Page:
         """An example into the controls → (prompt, mask, scribble, yaw, pitch)."""
         one = self.examples[event.index]
         return one.text, drawing.mask_uri(one.labels), drawing.scribble_uri(one.scribble), 0, 0
+
+    def thumbnails(self, mask: bool) -> list:
+        """The drawings of the examples, in the kind that a run takes."""
+        return [sheets.mask_picture(torch.from_numpy(one.labels)) if mask
+                else sheets.scribble_picture(torch.from_numpy(one.scribble)) for one in self.examples]
 
     def report(self, face: Face) -> str:
         """What was done, and which words the model does not know."""
@@ -141,10 +150,6 @@ class Page:
                     self.controls()
                 with gr.Column(scale=5, min_width=340):
                     self.results()
-            pictures = [(sheets.mask_picture(_tensor(one.labels)), one.text) for one in self.examples]
-            self.gallery = gr.Gallery(pictures, label="Examples: rendered people of the validation set", columns=10,
-                                      height=130, allow_preview=False, format="png", buttons=[], interactive=False,
-                                      object_fit="contain", elem_id="gt-examples")
             self.wire(blocks)
         return blocks
 
@@ -165,6 +170,9 @@ class Page:
         with gr.Row():
             self.file = gr.UploadButton("Upload a drawing", file_types=["image"], size="lg", min_width=120)
             self.button = gr.Button("Generate", variant="primary", elem_id="gt-generate", min_width=120)
+        gr.HTML('<p class="gt-quiet">Examples: rendered people of the validation set, with their prompts</p>')
+        self.gallery = gr.Gallery(self.thumbnails(is_mask), show_label=False, columns=5, height="auto", allow_preview=False,
+                                  format="png", buttons=[], interactive=False, elem_id="gt-examples")
 
     def results(self) -> None:
         """The right column."""
@@ -193,9 +201,9 @@ class Page:
         gr.on([blocks.load, self.step.release], **again, **hidden)
         view = [self.state, self.yaw, self.pitch]
         for slider in (self.yaw, self.pitch):
-            slider.input(self.turn, view, [self.face, self.notice], **quick)
-            slider.release(self.settle, view, [self.parts, self.download, self.notice], **quick)
-        fitted = [self.mask, self.scribble, self.step, self.yaw, self.pitch, self.notice]
+            turned = slider.input(self.turn, view, [self.face, self.notice], **quick)
+            turned.then(self.settle, view, [self.parts, self.download, self.notice], **quick)
+        fitted = [self.mask, self.scribble, self.step, self.yaw, self.pitch, self.gallery, self.notice]
         self.run.input(self.choose, self.run, fitted, **slow, **hidden).then(**again, **hidden)
         self.file.upload(self.upload, [self.run, self.file], [self.mask, self.scribble, self.notice], **hidden)
         self.gallery.select(self.pick, None, [self.text, self.mask, self.scribble, self.yaw, self.pitch],
@@ -219,9 +227,3 @@ def launch(page: Page, host: str = "127.0.0.1", port: int | None = None, wait: b
     if wait:
         page.blocks.block_thread()
     return address
-
-
-def _tensor(labels):
-    import torch
-
-    return torch.from_numpy(labels)

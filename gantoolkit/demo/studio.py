@@ -179,6 +179,19 @@ def words(encoder, text: str, features: Features) -> tuple[tuple[str, Tensor], .
     ids, size = prompts.ids([text])[0].tolist(), features.attn_prob[-1].shape[-2:]
     maps = [torch.nn.functional.interpolate(p[:1], size, mode="bilinear") for p in features.attn_prob]
     mean = torch.stack(maps).mean(0)[0]  # [T,h,w]
-    shown = [(prompts.tokenizer.decode([ids[i]]).strip(), mean[i])
-             for i in features.words[0].nonzero().flatten().tolist() if i < len(ids)]
-    return tuple((word, where) for word, where in shown if any(c.isalnum() for c in word))
+    places = features.words[0].nonzero().flatten().tolist()
+    groups = whole_words(prompts.tokenizer.convert_ids_to_tokens([ids[i] for i in places]), places)
+    return tuple((word, mean[where].mean(0)) for word, where in groups if any(c.isalnum() for c in word))
+
+
+def whole_words(tokens: list[str], places: list[int]) -> list[tuple[str, list[int]]]:
+    """(word, its places) of a prompt's tokens; CLIP's tokenizers end a word with </w>, others are left as they are."""
+    found, ends = [], any(token.endswith("</w>") for token in tokens)
+    begun = False  # whether the newest word is still open
+    for token, place in zip(tokens, places):
+        if begun:
+            found[-1] = (found[-1][0] + token.removesuffix("</w>"), [*found[-1][1], place])
+        else:
+            found.append((token.removesuffix("</w>"), [place]))
+        begun = ends and not token.endswith("</w>")
+    return found
