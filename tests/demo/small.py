@@ -1,0 +1,65 @@
+"""Two trained-looking runs of small random networks: what the demo offers in tests."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from gantoolkit import weights
+from gantoolkit.engine import sample
+from gantoolkit.generators.eg3d import EG3D
+from gantoolkit.generators.stylegan2 import StyleGAN2
+from gantoolkit.registry import REGISTRIES
+from gantoolkit.types import Features, FeatureShapes, Latent
+
+
+class StepEncoder(nn.Module):
+    """Closed forms in place of a diffusion model; counts the steps that it made."""
+
+    made, timesteps, guidance = 0, (900, 600, 300), 1.0
+    shapes = FeatureShapes((4, 2, 2), ((4, 4, 4),), 3)
+
+    def trace(self, condition, x0=True, **_):
+        seen = condition.mask if condition.mask is not None else condition.scribble
+        level = seen.mean((2, 3))[:, -1:] + condition.seed.view(-1, 1) + torch.tensor([[len(condition.text[0])]])
+        for t in self.timesteps:
+            type(self).made += 1
+            h = (level.view(-1, 1, 1, 1) * t / 900).expand(-1, 4, 2, 2)
+            prob = torch.arange(16.0).view(1, 1, 4, 4).expand(1, 3, 4, 4)
+            yield Features(h, (prob,), (prob,), (prob,), torch.tensor([[False, True, False]]), torch.tensor([t]))
+
+
+class AddBridge(nn.Module):
+    """w^m moves with h; w lies beside it."""
+
+    def __init__(self, feature_shapes, num_ws, w_dim, mean_w):
+        super().__init__()
+        self.shape = (num_ws, w_dim)
+        self.register_buffer("mean_w", mean_w)
+
+    def forward(self, features):
+        w_m = features.h.mean((1, 2, 3)).view(-1, 1, 1) * torch.linspace(-1, 1, self.shape[1]).expand(1, *self.shape)
+        return Latent(w_m + 0.5, w_m)
+
+
+REGISTRIES["encoder"].register_module("StepEncoder", module=StepEncoder, force=True)
+REGISTRIES["bridge"].register_module("AddBridge", module=AddBridge, force=True)
+
+
+def write_runs(folder: Path) -> Path:
+    """runs/solid (masks), runs/flat (masks) and runs/lines (scribbles) below `folder`."""
+    torch.manual_seed(3)
+    flat = dict(z_dim=8, w_dim=8, resolution=32, channels=[8, 8, 8, 8], mapping_layers=2)
+    solid = dict(z_dim=8, w_dim=8, resolution=32, plane_resolution=16, plane_channels=8, channels=[8, 8, 8],
+                 mapping_layers=1, rays=16, samples=6, importance=6, decoder_channels=8, decoder_hidden=8,
+                 superresolution="2X", sr_input=16, sr_channels=[8, 8])
+    weights.save(folder / "flat.safetensors", StyleGAN2(**flat).state_dict(), dict(type="StyleGAN2", **flat))
+    weights.save(folder / "solid.safetensors", EG3D(**solid).state_dict(), dict(type="EG3D", **solid))
+    for name, generator, kind in (("flat", "flat", "mask"), ("lines", "flat", "scribble"), ("solid", "solid", "mask")):
+        specs = dict(encoder=dict(type="StepEncoder"), bridge=dict(type="AddBridge"),
+                     generator=str(folder / f"{generator}.safetensors"), condition=kind)
+        bridge = AddBridge(StepEncoder.shapes, 1, 8, torch.zeros(8))
+        sample.export(folder / "runs" / name / sample.EXPORTED, bridge, specs)
+    return folder / "runs"
