@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import signal
+import sys
 import tempfile
 from importlib.util import find_spec
 
@@ -15,6 +17,7 @@ def main(args) -> int:
     from gantoolkit.demo.models import Models, offered
 
     models = Models(offered(args.sources), args.device)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # the temporary folder is removed then, too
     with tempfile.TemporaryDirectory(prefix="gantoolkit-demo-") as folder:
         os.environ["GRADIO_TEMP_DIR"] = f"{folder}/served"  # the one folder that the server hands files out from
         from gantoolkit.demo.page import Page, launch

@@ -34,7 +34,7 @@ def parts(found: Face, w: Render, w_m: Render, front: Render) -> str:
         shown.append((sheets.depth_picture(w.depth), "depth: near is yellow"))
     html = f'<div class="gt-parts">{"".join(_figure(p, _plain(c), c) for p, c in shown)}</div>'
     if not found.words:
-        return html + '<p class="gt-quiet">The prompt is empty, so there is no word to attend to.</p>'
+        return html + '<p class="gt-quiet">There is no word in the prompt to attend to.</p>'
     maps = [_figure(sheets.attention_picture(front.image, where), f"attention of {word}", escape(word))
             for word, where in found.words]
     return html + ('<p class="gt-quiet">Where the diffusion model looked for each word, over the face as it was drawn:</p>'

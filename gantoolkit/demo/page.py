@@ -6,6 +6,7 @@ Every event returns a sentence for the notice above the picture; an error change
 from __future__ import annotations
 
 import functools
+import os
 import sys
 import traceback
 from pathlib import Path
@@ -215,6 +216,7 @@ def launch(page: Page, host: str = "127.0.0.1", port: int | None = None, wait: b
     fonts = ["system-ui", "-apple-system", "Segoe UI", "Roboto", "Noto Sans", "sans-serif"]  # none is fetched
     theme = gr.themes.Base(primary_hue="teal", neutral_hue="stone", font=fonts, font_mono=["ui-monospace", "monospace"])
     page.blocks.queue(max_size=64)
+    os.environ.pop("GRADIO_ALLOWED_PATHS", None)  # it would count even beside an empty list
     try:
         _, address, _ = page.blocks.launch(
             server_name=host, server_port=port, share=False, allowed_paths=[], max_file_size=UPLOAD, quiet=True,
