@@ -1,0 +1,11 @@
+# One style reference into the zoo's StyleGAN2: gantoolkit run configs/stylize.py style=FILE --out runs/marble
+task = "stylise"
+style = ""  # a picture of a face as the generator frames it, or a folder of such
+generator = "stylegan2"
+features = "auto"  # the discriminator in the generator's file; else the trunk
+trunk = "parser"
+alpha = 1.0
+preserve_color = False
+inversion = dict(steps=120, anchor=1.0)
+lr = 2e-3
+schedule = dict(iterations=200, batch=2, log_every=10, save_every=200, pictures_every=100)
