@@ -64,6 +64,16 @@ def changed(tab, act) -> float:
     return time.time() - started
 
 
+def rests(tab, seconds: float = 1.0) -> None:
+    """Wait until the large picture has not changed for a while."""
+    shown, since = None, time.time()
+    while time.time() - since < seconds:
+        now = tab.get_attribute("#gt-face img", "src")
+        if now != shown:
+            shown, since = now, time.time()
+        tab.wait_for_timeout(100)
+
+
 def paint(tab) -> None:
     """A broad stroke of skin through the middle of the mask, then Generate."""
     tab.locator("#gt-mask .gt-palette button", has_text="skin").click()
@@ -84,6 +94,7 @@ def test_from_drawing_to_download(tab, tmp_path, record_property):
     slider = tab.locator("#gt-yaw input[type=range]")
     record_property("seconds_turn", changed(tab, lambda: [slider.focus(), *(tab.keyboard.press("ArrowRight")
                                                                               for _ in range(12))]))
+    rests(tab)
     changed(tab, lambda: tab.locator("#gt-examples button").nth(3).click())
     with tab.expect_download() as download:
         tab.click("#gt-download")
