@@ -19,7 +19,7 @@ def main(args) -> int:
     models = Models(offered(args.sources), args.device)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # the temporary folder is removed then, too
     with tempfile.TemporaryDirectory(prefix="gantoolkit-demo-") as folder:
-        os.environ["GRADIO_TEMP_DIR"] = f"{folder}/served"  # the one folder that the server hands files out from
+        os.environ["GRADIO_TEMP_DIR"] = f"{folder}/served"  # all that the server hands out
         from gantoolkit.demo.page import Page, launch
 
         print(f"Loading {models.names()[0]} …", flush=True)

@@ -30,7 +30,7 @@ EMPTY = {"mask": "The mask is empty; paint at least the skin of a face, or click
 
 
 def read_painting(uri: str | None, kind: str, resolution: int) -> np.ndarray:
-    """Labels [R,R] uint8 (kind "mask") or strokes [R,R] float32 in 0..1 ("scribble") of the painter's picture."""
+    """Labels [R,R] uint8 (kind "mask") or strokes [R,R] float32 in 0..1 ("scribble") of a painting."""
     if not uri:
         raise DataError(EMPTY[kind])
     picture = _decoded(uri)
@@ -67,7 +67,8 @@ def read_upload(path: str | Path, kind: str) -> str:
     except DataError as error:
         sentence = str(error).replace(str(path), path.name)
         sentence = sentence.replace("give drawings with --scribble", "choose a run that takes scribbles")
-        raise DataError(sentence.replace("which --mask takes", "for which choose a run that takes masks")) from None
+        sentence = sentence.replace("which --mask takes", "for which choose a run that takes masks")
+        raise DataError(sentence) from None
 
 
 def mask_uri(found: np.ndarray) -> str:
@@ -93,12 +94,13 @@ def _uri(picture: np.ndarray) -> str:
 
 def _decoded(uri: str) -> Image.Image:
     if not isinstance(uri, str) or not uri.startswith(HEAD) or len(uri) > LONGEST:
-        raise DataError("The painter's picture must be a PNG as data URI of at most 4 MB; paint it on the page.")
+        raise DataError("The painting must be a PNG as data URI of at most 4 MB; paint it on the page.")
     try:
         content = io.BytesIO(base64.b64decode(uri[len(HEAD):], validate=True))
         with Image.open(content, formats=["PNG"]) as file:
             if max(file.size) > LARGEST // 2 or min(file.size) < read.SMALLEST:
-                raise DataError(f"The painting is {file.width}×{file.height} pixels; the painter makes {CANVAS}².")
+                raise DataError(f"The painting is {file.width}×{file.height} pixels; the painter makes "
+                                f"{CANVAS}².")
             return file.convert("RGB")
     except (binascii.Error, OSError, SyntaxError, ValueError, Image.DecompressionBombError):
         raise DataError("The painting is not a readable PNG; reload the page and paint again.") from None
@@ -112,4 +114,5 @@ def _check(path: Path) -> None:
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
         raise DataError(f"{path} is not a readable picture; save it as PNG, JPEG or WebP.") from None
     if max(size) > LARGEST:
-        raise DataError(f"{path} is {size[0]}×{size[1]} pixels; make it at most {LARGEST} pixels wide and high.")
+        raise DataError(f"{path} is {size[0]}×{size[1]} pixels; make it at most "
+                        f"{LARGEST} pixels wide and high.")

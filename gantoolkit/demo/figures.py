@@ -37,7 +37,8 @@ def parts(found: Face, w: Render, w_m: Render, front: Render) -> str:
         return html + '<p class="gt-quiet">There is no word in the prompt to attend to.</p>'
     maps = [_figure(sheets.attention_picture(front.image, where), f"attention of {word}", escape(word))
             for word, where in found.words]
-    return html + ('<p class="gt-quiet">Where the diffusion model looked for each word, over the face as it was drawn:</p>'
+    return html + ('<p class="gt-quiet">Where the diffusion model looked for each word, '
+                   'over the face as it was drawn:</p>'
                    f'<div class="gt-words">{"".join(maps)}</div>')
 
 

@@ -18,8 +18,8 @@ def offered(sources: list[str]) -> dict[str, str]:
     for source in sources or _default():
         inside = _runs_in(Path(source))
         if not inside and not is_run(source):
-            raise UsageError(f"'{source}' is neither a run with a trained bridge, nor a preset, nor a folder that "
-                             "holds such runs; train one with `gantoolkit run configs/absm_eg3d.py`.")
+            raise UsageError(f"'{source}' is neither a run with a trained bridge, nor a preset, nor a folder "
+                             "that holds such runs; train one with `gantoolkit run configs/absm_eg3d.py`.")
         for path in inside or [source]:
             name = Path(path).name
             found[str(path) if name in found else name] = str(path)

@@ -30,7 +30,8 @@ def write(folder: Path, source: str, face: Face, w: Render, w_m: Render, front: 
     kind = "mask" if face.wish.drawing.dtype == np.uint8 else "scribble"
     drawing = face.wish.drawing if kind == "mask" else (face.wish.drawing * 255).round().astype(np.uint8)
     pictures = {"face.png": sheets.image_picture(w.image), "face-w_m.png": sheets.image_picture(w_m.image),
-                "attention.png": sheets.attention_picture(front.image, face.attention), f"{kind}.png": drawing}
+                "attention.png": sheets.attention_picture(front.image, face.attention),
+                f"{kind}.png": drawing}
     if w.depth is not None:
         pictures["depth.png"] = sheets.depth_picture(w.depth)
     content = {name: _png(picture) for name, picture in pictures.items()}
@@ -53,8 +54,9 @@ def row(kind: str, source: str, face: Face, w: Render) -> list[dict]:
     wish, run = face.wish, Path(source).name
     command = ["gantoolkit", "generate", run, "--text", wish.text, f"--{kind}", f"{kind}.png",
                "--seed", str(wish.seed), "--t-out", str(face.t)]
-    common = {"input": f"{kind}.png", "text": wish.text, "seed": wish.seed, "t_out": face.t, "aggregate": "last",
-              "seconds_latent": round(face.seconds, 3), "run": run, "version": __version__}
+    common = {"input": f"{kind}.png", "text": wish.text, "seed": wish.seed, "t_out": face.t,
+              "aggregate": "last", "seconds_latent": round(face.seconds, 3), "run": run,
+              "version": __version__}
     view = {"camera": "label", "label": views.rounded(w.camera)} if w.camera is not None else {}
     rows = [{"file": "face.png", **common, "kind": "image", **view, "command": shlex.join(command)},
             {"file": "face-w_m.png", **common, "kind": "image of w^m", **view},

@@ -25,8 +25,8 @@ from gantoolkit.report import sheets
 UPLOAD = "8mb"
 PORT = 7860
 TURN, NOD = 40, 20  # degrees to either side
-HEAD = ('<div class="gt-head"><h1>Paint a face, say who it is</h1><p>A diffusion model reads the drawing and the '
-        "prompt; a bridge turns what it sees into codes of a GAN, which draws the face.</p></div>")
+HEAD = ('<div class="gt-head"><h1>Paint a face, say who it is</h1><p>A diffusion model reads the drawing and '
+        "the prompt; a bridge turns what it sees into codes of a GAN, which draws the face.</p></div>")
 
 
 def said(event):
@@ -137,8 +137,8 @@ class Page:
     def warm_up(self) -> None:
         """Load the first run and draw the first example, so that the first visitor does not wait for it."""
         one, pipeline = self.examples[0], self.models[self.first]
-        self.generate(self.first, one.text, drawing.mask_uri(one.labels), drawing.scribble_uri(one.scribble), 0,
-                      len(pipeline.encoder.timesteps), 0, 0)
+        mask, scribble = drawing.mask_uri(one.labels), drawing.scribble_uri(one.scribble)
+        self.generate(self.first, one.text, mask, scribble, 0, len(pipeline.encoder.timesteps), 0, 0)
 
     # -- how it looks --------------------------------------------------------------------------------
 
@@ -165,15 +165,17 @@ class Page:
         self.scribble = painter.painter("scribble", drawing.scribble_uri(one.scribble), not is_mask)
         with gr.Row():
             self.step = gr.Slider(1, steps, steps, step=1, label="Denoising step",
-                                  info="early is fast, late follows the drawing", min_width=180, elem_id="gt-step")
-            self.seed = gr.Number(0, label="Seed", info="another seed, another person", precision=0, minimum=0,
-                                  min_width=110)
+                                  info="early is fast, late follows the drawing", min_width=180,
+                                  elem_id="gt-step")
+            self.seed = gr.Number(0, label="Seed", info="another seed, another person", precision=0,
+                                  minimum=0, min_width=110)
         with gr.Row():
             self.file = gr.UploadButton("Upload a drawing", file_types=["image"], size="lg", min_width=120)
             self.button = gr.Button("Generate", variant="primary", elem_id="gt-generate", min_width=120)
         gr.HTML('<p class="gt-quiet">Examples: rendered people of the validation set, with their prompts</p>')
-        self.gallery = gr.Gallery(self.thumbnails(is_mask), show_label=False, columns=5, height="auto", allow_preview=False,
-                                  format="png", buttons=[], interactive=False, elem_id="gt-examples")
+        self.gallery = gr.Gallery(self.thumbnails(is_mask), show_label=False, columns=5, height="auto",
+                                  allow_preview=False, format="png", buttons=[], interactive=False,
+                                  elem_id="gt-examples")
 
     def results(self) -> None:
         """The right column."""
@@ -206,7 +208,8 @@ class Page:
             turned.then(self.settle, view, [self.parts, self.download, self.notice], **quick)
         fitted = [self.mask, self.scribble, self.step, self.yaw, self.pitch, self.gallery, self.notice]
         self.run.input(self.choose, self.run, fitted, **slow, **hidden).then(**again, **hidden)
-        self.file.upload(self.upload, [self.run, self.file], [self.mask, self.scribble, self.notice], **hidden)
+        drawings = [self.mask, self.scribble]
+        self.file.upload(self.upload, [self.run, self.file], [*drawings, self.notice], **hidden)
         self.gallery.select(self.pick, None, [self.text, self.mask, self.scribble, self.yaw, self.pitch],
                             **hidden).then(**again, **hidden)
 
@@ -214,14 +217,15 @@ class Page:
 def launch(page: Page, host: str = "127.0.0.1", port: int | None = None, wait: bool = False) -> str:
     """Serve the page and return its address; `wait` stays until interrupted."""
     fonts = ["system-ui", "-apple-system", "Segoe UI", "Roboto", "Noto Sans", "sans-serif"]  # none is fetched
-    theme = gr.themes.Base(primary_hue="teal", neutral_hue="stone", font=fonts, font_mono=["ui-monospace", "monospace"])
+    theme = gr.themes.Base(primary_hue="teal", neutral_hue="stone", font=fonts,
+                           font_mono=["ui-monospace", "monospace"])
     page.blocks.queue(max_size=64)
     os.environ.pop("GRADIO_ALLOWED_PATHS", None)  # it would count even beside an empty list
     try:
         _, address, _ = page.blocks.launch(
-            server_name=host, server_port=port, share=False, allowed_paths=[], max_file_size=UPLOAD, quiet=True,
-            prevent_thread_lock=True, ssr_mode=False, mcp_server=False, enable_monitoring=False, run_history=False,
-            footer_links=[], theme=theme, css=painter.resource("style.css"))
+            server_name=host, server_port=port, share=False, allowed_paths=[], max_file_size=UPLOAD,
+            quiet=True, prevent_thread_lock=True, ssr_mode=False, mcp_server=False, enable_monitoring=False,
+            run_history=False, footer_links=[], theme=theme, css=painter.resource("style.css"))
     except OSError as error:
         raise UsageError(f"The page cannot be served at {host}:{port or PORT} ({error}); "
                          "choose another --port or --host.") from None

@@ -41,7 +41,8 @@ def template(kind: str) -> str:
     size = 12 if kind == "mask" else 3
     return (f'<div class="gt-painter" data-kind="{kind}"><div class="gt-bar">{tools}'
             f'<label>size <input type="range" min="1" max="40" value="{size}" data-size></label>'
-            '<button type="button" data-do="undo">undo</button><button type="button" data-do="clear">clear</button>'
+            '<button type="button" data-do="undo">undo</button>'
+            '<button type="button" data-do="clear">clear</button>'
             f'</div><div class="gt-board"><canvas width="{CANVAS}" height="{CANVAS}" tabindex="0" '
             f'aria-label="{kind} to paint"></canvas>{palette() if kind == "mask" else ""}</div></div>')
 
@@ -51,6 +52,7 @@ def palette() -> str:
     buttons = []
     for number, (name, colour) in enumerate(zip(CLASSES, PALETTE)):
         css = ",".join(map(str, colour))
-        buttons.append(f'<button type="button" data-colour="{css}" aria-pressed="{str(number == START).lower()}">'
+        buttons.append(f'<button type="button" data-colour="{css}" '
+                       f'aria-pressed="{str(number == START).lower()}">'
                        f'<i style="background:rgb({css})"></i>{class_name(name)}</button>')
     return f'<div class="gt-palette" role="group" aria-label="classes">{"".join(buttons)}</div>'

@@ -76,7 +76,7 @@ class Trace:
         self._encoder, self._asked, self._more = encoder, asked, encoder.trace(asked, x0=False)
 
     def at(self, step: int) -> Features:
-        """Features of the step-th step (from 1); the lock is free between steps, so that others get their turn."""
+        """Features of the step-th step (from 1); the lock is free between steps, for others."""
         while True:
             with self.lock:
                 if len(self.found) >= step:
@@ -185,7 +185,7 @@ def words(encoder, text: str, features: Features) -> tuple[tuple[str, Tensor], .
 
 
 def whole_words(tokens: list[str], places: list[int]) -> list[tuple[str, list[int]]]:
-    """(word, its places) of a prompt's tokens; CLIP's tokenizers end a word with </w>, others are left as they are."""
+    """(word, its places) of a prompt's tokens; CLIP's end a word with </w>, others are left alone."""
     found, ends = [], any(token.endswith("</w>") for token in tokens)
     begun = False  # whether the newest word is still open
     for token, place in zip(tokens, places):

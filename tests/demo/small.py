@@ -23,12 +23,13 @@ class StepEncoder(nn.Module):
 
     def trace(self, condition, x0=True, **_):
         seen = condition.mask if condition.mask is not None else condition.scribble
-        level = seen.mean((2, 3))[:, -1:] + condition.seed.view(-1, 1) + torch.tensor([[len(condition.text[0])]])
+        level = seen.mean((2, 3))[:, -1:] + condition.seed.view(-1, 1) + len(condition.text[0])
         for t in self.timesteps:
             type(self).made += 1
             h = (level.view(-1, 1, 1, 1) * t / 900).expand(-1, 4, 2, 2)
             prob = torch.arange(16.0).view(1, 1, 4, 4).expand(1, 3, 4, 4)
-            yield Features(h, (prob,), (prob,), (prob,), torch.tensor([[False, True, False]]), torch.tensor([t]))
+            words = torch.tensor([[False, True, False]])
+            yield Features(h, (prob,), (prob,), (prob,), words, torch.tensor([t]))
 
 
 class AddBridge(nn.Module):
@@ -40,7 +41,8 @@ class AddBridge(nn.Module):
         self.register_buffer("mean_w", mean_w)
 
     def forward(self, features):
-        w_m = features.h.mean((1, 2, 3)).view(-1, 1, 1) * torch.linspace(-1, 1, self.shape[1]).expand(1, *self.shape)
+        level = features.h.mean((1, 2, 3)).view(-1, 1, 1)
+        w_m = level * torch.linspace(-1, 1, self.shape[1]).expand(1, *self.shape)
         return Latent(w_m + 0.5, w_m)
 
 
@@ -57,7 +59,8 @@ def write_runs(folder: Path) -> Path:
                  superresolution="2X", sr_input=16, sr_channels=[8, 8])
     weights.save(folder / "flat.safetensors", StyleGAN2(**flat).state_dict(), dict(type="StyleGAN2", **flat))
     weights.save(folder / "solid.safetensors", EG3D(**solid).state_dict(), dict(type="EG3D", **solid))
-    for name, generator, kind in (("flat", "flat", "mask"), ("lines", "flat", "scribble"), ("solid", "solid", "mask")):
+    for name, generator, kind in (("flat", "flat", "mask"), ("lines", "flat", "scribble"),
+                                  ("solid", "solid", "mask")):
         specs = dict(encoder=dict(type="StepEncoder"), bridge=dict(type="AddBridge"),
                      generator=str(folder / f"{generator}.safetensors"), condition=kind)
         bridge = AddBridge(StepEncoder.shapes, 1, 8, torch.zeros(8))

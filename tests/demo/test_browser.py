@@ -13,21 +13,24 @@ import pytest
 
 CHROMIUM = os.environ.get("GANTOOLKIT_CHROMIUM") or next(
     filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-pytestmark = [pytest.mark.slow, pytest.mark.skipif(not CHROMIUM, reason="no chromium (set GANTOOLKIT_CHROMIUM)")]
+pytestmark = [pytest.mark.slow,
+              pytest.mark.skipif(not CHROMIUM, reason="no chromium (set GANTOOLKIT_CHROMIUM)")]
 pytest.importorskip("gradio", reason="the optional extra 'demo' is not installed")
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 
 from small import write_runs  # noqa: E402
 
 ROOT = Path(__file__).resolve().parents[2]
-SERVE = "import sys; sys.path.insert(0, sys.argv.pop(1)); import small; from gantoolkit.cli import main; main(sys.argv[1:])"
+SERVE = ("import sys; sys.path.insert(0, sys.argv.pop(1)); import small; from gantoolkit.cli import main; "
+         "main(sys.argv[1:])")
 
 
 @pytest.fixture(scope="module")
 def address(tmp_path_factory):
-    """The page of three small runs, or of $GANTOOLKIT_DEMO_RUNS, served by the verb in a process of its own."""
+    """The page of three small runs, or of $GANTOOLKIT_DEMO_RUNS, served by the verb."""
     folder = tmp_path_factory.mktemp("browser")
-    runs = os.environ.get("GANTOOLKIT_DEMO_RUNS", "").split() or [str(write_runs(folder) / n) for n in ("solid", "flat")]
+    runs = os.environ.get("GANTOOLKIT_DEMO_RUNS", "").split()
+    runs = runs or [str(write_runs(folder) / name) for name in ("solid", "flat")]
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -60,7 +63,8 @@ def changed(tab, act) -> float:
     """Seconds from an act to another large picture."""
     before, started = tab.get_attribute("#gt-face img", "src"), time.time()
     act()
-    tab.wait_for_function("old => document.querySelector('#gt-face img').src !== old", arg=before, timeout=60000)
+    other = "old => document.querySelector('#gt-face img').src !== old"
+    tab.wait_for_function(other, arg=before, timeout=60000)
     return time.time() - started
 
 

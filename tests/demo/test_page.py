@@ -1,4 +1,4 @@
-"""The page behind a real server, asked by gradio_client: pictures, sentences, several visitors, what is not served."""
+"""The page behind a real server, asked by gradio_client: pictures, sentences, what is not served."""
 
 import re
 import urllib.error
@@ -100,7 +100,8 @@ def test_visitors_at_once_get_their_own_faces(client):
 
 
 def test_turning_waits_in_a_queue_of_its_own(served):
-    limits = {fn.api_name or fn.name: (fn.concurrency_id, fn.concurrency_limit) for fn in served[0].blocks.fns.values()}
+    events = served[0].blocks.fns.values()
+    limits = {e.api_name or e.name: (e.concurrency_id, e.concurrency_limit) for e in events}
     assert limits["generate"] == ("denoise", 2) and limits["turn"] == ("draw", 4)
 
 
@@ -144,7 +145,8 @@ def test_controls_follow_the_run(served):
 def test_the_palette_names_every_class():
     html = painter.palette()
     assert html.count("<button") == len(CLASSES) == 19
-    assert all(f"</i>{name}<" in html for name in ("left eye", "upper lip", "lower lip", "earring", "right ear", "hat"))
+    some = ("left eye", "upper lip", "lower lip", "earring", "right ear", "hat")
+    assert all(f"</i>{name}<" in html for name in some)
 
 
 def test_without_gradio_one_sentence_says_what_to_type(monkeypatch, capsys):

@@ -118,7 +118,8 @@ def test_wishes_have_limits(more, words):
 
 
 def test_pieces_of_words_are_joined():
-    assert whole_words(["pu", "r", "ple</w>", "hair</w>"], [3, 4, 5, 6]) == [("purple", [3, 4, 5]), ("hair", [6])]
+    found = whole_words(["pu", "r", "ple</w>", "hair</w>"], [3, 4, 5, 6])
+    assert found == [("purple", [3, 4, 5]), ("hair", [6])]
     assert whole_words(["a", "b"], [1, 2]) == [("a", [1]), ("b", [2])]
 
 
@@ -132,8 +133,8 @@ def test_generate_repeats_a_download(studio, tmp_path, run, yaw):
     rows = [json.loads(line) for line in (tmp_path / "files" / "manifest.jsonl").read_text().splitlines()]
     assert {row["file"] for row in rows} <= {path.name for path in (tmp_path / "files").iterdir()}
     assert rows[0]["seed"] == 7 and rows[0]["t_out"] == 600 and rows[0]["text"] == "a face"
-    options = Options(text="a face", mask=str(tmp_path / "files" / "mask.png"), out=str(tmp_path / "again"), seed=7,
-                      t_out=600)
+    mask, out = tmp_path / "files" / "mask.png", tmp_path / "again"
+    options = Options(text="a face", mask=str(mask), out=str(out), seed=7, t_out=600)
     again = next(iter(generate(studio.models[run], options)))
     pictures = [np.asarray(Image.open(path)) for path in (tmp_path / "files" / "face.png",
                                                           Path(options.out) / again["file"])]
