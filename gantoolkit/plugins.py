@@ -50,13 +50,19 @@ def hooks():
     return manager().hook
 
 
+class _Hooks(SimpleNamespace):
+    """One plugin's hooks; equal to itself alone, because two plugins may both have none."""
+
+    __eq__, __hash__ = object.__eq__, object.__hash__
+
+
 def _register(plugins: pluggy.PluginManager, owner: manifest.Owner) -> None:
     if owner.folder and str(owner.folder) not in sys.path:
         sys.path.append(str(owner.folder))
     name, _, attribute = owner.entry.partition(":")
     plugin = importlib.import_module(name)
     plugin = getattr(plugin, attribute) if attribute else plugin
-    guarded = SimpleNamespace(**{name: _guarded(name, hook, owner) for name, hook in _marked(plugin).items()})
+    guarded = _Hooks(**{name: _guarded(name, hook, owner) for name, hook in _marked(plugin).items()})
     mistyped = [name for name in vars(guarded) if name not in hook_names()]
     if mistyped:
         raise AttributeError(f"there is no hook {mistyped[0]}{names.suggest(mistyped[0], hook_names())}")

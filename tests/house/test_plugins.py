@@ -64,6 +64,11 @@ def test_a_hook_that_fails_is_reported_once_and_left_out(load, capsys):
     assert manifest.load().owners["bad"].error == "ValueError: no"
 
 
+def test_plugins_without_hooks_do_not_displace_each_other(load, capsys):
+    manager = load(first="", second="")
+    assert manager.has_plugin("first") and manager.has_plugin("second") and not capsys.readouterr().err
+
+
 def test_a_hooks_own_sentence_reaches_the_user(load):
     load(p=GOOD + "from gantoolkit.errors import DataError\n"
                   "@hookimpl\ndef resolve_weights(name): raise DataError('Buy them first.')")
