@@ -16,21 +16,27 @@ KIND = "Discriminator"
 
 
 class Matching(nn.Module):
-    """L = mean over levels of the mean |φ^n(a) − φ^n(b)| (JoJoGAN, Eq. 3)."""
+    """L = mean over levels of the mean |φ^n(a) − φ^n(b)| (JoJoGAN, Eq. 3) + pixels · mean |a − b|.
 
-    def __init__(self, network: nn.Module):
+    The paper has no term of pixels. Recognisers are trained to ignore colours, unlike discriminators, so that a
+    trunk alone leaves them undecided.
+    """
+
+    def __init__(self, network: nn.Module, pixels: float = 0.0):
         super().__init__()
-        self.network = network.eval().requires_grad_(False)
+        self.network, self.pixels = network.eval().requires_grad_(False), pixels
 
     @torch.no_grad()
     def wanted(self, images: Tensor) -> list[Tensor]:
-        """Features of images [B,3,R,R] in −1..1, to be compared with."""
-        return [found.float() for found in self.network.features(images)]
+        """The images [B,3,R,R] in −1..1 and their features, to be compared with."""
+        return [images.float(), *(found.float() for found in self.network.features(images))]
 
-    def forward(self, images: Tensor, wanted: Sequence[Tensor]) -> Tensor:
-        """The distance, one number."""
+    def forward(self, images: Tensor, wanted: Sequence[Tensor]) -> dict[str, Tensor]:
+        """The terms, averaged over the batch."""
         found = self.network.features(images)
-        return sum((a.float() - b).abs().mean() for a, b in zip(found, wanted, strict=True)) / len(wanted)
+        levels = [(a.float() - b).abs().mean() for a, b in zip(found, wanted[1:], strict=True)]
+        terms = {"features": sum(levels) / len(levels)}
+        return terms | {"pixels": self.pixels * (images - wanted[0]).abs().mean()} if self.pixels else terms
 
 
 def find(generator: str, features: str, trunk: str, resolution: int) -> tuple[nn.Module, str, str]:

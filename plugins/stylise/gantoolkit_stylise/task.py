@@ -21,12 +21,13 @@ INVERSION = ("steps", "lr", "anchor", "encoder")
 
 
 class Stylise(Task):
-    """L = mean over levels of |φ(G'(s̃)) − φ(style)|, G' a copy of G, s̃ as in mixing.py.
+    """L = mean over levels of |φ(G'(s̃)) − φ(style)| + pixels · |G'(s̃) − style|; G' a copy of G, s̃ as in mixing.py.
 
     style           a picture of a face, or a folder of such; framed as the generator draws faces
     generator       a StyleGAN2: weights name or file
     features        φ: 'auto' (the discriminator in the generator's file, else `trunk`), or a file or weights name
     trunk           network with perceptual features: of the inversion, and φ where there is no discriminator
+    pixels          weight of the second term, which the paper lacks: for a trunk, which hardly sees colours
     alpha           strength of the mixing, 0..1
     layers          codes that are drawn at random (None: the paper's, at the same depth)
     preserve_color  the paper's other choice of layers, after which colours are the input's
@@ -38,9 +39,9 @@ class Stylise(Task):
     system = "stylised"
 
     def __init__(self, style: str, generator: str = "stylegan2", features: str = "auto", trunk: str = "parser",
-                 alpha: float = 1.0, layers: tuple[int, ...] | None = None, preserve_color: bool = False,
-                 inversion: dict | None = None, freeze: tuple[int, ...] = (), noise: str = "random",
-                 lr: float = 2e-3, betas: tuple[float, float] = (0.0, 0.99),
+                 pixels: float = 0.0, alpha: float = 1.0, layers: tuple[int, ...] | None = None,
+                 preserve_color: bool = False, inversion: dict | None = None, freeze: tuple[int, ...] = (),
+                 noise: str = "random", lr: float = 2e-3, betas: tuple[float, float] = (0.0, 0.99),
                  device: str | torch.device = "cpu", seed: int = 0):
         self.paths = references.paths(style)
         self.device, self.seed, self.name, self.trunk = torch.device(device), seed, generator, trunk
@@ -52,7 +53,7 @@ class Stylise(Task):
         self.before, self.generator = (load(generator).to(self.device) for _ in range(2))
         self.layers = replaced(self.before.num_ws, layers, preserve_color)
         network, self.compared, self.sentence = comparing.find(generator, features, trunk, self.before.resolution)
-        self.matching = comparing.Matching(network).to(self.device)
+        self.matching = comparing.Matching(network, pixels).to(self.device)
         images = [references.read(path, self.before.resolution) for path in self.paths]
         self.images, self.codes = torch.stack(images).to(self.device), None
         self.wanted = self.matching.wanted(self.images)
@@ -75,15 +76,15 @@ class Stylise(Task):
         """s̃ [B,L,w_dim] of references `rows` and random z [B,z_dim]; the mapping network is never trained."""
         return mix(self.codes[rows], self.before.mapping(z.to(self.device)), self.layers, self.alpha)
 
-    def distance(self, generator, rows: Tensor, ws: Tensor, noise: str, seed: int) -> Tensor:
-        """The loss of what a generator draws of ws against its references."""
+    def distance(self, generator, rows: Tensor, ws: Tensor, noise: str, seed: int) -> dict[str, Tensor]:
+        """The terms of what a generator draws of ws against its references."""
         stream = torch.Generator(self.device).manual_seed(seed)
         image = generator.render(ws, noise=noise, generator=stream).image.float()
         return self.matching(image, [level[rows] for level in self.wanted])
 
     def losses(self, turn: str, draw: Draw, iteration: int) -> dict[str, Tensor]:
         ws = self.mixed(draw.indices, draw.normal(self.before.z_dim))
-        return {"features": self.distance(self.generator, draw.indices, ws, self.noise, int(draw.seeds[0]))}
+        return self.distance(self.generator, draw.indices, ws, self.noise, int(draw.seeds[0]))
 
     # -- what is shown and kept ----------------------------------------------------------------------
 
@@ -92,7 +93,7 @@ class Stylise(Task):
         """Mean distance to the references over mixed codes that training did not draw."""
         rows = torch.arange(count) % len(self.images)
         ws = self.mixed(rows, self.random(count))
-        found = [self.distance(generator, r, w, "const", 0) for r, w in zip(rows.split(4), ws.split(4))]
+        found = [self.distance(generator, r, w, "const", 0)["features"] for r, w in zip(rows.split(4), ws.split(4))]
         facts = {"features": self.compared, "data": "references, mixed codes"}
         return {"distance": Score(float(torch.stack(found).mean()), count, False, facts)}
 
@@ -109,7 +110,7 @@ class Stylise(Task):
     @torch.no_grad()
     def pictures(self) -> dict[str, Tensor]:
         """Rows: references and what their codes drew; random people before; the same after."""
-        ws = self.before.mapping(self.random(COLUMNS), truncation_psi=0.8)
+        ws = self.before.mapping(self.random(COLUMNS))
         shown = [self.images, self.before.render(self.codes).image, self.generator.render(self.codes).image]
         top = torch.stack([image for trio in zip(*shown) for image in trio])[:COLUMNS]
         top = torch.cat([top, top.new_ones(COLUMNS - len(top), *top.shape[1:])])

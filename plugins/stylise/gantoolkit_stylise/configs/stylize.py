@@ -4,8 +4,10 @@ style = ""  # a picture of a face as the generator frames it, or a folder of suc
 generator = "stylegan2"
 features = "auto"  # the discriminator in the generator's file; else the trunk
 trunk = "parser"
+pixels = 1.0  # the trunk hardly sees colours; 0.0 with a discriminator, as in the paper
 alpha = 1.0
 preserve_color = False
 inversion = dict(steps=120, anchor=1.0)
+freeze = []
 lr = 2e-3
 schedule = dict(iterations=200, batch=2, log_every=10, save_every=200, pictures_every=100)
