@@ -7,7 +7,7 @@ trunk = "parser"
 pixels = 1.0  # the trunk hardly sees colours; 0.0 with a discriminator, as in the paper
 alpha = 1.0
 preserve_color = False
-inversion = dict(steps=120, anchor=1.0)
-freeze = []
+inversion = dict(steps=60, anchor=10.0)  # a large anchor: the face of the reference, not its style
+freeze = [4, 8]  # the blocks that shape the head
 lr = 2e-3
-schedule = dict(iterations=200, batch=2, log_every=10, save_every=200, pictures_every=100)
+schedule = dict(iterations=120, batch=2, log_every=10, save_every=120, pictures_every=60)
