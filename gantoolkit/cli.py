@@ -153,6 +153,8 @@ def _add_generate(verbs) -> None:
     generate.add_argument("--count", type=int, default=1, metavar="N", help="seeds per picture: S, S+1, …")
     generate.add_argument("--out", metavar="DIR", default="out")
     generate.add_argument("--batch", type=int, default=8, metavar="N", help="pictures at a time")
+    generate.add_argument("--generator", metavar="FILE|NAME",
+                          help="draw with this generator of the same codes, such as a stylised one")
     generate.add_argument("--t-out", type=int, default=0, metavar="T",
                           help="stop at this denoising time, 999 to 0: early is fast (default 0: the end)")
     generate.add_argument("--aggregate", choices=("last", "mean"), default="last",

@@ -40,6 +40,7 @@ class Options:
     depth: bool = False
     mesh: bool = False
     batch: int = 8
+    generator: str | None = None  # what draws in place of the run's own
 
     @classmethod
     def of(cls, args) -> Options:
@@ -70,7 +71,7 @@ def main(args) -> int:
     options = Options.of(args)
     from gantoolkit.engine.sample import load_pipeline
 
-    pipeline = load_pipeline(args.source)
+    pipeline = load_pipeline(args.source, generator=options.generator)
     unknown = unknown_words(options.text, known_words(pipeline.encoder))
     if unknown:
         print(f"gantoolkit: warning: the model never saw {_listed(unknown)}; "
@@ -110,10 +111,11 @@ def generate(pipeline, options: Options, run: str = "") -> Iterator[dict]:
     inputs = read_inputs(getattr(options, kind), kind, pipeline.resolution, options.labels)
     jobs = [(item, options.seed + i) for item in inputs for i in range(options.count)]
     out = Path(options.out)
+    source = {"run": run} if options.generator is None else {"run": run, "generator": options.generator}
     rows = {row["file"]: row for row in files.read_json_lines(out / MANIFEST) if "file" in row}
     for first in range(0, len(jobs), options.batch):
         for row in _batch(pipeline, jobs[first:first + options.batch], options):
-            rows[row["file"]] = {**row, "run": run}
+            rows[row["file"]] = {**row, **source}
             yield rows[row["file"]]
         lines = [json.dumps(row, ensure_ascii=False) + "\n" for row in rows.values()]
         files.write_text(out / MANIFEST, "".join(lines))

@@ -60,11 +60,13 @@ class PretrainedPipeline(Pipeline, ModelHubMixin, library_name="gantoolkit", tag
                                    "'gantoolkit weights export RUN FOLDER' writes one.")
         state, _, _ = weights.load(folder / MODEL)
         stored = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
+        given = specs.get("generator")
         specs = {key: specs.get(key, stored.get(key)) for key in SPECS}
         if any(value is None for value in specs.values()):
             raise WeightsError(f"{folder / CONFIG} does not name encoder, bridge, generator and condition.")
         compare(stored.get("frozen") or {}, specs)
-        return cls._join(sample.assemble(state, specs), specs, {})
+        other = sample.replacement(given, stored["generator"]) if given and "generator" in stored else None
+        return cls._join(sample.assemble(state, specs, generator=other), specs, {})
 
     def generate_model_card(self, *args, **kwargs) -> ModelCard:
         """README.md: what it is, how it is loaded, what it needs, its scores."""

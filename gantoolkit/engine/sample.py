@@ -21,20 +21,47 @@ def export(path: Path, bridge: torch.nn.Module, specs: dict, half: bool = False)
 
 
 def load_pipeline(name: str | Path, device: str | torch.device = "cpu", steps: int | None = None,
-                  guidance: float | None = None) -> Pipeline:
+                  guidance: float | None = None, generator: str | None = None) -> Pipeline:
     """The pipeline of a run folder, an exported bridge or folder, a preset or a weights name, ready to draw.
 
-    `steps` and `guidance` replace those of the encoder's trajectory.
+    `steps` and `guidance` replace those of the encoder's trajectory; `generator`, a weights name or file, draws in
+    place of the one that the bridge was trained with (a stylised one, for instance).
     """
     changes = {"steps": steps, "guidance": guidance}
-    return load_with_specs(name, **changes)[0].to(device)
+    return load_with_specs(name, generator, **changes)[0].to(device)
 
 
-def load_with_specs(name: str | Path, **changes) -> tuple[Pipeline, dict]:
+def load_with_specs(name: str | Path, generator: str | None = None, **changes) -> tuple[Pipeline, dict]:
     """`load_pipeline`, and the specs of its parts; `changes` replace arguments of the encoder."""
     state, specs = read(name)
+    other = None
+    if generator is not None:
+        other = replacement(generator, specs["generator"])
+        specs = dict(specs, generator=str(generator))
     encoder = {**specs["encoder"], **{k: v for k, v in changes.items() if v is not None}}
-    return assemble(state, dict(specs, encoder=encoder)), specs
+    return assemble(state, dict(specs, encoder=encoder), generator=other), specs
+
+
+def replacement(name: str, own: str):
+    """The generator `name`, to draw in place of `own`, whose codes a bridge makes; other codes are refused."""
+    from gantoolkit.generators import load_generator
+
+    other = load_generator(name)
+    try:
+        trained = load_generator(own)
+    except WeightsError:  # not here: the sizes of the bridge's tensors decide
+        return other
+    if getattr(other, "needs_camera", False) != getattr(trained, "needs_camera", False):
+        raise UsageError(f"{name} is {_kind(other)}, and this bridge was trained with {_kind(trained)} ('{own}'); "
+                         f"give a generator that was fine-tuned from '{own}'.")
+    if (other.num_ws, other.w_dim) != (trained.num_ws, trained.w_dim):
+        raise UsageError(f"{name} takes {other.num_ws} codes of {other.w_dim} numbers, and this bridge makes "
+                         f"{trained.num_ws} of {trained.w_dim}; give a generator that was fine-tuned from '{own}'.")
+    return other
+
+
+def _kind(generator) -> str:
+    return "a 3D generator" if getattr(generator, "needs_camera", False) else "a 2D generator"
 
 
 def read(name: str | Path) -> tuple[dict, dict]:

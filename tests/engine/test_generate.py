@@ -73,6 +73,19 @@ def manifest(tmp_path) -> list[dict]:
     return [json.loads(line) for line in (tmp_path / "out" / "manifest.jsonl").read_text().splitlines()]
 
 
+def test_another_generator_is_named_in_the_manifest(masks, tmp_path, monkeypatch):
+    from gantoolkit import cli
+
+    asked = []
+    monkeypatch.setattr("gantoolkit.engine.sample.load_pipeline",
+                        lambda source, generator=None: asked.append((source, generator)) or Pipeline(Flat()))
+    command = ["generate", "runs/x", "--mask", str(masks), "--out", str(tmp_path / "out")]
+    assert cli.main([*command, "--generator", "marble.safetensors"]) == 0
+    assert asked == [("runs/x", "marble.safetensors")]
+    assert {row["generator"] for row in manifest(tmp_path)} == {"marble.safetensors"}
+    assert cli.main(command) == 0 and not any("generator" in row for row in manifest(tmp_path))
+
+
 def test_file_names_are_stable_and_listed(masks, tmp_path):
     rows = list(generate(Pipeline(Flat()), options(masks, tmp_path, seed=3, count=2, batch=4), "runs/x"))
     names = [f"{stem}-seed{seed}.png" for stem in ("a_png", "a_webp", "b") for seed in (3, 4)]

@@ -11,9 +11,11 @@ import torch
 
 import mini
 from gantoolkit import PretrainedPipeline, cli, weights
+from gantoolkit.convert.rosinality import to_rosinality
 from gantoolkit.engine.run import run
 from gantoolkit.engine.sample import load_pipeline
-from gantoolkit.errors import GantoolkitError
+from gantoolkit.errors import GantoolkitError, UsageError
+from gantoolkit.generators.stylegan2 import StyleGAN2
 from gantoolkit.types import Condition
 
 
@@ -61,6 +63,31 @@ def test_another_generator_takes_the_place(folder, tmp_path, condition):
     own = PretrainedPipeline.from_pretrained(folder / "out")
     assert torch.equal(pipeline.bridge.state_dict()["m.0.weight"], own.bridge.state_dict()["m.0.weight"])
     assert not torch.allclose(pipeline(condition).image, own(condition).image)
+
+
+def test_a_released_style_draws_for_a_run(folder, tmp_path, condition):
+    """JoJoGAN's files hold {g} in rosinality's names and no mean code: codes stay the bridge's, pictures follow g."""
+    state, _, _ = weights.load(folder / "generator.safetensors")
+    state = {k: v * (1.5 if k.startswith("synthesis") else 1) for k, v in state.items()}
+    state |= {f"mapping.fc{i}.{part}": state[f"mapping.fc{i}.{part}"] * 0.5 for i in range(2) for part in ("weight", "bias")}
+    torch.save({"g": to_rosinality(state)[0]}, tmp_path / "jojo.pt")
+    own = load_pipeline(folder / "run")
+    styled = load_pipeline(folder / "run", generator=str(tmp_path / "jojo.pt"))
+    assert torch.equal(styled.latent(condition).ws, own.latent(condition).ws)
+    own.generator.load_state_dict(state)
+    torch.testing.assert_close(styled(condition).image, own(condition).image)
+    assert not torch.allclose(own(condition).image, load_pipeline(folder / "run")(condition).image, atol=0.01)
+
+
+@pytest.mark.parametrize("arch, words", [
+    (dict(resolution=64, channels=[8] * 5), "takes 10 codes of 16 numbers, and this bridge makes 8 of 16"),
+    (dict(w_dim=20), "takes 8 codes of 20 numbers")])
+def test_a_generator_of_other_codes_is_refused(folder, tmp_path, arch, words):
+    arch = dict(z_dim=16, w_dim=16, resolution=32, channels=[8] * 4, mapping_layers=2) | arch
+    weights.save(tmp_path / "other.safetensors", StyleGAN2(**arch).state_dict(), dict(type="StyleGAN2", **arch))
+    for load, source in ((load_pipeline, "run"), (PretrainedPipeline.from_pretrained, "out")):
+        with pytest.raises(UsageError, match=words):
+            load(folder / source, generator=str(tmp_path / "other.safetensors"))
 
 
 @pytest.mark.parametrize("change, words", [
