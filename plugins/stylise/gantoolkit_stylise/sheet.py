@@ -33,7 +33,7 @@ def row(argument: str, columns: int) -> list[np.ndarray]:
     return [first, *pictures]
 
 
-def main(arguments: list[str], columns: int = 7) -> int:
+def main(arguments: list[str], columns: int = 6) -> int:
     """Write the sheet; returns the exit code."""
     try:
         if len(arguments) < 2:
