@@ -16,7 +16,7 @@ KIND = "Discriminator"
 
 
 class Matching(nn.Module):
-    """L = mean over levels of the mean |φ^n(a) − φ^n(b)| (JoJoGAN, Eq. 3) + pixels · mean |a − b|.
+    """L = mean over levels of the mean |φ^n(a) − φ^n(b)| (JoJoGAN) + pixels · mean |a − b|.
 
     The paper has no term of pixels. Recognisers are trained to ignore colours, unlike discriminators, so that a
     trunk alone leaves them undecided.

@@ -1,4 +1,4 @@
-"""Style mixing: many codes that all mean one reference (JoJoGAN, section 3.2).
+"""Style mixing: many codes that all mean one reference (JoJoGAN).
 
 s̃ = s + α · m ⊙ (f(z) − s): m is 1 for the codes that are replaced, f(z) the mapping of a random z. Coarse codes
 carry pose and shape and stay the reference's, fine codes carry colour and texture and are drawn: a generator that

@@ -127,7 +127,9 @@ class Stylise(Task):
 
     def notes(self) -> list[str]:
         sums = ", ".join(f"{path.name} (sha256 {weights.sha256(path)[:16]}…)" for path in self.paths)
-        return [self.sentence, f"Style: {sums}. Codes {', '.join(map(str, self.layers))} of {self.before.num_ws} "
+        ours = [f"Pixels are compared too (weight {self.matching.pixels:g}); the paper has no such term."]
+        ours = ours if self.matching.pixels else []
+        return [self.sentence, *ours, f"Style: {sums}. Codes {', '.join(map(str, self.layers))} of {self.before.num_ws} "
                                f"were drawn at random (alpha {self.alpha:g})."]
 
     def networks(self) -> dict[str, str]:

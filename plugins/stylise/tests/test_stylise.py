@@ -15,6 +15,7 @@ from gantoolkit.errors import UsageError
 from gantoolkit.generators.stylegan2 import StyleGAN2
 from gantoolkit.networks.discriminators import Discriminator
 from gantoolkit.networks.parser import FaceParser
+from gantoolkit.networks.psp import PSPEncoder
 from gantoolkit_stylise import features, sheet
 from gantoolkit_stylise.mixing import mix, replaced
 from gantoolkit_stylise.task import Stylise
@@ -119,6 +120,17 @@ def test_mixed_codes_keep_the_coarse_codes_of_their_reference(zoo):
     ws = found.mixed(torch.tensor([0, 0]), found.random(2))
     assert found.layers == (2, 3, 4, 5) and torch.equal(ws[:, :2], found.codes[:, :2].expand(2, -1, -1))
     assert torch.equal(ws[:, 2:], found.before.mapping(found.random(2))[:, 2:])
+
+
+def test_codes_may_come_from_a_published_encoder(zoo, tmp_path):
+    encoder = PSPEncoder(6, "w", units=[[16, 1]] * 4, mean=6)
+    torch.nn.init.zeros_(encoder.linear.weight)
+    encoder.latent_avg.copy_(torch.randn(6, 16))
+    weights.save(tmp_path / "e.safetensors", encoder.state_dict(), encoder.arch)
+    found = task(zoo, inversion=dict(encoder=str(tmp_path / "e.safetensors")))
+    torch.testing.assert_close(found.codes[0], encoder.latent_avg + encoder.linear.bias.detach())
+    with pytest.raises(UsageError, match="does not give 6 codes of 16 numbers"):
+        task(zoo, inversion=dict(encoder=str(zoo / "trunk.safetensors")))
 
 
 @pytest.mark.parametrize("wrong, words", [
