@@ -45,8 +45,7 @@ def collect(runs: Path, names: list[str]) -> list[str]:
 def keep_record(source: Path, target: Path) -> None:
     """A run's record without pictures, command line and paths of the machine it ran on."""
     record = json.loads(source.read_text())
-    for key in ("command", "samples"):
-        record.pop(key, None)
+    record["command"], record["samples"] = [], []
     record["environment"].pop("platform", None)
     files.write_json(target, _without_paths(record))
 

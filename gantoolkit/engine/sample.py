@@ -24,8 +24,8 @@ def load_pipeline(name: str | Path, device: str | torch.device = "cpu", steps: i
                   guidance: float | None = None, generator: str | None = None) -> Pipeline:
     """The pipeline of a run folder, an exported bridge or folder, a preset or a weights name, ready to draw.
 
-    `steps` and `guidance` replace those of the encoder's trajectory; `generator`, a weights name or file, draws in
-    place of the one that the bridge was trained with (a stylised one, for instance).
+    `steps` and `guidance` replace those of the encoder's trajectory; `generator`, a weights name or file, draws
+    in place of the one that the bridge was trained with (a stylised one, for instance).
     """
     changes = {"steps": steps, "guidance": guidance}
     return load_with_specs(name, generator, **changes)[0].to(device)
@@ -43,7 +43,7 @@ def load_with_specs(name: str | Path, generator: str | None = None, **changes) -
 
 
 def replacement(name: str, own: str):
-    """The generator `name`, to draw in place of `own`, whose codes a bridge makes; other codes are refused."""
+    """The generator `name`, to draw in place of `own`, for which a bridge makes codes; others are refused."""
     from gantoolkit.generators import load_generator
 
     other = load_generator(name)
@@ -52,11 +52,12 @@ def replacement(name: str, own: str):
     except WeightsError:  # not here: the sizes of the bridge's tensors decide
         return other
     if getattr(other, "needs_camera", False) != getattr(trained, "needs_camera", False):
-        raise UsageError(f"{name} is {_kind(other)}, and this bridge was trained with {_kind(trained)} ('{own}'); "
-                         f"give a generator that was fine-tuned from '{own}'.")
+        raise UsageError(f"{name} is {_kind(other)}, and this bridge was trained with {_kind(trained)} "
+                         f"('{own}'); give a generator that was fine-tuned from '{own}'.")
     if (other.num_ws, other.w_dim) != (trained.num_ws, trained.w_dim):
         raise UsageError(f"{name} takes {other.num_ws} codes of {other.w_dim} numbers, and this bridge makes "
-                         f"{trained.num_ws} of {trained.w_dim}; give a generator that was fine-tuned from '{own}'.")
+                         f"{trained.num_ws} of {trained.w_dim}; give a generator that was fine-tuned from "
+                         f"'{own}'.")
     return other
 
 

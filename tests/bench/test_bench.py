@@ -116,7 +116,8 @@ def test_a_suite_from_rows_to_page_and_back(here, capsys):
     assert "| text, mask |" in lines["painted"] and "| text, mask, camera |" in lines["a plane"]
     order = [line.split(" | ")[0].lstrip("| ") for line in text.splitlines() if line.startswith("| ")]
     assert order.index("peeking") == order.index("a plane") + 2  # after the line that says why
-    assert "**" not in lines["peeking"] and "**" in lines["painted"] and "| 12.50 |" in text
+    assert "**" not in lines["peeking"] and "| 12.50 |" in text
+    assert "<u>" in lines["painted"] + lines["a plane"] and any("**" in line for line in lines.values())
     assert (here.out / "toy" / "toy.png").is_file() and "\\toprule" in (here.out / "toy" / "toy.tex").read_text()
     found = records.load(here.out / "toy" / "painted.json")
     scores = found.scores["painted"]

@@ -66,10 +66,10 @@ def test_another_generator_takes_the_place(folder, tmp_path, condition):
 
 
 def test_a_released_style_draws_for_a_run(folder, tmp_path, condition):
-    """JoJoGAN's files hold {g} in rosinality's names and no mean code: codes stay the bridge's, pictures follow g."""
+    """JoJoGAN's files hold {g} and no mean code: codes stay the bridge's, pictures follow g."""
     state, _, _ = weights.load(folder / "generator.safetensors")
     state = {k: v * (1.5 if k.startswith("synthesis") else 1) for k, v in state.items()}
-    state |= {f"mapping.fc{i}.{part}": state[f"mapping.fc{i}.{part}"] * 0.5 for i in range(2) for part in ("weight", "bias")}
+    state |= {key: value * 0.5 for key, value in state.items() if key.startswith("mapping.fc")}
     torch.save({"g": to_rosinality(state)[0]}, tmp_path / "jojo.pt")
     own = load_pipeline(folder / "run")
     styled = load_pipeline(folder / "run", generator=str(tmp_path / "jojo.pt"))
@@ -84,7 +84,8 @@ def test_a_released_style_draws_for_a_run(folder, tmp_path, condition):
     (dict(w_dim=20), "takes 8 codes of 20 numbers")])
 def test_a_generator_of_other_codes_is_refused(folder, tmp_path, arch, words):
     arch = dict(z_dim=16, w_dim=16, resolution=32, channels=[8] * 4, mapping_layers=2) | arch
-    weights.save(tmp_path / "other.safetensors", StyleGAN2(**arch).state_dict(), dict(type="StyleGAN2", **arch))
+    state = StyleGAN2(**arch).state_dict()
+    weights.save(tmp_path / "other.safetensors", state, dict(type="StyleGAN2", **arch))
     for load, source in ((load_pipeline, "run"), (PretrainedPipeline.from_pretrained, "out")):
         with pytest.raises(UsageError, match=words):
             load(folder / source, generator=str(tmp_path / "other.safetensors"))

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 
+from gantoolkit import manifest
 from gantoolkit.data.conditions import one_hot
 from gantoolkit.errors import DataError, UsageError
 from gantoolkit.report import html, plots, record as records, sheets, tables
@@ -181,3 +182,10 @@ def test_sheets_of_a_run_without_samples(tmp_path):
 def test_metric_names_carry_their_network():
     assert tables.title("fid[judge]") == "FID <small>judge</small>"
     assert tables.title("ms_ssim") == "MS-SSIM" and tables.title("own <x>") == "own &lt;x&gt;"
+
+
+@pytest.mark.parametrize("file", sorted((manifest.package_root() / "zoo" / "records").glob("*.json")), ids=lambda f: f.stem)
+def test_records_of_the_zoo_can_be_read_and_name_no_place(file):
+    found = records.load(file)
+    assert found.run and found.scores and not found.command and not found.samples
+    assert '"/' not in json.dumps(found.config)  # no absolute path

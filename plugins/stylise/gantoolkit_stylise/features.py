@@ -18,8 +18,8 @@ KIND = "Discriminator"
 class Matching(nn.Module):
     """L = mean over levels of the mean |φ^n(a) − φ^n(b)| (JoJoGAN) + pixels · mean |a − b|.
 
-    The paper has no term of pixels. Recognisers are trained to ignore colours, unlike discriminators, so that a
-    trunk alone leaves them undecided.
+    The paper has no term of pixels. Recognisers are trained to ignore colours, unlike discriminators, so that
+    a trunk alone leaves them undecided.
     """
 
     def __init__(self, network: nn.Module, pixels: float = 0.0):
@@ -48,9 +48,10 @@ def find(generator: str, features: str, trunk: str, resolution: int) -> tuple[nn
     network = discriminator(source)
     if network is not None:
         if network.resolution != resolution:
-            raise UsageError(f"The discriminator in {source} sees {network.resolution} px and the generator draws "
-                             f"{resolution} px; give the one that it was trained with.")
-        whose = "the generator's own discriminator" if features == "auto" else f"the discriminator in {features}"
+            raise UsageError(f"The discriminator in {source} sees {network.resolution} px and the generator "
+                             f"draws {resolution} px; give the one that it was trained with.")
+        whose = "the generator's own discriminator"
+        whose = whose if features == "auto" else f"the discriminator in {features}"
         return network, source, f"Images are compared by features of {whose}."
     name = trunk if features == "auto" else features
     network = networks.load(name)

@@ -1,8 +1,9 @@
 """Style mixing: many codes that all mean one reference (JoJoGAN).
 
-s̃ = s + α · m ⊙ (f(z) − s): m is 1 for the codes that are replaced, f(z) the mapping of a random z. Coarse codes
-carry pose and shape and stay the reference's, fine codes carry colour and texture and are drawn: a generator that
-draws the reference for all of them gives its style to any fine code, and leaves shapes to the coarse ones.
+s̃ = s + α · m ⊙ (f(z) − s): m is 1 for the codes that are replaced, f(z) the mapping of a random z. Coarse
+codes carry pose and shape and stay the reference's, fine codes carry colour and texture and are drawn: a
+generator that draws the reference for all of them gives its style to any fine code, and leaves shapes to the
+coarse ones.
 """
 
 from __future__ import annotations
@@ -19,7 +20,8 @@ FIRST = 7  # every code from here on is replaced
 PRESERVING = (9, 11, 15, 16, 17)  # only these are replaced where the input's colours shall stay
 
 
-def replaced(num_ws: int, layers: Sequence[int] | None = None, preserve_color: bool = False) -> tuple[int, ...]:
+def replaced(num_ws: int, layers: Sequence[int] | None = None,
+             preserve_color: bool = False) -> tuple[int, ...]:
     """The codes that are drawn: `layers`, or the published ones at the same depth of `num_ws` codes."""
     if layers is None:
         published = PRESERVING if preserve_color else range(FIRST, PUBLISHED)

@@ -18,8 +18,8 @@ ENCODED = 256  # pixels that a published encoder sees
 def paths(style: str) -> list[Path]:
     """The pictures behind `style`, a file or a folder."""
     if not style:
-        raise UsageError("No style reference was given; type 'gantoolkit run configs/stylize.py style=FILE' with a "
-                         "picture of a face.")
+        raise UsageError("No style reference was given; type 'gantoolkit run configs/stylize.py style=FILE' with "
+                         "a picture of a face.")
     return list_pictures(style)
 
 
@@ -37,8 +37,8 @@ def codes(generator, images: Tensor, trunk: str, steps: int = 300, lr: float = 0
           encoder: str | None = None) -> Tensor:
     """ws [B,num_ws,w_dim] of images −1..1: by optimisation, or read by a published encoder of W+ (pSp, e4e).
 
-    A large `anchor` keeps codes near w̄, where the generator draws a plain face: the paper wants the reference's
-    face, not its style, because what the codes already draw cannot be learned.
+    A large `anchor` keeps codes near w̄, where the generator draws a plain face: the paper wants the
+    reference's face, not its style, because what the codes already draw cannot be learned.
     """
     from gantoolkit import networks
     from gantoolkit.generators.inversion import invert
@@ -52,6 +52,6 @@ def codes(generator, images: Tensor, trunk: str, steps: int = 300, lr: float = 0
         found = networks.load(encoder, images.device)(small)
     wanted = (len(images), generator.num_ws, generator.w_dim)
     if getattr(found, "shape", None) != wanted:
-        raise UsageError(f"The encoder {encoder} does not give {wanted[1]} codes of {wanted[2]} numbers; leave "
-                         "inversion.encoder out to invert by optimisation.")
+        raise UsageError(f"The encoder {encoder} does not give {wanted[1]} codes of {wanted[2]} numbers; "
+                         "leave inversion.encoder out to invert by optimisation.")
     return found

@@ -1,6 +1,6 @@
-"""`python -m gantoolkit_stylise.sheet OUT.png [REFERENCE]:FOLDER …`: a row per style, its reference on the left.
+"""`python -m gantoolkit_stylise.sheet OUT.png [REFERENCE]:FOLDER …`: a row per style, its reference first.
 
-FOLDER is what `gantoolkit generate --out` wrote; its manifest gives the order, and columns are the same inputs.
+FOLDER is what `gantoolkit generate --out` wrote; its manifest gives the order, columns are the same inputs.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ def row(argument: str, columns: int) -> list[np.ndarray]:
     reference, colon, folder = argument.rpartition(":")
     manifest = Path(folder) / "manifest.jsonl"
     if not colon or not manifest.is_file():
-        raise UsageError(f"'{argument}' is no row; write REFERENCE:FOLDER or :FOLDER with a folder that 'gantoolkit "
-                         "generate --out FOLDER' wrote.")
+        raise UsageError(f"'{argument}' is no row; write REFERENCE:FOLDER or :FOLDER with a folder that "
+                         "'gantoolkit generate --out FOLDER' wrote.")
     lines = [json.loads(line) for line in manifest.read_text(encoding="utf-8").splitlines()]
     names = [line["file"] for line in lines if line["kind"] == "image"][:columns]
     pictures = [np.asarray(open_picture(Path(folder) / name).convert("RGB")) for name in names]

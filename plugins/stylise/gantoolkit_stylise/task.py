@@ -21,11 +21,13 @@ INVERSION = ("steps", "lr", "anchor", "encoder")
 
 
 class Stylise(Task):
-    """L = mean over levels of |φ(G'(s̃)) − φ(style)| + pixels · |G'(s̃) − style|; G' a copy of G, s̃ as in mixing.py.
+    """L = mean over levels of |φ(G'(s̃)) − φ(style)| + pixels · |G'(s̃) − style|, G' a copy of G.
+
+    s̃ are codes of the reference, mixed with random ones as in mixing.py.
 
     style           a picture of a face, or a folder of such; framed as the generator draws faces
     generator       a StyleGAN2: weights name or file
-    features        φ: 'auto' (the discriminator in the generator's file, else `trunk`), or a file or weights name
+    features        φ: 'auto' (the discriminator in the generator's file, else `trunk`), or a file or name
     trunk           network with perceptual features: of the inversion, and φ where there is no discriminator
     pixels          weight of the second term, which the paper lacks: for a trunk, which hardly sees colours
     alpha           strength of the mixing, 0..1
@@ -38,9 +40,10 @@ class Stylise(Task):
 
     system = "stylised"
 
-    def __init__(self, style: str, generator: str = "stylegan2", features: str = "auto", trunk: str = "parser",
-                 pixels: float = 0.0, alpha: float = 1.0, layers: tuple[int, ...] | None = None,
-                 preserve_color: bool = False, inversion: dict | None = None, freeze: tuple[int, ...] = (),
+    def __init__(self, style: str, generator: str = "stylegan2", features: str = "auto",
+                 trunk: str = "parser", pixels: float = 0.0, alpha: float = 1.0,
+                 layers: tuple[int, ...] | None = None, preserve_color: bool = False,
+                 inversion: dict | None = None, freeze: tuple[int, ...] = (),
                  noise: str = "random", lr: float = 2e-3, betas: tuple[float, float] = (0.0, 0.99),
                  device: str | torch.device = "cpu", seed: int = 0):
         self.paths = references.paths(style)
@@ -52,7 +55,8 @@ class Stylise(Task):
             raise UsageError(f"alpha={alpha} must lie above 0 and not above 1.")
         self.before, self.generator = (load(generator).to(self.device) for _ in range(2))
         self.layers = replaced(self.before.num_ws, layers, preserve_color)
-        network, self.compared, self.sentence = comparing.find(generator, features, trunk, self.before.resolution)
+        found = comparing.find(generator, features, trunk, self.before.resolution)
+        network, self.compared, self.sentence = found
         self.matching = comparing.Matching(network, pixels).to(self.device)
         images = [references.read(path, self.before.resolution) for path in self.paths]
         self.images, self.codes = torch.stack(images).to(self.device), None
@@ -73,7 +77,7 @@ class Stylise(Task):
 
     @torch.no_grad()
     def mixed(self, rows: Tensor, z: Tensor) -> Tensor:
-        """s̃ [B,L,w_dim] of references `rows` and random z [B,z_dim]; the mapping network is never trained."""
+        """s̃ [B,L,w_dim] of references `rows` and random z [B,z_dim]; the mapping is never trained."""
         return mix(self.codes[rows], self.before.mapping(z.to(self.device)), self.layers, self.alpha)
 
     def distance(self, generator, rows: Tensor, ws: Tensor, noise: str, seed: int) -> dict[str, Tensor]:
@@ -93,7 +97,8 @@ class Stylise(Task):
         """Mean distance to the references over mixed codes that training did not draw."""
         rows = torch.arange(count) % len(self.images)
         ws = self.mixed(rows, self.random(count))
-        found = [self.distance(generator, r, w, "const", 0)["features"] for r, w in zip(rows.split(4), ws.split(4))]
+        parts = zip(rows.split(4), ws.split(4))
+        found = [self.distance(generator, r, w, "const", 0)["features"] for r, w in parts]
         facts = {"features": self.compared, "data": "references, mixed codes"}
         return {"distance": Score(float(torch.stack(found).mean()), count, False, facts)}
 
@@ -123,14 +128,16 @@ class Stylise(Task):
         facts = {"style": ", ".join(path.name for path in self.paths), "base": self.name,
                  "base_sha256": weights.sha256(weights.resolve(self.name)), "compared_by": self.compared,
                  "licence": meta.get("licence", "that of its base")}
-        return [weights.save(folder / "stylised.safetensors", self.generator.state_dict(), arch, half=True, **facts)]
+        path, state = folder / "stylised.safetensors", self.generator.state_dict()
+        return [weights.save(path, state, arch, half=True, **facts)]
 
     def notes(self) -> list[str]:
         sums = ", ".join(f"{path.name} (sha256 {weights.sha256(path)[:16]}…)" for path in self.paths)
         ours = [f"Pixels are compared too (weight {self.matching.pixels:g}); the paper has no such term."]
         ours = ours if self.matching.pixels else []
-        return [self.sentence, *ours, f"Style: {sums}. Codes {', '.join(map(str, self.layers))} of {self.before.num_ws} "
-                               f"were drawn at random (alpha {self.alpha:g})."]
+        layers = f"{', '.join(map(str, self.layers))} of {self.before.num_ws}"
+        return [self.sentence, *ours,
+                f"Style: {sums}. Codes {layers} were drawn at random (alpha {self.alpha:g})."]
 
     def networks(self) -> dict[str, str]:
         found = {"features": self.compared}
@@ -149,7 +156,7 @@ def load(name: str):
     generator = load_generator(name)
     if not isinstance(generator, StyleGAN2) or generator.c_dim:
         kind = type(generator).__name__ + (" with labels" if isinstance(generator, StyleGAN2) else "")
-        raise UsageError(f"{name} is a {kind}; a StyleGAN2 without labels can be stylised, such as 'stylegan2'.")
+        raise UsageError(f"{name} holds {kind}; what can be stylised is a StyleGAN2 without labels.")
     return generator
 
 
@@ -157,7 +164,7 @@ def thaw(generator, freeze: tuple[int, ...]) -> list[torch.nn.Parameter]:
     """Parameters of the synthesis that train: those of all blocks but the frozen ones; no mapping network."""
     sizes = generator.synthesis.resolutions
     if wrong := [size for size in freeze if size not in sizes]:
-        raise UsageError(f"freeze names a block of {wrong[0]} px; the generator has {', '.join(map(str, sizes))}.")
+        raise UsageError(f"freeze names a block of {wrong[0]} px; there are {', '.join(map(str, sizes))}.")
     blocks = [getattr(generator.synthesis, f"b{size}") for size in sizes if size not in freeze]
     if not blocks:
         raise UsageError("freeze leaves no block to train; leave one out.")

@@ -1,4 +1,4 @@
-"""Stylisation: closed forms of mixing and loss, what stays bit-equal, and a run from a picture to a generator."""
+"""Stylisation: closed forms of mixing and loss, what stays bit-equal, a run from a picture to a generator."""
 
 import json
 
@@ -25,10 +25,11 @@ SMALL = dict(z_dim=16, w_dim=16, resolution=16, channels=[8, 8, 8], mapping_laye
 
 @pytest.fixture(scope="module")
 def zoo(tmp_path_factory):
-    """A style, and files of a generator, a trunk, and both GAN networks in one foreign checkpoint; all untrained."""
+    """A style, and files of a generator, a trunk, and both GAN networks in one checkpoint; all untrained."""
     folder = tmp_path_factory.mktemp("zoo")
     torch.manual_seed(0)
-    generator, judge, trunk = StyleGAN2(**SMALL), Discriminator(16, channels=[8, 8, 8]), FaceParser(16, (8, 8))
+    generator, trunk = StyleGAN2(**SMALL), FaceParser(16, (8, 8))
+    judge = Discriminator(16, channels=[8, 8, 8])
     generator.mapping.w_avg.copy_(generator.mapping(torch.randn(64, 16)).mean((0, 1)).detach())
     weights.save(folder / "g.safetensors", generator.state_dict(), dict(type="StyleGAN2", **SMALL))
     weights.save(folder / "trunk.safetensors", trunk.state_dict(), trunk.arch)
@@ -36,7 +37,8 @@ def zoo(tmp_path_factory):
     state, average = to_rosinality(generator.state_dict())
     torch.save({"g_ema": state, "latent_avg": average, "d": theirs}, folder / "both.pt")
     torch.save(judge.state_dict(), folder / "judge.state")
-    Image.fromarray(np.random.default_rng(0).integers(0, 255, (24, 20, 3), np.uint8)).save(folder / "style.png")
+    pixels = np.random.default_rng(0).integers(0, 255, (24, 20, 3), np.uint8)
+    Image.fromarray(pixels).save(folder / "style.png")
     return folder
 
 
@@ -82,7 +84,8 @@ def test_the_loss_is_the_mean_over_levels_of_absolute_differences():
     a, b = torch.full((2, 3, 4, 4), 0.5), torch.zeros(2, 3, 4, 4)
     matching = features.Matching(Twice(), pixels=2.0)
     found = matching(a, matching.wanted(b))
-    assert found["features"].item() == pytest.approx((0.5 + 5.0) / 2) and found["pixels"].item() == pytest.approx(1.0)
+    assert found["features"].item() == pytest.approx((0.5 + 5.0) / 2)
+    assert found["pixels"].item() == pytest.approx(1.0)
     assert all(value.item() == 0 for value in matching(a, matching.wanted(a)).values())
     assert "pixels" not in features.Matching(Twice())(a, matching.wanted(b))
 
@@ -134,9 +137,10 @@ def test_codes_may_come_from_a_published_encoder(zoo, tmp_path):
 
 
 @pytest.mark.parametrize("wrong, words", [
-    (dict(style=""), "style=FILE"), (dict(style="nowhere.png"), "nowhere.png"), (dict(alpha=0.0), "alpha=0.0"),
+    (dict(style=""), "style=FILE"), (dict(style="nowhere.png"), "nowhere.png"),
+    (dict(alpha=0.0), "alpha=0.0"),
     (dict(freeze=(5,)), "block of 5 px"), (dict(freeze=(4, 8, 16)), "no block to train"),
-    (dict(inversion=dict(stepz=1)), "'stepz'"), (dict(generator="eg3d"), "eg3d is a EG3D")])
+    (dict(inversion=dict(stepz=1)), "'stepz'"), (dict(generator="eg3d"), "eg3d holds EG3D")])
 def test_what_cannot_be_is_said(zoo, wrong, words):
     with pytest.raises(gantoolkit.errors.GantoolkitError, match=words):
         task(zoo, **wrong)
@@ -144,7 +148,8 @@ def test_what_cannot_be_is_said(zoo, wrong, words):
 
 def test_a_run_brings_the_reference_nearer_and_exports_a_generator(zoo, tmp_path, capsys):
     out = tmp_path / "run"
-    assert cli.main(["run", "configs/stylize.py", f"style={zoo / 'style.png'}", f"generator={zoo / 'both.pt'}",
+    assert cli.main(["run", "configs/stylize.py", f"style={zoo / 'style.png'}",
+                     f"generator={zoo / 'both.pt'}",
                      f"trunk={zoo / 'trunk.safetensors'}", "freeze=[]", "inversion.steps=3", "lr=0.02",
                      "schedule.iterations=25", "device=cpu", "--out", str(out)]) == 0
     assert "own discriminator" in capsys.readouterr().err
