@@ -18,7 +18,7 @@ ENCODED = 256  # pixels that a published encoder sees
 def paths(style: str) -> list[Path]:
     """The pictures behind `style`, a file or a folder."""
     if not style:
-        raise UsageError("No style reference was given; type 'gantoolkit run configs/stylize.py style=FILE' with "
+        raise UsageError("There is no style reference; type 'gantoolkit run configs/stylize.py style=FILE' with "
                          "a picture of a face.")
     return list_pictures(style)
 
