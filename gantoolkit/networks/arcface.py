@@ -50,6 +50,18 @@ class Unit(nn.Module):
         return self.shortcut_layer(x) + self.res_layer(x)
 
 
+def trunk(units: tuple[tuple[int, int], ...], inputs: int = 3) -> tuple[nn.Sequential, nn.Sequential, int]:
+    """(input layer, stages of (width, count) units that each halve the size, channels at the end) of an IR-SE network."""
+    width = units[0][0]
+    first = nn.Sequential(nn.Conv2d(inputs, width, 3, 1, 1, bias=False), nn.BatchNorm2d(width), nn.PReLU(width))
+    body = []
+    for outputs, count in units:
+        for n in range(count):
+            body.append(Unit(width, outputs, 2 if n == 0 else 1))
+            width = outputs
+    return first, nn.Sequential(*body), width
+
+
 class ArcFace(nn.Module):
     """Images −1..1 RGB of any size to unit embeddings.
 
@@ -64,15 +76,7 @@ class ArcFace(nn.Module):
         self.size, self.embedding, self.dropout = size, embedding, dropout
         self.units = tuple((int(w), int(n)) for w, n in units)
         self.crop = None if crop is None else tuple(crop)
-        width = self.units[0][0]
-        self.input_layer = nn.Sequential(nn.Conv2d(3, width, 3, 1, 1, bias=False), nn.BatchNorm2d(width),
-                                         nn.PReLU(width))
-        body = []
-        for outputs, count in self.units:
-            for n in range(count):
-                body.append(Unit(width, outputs, 2 if n == 0 else 1))
-                width = outputs
-        self.body = nn.Sequential(*body)
+        self.input_layer, self.body, width = trunk(self.units)
         side = size // 2 ** len(self.units)
         self.output_layer = nn.Sequential(nn.BatchNorm2d(width), nn.Dropout(dropout), nn.Flatten(),
                                           nn.Linear(width * side * side, embedding),

@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from gantoolkit.networks.arcface import IR_SE50, Unit
+from gantoolkit.networks.arcface import IR_SE50, trunk
 from gantoolkit.networks.map2style import EqualLinear, MapToStyle
 
 KINDS = ("psp", "e4e", "w+", "w")
@@ -33,15 +33,8 @@ class PSPEncoder(nn.Module):
         super().__init__()
         self.num_ws, self.kind, self.inputs = num_ws, kind, inputs
         self.units = tuple((int(w), int(n)) for w, n in units)
-        width = self.units[0][0]
-        self.input_layer = nn.Sequential(nn.Conv2d(inputs, width, 3, 1, 1, bias=False), nn.BatchNorm2d(width),
-                                         nn.PReLU(width))
-        body = []
-        for outputs, count in self.units:
-            for n in range(count):
-                body.append(Unit(width, outputs, 2 if n == 0 else 1))
-                width = outputs
-        self.body, self.w_dim = nn.Sequential(*body), width
+        self.input_layer, self.body, width = trunk(self.units, inputs)
+        self.w_dim = width
         self.ends = [sum(n for _, n in self.units[:stage]) - 1 for stage in (2, 3, 4)]
         self._add_head(width)
         self.register_buffer("latent_avg", torch.zeros(mean, width) if mean else None)

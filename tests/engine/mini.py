@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 
@@ -110,6 +111,21 @@ def config(folder: Path, data: Path, **keys) -> dict:
                 bridge=dict(type="FakeBridge"), generator=str(folder / "generator.safetensors"), losses=losses,
                 cache=dict(folder=str(folder / "cache")), sampling=dict(batch=8), lr=1e-2)
     return base | keys | dict(schedule=schedule)
+
+
+def make(folder: Path, data: Path, **keys):
+    """The task of `config`, planned for 12 iterations, its caches filled."""
+    from gantoolkit.engine.run import build_task
+
+    task = build_task(config(folder, data, **keys), torch.device("cpu"), 1)
+    task.plan(12)
+    task.prepare(folder, lambda *_: None)
+    return task
+
+
+def losses(folder: Path) -> list[dict]:
+    """The lines of losses.jsonl."""
+    return [json.loads(line) for line in (folder / "losses.jsonl").read_text().splitlines()]
 
 
 if __name__ == "__main__":

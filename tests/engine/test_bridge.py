@@ -21,22 +21,12 @@ from gantoolkit.errors import UsageError, WeightsError
 
 sys.path.insert(0, str(Path(__file__).parent))
 import mini  # noqa: E402
+from mini import losses, make  # noqa: E402
 
 
 @pytest.fixture(autouse=True)
 def own_cache(monkeypatch):
     monkeypatch.delenv("GANTOOLKIT_CACHE", raising=False)
-
-
-def make(folder, data, **keys):
-    task = build_task(mini.config(folder, data, **keys), torch.device("cpu"), 1)
-    task.plan(12)
-    task.prepare(folder, lambda *_: None)
-    return task
-
-
-def losses(folder: Path) -> list[dict]:
-    return [json.loads(line) for line in (folder / "losses.jsonl").read_text().splitlines()]
 
 
 @pytest.fixture(scope="module")

@@ -12,29 +12,19 @@ import torch
 from gantoolkit import weights
 from gantoolkit.engine import memory
 from gantoolkit.engine.draw import Draw
-from gantoolkit.engine.run import build_task, run
+from gantoolkit.engine.run import run
 from gantoolkit.engine.stream import Streamed
 from gantoolkit.engine.trajectories import row_bytes
 from gantoolkit.errors import GantoolkitError, UsageError
 
 sys.path.insert(0, str(Path(__file__).parent))
 import mini  # noqa: E402
+from mini import losses, make  # noqa: E402
 
 
 @pytest.fixture(autouse=True)
 def own_cache(monkeypatch):
     monkeypatch.delenv("GANTOOLKIT_CACHE", raising=False)
-
-
-def make(folder, data, **keys):
-    task = build_task(mini.config(folder, data, **keys), torch.device("cpu"), 1)
-    task.plan(12)
-    task.prepare(folder, lambda *_: None)
-    return task
-
-
-def losses(folder: Path) -> list[dict]:
-    return [json.loads(line) for line in (folder / "losses.jsonl").read_text().splitlines()]
 
 
 # -- streaming ---------------------------------------------------------------------------------------------
