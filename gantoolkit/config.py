@@ -29,6 +29,7 @@ def defaults() -> dict[str, Any]:
         "device": "auto",  # cpu, cuda or auto
         "schedule": {a.name: ast.literal_eval(a.default) for a in schedule.arguments},
         "report": True,
+        "load_from": None,  # a run folder: begin with its trained tensors, as far as they fit
     }
 
 

@@ -115,6 +115,14 @@ def _folders(folder: Path) -> list[Path]:
     return sorted(p for p in found if (p / "state.json").is_file())
 
 
+def _newest(folder: Path) -> Path:
+    """The last finished checkpoint in `folder`."""
+    folders = _folders(folder)
+    if not folders:
+        raise WeightsError(f"There is no checkpoint in {folder}; let the run reach its first one.")
+    return folders[-1]
+
+
 def load_latest(folder: Path, task: Task) -> dict | None:
     """Restore the newest readable checkpoint into `task`; its state.json, or None where there is none."""
     from safetensors import SafetensorError
@@ -138,6 +146,24 @@ def load_latest(folder: Path, task: Task) -> dict | None:
 
 
 @torch.no_grad()
+def begin_from(run: Path, task: Task) -> str:
+    """Copy what fits from the newest checkpoint of another run; a sentence that says how much did.
+
+    Tensors of another shape, and those the other run lacks, keep their initial values; optimisers start afresh.
+    """
+    from safetensors.torch import load_file
+
+    path = _newest(run / "checkpoint") / "trainable.safetensors"
+    target, source = trainable_state(task), load_file(path)
+    fitting = [key for key, tensor in target.items() if key in source and source[key].shape == tensor.shape]
+    if not fitting:
+        raise WeightsError(f"Nothing in {path} fits this task; `load_from` takes a run of the same kind of network.")
+    for key in fitting:
+        target[key].copy_(source[key])
+    return f"began from the run '{run.name}': {len(fitting)} of {len(target)} tensors"
+
+
+@torch.no_grad()
 def copy_into(target: dict[str, Tensor], source: dict[str, Tensor], path: Path) -> None:
     """Copy `source` into the tensors of `target`; both must hold the same keys and shapes."""
     wrong = set(target) ^ set(source) | {k for k in set(target) & set(source) if target[k].shape != source[k].shape}
@@ -152,8 +178,5 @@ def part(folder: Path, name: str) -> dict[str, Tensor]:
     """The tensors of one of `task.modules` in the newest checkpoint."""
     from safetensors.torch import load_file
 
-    folders = _folders(folder)
-    if not folders:
-        raise WeightsError(f"There is no checkpoint in {folder}; let the run reach its first one.")
-    state = load_file(folders[-1] / "trainable.safetensors")
+    state = load_file(_newest(folder) / "trainable.safetensors")
     return {key[len(name) + 1:]: value for key, value in state.items() if key.startswith(f"{name}.")}

@@ -18,7 +18,7 @@ from gantoolkit.errors import UsageError
 from gantoolkit.report import record as records
 from gantoolkit.types import Record
 
-RUNNER_KEYS = ("task", "seed", "device", "schedule", "report", "name")
+RUNNER_KEYS = ("task", "seed", "device", "schedule", "report", "name", "load_from")
 
 
 def run(config: dict, out: str | Path | None = None, resume: bool = False, raw: str | Path | None = None,
@@ -34,7 +34,7 @@ def run(config: dict, out: str | Path | None = None, resume: bool = False, raw: 
         folder = Path(out or Path("runs") / config.get("name", "run"))
         if distributed.is_main():
             run_folder.check(folder, config, resume)
-        began = _start(config, folder, device)  # a config that cannot be built leaves no folder behind
+        began = _start(config, folder, device, progress)  # a config that cannot be built leaves no folder behind
         if distributed.is_main():
             run_folder.describe(folder, config, raw, command or sys.argv, began.iteration)
         distributed.barrier()
@@ -52,8 +52,8 @@ def build_task(config: dict, device: torch.device, seed: int) -> Task:
     return get("task", config["task"])(**kwargs, device=device, seed=seed)
 
 
-def _start(config: dict, folder: Path, device: torch.device) -> Run:
-    """Build the task and bring it to the newest checkpoint in the folder."""
+def _start(config: dict, folder: Path, device: torch.device, progress: Progress) -> Run:
+    """Build the task and bring it to the newest checkpoint in the folder, else to that of `load_from`."""
     seed = int(config.get("seed", 0))
     schedule = Schedule.of(config.get("schedule", {}))
     task = build_task(config, device, seed)
@@ -62,6 +62,8 @@ def _start(config: dict, folder: Path, device: torch.device) -> Run:
     if state := checkpoint.load_latest(folder / "checkpoint", task):
         run.iteration, run.timings = state["iteration"], state["timings"]
         run.pending = {n: [s if run.rank == 0 else 0.0, c] for n, (s, c) in state["pending"].items()}
+    elif other := config.get("load_from"):
+        progress.say(checkpoint.begin_from(Path(other), task))
     return run
 
 
@@ -118,10 +120,16 @@ def finish(run: Run, progress: Progress) -> Record:
         environment=run_folder.environment(run.device), seed=run.seed, weights=task.weights(),
         timings={k: round(v, 2) for k, v in run.timings.items()},
         scores={**others, task.system: scores},
-        samples=samples, notes=task.notes())
+        samples=samples, notes=_origin(run.config) + task.notes())
     for name, score in scores.items():
         progress.say(f"{name:>20} {score.value:.4f} {'↑' if score.higher_is_better else '↓'}  n={score.n}")
     return record
+
+
+def _origin(config: dict) -> list[str]:
+    """A sentence where the run did not begin from random numbers alone."""
+    other = config.get("load_from")
+    return [f"Began from the trained tensors of the run '{Path(other).name}', not from random ones."] if other else []
 
 
 def _report(run: Run, record: Record, progress: Progress) -> None:

@@ -16,7 +16,7 @@ from gantoolkit.engine import checkpoint
 from gantoolkit.engine.draw import Draw
 from gantoolkit.engine.run import run
 from gantoolkit.engine.schedule import Schedule
-from gantoolkit.errors import GantoolkitError, UsageError
+from gantoolkit.errors import GantoolkitError, UsageError, WeightsError
 
 sys.path.insert(0, str(Path(__file__).parent))
 import toy  # noqa: E402
@@ -127,6 +127,21 @@ def test_damaged_newest_checkpoint_falls_back(whole, tmp_path):
     shutil.copytree(whole / "checkpoint", folder)
     (folder / "00000040/trainable.safetensors").write_bytes(b"torn")
     assert checkpoint.load_latest(folder, toy.Toy())["iteration"] == 30
+
+
+def test_load_from_takes_what_fits(whole, tmp_path):
+    learned = load_file(whole / "checkpoint/00000040/trainable.safetensors")
+    wider = toy.Toy(width=9)
+    before = wider.b.weight.clone()
+    assert "3 of 7 tensors" in checkpoint.begin_from(whole, wider)
+    torch.testing.assert_close(wider.b.bias, learned["b.bias"])
+    torch.testing.assert_close(wider.averages["b"].bias, learned["averages.b.bias"])
+    torch.testing.assert_close(wider.b.weight, before)  # another shape
+    record = run(toy.config(load_from=str(whole)), tmp_path / "more")
+    assert "tensors of the run 'run', not from random" in record.notes[0]
+    assert losses(tmp_path / "more")[0]["A"] < losses(whole)[0]["A"]
+    with pytest.raises(WeightsError, match="no checkpoint"):
+        run(toy.config(load_from=str(tmp_path)), tmp_path / "x")
 
 
 def test_full_disk_is_a_sentence(tmp_path, monkeypatch):
