@@ -5,28 +5,43 @@ from __future__ import annotations
 import errno
 import json
 import os
-import tempfile
+import zipfile
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from gantoolkit.errors import DataError
 
+DATE = (2020, 1, 1, 0, 0, 0)  # of every entry of our zips: equal content gives equal bytes
+RESUMABLE = "free some space and repeat the command: finished parts are kept"  # an advice
+
+
+@contextmanager
+def replacing(path: str | os.PathLike, advice: str = "") -> Iterator[Path]:
+    """A temporary path beside `path`; what is written there is renamed to `path` at the end, or removed on failure.
+
+    Missing parent folders are made. What the disk refuses becomes a sentence that ends in `advice`.
+    """
+    path = Path(path)
+    partial = path.with_name(f".{path.name}.{os.urandom(4).hex()}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            yield partial
+            os.replace(partial, path)
+        finally:
+            partial.unlink(missing_ok=True)
+    except OSError as error:
+        if error.errno is None:  # not the disk: Pillow and others call a broken picture an OSError too
+            raise
+        raise DataError(_sentence(path, error, advice)) from None
+
 
 def write_bytes(path: str | os.PathLike, content: bytes) -> Path:
     """Write a file atomically; missing parent folders are made."""
-    path = Path(path)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(content)
-            os.chmod(temporary, 0o666 & ~_umask())
-            os.replace(temporary, path)
-        finally:
-            Path(temporary).unlink(missing_ok=True)
-    except OSError as error:
-        raise DataError(_sentence(path, error)) from None
-    return path
+    with replacing(path) as partial:
+        partial.write_bytes(content)
+    return Path(path)
 
 
 def write_text(path: str | os.PathLike, content: str) -> Path:
@@ -37,6 +52,17 @@ def write_text(path: str | os.PathLike, content: str) -> Path:
 def write_json(path: str | os.PathLike, content) -> Path:
     """Write JSON atomically, readable by a person."""
     return write_text(path, json.dumps(content, indent=1, ensure_ascii=False) + "\n")
+
+
+def write_zip(path: str | os.PathLike, content: Iterable[tuple[str, bytes | str]], advice: str = "") -> Path:
+    """Write (name, content) pairs as a zip atomically: pictures are stored, JSON is deflated; `advice` as above."""
+    with replacing(path, advice) as partial, zipfile.ZipFile(partial, "w") as archive:
+        for name, data in content:
+            entry = zipfile.ZipInfo(name, DATE)
+            entry.external_attr = 0o644 << 16
+            entry.compress_type = zipfile.ZIP_DEFLATED if name.endswith((".json", ".jsonl")) else zipfile.ZIP_STORED
+            archive.writestr(entry, data)
+    return Path(path)
 
 
 def read_json_lines(path: str | os.PathLike) -> list[dict]:
@@ -51,13 +77,8 @@ def read_json_lines(path: str | os.PathLike) -> list[dict]:
     return [row for row in rows if isinstance(row, dict)]
 
 
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
-
-
-def _sentence(path: Path, error: OSError) -> str:
+def _sentence(path: Path, error: OSError, advice: str) -> str:
     if error.errno == errno.ENOSPC:
-        return f"The disk is full: {path} could not be written; free some space or choose another folder."
-    return f"{path} could not be written ({error.strerror or error}); choose another folder."
+        return (f"The disk is full: {path} could not be written; "
+                f"{advice or 'free some space or choose another folder'}.")
+    return f"{path} could not be written ({error.strerror or error}); {advice or 'choose another folder'}."

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import io
 import json
-import os
 import zipfile
 from argparse import Namespace
 from pathlib import Path
 
 from PIL import Image
 
+from gantoolkit import files
 from gantoolkit.data.zipdata import find
 from gantoolkit.errors import DataError, UsageError
 
 FILTERS = dict(image=Image.Resampling.BOX, scribble=Image.Resampling.BOX,  # averages
                mask=Image.Resampling.NEAREST, depth=Image.Resampling.NEAREST)  # values must not mix
-DATE = (2020, 1, 1, 0, 0, 0)  # equal settings give equal bytes
 
 
 def command(args: Namespace) -> int:
@@ -34,31 +33,28 @@ def resize(source: Path, out: Path, resolution: int, limit: int | None = None,
     Images and scribbles are averaged, label maps and depth keep the values of single pixels. `leave` names what is
     left out: 'depth', 'factors'. The file appears when it is complete.
     """
-    partial = out.with_name(f".{out.name}.{os.getpid()}.part")
     try:
         with zipfile.ZipFile(source) as old:
             meta = json.loads(old.read("dataset.json"))
             lines = [json.loads(line) for line in old.read("samples.jsonl").decode().splitlines()][:limit]
             if resolution > meta["resolution"]:
                 raise UsageError(f"{source} has {meta['resolution']} pixels; it cannot be made larger ({resolution}).")
-            kept = {Path(line["file"]).stem for line in lines}
-            out.parent.mkdir(parents=True, exist_ok=True)
-            with zipfile.ZipFile(partial, "w") as new:
-                for name in old.namelist():
-                    part, _, file = name.partition("/")
-                    if part in FILTERS and Path(file).stem in kept and part not in leave:
-                        _put(new, name, _smaller(old.read(name), name, resolution))
-                rows = [{k: v for k, v in line.items() if k not in leave} for line in lines]
-                _put(new, "samples.jsonl", "".join(json.dumps(row) + "\n" for row in rows).encode())
-                _put(new, "dataset.json", json.dumps(_header(meta, resolution, rows, leave)).encode())
-        os.replace(partial, out)
-    except (zipfile.BadZipFile, KeyError, json.JSONDecodeError) as error:
+            files.write_zip(out, _content(old, meta, lines, resolution, leave))
+    except (zipfile.BadZipFile, KeyError, json.JSONDecodeError, OSError) as error:
         raise DataError(f"{source} is not a readable data set ({error}); see 'gantoolkit data check'.") from None
-    except OSError as error:
-        raise DataError(f"{out} could not be written ({error.strerror or error}).") from None
-    finally:
-        partial.unlink(missing_ok=True)
     return len(lines)
+
+
+def _content(old: zipfile.ZipFile, meta: dict, lines: list[dict], resolution: int, leave: set[str]):
+    """Names and bytes of the smaller set."""
+    kept = {Path(line["file"]).stem for line in lines}
+    for name in old.namelist():
+        part, _, file = name.partition("/")
+        if part in FILTERS and Path(file).stem in kept and part not in leave:
+            yield name, _smaller(old.read(name), name, resolution)
+    rows = [{k: v for k, v in line.items() if k not in leave} for line in lines]
+    yield "samples.jsonl", "".join(json.dumps(row) + "\n" for row in rows)
+    yield "dataset.json", json.dumps(_header(meta, resolution, rows, leave))
 
 
 def _header(meta: dict, resolution: int, rows: list[dict], leave: set[str]) -> dict:
@@ -79,11 +75,3 @@ def _smaller(content: bytes, name: str, resolution: int) -> bytes:
     options = dict(quality=94, method=4, lossless=resolution <= 64) if picture.format == "WEBP" else {}
     small.save(out, picture.format, **options)
     return out.getvalue()
-
-
-def _put(archive: zipfile.ZipFile, name: str, content: bytes) -> None:
-    """Pictures are stored, text is deflated."""
-    entry = zipfile.ZipInfo(name, DATE)
-    entry.external_attr = 0o644 << 16
-    entry.compress_type = zipfile.ZIP_DEFLATED if name.endswith(("json", "jsonl")) else zipfile.ZIP_STORED
-    archive.writestr(entry, content)

@@ -21,10 +21,9 @@ from pathlib import Path
 from gantoolkit import files
 from gantoolkit.data.prepare.make import Made, Recipe, make
 from gantoolkit.data.prepare.sources import Entry, Problem, Source
-from gantoolkit.errors import DataError, GantoolkitError, UsageError
+from gantoolkit.errors import DataError, UsageError
 
 SHARD = 64  # samples
-DATE = (2020, 1, 1, 0, 0, 0)
 
 
 def prepare(source: Source,
@@ -140,24 +139,9 @@ def write_shard(task: tuple) -> int:
 
 
 def write_zip(path: Path, content) -> None:
-    """Write name → bytes (a dict, or pairs) as a zip with fixed dates, beside its place, then rename."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        with zipfile.ZipFile(partial, "w") as archive:
-            for name, data in content.items() if isinstance(content, dict) else content:
-                entry = zipfile.ZipInfo(name, DATE)
-                entry.external_attr = 0o644 << 16
-                text = name.endswith((".json", ".jsonl"))
-                entry.compress_type = zipfile.ZIP_DEFLATED if text else zipfile.ZIP_STORED
-                archive.writestr(entry, data)
-        os.replace(partial, path)
-    except OSError as error:
-        raise GantoolkitError(f"{path} cannot be written ({error.strerror or error}); free some space and "
-                              f"repeat the "
-                              "command: finished parts are kept.") from None
-    finally:
-        partial.unlink(missing_ok=True)
+    """Write name → bytes (a dict, or pairs) as a zip of our form."""
+    pairs = content.items() if isinstance(content, dict) else content
+    files.write_zip(path, pairs, files.RESUMABLE)
 
 
 def _assemble(source: Source, tasks, pairs, recipe: Recipe, out: Path, job: str, progress) -> dict:

@@ -16,9 +16,10 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
+from gantoolkit import files
+
 SHARD = 128               # samples
 DEPTH_RANGE = 4.0         # 16-bit depth images store round(depth / DEPTH_RANGE · 65535)
-DATE = (2020, 1, 1, 0, 0, 0)
 
 
 @dataclass(frozen=True)
@@ -64,50 +65,31 @@ def sample_files(sample, job):
     """{entry name: bytes} of one sample, and its camera and JSON line."""
     from gantoolkit.data.labels import PALETTE
     name = f'{sample.index:08d}'
-    files = {f'image/{name}.{job.image_format}': image_bytes(sample.image, job.image_format),
+    found = {f'image/{name}.{job.image_format}': image_bytes(sample.image, job.image_format),
              f'mask/{name}.png': png_bytes(sample.labels, PALETTE), f'scribble/{name}.png': png_bytes(sample.scribble)}
     if job.depth:
-        files[f'depth/{name}.png'] = png_bytes((np.clip(sample.depth / DEPTH_RANGE, 0, 1) * 65535).round().astype(np.uint16))
+        found[f'depth/{name}.png'] = png_bytes((np.clip(sample.depth / DEPTH_RANGE, 0, 1) * 65535).round().astype(np.uint16))
     line = {'file': name, 'index': sample.index, 'identity': sample.identity, 'state': sample.state, 'view': sample.view,
             'captions': sample.captions, 'attributes': sample.attributes}
     if job.factors:
         line['factors'] = [round(float(v), 4) for v in sample.factors]
-    return files, [f'image/{name}.{job.image_format}', [float(v) for v in sample.camera]], line
-
-
-def put(archive, name, data):
-    """Add an entry with a fixed date, stored for images and deflated for text."""
-    entry = zipfile.ZipInfo(name, DATE)
-    entry.external_attr = 0o644 << 16
-    entry.compress_type = zipfile.ZIP_DEFLATED if name.endswith(('.json', '.jsonl')) else zipfile.ZIP_STORED
-    archive.writestr(entry, data)
-
-
-def replace_with(path, write):
-    """Call `write(partial path)` and rename the result to `path`."""
-    partial = path.with_name(f'{path.name}.{os.getpid()}.partial')
-    write(partial)
-    os.replace(partial, path)
+    return found, [f'image/{name}.{job.image_format}', [float(v) for v in sample.camera]], line
 
 
 def write_shard(task):
     """Render samples first..last into one shard file; returns how many."""
     job, first, last, path = task
     from gantoolkit_annyfaces.render import render_sample
-
-    def write(partial):
-        cameras, lines = [], []
-        with zipfile.ZipFile(partial, 'w') as archive:
-            for index in range(first, last):
-                sample = render_sample(index, seed=job.seed, start=job.start, states=job.states, views=job.views,
-                                       resolution=job.resolution, domain=job.domain, shading=job.shading)
-                files, camera, line = sample_files(sample, job)
-                for name, data in files.items():
-                    put(archive, name, data)
-                cameras.append(camera)
-                lines.append(json.dumps(line))
-            put(archive, 'shard.json', json.dumps({'cameras': cameras, 'lines': lines}))
-    replace_with(pathlib.Path(path), write)
+    content, cameras, lines = {}, [], []
+    for index in range(first, last):
+        sample = render_sample(index, seed=job.seed, start=job.start, states=job.states, views=job.views,
+                               resolution=job.resolution, domain=job.domain, shading=job.shading)
+        pictures, camera, line = sample_files(sample, job)
+        content |= pictures
+        cameras.append(camera)
+        lines.append(json.dumps(line))
+    content['shard.json'] = json.dumps({'cameras': cameras, 'lines': lines})
+    files.write_zip(path, content.items(), files.RESUMABLE)
     return last - first
 
 
@@ -125,8 +107,7 @@ def prepare_folder(folder, job, resume):
         shutil.rmtree(folder)
     if note.exists() and note.read_text() != settings:
         raise ValueError(f'{folder} holds parts of another render ({note.read_text()}); remove it or choose another output file.')
-    folder.mkdir(parents=True, exist_ok=True)
-    replace_with(note, lambda partial: partial.write_text(settings))
+    files.write_text(note, settings)
 
 
 def run_tasks(tasks, workers, report):
@@ -151,23 +132,22 @@ def assemble(job, tasks, out):
     """Copy all shards into the final archive, in order."""
     from gantoolkit_annyfaces.factors import IDENTITY_FACTORS, NAMES
 
-    def write(partial):
+    def content():
         cameras, lines = [], []
-        with zipfile.ZipFile(partial, 'w') as archive:
-            for task in tasks:
-                with zipfile.ZipFile(task[3]) as shard:
-                    for name in shard.namelist():
-                        if name != 'shard.json':
-                            put(archive, name, shard.read(name))
-                    notes = json.loads(shard.read('shard.json'))
-                cameras += notes['cameras']
-                lines += notes['lines']
-            put(archive, 'samples.jsonl', '\n'.join(lines) + '\n')
-            put(archive, 'dataset.json', json.dumps({
-                'name': 'annyfaces', 'resolution': job.resolution, 'domain': job.domain, 'seed': job.seed, 'start': job.start,
-                'states': job.states, 'views': job.views, 'count': job.count, 'labels': cameras, 'factor_names': list(NAMES),
-                'identity_factors': IDENTITY_FACTORS}))
-    replace_with(out, write)
+        for task in tasks:
+            with zipfile.ZipFile(task[3]) as shard:
+                for name in shard.namelist():
+                    if name != 'shard.json':
+                        yield name, shard.read(name)
+                notes = json.loads(shard.read('shard.json'))
+            cameras += notes['cameras']
+            lines += notes['lines']
+        yield 'samples.jsonl', '\n'.join(lines) + '\n'
+        yield 'dataset.json', json.dumps({
+            'name': 'annyfaces', 'resolution': job.resolution, 'domain': job.domain, 'seed': job.seed,
+            'start': job.start, 'states': job.states, 'views': job.views, 'count': job.count, 'labels': cameras,
+            'factor_names': list(NAMES), 'identity_factors': IDENTITY_FACTORS})
+    files.write_zip(out, content(), files.RESUMABLE)
 
 
 def write_zip(out, count, resolution=64, *, seed=0, start=0, states=1, views=1, workers=1, domain='photo', shading='full', depth=False,

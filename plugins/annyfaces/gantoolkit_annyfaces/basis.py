@@ -12,6 +12,8 @@ from functools import lru_cache
 
 import numpy as np
 
+from gantoolkit import files
+
 BASIS_VERSION = 2
 PHENOTYPES = ('gender', 'age', 'muscle', 'weight', 'height', 'proportions', 'cupsize', 'firmness',
               'african', 'asian', 'caucasian')
@@ -67,10 +69,9 @@ def load_basis():
     """Read the cached model, or build it from Anny first."""
     path = cache_path()
     if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial = path.with_suffix(f'.{os.getpid()}.npz')
-        np.savez(partial, **build_arrays())
-        os.replace(partial, path)
+        built = build_arrays()
+        with files.replacing(path) as partial, open(partial, 'wb') as file:
+            np.savez(file, **built)
     with np.load(path, allow_pickle=False) as data:
         arrays = {key: data[key] for key in data.files}
     arrays['names'] = tuple(str(n) for n in arrays['names'])

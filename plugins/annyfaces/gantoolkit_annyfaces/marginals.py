@@ -2,9 +2,10 @@
 from __future__ import annotations
 
 import argparse
-import os
 import pathlib
 import sys
+
+from gantoolkit import files
 
 # Attribute, its share of CelebA's 202,599 pictures in per cent (list_attr_celeba.txt), and what it is called here.
 CELEBA = (
@@ -65,9 +66,7 @@ def main(argv=None):
     if START not in old or END not in old:
         print(f"{path} lacks the marks '{START}' and '{END}'; put them where the table belongs.", file=sys.stderr)
         return 1
-    partial = path.with_name(f'{path.name}.{os.getpid()}.partial')
-    partial.write_text(old[:old.index(START)] + f'{START}\n{args.count} draws of seed 0.\n\n{text}\n' + old[old.index(END):])
-    os.replace(partial, path)
+    files.write_text(path, old[:old.index(START)] + f'{START}\n{args.count} draws of seed 0.\n\n{text}\n' + old[old.index(END):])
     return 0
 
 

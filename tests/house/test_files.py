@@ -1,0 +1,56 @@
+"""Files appear whole or not at all; what the disk refuses is one sentence; our zips have equal bytes for equal content."""
+
+import stat
+import subprocess
+import zipfile
+
+import pytest
+from PIL import UnidentifiedImageError
+
+from gantoolkit import files
+from gantoolkit.errors import DataError
+
+
+def test_a_failure_leaves_what_was_there(tmp_path):
+    path = files.write_text(tmp_path / "deep" / "a.txt", "old")
+    with pytest.raises(KeyboardInterrupt), files.replacing(path) as partial:
+        partial.write_text("half of")
+        raise KeyboardInterrupt
+    assert path.read_text() == "old" and list(path.parent.iterdir()) == [path]
+
+
+def test_permissions_are_those_of_any_new_file(tmp_path):
+    subprocess.run(["touch", tmp_path / "touched"], check=True)
+    written = files.write_bytes(tmp_path / "written", b"x")
+    assert stat.S_IMODE(written.stat().st_mode) == stat.S_IMODE((tmp_path / "touched").stat().st_mode)
+
+
+@pytest.mark.parametrize("number, advice, said", [
+    (28, "", "The disk is full: {} could not be written; free some space or choose another folder."),
+    (28, "repeat", "The disk is full: {} could not be written; repeat."),
+    (13, "", "{} could not be written (denied); choose another folder.")])
+def test_what_the_disk_refuses_is_a_sentence(tmp_path, number, advice, said):
+    with pytest.raises(DataError) as caught, files.replacing(tmp_path / "a", advice):
+        raise OSError(number, "denied")
+    assert str(caught.value) == said.format(tmp_path / "a") and not list(tmp_path.iterdir())
+
+
+def test_a_folder_that_is_a_file_is_a_sentence(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(DataError, match="could not be written"):
+        files.write_text(tmp_path / "file" / "a", "x")
+
+
+def test_a_broken_picture_is_not_the_disks_fault(tmp_path):
+    with pytest.raises(UnidentifiedImageError), files.replacing(tmp_path / "a"):
+        raise UnidentifiedImageError("cannot identify image file")
+
+
+def test_zips_have_fixed_dates_and_modes(tmp_path):
+    content = {"image/0.png": b"\x89PNG" * 99, "dataset.json": "{}" * 99}
+    one, two = (files.write_zip(tmp_path / name, content.items()) for name in ("one.zip", "two.zip"))
+    assert one.read_bytes() == two.read_bytes()
+    with zipfile.ZipFile(one) as archive:
+        found = [(e.date_time, e.external_attr >> 16, e.compress_type) for e in archive.infolist()]
+        assert archive.read("dataset.json") == b"{}" * 99
+    assert found == [((2020, 1, 1, 0, 0, 0), 0o644, kind) for kind in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)]
