@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import multiprocessing
-import os
 import shutil
 import zipfile
 from collections import Counter
@@ -21,6 +19,7 @@ from pathlib import Path
 from gantoolkit import files
 from gantoolkit.data.prepare.make import Made, Recipe, make
 from gantoolkit.data.prepare.sources import Entry, Problem, Source
+from gantoolkit.data.workers import spread
 from gantoolkit.errors import DataError, UsageError
 
 SHARD = 64  # samples
@@ -46,7 +45,7 @@ def prepare(source: Source,
     total = sum(map(len, splits.values()))
     ready = total - sum(len(task[0]) for task in todo)
     progress("samples", ready, total)
-    for made in _run(todo, workers):
+    for made in spread(write_shard, todo, workers):
         ready += made
         progress("samples", ready, total)
     manifest = _assemble(source, tasks, pairs, recipe, out, job, progress)
@@ -99,22 +98,6 @@ def _open_parts(out: Path, job: str) -> Path:
 def _tasks(entries: list[Entry], recipe: Recipe, folder: Path) -> list[tuple]:
     return [(entries[first:first + SHARD], recipe, str(folder / f"{first:06d}.zip"))
             for first in range(0, len(entries), SHARD)]
-
-
-def _run(tasks: list[tuple], workers: int):
-    """Make shards, here or in spawned processes; yields their numbers of samples."""
-    if workers <= 1 or len(tasks) <= 1:
-        yield from map(write_shard, tasks)
-        return
-    names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
-    saved = {name: os.environ.get(name) for name in names}
-    os.environ.update(dict.fromkeys(names, "1"))
-    try:
-        with multiprocessing.get_context("spawn").Pool(min(workers, len(tasks))) as pool:
-            yield from pool.imap_unordered(write_shard, tasks)
-    finally:
-        for name, value in saved.items():
-            os.environ.pop(name, None) if value is None else os.environ.__setitem__(name, value)
 
 
 def write_shard(task: tuple) -> int:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import io
 import json
-import os
 import pathlib
 import shutil
 import time
@@ -17,6 +16,7 @@ from dataclasses import asdict, dataclass
 import numpy as np
 
 from gantoolkit import files
+from gantoolkit.data.workers import spread
 
 SHARD = 128               # samples
 DEPTH_RANGE = 4.0         # 16-bit depth images store round(depth / DEPTH_RANGE · 65535)
@@ -110,24 +110,6 @@ def prepare_folder(folder, job, resume):
     files.write_text(note, settings)
 
 
-def run_tasks(tasks, workers, report):
-    """Render all tasks, in this process or in `workers` spawned ones, calling report(samples) after each."""
-    if workers <= 1:
-        for task in tasks:
-            report(write_shard(task))
-        return
-    import multiprocessing
-    saved = {name: os.environ.get(name) for name in ('OMP_NUM_THREADS', 'OPENBLAS_NUM_THREADS', 'MKL_NUM_THREADS')}
-    os.environ.update({name: '1' for name in saved})
-    try:
-        with multiprocessing.get_context('spawn').Pool(workers) as pool:
-            for done in pool.imap_unordered(write_shard, tasks):
-                report(done)
-    finally:
-        for name, value in saved.items():
-            os.environ.pop(name, None) if value is None else os.environ.__setitem__(name, value)
-
-
 def assemble(job, tasks, out):
     """Copy all shards into the final archive, in order."""
     from gantoolkit_annyfaces.factors import IDENTITY_FACTORS, NAMES
@@ -166,14 +148,10 @@ def write_zip(out, count, resolution=64, *, seed=0, start=0, states=1, views=1, 
     todo = [task for task in tasks if not pathlib.Path(task[3]).exists()]
     ready = count - sum(last - first for _, first, last, _ in todo)
     began, fresh = time.monotonic(), 0
-
-    def report(samples):
-        nonlocal fresh
+    for samples in spread(write_shard, todo, workers):
         fresh += samples
         if progress:
             progress(ready + fresh, count, fresh / max(time.monotonic() - began, 1e-9))
-
-    run_tasks(todo, workers, report)
     assemble(job, tasks, out)
     shutil.rmtree(folder)
     return out
