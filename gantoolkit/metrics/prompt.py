@@ -29,7 +29,7 @@ STATED: tuple[tuple[str, str, tuple[str, ...] | str], ...] = (
     (r"\brosy cheeks\b", "rosy_cheeks", ("True",)), (r"\bpale skin\b", "skin_tone", ("very fair",)),
     (r"\bfair skin\b", "skin_tone", ("fair",)), (r"\bmedium skin\b", "skin_tone", ("medium",)),
     (r"\btanned skin\b", "skin_tone", ("tan",)), (r"\bbrown skin\b", "skin_tone", ("brown",)),
-    (r"\bdark skin\b", "skin_tone", ("dark", "brown")), (r"\boval face\b", "face_shape", ("oval",)),
+    (r"\bdark skin\b", "skin_tone", ("dark",)), (r"\boval face\b", "face_shape", ("oval",)),
     (r"\beyeglasses\b|\bsunglasses\b|\bglasses\b", "glasses", WORN), (r"\bbeanie\b", "hat", ("beanie",)),
     (r"\ba cap\b", "hat", ("cap",)), (r"\bbrimmed hat\b", "hat", ("brimmed hat",)),
     (r"\bearrings\b", "earrings", WORN), (r"\bnecklace\b", "necklace", WORN), (r"\blipstick\b", "lipstick", ("True",)),
