@@ -1,10 +1,8 @@
 """Network M: the map2style block against pSp's, the start at the mean face, the switches."""
 
-import json
-
 import pytest
 import torch
-from safetensors import safe_open
+from golden_files import golden
 
 from gantoolkit.bridges.layers import resize
 from gantoolkit.bridges.mapping import Mapping
@@ -27,9 +25,7 @@ def features(batch=3, seed=0):
 
 @pytest.mark.golden
 def test_map2style_equals_psp(golden_dir):
-    with safe_open(golden_dir / "psp_map2style.safetensors", "pt") as file:
-        meta = json.loads(file.metadata()["json"])
-        tensors = {k: file.get_tensor(k) for k in file.keys()}
+    meta, tensors = golden(golden_dir, "psp_map2style")
     for case in meta["cases"]:
         key = case["key"]
         block = MapToStyle(case["in_c"], case["spatial"], case["out_c"])

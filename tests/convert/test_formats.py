@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import json
 from collections import OrderedDict
 
 import numpy as np
 import pytest
 import torch
-from safetensors import safe_open
+from golden_files import close, golden
 
 import gantoolkit
 from gantoolkit import cli, convert, networks, weights
@@ -37,16 +36,6 @@ def own_cache(tmp_path, monkeypatch):
 def no_grad():
     with torch.no_grad():
         yield
-
-
-def golden(folder, name):
-    with safe_open(folder / f"{name}.safetensors", "pt") as file:
-        return json.loads(file.metadata()["json"]), {k: file.get_tensor(k) for k in file.keys()}
-
-
-def close(value, wanted, tolerance=1e-4):
-    assert value.shape == wanted.shape
-    assert (value - wanted).abs().max() <= tolerance * max(1, wanted.abs().max())
 
 
 @pytest.mark.golden

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import os
 
 import pytest
 import torch
-from safetensors import safe_open
+from golden_files import close, golden
 
 import gantoolkit
 import nvidia_pickle as write
@@ -29,20 +28,10 @@ def own_cache(tmp_path, monkeypatch):
     assert not os.path.exists("executed"), "source text of a pickle was executed"
 
 
-def expected(folder, name):
-    with safe_open(folder / f"nvpkl_{name}_expected.safetensors", "pt") as file:
-        return json.loads(file.metadata()["json"]), {k: file.get_tensor(k) for k in file.keys()}
-
-
-def close(value, wanted, tolerance=1e-4):
-    assert value.shape == wanted.shape
-    assert (value - wanted).abs().max() <= tolerance * max(1, wanted.abs().max())
-
-
 @pytest.mark.golden
 @torch.no_grad()
 def test_genuine_stylegan2(golden_dir):
-    _, t = expected(golden_dir, "sg2_tiny_torch171_proto3")
+    _, t = golden(golden_dir, "nvpkl_sg2_tiny_torch171_proto3_expected")
     path = golden_dir / "nvpkl_sg2_tiny_torch171_proto3_nosrc.pkl"
     found = {name: nvidia.network(stub) for name, stub in unpickle.read(path).items() if isinstance(stub, unpickle.Stub)}
     states = {key: value for key, value in t.items() if key.startswith("state.")}
@@ -64,7 +53,7 @@ def test_genuine_stylegan2(golden_dir):
 @pytest.mark.golden
 @torch.no_grad()
 def test_genuine_eg3d(golden_dir):
-    _, t = expected(golden_dir, "eg3d_tiny_torch111")
+    _, t = golden(golden_dir, "nvpkl_eg3d_tiny_torch111_expected")
     path = golden_dir / "nvpkl_eg3d_tiny_torch111_nosrc.pkl"
     g = gantoolkit.load_generator(path)
     assert (g.num_ws, g.w_dim, g.resolution, tuple(g.mean_w.shape)) == (14, 512, 128, (512,))

@@ -5,12 +5,12 @@ Set GANTOOLKIT_GOLDEN to the folder of the vectors (default: ../shared/golden be
 
 from __future__ import annotations
 
-import json
 import os
 from pathlib import Path
 
 import pytest
 import torch
+from golden_files import golden
 from torch import Tensor
 
 from gantoolkit.convert.rosinality import from_rosinality, to_rosinality
@@ -29,14 +29,10 @@ class Vectors:
     """One golden file: `state`, `inputs`, `out`, and what the official code was told (`meta`)."""
 
     def __init__(self, name: str):
-        from safetensors import safe_open
-
         path = GOLDEN / f"{name}.safetensors"
         if not path.exists():
             pytest.skip(f"no golden vectors at {path}; set GANTOOLKIT_GOLDEN to their folder")
-        with safe_open(path, "pt") as file:
-            self.meta = json.loads(file.metadata()["json"])
-            tensors = {key: file.get_tensor(key) for key in file.keys()}
+        self.meta, tensors = golden(GOLDEN, name)
         self.state, self.inputs, self.out = (
             {k.removeprefix(p): v for k, v in tensors.items() if k.startswith(p)}
             for p in ("state.", "in.", "out."))

@@ -1,20 +1,12 @@
-"""Reading the golden files of networks, and the weights that some of them describe instead of storing."""
+"""The weights that some golden files of networks describe instead of storing."""
 
 from __future__ import annotations
 
-import json
 import math
 import zlib
 
 import numpy as np
 import torch
-from safetensors import safe_open
-
-
-def golden(folder, name):
-    """(meta, tensors) of a golden file."""
-    with safe_open(folder / f"{name}.safetensors", "pt") as file:
-        return json.loads(file.metadata()["json"]), {k: file.get_tensor(k) for k in file.keys()}
 
 
 def by_recipe(module: torch.nn.Module, seed: int, bn_lo: float, bn_span: float, weight_gain: float):

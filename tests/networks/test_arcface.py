@@ -9,7 +9,8 @@ import pytest
 import torch
 from gantoolkit.networks.arcface import IR_SE50, PSP_CROP, ArcFace, angular_margin, irse50
 
-from network_golden import by_recipe, golden
+from golden_files import golden
+from network_golden import by_recipe
 
 
 def check(out: dict, network: ArcFace, pixels: torch.Tensor):

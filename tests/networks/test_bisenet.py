@@ -7,7 +7,8 @@ import torch
 from gantoolkit.data.labels import CLASSES
 from gantoolkit.networks.bisenet import MEAN, STD, TO_CELEBAMASK, BiSeNet
 
-from network_golden import by_recipe, golden
+from golden_files import golden
+from network_golden import by_recipe
 
 PUBLISHED = (
     "background skin l_brow r_brow l_eye r_eye eye_g l_ear r_ear ear_r nose mouth u_lip l_lip neck neck_l "

@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from gantoolkit.networks.pidinet import KINDS, MEAN, STD, PiDiNet, convert, plain_kernel
 
-from network_golden import golden
+from golden_files import golden
 
 
 def test_kernels_by_definition():

@@ -6,7 +6,7 @@ import pytest
 import torch
 from gantoolkit.networks.psp import PSPEncoder
 
-from network_golden import golden
+from golden_files import golden
 
 SMALL = ((4, 1), (4, 1), (6, 1), (8, 1))
 
