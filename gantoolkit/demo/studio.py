@@ -22,7 +22,7 @@ from torch import Tensor
 from gantoolkit.data.inputs import Input, condition
 from gantoolkit.demo.models import Models
 from gantoolkit.engine import views
-from gantoolkit.engine.evaluate import word_attention
+from gantoolkit.engine.attention import word_attention, words
 from gantoolkit.errors import UsageError
 from gantoolkit.types import Camera, Condition, Features, Latent, Render
 
@@ -169,29 +169,3 @@ def turned(base: Camera, yaw: float, pitch: float) -> Camera:
     at = angles(base.label.cpu())
     camera = views.from_angles(at[0] + np.deg2rad(yaw), at[1] + np.deg2rad(pitch))
     return Camera(camera.cam2world, base.intrinsics.cpu()).to(base.cam2world.device)
-
-
-def words(encoder, text: str, features: Features) -> tuple[tuple[str, Tensor], ...]:
-    """Each word of a prompt with where the U-Net looked for it: [h,w], mean over up blocks."""
-    prompts = getattr(encoder, "prompts", None)
-    if prompts is None:
-        return ()
-    ids, size = prompts.ids([text])[0].tolist(), features.attn_prob[-1].shape[-2:]
-    maps = [torch.nn.functional.interpolate(p[:1], size, mode="bilinear") for p in features.attn_prob]
-    mean = torch.stack(maps).mean(0)[0]  # [T,h,w]
-    places = features.words[0].nonzero().flatten().tolist()
-    groups = whole_words(prompts.tokenizer.convert_ids_to_tokens([ids[i] for i in places]), places)
-    return tuple((word, mean[where].mean(0)) for word, where in groups if any(c.isalnum() for c in word))
-
-
-def whole_words(tokens: list[str], places: list[int]) -> list[tuple[str, list[int]]]:
-    """(word, its places) of a prompt's tokens; CLIP's end a word with </w>, others are left alone."""
-    found, ends = [], any(token.endswith("</w>") for token in tokens)
-    begun = False  # whether the newest word is still open
-    for token, place in zip(tokens, places):
-        if begun:
-            found[-1] = (found[-1][0] + token.removesuffix("</w>"), [*found[-1][1], place])
-        else:
-            found.append((token.removesuffix("</w>"), [place]))
-        begun = ends and not token.endswith("</w>")
-    return found

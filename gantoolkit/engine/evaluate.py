@@ -16,6 +16,7 @@ from torch import Tensor
 
 from gantoolkit import manifest
 from gantoolkit.data.conditions import to_float
+from gantoolkit.engine.attention import word_attention
 from gantoolkit.engine.trajectories import Moment
 from gantoolkit.report import record as records
 from gantoolkit.types import Latent, Scores
@@ -194,15 +195,6 @@ class Evaluation:
 
         latent = self.latent(moment)
         return [self.task.draw(latent, orbit_camera(torch.tensor([yaw])).to(self.task.device)).image for yaw in yaws]
-
-
-def word_attention(features) -> Tensor:
-    """Ā [1,1,H,W]: probabilities of the prompt's words, mean over words and up blocks (method, T 3)."""
-    size = features.attn_prob[-1].shape[-2:]
-    words = features.words.float()
-    weights = words / words.sum(1, keepdim=True).clamp(min=1)
-    maps = [torch.einsum("bt,bthw->bhw", weights, p)[:, None] for p in features.attn_prob]
-    return torch.stack([torch.nn.functional.interpolate(m, size, mode="bilinear") for m in maps]).mean(0)
 
 
 def _judged(score) -> tuple:

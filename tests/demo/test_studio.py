@@ -15,7 +15,8 @@ from gantoolkit import cli
 from gantoolkit.data.pose import angles
 from gantoolkit.demo import package
 from gantoolkit.demo.models import Models, offered
-from gantoolkit.demo.studio import Studio, Wish, turned, whole_words
+from gantoolkit.demo.studio import Studio, Wish, turned
+from gantoolkit.engine.attention import whole_words
 from gantoolkit.engine.generate import Options, generate
 from gantoolkit.errors import UsageError
 from gantoolkit.generators.camera import orbit_camera
