@@ -132,19 +132,21 @@ class Ours(System):
 
 
 class Diffused(System):
-    """I^d_0, the diffusion model's own image: text and a ControlNet for masks or scribbles.
+    """I^d_0, the diffusion model's own image: text, and a ControlNet for masks or scribbles.
 
-    weights, controlnet   folders or names; steps, guidance: DDIM steps and scale of classifier-free guidance
+    weights, controlnet   folders or names, None for text alone
+    steps, guidance       DDIM steps and scale of classifier-free guidance
     """
 
     model = "diffusion"
 
-    def __init__(self, weights: str, controlnet: str, condition: str | None = None, palette: str | None = None,
-                 steps: int = 20, guidance: float = 3.0, precision: str = "fp32"):
-        self.encoder = registry.build("encoder", dict(
-            type="ControlNetEncoder", weights=weights, controlnet=controlnet, condition=condition, palette=palette,
-            steps=steps, guidance=guidance, precision=precision))
-        self.names, self.needs = (weights, controlnet), seen(self.encoder.condition)
+    def __init__(self, weights: str, controlnet: str | None = None, condition: str | None = None,
+                 palette: str | None = None, steps: int = 20, guidance: float = 3.0, precision: str = "fp32"):
+        spec = dict(weights=weights, steps=steps, guidance=guidance, precision=precision)
+        shown = dict(controlnet=controlnet, condition=condition, palette=palette)
+        self.encoder = registry.build("encoder", dict(type="ControlNetEncoder", **spec, **shown) if controlnet
+                                      else dict(type="DiffusionEncoder", **spec))
+        self.names, self.needs = [weights, *filter(None, [controlnet])], seen(self.encoder.condition)
 
     def solve(self, condition: Condition, image: Tensor | None = None) -> Render:
         return Render(self.encoder.trajectory(condition)[1])
