@@ -107,11 +107,7 @@ class Ours(System):
             return self.pipeline.draw(solution, camera)
 
     def networks(self) -> dict[str, str]:
-        """The networks in the losses of the run, as its export says; of an older export, as its config says."""
-        if "networks" in self.specs:
-            return dict(self.specs["networks"])
-        losses = _config(self.run).get("losses") or {}
-        return {name: spec["network"] for name, spec in losses.items() if isinstance(spec, dict) and "network" in spec}
+        return networks_of(self.run, self.specs)
 
     def weights(self) -> dict[str, str]:
         encoder = self.specs["encoder"]
@@ -157,6 +153,14 @@ class Diffused(System):
     def to(self, device) -> Diffused:
         self.encoder.to(device)
         return self
+
+
+def networks_of(run: str, specs: dict) -> dict[str, str]:
+    """role → network in the losses of a run, as its export says; of an older export, as its config says."""
+    if "networks" in specs:
+        return dict(specs["networks"])
+    losses = _config(run).get("losses") or {}
+    return {name: spec["network"] for name, spec in losses.items() if isinstance(spec, dict) and "network" in spec}
 
 
 def _config(run: str) -> dict:
