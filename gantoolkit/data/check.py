@@ -16,14 +16,14 @@ from PIL import Image
 
 from gantoolkit.data import cameras
 from gantoolkit.data.labels import CLASSES
-from gantoolkit.data.orders import recognise
+from gantoolkit.data.orders import recognise_files
 from gantoolkit.data.prepare.make import Recipe, whole_labels
 from gantoolkit.data.prepare.sources import Entry, Places, Problem, find
-from gantoolkit.data.read import decode, open_picture
+from gantoolkit.data.read import open_picture
 from gantoolkit.data.zipdata import FaceZip
 from gantoolkit.errors import DataError
 
-THUMB, SHOWN, LOOKED = 96, 24, 48  # pixels, samples on the page, label maps that the order is judged by
+THUMB, SHOWN = 96, 24  # pixels, samples on the page
 
 
 @dataclass
@@ -85,25 +85,16 @@ def _check_source(root: Path, places: Places, order: str, threads: int, progress
 
 def _order(entries: list[Entry], facts: dict, problems: list[Problem]) -> str:
     """The order of numbered label maps, from some of them."""
-    maps = []
-    for entry in [e for e in entries if e.mask is not None][:LOOKED]:
-        try:
-            labels, numbered = decode(open_picture(entry.mask), entry.mask, 20)
-        except DataError:
-            continue
-        if numbered:
-            maps.append(labels)
-    if not maps:
-        return "celebamask"
     try:
-        found = recognise(maps)
+        found = recognise_files(entry.mask for entry in entries if entry.mask is not None)
     except DataError as error:
         problems.append(Problem("", str(error)))
         return "celebamask"
+    if found is None:
+        return "celebamask"
     facts["label order"] = found.order
     if found.swapped:
-        problems.append(Problem("", "left and right classes look swapped (l_* lie on the left of the "
-                                    "pictures); "
+        problems.append(Problem("", "left and right classes look swapped (l_* lie on the left of the pictures); "
                                     "prepare with --swap-sides"))
     return found.order
 

@@ -7,13 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
 
 import numpy as np
 
 from gantoolkit.data.labels import CLASSES, ORDERS
+from gantoolkit.data.read import decode, open_picture
 from gantoolkit.errors import DataError
 
 SURE, AHEAD = 0.7, 0.08  # share of rules that the best order must keep, and its lead over the second
+LOOKED = 48  # label maps of a data set that its order is judged by
 BEFORE = (  # (a, b, axis): a lies above (axis 0) or to the left of (axis 1) b
     ("l_brow", "l_eye", 0), ("r_brow", "r_eye", 0), ("l_eye", "nose", 0), ("r_eye", "nose", 0),
     ("nose", "u_lip", 0), ("u_lip", "l_lip", 0), ("l_lip", "neck", 0), ("neck", "cloth", 0),
@@ -65,8 +69,20 @@ def recognise(maps: Iterable[np.ndarray], candidates: Iterable[str] = ORDERS) ->
     if not clear or len(ranked) > 1 and shares[ranked[0]] - shares[ranked[1]] < AHEAD:
         listed = ", ".join(f"{o} {shares[o]:.2f}" for o in ranked) or "none has so many numbers"
         raise DataError(f"The order of the label maps cannot be told from {len(maps)} of them ({listed}); "
-                        f"say it "
-                        f"with --labels, one of {', '.join(ORDERS)}.")
+                        f"say it with --labels, one of {', '.join(ORDERS)}.")
     sides = [n for n, (_, _, axis) in enumerate(BEFORE) if axis == 1]
     right_way = np.nanmean(kept[ranked[0]][:, sides]) if len(maps) else 1.0
     return Recognised(ranked[0], shares, bool(right_way < 0.2))
+
+
+def recognise_files(paths: Iterable[Path]) -> Recognised | None:
+    """The order of the first few label maps; None where they need none, being colours. DataError as above."""
+    maps = []
+    for path in islice(paths, LOOKED):
+        try:
+            labels, numbered = decode(open_picture(path), path, 20)
+        except DataError:
+            continue
+        if numbered:
+            maps.append(labels)
+    return recognise(maps) if maps else None

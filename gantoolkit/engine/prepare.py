@@ -10,14 +10,11 @@ from pathlib import Path
 
 from gantoolkit import weights
 from gantoolkit.data import check as checks
-from gantoolkit.data.orders import recognise
+from gantoolkit.data.orders import recognise_files
 from gantoolkit.data.prepare import sources, split, work
 from gantoolkit.data.prepare.make import Recipe
-from gantoolkit.data.read import decode, open_picture
 from gantoolkit.engine.progress import Progress
 from gantoolkit.errors import DataError, UsageError
-
-LOOKED = 48  # label maps that their order is judged by
 
 
 def prepare(args: Namespace) -> int:
@@ -94,21 +91,11 @@ def recipe_of(args: Namespace, source: sources.Source, progress: Progress) -> Re
 
 def order_of(source: sources.Source, swap_sides: bool, progress: Progress) -> str:
     """The order of numbered label maps, recognised from some; part masks and colours need none."""
-    maps = []
-    for entry in [e for e in source.entries if e.mask is not None][:LOOKED]:
-        try:
-            labels, numbered = decode(open_picture(entry.mask), entry.mask, 20)
-        except DataError:
-            continue
-        if numbered:
-            maps.append(labels)
-    if not maps:
+    found = recognise_files(entry.mask for entry in source.entries if entry.mask is not None)
+    if found is None:
         return "celebamask"
-    found = recognise(maps)
-    progress.say(f"label maps are in the order '{found.order}' ({found.shares[found.order]:.0%} of anatomy "
-                 f"fits)")
+    progress.say(f"label maps are in the order '{found.order}' ({found.shares[found.order]:.0%} of anatomy fits)")
     if found.swapped and not swap_sides:
-        raise UsageError("Left and right classes of these label maps look swapped (l_* lie on the left of "
-                         "the "
+        raise UsageError("Left and right classes of these label maps look swapped (l_* lie on the left of the "
                          "pictures); add --swap-sides, or say --labels to keep them as they are.")
     return found.order
