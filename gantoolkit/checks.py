@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Any
+from dataclasses import fields
+from typing import Any, TypeVar
 
 from gantoolkit import manifest, names, signature
 from gantoolkit.errors import UsageError
 
+T = TypeVar("T")
 PLURALS = {f"{kind}s": kind for kind in manifest.KINDS} | {"losses": "loss"}
 FROM_RUNNER = ("seed", "device")  # constructor arguments of a task that the runner gives
 
@@ -142,16 +144,24 @@ def _check_type(key: str, value: Any, annotation: str, provenance: dict[str, str
 def _check_schedule(schedule: Any, provenance: dict[str, str]) -> None:
     """Compare with the fields of the runner's Schedule."""
     read = signature.read("gantoolkit.engine.schedule", "Schedule")
-    fields = {a.name: a.annotation for a in read.arguments}
+    known = {a.name: a.annotation for a in read.arguments}
     if not isinstance(schedule, dict):
-        raise UsageError(f"schedule should be a dict of {', '.join(fields)}, not {schedule!r} "
+        raise UsageError(f"schedule should be a dict of {', '.join(known)}, not {schedule!r} "
                          f"({source('schedule', provenance)}).")
     for key, value in schedule.items():
-        if key not in fields:
+        if key not in known:
             where = source(f"schedule.{key}", provenance)
-            raise UsageError(f"The config has no key 'schedule.{key}'{names.suggest(key, fields)} ({where}); "
-                             f"schedule takes {', '.join(fields)}.")
-        _check_type(f"schedule.{key}", value, fields[key], provenance)
+            raise UsageError(f"The config has no key 'schedule.{key}'{names.suggest(key, known)} ({where}); "
+                             f"schedule takes {', '.join(known)}.")
+        _check_type(f"schedule.{key}", value, known[key], provenance)
+
+
+def build(cls: type[T], key: str, values: dict[str, Any]) -> T:
+    """The dataclass that stands for the config's dict `key`; keys that it lacks are refused."""
+    known = [field.name for field in fields(cls)]
+    if wrong := [name for name in values if name not in known]:
+        raise UsageError(f"{key} has no key '{wrong[0]}'; it has {', '.join(known)}.")
+    return cls(**values)
 
 
 def source(key: str, provenance: dict[str, str]) -> str:

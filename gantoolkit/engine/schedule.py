@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any
 
+from gantoolkit import checks
 from gantoolkit.errors import UsageError
 
 
@@ -40,11 +41,8 @@ class Schedule:
 
     @classmethod
     def of(cls, values: dict[str, Any]) -> Schedule:
-        known = [f.name for f in fields(cls)]
-        wrong = [key for key in values if key not in known]
-        if wrong:
-            raise UsageError(f"schedule has no key '{wrong[0]}'; it has {', '.join(known)}.")
-        return cls(**values)
+        """From the config, refusing unknown keys."""
+        return checks.build(cls, "schedule", values)
 
     def rate(self, iteration: int, span: tuple[int, int] | None = None) -> float:
         """Factor of the learning rate, 0..1, of a turn that is played in the iterations of `span`."""

@@ -7,13 +7,14 @@ the guidance that inference uses. Row r of S rows stands for sample r mod N with
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
+from gantoolkit import checks
 from gantoolkit.data.conditions import to_float, to_uint8
 from gantoolkit.data.zipdata import FaceZip
 from gantoolkit.engine.cache import Cache
@@ -38,10 +39,7 @@ class Sampling:
     @classmethod
     def of(cls, values: dict) -> Sampling:
         """From the config, refusing unknown keys."""
-        known = [f.name for f in fields(cls)]
-        if wrong := [key for key in values if key not in known]:
-            raise UsageError(f"sampling has no key '{wrong[0]}'; it has {', '.join(known)}.")
-        return cls(**values)
+        return checks.build(cls, "sampling", values)
 
 
 @dataclass(frozen=True)
@@ -61,10 +59,7 @@ class Keeping:
     @classmethod
     def of(cls, values: dict) -> Keeping:
         """From the config, refusing unknown keys."""
-        known = [f.name for f in fields(cls)]
-        if wrong := [key for key in values if key not in known]:
-            raise UsageError(f"cache has no key '{wrong[0]}'; it has {', '.join(known)}.")
-        return cls(**values)
+        return checks.build(cls, "cache", values)
 
     def open(self, kind: str, key: dict, rows: int, size: int, device="cpu") -> Cache | Streamed:
         """The cache, or the stream, of one kind of content."""
