@@ -6,6 +6,8 @@ import json
 import sys
 from pathlib import Path
 
+from gantoolkit.report import marks
+
 FOLDER = Path(__file__).parents[1]
 RECORD, README = FOLDER / "results" / "speed.json", FOLDER / "README.md"
 BEGIN, END = "<!-- speed: begin -->", "<!-- speed: end -->"
@@ -106,13 +108,12 @@ def tables(record: dict) -> str:
 
 def filled(readme: str, record: dict) -> str:
     """The README with the tables of this record between its markers."""
-    before, rest = readme.split(BEGIN)
-    return f"{before}{BEGIN}\n{tables(record)}\n{END}{rest.split(END)[1]}"
+    return marks.filled(readme, BEGIN, END, tables(record))
 
 
 def main(argv: list[str]) -> int:
     record = json.loads(Path(argv[0] if argv else RECORD).read_text(encoding="utf-8"))
-    README.write_text(filled(README.read_text(encoding="utf-8"), record), encoding="utf-8")
+    marks.renew(README, BEGIN, END, tables(record))
     return 0
 
 

@@ -5,17 +5,14 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from gantoolkit import files
+from gantoolkit.report import marks
 
 BEGIN, END = "<!-- from zoo/records -->", "<!-- end -->"
 
 
 def renew(page: Path, records: Path) -> None:
     """Put fresh tables between the two marks of a page."""
-    text = page.read_text(encoding="utf-8")
-    head, _, rest = text.partition(BEGIN)
-    _, _, tail = rest.partition(END)
-    files.write_text(page, f"{head}{BEGIN}\n{tables(records)}\n{END}{tail}")
+    marks.renew(page, BEGIN, END, tables(records))
 
 
 def tables(records: Path) -> str:

@@ -5,7 +5,8 @@ import argparse
 import pathlib
 import sys
 
-from gantoolkit import files
+from gantoolkit.errors import GantoolkitError
+from gantoolkit.report import marks
 
 # Attribute, its share of CelebA's 202,599 pictures in per cent (list_attr_celeba.txt), and what it is called here.
 CELEBA = (
@@ -61,12 +62,11 @@ def main(argv=None):
     if not args.into:
         print(text)
         return 0
-    path = pathlib.Path(args.into)
-    old = path.read_text()
-    if START not in old or END not in old:
-        print(f"{path} lacks the marks '{START}' and '{END}'; put them where the table belongs.", file=sys.stderr)
+    try:
+        marks.renew(pathlib.Path(args.into), START, END, f'{args.count} draws of seed 0.\n\n{text}')
+    except GantoolkitError as error:
+        print(error, file=sys.stderr)
         return 1
-    files.write_text(path, old[:old.index(START)] + f'{START}\n{args.count} draws of seed 0.\n\n{text}\n' + old[old.index(END):])
     return 0
 
 
