@@ -12,6 +12,7 @@ from importlib import import_module
 from typing import Any
 
 from gantoolkit import __version__
+from gantoolkit.bench.figures import verbs as figures
 
 EPILOG = "Errors are one sentence; --debug shows the traceback. Documentation: docs/ of the repository."
 
@@ -101,6 +102,7 @@ def parser(arguments: list[str]) -> argparse.ArgumentParser:
     _add_demo(verbs)
     _add_light(verbs)
     _add_bench(verbs)
+    figures.add(verbs)
     _add_weights(verbs)
     subparsers = {"": verbs, **_add_data(verbs)}
     typed = [a for a in arguments if not a.startswith("-")]

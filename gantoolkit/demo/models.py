@@ -6,7 +6,7 @@ import json
 import threading
 from pathlib import Path
 
-from gantoolkit import manifest, registry, weights
+from gantoolkit import manifest, weights
 from gantoolkit.engine import sample
 from gantoolkit.errors import GantoolkitError, UsageError
 from gantoolkit.pipeline import Pipeline
@@ -78,7 +78,7 @@ class Models:
         self.sources, self.device = sources, device
         self._lock = threading.Lock()
         self._pipelines: dict[str, Pipeline] = {}
-        self._parts: dict[str, object] = {}
+        self._load = sample.Loader(device)
 
     def names(self) -> list[str]:
         return list(self.sources)
@@ -88,19 +88,5 @@ class Models:
             raise UsageError(f"There is no run '{name}' on this page; choose {', '.join(self.sources)}.")
         with self._lock:
             if name not in self._pipelines:
-                self._pipelines[name] = self._load(self.sources[name])
+                self._pipelines[name] = self._load(self.sources[name])[0]
             return self._pipelines[name]
-
-    def _load(self, source: str) -> Pipeline:
-        from gantoolkit.generators import load_generator
-
-        state, specs = sample.read(source)
-        encoder = self._part("encoder", specs, lambda spec: registry.build("encoder", spec))
-        generator = self._part("generator", specs, load_generator)
-        return sample.assemble(state, specs, encoder, generator).to(self.device)
-
-    def _part(self, kind: str, specs: dict, build):
-        key = f"{kind} {json.dumps(specs[kind], sort_keys=True)}"
-        if key not in self._parts:
-            self._parts[key] = build(specs[kind])
-        return self._parts[key]

@@ -42,6 +42,29 @@ def load_with_specs(name: str | Path, generator: str | None = None, **changes) -
     return assemble(state, dict(specs, encoder=encoder), generator=other), specs
 
 
+class Loader:
+    """Loads pipelines of several runs; an encoder or generator that several of them use is loaded once."""
+
+    def __init__(self, device: str | torch.device = "cpu"):
+        self.device = device
+        self._parts: dict[str, torch.nn.Module] = {}
+
+    def __call__(self, name: str | Path) -> tuple[Pipeline, dict]:
+        """What `load_pipeline` takes → its pipeline, and the specs of its parts."""
+        from gantoolkit.generators import load_generator
+
+        state, specs = read(name)
+        encoder = self._part("encoder", specs, lambda spec: registry.build("encoder", spec))
+        generator = self._part("generator", specs, load_generator)
+        return assemble(state, specs, encoder, generator).to(self.device), specs
+
+    def _part(self, kind: str, specs: dict, build) -> torch.nn.Module:
+        key = f"{kind} {json.dumps(specs[kind], sort_keys=True)}"
+        if key not in self._parts:
+            self._parts[key] = build(specs[kind])
+        return self._parts[key]
+
+
 def replacement(name: str, own: str):
     """The generator `name`, to draw in place of `own`, for which a bridge makes codes; others are refused."""
     from gantoolkit.generators import load_generator

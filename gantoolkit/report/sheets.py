@@ -6,6 +6,7 @@ Every `*_picture` takes one sample (with or without a leading dimension of 1) an
 from __future__ import annotations
 
 import io
+import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -13,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 from torch import Tensor
 from torch.nn.functional import interpolate
 
@@ -20,6 +22,7 @@ from gantoolkit import files
 from gantoolkit.data.labels import PALETTE
 from gantoolkit.types import Condition
 
+ABOUT = "gantoolkit"  # key of a picture's own description
 # Anchors of a perceptually even blue–green–yellow scale, near → far (own interpolation between them).
 _NEAR_TO_FAR = np.array([(253, 231, 37), (122, 209, 81), (34, 168, 132), (42, 120, 142), (65, 68, 135),
                          (68, 1, 84)], float)
@@ -110,11 +113,14 @@ def grid(rows: Sequence[Sequence[np.ndarray]], gap: int = 2, background: int = 2
     return sheet
 
 
-def save(picture: np.ndarray, path: str | Path) -> Path:
-    """Write a picture as PNG (or what the suffix says), atomically."""
-    path = Path(path)
+def save(picture: np.ndarray, path: str | Path, about: Mapping | None = None) -> Path:
+    """Write a picture as PNG (or what the suffix says), atomically; a PNG keeps `about` as JSON in its text."""
+    path, extra = Path(path), {}
+    if about is not None:
+        extra["pnginfo"] = PngInfo()
+        extra["pnginfo"].add_itxt(ABOUT, json.dumps(about, ensure_ascii=False))
     content = io.BytesIO()
-    Image.fromarray(picture).save(content, path.suffix.lstrip(".").upper() or "PNG")
+    Image.fromarray(picture).save(content, path.suffix.lstrip(".").upper() or "PNG", **extra)
     return files.write_bytes(path, content.getvalue())
 
 

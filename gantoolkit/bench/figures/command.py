@@ -1,0 +1,31 @@
+"""`gantoolkit figure NAME RUN …`: one sheet as PNG, which keeps in its text how it was made."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from pathlib import Path
+
+from gantoolkit.errors import UsageError
+
+
+def main(args) -> int:
+    """The verb; mistakes are found before anything is loaded."""
+    _check(args)
+    from gantoolkit.bench.figures.scene import open_scene
+    from gantoolkit.report import sheets
+
+    scene = open_scene(args.runs, args.data, args.pick or args.samples, args.batch, args.device)
+    picture, facts = import_module(f"gantoolkit.bench.figures.{args.figure}").draw(scene, args)
+    print(sheets.save(picture, args.out, {"figure": args.figure, **scene.facts(), **facts}))
+    return 0
+
+
+def _check(args) -> None:
+    """Refuse numbers and names that no figure can be made of."""
+    if Path(args.out).suffix.lower() != ".png":
+        raise UsageError(f"--out {args.out} is no PNG file; give a name such as {Path(args.out).stem or args.figure}.png.")
+    for name in ("samples", "batch"):
+        if getattr(args, name) < 1:
+            raise UsageError(f"--{name} must be at least 1, not {getattr(args, name)}.")
+    if getattr(args, "scored", 0) < 0 or getattr(args, "scored", 0) == 1:
+        raise UsageError(f"--scored must be 0 (no plot) or at least 2, not {args.scored}.")

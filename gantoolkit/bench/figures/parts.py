@@ -1,0 +1,43 @@
+"""Figure 8: what the mapping network M and the style modulation T add to the generator's mean face."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from gantoolkit.bench.figures.scene import Scene
+from gantoolkit.report import labelled, sheets
+from gantoolkit.types import Features, Latent
+
+MEAN, MAPPED, FULL = "mean face\n$G(\\bar w)$", "M alone\n$G(w^m)$", "M and T\n$G(w)$"
+
+
+@torch.no_grad()
+def draw(scene: Scene, args) -> tuple[np.ndarray, dict]:
+    """The sheet [H,W,3] and the denoising time at which codes were read."""
+    at, rows, titles = scene.step(args.t_out), [], []
+    for found, condition, camera in scene.batches():
+        features = next(f for f in scene.first.encoder.trace(condition, x0=False) if int(f.t[0]) == at)
+        images = faces(scene, features, camera)
+        titles = list(images)
+        for i, text in enumerate(found.condition.text):
+            cells = [sheets.condition_picture(found.condition[i]), sheets.image_picture(found.target.image_gt[i]),
+                     *(sheets.image_picture(image[i]) for image in images.values())]
+            rows.append(labelled.Row(cells, caption=f"“{text}”" if text else "no prompt"))
+    return labelled.Sheet(["condition", "photo\n$I^{gt}$", *titles], rows).draw(), {"t": at}
+
+
+def faces(scene: Scene, features: Features, camera) -> dict[str, Tensor]:
+    """title → images [B,3,R,R]; a run without T has no G(w^m) beside G(w), further runs show G(w) alone."""
+    first, bar = scene.runs[0], scene.first.generator.mean_w
+    latent = scene.first.bridge(features)
+    mean = Latent(bar.to(latent.ws).expand_as(latent.ws))
+    found = {MEAN: first.image(mean, camera)}
+    modulated = latent.w_gamma is not None
+    if modulated:
+        found[MAPPED] = first.image(Latent(latent.w_m), camera)
+    found[first.label or (FULL if modulated else MAPPED)] = first.image(latent, camera)
+    for run in scene.runs[1:]:
+        found[run.label or f"$G(w)$ of\n{run.name}"] = run.image(run.pipeline.bridge(features), camera)
+    return found

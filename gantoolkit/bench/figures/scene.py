@@ -1,0 +1,124 @@
+"""What a figure is made of: runs that belong together, and samples with the captions and seeds of the frozen pairs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from gantoolkit import weights
+from gantoolkit.data.zipdata import FaceZip
+from gantoolkit.engine import sample as runs
+from gantoolkit.errors import UsageError
+from gantoolkit.pipeline import Pipeline
+from gantoolkit.types import Camera, Condition, Latent, Sample
+
+ALIKE = {"generator": "draws with", "encoder": "reads the encoder", "condition": "was trained on"}
+
+
+@dataclass(frozen=True)
+class Run:
+    """A loaded run; `label` is what LABEL=RUN says, else ""."""
+
+    source: str
+    pipeline: Pipeline
+    specs: dict
+    label: str = ""
+
+    @property
+    def name(self) -> str:
+        """The name of its folder, or of the preset."""
+        return Path(self.source).name
+
+    def config(self, key: str) -> str | None:
+        """A value of the config in its folder, where there is one."""
+        file = Path(self.source) / "config.json"
+        return json.loads(file.read_text(encoding="utf-8")).get(key) if file.is_file() else None
+
+    def image(self, latent: Latent, camera: Camera | None) -> Tensor:
+        """G(w) [B,3,R,R] on the CPU."""
+        return self.pipeline.draw(latent, camera).image.cpu()
+
+
+@dataclass(frozen=True)
+class Scene:
+    """Runs and samples of a figure; sample i has caption 7·i modulo those it has, and the seed i, as in the tables."""
+
+    runs: tuple[Run, ...]
+    data: FaceZip
+    numbers: tuple[int, ...]  # of the samples that are shown
+    batch: int = 8
+    device: str = "cpu"
+
+    @property
+    def first(self) -> Pipeline:
+        """The first run's pipeline."""
+        return self.runs[0].pipeline
+
+    @property
+    def times(self) -> list[int]:
+        """The denoising grid, from noise to image."""
+        return [int(t) for t in self.first.encoder.timesteps]
+
+    def step(self, t_out: int) -> int:
+        """The first time of the grid that reaches `t_out`; the last where none does."""
+        return next((t for t in self.times if t <= t_out), self.times[-1])
+
+    def sample(self, numbers: Sequence[int]) -> Sample:
+        """Samples by number, on the CPU."""
+        rows = torch.tensor(list(numbers))
+        kind = self.runs[0].specs["condition"]
+        return self.data.sample(rows, 7 * rows, kind if kind in ("scribble", "both") else "mask", seed=0)
+
+    def batches(self, numbers: Sequence[int] | None = None) -> Iterator[tuple[Sample, Condition, Camera | None]]:
+        """(samples, their condition on the device, its camera) of the samples that are shown, or of `numbers`."""
+        numbers = self.numbers if numbers is None else numbers
+        for first in range(0, len(numbers), self.batch):
+            found = self.sample(numbers[first:first + self.batch])
+            condition = found.condition.to(self.device)
+            yield found, condition, self.first.camera(condition)
+
+    def facts(self) -> dict:
+        """How the figure was made, JSON-able."""
+        bridges = {run.source: Path(run.source) / runs.EXPORTED for run in self.runs}
+        return dict(
+            runs={source: weights.sha256(file) if file.is_file() else None for source, file in bridges.items()},
+            **{key: self.runs[0].specs[key] for key in ALIKE}, data=self.data.path.name,
+            data_sha256=self.data.sha256, samples=list(self.numbers),
+            prompts=list(self.sample(self.numbers).condition.text))
+
+
+def open_scene(sources: Sequence[str], data: str, numbers: int | Sequence[int], batch: int = 8,
+               device: str = "cpu") -> Scene:
+    """Load the runs, which must share encoder, generator and condition; `numbers`: the first N, or which ones."""
+    loader = runs.Loader(device)
+    loaded = tuple(_load(loader, source) for source in sources)
+    for run in loaded[1:]:
+        _alike(loaded[0], run)
+    faces = FaceZip(data)
+    numbers = range(numbers) if isinstance(numbers, int) else numbers
+    if absent := [i for i in numbers if not 0 <= i < len(faces)]:
+        raise UsageError(f"There is no sample {absent[0]}: {faces.path.name} has {len(faces)}, "
+                         f"from 0 to {len(faces) - 1}.")
+    return Scene(loaded, faces, tuple(numbers), batch, device)
+
+
+def _load(loader: runs.Loader, source: str) -> Run:
+    label, equals, path = source.partition("=")
+    if not equals or Path(source).exists():
+        label, path = "", source
+    pipeline, specs = loader(path)
+    return Run(path, pipeline, specs, label.replace("|", "\n"))
+
+
+def _alike(first: Run, other: Run) -> None:
+    """UsageError unless both runs differ in their bridge alone: they share one trajectory and its I^d_0."""
+    for key, verb in ALIKE.items():
+        if first.specs[key] != other.specs[key]:
+            said = [json.dumps(run.specs[key], ensure_ascii=False).replace('"', "'") for run in (first, other)]
+            raise UsageError(f"{first.source} {verb} {said[0]}, {other.source} {said[1]}; one figure compares runs "
+                             f"of one {key}.")

@@ -1,0 +1,144 @@
+"""Sheets of pictures with titles over the columns, labels before the rows and prompts between them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from PIL import Image, ImageDraw
+
+from gantoolkit.report import lettering, sheets
+from gantoolkit.report.lettering import INK, QUIET
+
+WIDTH = 1700  # about twice the width of a page, so that a sheet is sharp there
+LARGEST = 256  # side of a picture on the sheet
+TEXT, SMALLEST = 27, 17  # size of letters; titles shrink until they fit
+MARGIN, GAP, APART = 20, 6, 22  # around the sheet, between pictures, between groups of columns
+
+
+@dataclass(frozen=True)
+class Row:
+    """Pictures from left to right (None leaves a gap), a label before them, a prompt above them."""
+
+    cells: Sequence[np.ndarray | None]
+    label: Sequence[str] = ()
+    caption: str = ""
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """The layout; `draw` makes it.
+
+    columns  a title each, lines separated by \\n; $…$ is mathematics
+    groups   (title, number of columns) over all columns, from the left; an empty title draws no line
+    """
+
+    columns: Sequence[str]
+    rows: Sequence[Row]
+    groups: Sequence[tuple[str, int]] = ()
+
+    @property
+    def left(self) -> int:
+        """Where the pictures begin."""
+        widest = max((lettering.width(line, TEXT) for row in self.rows for line in row.label), default=0)
+        return MARGIN + (round(widest) + 2 * GAP if widest else 0)
+
+    @property
+    def side(self) -> int:
+        """Side of a picture on the sheet: a multiple of the pictures' own where that is near."""
+        cells = [cell for row in self.rows for cell in row.cells if cell is not None]
+        own = max((max(cell.shape[:2]) for cell in cells), default=LARGEST)
+        count = len(self.columns)
+        room = WIDTH - self.left - MARGIN - (count - 1) * GAP - max(len(self.groups) - 1, 0) * APART
+        side = min(room // count, LARGEST)
+        near = max(round(side / own), 1) * own
+        return near if abs(near - side) <= 0.12 * side else side
+
+    def x(self, column: int) -> int:
+        """Left end of a column."""
+        ends = np.cumsum([count for _, count in self.groups])
+        return self.left + column * (self.side + GAP) + APART * int((ends <= column).sum())
+
+    def middle(self, column: int) -> float:
+        """Middle of a column."""
+        return self.x(column) + self.side / 2
+
+    @property
+    def width(self) -> int:
+        """Of the whole sheet."""
+        return self.x(len(self.columns) - 1) + self.side + MARGIN
+
+    def draw(self) -> np.ndarray:
+        """The sheet [H,W,3] on white."""
+        captions = [_caption(row, self.width - self.left - MARGIN) for row in self.rows]
+        lines = max(title.count("\n") + 1 for title in self.columns)
+        step = lettering.height(TEXT)
+        head = MARGIN + (step + 2 * GAP if any(title for title, _ in self.groups) else 0) + lines * step + GAP
+        tops, y = [], head
+        for caption in captions:
+            y += len(caption) * step + (GAP if caption else 0)
+            tops.append(y)
+            y += self.side + (2 * GAP if len(captions) > 1 and any(captions) else GAP)
+        canvas = Image.new("RGB", (self.width, y + MARGIN - GAP), (255, 255, 255))
+        pen = ImageDraw.Draw(canvas)
+        self._titles(pen, head, lines, step)
+        for row, caption, top in zip(self.rows, captions, tops):
+            self._row(canvas, pen, row, caption, top, step)
+        return np.asarray(canvas)
+
+    def _titles(self, pen: ImageDraw.ImageDraw, head: int, lines: int, step: int) -> None:
+        """Titles of columns and groups above `head`; short titles stand at the bottom."""
+        for j, title in enumerate(self.columns):
+            said = title.split("\n")
+            for i, line in enumerate(said):
+                top = head - GAP - (len(said) - i) * step
+                lettering.put(pen, self.middle(j), top, line, _fitting(line, self.side + GAP),
+                              QUIET if i else INK, "middle")
+        first = 0
+        for title, count in self.groups:
+            start, end = self.x(first), self.x(first + count - 1) + self.side
+            if title:
+                size = _fitting(title, end - start)
+                lettering.put(pen, (start + end) / 2, MARGIN, title, size, INK, "middle")
+                under = MARGIN + step + GAP // 2
+                pen.line([(start, under), (end, under)], fill=QUIET, width=2)
+            first += count
+
+    def _row(self, canvas: Image.Image, pen: ImageDraw.ImageDraw, row: Row, caption: list[str], top: int,
+             step: int) -> None:
+        for i, line in enumerate(caption):
+            lettering.put(pen, self.left, top - GAP - (len(caption) - i) * step, line, TEXT, QUIET)
+        begin = top + (self.side - len(row.label) * step) / 2
+        for i, line in enumerate(row.label):
+            lettering.put(pen, MARGIN, begin + i * step, line, TEXT, QUIET if i else INK)
+        for j, cell in enumerate(row.cells):
+            if cell is not None:
+                canvas.paste(Image.fromarray(sheets.resized(cell, self.side)), (self.x(j), top))
+
+
+def note(text: str, sheet: Sheet) -> np.ndarray:
+    """A remark in small letters that is set below a sheet."""
+    size = TEXT - 4
+    lines = lettering.wrap(text, size, sheet.width - 2 * MARGIN)
+    canvas = Image.new("RGB", (sheet.width, len(lines) * lettering.height(size) + MARGIN), (255, 255, 255))
+    pen = ImageDraw.Draw(canvas)
+    for i, line in enumerate(lines):
+        lettering.put(pen, MARGIN, i * lettering.height(size), line, size, QUIET)
+    return np.asarray(canvas)
+
+
+def _caption(row: Row, limit: float) -> list[str]:
+    return lettering.wrap(row.caption, TEXT, limit)
+
+
+def _fitting(line: str, limit: float) -> int:
+    """The largest size of letters at which a line fits."""
+    return next((size for size in range(TEXT, SMALLEST, -1) if lettering.width(line, size) <= limit), SMALLEST)
+
+
+def stack(parts: Sequence[np.ndarray]) -> np.ndarray:
+    """Sheets below each other, narrower ones filled up with white."""
+    width = max(part.shape[1] for part in parts)
+    return np.concatenate([np.pad(part, ((0, 0), (0, width - part.shape[1]), (0, 0)), constant_values=255)
+                           for part in parts])
