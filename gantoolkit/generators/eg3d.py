@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 from gantoolkit.generators import volume
 from gantoolkit.generators.camera import as_camera, sample_rays
@@ -99,7 +100,8 @@ class EG3D(nn.Module):
 
         deterministic: mid-interval samples and evenly spread importance instead of draws from `generator`.
         jitter [B,M,D,1] and u [B·M,S], both in 0..1, replace the draws; rays: rays per side; chunk: rays of
-        one sample rendered at a time (the result does not depend on it).
+        one sample rendered at a time (the result does not depend on it), and again in the backward pass, so
+        that activations of no more than these are kept.
         """
         ws = ws.ws if isinstance(ws, Latent) else ws
         planes = self.planes(ws, "const" if deterministic and noise == "random" else noise, generator)
@@ -126,8 +128,10 @@ class EG3D(nn.Module):
         parts = []
         for first in range(0, m, chunk or m):
             part = slice(first, first + (chunk or m))
-            parts.append(self._trace(planes, origins[:, part], directions[:, part], depths[:, part],
-                                     u[:, part] if self.importance else None))
+            rays_of = (planes, origins[:, part], directions[:, part], depths[:, part],
+                       u[:, part] if self.importance else None)
+            parts.append(self._trace(*rays_of) if chunk is None or not planes.requires_grad else
+                         checkpoint(self._trace, *rays_of, use_reentrant=False, preserve_rng_state=False))
         features, depth, low, high = zip(*parts, strict=True)
         depth = torch.cat(depth, 1).clamp(torch.stack(low).min(), torch.stack(high).max())
         features = torch.cat(features, 1).transpose(1, 2).reshape(b, -1, size, size)

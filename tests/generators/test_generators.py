@@ -101,6 +101,31 @@ def test_eg3d_in_chunks_is_the_same(chunk):
         torch.testing.assert_close(getattr(parts, name), getattr(whole, name), atol=1e-4, rtol=1e-4)
 
 
+def test_chunks_bound_what_the_backward_pass_keeps():
+    """Equal gradients from fewer bytes; also inside a sample that is made again as a whole."""
+    from torch.utils.checkpoint import checkpoint
+
+    from gantoolkit.engine.ledger import Ledger
+
+    g = make("solid", rays=24, samples=8, importance=8)
+    ws, camera = codes(g, 1)
+    peaks, gradients = {}, {}
+    for chunk in (None, 72):
+        for nested in (False, True):
+            leaf = ws.clone().requires_grad_()
+
+            def image(leaf, chunk=chunk):
+                return g.render(leaf, camera, deterministic=True, chunk=chunk).image
+
+            with Ledger() as ledger:
+                drawn = checkpoint(image, leaf, use_reentrant=False) if nested else image(leaf)
+                drawn.square().mean().backward()
+            peaks[chunk, nested], gradients[chunk, nested] = ledger.peak, leaf.grad
+    assert peaks[72, False] < 0.6 * peaks[None, False] and peaks[72, True] < 0.6 * peaks[None, True]
+    for gradient in gradients.values():
+        torch.testing.assert_close(gradient, gradients[None, False], atol=1e-6, rtol=1e-4)
+
+
 def test_eg3d_planes_serve_several_cameras():
     g = make("solid")
     ws, camera = codes(g)
