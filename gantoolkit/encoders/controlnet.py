@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -10,6 +12,7 @@ from torch import Tensor, nn
 
 from gantoolkit.encoders import control, sampling
 from gantoolkit.encoders.folders import Parts, load_parts
+from gantoolkit.encoders.offload import Sleepers
 from gantoolkit.encoders.prompts import Prompt, Prompts
 from gantoolkit.encoders.recorder import TAPS, Recorder
 from gantoolkit.errors import UsageError
@@ -29,18 +32,13 @@ class ControlNetEncoder(nn.Module):
     tap         f^n at the last 'attention' of an up block or at the 'block' output
     strength    factor of the ControlNet's residuals (condition, palette and strength may be lists, one each)
     precision   'fp32' or 'bf16' for the U-Net and the ControlNet; features and latents are always fp32
+    offload     networks wait in the CPU's memory and are on the device only while they work; same numbers
     """
 
-    def __init__(self,
-                 weights: str | Path | Parts,
-                 controlnet: str | list[str] | None = None,
-                 condition: str | list[str] | None = None,
-                 palette: str | list[str] | None = None,
-                 steps: int = 10,
-                 guidance: float = 3.0,
-                 tap: str = "attention",
-                 strength: float | list[float] = 1.0,
-                 precision: str = "fp32"):
+    def __init__(self, weights: str | Path | Parts, controlnet: str | list[str] | None = None,
+                 condition: str | list[str] | None = None, palette: str | list[str] | None = None, steps: int = 10,
+                 guidance: float = 3.0, tap: str = "attention", strength: float | list[float] = 1.0,
+                 precision: str = "fp32", offload: bool = False):
         super().__init__()
         parts = weights if isinstance(weights, Parts) else load_parts(weights, controlnet)
         _check(tap, "tap", TAPS)
@@ -55,6 +53,19 @@ class ControlNetEncoder(nn.Module):
         self.eval().requires_grad_(False)
         if precision == "bf16":
             self.unet.bfloat16(), self.controls.bfloat16()
+        networks = dict(unet=self.unet, controls=self.controls, vae=self.vae, text=self.prompts)
+        self._sleepers = Sleepers(networks) if offload else None
+
+    def awake(self, *names: str) -> AbstractContextManager:
+        """A block in which networks ('unet', 'controls', 'vae', 'text') are on the device, where they sleep else."""
+        return self._sleepers.awake(*names) if self._sleepers else nullcontext()
+
+    def to(self, device: torch.device | str):
+        """On another device; where networks sleep, they will work there."""
+        if self._sleepers is None:
+            return super().to(device)
+        self._sleepers.move(device)
+        return self
 
     def train(self, mode: bool = True):
         """Always in eval mode: the encoder is frozen."""
@@ -70,7 +81,8 @@ class ControlNetEncoder(nn.Module):
 
     @property
     def device(self) -> torch.device:
-        return self.unet.device
+        """Where the networks work."""
+        return self._sleepers.device if self._sleepers else self.unet.device
 
     @property
     def latent_shape(self) -> tuple[int, int, int]:
@@ -104,9 +116,7 @@ class ControlNetEncoder(nn.Module):
         """What each ControlNet is shown [B,·,R,R]."""
         size = (self.resolution, self.resolution)
         pictures = (one.picture(condition, size) for one in self.controls)
-        return [
-            p.to(self.device, self.unet.dtype).contiguous(memory_format=torch.channels_last) for p in pictures
-        ]
+        return [p.to(self.device, self.unet.dtype).contiguous(memory_format=torch.channels_last) for p in pictures]
 
     def _epsilon(self, latents: Tensor, t: Tensor, embedding: Tensor, pictures: list[Tensor]) -> Tensor:
         """ε(z_t, t, c, x) [B,4,h,w] in float32: one evaluation of the U-Net and of each ControlNet."""
@@ -127,8 +137,9 @@ class ControlNetEncoder(nn.Module):
 
     def _encode_text(self, condition: Condition) -> tuple[Prompt, Tensor]:
         """(the prompts, embeddings [2B,T,D] of the empty prompt and of the prompts)."""
-        prompt = self.prompts(condition.text)
-        empty = self.prompts([""] * len(condition)).embedding
+        with self.awake("text"):
+            prompt = self.prompts(condition.text)
+            empty = self.prompts([""] * len(condition)).embedding
         return prompt, torch.cat([empty, prompt.embedding])
 
     def _features(self, recorder: Recorder, prompt: Prompt, t: Tensor, latents: Tensor) -> Features:
@@ -138,14 +149,14 @@ class ControlNetEncoder(nn.Module):
     @torch.no_grad()
     def decode(self, latents: Tensor) -> Tensor:
         """z_0 [B,4,h,w] → images in −1..1 [B,3,R,R]."""
-        with torch.autocast(self.device.type, enabled=False):
+        with torch.autocast(self.device.type, enabled=False), self.awake("vae"):
             images = self.vae.decode(latents.float() / self.vae.config.scaling_factor, return_dict=False)[0]
         return images.clamp(-1, 1).contiguous()
 
     @torch.no_grad()
     def encode(self, images: Tensor) -> Tensor:
         """Images in −1..1 [B,3,R,R] → z_0 [B,4,h,w] (the posterior's mean)."""
-        with torch.autocast(self.device.type, enabled=False):
+        with torch.autocast(self.device.type, enabled=False), self.awake("vae"):
             posterior = self.vae.encode(images.to(self.device).float()).latent_dist
         return (posterior.mode() * self.vae.config.scaling_factor).contiguous()
 
@@ -160,8 +171,10 @@ class ControlNetEncoder(nn.Module):
     def features(self, latents: Tensor, t: Tensor | int, condition: Condition) -> Features:
         """h, f, a of z_t [B,4,h,w] at steps t ([B] or one for all): one evaluation, without guidance."""
         t = torch.as_tensor(t, device=self.device).expand(len(condition)).contiguous()
-        latents, prompt = latents.to(self.device).float(), self.prompts(condition.text)
-        with Recorder(self.unet, self.tap) as recorder:
+        latents = latents.to(self.device).float()
+        with self.awake("text"):
+            prompt = self.prompts(condition.text)
+        with self.awake("unet", "controls"), Recorder(self.unet, self.tap) as recorder:
             self._epsilon(latents, t, prompt.embedding, self._pictures(condition))
             return self._features(recorder, prompt, t, latents)
 
@@ -180,12 +193,15 @@ class ControlNetEncoder(nn.Module):
         (prompt, both), pictures = self._encode_text(condition), self._pictures(condition)
         latents, times = self.noise(condition), self._grid(steps)
         rows = slice(len(condition) if self.guidance != 1 else 0, None)
-        for t, before in zip(times, (*times[1:], None)):
-            with Recorder(self.unet, self.tap, rows) as recorder:
-                epsilon = self._guided(latents, t, both, pictures)
-                found = self._features(recorder, prompt, self._times(condition, t), latents)
-            latents = sampling.ddim_step(self.scheduler, epsilon, latents, t, before)
-            yield found if before is not None or not x0 else _with_x0(found, self.decode(latents))
+        with self.awake("unet", "controls"):
+            for t, before in zip(times, (*times[1:], None)):
+                with Recorder(self.unet, self.tap, rows) as recorder:
+                    epsilon = self._guided(latents, t, both, pictures)
+                    found = self._features(recorder, prompt, self._times(condition, t), latents)
+                latents = sampling.ddim_step(self.scheduler, epsilon, latents, t, before)
+                if before is not None:
+                    yield found
+        yield replace(found, x0=self.decode(latents)) if x0 else found
 
     def _trace_noised(self, condition, times, image, x0) -> Iterator[Features]:
         if image is None:
@@ -196,15 +212,17 @@ class ControlNetEncoder(nn.Module):
             latents = sampling.q_sample(self.scheduler, clean, steps, epsilon)
             found = self.features(latents, t, condition)
             last = t == times[-1]
-            yield _with_x0(found, self.denoise(latents, t, condition)) if last and x0 else found
+            yield replace(found, x0=self.denoise(latents, t, condition)) if last and x0 else found
 
     @torch.no_grad()
     def denoise(self, latents: Tensor, t: int, condition: Condition, steps: int | None = None) -> Tensor:
         """I^d_0 [B,3,R,R] in −1..1: z_t at the grid's step `t` denoised to the end, with guidance."""
         (_, both), pictures = self._encode_text(condition), self._pictures(condition)
         times = tuple(s for s in self._grid(steps) if s <= int(t))
-        return self.decode(sampling.run(self.scheduler, times, latents.to(self.device).float(),
-                                        lambda z, now: self._guided(z, now, both, pictures)))
+        with self.awake("unet", "controls"):
+            last = sampling.run(self.scheduler, times, latents.to(self.device).float(),
+                                lambda z, now: self._guided(z, now, both, pictures))
+        return self.decode(last)
 
     @torch.no_grad()
     def trajectory(self, condition: Condition, steps: int | None = None) -> tuple[Tensor, Tensor]:
@@ -216,7 +234,8 @@ class ControlNetEncoder(nn.Module):
             seen.append(latents)
             return self._guided(latents, t, both, pictures)
 
-        last = sampling.run(self.scheduler, self._grid(steps), self.noise(condition), epsilon)
+        with self.awake("unet", "controls"):
+            last = sampling.run(self.scheduler, self._grid(steps), self.noise(condition), epsilon)
         return torch.stack(seen, 1), self.decode(last)
 
     def _times(self, condition: Condition, t: int) -> Tensor:
@@ -225,11 +244,6 @@ class ControlNetEncoder(nn.Module):
 
     def _grid(self, steps: int | None) -> tuple[int, ...]:
         return self.timesteps if steps in (None, self.steps) else sampling.grid(self.scheduler, steps)
-
-
-def _with_x0(features: Features, x0: Tensor) -> Features:
-    return Features(features.h, features.f, features.attn_out, features.attn_prob, features.words, features.t,
-                    features.latents, x0)
 
 
 def _check(value: str, name: str, known: tuple[str, ...]) -> None:

@@ -11,16 +11,12 @@ from gantoolkit.encoders.folders import Parts
 class DiffusionEncoder(ControlNetEncoder):
     """As ControlNetEncoder, but the visual condition is never shown to the U-Net.
 
-    weights, steps, guidance, tap, precision   as there
+    weights, steps, guidance, tap, precision, offload   as there
     """
 
-    def __init__(self,
-                 weights: str | Path | Parts,
-                 steps: int = 10,
-                 guidance: float = 3.0,
-                 tap: str = "attention",
-                 precision: str = "fp32"):
+    def __init__(self, weights: str | Path | Parts, steps: int = 10, guidance: float = 3.0, tap: str = "attention",
+                 precision: str = "fp32", offload: bool = False):
         if isinstance(weights, Parts):
             weights = Parts(weights.unet, None, weights.vae, weights.text, weights.tokenizer,
                             weights.scheduler)
-        super().__init__(weights, None, steps=steps, guidance=guidance, tap=tap, precision=precision)
+        super().__init__(weights, None, steps=steps, guidance=guidance, tap=tap, precision=precision, offload=offload)
