@@ -32,11 +32,13 @@ class Sheet:
 
     columns  a title each, lines separated by \\n; $…$ is mathematics
     groups   (title, number of columns) over all columns, from the left; an empty title draws no line
+    corner   a picture above the labels, left of the titles: what all rows share
     """
 
     columns: Sequence[str]
     rows: Sequence[Row]
     groups: Sequence[tuple[str, int]] = ()
+    corner: np.ndarray | None = None
 
     @property
     def left(self) -> int:
@@ -69,38 +71,48 @@ class Sheet:
         """Of the whole sheet."""
         return self.x(len(self.columns) - 1) + self.side + MARGIN
 
+    @property
+    def head(self) -> int:
+        """Height of the titles."""
+        lines = max(title.count("\n") + 1 for title in self.columns)
+        grouped = lettering.height(TEXT) + 2 * GAP if any(title for title, _ in self.groups) else 0
+        return MARGIN + grouped + lines * lettering.height(TEXT) + GAP
+
     def draw(self) -> np.ndarray:
         """The sheet [H,W,3] on white."""
-        captions = [_caption(row, self.width - self.left - MARGIN) for row in self.rows]
-        lines = max(title.count("\n") + 1 for title in self.columns)
-        step = lettering.height(TEXT)
-        head = MARGIN + (step + 2 * GAP if any(title for title, _ in self.groups) else 0) + lines * step + GAP
-        tops, y = [], head
+        captions = [lettering.wrap(row.caption, TEXT, self.width - self.left - MARGIN) for row in self.rows]
+        step, tops, y = lettering.height(TEXT), [], self.head
         for caption in captions:
             y += len(caption) * step + (GAP if caption else 0)
             tops.append(y)
-            y += self.side + (2 * GAP if len(captions) > 1 and any(captions) else GAP)
+            y += self.side + (2 * GAP if any(captions[1:]) else GAP)
         canvas = Image.new("RGB", (self.width, y + MARGIN - GAP), (255, 255, 255))
         pen = ImageDraw.Draw(canvas)
-        self._titles(pen, head, lines, step)
+        self._titles(pen, step)
+        self._groups(pen, step)
+        if self.corner is not None:
+            side = min(tops[0] - MARGIN - 2 * GAP, self.left - MARGIN - 2 * GAP)
+            canvas.paste(Image.fromarray(sheets.resized(self.corner, side)), (MARGIN, MARGIN))
         for row, caption, top in zip(self.rows, captions, tops):
             self._row(canvas, pen, row, caption, top, step)
         return np.asarray(canvas)
 
-    def _titles(self, pen: ImageDraw.ImageDraw, head: int, lines: int, step: int) -> None:
-        """Titles of columns and groups above `head`; short titles stand at the bottom."""
+    def _titles(self, pen: ImageDraw.ImageDraw, step: int) -> None:
+        """Titles of columns, all of one size; short ones stand at the bottom."""
+        size = min(_fitting(line, self.side) for title in self.columns for line in title.split("\n"))
         for j, title in enumerate(self.columns):
             said = title.split("\n")
             for i, line in enumerate(said):
-                top = head - GAP - (len(said) - i) * step
-                lettering.put(pen, self.middle(j), top, line, _fitting(line, self.side + GAP),
-                              QUIET if i else INK, "middle")
+                top = self.head - GAP - (len(said) - i) * step + (TEXT - size) / 2
+                lettering.put(pen, self.middle(j), top, line, size, QUIET if i else INK, "middle")
+
+    def _groups(self, pen: ImageDraw.ImageDraw, step: int) -> None:
+        """Titles of groups of columns, each above a line."""
         first = 0
         for title, count in self.groups:
             start, end = self.x(first), self.x(first + count - 1) + self.side
             if title:
-                size = _fitting(title, end - start)
-                lettering.put(pen, (start + end) / 2, MARGIN, title, size, INK, "middle")
+                lettering.put(pen, (start + end) / 2, MARGIN, title, _fitting(title, end - start), INK, "middle")
                 under = MARGIN + step + GAP // 2
                 pen.line([(start, under), (end, under)], fill=QUIET, width=2)
             first += count
@@ -126,10 +138,6 @@ def note(text: str, sheet: Sheet) -> np.ndarray:
     for i, line in enumerate(lines):
         lettering.put(pen, MARGIN, i * lettering.height(size), line, size, QUIET)
     return np.asarray(canvas)
-
-
-def _caption(row: Row, limit: float) -> list[str]:
-    return lettering.wrap(row.caption, TEXT, limit)
 
 
 def _fitting(line: str, limit: float) -> int:

@@ -45,17 +45,18 @@ def panel(title: str, lines: Sequence[Line], places: Sequence[float], width: int
     shown = ticks(low, high, 3)
     for tick in shown:
         _stroke(pen, [(left, y(tick)), (right, y(tick))], RULE, 1)
-    for line, colour in zip(lines, COLOURS):
+    coloured = [(line, c) for line, c in zip(lines, COLOURS) if any(map(math.isfinite, line.values))]
+    for line, colour in coloured:
         _line(pen, line, colour, places, right, y)
     canvas = large.resize((width, HEIGHT), Image.Resampling.BOX)
     pen = ImageDraw.Draw(canvas)
-    exact = decimals([shown[-1] - shown[0]]) if len(shown) > 1 else decimals(shown)
     for tick in shown:
-        lettering.put(pen, left - 10, y(tick) - TEXT * 0.64, number(tick, min(exact, 3)), TEXT - 4, QUIET, "right")
+        said = number(tick, places_of(shown))
+        lettering.put(pen, left - 10, y(tick) - TEXT * 0.64, said, TEXT - 4, QUIET, "right")
     for i, text in enumerate(title.split("\n")):
         lettering.put(pen, lettering.font(TEXT).size * 0.8, HEIGHT / 2 + (i - 1) * lettering.height(TEXT), text, TEXT,
                       QUIET if i else INK)
-    _names(pen, lines, right + 10, y)
+    _names(pen, coloured, right + 10, y)
     return np.asarray(canvas)
 
 
@@ -67,14 +68,22 @@ def bounds(lines: Sequence[Line]) -> tuple[float, float]:
     return low - room, high + room
 
 
+def places_of(shown: Sequence[float]) -> int:
+    """Decimals that tell neighbouring ticks apart."""
+    if len(shown) < 2:
+        return decimals(shown)
+    return max(-math.floor(math.log10(shown[1] - shown[0]) + 1e-9), 0)
+
+
 def _line(pen: ImageDraw.ImageDraw, line: Line, colour, places: Sequence[float], right: float, y) -> None:
+    """Dots joined by a line over the band of the interval; values that are missing are left out."""
     if line.level:
         return _dashes(pen, places[0], right, y(line.values[0]), colour)
-    if line.low:
-        upper = [(x, y(v)) for x, v in zip(places, line.high)]
-        lower = [(x, y(v)) for x, v in zip(places, line.low)]
-        pen.polygon([(a * FINER, b * FINER) for a, b in upper + lower[::-1]], fill=(*colour, 40))
-    points = [(x, y(v)) for x, v in zip(places, line.values)]
+    band = [(x, a, b) for x, a, b in zip(places, line.low, line.high) if math.isfinite(a + b)]
+    if len(band) > 1:
+        edge = [(x, y(b)) for x, _, b in band] + [(x, y(a)) for x, a, _ in reversed(band)]
+        pen.polygon([(a * FINER, b * FINER) for a, b in edge], fill=(*colour, 40))
+    points = [(x, y(v)) for x, v in zip(places, line.values) if math.isfinite(v)]
     _stroke(pen, points, colour, 3)
     for x, v in points:
         pen.ellipse([(x - 5) * FINER, (v - 5) * FINER, (x + 5) * FINER, (v + 5) * FINER], fill=colour)
@@ -91,11 +100,13 @@ def _dashes(pen: ImageDraw.ImageDraw, left: float, right: float, at: float, colo
         start += long
 
 
-def _names(pen: ImageDraw.ImageDraw, lines: Sequence[Line], x: float, y) -> None:
-    """Every line's name at its right end, moved apart where two would overlap."""
-    step, taken = lettering.height(TEXT), []
-    for line, colour in sorted(zip(lines, COLOURS), key=lambda pair: y(pair[0].values[-1])):
-        top = y(line.values[-1]) - TEXT * 0.64
-        top = max(top, taken[-1] + step) if taken else top
-        taken.append(top)
-        lettering.put(pen, x, min(top, HEIGHT - step), line.name, TEXT, colour)
+def _names(pen: ImageDraw.ImageDraw, coloured: Sequence[tuple[Line, tuple]], x: float, y) -> None:
+    """Every line's name at its right end; names that would overlap are moved apart, within the panel."""
+    step = lettering.height(TEXT)
+    ends = sorted((y([v for v in line.values if math.isfinite(v)][-1]) - TEXT * 0.64, line.name, colour)
+                  for line, colour in coloured)
+    tops = [min(top, HEIGHT - (len(ends) - i) * step) for i, (top, _, _) in enumerate(ends)]
+    for i in range(1, len(tops)):
+        tops[i] = max(tops[i], tops[i - 1] + step)
+    for top, (_, name, colour) in zip(tops, ends):
+        lettering.put(pen, x, top, name, TEXT, colour)

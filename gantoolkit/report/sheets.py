@@ -26,6 +26,9 @@ ABOUT = "gantoolkit"  # key of a picture's own description
 # Anchors of a perceptually even blue–green–yellow scale, near → far (own interpolation between them).
 _NEAR_TO_FAR = np.array([(253, 231, 37), (122, 209, 81), (34, 168, 132), (42, 120, 142), (65, 68, 135),
                          (68, 1, 84)], float)
+# Low → high: night blue, violet, red, orange, yellow; lightness rises all the way.
+_COLD_TO_HOT = np.array([(12, 14, 48), (78, 20, 110), (168, 40, 92), (232, 92, 40), (251, 170, 32), (252, 248, 150)],
+                        float)
 
 
 def _one(value: Tensor, ndim: int) -> Tensor:
@@ -75,21 +78,37 @@ def depth_picture(depth: Tensor, near: float | None = None, far: float | None = 
     near = float(depth[seen].min()) if near is None else near
     far = float(depth[seen].max()) if far is None else far
     part_way = np.clip((np.where(seen, depth, near) - near) / max(far - near, 1e-6), 0, 1)
-    place = part_way * (len(_NEAR_TO_FAR) - 1)
-    low = np.minimum(place.astype(int), len(_NEAR_TO_FAR) - 2)
+    return np.where(seen[..., None], _coloured(part_way, _NEAR_TO_FAR).round(), 0).astype(np.uint8)
+
+
+def _coloured(values: np.ndarray, scale: np.ndarray) -> np.ndarray:
+    """Values [H,W] in 0..1 as colours [H,W,3] of a scale [N,3], interpolated between its anchors."""
+    place = values * (len(scale) - 1)
+    low = np.minimum(place.astype(int), len(scale) - 2)
     part = (place - low)[..., None]
-    colour = _NEAR_TO_FAR[low] * (1 - part) + _NEAR_TO_FAR[low + 1] * part
-    return np.where(seen[..., None], colour.round(), 0).astype(np.uint8)
+    return scale[low] * (1 - part) + scale[low + 1] * part
 
 
 def attention_picture(image: Tensor, attention: Tensor) -> np.ndarray:
     """An image [3,H,W] in −1..1, darkened where the map [h,w] (scaled to its own range) is low."""
-    image, attention = _one(image, 3), _one(attention, 2)
-    heat = interpolate(attention[None, None], image.shape[-2:], mode="bilinear", align_corners=False)[0, 0]
-    heat = (heat - heat.min()) / (heat.max() - heat.min()).clamp_min(1e-8)
+    image, heat = _one(image, 3), _heat(attention, image.shape[-2:])
     colour = torch.tensor([1.0, 0.55, 0.1]).view(3, 1, 1)
     lit = image.add(1).div(2) * (0.3 + 0.5 * heat) + 0.3 * heat * colour
     return image_picture(lit * 2 - 1)
+
+
+def heat_picture(image: Tensor, attention: Tensor, share: float = 0.62) -> np.ndarray:
+    """A map [h,w] (scaled to its own range) in colours, low = dark blue, high = yellow, over the image in grey."""
+    image = _one(image, 3)
+    heat = _coloured(_heat(attention, image.shape[-2:]).numpy(), _COLD_TO_HOT)
+    grey = image_picture(image).mean(2, keepdims=True)
+    return (share * heat + (1 - share) * grey).round().astype(np.uint8)
+
+
+def _heat(attention: Tensor, size: tuple[int, int]) -> Tensor:
+    """A map [h,w] enlarged to `size` and scaled to 0..1."""
+    heat = interpolate(_one(attention, 2)[None, None], size, mode="bilinear", align_corners=False)[0, 0]
+    return (heat - heat.min()) / (heat.max() - heat.min()).clamp_min(1e-8)
 
 
 def resized(picture: np.ndarray, height: int, width: int | None = None) -> np.ndarray:

@@ -14,7 +14,7 @@ from gantoolkit.errors import UsageError
 from gantoolkit.report import labelled, sheets
 from gantoolkit.types import Condition, Features
 
-SHOWN = 3  # words, where none are named
+SHOWN = 2  # words, where none are named
 ALL = "all words"
 Moment = tuple[Features, Tensor]  # features [1] of a step, and G(w_t) [1,3,R,R]
 
@@ -73,20 +73,18 @@ def block_map(features: Features, block: int, places: Sequence[int]) -> Tensor:
 
 
 def sheet(condition: Condition, moments: Sequence[Moment], words: dict[str, list[int]], steps: int) -> labelled.Sheet:
-    """Rows: steps; columns: the condition, the face, then per block each word and all words together."""
-    every = moments[0][0].words[0].nonzero().flatten().tolist()
-    shown = {**words, ALL: every}
-    sizes = [tuple(p.shape[-2:]) for p in moments[0][0].attn_prob]
-    groups = [("", 2), *((f"up block {n}, {h} × {w}".replace("×", "x"), len(shown)) for n, (h, w) in enumerate(sizes, 1))]
+    """Rows: steps; columns: the face, then per block each word and all words together; the condition in the corner."""
+    first = moments[0][0]
+    shown = {**words, ALL: first.words[0].nonzero().flatten().tolist()}
     rows = []
     for place, (features, image) in enumerate(moments):
-        cells = [sheets.condition_picture(condition) if place == 0 else None, sheets.image_picture(image)]
-        cells += [sheets.attention_picture(image, block_map(features, n, where))
-                  for n in range(len(sizes)) for where in shown.values()]
+        maps = [block_map(features, n, where) for n in range(len(first.attn_prob)) for where in shown.values()]
+        cells = [sheets.image_picture(image), *(sheets.heat_picture(image, found) for found in maps)]
         rows.append(labelled.Row(cells, _step(features, place, len(moments), steps),
-                                 f"“{condition.text[0]}”" if place == 0 else ""))
-    columns = ["condition", "$G(w_t)$", *[word for _ in sizes for word in shown]]
-    return labelled.Sheet(columns, rows, groups)
+                                 "" if place else f"“{condition.text[0]}”"))
+    groups = [(f"up block {n}, {p.shape[-2]} x {p.shape[-1]}", len(shown)) for n, p in enumerate(first.attn_prob, 1)]
+    columns = ["$G(w_t)$", *(word for _ in groups for word in shown)]
+    return labelled.Sheet(columns, rows, [("", 1), *groups], sheets.condition_picture(condition))
 
 
 def _step(features: Features, place: int, moments: int, steps: int) -> tuple[str, str]:

@@ -25,7 +25,7 @@ def draw(scene: Scene, args) -> tuple[np.ndarray, dict]:
             cells = [sheets.condition_picture(found.condition[i]), sheets.image_picture(found.target.image_gt[i]),
                      *(sheets.image_picture(image[i]) for image in images.values())]
             rows.append(labelled.Row(cells, caption=f"“{text}”" if text else "no prompt"))
-    return labelled.Sheet(["condition", "photo\n$I^{gt}$", *titles], rows).draw(), {"t": at}
+    return labelled.Sheet([*scene.titles, *titles], rows).draw(), {"t": at}
 
 
 def faces(scene: Scene, features: Features, camera) -> dict[str, Tensor]:

@@ -60,6 +60,11 @@ class Scene:
         return self.runs[0].pipeline
 
     @property
+    def titles(self) -> list[str]:
+        """Of the columns that most figures begin with."""
+        return [f"condition\n{self.runs[0].specs['condition']}", "photo\n$I^{gt}$"]
+
+    @property
     def times(self) -> list[int]:
         """The denoising grid, from noise to image."""
         return [int(t) for t in self.first.encoder.timesteps]
@@ -83,10 +88,10 @@ class Scene:
             yield found, condition, self.first.camera(condition)
 
     def facts(self) -> dict:
-        """How the figure was made, JSON-able."""
-        bridges = {run.source: Path(run.source) / runs.EXPORTED for run in self.runs}
+        """How the figure was made, JSON-able, without paths."""
+        bridges = [(run.name, Path(run.source) / runs.EXPORTED) for run in self.runs]
         return dict(
-            runs={source: weights.sha256(file) if file.is_file() else None for source, file in bridges.items()},
+            runs=[[name, weights.sha256(file) if file.is_file() else None] for name, file in bridges],
             **{key: self.runs[0].specs[key] for key in ALIKE}, data=self.data.path.name,
             data_sha256=self.data.sha256, samples=list(self.numbers),
             prompts=list(self.sample(self.numbers).condition.text))

@@ -56,8 +56,10 @@ def faces(scene: Scene, shown: Sequence[int]) -> labelled.Sheet:
             rows.append(labelled.Row(cells, caption=f"“{text}”" if text else "no prompt"))
     numbers = [scene.times.index(t) + 1 for t in shown]
     titles = [f"t = {t}\nstep {n}" for t, n in zip(shown, numbers)]
-    groups = [("", 2), (f"$G(w_t)$ after each of {len(scene.times)} denoising steps", len(shown)), ("", 1)]
-    return labelled.Sheet(["condition", "photo\n$I^{gt}$", *titles, "diffusion\n$I^d_0$"], rows, groups)
+    total = len(scene.times)
+    said = f"each of {total}" if len(shown) == total else f"{len(shown)} of {total}"
+    groups = [("", 2), (f"$G(w_t)$ after {said} denoising steps", len(shown)), ("", 1)]
+    return labelled.Sheet([*scene.titles, *titles, "diffusion\n$I^d_0$"], rows, groups)
 
 
 def score(scene: Scene, shown: Sequence[int], count: int, judge: str) -> tuple[list[Scores], Scores]:

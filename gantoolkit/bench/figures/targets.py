@@ -25,7 +25,7 @@ def draw(scene: Scene, args) -> tuple[np.ndarray, dict]:
         for i, text in enumerate(found.condition.text):
             cells = [sheets.condition_picture(found.condition[i]), *(sheets.image_picture(image[i]) for image in images)]
             rows.append(labelled.Row(cells, caption=f"“{text}”" if text else "no prompt"))
-    titles = ["condition", "photo\n$I^{gt}$", "diffusion\n$I^d_0$", *labels(scene.runs)]
+    titles = [*scene.titles, "diffusion\n$I^d_0$", *labels(scene.runs)]
     return labelled.Sheet(titles, rows).draw(), {"t": at}
 
 

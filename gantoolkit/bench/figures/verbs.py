@@ -37,7 +37,7 @@ def add(verbs) -> None:
 def _own(parser: argparse.ArgumentParser, name: str) -> None:
     if name == "attention":
         parser.add_argument("--words", nargs="+", default=[], metavar="WORD",
-                            help="of the prompt (default: the three nouns that are looked at most)")
+                            help="of the prompt (default: the two nouns with most attention)")
     elif name == "steps":
         parser.add_argument("--scored", type=int, default=50, metavar="N",
                             help="samples behind the scores, 0 for pictures alone (default: 50)")
