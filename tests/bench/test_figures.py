@@ -1,0 +1,308 @@
+"""`figure`: which picture stands in which cell, attention against the test's own softmax, scores, refusals."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+sys.path[:0] = [str(Path(__file__).parents[1] / room) for room in ("engine", "encoders")]
+import mini  # noqa: E402
+import tiny  # noqa: E402
+
+from gantoolkit import cli  # noqa: E402
+from gantoolkit.bench.figures import attention, scene, steps, targets, verbs  # noqa: E402
+from gantoolkit.bridges.absm import AbSM  # noqa: E402
+from gantoolkit.data.zipdata import FaceZip  # noqa: E402
+from gantoolkit.encoders.controlnet import ControlNetEncoder  # noqa: E402
+from gantoolkit.encoders.recorder import cross_attentions  # noqa: E402
+from gantoolkit.engine import attention as words, sample  # noqa: E402
+from gantoolkit.generators import load_generator  # noqa: E402
+from gantoolkit.pipeline import Pipeline  # noqa: E402
+from gantoolkit.report import labelled, sheets  # noqa: E402
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory):
+    """runs/one, two (another bridge) and other (another generator) of the stand-ins; a run that has not begun."""
+    folder = tmp_path_factory.mktemp("figures")
+    mini.write_networks(folder)
+    (folder / "again.safetensors").write_bytes((folder / "generator.safetensors").read_bytes())
+    for seed, (name, generator) in enumerate((("one", "generator"), ("two", "generator"), ("other", "again"))):
+        torch.manual_seed(seed)
+        specs = dict(encoder=dict(type="FakeEncoder"), bridge=dict(type="FakeBridge"), condition="mask",
+                     generator=str(folder / f"{generator}.safetensors"), networks={})
+        bridge = mini.FakeBridge(mini.FakeEncoder().shapes, 8, 16, torch.zeros(16))
+        torch.nn.init.normal_(bridge.t.weight, std=0.3)
+        sample.export(folder / "runs" / name / sample.EXPORTED, bridge, specs)
+    (folder / "runs" / "two" / "config.json").write_text('{"targets": "x0"}')
+    (folder / "runs" / "begun").mkdir()
+    (folder / "runs" / "begun" / "config.json").write_text(json.dumps(dict(specs, task="bridge")))
+    return folder / "runs"
+
+
+@pytest.fixture
+def figure(runs, tiny_zip, tmp_path):
+    """figure(name, runs, …) → (picture, what it says of itself, the columns' left ends, their side)."""
+
+    def make(name, *arguments, columns, groups=()):
+        out = tmp_path / f"{name}.png"
+        assert cli.main(["figure", name, *arguments, "--data", str(tiny_zip), "--out", str(out)]) == 0
+        with Image.open(out) as file:
+            picture, about = np.asarray(file), json.loads(file.text[sheets.ABOUT])
+        blank = labelled.Row([np.zeros((32, 32, 3), np.uint8)] * columns)
+        layout = labelled.Sheet([""] * columns, [blank], groups)
+        assert picture.shape[1] == layout.width
+        return picture, about, [layout.x(j) for j in range(columns)], layout.side
+
+    return make
+
+
+def rows_of(picture, left, side) -> list[int]:
+    """Tops of the rows of pictures: runs of `side` lines without white at the left end of a column of masks."""
+    full = (picture[:, left:left + side] != 255).any(2).mean(1) > 0.95
+    tops = [y for y in range(1, len(full)) if full[y] and not full[y - 1]]
+    assert all(full[y:y + side].all() for y in tops)
+    return tops
+
+
+def cell(picture, top, left, side):
+    """A cell at its own size again."""
+    return picture[top:top + side, left:left + side][side // 64::side // 32, side // 64::side // 32]
+
+
+def own(tiny_zip, numbers) -> scene.Sample:
+    """The samples by the rule of the frozen pairs, read by the test itself."""
+    rows = torch.tensor(numbers)
+    return FaceZip(tiny_zip).sample(rows, 7 * rows, "mask", rows)
+
+
+@torch.no_grad()
+def codes(run, condition):
+    """[(features, codes)] of every step."""
+    pipeline = sample.load_pipeline(run)
+    return [(f, pipeline.bridge(f)) for f in pipeline.encoder.trace(condition)]
+
+
+@torch.no_grad()
+def drawn(runs, ws):
+    generator = load_generator(str(runs.parent / "generator.safetensors"))
+    return [sheets.image_picture(image) for image in generator.render(ws, deterministic=True).image]
+
+
+def test_parts_shows_photo_mean_face_and_what_m_and_t_add(figure, runs, tiny_zip):
+    picture, about, x, side = figure("parts", str(runs / "one"), str(runs / "two"), "--pick", "5", "2", "--batch", "1",
+                                     columns=6)
+    found, tops = own(tiny_zip, [5, 2]), rows_of(picture, x[0], side)
+    assert len(tops) == 2 and about["samples"] == [5, 2] and about["prompts"] == list(found.condition.text)
+    features, latent = codes(runs / "one", found.condition)[-1]
+    mean = load_generator(str(runs.parent / "generator.safetensors")).mean_w.expand_as(latent.ws)
+    other = codes(runs / "two", found.condition)[-1][1]
+    expected = [[sheets.mask_picture(m) for m in found.condition.mask],
+                [sheets.image_picture(i) for i in found.target.image_gt], drawn(runs, mean), drawn(runs, latent.w_m),
+                drawn(runs, latent.ws), drawn(runs, other.ws)]
+    for j, column in enumerate(expected):
+        for top, one in zip(tops, column):
+            assert np.abs(cell(picture, top, x[j], side).astype(int) - one).max() <= 1, j
+    assert about["t"] == int(features.t[0]) and [name for name, _ in about["runs"]] == ["one", "two"]
+    assert str(runs) not in json.dumps(about["runs"])
+
+
+def test_targets_draws_the_same_samples_by_every_run(figure, runs, tiny_zip):
+    picture, about, x, side = figure("targets", f"first|try={runs / 'one'}", str(runs / "two"), "--samples", "2",
+                                     "--t-out", "500", columns=5)
+    found, tops = own(tiny_zip, [0, 1]), rows_of(picture, x[0], side)
+    x0 = mini.FakeEncoder().trajectory(found.condition)[1]
+    early = [codes(runs / name, found.condition)[2] for name in ("one", "two")]
+    assert about["t"] == 450 == int(early[0][0].t[0])  # the first step of 900, 675, 450, 225 that reaches 500
+    expected = [[sheets.image_picture(i) for i in found.target.image_gt], [sheets.image_picture(i) for i in x0],
+                *(drawn(runs, latent.ws) for _, latent in early)]
+    for j, column in enumerate(expected, 1):
+        for top, one in zip(tops, column):
+            assert np.abs(cell(picture, top, x[j], side).astype(int) - one).max() <= 1, j
+    loaded = scene.open_scene([f"a|b={runs / 'one'}", str(runs / "two"), str(runs / "one")], str(tiny_zip), 1)
+    assert targets.labels(loaded.runs) == ["a\nb", "towards $I^d_0$\ntwo", "one (3)"]
+
+
+def test_steps_draws_every_step_and_plots_what_the_judge_says(figure, runs, tiny_zip, capsys):
+    from gantoolkit.metrics import Evaluator
+
+    layout = dict(columns=7, groups=[("", 2), ("x", 4), ("", 1)])
+    alone, _, x, side = figure("steps", str(runs / "one"), "--samples", "1", "--scored", "0", **layout)
+    picture, about, _, _ = figure("steps", str(runs / "one"), "--samples", "1", "--scored", "5", "--batch", "2", **layout)
+    assert (picture[:len(alone)] == alone).all() and len(picture) > len(alone) + 4 * 100  # four panels below
+    top, found = rows_of(alone, x[0], side)[0], own(tiny_zip, range(5))
+    judged, every = Evaluator(steps.METRICS), codes(runs / "one", found.condition)
+    for j, (features, latent) in enumerate(every):
+        image = drawn(runs, latent.ws)[0]
+        assert np.abs(cell(alone, top, x[2 + j], side).astype(int) - image).max() <= 1
+    generator = load_generator(str(runs.parent / "generator.safetensors"))
+    judged.update(generator.render(every[1][1].ws, deterministic=True).image, found.target, found.condition)
+    expected = {name: score.value for name, score in judged.compute().items()}
+    assert about["scores"]["675"] == pytest.approx(expected, abs=1e-4, nan_ok=True)
+    assert about["scored"] == 5 and list(about["scores"]) == ["900", "675", "450", "225"]
+    assert "scored 5 of 5" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("steps_, most", [(1, 1), (4, 4), (10, 10), (50, 10)])
+def test_long_grids_are_thinned_evenly(steps_, most):
+    grid = list(range(steps_ * 20, 0, -20))
+    found = steps.chosen(grid)
+    assert len(found) == most and found[0] == grid[0] and set(found) <= set(grid)
+    assert found[-1] == grid[-1] and found == sorted(set(found), reverse=True)
+
+
+# -- attention -----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def model():
+    return tiny.parts()
+
+
+@pytest.fixture(scope="module")
+def thinking(model, tiny_zip):
+    """A scene on a real, tiny diffusion model with captions of its own."""
+    encoder = ControlNetEncoder(model, steps=5, guidance=3.0)
+    generator = load_generator(_generator(tiny_zip.parent))
+    bridge = AbSM(encoder.shapes, generator.num_ws, generator.w_dim, generator.mean_w, width=8)
+    data = FaceZip(tiny_zip)
+    data.captions = [["A man with black hair, a hat"], ["blond hair"], [""]]
+    pipeline = Pipeline(encoder, bridge, generator)
+    return scene.Scene((scene.Run("runs/thinking", pipeline, dict(condition="mask")),), data, (0, 1))
+
+
+def _generator(folder: Path) -> str:
+    mini.write_networks(folder)
+    return str(folder / "generator.safetensors")
+
+
+def by_hand(model, encoder, condition, step: int) -> list[torch.Tensor]:
+    """Probabilities [T,h,w] of one sample at a step, per up block: softmax of q·k, max over heads and layers."""
+    blocks = [b for b in model.unet.up_blocks if getattr(b, "has_cross_attention", False)]
+    seen, hooks = {}, []
+    for n, block in enumerate(blocks):
+        for k, layer in enumerate(cross_attentions(block)):
+            for part in ("to_q", "to_k"):
+                keep = lambda m, a, out, key=(n, k, part): seen.setdefault(key, []).append(out)  # noqa: E731
+                hooks.append(getattr(layer, part).register_forward_hook(keep))
+    list(encoder.trace(condition, x0=False))
+    for hook in hooks:
+        hook.remove()
+    found = []
+    for n, block in enumerate(blocks):
+        layers = []
+        for k, layer in enumerate(cross_attentions(block)):
+            q, key = (seen[n, k, part][step][-1] for part in ("to_q", "to_k"))  # the half with the prompt
+            q, key = (v.view(len(v), layer.heads, -1).transpose(0, 1) for v in (q, key))
+            layers.append(torch.softmax(q @ key.transpose(1, 2) / q.shape[-1] ** 0.5, -1))
+            torch.testing.assert_close(layers[-1].sum(-1), torch.ones(layers[-1].shape[:2]))
+        most = torch.stack(layers).amax((0, 1)).T  # [T,hw]
+        side = int(most.shape[1] ** 0.5)
+        found.append(most.view(-1, side, side))
+    return found
+
+
+def test_maps_of_a_sheet_are_the_means_of_the_tests_own_softmax(model, thinking):
+    picture, facts = attention.draw(thinking, SimpleNamespace(words=[]))
+    assert facts["words"][0] == ["hair", "hat"] and facts["words"][1] == ["hair"]  # "man" is the whole person
+    condition = thinking.sample([0]).condition
+    ids = model.tokenizer(condition.text[0].lower()).input_ids[1:-1]
+    spelled = [model.tokenizer(word).input_ids[1:-1] for word in ("hair", "hat")]
+    places = [[1 + i + j for i in range(len(ids)) if ids[i:i + len(word)] == word for j in range(len(word))]
+              for word in spelled]
+    places.append(list(range(1, len(ids) + 1)))  # all words
+    moments = next(iter(attention._samples(thinking)))[2]
+    layout = attention.sheet(condition, moments, dict(hair=places[0], hat=places[1]), 5)
+    assert layout.columns == ["$G(w_t)$", *["hair", "hat", "all words"] * 2]
+    assert [row.label for row in layout.rows] == [("t = 999", "step 1 of 5"), (f"t = {thinking.times[2]}", "step 3 of 5"),
+                                                 (f"t = {thinking.times[4]}", "step 5 of 5")]
+    top = rows_of(layout.draw(), layout.x(0), layout.side)
+    for row, step in enumerate((0, 2, 4)):
+        expected = by_hand(model, thinking.first.encoder, condition, step)
+        image = moments[row][1]
+        for n, probabilities in enumerate(expected):
+            for k, where in enumerate(places):
+                mean = probabilities[where].mean(0)
+                torch.testing.assert_close(attention.block_map(moments[row][0], n, where), mean, atol=1e-5, rtol=1e-4)
+                shown = cell(picture, top[row], layout.x(1 + 3 * n + k), layout.side)
+                assert np.abs(shown.astype(int) - sheets.heat_picture(image, mean)).max() <= 3
+
+
+def test_maps_of_words_add_up_to_that_of_the_prompt(thinking):
+    features = next(iter(attention._samples(thinking)))[2][0][0]
+    spelled = words.spelled(thinking.first.encoder, thinking.data.captions[0][0], features)
+    assert [word for word, _ in spelled] == ["a", "man", "with", "black", "hair", ",", "a", "hat"]
+    whole = features.words[0].nonzero().flatten().tolist()
+    assert sorted(place for _, where in spelled for place in where) == whole
+    bar = words.word_attention(features)[0, 0]
+    mean = []
+    for n, probabilities in enumerate(features.attn_prob):
+        parts = sum(len(where) * attention.block_map(features, n, where) for _, where in spelled)
+        everything = attention.block_map(features, n, whole)
+        torch.testing.assert_close(parts / len(whole), everything)
+        mean.append(torch.nn.functional.interpolate(everything[None, None], bar.shape, mode="bilinear")[0, 0])
+    torch.testing.assert_close(torch.stack(mean).mean(0), bar)  # Ā of the method
+
+
+def test_nouns_are_the_last_words_of_phrases():
+    def nouns(text):
+        return words.heads(text.replace(",", " ,").replace(".", " .").lower().split())
+
+    assert nouns("This man has short straight black hair, a mustache, and bushy eyebrows.") == [
+        "hair", "mustache", "eyebrows"]
+    assert nouns("She is smiling.") == ["smiling"] and nouns("") == []
+    assert nouns("blond hair and a red hat") == ["hair", "hat"]
+
+
+def test_named_words_stand_in_the_order_they_are_named(thinking):
+    _, _, moments = next(iter(attention._samples(thinking)))
+    text = thinking.data.captions[0][0]
+    assert list(attention.choose(thinking.first.encoder, text, moments, ["Hat", "black"], "sample 0")) == ["hat", "black"]
+    twice = attention.choose(thinking.first.encoder, text, moments, ["a"], "sample 0")["a"]
+    assert len(twice) == 2  # both occurrences
+    with pytest.raises(scene.UsageError, match="'beard' is not in the prompt of sample 0, “A man with black hair, a hat”; "
+                                               "its words: a, man, with, black, hair, hat"):
+        attention.choose(thinking.first.encoder, text, moments, ["hair", "beard"], "sample 0")
+    with pytest.raises(scene.UsageError, match="prompt of sample 2 is empty; choose another with --pick"):
+        attention.draw(scene.Scene(thinking.runs, thinking.data, (2,)), SimpleNamespace(words=[]))
+
+
+# -- refusals ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("arguments, said", [
+    (["parts", "{runs}/begun"], "no checkpoint in"),
+    (["steps", "{runs}/nowhere"], "nowhere"),
+    (["parts", "{runs}/one", "{runs}/other"], "one figure compares runs of one generator"),
+    (["attention", "{runs}/one"], "reads no prompt (its encoder is FakeEncoder)"),
+    (["targets", "{runs}/one", "--pick", "3", "99"], "no sample 99: tiny.zip has 24, from 0 to 23"),
+    (["targets", "{runs}/one", "--samples", "25"], "no sample 24"),
+    (["parts", "{runs}/one", "--samples", "0"], "--samples must be at least 1"),
+    (["parts", "{runs}/one", "--out", "x.jpg"], "x.jpg is no PNG file"),
+    (["steps", "{runs}/one", "--scored", "1"], "--scored must be 0"),
+    (["parts", "{runs}/one", "--data", "nothing"], "No data set 'nothing'"),
+])
+def test_mistakes_are_sentences(runs, tiny_zip, tmp_path, monkeypatch, capsys, arguments, said):
+    monkeypatch.chdir(tmp_path)
+    filled = [a.format(runs=runs) for a in arguments]
+    data = [] if "--data" in filled else ["--data", str(tiny_zip)]
+    assert cli.main(["figure", *filled, *data]) in (1, 2)
+    error = capsys.readouterr().err
+    assert said in error and error.count("\n") == 1 and "Traceback" not in error
+    assert not list(tmp_path.rglob("*.png"))
+
+
+def test_every_figure_is_a_sub_form_with_a_module_and_a_default_name():
+    for name in verbs.FIGURES:
+        args = cli.parse(["figure", name, "runs/x"])
+        assert args.out == f"figures/{name}.png" and callable(__import__(
+            f"gantoolkit.bench.figures.{name}", fromlist=["draw"]).draw)
+    with pytest.raises(SystemExit):
+        cli.parse(["figure", "steps", "runs/x", "runs/y"])  # one run alone has steps
