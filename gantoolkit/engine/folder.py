@@ -21,9 +21,11 @@ from gantoolkit.engine import distributed
 from gantoolkit.engine.schedule import Schedule
 from gantoolkit.errors import UsageError
 
-FREE_KEYS = ("device", "report", "name")  # may differ between a run and its resumption
-FREE_SCHEDULE = ("iterations", "log_every", "save_every", "save_minutes", "validate_every", "validate_limit",
-                 "final_validate", "pictures_every", "time_limit")
+FREE = {  # what may differ between a run and its resumption: names, logs, stops, and what trades memory for time
+    "": ("device", "report", "name", "cache", "recompute", "chunk"),
+    "schedule": ("iterations", "accumulate", "log_every", "save_every", "save_minutes", "validate_every",
+                 "validate_limit", "final_validate", "pictures_every", "time_limit"),
+    "sampling": ("batch",), "encoder": ("offload",)}
 
 
 def check(folder: Path, config: dict, resume: bool) -> None:
@@ -47,19 +49,22 @@ def describe(folder: Path, config: dict, raw, typed: list[str], iteration: int) 
 
 
 def _same_config(old: dict, new: dict, folder: Path) -> None:
-    """Refuse to resume a run under another config (the schedule's stops and logs may change)."""
-
-    def core(config: dict) -> dict:
-        kept = {k: v for k, v in config.items() if k not in FREE_KEYS}
-        schedule = asdict(Schedule.of(kept.get("schedule", {})))
-        kept["schedule"] = {k: v for k, v in schedule.items() if k not in FREE_SCHEDULE}
-        return kept
-
-    old, new = core(old), core(new)
+    """Refuse to resume a run under another config."""
+    old, new = _core(old), _core(new)
     changed = [key for key in {**old, **new} if old.get(key) != new.get(key)]
     if changed:
         raise UsageError(f"{folder} was begun with another '{changed[0]}'; resume it with the same config, "
                          "or start a new run with --out OTHER.")
+
+
+def _core(config: dict) -> dict:
+    """What of a config decides the result."""
+    found = {key: value for key, value in config.items() if key not in FREE[""]}
+    found["schedule"] = asdict(Schedule.of(config.get("schedule", {})))
+    for key, free in FREE.items():
+        if isinstance(found.get(key), dict):
+            found[key] = {name: value for name, value in found[key].items() if name not in free} or None
+    return found
 
 
 def _cut_logs(folder: Path, iteration: int) -> None:

@@ -10,6 +10,8 @@ import torch
 from gantoolkit.errors import GantoolkitError
 
 WORDS = ("out of memory", "can't allocate memory", "cannot allocate memory", "not enough memory")
+WHEN = dict(prepare="while caches were filled", train="while training", validate="while scoring and drawing")
+OFFLOADED = ("ControlNetEncoder", "DiffusionEncoder")  # encoders that know `offload`
 
 
 def is_out_of_memory(error: BaseException) -> bool:
@@ -19,25 +21,38 @@ def is_out_of_memory(error: BaseException) -> bool:
     return isinstance(error, RuntimeError) and any(word in str(error).lower() for word in WORDS)
 
 
-def advice(config: dict[str, Any], phase: str, world: int = 1) -> str:
-    """What to type next, for a run that ran out of memory in 'prepare', 'train' or 'validate'."""
-    schedule, generator = config.get("schedule", {}), config.get("task") == "bridge"
-    if phase == "prepare":
-        size = config.get("sampling", {}).get("batch", 48)
-        return f"sampling.batch={max(1, size // 2)}" if size > 1 else "encoder.precision=bf16"
-    parts = schedule.get("accumulate", 1)
+def settings(config: dict[str, Any], phase: str, world: int = 1) -> list[str]:
+    """What takes less memory in 'prepare', 'train' or 'validate', the cheapest first; the result stays the same."""
+    schedule, encoder = config.get("schedule", {}), config.get("encoder") or {}
+    found, parts = [], schedule.get("accumulate", 1)
+    size = config.get("sampling", {}).get("batch", 48)
     here = -(-schedule.get("batch", 8) // (world * parts))
-    found = []
+    if phase == "prepare" and size > 1:
+        found.append(f"sampling.batch={size // 2}")
     if phase == "train" and here > 1:
-        found.append(f"schedule.accumulate={2 * parts} (the same result from {-(-here // 2)} samples at a "
-                     f"time)")
-    if generator and not config.get("recompute"):
-        found.append("recompute=1 (the generator's activations of one sample at a time, a third more time)")
-    if generator and not config.get("chunk"):
-        found.append("chunk=4096 (rays of a 3D generator at a time)")
-    if schedule.get("precision") != "bf16":
-        found.append("schedule.precision=bf16")
-    return " or ".join(found[:2]) or "a smaller model or a larger device"
+        found.append(f"schedule.accumulate={2 * parts} (the same result from {-(-here // 2)} samples at a time)")
+    if config.get("task") != "bridge":
+        return found
+    if phase != "prepare":
+        if config.get("recompute") != 1:
+            found.append("recompute=1 (the generator draws one sample at a time, a third more time)")
+        if not config.get("chunk"):
+            found.append("chunk=4096 (rays of a 3D generator at a time)")
+    if encoder.get("type") in OFFLOADED and not encoder.get("offload"):
+        found.append("encoder.offload=True (the encoder waits in the CPU's memory while others work)")
+    return found
+
+
+def advice(config: dict[str, Any], phase: str, world: int = 1) -> str:
+    """What to type next, for a run that ran out of memory."""
+    if found := settings(config, phase, world):
+        return f"repeat the command with --resume and {' or '.join(found[:2])}"
+    encoder, schedule = config.get("encoder") or {}, config.get("schedule", {})
+    name, value = (("encoder.precision", encoder.get("precision", "fp32")) if phase == "prepare" and encoder else
+                   ("schedule.precision", schedule.get("precision", "fp32")))
+    if value != "bf16":
+        return f"start a new run (--out OTHER) with {name}=bf16"
+    return "take a smaller model or a larger device"
 
 
 @contextmanager
@@ -48,6 +63,4 @@ def answered(config: dict[str, Any], phase: str, world: int = 1):
     except Exception as error:
         if not is_out_of_memory(error):
             raise
-        what = {"prepare": "while caches were filled", "train": "while training"}.get(phase, f"in '{phase}'")
-        raise GantoolkitError(f"The memory ran out {what}; repeat the command with --resume and "
-                              f"{advice(config, phase, world)}.") from error
+        raise GantoolkitError(f"The memory ran out {WHEN[phase]}; {advice(config, phase, world)}.") from error

@@ -86,7 +86,8 @@ def _go(run: Run, progress: Progress) -> Record | None:
         return None
     record = None
     if distributed.is_main():
-        record = finish(run, progress)
+        with memory.answered(run.config, "validate", run.world):
+            record = finish(run, progress)
         manager.hook.run_finished(run=run, record=record)
         records.save(record, run.folder)
         _report(run, record, progress)

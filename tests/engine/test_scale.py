@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import sys
 from pathlib import Path
@@ -10,7 +11,7 @@ import pytest
 import torch
 
 from gantoolkit import weights
-from gantoolkit.engine import memory
+from gantoolkit.engine import folder, memory
 from gantoolkit.engine.draw import Draw
 from gantoolkit.engine.run import run
 from gantoolkit.engine.stream import Streamed
@@ -140,31 +141,63 @@ def test_recomputation_with_random_noise_repeats_its_noise(tmp_path, tiny_zip):
 
 # -- memory ------------------------------------------------------------------------------------------------
 
-CONFIG = dict(task="bridge", schedule=dict(batch=8, accumulate=1, precision="bf16"), sampling=dict(batch=48))
+CONFIG = dict(task="bridge", schedule=dict(batch=8, accumulate=1, precision="bf16"), sampling=dict(batch=48),
+              encoder=dict(type="ControlNetEncoder"))
+SMALL = dict(schedule=dict(batch=8, accumulate=8, precision="fp32"), sampling=dict(batch=1), recompute=1, chunk=4096)
+OFFLOADED = dict(encoder=dict(type="ControlNetEncoder", offload=True))
 
 
 @pytest.mark.parametrize("phase, changes, words", [
-    ("prepare", {}, "sampling.batch=24"), ("train", {}, "schedule.accumulate=2"),
-    ("train", dict(schedule=dict(batch=8, accumulate=8, precision="bf16")), "recompute=1"),
-    ("train", dict(schedule=dict(batch=8, accumulate=8, precision="fp32"), recompute=1), "chunk=4096"),
-    ("train", dict(schedule=dict(batch=8, accumulate=8, precision="fp32"), recompute=1, chunk=1), "precision=bf16")])
+    ("prepare", {}, "sampling.batch=24"), ("prepare", SMALL, "encoder.offload=True"),
+    ("prepare", SMALL | OFFLOADED, "encoder.precision=bf16"), ("train", {}, "schedule.accumulate=2"),
+    ("train", dict(schedule=dict(batch=8, accumulate=8)), "recompute=1"), ("train", dict(recompute=2), "recompute=1"),
+    ("train", SMALL | dict(chunk=None), "chunk=4096"), ("train", SMALL, "encoder.offload=True"),
+    ("train", SMALL | OFFLOADED, "schedule.precision=bf16"), ("validate", {}, "recompute=1"),
+    ("validate", SMALL, "encoder.offload=True")])
 def test_a_full_memory_names_the_setting_to_lower(phase, changes, words):
+    given = CONFIG | changes
     for error in (torch.OutOfMemoryError("CUDA out of memory"), RuntimeError("[enforce fail] can't allocate memory")):
         with pytest.raises(GantoolkitError, match="memory ran out") as caught:
-            with memory.answered(CONFIG | changes, phase):
+            with memory.answered(given, phase):
                 raise error
-        assert words in str(caught.value) and "--resume" in str(caught.value)
+        said = str(caught.value)
+        assert words in said and ("--resume" in said) == ("precision" not in words) == ("--out" not in said)
     with pytest.raises(RuntimeError, match="shape"):
-        with memory.answered(CONFIG, phase):
+        with memory.answered(given, phase):
             raise RuntimeError("shape mismatch")
 
 
-def test_a_run_that_fills_the_memory_ends_with_the_sentence(tmp_path, tiny_zip, monkeypatch):
+def test_every_setting_that_is_named_may_change_on_resumption(tmp_path):
+    """What the answer proposes together with --resume is accepted by the run folder; what decides the result is not."""
+    given = mini.config(tmp_path, tmp_path / "data.zip", encoder=dict(type="ControlNetEncoder", weights="w"))
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run/config.json").write_text(json.dumps(given))
+    named = {s.split()[0] for phase in memory.WHEN for s in memory.settings(given, phase)}
+    named.add("cache.folder='/elsewhere'")
+    assert {s.partition("=")[0] for s in named} == {"sampling.batch", "schedule.accumulate", "recompute", "chunk",
+                                                    "encoder.offload", "cache.folder"}
+    for setting in [*named, "schedule.batch=2", "sampling.captions=2", "encoder.steps=3", "lr=1"]:
+        changed, (name, _, value) = json.loads(json.dumps(given)), setting.partition("=")
+        *where, last = name.split(".")
+        (changed.setdefault(where[0], {}) if where else changed)[last] = ast.literal_eval(value)
+        if setting in named:
+            folder.check(tmp_path / "run", changed, resume=True)
+        else:
+            with pytest.raises(UsageError, match=f"begun with another '{name.partition('.')[0]}'"):
+                folder.check(tmp_path / "run", changed, resume=True)
+
+
+def test_a_run_that_fills_the_memory_says_what_to_type_and_goes_on_so(tmp_path, tiny_zip, monkeypatch):
     def full(self, latent, camera=None, seed=None):
         raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB")
 
     from gantoolkit.engine.tasks.bridge import Bridge
 
-    monkeypatch.setattr(Bridge, "draw", full)
-    with pytest.raises(GantoolkitError, match="while training; repeat the command with --resume and schedule.accumulate=2"):
+    with monkeypatch.context() as patch, pytest.raises(GantoolkitError) as caught:
+        patch.setattr(Bridge, "draw", full)
         run(mini.config(tmp_path, tiny_zip), tmp_path / "run")
+    assert "while training; repeat the command with --resume and schedule.accumulate=2" in str(caught.value)
+    run(mini.config(tmp_path, tiny_zip, schedule=dict(accumulate=2), recompute=1), tmp_path / "run", resume=True)
+    run(mini.config(tmp_path, tiny_zip), tmp_path / "plain")
+    for one, two in zip(losses(tmp_path / "run"), losses(tmp_path / "plain"), strict=True):
+        assert all(abs(one[k] - two[k]) <= 1e-4 for k in set(one) - {"seconds"})
