@@ -16,7 +16,8 @@ def add_arguments(parser):
     parser.add_argument('--views', type=int, default=1, help='cameras of every state')
     parser.add_argument('--workers', type=int, default=1, help='processes')
     parser.add_argument('--domain', default='photo', choices=('photo', 'marble', 'clay', 'toon'))
-    parser.add_argument('--shading', default='full', choices=('full', 'fast'), help='fast: no shadows, about twice as quick')
+    parser.add_argument('--shading', default='full', choices=('full', 'fast'),
+                        help='fast: no shadows, about twice as quick')
     parser.add_argument('--image-format', default='webp', choices=('webp', 'png'))
     parser.add_argument('--depth', action='store_true', help='also write depth images')
     parser.add_argument('--no-factors', dest='factors', action='store_false', help='leave the factors out')
@@ -27,7 +28,8 @@ def add_arguments(parser):
 def show_progress(done, count, rate):
     """One line: done, rate, time left."""
     left = (count - done) / max(rate, 1e-9)
-    print(f'\r{done}/{count}  {rate:.1f} samples/s  {left / 60:.1f} min left ', end='' if done < count else '\n', file=sys.stderr, flush=True)
+    print(f'\r{done}/{count}  {rate:.1f} samples/s  {left / 60:.1f} min left ',
+          end='' if done < count else '\n', file=sys.stderr, flush=True)
 
 
 def render_command(args):
@@ -35,9 +37,9 @@ def render_command(args):
     from gantoolkit_annyfaces.archive import write_zip
     from gantoolkit_annyfaces.identities import RANGES
     start = RANGES[args.start] if args.start in RANGES else int(args.start)
-    path = write_zip(args.out, args.count, args.resolution, seed=args.seed, start=start, states=args.states, views=args.views,
-                     workers=args.workers, domain=args.domain, shading=args.shading, depth=args.depth, factors=args.factors,
-                     resume=not args.fresh, image_format=args.image_format,
+    path = write_zip(args.out, args.count, args.resolution, seed=args.seed, start=start, states=args.states,
+                     views=args.views, workers=args.workers, domain=args.domain, shading=args.shading,
+                     depth=args.depth, factors=args.factors, resume=not args.fresh, image_format=args.image_format,
                      progress=show_progress)
     print(path)
     return 0
@@ -45,7 +47,8 @@ def render_command(args):
 
 def main(argv=None):
     """Entry of `python -m gantoolkit_annyfaces`."""
-    return render_command(add_arguments(argparse.ArgumentParser(prog='python -m gantoolkit_annyfaces', description=__doc__)).parse_args(argv))
+    parser = argparse.ArgumentParser(prog='python -m gantoolkit_annyfaces', description=__doc__)
+    return render_command(add_arguments(parser).parse_args(argv))
 
 
 if __name__ == '__main__':

@@ -31,7 +31,8 @@ def glasses(traits, f, head):
         path = np.stack([x, eye[1] + outline[:, 1], bend], 1)
         frames.append(tube(path, thick, 'frame', 8, closed=True))
         fan = np.stack([np.zeros(32, int), np.arange(1, 33), np.roll(np.arange(1, 33), -1)], 1)
-        lenses.append(Part(np.concatenate([path.mean(0, keepdims=True), path]), fan, 'lens', np.concatenate([[[0, 0, 0]], np.c_[outline / 2.5, np.zeros(32)]])))
+        lenses.append(Part(np.concatenate([path.mean(0, keepdims=True), path]), fan, 'lens',
+                           np.concatenate([[[0, 0, 0]], np.c_[outline / 2.5, np.zeros(32)]])))
         outer = path[np.argmax(x * side)]
         hinge.append((path[np.argmin(x * side)], outer + [0, .5, 0]))
         ear = np.array([side * (ear_width(head) + .25), .2, -8.0])
@@ -46,7 +47,8 @@ def glasses(traits, f, head):
 def nose_bridge(head):
     """Front of the nose's root, z in cm."""
     c = canonical()
-    return float(head.vertices[(abs(c[:, 0]) < .7) & (c[:, 1] > -.8) & (c[:, 1] < .4) & (c[:, 2] > 1)][:, 2].max() - .25)
+    bridge = (abs(c[:, 0]) < .7) & (c[:, 1] > -.8) & (c[:, 1] < .4) & (c[:, 2] > 1)
+    return float(head.vertices[bridge][:, 2].max() - .25)
 
 
 def ear_width(head):
@@ -59,7 +61,8 @@ def dome(ground, rim, height, material, band):
     """A shell over the scalp above the elevations `rim` [G]; `height` [G] cm above the skin."""
     g = scalp.grid()
     over = (g.elevation - rim) / 6
-    depth = (height + .5) * smoothstep(-.9, -.1, over) - .5 + band * (smoothstep(-.5, -.3, over) - smoothstep(1.6, 2.0, over))
+    depth = ((height + .5) * smoothstep(-.9, -.1, over) - .5
+             + band * (smoothstep(-.5, -.3, over) - smoothstep(1.6, 2.0, over)))
     points = ground + g.unit * depth[:, None]
     keep = (over[g.faces].max(1) > -1.0)
     extra = np.zeros((len(points), 4))
@@ -78,7 +81,8 @@ def hat(traits, f, ground):
         crown = 1.0 + 1.2 * up * (.6 + .4 * np.cos(np.radians(g.azimuth)))
         return [dome(ground, tilt, crown, 'hat', 0.0), visor(ground, tilt, 52, f.u('hat_shape', 1, 5.0, 6.5), 2.0)]
     crown = 1.1 + f.u('hat_shape', 1, 1.0, 2.4) * smoothstep(.2, .7, g.unit[:, 1])
-    return [dome(ground, tilt + 3, crown, 'hat', 0.0), visor(ground, tilt + 3, 180, f.u('hat_shape', 2, 4.0, 6.0), f.u('hat_shape', 0, .3, 1.6))]
+    return [dome(ground, tilt + 3, crown, 'hat', 0.0),
+            visor(ground, tilt + 3, 180, f.u('hat_shape', 2, 4.0, 6.0), f.u('hat_shape', 0, .3, 1.6))]
 
 
 def visor(ground, rim, half, reach, droop):
@@ -110,7 +114,8 @@ def sample(rows, azimuth, elevation):
     c = (azimuth + 180) / 360 * scalp.AZIMUTHS % scalp.AZIMUTHS
     r0, c0 = int(r), int(c) % scalp.AZIMUTHS
     c1, a, b = (c0 + 1) % scalp.AZIMUTHS, r - int(r), c - int(c)
-    return (1 - a) * ((1 - b) * rows[r0, c0] + b * rows[r0, c1]) + a * ((1 - b) * rows[r0 + 1, c0] + b * rows[r0 + 1, c1])
+    return ((1 - a) * ((1 - b) * rows[r0, c0] + b * rows[r0, c1])
+            + a * ((1 - b) * rows[r0 + 1, c0] + b * rows[r0 + 1, c1]))
 
 
 def earrings(traits, f, head):
@@ -148,7 +153,9 @@ def necklace(traits, f, head):
         path = (np.roll(path, 1, 0) + 2 * path + np.roll(path, -1, 0)) / 4 + out * .06
     if traits.necklace == 'chain':
         front = path[np.argmax(path[:, 2])]
-        return [tube(path, .17, 'necklace', 8, closed=True), ball(front + [0, -.6, .15], np.array([.5, .75, .3]), 'necklace')]
+        return [tube(path, .17, 'necklace', 8, closed=True),
+                ball(front + [0, -.6, .15], np.array([.5, .75, .3]), 'necklace')]
     swell = .34 + .14 * np.cos(np.arange(96) * np.pi)
-    fine = np.stack([np.interp(np.linspace(0, 48, 97)[:-1], np.arange(49), np.append(path[:, k], path[0, k])) for k in range(3)], 1)
+    fine = np.stack([np.interp(np.linspace(0, 48, 97)[:-1], np.arange(49), np.append(path[:, k], path[0, k]))
+                     for k in range(3)], 1)
     return [tube(fine, swell, 'necklace', 8, closed=True)]

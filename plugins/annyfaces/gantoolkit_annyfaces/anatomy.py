@@ -10,16 +10,19 @@ from gantoolkit_annyfaces.basis import REGIONS, coefficients, load_basis, name_i
 from gantoolkit_annyfaces.parts import Part, ball, grid_faces, smooth_normals, smoothstep
 
 EYE_RADIUS = 0.79        # of the distance between the two eye landmarks of the basis
-EYE_TO_EYE, EYE_TO_MOUTH = 6.16, 7.1    # cm on the average head; heads are scaled to this size, keeping a third of the difference
+# cm on the average head; heads are scaled to this size, keeping a third of the difference
+EYE_TO_EYE, EYE_TO_MOUTH = 6.16, 7.1
 # Means of local changes for women and men, beside what Anny's own gender does.
-GENDERED = {'mouth-upperlip-volume-incr': (.22, -.05), 'mouth-lowerlip-volume-incr': (.2, -.05), 'chin-width-incr': (-.40, .05),
-            'chin-bones-incr': (-.40, .10), 'head-scale-horiz-incr': (-.10, 0), 'head-fat-incr': (-.10, -.05), 'nose-scale-horiz-incr': (-.22, 0),
-            'neck-scale-horiz-incr': (-.55, .0), 'neck-scale-depth-incr': (-.45, .0), 'cheek-bones-incr': (.15, .0), 'chin-height-incr': (-.2, -.05)}
+GENDERED = {'mouth-upperlip-volume-incr': (.22, -.05), 'mouth-lowerlip-volume-incr': (.2, -.05),
+            'chin-width-incr': (-.40, .05), 'chin-bones-incr': (-.40, .10), 'head-scale-horiz-incr': (-.10, 0),
+            'head-fat-incr': (-.10, -.05), 'nose-scale-horiz-incr': (-.22, 0),
+            'neck-scale-horiz-incr': (-.55, .0), 'neck-scale-depth-incr': (-.45, .0),
+            'cheek-bones-incr': (.15, .0), 'chin-height-incr': (-.2, -.05)}
 
 
 @dataclass
 class Head:
-    """`vertices` [V,3] cm with expression; `neutral` without; `normals`; eyeball `eyes` [2,3] (left, right) and `eye_radius`."""
+    """`vertices` [V,3] cm with expression, `neutral` without; `normals`; `eyes` [2,3] (left, right), `eye_radius`."""
     vertices: np.ndarray
     neutral: np.ndarray
     normals: np.ndarray

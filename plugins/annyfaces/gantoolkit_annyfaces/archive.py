@@ -68,9 +68,10 @@ def sample_files(sample, job):
     found = {f'image/{name}.{job.image_format}': image_bytes(sample.image, job.image_format),
              f'mask/{name}.png': png_bytes(sample.labels, PALETTE), f'scribble/{name}.png': png_bytes(sample.scribble)}
     if job.depth:
-        found[f'depth/{name}.png'] = png_bytes((np.clip(sample.depth / DEPTH_RANGE, 0, 1) * 65535).round().astype(np.uint16))
-    line = {'file': name, 'index': sample.index, 'identity': sample.identity, 'state': sample.state, 'view': sample.view,
-            'captions': sample.captions, 'attributes': sample.attributes}
+        depth = (np.clip(sample.depth / DEPTH_RANGE, 0, 1) * 65535).round().astype(np.uint16)
+        found[f'depth/{name}.png'] = png_bytes(depth)
+    line = {'file': name, 'index': sample.index, 'identity': sample.identity, 'state': sample.state,
+            'view': sample.view, 'captions': sample.captions, 'attributes': sample.attributes}
     if job.factors:
         line['factors'] = [round(float(v), 4) for v in sample.factors]
     return found, [f'image/{name}.{job.image_format}', [float(v) for v in sample.camera]], line
@@ -96,7 +97,8 @@ def write_shard(task):
 def shard_tasks(job, folder):
     """[(job, first, last, path)] with whole states, so that a state's scene serves all its views."""
     size = max(1, SHARD // job.views) * job.views
-    return [(job, first, min(first + size, job.count), str(folder / f'{first:08d}.zip')) for first in range(0, job.count, size)]
+    return [(job, first, min(first + size, job.count), str(folder / f'{first:08d}.zip'))
+            for first in range(0, job.count, size)]
 
 
 def prepare_folder(folder, job, resume):
@@ -106,7 +108,8 @@ def prepare_folder(folder, job, resume):
     if folder.exists() and not resume:
         shutil.rmtree(folder)
     if note.exists() and note.read_text() != settings:
-        raise ValueError(f'{folder} holds parts of another render ({note.read_text()}); remove it or choose another output file.')
+        raise ValueError(f'{folder} holds parts of another render ({note.read_text()}); remove it or choose '
+                         'another output file.')
     files.write_text(note, settings)
 
 
@@ -132,16 +135,16 @@ def assemble(job, tasks, out):
     files.write_zip(out, content(), files.RESUMABLE)
 
 
-def write_zip(out, count, resolution=64, *, seed=0, start=0, states=1, views=1, workers=1, domain='photo', shading='full', depth=False,
-              factors=True, resume=True, image_format='webp', progress=None):
+def write_zip(out, count, resolution=64, *, seed=0, start=0, states=1, views=1, workers=1, domain='photo',
+              shading='full', depth=False, factors=True, resume=True, image_format='webp', progress=None):
     """Render `count` samples into the zip `out`; returns its path.
 
     `progress(done, count, rate)` is called after every shard, rate in samples/s. Run it again after an interruption:
     finished shards are kept (unless resume=False).
     """
     out = pathlib.Path(out)
-    job = Job(int(count), int(resolution), int(seed), int(start), int(states), int(views), domain, shading, image_format, bool(depth),
-              bool(factors))
+    job = Job(int(count), int(resolution), int(seed), int(start), int(states), int(views), domain,
+              shading, image_format, bool(depth), bool(factors))
     folder = out.with_name(out.name + '.parts')
     prepare_folder(folder, job, resume)
     tasks = shard_tasks(job, folder)

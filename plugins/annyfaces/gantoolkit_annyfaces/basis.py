@@ -20,15 +20,18 @@ PHENOTYPES = ('gender', 'age', 'muscle', 'weight', 'height', 'proportions', 'cup
 LOCAL_CHANGES = (
     'head-scale-horiz-incr', 'head-scale-vert-incr', 'head-scale-depth-incr', 'head-fat-incr', 'head-angle-out',
     'head-back-scale-depth-incr', 'head-age-incr', 'forehead-scale-vert-incr', 'forehead-temple-incr',
-    'forehead-trans-forward', 'forehead-nubian-incr', 'cheek-volume-incr', 'cheek-bones-incr', 'cheek-inner-incr', 'cheek-trans-up',
-    'chin-height-incr', 'chin-prominent-incr', 'chin-bones-incr', 'chin-width-incr', 'chin-jaw-drop-incr', 'chin-cleft-incr',
-    'ear-scale-incr', 'ear-flap-incr', 'ear-wing-incr', 'eyebrows-trans-up', 'eyebrows-angle-up', 'eyebrows-trans-forward',
-    'eye-scale-incr', 'eye-corner1-up', 'eye-corner2-up', 'eye-trans-out', 'eye-height2-incr', 'eye-epicanthus-out', 'eye-eyefold-up',
-    'eye-bag-incr', 'mouth-scale-horiz-incr', 'mouth-upperlip-volume-incr', 'mouth-lowerlip-volume-incr',
-    'mouth-upperlip-height-incr', 'mouth-lowerlip-height-incr', 'mouth-cupidsbow-incr', 'mouth-trans-up', 'mouth-laugh-lines-out',
+    'forehead-trans-forward', 'forehead-nubian-incr', 'cheek-volume-incr', 'cheek-bones-incr',
+    'cheek-inner-incr', 'cheek-trans-up', 'chin-height-incr', 'chin-prominent-incr', 'chin-bones-incr',
+    'chin-width-incr', 'chin-jaw-drop-incr', 'chin-cleft-incr', 'ear-scale-incr', 'ear-flap-incr',
+    'ear-wing-incr', 'eyebrows-trans-up', 'eyebrows-angle-up', 'eyebrows-trans-forward',
+    'eye-scale-incr', 'eye-corner1-up', 'eye-corner2-up', 'eye-trans-out', 'eye-height2-incr',
+    'eye-epicanthus-out', 'eye-eyefold-up', 'eye-bag-incr', 'mouth-scale-horiz-incr',
+    'mouth-upperlip-volume-incr', 'mouth-lowerlip-volume-incr', 'mouth-upperlip-height-incr',
+    'mouth-lowerlip-height-incr', 'mouth-cupidsbow-incr', 'mouth-trans-up', 'mouth-laugh-lines-out',
     'mouth-angles-up', 'nose-scale-horiz-incr', 'nose-scale-vert-incr', 'nose-scale-depth-incr', 'nose-hump-incr',
-    'nose-point-up', 'nose-point-width-incr', 'nose-width1-incr', 'nose-width2-incr', 'nose-width3-incr', 'nose-base-up',
-    'nose-flaring-incr', 'nose-curve-convex', 'nose-volume-incr', 'neck-scale-horiz-incr', 'neck-scale-depth-incr', 'neck-double-incr')
+    'nose-point-up', 'nose-point-width-incr', 'nose-width1-incr', 'nose-width2-incr', 'nose-width3-incr',
+    'nose-base-up', 'nose-flaring-incr', 'nose-curve-convex', 'nose-volume-incr', 'neck-scale-horiz-incr',
+    'neck-scale-depth-incr', 'neck-double-incr')
 REGIONS = ('head', 'body', 'eye_cavity.L', 'eye_cavity.R', 'mouth_cavity', 'tongue')
 
 

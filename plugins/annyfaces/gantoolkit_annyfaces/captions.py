@@ -7,11 +7,12 @@ from __future__ import annotations
 from gantoolkit_annyfaces.factors import stream
 
 COUNT = 10
-SKINS = {'very fair': 'pale skin', 'fair': 'fair skin', 'medium': 'medium skin', 'tan': 'tanned skin', 'brown': 'brown skin', 'dark': 'dark skin'}
+SKINS = {'very fair': 'pale skin', 'fair': 'fair skin', 'medium': 'medium skin', 'tan': 'tanned skin',
+         'brown': 'brown skin', 'dark': 'dark skin'}
 PATTERNS = {'plain': '', 'stripes': 'striped ', 'checks': 'checked '}
 GARMENTS = {'suit': 'suit', 'shirt': 'shirt', 'high': 'turtleneck'}
-LIGHTS = {'soft': 'The light is soft.', 'left': 'The light comes from the left.', 'right': 'The light comes from the right.',
-          'front': 'The light comes from the front.'}
+LIGHTS = {'soft': 'The light is soft.', 'left': 'The light comes from the left.',
+          'right': 'The light comes from the right.', 'front': 'The light comes from the front.'}
 CUTS = {'afro': 'an afro', 'buzz': 'a buzz cut', 'bob': 'a bob', 'pixie': 'a pixie cut'}
 
 
@@ -36,7 +37,8 @@ def has_phrases(a):
     if a['hair_style'] in CUTS and a['hat'] == 'none':
         out.append(CUTS[a['hair_style']])
     if a['beard'] != 'none':
-        out.append({'stubble': "a 5 o'clock shadow", 'mustache': 'a mustache', 'goatee': 'a goatee', 'beard': 'a beard'}[a['beard']])
+        out.append({'stubble': "a 5 o'clock shadow", 'mustache': 'a mustache', 'goatee': 'a goatee',
+                    'beard': 'a beard'}[a['beard']])
     if a['brows'] == 'bushy':
         out.append('bushy eyebrows')
     if a['mouth_slightly_open']:
@@ -54,7 +56,8 @@ def wear_phrases(a):
     out = [a['glasses']] if a['glasses'] != 'none' else []
     if a['hat'] != 'none':
         out.append({'beanie': 'a beanie', 'cap': 'a cap', 'brimmed hat': 'a brimmed hat'}[a['hat']])
-    out += ['earrings'] * (a['earrings'] != 'none') + ['a necklace'] * (a['necklace'] != 'none') + ['a necktie'] * a['necktie']
+    out += (['earrings'] * (a['earrings'] != 'none') + ['a necklace'] * (a['necklace'] != 'none')
+            + ['a necktie'] * a['necktie'])
     return out + ['lipstick'] * a['lipstick'] + ['heavy makeup'] * a['heavy_makeup']
 
 
@@ -78,7 +81,8 @@ def be_phrases(a):
 
 def joined(words):
     """'a, b, and c'."""
-    return words[0] if len(words) == 1 else ' and '.join(words) if len(words) == 2 else ', '.join(words[:-1]) + ', and ' + words[-1]
+    return (words[0] if len(words) == 1 else ' and '.join(words) if len(words) == 2
+            else ', '.join(words[:-1]) + ', and ' + words[-1])
 
 
 def subject(a, hand):
@@ -127,6 +131,9 @@ def about_face(a, hand, full, chosen_has, chosen_wear, is_):
 
 
 def write_captions(attributes, key):
-    """Ten captions (list of str); the first three name skin, all that is worn, background and light. `key` seeds the wording."""
+    """Ten captions (list of str); `key` seeds the wording.
+
+    The first three name skin, all that is worn, background and light.
+    """
     hand = stream(*key)
     return [one_caption(attributes, hand, full=i < 3) for i in range(COUNT)]

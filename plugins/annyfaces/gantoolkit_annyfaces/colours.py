@@ -3,14 +3,16 @@ from __future__ import annotations
 
 import colorsys
 
-HUES = ((.035, 'red'), (.10, 'orange'), (.19, 'yellow'), (.44, 'green'), (.54, 'teal'), (.70, 'blue'), (.82, 'purple'), (.94, 'pink'), (1.0, 'red'))
+HUES = ((.035, 'red'), (.10, 'orange'), (.19, 'yellow'), (.44, 'green'), (.54, 'teal'), (.70, 'blue'),
+        (.82, 'purple'), (.94, 'pink'), (1.0, 'red'))
 
 
 def colour_name(srgb):
     """'gray', 'dark blue', 'light green', 'brown', … for an sRGB colour 0..1."""
     hue, _, value = colorsys.rgb_to_hsv(*(float(c) for c in srgb))
     if max(srgb) - min(srgb) < .10:
-        return 'black' if value < .17 else 'dark gray' if value < .38 else 'gray' if value < .66 else 'light gray' if value < .86 else 'white'
+        return ('black' if value < .17 else 'dark gray' if value < .38 else 'gray' if value < .66
+                else 'light gray' if value < .86 else 'white')
     name = next(name for limit, name in HUES if hue <= limit)
     if name in ('orange', 'yellow') and value < .62:
         return 'brown'

@@ -1,4 +1,4 @@
-"""Grow locks from the scalp: combed over the skull, then falling, and never into the head, the neck or the shoulders."""
+"""Grow locks from the scalp: combed over the skull, then falling, never into the head, the neck or the shoulders."""
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ KNOT = {'bun': unit(np.array([0.0, .94, -.34])), 'ponytail': unit(np.array([0.0,
 
 @lru_cache(maxsize=8)
 def spread(count):
-    """(directions [count,3], random numbers [count,8]) spread evenly over the sphere seen from scalp.CENTRE, above −48°."""
+    """(directions [count,3], random numbers [count,8]), even over the sphere seen from scalp.CENTRE, above −48°."""
     k = np.arange(count) + .5
     y = 1 - k / count * (1 + np.sin(np.radians(48)))
     turn = k * 2.399963
@@ -29,13 +29,14 @@ def spread(count):
 
 def cells(direction):
     """Bilinear places of directions [...,3] on the scalp grid: (index [...,4], weight [...,4])."""
-    r = np.clip((90 - np.degrees(np.arcsin(np.clip(direction[..., 1], -1, 1)))) / (90 - scalp.LOWEST) * (scalp.ELEVATIONS - 1), 0,
-                scalp.ELEVATIONS - 1.001)
+    r = np.clip((90 - np.degrees(np.arcsin(np.clip(direction[..., 1], -1, 1)))) / (90 - scalp.LOWEST)
+                * (scalp.ELEVATIONS - 1), 0, scalp.ELEVATIONS - 1.001)
     c = (np.degrees(np.arctan2(direction[..., 0], direction[..., 2])) + 180) / 360 * scalp.AZIMUTHS % scalp.AZIMUTHS
     r0, c0 = r.astype(int), c.astype(int) % scalp.AZIMUTHS
     c1, a, b = (c0 + 1) % scalp.AZIMUTHS, r - r.astype(int), c - c.astype(int)
     row, below = r0 * scalp.AZIMUTHS, (r0 + 1) * scalp.AZIMUTHS
-    return np.stack([row + c0, row + c1, below + c0, below + c1], -1), np.stack([(1 - a) * (1 - b), (1 - a) * b, a * (1 - b), a * b], -1)
+    return (np.stack([row + c0, row + c1, below + c0, below + c1], -1),
+            np.stack([(1 - a) * (1 - b), (1 - a) * b, a * (1 - b), a * b], -1))
 
 
 def sample(values, direction):
@@ -46,7 +47,7 @@ def sample(values, direction):
 
 @dataclass
 class Growth:
-    """What locks need: `radius` [G] cm of the ground about the skull's centre, the style, and the side of the parting."""
+    """What locks need: `radius` [G] cm of the ground about the skull's centre, the style, the side of the parting."""
     radius: np.ndarray
     style: object
     name: str
@@ -88,7 +89,10 @@ def fringe_share(root):
 
 
 def grow(growth, root, start, length, height, random):
-    """Integrate locks: root directions [N,3], start points [N,3], length [N] cm, layer height [N] cm, random [N,8]. Returns [N,K,3]."""
+    """Integrate locks to points [N,K,3].
+
+    Of root directions [N,3], start points [N,3], length [N] cm, layer height [N] cm and random numbers [N,8].
+    """
     steps = growth.style.steps
     step = (length / (steps - 1))[:, None]
     point, heading = start.copy(), None
@@ -99,7 +103,8 @@ def grow(growth, root, start, length, height, random):
         rel = point - scalp.CENTRE
         d = unit(rel)
         want = comb(growth, d, root)
-        low = smoothstep(.42, -.12, d[:, 1]) if hang else smoothstep(.0, -.7, d[:, 1]) * (growth.style.comb not in ('knot', 'out'))
+        low = (smoothstep(.42, -.12, d[:, 1]) if hang
+               else smoothstep(.0, -.7, d[:, 1]) * (growth.style.comb not in ('knot', 'out')))
         travelled = step[:, 0] * k
         low = np.clip(low + (smoothstep(8, 15, travelled) if hang else 0), 0, 1)[:, None]
         spring = 0 if growth.style.comb == 'knot' else .55 * d * max(0, 1 - k / 2)      # up, at the root
@@ -126,5 +131,6 @@ def settle(growth, point, height, free):
     d = rel / far[:, None]
     floor = sample(growth.radius, d)
     wanted = floor + height
-    pulled = np.where(far > wanted, far + (wanted - far) * (1 - free) * (.8 if growth.style.comb != 'out' else 0), wanted)
+    pulled = np.where(far > wanted,
+                      far + (wanted - far) * (1 - free) * (.8 if growth.style.comb != 'out' else 0), wanted)
     return scalp.CENTRE + d * pulled[:, None]

@@ -13,15 +13,17 @@ from gantoolkit_annyfaces.basis import LOCAL_CHANGES
 
 IDENTITY = (('ancestry', 3), ('gender', 1), ('age', 1), ('weight', 1), ('muscle', 1), ('shape', 26), ('skin', 3),
             ('freckles', 1), ('eye_colour', 5), ('eye_shade', 1), ('brow', 3), ('natural_hair', 6))
-STATE = (('years', 1), ('hair_style', 12), ('hair_dye', 2), ('hair_shade', 2), ('hair_shape', 6), ('balding', 1), ('fringe', 1),
-         ('beard', 5), ('beard_shape', 2), ('glasses', 3), ('glasses_shape', 4), ('hat', 4), ('hat_shape', 3),
-         ('earrings', 3), ('jewel', 2), ('necklace', 3), ('lipstick', 1), ('lip_colour', 2), ('make_up', 2),
-         ('smile', 1), ('mouth_open', 1), ('brows_up', 1), ('squint', 1), ('gaze', 2), ('expression', 4),
+STATE = (('years', 1), ('hair_style', 12), ('hair_dye', 2), ('hair_shade', 2), ('hair_shape', 6),
+         ('balding', 1), ('fringe', 1), ('beard', 5), ('beard_shape', 2), ('glasses', 3),
+         ('glasses_shape', 4), ('hat', 4), ('hat_shape', 3), ('earrings', 3), ('jewel', 2), ('necklace', 3),
+         ('lipstick', 1), ('lip_colour', 2), ('make_up', 2), ('smile', 1), ('mouth_open', 1),
+         ('brows_up', 1), ('squint', 1), ('gaze', 2), ('expression', 4),
          ('collar', 6), ('cloth', 6), ('backdrop', 7), ('key_light', 4), ('ambient', 3))
 CAMERA = (('camera', 2),)
 WOMEN = 0.21                 # Φ(0.21) = 0.583
 SHAPE_SCALE = 0.30           # standard deviation of a local change, in Anny's −1..1 units
-GENTLE = {'head-': .5, 'forehead-': .6, 'neck-': .6, 'nose-scale-vert': .5, 'mouth-angles': .3, 'eyebrows-angle': .5, 'mouth-trans': .6}
+GENTLE = {'head-': .5, 'forehead-': .6, 'neck-': .6, 'nose-scale-vert': .5, 'mouth-angles': .3,
+          'eyebrows-angle': .5, 'mouth-trans': .6}
 
 
 def _slices():

@@ -18,7 +18,8 @@ def roots(region, count):
     points, faces = canonical(), bust_faces()['skin']
     middle = points[faces].mean(1)
     low, high = {'beard': (-14.5, -4.2), 'brow': (.2, 3.6)}[region]
-    near = (middle[:, 1] > low) & (middle[:, 1] < high) & (middle[:, 2] > (-9 if region == 'beard' else -4)) & (abs(middle[:, 0]) < 9)
+    near = ((middle[:, 1] > low) & (middle[:, 1] < high) & (middle[:, 2] > (-9 if region == 'beard' else -4))
+            & (abs(middle[:, 0]) < 9))
     faces = faces[near & (fields()['ear'][faces].max(1) < .1)]
     corner = points[faces]
     area = np.linalg.norm(np.cross(corner[:, 1] - corner[:, 0], corner[:, 2] - corner[:, 0]), axis=1)
@@ -37,7 +38,8 @@ def placed(rows, corner, weight):
 def curved(start, out, along, length, steps, rise=.5):
     """Short curves [N,K,3] that leave along `out` and bend towards `along`."""
     t = np.linspace(0, 1, steps)[None, :, None]
-    return start[:, None] + length[:, None, None] * (out[:, None] * rise * t * (1 - .55 * t) + along[:, None] * t * (.35 + .65 * t))
+    return (start[:, None] + length[:, None, None]
+            * (out[:, None] * rise * t * (1 - .55 * t) + along[:, None] * t * (.35 + .65 * t)))
 
 
 def beard(traits, f, head):
@@ -68,7 +70,8 @@ def brows(f, head):
     corner, weight, canon, random = roots('brow', 3600)
     line, half, t, inside = brow_line(canon, f)
     keep = random[:, 0] < .85 * inside * smoothstep(1.15, .35, abs(canon[:, 1] - line) / half)
-    corner, weight, canon, random, t, line, half = (rows[keep] for rows in (corner, weight, canon, random, t, line, half))
+    corner, weight, canon, random, t, line, half = (
+        rows[keep] for rows in (corner, weight, canon, random, t, line, half))
     normal = unit(placed(head.normals, corner, weight))
     start = placed(head.vertices, corner, weight)
     below = np.clip((line - canon[:, 1]) / half, -1, 1)
@@ -88,7 +91,8 @@ def lashes(traits, head):
         near = rim[np.linalg.norm(head.vertices[rim] - eye, axis=1) < 2.6]
         near = near[np.argsort(head.vertices[near, 0])]
         top, bottom = outline(head, near, 1), outline(head, near, -1)
-        made += [lash_row(top, eye, 30, .40 + .16 * traits.female, .62), lash_row(bottom, eye, 15, .16 + .06 * traits.female, -.7)]
+        made += [lash_row(top, eye, 30, .40 + .16 * traits.female, .62),
+                 lash_row(bottom, eye, 15, .16 + .06 * traits.female, -.7)]
     return made
 
 

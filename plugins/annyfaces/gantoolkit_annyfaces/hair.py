@@ -72,7 +72,8 @@ def thickness(style, traits, f):
     if style.comb == 'part' and not traits.fringe:               # a parting: a valley along a line over the head
         side = parting(f)
         away = abs(g.unit[:, 0] - side * style.part)
-        depth *= 1 - .55 * np.exp(-(away / .07) ** 2) * smoothstep(-.35, .1, g.unit[:, 2]) * smoothstep(.3, .6, g.unit[:, 1])
+        depth *= (1 - .55 * np.exp(-(away / .07) ** 2) * smoothstep(-.35, .1, g.unit[:, 2])
+                  * smoothstep(.3, .6, g.unit[:, 1]))
         depth *= 1 + .14 * np.tanh(3 * (side * style.part - g.unit[:, 0]) * side)
     if style.comb == 'back' or (traits.style == 'short' and f.n('hair_shape', 4) > 0):      # a quiff
         depth *= 1 + .4 * np.exp(-((g.elevation - 46) / 20) ** 2) * (np.cos(np.radians(g.azimuth)) > 0)
@@ -93,9 +94,11 @@ def cap(style, traits, inside, wanted, ground, side):
     """The closed shell below the locks: (Part, depth [G])."""
     g = scalp.grid()
     rough = .22 * waves(g.canon, 1.1, 5) + .10 * waves(g.canon, 2.6, 6)
-    depth = (wanted + .3) * smoothstep(-.1, .5 + .75 * min(wanted.max(), 2.2), inside - .9 * (style.locks > 0) + .4 * rough) - .3
+    edge = smoothstep(-.1, .5 + .75 * min(wanted.max(), 2.2), inside - .9 * (style.locks > 0) + .4 * rough)
+    depth = (wanted + .3) * edge - .3
     if style.comb == 'part':
-        depth = np.minimum(depth, .05 + 6 * abs(g.unit[:, 0] - side * style.part) ** 1.3 + 9 * smoothstep(.1, -.4, g.unit[:, 2]))
+        depth = np.minimum(depth, .05 + 6 * abs(g.unit[:, 0] - side * style.part) ** 1.3
+                           + 9 * smoothstep(.1, -.4, g.unit[:, 2]))
     if style.wave and style.comb != 'part':
         depth += .12 * style.wave / .34 * waves(g.canon, 2.4, 7, 10) * smoothstep(.2, 1, depth)
     if traits.hat != 'none':
@@ -121,7 +124,10 @@ def growth(style, traits, f, ground, cloth):
 
 
 def rooted(style, traits, f, inside):
-    """Where locks grow: (directions [N,3], random numbers [N,8], cm inside the hairline [N]); denser at edges and partings."""
+    """Where locks grow, denser at edges and partings.
+
+    Returns directions [N,3], random numbers [N,8] and cm inside the hairline [N].
+    """
     root, random = spread(int(style.locks * 3.2))
     depth = sample(inside, root)
     line = abs(root[:, 0] - parting(f) * style.part) if style.comb == 'part' else np.full(len(root), 9.0)
@@ -144,7 +150,8 @@ def locks(style, traits, f, inside, wanted, ground, cloth):
     length = length * np.exp(.16 * f.n('hair_shape', 5)) * (.8 + .35 * random[:, 3])
     thick = sample(wanted, root) * smoothstep(-.3, .8 + .5 * min(style.top, 2.2), depth)
     layer = random[:, 5] ** .7
-    points = grow(growth(style, traits, f, ground, cloth), root, start, length, thick * (.62 + .55 * layer) + .05, random)
+    points = grow(growth(style, traits, f, ground, cloth), root, start, length,
+                  thick * (.62 + .55 * layer) + .05, random)
     if style.wave:
         points = wind(style, points, random, f)
     if style.length[0] > 10 and not traits.fringe:               # no single lock across the face
@@ -152,7 +159,8 @@ def locks(style, traits, f, inside, wanted, ground, cloth):
         points, random, depth, layer = points[~astray], random[~astray], depth[~astray], layer[~astray]
     outward = unit((points - scalp.CENTRE) * ([1, .35, 1] if traits.style in HANGING else 1))
     tip, thin = (.8, .25) if style.comb == 'knot' else (.22, .6)
-    width = tapered(len(points), style.steps, style.width * (.65 + .7 * random[:, 6]) * (.5 + .5 * smoothstep(.0, 1.6, depth)), tip, thin)
+    width = tapered(len(points), style.steps,
+                    style.width * (.65 + .7 * random[:, 6]) * (.5 + .5 * smoothstep(.0, 1.6, depth)), tip, thin)
     deep = np.repeat(layer[:, None], style.steps, 1)
     return ribbons(points, width, outward, 'hair', random[:, 0], deep, twist=(random[:, 1] - .5) * 1.5)
 
@@ -179,7 +187,8 @@ def bun(f, ground):
     flat = np.cos(turn)[..., None] * first + np.sin(turn)[..., None] * second
     ball = np.sin(tilt)[..., None] * flat + .8 * np.cos(tilt)[..., None] * axis
     points = centre + ball * (size * (.82 + .2 * hand[:, 4:5]))[..., None]
-    return ribbons(points, tapered(260, 10, np.full(260, .55), .7), ball, 'hair', hand[:, 5], np.repeat(hand[:, 4:5], 10, 1))
+    return ribbons(points, tapered(260, 10, np.full(260, .55), .7), ball, 'hair', hand[:, 5],
+                   np.repeat(hand[:, 4:5], 10, 1))
 
 
 def tail(f, ground):
@@ -199,7 +208,8 @@ def tail(f, ground):
     sway = .25 * np.sin(np.linspace(0, 7, 16) + hand[:, 2:3] * 6)
     points = spine[None] + off[:, None] * (fat[None] + sway)[..., None]
     outward = unit(points - spine[None] + 1e-3)
-    return ribbons(points, tapered(420, 16, np.full(420, .55), .3), outward, 'hair', hand[:, 3], np.repeat(out[:, None], 16, 1))
+    return ribbons(points, tapered(420, 16, np.full(420, .55), .3), outward, 'hair', hand[:, 3],
+                   np.repeat(out[:, None], 16, 1))
 
 
 def build_hair(traits, f, head, cloth=None):

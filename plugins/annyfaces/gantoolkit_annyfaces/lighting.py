@@ -13,7 +13,7 @@ DOMAINS = ('photo', 'marble', 'clay', 'toon')
 
 @dataclass
 class Light:
-    """`key` unit direction to the main light, `fill` and `rim` directions, colours in linear RGB, and a `name` for captions."""
+    """Unit directions to the main light (`key`), `fill` and `rim`; colours in linear RGB; a `name` for captions."""
     key: np.ndarray
     fill: np.ndarray
     key_colour: np.ndarray
@@ -47,21 +47,23 @@ def decide_light(f):
     fill = np.array([-np.sin(turn) * .8, .15, .6])
     rim = np.array([-np.sign(turn) * .75, .35, -.55])
     edge = (2 - tint) * .55 * max(0.0, f.n('ambient', 2) - .1)
-    return Light(key, fill / np.linalg.norm(fill), tint * .92 * power, (2 - tint) * .18 * soft, rim / np.linalg.norm(rim), edge, sky, ground, name)
+    return Light(key, fill / np.linalg.norm(fill), tint * .92 * power, (2 - tint) * .18 * soft,
+                 rim / np.linalg.norm(rim), edge, sky, ground, name)
 
 
 def illuminate(normal, view, gloss, open_sky, shade, light, scatter):
     """(light received [N,3], shine [N,3]), linear, at surface points.
 
-    normal, view unit [N,3]; gloss [N]; open_sky [N] 0..1; shade [N] (1 = in shadow of the key light); scatter [N,1] how far
-    light wraps around (skin 1, else 0).
+    normal, view unit [N,3]; gloss [N]; open_sky [N] 0..1; shade [N] (1 = in shadow of the key light);
+    scatter [N,1] how far light wraps around (skin 1, else 0).
     """
     lit = normal @ light.key
     wrap = scatter * np.array([.30, .16, .12])
     clear = 1 - shade[:, None]
-    diffuse = np.clip((lit[:, None] + wrap) / (1 + wrap), 0, 1) * (clear + scatter * np.array([.10, .02, .0]) * clear * (1 - clear) * 4)
+    diffuse = (np.clip((lit[:, None] + wrap) / (1 + wrap), 0, 1)
+               * (clear + scatter * np.array([.10, .02, .0]) * clear * (1 - clear) * 4))
     up = (.5 + .5 * normal[:, 1])[:, None]
-    hidden = open_sky[:, None] ** (1 - .25 * scatter * np.array([1, 0, 0]))           # red light gets farther into folds
+    hidden = open_sky[:, None] ** (1 - .25 * scatter * np.array([1, 0, 0]))  # red light gets farther into folds
     ambient = (light.ground + (light.sky - light.ground) * up) * hidden
     fill = np.clip(normal @ light.fill * .8 + .2, 0, 1)[:, None] * light.fill_colour * (.3 + .7 * open_sky[:, None])
     behind = np.clip(normal @ light.rim, 0, 1)[:, None] * light.rim_colour * (.3 + .7 * open_sky[:, None])
@@ -99,7 +101,8 @@ def backdrop_colours(f):
     """The two calm sRGB colours [3] of the background."""
     hue, sat, val = f.u('backdrop', 0), f.u('backdrop', 1) ** 2 * .25, f.u('backdrop', 2, .10, .92)
     other = np.clip(val + .14 * f.n('backdrop', 4), .04, 1)
-    return (np.array(colorsys.hsv_to_rgb(hue, sat, val)), np.array(colorsys.hsv_to_rgb((hue + .08 * f.n('backdrop', 3)) % 1, sat * .8, other)))
+    return (np.array(colorsys.hsv_to_rgb(hue, sat, val)),
+            np.array(colorsys.hsv_to_rgb((hue + .08 * f.n('backdrop', 3)) % 1, sat * .8, other)))
 
 
 def backdrop(f, size, domain):
@@ -120,11 +123,16 @@ def backdrop(f, size, domain):
 
 
 def restyle(colour, domain, point, material_light, f):
-    """Surface colours [N,3] sRGB for a style domain; `point` [N,3] cm, `material_light` [N] 0..1 lightness to keep a hint of."""
+    """Surface colours [N,3] sRGB for a style domain.
+
+    point [N,3] cm; material_light [N] 0..1 the lightness to keep a hint of.
+    """
     if domain == 'marble':
-        point = point + 40 * np.array([f.n('backdrop', 3), f.n('backdrop', 4), f.n('backdrop', 5)])    # another cut of the stone
+        cut = np.array([f.n('backdrop', 3), f.n('backdrop', 4), f.n('backdrop', 5)])
+        point = point + 40 * cut    # another cut of the stone
         field = waves(point, .15, 41) + .30 * waves(point, .55, 42)
-        vein = (.13 * np.exp(-(field / .16) ** 2) + .10 * np.exp(-(field / .05) ** 2)) * smoothstep(-.1, .7, waves(point, .2, 44))
+        vein = ((.13 * np.exp(-(field / .16) ** 2) + .10 * np.exp(-(field / .05) ** 2))
+                * smoothstep(-.1, .7, waves(point, .2, 44)))
         base = np.array([.80, .79, .77]) - (vein - .03 * waves(point, .3, 45))[:, None] * np.array([1.0, 1.0, .88])
         return base * (.84 + .16 * material_light[:, None])
     if domain == 'clay':

@@ -1,4 +1,4 @@
-"""`python -m gantoolkit_annyfaces.marginals`: how often attributes occur, beside CelebA, as a table in a Markdown file."""
+"""`python -m gantoolkit_annyfaces.marginals`: how often attributes occur, beside CelebA, as a table in Markdown."""
 from __future__ import annotations
 
 import argparse
@@ -14,8 +14,10 @@ CELEBA = (
     ('Smiling', 48.2, lambda a: a['smiling']), ('Mouth_Slightly_Open', 48.3, lambda a: a['mouth_slightly_open']),
     ('Wearing_Lipstick', 47.2, lambda a: a['lipstick']), ('Heavy_Makeup', 38.7, lambda a: a['heavy_makeup']),
     ('Rosy_Cheeks', 6.6, lambda a: a['rosy_cheeks']), ('Pale_Skin', 4.3, lambda a: a['skin_tone'] == 'very fair'),
-    ('Black_Hair', 23.9, lambda a: a['hair_color'] == 'black'), ('Brown_Hair', 20.5, lambda a: a['hair_color'] in ('brown', 'auburn')),
-    ('Blond_Hair', 14.8, lambda a: a['hair_color'] == 'blond'), ('Gray_Hair', 4.2, lambda a: a['hair_color'] in ('gray', 'white')),
+    ('Black_Hair', 23.9, lambda a: a['hair_color'] == 'black'),
+    ('Brown_Hair', 20.5, lambda a: a['hair_color'] in ('brown', 'auburn')),
+    ('Blond_Hair', 14.8, lambda a: a['hair_color'] == 'blond'),
+    ('Gray_Hair', 4.2, lambda a: a['hair_color'] in ('gray', 'white')),
     ('Straight_Hair', 20.8, lambda a: a['hair_texture'] == 'straight' and a['hair_length'] in ('medium', 'long')),
     ('Wavy_Hair', 32.0, lambda a: a['hair_texture'] in ('wavy', 'curly')), ('Bangs', 15.2, lambda a: a['fringe']),
     ('Bald', 2.2, lambda a: a['bald']), ('Receding_Hairline', 8.0, lambda a: a['balding'] != 'none'),
@@ -23,7 +25,8 @@ CELEBA = (
     ('Goatee', 6.3, lambda a: a['beard'] == 'goatee'), ('Mustache', 4.2, lambda a: a['beard'] == 'mustache'),
     ('Bushy_Eyebrows', 14.2, lambda a: a['brows'] == 'bushy'), ('Oval_Face', 28.4, lambda a: a['face_shape'] == 'oval'),
     ('Eyeglasses', 6.5, lambda a: a['glasses'] != 'none'), ('Wearing_Hat', 4.8, lambda a: a['hat'] != 'none'),
-    ('Wearing_Earrings', 18.9, lambda a: a['earrings'] != 'none'), ('Wearing_Necklace', 12.3, lambda a: a['necklace'] != 'none'),
+    ('Wearing_Earrings', 18.9, lambda a: a['earrings'] != 'none'),
+    ('Wearing_Necklace', 12.3, lambda a: a['necklace'] != 'none'),
     ('Wearing_Necktie', 7.3, lambda a: a['necktie']))
 GIVEN = (('Young', 'men', 64, 'male'), ('Young', 'women', 87, 'female'), ('Eyeglasses', 'men', 13, 'male'),
          ('Eyeglasses', 'women', 2, 'female'))

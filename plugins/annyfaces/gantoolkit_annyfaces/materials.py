@@ -7,7 +7,8 @@ import numpy as np
 
 from gantoolkit_annyfaces.parts import smoothstep, waves
 
-METALS = {'gold': (.86, .66, .28), 'silver': (.80, .81, .83), 'pearl': (.93, .90, .86), 'black': (.08, .08, .09), 'ruby': (.55, .06, .10)}
+METALS = {'gold': (.86, .66, .28), 'silver': (.80, .81, .83), 'pearl': (.93, .90, .86),
+          'black': (.08, .08, .09), 'ruby': (.55, .06, .10)}
 
 
 def unit(rows):
@@ -21,18 +22,22 @@ def paint_eye(chart, traits, f, side, light):
     gaze = unit(np.array([[.13 * np.tanh(f.n('gaze', 0)) + .02 * side, .07 * np.tanh(f.n('gaze', 1)) - .02, 1.0]]))[0]
     angle = np.arccos(np.clip(d @ gaze, -1, 1))
     veins = .5 + .5 * np.sin(40 * d[:, 1:2] + 9 * np.sin(7 * d[:, :1]))
-    white = np.array([.90, .875, .85]) - np.array([.04, .13, .13]) * smoothstep(.35, .95, abs(d[:, :1])) * (.8 + .2 * veins)
+    white = (np.array([.90, .875, .85])
+             - np.array([.04, .13, .13]) * smoothstep(.35, .95, abs(d[:, :1])) * (.8 + .2 * veins))
     turn = np.arctan2(d[:, 1] - gaze[1], d[:, 0] - gaze[0])
-    fibres = 1 + .20 * np.sin(turn * 23 + 3 * np.sin(turn * 7)) * smoothstep(.14, .3, angle) * smoothstep(.44, .34, angle)
-    collar = np.array([1.25, 1.1, .85]) if traits.eye[2] > .2 else np.array([1.15, 1.05, .95])      # warmer about the pupil
+    fibres = (1 + .20 * np.sin(turn * 23 + 3 * np.sin(turn * 7))
+              * smoothstep(.14, .3, angle) * smoothstep(.44, .34, angle))
+    collar = np.array([1.25, 1.1, .85] if traits.eye[2] > .2 else [1.15, 1.05, .95])      # warmer about the pupil
     warm = smoothstep(.30, .17, angle)[:, None]
-    iris = traits.eye[None] * (fibres * (1.12 - .42 * smoothstep(.24, .40, angle)))[:, None] * (1 - warm + warm * collar)
+    iris = (traits.eye[None] * (fibres * (1.12 - .42 * smoothstep(.24, .40, angle)))[:, None]
+            * (1 - warm + warm * collar))
     iris = iris * (1 - .62 * smoothstep(.385, .445, angle))[:, None]                   # dark rim of the iris
     below = smoothstep(.10, -.22, d[:, 1] - gaze[1])[:, None]
     iris = iris * (1 + .22 * below)                                # light gathers opposite the lamp
     colour = white + (iris - white) * smoothstep(.475, .425, angle)[:, None]
     colour = colour * (1 - .97 * smoothstep(.20, .165, angle))[:, None]
-    lid = .58 * smoothstep(.06, .38, d[:, 1]) + .15 * smoothstep(-.12, -.42, d[:, 1]) + .15 * smoothstep(.45, .9, abs(d[:, 0]))
+    lid = (.58 * smoothstep(.06, .38, d[:, 1]) + .15 * smoothstep(-.12, -.42, d[:, 1])
+           + .15 * smoothstep(.45, .9, abs(d[:, 0])))
     colour = np.clip(colour, 0, 1) * (1 - np.clip(lid, 0, .8))[:, None]
     lamp = .16 * np.sign(light.key[0] + 1e-3)
     for x, y, size, power in ((lamp, .17, .085, .95), (-.8 * lamp, -.16, .045, .30)):
@@ -44,7 +49,8 @@ def paint_eye(chart, traits, f, side, light):
 def paint_teeth(chart):
     """Ivory with darker gaps; the gum is pink. Chart: arc length cm, 0 gum … 1 edge."""
     gap = abs((chart[:, 0] / .82) % 1 - .5) * 2
-    colour = np.array([.93, .90, .84]) * (1 - .28 * smoothstep(.86, 1.0, gap))[:, None] * (1 - .42 * smoothstep(.9, 2.8, abs(chart[:, 0])))[:, None]
+    colour = (np.array([.93, .90, .84]) * (1 - .28 * smoothstep(.86, 1.0, gap))[:, None]
+              * (1 - .42 * smoothstep(.9, 2.8, abs(chart[:, 0])))[:, None])
     gum = smoothstep(.3, .12, chart[:, 1])[:, None]
     return colour * (1 - gum) + gum * np.array([.60, .28, .28])
 
@@ -52,12 +58,16 @@ def paint_teeth(chart):
 def brown_or_black(traits, brow, name):
     """sRGB [3] of strands: hair as it is, beards a little darker, brows and lashes dark."""
     if name == 'lash':
-        return np.array([.06, .045, .04]) if traits.lipstick > .1 or traits.hair.mean() < .3 else np.array([.16, .10, .07])
+        return (np.array([.06, .045, .04]) if traits.lipstick > .1 or traits.hair.mean() < .3
+                else np.array([.16, .10, .07]))
     return {'hair': traits.hair, 'beard': traits.hair * .86, 'brow': brow}[name]
 
 
 def paint_hair(chart, extra, traits, look):
-    """Colour [N,3], strand direction [N,3] and height [N] (−1 gap … 1 ridge) of strands of colour `look`; chart as in `strands`."""
+    """Colour [N,3], direction [N,3] and height [N] (−1 gap … 1 ridge) of strands of colour `look`.
+
+    chart as in `strands`.
+    """
     across, along, own = chart.T
     direction, layer = unit(extra[:, :3]), extra[:, 3]
     seed = own * 97.0
@@ -87,11 +97,13 @@ def paint_cap(chart, extra, traits):
 
 def paint_hat(chart, extra, traits, f):
     """Hat colour: a knitted beanie with a band, a cap with seams, a brimmed hat with a ribbon."""
-    colour = np.array(colorsys.hsv_to_rgb(f.u('hat', 0), .75 * f.u('hat_shape', 2) ** 1.4, f.u('hat_shape', 1, .08, .85)))
+    colour = np.array(colorsys.hsv_to_rgb(f.u('hat', 0), .75 * f.u('hat_shape', 2) ** 1.4,
+                                          f.u('hat_shape', 1, .08, .85)))
     turn = np.arctan2(chart[:, 0], chart[:, 2])
     shade = 1 + .04 * waves(chart, 9, 28)
     if traits.hat == 'beanie':
-        shade = shade * (1 + .16 * np.sin(turn * 60)) * (1 - .25 * smoothstep(1.4, 1.7, extra[:, 0]) * smoothstep(2.3, 1.9, extra[:, 0]))
+        shade = (shade * (1 + .16 * np.sin(turn * 60))
+                 * (1 - .25 * smoothstep(1.4, 1.7, extra[:, 0]) * smoothstep(2.3, 1.9, extra[:, 0])))
     elif traits.hat == 'cap':
         shade = shade * (1 - .25 * smoothstep(.06, .0, abs((turn * 6 / 2 / np.pi) % 1 - .5)) * (extra[:, 0] != 3))
     else:
@@ -138,4 +150,5 @@ def bead_colour(f):
 def frame_colour(f):
     """sRGB of the glasses' frame: mostly black, tortoise, or metal."""
     u = f.u('glasses', 0)
-    return np.array([(.05, .05, .06), (.05, .05, .06), (.26, .14, .08), (.60, .61, .63), (.66, .50, .24), (.40, .07, .10)][min(int(u * 6), 5)])
+    return np.array([(.05, .05, .06), (.05, .05, .06), (.26, .14, .08), (.60, .61, .63), (.66, .50, .24),
+                     (.40, .07, .10)][min(int(u * 6), 5)])

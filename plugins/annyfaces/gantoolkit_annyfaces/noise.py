@@ -26,7 +26,7 @@ def kernel():
 
 
 def noise(points, frequency, seed):
-    """Values [N] float64, about −1..1 with standard deviation about 0.6, at points [N,3]; `frequency` in cells per unit."""
+    """Values [N] float64 at points [N,3], about −1..1, standard deviation about 0.6; `frequency` in cells per unit."""
     import warp as wp
     made = kernel()
     out = wp.zeros(len(points), dtype=float, device='cpu')

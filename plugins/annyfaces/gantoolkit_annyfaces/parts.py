@@ -12,8 +12,8 @@ import numpy as np
 WORLD_SCALE = 0.0205                        # world units per head centimetre; a head fills about 4/5 of a frontal view
 WORLD_OFFSET = np.array([0.0, 0.03, 0.17])  # where the mid-point of the eyes lies in the world
 
-MATERIALS = ('skin', 'cavity', 'tongue', 'eye_l', 'eye_r', 'teeth', 'hair', 'hat', 'frame', 'earring', 'necklace', 'collar',
-             'lens', 'lash', 'cap', 'beard', 'brow')
+MATERIALS = ('skin', 'cavity', 'tongue', 'eye_l', 'eye_r', 'teeth', 'hair', 'hat', 'frame', 'earring',
+             'necklace', 'collar', 'lens', 'lash', 'cap', 'beard', 'brow')
 
 
 def to_world(points):
@@ -60,7 +60,8 @@ def tube(path, radius, material, sides=8, closed=False, flatten=1.0):
     up = np.cross(ahead, side)
     angle = np.arange(sides) / sides * 2 * np.pi
     radius = np.broadcast_to(np.asarray(radius, np.float64), (len(path),))[:, None, None]
-    ring = path[:, None] + radius * (np.cos(angle)[None, :, None] * side[:, None] * flatten + np.sin(angle)[None, :, None] * up[:, None])
+    across = np.cos(angle)[None, :, None] * side[:, None] * flatten
+    ring = path[:, None] + radius * (across + np.sin(angle)[None, :, None] * up[:, None])
     vertices = ring.reshape(-1, 3)
     rows = len(path)
     faces = grid_faces(rows, sides, wrap=True)

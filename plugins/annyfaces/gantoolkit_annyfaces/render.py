@@ -58,7 +58,8 @@ def render_view(scene, traits, f, label25, resolution, domain, key, fast=False):
     surface = see(scene, origin, rays)
     light = lighting.decide_light(f)
     pixels = lighting.backdrop(f, size, domain)
-    label, depth, normal = np.zeros(size * size, np.int64), np.zeros(size * size, np.float32), np.tile(np.float32([0, 0, 1]), (size * size, 1))
+    label, depth, normal = (np.zeros(size * size, np.int64), np.zeros(size * size, np.float32),
+                            np.tile(np.float32([0, 0, 1]), (size * size, 1)))
     pixels[surface.ray], label[surface.ray] = shade_surface(scene, surface, traits, f, light, size, domain, fast)
     depth[surface.ray], normal[surface.ray] = surface.distance, surface.normal
     if scene.lens is not None:
@@ -70,7 +71,8 @@ def render_view(scene, traits, f, label25, resolution, domain, key, fast=False):
         pixels = pixels * (1 - .8 * edges(square(label), square(depth), square(normal)).reshape(-1, 1))
     image = square(pixels).reshape(resolution, rays_wide, resolution, rays_wide, 3).mean((1, 3))
     labels, chosen = majority(square(label), resolution)
-    return (np.clip(image, 0, 1) * 255).round().astype(np.uint8), labels, sketch, pick_depth(square(depth), chosen, resolution)
+    return ((np.clip(image, 0, 1) * 255).round().astype(np.uint8), labels, sketch,
+            pick_depth(square(depth), chosen, resolution))
 
 
 def blocks(rows, resolution):
@@ -80,7 +82,7 @@ def blocks(rows, resolution):
 
 
 def majority(label, resolution):
-    """Most frequent label of every pixel's rays [R,R] uint8, thin parts winning ties; and which rays have it [R,R,s²]."""
+    """Most frequent label of every pixel's rays [R,R] uint8, thin parts winning ties; which rays have it [R,R,s²]."""
     cells = blocks(label, resolution)
     count = (cells[..., :, None] == cells[..., None, :]).sum(-1) * 32 + PRIORITY[cells]
     best = np.take_along_axis(cells, count.argmax(-1)[..., None], -1)
@@ -94,7 +96,8 @@ def pick_depth(depth, chosen, resolution):
 
 
 # Thin classes win ties so that they do not vanish at 64 px.
-PRIORITY = np.array([{'background': 0, 'skin': 1, 'neck': 1, 'cloth': 2, 'hair': 2}.get(name, 3) + k / 32 for k, name in enumerate(CLASSES)])
+PRIORITY = np.array([{'background': 0, 'skin': 1, 'neck': 1, 'cloth': 2, 'hair': 2}.get(name, 3) + k / 32
+                     for k, name in enumerate(CLASSES)])
 
 
 @lru_cache(maxsize=2)
@@ -119,5 +122,5 @@ def render_sample(index, *, seed=0, start=0, states=1, views=1, resolution=64, d
     key = (seed, identity, 3, state, view)
     image, labels, sketch, depth = render_view(scene, traits, f, label25, resolution, domain, key, fast)
     attributes = describe(traits, f)
-    return FaceSample(image, labels, sketch, depth, label25, vector, attributes, write_captions(attributes, (seed, identity, 4, state)),
-                      identity, state, view, index)
+    return FaceSample(image, labels, sketch, depth, label25, vector, attributes,
+                      write_captions(attributes, (seed, identity, 4, state)), identity, state, view, index)

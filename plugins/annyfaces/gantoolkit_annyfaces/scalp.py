@@ -21,7 +21,10 @@ LOWEST = -62.0                            # degrees
 
 @dataclass(frozen=True)
 class Grid:
-    """`azimuth`, `elevation` [G] degrees; `unit` [G,3] directions; `canon` [G,3]; `corner` [G,3] vertices; `weight` [G,3]; `faces`."""
+    """Places on the scalp: `azimuth`, `elevation` [G] degrees; `unit` [G,3] directions; `canon` [G,3].
+
+    corner [G,3] vertices and weight [G,3] of the skin below; faces between the places.
+    """
     azimuth: np.ndarray
     elevation: np.ndarray
     unit: np.ndarray
@@ -50,7 +53,8 @@ def grid():
     """Build the grid once (rays from CENTRE to the average head without ears and face openings)."""
     from gantoolkit_annyfaces.raycast import Mesh
     basis, points = load_basis(), canonical()
-    elevation, azimuth = np.meshgrid(np.linspace(90, LOWEST, ELEVATIONS), np.arange(AZIMUTHS) / AZIMUTHS * 360 - 180, indexing='ij')
+    elevation, azimuth = np.meshgrid(np.linspace(90, LOWEST, ELEVATIONS),
+                                     np.arange(AZIMUTHS) / AZIMUTHS * 360 - 180, indexing='ij')
     azimuth, elevation = azimuth.ravel(), elevation.ravel()
     unit = directions(azimuth, elevation)
     region = fields()['region']
@@ -59,7 +63,8 @@ def grid():
     face, weight, distance = Mesh(points, shell).cast(CENTRE, unit, 60.0)
     known = (face >= 0) & (distance < 26)
     corner = shell[np.maximum(face, 0)]
-    made = Grid(azimuth, elevation, unit, np.zeros_like(unit), corner, weight.astype(np.float64), known, laplace_fill(known), grid_faces(ELEVATIONS, AZIMUTHS, wrap=True))
+    made = Grid(azimuth, elevation, unit, np.zeros_like(unit), corner, weight.astype(np.float64),
+                known, laplace_fill(known), grid_faces(ELEVATIONS, AZIMUTHS, wrap=True))
     made.canon[:] = made.place(points)
     return made
 
@@ -70,7 +75,8 @@ def laplace_fill(known):
     from scipy.sparse.linalg import spsolve
     index = np.arange(ELEVATIONS * AZIMUTHS).reshape(ELEVATIONS, AZIMUTHS)
     rows, cols = [], []
-    for near in (np.roll(index, 1, 1), np.roll(index, -1, 1), np.vstack([index[:1], index[:-1]]), np.vstack([index[1:], index[-1:]])):
+    for near in (np.roll(index, 1, 1), np.roll(index, -1, 1), np.vstack([index[:1], index[:-1]]),
+                 np.vstack([index[1:], index[-1:]])):
         rows.append(index.ravel()), cols.append(near.ravel())
     size = index.size
     link = coo_matrix((np.ones(4 * size), (np.concatenate(rows), np.concatenate(cols))), (size, size)).tocsr()

@@ -17,7 +17,7 @@ from gantoolkit_annyfaces.raycast import Mesh
 
 @dataclass
 class Scene:
-    """Merged arrays per vertex (`vertices` world, `normals`, `chart` [V,3], `extra` [V,4]) and per face (`material` [F])."""
+    """Merged arrays per vertex (`vertices` world, `normals`, `chart` [V,3], `extra` [V,4]) and face (`material` [F])."""
     vertices: np.ndarray
     faces: np.ndarray
     normals: np.ndarray
@@ -57,7 +57,8 @@ def build_parts(traits, f):
     """(opaque parts, lens parts) of a person in one state."""
     head = anatomy.build_head(traits, f)
     hair = build_hair(traits, f, head, cloth_lift(traits, anatomy.canonical()))
-    parts = bust(traits, head, hair) + anatomy.eyeballs(head) + anatomy.teeth(head) + hair.parts + build_fuzz(traits, f, head)
+    parts = (bust(traits, head, hair) + anatomy.eyeballs(head) + anatomy.teeth(head) + hair.parts
+             + build_fuzz(traits, f, head))
     lenses = []
     if traits.collar in ('shirt', 'suit'):
         parts += collar_part(traits, head)
@@ -79,7 +80,8 @@ def merge(parts):
     for part in parts:
         normals = part.normals if part.normals is not None else smooth_normals(part.vertices, part.faces)
         extra = part.extra if part.extra is not None else np.zeros((len(part.vertices), 4))
-        for key, value in dict(vertices=to_world(part.vertices), faces=part.faces + start, normals=normals, chart=part.chart, extra=extra,
+        for key, value in dict(vertices=to_world(part.vertices), faces=part.faces + start, normals=normals,
+                               chart=part.chart, extra=extra,
                                material=np.full(len(part.faces), MATERIALS.index(part.material))).items():
             rows[key].append(value)
         start += len(part.vertices)
@@ -90,10 +92,11 @@ def merge(parts):
 
 
 def shade_folds(scene, skin):
-    """Open sky share of every skin vertex, hair and clothes included, averaged with its neighbours; kept in extra[:, 2]."""
+    """Open sky share of every skin vertex, hair and clothes included, averaged with its neighbours; in extra[:, 2]."""
     count = len(skin.vertices)
     turn, k = np.arange(40) * 2.39996, (np.arange(40) + .5) / 40
-    sky = np.stack([np.cos(turn) * np.sqrt(1 - (1 - 2 * k) ** 2), 1 - 2 * k, np.sin(turn) * np.sqrt(1 - (1 - 2 * k) ** 2)], 1)
+    sky = np.stack([np.cos(turn) * np.sqrt(1 - (1 - 2 * k) ** 2), 1 - 2 * k,
+                    np.sin(turn) * np.sqrt(1 - (1 - 2 * k) ** 2)], 1)
     normals = scene.normals[:count]
     ahead = np.flatnonzero(skin.chart[:, 2] > -9)
     seen = scene.mesh.ambient(scene.vertices[ahead] + normals[ahead] * .004, normals[ahead], sky, .16)
@@ -101,13 +104,14 @@ def shade_folds(scene, skin):
     value[ahead] = seen
     pairs = np.concatenate([skin.faces[:, [0, 1]], skin.faces[:, [1, 2]], skin.faces[:, [2, 0]]])
     for _ in range(2):
-        near = np.bincount(pairs[:, 0], value[pairs[:, 1]], count) / np.maximum(np.bincount(pairs[:, 0], minlength=count), 1)
+        near = (np.bincount(pairs[:, 0], value[pairs[:, 1]], count)
+                / np.maximum(np.bincount(pairs[:, 0], minlength=count), 1))
         value = .5 * value + .5 * near
     scene.extra[:count, 2] = value
 
 
 def build_scene(traits, f, fast=False):
-    """Everything to render one state from any camera; `fast` keeps the average head's folds instead of the person's own."""
+    """Everything to render one state from any camera; `fast` keeps the average head's folds, not the person's own."""
     parts, lenses = build_parts(traits, f)
     scene = merge(parts)
     if not fast:

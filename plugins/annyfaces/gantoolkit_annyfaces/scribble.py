@@ -16,7 +16,8 @@ def edges(label, depth, normal):
     strands = label == index('hair')
     mass = uniform_filter(strands.astype(np.float32), max(3, label.shape[0] // 36)) > .5     # hair without single wisps
     for axis in (0, 1):
-        a, b = (slice(None, -1), slice(1, None)) if axis == 0 else ((slice(None), slice(None, -1)), (slice(None), slice(1, None)))
+        a, b = ((slice(None, -1), slice(1, None)) if axis == 0
+                else ((slice(None), slice(None, -1)), (slice(None), slice(1, None))))
         wisp = strands[a] | strands[b]
         step = np.where(wisp, 0.0, label[a] != label[b])
         step = np.maximum(step, np.clip(abs(far[a] - far[b]) / .04 - .5, 0, 1))
@@ -27,7 +28,10 @@ def edges(label, depth, normal):
 
 
 def scribble(label, depth, normal, size, key):
-    """White-on-black scribble [size,size] uint8 (0..255, soft) from label, depth [S,S] and normal [S,S,3]; `key` seeds the hand."""
+    """White-on-black scribble [size,size] uint8 (0..255, soft); `key` seeds the hand.
+
+    Drawn from label, depth [S,S] and normal [S,S,3].
+    """
     hand = stream(*key)
     rays = label.shape[0]
     strength = edges(label, depth, normal)

@@ -12,8 +12,9 @@ from gantoolkit_annyfaces.noise import noise
 from gantoolkit_annyfaces.parts import MATERIALS, WORLD_OFFSET, WORLD_SCALE
 from gantoolkit_annyfaces.skin import brow_colour, paint_skin
 
-PART_LABELS = {'cavity': 'mouth', 'tongue': 'mouth', 'teeth': 'mouth', 'eye_l': 'l_eye', 'eye_r': 'r_eye', 'hair': 'hair', 'cap': 'hair',
-               'hat': 'hat', 'frame': 'eye_g', 'earring': 'ear_r', 'necklace': 'neck_l', 'collar': 'cloth', 'beard': 'skin'}
+PART_LABELS = {'cavity': 'mouth', 'tongue': 'mouth', 'teeth': 'mouth', 'eye_l': 'l_eye', 'eye_r': 'r_eye',
+               'hair': 'hair', 'cap': 'hair', 'hat': 'hat', 'frame': 'eye_g', 'earring': 'ear_r',
+               'necklace': 'neck_l', 'collar': 'cloth', 'beard': 'skin'}
 SPREAD = (.15, .07, .04)       # cm that red, green and blue light travels below skin (standard deviation)
 LAMP = .10                     # radius of the key light, in units of its distance
 STRANDS = ('hair', 'beard', 'brow', 'lash')
@@ -21,7 +22,7 @@ STRANDS = ('hair', 'beard', 'brow', 'lash')
 
 @dataclass
 class Surface:
-    """What rays saw, one row per hit ray: `ray` index, world `point`, `normal`, `view`, `chart`, `extra`, `material`, `distance`."""
+    """What rays saw, one row per ray that hit: `ray` is its index, `point` in the world."""
     ray: np.ndarray
     point: np.ndarray
     normal: np.ndarray
@@ -42,14 +43,19 @@ def see(scene, origin, rays):
     normal /= np.linalg.norm(normal, axis=1, keepdims=True) + 1e-9
     view = rays[hit]
     material = scene.material[face[hit]]
-    limit = np.where(np.isin(material, [MATERIALS.index(n) for n in STRANDS]), .25, 0)      # strands' normals lean sideways
+    strands = [MATERIALS.index(n) for n in STRANDS]
+    limit = np.where(np.isin(material, strands), .25, 0)      # strands' normals lean sideways
     back = ((normal * view).sum(1) > limit) & (material != MATERIALS.index('skin'))
     normal = np.where(back[:, None], -normal, normal)
-    return Surface(hit, origin + view * distance[hit, None], normal, view, blend(scene.chart), blend(scene.extra), material, distance[hit])
+    return Surface(hit, origin + view * distance[hit, None], normal, view, blend(scene.chart),
+                   blend(scene.extra), material, distance[hit])
 
 
 def paint(surface, traits, f, light):
-    """Per hit: colour [N,3] sRGB, gloss, label, scatter (1 skin), open sky share, and the rows, directions and heights of strands."""
+    """Per hit: colour [N,3] sRGB, gloss, label, scatter (1 skin), open sky share, and strands.
+
+    Strands are rows, directions and heights.
+    """
     count = len(surface.ray)
     colour, gloss, label = np.zeros((count, 3)), np.zeros(count), np.zeros(count, np.int64)
     scatter, sky = np.zeros(count), np.full(count, .85)
@@ -65,11 +71,13 @@ def paint(surface, traits, f, light):
             colour[rows], direction, height = materials.paint_hair(chart, extra, traits, look)
             sky[rows] = .42 + .52 * extra[:, 3]
             side = chart_side(surface.point[rows])
-            label[rows] = {'hair': index('hair'), 'beard': index('skin'), 'brow': np.where(side, index('l_brow'), index('r_brow')),
+            label[rows] = {'hair': index('hair'), 'beard': index('skin'),
+                           'brow': np.where(side, index('l_brow'), index('r_brow')),
                            'lash': np.where(side, index('l_eye'), index('r_eye'))}[name]
             strands.append((rows, direction, height if name != 'brow' else 0 * height))
         elif name in ('eye_l', 'eye_r'):
-            colour[rows], gloss[rows], sky[rows] = materials.paint_eye(chart, traits, f, 1 if name == 'eye_l' else -1, light), .9, .85
+            colour[rows] = materials.paint_eye(chart, traits, f, 1 if name == 'eye_l' else -1, light)
+            gloss[rows], sky[rows] = .9, .85
             label[rows] = index(PART_LABELS[name])
         elif name == 'cap':
             colour[rows], sky[rows], label[rows] = materials.paint_cap(chart, extra, traits), .55, index('hair')
@@ -97,7 +105,10 @@ def paint_socket(name, rows, chart, colour, label):
 
 
 def soft_shadow(scene, surface, light, size):
-    """Share [N] 0..1 of a round lamp that is blocked: neighbouring rays look at different points of it, then are averaged."""
+    """Share [N] 0..1 of a round lamp that is blocked.
+
+    Neighbouring rays look at different points of the lamp, then are averaged.
+    """
     start = surface.point + surface.normal * 5e-3 - surface.view * 1e-3
     side = np.cross(light.key, [0.0, 1.0, 0.0])
     side /= np.linalg.norm(side)
@@ -110,7 +121,8 @@ def soft_shadow(scene, surface, light, size):
     shade = scene.mesh.shadowed(start, direction)
     strand = np.isin(surface.material, [MATERIALS.index(n) for n in STRANDS])
     for group in (strand, ~strand):
-        shade[group] = spread(surface.ray[group], shade[group], size, lambda rows: uniform_filter(rows, 4, mode='constant'))
+        shade[group] = spread(surface.ray[group], shade[group], size,
+                              lambda rows: uniform_filter(rows, 4, mode='constant'))
     return np.where(strand, .75 * shade, shade)
 
 
@@ -187,7 +199,9 @@ def look_through(scene, origin, rays, pixels, label, depth, traits, light, domai
         depth[rays_hit] = lens.distance[front]
     else:
         pixels[rays_hit] *= .95
-        kept = np.isin(label[rays_hit], [index(n) for n in ('l_eye', 'r_eye', 'l_brow', 'r_brow', 'hair', 'hat', 'background')])
+        kept = np.isin(label[rays_hit],
+                       [index(n) for n in ('l_eye', 'r_eye', 'l_brow', 'r_brow', 'hair', 'hat', 'background')])
         label[rays_hit] = np.where(kept, label[rays_hit], index('eye_g'))
     streak = np.exp(-((chart[:, 0] * .8 + chart[:, 1] - .55 + .6 * light.key[0]) / .13) ** 2)
-    pixels[rays_hit] = np.clip(pixels[rays_hit] + (.20 if traits.glasses == 'sunglasses' else .12) * streak[:, None], 0, 1)
+    pixels[rays_hit] = np.clip(pixels[rays_hit] + (.20 if traits.glasses == 'sunglasses' else .12) * streak[:, None],
+                               0, 1)

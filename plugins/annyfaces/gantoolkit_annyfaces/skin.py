@@ -16,19 +16,21 @@ JAW_Y = (-3.5, -4.5, -6.3, -8.4, -9.9, -10.9, -11.4, -11.7)
 
 def blob(chart, x, y, spread):
     """Soft mirrored spot [N] on the face around (±x, y), front half only."""
-    return np.exp(-(((abs(chart[:, 0]) - x) ** 2 + (chart[:, 1] - y) ** 2) / spread ** 2)) * smoothstep(-7, -3, chart[:, 2])
+    return (np.exp(-(((abs(chart[:, 0]) - x) ** 2 + (chart[:, 1] - y) ** 2) / spread ** 2))
+            * smoothstep(-7, -3, chart[:, 2]))
 
 
 def lip_masks(chart):
     """(upper, lower) soft masks [N]."""
     x, y = abs(chart[:, 0]), chart[:, 1]
-    inside = smoothstep(-.06, .06, np.interp(x, LIP_X, LIP_TOP) - y) * smoothstep(-.06, .06, y - np.interp(x, LIP_X, LIP_BOTTOM)) * (chart[:, 2] > .3) * (x < 2.6)
+    inside = (smoothstep(-.06, .06, np.interp(x, LIP_X, LIP_TOP) - y)
+              * smoothstep(-.06, .06, y - np.interp(x, LIP_X, LIP_BOTTOM)) * (chart[:, 2] > .3) * (x < 2.6))
     upper = y > -7.12
     return inside * upper, inside * ~upper
 
 
 def brow_line(chart, f):
-    """A person's own brows: (height of the line, half thickness, place 0..1 from nose to temple, inside 0..1), each [N]."""
+    """A person's own brows: (height of the line, half thickness, place 0..1 from the nose, inside 0..1), each [N]."""
     x = abs(chart[:, 0])
     t = (x - (1.25 + .15 * f.n('brow', 2))) / 3.75
     arch = .50 + .15 * f.n('brow', 1)
@@ -45,7 +47,8 @@ def brow_mask(chart, f):
 
 def brow_colour(traits):
     """sRGB of brows and lashes' roots: like the hair, but never light."""
-    return traits.hair * min(.80, .34 / traits.hair.max()) * (np.array([1.08, .94, .86]) if traits.hair_name in ('blond', 'red', 'auburn') else 1)
+    warm = np.array([1.08, .94, .86]) if traits.hair_name in ('blond', 'red', 'auburn') else 1
+    return traits.hair * min(.80, .34 / traits.hair.max()) * warm
 
 
 def brow_half(f):
@@ -59,7 +62,8 @@ def beard_density(traits, chart):
         return np.zeros(len(chart))
     x, y, z = abs(chart[:, 0]), chart[:, 1], chart[:, 2]
     upper, lower = lip_masks(chart)
-    moustache = smoothstep(-4.95, -5.5, y) * smoothstep(3.3, 2.5, x + .35 * (y + 6)) * smoothstep(-8.3, -7.2, y) * (z > 0)
+    moustache = (smoothstep(-4.95, -5.5, y) * smoothstep(3.3, 2.5, x + .35 * (y + 6))
+                 * smoothstep(-8.3, -7.2, y) * (z > 0))
     cheek_top = np.interp(x, (0, 2.4, 4, 5.5, 7, 8), (-8.3, -7.2, -6.6, -4.8, -2.2, -1.5))
     full = smoothstep(.2, -.7, y - cheek_top) * smoothstep(-8.6, -7.2, z)
     jaw = np.interp(z, JAW_Z, JAW_Y)
@@ -71,13 +75,18 @@ def beard_density(traits, chart):
 
 
 def tone_map(chart, traits, extra):
-    """Bare skin colour [N,3] sRGB: redder cheeks, nose and chin, a yellower forehead, shade about the eyes, make-up, freckles."""
+    """Bare skin colour [N,3] sRGB.
+
+    Redder cheeks, nose and chin, a yellower forehead, shade about the eyes, make-up, freckles.
+    """
     patch = waves(chart, 1.5, 11)
-    red = .46 * blob(chart, 4.3, -3.9, 2.1) + .75 * blob(chart, 0, -3.9, 1.2) + .35 * blob(chart, 0, -10, 1.7) + .6 * extra[:, 0]
+    red = (.46 * blob(chart, 4.3, -3.9, 2.1) + .75 * blob(chart, 0, -3.9, 1.2) + .35 * blob(chart, 0, -10, 1.7)
+           + .6 * extra[:, 0])
     red = red * traits.redness + .45 * max(0, traits.blush) * .8 * blob(chart, 4.9, -3.1, 1.7)
     red += .30 * blob(chart, 3.1, -.4, 1.3) + .16 * patch - .25 * blob(chart, 0, 4.5, 3.2)
     tone = traits.skin[None] * (1 + red[:, None] * np.array([.035, -.13, -.11]))
-    dark = .13 * blob(chart, 2.7, -1.35, .8) * (1 + (traits.years - 30) / 30) + .12 * blob(chart, 3.2, .55, .9) + .10 * blob(chart, 1.6, .1, .6)
+    dark = (.13 * blob(chart, 2.7, -1.35, .8) * (1 + (traits.years - 30) / 30) + .12 * blob(chart, 3.2, .55, .9)
+            + .10 * blob(chart, 1.6, .1, .6))
     dark = dark + .05 * smoothstep(-8.2, -8.8, chart[:, 1]) * blob(chart, 0, -8.9, .9)
     tone = tone * (1 - np.clip(dark, 0, .45)[:, None] * np.array([.75, 1.0, .92]))
     blotch = .018 * waves(chart, 4.5, 13) + .010 * waves(chart, 15.0, 12)
@@ -92,7 +101,8 @@ def tone_map(chart, traits, extra):
     if traits.shadow:
         paint = blob(chart, 3.2, .70, .85)[:, None] * .65 * traits.shadow
         tone = tone * (1 - paint) + paint * tone * np.array([.66, .50, .53])
-    return tone * (1 - nostrils(chart)[:, None] * np.array([.8, 1, 1])) * (1 - .30 * crease(chart, traits)[:, None] * np.array([.8, 1, 1]))
+    return (tone * (1 - nostrils(chart)[:, None] * np.array([.8, 1, 1]))
+            * (1 - .30 * crease(chart, traits)[:, None] * np.array([.8, 1, 1])))
 
 
 def nostrils(chart):
@@ -114,21 +124,26 @@ def crease(chart, traits):
 def beard_area(chart):
     """Where a full beard would grow [N] 0..1."""
     x, y, z = abs(chart[:, 0]), chart[:, 1], chart[:, 2]
-    moustache = smoothstep(-4.95, -5.5, y) * smoothstep(3.3, 2.5, x + .35 * (y + 6)) * smoothstep(-8.3, -7.2, y) * (z > 0)
+    moustache = (smoothstep(-4.95, -5.5, y) * smoothstep(3.3, 2.5, x + .35 * (y + 6))
+                 * smoothstep(-8.3, -7.2, y) * (z > 0))
     cheek_top = np.interp(x, (0, 2.4, 4, 5.5, 7, 8), (-8.3, -7.2, -6.6, -4.8, -2.2, -1.5))
-    full = smoothstep(.4, -1.0, y - cheek_top) * smoothstep(-8.6, -6.8, z) * smoothstep(-2.2, -.5, y - np.interp(z, JAW_Z, JAW_Y))
+    full = (smoothstep(.4, -1.0, y - cheek_top) * smoothstep(-8.6, -6.8, z)
+            * smoothstep(-2.2, -.5, y - np.interp(z, JAW_Z, JAW_Y)))
     return np.maximum(moustache, full) * (1 - np.maximum(*lip_masks(chart)))
 
 
 def wrinkles(chart, years, smile=0.0):
-    """Darkening [N] by lines on the forehead, beside the mouth and at the eyes, growing with age; a smile folds the cheeks."""
+    """Darkening [N] by lines on forehead, beside mouth and at eyes, growing with age; a smile folds the cheeks."""
     amount = np.clip((years - 38) / 35, 0, 1)
     if not amount and smile < .1:
         return 0.0
     x, y = abs(chart[:, 0]), chart[:, 1]
-    lines = np.maximum(0, np.sin(y * 5.2 + .5 * np.cos(x * .9))) ** 6 * smoothstep(2.6, 3.4, y) * smoothstep(6.8, 5.6, y) * smoothstep(5, 3, x)
-    fold = np.exp(-((x - np.interp(y, (-7.6, -4.4), (3.0, 1.9))) / .16) ** 2) * smoothstep(-7.8, -7.0, y) * smoothstep(-4.2, -4.8, y)
-    crow = np.maximum(0, np.sin((y + .15 * x) * 8)) ** 4 * smoothstep(4.7, 5.1, x) * smoothstep(6.2, 5.4, x) * smoothstep(1.3, .7, abs(y + .1))
+    lines = (np.maximum(0, np.sin(y * 5.2 + .5 * np.cos(x * .9))) ** 6 * smoothstep(2.6, 3.4, y)
+             * smoothstep(6.8, 5.6, y) * smoothstep(5, 3, x))
+    fold = (np.exp(-((x - np.interp(y, (-7.6, -4.4), (3.0, 1.9))) / .16) ** 2) * smoothstep(-7.8, -7.0, y)
+            * smoothstep(-4.2, -4.8, y))
+    crow = (np.maximum(0, np.sin((y + .15 * x) * 8)) ** 4 * smoothstep(4.7, 5.1, x) * smoothstep(6.2, 5.4, x)
+            * smoothstep(1.3, .7, abs(y + .1)))
     return amount * (.16 * lines + .14 * crow) + np.maximum(.24 * amount, .15 * smile) * fold
 
 
@@ -145,7 +160,8 @@ def paint_skin(chart, extra, traits, f):
     if density.any():
         stipple = smoothstep(-.5, .9, waves(chart, 26, 15) + .5 * waves(chart, 55, 16))
         cover = density * ((.18 + .42 * stipple) if traits.beard == 'stubble' else .72) * f.u('beard_shape', 0, .75, 1)
-        tint = traits.hair * .75 if traits.beard != 'stubble' else traits.hair * .5 + traits.skin * np.array([.30, .23, .20])
+        tint = (traits.hair * .75 if traits.beard != 'stubble'
+                else traits.hair * .5 + traits.skin * np.array([.30, .23, .20]))
         colour = colour * (1 - cover[:, None]) + cover[:, None] * tint
         hairy = np.maximum(hairy, cover)
     for mask, name in zip(lip_masks(chart), ('u_lip', 'l_lip')):
@@ -167,7 +183,8 @@ def paint_skin(chart, extra, traits, f):
 def shave_and_dress(chart, extra, traits, colour, gloss, label, hairy):
     """The shade of hair roots at the hairline, then the shirt."""
     grain = waves(chart, 5.5, 17, 8)
-    root = smoothstep(-.20, .12, extra[:, 3] + .05 * grain) * (.72 if traits.style != 'bald' else 0) * (label == index('skin'))
+    root = (smoothstep(-.20, .12, extra[:, 3] + .05 * grain) * (.72 if traits.style != 'bald' else 0)
+            * (label == index('skin')))
     root = root * smoothstep(-13.0, -10.0, chart[:, 1])
     colour = colour * (1 - root[:, None]) + root[:, None] * traits.hair * .8
     hairy = np.maximum(hairy, root)
@@ -176,11 +193,12 @@ def shave_and_dress(chart, extra, traits, colour, gloss, label, hairy):
     cloth = (depth > 0) & (chart[:, 1] < -9)
     fabric, sheen = paint_cloth(chart, depth, traits)
     colour = np.where(cloth[:, None], fabric, colour)
-    return colour, np.where(cloth, sheen, gloss), np.where(cloth, index('cloth'), label), np.where(cloth, 0, hairy), cloth
+    return (colour, np.where(cloth, sheen, gloss), np.where(cloth, index('cloth'), label),
+            np.where(cloth, 0, hairy), cloth)
 
 
 def paint_cloth(chart, depth, traits):
-    """Cloth colour [N,3] and gloss: plain, stripes, checks, or a suit with lapels, shirt and tie; a seam along the collar."""
+    """Cloth colour [N,3] and gloss: plain, stripes, checks, or a suit with lapels, shirt, tie; a seam at the collar."""
     first, second = traits.cloth[None], traits.cloth2[None]
     x, y = abs(chart[:, 0]), chart[:, 1]
     mix = np.zeros(len(chart))
@@ -195,8 +213,10 @@ def paint_cloth(chart, depth, traits):
         opening = (4.0 + .42 * np.minimum(y + 13, 0)).clip(0)       # half width of the V between the lapels
         inside = smoothstep(.12, -.12, x - opening) * front + (depth < 1.1)
         inside = np.clip(inside, 0, 1)
-        lapel = np.exp(-((x - opening - 2.9) / .10) ** 2) * front * (y < -15) + np.exp(-((x - opening) / .12) ** 2) * front
-        tie = smoothstep(.1, -.05, x - np.interp(y, (-26, -16.2, -15.2, -14.0), (1.6, .95, .80, 1.15))) * (y < -13.4) * front
+        lapel = (np.exp(-((x - opening - 2.9) / .10) ** 2) * front * (y < -15)
+                 + np.exp(-((x - opening) / .12) ** 2) * front)
+        tie = (smoothstep(.1, -.05, x - np.interp(y, (-26, -16.2, -15.2, -14.0), (1.6, .95, .80, 1.15)))
+               * (y < -13.4) * front)
         shirt = np.array([.92, .92, .93]) if traits.cloth2.mean() > .35 else traits.cloth2 * .5 + .5
         within = np.where((tie > .5)[:, None] & (not traits.female), traits.cloth2 * .8, shirt)
         fabric = (first * .55) * (1 - inside[:, None]) + inside[:, None] * within

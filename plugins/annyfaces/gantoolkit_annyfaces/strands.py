@@ -44,14 +44,15 @@ def ribbons(points, width, outward, material, own, layer, twist=None):
     length = np.concatenate([np.zeros((count, 1)), np.linalg.norm(np.diff(points, axis=1), axis=2).cumsum(1)], 1)
     chart = np.stack(np.broadcast_arrays(np.array([-1.0, 1.0])[None, None], length[..., None], own[:, None, None]), -1)
     extra = np.concatenate([np.repeat(ahead[:, :, None], 2, 2), np.repeat(layer[:, :, None, None], 2, 2)], -1)
-    return Part(vertices.reshape(-1, 3), ribbon_faces(count, steps), material, chart.reshape(-1, 3), extra.reshape(-1, 4),
-                normals.reshape(-1, 3))
+    return Part(vertices.reshape(-1, 3), ribbon_faces(count, steps), material, chart.reshape(-1, 3),
+                extra.reshape(-1, 4), normals.reshape(-1, 3))
 
 
 def tapered(count, steps, width, tip=.25, root=.7):
     """Widths [count, steps]: narrower at the root, widest in the middle, `tip` of `width` at the end."""
     t = np.linspace(0, 1, steps)
-    return np.asarray(width).reshape(-1, 1) * np.interp(t, (0, .25, .6, 1), (root, 1, .95, tip))[None] * np.ones((count, 1))
+    return (np.asarray(width).reshape(-1, 1) * np.interp(t, (0, .25, .6, 1), (root, 1, .95, tip))[None]
+            * np.ones((count, 1)))
 
 
 def coils(points, radius, pitch, phase, ease=2.0):

@@ -29,16 +29,21 @@ STYLES = {
     'pixie': Style(1.6, .9, .9, (6.0, 4.0, 3.6), 'part', part=.45, width=.5, steps=8, messy=.3),
     'bob': Style(1.5, 1.5, 1.5, (15.0, 12.5, 12.0), 'part', part=.22, width=.62, steps=13, messy=.14),
     'long straight': Style(1.15, 1.15, 1.2, (32.0, 29.0, 28.0), 'part', part=.08, width=.66, steps=17, messy=.13),
-    'long wavy': Style(1.5, 1.6, 1.5, (30.0, 27.0, 26.0), 'part', wave=.42, pitch=7.5, part=.2, width=.72, steps=22, messy=.2),
-    'curly': Style(2.2, 2.2, 2.0, (17.0, 14.0, 13.0), 'part', part=.18, wave=.40, pitch=3.6, width=.56, steps=28, locks=1900, messy=.22),
+    'long wavy': Style(1.5, 1.6, 1.5, (30.0, 27.0, 26.0), 'part', wave=.42, pitch=7.5, part=.2,
+                       width=.72, steps=22, messy=.2),
+    'curly': Style(2.2, 2.2, 2.0, (17.0, 14.0, 13.0), 'part', part=.18, wave=.40, pitch=3.6, width=.56,
+                   steps=28, locks=1900, messy=.22),
     'short curly': Style(2.0, .8, 1.1, (4.5, 2.0, 2.6), 'whorl', wave=.26, pitch=1.9, width=.42, steps=14, messy=.4),
-    'afro': Style(3.6, 3.3, 3.5, (4.6, 4.2, 4.4), 'out', wave=.34, pitch=1.3, width=.32, steps=13, locks=3000, messy=.5),
+    'afro': Style(3.6, 3.3, 3.5, (4.6, 4.2, 4.4), 'out', wave=.34, pitch=1.3, width=.32, steps=13,
+                  locks=3000, messy=.5),
     'bun': Style(.75, .5, .7, (22.0, 22.0, 22.0), 'knot', width=.5, steps=13, messy=.08),
     'ponytail': Style(.7, .5, .7, (22.0, 22.0, 22.0), 'knot', width=.5, steps=13, messy=.08),
 }
-LENGTHS = {'bald': 'none', 'buzz': 'very short', 'short': 'short', 'side part': 'short', 'swept back': 'short', 'pixie': 'short',
-           'bob': 'medium', 'long straight': 'long', 'long wavy': 'long', 'curly': 'medium', 'short curly': 'short', 'afro': 'medium',
+LENGTHS = {'bald': 'none', 'buzz': 'very short', 'short': 'short', 'side part': 'short', 'swept back': 'short',
+           'pixie': 'short', 'bob': 'medium', 'long straight': 'long', 'long wavy': 'long',
+           'curly': 'medium', 'short curly': 'short', 'afro': 'medium',
            'bun': 'long', 'ponytail': 'long'}
-TEXTURES = {'long wavy': 'wavy', 'curly': 'curly', 'short curly': 'curly', 'afro': 'curly', 'bald': 'none', 'buzz': 'none'}
+TEXTURES = {'long wavy': 'wavy', 'curly': 'curly', 'short curly': 'curly', 'afro': 'curly', 'bald': 'none',
+            'buzz': 'none'}
 FRINGED = ('short', 'pixie', 'bob', 'long straight', 'long wavy', 'ponytail', 'bun')
 HANGING = ('bob', 'long straight', 'long wavy', 'curly')

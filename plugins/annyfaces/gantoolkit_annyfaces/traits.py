@@ -9,14 +9,15 @@ from gantoolkit_annyfaces.factors import WOMEN
 from gantoolkit_annyfaces.styles import FRINGED
 
 # Linear RGB would be overkill for hand-picked tones: these are sRGB 0..1, converted where light is computed.
-SKIN_TONES = np.array([[.95, .80, .71], [.92, .74, .62], [.86, .655, .515], [.75, .54, .40], [.58, .39, .27], [.40, .26, .18]])
+SKIN_TONES = np.array([[.95, .80, .71], [.92, .74, .62], [.86, .655, .515], [.75, .54, .40],
+                       [.58, .39, .27], [.40, .26, .18]])
 PALE = 0.0               # added before naming
 SKIN_NAMES = ('very fair', 'fair', 'medium', 'tan', 'brown', 'dark')
-HAIR_COLOURS = {'black': (.055, .048, .048), 'dark brown': (.16, .095, .06), 'brown': (.29, .175, .10), 'blond': (.74, .57, .34),
-                'red': (.45, .17, .07), 'auburn': (.31, .12, .07), 'gray': (.55, .54, .53), 'white': (.82, .81, .79),
-                'pink': (.78, .35, .50), 'blue': (.20, .30, .60)}
-EYE_COLOURS = {'brown': (.26, .14, .07), 'dark brown': (.13, .075, .045), 'blue': (.30, .46, .66), 'green': (.32, .44, .26),
-               'gray': (.45, .49, .52)}
+HAIR_COLOURS = {'black': (.055, .048, .048), 'dark brown': (.16, .095, .06), 'brown': (.29, .175, .10),
+                'blond': (.74, .57, .34), 'red': (.45, .17, .07), 'auburn': (.31, .12, .07),
+                'gray': (.55, .54, .53), 'white': (.82, .81, .79), 'pink': (.78, .35, .50), 'blue': (.20, .30, .60)}
+EYE_COLOURS = {'brown': (.26, .14, .07), 'dark brown': (.13, .075, .045), 'blue': (.30, .46, .66),
+               'green': (.32, .44, .26), 'gray': (.45, .49, .52)}
 
 
 @dataclass
@@ -71,7 +72,8 @@ def decide(f):
                      dict(none=.875, eyeglasses=.09, sunglasses=.035))
     collar = f.pick('collar', dict(crew=.24, vneck=.22, scoop=.30, high=.09, shirt=.10, suit=.05) if female else
                     dict(crew=.32, vneck=.10, scoop=.03, high=.07, shirt=.23, suit=.25))
-    hat = f.pick('hat', dict(none=.955, beanie=.017, cap=.010, brim=.018) if female else dict(none=.91, beanie=.03, cap=.036, brim=.024))
+    hat = f.pick('hat', dict(none=.955, beanie=.017, cap=.010, brim=.018) if female
+                 else dict(none=.91, beanie=.03, cap=.036, brim=.024))
     lipstick, lips = lip_colour(f, tone, female)
     made_up = female and f.u('make_up') > 0.2
     smile, opening, actions = expression(f)
@@ -84,8 +86,10 @@ def decide(f):
         hair_name=hair_name, hair=hair, grey=grey, style=style, balding=balding,
         fringe=f.u('fringe') < (.29 if female else .12) and balding == 'none' and style in FRINGED and hat == 'none',
         beard=beard, glasses=glasses, hat={'brim': 'brimmed hat'}.get(hat, hat),
-        earrings=f.pick('earrings', dict(none=.71, hoop=.145, drop=.145) if female else dict(none=.93, hoop=.05, drop=.02)),
-        necklace=f.pick('necklace', dict(none=.80, chain=.11, beads=.09) if female else dict(none=.93, chain=.06, beads=.01)),
+        earrings=f.pick('earrings',
+                        dict(none=.71, hoop=.145, drop=.145) if female else dict(none=.93, hoop=.05, drop=.02)),
+        necklace=f.pick('necklace',
+                        dict(none=.80, chain=.11, beads=.09) if female else dict(none=.93, chain=.06, beads=.01)),
         lipstick=lipstick, lips=lips, shadow=f.u('make_up', 1) * made_up, blush=f.u('make_up', 0, -.4, 1) * made_up,
         smile=smile, mouth_open=opening, collar=collar,
         cloth=cloth, cloth2=cloth2, pattern=pattern, actions=actions)
@@ -105,13 +109,15 @@ def skin_tone(f, race):
 def eye_odds(race):
     """{eye colour: probability} given ancestry."""
     light = race[2] ** 2
-    return {'brown': .35, 'dark brown': .08 + .9 * (1 - light), 'blue': .45 * light ** 2, 'green': .22 * light, 'gray': .12 * light ** 2}
+    return {'brown': .35, 'dark brown': .08 + .9 * (1 - light), 'blue': .45 * light ** 2,
+            'green': .22 * light, 'gray': .12 * light ** 2}
 
 
 def hair_colour(f, years, race):
     """Name and sRGB colour: the natural colour of the person, greying with age, now and then dyed."""
     light = race[2] ** 2
-    natural = f.pick('natural_hair', {'black': .02 + .62 * (1 - light), 'dark brown': .34, 'brown': .42 * light, 'blond': .40 * light,
+    natural = f.pick('natural_hair',
+                     {'black': .02 + .62 * (1 - light), 'dark brown': .34, 'brown': .42 * light, 'blond': .40 * light,
                                       'red': .07 * light, 'auburn': .08 * light})
     grey = np.clip((years - 53) / 22 + 0.45 * f.n('hair_dye', 0), 0, 1) if years > 40 else 0.0
     name = natural
@@ -126,17 +132,18 @@ def hair_colour(f, years, race):
         return name, np.array(HAIR_COLOURS[name]) * (1 + .1 * f.n('hair_shade', 1)), 0.0
     colour = np.array(HAIR_COLOURS[name]) * np.exp(.18 * f.n('hair_shade', 0))
     colour = colour * (1 + np.array([.05, 0, -.08]) * f.n('hair_shade', 1))
-    return name, np.clip(colour * (1 - .2 * grey) + .2 * grey * np.array(HAIR_COLOURS['gray']), .02, .95), float(grey) * .8
+    return (name, np.clip(colour * (1 - .2 * grey) + .2 * grey * np.array(HAIR_COLOURS['gray']), .02, .95),
+            float(grey) * .8)
 
 
 def hair_style(f, female, years):
     """Style name and balding kind."""
     if female:
-        odds = {'bald': .005, 'buzz': .01, 'short': .02, 'pixie': .09, 'bob': .16, 'long straight': .20, 'long wavy': .30,
-                'curly': .08, 'afro': .03, 'bun': .055, 'ponytail': .06, 'short curly': .01}
+        odds = {'bald': .005, 'buzz': .01, 'short': .02, 'pixie': .09, 'bob': .16, 'long straight': .20,
+                'long wavy': .30, 'curly': .08, 'afro': .03, 'bun': .055, 'ponytail': .06, 'short curly': .01}
         return f.pick('hair_style', odds), 'none'
-    odds = {'bald': .05, 'buzz': .16, 'short': .33, 'side part': .21, 'swept back': .11, 'short curly': .075, 'afro': .025,
-            'long straight': .01, 'long wavy': .02, 'bun': .005, 'pixie': .005}
+    odds = {'bald': .05, 'buzz': .16, 'short': .33, 'side part': .21, 'swept back': .11, 'short curly': .075,
+            'afro': .025, 'long straight': .01, 'long wavy': .02, 'bun': .005, 'pixie': .005}
     style = f.pick('hair_style', odds)
     chance = np.clip((years - 22) / 75, 0.02, .6)
     bald = f.u('balding')
@@ -163,11 +170,14 @@ def expression(f):
     opening = max(0.0, f.u('mouth_open', 0, -1.7, 1.0)) * (1 if f.n('expression', 0) > -.5 else .4)
     teeth = smile > .35 and f.n('expression', 1) > -.6                 # a smile that shows teeth
     both = lambda name, value: {name + 'Left': value, name + 'Right': value}
-    actions = {**both('mouthSmile', .10 + .75 * smile), **both('cheekSquint', .5 * smile), 'jawOpen': .42 * opening + .07 * teeth,
-               **both('mouthUpperUp', .42 * smile * teeth + .15 * opening), **both('mouthLowerDown', .32 * smile * teeth + .2 * opening)}
+    actions = {**both('mouthSmile', .10 + .75 * smile), **both('cheekSquint', .5 * smile),
+               'jawOpen': .42 * opening + .07 * teeth, **both('mouthUpperUp', .42 * smile * teeth + .15 * opening),
+               **both('mouthLowerDown', .32 * smile * teeth + .2 * opening)}
     up, squint = f.n('brows_up'), f.n('squint')
-    actions.update({'browInnerUp': max(0, up) * .3, **both('browOuterUp', max(0, up) * .25), **both('browDown', max(0, -up - .4) * .25),
-                    **both('eyeSquint', max(0, squint) * .14 + .10 * smile), **both('eyeWide', max(0, -squint) * .22 + .08),
+    actions.update({'browInnerUp': max(0, up) * .3, **both('browOuterUp', max(0, up) * .25),
+                    **both('browDown', max(0, -up - .4) * .25),
+                    **both('eyeSquint', max(0, squint) * .14 + .10 * smile),
+                    **both('eyeWide', max(0, -squint) * .22 + .08),
                     **both('mouthFrown', max(0, -f.n('expression', 2) - .9) * .4 * (smile < .1)),
                     'mouthPucker': max(0, f.n('expression', 3) - 1.5) * .4 * (smile < .1)})
     return smile, opening, {k: float(min(1, v)) for k, v in actions.items() if v > 0}

@@ -15,7 +15,8 @@ def pytest_collection_modifyitems(items):
     missing = [name for name in ('anny', 'warp', 'PIL', 'scipy') if importlib.util.find_spec(name) is None]
     if missing:
         for item in items:
-            item.add_marker(pytest.mark.skip(reason=f"rendering needs {', '.join(missing)} (pip install gantoolkit-annyfaces)"))
+            reason = f"rendering needs {', '.join(missing)} (pip install gantoolkit-annyfaces)"
+            item.add_marker(pytest.mark.skip(reason=reason))
 
 
 def pytest_configure(config):

@@ -9,9 +9,11 @@ def test_label_is_a_rotation_at_radius():
         label = camera.look_at(yaw, pitch)
         pose = label[:16].reshape(4, 4).astype(np.float64)
         assert label.shape == (25,) and np.allclose(pose[:3, :3].T @ pose[:3, :3], np.eye(3), atol=1e-6)
-        assert np.isclose(np.linalg.det(pose[:3, :3]), 1, atol=1e-6) and np.isclose(np.linalg.norm(pose[:3, 3]), 2.7, atol=1e-5)
+        assert np.isclose(np.linalg.det(pose[:3, :3]), 1, atol=1e-6)
+        assert np.isclose(np.linalg.norm(pose[:3, 3]), 2.7, atol=1e-5)
     front = camera.look_at(0, 0)
-    assert np.allclose(front[:16].reshape(4, 4), [[1, 0, 0, 0], [0, -1, 0, 0], [0, 0, -1, 2.7], [0, 0, 0, 1]], atol=1e-6)
+    assert np.allclose(front[:16].reshape(4, 4),
+                       [[1, 0, 0, 0], [0, -1, 0, 0], [0, 0, -1, 2.7], [0, 0, 0, 1]], atol=1e-6)
     assert np.allclose(front[16:], [4.2647, 0, .5, 0, 4.2647, .5, 0, 0, 1])
 
 

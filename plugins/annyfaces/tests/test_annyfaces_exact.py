@@ -34,7 +34,8 @@ def test_colours_of_points_seen_twice_agree(identity):
     one, (image1, label1, _, depth1) = view(identity, .0, .0)
     two, (image2, label2, _, depth2) = view(identity, .15, .05)
     seen, x, y = reprojected(one, two, depth1, depth2)
-    skin = seen & np.isin(label1.ravel(), [index('skin'), index('nose')]) & np.isin(label2[y, x], [index('skin'), index('nose')])
+    bare = [index('skin'), index('nose')]
+    skin = seen & np.isin(label1.ravel(), bare) & np.isin(label2[y, x], bare)
     assert skin.sum() > 1500
     gap = abs(image1.reshape(-1, 3).astype(float) - image2[y, x]).mean(1)
     assert gap[skin].mean() < BOUND and np.quantile(gap[skin], .9) < 3 * BOUND

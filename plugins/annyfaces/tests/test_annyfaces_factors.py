@@ -21,7 +21,8 @@ def test_vectors_are_standard_normal():
 
 def test_identity_factors_are_shared_by_states():
     a, b = draw(0, 5, 0), draw(0, 5, 1)
-    assert np.array_equal(a[:IDENTITY_FACTORS], b[:IDENTITY_FACTORS]) and not np.isclose(a[IDENTITY_FACTORS:], b[IDENTITY_FACTORS:]).any()
+    assert (np.array_equal(a[:IDENTITY_FACTORS], b[:IDENTITY_FACTORS])
+            and not np.isclose(a[IDENTITY_FACTORS:], b[IDENTITY_FACTORS:]).any())
     assert not np.isclose(draw(0, 6, 0), a).any() and not np.isclose(draw(1, 5, 0), a).any()
 
 
@@ -33,5 +34,6 @@ def test_categories_have_their_probabilities():
 
 
 def test_index_layout():
-    assert [split_index(i, 10, states=2, views=3) for i in (0, 2, 3, 6)] == [(10, 0, 0), (10, 0, 2), (10, 1, 0), (11, 0, 0)]
+    found = [split_index(i, 10, states=2, views=3) for i in (0, 2, 3, 6)]
+    assert found == [(10, 0, 0), (10, 0, 2), (10, 1, 0), (11, 0, 0)]
     assert sorted(RANGES.values()) == [k * 1_000_000 for k in range(5)]

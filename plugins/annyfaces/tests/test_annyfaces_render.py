@@ -20,7 +20,8 @@ def test_same_index_same_bytes():
     other = render_sample(0, seed=1, start=54)                 # the same person by another route
     for a in (again, other):
         assert np.array_equal(first.image, a.image) and np.array_equal(first.labels, a.labels)
-        assert np.array_equal(first.scribble, a.scribble) and np.array_equal(first.depth, a.depth) and first.captions == a.captions
+        assert (np.array_equal(first.scribble, a.scribble) and np.array_equal(first.depth, a.depth)
+                and first.captions == a.captions)
 
 
 def test_fast_shading_keeps_labels():
@@ -34,7 +35,8 @@ def test_fast_shading_keeps_labels():
 def test_shapes_and_ranges():
     for domain in ('photo', 'marble', 'clay', 'toon'):
         s = render_sample(1, resolution=48, domain=domain)
-        assert s.image.shape == (48, 48, 3) and s.labels.max() < 19 and s.scribble.shape == (48, 48) and s.scribble.max() > 128
+        assert (s.image.shape == (48, 48, 3) and s.labels.max() < 19 and s.scribble.shape == (48, 48)
+                and s.scribble.max() > 128)
         front = s.depth[s.labels > 0]
         assert front.min() > 2.0 and front.max() < 3.4 and s.image.std() > 10
 
