@@ -138,7 +138,8 @@ def _add_run(verbs) -> None:
     run.add_argument("overrides", nargs="*", metavar="key=value", help="for instance schedule.iterations=100")
     run.add_argument("--resume", action="store_true", help="go on from the newest checkpoint")
     run.add_argument("--out", metavar="DIR", help="the run folder (default: runs/NAME)")
-    run.add_argument("--dry-run", action="store_true", help="only print parameters, memory and cache size; fetch nothing")
+    run.add_argument("--dry-run", action="store_true",
+                     help="only print parameters, memory and cache size; fetch nothing")
 
 
 def _add_generate(verbs) -> None:
@@ -208,7 +209,8 @@ def _add_bench(verbs) -> None:
     bench.add_argument("--split", metavar="NAME", help="val or test (default: the suite's; with --pairs: val)")
     bench.add_argument("--only", nargs="+", default=[], metavar="ROW", help="only these rows of the suite")
     bench.add_argument("--out", metavar="DIR", help="records (in a checkout: benchmarks/results)")
-    bench.add_argument("--tables", metavar="DIR", help="pages (default: docs/tables, of a quick form beside the records)")
+    bench.add_argument("--tables", metavar="DIR",
+                       help="pages (default: docs/tables, of a quick form beside the records)")
     bench.add_argument("--runs", default="runs", metavar="DIR", help="where trained runs lie (default: runs)")
     bench.add_argument("--data", metavar="ZIP", help="the split's pictures, where they are neither embedded nor cached")
     bench.add_argument("--device", default="cpu", help="cpu or cuda (default: cpu)")

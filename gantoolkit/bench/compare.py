@@ -77,7 +77,8 @@ def common(folders: Sequence[Folder], found: Mapping[str, adapters.Found], refer
     ids = [i for i in wanted if all(i in found[folder.name] for folder in folders)]
     if len(ids) < 2:
         raise DataError(f"Only {len(ids)} of {len(wanted)} samples have an output of every program; put a file "
-                        f"{adapters.MANIFEST} with lines {{\"id\": …, \"file\": …}} into the folders whose names differ.")
+                        f"{adapters.MANIFEST} with lines {{\"id\": …, \"file\": …}} into the folders whose names "
+                        "differ.")
     if len(ids) < len(wanted):
         print(f"scored on the {len(ids)} samples that all have, of {len(wanted)}.", file=sys.stderr)
     return ids

@@ -94,7 +94,8 @@ def _make(job: Job, system, opened, sample, path: Path | None, rows=None) -> Non
         found |= _sides(system, solution, condition)
     if int(rows[0]) < job.without_text and "text" in system.needs:
         untold = replace(condition, text=("",) * len(condition))
-        found["without_text"] = to_uint8(system.render(system.solve(untold, image), condition.camera).image).cpu().numpy()
+        silent = system.render(system.solve(untold, image), condition.camera).image
+        found["without_text"] = to_uint8(silent).cpu().numpy()
     content = io.BytesIO()
     np.savez(content, **found)
     files.write_bytes(path, content.getvalue())
@@ -132,7 +133,8 @@ def read(job: Job, folder: Path) -> Iterator[Made]:
             pictures = {key: to_float(torch.from_numpy(found[key])) for key in ("image", "without_text", "views")
                         if key in found}
             depth = {key: torch.from_numpy(found[key]).float() for key in ("depth", "views_depth") if key in found}
-            sides = [Render(pictures["views"][:, k], depth=depth["views_depth"][:, k], camera=side_camera(yaw, len(rows)))
+            sides = [Render(pictures["views"][:, k], depth=depth["views_depth"][:, k],
+                            camera=side_camera(yaw, len(rows)))
                      for k, yaw in enumerate(YAWS)] if "views" in pictures else []
             yield Made(rows, pictures["image"], float(found["seconds"]), pictures.get("without_text"),
                        depth.get("depth"), tuple(sides))

@@ -12,9 +12,9 @@ from gantoolkit.bench.tables import Line
 from gantoolkit.errors import DataError
 from gantoolkit.report import record as records
 
-UNIVERSE = ("> **The mini universe.** Rendered 64-px faces, small networks trained on CPU cores, scores by the zoo's own "
-            "judge. These numbers say nothing about CelebAMask-HQ and cannot be compared with published ones; see "
-            "[the protocol](../benchmark-protocol.md).")
+UNIVERSE = ("> **The mini universe.** Rendered 64-px faces, small networks trained on CPU cores, scores by the zoo's "
+            "own judge. These numbers say nothing about CelebAMask-HQ and cannot be compared with published ones; "
+            "see [the protocol](../benchmark-protocol.md).")
 LEGEND = ("**Best** and <u>second best</u> among rows that see the same inputs (a camera aside). Small: 95 % bootstrap "
           "intervals over pairs.")
 
@@ -25,8 +25,8 @@ def rows(suite: Suite, folder: Path) -> list[Line]:
              if (folder / f"{row.name}.json").is_file()]
     for row, record in found:
         if record.config.get("protocol") != PROTOCOL:
-            raise DataError(f"{folder / row.name}.json is of protocol {record.config.get('protocol')}, this version makes "
-                            f"tables of {PROTOCOL}; measure the row again.")
+            raise DataError(f"{folder / row.name}.json is of protocol {record.config.get('protocol')}, this version "
+                            f"makes tables of {PROTOCOL}; measure the row again.")
     return found
 
 
@@ -71,8 +71,9 @@ def _page(suite: Suite, lines: Sequence[Line], out: Path) -> str:
                   "list.", ""]
     parts += ["## Conditions", *_conditions(lines), "", *([tables.conditions(lines), ""] if suite.columns else [])]
     if suite.paper:
-        parts += ["## The paper's own table", f"{suite.paper['source']} Another data set, another scale: not comparable "
-                  "with the numbers above.", "", tables.published(suite.paper), ""]
+        parts += ["## The paper's own table",
+                  f"{suite.paper['source']} Another data set, another scale: not comparable with the numbers above.",
+                  "", tables.published(suite.paper), ""]
     parts += [f"The same values: [CSV]({suite.name}.csv), [LaTeX]({suite.name}.tex).", ""]
     return "\n".join(parts)
 
@@ -97,7 +98,8 @@ def _conditions(lines: Sequence[Line]) -> list[str]:
         "pictures exactly as listed": lambda r: r.config.get("exact", {}).get("pictures"),
         "label maps exactly as listed": lambda r: r.config.get("exact", {}).get("label maps"),
         "outputs missing": kept("missing"),
-        "latent source": lambda r: next((s.conditions.get("latent_source") for s in tables.scores_of(r).values()), None),
+        "latent source": lambda r: next(
+            (s.conditions.get("latent_source") for s in tables.scores_of(r).values()), None),
         "batch": kept("batch"), "threads": kept("threads"), "systems at a time": kept("workers"),
         "machine": lambda r: _machine(r.environment)}
     out = []

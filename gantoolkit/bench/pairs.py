@@ -91,8 +91,8 @@ class Pairs:
                 continue
             ours, listed = bytes.fromhex(quarters(image)), bytes.fromhex(row["quarters"])
             if max(abs(a - b) for a, b in zip(ours, listed)) > TOLERANCE:
-                raise DataError(f"{self.data.path}: picture {row['index']} is not the one of pair {number} of the split "
-                                f"'{self.split}'; render it again with this version of the renderer.")
+                raise DataError(f"{self.data.path}: picture {row['index']} is not the one of pair {number} of the "
+                                f"split '{self.split}'; render it again with this version of the renderer.")
         return exact
 
 
@@ -102,14 +102,14 @@ def open_pairs(split: str, count: int | None = None, seed: int = 0, data: str | 
     file = LISTS / f"{split}.csv"
     if not file.is_file():
         known = sorted(f.stem for f in LISTS.glob("*.csv"))
-        raise UsageError(f"There is no list of pairs for the split '{split}'; lists: {', '.join(known)}. Freeze one with "
-                         f"`python -m gantoolkit.bench.pairs ZIP {file.name}`.")
+        raise UsageError(f"There is no list of pairs for the split '{split}'; lists: {', '.join(known)}. Freeze one "
+                         f"with `python -m gantoolkit.bench.pairs ZIP {file.name}`.")
     rows = list(csv.DictReader(io.StringIO(file.read_text(encoding="utf-8"))))
     zipped = FaceZip(data or (split if split not in RENDER else _rendered(split, say)))
     rows = rows[:count or None]
     if last := [r for r in rows if int(r["index"]) >= len(zipped)]:
-        raise DataError(f"{zipped.path} has {len(zipped)} samples, but pair {last[0]['index']} is listed; give the whole "
-                        f"split '{split}' with --data, or fewer --pairs.")
+        raise DataError(f"{zipped.path} has {len(zipped)} samples, but pair {last[0]['index']} is listed; give the "
+                        f"whole split '{split}' with --data, or fewer --pairs.")
     return Pairs(split, zipped, rows, seed)
 
 

@@ -139,7 +139,8 @@ def spawn(job: Path) -> None:
     done = subprocess.run([sys.executable, "-m", "gantoolkit.bench.make", str(job)], text=True, stderr=subprocess.PIPE)
     if done.returncode:
         last = (done.stderr.replace("\r", "\n").strip().splitlines() or ["it said nothing"])[-1]
-        raise DataError(last if done.returncode in (1, 2) else f"The row's process ended with {done.returncode}: {last}")
+        raise DataError(last if done.returncode in (1, 2)
+                        else f"The row's process ended with {done.returncode}: {last}")
 
 
 def _current(file: Path, folder: Path) -> bool:

@@ -191,4 +191,5 @@ def published(paper: dict) -> str:
     """The paper's own table as Markdown."""
     heads = paper["columns"]
     out = ["| " + " | ".join(heads) + " |", "|" + "---|" * len(heads)]
-    return "\n".join(out + ["| " + " | ".join("–" if v is None else str(v) for v in row) + " |" for row in paper["rows"]])
+    out += ["| " + " | ".join("–" if v is None else str(v) for v in row) + " |" for row in paper["rows"]]
+    return "\n".join(out)

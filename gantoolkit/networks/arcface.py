@@ -51,7 +51,10 @@ class Unit(nn.Module):
 
 
 def trunk(units: tuple[tuple[int, int], ...], inputs: int = 3) -> tuple[nn.Sequential, nn.Sequential, int]:
-    """(input layer, stages of (width, count) units that each halve the size, channels at the end) of an IR-SE network."""
+    """(input layer, stages, channels at the end) of an IR-SE network.
+
+    units  (width, count) of the units of each stage, which halves the size
+    """
     width = units[0][0]
     first = nn.Sequential(nn.Conv2d(inputs, width, 3, 1, 1, bias=False), nn.BatchNorm2d(width), nn.PReLU(width))
     body = []

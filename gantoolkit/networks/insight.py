@@ -34,7 +34,8 @@ class InsightFace(nn.Module):
         if path.is_dir():
             from insightface.app import FaceAnalysis
 
-            self.finder = FaceAnalysis(name=str(path), allowed_modules=["detection", "recognition"], providers=providers)
+            self.finder = FaceAnalysis(name=str(path), allowed_modules=["detection", "recognition"],
+                                       providers=providers)
             self.finder.prepare(ctx_id=-1, det_size=DETECTION)
             self.recogniser = None
         else:

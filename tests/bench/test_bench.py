@@ -1,4 +1,4 @@
-"""The harness on stand-ins: what a system is told, resuming, records, pages, the check, and the judge's independence."""
+"""The harness on stand-ins: what a system is told, resuming, records, pages, the check, the judge's independence."""
 
 from __future__ import annotations
 
@@ -276,5 +276,6 @@ def test_ours_is_a_run_left_early_or_late_and_names_its_losses_networks(tmp_path
         systems.Ours(str(tmp_path), after=5)
     del specs["networks"]
     assert "not known" in system.notes()[0]
-    (tmp_path / "config.json").write_text(json.dumps({"losses": {"identity": {"type": "Identity", "network": "arcface"}}}))
+    losses = {"identity": {"type": "Identity", "network": "arcface"}}
+    (tmp_path / "config.json").write_text(json.dumps({"losses": losses}))
     assert system.networks() == {"identity": "arcface"} and not system.notes()

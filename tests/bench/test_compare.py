@@ -132,7 +132,8 @@ def test_folders_of_photos_are_a_reference(real):
     reference = Reference(folder, 64)
     assert [(w.id, w.text) for w in reference.wanted] == list(zip(IDS, TEXTS))
     sample = reference.sample(IDS[1:3])
-    assert torch.equal(sample.target.labels, faces.labels[1:3].long()) and sample.condition.mask.shape == (2, 19, 64, 64)
+    assert torch.equal(sample.target.labels, faces.labels[1:3].long())
+    assert sample.condition.mask.shape == (2, 19, 64, 64)
     assert sample.condition.text == ("She smiles.", "A man.")
     with pytest.raises(DataError, match="neither manifest.jsonl nor"):
         Reference(folder / "text")

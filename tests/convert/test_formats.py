@@ -205,7 +205,8 @@ def test_convert_prints_and_writes(capsys):
     torch.save({"g_ema": state | {"strange.weight": torch.zeros(2)}, "g": state, "latent_avg": average}, "f.pt")
     assert cli.main(["weights", "convert", "f.pt", "out/g.safetensors", "--licence", "mine"]) == 0
     text = capsys.readouterr().out
-    for words in ("StyleGAN2", "16 px", "num_ws:          6", "camera:          none", "strange.weight", "not written: raw"):
+    for words in ("StyleGAN2", "16 px", "num_ws:          6", "camera:          none", "strange.weight",
+                  "not written: raw"):
         assert words in text, words
     metadata = weights.load("out/g.safetensors")[2]
     assert metadata["source_sha256"] == weights.sha256(weights.resolve("f.pt")) and metadata["licence"] == "mine"

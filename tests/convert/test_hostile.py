@@ -148,7 +148,8 @@ UNPICKLED = {
     "extension code": stream(b"\x82\x01"), "instance by name": b"(ios\nsystem\n.", "object by class": stream(b"(Nos"),
     "memo bomb": stream(b"N", b"r\xff\xff\xff\x7f"), "memo bomb, text": stream(b"N", b"p2147483646\n"),
     "frame bomb": b"\x80\x04\x95" + struct.pack("<Q", 1 << 62) + b"N.",
-    "long string": stream(b"B\xff\xff\xff\x7fabc"), "longer string": b"\x80\x04\x8e" + struct.pack("<Q", 1 << 60) + b"N.",
+    "long string": stream(b"B\xff\xff\xff\x7fabc"),
+    "longer string": b"\x80\x04\x8e" + struct.pack("<Q", 1 << 60) + b"N.",
     "huge number": stream(b"\x8b\xff\xff\xff\x7f"), "number as text": stream(b"I" + b"9" * 10000 + b"\n"),
     "deep tuples": deep("tuple", 100_000), "deep lists": deep("list", 100_000), "deep key": deep("key", 100_000),
     "endless": stream(b"N0" * 200_000), "marks alone": stream(b"(" * 1000),
@@ -165,7 +166,8 @@ UNPICKLED = {
     "tensor beyond its storage": stream(tensor(size=(1000, 1000), stride=(1000, 1))),
     "tensor before its storage": stream(tensor(offset=-1)), "tensor of overlapping rows": stream(
         tensor(size=(1 << 20, 1 << 20), stride=(0, 0))),
-    "tensor of negative size": stream(tensor(size=(-2, -2))), "tensor of negative stride": stream(tensor(stride=(-2, 1))),
+    "tensor of negative size": stream(tensor(size=(-2, -2))),
+    "tensor of negative stride": stream(tensor(stride=(-2, 1))),
     "tensor of one stride": stream(tensor(stride=(1,))), "tensor of text": stream(
         G % (b"torch._utils", b"_rebuild_tensor_v2") + b"(" + text("a") * 6 + b"tR"),
     "storage read again": copies(50), "function changed": stream(
@@ -183,8 +185,8 @@ UNPICKLED = {
 WORDS = {  # what the refusal says, where it is not about a global or an opcode
     "dotted name": "asks for the attribute", "dotted stub": "asks for the attribute", "memo bomb": "place 2147483647",
     "frame bomb": "frame of", "long string": "cut off", "longer string": "cut off", "huge number": "cut off|opcode",
-    "number as text": "cut off|opcode", "deep tuples": "nests more", "deep lists": "nests more", "deep key": "nests more",
-    "endless": "more than 200,000", "marks alone": "mark", "colliding keys": "long integers",
+    "number as text": "cut off|opcode", "deep tuples": "nests more", "deep lists": "nests more",
+    "deep key": "nests more", "endless": "more than 200,000", "marks alone": "mark", "colliding keys": "long integers",
     "many classes": "classes", "empty stack": "cut off", "append to a mark": "mark",
     "unknown memo": "cut off", "storage with code": "list of storages", "keys with code": "exec",
     "header with code": "exec", "zip in a pickle": "no file of torch", "pickle in a pickle": "no file of torch",
@@ -231,11 +233,13 @@ TORCH = {
     "getattr in a zip": torch_zip(lambda _: pickle.dumps(Calls(getattr, "a", "format"), 2)),
     "storage claims more": torch_zip(lambda old: old.replace(b"K\x04tq", b"M\xff\xfftq")),
     "storage is not there": torch_zip(drop="archive/data/0"), "no data.pkl": torch_zip(drop="archive/data.pkl"),
-    "zip bomb": torch_zip(data__1=bytes(50_000_000)), "TorchScript": torch_zip(code____torch__="def f(): pass".encode()),
+    "zip bomb": torch_zip(data__1=bytes(50_000_000)),
+    "TorchScript": torch_zip(code____torch__="def f(): pass".encode()),
     "two pickles": torch_zip(more__data_pkl=b"N.").replace(b"data_pkl", b"data.pkl"),
     "memo bomb": torch_zip(lambda _: b"\x80\x02Nr\xff\xff\xff\x7f."), "not a zip inside": b"PK\x03\x04" + bytes(100),
     "code in an old file": torchfile.HEADER + pickle.dumps(Calls(exec, PWN), 2) + pickle.dumps([], 2),
-    "old file cut off": legacy({"a": torch.zeros(100)})[:-50], "old file too long": legacy({"a": torch.zeros(3)}) + b"x",
+    "old file cut off": legacy({"a": torch.zeros(100)})[:-50],
+    "old file too long": legacy({"a": torch.zeros(3)}) + b"x",
     "old file claims more": legacy({"a": torch.zeros(4)}).replace(b"cpuq\x06K\x04", b"cpuq\x06K\x44"),
     "persistent id that is no storage": torch_zip(lambda _: stream(text("module"), b"Q")),
 }

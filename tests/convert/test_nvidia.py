@@ -33,7 +33,8 @@ def own_cache(tmp_path, monkeypatch):
 def test_genuine_stylegan2(golden_dir):
     _, t = golden(golden_dir, "nvpkl_sg2_tiny_torch171_proto3_expected")
     path = golden_dir / "nvpkl_sg2_tiny_torch171_proto3_nosrc.pkl"
-    found = {name: nvidia.network(stub) for name, stub in unpickle.read(path).items() if isinstance(stub, unpickle.Stub)}
+    found = {name: nvidia.network(stub) for name, stub in unpickle.read(path).items()
+             if isinstance(stub, unpickle.Stub)}
     states = {key: value for key, value in t.items() if key.startswith("state.")}
     for key, value in states.items():
         _, network, name = key.split(".", 2)
@@ -130,8 +131,8 @@ def test_honest_eg3d(tmp_path, variant, size, axes):
     ours = scrambled(EG3D(
         z_dim=6, w_dim=8, resolution=size, channels=(8, 8, 6), plane_resolution=16, plane_channels=4, plane_axes=axes,
         decoder_hidden=10, decoder_channels=7, decoder_lr_mul=0.5, rays=8, samples=5, importance=4, box_warp=1.6,
-        white_back=True, superresolution=name, sr_input=16, sr_channels=(6, 4), sr_clamp=None if name == "deep" else 256,
-        sr_antialias=variant != "4X", c_scale=0.5))
+        white_back=True, superresolution=name, sr_input=16, sr_channels=(6, 4),
+        sr_clamp=None if name == "deep" else 256, sr_antialias=variant != "4X", c_scale=0.5))
     third = torch.tensor([*AXES, eg3d.THIRD_PLANE[axes]], dtype=torch.float32)
     with write.writing():
         top = write.with_renderer(write.graph(ours, extra=write.eg3d_extra(ours, variant)), third)

@@ -133,7 +133,8 @@ def test_misplaced_and_shifted_parts_are_noticed(tmp_path):
     (anno / "12").rename(anno / "11a"), (anno / "11").rename(anno / "12"), (anno / "11a").rename(anno / "11")
     found = sources.find("celebamask-hq", root)
     assert sorted(p.name for p in found.problems) == [str(k) for k in trees.numbers(12)]
-    assert {p.problem for p in found.problems} == {"lies in folder 12, belongs in 11", "lies in folder 11, belongs in 12"}
+    assert {p.problem for p in found.problems} == {
+        "lies in folder 12, belongs in 11", "lies in folder 11, belongs in 12"}
     assert all(e.parts for e in found.entries)
     images = root / "CelebAMask-HQ/CelebA-HQ-img"
     for path in sorted(images.iterdir()):
@@ -203,8 +204,8 @@ def test_crops_cut_image_and_mask_alike(tmp_path):
 def test_workers_and_resumption_give_equal_bytes(tree, prepared, tmp_path, monkeypatch):
     monkeypatch.setattr(work, "SHARD", 4)
     out = tmp_path / "out"
-    arguments = ["celebamask-hq", "--root", tree, "--out", out, "--resolution", 64, "--scribbles", "canny", "--detect", 128,
-                 "--format", "png"]
+    arguments = ["celebamask-hq", "--root", tree, "--out", out, "--resolution", 64,
+                 "--scribbles", "canny", "--detect", 128, "--format", "png"]
     whole, made = work.write_shard, []
 
     def stops(task):
@@ -228,9 +229,10 @@ def test_workers_and_resumption_give_equal_bytes(tree, prepared, tmp_path, monke
 def test_worker_processes(tree, prepared, tmp_path):
     code = ("from gantoolkit.data.prepare import work; from gantoolkit.cli import main; import sys; work.SHARD = 3; "
             "sys.exit(main(sys.argv[1:]))")
-    done = subprocess.run([sys.executable, "-c", code, "data", "prepare", "celebamask-hq", "--root", tree, "--out",
-                           tmp_path / "out", "--resolution", "64", "--scribbles", "canny", "--detect", "128", "--format", "png",
-                           "--workers", "2"], env=os.environ | {"PYTHONPATH": str(ROOT)}, capture_output=True, text=True)
+    arguments = ["data", "prepare", "celebamask-hq", "--root", tree, "--out", tmp_path / "out", "--resolution", "64",
+                 "--scribbles", "canny", "--detect", "128", "--format", "png", "--workers", "2"]
+    done = subprocess.run([sys.executable, "-c", code, *arguments], env=os.environ | {"PYTHONPATH": str(ROOT)},
+                          capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "out/train.zip").read_bytes() == (prepared / "train.zip").read_bytes()
 

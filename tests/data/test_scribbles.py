@@ -66,7 +66,8 @@ def test_pidinet_with_published_weights(golden_dir):
     plain = torch.from_numpy(pixels.copy()).permute(2, 0, 1)[None] / 255
     expected = network(plain[:, [2, 1, 0]])[-1][0, 0].detach().numpy()
     np.testing.assert_allclose(scribbles.edges(pixels, network), expected, atol=1e-6)
-    normal = (plain - torch.tensor((0.485, 0.456, 0.406)).view(3, 1, 1)) / torch.tensor((0.229, 0.224, 0.225)).view(3, 1, 1)
+    normal = ((plain - torch.tensor((0.485, 0.456, 0.406)).view(3, 1, 1))
+              / torch.tensor((0.229, 0.224, 0.225)).view(3, 1, 1))
     expected = network(normal)[-1][0, 0].detach().numpy()
     np.testing.assert_allclose(scribbles.edges(pixels, network, "original"), expected, atol=1e-5)
     found = scribbles.pidinet_scribble(np.asarray(Image.open(REAL / "triple_psp/photo.jpg").convert("RGB")), network,

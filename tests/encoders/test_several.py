@@ -63,7 +63,8 @@ def test_from_folders_by_name(tmp_path, both, seen):
     names = [str(tmp_path / "controlnet"), str(tmp_path / "control_scribble")]
     encoder = ControlNetEncoder(str(tmp_path / "diffusion"), names, steps=2)
     z = torch.randn(2, 4, 8, 8)
-    torch.testing.assert_close(encoder.features(z, 500, seen).h, ControlNetEncoder(both, steps=2).features(z, 500, seen).h)
+    torch.testing.assert_close(encoder.features(z, 500, seen).h,
+                               ControlNetEncoder(both, steps=2).features(z, 500, seen).h)
     other = parts(19)
     other.unet.register_to_config(cross_attention_dim=17)
     from gantoolkit.encoders import folders

@@ -94,7 +94,8 @@ def test_a_generator_of_other_codes_is_refused(folder, tmp_path, arch, words):
 @pytest.mark.parametrize("change, words", [
     (lambda c: c.pop("encoder"), "does not name"), (lambda c: c["frozen"].update({c["generator"]: "0" * 64}), "sha256"),
     (lambda c: c["bridge"].update(type="os.system"), "no bridge 'os.system'"),
-    (lambda c: c["bridge"].update(mean=1), "no argument"), (lambda c: c.update(generator="nowhere.pkl"), "nowhere.pkl")])
+    (lambda c: c["bridge"].update(mean=1), "no argument"),
+    (lambda c: c.update(generator="nowhere.pkl"), "nowhere.pkl")])
 def test_a_folder_that_lies_is_refused(folder, tmp_path, change, words):
     shutil.copytree(folder / "out", tmp_path / "bad")
     config = json.loads((tmp_path / "bad/config.json").read_text())

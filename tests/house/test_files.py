@@ -1,4 +1,4 @@
-"""Files appear whole or not at all; what the disk refuses is one sentence; our zips have equal bytes for equal content."""
+"""Files appear whole or not at all; what the disk refuses is one sentence; equal content gives equal zips."""
 
 import stat
 import subprocess

@@ -29,7 +29,10 @@ def test_a_recognisers_file_sees_the_whole_image(tmp_path):
 def test_the_largest_face_counts_and_none_is_nan():
     judge = InsightFace.__new__(InsightFace)
     torch.nn.Module.__init__(judge)
-    face = lambda side, value: SimpleNamespace(bbox=np.array([0, 0, side, side]), embedding=np.array([value, 0.0]))  # noqa: E731
+
+    def face(side, value):
+        return SimpleNamespace(bbox=np.array([0, 0, side, side]), embedding=np.array([value, 0.0]))
+
     answers = iter([[face(5, -1.0), face(9, 3.0)], []])
     judge.recogniser, judge.finder = None, SimpleNamespace(get=lambda picture: next(answers))
     found = judge.embed(torch.zeros(2, 3, 8, 8))

@@ -72,7 +72,8 @@ def run(tmp_path):
               "W+ inversion": {"lpips": score(0.1, False), "miou": score(0.6, True)}}
     config = {"task": "bridge", "generator": {"type": "EG3D"}, "schedule": {"iterations": 9}}
     environment = {"torch": "2.13.0", "commit": "abc"}
-    record = Record("absm_eg3d", config, ["gantoolkit", "run", "x.py"], environment, 0, {"eg3d-mini": "f" * 64}, {"cache": 3.0, "train": 61.5}, scores, samples, ["A <note>."])
+    record = Record("absm_eg3d", config, ["gantoolkit", "run", "x.py"], environment, 0, {"eg3d-mini": "f" * 64},
+                    {"cache": 3.0, "train": 61.5}, scores, samples, ["A <note>."])
     records.save(record, tmp_path)
     lines = [{"iteration": i, "M": 2.0 / (i + 1), "M/l2": 1.0 / (i + 1), "M/id": 0.5} for i in range(50)]
     torn = '{"iteration": 50, "M/l'  # killed while writing
@@ -184,7 +185,8 @@ def test_metric_names_carry_their_network():
     assert tables.title("ms_ssim") == "MS-SSIM" and tables.title("own <x>") == "own &lt;x&gt;"
 
 
-@pytest.mark.parametrize("file", sorted((manifest.package_root() / "zoo" / "records").glob("*.json")), ids=lambda f: f.stem)
+@pytest.mark.parametrize("file", sorted((manifest.package_root() / "zoo" / "records").glob("*.json")),
+                         ids=lambda f: f.stem)
 def test_records_of_the_zoo_can_be_read_and_name_no_place(file):
     found = records.load(file)
     assert found.run and found.scores and not found.command and not found.samples

@@ -17,7 +17,7 @@ from gantoolkit_annyfaces.raycast import Mesh
 
 @dataclass
 class Scene:
-    """Merged arrays per vertex (`vertices` world, `normals`, `chart` [V,3], `extra` [V,4]) and face (`material` [F])."""
+    """Merged arrays per vertex (`vertices` world, `normals`, `chart` [V,3], `extra` [V,4]), face (`material` [F])."""
     vertices: np.ndarray
     faces: np.ndarray
     normals: np.ndarray

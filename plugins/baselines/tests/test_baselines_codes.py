@@ -1,4 +1,4 @@
-"""Encoders into W+ and optimisation by text: what each input decides, what the prompt may change, a training of steps."""
+"""Encoders into W+ and optimisation by text: what each input decides, what the prompt may change, some steps."""
 
 import json
 
@@ -111,7 +111,8 @@ def test_ide3d_style_from_training_to_faces(zoo, tiny_zip, tmp_path):
     system = systems.build(spec)
     assert system.needs == ("text", "mask", "camera", "image") and system.solid and system.mix == 3
     camera = orbit_camera(torch.tensor([0.1, -0.2]))
-    found = system.solve(Condition((CAPTIONS[0], CAPTIONS[1]), masks(), camera=camera), torch.rand(2, 3, 32, 32) * 2 - 1)
+    found = system.solve(Condition((CAPTIONS[0], CAPTIONS[1]), masks(), camera=camera),
+                         torch.rand(2, 3, 32, 32) * 2 - 1)
     render = system.render(found, camera)
     assert render.image.shape == (2, 3, 32, 32) and render.depth is not None
 
