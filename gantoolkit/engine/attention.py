@@ -1,4 +1,4 @@
-"""Where the U-Net looks for the words of a prompt: maps made of the probabilities that an encoder recorded."""
+"""Where the U-Net looks for the words of a prompt: maps made of probabilities that an encoder recorded."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from torch import Tensor
 
 from gantoolkit.types import Features
 
-# Words that say nothing of a place in the picture: articles, pronouns, auxiliaries, and names of the whole person.
-SMALL = frozenset("a an the this that these those and or with of in on at to by for from as who which whose has have "
-                  "had is are was were be wears wear wearing he she it they his her its their him them".split())
-WHOLE = frozenset("man woman person lady gentleman guy girl boy people somebody someone portrait photo picture".split())
+# Words that say nothing of a place in the picture: articles, pronouns, auxiliaries; and the whole person.
+SMALL = frozenset("a an the this that these those and or with of in on at to by for from as who which whose "
+                  "has have had is are was were be wears wear wearing he she it they his her its".split())
+WHOLE = frozenset("man woman person lady gentleman guy girl boy people someone portrait photo".split())
 
 
 def word_attention(features: Features) -> Tensor:
@@ -28,12 +28,12 @@ def words(encoder, text: str, features: Features) -> tuple[tuple[str, Tensor], .
     """Each word of a prompt with where the U-Net looked for it: [h,w], mean over up blocks."""
     size = features.attn_prob[-1].shape[-2:]
     maps = [torch.nn.functional.interpolate(p[:1], size, mode="bilinear") for p in features.attn_prob]
-    mean = torch.stack(maps).mean(0)[0]  # [T,h,w]
-    return tuple((word, mean[where].mean(0)) for word, where in spelled(encoder, text, features) if _said(word))
+    mean, found = torch.stack(maps).mean(0)[0], spelled(encoder, text, features)  # [T,h,w]
+    return tuple((word, mean[where].mean(0)) for word, where in found if is_word(word))
 
 
 def spelled(encoder, text: str, features: Features) -> list[tuple[str, list[int]]]:
-    """(word or punctuation, its tokens' places) of the prompt behind features [1]; none without a tokenizer."""
+    """(word or punctuation, places of its tokens) of the prompt of features [1]; none without a tokenizer."""
     prompts = getattr(encoder, "prompts", None)
     if prompts is None:
         return []
@@ -58,16 +58,16 @@ def whole_words(tokens: list[str], places: list[int]) -> list[tuple[str, list[in
 def heads(words: Sequence[str]) -> list[str]:
     """Words that name a part of the picture, in order: those before punctuation, a small word or the end.
 
-    In an English caption that is the last word of a phrase: hair of "has wavy black hair,". No dictionary is asked.
+    In an English caption that is the last word of a phrase: hair of "has wavy black hair,".
     """
     found = []
     for word, after in zip(words, [*words[1:], ""]):
-        ends = not _said(after) or after in SMALL
-        if _said(word) and ends and word not in SMALL | WHOLE:
+        ends = not is_word(after) or after in SMALL
+        if is_word(word) and ends and word not in SMALL | WHOLE:
             found.append(word)
     return list(dict.fromkeys(found))
 
 
-def _said(word: str) -> bool:
+def is_word(word: str) -> bool:
     """Whether it is a word and not punctuation."""
     return any(c.isalnum() for c in word)

@@ -112,7 +112,8 @@ class Sheet:
         for title, count in self.groups:
             start, end = self.x(first), self.x(first + count - 1) + self.side
             if title:
-                lettering.put(pen, (start + end) / 2, MARGIN, title, _fitting(title, end - start), INK, "middle")
+                size = _fitting(title, end - start)
+                lettering.put(pen, (start + end) / 2, MARGIN, title, size, INK, "middle")
                 under = MARGIN + step + GAP // 2
                 pen.line([(start, under), (end, under)], fill=QUIET, width=2)
             first += count
@@ -142,7 +143,8 @@ def note(text: str, sheet: Sheet) -> np.ndarray:
 
 def _fitting(line: str, limit: float) -> int:
     """The largest size of letters at which a line fits."""
-    return next((size for size in range(TEXT, SMALLEST, -1) if lettering.width(line, size) <= limit), SMALLEST)
+    sizes = (size for size in range(TEXT, SMALLEST, -1) if lettering.width(line, size) <= limit)
+    return next(sizes, SMALLEST)
 
 
 def stack(parts: Sequence[np.ndarray]) -> np.ndarray:

@@ -1,7 +1,7 @@
 """Text on pictures: one built-in typeface, lines that wrap, and $w^m$, $I^d_0$, $\\bar w$ as mathematics.
 
-The typeface comes with Pillow, so that a picture is the same on every machine; it knows ASCII, quotation marks, the
-degree sign and a few more. Letters with accents lose them, others are drawn as a box.
+The typeface comes with Pillow, so that a picture is the same on every machine; it knows ASCII, quotation
+marks, the degree sign and a few more. Letters with accents lose them, others are drawn as a box.
 """
 
 from __future__ import annotations
@@ -54,7 +54,8 @@ def wrap(text: str, size: int, limit: float) -> list[str]:
     return lines
 
 
-def put(draw: ImageDraw.ImageDraw, x: float, top: float, text: str, size: int, ink=INK, anchor: str = "left") -> None:
+def put(draw: ImageDraw.ImageDraw, x: float, top: float, text: str, size: int, ink=INK,
+        anchor: str = "left") -> None:
     """Draw one line whose box begins at `top`; x is its left end, middle or right end."""
     left = x - ANCHORS[anchor] * width(text, size)
     base = top + size
@@ -67,7 +68,7 @@ def put(draw: ImageDraw.ImageDraw, x: float, top: float, text: str, size: int, i
 
 
 def _laid(text: str, size: int) -> Iterator[tuple[str, float, float, int, bool]]:
-    """(part, x, shift downwards, size, overlined) of a line; a sub- and a superscript stand above each other."""
+    """(part, x, shift downwards, size, overlined) of a line; sub- and superscript stand above each other."""
     x = furthest = 0.0
     for i, piece in enumerate(MATHS.split(text)):
         for part, level, bar in _parts(piece) if i % 2 else [(plain(piece), "", False)]:

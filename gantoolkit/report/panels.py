@@ -10,6 +10,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from gantoolkit.report import lettering
+from gantoolkit.report.labelled import MARGIN
 from gantoolkit.report.lettering import INK, QUIET
 from gantoolkit.report.plots import ticks
 from gantoolkit.report.tables import decimals, number
@@ -23,7 +24,7 @@ RULE = (226, 228, 232)
 
 @dataclass(frozen=True)
 class Line:
-    """A score at every place; `low` and `high` bound its interval; a level is one dashed value for all places."""
+    """A score at every place; `low` and `high` bound its interval; a level is one value for all, dashed."""
 
     name: str
     values: Sequence[float]
@@ -33,7 +34,7 @@ class Line:
 
 
 def panel(title: str, lines: Sequence[Line], places: Sequence[float], width: int, left: int) -> np.ndarray:
-    """One plot [HEIGHT,width,3]: its title from the left edge, its axis at `left`, points at `places` in pixels."""
+    """One plot [HEIGHT,width,3]: title from the left edge, axis at `left`, points at `places` in pixels."""
     low, high = bounds(lines)
     right = places[-1] + (places[-1] - places[0]) / max(2 * len(places) - 2, 2)
 
@@ -41,8 +42,7 @@ def panel(title: str, lines: Sequence[Line], places: Sequence[float], width: int
         return TOP + (high - value) / (high - low) * (HEIGHT - TOP - BOTTOM)
 
     large = Image.new("RGB", (width * FINER, HEIGHT * FINER), (255, 255, 255))
-    pen = ImageDraw.Draw(large, "RGBA")
-    shown = ticks(low, high, 3)
+    pen, shown = ImageDraw.Draw(large, "RGBA"), ticks(low, high, 3)
     for tick in shown:
         _stroke(pen, [(left, y(tick)), (right, y(tick))], RULE, 1)
     coloured = [(line, c) for line, c in zip(lines, COLOURS) if any(map(math.isfinite, line.values))]
@@ -50,19 +50,24 @@ def panel(title: str, lines: Sequence[Line], places: Sequence[float], width: int
         _line(pen, line, colour, places, right, y)
     canvas = large.resize((width, HEIGHT), Image.Resampling.BOX)
     pen = ImageDraw.Draw(canvas)
-    for tick in shown:
-        said = number(tick, places_of(shown))
-        lettering.put(pen, left - 10, y(tick) - TEXT * 0.64, said, TEXT - 4, QUIET, "right")
-    for i, text in enumerate(title.split("\n")):
-        lettering.put(pen, lettering.font(TEXT).size * 0.8, HEIGHT / 2 + (i - 1) * lettering.height(TEXT), text, TEXT,
-                      QUIET if i else INK)
+    _said(pen, title, [(y(tick), number(tick, places_of(shown))) for tick in shown], left)
     _names(pen, coloured, right + 10, y)
     return np.asarray(canvas)
 
 
+def _said(pen: ImageDraw.ImageDraw, title: str, ticks: Sequence[tuple[float, str]], left: int) -> None:
+    """The title from the left edge, and the numbers of the axis that ends at `left`."""
+    for at, text in ticks:
+        lettering.put(pen, left - 10, at - TEXT * 0.64, text, TEXT - 4, QUIET, "right")
+    for i, text in enumerate(title.split("\n")):
+        top = HEIGHT / 2 + (i - 1) * lettering.height(TEXT)
+        lettering.put(pen, MARGIN, top, text, TEXT, QUIET if i else INK)
+
+
 def bounds(lines: Sequence[Line]) -> tuple[float, float]:
     """The range of an axis: all values and intervals, with a little room."""
-    values = [v for line in lines for part in (line.values, line.low, line.high) for v in part if math.isfinite(v)]
+    parts = [part for line in lines for part in (line.values, line.low, line.high)]
+    values = [value for part in parts for value in part if math.isfinite(value)]
     low, high = min(values, default=0.0), max(values, default=1.0)
     room = 0.06 * (high - low) or 0.1 * abs(high) or 1.0
     return low - room, high + room

@@ -27,8 +27,8 @@ ABOUT = "gantoolkit"  # key of a picture's own description
 _NEAR_TO_FAR = np.array([(253, 231, 37), (122, 209, 81), (34, 168, 132), (42, 120, 142), (65, 68, 135),
                          (68, 1, 84)], float)
 # Low → high: night blue, violet, red, orange, yellow; lightness rises all the way.
-_COLD_TO_HOT = np.array([(12, 14, 48), (78, 20, 110), (168, 40, 92), (232, 92, 40), (251, 170, 32), (252, 248, 150)],
-                        float)
+_COLD_TO_HOT = np.array([(12, 14, 48), (78, 20, 110), (168, 40, 92), (232, 92, 40), (251, 170, 32),
+                         (252, 248, 150)], float)
 
 
 def _one(value: Tensor, ndim: int) -> Tensor:
@@ -98,7 +98,7 @@ def attention_picture(image: Tensor, attention: Tensor) -> np.ndarray:
 
 
 def heat_picture(image: Tensor, attention: Tensor, share: float = 0.62) -> np.ndarray:
-    """A map [h,w] (scaled to its own range) in colours, low = dark blue, high = yellow, over the image in grey."""
+    """A map [h,w] (scaled to its own range) in colours, low = blue, high = yellow, over the image in grey."""
     image = _one(image, 3)
     heat = _coloured(_heat(attention, image.shape[-2:]).numpy(), _COLD_TO_HOT)
     grey = image_picture(image).mean(2, keepdims=True)
@@ -133,7 +133,7 @@ def grid(rows: Sequence[Sequence[np.ndarray]], gap: int = 2, background: int = 2
 
 
 def save(picture: np.ndarray, path: str | Path, about: Mapping | None = None) -> Path:
-    """Write a picture as PNG (or what the suffix says), atomically; a PNG keeps `about` as JSON in its text."""
+    """Write a picture as PNG (or what the suffix says), atomically; a PNG keeps `about` as JSON."""
     path, extra = Path(path), {}
     if about is not None:
         extra["pnginfo"] = PngInfo()

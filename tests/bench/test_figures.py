@@ -135,7 +135,8 @@ def test_steps_draws_every_step_and_plots_what_the_judge_says(figure, runs, tiny
 
     layout = dict(columns=7, groups=[("", 2), ("x", 4), ("", 1)])
     alone, _, x, side = figure("steps", str(runs / "one"), "--samples", "1", "--scored", "0", **layout)
-    picture, about, _, _ = figure("steps", str(runs / "one"), "--samples", "1", "--scored", "5", "--batch", "2", **layout)
+    arguments = [str(runs / "one"), "--samples", "1", "--scored", "5", "--batch", "2"]
+    picture, about, _, _ = figure("steps", *arguments, **layout)
     assert (picture[:len(alone)] == alone).all() and len(picture) > len(alone) + 4 * 100  # four panels below
     top, found = rows_of(alone, x[0], side)[0], own(tiny_zip, range(5))
     judged, every = Evaluator(steps.METRICS), codes(runs / "one", found.condition)
@@ -221,8 +222,8 @@ def test_maps_of_a_sheet_are_the_means_of_the_tests_own_softmax(model, thinking)
     moments = next(iter(attention._samples(thinking)))[2]
     layout = attention.sheet(condition, moments, dict(hair=places[0], hat=places[1]), 5)
     assert layout.columns == ["$G(w_t)$", *["hair", "hat", "all words"] * 2]
-    assert [row.label for row in layout.rows] == [("t = 999", "step 1 of 5"), (f"t = {thinking.times[2]}", "step 3 of 5"),
-                                                 (f"t = {thinking.times[4]}", "step 5 of 5")]
+    assert [row.label for row in layout.rows] == [
+        (f"t = {thinking.times[i]}", f"step {i + 1} of 5") for i in (0, 2, 4)]
     top = rows_of(layout.draw(), layout.x(0), layout.side)
     for row, step in enumerate((0, 2, 4)):
         expected = by_hand(model, thinking.first.encoder, condition, step)
@@ -264,11 +265,12 @@ def test_nouns_are_the_last_words_of_phrases():
 def test_named_words_stand_in_the_order_they_are_named(thinking):
     _, _, moments = next(iter(attention._samples(thinking)))
     text = thinking.data.captions[0][0]
-    assert list(attention.choose(thinking.first.encoder, text, moments, ["Hat", "black"], "sample 0")) == ["hat", "black"]
+    named = attention.choose(thinking.first.encoder, text, moments, ["Hat", "black"], "sample 0")
+    assert list(named) == ["hat", "black"]
     twice = attention.choose(thinking.first.encoder, text, moments, ["a"], "sample 0")["a"]
     assert len(twice) == 2  # both occurrences
-    with pytest.raises(scene.UsageError, match="'beard' is not in the prompt of sample 0, “A man with black hair, a hat”; "
-                                               "its words: a, man, with, black, hair, hat"):
+    said = f"'beard' is not in the prompt of sample 0, “{text}”; its words: a, man, with, black, hair, hat"
+    with pytest.raises(scene.UsageError, match=said):
         attention.choose(thinking.first.encoder, text, moments, ["hair", "beard"], "sample 0")
     with pytest.raises(scene.UsageError, match="prompt of sample 2 is empty; choose another with --pick"):
         attention.draw(scene.Scene(thinking.runs, thinking.data, (2,)), SimpleNamespace(words=[]))

@@ -15,7 +15,7 @@ from gantoolkit.errors import DataError, UsageError
 ROOT = Path(cli.__file__).parents[1]
 HEAVY = ("torch", "mmengine", "diffusers", "transformers", "numpy", "pluggy", "rich", "loud_plugin")
 LIGHT = [["--help"], ["--version"], ["list"], ["list", "generators"], ["list", "plugins"], ["run", "--help"],
-         ["generate", "--help"], ["doctor", "--quick"]]
+         ["generate", "--help"], ["figure", "steps", "--help"], ["doctor", "--quick"]]
 LIGHT += [["show", name] for entries in manifest.load().components.values() for name in list(entries)[:1]]
 PROBE = """
 import json, sys, time

@@ -47,17 +47,19 @@ def _samples(scene: Scene):
             yield next(numbers), found.condition[i], [(f[i], image[i:i + 1]) for f, image in moments]
 
 
-def choose(encoder, text: str, moments: Sequence[Moment], named: Sequence[str], whose: str) -> dict[str, list[int]]:
-    """word → places of its tokens: the named words, or the SHOWN nouns with the highest attention, in order."""
+def choose(encoder, text: str, moments: Sequence[Moment], named: Sequence[str],
+           whose: str) -> dict[str, list[int]]:
+    """word → places of its tokens: the named words, or the SHOWN nouns with most attention, in order."""
     spelled = attention.spelled(encoder, text, moments[0][0])
     places: dict[str, list[int]] = {}
     for word, where in spelled:
-        if any(c.isalnum() for c in word):
+        if attention.is_word(word):
             places[word] = places.get(word, []) + where
     if not places:
         raise UsageError(f"The prompt of {whose} is empty; choose another with --pick.")
     if absent := [word for word in named if word.lower() not in places]:
-        raise UsageError(f"'{absent[0]}' is not in the prompt of {whose}, “{text}”; its words: {', '.join(places)}.")
+        raise UsageError(f"'{absent[0]}' is not in the prompt of {whose}, “{text}”; "
+                         f"its words: {', '.join(places)}.")
     if named:
         return {word.lower(): places[word.lower()] for word in named}
     nouns = attention.heads([word for word, _ in spelled]) or list(places)
@@ -72,17 +74,20 @@ def block_map(features: Features, block: int, places: Sequence[int]) -> Tensor:
     return features.attn_prob[block][0, list(places)].mean(0)
 
 
-def sheet(condition: Condition, moments: Sequence[Moment], words: dict[str, list[int]], steps: int) -> labelled.Sheet:
-    """Rows: steps; columns: the face, then per block each word and all words together; the condition in the corner."""
+def sheet(condition: Condition, moments: Sequence[Moment], words: dict[str, list[int]],
+          steps: int) -> labelled.Sheet:
+    """Rows: steps; columns: the face, then per block each word and all words; the condition in the corner."""
     first = moments[0][0]
     shown = {**words, ALL: first.words[0].nonzero().flatten().tolist()}
     rows = []
     for place, (features, image) in enumerate(moments):
-        maps = [block_map(features, n, where) for n in range(len(first.attn_prob)) for where in shown.values()]
+        maps = [block_map(features, n, where)
+                for n in range(len(first.attn_prob)) for where in shown.values()]
         cells = [sheets.image_picture(image), *(sheets.heat_picture(image, found) for found in maps)]
         rows.append(labelled.Row(cells, _step(features, place, len(moments), steps),
                                  "" if place else f"“{condition.text[0]}”"))
-    groups = [(f"up block {n}, {p.shape[-2]} x {p.shape[-1]}", len(shown)) for n, p in enumerate(first.attn_prob, 1)]
+    groups = [(f"up block {n}, {p.shape[-2]} x {p.shape[-1]}", len(shown))
+              for n, p in enumerate(first.attn_prob, 1)]
     columns = ["$G(w_t)$", *(word for _ in groups for word in shown)]
     return labelled.Sheet(columns, rows, [("", 1), *groups], sheets.condition_picture(condition))
 

@@ -23,7 +23,8 @@ def main(args) -> int:
 def _check(args) -> None:
     """Refuse numbers and names that no figure can be made of."""
     if Path(args.out).suffix.lower() != ".png":
-        raise UsageError(f"--out {args.out} is no PNG file; give a name such as {Path(args.out).stem or args.figure}.png.")
+        stem = Path(args.out).stem or args.figure
+        raise UsageError(f"--out {args.out} is no PNG file; give a name such as {stem}.png.")
     for name in ("samples", "batch"):
         if getattr(args, name) < 1:
             raise UsageError(f"--{name} must be at least 1, not {getattr(args, name)}.")

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from gantoolkit.bench.figures.scene import Scene
-from gantoolkit.report import labelled, sheets
+from gantoolkit.report import labelled
 from gantoolkit.types import Features, Latent
 
 MEAN, MAPPED, FULL = "mean face\n$G(\\bar w)$", "M alone\n$G(w^m)$", "M and T\n$G(w)$"
@@ -21,10 +21,9 @@ def draw(scene: Scene, args) -> tuple[np.ndarray, dict]:
         features = next(f for f in scene.first.encoder.trace(condition, x0=False) if int(f.t[0]) == at)
         images = faces(scene, features, camera)
         titles = list(images)
-        for i, text in enumerate(found.condition.text):
-            cells = [sheets.condition_picture(found.condition[i]), sheets.image_picture(found.target.image_gt[i]),
-                     *(sheets.image_picture(image[i]) for image in images.values())]
-            rows.append(labelled.Row(cells, caption=f"“{text}”" if text else "no prompt"))
+        for i in range(len(found)):
+            shown = [found.target.image_gt[i], *(image[i] for image in images.values())]
+            rows.append(scene.row(found.condition[i], shown))
     return labelled.Sheet([*scene.titles, *titles], rows).draw(), {"t": at}
 
 

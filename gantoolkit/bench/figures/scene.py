@@ -1,4 +1,4 @@
-"""What a figure is made of: runs that belong together, and samples with the captions and seeds of the frozen pairs."""
+"""What a figure is made of: runs that belong together, and samples with the tables' captions and seeds."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from gantoolkit.data.zipdata import FaceZip
 from gantoolkit.engine import sample as runs
 from gantoolkit.errors import UsageError
 from gantoolkit.pipeline import Pipeline
+from gantoolkit.report import labelled, sheets
 from gantoolkit.types import Camera, Condition, Latent, Sample
 
 ALIKE = {"generator": "draws with", "encoder": "reads the encoder", "condition": "was trained on"}
@@ -46,7 +47,7 @@ class Run:
 
 @dataclass(frozen=True)
 class Scene:
-    """Runs and samples of a figure; sample i has caption 7·i modulo those it has, and the seed i, as in the tables."""
+    """Runs and samples of a figure; sample i has caption 7·i modulo those it has, and the seed i."""
 
     runs: tuple[Run, ...]
     data: FaceZip
@@ -79,13 +80,21 @@ class Scene:
         kind = self.runs[0].specs["condition"]
         return self.data.sample(rows, 7 * rows, kind if kind in ("scribble", "both") else "mask", seed=0)
 
-    def batches(self, numbers: Sequence[int] | None = None) -> Iterator[tuple[Sample, Condition, Camera | None]]:
-        """(samples, their condition on the device, its camera) of the samples that are shown, or of `numbers`."""
+    def batches(self, numbers: Sequence[int] | None = None
+                ) -> Iterator[tuple[Sample, Condition, Camera | None]]:
+        """(samples, their condition on the device, its camera) of what is shown, or of `numbers`."""
         numbers = self.numbers if numbers is None else numbers
         for first in range(0, len(numbers), self.batch):
             found = self.sample(numbers[first:first + self.batch])
             condition = found.condition.to(self.device)
             yield found, condition, self.first.camera(condition)
+
+    @staticmethod
+    def row(condition: Condition, images: Sequence[Tensor]) -> labelled.Row:
+        """The prompt of a condition [1] above it and its images [3,R,R]."""
+        text = condition.text[0]
+        cells = [sheets.condition_picture(condition), *(sheets.image_picture(image) for image in images)]
+        return labelled.Row(cells, caption=f"“{text}”" if text else "no prompt")
 
     def facts(self) -> dict:
         """How the figure was made, JSON-able, without paths."""
@@ -99,7 +108,7 @@ class Scene:
 
 def open_scene(sources: Sequence[str], data: str, numbers: int | Sequence[int], batch: int = 8,
                device: str = "cpu") -> Scene:
-    """Load the runs, which must share encoder, generator and condition; `numbers`: the first N, or which ones."""
+    """Load runs that share encoder, generator and condition; `numbers`: the first N samples, or which."""
     loader = runs.Loader(device)
     loaded = tuple(_load(loader, source) for source in sources)
     for run in loaded[1:]:
@@ -124,6 +133,7 @@ def _alike(first: Run, other: Run) -> None:
     """UsageError unless both runs differ in their bridge alone: they share one trajectory and its I^d_0."""
     for key, verb in ALIKE.items():
         if first.specs[key] != other.specs[key]:
-            said = [json.dumps(run.specs[key], ensure_ascii=False).replace('"', "'") for run in (first, other)]
-            raise UsageError(f"{first.source} {verb} {said[0]}, {other.source} {said[1]}; one figure compares runs "
-                             f"of one {key}.")
+            said = [json.dumps(run.specs[key], ensure_ascii=False).replace('"', "'")
+                    for run in (first, other)]
+            raise UsageError(f"{first.source} {verb} {said[0]}, {other.source} {said[1]}; "
+                             f"one figure compares runs of one {key}.")

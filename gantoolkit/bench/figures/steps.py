@@ -10,10 +10,10 @@ import torch
 
 from gantoolkit.bench import systems, tables
 from gantoolkit.bench.figures.scene import Scene
-from gantoolkit.report import labelled, panels, sheets
+from gantoolkit.report import labelled, panels
 from gantoolkit.types import Scores
 
-METRICS: dict[str, dict] = {"id_gt": {}, "lpips": {}, "acc": {}, "clip": {}}  # each a mean over images: few suffice
+METRICS: dict[str, dict] = {"id_gt": {}, "lpips": {}, "acc": {}, "clip": {}}  # means over images: few suffice
 MOST = 10  # steps on a sheet; of a longer grid some are left out
 BOOTSTRAP = 200
 
@@ -28,8 +28,9 @@ def draw(scene: Scene, args) -> tuple[np.ndarray, dict]:
     count = min(args.scored, len(scene.data))
     found, final = score(scene, shown, count, args.judge)
     below = plots(sheet, found, final)
-    note = labelled.note(f"Scores by the network '{args.judge}' over {count} samples of {scene.data.path.name}, with "
-                         "95 % bootstrap intervals; dashed: the diffusion model's own image.", sheet)
+    note = labelled.note(f"Scores by the network '{args.judge}' over {count} samples of "
+                         f"{scene.data.path.name}, with 95 % bootstrap intervals; dashed: the diffusion "
+                         "model's own image.", sheet)
     values = {str(t): {name: one.value for name, one in scores.items()} for t, scores in zip(shown, found)}
     return labelled.stack([sheet.draw(), *below, note]), {
         "steps": shown, "scored": count, "judge": args.judge, "scores": values,
@@ -51,9 +52,7 @@ def faces(scene: Scene, shown: Sequence[int]) -> labelled.Sheet:
             if int(features.t[0]) in shown:
                 images.append(scene.runs[0].image(scene.first.bridge(features), camera))
         images = [found.target.image_gt, *images, features.x0.cpu()]
-        for i, text in enumerate(found.condition.text):
-            cells = [sheets.condition_picture(found.condition[i]), *(sheets.image_picture(image[i]) for image in images)]
-            rows.append(labelled.Row(cells, caption=f"“{text}”" if text else "no prompt"))
+        rows += [scene.row(found.condition[i], [image[i] for image in images]) for i in range(len(found))]
     numbers = [scene.times.index(t) + 1 for t in shown]
     titles = [f"t = {t}\nstep {n}" for t, n in zip(shown, numbers)]
     total = len(scene.times)
@@ -63,7 +62,7 @@ def faces(scene: Scene, shown: Sequence[int]) -> labelled.Sheet:
 
 
 def score(scene: Scene, shown: Sequence[int], count: int, judge: str) -> tuple[list[Scores], Scores]:
-    """Scores of G(w_t) at every shown step, and of I^d_0, over the first `count` samples; the photo is the target."""
+    """Scores of G(w_t) at every shown step, and of I^d_0, over the first `count` samples, against photos."""
     from gantoolkit.metrics import Evaluator
 
     run = scene.runs[0]
@@ -73,7 +72,8 @@ def score(scene: Scene, shown: Sequence[int], count: int, judge: str) -> tuple[l
     for found, condition, camera in scene.batches(range(count)):
         for features in scene.first.encoder.trace(condition):
             if (t := int(features.t[0])) in judged:
-                judged[t].update(run.image(scene.first.bridge(features), camera), found.target, found.condition)
+                image = run.image(scene.first.bridge(features), camera)
+                judged[t].update(image, found.target, found.condition)
         judged[None].update(features.x0, found.target, found.condition)
         done += len(found)
         print(f"\rscored {done} of {count}", end="" if done < count else "\n", file=sys.stderr, flush=True)

@@ -3,35 +3,50 @@
 from __future__ import annotations
 
 import argparse
+from typing import NamedTuple
 
-FIGURES = {  # name → (help, description, how many runs, samples shown)
-    "attention": ("where the diffusion model looks for words, by step and block (the paper's Figure 3)",
-                  "Cross-attention of single words at the first, a middle and the last denoising step, in every up "
-                  "block of the U-Net, over the face of that step (the paper's Figure 3).", 1, 1),
-    "parts": ("what M and T add: mean face, G(w^m), G(w) (Figure 8)",
-              "Condition, photo, the generator's mean face, the mapping network alone, and with style modulation (the "
-              "paper's Figure 8). Every further run, such as the ablation without attention, adds a column.", None, 4),
-    "targets": ("the same faces by runs trained towards other targets (Figure 9)",
-                "Condition, photo and the diffusion model's image, then the face of every run, such as the ablations "
-                "trained towards the one or the other (the paper's Figure 9).", None, 4),
-    "steps": ("faces and their scores over the denoising steps",
-              "The same faces drawn after every denoising step, and under them how the judge scores them.", 1, 3),
+
+class Figure(NamedTuple):
+    """What help says of a figure, whether it takes several runs, and how many samples it shows by itself."""
+
+    summary: str
+    about: str
+    several: bool
+    shown: int
+
+
+FIGURES = {
+    "attention": Figure(
+        "where the diffusion model looks for words, by step and block (the paper's Figure 3)",
+        "Cross-attention of single words at the first, a middle and the last denoising step, in every up block "
+        "of the U-Net, over the face of that step (the paper's Figure 3).", False, 1),
+    "parts": Figure(
+        "what M and T add: mean face, G(w^m), G(w) (Figure 8)",
+        "Condition, photo, the generator's mean face, the mapping network alone, and with style modulation "
+        "(the paper's Figure 8). A further run, such as the ablation without attention, adds a column.", True, 4),
+    "targets": Figure(
+        "the same faces by runs trained towards other targets (Figure 9)",
+        "Condition, photo and the diffusion model's image, then the face of every run, such as the ablations "
+        "trained towards the one or the other (the paper's Figure 9).", True, 4),
+    "steps": Figure(
+        "faces and their scores over the denoising steps",
+        "The same faces after every denoising step, and under them how the judge scores them.", False, 3),
 }
 
 
 def add(verbs) -> None:
     """Add the verb with a sub-form per figure."""
     figure = verbs.add_parser("figure", help="make the paper's figures again from trained runs",
-                              description="Make one of the paper's figures again from trained runs, as one PNG.")
+                              description="Make one of the paper's figures again from trained runs: one PNG.")
     names = figure.add_subparsers(title="figures", metavar="NAME", required=True)
-    for name, (summary, about, runs, shown) in FIGURES.items():
-        parser = names.add_parser(name, help=summary, description=about)
+    for name, entry in FIGURES.items():
+        parser = names.add_parser(name, help=entry.summary, description=entry.about)
         parser.set_defaults(command="gantoolkit.bench.figures.command:main", figure=name)
-        parser.add_argument("runs", nargs="+" if runs is None else 1, metavar="RUN",
-                            help="a run folder or a preset" + (
-                                "; LABEL=RUN titles its column, lines separated by |" if runs is None else ""))
+        labels = "; LABEL=RUN titles its column, | begins a second line" if entry.several else ""
+        parser.add_argument("runs", nargs="+" if entry.several else 1, metavar="RUN",
+                            help=f"a run folder or a preset{labels}")
         _own(parser, name)
-        _shared(parser, name, shown)
+        _shared(parser, name, entry.shown)
 
 
 def _own(parser: argparse.ArgumentParser, name: str) -> None:
@@ -41,7 +56,8 @@ def _own(parser: argparse.ArgumentParser, name: str) -> None:
     elif name == "steps":
         parser.add_argument("--scored", type=int, default=50, metavar="N",
                             help="samples behind the scores, 0 for pictures alone (default: 50)")
-        parser.add_argument("--judge", default="judge", metavar="NAME", help="weights of the network that scores")
+        parser.add_argument("--judge", default="judge", metavar="NAME",
+                            help="weights of the network that scores")
     else:
         parser.add_argument("--t-out", type=int, default=0, metavar="T",
                             help="stop at this denoising time, 999 to 0 (default 0: the end)")
@@ -51,8 +67,10 @@ def _shared(parser: argparse.ArgumentParser, name: str, shown: int) -> None:
     parser.add_argument("--data", default="val", metavar="NAME|ZIP",
                         help="rendered or prepared faces (default: val, which comes with the package)")
     which = parser.add_mutually_exclusive_group()
-    which.add_argument("--samples", type=int, default=shown, metavar="N", help=f"the first N (default: {shown})")
-    which.add_argument("--pick", type=int, nargs="+", default=[], metavar="I", help="these samples, counted from 0")
+    which.add_argument("--samples", type=int, default=shown, metavar="N",
+                       help=f"the first N (default: {shown})")
+    which.add_argument("--pick", type=int, nargs="+", default=[], metavar="I",
+                       help="these samples, counted from 0")
     parser.add_argument("--out", default=f"figures/{name}.png", metavar="FILE.png",
                         help=f"default: figures/{name}.png")
     parser.add_argument("--batch", type=int, default=8, metavar="N", help="faces at a time")
