@@ -72,7 +72,15 @@ class Towers(nn.Module):
 
     def embed_tokens(self, ids: Tensor) -> Tensor:
         """Unit embeddings [B,D] of token ids [B,T]; the causal mask hides the padding."""
-        return F.normalize(self.project(self.text(input_ids=ids).pooler_output).float(), dim=1)
+        return self.place(self.text(input_ids=ids).pooler_output)
+
+    def pool(self, captions: list[str] | tuple[str, ...]) -> Tensor:
+        """States at the end of captions [B,width]."""
+        return self.text(input_ids=self.tokens(captions)).pooler_output
+
+    def place(self, pooled: Tensor) -> Tensor:
+        """Unit embeddings [B,D] of pooled states."""
+        return F.normalize(self.project(pooled).float(), dim=1)
 
     def embed_text(self, captions: list[str] | tuple[str, ...]) -> Tensor:
         """Unit embeddings [B,D] of captions."""

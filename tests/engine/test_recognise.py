@@ -52,6 +52,13 @@ def test_task_learns_scores_and_exports(kind, tiny_zip, tmp_path):
         assert picture.ndim == 3 and picture.shape[0] == 3, name
 
 
+def test_attributes_teach_the_text_tower_alone(tiny_zip):
+    task = TextImage(str(tiny_zip), holdout=0.25, **SMALL[TextImage])
+    task.losses("network", Draw.of_iteration(0, 0, 0, 8, task.size()), 0)["attributes"].backward()
+    assert all(p.grad is None for p in task.network.image.parameters())
+    assert task.network.text.get_input_embeddings().weight.grad.abs().sum() > 0
+
+
 def test_exported_strangers_have_mean_zero(tiny_zip, tmp_path):
     for kind, name in ((Identity, "arcface"), (Judge, "judge")):
         task = kind(str(tiny_zip), holdout=0.25, **SMALL[kind])

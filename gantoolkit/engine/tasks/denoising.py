@@ -36,6 +36,8 @@ class Denoising(Task):
     the prompt is one of the sample's captions, or empty with probability `empty` (classifier-free guidance).
     """
 
+    texts: int | None = None  # so many captions of a sample are used, the first ones; None: all
+
     def __init__(self, data: str, val: str | None, held_out: int, vae: str, text: str, scheduler,
                  empty: float, min_snr: float | None, guidance: float, steps: int, cache: str | None,
                  device: str | torch.device):
@@ -65,7 +67,7 @@ class Denoising(Task):
         t = draw.integers(self.scheduler.config.num_train_timesteps).to(self.device)
         epsilon = draw.normal(*clean.shape[1:]).to(self.device)
         numbers, dropped = draw.integers(2**31).tolist(), (draw.uniform() < self.empty).tolist()
-        captions = (self.zip.captions[i] for i in draw.indices.tolist())
+        captions = (self.zip.captions[i][:self.texts] for i in draw.indices.tolist())
         prompts = ["" if d or not c else c[n % len(c)] for c, n, d in zip(captions, numbers, dropped)]
         return self._noised(draw.indices, clean, epsilon, t, prompts)
 

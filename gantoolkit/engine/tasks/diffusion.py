@@ -24,12 +24,13 @@ class Diffusion(Denoising):
     vae, text   folders (or names) that hold vae/ and text_encoder/ with tokenizer/
     widths      channels per level: all but the last have cross-attention, the first has no self-attention
     text_lr     learning rate of the text encoder; None keeps it frozen
+    texts       so many captions of a sample are used, the first ones, which may say more; None: all
     cache       folder for the encoded data set (default: the run folder)
     """
 
     def __init__(self, data: str, vae: str, text: str, val: str | None = None, held_out: int = 64,
                  widths: tuple[int, ...] = (32, 64, 96, 96), layers: int = 1, heads: int = 2, groups: int = 8,
-                 lr: float = 1e-3, text_lr: float | None = None, empty: float = 0.12,
+                 lr: float = 1e-3, text_lr: float | None = None, texts: int | None = None, empty: float = 0.12,
                  min_snr: float | None = 5.0, ema: float = 0.999, guidance: float = 3.0, steps: int = 10,
                  cache: str | None = None, device: str | torch.device = "cpu", seed: int = 0):
         super().__init__(data, val, held_out, vae, text, ddim_schedule(), empty, min_snr, guidance, steps,
@@ -41,7 +42,7 @@ class Diffusion(Denoising):
         self.unet = unet(channels, size, widths, layers, heads, groups, context).to(self.device)
         self.average = frozen_copy(self.unet)
         explicit_attention(self.unet)
-        self.ema, self.text_lr = ema, text_lr
+        self.ema, self.text_lr, self.texts = ema, text_lr, texts
         self.modules, self.averages = {"unet": self.unet}, {"unet": self.average}
         parameters = [dict(params=list(self.unet.parameters()), lr=lr)]
         if text_lr is not None:

@@ -1,4 +1,8 @@
-"""Train the text and image towers to agree on which caption belongs to which face (CLIP's loss)."""
+"""Train the text and image towers to agree on which caption belongs to which face (CLIP's loss).
+
+A contrast among few faces is won by the most telling words; what else a caption says would be lost to the diffusion
+model that reads the text tower. So the end of a text also tells the face's attributes, by a head that is not kept.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +10,7 @@ from pathlib import Path
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 from gantoolkit import compat  # noqa: F401  before transformers
 from gantoolkit.engine.draw import Draw
@@ -31,27 +35,32 @@ class TextImage(recognise.Recogniser):
 
     tokens, length      of the tokeniser: at most so many tokens, longest text
     width, layers, heads  of the text tower; `width` is the diffusion model's cross_attention_dim
+    attributes          weight of reading the face's attributes off its caption
     """
 
     def __init__(self, data: str, image: dict | None = None, tokens: int = 1000, length: int = 64,
-                 width: int = 96, layers: int = 4, heads: int = 4, holdout: float = 0.05, lr: float = 1e-3,
-                 weight_decay: float = 0.05, augment: dict | None = None,
+                 width: int = 96, layers: int = 4, heads: int = 4, attributes: float = 1.0, holdout: float = 0.05,
+                 lr: float = 1e-3, weight_decay: float = 0.05, augment: dict | None = None,
                  device: torch.device | str = "cpu", seed: int = 0):
         super().__init__(data, holdout, lr, weight_decay, augment, device, seed)
         captions = [text for row in self.zip.captions for text in row]
         tokenizer = train_tokenizer(captions, tokens, length)
         tower = ImageTower(**{"resolution": self.zip.resolution, **(image or {})})
-        self.start(Towers(text_model(tokenizer, width, layers, heads), tokenizer, tower, words_of(captions)))
+        self.values, self.attributes = recognise.attribute_values(self.zip), attributes
+        self.table = recognise.attribute_table(self.zip, self.values)
+        towers = Towers(text_model(tokenizer, width, layers, heads), tokenizer, tower, words_of(captions))
+        self.start(towers, **{name: nn.Linear(width, len(known)) for name, known in self.values.items()})
 
     def losses(self, turn: str, draw: Draw, iteration: int) -> dict[str, Tensor]:
         rows, images, _ = self.training_batch(draw)
         captions = self.captions_of(rows, draw.integers(10))
-        texts = self.network.embed_text(captions)
-        return {
-            "contrast": contrastive_loss(self.network.embed_image(images), texts, self.network.scale(),
-                                         captions),
-            "_scale": self.network.scale()
-        }
+        pooled, scale = self.network.pool(captions), self.network.scale()
+        losses = {"contrast": contrastive_loss(self.network.embed_image(images), self.network.place(pooled), scale,
+                                               captions), "_scale": scale}
+        if self.values:
+            told = {name: head(pooled) for name, head in self.heads.items()}
+            losses["attributes"] = self.attributes * recognise.attribute_loss(told, self.table[rows].to(self.device))
+        return losses
 
     @torch.no_grad()
     def validate(self, limit: int | None = None) -> Scores:
@@ -60,11 +69,15 @@ class TextImage(recognise.Recogniser):
         captions = self.captions_of(rows)
         images = torch.cat(
             [self.network.embed_image(images) for _, images in self.validation_batches(len(rows))])
-        texts = torch.cat([self.network.embed_text(captions[n:n + 128]) for n in range(0, len(rows), 128)])
+        pooled = torch.cat([self.network.pool(captions[n:n + 128]) for n in range(0, len(rows), 128)])
+        texts = self.network.place(pooled)
         rate, n = recognise.top1(images, texts, captions)
         lengths = torch.tensor([len(self.network.tokenizer(text).input_ids) for text in captions])
         longest = self.network.tokenizer.model_max_length
+        told = torch.stack([head(pooled).argmax(1).cpu() for head in self.heads.values()] or [torch.zeros(len(rows))], 1)
+        read = (told == self.table[rows]).double().mean(0) if self.values else torch.zeros(0)
         return {"top1of64": self.score(rate, n),
+                **{f"told[{name}]": self.score(share, len(rows)) for name, share in zip(self.values, read)},
                 "captions_that_fit": self.score((lengths <= longest).double().mean(), len(lengths))}
 
     def export(self, folder: Path) -> list[Path]:
