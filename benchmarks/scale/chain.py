@@ -4,10 +4,8 @@
 
 Diffusion U-Net and ControlNet, bridge, generator, IR-SE50 and LPIPS are built in full size, as
 `gantoolkit run CONFIG --dry-run` plans them. Measured: one guided denoising step (the cache's work), one
-training
-iteration with a cached z_t, and an image from noise. `naive` is what an iteration costs without the cache:
-all
-denoising steps anew.
+training iteration with a cached z_t, and an image from noise. `naive` is what an iteration costs without
+the cache: all denoising steps anew.
 """
 
 from __future__ import annotations
@@ -23,26 +21,26 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from gantoolkit import config, files
 from gantoolkit.encoders.published import planned
-from gantoolkit.engine import dryrun
+from gantoolkit.engine import dryrun, standins
+from gantoolkit.engine.trajectories import Moment
 from gantoolkit.generators.camera import orbit_camera
 from gantoolkit.types import Condition, Target
 from gantoolkit.types import Sample as Pair
 
 
 def randomise(module: nn.Module, device: torch.device) -> nn.Module:
-    """From the meta device to `device`, with small random weights and statistics that leave numbers
-    finite."""
+    """From the meta device to `device`, with small random weights and statistics that keep numbers finite."""
     module.to_empty(device=device)
     for name, tensor in (*module.named_parameters(), *module.named_buffers()):
         with torch.no_grad():
             if not tensor.is_floating_point():
                 tensor.zero_()
-            elif name.endswith(
-                ("running_var", "alphas_cumprod")) or tensor.ndim == 1 and name.endswith("weight"):
+            elif (name.endswith(("running_var", "alphas_cumprod"))
+                  or tensor.ndim == 1 and name.endswith("weight")):
                 tensor.fill_(1.0)
             elif tensor.ndim > 1:
                 tensor.normal_(0, 0.02)
@@ -52,25 +50,17 @@ def randomise(module: nn.Module, device: torch.device) -> nn.Module:
 
 
 def build(values: dict, device: torch.device):
-    """The bridge task of a config, without data: everything real but the numbers."""
+    """What a config trains, without data: everything real but the numbers."""
     encoder, _ = planned(values["encoder"])
-    task = dryrun._task(values, encoder, dryrun.Plan())
+    task = dryrun.build(values, encoder, notes=[])
     for module in (encoder, task.generator, task.bridge, *task.terms.values()):
         randomise(module, device)
     task.device, task.mean_w = device, task.generator.mean_w
     for term in task.terms.values():
         if term.compares == "identity":
             term.recogniser.eval()
-    task.embeddings = _Embeddings(task.terms, device)
+    task.embeddings = standins.Embeddings(task.terms, device)
     return task
-
-
-class _Embeddings:
-    def __init__(self, terms, device):
-        self.terms, self.device = terms, device
-
-    def read(self, name: str, rows) -> Tensor:
-        return torch.ones(len(rows), self.terms[name].recogniser.embedding, device=self.device)
 
 
 def condition(task, batch: int) -> Condition:
@@ -86,10 +76,10 @@ def iteration(task, given: Condition, bf16: bool) -> None:
     """One turn of T with a z_t that lies there, and its backward pass."""
     batch, size, device = len(given), task.encoder.resolution, task.device
     image = torch.rand(batch, 3, size, size, device=device) * 2 - 1
-    moment = dryrun.Moment(Pair(given, Target(image)),
-                           torch.randn(batch, *task.encoder.latent_shape, device=device),
-                           torch.full((batch, ), task.encoder.timesteps[-1], device=device), image,
-                           torch.arange(batch), torch.zeros(batch))
+    moment = Moment(Pair(given, Target(image)),
+                    torch.randn(batch, *task.encoder.latent_shape, device=device),
+                    torch.full((batch, ), task.encoder.timesteps[-1], device=device), image,
+                    torch.arange(batch), torch.zeros(batch))
     features = task.encoder.features(moment.latents, moment.t, given)
     with torch.autocast(device.type, torch.bfloat16, enabled=bf16):
         latent = task.bridge(features)
@@ -109,8 +99,7 @@ def image(task, given: Condition, steps: int | None, bf16: bool) -> None:
 
 
 def timed(work, device: torch.device, repeats: int) -> float:
-    """Seconds of one call, the least of `repeats` after one to warm up (none where a single one is asked
-    for)."""
+    """Seconds of one call, the least of `repeats` after one to warm up (none where one is asked for)."""
     seconds = []
     for _ in range(repeats if repeats == 1 else repeats + 1):
         began = time.monotonic()

@@ -1,35 +1,26 @@
-"""`gantoolkit run CONFIG --dry-run`: parameters, memory per process and cache size, before anything is
-fetched.
+"""`gantoolkit run CONFIG --dry-run`: parameters, memory per process, cache size; nothing is fetched.
 
-All networks are built with the architecture of their files, or with the published one where a file is not
-here yet, on the meta device: tensors with shapes but without numbers. One training iteration and one step of
-the cache run on it, while a ledger counts what is alive at the peak.
+All networks are built on the meta device (standins.py). One training iteration and one step of the cache
+run there, while a ledger counts what is alive at the peak.
 """
 
 from __future__ import annotations
 
-import json
 import os
-import warnings
 from typing import Any
 
 import torch
-from torch import nn
 
-from gantoolkit import registry, weights
 from gantoolkit.data.zipdata import FaceZip
-from gantoolkit.engine import sample
+from gantoolkit.engine import sample, standins
 from gantoolkit.engine.ledger import flops, peak
+from gantoolkit.engine.objective import Objective
 from gantoolkit.engine.plan import Plan, lines
-from gantoolkit.engine.tasks.bridge import TARGETS, Bridge
 from gantoolkit.engine.trajectories import Keeping, Moment, Sampling, row_bytes
 from gantoolkit.errors import GantoolkitError, UsageError
 from gantoolkit.types import Camera, Condition, Target
 from gantoolkit.types import Sample as Pair
 
-GENERATORS = {  # published weights → architecture, where the file is not here
-    "eg3d-ffhq": dict(type="EG3D"), "eg3d-ffhq-rebalanced": dict(type="EG3D"),
-    "stylegan2-ffhq": dict(type="StyleGAN2"), "stylegan2-ffhq-rosinality": dict(type="StyleGAN2")}
 ASSUMED = dict(train=24000, val=2000, resolution=512)  # CelebAMask-HQ, where a zip is not here
 TRAINED = 16  # bytes per trained parameter: weight, gradient and two moments of Adam in fp32
 
@@ -45,7 +36,7 @@ def plan(config: dict[str, Any], processes: int | None = None) -> Plan:
     """The plan of a `bridge` or `controlnet` config, for `processes` (default: torchrun's, else 1)."""
     if config["task"] not in ("bridge", "controlnet"):
         raise UsageError(f"--dry-run plans the tasks bridge and controlnet; '{config['task']}' is small and "
-                         f"just runs.")
+                         "just runs.")
     schedule = config.get("schedule", {})
     world = processes or int(os.environ.get("WORLD_SIZE", 1))
     batch = max(1, schedule.get("batch", 8) // (world * schedule.get("accumulate", 1)))
@@ -64,108 +55,48 @@ def _bridge(config: dict, found: Plan) -> None:
         raise UsageError(f"--dry-run knows no architecture of the encoder '{config['encoder']['type']}'.")
     encoder, notes = planned(config["encoder"])
     found.notes += notes
-    task = _task(config, encoder, found)
+    objective = build(config, encoder, found.notes)
     precision = "bf16" if encoder.unet.dtype == torch.bfloat16 else "fp32"
     found.add("U-Net", encoder.unet, f"frozen, {precision}")
     for one in encoder.controls:
         found.add("ControlNet", one, f"frozen, {precision}, sees a {one.kind}")
     found.add("VAE", encoder.vae, "frozen, fp32, while caches are filled")
     found.add("text model", encoder.prompts.text, "frozen, fp32")
-    found.add(f"generator {config['generator']}", task.generator, "frozen, fp32")
-    _trained(config, task, found)
-    for name, term in task.terms.items():
+    found.add(f"generator {config['generator']}", objective.generator, "frozen, fp32")
+    _trained(config, objective, found)
+    for name, term in objective.terms.items():
         if any(True for _ in term.parameters()):
             found.add(f"loss {name}", term, "frozen, fp32")
-    _sizes(config, task, found)
-    _measure(config, task, found)
+    _sizes(config, objective, found)
+    _measure(config, objective, found)
 
 
-def _task(config: dict, encoder, found: Plan) -> Bridge:
-    """A Bridge task without data and caches, on the meta device."""
-    task = object.__new__(Bridge)
-    task.device, task.encoder = torch.device("meta"), encoder
-    task.generator = _generator(config["generator"], found)
-    task.bridge = sample.build_bridge(config["bridge"], encoder, task.generator).to("meta").train()
-    task.mean_w, task.targets = task.generator.mean_w, TARGETS[config.get("targets", "paper")]
-    task.noise, task.loss_size = config.get("noise", "const"), config.get("loss_size")
-    task.recompute, task.chunk = config.get("recompute", 0), config.get("chunk")
-    task.terms = {name: _loss(name, spec, found) for name, spec in config["losses"].items()}
-    task.averages = {}
-    return task
+def build(config: dict, encoder, notes: list[str]) -> Objective:
+    """What a config's bridge would be trained by, on the meta device."""
+    generator = standins.generator(config["generator"], notes)
+    bridge = sample.build_bridge(config["bridge"], encoder, generator).to("meta").train()
+    terms = {name: standins.loss(name, spec, notes) for name, spec in config["losses"].items()}
+    keys = {"targets", "noise", "loss_size", "recompute", "chunk"} & config.keys()
+    found = Objective(encoder, bridge, generator, terms, **{key: config[key] for key in keys})
+    found.embeddings = standins.Embeddings(terms)
+    return found
 
 
-def _generator(name: str, found: Plan) -> nn.Module:
-    from gantoolkit.generators import build_generator
-
-    try:
-        path = weights.resolve(name)
-        arch = json.loads(weights.header(path)["arch"])
-    except (GantoolkitError, KeyError):
-        arch = GENERATORS.get(name)
-        if arch is None:
-            raise UsageError(f"The generator '{name}' is not here and its architecture is not known; convert "
-                             f"it first, "
-                             f"or use one of {', '.join(GENERATORS)}.") from None
-        found.notes.append(f"'{name}' is not here: the published architecture is assumed; gantoolkit weights "
-                           f"get {name}")
-    with torch.device("meta"):
-        return build_generator(arch, name).eval().requires_grad_(False)
-
-
-def _loss(name: str, spec: dict, found: Plan) -> nn.Module:
-    """A loss with its network in the right architecture; weights that are not here are random."""
-    spec, network = dict(spec), spec.get("network")
-    if network and _absent(network):
-        found.notes.append(f"'{network}' of the loss '{name}' is not here; gantoolkit weights get {network}")
-        if spec["type"] == "Identity":
-            return _identity(spec)
-        if spec["type"] != "LPIPS":
-            raise UsageError(f"The network '{network}' of the loss '{name}' is not here and its architecture "
-                             f"is not "
-                             "known.")
-        spec["network"] = "random"
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # lpips builds its trunk in torchvision's old way
-        term = registry.build("loss", spec).to("meta")
-    if spec["type"] == "LPIPS":  # its range check reads numbers, which the meta device has none of
-        term.distance.forward = lambda a, b: term.distance.module(a, b).flatten()
-    return term
-
-
-def _identity(spec: dict) -> nn.Module:
-    from gantoolkit.losses.identity import Identity
-    from gantoolkit.networks.arcface import irse50
-
-    term = object.__new__(Identity)
-    super(Identity, term).__init__(spec.get("weight", 0.1), spec["network"])
-    with torch.device("meta"):
-        term.recogniser = irse50().eval().requires_grad_(False)
-    return term
-
-
-def _absent(name: str) -> bool:
-    try:
-        weights.resolve(name)
-    except GantoolkitError:
-        return True
-    return False
-
-
-def _trained(config: dict, task: Bridge, found: Plan) -> None:
-    parts = dict(M=list(task.bridge.mapping_parameters()))
+def _trained(config: dict, objective: Objective, found: Plan) -> None:
+    parts = dict(M=list(objective.bridge.mapping_parameters()))
     if config.get("training") != "M only":
-        parts["T"] = list(task.bridge.modulation_parameters())
+        parts["T"] = list(objective.bridge.modulation_parameters())
     for name, parameters in parts.items():
         count = sum(p.numel() for p in parameters)
         found.parts.append((f"bridge {name}", count, TRAINED * count, "trained: weights, gradients, Adam"))
     if config.get("ema") is not None:
-        found.add("bridge, moving average", task.bridge, "fp32")
+        found.add("bridge, moving average", objective.bridge, "fp32")
 
 
-def _sizes(config: dict, task: Bridge, found: Plan) -> None:
+def _sizes(config: dict, objective: Objective, found: Plan) -> None:
     """Rows and bytes of every cache."""
     sampling, keeping = Sampling.of(config.get("sampling") or {}), Keeping.of(config.get("cache") or {})
-    encoder = task.encoder
+    encoder = objective.encoder
     one = row_bytes(len(encoder.timesteps), encoder.latent_shape, encoder.resolution)
     rows = {}
     for split in ("train", "val"):
@@ -174,11 +105,11 @@ def _sizes(config: dict, task: Bridge, found: Plan) -> None:
         found.cache[f"trajectories of {split}"] = count, one
     if "id_text" in (config.get("metrics") or {}):
         found.cache["trajectories of val without text"] = rows["val"], one
-    for name, term in task.terms.items():
+    for name, term in objective.terms.items():
         if term.compares == "identity":
             found.cache[f"embeddings ({name})"] = rows["train"], 4 * term.recogniser.embedding
-    found.cache["features, if cache.max_gb allowed them"] = rows["train"], len(
-        encoder.timesteps) * _feature_bytes(encoder)
+    features = len(encoder.timesteps) * _feature_bytes(encoder)
+    found.cache["features, if cache.max_gb allowed them"] = rows["train"], features
     if keeping.stream:
         found.notes.append("cache.stream: nothing of this is written; every sample's trajectory is computed "
                            "when drawn")
@@ -206,52 +137,41 @@ def _samples(data: dict, split: str, found: Plan) -> int:
 # -- measuring ---------------------------------------------------------------------------------------------
 
 
-def _moment(task: Bridge, batch: int) -> Moment:
+def _moment(objective: Objective, batch: int) -> Moment:
     """A batch of the right shapes."""
-    encoder, size = task.encoder, task.encoder.resolution
+    encoder, size = objective.encoder, objective.encoder.resolution
 
     def empty(*shape: int, dtype=torch.float32):
         return torch.empty(batch, *shape, device="meta", dtype=dtype)
 
-    camera = Camera(empty(4, 4), empty(3, 3)) if task.generator.needs_camera else None
+    camera = Camera(empty(4, 4), empty(3, 3)) if objective.generator.needs_camera else None
     condition = Condition(("",) * batch, empty(19, size, size), empty(1, size, size), camera)
     target = Target(empty(3, size, size), empty(size, size, dtype=torch.int64))
     return Moment(Pair(condition, target), empty(*encoder.latent_shape), empty(dtype=torch.int64),
                   empty(3, size, size), empty(dtype=torch.int64), empty(dtype=torch.int64))
 
 
-class _Embeddings:
-    """Cached embeddings of the right shape."""
-
-    def __init__(self, terms: dict):
-        self.terms = terms
-
-    def read(self, name: str, rows):
-        return torch.empty(len(rows), self.terms[name].recogniser.embedding, device="meta")
-
-
-def _iteration(task: Bridge, batch: int, turn: str) -> None:
+def _iteration(objective: Objective, batch: int, turn: str) -> None:
     """One turn: features, codes, render, losses, backward."""
-    moment = _moment(task, batch)
-    features = task.encoder.features(moment.latents, moment.t, moment.sample.condition)
-    for parameter in task.bridge.parameters():
+    moment = _moment(objective, batch)
+    features = objective.encoder.features(moment.latents, moment.t, moment.sample.condition)
+    for parameter in objective.bridge.parameters():
         parameter.requires_grad_(True)
-    latent = task.bridge(features, mapping_only=turn == "M")
-    render = task.draw(latent, moment.sample.condition.camera)
-    sum(task.compare(turn, latent, render, moment).values()).backward()
+    latent = objective.bridge(features, mapping_only=turn == "M")
+    render = objective.draw(latent, moment.sample.condition.camera)
+    sum(objective.compare(turn, latent, render, moment).values()).backward()
 
 
-def _measure(config: dict, task: Bridge, found: Plan) -> None:
+def _measure(config: dict, objective: Objective, found: Plan) -> None:
     """Peaks of live tensors and floating-point work of training and of filling the cache."""
-    task.embeddings = _Embeddings(task.terms)
     turn = "M" if config.get("training") == "M only" else "T"
-    found.peaks["training"] = peak(lambda: _iteration(task, found.batch, turn))
-    found.flops["training"] = flops(lambda: _iteration(task, 1, turn))
+    found.peaks["training"] = peak(lambda: _iteration(objective, found.batch, turn))
+    found.flops["training"] = flops(lambda: _iteration(objective, 1, turn))
     size = found.cached = Sampling.of(config.get("sampling") or {}).batch
-    latents = torch.empty(size, *task.encoder.latent_shape, device="meta")
-    found.peaks["caching"] = max(peak(lambda: _denoise(task.encoder, size)),
-                                 peak(lambda: task.encoder.decode(latents)))
-    found.flops["caching"] = flops(lambda: _denoise(task.encoder, 1)) * len(task.encoder.timesteps)
+    latents = torch.empty(size, *objective.encoder.latent_shape, device="meta")
+    found.peaks["caching"] = max(peak(lambda: _denoise(objective.encoder, size)),
+                                 peak(lambda: objective.encoder.decode(latents)))
+    found.flops["caching"] = flops(lambda: _denoise(objective.encoder, 1)) * len(objective.encoder.timesteps)
 
 
 def _denoise(encoder, batch: int) -> None:
@@ -270,17 +190,13 @@ def _denoise(encoder, batch: int) -> None:
 
 def _controlnet(config: dict, found: Plan) -> None:
     from gantoolkit.encoders.published import planned
+    from gantoolkit.engine.tasks.controlnet import CHANNELS
 
     kind, palette = config.get("condition", "mask"), config.get("palette")
-    channels = 3 if config.get("start") or palette not in (None, "one-hot") else {
-        "mask": 19,
-        "scribble": 1
-    }[kind]
-    encoder, notes = planned(
-        dict(weights=config["diffusion"],
-             controlnet=config.get("start") or "",
-             condition=kind,
-             palette=palette), channels)
+    channels = 3 if config.get("start") or palette not in (None, "one-hot") else CHANNELS[kind]
+    spec = dict(weights=config["diffusion"], controlnet=config.get("start") or "", condition=kind,
+                palette=palette)
+    encoder, notes = planned(spec, channels)
     found.notes += notes
     network = encoder.controls[0].network.train().requires_grad_(True)
     found.add("U-Net", encoder.unet, "frozen, fp32")
@@ -303,7 +219,7 @@ def _controlnet(config: dict, found: Plan) -> None:
         encoder.unet(z, t, words, down_block_additional_residuals=down, mid_block_additional_residual=mid,
                      return_dict=False)[0].square().mean().backward()
 
-    found.peaks["training"], found.flops["training"] = peak(lambda: iteration(found.batch)), flops(
-        lambda: iteration(1))
+    found.peaks["training"] = peak(lambda: iteration(found.batch))
+    found.flops["training"] = flops(lambda: iteration(1))
     rows = _samples(dict(train=config["data"]), "train", found)
     found.cache["latents of the images (in memory too)"] = rows, 2 * torch.Size(encoder.latent_shape).numel()

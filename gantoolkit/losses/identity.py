@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from gantoolkit.losses import Loss
 
@@ -15,8 +15,11 @@ class Identity(Loss):
 
     def __init__(self, network: str, weight: float = 0.1):
         super().__init__(weight, network)
+        self.recogniser = self._load(network)
+
+    def _load(self, network: str) -> nn.Module:
         from gantoolkit import networks
-        self.recogniser = networks.load(network)
+        return networks.load(network)
 
     @torch.no_grad()
     def prepare(self, target: Tensor) -> Tensor:

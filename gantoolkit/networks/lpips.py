@@ -57,7 +57,7 @@ class LPIPS(nn.Module):
     def forward(self, images: Tensor, target: Tensor) -> Tensor:
         """Distance [B]; images in −1..1."""
         for name, x in (("images", images), ("target", target)):
-            if x.shape[1] != 3 or x.detach().abs().max() > 1.5:
+            if x.shape[1] != 3 or not x.is_meta and x.detach().abs().max() > 1.5:
                 raise ValueError(
                     f"LPIPS wants RGB {name} in −1..1, got {list(x.shape)} up to {float(x.abs().max()):.1f}")
         return self.module(images, target).flatten()

@@ -1,8 +1,4 @@
-"""Task `bridge`: trains M and T between a frozen encoder and a frozen generator (section 3.4).
-
-Eq. 6, turn M:  λ0‖I^gt − G(w^m)‖² + λ1·LPIPS(I^gt, G(w^m)) + λ2·(1 − cos(R(I^gt), R(G(w^m)))) + λ3‖w^m − w̄‖
-Eq. 7, turn T:  λ0‖I^d_0 − G(w)‖² + λ1·LPIPS(I^d_0, G(w)) + λ2·(1 − cos(R(I^gt), R(G(w)))) + λ3‖w − w̄‖
-"""
+"""Task `bridge`: trains M and T between a frozen encoder and a frozen generator (section 3.4)."""
 
 from __future__ import annotations
 
@@ -11,9 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
-from torch.utils.checkpoint import checkpoint
 
 from gantoolkit import registry, weights
 from gantoolkit.data.zipdata import FaceZip
@@ -21,20 +15,16 @@ from gantoolkit.encoders import folders
 from gantoolkit.engine import evaluate, sample
 from gantoolkit.engine.average import follow, frozen_copy
 from gantoolkit.engine.draw import Draw
+from gantoolkit.engine.objective import TARGETS, Objective
 from gantoolkit.engine.task import Task
-from gantoolkit.engine.trajectories import Embeddings, Keeping, Moment, Sampling, Trajectories
+from gantoolkit.engine.trajectories import Embeddings, Keeping, Sampling, Trajectories
 from gantoolkit.errors import UsageError
-from gantoolkit.types import Latent, Render, Scores
+from gantoolkit.types import Scores
 
 MODES = ("M then T", "alternating", "M only")
-TARGETS = {  # turn → what reconstruction and perceptual terms compare with; then the identity term's target
-    "paper": dict(M="gt", T="x0", identity="gt"),
-    "x0": dict(M="x0", T="x0", identity="x0"),  # ablation (c), style transfer
-    "gt": dict(M="gt", T="gt", identity="gt"),  # ablation (d)
-}
 
 
-class Bridge(Task):
+class Bridge(Objective, Task):
     """Multi-timestep training of a bridge.
 
     data       train and val: names or zips; train_limit, val_limit: samples used of them
@@ -67,17 +57,16 @@ class Bridge(Task):
         _choose("targets", targets, TARGETS)
         _choose("condition", condition, ("mask", "scribble", "both"))
         self.device, self.condition, self.training, self.share = device, condition, training, share
-        self.targets, self.noise, self.loss_size, self.score_size = TARGETS[targets], noise, loss_size, score_size
         self.specs = dict(encoder=encoder, bridge=bridge, generator=generator, condition=condition)
-        self.ema, self.recompute, self.chunk = ema, recompute, chunk
-        self.encoder = registry.build("encoder", encoder).to(device)
-        if targets != "gt" and not getattr(self.encoder, "generates", True):
+        self.ema, self.score_size = ema, score_size
+        frozen = registry.build("encoder", encoder).to(device)
+        if targets != "gt" and not getattr(frozen, "generates", True):
             raise UsageError(f"The encoder {encoder['type']} makes no image I^d_0, so targets='{targets}' cannot be; "
                              "use targets='gt'.")
-        self.generator = load_generator(generator).to(device)
-        self.bridge = sample.build_bridge(bridge, self.encoder, self.generator).to(device)
-        self.terms = {name: registry.build("loss", spec).to(device) for name, spec in losses.items()}
-        self.mean_w = self.generator.mean_w.detach().clone()
+        drawn = load_generator(generator).to(device)
+        trained = sample.build_bridge(bridge, frozen, drawn).to(device)
+        terms = {name: registry.build("loss", spec).to(device) for name, spec in losses.items()}
+        super().__init__(frozen, trained, drawn, terms, targets, noise, loss_size, recompute, chunk)
         self.evaluation = evaluate.Evaluation(self, metrics, judge, early)
         self._open_data(data, Sampling.of(sampling or {}), Keeping.of(cache or {}))
         self.modules = dict(bridge=self.bridge)
@@ -146,45 +135,6 @@ class Bridge(Task):
         for group in self.optimizers[turn].param_groups:
             for parameter in group["params"]:
                 parameter.requires_grad_(active)
-
-    def compare(self, turn: str, latent: Latent, render: Render, moment: Moment) -> dict[str, Tensor]:
-        """The weighted terms of Eq. 6 (turn M) or Eq. 7 (turn T)."""
-        images = dict(gt=moment.sample.target.image_gt, x0=moment.x0)
-        wanted, image = self.pool(images[self.targets[turn]]), self.pool(render.image)
-        found = {}
-        for name, term in self.terms.items():
-            if term.compares == "code":
-                value = term(latent.ws, self.mean_w)
-            elif term.compares == "identity":
-                value = term(image, self.embeddings.read(name, moment.rows))
-            else:
-                value = term(image, term.prepare(wanted))
-            found[name] = term.weight * value
-        return found
-
-    def pool(self, images: Tensor) -> Tensor:
-        """Images at the size at which losses compare."""
-        if self.loss_size is None or images.shape[-1] == self.loss_size:
-            return images
-        return F.adaptive_avg_pool2d(images, self.loss_size)
-
-    def draw(self, latent: Latent, camera=None, seed: int | None = None) -> Render:
-        """G(w) from the sample's camera; with a seed, noise and ray jitter are random."""
-        if not self.recompute or not (torch.is_grad_enabled() and latent.ws.requires_grad):
-            return self._render(latent.ws, camera, seed)
-        parts = []
-        for first in range(0, len(latent), self.recompute):
-            rows = slice(first, first + self.recompute)
-            parts.append(checkpoint(lambda ws, c, s: self._render(ws, c, s).image, latent.ws[rows],
-                                    None if camera is None else camera[rows], None if seed is None else seed + first,
-                                    use_reentrant=False))
-        return Render(torch.cat(parts), camera=camera)
-
-    def _render(self, ws: Tensor, camera, seed: int | None) -> Render:
-        stream = None if seed is None else torch.Generator(self.device).manual_seed(seed)
-        rays = {"chunk": self.chunk} if self.chunk and getattr(self.generator, "needs_camera", False) else {}
-        return self.generator.render(ws, camera, noise="const" if seed is None else "random", generator=stream,
-                                     deterministic=seed is None, **rays)
 
     @property
     def judged(self) -> torch.nn.Module:
