@@ -12,6 +12,7 @@ from importlib import import_module
 from typing import Any
 
 from gantoolkit import __version__
+from gantoolkit.bench import verbs as bench
 from gantoolkit.bench.figures import verbs as figures
 
 EPILOG = "Errors are one sentence; --debug shows the traceback. Documentation: docs/ of the repository."
@@ -101,7 +102,7 @@ def parser(arguments: list[str]) -> argparse.ArgumentParser:
     _add_generate(verbs)
     _add_demo(verbs)
     _add_light(verbs)
-    _add_bench(verbs)
+    bench.add(verbs)
     figures.add(verbs)
     _add_weights(verbs)
     subparsers = {"": verbs, **_add_data(verbs)}
@@ -202,22 +203,6 @@ def _add_light(verbs) -> None:
     plugin.add_argument("--out", metavar="DIR", help="where its folder is made (default: here)")
 
 
-def _add_bench(verbs) -> None:
-    bench = _verb(verbs, "bench", "gantoolkit.bench.run:main", "compare systems on frozen pairs and make the tables")
-    bench.add_argument("suite", nargs="?", metavar="SUITE", help="table1, table2, … (none: list them) or a .yaml file")
-    bench.add_argument("--pairs", type=int, metavar="N", help="the quick form: the first N pairs of the split val")
-    bench.add_argument("--split", metavar="NAME", help="val or test (default: the suite's; with --pairs: val)")
-    bench.add_argument("--only", nargs="+", default=[], metavar="ROW", help="only these rows of the suite")
-    bench.add_argument("--out", metavar="DIR", help="records (in a checkout: benchmarks/results)")
-    bench.add_argument("--tables", metavar="DIR",
-                       help="pages (default: docs/tables, of a quick form beside the records)")
-    bench.add_argument("--runs", default="runs", metavar="DIR", help="where trained runs lie (default: runs)")
-    bench.add_argument("--data", metavar="ZIP", help="the split's pictures, where they are neither embedded nor cached")
-    bench.add_argument("--device", default="cpu", help="cpu or cuda (default: cpu)")
-    bench.add_argument("--workers", type=int, default=1, metavar="N", help="rows at a time; above 1 seconds are marked")
-    bench.add_argument("--check", action="store_true", help="fail when a page does not follow from its records")
-
-
 def _add_weights(verbs) -> None:
     weights = verbs.add_parser("weights", help="convert, export, fetch and check weights")
     actions = weights.add_subparsers(title="actions", metavar="ACTION", required=True)
@@ -241,17 +226,6 @@ def _add_weights(verbs) -> None:
     get.add_argument("--offline", metavar="DIR", help="take the file from this folder (or $GANTOOLKIT_OFFLINE)")
     verify = _verb(actions, "verify", "gantoolkit.weights.verify:main", "compare weights with their sha256")
     verify.add_argument("name", nargs="?", metavar="NAME", help="default: all")
-    compare = _verb(verbs, "compare", "gantoolkit.bench.compare:main", "score what other programs wrote")
-    compare.add_argument("--data", required=True, metavar="ZIP|DIR", help="the truth: images, masks, prompts")
-    compare.add_argument("--outputs", required=True, nargs="+", metavar="NAME[:ADAPTER]=DIR",
-                         help="tedigan, ide3d, uac, controlnet, collaborative, gantoolkit, or any NAME=DIR of ID.png")
-    compare.add_argument("--out", metavar="DIR", default="compare", help="records and page (default: compare)")
-    compare.add_argument("--metrics", metavar="FILE", help="YAML of metrics with their networks, as in configs")
-    compare.add_argument("--judge", default="judge", metavar="NAME", help="weights that the name 'judge' stands for")
-    compare.add_argument("--size", type=int, metavar="R", help="score at this size (default: a zip's own, else 256)")
-    compare.add_argument("--limit", type=int, metavar="N", help="the first N samples")
-    compare.add_argument("--bootstrap", type=int, default=200, metavar="N", help="replicates behind intervals")
-    compare.add_argument("--device", default="cpu", help="cpu or cuda (default: cpu)")
 
 
 def _add_data(verbs) -> dict[str, argparse._SubParsersAction]:
