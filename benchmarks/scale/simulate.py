@@ -64,8 +64,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("record", nargs="?", help="of benchmarks/scale/chain.py")
     parser.add_argument("--link", type=float, default=25.0, help="GB/s between machines (200 Gb/s: 25)")
-    parser.add_argument("--disk", type=float, default=2.0, help="GB/s of the file system that holds the "
-                                                                "cache")
+    parser.add_argument("--disk", type=float, default=2.0,
+                        help="GB/s of the file system that holds the cache")
     args = parser.parse_args()
     pieces = ASSUMED if args.record is None else json.loads(Path(
         args.record).read_text())["seconds_per_sample"]

@@ -75,8 +75,7 @@ def read_labels(path: str | Path, given: str = "auto") -> dict[str, np.ndarray]:
         labels = to_eg3d(np.array([label for _, label in pairs], np.float64).reshape(-1, 25), given)
     except (OSError, ValueError, TypeError, KeyError, IndexError) as error:
         raise DataError(f"{path} holds no camera labels ({type(error).__name__}: {error}); a dataset.json "
-                        f"with "
-                        '{"labels": [["file.png", [25 numbers]], …]} is expected.') from None
+                        'with {"labels": [["file.png", [25 numbers]], …]} is expected.') from None
     return dict(zip([name for name, _ in pairs], labels))
 
 

@@ -1,5 +1,4 @@
-"""`gantoolkit data check`: what is wrong with a data set, prepared or as published. Nothing is written to
-it."""
+"""`gantoolkit data check`: what is wrong with a data set, prepared or as published, which is only read."""
 
 from __future__ import annotations
 
@@ -117,14 +116,13 @@ def look_at(entry: Entry, order: str) -> Seen:
         return seen
     for path in (entry.mask, *(p for _, p in entry.parts)):
         if path is not None and _mode(path) == "P":
-            wrong("a palette image: its numbers are read where they agree with its "
-                  "colours", path, skipped=False)
+            wrong("a palette image: its numbers are read where they agree with its colours", path, skipped=False)
     try:
         labels = whole_labels(entry, Recipe(order=order))
         seen.labels = thumbnail(labels)
         if seen.size and abs(labels.shape[1] / labels.shape[0] / (seen.size[0] / seen.size[1]) - 1) > 0.02:
-            wrong(f"image {seen.size[0]}×{seen.size[1]} but mask {labels.shape[1]}×{labels.shape[0]} "
-                  f"pixels", entry.mask)
+            wrong(f"image {seen.size[0]}×{seen.size[1]} but mask {labels.shape[1]}×{labels.shape[0]} pixels",
+                  entry.mask)
     except DataError as error:
         wrong(f"unusable mask: {error}", entry.mask)
     return seen
@@ -152,9 +150,8 @@ def _check_zips(root: Path, zips: list[Path], threads: int, progress) -> Checked
             continue
         noted = manifest.get("files", {}).get(path.name)
         if noted and noted["sha256"] != data.sha256:
-            problems.append(Problem("", "its sha256 is not the manifest's: the file was changed or "
-                                        "damaged", str(path),
-                                    skipped=True))
+            problems.append(Problem("", "its sha256 is not the manifest's: the file was changed or damaged",
+                                    str(path), skipped=True))
         facts[path.name] = f"{len(data)} samples, {data.resolution} px, {path.stat().st_size / 1e6:.1f} MB"
         look = lambda index, data=data: _look_in(data, index)  # noqa: E731
         seen = list(_mapped(look, range(len(data)), threads, progress))
@@ -226,10 +223,7 @@ def _sizes(seen: list[Seen]) -> list[Problem]:
             for one in seen if one.size and one.size != usual]
 
 
-def _summary(root: Path,
-             seen: list[Seen],
-             facts: dict,
-             problems: list[Problem],
+def _summary(root: Path, seen: list[Seen], facts: dict, problems: list[Problem],
              duplicates: bool = True) -> Checked:
     problems = problems + [p for one in seen for p in one.problems]
     problems += (_duplicates(seen) if duplicates else []) + _sizes(seen)
@@ -238,9 +232,7 @@ def _summary(root: Path,
     maps = [one.labels for one in seen if one.labels is not None]
     counts = np.array([np.bincount(m.ravel(), minlength=len(CLASSES))[:len(CLASSES)] / m.size for m in maps]
                       or [np.zeros(len(CLASSES))])
-    shares = {
-        name: (float(counts[:, k].mean()), float((counts[:, k] > 0).mean()))
-        for k, name in enumerate(CLASSES)
-    }
+    shares = {name: (float(counts[:, k].mean()), float((counts[:, k] > 0).mean()))
+              for k, name in enumerate(CLASSES)}
     every = max(1, len(seen) // SHOWN)
     return Checked(root, len(seen), facts, problems, seen[::every][:SHOWN], shares)

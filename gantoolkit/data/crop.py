@@ -23,8 +23,7 @@ RESCALE, CUT = 300.0, 700.0  # EG3D: pixels per unit of the standard face, and o
 
 @dataclass(frozen=True)
 class Square:
-    """A square in a picture, in pixels: its centre and the vector from there to the middle of its right
-    side."""
+    """A square in a picture, in pixels: its centre, and the vector from there to the middle of its right side."""
 
     centre: tuple[float, float]
     right: tuple[float, float]
@@ -73,8 +72,7 @@ def whole(width: int, height: int) -> Square:
 
 
 def ffhq(five: np.ndarray) -> Square:
-    """FFHQ's square of five points [5,2] in pixels: from the eyes and the mouth's corners, turned with
-    them."""
+    """FFHQ's square of five points [5,2] in pixels: from eyes and mouth's corners, turned with them."""
     eyes, mouth = five[:2].mean(0), five[3:].mean(0)
     apart, below = five[1] - five[0], mouth - eyes
     along = apart - np.array([-below[1], below[0]])

@@ -68,8 +68,7 @@ def five_of_labels(labels: np.ndarray) -> np.ndarray:
         left, right = glasses[glasses[:, 0] < middle], glasses[glasses[:, 0] >= middle]
     mouth = places("mouth", "u_lip", "l_lip")
     if min(map(len, (left, right, nose, mouth))) == 0:
-        raise DataError("its label map shows no two eyes, nose and mouth, so no landmarks can be read from "
-                        "it")
+        raise DataError("its label map shows no two eyes, nose and mouth, so no landmarks can be read from it")
     low, high = np.quantile(nose[:, 1], [0.55, 0.9])
     tip = nose[(nose[:, 1] >= low) & (nose[:, 1] <= high)].mean(0)
     ends = np.quantile(mouth[:, 0], [0.02, 0.98])
@@ -84,16 +83,14 @@ def read_five(folder: str | Path) -> dict[str, np.ndarray]:
         try:
             found[stem(path)] = np.loadtxt(path).reshape(5, 2)
         except ValueError:
-            raise DataError(f"{path} does not hold five lines of x and y; give MTCNN's five "
-                            f"points.") from None
+            raise DataError(f"{path} does not hold five lines of x and y; give MTCNN's five points.") from None
     if not found:
         raise DataError(f"{folder} holds no landmark files NAME.txt.")
     return found
 
 
 class FaceMesh:
-    """MediaPipe's face mesh: `points(picture)` [478,2] in 0..1 of the largest face, None where it sees
-    none."""
+    """MediaPipe's face mesh: `points(picture)` [478,2] in 0..1 of the largest face, None where there is none."""
 
     def __init__(self, model: str | Path):
         try:

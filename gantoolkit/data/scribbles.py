@@ -93,8 +93,7 @@ def canny_scribble(image: np.ndarray, size: int, detect: int = DETECT, low: floa
         import cv2
     except ImportError:
         raise UsageError("Canny edges need OpenCV; install it with pip install opencv-python-headless, or "
-                         "choose "
-                         "--scribbles pidinet.") from None
+                         "choose --scribbles pidinet.") from None
     large = max(size, detect)
     picture = np.asarray(Image.fromarray(image).resize((large, large), Image.Resampling.LANCZOS))
     return shrink(cv2.Canny(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY), low, high), size)

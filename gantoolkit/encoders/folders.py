@@ -22,8 +22,7 @@ from gantoolkit.errors import UsageError, WeightsError
 
 
 def find(name: str | Path) -> Path:
-    """The folder of a path, a name of registry.yaml, or a Hub's name OWNER/NAME whose NAME registry.yaml
-    lists."""
+    """The folder of a path, a name of registry.yaml, or a Hub's OWNER/NAME whose NAME registry.yaml lists."""
     listed = str(name).rpartition("/")[2]
     if not Path(name).exists() and listed != str(name) and listed in manifest.load().weights:
         return weights.resolve(listed)

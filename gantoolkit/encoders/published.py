@@ -34,8 +34,7 @@ KNOWN = ("stable-diffusion-v1-5", "stable-diffusion-v1-4", "v1-5-pruned-emaonly"
 
 
 class Words(nn.Module):
-    """In place of text model and tokeniser: embeddings and word masks of the right shape, on the model's
-    device."""
+    """In place of text model and tokeniser: embeddings and word masks of the right shape, on their device."""
 
     def __init__(self, text: nn.Module):
         super().__init__()
@@ -75,13 +74,9 @@ def _parts(name: str, controlnets: list[str], options: dict, notes: list[str], c
         vae = AutoencoderKL.from_config(configs["vae"])
         text = CLIPTextModel(CLIPTextConfig(**configs["text_encoder"]))
         widths = WIDTHS[:len(vae.config.block_out_channels)]
-        networks = [
-            ControlNetModel.from_config(c) if (c := _controlnet(n, notes)) else ControlNetModel.from_unet(
-                unet,
-                load_weights_from_unet=False,
-                conditioning_channels=channels,
-                conditioning_embedding_out_channels=widths) for n in controlnets
-        ]
+        networks = [ControlNetModel.from_config(c) if (c := _controlnet(n, notes)) else ControlNetModel.from_unet(
+            unet, load_weights_from_unet=False, conditioning_channels=channels,
+            conditioning_embedding_out_channels=widths) for n in controlnets]
     scheduler = DDIMScheduler.from_config(configs["scheduler"], clip_sample=False)
     tokenizer = SimpleNamespace(model_max_length=configs["text_encoder"].get("max_position_embeddings", 77))
     if options.get("condition") is None:

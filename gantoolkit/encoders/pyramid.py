@@ -44,8 +44,7 @@ class PyramidEncoder(nn.Module):
         try:
             self.network = timm.create_model(model, pretrained=False, features_only=True)
         except RuntimeError as error:
-            raise UsageError(f"timm has no feature pyramid '{model}' ({error}); see "
-                             f"timm.list_models().") from None
+            raise UsageError(f"timm has no feature pyramid '{model}' ({error}); see timm.list_models().") from None
         count = len(self.network.feature_info.channels())
         if not 1 <= levels <= count:
             raise UsageError(f"'{model}' has {count} levels, so levels={levels} cannot be.")

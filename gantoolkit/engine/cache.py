@@ -130,8 +130,7 @@ class Cache:
                 path.unlink(missing_ok=True)
             except OSError as error:
                 raise DataError(f"The cache cannot be written: {path} ({error.strerror or error}). Point "
-                                f"cache.folder "
-                                "or $GANTOOLKIT_CACHE to a disk that can.") from None
+                                "cache.folder or $GANTOOLKIT_CACHE to a disk that can.") from None
         return False
 
     def _expect(self, row_bytes: int | None, shards: int, progress: Callable, name: str) -> None:
@@ -142,14 +141,12 @@ class Cache:
         place = next(p for p in (self.folder, *self.folder.parents) if p.exists())
         free = shutil.disk_usage(place).free
         if distributed.is_main() and hasattr(progress, "say"):
-            progress.say(f"{name}: {self.rows} samples, {_gb(needed)} to write in {self.folder}, {_gb(free)} "
-                         f"free")
+            progress.say(f"{name}: {self.rows} samples, {_gb(needed)} to write in {self.folder}, "
+                         f"{_gb(free)} free")
         if needed > free:
-            raise DataError(f"The cache '{name}' needs {_gb(needed)}, but {place} has {_gb(free)} free; "
-                            f"point "
+            raise DataError(f"The cache '{name}' needs {_gb(needed)}, but {place} has {_gb(free)} free; point "
                             "cache.folder or $GANTOOLKIT_CACHE to a larger disk, lower sampling.captions, or "
-                            "set "
-                            "cache.stream=True to do without.")
+                            "set cache.stream=True to do without.")
 
     def _write(self, number: int, tensors: dict[str, Tensor]) -> None:
         from safetensors import SafetensorError
@@ -164,8 +161,7 @@ class Cache:
                              dict(bytes=len(content), sha256=hashlib.sha256(content).hexdigest(),
                                   mtime_ns=path.stat().st_mtime_ns))
         except (GantoolkitError, SafetensorError) as error:
-            raise DataError(f"The cache cannot be written: {error} Point cache.folder or $GANTOOLKIT_CACHE "
-                            f"to a "
+            raise DataError(f"The cache cannot be written: {error} Point cache.folder or $GANTOOLKIT_CACHE to a "
                             f"disk with about {self.count * len(content) / 1e9:.1f} GB free, then repeat the "
                             "command with --resume.") from error
 
@@ -214,8 +210,7 @@ class Cache:
             return safe_open(self._path(number), "pt")
         except (OSError, SafetensorError) as error:
             raise DataError(f"{self._path(number)} cannot be read ({error}); repeat the command and the "
-                            f"cache "
-                            "will be mended.") from None
+                            "cache will be mended.") from None
 
     def _path(self, number: int) -> Path:
         return self.folder / f"{number:06d}.safetensors"

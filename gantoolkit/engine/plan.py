@@ -38,13 +38,12 @@ def lines(found: Plan) -> list[str]:
     rows = [f"{'':{width}}{'parameters':>12}{'memory':>11}"]
     rows += [f"{name:{width}}{count / 1e6:>10.1f} M{size / 1e9:>8.2f} GB  {remark}"
              for name, count, size, remark in found.parts]
-    rows += [f"{'all networks':{width}}{'':>12}{found.fixed / 1e9:>8.2f} GB  in each of {found.world} "
-             f"process(es)"]
+    rows += [f"{'all networks':{width}}{'':>12}{found.fixed / 1e9:>8.2f} GB  "
+             f"in each of {found.world} process(es)"]
     for what, size in found.peaks.items():
         count = f" at {found.batch} samples" if what == "training" else f" at {found.cached} samples"
-        rows.append(f"{'peak of ' + what:{width}}{'':>12}{(found.fixed + size) / 1e9:>8.2f} GB  of it "
-                    f"{size / 1e9:.2f} GB "
-                    f"live tensors{count}, in fp32 outside the encoder")
+        rows.append(f"{'peak of ' + what:{width}}{'':>12}{(found.fixed + size) / 1e9:>8.2f} GB  "
+                    f"of it {size / 1e9:.2f} GB live tensors{count}, in fp32 outside the encoder")
     for what, work in found.flops.items():
         rows.append(f"{'work of ' + what:{width}}{work / 1e12:>10.2f} TFLOP per sample")
     rows += [""] + [f"{kind}: {count:,} rows × {size:,} bytes = {count * size / 1e9:.1f} GB"

@@ -1,5 +1,4 @@
-"""What `gantoolkit data prepare` and `gantoolkit data check` do: read the arguments, work, say what was
-found."""
+"""What `gantoolkit data prepare` and `gantoolkit data check` do: arguments, work, and what is said of it."""
 
 from __future__ import annotations
 
@@ -26,8 +25,8 @@ def prepare(args: Namespace) -> int:
     splits = split.split(source, args.split or ("mm" if args.source == "celebamask-hq" else "share"),
                          args.test_share)
     pairs = split.pairs(source, splits.get("test", []))
-    manifest = work.prepare(source, splits, pairs, recipe, Path(args.out), args.workers or os.cpu_count()
-                            or 1, progress)
+    workers = args.workers or os.cpu_count() or 1
+    manifest = work.prepare(source, splits, pairs, recipe, Path(args.out), workers, progress)
     for name, entry in manifest["files"].items():
         progress.say(f"{Path(args.out) / name}: {entry['samples']} samples, {entry['bytes'] / 1e6:.1f} MB")
     if manifest["problems"]:
@@ -43,8 +42,8 @@ def check(args: Namespace) -> int:
     from gantoolkit.report import datapage
 
     progress = Progress()
-    found = checks.check(Path(args.root), places(args), args.labels, args.workers or os.cpu_count() or 1,
-                         progress)
+    workers = args.workers or os.cpu_count() or 1
+    found = checks.check(Path(args.root), places(args), args.labels, workers, progress)
     for name, value in found.facts.items():
         print(f"{name}: {value}")
     groups = Counter(datapage.kind(p) for p in found.problems)
@@ -53,20 +52,16 @@ def check(args: Namespace) -> int:
         more = f" ({count} of this kind)" if count > 1 else ""
         print(f"{problem.name or 'all'}: {problem.problem}{more}")
     print(f"{found.samples} samples, {len(found.problems)} problems, {found.broken} of them leave a sample "
-          f"out; "
-          f"page: {datapage.write(found, args.page)}")
+          f"out; page: {datapage.write(found, args.page)}")
     return 1 if found.broken else 0
 
 
 def places(args: Namespace) -> sources.Places:
     """Where the user says that things are."""
-    named = {
-        key: Path(value) if value else None
-        for key, value in (("images", args.images), ("masks", args.masks), ("captions", args.captions),
-                           ("drawings", args.drawings), ("cameras", args.camera_file), ("landmarks",
-                                                                                        args.landmarks))
-    }
-    return sources.Places(**named, convention=args.convention)
+    named = dict(images=args.images, masks=args.masks, captions=args.captions, drawings=args.drawings,
+                 cameras=args.camera_file, landmarks=args.landmarks)
+    paths = {key: Path(value) if value else None for key, value in named.items()}
+    return sources.Places(**paths, convention=args.convention)
 
 
 def recipe_of(args: Namespace, source: sources.Source, progress: Progress) -> Recipe:
@@ -79,8 +74,7 @@ def recipe_of(args: Namespace, source: sources.Source, progress: Progress) -> Re
                              "--pidinet table5_pidinet.pth, or choose --scribbles canny.") from None
     if args.cameras == "photo" and not args.face_model:
         raise UsageError("Cameras from photos need MediaPipe's model: --face-model face_landmarker.task; or "
-                         "choose "
-                         "--cameras mask.")
+                         "choose --cameras mask.")
     order = args.labels
     if order == "auto":
         order = order_of(source, args.swap_sides, progress)

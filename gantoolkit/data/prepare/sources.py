@@ -138,8 +138,7 @@ def _masks(root: Path, places: Places, problems: list[Problem]):
     """(stem → label map, stem → {class: part mask}); one of them is empty."""
     folder = places.masks or next((root / n for n in (*PARTS, *MASKS) if (root / n).is_dir()), None)
     if folder is None:
-        raise DataError(f"{root} has no folder of masks ({', '.join((*PARTS, *MASKS))}); name it with "
-                        f"--masks.")
+        raise DataError(f"{root} has no folder of masks ({', '.join((*PARTS, *MASKS))}); name it with --masks.")
     parts = find_parts(Path(folder), problems)
     return ({}, parts) if parts else (_pictures(Path(folder)), {})
 
@@ -158,8 +157,8 @@ def find_parts(folder: Path, problems: list[Problem]) -> dict[str, dict[int, Pat
         home = path.parent.name
         wrong = path.parent != folder and home.isdecimal() and int(home) != int(key) // PER_FOLDER
         if wrong and key not in found:
-            problems.append(Problem(key, f"lies in folder {home}, belongs in "
-                                         f"{int(key) // PER_FOLDER}", str(path)))
+            belongs = int(key) // PER_FOLDER
+            problems.append(Problem(key, f"lies in folder {home}, belongs in {belongs}", str(path)))
         if label in found.setdefault(key, {}):
             problems.append(Problem(key, f"a second {CLASSES[label]} mask; the first is used", str(path)))
         found[key].setdefault(label, path)

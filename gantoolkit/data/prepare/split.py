@@ -97,9 +97,9 @@ def main() -> None:
     """Print the frozen list anew: `python -m gantoolkit.data.prepare.split > celebamask_pairs.json`."""
     names = [str(number) for number in range(FIRST_TEST, 30000)]
     rows = sorted((int(name), caption) for name, caption in draw(names, {name: 10 for name in names}))
-    print(json.dumps({"about": "2,000 pairs (image, caption 0..9) of CelebAMask-HQ's test split "
-                               "24000..29999, drawn "
-                               "by random.Random(0)", "pairs": rows}, separators=(",", ":")))
+    about = ("2,000 pairs (image, caption 0..9) of CelebAMask-HQ's test split 24000..29999, drawn by "
+             "random.Random(0)")
+    print(json.dumps({"about": about, "pairs": rows}, separators=(",", ":")))
 
 
 if __name__ == "__main__":

@@ -1,5 +1,4 @@
-"""All samples of a source: shards by worker processes, then one zip per split; resumable, the source
-untouched.
+"""All samples of a source: shards by worker processes, then one zip per split; resumable, the source untouched.
 
 A shard is a small zip in OUT/.parts, renamed into place when it is whole. A broken sample is listed in
 problems.jsonl and left out. Equal sources and recipes give equal bytes, however many workers there are.
@@ -142,11 +141,7 @@ def _assemble(source: Source, tasks, pairs, recipe: Recipe, out: Path, job: str,
     chosen = _pairs_zip(source, tasks, pairs, recipe, out)
     counts["pairs.zip"] = chosen
     files.write_json(out / "pairs.json", {"source": source.name, "pairs": pairs, "found": chosen})
-    lines = sorted(({
-        k: v
-        for k, v in asdict(p).items()
-    } for p in problems),
-                   key=lambda p: (p["name"], p["problem"]))
+    lines = sorted(map(asdict, problems), key=lambda p: (p["name"], p["problem"]))
     files.write_text(out / "problems.jsonl",
                      "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines))
     from gantoolkit.weights import sha256
@@ -174,24 +169,9 @@ def _pictures(group, wanted: set[str] | None = None):
 
 
 def _write_split(path: Path, name: str, recipe: Recipe, rows: list[dict], labels: list, pictures) -> None:
-    meta = {
-        "name": name,
-        "resolution": recipe.resolution,
-        "domain": "photo",
-        "labels": labels,
-        "crop": recipe.crop,
-        "scribble": recipe.scribble,
-        "factor_names": [],
-        "identity_factors": 0
-    }
-    lines = [
-        json.dumps({
-            "file": row["file"],
-            "index": i,
-            "identity": i,
-            **row
-        }) for i, row in enumerate(rows)
-    ]
+    meta = dict(name=name, resolution=recipe.resolution, domain="photo", labels=labels, crop=recipe.crop,
+                scribble=recipe.scribble, factor_names=[], identity_factors=0)
+    lines = [json.dumps({"file": row["file"], "index": i, "identity": i, **row}) for i, row in enumerate(rows)]
 
     def content():
         yield from pictures
@@ -209,9 +189,7 @@ def _pairs_zip(source: Source, tasks, pairs, recipe: Recipe, out: Path) -> int:
     labels = {Path(file).stem: (file, label) for n in notes for file, label in n["cameras"]}
     found = [(name, caption) for name, caption in pairs if name in rows]
     if found:
-        chosen = [{
-            **rows[name], "captions": _one(rows[name]["captions"], caption)
-        } for name, caption in found]
+        chosen = [{**rows[name], "captions": _one(rows[name]["captions"], caption)} for name, caption in found]
         names = {name for name, _ in found}
         _write_split(out / "pairs.zip", f"{source.name} pairs", recipe, chosen, [labels[n] for n, _ in found],
                      _pictures(group, names))
