@@ -57,8 +57,8 @@ class Pipeline:
         from gantoolkit.generators.camera import orbit_camera
 
         front = torch.zeros(len(condition))
-        angles = (front, front) if condition.mask is None else pose.estimate(condition.mask.argmax(1).cpu())
-        return orbit_camera(*angles).to(next(self.generator.parameters()).device)
+        yaw, pitch = (front, front) if condition.mask is None else pose.estimate(condition.mask.argmax(1).cpu())
+        return orbit_camera(yaw, pitch + getattr(self.generator, "level", 0.0)).to(next(self.generator.parameters()).device)
 
     def draw(self, latent: Latent, camera: Camera | None = None, generator: torch.Generator | None = None) -> Render:
         """G(w); with noise='const' the same picture every time."""

@@ -1,7 +1,7 @@
 """Points on a face: from its label map, from a landmark file, or from a photo by MediaPipe's face mesh.
 
-MediaPipe is an optional extra (`pip install 'gantoolkit[landmarks]'`); its model file face_landmarker.task
-(Apache-2.0) is given by path, nothing is fetched.
+MediaPipe is an optional extra (`pip install 'gantoolkit[landmarks]'`); nothing is fetched: its version 0.10.14 holds
+a face mesh, later ones are given their model file face_landmarker.task (Apache-2.0) by path.
 """
 
 from __future__ import annotations
@@ -90,26 +90,53 @@ def read_five(folder: str | Path) -> dict[str, np.ndarray]:
 
 
 class FaceMesh:
-    """MediaPipe's face mesh: `points(picture)` [478,2] in 0..1 of the largest face, None where there is none."""
+    """MediaPipe's face mesh: `points(picture)` [468 or more,2] in 0..1 of one face, None where it sees none.
 
-    def __init__(self, model: str | Path):
+    model  face_landmarker.task, which every version takes; "": the mesh that version 0.10.14 brings with it
+    """
+
+    def __init__(self, model: str | Path = ""):
         try:
-            import mediapipe as mp
+            import mediapipe
         except ImportError:
             raise UsageError("Cameras from photos need MediaPipe; install it with pip install "
                              "'gantoolkit[landmarks]', or choose --cameras mask.") from None
-        if not Path(model).is_file():
-            raise UsageError(f"There is no model file {model}; give MediaPipe's face_landmarker.task by "
-                             "--face-model (docs/full-scale.md says where it comes from).")
-        vision = mp.tasks.vision
-        options = vision.FaceLandmarkerOptions(base_options=mp.tasks.BaseOptions(model_asset_path=str(model)),
-                                               num_faces=1)
-        self._image, self._net = mp.Image, vision.FaceLandmarker.create_from_options(options)
-        self._format = mp.ImageFormat.SRGB
+        self._find = _landmarker(mediapipe, model) if str(model) else _own_mesh(mediapipe)
 
     def points(self, picture: np.ndarray) -> np.ndarray | None:
         """picture [H,W,3] uint8 RGB."""
-        seen = self._net.detect(self._image(image_format=self._format, data=np.ascontiguousarray(picture)))
-        if not seen.face_landmarks:
-            return None
-        return np.array([(p.x, p.y) for p in seen.face_landmarks[0]])
+        found = self._find(np.ascontiguousarray(picture))
+        return None if found is None else np.array([(p.x, p.y) for p in found])
+
+
+def _landmarker(mediapipe, model: str | Path):
+    """Picture → landmarks of its first face, by the model file of MediaPipe's tasks."""
+    if not Path(model).is_file():
+        raise UsageError(f"There is no model file {model}; give MediaPipe's face_landmarker.task by "
+                         "--face-model (docs/full-scale.md says where it comes from).")
+    vision, base = mediapipe.tasks.vision, mediapipe.tasks.BaseOptions(model_asset_path=str(model))
+    try:
+        net = vision.FaceLandmarker.create_from_options(vision.FaceLandmarkerOptions(base_options=base, num_faces=1))
+    except (RuntimeError, ValueError) as error:
+        raise DataError(f"MediaPipe cannot read {model} ({error}); give its face_landmarker.task.") from None
+
+    def find(picture: np.ndarray):
+        faces = net.detect(mediapipe.Image(image_format=mediapipe.ImageFormat.SRGB, data=picture)).face_landmarks
+        return faces[0] if faces else None
+
+    return find
+
+
+def _own_mesh(mediapipe):
+    """The same by the mesh that older versions of the library hold themselves."""
+    if not hasattr(mediapipe, "solutions"):
+        raise UsageError(f"MediaPipe {mediapipe.__version__} brings no face mesh with it; give its "
+                         "face_landmarker.task by --face-model (docs/full-scale.md says where it comes from), or "
+                         "install mediapipe==0.10.14, which needs none.")
+    net = mediapipe.solutions.face_mesh.FaceMesh(static_image_mode=True, max_num_faces=1)
+
+    def find(picture: np.ndarray):
+        faces = net.process(picture).multi_face_landmarks
+        return faces[0].landmark if faces else None
+
+    return find

@@ -8,7 +8,7 @@ one ridge regression in closed form over rendered label maps with known cameras:
     python -m gantoolkit.data.pose FIT.zip --check OTHER.zip
 
 writes pose.json beside this file and prints the errors. Angles are radians: yaw > 0 when the camera stands on
-the side of +x, pitch as in EG3D's LookAtPoseSampler; (0, 0) is frontal.
+the side of +x, pitch as in EG3D's LookAtPoseSampler; (0, 0) is level with the face and straight ahead.
 """
 
 from __future__ import annotations

@@ -83,4 +83,5 @@ def _cameras(parser: argparse.ArgumentParser) -> None:
     cameras.add_argument("--cameras", choices=("auto", "label", "photo", "mask", "frontal"), default="auto",
                          help="from the camera file, a face mesh (extra: landmarks), or the mask (default: the "
                               "file where it has one, else the mask)")
-    cameras.add_argument("--face-model", metavar="FILE", default="", help="MediaPipe's face_landmarker.task")
+    cameras.add_argument("--face-model", metavar="FILE", default="",
+                         help="MediaPipe's face_landmarker.task (its version 0.10.14 needs none)")

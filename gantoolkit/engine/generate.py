@@ -152,8 +152,9 @@ def _solid(generator, ws, item, stem: str, options: Options) -> Iterator[dict]:
 
     out = Path(options.out)
     source = options.camera or views.default_source(item.labels, item.path)
-    base = views.camera_of(source, item.labels, item.path)
-    for k, camera in enumerate(views.side_views(base, options.views)):
+    level = getattr(generator, "level", 0.0)
+    base = views.camera_of(source, item.labels, item.path, level)
+    for k, camera in enumerate(views.side_views(base, options.views, level)):
         name = f"{stem}-view{k}" if options.views > 1 else stem
         facts = {"view": k, "camera": source if k == 0 else "side", "label": views.rounded(camera)}
         render = views.render(generator, ws, camera)

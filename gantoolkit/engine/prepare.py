@@ -9,6 +9,7 @@ from pathlib import Path
 
 from gantoolkit import weights
 from gantoolkit.data import check as checks
+from gantoolkit.data import landmarks
 from gantoolkit.data.orders import recognise_files
 from gantoolkit.data.prepare import sources, split, work
 from gantoolkit.data.prepare.make import Recipe
@@ -72,9 +73,8 @@ def recipe_of(args: Namespace, source: sources.Source, progress: Progress) -> Re
         except Exception as error:
             raise UsageError(f"Scribbles by PiDiNet need its weights: {error} Give the published file with "
                              "--pidinet table5_pidinet.pth, or choose --scribbles canny.") from None
-    if args.cameras == "photo" and not args.face_model:
-        raise UsageError("Cameras from photos need MediaPipe's model: --face-model face_landmarker.task; or "
-                         "choose --cameras mask.")
+    if args.cameras == "photo":
+        landmarks.FaceMesh(args.face_model)
     order = args.labels
     if order == "auto":
         order = order_of(source, args.swap_sides, progress)

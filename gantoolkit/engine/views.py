@@ -25,22 +25,17 @@ DEPTH_RANGE = 4.0  # 16-bit depth pictures store depth / 4 · 65535, as data set
 DEPTH_UNIT = "distance = value / 65535 * 4"
 
 
-def side_views(base: Camera, count: int) -> list[Camera]:
-    """`count` cameras [1]: the base view, then views from −SIDE to SIDE at eye level."""
+def side_views(base: Camera, count: int, level: float = 0.0) -> list[Camera]:
+    """`count` cameras [1]: the base view, then views from −SIDE to SIDE at eye level, the generator's `level`."""
     turns = torch.linspace(-SIDE, SIDE, count - 1) if count > 2 else torch.tensor([-SIDE])
-    return [base] + [_like(base, float(yaw), 0.0) for yaw in turns[:count - 1]]
+    return [base] + [_like(base, float(yaw), level) for yaw in turns[:count - 1]]
 
 
-def turntable(base: Camera, frames: int = 48) -> Camera:
+def turntable(base: Camera, frames: int = 48, level: float = 0.0) -> Camera:
     """One round of `frames` cameras that swing sideways and nod, with the base view's intrinsics."""
     turn = torch.arange(frames) * (2 * math.pi / frames)
-    camera = orbit_camera(SIDE * turn.sin(), NOD * turn.cos())
+    camera = orbit_camera(SIDE * turn.sin(), level + NOD * turn.cos())
     return Camera(camera.cam2world, base.intrinsics[:1].expand(frames, 3, 3).to(camera.cam2world))
-
-
-def frontal(batch: int = 1) -> Camera:
-    """The camera straight ahead at radius 2.7 [batch]."""
-    return orbit_camera(torch.zeros(batch), torch.zeros(batch))
 
 
 def from_angles(yaw: Tensor, pitch: Tensor) -> Camera:
@@ -66,7 +61,7 @@ def save_turntable(generator, ws: Tensor, base: Camera, path: Path, frames: int 
     """Write the turntable of one latent as GIF or MP4."""
     from gantoolkit.report import film, sheets
 
-    images = render(generator, ws, turntable(base, frames)).image
+    images = render(generator, ws, turntable(base, frames, getattr(generator, "level", 0.0))).image
     return film.save([sheets.image_picture(image) for image in images], path)
 
 
@@ -84,10 +79,13 @@ def rounded(camera: Camera) -> list[float]:
     return [round(v, 6) for v in camera.label[0].tolist()]
 
 
-def camera_of(source: str, labels: Tensor | None, path: Path | None) -> Camera:
-    """The camera [1] of one input: its label file, straight ahead, or fitted to its label map [H,W]."""
+def camera_of(source: str, labels: Tensor | None, path: Path | None, level: float = 0.0) -> Camera:
+    """The camera [1] of one input: its label file, straight ahead, or fitted to its label map [H,W].
+
+    level  the generator's: pitch of a camera that is level with a face
+    """
     if source == "frontal":
-        return frontal()
+        return orbit_camera(0.0, level)
     if source == "label":
         label = read_label(path) if path else None
         if label is None:
@@ -100,7 +98,7 @@ def camera_of(source: str, labels: Tensor | None, path: Path | None) -> Camera:
     from gantoolkit.data.pose import estimate
 
     yaw, pitch = estimate(labels[None])
-    return from_angles(yaw, pitch)
+    return from_angles(yaw, pitch + level)
 
 
 def default_source(labels: Tensor | None, path: Path | None) -> str:

@@ -52,9 +52,10 @@ class EG3D(nn.Module):
                  disparity: bool = False, white_back: bool = False,
                  superresolution: str = "8XDC", sr_input: int | None = None,
                  sr_channels: Sequence[int] | None = None, sr_clamp: float | None = 256,
-                 sr_antialias: bool = True, sr_noise: str = "none", c_scale: float = 1.0):
+                 sr_antialias: bool = True, sr_noise: str = "none", c_scale: float = 1.0, level: float = 0.0):
         super().__init__()
         self.z_dim, self.c_dim, self.w_dim, self.c_scale = z_dim, c_dim, w_dim, c_scale
+        self.level = level  # pitch of a camera that is level with a face, in the frame of its training data
         self.backbone = StyleGAN2(
             z_dim, w_dim, plane_resolution, c_dim, channel_base, channel_max, channels, 3 * plane_channels,
             mapping_layers, mapping_lr_mul, mapping_features, conv_clamp)

@@ -10,6 +10,7 @@ import pytest
 import torch
 from PIL import Image
 
+from gantoolkit.data import pose
 from gantoolkit.engine import generate as verb, views
 from gantoolkit.engine.generate import Options, generate, unknown_words
 from gantoolkit.errors import DataError, UsageError
@@ -169,6 +170,22 @@ def test_unknown_words_are_named_once_and_an_empty_prompt_is_fine(masks, tmp_pat
     assert verb.main(arguments) == 0
     shown = capsys.readouterr()
     assert "never saw “an” and “robot”" in shown.err and shown.out.count("seed0.png") == 3
+
+
+def test_cameras_are_level_in_the_frame_of_the_generator(masks, tmp_path):
+    """FFHQ's frame sees a level face from 0.16 rad above: every camera that is not a label is moved by it."""
+    tilted = Solid()
+    tilted.level = -0.16
+    for source in ("frontal", "estimate"):
+        found = []
+        for name, generator in (("plain", Solid()), ("tilted", tilted)):
+            rows = list(generate(Pipeline(generator), options(masks, tmp_path / name, camera=source, views=3)))
+            found.append(torch.tensor([row["label"] for row in rows]))
+        (yaw, pitch), (same, lower) = (pose.angles(labels) for labels in found)
+        torch.testing.assert_close(same, yaw, atol=1e-4, rtol=0)
+        torch.testing.assert_close(lower, pitch - 0.16, atol=1e-4, rtol=0)
+    film = views.turntable(orbit_camera(0.0), 4, -0.16).label
+    assert float(pose.angles(film)[1].mean()) == pytest.approx(-0.16, abs=1e-4)
 
 
 def test_turntable_returns_to_its_start():

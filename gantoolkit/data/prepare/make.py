@@ -17,7 +17,7 @@ from gantoolkit.data.prepare.sources import Entry, Problem
 from gantoolkit.data.read import native_labels, open_picture
 from gantoolkit.data.strokes import read_scribble
 from gantoolkit.errors import DataError, UsageError
-from gantoolkit.generators.camera import orbit_camera
+from gantoolkit.generators.camera import FFHQ_LEVEL, orbit_camera
 
 SCRIBBLES = ("pidinet", "canny", "drawings", "none")
 CAMERAS = ("auto", "label", "photo", "mask", "frontal")
@@ -40,7 +40,7 @@ class Recipe:
     safe: bool = False
     detect: int = scribbles.DETECT
     camera: str = "auto"  # label where there is one, else mask; or label, photo, mask, frontal
-    face_model: str = ""  # MediaPipe's model file, for cameras from photos
+    face_model: str = ""  # MediaPipe's model file, for cameras from photos ("": the library's own mesh)
     format: str = "jpg"  # of images; or png, webp
     mirror: bool = False  # every sample a second time, flipped
     device: str = "cpu"
@@ -161,14 +161,14 @@ def _scribble(entry: Entry, recipe: Recipe, fine: np.ndarray, square: crop.Squar
 
 
 def _camera(entry: Entry, recipe: Recipe, image: np.ndarray, mask: np.ndarray) -> tuple[np.ndarray, str]:
-    """(label [25], where it came from): as asked, else from the mask."""
+    """(label [25] in FFHQ's frame, where it came from): as asked, else from the mask."""
     if recipe.camera in ("auto", "label") and entry.camera is not None:
         wrong = cameras.complaint(np.array(entry.camera))
         if wrong:
             raise DataError(f"its camera label cannot be used: {wrong}")
         return np.array(entry.camera), "label"
     if recipe.camera == "frontal":
-        return orbit_camera(0.0).label[0].double().numpy(), "frontal"
+        return orbit_camera(0.0, FFHQ_LEVEL).label[0].double().numpy(), "frontal"
     if recipe.camera == "photo":
         points = _mesh(recipe.face_model).points(image)
         if points is not None:
@@ -176,7 +176,7 @@ def _camera(entry: Entry, recipe: Recipe, image: np.ndarray, mask: np.ndarray) -
             return cameras.fit(points[numbers], model)[0], "photo"
     small = Image.fromarray(mask).resize((POSE_SIZE, POSE_SIZE), Image.Resampling.NEAREST)
     yaw, pitch = pose.estimate(torch.from_numpy(np.array(small))[None])
-    return orbit_camera(yaw, pitch).label[0].double().numpy(), "mask"
+    return orbit_camera(yaw, pitch + FFHQ_LEVEL).label[0].double().numpy(), "mask"
 
 
 @lru_cache(maxsize=1)
