@@ -249,7 +249,7 @@ def test_pidinet_scribbles(tree, tmp_path, golden_dir):
 
 @pytest.mark.parametrize("arguments, code, words", [
     (["--scribbles", "pidinet", "--pidinet", "nowhere"], 2, "--scribbles canny"),
-    (["--cameras", "photo"], 2, "--face-model face_landmarker.task"),
+    (["--cameras", "photo", "--face-model", "nowhere.task"], 2, "MediaPipe"),
     (["--resolution", "4"], 2, "makes no sense"),
     (["--labels", "coco"], 2, "label order 'coco' is unknown"),
     (["--camera-file", "nowhere.json"], 1, "holds no camera labels"),
