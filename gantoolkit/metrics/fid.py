@@ -52,11 +52,14 @@ class FID(Metric):
         self.add(view, "n", torch.ones(len(features), device=features.device))
 
     def finish(self) -> dict[str, Tensor]:
-        values = []
-        for r, n in enumerate(self.sums["n"]):
-            sides = [gaussian(n, self.sums[f"{s}_total"][r], self.sums[f"{s}_outer"][r]) for s in ("fake", "real")]
-            values.append(frechet_distance(*sides[0], *sides[1]))
-        return {"": torch.tensor(values, dtype=torch.float64)}
+        values = [self._distance(r, n) if n > 0 else torch.nan for r, n in enumerate(self.sums["n"])]
+        return {"": torch.tensor(values, dtype=torch.float64)}  # a replicate of few samples may hold none
+
+    def _distance(self, replicate: int, n: Tensor) -> float:
+        totals, outers = ([self.sums[f"{side}_{kind}"][replicate] for side in ("fake", "real")]
+                          for kind in ("total", "outer"))
+        fake, real = (gaussian(n, *sums) for sums in zip(totals, outers))
+        return frechet_distance(*fake, *real)
 
     def conditions(self) -> dict:
         return {"features": self.sums["fake_total"].shape[1], "reference": "targets of this pass"}

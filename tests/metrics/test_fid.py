@@ -6,6 +6,7 @@ import math
 
 import pytest
 import torch
+from gantoolkit.metrics import bootstrap
 from gantoolkit.metrics.base import View
 from gantoolkit.metrics.fid import FID, frechet_distance, gaussian
 from gantoolkit.types import Condition, Target
@@ -100,3 +101,15 @@ def test_order_split_and_duplicates():
     assert fid_of(real, real[order]).value == pytest.approx(0, abs=1e-9)
     twice = fid_of(fake.repeat(2, 1, 1, 1), real.repeat(2, 1, 1, 1)).value  # only n − 1 changes
     assert math.isclose(twice, value, rel_tol=0.05) and twice != value
+
+
+def test_replicates_that_hold_no_sample_are_left_out():
+    drawn = bootstrap.weights(range(4), 100)
+    assert (drawn.sum(0) == 0).any()  # a Poisson number is 0 in 37 % of cases
+    fake, real = (x[:4].float() / 127.5 - 1 for x in batches())
+    metric = FID("pooled")
+    metric.network, metric.replicates = Pooled(), 100
+    metric.update(View(fake, Target(real), Condition(("",) * 4), weights=drawn))
+    score = metric.compute()["fid[pooled]"]
+    assert score.value == pytest.approx(fid_of(*(x[:4] for x in batches())).value)
+    assert score.interval and all(map(math.isfinite, score.interval))
