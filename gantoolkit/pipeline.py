@@ -58,7 +58,8 @@ class Pipeline:
 
         front = torch.zeros(len(condition))
         yaw, pitch = (front, front) if condition.mask is None else pose.estimate(condition.mask.argmax(1).cpu())
-        return orbit_camera(yaw, pitch + getattr(self.generator, "level", 0.0)).to(next(self.generator.parameters()).device)
+        device = next(self.generator.parameters()).device
+        return orbit_camera(yaw, pitch + getattr(self.generator, "level", 0.0)).to(device)
 
     def draw(self, latent: Latent, camera: Camera | None = None, generator: torch.Generator | None = None) -> Render:
         """G(w); with noise='const' the same picture every time."""

@@ -26,7 +26,8 @@ def arch(net: Network) -> tuple[dict, dict]:
         raise WeightsError("The backbone of this EG3D has an unusual architecture, which is not built here.")
     found = {"type": "EG3D", **{key: flat[key] for key in flat if key not in NOT_FLAT},
              "plane_resolution": flat["resolution"], "plane_channels": flat["img_channels"] // 3,
-             "plane_axes": plane_axes(net), "level": FFHQ_LEVEL, **_decoder(net), **_rendering(net), **_superresolution(net)}
+             "plane_axes": plane_axes(net), "level": FFHQ_LEVEL, **_decoder(net), **_rendering(net),
+             **_superresolution(net)}
     return found, {"rendering": f"{found['rays']}² rays, {found['samples']} + {found['importance']} samples, from "
                                 f"{found['ray_start']} to {found['ray_end']}"}
 

@@ -43,7 +43,8 @@ def test_error_on_rendered_faces_is_as_stated(mesh):
         off.append(angles_of(found) - angles_of(camera))
     off = np.array(off)
     constant = off[:, 1].mean()
-    print(f"yaw {np.abs(off[:, 0]).mean():.2f}°, pitch {np.abs(off[:, 1] - constant).mean():.2f}° beside {constant:.2f}°")
+    print(f"yaw {np.abs(off[:, 0]).mean():.2f}°, pitch {np.abs(off[:, 1] - constant).mean():.2f}° "
+          f"beside {constant:.2f}°")
     assert np.abs(off[:, 0]).mean() < STATED["yaw"] and np.abs(off[:, 1] - constant).mean() < STATED["pitch"]
     assert abs(constant - np.rad2deg(FFHQ_LEVEL)) < STATED["constant"]
 
@@ -67,8 +68,9 @@ def test_prepare_takes_cameras_from_photos(mesh, tmp_path):
     from gantoolkit import cli
 
     out = tmp_path / "out"
-    assert cli.main(["data", "prepare", "celebamask-hq", "--root", str(trees.tedigan(tmp_path / "tree", 2)), "--out",
-                     str(out), "--resolution", "64", "--scribbles", "none", "--cameras", "photo", "--workers", "1"]) == 0
+    tree = str(trees.tedigan(tmp_path / "tree", 2))
+    assert cli.main(["data", "prepare", "celebamask-hq", "--root", tree, "--out", str(out), "--resolution", "64",
+                     "--scribbles", "none", "--cameras", "photo", "--workers", "1"]) == 0
     data = FaceZip(out / "train.zip")
     for row in range(2):
         found, truth = angles_of(data.cameras[row].numpy()), angles_of(trees.faces().cameras[row].numpy())

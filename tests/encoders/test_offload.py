@@ -34,7 +34,8 @@ def test_the_numbers_are_equal(precision):
     for source in ("trajectory", "gt_noised") if precision == "fp32" else ():
         for one, two in zip(plain.trace(given, source=source, image=image),
                             waiting.trace(given, source=source, image=image), strict=True):
-            assert all(torch.equal(a, b) for a, b in zip((one.h, *one.f, *one.attn_prob), (two.h, *two.f, *two.attn_prob)))
+            pairs = zip((one.h, *one.f, *one.attn_prob), (two.h, *two.f, *two.attn_prob))
+            assert all(torch.equal(a, b) for a, b in pairs)
         assert torch.equal(one.x0, two.x0)  # of the last step
     silent = DiffusionEncoder(parts(), steps=2), DiffusionEncoder(parts(), steps=2, offload=True)
     assert torch.equal(silent[0].trajectory(given)[1], silent[1].trajectory(given)[1])
@@ -43,7 +44,8 @@ def test_the_numbers_are_equal(precision):
 def test_each_group_is_on_the_device_only_while_it_works():
     """The meta device in place of a GPU: during a forward pass all its tensors are there, afterwards at home."""
     encoder = ControlNetEncoder(parts(), steps=2, offload=True)
-    before = {name: {k: v.clone() for k, v in network.state_dict().items()} for name, network in groups(encoder).items()}
+    before = {name: {k: v.clone() for k, v in network.state_dict().items()}
+              for name, network in groups(encoder).items()}
     encoder.to("meta")
     assert encoder.device.type == "meta" and encoder.unet.device.type == "cpu"
     for name, network in groups(encoder).items():
