@@ -35,8 +35,8 @@ class TextImage(recognise.Recogniser):
 
     tokens, length      of the tokeniser: at most so many tokens, longest text
     width, layers, heads  of the text tower; `width` is the diffusion model's cross_attention_dim
-    contrast, attributes  weights of matching, and of reading the face's attributes off its caption (sum over them);
-                        contrast=0 trains the text tower alone, fast, and looks at no image
+    contrast, attributes  weights of matching, and of telling the attributes whose values a caption names (sum over
+                        them); contrast=0 trains the text tower alone, fast, and looks at no image
     """
 
     def __init__(self, data: str, image: dict | None = None, tokens: int = 1000, length: int = 64,
@@ -47,7 +47,7 @@ class TextImage(recognise.Recogniser):
         captions = [text for row in self.zip.captions for text in row]
         tokenizer = train_tokenizer(captions, tokens, length)
         tower = ImageTower(**{"resolution": self.zip.resolution, **(image or {})})
-        self.values, self.contrast, self.attributes = recognise.attribute_values(self.zip), contrast, attributes
+        self.values, self.contrast, self.attributes = recognise.attribute_values(self.zip, 40), contrast, attributes
         self.table = recognise.attribute_table(self.zip, self.values)
         towers = Towers(text_model(tokenizer, width, layers, heads), tokenizer, tower, words_of(captions))
         self.start(towers, **{name: nn.Linear(width, len(known)) for name, known in self.values.items()})
@@ -62,9 +62,17 @@ class TextImage(recognise.Recogniser):
             losses |= {"contrast": self.contrast * distance, "_scale": scale}
         if self.values:
             told = {name: head(pooled) for name, head in self.heads.items()}
-            distance = recognise.attribute_loss(told, self.table[rows].to(self.device))
-            losses["attributes"] = self.attributes * len(told) * distance
+            wanted = self.stated(rows, captions).to(self.device)
+            losses["attributes"] = self.attributes * len(told) * recognise.attribute_loss(told, wanted)
         return losses
+
+    def stated(self, rows: Tensor, captions: list[str]) -> Tensor:
+        """Value numbers [B,A] as in `table`; −100 where the caption does not name the value."""
+        wanted = self.table[rows].clone()
+        for n, known in enumerate(self.values.values()):
+            named = [known[value] in text for value, text in zip(wanted[:, n].tolist(), captions)]
+            wanted[:, n].masked_fill_(~torch.tensor(named), -100)
+        return wanted
 
     @torch.no_grad()
     def validate(self, limit: int | None = None) -> Scores:
@@ -78,11 +86,16 @@ class TextImage(recognise.Recogniser):
         rate, n = recognise.top1(images, texts, captions)
         lengths = torch.tensor([len(self.network.tokenizer(text).input_ids) for text in captions])
         longest = self.network.tokenizer.model_max_length
-        told = torch.stack([head(pooled).argmax(1).cpu() for head in self.heads.values()] or [torch.zeros(len(rows))], 1)
-        read = (told == self.table[rows]).double().mean(0) if self.values else torch.zeros(0)
         return {"top1of64": self.score(rate, n),
-                **{f"told[{name}]": self.score(share, len(rows)) for name, share in zip(self.values, read)},
+                **self._told(pooled, self.stated(rows, captions)),
                 "captions_that_fit": self.score((lengths <= longest).double().mean(), len(lengths))}
+
+    def _told(self, pooled: Tensor, wanted: Tensor) -> Scores:
+        """Share of the named values that the heads read rightly, per attribute."""
+        right = {name: (head(pooled).argmax(1).cpu() == wanted[:, n], wanted[:, n] >= 0)
+                 for n, (name, head) in enumerate(self.heads.items())}
+        return {f"told[{name}]": self.score(hit[named].double().mean(), named.sum())
+                for name, (hit, named) in right.items() if named.any()}
 
     def export(self, folder: Path) -> list[Path]:
         return self.network.save(Path(folder) / "towers")
