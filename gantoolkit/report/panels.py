@@ -15,7 +15,7 @@ from gantoolkit.report.lettering import INK, QUIET
 from gantoolkit.report.plots import ticks
 from gantoolkit.report.tables import decimals, number
 
-HEIGHT, TOP, BOTTOM = 170, 14, 14  # of a panel, in pixels
+HEIGHT, TOP, BOTTOM = 184, 22, 22  # of a panel, in pixels
 TEXT = 25
 FINER = 3  # lines are drawn so many times larger and reduced, which smooths them
 COLOURS = ((31, 90, 166), (214, 110, 20), (96, 100, 108))  # lines, in order; readable without colour vision
