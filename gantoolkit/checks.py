@@ -12,6 +12,9 @@ from gantoolkit.errors import UsageError
 T = TypeVar("T")
 PLURALS = {f"{kind}s": kind for kind in manifest.KINDS} | {"losses": "loss"}
 FROM_RUNNER = ("seed", "device")  # constructor arguments of a task that the runner gives
+SETTINGS = {  # dicts of a config → the dataclass that they stand for; sampling and cache where a task takes both
+    "schedule": "gantoolkit.engine.schedule:Schedule", "sampling": "gantoolkit.engine.trajectories:Sampling",
+    "cache": "gantoolkit.engine.trajectories:Keeping"}
 
 
 def flatten(values: dict, prefix: str = "") -> dict[str, Any]:
@@ -41,7 +44,7 @@ def check(values: dict, runner: Iterable[str], provenance: dict[str, str]) -> No
             _check_type(argument.name, values[argument.name], argument.annotation, provenance)
     for key, annotation in (("seed", "int"), ("device", "str"), ("name", "str"), ("load_from", "str | None")):
         _check_type(key, values[key], annotation, provenance)
-    _check_schedule(values["schedule"], provenance)
+    _check_settings(values, provenance)
     for dotted, kind, spec in specs(values):
         _check_spec(dotted, kind, spec, provenance)
 
@@ -113,6 +116,8 @@ def check_override(key: str, value: Any, values: dict) -> None:
             raise UsageError(_no_key(key, values))
         here = here.get(part, {"type": "?"})
     new = isinstance(here, dict) and last not in here
+    if len(parents) == 1 and last in _fields(parents[0], values):
+        return
     if parents and (not isinstance(here, dict) or new and "type" not in here and not isinstance(value, dict)):
         raise UsageError(_no_key(key, values))
 
@@ -120,7 +125,7 @@ def check_override(key: str, value: Any, values: dict) -> None:
 def _no_key(key: str, values: dict) -> str:
     parent = key.rpartition(".")[0]
     known = list(flatten(values))
-    near = [k[len(parent) + 1:] for k in known if k.startswith(f"{parent}.")]
+    near = list(_fields(parent, values)) or [k[len(parent) + 1:] for k in known if k.startswith(f"{parent}.")]
     if near:
         return (f"The config has no key '{key}'{names.suggest(key.rpartition('.')[2], near)}; "
                 f"under '{parent}' there are {', '.join(near)}.")
@@ -141,19 +146,34 @@ def _check_type(key: str, value: Any, annotation: str, provenance: dict[str, str
                          f"({source(key, provenance)}).")
 
 
-def _check_schedule(schedule: Any, provenance: dict[str, str]) -> None:
-    """Compare with the fields of the runner's Schedule."""
-    read = signature.read("gantoolkit.engine.schedule", "Schedule")
-    known = {a.name: a.annotation for a in read.arguments}
-    if not isinstance(schedule, dict):
-        raise UsageError(f"schedule should be a dict of {', '.join(known)}, not {schedule!r} "
-                         f"({source('schedule', provenance)}).")
-    for key, value in schedule.items():
-        if key not in known:
-            where = source(f"schedule.{key}", provenance)
-            raise UsageError(f"The config has no key 'schedule.{key}'{names.suggest(key, known)} ({where}); "
-                             f"schedule takes {', '.join(known)}.")
-        _check_type(f"schedule.{key}", value, known[key], provenance)
+def _fields(key: str, values: dict) -> dict[str, str]:
+    """Field → annotation of the dataclass that the dict `key` stands for; empty where it stands for none."""
+    if key not in SETTINGS or key != "schedule" and not {"sampling", "cache"} <= set(_task_names(values)):
+        return {}
+    return {a.name: a.annotation for a in signature.read(*SETTINGS[key].split(":")).arguments}
+
+
+def _task_names(values: dict) -> tuple[str, ...]:
+    """The arguments of the config's task."""
+    task = task_signature(values) if "task" in values else None
+    return task.names if task else ()
+
+
+def _check_settings(values: dict, provenance: dict[str, str]) -> None:
+    """Compare the dicts that stand for dataclasses with their fields."""
+    for key in SETTINGS:
+        known, given = _fields(key, values), values.get(key)
+        if not known or given is None:
+            continue
+        if not isinstance(given, dict):
+            raise UsageError(f"{key} should be a dict of {', '.join(known)}, not {given!r} "
+                             f"({source(key, provenance)}).")
+        for name, value in given.items():
+            if name not in known:
+                where = source(f"{key}.{name}", provenance)
+                raise UsageError(f"The config has no key '{key}.{name}'{names.suggest(name, known)} ({where}); "
+                                 f"{key} takes {', '.join(known)}.")
+            _check_type(f"{key}.{name}", value, known[name], provenance)
 
 
 def build(cls: type[T], key: str, values: dict[str, Any]) -> T:

@@ -85,6 +85,19 @@ def test_mistakes_are_sentences(toy, override, words):
     assert "\n" not in str(caught.value)
 
 
+def test_settings_that_a_config_leaves_out_can_be_typed():
+    """What errors and docs/full-scale.md tell people to type is taken, and mistakes in it are sentences."""
+    typed = ["cache.stream=True", "cache.verify=True", "cache.folder=/scratch/cache", "sampling.batch=8",
+             "schedule.accumulate=2", "encoder.offload=True", "recompute=1", "chunk=4096"]
+    loaded = config.load("configs/absm_eg3d.py", typed)
+    assert loaded.cache.stream is True and loaded.cache.folder == "/scratch/cache" and loaded.sampling.batch == 8
+    assert loaded.encoder.offload is True and loaded.schedule.accumulate == 2 and loaded.chunk == 4096
+    for wrong, words in (("cache.streem=True", "did you mean 'stream'"), ("sampling.batch=few", "should be int"),
+                         ("cache=3", "cache should be"), ("cache.stream=1", "should be bool")):
+        with pytest.raises(UsageError, match=words):
+            config.load("configs/absm_eg3d.py", [wrong])
+
+
 @pytest.mark.parametrize("text, words", [
     ('task = "toy"', ["lacks 'data'"]),
     ("x = 1", ["names no task"]),
