@@ -17,7 +17,7 @@ import mini  # noqa: E402
 import tiny  # noqa: E402
 
 from gantoolkit import cli  # noqa: E402
-from gantoolkit.bench.figures import attention, scene, steps, targets, verbs  # noqa: E402
+from gantoolkit.bench.figures import attention, parts, scene, steps, targets, verbs  # noqa: E402
 from gantoolkit.bridges.absm import AbSM  # noqa: E402
 from gantoolkit.data.zipdata import FaceZip  # noqa: E402
 from gantoolkit.encoders.controlnet import ControlNetEncoder  # noqa: E402
@@ -97,8 +97,8 @@ def drawn(runs, ws):
 
 
 def test_parts_shows_photo_mean_face_and_what_m_and_t_add(figure, runs, tiny_zip):
-    picture, about, x, side = figure("parts", str(runs / "one"), str(runs / "two"), "--pick", "5", "2", "--batch", "1",
-                                     columns=6)
+    picture, about, x, side = figure("parts", str(runs / "one"), str(runs / "two"), "--pick", "5", "2",
+                                     "--batch", "1", columns=6)
     found, tops = own(tiny_zip, [5, 2]), rows_of(picture, x[0], side)
     assert len(tops) == 2 and about["samples"] == [5, 2] and about["prompts"] == list(found.condition.text)
     features, latent = codes(runs / "one", found.condition)[-1]
@@ -112,6 +112,15 @@ def test_parts_shows_photo_mean_face_and_what_m_and_t_add(figure, runs, tiny_zip
             assert np.abs(cell(picture, top, x[j], side).astype(int) - one).max() <= 1, j
     assert about["t"] == int(features.t[0]) and [name for name, _ in about["runs"]] == ["one", "two"]
     assert str(runs) not in json.dumps(about["runs"])
+
+
+def test_a_run_without_modulation_has_one_face(runs, tiny_zip, monkeypatch):
+    forward = mini.FakeBridge.forward
+    monkeypatch.setattr(mini.FakeBridge, "forward", lambda self, features: forward(self, features, True))
+    loaded = scene.open_scene([str(runs / "one"), str(runs / "two")], str(tiny_zip), 1)
+    found, condition, camera = next(loaded.batches())
+    shown = parts.faces(loaded, next(loaded.first.encoder.trace(condition)), camera)
+    assert [title for title, _ in shown] == [parts.MEAN, parts.MAPPED, "$G(w)$ of\ntwo"]
 
 
 def test_targets_draws_the_same_samples_by_every_run(figure, runs, tiny_zip):

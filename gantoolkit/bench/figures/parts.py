@@ -20,23 +20,21 @@ def draw(scene: Scene, args) -> tuple[np.ndarray, dict]:
     for found, condition, camera in scene.batches():
         features = next(f for f in scene.first.encoder.trace(condition, x0=False) if int(f.t[0]) == at)
         images = faces(scene, features, camera)
-        titles = list(images)
+        titles = [title for title, _ in images]
         for i in range(len(found)):
-            shown = [found.target.image_gt[i], *(image[i] for image in images.values())]
+            shown = [found.target.image_gt[i], *(image[i] for _, image in images)]
             rows.append(scene.row(found.condition[i], shown))
     return labelled.Sheet([*scene.titles, *titles], rows).draw(), {"t": at}
 
 
-def faces(scene: Scene, features: Features, camera) -> dict[str, Tensor]:
-    """title → images [B,3,R,R]; a run without T has no G(w^m) beside G(w), further runs show G(w) alone."""
+def faces(scene: Scene, features: Features, camera) -> list[tuple[str, Tensor]]:
+    """(title, images [B,3,R,R]); a run without T has no G(w^m) beside G(w), further runs show G(w) alone."""
     first, bar = scene.runs[0], scene.first.generator.mean_w
     latent = scene.first.bridge(features)
-    mean = Latent(bar.to(latent.ws).expand_as(latent.ws))
-    found = {MEAN: first.image(mean, camera)}
-    modulated = latent.w_gamma is not None
+    modulated = latent.w_m is not None and latent.w_m is not latent.ws
+    found = [(MEAN, first.image(Latent(bar.to(latent.ws).expand_as(latent.ws)), camera))]
     if modulated:
-        found[MAPPED] = first.image(Latent(latent.w_m), camera)
-    found[first.label or (FULL if modulated else MAPPED)] = first.image(latent, camera)
-    for run in scene.runs[1:]:
-        found[run.label or f"$G(w)$ of\n{run.name}"] = run.image(run.pipeline.bridge(features), camera)
-    return found
+        found.append((MAPPED, first.image(Latent(latent.w_m), camera)))
+    found.append((first.label or (FULL if modulated else MAPPED), first.image(latent, camera)))
+    return found + [(run.label or f"$G(w)$ of\n{run.name}", run.image(run.pipeline.bridge(features), camera))
+                    for run in scene.runs[1:]]
