@@ -58,7 +58,7 @@ def planned(spec: dict, channels: int = 3) -> tuple[ControlNetEncoder, list[str]
     parts = _parts(str(spec["weights"]), names, options, notes, channels)
     encoder = ControlNetEncoder(parts, **options)
     encoder.prompts = Words(parts.text)
-    return encoder, notes
+    return encoder.to("meta"), notes
 
 
 def _parts(name: str, controlnets: list[str], options: dict, notes: list[str], channels: int) -> Parts:

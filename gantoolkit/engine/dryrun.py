@@ -12,13 +12,13 @@ from typing import Any
 import torch
 
 from gantoolkit.data.zipdata import FaceZip
-from gantoolkit.engine import sample, standins
+from gantoolkit.engine import evaluate, sample, standins
 from gantoolkit.engine.ledger import flops, peak
 from gantoolkit.engine.objective import Objective
 from gantoolkit.engine.plan import Plan, lines
 from gantoolkit.engine.trajectories import Keeping, Moment, Sampling, row_bytes
 from gantoolkit.errors import GantoolkitError, UsageError
-from gantoolkit.types import Camera, Condition, Target
+from gantoolkit.types import Camera, Condition, Latent, Target
 from gantoolkit.types import Sample as Pair
 
 ASSUMED = dict(train=24000, val=2000, resolution=512)  # CelebAMask-HQ, where a zip is not here
@@ -57,11 +57,12 @@ def _bridge(config: dict, found: Plan) -> None:
     found.notes += notes
     objective = build(config, encoder, found.notes)
     precision = "bf16" if encoder.unet.dtype == torch.bfloat16 else "fp32"
-    found.add("U-Net", encoder.unet, f"frozen, {precision}")
+    held, waits = (0, ", waits in the CPU's memory") if config["encoder"].get("offload") else (None, "")
+    found.add("U-Net", encoder.unet, f"frozen, {precision}{waits}", held)
     for one in encoder.controls:
-        found.add("ControlNet", one, f"frozen, {precision}, sees a {one.kind}")
-    found.add("VAE", encoder.vae, "frozen, fp32, while caches are filled")
-    found.add("text model", encoder.prompts.text, "frozen, fp32")
+        found.add("ControlNet", one, f"frozen, {precision}, sees a {one.kind}{waits}", held)
+    found.add("VAE", encoder.vae, f"frozen, fp32, while caches are filled{waits}", held)
+    found.add("text model", encoder.prompts.text, f"frozen, fp32{waits}", held)
     found.add(f"generator {config['generator']}", objective.generator, "frozen, fp32")
     _trained(config, objective, found)
     for name, term in objective.terms.items():
@@ -172,6 +173,16 @@ def _measure(config: dict, objective: Objective, found: Plan) -> None:
     found.peaks["caching"] = max(peak(lambda: _denoise(objective.encoder, size)),
                                  peak(lambda: objective.encoder.decode(latents)))
     found.flops["caching"] = flops(lambda: _denoise(objective.encoder, 1)) * len(objective.encoder.timesteps)
+    found.scored = min(evaluate.BATCH, size)
+    found.peaks["scoring"] = peak(lambda: _score(objective, found.scored))
+
+
+@torch.no_grad()
+def _score(objective: Objective, batch: int) -> None:
+    """Pictures of one batch of the validation split (its features take less than a guided step of the cache)."""
+    generator = objective.generator
+    camera = _moment(objective, batch).sample.condition.camera
+    objective.draw(Latent(torch.empty(batch, generator.num_ws, generator.w_dim, device="meta")), camera)
 
 
 def _denoise(encoder, batch: int) -> None:
@@ -179,7 +190,7 @@ def _denoise(encoder, batch: int) -> None:
     size = encoder.resolution
     condition = Condition(("",) * batch, torch.empty(batch, 19, size, size, device="meta"),
                           torch.empty(batch, 1, size, size, device="meta"))
-    with torch.no_grad():
+    with torch.no_grad(), encoder.awake("unet", "controls"):
         (_, both), pictures = encoder._encode_text(condition), encoder._pictures(condition)
         encoder._guided(torch.empty(batch, *encoder.latent_shape, device="meta"), encoder.timesteps[0], both,
                         pictures)

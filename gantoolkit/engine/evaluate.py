@@ -55,7 +55,8 @@ class Evaluation:
         """The validation split at one step of the grid, in batches."""
         source = self.task.val_untold if untold else self.task.val
         count = min(limit or len(source), len(source))
-        for rows in torch.arange(count).split(BATCH):
+        sampling = getattr(source, "sampling", None)  # a batch that the encoder could sample fits here too
+        for rows in torch.arange(count).split(min(BATCH, sampling.batch if sampling else BATCH)):
             yield source.read(rows, step)
 
     @torch.no_grad()

@@ -62,15 +62,19 @@ class Objective:
 
     def draw(self, latent: Latent, camera=None, seed: int | None = None) -> Render:
         """G(w) from the sample's camera; with a seed, noise and ray jitter are random."""
-        if not self.recompute or not (torch.is_grad_enabled() and latent.ws.requires_grad):
+        if not self.recompute:
             return self._render(latent.ws, camera, seed)
+        again = torch.is_grad_enabled() and latent.ws.requires_grad
         parts = []
         for first in range(0, len(latent), self.recompute):
             rows = slice(first, first + self.recompute)
-            parts.append(checkpoint(lambda ws, c, s: self._render(ws, c, s).image, latent.ws[rows],
-                                    None if camera is None else camera[rows],
-                                    None if seed is None else seed + first, use_reentrant=False))
+            given = (latent.ws[rows], None if camera is None else camera[rows],
+                     None if seed is None else seed + first)
+            parts.append(checkpoint(self._image, *given, use_reentrant=False) if again else self._image(*given))
         return Render(torch.cat(parts), camera=camera)
+
+    def _image(self, ws: Tensor, camera, seed: int | None) -> Tensor:
+        return self._render(ws, camera, seed).image
 
     def _render(self, ws: Tensor, camera, seed: int | None) -> Render:
         stream = None if seed is None else torch.Generator(ws.device).manual_seed(seed)

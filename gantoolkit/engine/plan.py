@@ -19,6 +19,7 @@ class Plan:
     world: int = 1
     batch: int = 1  # samples of one process at a time while training
     cached: int = 1  # and while caching
+    scored: int = 1  # and while scoring
 
     @property
     def fixed(self) -> int:
@@ -41,7 +42,7 @@ def lines(found: Plan) -> list[str]:
     rows += [f"{'all networks':{width}}{'':>12}{found.fixed / 1e9:>8.2f} GB  "
              f"in each of {found.world} process(es)"]
     for what, size in found.peaks.items():
-        count = f" at {found.batch} samples" if what == "training" else f" at {found.cached} samples"
+        count = f" at {dict(training=found.batch, caching=found.cached, scoring=found.scored)[what]} samples"
         rows.append(f"{'peak of ' + what:{width}}{'':>12}{(found.fixed + size) / 1e9:>8.2f} GB  "
                     f"of it {size / 1e9:.2f} GB live tensors{count}, in fp32 outside the encoder")
     for what, work in found.flops.items():

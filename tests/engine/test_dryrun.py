@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -10,8 +11,10 @@ import torch
 from torch import nn
 
 from gantoolkit import cli, config, registry
+from gantoolkit.data.zipdata import find
 from gantoolkit.engine import dryrun
 from gantoolkit.engine.ledger import Ledger
+from gantoolkit.engine.plan import lines
 from gantoolkit.errors import UsageError
 from gantoolkit.generators import load_generator
 
@@ -58,15 +61,33 @@ def test_parameters_are_those_of_the_real_networks(small):
 
 def test_cache_sizes_follow_the_config(small):
     rows, one = small.cache["trajectories of train"]
-    assert one == 2 * 10 * 4 * 16 * 16 + 3 * 64 * 64 and rows == 1150
-    assert small.cache["embeddings (identity)"] == (1150, 4 * 128)
+    with zipfile.ZipFile(find("bridge-train")) as data:
+        people = len(data.read("samples.jsonl").splitlines())
+    assert one == 2 * 10 * 4 * 16 * 16 + 3 * 64 * 64 and rows == people
+    assert small.cache["embeddings (identity)"] == (people, 4 * 128)
 
 
 def test_processes_and_recomputation_lower_the_peak(small):
-    overrides = ["schedule.batch=16", "schedule.accumulate=2", "recompute=1"]
+    overrides = ["schedule.batch=16", "schedule.accumulate=2", "recompute=1", "sampling.batch=8"]
     shared = dryrun.plan(config.load("configs/absm_eg3d.py", overrides).to_dict(), processes=4)
     assert shared.batch == small.batch == 2 and shared.world == 4
     assert shared.peaks["training"] < 0.75 * small.peaks["training"]
+    assert (small.cached, small.scored, shared.cached, shared.scored) == (48, 25, 8, 8)
+    assert shared.peaks["scoring"] < 0.5 * small.peaks["scoring"]
+
+
+def test_an_encoder_that_waits_on_the_cpu_lowers_what_is_held(small):
+    """By the sizes of its parts: training keeps none of them, caching the U-Net and the ControlNet at a time."""
+    overrides = ["schedule.batch=2", "encoder.offload=True"]
+    waiting = dryrun.plan(config.load("configs/absm_eg3d.py", overrides).to_dict())
+    sizes = {name: size for name, _, size, _ in small.parts}
+    frozen = sizes["U-Net"] + sizes["ControlNet"] + sizes["VAE"] + sizes["text model"]
+    assert waiting.fixed == small.fixed - frozen
+    assert [p[:2] for p in waiting.parts] == [p[:2] for p in small.parts]  # the same parameters
+    copies = waiting.peaks["caching"] - small.peaks["caching"]
+    assert 0 < copies <= max(sizes["U-Net"] + sizes["ControlNet"], sizes["VAE"]) + 1000
+    peaks = [plan.fixed + plan.peaks["training"] for plan in (small, waiting)]
+    assert peaks[1] < peaks[0] and "waits in the CPU's memory" in "\n".join(lines(waiting))
 
 
 def test_the_verb_prints_and_runs_nothing(tmp_path, monkeypatch, capsys):

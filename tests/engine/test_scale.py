@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from gantoolkit.engine.run import run
 from gantoolkit.engine.stream import Streamed
 from gantoolkit.engine.trajectories import row_bytes
 from gantoolkit.errors import GantoolkitError, UsageError
+from gantoolkit.types import Latent
 
 sys.path.insert(0, str(Path(__file__).parent))
 import mini  # noqa: E402
@@ -130,6 +132,31 @@ def test_recomputation_keeps_less_and_changes_nothing(tmp_path, tiny_zip, recomp
     assert less < 0.7 * plain
     for one, two in zip(gradients, again):
         torch.testing.assert_close(one, two, atol=1e-6, rtol=1e-5)
+
+
+@torch.no_grad()
+def test_scoring_draws_as_many_at_a_time_as_training(tmp_path, tiny_zip, monkeypatch):
+    whole, parts = make(tmp_path, tiny_zip), make(tmp_path, tiny_zip, recompute=2)
+    codes = Latent(torch.randn(5, whole.generator.num_ws, whole.generator.w_dim))
+    drawn, render = [], parts._render
+    monkeypatch.setattr(parts, "_render", lambda ws, *rest: drawn.append(len(ws)) or render(ws, *rest))
+    torch.testing.assert_close(parts.draw(codes).image, whole.draw(codes).image, atol=1e-5, rtol=1e-4)
+    assert drawn == [2, 2, 1]
+    assert [len(m.rows) for m in parts.evaluation.moments()] == [6]  # sampling.batch is 8
+    monkeypatch.setattr(parts.val, "sampling", replace(parts.val.sampling, batch=4))
+    assert [len(m.rows) for m in parts.evaluation.moments()] == [4, 2]
+
+
+def test_where_the_encoder_waits_decides_no_cache_and_no_export(tmp_path, tiny_zip):
+    class Waiting(mini.FakeEncoder):
+        def __init__(self, offload: bool = False):
+            super().__init__()
+            self.offload = offload
+
+    mini.REGISTRIES["encoder"].register_module("Waiting", module=Waiting, force=True)
+    one, two = (make(tmp_path, tiny_zip, encoder=dict(type="Waiting", **more)) for more in ({}, dict(offload=True)))
+    assert two.encoder.offload and two.encoder.trajectories == 0 and one.encoder.trajectories == 30
+    assert one.specs == two.specs and one.train.cache.folder == two.train.cache.folder
 
 
 def test_recomputation_with_random_noise_repeats_its_noise(tmp_path, tiny_zip):

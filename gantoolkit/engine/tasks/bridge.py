@@ -38,7 +38,7 @@ class Bridge(Objective, Task):
     early      numbers of denoising steps after which G(w) is scored too, beside the whole trajectory
     loss_size  images are pooled to this size before the losses, score_size: before scores (None = as they are)
     ema        decay of a moving average of the bridge that is scored and exported in its place (None = none)
-    recompute  samples whose generator activations live at a time, made again in the backward pass (0 = all, kept)
+    recompute  samples that the generator draws at a time, again in the backward pass (0 = all, activations kept)
     chunk      rays of a 3D generator that are rendered at a time (None = all)
     """
 
@@ -57,7 +57,8 @@ class Bridge(Objective, Task):
         _choose("targets", targets, TARGETS)
         _choose("condition", condition, ("mask", "scribble", "both"))
         self.device, self.condition, self.training, self.share = device, condition, training, share
-        self.specs = dict(encoder=encoder, bridge=bridge, generator=generator, condition=condition)
+        numbers = {key: value for key, value in encoder.items() if key != "offload"}  # which moves memory alone
+        self.specs = dict(encoder=numbers, bridge=bridge, generator=generator, condition=condition)
         self.ema, self.score_size = ema, score_size
         frozen = registry.build("encoder", encoder).to(device)
         if targets != "gt" and not getattr(frozen, "generates", True):
