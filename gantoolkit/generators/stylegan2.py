@@ -13,8 +13,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from gantoolkit.networks.ops import (SQRT2, FullyConnected, conv2d_resample, demodulation, double, fir_buffer,
-                                     normalize_2nd_moment)
+from gantoolkit.networks.ops import (SQRT2, FullyConnected, conv2d_resample, conv_weight, double, fir_buffer,
+                                     modulated_conv2d, normalize_2nd_moment)
 from gantoolkit.types import Latent, Render
 
 NOISES = ("const", "random", "none")
@@ -78,7 +78,7 @@ class SynthesisLayer(nn.Module):
         super().__init__()
         self.up, self.resolution, self.conv_clamp = up, resolution, conv_clamp
         self.affine = FullyConnected(w_dim, in_channels, bias_init=1)
-        self.weight = nn.Parameter(torch.randn(out_channels, in_channels, 3, 3))
+        self.weight = conv_weight(out_channels, in_channels, 3, up)
         self.bias = nn.Parameter(torch.zeros(out_channels))
         self.noise_strength = nn.Parameter(torch.zeros([]))
         self.register_buffer("noise_const", torch.randn(resolution, resolution))
@@ -90,18 +90,17 @@ class SynthesisLayer(nn.Module):
 
         The activation's gain rides on the demodulation and the bias, because leaky ReLU is homogeneous.
         """
-        styles = self.affine(w)
-        x = x * styles.to(x.dtype)[:, :, None, None]
-        x = conv2d_resample(x, self.weight, self.resample_filter, up=self.up, padding=1,
-                            flip_weight=self.up == 1)
-        scale = demodulation(self.weight, styles) * (SQRT2 * gain)
-        shift = self.bias[:, None, None] * (SQRT2 * gain)
-        drawn = self._noise(noise, len(x), x.device, generator)
-        if drawn is not None:
-            shift = shift + drawn * (self.noise_strength * (SQRT2 * gain))
-        x = torch.addcmul(shift.to(x.dtype), x, scale.to(x.dtype)[:, :, None, None])
-        x = F.leaky_relu(x, 0.2)
-        return x if self.conv_clamp is None else x.clamp(-self.conv_clamp * gain, self.conv_clamp * gain)
+        full = gain * SQRT2
+        noise = self._noise(noise, len(x), x.device, generator)
+        noise = None if noise is None else noise * (self.noise_strength * full)
+        x = x.contiguous(memory_format=torch.channels_last)
+        x = modulated_conv2d(x, self.weight, self.affine(w), noise, self.up, padding=1,
+                             f=self.resample_filter, flip_weight=self.up == 1, bias=self.bias * full, gain=full)
+        x = F.leaky_relu(x, 0.2, inplace=True)
+        if self.conv_clamp is None:
+            return x
+        limit = self.conv_clamp * gain
+        return x.clamp(-limit, limit) if x.requires_grad else x.clamp_(-limit, limit)
 
     def _noise(self, noise, batch: int, device, generator) -> Tensor | None:
         if isinstance(noise, Tensor):
@@ -127,8 +126,7 @@ class ToRGB(nn.Module):
 
     def forward(self, x: Tensor, w: Tensor) -> Tensor:
         styles = self.affine(w) * self.weight_gain
-        y = F.conv2d(x * styles.to(x.dtype)[:, :, None, None], self.weight.to(x.dtype))
-        y = y.float() + self.bias[:, None, None]
+        y = modulated_conv2d(x, self.weight, styles, demodulate=False).float() + self.bias[:, None, None]
         return y if self.conv_clamp is None else y.clamp(-self.conv_clamp, self.conv_clamp)
 
 

@@ -71,9 +71,17 @@ def _padding(value) -> tuple[int, int, int, int]:
     return (value[0], value[0], value[1], value[1]) if len(value) == 2 else tuple(value)
 
 
+def _framed(x: Tensor, padding: tuple[int, int, int, int]) -> tuple[Tensor, tuple[int, int]]:
+    """x, and the padding (y, x) that a convolution adds itself where both sides agree; else x comes padded."""
+    left, right, top, bottom = padding
+    if (left, top) == (right, bottom) and min(left, top) >= 0:
+        return x, (top, left)
+    return F.pad(x, padding), (0, 0)
+
+
 def upfirdn2d(x: Tensor, f: Tensor | None, up=1, down=1, padding=0, flip_filter: bool = False,
-              gain: float = 1.0) -> Tensor:
-    """Insert zeros (`up`), pad or crop, filter with `f`, keep every `down`-th pixel.
+              gain: float = 1.0, bias: Tensor | None = None) -> Tensor:
+    """Insert zeros (`up`), pad or crop, filter with `f`, keep every `down`-th pixel, add `bias` [C].
 
     `up` and `down` are one number or (x, y). `f` is convolved; `flip_filter` correlates instead.
     """
@@ -82,15 +90,16 @@ def upfirdn2d(x: Tensor, f: Tensor | None, up=1, down=1, padding=0, flip_filter:
     if up_x > 1 or up_y > 1:
         x = F.pad(x.reshape(b, c, h, 1, w, 1), (0, up_x - 1, 0, 0, 0, up_y - 1))
         x = x.reshape(b, c, h * up_y, w * up_x)
-    x = F.pad(x, _padding(padding))
     if f is None:
-        return (x * gain if gain != 1 else x)[:, :, ::down_y, ::down_x]
+        x = F.pad(x, _padding(padding))[:, :, ::down_y, ::down_x]
+        return x * gain if gain != 1 else x
+    x, (pad_y, pad_x) = _framed(x, _padding(padding))
     f = (f * gain ** (f.ndim / 2)).to(x.dtype)
     f = f if flip_filter else f.flip(list(range(f.ndim)))
     if f.ndim == 2:
-        return F.conv2d(x, f.expand(c, 1, *f.shape), stride=(down_y, down_x), groups=c)
-    x = F.conv2d(x, f.view(1, 1, 1, -1).expand(c, 1, 1, -1), stride=(1, down_x), groups=c)
-    return F.conv2d(x, f.view(1, 1, -1, 1).expand(c, 1, -1, 1), stride=(down_y, 1), groups=c)
+        return F.conv2d(x, f.expand(c, 1, *f.shape), bias, (down_y, down_x), (pad_y, pad_x), groups=c)
+    x = F.conv2d(x, f.view(1, 1, 1, -1).expand(c, 1, 1, -1), None, (1, down_x), (0, pad_x), groups=c)
+    return F.conv2d(x, f.view(1, 1, -1, 1).expand(c, 1, -1, 1), bias, (down_y, 1), (pad_y, 0), groups=c)
 
 
 def filter2d(x: Tensor, f: Tensor, flip_filter: bool = False, gain: float = 1.0) -> Tensor:
@@ -122,7 +131,7 @@ def double(x: Tensor) -> Tensor:
 
 
 def conv2d_resample(x: Tensor, w: Tensor, f: Tensor | None = None, up: int = 1, down: int = 1, padding=0,
-                    groups: int = 1, flip_weight: bool = True) -> Tensor:
+                    groups: int = 1, flip_weight: bool = True, bias: Tensor | None = None) -> Tensor:
     """Convolve with `w` [O,I/groups,k,k] while enlarging or shrinking with the low-pass filter `f`.
 
     `padding` counts in pixels of the enlarged input; `flip_weight=True` is correlation, as in `F.conv2d`.
@@ -135,16 +144,15 @@ def conv2d_resample(x: Tensor, w: Tensor, f: Tensor | None = None, up: int = 1, 
     w = w.to(x.dtype)
     if up > 1:
         x = _transposed(x, w, up, groups, flip_weight)
-        x = upfirdn2d(x, f, padding=[left - k + 1, right - k + up, top - k + 1, bottom - k + up],
-                      gain=up**2)
-        return upfirdn2d(x, f, down=down) if down > 1 else x
+        around = left - k + 1, right - k + up, top - k + 1, bottom - k + up
+        x = upfirdn2d(x, f, padding=around, gain=up**2, bias=bias if down == 1 else None)
+        return upfirdn2d(x, f, down=down, bias=bias) if down > 1 else x
     w = w if flip_weight else w.flip([2, 3])
     if down > 1:
         x = upfirdn2d(x, f, padding=[left, right, top, bottom])
-        return F.conv2d(x, w, stride=down, groups=groups)
-    if (left, top) == (right, bottom):
-        return F.conv2d(x, w, padding=(top, left), groups=groups)
-    return F.conv2d(F.pad(x, (left, right, top, bottom)), w, groups=groups)
+        return F.conv2d(x, w, bias, stride=down, groups=groups)
+    x, pad = _framed(x, (left, right, top, bottom))
+    return F.conv2d(x, w, bias, padding=pad, groups=groups)
 
 
 def _transposed(x: Tensor, w: Tensor, up: int, groups: int, flip_weight: bool) -> Tensor:
@@ -155,25 +163,53 @@ def _transposed(x: Tensor, w: Tensor, up: int, groups: int, flip_weight: bool) -
     return F.conv_transpose2d(x, w, stride=up, groups=groups)
 
 
+def conv_weight(out_channels: int, in_channels: int, kernel: int, up: int = 1) -> nn.Parameter:
+    """Normal weights [O,I,k,k] that lie in memory as a convolution reads them fastest.
+
+    That is with the channels last, and with the input channels first where the convolution enlarges.
+    """
+    shape = (in_channels, out_channels) if up > 1 else (out_channels, in_channels)
+    weight = torch.randn(*shape, kernel, kernel).contiguous(memory_format=torch.channels_last)
+    return nn.Parameter(weight.transpose(0, 1) if up > 1 else weight)
+
+
 def demodulation(weight: Tensor, styles: Tensor) -> Tensor:
     """1 / ‖w·s‖ for each sample and output channel [B,O], in float32."""
-    energy = weight.float().square().sum([2, 3])
-    return (styles.float().square() @ energy.t() + 1e-8).rsqrt()
+    turned = weight.stride(0) < weight.stride(1)  # sums are fast in the order of memory
+    energy = (weight.transpose(0, 1) if turned else weight).float().square().sum([2, 3])
+    energy = energy if turned else energy.t()  # [I,O]
+    return (styles.float().square() @ energy + 1e-8).rsqrt()
 
 
 def modulated_conv2d(x: Tensor, weight: Tensor, styles: Tensor, noise: Tensor | None = None, up: int = 1,
                      down: int = 1, padding=0, f: Tensor | None = None, demodulate: bool = True,
-                     flip_weight: bool = True) -> Tensor:
-    """Convolution with weight·styles (normalised per output channel when `demodulate`), plus noise.
+                     flip_weight: bool = True, bias: Tensor | None = None, gain: float = 1.0) -> Tensor:
+    """Convolution with gain·weight·styles (of norm `gain` per output channel when `demodulate`), noise, bias.
 
     Input channels are scaled before and output channels after one shared convolution, which equals
-    per-sample weights. weight [O,I,k,k], styles [B,I], noise broadcastable to the output.
+    per-sample weights. A single sample's scales go into the weights where these are fewer numbers and their
+    gradient costs no second convolution. weight [O,I,k,k], styles [B,I], noise broadcastable to the output,
+    bias [O].
     """
-    x = x * styles.to(x.dtype)[:, :, None, None]
-    x = conv2d_resample(x, weight, f, up=up, down=down, padding=padding, flip_weight=flip_weight)
-    if demodulate:
-        x = x * demodulation(weight, styles).to(x.dtype)[:, :, None, None]
-    return x if noise is None else x + noise.to(x.dtype)
+    how = dict(f=f, up=up, down=down, padding=padding, flip_weight=flip_weight)
+    if len(x) == 1 and weight.numel() < x.numel() and (weight.shape[-1] == 1 or not torch.is_grad_enabled()):
+        scale = demodulation(weight, styles)[0, :, None, None, None] * gain if demodulate else gain
+        weight = weight * (styles[0, :, None, None] * scale)
+        x = conv2d_resample(x, weight, bias=bias, **how)
+        return x if noise is None else x.add_(noise.to(x.dtype))
+    x = conv2d_resample(x * styles.to(x.dtype)[:, :, None, None], weight, **how)
+    scale = demodulation(weight, styles) * gain if demodulate else x.new_tensor(gain).expand(1, 1)
+    return torch.addcmul(_shift(bias, noise, x), x, scale.to(x.dtype)[:, :, None, None])
+
+
+def _shift(bias: Tensor | None, noise: Tensor | None, x: Tensor) -> Tensor:
+    """bias + noise, broadcastable to x [B,O,H,W] and, like it, with channels last in memory."""
+    if noise is None:
+        return x.new_zeros(()) if bias is None else bias.to(x.dtype)[:, None, None]
+    if bias is None:
+        return noise.to(x.dtype)
+    noise = noise if noise.ndim > 2 else noise[None]
+    return (noise.movedim(-3, -1) + bias).to(x.dtype).movedim(-1, -3)
 
 
 def normalize_2nd_moment(x: Tensor, eps: float = 1e-8) -> Tensor:

@@ -71,6 +71,35 @@ def test_modulated_convolution_is_one_convolution_per_sample(up):
         torch.testing.assert_close(got[i:i + 1], expected, atol=1e-5, rtol=1e-4)
 
 
+def per_sample(x, weight, styles, noise, bias, up, gain):
+    """The definition: weights of its own for every sample, gradients by differentiating it."""
+    w = weight[None] * styles[:, None, :, None, None]
+    w = w * (w.square().sum((2, 3, 4), keepdim=True) + 1e-8).rsqrt() * gain
+    drawn = [ops.conv2d_resample(x[i:i + 1], w[i], ops.setup_filter(), up=up, padding=weight.shape[-1] // 2,
+                                 flip_weight=up == 1) for i in range(len(x))]
+    return torch.cat(drawn) + noise + bias[:, None, None]
+
+
+@pytest.mark.parametrize("batch, up, kernel, size",
+                         [(1, 1, 3, 4), (1, 1, 3, 16), (1, 2, 3, 16), (1, 1, 1, 16), (2, 1, 3, 16), (2, 2, 3, 4)])
+def test_every_way_to_modulate_is_the_definition(batch, up, kernel, size):
+    """A sample alone, in a batch, without and with gradients; images smaller and larger than the weights."""
+    weight = ops.conv_weight(5, 6, kernel, up)
+    leaves = [torch.randn(batch, 6, size, size), weight.detach(), torch.randn(batch, 6),
+              torch.randn(1, 1, up * size, up * size), torch.randn(5)]
+    leaves = [leaf.requires_grad_() for leaf in leaves]
+    ours = lambda x, w, s, n, b: ops.modulated_conv2d(  # noqa: E731
+        x, w, s, n, up, padding=kernel // 2, f=ops.setup_filter(), flip_weight=up == 1, bias=b, gain=1.3)
+    wanted, got = per_sample(*leaves, up, 1.3), ours(*leaves)
+    torch.testing.assert_close(got, wanted, atol=1e-5, rtol=1e-4)
+    with torch.no_grad():
+        torch.testing.assert_close(ours(*leaves), wanted, atol=1e-5, rtol=1e-4)
+    cotangent = torch.randn_like(wanted)
+    for mine, its in zip(torch.autograd.grad(got, leaves, cotangent),
+                         torch.autograd.grad(wanted, leaves, cotangent), strict=True):
+        torch.testing.assert_close(mine, its, atol=1e-4, rtol=1e-3)
+
+
 def test_fully_connected_stays_in_float32():
     layer = ops.FullyConnected(8, 4)
     with torch.autocast("cpu", torch.bfloat16):
