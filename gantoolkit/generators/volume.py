@@ -15,18 +15,41 @@ from torch import Tensor
 PLANE_AXES = {"eg3d": ((0, 1), (0, 2), (2, 0)), "fixed": ((0, 1), (0, 2), (2, 1))}
 
 
-def sample_planes(planes: Tensor, points: Tensor, box_warp: float = 1.0, axes: str = "eg3d") -> Tensor:
-    """Bilinear features [B,3,C,P] of planes [B,3,C,H,W] at points [B,P,3]; zero outside the box.
+class Planes:
+    """Tri-planes [B,3,C,R,R], laid out to be read at points: rows of channels, within a frame of zeros.
 
-    The box has side `box_warp` and its centre at the origin.
+    The planes span a centred box of side `box_warp`. Planes of the same two axes become one, their sum.
     """
-    b, n, c, h, w = planes.shape
-    scaled = points * (2 / box_warp)
-    grid = torch.stack([scaled[..., list(pair)] for pair in PLANE_AXES[axes]], 1)  # [B,3,P,2]
-    grid = grid.reshape(b * n, 1, -1, 2)
-    found = F.grid_sample(planes.reshape(b * n, c, h, w), grid.to(planes.dtype), mode="bilinear",
-                          padding_mode="zeros", align_corners=False)
-    return found.reshape(b, n, c, -1)
+
+    def __init__(self, planes: Tensor, box_warp: float = 1.0, axes: str = "eg3d"):
+        self.size, self.box_warp = planes.shape[-1], box_warp
+        merged: dict[tuple[int, int], Tensor] = {}
+        for plane, (u, v) in zip(planes.unbind(1), PLANE_AXES[axes], strict=True):
+            plane = plane.permute(0, 2, 3, 1) if u < v else plane.permute(0, 3, 2, 1)
+            pair = min(u, v), max(u, v)
+            merged[pair] = merged[pair] + plane if pair in merged else plane
+        self.pairs = list(merged)
+        table = torch.stack([F.pad(p, (0, 0, 1, 1, 1, 1)) for p in merged.values()], 1) / planes.shape[1]
+        self.table = table.flatten(0, 3)  # [B·pairs·(R+2)²,C]
+
+    def __call__(self, points: Tensor) -> Tensor:
+        """Mean over the planes of their bilinear features [B,P,C] at points [B,P,3]; zero outside the box."""
+        b, p, _ = points.shape
+        side = self.size + 2
+        place = points.transpose(1, 2) * (self.size / self.box_warp) + (self.size + 1) / 2
+        place = place.clamp(0, self.size + 1)
+        low = place.floor().clamp(max=self.size)
+        at = torch.stack([low, low + 1], 2).int()  # [B,3,2,P]: the two nearest pixels, and their shares
+        share = torch.stack([low + 1 - place, place - low], 2)
+        first = torch.arange(b, device=points.device, dtype=torch.int32).view(b, 1, 1, 1) * len(self.pairs)
+        rows, shares = [], []
+        for number, (u, v) in enumerate(self.pairs):
+            rows.append(((first + number) * side + at[:, v, :, None]) * side + at[:, u, None])  # [B,2,2,P]
+            shares.append(share[:, v, :, None] * share[:, u, None])
+        rows, shares = (torch.stack(x, 1).view(b, -1, p).transpose(1, 2).reshape(b * p, -1)
+                        for x in (rows, shares))
+        found = F.embedding_bag(rows, self.table, mode="sum", per_sample_weights=shares.to(self.table.dtype))
+        return found.view(b, p, -1)
 
 
 def stratified_depths(near: float | Tensor, far: float | Tensor, samples: int, jitter: Tensor,
@@ -94,12 +117,10 @@ def importance_depths(depths: Tensor, weights: Tensor, u: Tensor) -> Tensor:
     return sample_pdf(middles, weights[:, 1:-1], u).reshape(b, m, -1, 1)
 
 
-def merge_samples(depths: Tensor, colors: Tensor, densities: Tensor, more: tuple[Tensor, Tensor, Tensor]):
-    """Both sets of samples (depths, colors [B,M,·,C], densities [B,M,·,1]) in order of depth."""
+def merge_samples(depths: Tensor, densities: Tensor, more: tuple[Tensor, Tensor]):
+    """Depths and densities [B,M,·,1] of both sets of samples in order of depth, and that order."""
     depths, order = torch.cat([depths, more[0]], 2).sort(2)
-    colors, densities = torch.cat([colors, more[1]], 2), torch.cat([densities, more[2]], 2)
-    colors = colors.gather(2, order.expand(-1, -1, -1, colors.shape[-1]))
-    return depths, colors, densities.gather(2, order)
+    return depths, torch.cat([densities, more[1]], 2).gather(2, order), order
 
 
 def ray_weights(depths: Tensor, densities: Tensor) -> Tensor:
@@ -110,11 +131,19 @@ def ray_weights(depths: Tensor, densities: Tensor) -> Tensor:
     return torch.exp(-before) * (1 - torch.exp(-thickness))  # exactly 0 where next to nothing is hit
 
 
-def march(depths: Tensor, colors: Tensor, densities: Tensor, white_back: bool = False):
-    """Colour [B,M,C] in −1..1, mean depth [B,M,1] (not clamped, inf where nothing is hit) and weights."""
+def march(depths: Tensor, colors: Tensor, densities: Tensor, white_back: bool = False,
+          order: Tensor | None = None):
+    """Colour [B,M,C] in −1..1, mean depth [B,M,1] (not clamped, inf where nothing is hit) and weights.
+
+    An interval has the mean colour of its ends. Colours lie as their depths do, or where `order` says.
+    """
     weights = ray_weights(depths, densities)
     total = weights.sum(2)
-    rgb = (weights * ((colors[:, :, :-1] + colors[:, :, 1:]) / 2)).sum(2)
+    shares = (F.pad(weights, (0, 0, 1, 0)) + F.pad(weights, (0, 0, 0, 1))) / 2  # of samples, not of intervals
+    if order is not None:
+        shares = torch.zeros_like(shares).scatter(2, order, shares)
+    with torch.autocast(colors.device.type, enabled=False):
+        rgb = (shares.transpose(2, 3) @ colors)[:, :, 0]
     middle = (depths[:, :, :-1] + depths[:, :, 1:]) / 2
     depth = torch.nan_to_num((weights * middle).sum(2) / total, float("inf"))
     if white_back:

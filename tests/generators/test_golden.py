@@ -187,12 +187,18 @@ def test_camera_geometry():
         v.agree(f"box{side}.far", far, 1e-5)
 
 
+def plane_by_plane(planes: Tensor, points: Tensor, box_warp: float = 1.0) -> Tensor:
+    """What each plane gives [B,3,P,C], the others being zero."""
+    alone = (planes * (torch.arange(3) == n)[:, None, None, None] for n in range(3))
+    return torch.stack([3 * volume.Planes(p, box_warp)(points) for p in alone], 1)
+
+
 def test_volume_geometry():
     v = Vectors("eg3d_geometry")
     t = v.inputs
     for side in ("1", "1.6"):
-        found = volume.sample_planes(t["planes.features"], t["planes.coords"], float(side))
-        v.agree(f"planes.sampled_boxwarp{side}", found.transpose(2, 3), 1e-5)
+        found = plane_by_plane(t["planes.features"], t["planes.coords"], float(side))
+        v.agree(f"planes.sampled_boxwarp{side}", found, 1e-5)
     v.agree("strat.linear", volume.stratified_depths(2.25, 3.3, 6, t["strat.linear_jitter"]), 1e-5)
     disparity = volume.stratified_depths(2.25, 3.3, 6, t["strat.disparity_jitter"], True)
     v.agree("strat.disparity", disparity, 1e-5)
@@ -213,13 +219,17 @@ def test_marching():
         v.agree(f"march.wb{white}.rgb", rgb, 1e-5)
         v.agree(f"march.wb{white}.depth", depth.clamp(samples[0].min(), samples[0].max()), 1e-5)
         v.agree(f"march.wb{white}.weights", weights, 1e-5)
-    more = t["unify.depths2"], t["unify.colors2"], t["unify.densities2"]
-    merged = volume.merge_samples(*samples, more)
-    for name, value in zip(("depths", "colors", "densities"), merged, strict=True):
+    more = t["unify.depths2"], t["unify.densities2"]
+    depths, densities, order = volume.merge_samples(samples[0], samples[2], more)
+    colors = torch.cat([samples[1], t["unify.colors2"]], 2)
+    sorted_colors = colors.gather(2, order.expand_as(colors))
+    for name, value in dict(depths=depths, colors=sorted_colors, densities=densities).items():
         v.agree(f"unify.{name}", value, 1e-5)
+    rgb = volume.march(depths, colors, densities, order=order)[0]
+    assert (rgb - volume.march(depths, sorted_colors, densities)[0]).abs().max() < 1e-5
     decoder = OSGDecoder(32, 32)
     load_state(decoder, {k.removeprefix("decoder."): x for k, x in v.state.items()})
-    rgb, sigma = decoder(t["decoder.features"].transpose(2, 3))
+    rgb, sigma = decoder(t["decoder.features"].mean(1))
     v.agree("decoder.rgb", rgb, 1e-5)
     v.agree("decoder.sigma", sigma, 1e-5)
 
@@ -278,7 +288,7 @@ def test_eg3d_stages():
     v.agree("depths_coarse", depths)
     points = (origins[:, :, None] + depths * directions[:, :, None]).flatten(1, 2)
     v.agree("coarse.coords", points)
-    v.agree("coarse.plane_features", volume.sample_planes(planes, points).transpose(2, 3))
+    v.agree("coarse.plane_features", plane_by_plane(planes, points))
     rgb, sigma = g.query(planes, points)
     v.agree("coarse.rgb", rgb)
     v.agree("coarse.sigma", sigma)
@@ -289,12 +299,14 @@ def test_eg3d_stages():
     v.agree("coarse.composite_rgb", composite)
     fine = volume.importance_depths(depths, weights, t["u_fine"])
     v.agree("depths_fine", fine)
-    more = (fine, *g._decode(planes, origins, directions, fine))
-    v.agree("fine.rgb", more[1].flatten(1, 2))
-    merged = volume.merge_samples(depths, colors, densities, more)
+    found, thickness = g._decode(volume.Planes(planes), origins, directions, fine)
+    v.agree("fine.rgb", found.flatten(1, 2))
+    depths, densities, order = volume.merge_samples(depths, densities, (fine, thickness))
+    colors = torch.cat([colors, found], 2)
+    merged = depths, colors.gather(2, order.expand_as(colors)), densities
     for key, value in zip(("all_depths", "all_colors", "all_densities"), merged, strict=True):
         v.agree(key, value)
-    rgb, depth, weights = volume.march(*merged)
+    rgb, depth, weights = volume.march(depths, colors, densities, order=order)
     v.agree("final.weights", weights)
     v.agree("feature_samples", rgb)
     v.agree("depth_samples", depth)

@@ -7,6 +7,7 @@ import math
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 
 from gantoolkit.generators import camera, volume
 
@@ -59,13 +60,43 @@ def test_empty_rays_lie_at_infinity():
 def test_planes_are_interpolated_on_their_axes(axes, pairs):
     ndimage = pytest.importorskip("scipy.ndimage")
     planes, points = torch.randn(1, 3, 2, 8, 8), torch.rand(1, 50, 3) - 0.5
-    got = volume.sample_planes(planes, points, box_warp=1.4, axes=axes)
+    alone = [planes * (torch.arange(3) == i)[:, None, None, None] for i in range(3)]
+    got = [3 * volume.Planes(plane, 1.4, axes)(points) for plane in alone]
     for i, pair in enumerate(pairs):
         column, row = (((points[0, :, "xyz".index(a)] * 2 / 1.4 + 1) * 8 - 1) / 2 for a in pair)
         for c in range(2):
             expected = ndimage.map_coordinates(planes[0, i, c].numpy(), np.stack([row, column]), order=1,
                                                mode="constant", cval=0.0)
-            np.testing.assert_allclose(got[0, i, c], expected, atol=1e-5)
+            np.testing.assert_allclose(got[i][0, :, c], expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("axes", ["eg3d", "fixed"])
+def test_planes_and_their_gradients_are_those_of_grid_sample(axes):
+    """Of a batch, at points that lie partly outside the box."""
+    planes = torch.randn(2, 3, 4, 8, 8, requires_grad=True)
+    points = (torch.rand(2, 60, 3) * 3 - 1.5).requires_grad_()
+    grids = torch.stack([points[..., list(pair)] * (2 / 1.7) for pair in volume.PLANE_AXES[axes]], 1)
+    wanted = F.grid_sample(planes.flatten(0, 1), grids.flatten(0, 1)[:, None], align_corners=False)
+    wanted = wanted.view(2, 3, 4, 60).mean(1).transpose(1, 2)
+    got, cotangent = volume.Planes(planes, 1.7, axes)(points), torch.randn(2, 60, 4)
+    torch.testing.assert_close(got, wanted, atol=1e-6, rtol=1e-5)
+    for mine, its in zip(torch.autograd.grad(got, (planes, points), cotangent),
+                         torch.autograd.grad(wanted, (planes, points), cotangent), strict=True):
+        torch.testing.assert_close(mine, its, atol=1e-5, rtol=1e-4)
+
+
+def test_colours_may_lie_in_another_order_than_depths():
+    depths, colors, densities = torch.rand(2, 3, 7, 1) + 2, torch.rand(2, 3, 7, 4), torch.randn(2, 3, 7, 1) * 3
+    ordered, order = depths.sort(2)
+    colors.requires_grad_(), densities.requires_grad_()
+    dense = densities.gather(2, order)
+    got = volume.march(ordered, colors, dense, order=order)[0]
+    wanted = volume.march(ordered, colors.gather(2, order.expand_as(colors)), dense)[0]
+    torch.testing.assert_close(got, wanted)
+    cotangent = torch.randn_like(got)
+    for mine, its in zip(torch.autograd.grad(got, (colors, densities), cotangent, retain_graph=True),
+                         torch.autograd.grad(wanted, (colors, densities), cotangent), strict=True):
+        torch.testing.assert_close(mine, its)
 
 
 def test_importance_follows_the_weights():

@@ -68,9 +68,9 @@ def classes_of(generator, semantics: nn.Module, ws: Tensor, camera: Camera, rays
     depths = volume.stratified_depths(generator.ray_start, generator.ray_end, generator.samples, middle,
                                       generator.disparity)
     points = (origins[:, :, None] + depths * directions[:, :, None]).flatten(1, 2)
-    features = volume.sample_planes(planes, points, generator.box_warp, generator.plane_axes)
+    features = volume.Planes(planes, generator.box_warp, generator.plane_axes)(points)
     _, density = generator.decoder(features)
-    said = semantics(features.mean(1).transpose(1, 2).float())
+    said = semantics(features.float())
     shape = (*depths.shape[:3], -1)
     found, _, _ = volume.march(depths, said.reshape(shape), density.reshape(shape))
     return ((found + 1) / 2).transpose(1, 2).unflatten(2, (size, size))
