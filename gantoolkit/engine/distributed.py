@@ -48,12 +48,28 @@ def joined(device: torch.device):
     """Join the process group that `torchrun` announced (gloo on CPU, nccl on CUDA), and leave it at the end."""
     started = int(os.environ.get("WORLD_SIZE", 1)) > 1 and not dist.is_initialized()
     if started:
-        dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
+        dist.init_process_group("nccl" if device.type == "cuda" else "gloo", **_meeting_point())
     try:
         yield
     finally:
         if started:
             dist.destroy_process_group()
+
+
+def _meeting_point() -> dict:
+    """Where processes find each other; after a restart by torchrun on one machine not where the dead met.
+
+    torchrun keeps its store over restarts, with the addresses of processes that are gone (pytorch#135712). The
+    number of restarts tells attempts apart; machines count them differently, so that runs over several need
+    TORCH_DISABLE_SHARE_RDZV_TCP_STORE=1 (docs/full-scale.md).
+    """
+    attempt = os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")
+    if attempt == "0" or os.environ.get("LOCAL_WORLD_SIZE") != os.environ["WORLD_SIZE"]:
+        return {}
+    from torch.distributed.rendezvous import rendezvous
+
+    store, rank, world = next(rendezvous("env://"))
+    return dict(store=dist.PrefixStore(f"attempt-{attempt}", store), rank=rank, world_size=world)
 
 
 def sum_gradients(parameters: Iterable[Tensor]) -> None:

@@ -62,12 +62,11 @@ run(json.load(open(sys.argv[1])), sys.argv[2], resume=sys.argv[3] == "True")
 """
 
 
-def launch(config: dict, out: Path, resume: bool) -> subprocess.Popen:
-    """The run in two processes, in a session of its own."""
-    (out.parent / "script.py").write_text(SCRIPT)
+def launch(config: dict, out: Path, resume: bool, script: str = SCRIPT, *more: str) -> subprocess.Popen:
+    """The run in two processes, in a session of its own; `more` goes to torchrun."""
+    (out.parent / "script.py").write_text(script)
     (out.parent / "config.json").write_text(json.dumps(config))
-    port = 20000 + (os.getpid() + 31) % 20000
-    command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--master-port", str(port),
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", *more,
                out.parent / "script.py", out.parent / "config.json", out, str(resume)]
     return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
                             env=os.environ | {"OMP_NUM_THREADS": "1"}, start_new_session=True)
@@ -98,6 +97,34 @@ def test_two_processes_are_killed_and_resume(tmp_path):
     scores = [json.loads((folder / "record.json").read_text())["scores"]["G(w)"]["ms_ssim"]
               for folder in (tmp_path / "one", out)]
     assert scores[0]["n"] == scores[1]["n"] and scores[0]["value"] == pytest.approx(scores[1]["value"], abs=1e-4)
+
+
+DYING = """
+import os, signal, threading, time
+from pathlib import Path
+def die(log, mark):
+    while not log.exists() or len(log.read_text().splitlines()) < 6:
+        time.sleep(0.02)
+    mark.touch()
+    os.kill(os.getpid(), signal.SIGKILL)
+out = Path(sys.argv[2])
+if os.environ["RANK"] == "1" and not (out.parent / "died").exists():
+    threading.Thread(target=die, args=(out / "losses.jsonl", out.parent / "died"), daemon=True).start()
+"""
+
+
+@pytest.mark.slow
+def test_torchrun_restarts_what_has_died(tmp_path):
+    """One of two processes dies by SIGKILL; --max-restarts and --resume bring the run to its end, as one process."""
+    data, out = prepared("official", tmp_path), tmp_path / "run"
+    whole = config(tmp_path, data, schedule=dict(iterations=30))
+    head, last = SCRIPT.rsplit("\n", 2)[0], SCRIPT.rsplit("\n", 2)[1]
+    running = launch(whole, out, True, f"{head}\n{DYING}\n{last}\n", "--max-restarts", "3")
+    assert running.wait() == 0, running.stderr.read()
+    assert (tmp_path / "died").exists() and len((out / "command").read_text().splitlines()) == 2  # begun twice
+    run(whole, tmp_path / "one")
+    for one, two in zip(rows(tmp_path / "one"), rows(out), strict=True):
+        assert all(abs(one[k] - two[k]) <= 1e-4 for k in set(one) - {"seconds"})
 
 
 def test_scribbles_of_prepared_data_reach_the_encoder(tmp_path):
