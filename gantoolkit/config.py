@@ -167,7 +167,7 @@ def parse_override(text: str, values: dict) -> dict:
     try:
         literal = ast.literal_eval(value)
     except (ValueError, SyntaxError):
-        literal = {"true": True, "false": False, "none": None, "null": None}.get(value.lower(), value)
+        literal = {"true": True, "false": False, "null": None}.get(value.lower(), value)
     checks.check_override(key, literal, values)
     nested: Any = plain(literal, key)
     for part in reversed(key.split(".")):

@@ -56,7 +56,7 @@ def test_another_type_replaces_the_whole_dict(toy):
 
 
 @pytest.mark.parametrize("text, value", [
-    ("3", 3), ("1e-4", 1e-4), ("None", None), ("true", True), ("[1, 2]", [1, 2]), ("(1, 2)", [1, 2]),
+    ("3", 3), ("1e-4", 1e-4), ("None", None), ("null", None), ("none", "none"), ("true", True), ("[1, 2]", [1, 2]), ("(1, 2)", [1, 2]),
     ("word", "word"), ("a/b=c", "a/b=c"), ("'3'", "3"), ("", "")])
 def test_override_values(text, value):
     assert config.parse_override(f"data={text}", {}) == {"data": value}
