@@ -34,7 +34,7 @@ def write(suite: Suite, folder: Path, out: Path) -> Path:
     """Write SUITE.md, .csv, .tex and the sheet of pictures into `out`; returns the page."""
     lines = rows(suite, folder)
     if lines:
-        grid.write(suite, lines, folder.parent / "work" / folder.name, out / f"{suite.name}.png")
+        grid.write(suite, lines, folder.parent / "work" / folder.name, out / f"{suite.name}.webp")
     for name, text in texts(suite, lines, out).items():
         files.write_text(out / name, text)
     return out / f"{suite.name}.md"
@@ -65,8 +65,8 @@ def _page(suite: Suite, lines: Sequence[Line], out: Path) -> str:
     notes = [f"- {row.label}: {note}" for row, record in lines
              for note in [*([row.note] if row.note else []), *record.notes]]
     parts += [*notes, ""] if notes else []
-    if (out / f"{suite.name}.png").is_file():
-        parts += [f"![The same conditions, drawn by every system]({suite.name}.png)", "",
+    if (out / f"{suite.name}.webp").is_file():
+        parts += [f"![The same conditions, drawn by every system]({suite.name}.webp)", "",
                   f"Columns: condition, photo, {', '.join(row.label for row, _ in lines)}. The prompts: see the pairs' "
                   "list.", ""]
     parts += ["## Conditions", *_conditions(lines), "", *([tables.conditions(lines), ""] if suite.columns else [])]

@@ -118,7 +118,7 @@ def test_a_suite_from_rows_to_page_and_back(here, capsys):
     assert order.index("peeking") == order.index("a plane") + 2  # after the line that says why
     assert "**" not in lines["peeking"] and "| 12.50 |" in text
     assert "<u>" in lines["painted"] + lines["a plane"] and any("**" in line for line in lines.values())
-    assert (here.out / "toy" / "toy.png").is_file() and "\\toprule" in (here.out / "toy" / "toy.tex").read_text()
+    assert (here.out / "toy" / "toy.webp").is_file() and "\\toprule" in (here.out / "toy" / "toy.tex").read_text()
     found = records.load(here.out / "toy" / "painted.json")
     scores = found.scores["painted"]
     assert scores["acc[judge]"].n == 12 and scores["id_text[judge]"].n == 8 and scores["ssim"].interval

@@ -78,7 +78,7 @@ def test_the_quick_form_of_table1_from_runs_to_page(runs, tmp_path, monkeypatch,
     assert absent == {row.label for row in suite.rows if row.name not in rows}
     assert all(f"| {suite.row(name).label} |" in measured for name in rows)
     assert "split: val" in page and "pairs: 4" in page and "## The paper's own table" in page
-    assert {f.name for f in folder.iterdir()} >= {"table1.md", "table1.csv", "table1.tex", "table1.png"}
+    assert {f.name for f in folder.iterdir()} >= {"table1.md", "table1.csv", "table1.tex", "table1.webp"}
     assert cli.main([*command, "--only", *rows]) == 0 and made == rows  # nothing is made twice
 
 
