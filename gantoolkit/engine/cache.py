@@ -89,19 +89,23 @@ class Cache:
         todo = self.missing()
         if not todo:
             return 0
-        self._expect(row_bytes, len(todo), progress, name)
+        self._expect(row_bytes, self._samples(todo), progress, name)
         files.write_json(self.folder / "key.json", self.key)
         mine = todo[distributed.rank()::distributed.world()]
         others = [number for number in reversed(todo) if number not in set(mine)]
-        made = 0
+        made, total = 0, self._samples(mine)
         for done, number in enumerate([*mine, *others]):
-            progress(name, min(done, len(mine)) * self.size, max(1, len(mine)) * self.size)
+            progress(name, self._samples(mine[:done]), total)
             made += self._make(number, compute)
-        progress(name, len(mine) * self.size, max(1, len(mine)) * self.size)
+        progress(name, total, total)
         while waiting := [number for number in todo if not self._whole(number)]:
             made += sum(self._make(number, compute) for number in waiting) or time.sleep(0.2) or 0
         self._write_index()
         return made
+
+    def _samples(self, shards: list[int]) -> int:
+        """How many samples these shards hold; the last one of all may be short."""
+        return sum(min(self.size, self.rows - number * self.size) for number in shards)
 
     def _make(self, number: int, compute: Callable) -> int:
         """Compute and write a shard, unless it is there or another process is at it; samples computed."""
@@ -133,15 +137,15 @@ class Cache:
                                 "cache.folder or $GANTOOLKIT_CACHE to a disk that can.") from None
         return False
 
-    def _expect(self, row_bytes: int | None, shards: int, progress: Callable, name: str) -> None:
+    def _expect(self, row_bytes: int | None, samples: int, progress: Callable, name: str) -> None:
         """Say how large the cache will be, and refuse a disk that is too small."""
         if not row_bytes:
             return
-        needed = min(shards * self.size, self.rows) * row_bytes
+        needed = samples * row_bytes
         place = next(p for p in (self.folder, *self.folder.parents) if p.exists())
         free = shutil.disk_usage(place).free
         if distributed.is_main() and hasattr(progress, "say"):
-            progress.say(f"{name}: {self.rows} samples, {_gb(needed)} to write in {self.folder}, "
+            progress.say(f"{name}: {samples} of {self.rows} samples, {_gb(needed)} to write in {self.folder}, "
                          f"{_gb(free)} free")
         if needed > free:
             raise DataError(f"The cache '{name}' needs {_gb(needed)}, but {place} has {_gb(free)} free; point "

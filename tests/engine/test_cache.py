@@ -170,16 +170,20 @@ def test_size_is_said_and_a_small_disk_refused(tmp_path, monkeypatch):
     import shutil
     from types import SimpleNamespace
 
-    said = []
+    said, seen = [], []
 
     class Progress:
         say = staticmethod(said.append)
 
-        def __call__(self, *_):
-            pass
+        def __call__(self, *given):
+            seen.append(given)
 
     make(tmp_path).fill(content, Progress(), "z", row_bytes=25)
-    assert "z: 23 samples, 0.0 MB to write in" in said[0] and "free" in said[0]
+    assert "z: 23 of 23 samples, 0.0 MB to write in" in said[0] and "free" in said[0]
+    assert seen == [("z", done, 23) for done in (0, 5, 10, 15, 20, 23)]
+    (make(tmp_path).folder / "000004.safetensors").unlink()  # the last shard holds three
+    make(tmp_path).fill(content, Progress(), "z", row_bytes=25)
+    assert "z: 3 of 23 samples" in said[1] and seen[-1] == ("z", 3, 3)
     monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=1e6))
     with pytest.raises(DataError, match=r"needs 23.0 GB, but .* has 1.0 MB free.*cache.stream=True"):
         make(tmp_path / "other").fill(content, row_bytes=10**9)
