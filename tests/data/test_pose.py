@@ -12,7 +12,7 @@ from gantoolkit.data.read import read_labels
 from gantoolkit.errors import GantoolkitError
 from gantoolkit.generators.camera import orbit_camera
 
-STATED = {"yaw_mean": 0.8, "yaw_p95": 2.2, "pitch_mean": 2.7, "pitch_p95": 7.0}  # degrees, docs/generate.md
+STATED = {"yaw_mean": 0.85, "yaw_p95": 2.65, "pitch_mean": 2.65, "pitch_p95": 7.15}  # degrees, docs/generate.md
 
 
 def head(yaw: float, pitch: float, size: int = 96, shift: float = 0.0, scale: float = 1.0) -> torch.Tensor:
@@ -74,7 +74,7 @@ def test_fit_finds_the_angles_of_heads_it_has_not_seen():
 def test_maps_without_a_face_stay_within_bounds():
     for labels in (torch.zeros(1, 32, 32), torch.full((1, 32, 32), 13), torch.full((1, 32, 32), 4)):
         yaw, pitch = pose.estimate(labels.to(torch.uint8))
-        assert yaw.isfinite().all() and abs(float(yaw)) <= pose.YAW and abs(float(pitch)) <= pose.PITCH
+        assert yaw.isfinite().all() and abs(float(yaw)) <= pose.YAW and abs(float(pitch)) <= pose.PITCH + 1e-6
 
 
 def test_error_on_renders_is_as_stated():
