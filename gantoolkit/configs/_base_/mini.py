@@ -18,7 +18,7 @@ targets = "paper"  # M towards I^gt, T towards I^d_0, identity towards I^gt
 sampling = dict(seed=0, captions=1, source="trajectory")
 cache = dict(max_gb=0.0)
 lr = 4e-3
-lr_modulation = 1.5e-3
-share = 0.6
-schedule = dict(iterations=900, batch=8, precision="bf16", warmup=20, decay="cosine", clip=5.0, log_every=10,
+lr_modulation = 5e-4
+share = 0.85
+schedule = dict(iterations=1200, batch=8, precision="bf16", warmup=20, decay="cosine", clip=5.0, log_every=10,
                 save_every=200, pictures_every=200)
