@@ -63,7 +63,7 @@ def test_commands_in_the_docs_parse():
     import shlex
 
     for page, text in {**DOCS, "README.md": (ROOT / "README.md").read_text()}.items():
-        for block in re.findall(r"```sh\n(.*?)```", text, re.S):
+        for block in re.findall(r"```sh\n(.*?)```", text.replace("\\\n", " "), re.S):
             for line in re.findall(r"(?:^|&& )gantoolkit ([^&\n]*)", block, re.M):
                 try:
                     cli.parse(shlex.split(line, comments=True))

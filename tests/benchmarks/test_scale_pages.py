@@ -1,0 +1,79 @@
+"""docs/scaling.md and docs/full-scale.md say what the code counts and what the record of the whole chain holds."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from pathlib import Path
+
+import pytest
+
+from gantoolkit import config
+from gantoolkit.engine.trajectories import row_bytes
+
+ROOT = Path(__file__).parents[2]
+PAGES = {name: ROOT / "docs" / name for name in ("scaling.md", "full-scale.md")}
+pytestmark = pytest.mark.skipif(not all(p.is_file() for p in PAGES.values()), reason="docs/ is not installed")
+sys.path.insert(0, str(ROOT / "benchmarks" / "scale"))
+
+
+def rows(page: str, heading: str) -> list[list[str]]:
+    """Cells of the tables below a heading."""
+    text = PAGES[page].read_text(encoding="utf-8").split(f"\n{heading}\n")[1].split("\n## ")[0]
+    lines = [line for line in text.splitlines() if line.startswith("|") and "---" not in line]
+    return [[cell.strip(" *") for cell in line.strip("|").split("|")] for line in lines]
+
+
+def test_hours_are_those_of_the_simulation():
+    import simulate
+
+    wanted = [[str(gpus), str(batch), f"{cache:.2f}", f"{train:.2f}", slowest]
+              for gpus, batch, cache, train, slowest in simulate.table(simulate.ASSUMED, 25e9, 2e9)]
+    assert rows("scaling.md", "## From 1 to 64 GPUs")[1:] == wanted
+
+
+def test_bytes_are_those_of_the_cache():
+    from gantoolkit.encoders.published import SD15
+
+    said = {row[0]: int(row[2].replace(",", "")) for row in rows("scaling.md", "## Bytes")[1:]}
+    size = SD15["unet"]["sample_size"]
+    assert said["z_t, all steps"] == 20 * said["z_t, one step"] == row_bytes(20, (4, size, size), 0)
+    assert said["a cached trajectory"] == row_bytes(20, (4, size, size), 512)
+    one = said["the same with the words' probabilities"]
+    assert said["features of all steps"] == 20 * one and one > said["h, f, a of one step, without probabilities"]
+
+
+def test_features_are_those_that_a_dry_run_counts(monkeypatch, tmp_path):
+    from gantoolkit.encoders.published import planned
+    from gantoolkit.engine.dryrun import _feature_bytes
+
+    monkeypatch.setenv("GANTOOLKIT_CACHE", str(tmp_path))
+    values = config.load("configs/full/absm_eg3d.py").to_dict()
+    said = {row[0]: int(row[2].replace(",", "")) for row in rows("scaling.md", "## Bytes")[1:]}
+    assert _feature_bytes(planned(values["encoder"])[0]) == said["the same with the words' probabilities"]
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_the_peak_of_the_whole_chain_is_that_of_its_record(page):
+    record = json.loads((ROOT / "benchmarks/results/chain.json").read_text(encoding="utf-8"))
+    text = " ".join(PAGES[page].read_text(encoding="utf-8").split())
+    assert f"{record['peak_process_bytes'] / 1e9:.1f} GB" in text and "results/chain.json" in text
+    assert record["batch"] == 1 and record["steps"] == 2 and record["peak_process_bytes"] < 24 * 2**30
+    assert record["config"] == "configs/full/absm_eg3d.py" and "one thread" in record["about"]
+
+
+@pytest.mark.slow
+def test_memory_is_what_a_dry_run_counts(monkeypatch, tmp_path):
+    from gantoolkit.engine import dryrun
+
+    monkeypatch.setenv("GANTOOLKIT_CACHE", str(tmp_path))
+    checked = 0
+    for what, *said in rows("scaling.md", "## Memory of one process")[1:]:
+        name, overrides = what.split(",")[0], re.findall(r"`([^`]+)`", what)
+        found = dryrun.plan(config.load(f"configs/full/{name}.py", " ".join(overrides).split()).to_dict())
+        counted = [found.fixed, *(found.fixed + found.peaks[k] if k in found.peaks else 0
+                                  for k in ("training", "caching", "scoring"))]
+        assert said == [f"{size / 1e9:.1f} GB" if size else "" for size in counted], what
+        checked += 1
+    assert checked >= 6

@@ -1,0 +1,96 @@
+"""docs/full-scale.md in miniature: its commands, overrides, tables and job script are understood as they stand."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+import yaml
+
+from gantoolkit import cli, config, manifest
+
+PAGE = Path(cli.__file__).parents[1] / "docs" / "full-scale.md"
+pytestmark = pytest.mark.skipif(not PAGE.is_file(), reason="docs/ is not part of an installed package")
+
+
+def text() -> str:
+    return PAGE.read_text(encoding="utf-8")
+
+
+def blocks(kind: str) -> list[str]:
+    return re.findall(rf"```{kind}\n(.*?)```", text(), re.S)
+
+
+def understood(words: list[str]) -> None:
+    """torchrun takes what stands before -m, gantoolkit what comes after, and the config its overrides."""
+    from torch.distributed.run import get_args_parser
+
+    given = get_args_parser().parse_args(words)
+    assert given.module and given.training_script == "gantoolkit"
+    args = cli.parse(given.training_script_args)
+    assert args.resume and config.load(args.config, args.overrides).task in ("bridge", "controlnet")
+
+
+def test_torchrun_takes_its_commands():
+    plain = [line for block in blocks("sh") if "#!" not in block for line in block.splitlines()]
+    lines = [line for line in plain if line.startswith("torchrun ")]
+    assert len(lines) == 4
+    for line in lines:
+        understood(shlex.split(line)[1:])
+
+
+def test_the_job_script_calls_torchrun_as_it_should(tmp_path):
+    """The script runs in bash, with programs in place of srun and torchrun that write down what they were given."""
+    script = next(block for block in blocks("sh") if block.startswith("#!/bin/bash"))
+    (tmp_path / "srun").write_text('#!/bin/bash\nwhile [[ $1 == --* ]]; do shift; done\nexec "$@"\n')
+    (tmp_path / "torchrun").write_text(f'#!/bin/bash\nprintf "%s\\n" "$@" > {tmp_path}/given\n'
+                                       f'echo $TORCH_DISABLE_SHARE_RDZV_TCP_STORE > {tmp_path}/shared\n')
+    (tmp_path / "hostname").write_text("#!/bin/bash\necho node1\n")
+    for name in ("srun", "torchrun", "hostname"):
+        (tmp_path / name).chmod(0o755)
+    bash = shutil.which("bash") or pytest.skip("there is no bash here")
+    environment = os.environ | {"PATH": f"{tmp_path}:{os.environ['PATH']}", "SLURM_JOB_ID": "7"}
+    done = subprocess.run([bash, "-eu"], input=script, text=True, env=environment, capture_output=True)
+    assert done.returncode == 0, done.stderr
+    words = (tmp_path / "given").read_text().splitlines()
+    understood(words)
+    assert words[words.index("--rdzv-id") + 1] == "7" and "node1:29500" in words
+    assert (tmp_path / "shared").read_text().strip() == "1"
+
+
+def test_every_override_in_its_sentences_is_taken():
+    """Each `key=value` in the text, by the config that has the key."""
+    found = re.findall(r"`((?:[a-z_]+\.)?[a-z_]+=[^`]+)`", re.sub(r"```.*?```", "", text(), flags=re.S))
+    assert len(found) >= 15
+    for typed in found:
+        words = shlex.split(typed) if "{" not in typed and "[" not in typed else [typed]
+        config.load("configs/full/absm_eg3d.py", words)
+
+
+def test_links_and_sums_of_weights_are_those_of_the_registry():
+    table = [line for line in text().splitlines() if line.startswith("| ") and "](http" in line]
+    known, seen = manifest.load().weights, set()
+    for line in table:
+        _, name, link, total, licence = (cell.strip() for cell in line.strip("|").split("|"))
+        entry, address = known.get(name.strip("`")), re.search(r"\]\(([^)]+)\)", link)[1]
+        if entry is None:  # insightface's own
+            assert "insightface" in name
+            continue
+        seen.add(name.strip("`"))
+        assert address in (entry.get("url"), entry["page"]), name
+        assert str(entry.get("sha256", "")).startswith(total.strip("`")) and bool(total) == ("sha256" in entry), name
+        assert licence.split()[0].strip(",") in entry["licence"] or "research" in entry["licence"], name
+    assert {"stable-diffusion-v1-5", "eg3d-ffhq", "stylegan2-ffhq", "irse50", "bisenet", "pidinet"} <= seen
+
+
+def test_the_judges_are_those_of_the_configs():
+    judges = yaml.safe_load(blocks("yaml")[0])
+    wanted = config.load("configs/full/absm_eg3d.py").metrics.to_dict()
+    judging, networks = ({n: s for n, s in found.items() if s} for found in (judges, wanted))
+    assert judging == networks
+    assert judges.keys() <= wanted.keys()
