@@ -68,7 +68,7 @@ class Pair:
         """(image, gradient of ⟨image, cotangent⟩ by ws or None)."""
         ws = self.ws.clone().requires_grad_(backward)
         with torch.set_grad_enabled(backward):
-            with torch.autocast("cpu", torch.bfloat16, enabled=precision == "bf16"):
+            with torch.autocast(ws.device.type, torch.bfloat16, enabled=precision == "bf16"):
                 image = self.variants[name](ws)
             if backward:
                 (image.float() * self.cotangent).sum().backward()

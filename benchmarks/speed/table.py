@@ -1,4 +1,4 @@
-"""The tables of benchmarks/README.md from the record: `python benchmarks/speed/table.py [RECORD.json]`."""
+"""The tables of benchmarks/README.md from the records: `python benchmarks/speed/table.py [RECORD.json …]`."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from pathlib import Path
 from gantoolkit.report import marks
 
 FOLDER = Path(__file__).parents[1]
-RECORD, README = FOLDER / "results" / "speed.json", FOLDER / "README.md"
-BEGIN, END = "<!-- speed: begin -->", "<!-- speed: end -->"
+README = FOLDER / "README.md"
+RECORDS = {name: FOLDER / "results" / f"{name}.json" for name in ("speed", "official")}
 
 
 def aligned(head: list[str], rows: list[list[str]]) -> str:
@@ -106,14 +106,23 @@ def tables(record: dict) -> str:
     return "\n".join(text)
 
 
-def filled(readme: str, record: dict) -> str:
-    """The README with the tables of this record between its markers."""
-    return marks.filled(readme, BEGIN, END, tables(record))
+def made(record: dict) -> tuple[str, str]:
+    """The name of a record's place in the page, and its tables."""
+    from official_tables import official
+
+    return ("official", official(record)) if "equality" in record else ("speed", tables(record))
+
+
+def bounds(name: str) -> tuple[str, str]:
+    """The marks around that place."""
+    return f"<!-- {name}: begin -->", f"<!-- {name}: end -->"
 
 
 def main(argv: list[str]) -> int:
-    record = json.loads(Path(argv[0] if argv else RECORD).read_text(encoding="utf-8"))
-    marks.renew(README, BEGIN, END, tables(record))
+    """Puts the tables of these records, or of all that exist, into the page."""
+    for path in map(Path, argv or [path for path in RECORDS.values() if path.exists()]):
+        name, text = made(json.loads(path.read_text(encoding="utf-8")))
+        marks.renew(README, *bounds(name), text)
     return 0
 
 

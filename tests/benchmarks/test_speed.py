@@ -127,25 +127,98 @@ def test_tables_hold_what_the_record_says():
     assert ["M, denoised anew", "5.0", "10.0", "5.0", "20.0", "2.00"] in rows
     assert "100 s instead of 300 s" in text and "77 iterations" in text
     assert "Random weights in place of: eg3d." in text and "`gantoolkit --help`" in text
-    page = f"a\n{table.BEGIN}\n%s\n{table.END}\nz"
-    assert table.filled(page % "old", record()) == page % text
+    assert table.made(record()) == ("speed", text)
 
 
-def test_readme_follows_from_the_record():
+def official_record():
+    """What official.py writes, by hand."""
+    def times(seconds):
+        return dict(median=2 * seconds, least=seconds, rounds=3)
+
+    def used(gflop, arithmetic):
+        return dict(peak=100.4, gflop=gflop, gbyte=1.23, arithmetic=arithmetic, memory=0.1)
+
+    row = dict(case="EG3D 512 px", bar=3.0, theirs=times(6.0), ratio=dict(median=3.0, low=2.9, high=3.1), others=0.0)
+    row["pass"] = "forward"
+    rows = [dict(row, precision="fp32", ours=times(2.5), best=2.4, used=dict(ours=used(250, 1.5), theirs=used(300, 2.0))),
+            dict(row, precision="bf16", ours=times(1.0), best=6.0, used=dict(ours=used(250, 0.75), theirs=used(300, 2.0)))]
+    fit = dict(pixels=1e-5, spread=0.5, gradients=2e-4, psnr=45.6, gradients_bf16=0.01)
+    return dict(date="2030-01-02 03:04 UTC", device="cpu", others=0.02, tolerance=1e-3, fidelity=40.0,
+                machine=dict(cpu="X", cores=2, threads=1, torch="2"), rows=rows, equality={"EG3D 512 px": fit},
+                rates=dict(fp32=100.0, bf16=200.0, copy=10.0))
+
+
+def test_tables_against_official_code_hold_what_the_record_says():
     import table
 
-    readme = table.README.read_text(encoding="utf-8")
-    assert readme.count(table.BEGIN) == readme.count(table.END) == 1
-    if table.RECORD.exists():
-        assert readme == table.filled(readme, json.loads(table.RECORD.read_text(encoding="utf-8")))
-    else:
-        assert readme.split(table.BEGIN)[1].split(table.END)[0].strip() == "Not measured yet."
+    name, text = table.made(official_record())
+    lines = [line for line in text.splitlines() if line.startswith("|")]
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
+    assert name == "official" and "45.6 dB" in text
+    assert ["EG3D 512 px, forward", "fp32", "6.000", "2.500", "2.40", "3.00 (2.90–3.10)", "3.0", "no"] in rows
+    assert ["EG3D 512 px, forward", "bf16", "6.000", "1.000", "6.00", "3.00 (2.90–3.10)", "3.0", "yes"] in rows
+    assert ["EG3D 512 px, forward", "theirs, fp32", "100", "300", "2.000", "33 %", "", "1.2"] in rows
+    assert ["EG3D 512 px, forward", "ours, bf16", "100", "250", "0.750", "75 %", "8.0", "1.2"] in rows
 
 
-def test_every_command_of_the_readme_is_understood():
+@pytest.mark.parametrize("name", ["speed", "official"])
+def test_readme_follows_from_its_records(name):
+    import table
+    from gantoolkit.report import marks
+
+    readme, path = table.README.read_text(encoding="utf-8"), table.RECORDS[name]
+    text = "Not measured yet."
+    if path.exists():
+        assert table.made(json.loads(path.read_text(encoding="utf-8")))[0] == name
+        text = table.made(json.loads(path.read_text(encoding="utf-8")))[1]
+    assert readme == marks.filled(readme, *table.bounds(name), text)
+
+
+def test_work_counts_products_and_what_operations_move():
+    import roofline
+
+    a, b = torch.ones(4, 8), torch.ones(8, 16)
+    found = roofline.work(lambda: (a @ b).t())  # the view moves nothing
+    assert found == dict(gflop=2 * 4 * 8 * 16 / 1e9, gbyte=4 * (4 * 8 + 8 * 16 + 4 * 16) / 1e9)
+    roofs = roofline.roofs(dict(gflop=30.0, gbyte=5.0), dict(fp32=10.0, copy=20.0), "fp32")
+    assert roofs == dict(arithmetic=3.0, memory=0.25)
+
+
+@pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="peaks of resident memory are read on Linux")
+def test_peak_memory_is_that_of_the_run():
+    import roofline
+
+    assert 195 < roofline.peak_megabytes(lambda: torch.ones(50, 2**20).sum()) < 230  # MB of float32
+
+
+def test_packages_of_two_checkouts_do_not_mix(tmp_path):
+    import published
+
+    for name in "ab":
+        (tmp_path / name / "training").mkdir(parents=True)
+        (tmp_path / name / "training" / "__init__.py").touch()
+        (tmp_path / name / "training" / "networks.py").write_text(f"NAME = {name!r}")
+    for name in "ab":
+        with published.importing(tmp_path / name):
+            from training import networks
+
+            assert networks.NAME == name
+    assert "training" not in sys.modules and str(tmp_path / "a") not in sys.path
+
+
+def test_every_command_of_the_readme_is_understood(tmp_path, monkeypatch):
+    import official
     import run
     import table
 
+    monkeypatch.chdir(tmp_path)
+    for path in ("stylegan2-ada-pytorch/training/networks.py", "eg3d/eg3d/training/triplane.py"):
+        Path(path).parent.mkdir(parents=True)
+        Path(path).touch()
     for line in table.README.read_text(encoding="utf-8").splitlines():
         if line.startswith("python benchmarks/speed/run.py"):
             run.arguments(line.split("#")[0].split()[2:])
+        if line.startswith("python benchmarks/speed/official.py"):
+            assert official.arguments(line.split()[2:]).eg3d == Path("eg3d/eg3d")
+    with pytest.raises(SystemExit):
+        official.arguments(["--stylegan2", "eg3d"])
