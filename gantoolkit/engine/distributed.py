@@ -9,12 +9,15 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 from contextlib import contextmanager
+from datetime import timedelta
 
 import torch
 import torch.distributed as dist
 from torch import Tensor
 
 from gantoolkit.errors import UsageError
+
+PATIENCE = timedelta(hours=12)  # for others: the first process scores alone; torchrun itself notices the dead
 
 
 def rank() -> int:
@@ -48,7 +51,7 @@ def joined(device: torch.device):
     """Join the process group that `torchrun` announced (gloo on CPU, nccl on CUDA), and leave it at the end."""
     started = int(os.environ.get("WORLD_SIZE", 1)) > 1 and not dist.is_initialized()
     if started:
-        dist.init_process_group("nccl" if device.type == "cuda" else "gloo", **_meeting_point())
+        dist.init_process_group("nccl" if device.type == "cuda" else "gloo", timeout=PATIENCE, **_meeting_point())
     try:
         yield
     finally:

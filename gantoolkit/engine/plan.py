@@ -40,11 +40,12 @@ def lines(found: Plan) -> list[str]:
     rows += [f"{name:{width}}{count / 1e6:>10.1f} M{size / 1e9:>8.2f} GB  {remark}"
              for name, count, size, remark in found.parts]
     rows += [f"{'all networks':{width}}{'':>12}{found.fixed / 1e9:>8.2f} GB  "
-             f"in each of {found.world} process(es)"]
+             + ("in one process" if found.world == 1 else f"in each of {found.world} processes")]
     for what, size in found.peaks.items():
-        count = f" at {dict(training=found.batch, caching=found.cached, scoring=found.scored)[what]} samples"
+        count = dict(training=found.batch, caching=found.cached, scoring=found.scored)[what]
+        samples = f"{count} sample" + "s" * (count != 1)
         rows.append(f"{'peak of ' + what:{width}}{'':>12}{(found.fixed + size) / 1e9:>8.2f} GB  "
-                    f"of it {size / 1e9:.2f} GB live tensors{count}, in fp32 outside the encoder")
+                    f"of it {size / 1e9:.2f} GB live tensors at {samples}, in fp32 outside the encoder")
     for what, work in found.flops.items():
         rows.append(f"{'work of ' + what:{width}}{work / 1e12:>10.2f} TFLOP per sample")
     rows += [""] + [f"{kind}: {count:,} rows × {size:,} bytes = {count * size / 1e9:.1f} GB"

@@ -228,3 +228,30 @@ def test_a_run_that_fills_the_memory_says_what_to_type_and_goes_on_so(tmp_path, 
     run(mini.config(tmp_path, tiny_zip), tmp_path / "plain")
     for one, two in zip(losses(tmp_path / "run"), losses(tmp_path / "plain"), strict=True):
         assert all(abs(one[k] - two[k]) <= 1e-4 for k in set(one) - {"seconds"})
+
+
+# -- several processes ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("restarts, local, prefix", [("0", "2", None), ("1", "2", "attempt-1"), ("1", "1", None)])
+def test_processes_meet_where_no_dead_one_was_and_wait_for_long_scores(monkeypatch, restarts, local, prefix):
+    """A restart on one machine has a corner of torchrun's store for itself; over machines torchrun makes a new one."""
+    import torch.distributed as dist
+    from torch.distributed import rendezvous
+
+    from gantoolkit.engine import distributed
+
+    met, store = {}, dist.HashStore()
+    for name, value in dict(WORLD_SIZE="2", LOCAL_WORLD_SIZE=local, TORCHELASTIC_RESTART_COUNT=restarts).items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(rendezvous, "rendezvous", lambda url: iter([(store, 0, 2)]))
+    monkeypatch.setattr(dist, "init_process_group", lambda backend, **given: met.update(given, backend=backend))
+    monkeypatch.setattr(dist, "destroy_process_group", lambda: None)
+    with distributed.joined(torch.device("cpu")):
+        pass
+    assert met["backend"] == "gloo" and met["timeout"].total_seconds() >= 6 * 3600
+    if prefix is None:
+        assert "store" not in met
+    else:
+        met["store"].set("key", "value")
+        assert store.get(f"{prefix}/key") == b"value" and (met["rank"], met["world_size"]) == (0, 2)
