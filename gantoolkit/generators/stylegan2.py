@@ -94,8 +94,8 @@ class SynthesisLayer(nn.Module):
         noise = self._noise(noise, len(x), x.device, generator)
         noise = None if noise is None else noise * (self.noise_strength * full)
         x = x.contiguous(memory_format=torch.channels_last)
-        x = modulated_conv2d(x, self.weight, self.affine(w), noise, self.up, padding=1,
-                             f=self.resample_filter, flip_weight=self.up == 1, bias=self.bias * full, gain=full)
+        x = modulated_conv2d(x, self.weight, self.affine(w), noise, self.up, padding=1, f=self.resample_filter,
+                             flip_weight=self.up == 1, bias=self.bias * full, gain=full)
         x = F.leaky_relu(x, 0.2, inplace=True)
         if self.conv_clamp is None:
             return x

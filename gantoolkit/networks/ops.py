@@ -13,6 +13,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from gantoolkit.networks import winograd
+
 FIR_TAPS = (1, 3, 3, 1)  # the low-pass filter of every StyleGAN2 layer
 SQRT2 = math.sqrt(2.0)
 
@@ -72,7 +74,7 @@ def _padding(value) -> tuple[int, int, int, int]:
 
 
 def _framed(x: Tensor, padding: tuple[int, int, int, int]) -> tuple[Tensor, tuple[int, int]]:
-    """x, and the padding (y, x) that a convolution adds itself where both sides agree; else x comes padded."""
+    """x, and the padding (y, x) that a convolution adds itself where both sides agree, or x padded."""
     left, right, top, bottom = padding
     if (left, top) == (right, bottom) and min(left, top) >= 0:
         return x, (top, left)
@@ -152,6 +154,8 @@ def conv2d_resample(x: Tensor, w: Tensor, f: Tensor | None = None, up: int = 1, 
         x = upfirdn2d(x, f, padding=[left, right, top, bottom])
         return F.conv2d(x, w, bias, stride=down, groups=groups)
     x, pad = _framed(x, (left, right, top, bottom))
+    if pad == (1, 1) and groups == 1 and winograd.pays(x, w):
+        return winograd.conv2d(x, w, bias)
     return F.conv2d(x, w, bias, padding=pad, groups=groups)
 
 
@@ -175,8 +179,10 @@ def conv_weight(out_channels: int, in_channels: int, kernel: int, up: int = 1) -
 
 def demodulation(weight: Tensor, styles: Tensor) -> Tensor:
     """1 / ‖w·s‖ for each sample and output channel [B,O], in float32."""
-    turned = weight.stride(0) < weight.stride(1)  # sums are fast in the order of memory
-    energy = (weight.transpose(0, 1) if turned else weight).float().square().sum([2, 3])
+    turned = weight.stride(0) < weight.stride(1)
+    # sums are fast in the order of memory, in parts that fit a cache
+    parts = (weight.transpose(0, 1) if turned else weight).split(64)
+    energy = torch.cat([part.float().square().sum([2, 3]) for part in parts])
     energy = energy if turned else energy.t()  # [I,O]
     return (styles.float().square() @ energy + 1e-8).rsqrt()
 

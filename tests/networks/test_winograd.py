@@ -1,0 +1,37 @@
+"""Winograd's convolution against the plain one in float64, and where it stands in for it."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from gantoolkit.networks import ops, winograd
+
+
+@pytest.mark.parametrize("strip", [1, 2**11, 2**21])
+def test_equals_the_plain_convolution(strip, monkeypatch):
+    """Also where strips end within the map, at its edges, and for a batch."""
+    monkeypatch.setattr(winograd, "STRIP", strip)
+    x, weight, bias = torch.randn(2, 6, 16, 10), torch.randn(5, 6, 3, 3) / 8, torch.randn(5)
+    wanted = F.conv2d(x.double(), weight.double(), bias.double(), padding=1)
+    for b, expected in ((bias, wanted), (None, wanted - bias[:, None, None])):
+        torch.testing.assert_close(winograd.conv2d(x, weight, b).double(), expected, atol=2e-5, rtol=0)
+
+
+def test_stands_in_only_without_gradients_in_float32(monkeypatch):
+    monkeypatch.setattr(winograd, "LEAST", 4)
+    calls, real = [], winograd.conv2d
+    monkeypatch.setattr(winograd, "conv2d", lambda *a: calls.append(a) or real(*a))
+    x, weight = torch.randn(1, 4, 32, 32), torch.randn(4, 4, 3, 3)
+    with torch.no_grad():
+        found = ops.conv2d_resample(x, weight, padding=1)
+        assert len(calls) == 1
+        torch.testing.assert_close(found, F.conv2d(x, weight, padding=1), atol=1e-4, rtol=0)
+        ops.conv2d_resample(x, weight, padding=0)
+        ops.conv2d_resample(x, weight[:, :1], padding=1, groups=4)
+        ops.conv2d_resample(x.double(), weight.double(), padding=1)
+        with torch.autocast("cpu", torch.bfloat16):
+            assert ops.conv2d_resample(x, weight, padding=1).dtype == torch.bfloat16
+    ops.conv2d_resample(x, weight, padding=1)
+    assert len(calls) == 1
