@@ -1,8 +1,8 @@
-"""Ours against the official repositories at equal weights, in one run, as ratios, beside what the machine can do.
+"""Ours against the official repositories at equal weights, as ratios, beside what the machine can do.
 
     python benchmarks/speed/official.py --stylegan2 DIR --eg3d DIR [--device cuda] [--out FILE.json]
 
-DIR are checkouts of github.com/NVlabs/stylegan2-ada-pytorch and github.com/NVlabs/eg3d, whose code is executed.
+DIR are checkouts of github.com/NVlabs/stylegan2-ada-pytorch and github.com/NVlabs/eg3d; their code is executed.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def arguments(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--stylegan2", type=Path, metavar="DIR", help="checkout of stylegan2-ada-pytorch")
     parser.add_argument("--eg3d", type=Path, metavar="DIR", help="checkout of eg3d")
     parser.add_argument("--device", default="cpu", help="cpu (default) or cuda")
-    parser.add_argument("--seconds", type=float, default=40.0, help="of rounds per case and pass (default: 40)")
+    parser.add_argument("--seconds", type=float, default=40.0, help="of rounds per case and pass (40)")
     parser.add_argument("--threads", type=int, help="of torch (default: as torch chooses)")
     parser.add_argument("--out", type=Path, default=OUT,
                         help="record to write (default: benchmarks/results/official.json)")
@@ -73,7 +73,7 @@ def usage(run, precision: str, device: str, rates: dict) -> dict[str, float | No
 
 
 def measure(pair, title: str, seconds: float, device: str, rates: dict, say) -> list[dict]:
-    """One row per precision of ours: seconds, ratio, peak memory and work of both, and the machine's floor."""
+    """One row per precision of ours: seconds, ratio, peak memory and work of both."""
     import roofline
     import timing
 
@@ -141,8 +141,8 @@ def main(argv: list[str] | None = None) -> int:
           "`python benchmarks/speed/table.py` puts the table into benchmarks/README.md")
     wrong = [case for case, e in found["equality"].items() if e["pixels"] > TOLERANCE or e["psnr"] < FIDELITY]
     if wrong:
-        print(f"error: {', '.join(wrong)} does not draw what the official code draws, so the ratios mean nothing.",
-              file=sys.stderr)
+        print(f"error: {', '.join(wrong)} does not draw what the official code draws, so the ratios mean "
+              "nothing.", file=sys.stderr)
     return 1 if wrong else 0
 
 

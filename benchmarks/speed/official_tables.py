@@ -7,35 +7,42 @@ from table import aligned, span
 
 def official(record: dict) -> str:
     """All of it as Markdown."""
-    head = ["generator, pass", "precision", "theirs s", "ours s", "best", "median (quartiles)", "bar", "met"]
-    body = [[f"{r['case']}, {r['pass']}", r["precision"], f"{r['theirs']['least']:.3f}", f"{r['ours']['least']:.3f}",
-             f"{r['best']:.2f}", span(r["ratio"]), f"{r['bar']:.1f}", "yes" if r["best"] >= r["bar"] else "no"]
-            for r in record["rows"]]
-    return "\n".join([setting(record), "", aligned(head, body), "", equality(record), "", rates(record["rates"]), "",
-                      aligned(*roofs(record["rows"]))])
+    return "\n".join([setting(record), "", aligned(*ratios(record["rows"])), "", equality(record), "",
+                      rates(record["rates"]), "", aligned(*roofs(record["rows"]))])
 
 
 def setting(record: dict) -> str:
     m = record["machine"]
     return (f"{record['date']}, {m['cpu']}, {record['device']}, {m['threads']} of {m['cores']} cores, torch "
-            f"{m['torch']}. Other processes took at most {100 * record['others']:.0f} % of the machine meanwhile. One "
-            "image at a time. Seconds are least values and *best* is their quotient, theirs by ours; beside it the "
-            "quotient's median over rounds. Theirs runs in fp32 in every row, because its code refuses bf16.")
+            f"{m['torch']}. Other processes took at most {100 * record['others']:.0f} % of the machine meanwhile. "
+            "One image at a time. Seconds are least values and *best* is their quotient, theirs by ours; beside "
+            "it the quotient's median over rounds. Theirs runs in fp32 in every row: its code refuses bf16.")
+
+
+def ratios(rows: list[dict]) -> tuple[list[str], list[list[str]]]:
+    """Head and body of the first table."""
+    head = ["generator, pass", "precision", "theirs s", "ours s", "best", "median (quartiles)", "bar", "met"]
+    body = [[f"{r['case']}, {r['pass']}", r["precision"], f"{r['theirs']['least']:.3f}",
+             f"{r['ours']['least']:.3f}", f"{r['best']:.2f}", span(r["ratio"]), f"{r['bar']:.1f}",
+             "yes" if r["best"] >= r["bar"] else "no"] for r in rows]
+    return head, body
 
 
 def equality(record: dict) -> str:
     """How far ours is from theirs, case by case."""
-    said = [f"{case} {e['pixels']:.0e} in pixels (of standard deviation {e['spread']:.2f}), {e['gradients']:.0e} of "
-            f"the largest gradient, {e['psnr']:.1f} dB" for case, e in record["equality"].items()]
-    return (f"Largest differences from the official code at equal weights in fp32, and bf16 against our fp32 "
-            f"(at most {record['tolerance']:g} and at least {record['fidelity']:g} dB are asked for): {'; '.join(said)}.")
+    said = [f"{case} {e['pixels']:.0e} in pixels (of standard deviation {e['spread']:.2f}), {e['gradients']:.0e} "
+            f"of the largest gradient, {e['psnr']:.1f} dB" for case, e in record["equality"].items()]
+    return ("Largest differences from the official code at equal weights in fp32, and bf16 against our fp32 (at "
+            f"most {record['tolerance']:g} and at least {record['fidelity']:g} dB are asked for): "
+            f"{'; '.join(said)}.")
 
 
 def rates(found: dict[str, float]) -> str:
-    return (f"This machine gave {found['fp32']:g} Gflop/s in fp32, {found['bf16']:g} in bf16 (the faster of a matrix "
-            f"product and a 3×3 convolution) and copied {found['copy']:g} GB/s. *Arithmetic* is what products and "
-            "convolutions alone would take at that rate; *limit* the ratio if nothing else took any time. *GB* is what "
-            "all operations read and write, much of it in caches. *Peak* is resident memory beyond the networks':")
+    return (f"This machine gave {found['fp32']:g} Gflop/s in fp32, {found['bf16']:g} in bf16 (the faster of a "
+            f"matrix product and a 3×3 convolution) and copied {found['copy']:g} GB/s. *Arithmetic* is what products "
+            "and convolutions alone would take at that rate; *limit* the ratio if nothing else took any time. *GB* "
+            "is what all operations read and write, much of it in caches. *Peak* is resident memory beyond the "
+            "networks':")
 
 
 def roofs(rows: list[dict]) -> tuple[list[str], list[list[str]]]:
@@ -45,10 +52,10 @@ def roofs(rows: list[dict]) -> tuple[list[str], list[list[str]]]:
     for r in rows:
         both = [("theirs", "fp32")] if r["precision"] == "fp32" else []
         for who, precision in [*both, ("ours", r["precision"])]:
-            used = r["used"][who]
-            body.append([
-                f"{r['case']}, {r['pass']}", f"{who}, {precision}", "" if used["peak"] is None else f"{used['peak']:.0f}",
-                f"{used['gflop']:.0f}", f"{used['arithmetic']:.3f}",
-                f"{100 * used['arithmetic'] / r[who]['least']:.0f} %",
-                f"{r['theirs']['least'] / used['arithmetic']:.1f}" if who == "ours" else "", f"{used['gbyte']:.1f}"])
+            used, least = r["used"][who], r[who]["least"]
+            peak = "" if used["peak"] is None else f"{used['peak']:.0f}"
+            limit = f"{r['theirs']['least'] / used['arithmetic']:.1f}" if who == "ours" else ""
+            body.append([f"{r['case']}, {r['pass']}", f"{who}, {precision}", peak, f"{used['gflop']:.0f}",
+                         f"{used['arithmetic']:.3f}", f"{100 * used['arithmetic'] / least:.0f} %", limit,
+                         f"{used['gbyte']:.1f}"])
     return head, body

@@ -1,7 +1,7 @@
 """The official generators, imported from checkouts that the user names, beside ours at the same weights.
 
-Nothing of those repositories is part of this project. Ours is loaded from the pickle that their own code writes of
-the randomly initialised network, so that the converter is part of what is compared.
+Nothing of those repositories is part of this project. Ours is loaded from the pickle that their own code
+writes of the randomly initialised network, so that the converter is part of what is compared.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ import synthesis
 import universe
 
 PACKAGES = ("dnnlib", "torch_utils", "training")  # of the same names in both repositories
-SPREAD = 0.5  # standard deviation of pixels that random networks are scaled to: about that of photos in −1..1
+SPREAD = 0.5  # standard deviation of pixels that random networks are scaled to: that of photos in −1..1
 
 FACES = dict(  # ffhq512-128 of EG3D
     image_resolution=512, disparity_space_sampling=False, clamp_mode="softplus", c_gen_conditioning_zero=False,
@@ -40,8 +40,8 @@ class Case:
     channel_base: int
 
 
-CASES = (Case("StyleGAN2 256 px", "stylegan2", 256, 16384), Case("StyleGAN2 1024 px", "stylegan2", 1024, 32768),
-         Case("EG3D 512 px", "eg3d", 512, 32768))
+CASES = (Case("StyleGAN2 256 px", "stylegan2", 256, 16384),
+         Case("StyleGAN2 1024 px", "stylegan2", 1024, 32768), Case("EG3D 512 px", "eg3d", 512, 32768))
 
 
 @contextmanager
@@ -71,8 +71,8 @@ def make(case: Case, folder: Path) -> nn.Module:
     else:
         module = importlib.import_module("training.triplane")
         made = module.TriPlaneGenerator(
-            512, 25, 512, case.resolution, 3, sr_num_fp16_res=4, mapping_kwargs=dict(num_layers=2), sr_kwargs=widths,
-            rendering_kwargs=FACES, num_fp16_res=0, conv_clamp=None, **widths)
+            512, 25, 512, case.resolution, 3, sr_num_fp16_res=4, mapping_kwargs=dict(num_layers=2),
+            sr_kwargs=widths, rendering_kwargs=FACES, num_fp16_res=0, conv_clamp=None, **widths)
         made.neural_rendering_resolution = 128
     return universe.stir(made)
 
@@ -102,7 +102,8 @@ class Pair(synthesis.Pair):
         self.cotangent = (torch.randn(1, 3, size, size, generator=stream) / size).to(device)
         with importing(folder):
             self.theirs = make(case, folder).to(device)
-            self.ws = self.theirs.mapping(torch.randn(1, 512, generator=stream).to(device), self.label()).detach()
+            z = torch.randn(1, 512, generator=stream).to(device)
+            self.ws = self.theirs.mapping(z, self.label()).detach()
             self.scale()
             save(self.theirs.cpu(), path)
             self.theirs.to(device)

@@ -47,8 +47,8 @@ def rates(device: str = "cpu") -> dict[str, float]:
     found = {}
     for name, dtype in DTYPES.items():
         a, b = (torch.randn(2048, 2048, device=device, dtype=dtype) for _ in range(2))
-        x = torch.randn(1, 256, 64, 64, device=device, dtype=dtype).contiguous(memory_format=torch.channels_last)
-        w = torch.randn(256, 256, 3, 3, device=device, dtype=dtype).contiguous(memory_format=torch.channels_last)
+        x, w = (torch.randn(*shape, device=device, dtype=dtype).contiguous(memory_format=torch.channels_last)
+                for shape in ((1, 256, 64, 64), (256, 256, 3, 3)))
         jobs = {lambda: a @ b: 2 * 2048**3, lambda: F.conv2d(x, w, padding=1): 2 * 9 * 256**2 * 64**2}
         with torch.no_grad():
             found[name] = rounded(max(flop / least(job, device) for job, flop in jobs.items()) / 1e9)
@@ -76,8 +76,9 @@ def wait(device: str) -> None:
 
 
 def roofs(work: dict[str, float], rates: dict[str, float], precision: str) -> dict[str, float]:
-    """Seconds that the arithmetic alone would take at full rate, and the bytes alone if none lay in a cache."""
-    return dict(arithmetic=rounded(work["gflop"] / rates[precision]), memory=rounded(work["gbyte"] / rates["copy"]))
+    """Seconds that arithmetic alone would take at full rate, and bytes alone if none lay in a cache."""
+    arithmetic, memory = work["gflop"] / rates[precision], work["gbyte"] / rates["copy"]
+    return dict(arithmetic=rounded(arithmetic), memory=rounded(memory))
 
 
 def peak_megabytes(run: Callable[[], object], device: str = "cpu") -> float | None:
