@@ -69,9 +69,7 @@ def _meeting_point() -> dict:
     attempt = os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")
     if attempt == "0" or os.environ.get("LOCAL_WORLD_SIZE") != os.environ["WORLD_SIZE"]:
         return {}
-    from torch.distributed.rendezvous import rendezvous
-
-    store, rank, world = next(rendezvous("env://"))
+    store, rank, world = next(dist.rendezvous("env://"))
     return dict(store=dist.PrefixStore(f"attempt-{attempt}", store), rank=rank, world_size=world)
 
 

@@ -237,14 +237,13 @@ def test_a_run_that_fills_the_memory_says_what_to_type_and_goes_on_so(tmp_path, 
 def test_processes_meet_where_no_dead_one_was_and_wait_for_long_scores(monkeypatch, restarts, local, prefix):
     """A restart on one machine has a corner of torchrun's store for itself; over machines torchrun makes a new one."""
     import torch.distributed as dist
-    from torch.distributed import rendezvous
 
     from gantoolkit.engine import distributed
 
     met, store = {}, dist.HashStore()
     for name, value in dict(WORLD_SIZE="2", LOCAL_WORLD_SIZE=local, TORCHELASTIC_RESTART_COUNT=restarts).items():
         monkeypatch.setenv(name, value)
-    monkeypatch.setattr(rendezvous, "rendezvous", lambda url: iter([(store, 0, 2)]))
+    monkeypatch.setattr(dist, "rendezvous", lambda url: iter([(store, 0, 2)]))
     monkeypatch.setattr(dist, "init_process_group", lambda backend, **given: met.update(given, backend=backend))
     monkeypatch.setattr(dist, "destroy_process_group", lambda: None)
     with distributed.joined(torch.device("cpu")):
