@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from gantoolkit.encoders import control, sampling
 from gantoolkit.encoders.folders import Parts, load_parts
 from gantoolkit.encoders.offload import Sleepers
 from gantoolkit.encoders.prompts import Prompt, Prompts
-from gantoolkit.encoders.recorder import TAPS, Recorder
+from gantoolkit.encoders.recorder import TAPS, Reached, Recorder
 from gantoolkit.errors import UsageError
 from gantoolkit.types import Condition, Features, FeatureShapes
 
@@ -168,14 +168,18 @@ class ControlNetEncoder(nn.Module):
     # -- what others call ----------------------------------------------------------------------------
 
     @torch.no_grad()
-    def features(self, latents: Tensor, t: Tensor | int, condition: Condition) -> Features:
-        """h, f, a of z_t [B,4,h,w] at steps t ([B] or one for all): one evaluation, without guidance."""
+    def features(self, latents: Tensor, t: Tensor | int, condition: Condition, only_h: bool = False) -> Features:
+        """h, f, a of z_t [B,4,h,w] at steps t ([B] or one for all): one evaluation, without guidance.
+
+        only_h  stop before the up blocks: f and a are empty, which is all that M reads
+        """
         t = torch.as_tensor(t, device=self.device).expand(len(condition)).contiguous()
         latents = latents.to(self.device).float()
         with self.awake("text"):
             prompt = self.prompts(condition.text)
-        with self.awake("unet", "controls"), Recorder(self.unet, self.tap) as recorder:
-            self._epsilon(latents, t, prompt.embedding, self._pictures(condition))
+        with self.awake("unet", "controls"), Recorder(self.unet, self.tap, only_h=only_h) as recorder:
+            with suppress(Reached):
+                self._epsilon(latents, t, prompt.embedding, self._pictures(condition))
             return self._features(recorder, prompt, t, latents)
 
     @torch.no_grad()

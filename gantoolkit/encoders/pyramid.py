@@ -86,8 +86,9 @@ class PyramidEncoder(nn.Module):
         return shown.to(self.device) * 2 - 1
 
     @torch.no_grad()
-    def features(self, latents: Tensor | None, t: Tensor | int, condition: Condition) -> Features:
-        """The pyramid; z_t and t do not matter."""
+    def features(self, latents: Tensor | None, t: Tensor | int, condition: Condition,
+                 only_h: bool = False) -> Features:
+        """The pyramid; z_t and t do not matter, and h comes last."""
         with torch.autocast(self.device.type, enabled=False):
             maps = [m.float() for m in self.network(self.picture(condition))]
         f = tuple(reversed(maps[-self.levels:]))

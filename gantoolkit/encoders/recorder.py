@@ -65,14 +65,19 @@ class Block:
         return tuple(m.transpose(1, 2).unflatten(2, self.size).float() for m in found)
 
 
+class Reached(Exception):
+    """All that was asked of a forward pass is known."""
+
+
 class Recorder:
     """Context manager: inside it every forward of `unet` is recorded, after it the U-Net is as before.
 
-    rows  the part of the batch to keep, such as the conditional half under classifier-free guidance
+    rows    the part of the batch to keep, such as the conditional half under classifier-free guidance
+    only_h  leave the forward by `Reached` once h is known: the up blocks are not computed, f and a are empty
     """
 
-    def __init__(self, unet: nn.Module, tap: str = "attention", rows: slice = slice(None)):
-        self.unet, self.tap, self.rows = unet, tap, rows
+    def __init__(self, unet: nn.Module, tap: str = "attention", rows: slice = slice(None), only_h: bool = False):
+        self.unet, self.tap, self.rows, self.only_h = unet, tap, rows, only_h
         self.up = [b for b in unet.up_blocks if getattr(b, "has_cross_attention", False)]
         self._undo: list = []
         self._clear()
@@ -103,6 +108,8 @@ class Recorder:
     def _see_h(self, module, args, kwargs) -> None:
         self.blocks = [Block() for _ in self.up]  # a new forward pass begins
         self.h = (kwargs["hidden_states"] if "hidden_states" in kwargs else args[0])[self.rows].float()
+        if self.only_h:
+            raise Reached
 
     def _see_attention(self, n: int):
         def hook(module, args, output):
@@ -126,6 +133,8 @@ class Recorder:
 
     def read(self) -> tuple[Tensor, tuple[Tensor, ...], tuple[Tensor, ...], tuple[Tensor, ...]]:
         """(h, f, attn_out, attn_prob) of the latest forward pass, float32."""
+        if self.only_h and self.h is not None:
+            return self.h, (), (), ()
         if self.h is None or any(b.f is None or b.output is None for b in self.blocks):
             raise RuntimeError("no forward pass of the U-Net was recorded")
         outputs, probabilities = zip(*(block.maps() for block in self.blocks))

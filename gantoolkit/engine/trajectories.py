@@ -151,11 +151,11 @@ class Trajectories:
             x0=to_float(self.cache.read("x0", rows)).to(self.device), rows=rows, steps=steps)
 
     @torch.no_grad()
-    def features(self, moment: Moment) -> Features:
-        """h, f and a at the moment's steps: one forward of the encoder without guidance, or cached."""
+    def features(self, moment: Moment, only_h: bool = False) -> Features:
+        """h, f and a (or h alone) at the moment's steps: one forward of the encoder without guidance, or cached."""
         if self.stored is not None:
             return self.stored.read(moment)
-        return self.encoder.features(moment.latents, moment.t, moment.sample.condition)
+        return self.encoder.features(moment.latents, moment.t, moment.sample.condition, only_h)
 
     def store_features(self, max_gb: float, progress, name: str = "features") -> None:
         """Cache features too, if those of all rows and steps fit `max_gb` gigabytes of disk."""

@@ -58,6 +58,18 @@ def test_features_of_a_step_equal_those_of_the_trace(encoder):
         close(encoder.features(step.latents, step.t, wanted), step)
 
 
+def test_h_alone_is_that_of_the_whole_pass(encoder):
+    """The forward pass is left before the up blocks, and the U-Net is as before afterwards."""
+    wanted, latents = condition(3), torch.randn(3, 4, 8, 8)
+    seen = []
+    hook = encoder.unet.up_blocks[0].register_forward_hook(lambda *_: seen.append(1))
+    alone = encoder.features(latents, 500, wanted, only_h=True)
+    assert not seen and alone.f == alone.attn_out == alone.attn_prob == ()
+    whole = encoder.features(latents, 500, wanted)
+    hook.remove()
+    assert seen and torch.equal(alone.h, whole.h) and torch.equal(alone.words, whole.words)
+
+
 def test_independent_of_batch_and_order(encoder):
     wanted = condition(3, seeds=(11, 22, 33))
     whole, (latents, x0) = list(encoder.trace(wanted)), encoder.trajectory(wanted)

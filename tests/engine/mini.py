@@ -37,7 +37,7 @@ class FakeEncoder(nn.Module):
         x0 = nn.functional.interpolate(z[:, -1, :3], size=_picture(condition).shape[-2:])
         return z, (x0 / 4).clamp(-1, 1)
 
-    def features(self, latents, t, condition):
+    def features(self, latents, t, condition, only_h=False):
         pooled = nn.functional.adaptive_avg_pool2d(latents, 2)
         h = torch.cat([pooled, pooled * t.view(-1, 1, 1, 1) / 1000], 1)
         f = nn.functional.adaptive_avg_pool2d(torch.cat([latents, latents[:, :2]], 1), 4)
