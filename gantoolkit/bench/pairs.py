@@ -25,7 +25,8 @@ from gantoolkit.types import Sample
 
 LISTS = Path(__file__).parent / "lists"
 TOLERANCE = 2  # of 255, for the mean colour of a quarter
-RENDER = {"test": "--count 2000 --start test --depth --no-factors"}  # splits that are rendered on demand
+RENDER = {"test": "--count 2000 --start test --resolution 128 --depth --no-factors"}  # rendered on demand,
+REDUCE = 64  # and reduced to this many pixels, as the embedded splits were
 COLUMNS = ("index", "caption", "image", "quarters", "labels")
 
 
@@ -116,13 +117,17 @@ def open_pairs(split: str, count: int | None = None, seed: int = 0, data: str | 
 def _rendered(split: str, say) -> Path:
     """The zip of a split in the cache, rendered there when it is first needed."""
     path = root() / "data" / f"{split}.zip"
-    if not path.is_file():
-        command = ["data", "render", "annyfaces", *RENDER[split].split(), "--out", str(path)]
-        say(f"rendering the split '{split}' once: gantoolkit {' '.join(command)}")
-        path.parent.mkdir(parents=True, exist_ok=True)
+    if path.is_file():
+        return path
+    large = path.with_name(f"{split}-large.zip")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    for command in (["data", "render", "annyfaces", *RENDER[split].split(), "--out", str(large)],
+                    ["data", "resize", str(large), "--resolution", str(REDUCE), "--out", str(path)]):
+        say(f"making the split '{split}' once: gantoolkit {' '.join(command)}")
         if subprocess.run([sys.executable, "-m", "gantoolkit", *command]).returncode:
             raise DataError(f"The split '{split}' could not be rendered; install the renderer with "
                             "`pip install ./plugins/annyfaces`, or name a rendered zip with --data.")
+    large.unlink()
     return path
 
 
