@@ -24,6 +24,7 @@ from gantoolkit.encoders.controlnet import ControlNetEncoder  # noqa: E402
 from gantoolkit.encoders.recorder import cross_attentions  # noqa: E402
 from gantoolkit.engine import attention as words, sample  # noqa: E402
 from gantoolkit.generators import load_generator  # noqa: E402
+from gantoolkit.generators.camera import orbit_camera  # noqa: E402
 from gantoolkit.pipeline import Pipeline  # noqa: E402
 from gantoolkit.report import labelled, sheets  # noqa: E402
 
@@ -121,6 +122,27 @@ def test_a_run_without_modulation_has_one_face(runs, tiny_zip, monkeypatch):
     found, condition, camera = next(loaded.batches())
     shown = parts.faces(loaded, next(loaded.first.encoder.trace(condition)), camera)
     assert [title for title, _ in shown] == [parts.MEAN, parts.MAPPED, "$G(w)$ of\ntwo"]
+
+
+def test_views_turns_a_head(figure, runs, tiny_zip):
+    """A 3D generator is drawn from the sample's camera and from three others; a 2D one has a single column."""
+    generator = load_generator("eg3d")
+    specs = dict(encoder=dict(type="FakeEncoder"), bridge=dict(type="FakeBridge"), condition="mask", generator="eg3d",
+                 networks={})
+    bridge = mini.FakeBridge(mini.FakeEncoder().shapes, generator.num_ws, generator.w_dim, generator.mean_w)
+    sample.export(runs / "solid" / sample.EXPORTED, bridge, specs)
+    picture, about, x, side = figure("views", str(runs / "solid"), "--samples", "1", columns=5)
+    condition, [top] = own(tiny_zip, [0]).condition, rows_of(picture, x[0], side)
+    ws = codes(runs / "solid", condition)[-1][1].ws
+    places = [condition.camera, *(orbit_camera(torch.tensor([yaw])) for yaw in about["yaws"])]
+    for left, place in zip(x[1:], places, strict=True):
+        with torch.no_grad():
+            wanted = sheets.image_picture(generator.render(ws, place, deterministic=True).image)
+        shown = picture[top:top + side, left:left + side][side // 128::side // 64, side // 128::side // 64]
+        assert np.abs(shown.astype(int) - wanted).max() <= 1
+    assert about["yaws"] == [-0.4, 0.0, 0.4]
+    flat, about, x, side = figure("views", str(runs / "one"), "--samples", "1", columns=2)
+    assert len(rows_of(flat, x[0], side)) == 1 and about["yaws"] == []
 
 
 def test_targets_draws_the_same_samples_by_every_run(figure, runs, tiny_zip):

@@ -28,6 +28,10 @@ FIGURES = {
         "the same faces by runs trained towards other targets (Figure 9)",
         "Condition, photo and the diffusion model's image, then the face of every run, such as the ablations "
         "trained towards the one or the other (the paper's Figure 9).", True, 4),
+    "views": Figure(
+        "results: prompt and condition, G(w), and other views of a 3D face (Figures 5 to 7)",
+        "Prompt and condition, the face, and where the generator is 3D the same face from left, front and right "
+        "(as in the paper's Figures 5 to 7).", False, 4),
     "steps": Figure(
         "faces and their scores over the denoising steps",
         "The same faces after every denoising step, and under them how the judge scores them.", False, 3),
