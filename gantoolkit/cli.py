@@ -151,12 +151,15 @@ def _add_generate(verbs) -> None:
     visual = generate.add_mutually_exclusive_group()
     visual.add_argument("--mask", metavar="FILE|DIR", help="label map(s), 19 CelebAMask-HQ classes")
     visual.add_argument("--scribble", metavar="FILE|DIR", help="white strokes on black")
+    visual.add_argument("--data", metavar="ZIP", help="every sample of a data set once, from its own caption, condition "
+                        "and camera, as ID.png")
     generate.add_argument("--labels", choices=("celebamask", "bisenet"), default="celebamask",
                           help="how the numbers of a label map are read (default: CelebAMask-HQ's order)")
     generate.add_argument("--seed", type=int, default=0, metavar="S")
     generate.add_argument("--count", type=int, default=1, metavar="N", help="seeds per picture: S, S+1, …")
     generate.add_argument("--out", metavar="DIR", default="out")
     generate.add_argument("--batch", type=int, default=8, metavar="N", help="pictures at a time")
+    generate.add_argument("--device", default="cpu", help="cpu or cuda (default: cpu)")
     generate.add_argument("--generator", metavar="FILE|NAME",
                           help="draw with this generator of the same codes, such as a stylised one")
     generate.add_argument("--t-out", type=int, default=0, metavar="T",

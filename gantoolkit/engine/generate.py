@@ -27,6 +27,7 @@ class Options:
     text: str = ""
     mask: str | None = None
     scribble: str | None = None
+    data: str | None = None  # a data set zip, every sample of which is drawn (dataset.py)
     out: str = "out"
     seed: int = 0
     count: int = 1  # seeds per input: seed, seed + 1, …
@@ -41,6 +42,7 @@ class Options:
     mesh: bool = False
     batch: int = 8
     generator: str | None = None  # what draws in place of the run's own
+    device: str = "cpu"
 
     @classmethod
     def of(cls, args) -> Options:
@@ -49,7 +51,9 @@ class Options:
         for name in ("count", "views", "batch", "frames"):
             if getattr(options, name) < 1:
                 raise UsageError(f"--{name} must be at least 1, not {getattr(options, name)}.")
-        if options.mask is None and options.scribble is None:
+        if options.data is not None:
+            options._plain()
+        elif options.mask is None and options.scribble is None:
             raise UsageError("Give --mask or --scribble with a picture or a folder of pictures; "
                              "a prompt alone does not say where the face is.")
         if options.turntable:
@@ -57,6 +61,13 @@ class Options:
 
             film.check(options.turntable)
         return options
+
+    def _plain(self) -> None:
+        """Refuse what has no meaning beside --data."""
+        given = [f"--{name}" for name in ("text", "count") if getattr(self, name) != getattr(Options, name)]
+        if wrong := [*given, *self.solid]:
+            raise UsageError(f"{', '.join(wrong)} cannot stand beside --data: every sample is drawn once, from its own "
+                             "caption, condition and camera.")
 
     @property
     def solid(self) -> list[str]:
@@ -69,14 +80,20 @@ class Options:
 def main(args) -> int:
     """The verb: one printed line per written file; words that the model never saw are named."""
     options = Options.of(args)
+    from gantoolkit.engine import dataset
+    from gantoolkit.engine.distributed import pick_device
     from gantoolkit.engine.sample import load_pipeline
 
+    device = pick_device(options.device)
     pipeline = load_pipeline(args.source, generator=options.generator)
+    if device.type != "cpu":
+        pipeline.to(device)
     unknown = unknown_words(options.text, known_words(pipeline.encoder))
     if unknown:
         print(f"gantoolkit: warning: the model never saw {_listed(unknown)}; "
               "what they mean will have little effect.", file=sys.stderr)
-    for row in generate(pipeline, options, str(args.source)):
+    draw = dataset.generate if options.data else generate
+    for row in draw(pipeline, options, str(args.source)):
         print(Path(options.out) / row["file"])
     return 0
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from PIL import Image
 
 from gantoolkit import cli
 from gantoolkit.data.zipdata import FaceZip
@@ -51,6 +52,27 @@ def test_every_layout_trains_and_is_evaluated(layout, tmp_path):
     assert shown <= {captions[0] for captions in pairs.captions}  # the pair's own caption
     caches = [json.loads(p.read_text())["rows"] for p in sorted((tmp_path / "cache/trajectories").rglob("index.json"))]
     assert sorted(caches) == sorted([12, len(pairs)])  # six images with two captions each
+
+
+def test_own_results_and_those_of_others_end_in_one_table(tmp_path, capsys):
+    """A trained run draws the pairs, another program's pictures lie beside them, `compare` writes the table."""
+    data = prepared("official", tmp_path)
+    run(config(tmp_path, data, schedule=dict(iterations=2)), tmp_path / "run")
+    pairs, others = FaceZip(data / "pairs.zip"), tmp_path / "others"
+    assert cli.main(["generate", str(tmp_path / "run"), "--data", str(pairs.path), "--out", str(tmp_path / "ours")]) == 0
+    others.mkdir()
+    for file, image in zip(pairs.files, pairs.images):
+        Image.fromarray(image.permute(1, 2, 0).numpy()).save(others / f"{Path(file).stem}.png")
+    (tmp_path / "judges.yaml").write_text("ms_ssim: {}\n")
+    assert cli.main(["compare", "--data", str(pairs.path), "--metrics", str(tmp_path / "judges.yaml"), "--outputs",
+                     f"ours:gantoolkit={tmp_path / 'ours'}", f"copy={others}", "--out", str(tmp_path / "table"),
+                     "--bootstrap", "4"]) == 0
+    found = {name: json.loads((tmp_path / f"table/{name}.json").read_text())["scores"][name]["ms_ssim"]
+             for name in ("ours", "copy")}
+    assert found["copy"]["value"] == pytest.approx(1, abs=1e-5) and found["ours"]["value"] < 0.999
+    assert found["ours"]["n"] == found["copy"]["n"] == len(pairs)
+    table = (tmp_path / "table/compare.md").read_text()
+    assert "ours" in table and "copy" in table and "missing" not in capsys.readouterr().err
 
 
 SCRIPT = f"""

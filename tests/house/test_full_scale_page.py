@@ -44,6 +44,26 @@ def test_torchrun_takes_its_commands():
         understood(shlex.split(line)[1:])
 
 
+def test_its_other_commands_are_understood():
+    """All of gantoolkit's commands, and those that draw and compare meet in the same files and run folders."""
+    lines = "\n".join(b for b in blocks("sh") if "#!" not in b).replace("\\\n", " ").splitlines()
+    found = [cli.parse(shlex.split(line)[1:]) for line in lines if line.startswith("gantoolkit ")]
+    drawn = {(args.out, args.data): args.source for args in found if hasattr(args, "turntable")}
+    compared = [args for args in found if hasattr(args, "outputs")]
+    assert len(found) >= 8 and len(drawn) == len(compared) == 2
+    for args in compared:
+        ours = next(o.partition("=")[2] for o in args.outputs if o.startswith("ours:"))
+        source = drawn[ours, args.data]
+        name = next(c for c in ("absm_eg3d", "absm_stylegan2") if source.startswith(f"runs/{c}"))
+        values = config.load(f"configs/full/{name}.py")
+        assert source == f"runs/{values.name}" and args.data == values.data.val and args.size == values.score_size
+
+
+def test_runs_of_paper_scale_and_of_the_embedded_universe_lie_apart():
+    for name in ("absm_eg3d", "absm_stylegan2", "absm_eg3d_scribble", "absm_stylegan2_scribble"):
+        assert config.load(f"configs/full/{name}.py").name != config.load(f"configs/{name}.py").name
+
+
 def test_the_job_script_calls_torchrun_as_it_should(tmp_path):
     """The script runs in bash, with programs in place of srun and torchrun that write down what they were given."""
     script = next(block for block in blocks("sh") if block.startswith("#!/bin/bash"))

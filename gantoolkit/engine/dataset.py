@@ -1,0 +1,65 @@
+"""`gantoolkit generate RUN --data ZIP`: every sample of a data set once, from its own caption, condition and camera.
+
+A file is called ID.png after its sample's picture, as `gantoolkit compare` looks for it. Repeating an interrupted
+command draws only what is missing.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import torch
+
+from gantoolkit import files
+from gantoolkit.data.zipdata import FaceZip
+
+
+def generate(pipeline, options, run: str = "") -> Iterator[dict]:
+    """Write what is missing and yield its manifest rows; the manifest is complete after each batch."""
+    from gantoolkit.engine.generate import MANIFEST
+
+    data, out = FaceZip(options.data), Path(options.out)
+    settings = {"data": data.path.name, "t_out": options.t_out, "aggregate": options.aggregate, "run": run}
+    settings |= {} if options.generator is None else {"generator": options.generator}
+    rows = {row["file"]: row for row in files.read_json_lines(out / MANIFEST) if "file" in row}
+    todo = [i for i in range(len(data)) if not _drawn(rows.get(_file(data, i)), out, _row(data, i, options, settings))]
+    for part in torch.tensor(todo).split(options.batch) if todo else ():
+        for i, seconds in zip(part.tolist(), _batch(pipeline, data, part, options)):
+            row = _row(data, i, options, settings) | {"seconds_latent": seconds}
+            rows[row["file"]] = row
+            yield row
+        files.write_text(out / MANIFEST, "".join(json.dumps(r, ensure_ascii=False) + "\n" for r in rows.values()))
+
+
+def _file(data: FaceZip, index: int) -> str:
+    return f"{Path(data.files[index]).stem}.png"
+
+
+def _row(data: FaceZip, index: int, options, settings: dict) -> dict:
+    """What decides a picture; the caption is the sample's first."""
+    return {"file": _file(data, index), "input": data.files[index], "kind": "image",
+            "text": next(iter(data.captions[index]), ""), "seed": options.seed, **settings}
+
+
+def _drawn(row: dict | None, out: Path, wanted: dict) -> bool:
+    """Whether the picture of these settings is there."""
+    return row is not None and {k: row.get(k) for k in wanted} == wanted and (out / wanted["file"]).is_file()
+
+
+def _batch(pipeline, data: FaceZip, rows: torch.Tensor, options) -> list[float]:
+    """One pass of the diffusion model for all rows, then each latent is drawn; seconds per latent."""
+    from gantoolkit.report import sheets
+
+    began = time.perf_counter()
+    condition = data.sample(rows, condition=pipeline.condition, seed=options.seed).condition
+    latent = pipeline.latent(condition, t_out=options.t_out, aggregate=options.aggregate)
+    seconds = round((time.perf_counter() - began) / len(rows), 3)
+    solid = getattr(pipeline.generator, "needs_camera", False)
+    for place, index in enumerate(rows.tolist()):
+        camera = condition.camera[place].to(latent.ws.device) if solid else None
+        image = pipeline.draw(latent[place], camera).image
+        sheets.save(sheets.image_picture(image), Path(options.out) / _file(data, index))
+    return [seconds] * len(rows)

@@ -1,0 +1,81 @@
+"""`generate --data`: every sample once, by its own caption, condition and camera, under names that `compare` finds."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from gantoolkit import cli
+from gantoolkit.data.zipdata import SEED_STRIDE, FaceZip
+from gantoolkit.engine import dataset
+from gantoolkit.engine.generate import Options
+from gantoolkit.types import Latent, Render
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+
+class Told:
+    """A pipeline that writes down what it is told and draws its seed's grey, from a camera if it is solid."""
+
+    condition = "mask"
+
+    def __init__(self, solid: bool = False):
+        self.generator, self.seen, self.cameras = type("G", (), {"needs_camera": solid})(), [], []
+
+    def latent(self, condition, t_out=0, aggregate="last"):
+        self.seen.append(condition)
+        return Latent((condition.seed.float() % 7 / 7)[:, None, None].expand(-1, 4, 8))
+
+    def draw(self, latent, camera=None):
+        self.cameras.append(camera)
+        return Render(latent.ws.mean((1, 2))[:, None, None, None].expand(-1, 3, 8, 8))
+
+
+def rows_of(out: Path) -> list[dict]:
+    return [json.loads(line) for line in (out / "manifest.jsonl").read_text().splitlines()]
+
+
+def test_captions_conditions_cameras_and_seeds_are_the_samples_own(tiny_zip, tmp_path):
+    data, pipeline = FaceZip(tiny_zip), Told(solid=True)
+    options = Options(data=str(tiny_zip), out=str(tmp_path), seed=3, batch=5)
+    rows = list(dataset.generate(pipeline, options, "runs/x"))
+    wanted = data.sample(torch.arange(len(data)), seed=3)
+    assert [t for c in pipeline.seen for t in c.text] == list(wanted.condition.text) == [r["text"] for r in rows]
+    assert torch.equal(torch.cat([c.mask for c in pipeline.seen]), wanted.condition.mask)
+    assert torch.equal(torch.cat([c.seed for c in pipeline.seen]), 3 * SEED_STRIDE + torch.arange(len(data)))
+    assert torch.equal(torch.cat([c.label for c in pipeline.cameras]), data.cameras)
+    assert [r["file"] for r in rows] == [f"{Path(f).stem}.png" for f in data.files] and rows_of(tmp_path) == rows
+    grey = np.asarray(Image.open(tmp_path / rows[1]["file"]))[0, 0, 0] / 127.5 - 1
+    assert grey == pytest.approx((3 * SEED_STRIDE + 1) % 7 / 7, abs=0.01)
+
+
+def test_only_what_is_missing_is_drawn(tiny_zip, tmp_path):
+    options = Options(data=str(tiny_zip), out=str(tmp_path), batch=4)
+    first = dataset.generate(Told(), options)
+    for _ in range(5):  # stopped in the second batch, whose rows the manifest does not have yet
+        row = next(first)
+    (tmp_path / row["file"]).unlink()
+    again = list(dataset.generate(Told(), options))
+    total = len(FaceZip(tiny_zip))
+    assert len(again) == total - 4 and len(rows_of(tmp_path)) == total
+    assert list(dataset.generate(Told(), options)) == []
+    assert len(list(dataset.generate(Told(), Options(data=str(tiny_zip), out=str(tmp_path), seed=1)))) == total
+
+
+@pytest.mark.parametrize("more", [["--text", "a face"], ["--count", "2"], ["--views", "3"], ["--camera", "frontal"]])
+def test_what_has_no_meaning_beside_data_is_refused(tiny_zip, tmp_path, capsys, more):
+    assert cli.main(["generate", "runs/x", "--data", str(tiny_zip), "--out", str(tmp_path / "out"), *more]) == 2
+    assert f"{more[0]} cannot stand beside --data" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device")
+def test_a_device_that_is_not_there_is_a_sentence(tiny_zip, capsys, monkeypatch):
+    monkeypatch.setattr("gantoolkit.engine.sample.load_pipeline", lambda *_, **__: Told())
+    assert cli.main(["generate", "runs/x", "--data", str(tiny_zip), "--device", "cuda"]) == 2
+    assert "sees no CUDA device" in capsys.readouterr().err
