@@ -139,29 +139,40 @@ class FaceZip:
     def _close(self) -> None:
         self.__dict__.pop("_zip").close()  # opened again by the next kind
 
-    def sample(self, indices, caption: int | Tensor = 0, condition: str = "mask",
-               seed: int | Tensor | None = None) -> Sample:
+    def pictures(self, rows: Tensor, condition: str = "mask") -> dict[str, Tensor]:
+        """images, labels and, for scribbles, scribbles [b,…] uint8 of some rows: all that `sample` decodes."""
+        found = {"images": self.images[rows], "labels": self.labels[rows]}
+        return found if condition == "mask" else found | {"scribbles": self.scribbles[rows]}
+
+    def sample(self, indices, caption: int | Tensor = 0, condition: str = "mask", seed: int | Tensor | None = None,
+               device: torch.device | str = "cpu", pictures: dict[str, Tensor] | None = None) -> Sample:
         """Rows `indices` as a Sample; `caption` is one number for all or one per row (modulo what exists).
 
-        `seed`: None, one per row, or a run's seed, which gives row i the seed `seed · 1000003 + i`.
+        seed      None, one per row, or a run's seed, which gives row i the seed `seed · 1000003 + i`
+        device    where masks and images are made; bytes travel there, a tenth of what is made of them
+        pictures  of these rows, where they are decoded already
         """
         if condition not in ("mask", "scribble", "both"):
             raise UsageError(f"The condition '{condition}' is unknown; choose mask, scribble or both.")
         rows = torch.as_tensor(indices, dtype=torch.int64).reshape(-1)
+        found = {name: p.to(device) for name, p in (pictures or self.pictures(rows, condition)).items()}
         numbers = torch.as_tensor(caption).expand(len(rows)).tolist()
         texts = (self.captions[row] for row in rows.tolist())
         if isinstance(seed, int):
             seed = seed * SEED_STRIDE + rows
         wanted = Condition(
             text=tuple(c[n % len(c)] if c else "" for c, n in zip(texts, numbers)),
-            mask=one_hot(self.labels[rows]) if condition != "scribble" else None,
-            scribble=self.scribbles[rows].float().div_(255).unsqueeze(1) if condition != "mask" else None,
-            camera=Camera.from_label(self.cameras[rows]), seed=seed)
-        return Sample(wanted, self.target(rows))
+            mask=one_hot(found["labels"]) if condition != "scribble" else None,
+            scribble=found["scribbles"].float().div_(255).unsqueeze(1) if condition != "mask" else None,
+            camera=Camera.from_label(self.cameras[rows]).to(device), seed=seed)
+        return Sample(wanted, self._target(rows, found["images"], found["labels"]))
 
     def target(self, rows: Tensor) -> Target:
         """The truth of some rows."""
-        return Target(to_float(self.images[rows]), self.labels[rows].long(), self.identities[rows],
+        return self._target(rows, self.images[rows], self.labels[rows])
+
+    def _target(self, rows: Tensor, images: Tensor, labels: Tensor) -> Target:
+        return Target(to_float(images), labels.long(), self.identities[rows].to(labels.device),
                       attributes=tuple(self.attributes[i] for i in rows.tolist()))
 
     @cached_property

@@ -57,6 +57,9 @@ class Task:
         """
         raise NotImplementedError
 
+    def expect(self, draw: Draw) -> None:
+        """Told after `losses` which draw comes next; a task may begin to read it from disk."""
+
     def after_step(self, iteration: int) -> None:
         """Called once after all turns (averages of weights, schedules)."""
 

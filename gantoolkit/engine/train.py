@@ -111,16 +111,29 @@ class Trainer:
     def _accumulate(self, turn: str, number: int, iteration: int) -> None:
         """Gradients of this process's share of the batch, part by part, weighted by size."""
         batch, run = self.schedule.batch, self.run
-        whole = Draw.of_iteration(run.seed, iteration, number, batch, self.task.size())
-        share = whole.part(run.rank, run.world)
         for index in range(self.schedule.accumulate):
-            part = share.part(index, self.schedule.accumulate)
+            part = self._part(iteration, number, index)
             weight = len(part) / batch
             with torch.autocast(run.device.type, torch.bfloat16, enabled=self.schedule.precision == "bf16"):
                 losses = self.task.losses(turn, part, iteration)
+            if coming := self._next(iteration, number, index):
+                self.task.expect(self._part(*coming))
             total = sum(value.float() for name, value in losses.items() if not name.startswith("_"))
             (total * weight).backward()
             self._note(turn, losses, total, weight, first=index == 0)
+
+    def _part(self, iteration: int, number: int, index: int) -> Draw:
+        """This process's share of a turn's batch, cut into accumulation parts: the index-th."""
+        whole = Draw.of_iteration(self.run.seed, iteration, number, self.schedule.batch, self.task.size())
+        return whole.part(self.run.rank, self.run.world).part(index, self.schedule.accumulate)
+
+    def _next(self, iteration: int, number: int, index: int) -> tuple[int, int, int] | None:
+        """What follows: another part, another turn, another iteration, or nothing."""
+        if index + 1 < self.schedule.accumulate:
+            return iteration, number, index + 1
+        if number + 1 < len(list(self.task.turns(iteration))):
+            return iteration, number + 1, 0
+        return (iteration + 1, 0, 0) if iteration + 1 < self.schedule.iterations else None
 
     def _note(self, turn: str, losses: dict[str, Tensor], total: Tensor, weight: float, first: bool) -> None:
         """Add this part's losses to the sums that the next log line averages (kept on the device)."""

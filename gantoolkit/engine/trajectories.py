@@ -7,7 +7,7 @@ the guidance that inference uses. Row r of S rows stands for sample r mod N with
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -108,17 +108,14 @@ class Trajectories:
         """The denoising grid [S], from noise to image."""
         return torch.as_tensor(self.encoder.timesteps)
 
-    def sample(self, rows: Tensor) -> Sample:
-        """Conditions and targets of rows; the caption and the seed are functions of the row."""
+    def sample(self, rows: Tensor, pictures: dict[str, Tensor] | None = None) -> Sample:
+        """Conditions and targets of rows on the device; the caption and the seed are functions of the row."""
         index, number = rows % self.samples, rows // self.samples
         seeds = (self.sampling.seed * 1_000_003 + index) * 101 + number
-        sample = self.data.sample(index, caption=index + number, condition=self.condition, seed=seeds)
+        sample = self.data.sample(index, index + number, self.condition, seeds, self.device, pictures)
         if self.text is None:
             return sample
-        condition = sample.condition
-        texts = (self.text,) * len(rows)
-        return Sample(type(condition)(texts, condition.mask, condition.scribble, condition.camera, condition.seed),
-                      sample.target)
+        return Sample(replace(sample.condition, text=(self.text,) * len(rows)), sample.target)
 
     def prepare(self, progress, name: str = "cache") -> int:
         """Fill what is missing of the cache; the number of samples computed now."""
@@ -131,7 +128,7 @@ class Trajectories:
 
     @torch.no_grad()
     def _compute(self, rows: Tensor) -> dict[str, Tensor]:
-        sample = self.sample(rows).to(self.device)
+        sample = self.sample(rows)
         if self.sampling.source == "trajectory":
             latents, x0 = self.encoder.trajectory(sample.condition)
         else:
@@ -140,15 +137,19 @@ class Trajectories:
             latents, x0 = torch.stack([f.latents for f in trace], 1), trace[-1].x0
         return dict(z=latents.half(), x0=to_uint8(x0))
 
-    def read(self, rows: Tensor, steps: Tensor | int = -1) -> Moment:
-        """Rows at given steps of the grid (0 = noise … −1 = last)."""
+    def fetch(self, rows: Tensor, steps: Tensor) -> dict:
+        """What of a Moment lies on disk, as it is stored; touches no device, so that a thread may read ahead."""
+        return dict(z=self.cache.read("z", rows, steps), x0=self.cache.read("x0", rows),
+                    pictures=self.data.pictures(rows % self.samples, self.condition))
+
+    def read(self, rows: Tensor, steps: Tensor | int = -1, fetched: dict | None = None) -> Moment:
+        """Rows at given steps of the grid (0 = noise … −1 = last); `fetched` is what `fetch` gave for them."""
         rows = torch.as_tensor(rows)
         steps = torch.as_tensor(steps).expand(len(rows)) % len(self.timesteps)
-        return Moment(
-            sample=self.sample(rows).to(self.device),
-            latents=self.cache.read("z", rows, steps).float().to(self.device),
-            t=self.timesteps[steps].to(self.device),
-            x0=to_float(self.cache.read("x0", rows)).to(self.device), rows=rows, steps=steps)
+        found = fetched or self.fetch(rows, steps)
+        return Moment(sample=self.sample(rows, found["pictures"]), latents=found["z"].to(self.device).float(),
+                      t=self.timesteps[steps].to(self.device), x0=to_float(found["x0"].to(self.device)), rows=rows,
+                      steps=steps)
 
     @torch.no_grad()
     def features(self, moment: Moment, only_h: bool = False) -> Features:

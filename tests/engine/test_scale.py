@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import json
 import sys
+import threading
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,7 +13,9 @@ import pytest
 import torch
 
 from gantoolkit import weights
+from gantoolkit.data.zipdata import FaceZip
 from gantoolkit.engine import folder, memory
+from gantoolkit.engine.ahead import Ahead
 from gantoolkit.engine.draw import Draw
 from gantoolkit.engine.run import run
 from gantoolkit.engine.stream import Streamed
@@ -69,6 +72,64 @@ def test_bytes_of_a_row_are_those_on_disk(tmp_path, tiny_zip):
     expected = row_bytes(4, (4, 8, 8), 32)
     assert 0 < index["bytes"] - 24 * expected < 3 * 400  # headers of three shards
     assert row_bytes(20, (4, 64, 64), 512) == 20 * 32768 + 786432
+
+
+# -- reading ahead -----------------------------------------------------------------------------------------
+
+
+def test_what_is_expected_is_read_in_a_thread_and_all_else_at_once():
+    seen, here = [], threading.current_thread()
+
+    def read(rows, steps):
+        seen.append(threading.current_thread() is here)
+        if int(rows[0]) == 9:
+            raise ValueError("a damaged file")
+        return rows + steps
+
+    ahead, rows, steps = Ahead(read), torch.tensor([1, 2]), torch.tensor([3, 4])
+    assert ahead.get(rows, steps).tolist() == [4, 6] and seen == [True]
+    ahead.expect(rows, steps)
+    assert ahead.get(rows.clone(), steps.clone()).tolist() == [4, 6] and seen == [True, False]
+    ahead.expect(rows, steps)
+    assert ahead.get(rows, steps + 1).tolist() == [5, 7] and seen[-1]  # another batch: nothing old is given
+    assert ahead.get(rows, steps).tolist() == [4, 6] and ahead.hits == 1
+    ahead.expect(torch.tensor([9]), torch.tensor([0]))
+    with pytest.raises(ValueError, match="damaged"):
+        ahead.get(torch.tensor([9]), torch.tensor([0]))
+
+
+@pytest.mark.parametrize("more", [dict(training="alternating", schedule=dict(accumulate=2)), dict(condition="both")])
+def test_reading_ahead_changes_nothing_and_misses_the_first_batch_alone(tmp_path, tiny_zip, monkeypatch, more):
+    from gantoolkit.engine.tasks.bridge import Bridge
+
+    made, opened = [], Bridge._open_data
+
+    def with_thread(self, *given):
+        opened(self, *given)
+        self.ahead = Ahead(self.train.fetch)
+        made.append(self.ahead)
+
+    run(mini.config(tmp_path, tiny_zip, **more), tmp_path / "plain")
+    monkeypatch.setattr(Bridge, "_open_data", with_thread)
+    run(mini.config(tmp_path, tiny_zip, **more), tmp_path / "ahead")
+    parts = 4 if "training" in more else 1
+    assert made[0].hits == 12 * parts - 1
+    for one, two in zip(losses(tmp_path / "plain"), losses(tmp_path / "ahead"), strict=True):
+        assert {k: v for k, v in one.items() if k != "seconds"} == {k: v for k, v in two.items() if k != "seconds"}
+
+
+def test_masks_and_images_are_made_where_they_are_needed(tiny_zip):
+    """On the device named, from bytes; elsewhere nothing of them exists."""
+    data, rows = FaceZip(tiny_zip), torch.tensor([3, 1])
+    found = data.sample(rows, condition="both", seed=2, device="meta")
+    made = [found.condition.mask, found.condition.scribble, found.condition.camera.cam2world, found.target.image_gt,
+            found.target.labels, found.target.identity]
+    assert {tensor.device.type for tensor in made} == {"meta"} and found.condition.seed.device.type == "cpu"
+    pictures = data.pictures(rows, "both")
+    assert {p.dtype for p in pictures.values()} == {torch.uint8}
+    given = data.sample(rows, condition="both", seed=2, pictures=pictures)
+    assert torch.equal(given.condition.mask, data.sample(rows, condition="mask").condition.mask)
+    assert torch.equal(given.condition.scribble, data.sample(rows, condition="scribble").condition.scribble)
 
 
 # -- the moving average ------------------------------------------------------------------------------------

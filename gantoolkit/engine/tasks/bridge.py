@@ -13,6 +13,7 @@ from gantoolkit import registry, weights
 from gantoolkit.data.zipdata import FaceZip
 from gantoolkit.encoders import folders
 from gantoolkit.engine import evaluate, sample
+from gantoolkit.engine.ahead import Ahead
 from gantoolkit.engine.average import follow, frozen_copy
 from gantoolkit.engine.draw import Draw
 from gantoolkit.engine.objective import TARGETS, Objective
@@ -92,6 +93,7 @@ class Bridge(Objective, Task):
 
         self.train, self.val = trajectories("train"), trajectories("val")
         self.max_gb = float(keeping.max_gb)
+        self.ahead = Ahead(self.train.fetch) if self.device.type == "cuda" and not keeping.stream else None
         self.val_untold = trajectories("val", text="") if self.evaluation.wants_untold else None
         self.embeddings = Embeddings(self.train, self.terms, self.targets["identity"], self.weights())
 
@@ -124,7 +126,7 @@ class Bridge(Objective, Task):
 
     def losses(self, turn: str, draw: Draw, iteration: int) -> dict[str, Tensor]:
         steps = draw.integers(len(self.train.timesteps))
-        moment = self.train.read(draw.indices, steps)
+        moment = self.train.read(draw.indices, steps, self.ahead and self.ahead.get(draw.indices, steps))
         self.bridge.train()
         for name in self.optimizers:
             self._parameters(name, turn == name)
@@ -132,6 +134,10 @@ class Bridge(Objective, Task):
         latent = self.bridge(features, mapping_only=turn == "M")
         seed = int(draw.seeds[0]) if self.noise == "random" else None
         return self.compare(turn, latent, self.draw(latent, moment.sample.condition.camera, seed), moment)
+
+    def expect(self, draw: Draw) -> None:
+        if self.ahead:  # a GPU computes while the CPU reads; a stream would compute too
+            self.ahead.expect(draw.indices, draw.integers(len(self.train.timesteps)))
 
     def _parameters(self, turn: str, active: bool) -> None:
         for group in self.optimizers[turn].param_groups:
