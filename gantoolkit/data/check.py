@@ -17,7 +17,7 @@ from gantoolkit.data import cameras
 from gantoolkit.data.labels import CLASSES
 from gantoolkit.data.orders import recognise_files
 from gantoolkit.data.prepare.make import Recipe, whole_labels
-from gantoolkit.data.prepare.sources import Entry, Places, Problem, find
+from gantoolkit.data.prepare.sources import PUBLISHED, Entry, Places, Problem, find
 from gantoolkit.data.read import open_picture
 from gantoolkit.data.zipdata import FaceZip
 from gantoolkit.errors import DataError
@@ -71,8 +71,8 @@ def check(root: Path, places: Places = Places(), order: str = "auto", threads: i
 
 
 def _check_source(root: Path, places: Places, order: str, threads: int, progress) -> Checked:
-    official = any((root / sub / "CelebAMask-HQ-mask-anno").is_dir() for sub in ("", "CelebAMask-HQ"))
-    name = "celebamask-hq" if official else "folder"
+    published = any((root / sub / name).is_dir() for sub in ("", "CelebAMask-HQ") for name in PUBLISHED)
+    name = "celebamask-hq" if published else "folder"
     source = find(name, root, places)
     facts, problems = {"layout": name, "root": str(source.root)}, list(source.problems)
     if order == "auto":

@@ -23,6 +23,11 @@ def read_scribble(path: str | Path, resolution: int) -> Tensor:
     black. Drawings that are not square are padded; sizes change by area, after which thin strokes are
     brightened so that they do not fade with the scale.
     """
+    return torch.from_numpy(resize(pad_square(native_strokes(path)), resolution))[None]
+
+
+def native_strokes(path: str | Path) -> np.ndarray:
+    """The strokes [H,W] in 0..1 at the drawing's own size; what is no drawing is refused."""
     picture = open_picture(path)
     strokes = decode(picture)
     if not (strokes > 0.25).any():
@@ -30,7 +35,7 @@ def read_scribble(path: str | Path, resolution: int) -> Tensor:
         raise DataError(f"{path} holds no strokes: {hint}; draw white on black or black on white.")
     if is_photo(picture, strokes):
         raise DataError(f"{path} looks like a photo, not a drawing; give outlines as strokes on plain paper.")
-    return torch.from_numpy(resize(pad_square(strokes), resolution))[None]
+    return strokes
 
 
 def is_photo(picture: Image.Image, strokes: np.ndarray) -> bool:

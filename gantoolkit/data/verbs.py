@@ -24,7 +24,8 @@ def add(actions) -> None:
     work.add_argument("--test-share", type=float, default=0.1, metavar="S", help="of --split share")
     work.add_argument("--mirror", action="store_true", help="every sample a second time, flipped")
     work.add_argument("--limit", type=int, metavar="N", help="the first N samples only")
-    work.add_argument("--workers", type=int, metavar="N", help="processes (default: the number of cores)")
+    work.add_argument("--workers", type=int, metavar="N", help="processes (default: the number of cores, or 4 where "
+                      "--device is a GPU)")
     work.add_argument("--device", default="cpu", help="of PiDiNet: cpu or cuda")
     check = actions.add_parser("check", help="find what is wrong with a data set, prepared or not",
                                description="Find wrong sizes, unknown labels, missing and duplicate files; exit "

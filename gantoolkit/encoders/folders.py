@@ -31,10 +31,19 @@ def find(name: str | Path) -> Path:
 
 def part(folder: str | Path, name: str) -> Path:
     """The path of one part of a diffusion folder; `folder` is a path or a name from registry.yaml."""
-    path = find(folder) / name
+    path = _opened(folder, " --tokenizer DIR") / name
     if not path.is_dir():
         raise WeightsError(f"{path.parent} has no part '{name}': a diffusers folder with "
                            "unet, vae, text_encoder, tokenizer and scheduler is expected.")
+    return path
+
+
+def _opened(name: str | Path, more: str = "") -> Path:
+    """`find`, refusing a single file."""
+    path = find(name)
+    if path.is_file():
+        raise WeightsError(f"{path} is a single file; make a folder of it with `gantoolkit weights convert {path} "
+                           f"FOLDER{more}` and name that.")
     return path
 
 
@@ -75,7 +84,7 @@ def load_controlnet(folder) -> nn.Module:
     """ControlNetModel in float32, frozen; `folder` holds config.json itself."""
     from diffusers.models.controlnets.controlnet import ControlNetModel
 
-    return _load_diffusers(ControlNetModel, find(folder))
+    return _load_diffusers(ControlNetModel, _opened(folder))
 
 
 @dataclass

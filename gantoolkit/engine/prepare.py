@@ -16,23 +16,32 @@ from gantoolkit.data.prepare.make import Recipe
 from gantoolkit.engine.progress import Progress
 from gantoolkit.errors import DataError, UsageError
 
+ON_GPU = 4  # processes by default where PiDiNet is on a GPU, of which each holds a context
+
 
 def prepare(args: Namespace) -> int:
     """`gantoolkit data prepare`: exit code 0, also where broken samples were left out (they are listed)."""
     progress = Progress()
     source = sources.find(args.source, Path(args.root), places(args), args.limit)
     progress.say(f"{len(source.entries)} samples under {source.root}")
+    for problem in source.problems:
+        if not problem.name:  # it concerns all samples
+            progress.say(problem.problem)
     recipe = recipe_of(args, source, progress)
     splits = split.split(source, args.split or ("mm" if args.source == "celebamask-hq" else "share"),
                          args.test_share)
     pairs = split.pairs(source, splits.get("test", []))
-    workers = args.workers or os.cpu_count() or 1
+    workers = args.workers or (os.cpu_count() or 1 if args.device == "cpu" else ON_GPU)
     manifest = work.prepare(source, splits, pairs, recipe, Path(args.out), workers, progress)
     for name, entry in manifest["files"].items():
         progress.say(f"{Path(args.out) / name}: {entry['samples']} samples, {entry['bytes'] / 1e6:.1f} MB")
     if manifest["problems"]:
         progress.say(f"{manifest['problems']} problems, {manifest['skipped']} samples left out: "
                      f"{Path(args.out) / 'problems.jsonl'}")
+    found = manifest["files"].get("pairs.zip", {"samples": 0})["samples"]
+    if args.source == "celebamask-hq" and found < split.PAIRS:
+        progress.say(f"{found:,} of the {split.PAIRS:,} frozen evaluation pairs are here; scores on other pairs do not "
+                     "compare with scores on all")
     if not manifest["files"]:
         raise DataError(f"No sample of {source.root} could be used; see {Path(args.out) / 'problems.jsonl'}.")
     return 0

@@ -44,6 +44,7 @@ def test_planted_faults_are_found(tmp_path, capsys):
     shutil.copy(images / f"{k[3]}.jpg", images / f"{k[4]}.jpg")
     (masks / f"{k[5]}.png").unlink()
     (root / f"celeba_caption/{k[6]}.txt").unlink()
+    (root / f"celeba_caption/{k[8]}.txt").write_text("one line\n")
     labels = trees.faces().labels[7].numpy()
     picture = Image.frombytes("P", (64, 64), labels.tobytes())
     picture.putpalette([v for colour in PALETTE for v in colour])
@@ -54,6 +55,7 @@ def test_planted_faults_are_found(tmp_path, capsys):
     for name, words in ((k[0], "unreadable image"), (k[1], "100×100 pixels, most images have 128×128"),
                         (k[2], "unknown labels"), (k[4], f"the same image as {k[3]}"),
                         (k[5], "an image without a mask"), (k[6], "no captions"), (k[7], "a palette image"),
+                        (k[8], "1 captions instead of 10"),
                         ("77", "a mask without an image")):
         assert re.search(rf"^0*{name}: .*{re.escape(words)}", text, re.M), (words, text)
     assert found.broken == 3

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
 import os
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -44,9 +47,12 @@ def tree(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="module")
 def prepared(tree, tmp_path_factory) -> Path:
-    before = trees.snapshot(tree)
-    out = prepare(tree, tmp_path_factory.mktemp("out") / "data", "--format", "png")
+    before, said = trees.snapshot(tree), io.StringIO()
+    with contextlib.redirect_stderr(said):
+        out = prepare(tree, tmp_path_factory.mktemp("out") / "data", "--format", "png")
     assert trees.snapshot(tree) == before
+    count = len(FaceZip(out / "pairs.zip"))
+    assert f"{count} of the 2,000 frozen evaluation pairs are here" in said.getvalue()
     return out
 
 
@@ -191,6 +197,41 @@ def test_a_folder_of_ones_own(tmp_path):
             assert torch.equal(zipped.labels[i], wanted) and torch.equal(zipped.images[i], image)
             assert ((zipped.scribbles[i] > 127) == (strokes > 127)).float().mean() > 0.97
             assert torch.allclose(zipped.cameras[i], camera, atol=1e-5)
+
+
+def test_crops_cut_drawings_as_masks(tmp_path):
+    """A drawing of some parts of the mask, at another size than the photo, still covers them after the crop."""
+    root, parts = trees.tedigan(tmp_path / "tree", 4), [CLASSES.index(n) for n in ("nose", "l_eye", "r_eye", "l_brow",
+                                                                                   "r_brow", "u_lip", "l_lip")]
+    (root / "drawings").mkdir()
+    for row, k in enumerate(trees.numbers(4)):
+        shown = np.isin(trees.faces().labels[row].numpy(), parts)
+        ink = Image.fromarray(np.where(shown, 255, 0).astype(np.uint8)).resize((256, 256), Image.Resampling.NEAREST)
+        (ink if row % 2 else Image.eval(ink, lambda v: 255 - v)).save(root / f"drawings/{k}.png")
+    prepare(root, tmp_path / "out", "--crop", "eg3d", "--scribbles", "drawings")
+    data = FaceZip(tmp_path / "out/train.zip")
+    inked = torch.isin(data.labels, torch.tensor(parts, dtype=torch.uint8))
+    assert not torch.equal(data.labels, trees.faces().labels[:4])
+    assert ((data.scribbles > 127) == inked).float().mean() > 0.98 and 0.02 < inked.float().mean() < 0.5
+
+
+def test_names_that_meet_and_captions_that_lack_are_said(tmp_path, capsys):
+    root = tmp_path / "mine"
+    for kind in ("images", "masks"):
+        (root / kind).mkdir(parents=True)
+    for row, name in enumerate(("a b", "a-b", "c", "7")):
+        Image.fromarray(trees.faces().images[row].permute(1, 2, 0).numpy()).save(root / f"images/{name}.png")
+        Image.fromarray(trees.faces().labels[row].numpy()).save(root / f"masks/{name}.png")
+    shutil.copy(root / "images/7.png", root / "images/img00000007.png")
+    assert run("folder", "--root", root, "--out", tmp_path / "out", "--resolution", 64, "--scribbles", "none",
+               "--test-share", 0) == 0
+    assert "there are no captions" in capsys.readouterr().err
+    found = [json.loads(line) for line in (tmp_path / "out/problems.jsonl").read_text().splitlines()]
+    said = {p["name"]: (p["problem"], p["skipped"]) for p in found}
+    assert said["a-b"] == ("its name is that of 'a b' but for odd characters; rename it", True)
+    assert said["7"] == ("a second file of this name; 7.png is used", False) and said[""][0].startswith("there are no")
+    files = FaceZip(tmp_path / "out/train.zip").files
+    assert sorted(Path(f).stem for f in files) == ["00007", "a-b", "c"]
 
 
 def test_crops_cut_image_and_mask_alike(tmp_path):

@@ -15,7 +15,7 @@ from gantoolkit.data.conditions import flip_labels
 from gantoolkit.data.labels import CLASSES, FLIP, ORDERS, PALETTE
 from gantoolkit.data.prepare.sources import Entry, Problem
 from gantoolkit.data.read import native_labels, open_picture
-from gantoolkit.data.strokes import read_scribble
+from gantoolkit.data.strokes import native_strokes, read_scribble
 from gantoolkit.errors import DataError, UsageError
 from gantoolkit.generators.camera import FFHQ_LEVEL, orbit_camera
 
@@ -81,7 +81,7 @@ def make(entry: Entry, recipe: Recipe) -> Made:
     mask = np.asarray(square.scaled(factor).cut(Image.fromarray(labels), recipe.resolution, nearest=True))
     if not mask.any():
         raise DataError("its label map holds background alone")
-    strokes = _scribble(entry, recipe, np.asarray(fine), square)
+    strokes = _scribble(entry, recipe, np.asarray(fine), square, picture.width)
     camera, came = _camera(entry, recipe, image, mask)
     made = Made()
     _add(made, entry, recipe, entry.name, image, mask, strokes, camera, came)
@@ -138,8 +138,8 @@ def _factor(size: tuple[int, int], shape: tuple[int, int]) -> float:
 # -- scribbles and cameras ---------------------------------------------------------------------------------
 
 
-def _scribble(entry: Entry, recipe: Recipe, fine: np.ndarray, square: crop.Square) -> np.ndarray | None:
-    """Strokes [R,R] of 0..255, white on black; None where none are wanted."""
+def _scribble(entry: Entry, recipe: Recipe, fine: np.ndarray, square: crop.Square, width: int) -> np.ndarray | None:
+    """Strokes [R,R] of 0..255, white on black; None where none are wanted. `width` is the whole picture's."""
     size = recipe.resolution
     if recipe.scribble == "none":
         return None
@@ -153,11 +153,8 @@ def _scribble(entry: Entry, recipe: Recipe, fine: np.ndarray, square: crop.Squar
         raise DataError("it has no drawing")
     if recipe.crop == "none":
         return (read_scribble(entry.drawing, size)[0].numpy() * 255).round().astype(np.uint8)
-    from gantoolkit.data.strokes import decode
-
-    drawn = Image.fromarray((decode(open_picture(entry.drawing)) * 255).astype(np.uint8))
-    factor = drawn.width / Image.open(entry.image).width
-    return np.asarray(square.scaled(factor).cut(drawn, size))
+    drawn = Image.fromarray((native_strokes(entry.drawing) * 255).astype(np.uint8))
+    return np.asarray(square.scaled(drawn.width / width).cut(drawn, size))
 
 
 def _camera(entry: Entry, recipe: Recipe, image: np.ndarray, mask: np.ndarray) -> tuple[np.ndarray, str]:

@@ -14,7 +14,7 @@ from pathlib import Path
 from gantoolkit.data.cameras import read_labels, stem
 from gantoolkit.data.labels import CLASSES
 from gantoolkit.data.landmarks import read_five
-from gantoolkit.data.prepare.captions import Captions
+from gantoolkit.data.prepare.captions import FOLDERS, Captions
 from gantoolkit.data.read import SUFFIXES
 from gantoolkit.errors import DataError
 
@@ -24,6 +24,7 @@ PER_FOLDER = 2000  # images whose parts lie in one numbered folder
 IMAGES = ("CelebA-HQ-img", "images", "image/image_512_downsampled_from_hq_1024", "image", "img")
 PARTS = ("CelebAMask-HQ-mask-anno",)
 MASKS = ("CelebAMaskHQ-mask", "CelebAMask-HQ-mask", "mask/CelebAMask-HQ-mask", "masks", "mask", "labels")
+PUBLISHED = (IMAGES[0], *PARTS, *MASKS[:3])  # a folder of one's own has none of these
 DRAWINGS = ("scribbles", "drawings", "sketch")
 CAMERAS = ("dataset.json",)
 
@@ -79,18 +80,22 @@ def find(name: str, root: Path, places: Places = Places(), limit: int | None = N
     """The source `name` ('celebamask-hq' or 'folder') under `root`."""
     root = _inside(root)
     source = Source(name, root)
-    images = _pictures(_folder(root, places.images, IMAGES, "images"))
+    images = _pictures(_folder(root, places.images, IMAGES, "images"), source.problems)
     masks, parts = _masks(root, places, source.problems)
     captions = Captions.find(root, places.captions, per_image=10 if name == "celebamask-hq" else 1)
+    if not captions.given:
+        source.problems.append(Problem("", "there are no captions (NAME.txt with one per line is looked for in "
+                                           f"{', '.join(FOLDERS)}), so that every prompt will be empty"))
     drawings = _folder(root, places.drawings, DRAWINGS, "drawings", needed=False)
-    drawn = _pictures(drawings) if drawings else {}
+    drawn = _pictures(drawings, source.problems) if drawings else {}
     cameras = _cameras(root, places)
     five = read_five(places.landmarks) if places.landmarks else {}
     _numbering(images, {**masks, **parts}, source.problems)
-    for key in sorted(images, key=_order)[:limit]:
+    safe = _names(images, source.problems)
+    for key in list(safe)[:limit]:
         label, points = cameras.get(key), five.get(key)
         source.entries.append(
-            Entry(_safe(key), images[key], masks.get(key), tuple(sorted(parts.get(key, {}).items())),
+            Entry(safe[key], images[key], masks.get(key), tuple(sorted(parts.get(key, {}).items())),
                   captions.of(key, source.problems), drawn.get(key),
                   None if label is None else tuple(map(float, label)),
                   None if points is None else tuple(map(tuple, points.tolist()))))
@@ -126,12 +131,16 @@ def _folder(root: Path,
     return found
 
 
-def _pictures(folder: Path) -> dict[str, Path]:
-    """stem → path of the pictures directly in a folder."""
+def _pictures(folder: Path, problems: list[Problem]) -> dict[str, Path]:
+    """stem → path of the pictures directly in a folder; of two with one stem ("12.png", "00012.jpg") the first."""
     found = sorted(p for p in folder.iterdir() if p.suffix.lower() in SUFFIXES and not p.name.startswith("."))
     if not found:
         raise DataError(f"The folder {folder} holds no pictures ({', '.join(SUFFIXES)}).")
-    return {stem(p): p for p in found}
+    kept: dict[str, Path] = {}
+    for path in found:
+        if kept.setdefault(stem(path), path) is not path:
+            problems.append(Problem(stem(path), f"a second file of this name; {kept[stem(path)].name} is used", str(path)))
+    return kept
 
 
 def _masks(root: Path, places: Places, problems: list[Problem]):
@@ -140,7 +149,7 @@ def _masks(root: Path, places: Places, problems: list[Problem]):
     if folder is None:
         raise DataError(f"{root} has no folder of masks ({', '.join((*PARTS, *MASKS))}); name it with --masks.")
     parts = find_parts(Path(folder), problems)
-    return ({}, parts) if parts else (_pictures(Path(folder)), {})
+    return ({}, parts) if parts else (_pictures(Path(folder), problems), {})
 
 
 PART_NAME = re.compile(r"(\d+)_(" + "|".join(CLASSES[1:]) + r")\.png")
@@ -183,6 +192,16 @@ def _numbering(images: dict, masks: dict, problems: list[Problem]) -> None:
 
 def _order(key: str) -> tuple:
     return (0, int(key), "") if key.isdecimal() else (1, 0, key)
+
+
+def _names(images: dict[str, Path], problems: list[Problem]) -> dict[str, str]:
+    """key → name in the zip, in order; of two keys that would get one name the second is left out."""
+    taken: dict[str, str] = {}
+    for key in sorted(images, key=_order):
+        if (other := taken.setdefault(_safe(key), key)) != key:
+            problems.append(Problem(key, f"its name is that of '{other}' but for odd characters; rename it",
+                                    str(images[key]), skipped=True))
+    return {key: name for name, key in taken.items()}
 
 
 def _safe(key: str) -> str:
