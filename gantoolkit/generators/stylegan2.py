@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from gantoolkit.networks.ops import (SQRT2, FullyConnected, conv2d_resample, conv_weight, double, fir_buffer,
                                      modulated_conv2d, normalize_2nd_moment)
+from gantoolkit.networks.prepared import Prepared
 from gantoolkit.types import Latent, Render
 
 NOISES = ("const", "random", "none")
@@ -82,6 +83,7 @@ class SynthesisLayer(nn.Module):
         self.bias = nn.Parameter(torch.zeros(out_channels))
         self.noise_strength = nn.Parameter(torch.zeros([]))
         self.register_buffer("noise_const", torch.randn(resolution, resolution))
+        self.kept = Prepared()
         fir_buffer(self)
 
     def forward(self, x: Tensor, w: Tensor, noise: str | Tensor = "const", gain: float = 1.0,
@@ -95,7 +97,7 @@ class SynthesisLayer(nn.Module):
         noise = None if noise is None else noise * (self.noise_strength * full)
         x = x.contiguous(memory_format=torch.channels_last)
         x = modulated_conv2d(x, self.weight, self.affine(w), noise, self.up, padding=1, f=self.resample_filter,
-                             flip_weight=self.up == 1, bias=self.bias * full, gain=full)
+                             flip_weight=self.up == 1, bias=self.bias * full, gain=full, kept=self.kept)
         x = F.leaky_relu(x, 0.2, inplace=True)
         if self.conv_clamp is None:
             return x

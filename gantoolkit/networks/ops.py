@@ -13,7 +13,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from gantoolkit.networks import winograd
+from gantoolkit.networks import convolve
+from gantoolkit.networks.prepared import Prepared
 
 FIR_TAPS = (1, 3, 3, 1)  # the low-pass filter of every StyleGAN2 layer
 SQRT2 = math.sqrt(2.0)
@@ -133,38 +134,29 @@ def double(x: Tensor) -> Tensor:
 
 
 def conv2d_resample(x: Tensor, w: Tensor, f: Tensor | None = None, up: int = 1, down: int = 1, padding=0,
-                    groups: int = 1, flip_weight: bool = True, bias: Tensor | None = None) -> Tensor:
+                    groups: int = 1, flip_weight: bool = True, bias: Tensor | None = None,
+                    kept: Prepared | None = None) -> Tensor:
     """Convolve with `w` [O,I/groups,k,k] while enlarging or shrinking with the low-pass filter `f`.
 
-    `padding` counts in pixels of the enlarged input; `flip_weight=True` is correlation, as in `F.conv2d`.
+    `padding` counts in pixels of the enlarged input; `flip_weight=True` is correlation, as in `F.conv2d`. `kept`
+    holds what follows from `w` alone.
     """
     left, right, top, bottom = _padding(padding)
     k, taps = w.shape[-1], 1 if f is None else f.shape[-1]
     before = (taps + up - 1) // 2 * (up > 1) + (taps - down + 1) // 2 * (down > 1)
     after = (taps - up) // 2 * (up > 1) + (taps - down) // 2 * (down > 1)
     left, right, top, bottom = left + before, right + after, top + before, bottom + after
-    w = w.to(x.dtype)
+    w = w if flip_weight != (up > 1) else w.flip([2, 3])
     if up > 1:
-        x = _transposed(x, w, up, groups, flip_weight)
+        x = convolve.transposed(x, w, up, groups, kept)
         around = left - k + 1, right - k + up, top - k + 1, bottom - k + up
         x = upfirdn2d(x, f, padding=around, gain=up**2, bias=bias if down == 1 else None)
         return upfirdn2d(x, f, down=down, bias=bias) if down > 1 else x
-    w = w if flip_weight else w.flip([2, 3])
     if down > 1:
         x = upfirdn2d(x, f, padding=[left, right, top, bottom])
-        return F.conv2d(x, w, bias, stride=down, groups=groups)
+        return F.conv2d(x, w.to(x.dtype), bias, stride=down, groups=groups)
     x, pad = _framed(x, (left, right, top, bottom))
-    if pad == (1, 1) and groups == 1 and winograd.pays(x, w):
-        return winograd.conv2d(x, w, bias)
-    return F.conv2d(x, w, bias, padding=pad, groups=groups)
-
-
-def _transposed(x: Tensor, w: Tensor, up: int, groups: int, flip_weight: bool) -> Tensor:
-    """Full convolution of the zero-stuffed x with w: [B,O,up·H−up+k,up·W−up+k]."""
-    w = w.flip([2, 3]) if flip_weight else w
-    o, i, kh, kw = w.shape
-    w = w.reshape(groups, o // groups, i, kh, kw).transpose(1, 2).reshape(groups * i, o // groups, kh, kw)
-    return F.conv_transpose2d(x, w, stride=up, groups=groups)
+    return convolve.conv2d(x, w, bias, pad, groups, kept)
 
 
 def conv_weight(out_channels: int, in_channels: int, kernel: int, up: int = 1) -> nn.Parameter:
@@ -177,34 +169,41 @@ def conv_weight(out_channels: int, in_channels: int, kernel: int, up: int = 1) -
     return nn.Parameter(weight.transpose(0, 1) if up > 1 else weight)
 
 
-def demodulation(weight: Tensor, styles: Tensor) -> Tensor:
-    """1 / ‖w·s‖ for each sample and output channel [B,O], in float32."""
+def energy(weight: Tensor) -> Tensor:
+    """‖w‖² over the taps of a kernel [I,O], in float32."""
     turned = weight.stride(0) < weight.stride(1)
     # sums are fast in the order of memory, in parts that fit a cache
     parts = (weight.transpose(0, 1) if turned else weight).split(64)
-    energy = torch.cat([part.float().square().sum([2, 3]) for part in parts])
-    energy = energy if turned else energy.t()  # [I,O]
-    return (styles.float().square() @ energy + 1e-8).rsqrt()
+    found = torch.cat([part.float().square().sum([2, 3]) for part in parts])
+    return found if turned else found.t()
+
+
+def demodulation(energies: Tensor, styles: Tensor) -> Tensor:
+    """1 / ‖w·s‖ for each sample and output channel [B,O], in float32; `energies` [I,O] of the weight."""
+    return (styles.float().square() @ energies + 1e-8).rsqrt()
 
 
 def modulated_conv2d(x: Tensor, weight: Tensor, styles: Tensor, noise: Tensor | None = None, up: int = 1,
                      down: int = 1, padding=0, f: Tensor | None = None, demodulate: bool = True,
-                     flip_weight: bool = True, bias: Tensor | None = None, gain: float = 1.0) -> Tensor:
+                     flip_weight: bool = True, bias: Tensor | None = None, gain: float = 1.0,
+                     kept: Prepared | None = None) -> Tensor:
     """Convolution with gain·weight·styles (of norm `gain` per output channel when `demodulate`), noise, bias.
 
     Input channels are scaled before and output channels after one shared convolution, which equals
     per-sample weights. A single sample's scales go into the weights where these are fewer numbers and their
     gradient costs no second convolution. weight [O,I,k,k], styles [B,I], noise broadcastable to the output,
-    bias [O].
+    bias [O]; `kept` holds what follows from the weight alone.
     """
     how = dict(f=f, up=up, down=down, padding=padding, flip_weight=flip_weight)
+    kept = kept or Prepared()
+    scale = styles.new_tensor([[gain]])
+    if demodulate:
+        scale = scale * demodulation(kept(weight, "energy", energy), styles)
     if len(x) == 1 and weight.numel() < x.numel() and (weight.shape[-1] == 1 or not torch.is_grad_enabled()):
-        scale = demodulation(weight, styles)[0, :, None, None, None] * gain if demodulate else gain
-        weight = weight * (styles[0, :, None, None] * scale)
+        weight = weight * (styles[0, :, None, None] * scale[0, :, None, None, None])
         x = conv2d_resample(x, weight, bias=bias, **how)
         return x if noise is None else x.add_(noise.to(x.dtype))
-    x = conv2d_resample(x * styles.to(x.dtype)[:, :, None, None], weight, **how)
-    scale = demodulation(weight, styles) * gain if demodulate else x.new_tensor(gain).expand(1, 1)
+    x = conv2d_resample(x * styles.to(x.dtype)[:, :, None, None], weight, kept=kept, **how)
     return torch.addcmul(_shift(bias, noise, x), x, scale.to(x.dtype)[:, :, None, None])
 
 
@@ -239,11 +238,13 @@ class FullyConnected(nn.Module):
         self.bias_gain = lr_multiplier
 
     def forward(self, x: Tensor) -> Tensor:
-        weight, bias = self.weight * self.weight_gain, self.bias * self.bias_gain
+        bias = self.bias * self.bias_gain
         if self.autocast:
-            return bias_act(F.linear(x, weight, bias), act=self.activation)
+            return bias_act(F.linear(x, self.weight * self.weight_gain, bias), act=self.activation)
         with torch.autocast(x.device.type, enabled=False):
-            return bias_act(F.linear(x.float(), weight, bias), act=self.activation)
+            if torch.is_grad_enabled():
+                return bias_act(F.linear(x.float(), self.weight * self.weight_gain, bias), act=self.activation)
+            return bias_act(F.linear(x.float() * self.weight_gain, self.weight, bias), act=self.activation)
 
 
 def fir_buffer(module: nn.Module) -> None:

@@ -1,4 +1,4 @@
-"""3×3 convolutions of large float32 maps with half the multiplications, on CPUs and without gradients.
+"""3×3 convolutions of large maps with half the multiplications, on CPUs and without gradients.
 
 Winograd's F(4,3) along the rows: four rows of output come of six rows of input by six 1×3 convolutions of
 sums of rows, instead of by twelve. Lavin & Gray, “Fast Algorithms for Convolutional Neural Networks”, 2016.
@@ -10,6 +10,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from gantoolkit.networks import onednn
+from gantoolkit.networks.prepared import Prepared
+
 LEAST = 128  # channels from which sums cost less than the products that they save
 STRIP = 2**21  # numbers of a map that are worked on at a time, so that sums of rows stay in the caches
 
@@ -17,15 +20,15 @@ STRIP = 2**21  # numbers of a map that are worked on at a time, so that sums of 
 def pays(x: Tensor, weight: Tensor) -> bool:
     """Whether `conv2d` is the faster way to convolve x [B,I,H,W] with weight [O,I,k,k] at padding 1."""
     return (weight.shape[2:] == (3, 3) and min(weight.shape[:2]) >= LEAST and x.shape[2] >= 32
-            and x.shape[2] % 4 == 0 and x.device.type == "cpu" and x.dtype == weight.dtype == torch.float32
-            and not torch.is_autocast_enabled("cpu") and not torch.is_grad_enabled())
+            and x.shape[2] % 4 == 0 and weight.dtype == torch.float32 and onednn.serves(x))
 
 
-def conv2d(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
-    """F.conv2d(x, weight, bias, padding=1), channels last in memory."""
-    b, _, h, w = x.shape
-    kernels, rows = transformed(weight), x.permute(0, 2, 3, 1)  # [B,H,W,I]
-    out = x.new_empty(b, h // 4, 4, w, len(weight))
+def conv2d(x: Tensor, weight: Tensor, bias: Tensor | None = None, kept: Prepared | None = None) -> Tensor:
+    """F.conv2d(x, weight, bias, padding=1), channels last in memory; `kept` holds what is made of the weight."""
+    dtype, (b, _, h, w) = onednn.precision(x), x.shape
+    kernels = (kept or Prepared())(weight, ("winograd", dtype), lambda w: [k.to(dtype) for k in transformed(w)])
+    rows, bias = x.to(dtype).permute(0, 2, 3, 1), None if bias is None else bias.to(dtype)  # [B,H,W,I]
+    out = rows.new_empty(b, h // 4, 4, w, len(weight))
     step = max(1, STRIP // (4 * b * w * max(weight.shape[:2])))
     for first in range(0, h // 4, step):
         last = min(first + step, h // 4)
@@ -64,3 +67,4 @@ def _convolve(strip: Tensor, kernels: list[Tensor], bias: Tensor | None, out: Te
     torch.add(near[1], far[1], alpha=2, out=out[:, :, 1])
     torch.add(near[0], far[0], alpha=4, out=out[:, :, 2])
     torch.add(infinity, near[1], out=out[:, :, 3]).add_(far[1], alpha=8)
+
