@@ -70,9 +70,8 @@ class WeightedRows(torch.autograd.Function):
         table, rows, shares = ctx.saved_tensors
         of_table = of_shares = None
         if ctx.needs_input_grad[0]:
-            order = rows.flatten().sort()[1]
-            starts = torch.bincount(rows.flatten(), minlength=len(table)).cumsum(0).roll(1)
-            starts[0] = 0
+            ordered, order = rows.flatten().sort()
+            starts = torch.searchsorted(ordered, torch.arange(len(table), dtype=rows.dtype, device=rows.device))
             of_table = F.embedding_bag(order // rows.shape[1], gradient.contiguous(), starts, mode="sum",
                                        per_sample_weights=shares.flatten()[order])
         if ctx.needs_input_grad[2]:
