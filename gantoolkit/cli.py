@@ -54,8 +54,13 @@ def run_config(args: argparse.Namespace) -> None:
     if args.dry_run:
         from gantoolkit.engine.dryrun import main as dry_run
 
-        dry_run(values)
+        dry_run(values, args.processes)
         return
+    if args.processes:
+        from gantoolkit.errors import UsageError
+
+        raise UsageError(f"--processes belongs to --dry-run; start several with torchrun --nproc-per-node "
+                         f"{args.processes} -m gantoolkit run {args.config}.")
     from gantoolkit.engine.run import run
 
     run(values, args.out, args.resume, raw=config.find(args.config), command=["gantoolkit", *sys.argv[1:]])
@@ -141,6 +146,7 @@ def _add_run(verbs) -> None:
     run.add_argument("--out", metavar="DIR", help="the run folder (default: runs/NAME)")
     run.add_argument("--dry-run", action="store_true",
                      help="only print parameters, memory and cache size; fetch nothing")
+    run.add_argument("--processes", type=int, metavar="N", help="of --dry-run: plan for N GPUs (default: 1)")
 
 
 def _add_generate(verbs) -> None:

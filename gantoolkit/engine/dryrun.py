@@ -27,8 +27,9 @@ TRAINED = 16  # bytes per trained parameter: weight, gradient and two moments of
 
 def main(config: dict[str, Any], processes: int | None = None) -> int:
     """Print the plan of a resolved config."""
-    for line in lines(plan(config, processes)):
-        print(line)
+    found = lines(plan(config, processes))
+    if os.environ.get("RANK", "0") == "0":  # under torchrun once
+        print("\n".join(found))
     return 0
 
 
@@ -39,7 +40,9 @@ def plan(config: dict[str, Any], processes: int | None = None) -> Plan:
                          "just runs.")
     schedule = config.get("schedule", {})
     world = processes or int(os.environ.get("WORLD_SIZE", 1))
-    batch = max(1, schedule.get("batch", 8) // (world * schedule.get("accumulate", 1)))
+    if world < 1:
+        raise UsageError(f"--processes {world} makes no sense; give 1 or more.")
+    batch = -(-schedule.get("batch", 8) // (world * schedule.get("accumulate", 1)))
     found = Plan(world=world, batch=batch)
     (_bridge if config["task"] == "bridge" else _controlnet)(config, found)
     return found
@@ -155,7 +158,7 @@ def _moment(objective: Objective, batch: int) -> Moment:
 def _iteration(objective: Objective, batch: int, turn: str) -> None:
     """One turn: features, codes, render, losses, backward."""
     moment = _moment(objective, batch)
-    features = objective.encoder.features(moment.latents, moment.t, moment.sample.condition)
+    features = objective.encoder.features(moment.latents, moment.t, moment.sample.condition, only_h=turn == "M")
     for parameter in objective.bridge.parameters():
         parameter.requires_grad_(True)
     latent = objective.bridge(features, mapping_only=turn == "M")
@@ -165,9 +168,10 @@ def _iteration(objective: Objective, batch: int, turn: str) -> None:
 
 def _measure(config: dict, objective: Objective, found: Plan) -> None:
     """Peaks of live tensors and floating-point work of training and of filling the cache."""
-    turn = "M" if config.get("training") == "M only" else "T"
-    found.peaks["training"] = peak(lambda: _iteration(objective, found.batch, turn))
-    found.flops["training"] = flops(lambda: _iteration(objective, 1, turn))
+    turns = ("M",) if config.get("training") == "M only" else ("M", "T")
+    found.peaks["training"] = peak(lambda: _iteration(objective, found.batch, turns[-1]))  # T holds more
+    for turn in turns:
+        found.flops[f"training {turn}"] = flops(lambda: _iteration(objective, 1, turn))
     size = found.cached = Sampling.of(config.get("sampling") or {}).batch
     latents = torch.empty(size, *objective.encoder.latent_shape, device="meta")
     found.peaks["caching"] = max(peak(lambda: _denoise(objective.encoder, size)),

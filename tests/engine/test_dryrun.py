@@ -67,6 +67,11 @@ def test_cache_sizes_follow_the_config(small):
     assert small.cache["embeddings (identity)"] == (people, 4 * 128)
 
 
+def test_m_alone_costs_less_than_t(small):
+    """Its turn stops before the up blocks, of the encoder and of T."""
+    assert 0 < small.flops["training M"] < small.flops["training T"]
+
+
 def test_processes_and_recomputation_lower_the_peak(small):
     overrides = ["schedule.batch=16", "schedule.accumulate=2", "recompute=1", "sampling.batch=8"]
     shared = dryrun.plan(config.load("configs/absm_eg3d.py", overrides).to_dict(), processes=4)
@@ -92,9 +97,13 @@ def test_an_encoder_that_waits_on_the_cpu_lowers_what_is_held(small):
 
 def test_the_verb_prints_and_runs_nothing(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    assert cli.main(["run", "configs/pretrain/controlnet_mask.py", "--dry-run", "data=val", "diffusion=diffusion"]) == 0
+    assert cli.main(["run", "configs/pretrain/controlnet_mask.py", "--dry-run", "data=val", "diffusion=diffusion",
+                     "--processes", "4"]) == 0
     out = capsys.readouterr().out
+    assert "in each of 4 processes" in out
     assert "ControlNet" in out and "peak of training" in out and "200 rows" in out and not list(tmp_path.iterdir())
+    assert cli.main(["run", "configs/pretrain/controlnet_mask.py", "--processes", "2"]) == 2
+    assert "--processes belongs to --dry-run" in capsys.readouterr().err
     with pytest.raises(UsageError, match="'vae' is small and just runs"):
         dryrun.plan(dict(task="vae"))
 

@@ -71,12 +71,22 @@ def test_the_job_script_calls_torchrun_as_it_should(tmp_path):
     (tmp_path / "torchrun").write_text(f'#!/bin/bash\nprintf "%s\\n" "$@" > {tmp_path}/given\n'
                                        f'echo $TORCH_DISABLE_SHARE_RDZV_TCP_STORE > {tmp_path}/shared\n')
     (tmp_path / "hostname").write_text("#!/bin/bash\necho node1\n")
-    for name in ("srun", "torchrun", "hostname"):
+    (tmp_path / "scontrol").write_text(f'#!/bin/bash\necho "$@" > {tmp_path}/asked\n')
+    for name in ("srun", "torchrun", "hostname", "scontrol"):
         (tmp_path / name).chmod(0o755)
     bash = shutil.which("bash") or pytest.skip("there is no bash here")
     environment = os.environ | {"PATH": f"{tmp_path}:{os.environ['PATH']}", "SLURM_JOB_ID": "7"}
-    done = subprocess.run([bash, "-eu"], input=script, text=True, env=environment, capture_output=True)
-    assert done.returncode == 0, done.stderr
+    (tmp_path / "runs").mkdir()
+
+    def submitted() -> int:
+        return subprocess.run([bash, "-eu"], input=script, text=True, env=environment, cwd=tmp_path).returncode
+
+    assert submitted() == 0 and (tmp_path / "asked").read_text() == "requeue 7\n"  # stopped: it goes on later
+    (tmp_path / "asked").unlink()
+    home = tmp_path / "runs" / config.load("configs/full/absm_eg3d.py").name
+    home.mkdir()
+    (home / "record.json").write_text("{}")
+    assert submitted() == 0 and not (tmp_path / "asked").exists()  # finished
     words = (tmp_path / "given").read_text().splitlines()
     understood(words)
     assert words[words.index("--rdzv-id") + 1] == "7" and "node1:29500" in words
