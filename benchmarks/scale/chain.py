@@ -72,18 +72,18 @@ def condition(task, batch: int) -> Condition:
                      torch.arange(batch))
 
 
-def iteration(task, given: Condition, bf16: bool) -> None:
-    """One turn of T with a z_t that lies there, and its backward pass."""
+def iteration(task, given: Condition, bf16: bool, turn: str = "T") -> None:
+    """One turn of T, or of M alone, with a z_t that lies there, and its backward pass."""
     batch, size, device = len(given), task.encoder.resolution, task.device
     image = torch.rand(batch, 3, size, size, device=device) * 2 - 1
     moment = Moment(Pair(given, Target(image)),
                     torch.randn(batch, *task.encoder.latent_shape, device=device),
                     torch.full((batch, ), task.encoder.timesteps[-1], device=device), image,
                     torch.arange(batch), torch.zeros(batch))
-    features = task.encoder.features(moment.latents, moment.t, given)
+    features = task.encoder.features(moment.latents, moment.t, given, only_h=turn == "M")
     with torch.autocast(device.type, torch.bfloat16, enabled=bf16):
-        latent = task.bridge(features)
-        losses = task.compare("T", latent, task.draw(latent, given.camera), moment)
+        latent = task.bridge(features, mapping_only=turn == "M")
+        losses = task.compare(turn, latent, task.draw(latent, given.camera), moment)
     sum(losses.values()).float().backward()
     task.bridge.zero_grad(set_to_none=True)
 
@@ -129,6 +129,7 @@ def main() -> None:
         torch.cuda.reset_peak_memory_stats()
     found["iteration"] = timed(lambda: iteration(task, given, bf16), device, args.repeats) / args.batch
     peak = torch.cuda.max_memory_allocated() if device.type == "cuda" else None
+    found["iteration of M"] = timed(lambda: iteration(task, given, bf16, "M"), device, args.repeats) / args.batch
     found["naive iteration"] = found["iteration"] + found["trajectory"]
     found["image, all steps"] = timed(lambda: image(task, one, None, bf16), device, args.repeats)
     found["image, one step"] = timed(lambda: image(task, one, 1, bf16), device, args.repeats)

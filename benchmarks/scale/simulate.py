@@ -14,10 +14,12 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-WORK = dict(trajectory=43.5e12, iteration=2.64e12)  # FLOP per sample, counted by --dry-run (absm_eg3d)
-RATE = dict(trajectory=300e12, iteration=100e12)  # FLOP/s that one H100 is assumed to sustain
+# FLOP per sample, counted by --dry-run (absm_eg3d); an iteration trains T, or M alone without the up blocks
+WORK = {"trajectory": 43.5e12, "iteration": 2.64e12, "iteration of M": 1.49e12}
+RATE = {"trajectory": 300e12, "iteration": 100e12, "iteration of M": 100e12}  # FLOP/s that one H100 is assumed to sustain
 ASSUMED = {name: WORK[name] / RATE[name] for name in WORK}  # seconds per sample
-GRADIENTS = 65.8e6 * 4  # bytes of T, summed over processes in every iteration
+GRADIENTS = {"iteration": 65.8e6 * 4, "iteration of M": 14.3e6 * 4}  # bytes that are summed over processes
+SHARE = 0.5  # of the iterations that train M
 READ = 32768 + 786432 + 120_000 + 6_000  # bytes per sample and iteration: z_t, I^d_0, photo, mask
 FIXED = 0.015  # seconds of an iteration that no GPU takes off: kernel launches, logging, the optimiser
 PER_GPU = 8  # GPUs of one machine; more go through its network card
@@ -37,11 +39,12 @@ class Cost:
         return max(self.compute, self.disk) + self.gradients + FIXED
 
 
-def iteration(gpus: int, batch: int, seconds: float, link: float, disk: float, inside: float = 300e9) -> Cost:
-    """One iteration of a global batch; link and disk in bytes per second."""
+def iteration(gpus: int, batch: int, seconds: float, gradients: float, link: float, disk: float,
+              inside: float = 300e9) -> Cost:
+    """One iteration of a global batch; gradients in bytes, link and disk in bytes per second."""
     share = -(-batch // gpus)
     speed = inside if gpus <= PER_GPU else link
-    moved = 2 * (gpus - 1) / gpus * GRADIENTS
+    moved = 2 * (gpus - 1) / gpus * gradients
     return Cost(share * seconds, moved / speed if gpus > 1 else 0.0, batch * READ / disk)
 
 
@@ -53,10 +56,15 @@ def table(pieces: dict[str, float],
     """Rows (GPUs, batch, cache hours, training hours, the same number of samples seen, what is slowest)."""
     for gpus in (1, 2, 4, 8, 16, 32, 64):
         batch = max(8, gpus)
-        cost = iteration(gpus, batch, pieces["iteration"], link, disk)
+        total, parts = 0.0, dict.fromkeys(("compute", "gradients", "disk", "fixed"), 0.0)
+        for turn, share in (("iteration of M", SHARE), ("iteration", 1 - SHARE)):
+            seconds = pieces.get(turn, pieces["iteration"])  # records before the turn of M was measured
+            cost = iteration(gpus, batch, seconds, GRADIENTS[turn], link, disk)
+            total += share * cost.total
+            for part, size in {**vars(cost), "fixed": FIXED}.items():
+                parts[part] += share * size
         count = iterations * 8 / batch  # the same number of samples
-        parts = {"compute": cost.compute, "gradients": cost.gradients, "disk": cost.disk, "fixed": FIXED}
-        yield (gpus, batch, samples * pieces["trajectory"] / gpus / 3600, count * cost.total / 3600,
+        yield (gpus, batch, samples * pieces["trajectory"] / gpus / 3600, count * total / 3600,
                max(parts, key=parts.get))
 
 

@@ -193,7 +193,8 @@ def find(name: str | Path) -> Path:
     entry = known.get(str(name))
     if entry is None:
         raise DataError(f"No data set '{name}': it is neither a file nor one of "
-                        f"{', '.join(sorted(known)) or 'the known names (none)'}.")
+                        f"{', '.join(sorted(known)) or 'the known names (none)'}; `gantoolkit data prepare` makes one of "
+                        "published data or of your own folder.")
     path = manifest.load().file(entry)
     if not path.is_file():
         raise DataError(f"The data set '{name}' should be at {path}, which does not exist; reinstall gantoolkit.")

@@ -4,6 +4,7 @@ import pytest
 import torch
 from tiny import condition, parts, write
 
+from gantoolkit.encoders import folders
 from gantoolkit.encoders.controlnet import ControlNetEncoder
 from gantoolkit.errors import UsageError, WeightsError
 from gantoolkit.types import Condition
@@ -155,6 +156,14 @@ def test_missing_folders_are_a_sentence(tmp_path):
         ControlNetEncoder(str(tmp_path), str(tmp_path))
     with pytest.raises(WeightsError, match="No weights named 'nowhere'"):
         ControlNetEncoder("nowhere", "nowhere")
+
+
+def test_single_files_are_named_with_what_makes_folders_of_them(tmp_path):
+    file = tmp_path / "v1-5.safetensors"
+    file.write_bytes(b"")
+    for load in (ControlNetEncoder, folders.load_controlnet):
+        with pytest.raises(WeightsError, match=rf"single file; make a folder of it with `gantoolkit weights convert {file}"):
+            load(file)
 
 
 def test_wrong_arguments_are_sentences(model, encoder):

@@ -118,6 +118,14 @@ def test_pyramid_weights_come_from_a_file(tmp_path):
     weights.save(tmp_path / "p.safetensors", first.network.state_dict(), {"type": "timm"})
     again = PyramidEncoder("resnet18", str(tmp_path / "p.safetensors"), resolution=64)
     assert torch.equal(first.features(None, 0, condition(2)).h, again.features(None, 0, condition(2)).h)
+    import timm
+    from safetensors.torch import save_file
+
+    torch.manual_seed(1)
+    model = timm.create_model("resnet18", pretrained=False)  # a file as the Hub has it: with a classifier, without ours
+    save_file(model.state_dict(), tmp_path / "hub.safetensors", metadata={"format": "pt"})
+    hub = PyramidEncoder("resnet18", str(tmp_path / "hub.safetensors"), resolution=64)
+    assert torch.equal(hub.network.layer4[1].conv2.weight, model.layer4[1].conv2.weight)
     weights.save(tmp_path / "q.safetensors", {"conv1.weight": first.network.conv1.weight}, {"type": "timm"})
     with pytest.raises(UsageError, match="lacks"):
         PyramidEncoder("resnet18", str(tmp_path / "q.safetensors"))
