@@ -8,15 +8,18 @@ from __future__ import annotations
 import torch.nn.functional as F
 from torch import Tensor
 
-from gantoolkit.networks import onednn, winograd
+from gantoolkit.networks import onednn, winograd, winograd_bf16
 from gantoolkit.networks.prepared import Prepared, followed
 
 
 def conv2d(x: Tensor, w: Tensor, bias: Tensor | None = None, padding: tuple[int, int] = (0, 0), groups: int = 1,
            kept: Prepared | None = None) -> Tensor:
     """F.conv2d of x [B,I,H,W] with w [O,I/groups,k,k]; `kept` holds what is made of w."""
-    if padding == (1, 1) and groups == 1 and winograd.pays(x, w):
-        return winograd.conv2d(x, w, bias, kept)
+    if padding == (1, 1) and groups == 1:
+        if winograd.pays(x, w):
+            return winograd.conv2d(x, w, bias, kept)
+        if winograd_bf16.pays(x, w, kept):
+            return winograd_bf16.conv2d(x, w, bias, kept)
     if groups != 1 or not packs(x, w, kept):
         return F.conv2d(x, w.to(x.dtype), bias, padding=padding, groups=groups)
     packed = kept(w, ("packed", onednn.precision(x)), lambda w: onednn.pack(w, padding, x))

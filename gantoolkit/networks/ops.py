@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from gantoolkit.networks import convolve
+from gantoolkit.networks import convolve, winograd_bf16
 from gantoolkit.networks.prepared import Prepared
 
 FIR_TAPS = (1, 3, 3, 1)  # the low-pass filter of every StyleGAN2 layer
@@ -190,8 +190,8 @@ def modulated_conv2d(x: Tensor, weight: Tensor, styles: Tensor, noise: Tensor | 
     """Convolution with gain·weight·styles (of norm `gain` per output channel when `demodulate`), noise, bias.
 
     Input channels are scaled before and output channels after one shared convolution, which equals
-    per-sample weights. A single sample's scales go into the weights where these are fewer numbers and their
-    gradient costs no second convolution. weight [O,I,k,k], styles [B,I], noise broadcastable to the output,
+    per-sample weights. A single sample's scales go into the weights where these are fewer numbers, unless their
+    gradient costs a second convolution or something is kept of the plain ones. weight [O,I,k,k], styles [B,I], noise broadcastable to the output,
     bias [O]; `kept` holds what follows from the weight alone.
     """
     how = dict(f=f, up=up, down=down, padding=padding, flip_weight=flip_weight)
@@ -199,12 +199,16 @@ def modulated_conv2d(x: Tensor, weight: Tensor, styles: Tensor, noise: Tensor | 
     scale = styles.new_tensor([[gain]])
     if demodulate:
         scale = scale * demodulation(kept(weight, "energy", energy), styles)
-    if len(x) == 1 and weight.numel() < x.numel() and (weight.shape[-1] == 1 or not torch.is_grad_enabled()):
+    plain = torch.is_grad_enabled() or up == down == 1 and winograd_bf16.pays(x, weight, kept)
+    if len(x) == 1 and weight.numel() < x.numel() and (weight.shape[-1] == 1 or not plain):
         weight = weight * (styles[0, :, None, None] * scale[0, :, None, None, None])
         x = conv2d_resample(x, weight, bias=bias, **how)
         return x if noise is None else x.add_(noise.to(x.dtype))
     x = conv2d_resample(x * styles.to(x.dtype)[:, :, None, None], weight, kept=kept, **how)
-    return torch.addcmul(_shift(bias, noise, x), x, scale.to(x.dtype)[:, :, None, None])
+    scale = scale.to(x.dtype)[:, :, None, None]
+    if torch.is_grad_enabled() or noise is None:
+        return torch.addcmul(_shift(bias, noise, x), x, scale)
+    return torch.addcmul(_shift(bias, None, x), x, scale).add_(noise.to(x.dtype))
 
 
 def _shift(bias: Tensor | None, noise: Tensor | None, x: Tensor) -> Tensor:

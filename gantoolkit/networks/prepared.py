@@ -47,6 +47,14 @@ class Prepared:
         self._kept = None, {}
 
 
+def clear(network: nn.Module) -> None:
+    """Let everything go that the parts of a network keep."""
+    for module in network.modules():
+        for value in vars(module).values():
+            if isinstance(value, Prepared):
+                value.clear()
+
+
 def followed(weight: Tensor) -> bool:
     """Whether a change of `weight` would be noticed, and none by training is to be expected."""
     return (type(weight) is nn.Parameter and not weight.requires_grad and not weight.is_inference()
