@@ -5,7 +5,7 @@
 Diffusion U-Net and ControlNet, bridge, generator, IR-SE50 and LPIPS are built in full size, as
 `gantoolkit run CONFIG --dry-run` plans them. Measured: one guided denoising step (the cache's work), one
 training iteration with a cached z_t, and an image from noise. `naive` is what an iteration costs without
-the cache: all denoising steps anew.
+the cache, all denoising steps anew, and without the recorder, every attention by a full softmax.
 """
 
 from __future__ import annotations
@@ -88,6 +88,22 @@ def iteration(task, given: Condition, bf16: bool, turn: str = "T") -> None:
     task.bridge.zero_grad(set_to_none=True)
 
 
+def naive(task, given: Condition, bf16: bool) -> None:
+    """What an iteration is without cache and recorder: the whole denoising run, all attention maps written out."""
+    from diffusers.models.attention_processor import AttnProcessor
+
+    networks = [task.encoder.unet, *(one.network for one in task.encoder.controls)]
+    kept = [dict(network.attn_processors) for network in networks]
+    for network in networks:
+        network.set_attn_processor(AttnProcessor())
+    try:
+        task.encoder.trajectory(given)
+        iteration(task, given, bf16)
+    finally:
+        for network, processors in zip(networks, kept):
+            network.set_attn_processor(processors)
+
+
 @torch.no_grad()
 def image(task, given: Condition, steps: int | None, bf16: bool) -> None:
     """From noise to a picture, through `steps` denoising steps (None: all)."""
@@ -130,7 +146,7 @@ def main() -> None:
     found["iteration"] = timed(lambda: iteration(task, given, bf16), device, args.repeats) / args.batch
     peak = torch.cuda.max_memory_allocated() if device.type == "cuda" else None
     found["iteration of M"] = timed(lambda: iteration(task, given, bf16, "M"), device, args.repeats) / args.batch
-    found["naive iteration"] = found["iteration"] + found["trajectory"]
+    found["naive iteration"] = timed(lambda: naive(task, given, bf16), device, args.repeats) / args.batch
     found["image, all steps"] = timed(lambda: image(task, one, None, bf16), device, args.repeats)
     found["image, one step"] = timed(lambda: image(task, one, 1, bf16), device, args.repeats)
     record = dict(

@@ -64,6 +64,20 @@ def test_the_peak_of_the_whole_chain_is_that_of_its_record(page):
 
 
 @pytest.mark.slow
+def test_the_chain_is_measured_in_miniature(monkeypatch, tmp_path):
+    """The script that measures at full size, on the embedded universe: every part takes its time, naive most."""
+    import chain
+
+    monkeypatch.setenv("GANTOOLKIT_CACHE", str(tmp_path))
+    monkeypatch.setattr(sys, "argv", ["chain.py", "configs/absm_stylegan2.py", "encoder.steps=4", "--batch", "1",
+                                      "--repeats", "1", "--device", "cpu", "--out", str(tmp_path / "record.json")])
+    chain.main()
+    seconds = json.loads((tmp_path / "record.json").read_text())["seconds_per_sample"]
+    assert min(seconds.values()) > 0 and set(seconds) >= {"trajectory", "iteration", "iteration of M", "naive iteration"}
+    assert seconds["naive iteration"] > seconds["trajectory"]
+
+
+@pytest.mark.slow
 def test_memory_is_what_a_dry_run_counts(monkeypatch, tmp_path):
     import memory
 
