@@ -138,8 +138,7 @@ def conv2d_resample(x: Tensor, w: Tensor, f: Tensor | None = None, up: int = 1, 
                     kept: Prepared | None = None) -> Tensor:
     """Convolve with `w` [O,I/groups,k,k] while enlarging or shrinking with the low-pass filter `f`.
 
-    `padding` counts in pixels of the enlarged input; `flip_weight=True` is correlation, as in `F.conv2d`. `kept`
-    holds what follows from `w` alone.
+    `padding` counts in pixels of the enlarged input; `flip_weight=True` is correlation, as in `F.conv2d`.
     """
     left, right, top, bottom = _padding(padding)
     k, taps = w.shape[-1], 1 if f is None else f.shape[-1]
@@ -160,10 +159,7 @@ def conv2d_resample(x: Tensor, w: Tensor, f: Tensor | None = None, up: int = 1, 
 
 
 def conv_weight(out_channels: int, in_channels: int, kernel: int, up: int = 1) -> nn.Parameter:
-    """Normal weights [O,I,k,k] that lie in memory as a convolution reads them fastest.
-
-    That is with the channels last, and with the input channels first where the convolution enlarges.
-    """
+    """Normal weights [O,I,k,k], in memory channels last, and the input channels first where it enlarges."""
     shape = (in_channels, out_channels) if up > 1 else (out_channels, in_channels)
     weight = torch.randn(*shape, kernel, kernel).contiguous(memory_format=torch.channels_last)
     return nn.Parameter(weight.transpose(0, 1) if up > 1 else weight)
@@ -189,16 +185,14 @@ def modulated_conv2d(x: Tensor, weight: Tensor, styles: Tensor, noise: Tensor | 
                      kept: Prepared | None = None) -> Tensor:
     """Convolution with gain·weight·styles (of norm `gain` per output channel when `demodulate`), noise, bias.
 
-    Input channels are scaled before and output channels after one shared convolution, which equals
-    per-sample weights. A single sample's scales go into the weights where these are fewer numbers, unless their
-    gradient costs a second convolution or something is kept of the plain ones. weight [O,I,k,k], styles [B,I], noise broadcastable to the output,
-    bias [O]; `kept` holds what follows from the weight alone.
+    Input channels are scaled before and output channels after one shared convolution, which equals per-sample
+    weights. A single sample's scales go into the weights where these are fewer numbers, unless that costs a second
+    convolution for their gradient, or what is kept of the plain ones. weight [O,I,k,k], styles [B,I], noise
+    broadcastable to the output, bias [O]; `kept` holds what follows from the weight alone.
     """
-    how = dict(f=f, up=up, down=down, padding=padding, flip_weight=flip_weight)
-    kept = kept or Prepared()
-    scale = styles.new_tensor([[gain]])
+    how, scale = dict(f=f, up=up, down=down, padding=padding, flip_weight=flip_weight), styles.new_tensor([[gain]])
     if demodulate:
-        scale = scale * demodulation(kept(weight, "energy", energy), styles)
+        scale = scale * demodulation(kept(weight, "energy", energy) if kept else energy(weight), styles)
     plain = torch.is_grad_enabled() or up == down == 1 and winograd_bf16.pays(x, weight, kept)
     if len(x) == 1 and weight.numel() < x.numel() and (weight.shape[-1] == 1 or not plain):
         weight = weight * (styles[0, :, None, None] * scale[0, :, None, None, None])

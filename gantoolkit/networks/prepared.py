@@ -18,10 +18,10 @@ SAMPLES = 64  # numbers of a weight that are compared, since changes through `.d
 
 
 class Prepared:
-    """Values made from one frozen weight, until it changes; each module that owns such a weight owns one of these.
+    """Values made from one frozen weight, until it changes; the module that owns the weight owns one of these.
 
-    It is no part of the state dict; copies and pickles of the module begin with an empty one. Threads may share it:
-    at worst, both make the same value.
+    It is no part of the state dict; copies and pickles of the module begin with an empty one. Threads may share
+    it: at worst, both make the same value.
     """
 
     def __init__(self):

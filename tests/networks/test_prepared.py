@@ -33,7 +33,8 @@ def made(kept: Prepared, weight) -> tuple[bool, torch.Tensor]:
 CHANGES = dict(
     optimiser=lambda w: torch.no_grad()(w.add_)(1), data=lambda w: w.data.mul_(2),
     average=lambda w: torch._foreach_lerp_([w.data], [torch.ones_like(w)], 0.5),
-    exchange=lambda w: setattr(w, "data", torch.ones_like(w)), precision=lambda w: setattr(w, "data", w.data.double()))
+    exchange=lambda w: setattr(w, "data", torch.ones_like(w)),
+    precision=lambda w: setattr(w, "data", w.data.double()))
 
 
 @pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
