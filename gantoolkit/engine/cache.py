@@ -29,6 +29,8 @@ from gantoolkit.errors import DataError, GantoolkitError
 
 VERSION = 1  # of the layout; part of every key
 STALE = 3600.0  # seconds after which a claim of another machine is void
+LOST = 6 * STALE  # and one of this machine whose process seems alive: its number may be another's by now
+PATIENT = 60.0  # seconds of waiting for other processes after which that is said
 
 
 def root(folder: str | Path | None = None) -> Path:
@@ -98,9 +100,19 @@ class Cache:
             progress(name, self._samples(mine[:done]), total)
             made += self._make(number, compute)
         progress(name, total, total)
+        made += self._wait(todo, compute, progress, name)
+        self._write_index()
+        return made
+
+    def _wait(self, todo: list[int], compute: Callable, progress: Callable, name: str) -> int:
+        """Wait for the shards that other processes are at, and make those that they leave; samples computed."""
+        made, since, said = 0, time.monotonic(), False
         while waiting := [number for number in todo if not self._whole(number)]:
             made += sum(self._make(number, compute) for number in waiting) or time.sleep(0.2) or 0
-        self._write_index()
+            if not said and time.monotonic() - since > PATIENT and hasattr(progress, "say"):
+                said = True
+                progress.say(f"{name}: waiting for {self._samples(waiting)} samples that other processes are at; where "
+                             f"none runs, delete {self.folder}/*.claim")
         return made
 
     def _samples(self, shards: list[int]) -> int:
@@ -177,16 +189,10 @@ class Cache:
         first = self._open(0)
         tensors = {k: dict(dtype=first.get_slice(k).get_dtype(), shape=first.get_slice(k).get_shape()[1:])
                    for k in first.keys()}
-        shards = [
-            dict(file=self._path(n).name,
-                 first=n * self.size,
-                 rows=min(self.size, self.rows - n * self.size),
-                 bytes=note["bytes"],
-                 sha256=note["sha256"]) for n, note in enumerate(notes)
-        ]
-        files.write_json(
-            self.folder / "index.json",
-            dict(rows=self.rows, bytes=sum(s["bytes"] for s in shards), tensors=tensors, shards=shards))
+        shards = [dict(file=self._path(n).name, first=n * self.size, rows=self._samples([n]), bytes=note["bytes"],
+                       sha256=note["sha256"]) for n, note in enumerate(notes)]
+        files.write_json(self.folder / "index.json", dict(rows=self.rows, bytes=sum(s["bytes"] for s in shards),
+                                                          tensors=tensors, shards=shards))
 
     # -- reading -------------------------------------------------------------------------------------
 
@@ -229,8 +235,9 @@ def _void(claim: Path) -> bool:
     """Whether the process that wrote a claim is dead, as far as that can be known."""
     try:
         host, pid = claim.read_text(encoding="utf-8").split()
-        if host != socket.gethostname():
-            return time.time() - claim.stat().st_mtime > STALE
+        age = time.time() - claim.stat().st_mtime
+        if host != socket.gethostname() or age > LOST:
+            return age > STALE
         os.kill(int(pid), 0)
         return int(pid) == os.getpid()
     except ProcessLookupError:

@@ -164,6 +164,30 @@ def test_claims_of_the_living_are_respected_and_of_the_dead_are_void(tmp_path):
     assert not cache._claim(1)
     os.utime(claim, (0, 0))
     assert cache._claim(1)
+    claim.write_text(f"{socket.gethostname()} {os.getppid()}")
+    os.utime(claim, (0, 0))  # so old that the number must be another process's by now
+    assert cache._claim(1)
+
+
+def test_long_waiting_is_said_once_and_ends_with_the_claim(tmp_path, monkeypatch):
+    import socket
+
+    from gantoolkit.engine import cache as module
+    from gantoolkit.engine.progress import Progress
+
+    monkeypatch.setattr(module, "PATIENT", 0.3)
+    cache, said, progress = make(tmp_path), [], Progress(quiet=True)
+    cache.folder.mkdir(parents=True)
+    claim = cache.folder / "000001.claim"
+    claim.write_text(f"{socket.gethostname()} {os.getppid()}")
+
+    def say(text):
+        said.append(text)
+        claim.unlink()
+
+    monkeypatch.setattr(progress, "say", say)
+    assert cache.fill(content, progress) == cache.rows and len(said) == 1
+    assert f"waiting for {cache.size} samples" in said[0] and str(cache.folder) in said[0]
 
 
 def test_size_is_said_and_a_small_disk_refused(tmp_path, monkeypatch):
