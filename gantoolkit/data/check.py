@@ -157,6 +157,7 @@ def _check_zips(root: Path, zips: list[Path], threads: int, progress) -> Checked
         seen = list(_mapped(look, range(len(data)), threads, progress))
         problems += _duplicates(seen)
         every += seen
+    problems += _leaks(every)
     return _summary(root, every, facts, problems, duplicates=False)
 
 
@@ -213,6 +214,14 @@ def _duplicates(seen: list[Seen]) -> list[Problem]:
         if one.digest:
             same[one.digest].append(one.name)
     return [Problem(other, f"the same image as {names[0]}") for names in same.values() for other in names[1:]]
+
+
+def _leaks(seen: list[Seen]) -> list[Problem]:
+    """Images of other splits that are trained on too; pairs.zip repeats test.zip."""
+    trained = {one.digest: one.name for one in seen if one.digest and one.name.startswith("train.zip:")}
+    others = (one for one in seen if not one.name.startswith(("train.zip:", "pairs.zip:")))
+    return [Problem(one.name, f"the same image as {trained[one.digest]}, which is trained on")
+            for one in others if one.digest in trained]
 
 
 def _sizes(seen: list[Seen]) -> list[Problem]:

@@ -68,10 +68,11 @@ def test_planted_faults_are_found(tmp_path, capsys):
 
 def test_prepared_zips_are_checked(tmp_path, capsys):
     root = trees.tedigan(tmp_path / "tree", 8)
-    out = tmp_path / "out"
+    out, k = tmp_path / "out", list(trees.numbers(8))
+    shutil.copy(root / f"images/{k[0]}.jpg", root / f"images/{k[6]}.jpg")  # of the training and of the test split
     assert cli.main(["data", "prepare", "celebamask-hq", "--root", str(root), "--out", str(out), "--resolution", "64",
                      "--scribbles", "none", "--workers", "1"]) == 0
-    assert check(out, threads=1).problems == []
+    assert said(check(out, threads=1)) == f"test.zip:{k[6]}: the same image as train.zip:{k[0]}, which is trained on"
     manifest = json.loads((out / "manifest.json").read_text())
     manifest["files"]["train.zip"]["sha256"] = "0" * 64
     (out / "manifest.json").write_text(json.dumps(manifest))
