@@ -186,6 +186,23 @@ def test_work_counts_products_and_what_operations_move():
 
 
 @pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="resident memory is read on Linux")
+def test_work_counts_convolutions_with_packed_weights():
+    """As many as with plain weights, from one map to another and to one twice as large."""
+    import roofline
+    from gantoolkit.generators.stylegan2 import SynthesisLayer
+    from gantoolkit.networks import onednn
+
+    if not onednn.precisions():
+        pytest.skip("this build of torch has no oneDNN operations")
+    for up in (1, 2):
+        layer, x, w = SynthesisLayer(6, 5, 7, 8 * up, up), torch.randn(2, 6, 8, 8), torch.randn(2, 7)
+        with torch.no_grad():
+            plain = roofline.work(lambda: layer(x, w))["gflop"]
+            layer.requires_grad_(False)
+            assert roofline.work(lambda: layer(x, w))["gflop"] == pytest.approx(plain, rel=1e-3)
+            assert any(name[0] in ("packed", "transposed") for name in layer.kept._kept[1])
+
+
 def test_peak_memory_is_that_of_the_run():
     import roofline
 
