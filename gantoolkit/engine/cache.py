@@ -29,6 +29,7 @@ from gantoolkit.errors import DataError, GantoolkitError
 
 VERSION = 1  # of the layout; part of every key
 STALE = 3600.0  # seconds after which a claim of another machine is void
+UNSIGNED = 5.0  # seconds after which a claim without a name is void
 LOST = 6 * STALE  # and one of this machine whose process seems alive: its number may be another's by now
 PATIENT = 60.0  # seconds of waiting for other processes after which that is said
 
@@ -234,8 +235,10 @@ def _sha256(path: Path) -> str:
 def _void(claim: Path) -> bool:
     """Whether the process that wrote a claim is dead, as far as that can be known."""
     try:
-        host, pid = claim.read_text(encoding="utf-8").split()
-        age = time.time() - claim.stat().st_mtime
+        age, said = time.time() - claim.stat().st_mtime, claim.read_text(encoding="utf-8").split()
+        if len(said) != 2:  # just being written, or its process was killed before it could
+            return age > UNSIGNED
+        host, pid = said
         if host != socket.gethostname() or age > LOST:
             return age > STALE
         os.kill(int(pid), 0)

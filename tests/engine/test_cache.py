@@ -150,6 +150,7 @@ make({str(tmp_path)!r}, rows=60).fill(compute)
 
 def test_claims_of_the_living_are_respected_and_of_the_dead_are_void(tmp_path):
     import socket
+import time
 
     cache = make(tmp_path)
     cache.folder.mkdir(parents=True)
@@ -166,6 +167,10 @@ def test_claims_of_the_living_are_respected_and_of_the_dead_are_void(tmp_path):
     assert cache._claim(1)
     claim.write_text(f"{socket.gethostname()} {os.getppid()}")
     os.utime(claim, (0, 0))  # so old that the number must be another process's by now
+    assert cache._claim(1)
+    claim.write_text("")  # killed between making the file and writing into it
+    assert not cache._claim(1)
+    os.utime(claim, (time.time() - 10,) * 2)
     assert cache._claim(1)
 
 
