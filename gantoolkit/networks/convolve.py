@@ -5,6 +5,10 @@ The last two need frozen weights that a module keeps (`Prepared`), and serve CPU
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
 import torch.nn.functional as F
 from torch import Tensor
 
@@ -44,3 +48,23 @@ def swapped(w: Tensor, groups: int = 1) -> Tensor:
     o, i, kh, kw = w.shape
     w = w.reshape(groups, o // groups, i, kh, kw).transpose(1, 2)
     return w.reshape(groups * i, o // groups, kh, kw)
+
+
+@contextmanager
+def saving(x: Tensor, scaled: Tensor, w: Tensor) -> Iterator[None]:
+    """Let convolutions of `scaled` with w inside save x for the backward pass, which something else saves anyway.
+
+    Values of a convolution's input matter to the gradient of its weight alone, so that those of another tensor of
+    the same form do where that is frozen. Checkpoints, which save by such hooks themselves, are left alone.
+    """
+    hooked = getattr(torch._C._autograd, "_top_saved_tensors_default_hooks", lambda _: True)
+    if not torch.is_grad_enabled() or w.requires_grad or torch.compiler.is_compiling() or hooked(True):
+        yield
+        return
+    place, form = scaled.data_ptr(), (x.shape, x.dtype, x.stride())  # a reference to `scaled` would keep it alive
+
+    def pack(saved: Tensor) -> Tensor:
+        return x if saved.data_ptr() == place and (saved.shape, saved.dtype, saved.stride()) == form else saved
+
+    with torch.autograd.graph.saved_tensors_hooks(pack, lambda saved: saved):
+        yield

@@ -49,9 +49,7 @@ def bias_act(x: Tensor, bias: Tensor | None = None, act: str = "linear", alpha: 
 def setup_filter(taps=FIR_TAPS, normalize: bool = True, flip_filter: bool = False, gain: float = 1.0,
                  separable: bool | None = None) -> Tensor:
     """A filter for `upfirdn2d` from 1-D or 2-D taps; 1-D taps stay separable from 8 taps on."""
-    f = torch.as_tensor(1 if taps is None else taps, dtype=torch.float32)
-    if f.ndim == 0:
-        f = f[None]
+    f = torch.atleast_1d(torch.as_tensor(1 if taps is None else taps, dtype=torch.float32))
     if separable is None:
         separable = f.ndim == 1 and f.numel() >= 8
     if f.ndim == 1 and not separable:
@@ -84,9 +82,9 @@ def _framed(x: Tensor, padding: tuple[int, int, int, int]) -> tuple[Tensor, tupl
 
 def upfirdn2d(x: Tensor, f: Tensor | None, up=1, down=1, padding=0, flip_filter: bool = False,
               gain: float = 1.0, bias: Tensor | None = None) -> Tensor:
-    """Insert zeros (`up`), pad or crop, filter with `f`, keep every `down`-th pixel, add `bias` [C].
+    """Insert zeros (`up`, one number or (x, y)), pad or crop, filter, keep every `down`-th pixel, add `bias` [C].
 
-    `up` and `down` are one number or (x, y). `f` is convolved; `flip_filter` correlates instead.
+    `f` is convolved; `flip_filter` correlates instead.
     """
     (up_x, up_y), (down_x, down_y) = _pair(up), _pair(down)
     b, c, h, w = x.shape
@@ -198,7 +196,9 @@ def modulated_conv2d(x: Tensor, weight: Tensor, styles: Tensor, noise: Tensor | 
         weight = weight * (styles[0, :, None, None] * scale[0, :, None, None, None])
         x = conv2d_resample(x, weight, bias=bias, **how)
         return x if noise is None else x.add_(noise.to(x.dtype))
-    x = conv2d_resample(x * styles.to(x.dtype)[:, :, None, None], weight, kept=kept, **how)
+    scaled = x * styles.to(x.dtype)[:, :, None, None]
+    with convolve.saving(x, scaled, weight):
+        x = conv2d_resample(scaled, weight, kept=kept, **how)
     scale = scale.to(x.dtype)[:, :, None, None]
     if torch.is_grad_enabled() or noise is None:
         return torch.addcmul(_shift(bias, noise, x), x, scale)

@@ -150,3 +150,50 @@ def test_energy_is_kept_in_training_of_what_comes_before(monkeypatch):
     for _ in range(3):
         drawn(torch.randn(1, 6, 8, 8), w).sum().backward()
     assert len(calls) == 1 and w.grad.abs().sum() > 0
+
+
+def saved_bytes(draw) -> int:
+    """What a pass keeps for its backward pass, each storage once."""
+    out, seen = draw(), {}
+    todo = [out.grad_fn]
+    while todo:
+        node = todo.pop()
+        if node is None or node in seen:
+            continue
+        seen[node] = [getattr(node, name) for name in dir(node) if name.startswith("_saved_")
+                      and isinstance(getattr(node, name), torch.Tensor)]
+        todo += [parent for parent, _ in node.next_functions]
+    found = {t.untyped_storage().data_ptr(): t.untyped_storage().nbytes() for ts in seen.values() for t in ts}
+    return sum(found.values())
+
+
+def test_frozen_layers_save_one_map_less_and_give_the_same_gradients():
+    """Also of second order, and within a checkpoint."""
+    from torch.utils.checkpoint import checkpoint
+
+    weight, x = frozen(5, 6, 3, 3), torch.randn(2, 6, 16, 16).contiguous(memory_format=torch.channels_last)
+    leaves = [x.requires_grad_(), torch.randn(2, 6).requires_grad_()]
+
+    def draw(w):
+        return ops.modulated_conv2d(*leaves[:1], w, leaves[1], padding=1)
+
+    def gradients(image):
+        first = torch.autograd.grad(image.square().sum(), leaves, create_graph=True)
+        return [*first, *torch.autograd.grad(sum(g.square().sum() for g in first), leaves)]
+
+    free = nn.Parameter(weight.detach().clone(memory_format=torch.preserve_format))
+    wanted = gradients(draw(free))
+    for found in (gradients(draw(weight)), gradients(checkpoint(draw, weight, use_reentrant=False))):
+        for mine, its in zip(found, wanted, strict=True):
+            assert torch.equal(mine, its)
+    assert saved_bytes(lambda: draw(free)) - saved_bytes(lambda: draw(weight)) >= x.nbytes
+
+
+@pytest.mark.parametrize("grad", [False, True])
+@pytest.mark.parametrize("batch", [1, 2])
+@pytest.mark.parametrize("up", [1, 2])
+def test_under_autocast_everything_behind_the_first_convolution_is_bf16(grad, batch, up):
+    """Also where a float32 constant goes in; one promotion would cost every later layer twice the memory."""
+    drawn, w = layer(up), torch.randn(batch, 7)
+    with torch.set_grad_enabled(grad), torch.autocast("cpu", torch.bfloat16):
+        assert drawn(torch.randn(batch, 6, 8, 8), w).dtype == torch.bfloat16
