@@ -151,7 +151,6 @@ make({str(tmp_path)!r}, rows=60).fill(compute)
 
 def test_claims_of_the_living_are_respected_and_of_the_dead_are_void(tmp_path):
     import socket
-import time
 
     cache = make(tmp_path)
     cache.folder.mkdir(parents=True)
