@@ -78,7 +78,7 @@ class SynthesisLayer(nn.Module):
                  conv_clamp: float | None = None):
         super().__init__()
         self.up, self.resolution, self.conv_clamp = up, resolution, conv_clamp
-        self.affine = FullyConnected(w_dim, in_channels, bias_init=1)
+        self.affine = FullyConnected(w_dim, in_channels, bias_init=1, exact=False)
         self.weight = conv_weight(out_channels, in_channels, 3, up)
         self.bias = nn.Parameter(torch.zeros(out_channels))
         self.noise_strength = nn.Parameter(torch.zeros([]))
@@ -122,7 +122,7 @@ class ToRGB(nn.Module):
     def __init__(self, in_channels: int, out_channels: int, w_dim: int, conv_clamp: float | None = None):
         super().__init__()
         self.conv_clamp, self.weight_gain = conv_clamp, 1 / math.sqrt(in_channels)
-        self.affine = FullyConnected(w_dim, in_channels, bias_init=1)
+        self.affine = FullyConnected(w_dim, in_channels, bias_init=1, exact=False)
         self.weight = nn.Parameter(torch.randn(out_channels, in_channels, 1, 1))
         self.bias = nn.Parameter(torch.zeros(out_channels))
 

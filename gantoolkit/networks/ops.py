@@ -82,9 +82,8 @@ def _framed(x: Tensor, padding: tuple[int, int, int, int]) -> tuple[Tensor, tupl
 
 def upfirdn2d(x: Tensor, f: Tensor | None, up=1, down=1, padding=0, flip_filter: bool = False,
               gain: float = 1.0, bias: Tensor | None = None) -> Tensor:
-    """Insert zeros (`up`, one number or (x, y)), pad or crop, filter, keep every `down`-th pixel, add `bias` [C].
-
-    `f` is convolved; `flip_filter` correlates instead.
+    """Insert zeros (`up`, one number or (x, y)), pad or crop, convolve with `f` (`flip_filter` correlates instead),
+    keep every `down`-th pixel, add `bias` [C].
     """
     (up_x, up_y), (down_x, down_y) = _pair(up), _pair(down)
     b, c, h, w = x.shape
@@ -223,15 +222,16 @@ def normalize_2nd_moment(x: Tensor, eps: float = 1e-8) -> Tensor:
 class FullyConnected(nn.Module):
     """Linear layer whose weights are stored at unit variance (equalised learning rate).
 
-    In float32 even under autocast, unless `autocast` allows it: codes and styles suffer from bf16.
+    In float32 even under autocast, unless `autocast` allows it. Without `exact`, where frozen and without gradients,
+    x is scaled in place of the weights.
     """
 
-    def __init__(self, in_features: int, out_features: int, activation: str = "linear",
-                 lr_multiplier: float = 1.0, bias_init: float = 0.0, autocast: bool = False):
+    def __init__(self, in_features: int, out_features: int, activation: str = "linear", lr_multiplier: float = 1.0,
+                 bias_init: float = 0.0, autocast: bool = False, exact: bool = True):
         super().__init__()
         self.weight = nn.Parameter(torch.randn(out_features, in_features) / lr_multiplier)
         self.bias = nn.Parameter(torch.full([out_features], float(bias_init) / lr_multiplier))
-        self.activation, self.autocast = activation, autocast
+        self.activation, self.autocast, self.exact = activation, autocast, exact
         self.weight_gain = lr_multiplier / math.sqrt(in_features)
         self.bias_gain = lr_multiplier
 
@@ -240,7 +240,7 @@ class FullyConnected(nn.Module):
         if self.autocast:
             return bias_act(F.linear(x, self.weight * self.weight_gain, bias), act=self.activation)
         with torch.autocast(x.device.type, enabled=False):
-            if torch.is_grad_enabled():
+            if self.exact or self.weight.requires_grad or torch.is_grad_enabled():
                 return bias_act(F.linear(x.float(), self.weight * self.weight_gain, bias), act=self.activation)
             return bias_act(F.linear(x.float() * self.weight_gain, self.weight, bias), act=self.activation)
 

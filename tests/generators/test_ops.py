@@ -104,3 +104,13 @@ def test_fully_connected_stays_in_float32():
     layer = ops.FullyConnected(8, 4)
     with torch.autocast("cpu", torch.bfloat16):
         assert layer(torch.randn(2, 8)).dtype == torch.float32
+
+
+def test_codes_do_not_depend_on_whether_gradients_are_asked_for():
+    """Bit by bit, unless a layer may round otherwise; that one does too while it trains."""
+    x = torch.randn(3, 64)
+    for exact, frozen in ((True, True), (True, False), (False, False), (False, True)):
+        layer = ops.FullyConnected(64, 32, exact=exact).requires_grad_(not frozen)
+        wanted = layer(x).detach()
+        with torch.no_grad():
+            torch.testing.assert_close(layer(x), wanted, **({} if frozen and not exact else dict(rtol=0, atol=0)))
