@@ -43,9 +43,9 @@ class Source:
     def __len__(self) -> int:
         return len(self.real)
 
-    def read(self, rows, steps) -> Moment:
+    def read(self, rows, steps, fetched=None) -> Moment:
         with self.parts.part(READ):
-            return self.denoise(rows, steps) if self.variant == "anew" else self.real.read(rows, steps)
+            return self.denoise(rows, steps) if self.variant == "anew" else self.real.read(rows, steps, fetched)
 
     def denoise(self, rows, steps) -> Moment:
         """What `read` gives, made now by one run from noise with guidance."""
@@ -54,10 +54,10 @@ class Source:
         latents = latents[torch.arange(len(rows)), steps]
         return Moment(sample, latents, self.real.timesteps[steps], x0, rows, steps)
 
-    def features(self, moment: Moment):
+    def features(self, moment: Moment, only_h: bool = False):
         with self.parts.part(FEATURES):
             self.real.stored = self.stored if self.variant == "features" else None
-            return self.real.features(moment)
+            return self.real.features(moment, only_h)
 
 
 class Bench:

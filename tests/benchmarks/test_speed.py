@@ -240,3 +240,15 @@ def test_every_command_of_the_readme_is_understood(tmp_path, monkeypatch):
             assert official.arguments(line.split()[2:]).eg3d == Path("eg3d/eg3d")
     with pytest.raises(SystemExit):
         official.arguments(["--stylegan2", "eg3d"])
+
+
+def test_the_timed_source_can_be_asked_whatever_a_trainer_asks():
+    from inspect import signature
+
+    import training
+
+    from gantoolkit.engine.trajectories import Trajectories
+
+    for name in ("read", "features"):
+        wanted = list(signature(getattr(Trajectories, name)).parameters)
+        assert list(signature(getattr(training.Source, name)).parameters) == wanted
