@@ -13,8 +13,8 @@ from torch import Tensor
 from gantoolkit.networks import onednn, winograd
 from gantoolkit.networks.prepared import Prepared, followed
 
-LEAST, SMALLEST = 128, 32  # channels and pixels from which sums cost less than the products that they save
-STRIP = 2**23  # numbers of the sums that are worked on at a time
+LEAST, SMALLEST = 256, 32  # channels and pixels from which sums cost less than the products that they save
+STRIP = 2**22  # numbers of the sums that are worked on at a time
 
 
 def pays(x: Tensor, weight: Tensor, kept: Prepared | None) -> bool:
