@@ -18,7 +18,7 @@ def draw(scene: Scene, args) -> tuple[np.ndarray, dict]:
     """The sheet [H,W,3] and the denoising time at which codes were read."""
     at, rows, titles = scene.step(args.t_out), [], []
     for found, condition, camera in scene.batches():
-        features = next(f for f in scene.first.encoder.trace(condition, x0=False) if int(f.t[0]) == at)
+        features = scene.features(condition, at)
         images = faces(scene, features, camera)
         titles = [title for title, _ in images]
         for i in range(len(found)):

@@ -16,7 +16,7 @@ from gantoolkit.engine import sample as runs
 from gantoolkit.errors import UsageError
 from gantoolkit.pipeline import Pipeline
 from gantoolkit.report import labelled, sheets
-from gantoolkit.types import Camera, Condition, Latent, Sample
+from gantoolkit.types import Camera, Condition, Features, Latent, Sample
 
 ALIKE = {"generator": "draws with", "encoder": "reads the encoder", "condition": "was trained on"}
 
@@ -88,6 +88,10 @@ class Scene:
             found = self.sample(numbers[first:first + self.batch])
             condition = found.condition.to(self.device)
             yield found, condition, self.first.camera(condition)
+
+    def features(self, condition: Condition, at: int) -> Features:
+        """What the encoder gives at the time `at` of its grid."""
+        return next(f for f in self.first.encoder.trace(condition, x0=False) if int(f.t[0]) == at)
 
     @staticmethod
     def row(condition: Condition, images: Sequence[Tensor]) -> labelled.Row:

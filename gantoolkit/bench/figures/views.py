@@ -8,9 +8,8 @@ import numpy as np
 import torch
 
 from gantoolkit.bench.figures.scene import Scene
-from gantoolkit.generators.camera import orbit_camera
+from gantoolkit.bench.make import side_camera
 from gantoolkit.report import labelled
-from gantoolkit.types import Camera
 
 YAWS = (-0.4, 0.0, 0.4)  # radians
 
@@ -21,15 +20,9 @@ def draw(scene: Scene, args) -> tuple[np.ndarray, dict]:
     at, rows, run = scene.step(args.t_out), [], scene.runs[0]
     yaws = YAWS if getattr(scene.first.generator, "needs_camera", False) else ()
     for found, condition, camera in scene.batches():
-        features = next(f for f in scene.first.encoder.trace(condition, x0=False) if int(f.t[0]) == at)
-        latent = scene.first.bridge(features)
-        cameras = [camera, *(orbit(yaw, len(found), scene.device) for yaw in yaws)]
+        latent = scene.first.bridge(scene.features(condition, at))
+        cameras = [camera, *(side_camera(yaw, len(found)).to(scene.device) for yaw in yaws)]
         images = [run.image(latent, view) for view in cameras]
         rows += [scene.row(found.condition[i], [image[i] for image in images]) for i in range(len(found))]
     titles = [scene.titles[0], "result\n$G(w)$", *(f"from\n{math.degrees(yaw):.0f}°" for yaw in yaws)]
     return labelled.Sheet(titles, rows).draw(), {"t": at, "yaws": list(yaws)}
-
-
-def orbit(yaw: float, count: int, device: str) -> Camera:
-    """One camera for all of a batch."""
-    return orbit_camera(torch.full((count,), yaw)).to(device)
