@@ -122,5 +122,6 @@ def render_sample(index, *, seed=0, start=0, states=1, views=1, resolution=64, d
     key = (seed, identity, 3, state, view)
     image, labels, sketch, depth = render_view(scene, traits, f, label25, resolution, domain, key, fast)
     attributes = describe(traits, f)
-    return FaceSample(image, labels, sketch, depth, label25, vector, attributes,
-                      write_captions(attributes, (seed, identity, 4, state)), identity, state, view, index)
+    captions = write_captions(attributes, (seed, identity, 4, state), domain)
+    return FaceSample(image, labels, sketch, depth, label25, vector, attributes, captions, identity, state, view,
+                      index)
