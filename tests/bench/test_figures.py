@@ -145,6 +145,19 @@ def test_views_turns_a_head(figure, runs, tiny_zip):
     assert len(rows_of(flat, x[0], side)) == 1 and about["yaws"] == []
 
 
+def test_style_shows_what_the_losses_compared_with(figure, runs, tiny_zip):
+    picture, about, x, side = figure("style", str(runs / "two"), "--pick", "3", "1", "--t-out", "500", columns=3)
+    found, tops = own(tiny_zip, [3, 1]), rows_of(picture, x[0], side)
+    early = codes(runs / "two", found.condition)[2]  # the first step of 900, 675, 450, 225 that reaches 500
+    expected = [[sheets.mask_picture(m) for m in found.condition.mask],
+                [sheets.image_picture(i) for i in mini.FakeEncoder().trajectory(found.condition)[1]],
+                drawn(runs, early[1].ws)]
+    for left, column in zip(x, expected, strict=True):
+        for top, one in zip(tops, column, strict=True):
+            assert np.abs(cell(picture, top, left, side).astype(int) - one).max() <= 1
+    assert about["t"] == 450 and about["yaws"] == []  # StyleGAN2 has one view
+
+
 def test_targets_draws_the_same_samples_by_every_run(figure, runs, tiny_zip):
     picture, about, x, side = figure("targets", f"first|try={runs / 'one'}", str(runs / "two"), "--samples", "2",
                                      "--t-out", "500", columns=5)

@@ -32,6 +32,10 @@ FIGURES = {
         "results: prompt and condition, G(w), and other views of a 3D face (Figures 5 to 7)",
         "Prompt and condition, the face, and where the generator is 3D the same face from left, front and right "
         "(as in the paper's Figures 5 to 7).", False, 4),
+    "style": Figure(
+        "style transfer: prompt and condition, I^d_0, G(w), and other views of it (Figure 10)",
+        "Prompt and condition, the diffusion model's image, the face, and where the generator is 3D the same face from "
+        "left, front and right (the paper's Figure 10), of a run of configs/style_transfer.py.", False, 4),
     "steps": Figure(
         "faces and their scores over the denoising steps",
         "The same faces after every denoising step, and under them how the judge scores them.", False, 3),

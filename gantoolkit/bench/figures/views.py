@@ -15,14 +15,20 @@ YAWS = (-0.4, 0.0, 0.4)  # radians
 
 
 @torch.no_grad()
-def draw(scene: Scene, args) -> tuple[np.ndarray, dict]:
-    """The sheet [H,W,3], the denoising time at which codes were read and the yaws of the views."""
+def draw(scene: Scene, args, diffused: bool = False) -> tuple[np.ndarray, dict]:
+    """The sheet [H,W,3], `diffused`: with I^d_0; the denoising time at which codes were read; the yaws of the views."""
     at, rows, run = scene.step(args.t_out), [], scene.runs[0]
     yaws = YAWS if getattr(scene.first.generator, "needs_camera", False) else ()
     for found, condition, camera in scene.batches():
-        latent = scene.first.bridge(scene.features(condition, at))
+        for features in scene.first.encoder.trace(condition, x0=diffused):
+            if int(features.t[0]) == at:
+                latent = scene.first.bridge(features)
+                if not diffused:
+                    break
         cameras = [camera, *(side_camera(yaw, len(found)).to(scene.device) for yaw in yaws)]
-        images = [run.image(latent, view) for view in cameras]
+        images = [features.x0.cpu()] if diffused else []
+        images += [run.image(latent, view) for view in cameras]
         rows += [scene.row(found.condition[i], [image[i] for image in images]) for i in range(len(found))]
-    titles = [scene.titles[0], "result\n$G(w)$", *(f"from\n{math.degrees(yaw):.0f}°" for yaw in yaws)]
+    titles = [scene.titles[0], *["diffusion\n$I^d_0$"] * diffused, "result\n$G(w)$",
+              *(f"from\n{math.degrees(yaw):.0f}°" for yaw in yaws)]
     return labelled.Sheet(titles, rows).draw(), {"t": at, "yaws": list(yaws)}
