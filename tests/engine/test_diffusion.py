@@ -5,6 +5,8 @@ import json
 import pytest
 import torch
 
+from gantoolkit.data.conditions import to_float
+from gantoolkit.data.zipdata import FaceZip
 from gantoolkit.encoders.controlnet import ControlNetEncoder
 from gantoolkit.encoders.folders import save_part
 from gantoolkit.engine.average import follow, frozen_copy
@@ -46,8 +48,6 @@ def test_every_run_leaves_its_record_and_pictures(chain):
 
 
 def test_the_encoder_reads_what_the_recipes_write(chain, tiny_zip):
-    from gantoolkit.data.zipdata import FaceZip
-
     folders = str(chain / "diffusion/export"), str(chain / "mask/export/controlnet")
     encoder = ControlNetEncoder(*folders, steps=2)
     assert encoder.condition == "mask" and encoder.resolution == 32 and encoder.timesteps == (999, 499)
@@ -105,6 +105,22 @@ def test_text_encoder_is_frozen_unless_it_has_a_rate(chain, tiny_zip):
         text = list(task.prompts.text.parameters())
         assert any(p.grad is not None for p in text) == (rate is not None)
         assert sorted(task.averages) == (["text", "unet"] if rate else ["unet"])
+
+
+def test_it_goes_on_from_another_u_net_and_keeps_ordinary_faces(chain, tiny_zip):
+    from gantoolkit.encoders.folders import load_unet
+
+    task = diffusion(chain, tiny_zip, start=str(chain / "diffusion/export"), also=str(tiny_zip))
+    before = load_unet(chain / "diffusion/export").state_dict()
+    assert all(torch.equal(v, before[k]) for k, v in task.unet.state_dict().items())
+    assert all(p.requires_grad for p in task.unet.parameters()) and str(chain / "diffusion/export") in task.weights()
+    more = FaceZip(tiny_zip)
+    assert task.size() == 20 + 24 and task.captions_of(19) == task.zip.captions[19]
+    assert task.captions_of(20) == more.captions[0] and task.captions_of(43) == more.captions[23]
+    with torch.no_grad():
+        wanted = task.vae.encode(to_float(more.images[[0, 23]])).latent_dist.mode() * task.vae.config.scaling_factor
+    torch.testing.assert_close(task.latents[[20, 43]].float(), wanted, atol=2e-2, rtol=1e-2)  # halves
+    assert task.held[0] is task.zip and task.held[1].tolist() == [20, 21, 22, 23]
 
 
 def test_a_controlnet_starts_silent_and_only_it_learns(chain, tiny_zip):

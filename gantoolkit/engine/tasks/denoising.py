@@ -40,9 +40,10 @@ class Denoising(Task):
 
     def __init__(self, data: str, val: str | None, held_out: int, vae: str, text: str, scheduler,
                  empty: float, min_snr: float | None, guidance: float, steps: int, cache: str | None,
-                 device: str | torch.device):
+                 device: str | torch.device, also: str | None = None):
         self.device = torch.device(device)
         self.zip, self.val = FaceZip(data), FaceZip(val) if val else None
+        self.also = FaceZip(also) if also else None
         self.held_out = 0 if val else min(held_out, len(self.zip) // 4)
         self.vae_source = folders.part(vae, "vae")
         self.text_source = folders.part(text, "text_encoder").parent
@@ -52,12 +53,21 @@ class Denoising(Task):
         self.empty, self.min_snr, self.guidance, self.steps = empty, min_snr, guidance, steps
         self.cache, self.latents = cache, None
 
-    def size(self) -> int:
+    @property
+    def own(self) -> int:
+        """Rows of `data` that are trained on; a draw counts those of `also` after them."""
         return len(self.zip) - self.held_out
+
+    def size(self) -> int:
+        return self.own + (len(self.also) if self.also else 0)
 
     def prepare(self, folder: Path, progress) -> None:
         key = weights.sha256(self.vae_source)
-        self.latents = latents_of(self.zip, self.vae, key, Path(self.cache or folder / "cache"), progress)
+        kept = Path(self.cache or folder / "cache")
+        self.latents = latents_of(self.zip, self.vae, key, kept, progress)
+        if self.also:
+            more = latents_of(self.also, self.vae, key, kept, progress)
+            self.latents = torch.cat([self.latents[:self.own], more])
 
     # -- one batch -----------------------------------------------------------------------------------
 
@@ -67,9 +77,13 @@ class Denoising(Task):
         t = draw.integers(self.scheduler.config.num_train_timesteps).to(self.device)
         epsilon = draw.normal(*clean.shape[1:]).to(self.device)
         numbers, dropped = draw.integers(2**31).tolist(), (draw.uniform() < self.empty).tolist()
-        captions = (self.zip.captions[i][:self.texts] for i in draw.indices.tolist())
+        captions = (self.captions_of(i)[:self.texts] for i in draw.indices.tolist())
         prompts = ["" if d or not c else c[n % len(c)] for c, n, d in zip(captions, numbers, dropped)]
         return self._noised(draw.indices, clean, epsilon, t, prompts)
+
+    def captions_of(self, row: int) -> list[str]:
+        """All captions of a drawn row."""
+        return self.zip.captions[row] if row < self.own else self.also.captions[row - self.own]
 
     def _noised(self, rows, clean: Tensor, epsilon: Tensor, t: Tensor, prompts) -> Noised:
         latents = sampling.q_sample(self.scheduler, clean, t, epsilon)
@@ -89,7 +103,7 @@ class Denoising(Task):
     @property
     def held(self) -> tuple[FaceZip, Tensor]:
         """(data set, rows) that training does not see (of a tiny set without any: its first rows)."""
-        source, first = (self.val, 0) if self.val else (self.zip, self.size())
+        source, first = (self.val, 0) if self.val else (self.zip, self.own)
         rows = torch.arange(first, len(source))
         return source, rows if len(rows) else torch.arange(len(source))
 

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 import gantoolkit.compat  # noqa: F401  diffusers imports torchvision
+from gantoolkit import weights
 from gantoolkit.data.conditions import to_float
 from gantoolkit.encoders import folders, sampling
 from gantoolkit.engine.average import follow, frozen_copy
@@ -25,21 +26,22 @@ class Diffusion(Denoising):
     widths      channels per level: all but the last have cross-attention, the first has no self-attention
     text_lr     learning rate of the text encoder; None keeps it frozen
     texts       so many captions of a sample are used, the first ones, which may say more; None: all
-    cache       folder for the encoded data set (default: the run folder)
+    start       folder (or name) whose U-Net is trained further, whatever `widths` to `groups` say; None: a new one
+    also        a data set that is drawn from as well, so that what the U-Net knew of it stays
+    cache       folder for the encoded data sets (default: the run folder)
     """
 
     def __init__(self, data: str, vae: str, text: str, val: str | None = None, held_out: int = 64,
                  widths: tuple[int, ...] = (32, 64, 96, 96), layers: int = 1, heads: int = 2, groups: int = 8,
                  lr: float = 1e-3, text_lr: float | None = None, texts: int | None = None, empty: float = 0.12,
                  min_snr: float | None = 5.0, ema: float = 0.999, guidance: float = 3.0, steps: int = 10,
-                 cache: str | None = None, device: str | torch.device = "cpu", seed: int = 0):
+                 cache: str | None = None, start: str | None = None, also: str | None = None,
+                 device: str | torch.device = "cpu", seed: int = 0):
         super().__init__(data, val, held_out, vae, text, ddim_schedule(), empty, min_snr, guidance, steps,
-                         cache, device)
+                         cache, device, also)
         torch.manual_seed(seed)
-        factor = 2 ** (len(self.vae.config.block_out_channels) - 1)
-        size, channels = self.zip.resolution // factor, self.vae.config.latent_channels
-        context = self.prompts.text.config.hidden_size
-        self.unet = unet(channels, size, widths, layers, heads, groups, context).to(self.device)
+        self.start = start
+        self.unet = self._begin(widths, layers, heads, groups).to(self.device)
         self.average = frozen_copy(self.unet)
         explicit_attention(self.unet)
         self.ema, self.text_lr, self.texts = ema, text_lr, texts
@@ -51,6 +53,14 @@ class Diffusion(Denoising):
             self.averages["text"] = self.text_average = frozen_copy(text_model)
             parameters.append(dict(params=list(text_model.parameters()), lr=text_lr))
         self.optimizers = {"unet": torch.optim.AdamW(parameters, lr, (0.9, 0.99), weight_decay=1e-3)}
+
+    def _begin(self, widths, layers: int, heads: int, groups: int):
+        """The U-Net at the first iteration: that of `start`, or a new one of the VAE's and the text's sizes."""
+        if self.start is not None:
+            return folders.load_unet(self.start).requires_grad_(True).train()
+        factor = 2 ** (len(self.vae.config.block_out_channels) - 1)
+        size, channels = self.zip.resolution // factor, self.vae.config.latent_channels
+        return unet(channels, size, widths, layers, heads, groups, self.prompts.text.config.hidden_size)
 
     def _embed(self, prompts: list[str]) -> Tensor:
         """Embeddings [b,T,D]; with a gradient when the text encoder is trained."""
@@ -104,6 +114,10 @@ class Diffusion(Denoising):
         prompts = self.captions(source, rows)
         samples = [self.sample(prompts, torch.arange(len(rows)) + k * 1000) for k in range(2)]
         return {"samples": sheet(torch.stack([to_float(source.images[rows]).to(self.device), *samples]))}
+
+    def weights(self) -> dict[str, str]:
+        start = {self.start: weights.sha256(folders.part(self.start, "unet"))} if self.start else {}
+        return super().weights() | start
 
     def export(self, folder: Path) -> list[Path]:
         """unet/ scheduler/ vae/ text_encoder/ tokenizer/ in diffusers' layout, float16."""
