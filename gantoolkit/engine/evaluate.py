@@ -29,10 +29,12 @@ class Evaluation:
     """Evaluates the bridge task `task`; `metrics` is the config's, `judge` the network that scores.
 
     `early` lists numbers of denoising steps after which G(w) is scored too, beside the whole trajectory.
+    `against` x0 scores by likeness to I^d_0, where no photo is the truth.
     """
 
-    def __init__(self, task, metrics: dict | None, judge: str, early: tuple[int, ...] = ()):
+    def __init__(self, task, metrics: dict | None, judge: str, early: tuple[int, ...] = (), against: str = "gt"):
         self.task, self.metrics, self.judge, self.early = task, metrics, judge, tuple(early)
+        self.against = against
         self.wants_untold = bool(metrics) and "id_text" in metrics
         self._notes: list[str] = []
         if metrics != {}:
@@ -43,6 +45,8 @@ class Evaluation:
         from gantoolkit.metrics import Evaluator
 
         task, conditions = self.task, dict(split="val")
+        if self.against == "x0":
+            conditions["target"] = DIFFUSED
         if hasattr(task, "val"):
             conditions |= dict(latent_source=task.val.sampling.source, steps=len(task.val.timesteps),
                                guidance=getattr(task.encoder, "guidance", None), t_out=int(task.val.timesteps[step]))
@@ -98,8 +102,11 @@ class Evaluation:
         for moment in self.moments(limit, step):
             images = self.images(moment, systems)
             other = self.images(next(untold), systems) if untold else {}
+            target = moment.sample.target
+            if self.against == "x0":
+                target = replace(target, image_gt=moment.x0)
             for name, image in images.items():
-                evaluators[name].update(image, moment.sample.target, moment.sample.condition, other.get(name))
+                evaluators[name].update(image, target, moment.sample.condition, other.get(name))
         return {name: evaluator.compute() for name, evaluator in evaluators.items()}
 
     @torch.no_grad()
@@ -123,11 +130,12 @@ class Evaluation:
         """Floor, G(w^m), the diffusion model's image and, from the zoo, the ceiling; gaps closed become notes."""
         if self.metrics == {}:
             return {}
-        found = self._scores(None, (FLOOR, MAPPED, DIFFUSED))
+        itself = self.against == "x0"  # then I^d_0 would be compared with itself, and no ceiling is known
+        found = self._scores(None, (FLOOR, MAPPED) if itself else (FLOOR, MAPPED, DIFFUSED))
         for steps in (s for s in self.early if s < len(self.task.val.timesteps)):  # later: the whole trajectory
             scores = self._scores(None, (RUN,), steps - 1)[RUN]
             found[f"{RUN} after {steps} of {len(self.task.val.timesteps)} steps"] = self._timed(scores, steps)
-        if ceiling := self._ceiling(found[FLOOR]):
+        if not itself and (ceiling := self._ceiling(found[FLOOR])):
             found[CEILING] = ceiling
         return found
 

@@ -18,6 +18,8 @@ from gantoolkit.engine.draw import Draw
 from gantoolkit.engine.run import build_task, run
 from gantoolkit.engine.sample import load_pipeline
 from gantoolkit.errors import UsageError, WeightsError
+from gantoolkit.metrics import Evaluator
+from gantoolkit.types import Target
 
 sys.path.insert(0, str(Path(__file__).parent))
 import mini  # noqa: E402
@@ -185,6 +187,22 @@ def test_scores_of_all_systems(tmp_path, tiny_zip):
     assert found["G(w)"]["ms_ssim"].value == pytest.approx(found["G(w_m)"]["ms_ssim"].value)  # T starts as identity
     assert "no share of the gap" in task.notes()[0]
     assert task.pictures()["val"].shape == (3, 5 * 32, 6 * 32)
+
+
+def test_scores_against_the_diffusion_models_image(tmp_path, tiny_zip):
+    """Style transfer: no photo is the truth, and I^d_0 is not scored against itself."""
+    task = make(tmp_path, tiny_zip, metrics=dict(ms_ssim={}), targets="x0", against="x0")
+    found = task.other_scores() | {task.system: task.validate()}
+    assert set(found) == {"mean face", "G(w_m)", "G(w)"} and found["G(w)"]["ms_ssim"].conditions["target"] == "I^d_0"
+    moment = task.val.read(torch.arange(6))
+    image = task.evaluation.images(moment, ("G(w)",))["G(w)"]
+    own = Evaluator(dict(ms_ssim={}))
+    own.update(image, Target(moment.x0), moment.sample.condition)
+    assert found["G(w)"]["ms_ssim"].value == pytest.approx(own.compute()["ms_ssim"].value, abs=1e-6)
+    photo = make(tmp_path, tiny_zip, metrics=dict(ms_ssim={}), targets="x0").validate()["ms_ssim"]
+    assert photo.value != pytest.approx(own.compute()["ms_ssim"].value, abs=1e-3) and "target" not in photo.conditions
+    with pytest.raises(UsageError, match="against='photo' is unknown; choose one of 'gt', 'x0'"):
+        make(tmp_path, tiny_zip, against="photo")
 
 
 def test_pipeline_from_a_run(whole, tiny_zip):

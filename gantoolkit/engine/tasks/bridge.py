@@ -37,6 +37,7 @@ class Bridge(Objective, Task):
     sampling   engine/trajectories.py's Sampling; cache: its Keeping (folder, max_gb, stream, …)
     noise      'const' or 'random' noise inside the generator while training
     early      numbers of denoising steps after which G(w) is scored too, beside the whole trajectory
+    against    scores compare with 'gt' or, where no photo is the truth, with 'x0'
     loss_size  images are pooled to this size before the losses, score_size: before scores (None = as they are)
     ema        decay of a moving average of the bridge that is scored and exported in its place (None = none)
     recompute  samples that the generator draws at a time, again in the backward pass (0 = all, activations kept)
@@ -51,12 +52,13 @@ class Bridge(Objective, Task):
                  cache: dict | None = None, noise: str = "const", loss_size: int | None = None,
                  score_size: int | None = None, lr: float = 1e-3, lr_modulation: float | None = None,
                  betas: tuple[float, float] = (0.9, 0.99), judge: str = "judge", early: tuple[int, ...] = (),
-                 ema: float | None = None, recompute: int = 0, chunk: int | None = None):
+                 against: str = "gt", ema: float | None = None, recompute: int = 0, chunk: int | None = None):
         from gantoolkit.generators import load_generator
 
         _choose("training", training, MODES)
         _choose("targets", targets, TARGETS)
         _choose("condition", condition, ("mask", "scribble", "both"))
+        _choose("against", against, ("gt", "x0"))
         self.device, self.condition, self.training, self.share = device, condition, training, share
         numbers = {key: value for key, value in encoder.items() if key != "offload"}  # which moves memory alone
         self.specs = dict(encoder=numbers, bridge=bridge, generator=generator, condition=condition)
@@ -69,7 +71,7 @@ class Bridge(Objective, Task):
         trained = sample.build_bridge(bridge, frozen, drawn).to(device)
         terms = {name: registry.build("loss", spec).to(device) for name, spec in losses.items()}
         super().__init__(frozen, trained, drawn, terms, targets, noise, loss_size, recompute, chunk)
-        self.evaluation = evaluate.Evaluation(self, metrics, judge, early)
+        self.evaluation = evaluate.Evaluation(self, metrics, judge, early, against)
         self._open_data(data, Sampling.of(sampling or {}), Keeping.of(cache or {}))
         self.modules = dict(bridge=self.bridge)
         self.averages = {} if ema is None else dict(bridge=frozen_copy(self.bridge))
