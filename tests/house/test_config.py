@@ -143,3 +143,12 @@ def test_every_shipped_config_loads_and_is_short(name):
     assert loaded.schedule.iterations > 0
     lines = [line for line in config.find(name).read_text().splitlines() if line.strip()]
     assert len(lines) <= 30, f"{name} has {len(lines)} lines"
+
+
+def test_style_transfer_compares_with_the_diffusion_model_alone():
+    """Figure 10: I^d_0 in every term and every score; what the config reads is what its recipe's run writes."""
+    loaded, recipe = (config.load(f"configs/{name}.py") for name in ("style_transfer", "pretrain/diffusion_marble"))
+    assert loaded.targets == loaded.against == "x0" and loaded.generator == "eg3d" and loaded.condition == "mask"
+    assert set(loaded.metrics) == {"lpips", "ms_ssim"} and loaded.data.train_limit is None
+    assert loaded.encoder.weights == f"runs/{recipe.name}/export" and loaded.encoder.controlnet == "controlnet-mask"
+    assert recipe.start == recipe.vae == recipe.text == "diffusion" and recipe.get("text_lr") is None
