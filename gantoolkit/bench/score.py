@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from math import isfinite
 from pathlib import Path
 from statistics import median
 
@@ -45,7 +46,7 @@ def scores(suite: Suite, job: make.Job, made: Mapping, opened: Pairs, folder: Pa
             target = replace(sample.target, depth=opened.depth(batch.numbers)) if deep else sample.target
             judged["solid"].update(batch.image, target, sample.condition, None, batch.depth, batch.views,
                                    batch.numbers)
-        seconds.append(batch.seconds)
+        seconds += [batch.seconds] if isfinite(batch.seconds) else []
     found: Scores = {}
     for evaluator in judged.values():
         found |= evaluator.compute()
@@ -60,6 +61,7 @@ def record(suite: Suite, row: Row, job: make.Job, made: Mapping, opened: Pairs, 
               if (name := score.conditions.get("network"))}
     kept = {key: made[key] for key in ("needs", "model", "domain", "exact", "list", "data", "data_sha256", "threads")}
     config = dict(protocol=PROTOCOL, suite=suite.name, row=row.name, label=row.label, system=row.system, note=row.note,
-                  split=job.split, pairs=job.count, batch=job.batch, workers=workers, **kept)
+                  split=job.split, pairs=job.count, timed=min(make.TIMED * job.batch, job.count), batch=job.batch,
+                  workers=workers, **kept)
     return Record(f"{suite.name}/{row.name}", config, command, environment(), job.seed, {**made["weights"], **judges},
                   timings, {row.name: found}, notes=list(made["notes"]))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,10 @@ import torch
 from torch import Tensor
 
 from gantoolkit import registry, weights
+from gantoolkit.bench import shared
 from gantoolkit.errors import UsageError
-from gantoolkit.types import Camera, Condition, Render
+from gantoolkit.pipeline import mean
+from gantoolkit.types import Camera, Condition, Latent, Render
 
 NEEDS = ("text", "mask", "scribble", "camera", "image")  # in the order in which tables print them
 
@@ -33,6 +36,10 @@ class System:
     def solve(self, condition: Condition, image: Tensor | None = None) -> Any:
         """What the system finds for a batch: a Render, or whatever its `render` draws. `image` is I^gt [B,3,R,R]."""
         raise NotImplementedError
+
+    def solve_shared(self, condition: Condition, image: Tensor | None, folder: Path) -> Any:
+        """`solve`, but denoising runs that other rows make too may be read from, and left in, `folder`; never timed."""
+        return self.solve(condition, image)
 
     def render(self, solution: Any, camera: Camera | None) -> Render:
         """A solution as images [B,3,R,R], from `camera` if it is solid."""
@@ -97,10 +104,21 @@ class Ours(System):
         grid = self.pipeline.encoder.timesteps
         if after is not None and not 1 <= after <= len(grid):
             raise UsageError(f"after={after}: the trajectory of {run} has {len(grid)} steps.")
-        self.t_out = int(grid[(after or len(grid)) - 1])
+        self.after = after or len(grid)
+        self.t_out = int(grid[self.after - 1])
+        self.changed = {"steps": steps, "guidance": guidance}
 
-    def solve(self, condition: Condition, image: Tensor | None = None) -> Tensor:
+    def solve(self, condition: Condition, image: Tensor | None = None) -> Latent:
         return self.pipeline.latent(condition, self.t_out, self.aggregate)
+
+    @torch.no_grad()
+    def solve_shared(self, condition: Condition, image: Tensor | None, folder: Path) -> Latent:
+        encoder, bridge = self.pipeline.encoder, self.pipeline.bridge
+        latents, _ = shared.trajectory(folder, encoder, self._key, condition)
+        first = 0 if self.aggregate == "mean" else self.after - 1
+        found = [bridge(encoder.features(latents[:, step], encoder.timesteps[step], condition))
+                 for step in range(first, self.after)]
+        return mean(found)
 
     def render(self, solution, camera: Camera | None) -> Render:
         with torch.no_grad():
@@ -109,13 +127,20 @@ class Ours(System):
     def networks(self) -> dict[str, str]:
         return networks_of(self.run, self.specs)
 
-    def weights(self) -> dict[str, str]:
+    @cached_property
+    def _key(self) -> dict:
+        """Everything that decides a trajectory, but the condition."""
+        return dict(self.specs["encoder"], **self.changed, weights_sha256=self._encoder_weights())
+
+    def _encoder_weights(self) -> dict[str, str]:
         encoder = self.specs["encoder"]
-        parts = [self.specs["generator"], encoder.get("weights")]
         control = encoder.get("controlnet")
-        parts += control if isinstance(control, list) else [control]
-        found = {part: weights.sha256(weights.resolve(part)) for part in parts if isinstance(part, str)}
-        file = Path(self.run) / "export" / "bridge.safetensors"
+        parts = [encoder.get("weights"), *(control if isinstance(control, list) else [control])]
+        return {part: weights.sha256(weights.resolve(part)) for part in parts if isinstance(part, str)}
+
+    def weights(self) -> dict[str, str]:
+        generator, file = self.specs["generator"], Path(self.run) / "export" / "bridge.safetensors"
+        found = {generator: weights.sha256(weights.resolve(generator)), **self._encoder_weights()}
         return {"bridge": weights.sha256(file), **found} if file.is_file() else found
 
     def notes(self) -> list[str]:
@@ -143,9 +168,14 @@ class Diffused(System):
         self.encoder = registry.build("encoder", dict(type="ControlNetEncoder", **spec, **shown) if controlnet
                                       else dict(type="DiffusionEncoder", **spec))
         self.names, self.needs = [weights, *filter(None, [controlnet])], seen(self.encoder.condition)
+        self.key = spec | shown
 
     def solve(self, condition: Condition, image: Tensor | None = None) -> Render:
         return Render(self.encoder.trajectory(condition)[1])
+
+    def solve_shared(self, condition: Condition, image: Tensor | None, folder: Path) -> Render:
+        key = dict(self.key, weights_sha256=self.weights())
+        return Render(shared.trajectory(folder, self.encoder, key, condition)[1])
 
     def weights(self) -> dict[str, str]:
         return {name: weights.sha256(weights.resolve(name)) for name in self.names}

@@ -1,0 +1,39 @@
+"""Denoising runs that rows share: made once per encoder and condition, read by every row that would repeat them."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from gantoolkit import files
+from gantoolkit.types import Condition
+
+
+def trajectory(folder: Path, encoder, key: dict, condition: Condition) -> tuple[Tensor, Tensor]:
+    """(z_t of every step [B,S,4,h,w], I^d_0 [B,3,R,R] in −1..1), read from `folder` or computed and left there.
+
+    key   JSON-able description of everything about the encoder that decides them
+    """
+    path = folder / f"{_digest(key, condition)}.npz"
+    if not path.is_file():
+        latents, x0 = encoder.trajectory(condition)
+        content = io.BytesIO()
+        np.savez(content, latents=latents.cpu().numpy(), x0=x0.cpu().numpy())
+        files.write_bytes(path, content.getvalue())
+    with np.load(path, allow_pickle=False) as found:
+        return torch.from_numpy(found["latents"]), torch.from_numpy(found["x0"])
+
+
+def _digest(key: dict, condition: Condition) -> str:
+    """Of the encoder and of everything that it is shown."""
+    told = dict(key, text=condition.text, seed=None if condition.seed is None else condition.seed.tolist())
+    found = hashlib.sha256(json.dumps(told, sort_keys=True).encode())
+    for picture in (condition.mask, condition.scribble):
+        found.update(b"" if picture is None else picture.cpu().contiguous().numpy().tobytes())
+    return found.hexdigest()[:32]
