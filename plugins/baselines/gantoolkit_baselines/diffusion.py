@@ -19,8 +19,8 @@ class _Combined(System):
 
     model = "diffusion"
 
-    def __init__(self, weights: str, controlnet: str, steps: int):
-        self.names, self.models = (weights, controlnet), UniModal(weights, controlnet, steps)
+    def __init__(self, weights: str, controlnet: str, steps: int, precision: str):
+        self.names, self.models = (weights, controlnet), UniModal(weights, controlnet, steps, precision)
         self.needs = seen(self.models.encoder.condition)
 
     def combine(self, latents: Tensor, t: Tensor, found: Estimates, given: Prepared) -> Tensor:
@@ -53,8 +53,8 @@ class UniteAndConquer(_Combined):
     """
 
     def __init__(self, weights: str, controlnet: str, steps: int = 20, mask_weight: float = 1.5,
-                 text_weight: float = 2.0):
-        super().__init__(weights, controlnet, steps)
+                 text_weight: float = 2.0, precision: str = "fp32"):
+        super().__init__(weights, controlnet, steps, precision)
         self.mask_weight, self.text_weight = mask_weight, text_weight
 
     def combine(self, latents: Tensor, t: Tensor, found: Estimates, given: Prepared) -> Tensor:
@@ -68,17 +68,17 @@ class CollaborativeDiffusion(_Combined):
     diffusers   run folder or export of the task `collaborative`; it knows the models that it was trained between
     """
 
-    def __init__(self, diffusers: str, steps: int = 20, guidance: float = 3.0):
+    def __init__(self, diffusers: str, steps: int = 20, guidance: float = 3.0, precision: str = "fp32"):
         file = exported(diffusers, "diffusers.safetensors")
         state, arch, meta = zoo.load(file)
-        super().__init__(meta["diffusion"], meta["controlnet"], steps)
+        super().__init__(meta["diffusion"], meta["controlnet"], steps, precision)
         self.names, self.guidance = (*self.names, str(file)), guidance
         self.influences = DynamicDiffusers(**{k: v for k, v in arch.items() if k != "type"})
         self.influences.load_state_dict(state)
         self.influences.eval().requires_grad_(False)
 
     def combine(self, latents: Tensor, t: Tensor, found: Estimates, given: Prepared) -> Tensor:
-        influence = self.influences(latents, t, given.words, given.picture)
+        influence = self.influences(latents, t, given.words, given.picture.float())
         return self.influences.mix(influence, sampling.guide(found.text, found.empty, self.guidance), found.mask)
 
     def to(self, device):

@@ -25,14 +25,14 @@ class TediGANStyle(System):
     encoder   run folder or export of the task `code_encoder`; it knows its generator
     towers    run folder or export of the task `towers`
     mix       first code that the prompt may change; None: the finer half
-    steps, lr, text, pixels, code   of the optimisation (gantoolkit_baselines.optimise.Follow)
+    steps, lr, text, pixels, code, precision   of the optimisation (gantoolkit_baselines.optimise.Follow)
     """
 
     needs, latent_source = ("text", "mask"), "none: no diffusion model"
 
     def __init__(self, encoder: str, towers: str = "towers", mix: int | None = None, steps: int = 40, lr: float = 0.03,
-                 text: float = 1.0, pixels: float = 1.0, code: float = 0.05):
-        self.file, self.tower_source = runs.exported(encoder, "encoder.safetensors"), runs.folder(towers)
+                 text: float = 1.0, pixels: float = 1.0, code: float = 0.05, precision: str = "fp32"):
+        self.file, self.tower_source = runs.exported(encoder, "encoder.safetensors"), runs.folder(towers, "towers")
         state, arch, meta = zoo.load(self.file)
         self.encoder = CodeEncoder(**{k: v for k, v in arch.items() if k != "type"})
         self.encoder.load_state_dict(state)
@@ -40,7 +40,7 @@ class TediGANStyle(System):
         self.generator, self.trained_with = load_generator(meta["generator"]), json.loads(meta["networks"])
         self.generator_source, self.towers = meta["generator"], rooms.load(self.tower_source)
         self.mix = self.generator.num_ws // 2 if mix is None else mix
-        self.how = Follow(steps, lr, text, pixels, code)
+        self.how = Follow(steps, lr, text, pixels, code, precision)
         self.solid = bool(getattr(self.generator, "needs_camera", False))
         self.domain = "3D" if self.solid else "2D"
         self._check()

@@ -15,7 +15,7 @@ def exported(source: str, file: str) -> Path:
     return weights.resolve(source)
 
 
-def folder(source: str) -> str:
-    """A run folder's export, or `source` itself (a folder or a name)."""
-    path = Path(source) / "export"
+def folder(source: str, name: str) -> str:
+    """The folder NAME of a run folder's export, or `source` itself (a folder or a weights name)."""
+    path = Path(source) / "export" / name
     return str(path) if path.is_dir() else source

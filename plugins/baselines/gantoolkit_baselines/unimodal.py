@@ -33,13 +33,13 @@ class Prepared:
 class UniModal(nn.Module):
     """The text model is the U-Net with a prompt; the mask model is the ControlNet beside it, without words.
 
-    weights, controlnet   folders or names; steps: DDIM steps
+    weights, controlnet   folders or names; steps: DDIM steps; precision: 'fp32' or 'bf16'
     """
 
-    def __init__(self, weights: str | Path, controlnet: str | Path, steps: int = 20):
+    def __init__(self, weights: str | Path, controlnet: str | Path, steps: int = 20, precision: str = "fp32"):
         super().__init__()
         self.encoder = registry.build("encoder", dict(type="ControlNetEncoder", weights=str(weights),
-                                                      controlnet=str(controlnet), steps=steps))
+                                                      controlnet=str(controlnet), steps=steps, precision=precision))
 
     def prepare(self, condition: Condition) -> Prepared:
         """Embeddings and picture of a condition."""
@@ -52,9 +52,10 @@ class UniModal(nn.Module):
     def estimates(self, latents: Tensor, t: Tensor, given: Prepared) -> Estimates:
         """Three evaluations of the U-Net, one of the ControlNet; t [B]."""
         unet, count = self.encoder.unet, len(latents)
-        both = unet(torch.cat([latents, latents]), torch.cat([t, t]), torch.cat([given.silence, given.words]),
+        latents, silence, words = (x.to(unet.dtype) for x in (latents, given.silence, given.words))
+        both = unet(torch.cat([latents, latents]), torch.cat([t, t]), torch.cat([silence, words]),
                     return_dict=False)[0]
-        down, mid = self.encoder.controls[0](latents, t, given.silence, given.picture)
-        mask = unet(latents, t, given.silence, down_block_additional_residuals=down, mid_block_additional_residual=mid,
+        down, mid = self.encoder.controls[0](latents, t, silence, given.picture)
+        mask = unet(latents, t, silence, down_block_additional_residuals=down, mid_block_additional_residual=mid,
                     return_dict=False)[0]
         return Estimates(both[:count].float(), both[count:].float(), mask.float())
