@@ -69,11 +69,18 @@ def compare(pair) -> dict[str, float]:
                 gradients_bf16=rounded(float((rough_gradient - slope).norm() / slope.norm())))
 
 
-def usage(run, precision: str, device: str, rates: dict) -> dict[str, float | None]:
-    """Peak memory in MB, Gflop and GB of one run, and what they would take at the machine's rates."""
+def usage(run, forget, precision: str, device: str, rates: dict) -> dict[str, float | None]:
+    """Peak memory in MB (median of three runs), Gflop and GB of a run, and what they would take at the machine's rates.
+
+    forget   called before each run: what is kept of frozen weights counts as memory
+    """
     import roofline
 
-    peak, work = roofline.peak_megabytes(run, device), roofline.work(run)
+    peaks = []
+    for _ in range(3):
+        forget()
+        peaks.append(roofline.peak_megabytes(run, device))
+    peak, work = None if None in peaks else sorted(peaks)[1], roofline.work(run)
     return dict(peak=peak, **work, **roofline.roofs(work, rates, precision))
 
 
@@ -92,10 +99,8 @@ def measure(pair, title: str, seconds: float, device: str, rates: dict, say) -> 
     jobs = {variant: job(variant) for variant in VARIANTS}
     kept = timing.interleave(jobs, seconds, least=4, most=30)
     times = {v: timing.seconds(kept, v) for v in VARIANTS}
-    used = {}
-    for variant, run in jobs.items():
-        prepared.clear(pair.generator)  # what ours keeps of frozen weights counts as memory
-        used[variant] = usage(run, VARIANTS[variant][1], device, rates)
+    used = {variant: usage(run, lambda: prepared.clear(pair.generator), VARIANTS[variant][1], device, rates)
+            for variant, run in jobs.items()}
     rows = []
     for precision in ("fp32", "bf16"):
         row = dict(case=pair.case.title, precision=precision, bar=BARS[pair.case.repository, title][precision],
