@@ -36,6 +36,15 @@ def test_all_else_is_the_same(tiny_zip, half):
     assert torch.equal(half.identities, whole.identities)
 
 
+def test_colours_of_seven_bits_are_near_and_take_less_room(tmp_path):
+    whole = FaceZip("val")
+    for bits in (8, 7):
+        resize(whole.path, tmp_path / f"{bits}.zip", 64, limit=4, bits=bits)
+    near = FaceZip(tmp_path / "7.zip")
+    assert torch.equal(near.images[:], whole.images[:4] // 2 * 2) and torch.equal(near.labels[:], whole.labels[:4])
+    assert (tmp_path / "7.zip").stat().st_size < 0.9 * (tmp_path / "8.zip").stat().st_size
+
+
 def test_parts_and_samples_are_left_out(tiny_zip, tmp_path, capsys):
     out = tmp_path / "few.zip"
     size = FaceZip(tiny_zip).resolution
@@ -70,5 +79,5 @@ def test_sixteen_bit_depth_survives(tmp_path):
     depth = (np.arange(64, dtype=np.uint16).reshape(8, 8) * 1000)
     out = io.BytesIO()
     Image.fromarray(depth).save(out, "PNG")
-    small = np.array(Image.open(io.BytesIO(_smaller(out.getvalue(), "depth/0.png", 4))))
+    small = np.array(Image.open(io.BytesIO(_smaller(out.getvalue(), "depth", 4))))
     assert small.shape == (4, 4) and np.isin(small, depth).all() and small.max() > 40000
