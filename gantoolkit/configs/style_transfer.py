@@ -2,11 +2,11 @@
 # I^d_0 takes the place of I^gt in every term, so neither the GAN nor a loss ever sees a rendered statue.
 # Before it: docs/figures.md (render the prompts' data, then `gantoolkit run configs/pretrain/diffusion_marble.py`).
 _base_ = "_base_/mini.py"
-data = dict(train="marble-bridge.zip", val="marble-val.zip", train_limit=None, val_limit=None)
+data = dict(train="marble.zip", val="marble-val.zip", train_limit=None, val_limit=None)
 encoder = dict(weights="runs/diffusion_marble/export")
 generator = "eg3d"
 targets = "x0"
 against = "x0"
 metrics = dict(_delete_=True, lpips={}, ms_ssim={})  # likeness to I^d_0; parser and recogniser know no statues
 early = []
-schedule = dict(iterations=700)
+schedule = dict(iterations=600)
