@@ -1,6 +1,6 @@
 """Ours against the official repositories at equal weights, as ratios, beside what the machine can do.
 
-    python benchmarks/speed/official.py --stylegan2 DIR --eg3d DIR [--device cuda] [--out FILE.json]
+    python benchmarks/speed/official.py --stylegan2 DIR --eg3d DIR [--device cuda] [--only CASE] [--out FILE.json]
 
 DIR are checkouts of github.com/NVlabs/stylegan2-ada-pytorch and github.com/NVlabs/eg3d; their code is executed.
 """
@@ -8,6 +8,7 @@ DIR are checkouts of github.com/NVlabs/stylegan2-ada-pytorch and github.com/NVla
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import sys
 import tempfile
@@ -31,6 +32,7 @@ def arguments(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--device", default="cpu", help="cpu (default) or cuda")
     parser.add_argument("--seconds", type=float, default=40.0, help="of rounds per case and pass (40)")
     parser.add_argument("--threads", type=int, help="of torch (default: as torch chooses)")
+    parser.add_argument("--only", metavar="CASE", help="measure this case again and keep the record's other rows")
     parser.add_argument("--out", type=Path, default=OUT,
                         help="record to write (default: benchmarks/results/official.json)")
     options = parser.parse_args(argv)
@@ -125,16 +127,28 @@ def record(options: argparse.Namespace, scratch: Path) -> dict:
     say(", ".join(f"{name} {value:g}" for name, value in rates.items()))
     for case in published.CASES:
         folder = getattr(options, case.repository)
-        if folder is None:
+        if folder is None or options.only not in (None, case.title):
             continue
         pair = published.Pair(case, folder, scratch, options.device)
         equality[case.title] = compare(pair)
         say(f"{case.title}: {equality[case.title]}")
         for title in PASSES:
             rows += measure(pair, title, options.seconds, options.device, rates, say)
-    return dict(date=datetime.now(timezone.utc).strftime("%Y-%m-%d %H:%M UTC"), machine=machine(),
-                device=options.device, rates=rates, equality=equality, rows=rows, tolerance=TOLERANCE,
-                fidelity=FIDELITY, others=max(row["others"] for row in rows))
+    found = dict(date=datetime.now(timezone.utc).strftime("%Y-%m-%d %H:%M UTC"), machine=machine(),
+                 device=options.device, rates=rates, equality=equality, rows=rows, tolerance=TOLERANCE,
+                 fidelity=FIDELITY)
+    if options.only:
+        found = merged(json.loads(options.out.read_text(encoding="utf-8")), found)
+    return found | dict(others=max(row["others"] for row in found["rows"]))
+
+
+def merged(old: dict, new: dict) -> dict:
+    """The record `old`, in which the cases of `new` were measured again; a row that is older says so."""
+    again = {row["case"] for row in new["rows"]}
+    kept = [{"date": old["date"], **row} for row in old["rows"] if row["case"] not in again]
+    order = list(dict.fromkeys(row["case"] for row in old["rows"]))
+    rows = sorted(kept + new["rows"], key=lambda row: order.index(row["case"]))
+    return new | dict(rows=rows, equality={case: {**old["equality"], **new["equality"]}[case] for case in order})
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -13,7 +13,9 @@ def official(record: dict) -> str:
 
 def setting(record: dict) -> str:
     m = record["machine"]
-    return (f"{record['date']}, {m['cpu']}, {record['device']}, {m['threads']} of {m['cores']} cores, torch "
+    older = dict.fromkeys(f"{row['case']} {row['date']}" for row in record["rows"] if "date" in row)
+    dates = "; ".join([record["date"], *older])
+    return (f"{dates}, {m['cpu']}, {record['device']}, {m['threads']} of {m['cores']} cores, torch "
             f"{m['torch']}. Other processes took at most {100 * record['others']:.0f} % of the machine meanwhile. "
             "One image at a time. Seconds are least values and *best* is their quotient, theirs by ours; beside "
             "it the quotient's median over rounds. Theirs runs in fp32 in every row: its code refuses bf16.")

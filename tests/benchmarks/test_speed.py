@@ -162,6 +162,22 @@ def test_tables_against_official_code_hold_what_the_record_says():
     assert ["EG3D 512 px, forward", "ours, bf16", "100", "250", "0.750", "75 %", "8.0", "1.2"] in rows
 
 
+def test_a_case_measured_again_keeps_the_others_with_their_date():
+    import official
+    import table
+
+    old, new = official_record(), official_record() | dict(date="2031-01-01 00:00 UTC")
+    old["rows"] += [dict(row, case="StyleGAN2 256 px") for row in old["rows"]]
+    old["equality"]["StyleGAN2 256 px"] = old["equality"]["EG3D 512 px"]
+    new["rows"] = [dict(row, best=9.99) for row in new["rows"]]
+    found = official.merged(old, new)
+    assert [(row["case"], row["best"], row.get("date")) for row in found["rows"]] == [
+        ("EG3D 512 px", 9.99, None)] * 2 + [("StyleGAN2 256 px", best, "2030-01-02 03:04 UTC") for best in (2.4, 6.0)]
+    assert list(found["equality"]) == ["EG3D 512 px", "StyleGAN2 256 px"]
+    said = table.made(found)[1]
+    assert said.startswith("2031-01-01 00:00 UTC; StyleGAN2 256 px 2030-01-02 03:04 UTC, X")
+
+
 @pytest.mark.parametrize("name", ["speed", "official"])
 def test_readme_follows_from_its_records(name):
     import table
