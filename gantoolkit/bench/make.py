@@ -29,7 +29,8 @@ from gantoolkit.types import Camera, Condition, Render
 
 YAWS = (-0.4, 0.4)  # radians, of the further views
 MADE = "made.json"
-TIMED = 16  # batches that are made from noise; later ones may read denoising runs that rows share
+TIMED = 16  # batches that are timed and made from noise; later ones may read denoising runs that rows share,
+WIDE = 32  # and are at least as large as this, which a CPU prefers
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,8 @@ class Job:
 
     def numbers(self) -> list[torch.Tensor]:
         """Pair numbers of every batch."""
-        return list(torch.arange(self.count).split(self.batch))
+        timed, later = torch.arange(self.count).tensor_split([TIMED * self.batch])
+        return [*timed.split(self.batch), *(later.split(max(WIDE, self.batch)) if len(later) else ())]
 
 
 def run(job: Job, folder: Path) -> dict:
@@ -57,7 +59,6 @@ def run(job: Job, folder: Path) -> dict:
     opened = pairs.open_pairs(job.split, job.count, job.seed, job.data, say=_say)
     exact = opened.verify()
     system = systems.build(job.system).to(job.device)
-    known = json.loads((folder / MADE).read_text()) if (folder / MADE).is_file() else {}
     todo = [number for number in range(len(job.numbers())) if not path_of(folder, number).is_file()]
     if todo:
         _make(job, system, opened, opened.sample(job.numbers()[todo[0]], job.condition), None)  # warm-up
@@ -66,7 +67,7 @@ def run(job: Job, folder: Path) -> dict:
         _make(job, system, opened, opened.sample(rows, job.condition), path_of(folder, number), rows, number < TIMED)
         _say(f"\r{number + 1}/{len(job.numbers())} batches", end="")
     made = dict(
-        peak_mb=max(peak_mb(job.device), known.get("peak_mb", 0)), threads=torch.get_num_threads(),
+        threads=torch.get_num_threads(),
         needs=list(system.needs), solid=system.solid, model=system.model, domain=system.domain,
         latent_source=system.latent_source, networks=system.networks(), weights=system.weights(), notes=system.notes(),
         exact=exact, list=opened.digest, data=opened.data.path.name, data_sha256=opened.data.sha256)
@@ -80,7 +81,7 @@ def path_of(folder: Path, number: int) -> Path:
 
 
 def _make(job: Job, system, opened, sample, path: Path | None, rows=None, timed: bool = True) -> None:
-    """One batch: the result, then what is measured beside it; `path` None only warms up."""
+    """One batch: the result, what it cost if `timed`, then what is measured beside it; `path` None only warms up."""
     image = sample.target.image_gt.to(job.device) if "image" in system.needs else None
     condition = systems.told(sample.condition, system.needs).to(job.device)
     share = partial(system.solve_shared, folder=root() / "bench")
@@ -91,7 +92,8 @@ def _make(job: Job, system, opened, sample, path: Path | None, rows=None, timed:
     seconds = (time.perf_counter() - began) / len(condition)
     if path is None:
         return
-    found["seconds"] = np.float64(seconds if timed else np.nan)
+    if timed:
+        found |= dict(seconds=np.float64(seconds), peak_mb=np.int64(peak_mb(job.device)))
     if result.depth is not None and job.views:
         found["depth"] = result.depth.half().cpu().numpy()
     if system.solid and int(rows[0]) < job.views:
@@ -124,7 +126,8 @@ class Made:
 
     numbers: torch.Tensor
     image: torch.Tensor  # [B,3,R,R] in −1..1
-    seconds: float  # per image; NaN where it was not timed
+    seconds: float | None = None  # per image, and the process's peak memory until then, where they were measured
+    peak_mb: int | None = None
     without_text: torch.Tensor | None = None
     depth: torch.Tensor | None = None
     views: tuple[Render, ...] = ()
@@ -140,8 +143,8 @@ def read(job: Job, folder: Path) -> Iterator[Made]:
             sides = [Render(pictures["views"][:, k], depth=depth["views_depth"][:, k],
                             camera=side_camera(yaw, len(rows)))
                      for k, yaw in enumerate(YAWS)] if "views" in pictures else []
-            yield Made(rows, pictures["image"], float(found["seconds"]), pictures.get("without_text"),
-                       depth.get("depth"), tuple(sides))
+            cost = (float(found["seconds"]), int(found["peak_mb"])) if "seconds" in found else (None, None)
+            yield Made(rows, pictures["image"], *cost, pictures.get("without_text"), depth.get("depth"), tuple(sides))
 
 
 def peak_mb(device: str) -> int:

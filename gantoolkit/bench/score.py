@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from math import isfinite
 from pathlib import Path
 from statistics import median
 
@@ -34,7 +33,7 @@ def evaluators(suite: Suite, made: Mapping, device: str, split: str, deep: bool)
 def scores(suite: Suite, job: make.Job, made: Mapping, opened: Pairs, folder: Path) -> tuple[Scores, dict]:
     """The scores, and seconds per image and peak memory, of a row that has been made."""
     deep = opened.data.depths is not None
-    judged, seconds = evaluators(suite, made, job.device, job.split, deep), []
+    judged, cost = evaluators(suite, made, job.device, job.split, deep), []
     for batch in make.read(job, folder):
         sample = opened.sample(batch.numbers, job.condition)
         if "all" in judged:
@@ -46,11 +45,12 @@ def scores(suite: Suite, job: make.Job, made: Mapping, opened: Pairs, folder: Pa
             target = replace(sample.target, depth=opened.depth(batch.numbers)) if deep else sample.target
             judged["solid"].update(batch.image, target, sample.condition, None, batch.depth, batch.views,
                                    batch.numbers)
-        seconds += [batch.seconds] if isfinite(batch.seconds) else []
+        cost += [(batch.seconds, batch.peak_mb)] if batch.seconds else []
     found: Scores = {}
     for evaluator in judged.values():
         found |= evaluator.compute()
-    return found, dict(seconds_per_image=median(seconds), peak_memory_mb=made["peak_mb"])
+    seconds, peaks = zip(*cost)
+    return found, dict(seconds_per_image=median(seconds), peak_memory_mb=max(peaks))
 
 
 def record(suite: Suite, row: Row, job: make.Job, made: Mapping, opened: Pairs, folder: Path, command: list[str],

@@ -11,4 +11,4 @@ losses = dict(
     identity=dict(type="Identity", weight=0.1, network="arcface"),
     code=dict(type="LatentNorm", weight=0.005))
 lr = 1e-3
-schedule = dict(iterations=1200, batch=8, precision="bf16", warmup=20, decay="cosine", clip=5.0, log_every=10)
+schedule = dict(iterations=2400, batch=8, precision="bf16", warmup=20, decay="cosine", clip=5.0, log_every=10)

@@ -8,4 +8,4 @@ losses = dict(
     lpips=dict(type="Perceptual", weight=0.8, network="parser"),
     code=dict(type="LatentNorm", weight=0.005))
 lr = 1e-3
-schedule = dict(iterations=1200, batch=8, precision="bf16", warmup=20, decay="cosine", clip=5.0, log_every=10)
+schedule = dict(iterations=2400, batch=8, precision="bf16", warmup=20, decay="cosine", clip=5.0, log_every=10)
