@@ -34,7 +34,7 @@ def runs(tmp_path_factory):
     encoder = ControlNetEncoder(parts, steps=3)
     spec = dict(type="ControlNetEncoder", weights=str(folder / "diffusion"), controlnet=str(folder / "controlnet"),
                 steps=3)
-    for name, file in (("absm_stylegan2", "flat"), ("absm_eg3d", "solid")):
+    for name, file in (("long_stylegan2", "flat"), ("long_eg3d", "solid")):
         generator = load_generator(str(folder / f"{file}.safetensors"))
         sizes = dict(feature_shapes=encoder.shapes, num_ws=generator.num_ws, w_dim=generator.w_dim,
                      mean_w=generator.mean_w)
@@ -95,7 +95,7 @@ def test_a_retrained_run_is_measured_again(runs, tmp_path, monkeypatch):
                str(tmp_path / "out")]
     file = tmp_path / "e_full" / sample.EXPORTED
     file.parent.mkdir(parents=True)
-    file.write_bytes((runs / "absm_stylegan2" / sample.EXPORTED).read_bytes())
+    file.write_bytes((runs / "long_stylegan2" / sample.EXPORTED).read_bytes())
     assert cli.main(command) == 0 and cli.main(command) == 0 and len(made) == 1
     state, specs = sample.read(tmp_path / "e_full")
     sample.export(file, _bridge({key: value + 0.01 for key, value in state.items()}), specs)
