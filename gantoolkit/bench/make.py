@@ -24,8 +24,8 @@ from gantoolkit.bench import pairs, systems
 from gantoolkit.data.conditions import to_float, to_uint8
 from gantoolkit.engine.cache import root
 from gantoolkit.errors import GantoolkitError
-from gantoolkit.generators.camera import orbit_camera
-from gantoolkit.types import Camera, Condition, Render
+from gantoolkit.generators.camera import side_camera
+from gantoolkit.types import Condition, Render
 
 YAWS = (-0.4, 0.4)  # radians, of the further views
 MADE = "made.json"
@@ -68,7 +68,7 @@ def run(job: Job, folder: Path) -> dict:
         _say(f"\r{number + 1}/{len(job.numbers())} batches", end="")
     made = dict(
         threads=torch.get_num_threads(),
-        needs=list(system.needs), solid=system.solid, model=system.model, domain=system.domain,
+        needs=list(system.needs), solid=system.solid, level=system.level, model=system.model, domain=system.domain,
         latent_source=system.latent_source, networks=system.networks(), weights=system.weights(), notes=system.notes(),
         exact=exact, list=opened.digest, data=opened.data.path.name, data_sha256=opened.data.sha256)
     files.write_json(folder / MADE, made)
@@ -109,15 +109,10 @@ def _make(job: Job, system, opened, sample, path: Path | None, rows=None, timed:
 
 def _sides(system, solution, condition: Condition) -> dict:
     """Images and depths [B,V,…] from the sides."""
-    renders = [system.render(solution, side_camera(yaw, len(condition)).to(condition.camera.cam2world.device))
-               for yaw in YAWS]
+    device = condition.camera.cam2world.device
+    renders = [system.render(solution, side_camera(system, yaw, len(condition)).to(device)) for yaw in YAWS]
     return dict(views=np.stack([to_uint8(r.image).cpu().numpy() for r in renders], 1),
                 views_depth=np.stack([r.depth.half().cpu().numpy() for r in renders], 1))
-
-
-def side_camera(yaw: float, count: int) -> Camera:
-    """`count` equal cameras at eye level."""
-    return orbit_camera(torch.full((count,), yaw))
 
 
 @dataclass(frozen=True)
@@ -133,15 +128,15 @@ class Made:
     views: tuple[Render, ...] = ()
 
 
-def read(job: Job, folder: Path) -> Iterator[Made]:
-    """The batches of a finished row."""
+def read(job: Job, folder: Path, system) -> Iterator[Made]:
+    """The batches of a finished row; `system` knows the `level` of its cameras."""
     for number, rows in enumerate(job.numbers()):
         with np.load(path_of(folder, number), allow_pickle=False) as found:
             pictures = {key: to_float(torch.from_numpy(found[key])) for key in ("image", "without_text", "views")
                         if key in found}
             depth = {key: torch.from_numpy(found[key]).float() for key in ("depth", "views_depth") if key in found}
             sides = [Render(pictures["views"][:, k], depth=depth["views_depth"][:, k],
-                            camera=side_camera(yaw, len(rows)))
+                            camera=side_camera(system, yaw, len(rows)))
                      for k, yaw in enumerate(YAWS)] if "views" in pictures else []
             cost = (float(found["seconds"]), int(found["peak_mb"])) if "seconds" in found else (None, None)
             yield Made(rows, pictures["image"], *cost, pictures.get("without_text"), depth.get("depth"), tuple(sides))

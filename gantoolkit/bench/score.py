@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from statistics import median
+from types import SimpleNamespace
 
 from gantoolkit.bench import PROTOCOL, make
 from gantoolkit.bench.pairs import Pairs
@@ -34,7 +35,7 @@ def scores(suite: Suite, job: make.Job, made: Mapping, opened: Pairs, folder: Pa
     """The scores, and seconds per image and peak memory, of a row that has been made."""
     deep = opened.data.depths is not None
     judged, cost = evaluators(suite, made, job.device, job.split, deep), []
-    for batch in make.read(job, folder):
+    for batch in make.read(job, folder, SimpleNamespace(**made)):
         sample = opened.sample(batch.numbers, job.condition)
         if "all" in judged:
             judged["all"].update(batch.image, sample.target, sample.condition, numbers=batch.numbers)

@@ -24,12 +24,12 @@ class System:
     """Base of all systems; another one needs `needs` and `solve`.
 
     needs          what it sees, of NEEDS; it is handed that alone. "image" is the photo itself
-    solid          whether its solution can be drawn from any camera
+    solid          whether its solution can be drawn from any camera; level: its generator's, of cameras at eye level
     model, domain  what tables print: "GAN" or "diffusion"; "2D" or "3D"
     """
 
     needs: tuple[str, ...] = ("text", "mask")
-    solid = False
+    solid, level = False, 0.0
     model, domain = "GAN", "2D"
     latent_source = "trajectory"
 
@@ -99,6 +99,7 @@ class Ours(System):
         self.run, self.aggregate = run, aggregate
         self.pipeline, self.specs = load_with_specs(run, steps=steps, guidance=guidance)
         self.solid = bool(getattr(self.pipeline.generator, "needs_camera", False))
+        self.level = getattr(self.pipeline.generator, "level", 0.0)
         self.domain = "3D" if self.solid else "2D"
         self.needs = (*seen(self.pipeline.condition), *(["camera"] if self.solid else []))
         grid = self.pipeline.encoder.timesteps

@@ -200,10 +200,10 @@ class Evaluation:
         """G(w) of a 3D generator from the left, the front and the right."""
         if not getattr(self.task.generator, "needs_camera", False):
             return []
-        from gantoolkit.generators.camera import orbit_camera
+        from gantoolkit.generators.camera import side_camera
 
-        latent = self.latent(moment)
-        return [self.task.draw(latent, orbit_camera(torch.tensor([yaw])).to(self.task.device)).image for yaw in yaws]
+        latent, cameras = self.latent(moment), [side_camera(self.task.generator, yaw) for yaw in yaws]
+        return [self.task.draw(latent, camera.to(self.task.device)).image for camera in cameras]
 
 
 def _judged(score) -> tuple:

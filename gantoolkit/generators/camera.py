@@ -62,6 +62,14 @@ def orbit_camera(yaw: Tensor | float, pitch: Tensor | float = 0.0, pivot=PIVOT, 
     return Camera(pose, intrinsics(focal).to(pose).expand(len(pose), 3, 3))
 
 
+def side_camera(owner, yaw: float, count: int = 1) -> Camera:
+    """`count` equal cameras turned by `yaw` radians, at eye level in the frame of `owner`, a generator or system.
+
+    That is its `level`, the pitch at which a camera looks straight at faces (0 where it names none).
+    """
+    return orbit_camera(torch.full((count,), float(yaw)), getattr(owner, "level", 0.0))
+
+
 def as_camera(camera: Camera | Tensor) -> Camera:
     """A Camera from itself or from labels [B,25]."""
     return camera if isinstance(camera, Camera) else Camera.from_label(camera)

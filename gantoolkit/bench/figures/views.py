@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from gantoolkit.bench.figures.scene import Scene
-from gantoolkit.bench.make import side_camera
+from gantoolkit.generators.camera import side_camera
 from gantoolkit.report import labelled
 
 YAWS = (-0.4, 0.0, 0.4)  # radians
@@ -25,7 +25,7 @@ def draw(scene: Scene, args, diffused: bool = False) -> tuple[np.ndarray, dict]:
                 latent = scene.first.bridge(features)
                 if not diffused:
                     break
-        cameras = [camera, *(side_camera(yaw, len(found)).to(scene.device) for yaw in yaws)]
+        cameras = [camera, *(side_camera(scene.first.generator, yaw, len(found)).to(scene.device) for yaw in yaws)]
         images = [features.x0.cpu()] if diffused else []
         images += [run.image(latent, view) for view in cameras]
         rows += [scene.row(found.condition[i], [image[i] for image in images]) for i in range(len(found))]

@@ -27,12 +27,12 @@ def sheet(task) -> Tensor:
 
 def three_views(generator, z: Tensor) -> list[Tensor]:
     """Rows: each code from the left, the front and the right, and the frontal depth (near is bright)."""
-    from gantoolkit.generators.camera import orbit_camera
+    from gantoolkit.generators.camera import side_camera
 
     ws, rows = generator.mapping(z), []
     planes = generator.planes(ws, "none")
     for yaw in YAWS:
-        camera = orbit_camera(torch.full((len(z),), yaw)).to(z.device)
+        camera = side_camera(generator, yaw, len(z)).to(z.device)
         render = generator.render_planes(planes, ws, camera, deterministic=True)
         rows.append(render.image)
         if yaw == 0:

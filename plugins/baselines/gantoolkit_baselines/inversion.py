@@ -42,7 +42,7 @@ class TediGANStyle(System):
         self.mix = self.generator.num_ws // 2 if mix is None else mix
         self.how = Follow(steps, lr, text, pixels, code, precision)
         self.solid = bool(getattr(self.generator, "needs_camera", False))
-        self.domain = "3D" if self.solid else "2D"
+        self.domain, self.level = "3D" if self.solid else "2D", getattr(self.generator, "level", 0.0)
         self._check()
 
     def _check(self) -> None:
