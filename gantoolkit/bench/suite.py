@@ -38,6 +38,7 @@ class Suite:
                   those of `solid_metrics` depth and further views of 3D systems
     columns       scores in the order of the table, without their network: "fid", "miou_all19"
     without_text  pairs drawn a second time with an empty prompt (0: none); views: pairs drawn from the side too
+    reading       what the numbers say; `{row:column}` becomes that value of the records
     paper         {"source": …, "columns": [names], "rows": [[text, numbers…]]}
     """
 
@@ -45,6 +46,7 @@ class Suite:
     title: str
     rows: tuple[Row, ...]
     about: str = ""
+    reading: str = ""
     condition: str = "mask"
     split: str = "test"
     pairs: int = 2000

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Sequence
 
 from gantoolkit.bench.suite import Row, Suite
@@ -78,6 +79,22 @@ def arrow(lines: Sequence[Line], column: str) -> str:
     """↑ or ↓"""
     score = next(score for _, record in lines if (score := find(record, column)))
     return "↑" if score.higher_is_better else "↓"
+
+
+def quoted(text: str, lines: Sequence[Line]) -> str:
+    """A text whose `{row:column}` are replaced by values as the table prints them; `{row:seconds}` by seconds."""
+    known = {row.name: record for row, record in lines}
+
+    def value(match: re.Match) -> str:
+        record, column = known.get(match[1]), match[2]
+        if record and column == "seconds":
+            return f"{record.timings['seconds_per_image']:.2g}"
+        if record is None or (score := find(record, column)) is None:
+            return "–"
+        places = decimals(scaled(column, s)[0] for _, r in lines if (s := find(r, column)))
+        return number(scaled(column, score)[0], places)
+
+    return re.sub(r"\{([\w.-]+):(\w+)\}", value, text)
 
 
 def title(column: str) -> str:

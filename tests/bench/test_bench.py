@@ -228,6 +228,12 @@ def test_ranks_by_hand():
     assert tables.group(rows[3][1]) is None and tables.arrow(rows, "fid") == "↓"
 
 
+def test_a_reading_quotes_the_table():
+    rows = [line("a", ["text"], fid=10.04, acc=0.9), line("b", ["text"], fid=123.4, acc=0.85)]
+    said = tables.quoted("a {a:fid} and {b:fid}, {a:acc} %, {b:seconds} s, {c:fid} {a:lpips}", rows)
+    assert said == "a 10.0 and 123.4, 90.0 %, 1 s, – –"
+
+
 def test_pairs_are_frozen_and_other_pictures_are_noticed():
     opened = pairs.open_pairs("val", 6)
     assert opened.verify() == {"pictures": 6, "label maps": 6}
