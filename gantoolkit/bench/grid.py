@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,26 +13,28 @@ import torch
 from gantoolkit.bench import make
 from gantoolkit.bench.pairs import open_pairs
 from gantoolkit.bench.tables import Line
-from gantoolkit.report import sheets
+from gantoolkit.report import labelled, lettering, sheets
 
-SHOWN, SCALE = 6, 2
+SHOWN = 4  # conditions
 
 
 def write(suite, lines: Sequence[Line], work: Path, out: Path) -> Path | None:
-    """A row per condition: condition, photo, every system; None where the images are gone."""
-    columns = [_images(work / record.config["work"]) for _, record in lines]
-    jobs = [work / record.config["work"] / "job.json" for _, record in lines]
-    if not all(columns) or not jobs[0].is_file():
+    """A row per condition, its prompt above it: condition, photo, every system whose images are there (none: None)."""
+    folders = [(row.label, work / record.config["work"]) for row, record in lines]
+    columns = {label: images for label, folder in folders if (images := _images(folder))}
+    jobs = [file for _, folder in folders if (file := folder / "job.json").is_file()]
+    if not columns or not jobs:
         return None
     job = make.Job(**json.loads(jobs[0].read_text()))
-    count = min(SHOWN, job.count, *(len(column) for column in columns))
+    count = min(SHOWN, job.count, *(len(images) for images in columns.values()))
     sample = open_pairs(job.split, job.count, job.seed, job.data).sample(torch.arange(count), job.condition)
-    size = sample.target.image_gt.shape[-1] * SCALE
     rows = []
     for i in range(count):
         pictures = [sheets.condition_picture(sample.condition[i]), sheets.image_picture(sample.target.image_gt[i])]
-        rows.append([sheets.resized(p, size) for p in [*pictures, *(column[i] for column in columns)]])
-    return sheets.save(sheets.grid(rows), out)
+        rows.append(labelled.Row([*pictures, *(images[i] for images in columns.values())], caption=sample.condition.text[i]))
+    sheet = labelled.Sheet(["condition", "photo", *columns], rows)
+    titles = ["\n".join(lettering.wrap(title, labelled.SMALLEST, sheet.side)) for title in sheet.columns]
+    return sheets.save(replace(sheet, columns=titles).draw(), out)
 
 
 def _images(folder: Path) -> list[np.ndarray]:

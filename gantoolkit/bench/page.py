@@ -66,9 +66,7 @@ def _page(suite: Suite, lines: Sequence[Line], out: Path) -> str:
              for note in [*([row.note] if row.note else []), *record.notes]]
     parts += [*notes, ""] if notes else []
     if (out / f"{suite.name}.webp").is_file():
-        parts += [f"![The same conditions, drawn by every system]({suite.name}.webp)", "",
-                  f"Columns: condition, photo, {', '.join(row.label for row, _ in lines)}. The prompts: see the pairs' "
-                  "list.", ""]
+        parts += [f"![The same conditions, drawn by every system]({suite.name}.webp)", ""]
     parts += ["## What this says", tables.quoted(suite.reading.strip(), lines), ""] if suite.reading else []
     parts += ["## Conditions", *_conditions(lines), "", *([tables.conditions(lines), ""] if suite.columns else [])]
     if suite.paper:
