@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -168,6 +169,16 @@ def test_check_notices_a_changed_page_and_a_changed_record(here, monkeypatch):
     data["scores"]["grey"]["acc[judge]"]["value"] = 0.99
     (folder / "grey.json").write_text(json.dumps(data))
     assert run.check(here.out, folder) == 1
+
+
+def test_pages_of_this_repository_follow_from_their_records(capsys):
+    """And every suite that has records has a page in the list of docs/tables/README.md."""
+    root = Path(__file__).parents[2]
+    assert run.check(root / "benchmarks/results", root / "docs/tables") == 0, capsys.readouterr().err
+    listed = (root / "docs/tables/README.md").read_text(encoding="utf-8")
+    for name in suites.shipped():
+        if (root / "benchmarks/results" / name).is_dir():
+            assert f"({name}.md)" in listed and (root / f"docs/tables/{name}.webp").is_file(), name
 
 
 def test_a_judge_that_a_system_used_ends_the_suite(here):
