@@ -15,7 +15,7 @@ from gantoolkit.bench.pairs import open_pairs
 from gantoolkit.bench.tables import Line
 from gantoolkit.report import labelled, lettering, sheets
 
-SHOWN = 4  # conditions
+SHOWN = 3  # conditions
 
 
 def write(suite, lines: Sequence[Line], work: Path, out: Path) -> Path | None:
