@@ -146,6 +146,10 @@ def peak_mb(device: str) -> int:
     """Largest resident size of this process, or largest allocation on the GPU, in MB."""
     if str(device).startswith("cuda"):
         return round(torch.cuda.max_memory_allocated() / 1e6)
+    status = Path("/proc/self/status")
+    if status.exists():  # getrusage would count what the parent held when it started this process
+        line = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM"))
+        return round(int(line.split()[1]) / 1e3)
     size = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return round(size / (1e6 if sys.platform == "darwin" else 1e3))
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -266,6 +268,14 @@ def test_a_process_that_fails_says_why(tmp_path):
     with pytest.raises(DataError, match="No weights named 'nowhere'"):
         run.spawn(tmp_path / "job.json")
     assert page.rows(suites.load("table1"), tmp_path) == []
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="counts what the parent held, but on Linux")
+def test_peak_memory_is_of_the_row_and_not_of_who_started_it():
+    held = bytearray(b"1") * 1_500_000_000  # more than the child, which imports torch alone
+    command = "from gantoolkit.bench.make import peak_mb; print(peak_mb('cpu'))"
+    said = subprocess.run([sys.executable, "-c", command], capture_output=True, text=True, check=True).stdout
+    assert 50 < int(said) < len(held) / 1e6
 
 
 def test_ours_is_a_run_left_early_or_late_and_names_its_losses_networks(tmp_path, monkeypatch):
