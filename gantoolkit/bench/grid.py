@@ -30,8 +30,9 @@ def write(suite, lines: Sequence[Line], work: Path, out: Path) -> Path | None:
     sample = open_pairs(job.split, job.count, job.seed, job.data).sample(torch.arange(count), job.condition)
     rows = []
     for i in range(count):
-        pictures = [sheets.condition_picture(sample.condition[i]), sheets.image_picture(sample.target.image_gt[i])]
-        rows.append(labelled.Row([*pictures, *(images[i] for images in columns.values())], caption=sample.condition.text[i]))
+        pictures = [sheets.condition_picture(sample.condition[i]), sheets.image_picture(sample.target.image_gt[i]),
+                    *(images[i] for images in columns.values())]
+        rows.append(labelled.Row(pictures, caption=sample.condition.text[i]))
     sheet = labelled.Sheet(["condition", "photo", *columns], rows)
     titles = ["\n".join(lettering.wrap(title, labelled.SMALLEST, sheet.side)) for title in sheet.columns]
     return sheets.save(replace(sheet, columns=titles).draw(), out)

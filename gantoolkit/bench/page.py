@@ -99,7 +99,8 @@ def _conditions(lines: Sequence[Line]) -> list[str]:
         "outputs missing": kept("missing"),
         "latent source": lambda r: next(
             (s.conditions.get("latent_source") for s in tables.scores_of(r).values()), None),
-        "pairs timed": kept("timed"), "batch": kept("batch"), "threads": kept("threads"), "systems at a time": kept("workers"),
+        "pairs timed": kept("timed"), "batch": kept("batch"), "threads": kept("threads"),
+        "systems at a time": kept("workers"),
         "machine": lambda r: _machine(r.environment)}
     out = []
     for name, read in facts.items():

@@ -5,18 +5,15 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 import torch
-from gantoolkit import registry
 from gantoolkit.bench import make, page, pairs, run, suite as suites, systems, tables
 from gantoolkit.cli import parse
 from gantoolkit.data.labels import PALETTE
 from gantoolkit.errors import DataError, UsageError
-from gantoolkit.generators import load_generator
 from gantoolkit.generators.camera import sample_rays
 from gantoolkit.metrics.base import Metric
 from gantoolkit.registry import REGISTRIES
@@ -309,45 +306,3 @@ def test_ours_is_a_run_left_early_or_late_and_names_its_losses_networks(tmp_path
     losses = {"identity": {"type": "Identity", "network": "arcface"}}
     (tmp_path / "config.json").write_text(json.dumps({"losses": losses}))
     assert system.networks() == {"identity": "arcface"} and not system.notes()
-
-
-def test_rows_share_denoising_runs_and_draw_what_they_would_alone(tmp_path, monkeypatch):
-    """A run that is read is the run that would be made; another prompt, seed or number of steps is another run."""
-    from gantoolkit.bench import shared
-
-    opened = pairs.open_pairs("val", 3)
-    condition = opened.sample(torch.arange(3), "mask").condition
-    spec = dict(type="Diffused", weights="diffusion", controlnet="controlnet-mask", steps=2)
-    alone = systems.build(spec)
-    expected = alone.solve(condition).image
-    first = alone.solve_shared(condition, None, tmp_path).image
-    assert torch.equal(first, expected) and len(list(tmp_path.iterdir())) == 1
-    again = systems.build(spec)
-    monkeypatch.setattr(again.encoder, "trajectory", lambda condition: pytest.fail("made once more"))
-    assert torch.equal(again.solve_shared(condition, None, tmp_path).image, expected)
-    others = [dict(spec, steps=1), dict(spec, guidance=1.0), dict(spec, precision="bf16")]
-    for other in map(systems.build, others):
-        other.solve_shared(condition, None, tmp_path)
-    alone.solve_shared(replace(condition, text=("", *condition.text[1:])), None, tmp_path)
-    alone.solve_shared(replace(condition, seed=condition.seed + 1), None, tmp_path)
-    assert len(list(tmp_path.iterdir())) == 6
-    _, x0 = shared.trajectory(tmp_path, alone.encoder, dict(alone.key, weights_sha256=alone.weights()), condition)
-    assert torch.equal(x0, expected)
-
-
-@pytest.mark.parametrize("aggregate", ["last", "mean"])
-def test_ours_reads_the_features_of_a_shared_run(tmp_path, aggregate):
-    from gantoolkit.engine import sample
-
-    specs = dict(encoder=dict(type="ControlNetEncoder", weights="diffusion", controlnet="controlnet-mask", steps=3),
-                 bridge=dict(type="AbSM", mapping=dict(width=16), width=16), generator="stylegan2", condition="mask")
-    encoder, generator = registry.build("encoder", specs["encoder"]), load_generator("stylegan2")
-    torch.manual_seed(0)
-    bridge = sample.build_bridge(specs["bridge"], encoder, generator)
-    sample.export(tmp_path / "run" / "export" / "bridge.safetensors", bridge, specs)
-    condition = pairs.open_pairs("val", 2).sample(torch.arange(2), "mask").condition
-    for after in (1, 3):
-        system = systems.Ours(str(tmp_path / "run"), after=after, aggregate=aggregate)
-        alone, read = system.solve(condition).ws, system.solve_shared(condition, None, tmp_path / "runs").ws
-        assert torch.allclose(alone, read, atol=1e-4)
-    assert len(list((tmp_path / "runs").iterdir())) == 1

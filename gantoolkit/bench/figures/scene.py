@@ -93,6 +93,13 @@ class Scene:
         """What the encoder gives at the time `at` of its grid."""
         return next(f for f in self.first.encoder.trace(condition, x0=False) if int(f.t[0]) == at)
 
+    def features_and_image(self, condition: Condition, at: int) -> tuple[Features, Tensor]:
+        """What the encoder gives at the time `at` of its grid, and I^d_0 [B,3,R,R] at the end of the same trajectory."""
+        for last in self.first.encoder.trace(condition):
+            if int(last.t[0]) == at:
+                features = last
+        return features, last.x0.cpu()
+
     @staticmethod
     def row(condition: Condition, images: Sequence[Tensor]) -> labelled.Row:
         """The prompt of a condition [1] above it and its images [3,R,R]."""

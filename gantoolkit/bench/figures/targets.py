@@ -19,10 +19,9 @@ def draw(scene: Scene, args) -> tuple[np.ndarray, dict]:
     """The sheet [H,W,3] and the time at which codes were read; I^d_0 ends the same trajectory."""
     at, rows = scene.step(args.t_out), []
     for found, condition, camera in scene.batches():
-        for features in scene.first.encoder.trace(condition):
-            if int(features.t[0]) == at:
-                images = [run.image(run.pipeline.bridge(features), camera) for run in scene.runs]
-        images = [found.target.image_gt, features.x0.cpu(), *images]
+        features, x0 = scene.features_and_image(condition, at)
+        images = [run.image(run.pipeline.bridge(features), camera) for run in scene.runs]
+        images = [found.target.image_gt, x0, *images]
         rows += [scene.row(found.condition[i], [image[i] for image in images]) for i in range(len(found))]
     titles = [*scene.titles, "diffusion\n$I^d_0$", *labels(scene.runs)]
     return labelled.Sheet(titles, rows).draw(), {"t": at}

@@ -20,14 +20,10 @@ def draw(scene: Scene, args, diffused: bool = False) -> tuple[np.ndarray, dict]:
     at, rows, run = scene.step(args.t_out), [], scene.runs[0]
     yaws = YAWS if getattr(scene.first.generator, "needs_camera", False) else ()
     for found, condition, camera in scene.batches():
-        for features in scene.first.encoder.trace(condition, x0=diffused):
-            if int(features.t[0]) == at:
-                latent = scene.first.bridge(features)
-                if not diffused:
-                    break
+        features, *x0 = scene.features_and_image(condition, at) if diffused else [scene.features(condition, at)]
+        latent = scene.first.bridge(features)
         cameras = [camera, *(side_camera(scene.first.generator, yaw, len(found)).to(scene.device) for yaw in yaws)]
-        images = [features.x0.cpu()] if diffused else []
-        images += [run.image(latent, view) for view in cameras]
+        images = [*x0, *(run.image(latent, view) for view in cameras)]
         rows += [scene.row(found.condition[i], [image[i] for image in images]) for i in range(len(found))]
     titles = [scene.titles[0], *["diffusion\n$I^d_0$"] * diffused, "result\n$G(w)$",
               *(f"from\n{math.degrees(yaw):.0f}°" for yaw in yaws)]
