@@ -70,7 +70,7 @@ def classes_of(generator, semantics: nn.Module, ws: Tensor, camera: Camera, rays
     points = (origins[:, :, None] + depths * directions[:, :, None]).flatten(1, 2)
     features = volume.Planes(planes, generator.box_warp, generator.plane_axes)(points)
     _, density = generator.decoder(features)
-    said = semantics(features.float())
+    said = semantics(features).float()  # under autocast too
     shape = (*depths.shape[:3], -1)
     found, _, _ = volume.march(depths, said.reshape(shape), density.reshape(shape))
     return ((found + 1) / 2).transpose(1, 2).unflatten(2, (size, size))

@@ -104,7 +104,9 @@ def test_tedigan_style_from_training_to_faces(zoo, tiny_zip, tmp_path):
 
 
 def test_ide3d_style_from_training_to_faces(zoo, tiny_zip, tmp_path):
-    run(config(zoo, tiny_zip, "solid.safetensors", geometry=3, semantics=0.5), tmp_path / "run")
+    keys = config(zoo, tiny_zip, "solid.safetensors", geometry=3, semantics=0.5)
+    keys["schedule"]["precision"] = "bf16"  # as the shipped config has it
+    run(keys, tmp_path / "run")
     scores = json.loads((tmp_path / "run" / "record.json").read_text())["scores"]["encoder"]
     assert 0 <= scores["rendered acc"]["value"] <= 1
     spec = dict(type="IDE3DStyle", encoder=str(tmp_path / "run"), towers=str(zoo / "towers"), steps=2)
