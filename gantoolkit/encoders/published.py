@@ -11,6 +11,7 @@ from types import SimpleNamespace
 import torch
 from torch import nn
 
+import gantoolkit.compat  # noqa: F401  diffusers and transformers import torchvision
 from gantoolkit.encoders import control, folders
 from gantoolkit.encoders.controlnet import ControlNetEncoder
 from gantoolkit.encoders.folders import Parts

@@ -54,6 +54,7 @@ def tokenizer_from(merges: list[tuple[str, str]], length: int):
 
     Every byte is a token, so that no text is unknown (the unknown token of CLIP is its end of text).
     """
+    import gantoolkit.compat  # noqa: F401  transformers imports torchvision
     from transformers import CLIPTokenizer
 
     bytes_ = byte_characters()

@@ -12,6 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+import gantoolkit.compat  # noqa: F401  transformers imports torchvision
 from gantoolkit import weights
 from gantoolkit.errors import WeightsError
 from gantoolkit.networks.blocks import ResidualPair, conv_norm, fit

@@ -8,6 +8,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+import gantoolkit.compat  # noqa: F401  diffusers imports torchvision
 from gantoolkit import weights
 from gantoolkit.data.conditions import to_float
 from gantoolkit.data.zipdata import FaceZip
