@@ -80,7 +80,7 @@ def iteration(task, given: Condition, bf16: bool, turn: str = "T") -> None:
                     torch.randn(batch, *task.encoder.latent_shape, device=device),
                     torch.full((batch, ), task.encoder.timesteps[-1], device=device), image,
                     torch.arange(batch), torch.zeros(batch))
-    features = task.encoder.features(moment.latents, moment.t, given, only_h=turn == "M")
+    features = task.encoder.features(moment.latents, moment.t, given, only_h=task.only_h(turn))
     with torch.autocast(device.type, torch.bfloat16, enabled=bf16):
         latent = task.bridge(features, mapping_only=turn == "M")
         losses = task.compare(turn, latent, task.draw(latent, given.camera), moment)

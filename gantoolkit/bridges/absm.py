@@ -21,7 +21,7 @@ class AbSM(nn.Module):
     feature_shapes, num_ws, w_dim, mean_w   from the encoder and the generator
     size        H = W of the common maps; None: the largest f^n
     width       channels of T; depth: convolutions of each scale and shift network
-    mapping     other arguments of M: dict(width, stem, normalise)
+    mapping     other arguments of M: dict(width, stem, normalise, pyramid)
     attention   [switch] A^n from the maximum of the attention outputs ('output_max'), from probabilities
                 averaged over words ('prob_broadcast') or projected from all of them ('prob_proj');
                 'none': A = 1 and Ā = 1 (ablation (b))
@@ -56,11 +56,16 @@ class AbSM(nn.Module):
         self.register_buffer("steps", torch.tensor(feature_shapes.steps, dtype=torch.int64), persistent=False)
         self.to(memory_format=torch.channels_last)
 
+    @property
+    def reads_f(self) -> bool:
+        """Whether M reads f too."""
+        return self.mapping.reads_f
+
     # -- Eq. 4 ---------------------------------------------------------------------------------------
 
     def forward(self, features: Features, mapping_only: bool = False) -> Latent:
         """Codes [B,L,w_dim]; `mapping_only` leaves T out (ws = w^m)."""
-        w_m = self.mapping.codes(features.h)
+        w_m = self.mapping.codes(features)
         if mapping_only:
             return Latent(w_m, w_m)
         w_gamma, w_beta = self.modulation(features)

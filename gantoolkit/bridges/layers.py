@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from gantoolkit.networks.map2style import MapToStyle
+from gantoolkit.types import FeatureShapes
 
 
 class Styles(nn.Module):
@@ -35,6 +38,25 @@ def conv_stack(channels: int, width: int, depth: int) -> nn.Sequential:
     for n in range(depth):
         layers += [nn.Conv2d(width if n else channels, width, 3, 1, 1), nn.LeakyReLU(0.2)]
     return nn.Sequential(*layers)
+
+
+class Pyramid(nn.Module):
+    """h and all f^n → maps [B,width,·,·] as large as h: from the last f^n, the finest, up to h, each joined at its size.
+
+    Each is layer-normalised over channels and places first, for their sizes change with t.
+    """
+
+    def __init__(self, shapes: FeatureShapes, width: int):
+        super().__init__()
+        levels = (*reversed(shapes.f), shapes.h)
+        self.joins = nn.ModuleList(conv_stack(shape[0] + width * (n > 0), width, 1) for n, shape in enumerate(levels))
+
+    def forward(self, h: Tensor, f: Sequence[Tensor]) -> Tensor:
+        x = None
+        for join, level in zip(self.joins, (*reversed(f), h)):
+            level = F.layer_norm(level, level.shape[1:])
+            x = join(level if x is None else torch.cat([level, resize(x, tuple(level.shape[-2:]))], 1))
+        return x
 
 
 def resize(x: Tensor, size: tuple[int, int]) -> Tensor:

@@ -1,4 +1,4 @@
-"""Mapping network M (section 3.2): w^m_t = M(h_t) + w̄."""
+"""Mapping network M (section 3.2): w^m_t = M(h_t) + w̄; beyond the paper, of a pyramid of all f^n too."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from gantoolkit.bridges.layers import Styles, conv_stack
+from gantoolkit.bridges.layers import Pyramid, Styles, conv_stack
 from gantoolkit.types import Features, FeatureShapes, Latent
 
 
@@ -21,31 +21,41 @@ class Mapping(nn.Module):
     normalise  layer normalisation of h over channels and places, without weights (its size changes with t)
     per_style  [switch] one map2style block per style as in pSp, instead of one trunk for all
     add_mean   [switch] w̄ is added to the output, so that an untrained M renders the mean face
+    pyramid    channels of maps that join every f^n to h; 0: M reads h alone, as in the paper
     """
 
     def __init__(self, feature_shapes: FeatureShapes, num_ws: int, w_dim: int, mean_w: Tensor,
                  width: int = 128, stem: int = 0, normalise: bool = False, per_style: bool = False,
-                 add_mean: bool = True):
+                 add_mean: bool = True, pyramid: int = 0):
         super().__init__()
         channels, height, _ = feature_shapes.h
         self.shape = feature_shapes.h
         self.normalise = normalise
+        self.pyramid = Pyramid(feature_shapes, pyramid) if pyramid else None
+        channels += pyramid
         self.stem = conv_stack(channels, width, stem)
         self.styles = Styles(width if stem else channels, height, width, num_ws, w_dim, per_style)
         self.add_mean = add_mean
         self.register_buffer("mean_w", torch.as_tensor(mean_w).detach().clone().float())
         self.to(memory_format=torch.channels_last)
 
+    @property
+    def reads_f(self) -> bool:
+        """Whether M reads f too: training then runs the encoder's up blocks for it."""
+        return self.pyramid is not None
+
     def forward(self, features: Features, mapping_only: bool = True) -> Latent:
         """w^m [B,L,w_dim]; there is no T here, so `mapping_only` changes nothing."""
-        w_m = self.codes(features.h)
+        w_m = self.codes(features)
         return Latent(w_m, w_m)
 
-    def codes(self, h: Tensor) -> Tensor:
-        """h [B,C_h,·,·] → w^m [B,L,w_dim]."""
-        h = h.contiguous(memory_format=torch.channels_last)
+    def codes(self, features: Features) -> Tensor:
+        """h [B,C_h,·,·], and f where there is a pyramid → w^m [B,L,w_dim]."""
+        h = features.h.contiguous(memory_format=torch.channels_last)
         if self.normalise:
             h = F.layer_norm(h, h.shape[1:])
+        if self.pyramid is not None:
+            h = torch.cat([h, self.pyramid(features.h, features.f)], 1)
         codes = self.styles(self.stem(h))
         return codes + self.mean_w if self.add_mean else codes
 

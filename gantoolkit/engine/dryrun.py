@@ -158,7 +158,7 @@ def _moment(objective: Objective, batch: int) -> Moment:
 def _iteration(objective: Objective, batch: int, turn: str) -> None:
     """One turn: features, codes, render, losses, backward."""
     moment = _moment(objective, batch)
-    features = objective.encoder.features(moment.latents, moment.t, moment.sample.condition, only_h=turn == "M")
+    features = objective.encoder.features(moment.latents, moment.t, moment.sample.condition, only_h=objective.only_h(turn))
     for parameter in objective.bridge.parameters():
         parameter.requires_grad_(True)
     latent = objective.bridge(features, mapping_only=turn == "M")

@@ -54,6 +54,10 @@ class Objective:
             found[name] = term.weight * value
         return found
 
+    def only_h(self, turn: str) -> bool:
+        """Whether a turn reads h alone, so that the encoder may stop before its up blocks."""
+        return turn == "M" and not getattr(self.bridge, "reads_f", False)
+
     def pool(self, images: Tensor) -> Tensor:
         """Images at the size at which losses compare."""
         if self.loss_size is None or images.shape[-1] == self.loss_size:

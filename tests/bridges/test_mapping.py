@@ -1,5 +1,7 @@
 """Network M: the map2style block against pSp's, the start at the mean face, the switches."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from golden_files import golden
@@ -49,7 +51,7 @@ def test_equal_linear_is_a_scaled_linear():
     torch.testing.assert_close(layer(x), x @ layer.weight.T / 3 + layer.bias)
 
 
-@pytest.mark.parametrize("switches", [{}, {"per_style": True}, {"stem": 2, "normalise": True}])
+@pytest.mark.parametrize("switches", [{}, {"per_style": True}, {"stem": 2, "normalise": True}, {"pyramid": 5}])
 def test_untrained_mapping_gives_the_mean(switches):
     mean_w = torch.randn(6)
     latent = Mapping(SHAPES, 5, 6, mean_w, width=16, **switches)(features())
@@ -72,10 +74,23 @@ def test_normalised_features_have_no_scale():
     """M of h and of 3·h + 1 agree, and gradients reach its layers."""
     bridge, seen = Mapping(SHAPES, 5, 6, torch.zeros(6), width=16, stem=1, normalise=True), features()
     torch.nn.init.normal_(bridge.styles.blocks[0].linear.weight)
-    codes = bridge.codes(seen.h)
-    torch.testing.assert_close(bridge.codes(3 * seen.h + 1), codes, atol=1e-4, rtol=1e-4)
+    codes = bridge.codes(seen)
+    torch.testing.assert_close(bridge.codes(replace(seen, h=3 * seen.h + 1)), codes, atol=1e-4, rtol=1e-4)
     codes.square().sum().backward()
     assert all(p.grad.any() for p in bridge.parameters())
+
+
+def test_a_pyramid_reads_every_level_and_no_scale():
+    """Codes change with the directions of h and of each f^n, and not with their sizes and means."""
+    bridge, seen = Mapping(SHAPES, 5, 6, torch.zeros(6), width=16, normalise=True, pyramid=7), features()
+    torch.nn.init.normal_(bridge.styles.blocks[0].linear.weight)
+    h, f = seen.h.requires_grad_(), tuple(m.requires_grad_() for m in seen.f)
+    codes = bridge.codes(seen)
+    codes.square().sum().backward()
+    assert all(m.grad.any() for m in (h, *f)) and all(p.grad.any() for p in bridge.parameters())
+    scaled = replace(seen, h=3 * h + 1, f=tuple(2 * m - 1 for m in f))
+    torch.testing.assert_close(bridge.codes(scaled), codes, atol=1e-4, rtol=1e-4)
+    assert bridge.reads_f and not Mapping(SHAPES, 5, 6, torch.zeros(6)).reads_f
 
 
 def test_full_scale_parameter_counts():

@@ -83,6 +83,16 @@ def test_only_the_turn_gets_gradients(tmp_path, tiny_zip):
     assert all(p.grad is None for p in [*task.generator.parameters(), *task.encoder.parameters()])
 
 
+@pytest.mark.parametrize("pyramid", [0, 4])
+def test_the_encoder_stops_at_h_only_where_m_reads_no_f(tmp_path, tiny_zip, monkeypatch, pyramid):
+    task, asked = make(tmp_path, tiny_zip, bridge=dict(type="Mapping", width=8, pyramid=pyramid), training="M only"), []
+    features = task.encoder.features
+    monkeypatch.setattr(task.encoder, "features", lambda *a: asked.append(a[-1]) or features(*a))
+    sum(task.losses("M", Draw.of_iteration(0, 0, 0, 4, 24), 0).values()).backward()
+    assert asked == [not pyramid]
+    assert all(p.grad is not None for p in task.bridge.parameters())
+
+
 def test_turns(tmp_path, tiny_zip):
     task = make(tmp_path, tiny_zip, share=0.25)
     assert [next(iter(task.turns(i))) for i in (0, 2, 3, 11)] == ["M", "M", "T", "T"]

@@ -132,7 +132,7 @@ class Bridge(Objective, Task):
         self.bridge.train()
         for name in self.optimizers:
             self._parameters(name, turn == name)
-        features = self.train.features(moment, only_h=turn == "M")
+        features = self.train.features(moment, only_h=self.only_h(turn))
         latent = self.bridge(features, mapping_only=turn == "M")
         seed = int(draw.seeds[0]) if self.noise == "random" else None
         return self.compare(turn, latent, self.draw(latent, moment.sample.condition.camera, seed), moment)
