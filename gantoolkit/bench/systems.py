@@ -89,14 +89,15 @@ class Ours(System):
     run        run folder, preset or weights of a bridge
     after      denoising steps after which the trajectory is left; None: the whole (`t_out=last`)
     aggregate  'last' or 'mean' of the codes
+    mapped     draw w^m, what M says alone, in the place of w
     steps, guidance   replace those of the encoder
     """
 
-    def __init__(self, run: str, after: int | None = None, aggregate: str = "last", steps: int | None = None,
-                 guidance: float | None = None):
+    def __init__(self, run: str, after: int | None = None, aggregate: str = "last", mapped: bool = False,
+                 steps: int | None = None, guidance: float | None = None):
         from gantoolkit.engine.sample import load_with_specs
 
-        self.run, self.aggregate = run, aggregate
+        self.run, self.aggregate, self.mapped = run, aggregate, mapped
         self.pipeline, self.specs = load_with_specs(run, steps=steps, guidance=guidance)
         self.solid = bool(getattr(self.pipeline.generator, "needs_camera", False))
         self.level = getattr(self.pipeline.generator, "level", 0.0)
@@ -110,7 +111,7 @@ class Ours(System):
         self.changed = {"steps": steps, "guidance": guidance}
 
     def solve(self, condition: Condition, image: Tensor | None = None) -> Latent:
-        return self.pipeline.latent(condition, self.t_out, self.aggregate)
+        return self._chosen(self.pipeline.latent(condition, self.t_out, self.aggregate))
 
     @torch.no_grad()
     def solve_shared(self, condition: Condition, image: Tensor | None, folder: Path) -> Latent:
@@ -119,7 +120,10 @@ class Ours(System):
         first = 0 if self.aggregate == "mean" else self.after - 1
         found = [bridge(encoder.features(latents[:, step], encoder.timesteps[step], condition))
                  for step in range(first, self.after)]
-        return mean(found)
+        return self._chosen(mean(found))
+
+    def _chosen(self, latent: Latent) -> Latent:
+        return Latent(latent.w_m, latent.w_m) if self.mapped else latent
 
     def render(self, solution, camera: Camera | None) -> Render:
         with torch.no_grad():

@@ -42,10 +42,16 @@ def test_ours_reads_the_features_of_a_shared_run(tmp_path, aggregate):
     encoder, generator = registry.build("encoder", specs["encoder"]), load_generator("stylegan2")
     torch.manual_seed(0)
     bridge = sample.build_bridge(specs["bridge"], encoder, generator)
+    for parameter in bridge.parameters():  # untrained ones would say w̄ of everything
+        torch.nn.init.normal_(parameter, std=0.05)
     sample.export(tmp_path / "run" / "export" / "bridge.safetensors", bridge, specs)
     condition = pairs.open_pairs("val", 2).sample(torch.arange(2), "mask").condition
     for after in (1, 3):
         system = systems.Ours(str(tmp_path / "run"), after=after, aggregate=aggregate)
         alone, read = system.solve(condition).ws, system.solve_shared(condition, None, tmp_path / "runs").ws
-        assert torch.allclose(alone, read, atol=1e-4)
+        assert torch.allclose(alone, read, atol=1e-4) and alone.std(0).max() > 1e-3
+        mapped = systems.Ours(str(tmp_path / "run"), after=after, aggregate=aggregate, mapped=True)
+        expected = system.pipeline.latent(condition, system.t_out, aggregate).w_m
+        assert torch.equal(mapped.solve(condition).ws, expected) and (expected - alone).abs().max() > 1e-3
+        assert torch.allclose(mapped.solve_shared(condition, None, tmp_path / "runs").ws, expected, atol=1e-4)
     assert len(list((tmp_path / "runs").iterdir())) == 1
