@@ -20,20 +20,24 @@ LEGEND = ("**Best** and <u>second best</u> among rows that see the same inputs (
 
 
 def rows(suite: Suite, folder: Path) -> list[Line]:
-    """The suite's rows that have a record, in order; DataError for one of another protocol."""
+    """The suite's rows that have a record, in order; DataError for one of another protocol or other pairs."""
     found = [(row, records.load(folder / f"{row.name}.json")) for row in suite.rows
              if (folder / f"{row.name}.json").is_file()]
     for row, record in found:
         if record.config.get("protocol") != PROTOCOL:
             raise DataError(f"{folder / row.name}.json is of protocol {record.config.get('protocol')}, this version "
                             f"makes tables of {PROTOCOL}; measure the row again.")
+        measured = f"{record.config['pairs']} pairs of the split '{record.config['split']}'"
+        if measured != (wanted := f"{suite.pairs} pairs of the split '{suite.split}'"):
+            raise DataError(f"{folder / row.name}.json was measured on {measured}, the suite '{suite.name}' asks for "
+                            f"{wanted}; measure the row again.")
     return found
 
 
 def write(suite: Suite, folder: Path, out: Path) -> Path:
     """Write SUITE.md, .csv, .tex and the sheet of pictures into `out`; returns the page."""
     lines = rows(suite, folder)
-    if lines:
+    if lines and suite.sheet:
         grid.write(suite, lines, folder.parent / "work" / folder.name, out / f"{suite.name}.webp")
     for name, text in texts(suite, lines, out).items():
         files.write_text(out / name, text)
@@ -65,7 +69,7 @@ def _page(suite: Suite, lines: Sequence[Line], out: Path) -> str:
     notes = [f"- {row.label}: {note}" for row, record in lines
              for note in [*([row.note] if row.note else []), *record.notes]]
     parts += [*notes, ""] if notes else []
-    if (out / f"{suite.name}.webp").is_file():
+    if suite.sheet and (out / f"{suite.name}.webp").is_file():
         parts += [f"![The same conditions, drawn by every system]({suite.name}.webp)", ""]
     parts += ["## What this says", tables.quoted(suite.reading.strip(), lines), ""] if suite.reading else []
     parts += ["## Conditions", *_conditions(lines), "", *([tables.conditions(lines), ""] if suite.columns else [])]

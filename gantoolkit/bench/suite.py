@@ -38,6 +38,7 @@ class Suite:
                   those of `solid_metrics` depth and further views of 3D systems
     columns       scores in the order of the table, without their network: "fid", "miou_all19"
     without_text  pairs drawn a second time with an empty prompt (0: none); views: pairs drawn from the side too
+    sheet         whether the page shows what every row draws of the first conditions
     reading       what the numbers say; `{row:column}` becomes that value of the records
     paper         {"source": …, "columns": [names], "rows": [[text, numbers…]]}
     """
@@ -58,6 +59,7 @@ class Suite:
     columns: tuple[str, ...] = ()
     without_text: int = 0
     views: int = 0
+    sheet: bool = True
     bootstrap: int = 200
     mini: bool = True  # the page says at the top what the mini universe is
     paper: dict[str, Any] = field(default_factory=dict)

@@ -170,6 +170,20 @@ def test_check_notices_a_changed_page_and_a_changed_record(here, monkeypatch):
     assert run.check(here.out, folder) == 1
 
 
+def test_a_record_of_other_pairs_makes_no_page(here):
+    here.go("--only", "painted")
+    (here.folder / "toy.yaml").write_text(SUITE.replace("pairs: 12", "pairs: 13"))
+    toy = suites.load(str(here.folder / "toy.yaml"))
+    with pytest.raises(DataError, match="painted.json was measured on 12 pairs of the split 'val', .* asks for 13 pairs"):
+        page.write(toy, here.out / "toy", here.out / "toy")
+
+
+def test_a_suite_may_have_no_sheet(here):
+    (here.folder / "toy.yaml").write_text(SUITE + "sheet: false\n")
+    assert here.go("--only", "painted") == 0
+    assert not list(here.out.rglob("*.webp")) and ".webp" not in (here.out / "toy" / "toy.md").read_text()
+
+
 def test_pages_of_this_repository_follow_from_their_records(capsys):
     """And every suite that has records has a page in the list of docs/tables/README.md."""
     root = Path(__file__).parents[2]
@@ -177,7 +191,8 @@ def test_pages_of_this_repository_follow_from_their_records(capsys):
     listed = (root / "docs/tables/README.md").read_text(encoding="utf-8")
     for name in suites.shipped():
         if (root / "benchmarks/results" / name).is_dir():
-            assert f"({name}.md)" in listed and (root / f"docs/tables/{name}.webp").is_file(), name
+            assert f"({name}.md)" in listed, name
+            assert (root / f"docs/tables/{name}.webp").is_file() is suites.load(name).sheet, name
 
 
 def test_a_judge_that_a_system_used_ends_the_suite(here):
