@@ -7,7 +7,7 @@ import json
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from gantoolkit import files, manifest
@@ -69,9 +69,9 @@ def main(args) -> int:
         print("scoring the split 'test': once per final system, please.", file=sys.stderr)
     chosen = [plan.suite.row(name) for name in args.only] if args.only else plan.suite.rows
     bench(plan, tuple(chosen))
-    written = page.write(plan.suite, plan.folder, _tables(args, plan))
-    print(written)
-    return 0 if page.rows(plan.suite, plan.folder) else 1
+    measured = replace(plan.suite, split=plan.split, pairs=plan.count)
+    print(page.write(measured, plan.folder, _tables(args, plan)))
+    return 0 if page.rows(measured, plan.folder) else 1
 
 
 def _plan(args) -> Plan:
