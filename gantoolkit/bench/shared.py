@@ -12,15 +12,16 @@ import torch
 from torch import Tensor
 
 from gantoolkit import files
+from gantoolkit.encoders import folders
 from gantoolkit.types import Condition
 
 
-def trajectory(folder: Path, encoder, key: dict, condition: Condition) -> tuple[Tensor, Tensor]:
+def trajectory(folder: Path, encoder, spec: dict, condition: Condition) -> tuple[Tensor, Tensor]:
     """(z_t of every step [B,S,4,h,w], I^d_0 [B,3,R,R] in −1..1), read from `folder` or computed and left there.
 
-    key   JSON-able description of everything about the encoder that decides them
+    spec   what `encoder` was built from; equal encoders of different systems share their runs
     """
-    path = folder / f"{_digest(key, condition)}.npz"
+    path = folder / f"{_digest(dict(spec, weights_sha256=folders.checksums(spec)), condition)}.npz"
     if not path.is_file():
         latents, x0 = encoder.trajectory(condition)
         content = io.BytesIO()

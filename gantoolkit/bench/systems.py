@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ from torch import Tensor
 
 from gantoolkit import registry, weights
 from gantoolkit.bench import shared
+from gantoolkit.encoders import folders
 from gantoolkit.errors import UsageError
 from gantoolkit.pipeline import mean
 from gantoolkit.types import Camera, Condition, Latent, Render
@@ -108,7 +108,7 @@ class Ours(System):
             raise UsageError(f"after={after}: the trajectory of {run} has {len(grid)} steps.")
         self.after = after or len(grid)
         self.t_out = int(grid[self.after - 1])
-        self.changed = {"steps": steps, "guidance": guidance}
+        self.spec = self.specs["encoder"] | {k: v for k, v in dict(steps=steps, guidance=guidance).items() if v is not None}
 
     def solve(self, condition: Condition, image: Tensor | None = None) -> Latent:
         return self._chosen(self.pipeline.latent(condition, self.t_out, self.aggregate))
@@ -116,7 +116,7 @@ class Ours(System):
     @torch.no_grad()
     def solve_shared(self, condition: Condition, image: Tensor | None, folder: Path) -> Latent:
         encoder, bridge = self.pipeline.encoder, self.pipeline.bridge
-        latents, _ = shared.trajectory(folder, encoder, self._key, condition)
+        latents, _ = shared.trajectory(folder, encoder, self.spec, condition)
         first = 0 if self.aggregate == "mean" else self.after - 1
         found = [bridge(encoder.features(latents[:, step], encoder.timesteps[step], condition))
                  for step in range(first, self.after)]
@@ -132,20 +132,9 @@ class Ours(System):
     def networks(self) -> dict[str, str]:
         return networks_of(self.run, self.specs)
 
-    @cached_property
-    def _key(self) -> dict:
-        """Everything that decides a trajectory, but the condition."""
-        return dict(self.specs["encoder"], **self.changed, weights_sha256=self._encoder_weights())
-
-    def _encoder_weights(self) -> dict[str, str]:
-        encoder = self.specs["encoder"]
-        control = encoder.get("controlnet")
-        parts = [encoder.get("weights"), *(control if isinstance(control, list) else [control])]
-        return {part: weights.sha256(weights.resolve(part)) for part in parts if isinstance(part, str)}
-
     def weights(self) -> dict[str, str]:
-        generator, file = self.specs["generator"], Path(self.run) / "export" / "bridge.safetensors"
-        found = {generator: weights.sha256(weights.resolve(generator)), **self._encoder_weights()}
+        file = Path(self.run) / "export" / "bridge.safetensors"
+        found = weights.checksums([self.specs["generator"]]) | folders.checksums(self.spec)
         return {"bridge": weights.sha256(file), **found} if file.is_file() else found
 
     def notes(self) -> list[str]:
@@ -168,22 +157,21 @@ class Diffused(System):
 
     def __init__(self, weights: str, controlnet: str | None = None, condition: str | None = None,
                  palette: str | None = None, steps: int = 20, guidance: float = 3.0, precision: str = "fp32"):
-        spec = dict(weights=weights, steps=steps, guidance=guidance, precision=precision)
-        shown = dict(controlnet=controlnet, condition=condition, palette=palette)
-        self.encoder = registry.build("encoder", dict(type="ControlNetEncoder", **spec, **shown) if controlnet
-                                      else dict(type="DiffusionEncoder", **spec))
-        self.names, self.needs = [weights, *filter(None, [controlnet])], seen(self.encoder.condition)
-        self.key = spec | shown
+        self.spec = dict(type="DiffusionEncoder", weights=weights, steps=steps, guidance=guidance, precision=precision)
+        if controlnet:
+            shown = dict(controlnet=controlnet, condition=condition, palette=palette)
+            self.spec |= dict(type="ControlNetEncoder", **{k: v for k, v in shown.items() if v is not None})
+        self.encoder = registry.build("encoder", self.spec)
+        self.needs = seen(self.encoder.condition)
 
     def solve(self, condition: Condition, image: Tensor | None = None) -> Render:
         return Render(self.encoder.trajectory(condition)[1])
 
     def solve_shared(self, condition: Condition, image: Tensor | None, folder: Path) -> Render:
-        key = dict(self.key, weights_sha256=self.weights())
-        return Render(shared.trajectory(folder, self.encoder, key, condition)[1])
+        return Render(shared.trajectory(folder, self.encoder, self.spec, condition)[1])
 
     def weights(self) -> dict[str, str]:
-        return {name: weights.sha256(weights.resolve(name)) for name in self.names}
+        return folders.checksums(self.spec)
 
     def to(self, device) -> Diffused:
         self.encoder.to(device)

@@ -49,7 +49,7 @@ class Drawn(System):
         return self.generator.render(solution, camera, noise="const", deterministic=True)
 
     def weights(self) -> dict[str, str]:
-        return {self.name: weights.sha256(weights.resolve(self.name))}
+        return weights.checksums([self.name])
 
     def to(self, device) -> Drawn:
         self.generator.to(device)

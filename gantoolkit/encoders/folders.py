@@ -29,6 +29,13 @@ def find(name: str | Path) -> Path:
     return weights.resolve(name)
 
 
+def checksums(encoder: dict) -> dict[str, str]:
+    """name → sha256 of the folders that the spec of an encoder names: its `weights`, then its `controlnet`s."""
+    given = [encoder.get(key) for key in ("weights", "controlnet")]
+    names = [n for value in given for n in (value if isinstance(value, (list, tuple)) else [value]) if isinstance(n, str)]
+    return {name: weights.sha256(find(name)) for name in names}
+
+
 def part(folder: str | Path, name: str) -> Path:
     """The path of one part of a diffusion folder; `folder` is a path or a name from registry.yaml."""
     path = _opened(folder, " --tokenizer DIR") / name

@@ -12,6 +12,7 @@ from pathlib import Path
 from huggingface_hub import ModelCard, ModelHubMixin, snapshot_download
 
 from gantoolkit import __version__, files, weights
+from gantoolkit.encoders import folders
 from gantoolkit.engine import sample
 from gantoolkit.errors import WeightsError
 from gantoolkit.pipeline import Pipeline
@@ -75,8 +76,7 @@ class PretrainedPipeline(Pipeline, ModelHubMixin, library_name="gantoolkit", tag
 
 def frozen(specs: dict) -> dict[str, str]:
     """name → sha256 of the networks that the pipeline names and does not contain."""
-    found = [specs["generator"], *(specs["encoder"].get(key) for key in ("weights", "controlnet"))]
-    return {name: weights.sha256(weights.resolve(name)) for name in found if isinstance(name, str)}
+    return weights.checksums([specs["generator"]]) | folders.checksums(specs["encoder"])
 
 
 def compare(known: dict[str, str], specs: dict) -> None:

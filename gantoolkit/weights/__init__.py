@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Container
+from collections.abc import Container, Iterable
 from functools import lru_cache
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from gantoolkit.errors import WeightsError
 from gantoolkit.weights.parts import Part
 
 MAX_HEADER = 100 << 20  # bytes, safetensors' own limit
-__all__ = ["Part", "header", "load", "resolve", "save", "sha256"]
+__all__ = ["Part", "checksums", "header", "load", "resolve", "save", "sha256"]
 
 
 @plugins.hookimpl(trylast=True)
@@ -114,6 +114,11 @@ def sha256(path: Path) -> str:
     """Hex digest of a file, or of all files of a folder in sorted order."""
     stats = [file.stat() for file in _files(path)]
     return _sha256(path, tuple((s.st_mtime_ns, s.st_size) for s in stats))
+
+
+def checksums(names: Iterable[str]) -> dict[str, str]:
+    """name or path → `sha256` of what it stands for, in sorted order."""
+    return {name: sha256(resolve(name)) for name in sorted(set(names))}
 
 
 def _files(path: Path) -> list[Path]:

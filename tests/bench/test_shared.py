@@ -29,7 +29,7 @@ def test_rows_share_denoising_runs_and_draw_what_they_would_alone(tmp_path, monk
     alone.solve_shared(replace(condition, text=("", *condition.text[1:])), None, tmp_path)
     alone.solve_shared(replace(condition, seed=condition.seed + 1), None, tmp_path)
     assert len(list(tmp_path.iterdir())) == 6
-    _, x0 = shared.trajectory(tmp_path, alone.encoder, dict(alone.key, weights_sha256=alone.weights()), condition)
+    _, x0 = shared.trajectory(tmp_path, alone.encoder, alone.spec, condition)
     assert torch.equal(x0, expected)
 
 
@@ -37,7 +37,8 @@ def test_rows_share_denoising_runs_and_draw_what_they_would_alone(tmp_path, monk
 def test_ours_reads_the_features_of_a_shared_run(tmp_path, aggregate):
     from gantoolkit.engine import sample
 
-    specs = dict(encoder=dict(type="ControlNetEncoder", weights="diffusion", controlnet="controlnet-mask", steps=3),
+    specs = dict(encoder=dict(type="ControlNetEncoder", weights="diffusion", controlnet="controlnet-mask", steps=3,
+                              guidance=3.0, precision="fp32"),
                  bridge=dict(type="AbSM", mapping=dict(width=16), width=16), generator="stylegan2", condition="mask")
     encoder, generator = registry.build("encoder", specs["encoder"]), load_generator("stylegan2")
     torch.manual_seed(0)
@@ -54,4 +55,6 @@ def test_ours_reads_the_features_of_a_shared_run(tmp_path, aggregate):
         expected = system.pipeline.latent(condition, system.t_out, aggregate).w_m
         assert torch.equal(mapped.solve(condition).ws, expected) and (expected - alone).abs().max() > 1e-3
         assert torch.allclose(mapped.solve_shared(condition, None, tmp_path / "runs").ws, expected, atol=1e-4)
+    same = systems.build(dict(specs["encoder"], type="Diffused"))  # of the same encoder: I^d_0 of the same run
+    same.solve_shared(condition, None, tmp_path / "runs")
     assert len(list((tmp_path / "runs").iterdir())) == 1

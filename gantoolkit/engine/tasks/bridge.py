@@ -86,7 +86,7 @@ class Bridge(Objective, Task):
     def _open_data(self, data: dict, sampling: Sampling, keeping: Keeping) -> None:
         if wrong := set(data) - {"train", "val", "train_limit", "val_limit"}:
             raise UsageError(f"There is no '{sorted(wrong)[0]}' in data (train, val, train_limit, val_limit).")
-        key = dict(spec=self.specs["encoder"], weights=list(self._encoder_weights().values()))
+        key = dict(spec=self.specs["encoder"], weights=list(folders.checksums(self.specs["encoder"]).values()))
 
         def trajectories(split: str, **kw) -> Trajectories:
             here = sampling if split == "train" else replace(sampling, captions=1)  # a pair is scored once
@@ -181,14 +181,7 @@ class Bridge(Objective, Task):
 
     def weights(self) -> dict[str, str]:
         names = {self.specs["generator"], *self.networks().values()}
-        return self._encoder_weights() | {name: weights.sha256(weights.resolve(name)) for name in sorted(names)}
-
-    def _encoder_weights(self) -> dict[str, str]:
-        """name → sha256 of the encoder's folders."""
-        spec = self.specs["encoder"]
-        given = [spec.get(key) for key in ("weights", "controlnet")]
-        names = [n for value in given for n in (value if isinstance(value, list) else [value]) if isinstance(n, str)]
-        return {name: weights.sha256(folders.find(name)) for name in names}
+        return folders.checksums(self.specs["encoder"]) | weights.checksums(names)
 
 
 def _choose(key: str, value: str, known: Iterable[str]) -> None:

@@ -89,4 +89,4 @@ class Inversion(Task):
         return {name: term.network for name, term in self.terms.items() if term.network}
 
     def weights(self) -> dict[str, str]:
-        return {n: weights.sha256(weights.resolve(n)) for n in sorted({self.name, *self.networks().values()})}
+        return weights.checksums({self.name, *self.networks().values()})

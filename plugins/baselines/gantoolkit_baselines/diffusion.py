@@ -39,7 +39,7 @@ class _Combined(System):
         return Render(encoder.decode(last))
 
     def weights(self) -> dict[str, str]:
-        return {name: zoo.sha256(zoo.resolve(name)) for name in self.names}
+        return zoo.checksums(self.names)
 
     def to(self, device):
         self.models.to(device)

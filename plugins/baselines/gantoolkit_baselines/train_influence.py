@@ -68,4 +68,4 @@ class Collaborative(Denoising):
                              **self.names)]
 
     def weights(self) -> dict[str, str]:
-        return {**super().weights(), **{n: weights.sha256(weights.resolve(n)) for n in self.names.values()}}
+        return super().weights() | weights.checksums(self.names.values())

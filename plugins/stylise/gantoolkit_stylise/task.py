@@ -145,7 +145,7 @@ class Stylise(Task):
 
     def weights(self) -> dict[str, str]:
         names = {self.name, *self.networks().values(), *filter(None, [self.inversion.get("encoder")])}
-        return {name: weights.sha256(weights.resolve(name)) for name in sorted(names)}
+        return weights.checksums(names)
 
 
 def load(name: str):
