@@ -13,7 +13,6 @@ from __future__ import annotations
 import argparse
 import json
 import platform
-import resource
 import sys
 import time
 from pathlib import Path
@@ -24,6 +23,7 @@ import torch
 from torch import nn
 
 from gantoolkit import config, files
+from gantoolkit.bench.make import resident
 from gantoolkit.encoders.published import planned
 from gantoolkit.engine import dryrun, standins
 from gantoolkit.engine.trajectories import Moment
@@ -164,7 +164,7 @@ def main() -> None:
         images_per_second=round(1 / found["iteration"], 3),
         naive_over_cached=round(found["naive iteration"] / found["iteration"], 2),
         peak_training_bytes=peak,
-        peak_process_bytes=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
+        peak_process_bytes=resident("VmHWM") * 1024)
     print(json.dumps(record, indent=1))
     if args.out:
         files.write_json(args.out, record)

@@ -16,6 +16,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import FlopCounterMode
 
+from gantoolkit.bench.make import resident
 from timing import rounded
 
 DTYPES = dict(fp32=torch.float32, bf16=torch.bfloat16)
@@ -111,9 +112,3 @@ def peak_megabytes(run: Callable[[], object], device: str = "cpu") -> float | No
     before = resident("VmRSS")
     run()
     return round((resident("VmHWM") - before) / 1024, 1)
-
-
-def resident(field: str) -> int:
-    """kB of a line of /proc/self/status."""
-    lines = Path("/proc/self/status").read_text().splitlines()
-    return int(next(line for line in lines if line.startswith(field)).split()[1])

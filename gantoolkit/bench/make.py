@@ -27,6 +27,7 @@ from gantoolkit.errors import GantoolkitError
 from gantoolkit.generators.camera import side_camera
 from gantoolkit.types import Condition, Render
 
+STATUS = Path("/proc/self/status")  # of Linux
 YAWS = (-0.4, 0.4)  # radians, of the further views
 MADE = "made.json"
 TIMED = 16  # batches that are timed and made from noise; later ones may read denoising runs that rows share,
@@ -146,12 +147,15 @@ def peak_mb(device: str) -> int:
     """Largest resident size of this process, or largest allocation on the GPU, in MB."""
     if str(device).startswith("cuda"):
         return round(torch.cuda.max_memory_allocated() / 1e6)
-    status = Path("/proc/self/status")
-    if status.exists():  # getrusage would count what the parent held when it started this process
-        line = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM"))
-        return round(int(line.split()[1]) / 1e3)
+    if STATUS.exists():  # getrusage would count what the parent held when it started this process
+        return round(resident("VmHWM") / 1e3)
     size = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return round(size / (1e6 if sys.platform == "darwin" else 1e3))
+
+
+def resident(field: str) -> int:
+    """kiB of a line of Linux's /proc/self/status: 'VmRSS' now, 'VmHWM' at the peak."""
+    return int(next(line for line in STATUS.read_text().splitlines() if line.startswith(field)).split()[1])
 
 
 def _say(text: str, end: str = "\n") -> None:
