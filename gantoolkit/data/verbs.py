@@ -42,8 +42,8 @@ def add(actions) -> None:
     resize.add_argument("--resolution", type=int, required=True, metavar="R", help="pixels")
     resize.add_argument("--out", required=True, metavar="FILE")
     resize.add_argument("--limit", type=int, metavar="N", help="the first N samples only")
-    resize.add_argument("--bits", type=int, default=8, choices=range(4, 9), metavar="N",
-                        help="of every colour that images keep, 4 to 8 (8); 7 save a fifth of a lossless file")
+    resize.add_argument("--compact", action="store_true",
+                        help="half the size: images as WebP of quality 90, scribbles in 16 greys")
     resize.add_argument("--no-depth", action="store_true", help="leave depth out")
     resize.add_argument("--no-factors", action="store_true", help="leave the renderer's factors out")
 

@@ -36,13 +36,16 @@ def test_all_else_is_the_same(tiny_zip, half):
     assert torch.equal(half.identities, whole.identities)
 
 
-def test_colours_of_seven_bits_are_near_and_take_less_room(tmp_path):
+def test_compact_is_near_and_takes_half_the_room(tmp_path):
     whole = FaceZip("val")
-    for bits in (8, 7):
-        resize(whole.path, tmp_path / f"{bits}.zip", 64, limit=4, bits=bits)
-    near = FaceZip(tmp_path / "7.zip")
-    assert torch.equal(near.images[:], whole.images[:4] // 2 * 2) and torch.equal(near.labels[:], whole.labels[:4])
-    assert (tmp_path / "7.zip").stat().st_size < 0.9 * (tmp_path / "8.zip").stat().st_size
+    for name, compact in (("plain", False), ("compact", True)):
+        resize(whole.path, tmp_path / f"{name}.zip", 64, limit=8, compact=compact)
+    near, rows = FaceZip(tmp_path / "compact.zip"), torch.arange(8)
+    assert torch.equal(near.labels[:], whole.labels[rows])
+    assert (near.images[:].float() - whole.images[rows].float()).square().mean() < 255 ** 2 / 10 ** 3.5  # 35 dB
+    greys = near.scribbles[:].float()
+    assert (greys - whole.scribbles[rows].float()).abs().max() <= 8.5 and (greys % 17 == 0).all()
+    assert (tmp_path / "compact.zip").stat().st_size < 0.5 * (tmp_path / "plain.zip").stat().st_size
 
 
 def test_parts_and_samples_are_left_out(tiny_zip, tmp_path, capsys):
