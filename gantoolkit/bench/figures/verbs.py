@@ -55,6 +55,19 @@ def add(verbs) -> None:
                             help=f"a run folder or a preset{labels}")
         _own(parser, name)
         _shared(parser, name, entry.shown)
+    _generator(names.add_parser("generator", help="what a generator draws: random faces and walks between them",
+                                description="Faces of random codes, from three sides where the generator is 3D, and "
+                                            "straight walks in W from one face to another."))
+
+
+def _generator(parser: argparse.ArgumentParser) -> None:
+    parser.set_defaults(command="gantoolkit.bench.figures.generator:main")
+    parser.add_argument("generator", metavar="GENERATOR", help="a weights name or file")
+    parser.add_argument("--walks", type=int, default=3, metavar="N", help="between random codes (default: 3)")
+    parser.add_argument("--truncation", type=float, default=1.0, metavar="PSI", help="towards the mean code (default: 1)")
+    parser.add_argument("--seed", type=int, default=0, metavar="N")
+    parser.add_argument("--out", default="figures/generator.png", metavar="FILE.png")
+    parser.add_argument("--device", default="cpu", help="cpu or cuda (default: cpu)")
 
 
 def _own(parser: argparse.ArgumentParser, name: str) -> None:

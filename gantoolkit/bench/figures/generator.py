@@ -1,0 +1,71 @@
+"""What a generator draws: random codes, from three sides where it is 3D, and walks between them in W."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from gantoolkit import weights
+from gantoolkit.errors import UsageError
+from gantoolkit.generators.camera import side_camera
+from gantoolkit.report import labelled, sheets
+
+COLUMNS = 8
+YAWS = (-0.4, 0.0, 0.4)  # radians
+
+
+def main(args) -> int:
+    """`gantoolkit figure generator NAME`"""
+    from gantoolkit.generators import load_generator
+
+    if args.walks < 0:
+        raise UsageError(f"--walks must be at least 0, not {args.walks}.")
+    generator = load_generator(args.generator).to(args.device)
+    facts = {"figure": "generator", **{key: getattr(args, key) for key in ("generator", "walks", "seed", "truncation")}}
+    facts["sha256"] = weights.sha256(weights.resolve(args.generator))
+    print(sheets.save(draw(generator, args.walks, args.seed, args.truncation), args.out, facts))
+    return 0
+
+
+@torch.no_grad()
+def draw(generator, walks: int, seed: int = 0, truncation: float = 1.0) -> np.ndarray:
+    """The sheet [H,W,3]: G(w) of eight random codes, then `walks` lines from one random w to another."""
+    stream = torch.Generator().manual_seed(seed)
+    z = torch.randn(COLUMNS + 2 * walks, generator.z_dim, generator=stream).to(generator.mean_w)
+    ws = generator.mapping(z, truncation_psi=truncation)
+    rows = [_row(images, label) for label, images in _views(generator, ws[:COLUMNS])]
+    share = torch.linspace(0, 1, COLUMNS, device=ws.device)[:, None, None]
+    for start, end in ws[COLUMNS:].unflatten(0, (-1, 2)):
+        rows.append(_row(_render(generator, torch.lerp(start, end, share), 0.0).image, ["walk", "in W"]))
+    return labelled.Sheet([""] * COLUMNS, rows).draw()
+
+
+def _views(generator, ws: Tensor):
+    """(label, images [B,3,R,R]) of the same codes from every side, and the depth from the front, near is bright."""
+    if not _solid(generator):
+        yield ["random z"], generator.render(ws, noise="const").image
+        return
+    for yaw in YAWS:
+        found = _render(generator, ws, yaw)
+        yield ["random z,", f"{math.degrees(yaw):.0f}°"], found.image
+        if yaw == 0:
+            depth = F.interpolate(found.depth, size=found.image.shape[-2:])
+    low, high = depth.amin((1, 2, 3), keepdim=True), depth.amax((1, 2, 3), keepdim=True)
+    yield ["depth,", "0°"], (1 - 2 * (depth - low) / (high - low).clamp_min(1e-6)).expand(-1, 3, -1, -1)
+
+
+def _render(generator, ws: Tensor, yaw: float):
+    camera = side_camera(generator, yaw, len(ws)).to(ws.device) if _solid(generator) else None
+    return generator.render(ws, camera, noise="const", deterministic=True)
+
+
+def _solid(generator) -> bool:
+    return getattr(generator, "needs_camera", False)
+
+
+def _row(images: Tensor, label: list[str]) -> labelled.Row:
+    return labelled.Row([sheets.image_picture(image.cpu()) for image in images], label=label)
