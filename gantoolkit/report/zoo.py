@@ -18,7 +18,7 @@ def renew(page: Path, records: Path) -> None:
 def tables(records: Path) -> str:
     """Markdown: what was trained and how long, then what it scored."""
     found = [json.loads(file.read_text()) for file in sorted(records.glob("*.json"))]
-    return "\n".join([*_training(found), "", *_scores(found)])
+    return "\n".join([*_training(found), "", *_scores(found), "", *_classes(found)])
 
 
 def _training(records: list[dict]) -> list[str]:
@@ -45,6 +45,20 @@ def _scores(records: list[dict]) -> list[str]:
                 rows.append(f"| {record['run']} | {system} | {name} {arrow} | {score['value']:.4g} | {score['n']} "
                             f"| {said} |")
     return rows
+
+
+def _classes(records: list[dict]) -> list[str]:
+    """IoU per class of every network that parses, beside the class's share of the pixels."""
+    found = {record["run"]: {name[4:-1]: score for name, score in record["scores"].get("run", {}).items()
+                             if name.startswith("iou[")} for record in records}
+    found = {run: classes for run, classes in found.items() if classes}
+    rows = ["| class |" + "".join(f" {run}: share of pixels % | {run}: IoU ↑ |" for run in found),
+            "|---|" + "---:|---:|" * len(found)]
+    for name in dict.fromkeys(name for classes in found.values() for name in classes):
+        cells = [(f"{100 * score['conditions']['share']:.2f}", f"{score['value']:.3f}") if score else ("–", "–")
+                 for score in (classes.get(name) for classes in found.values())]
+        rows.append(f"| {name} |" + "".join(f" {share} | {iou} |" for share, iou in cells))
+    return rows if found else []
 
 
 def _short(value) -> bool:

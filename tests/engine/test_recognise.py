@@ -96,6 +96,10 @@ def test_verification_rate_and_matching():
     people = torch.arange(4).repeat_interleave(2)
     assert recognise.verification_rate(same, people) == (1.0, 4)
     assert recognise.verification_rate(torch.ones(8, 4) / 2, people)[0] == 0.0
+    near = same.clone()
+    near[2:4] = near[:2]  # person 1 looks like person 0, who is of another group
+    assert recognise.verification_rate(near, people)[0] == 0.0
+    assert recognise.verification_rate(near, people, torch.tensor([0, 0, 1, 1, 0, 0, 1, 1])) == (1.0, 4)
     assert recognise.top1(torch.eye(4), torch.eye(4), list("abcd"), of=4) == (1.0, 4)
     assert recognise.top1(torch.eye(4), torch.eye(4).roll(1, 0), list("abcd"), of=4) == (0.0, 4)
     assert recognise.top1(torch.eye(4), torch.eye(4), list("abca"), of=3) == (1.0, 3)

@@ -53,11 +53,8 @@ class Identity(recognise.Recogniser):
 
     @torch.no_grad()
     def validate(self, limit: int | None = None) -> Scores:
-        found = [(self.network.embed(images), self.zip.identities[rows])
-                 for rows, images in self.validation_batches(limit or 2000)]
-        embeddings, people = (torch.cat(list(part)) for part in zip(*found))
-        rate, pairs = recognise.verification_rate(embeddings, people.to(self.device))
-        return {"tar@far1e-3": self.score(rate, pairs)}
+        found = [(self.network.embed(images), rows) for rows, images in self.validation_batches(limit or 2000)]
+        return self.identity_scores(*(torch.cat(list(part)) for part in zip(*found)))
 
     @torch.no_grad()
     def pictures(self) -> dict[str, Tensor]:

@@ -72,7 +72,7 @@ class Judge(recognise.Recogniser):
     @torch.no_grad()
     def validate(self, limit: int | None = None) -> Scores:
         confusion, right, known = Confusion(len(CLASSES)), 0, 0
-        identity, pictures, texts, people, captions = [], [], [], [], []
+        identity, pictures, texts, seen_rows, captions = [], [], [], [], []
         for rows, images in self.validation_batches(limit or 2048):
             seen = self.network.observe(images)
             confusion.update(seen.logits.argmax(1), self.labels(rows))
@@ -80,17 +80,15 @@ class Judge(recognise.Recogniser):
             pictures.append(seen.text)
             captions += self.captions_of(rows)
             texts.append(self.network.read(captions[-len(rows):]))
-            people.append(self.zip.identities[rows])
+            seen_rows.append(rows)
             if self.values:
                 wanted = self.table[rows].to(self.device)
                 guess = torch.stack([v.argmax(1) for v in seen.attributes.values()], 1)
                 right += ((guess == wanted) & (wanted >= 0)).sum(0)
                 known += (wanted >= 0).sum(0)
-        rate, pairs = recognise.verification_rate(torch.cat(identity), torch.cat(people).to(self.device))
         match, n = recognise.top1(torch.cat(pictures), torch.cat(texts), captions)
-        out = {"acc": self.score(confusion.accuracy(), confusion.n),
-               "miou": self.score(confusion.miou(), confusion.n),
-               "tar@far1e-3": self.score(rate, pairs), "top1of64": self.score(match, n)}
+        out = {**self.parsing_scores(confusion), **self.identity_scores(torch.cat(identity), torch.cat(seen_rows)),
+               "top1of64": self.score(match, n)}
         if self.values:
             shares = right.double() / known.clamp(min=1)
             out["attributes"] = self.score(shares.mean(), confusion.n)

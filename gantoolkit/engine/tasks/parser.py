@@ -74,12 +74,7 @@ class Parser(recognise.Recogniser):
         confusion = Confusion(len(CLASSES))
         for rows, images in self.validation_batches(limit):
             confusion.update(self.network.logits(images).argmax(1), self.labels(rows))
-        out = {"acc": self.score(confusion.accuracy(), confusion.n),
-               "miou": self.score(confusion.miou(), confusion.n)}
-        for name, iou in zip(CLASSES, confusion.per_class().tolist()):
-            if iou == iou:
-                out[f"iou[{name}]"] = self.score(iou, confusion.n)
-        return out
+        return self.parsing_scores(confusion)
 
     @torch.no_grad()
     def pictures(self) -> dict[str, Tensor]:

@@ -11,13 +11,14 @@ from torch import Tensor, nn
 
 from gantoolkit import weights
 from gantoolkit.data.conditions import to_float
-from gantoolkit.data.labels import flip_table
+from gantoolkit.data.labels import CLASSES, flip_table
 from gantoolkit.data.zipdata import FaceZip
 from gantoolkit.engine.draw import Draw
 from gantoolkit.engine.task import Task
 from gantoolkit.errors import DataError
+from gantoolkit.metrics.parsing import Confusion
 from gantoolkit.networks.arcface import angular_margin
-from gantoolkit.types import Score
+from gantoolkit.types import Score, Scores
 
 IGNORED = 255  # a label that counts in no loss and no score
 
@@ -154,9 +155,28 @@ class Recogniser(Task):
         path = Path(folder) / f"{name}.safetensors"
         return [weights.save(path, state, self.network.arch, half=True, trained_on=source)]
 
-    def score(self, value: float, n: int, higher: bool = True) -> Score:
+    def score(self, value: float, n: int, higher: bool = True, **conditions) -> Score:
         """A score on the held-out people."""
-        return Score(float(value), int(n), higher, {"data": self.zip.path.name, "split": "held-out people"})
+        return Score(float(value), int(n), higher,
+                     {"data": self.zip.path.name, "split": "held-out people", **conditions})
+
+    def parsing_scores(self, confusion: Confusion) -> Scores:
+        """Accuracy and mIoU over all pixels, and the IoU of every class that occurs, with its share of the pixels."""
+        shares = confusion.matrix.sum(1) / confusion.matrix.sum()
+        classes = zip(CLASSES, confusion.per_class().tolist(), shares.tolist())
+        return {"acc": self.score(confusion.accuracy(), confusion.n), "miou": self.score(confusion.miou(), confusion.n),
+                **{f"iou[{name}]": self.score(iou, confusion.n, share=share)
+                   for name, iou, share in classes if share > 0}}
+
+    def identity_scores(self, embeddings: Tensor, rows: Tensor) -> Scores:
+        """Pictures of one person across views, hair and expression, told from all others and from similar ones."""
+        people, faces = self.zip.identities[rows].to(embeddings.device), [self.zip.attributes[n] for n in rows.tolist()]
+        found = {"tar@far1e-3": self.score(*verification_rate(embeddings, people))}
+        kinds = [(face.get("skin_tone"), face.get("gender")) for face in faces]
+        if len(set(kinds)) > 1:
+            alike = torch.tensor([sorted(set(kinds), key=str).index(kind) for kind in kinds], device=people.device)
+            found["tar@far1e-3[same tone and gender]"] = self.score(*verification_rate(embeddings, people, alike))
+        return found
 
 
 def attribute_values(faces: FaceZip, most: int = 24) -> dict[str, list[str]]:
@@ -220,14 +240,17 @@ def pair_loss(first: Tensor, second: Tensor, people: Tensor, scale: float, margi
     return loss
 
 
-def verification_rate(embeddings: Tensor,
-                      identities: Tensor,
+def verification_rate(embeddings: Tensor, identities: Tensor, groups: Tensor | None = None,
                       false_accepts: float = 1e-3) -> tuple[float, int]:
-    """(share of same-person pairs accepted where `false_accepts` of the others are, number of pairs)."""
+    """(share of same-person pairs accepted where `false_accepts` of the others are, number of pairs).
+
+    With `groups` [N], the others are people of the same group alone.
+    """
     cosine = embeddings.double() @ embeddings.double().T
     upper = torch.ones_like(cosine, dtype=torch.bool).triu(1)
     same = identities[:, None] == identities[None]
-    positives, negatives = cosine[upper & same], cosine[upper & ~same].sort(descending=True).values
+    others = upper & ~same if groups is None else upper & ~same & (groups[:, None] == groups[None])
+    positives, negatives = cosine[upper & same], cosine[others].sort(descending=True).values
     if not len(positives) or not len(negatives):
         return float("nan"), len(positives)
     threshold = negatives[min(len(negatives) - 1, int(false_accepts * len(negatives)))]
