@@ -18,7 +18,11 @@ def renew(page: Path, records: Path) -> None:
 def tables(records: Path) -> str:
     """Markdown: what was trained and how long, then what it scored."""
     found = [json.loads(file.read_text()) for file in sorted(records.glob("*.json"))]
-    return "\n".join([*_training(found), "", *_scores(found), "", *_classes(found)])
+    bridges = [record for record in found if record["config"]["task"] == "bridge"]
+    parts = [record for record in found if record not in bridges]
+    made = {"Training": _training(found), "Parts": _scores(parts), "Parsers by class": _classes(parts),
+            "Presets, split val": _presets(bridges)}
+    return "\n\n".join("\n".join([f"### {title}", *rows]) for title, rows in made.items() if rows)
 
 
 def _training(records: list[dict]) -> list[str]:
@@ -59,6 +63,22 @@ def _classes(records: list[dict]) -> list[str]:
                  for score in (classes.get(name) for classes in found.values())]
         rows.append(f"| {name} |" + "".join(f" {share} | {iou} |" for share, iou in cells))
     return rows if found else []
+
+
+def _presets(records: list[dict]) -> list[str]:
+    """A row per preset, and one for its first step alone."""
+    rows = []
+    for record in records:
+        for system, scores in record["scores"].items():
+            if not system.startswith("G(w)") or " after " in system and " after 1 of " not in system:
+                continue
+            rows = rows or ["| preset | drawn | n | " + " | ".join(f"{name} {'↑' if score['higher_is_better'] else '↓'}"
+                                                                   for name, score in scores.items()) + " |",
+                            "|---|---|---:|" + "---:|" * len(scores)]
+            count = next(iter(scores.values()))["n"]
+            rows.append(f"| {record['run'].replace('_', '-')} | {system} | {count} | "
+                        + " | ".join(f"{score['value']:.3g}" for score in scores.values()) + " |")
+    return rows
 
 
 def _short(value) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from html.parser import HTMLParser
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ import torch
 from gantoolkit import manifest
 from gantoolkit.data.conditions import one_hot
 from gantoolkit.errors import DataError, UsageError
-from gantoolkit.report import html, plots, record as records, sheets, tables
+from gantoolkit.report import html, plots, record as records, sheets, tables, zoo
 from gantoolkit.types import Condition, Record, Score
 
 VOID = {"meta", "img", "br", "hr", "input", "link"}
@@ -183,6 +184,12 @@ def test_sheets_of_a_run_without_samples(tmp_path):
 def test_metric_names_carry_their_network():
     assert tables.title("fid[judge]") == "FID <small>judge</small>"
     assert tables.title("ms_ssim") == "MS-SSIM" and tables.title("own <x>") == "own &lt;x&gt;"
+
+
+def test_the_zoo_page_follows_from_its_records():
+    records = manifest.package_root() / "zoo" / "records"
+    page = Path(__file__).parents[2] / "docs" / "zoo.md"
+    assert f"{zoo.BEGIN}\n{zoo.tables(records)}\n{zoo.END}" in page.read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("file", sorted((manifest.package_root() / "zoo" / "records").glob("*.json")),
