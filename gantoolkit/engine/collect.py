@@ -59,10 +59,11 @@ def _without_paths(value):
 
 
 def _replace(source: Path, target: Path) -> None:
-    """Put a file or folder in place of another; a folder loses what the new one lacks."""
+    """Put a file, in half precision, or a folder in place of another; a folder loses what the new one lacks."""
     target.parent.mkdir(parents=True, exist_ok=True)
     if not source.is_dir():
-        files.write_bytes(target, source.read_bytes())
+        state, arch, meta = weights.load(source)
+        weights.save(target, state, arch, half=True, **meta)
         return
     fresh = target.with_name(target.name + ".part")
     shutil.rmtree(fresh, ignore_errors=True)

@@ -15,9 +15,9 @@ EXPORTED = "export/bridge.safetensors"
 HUB_MODEL = "model.safetensors"  # of a folder that `gantoolkit weights export RUN FOLDER` wrote
 
 
-def export(path: Path, bridge: torch.nn.Module, specs: dict, half: bool = False) -> Path:
+def export(path: Path, bridge: torch.nn.Module, specs: dict) -> Path:
     """Write a bridge with everything `load_pipeline` must know: specs of encoder, bridge and generator."""
-    return weights.save(path, bridge.state_dict(), dict(specs["bridge"]), half=half, pipeline=json.dumps(specs))
+    return weights.save(path, bridge.state_dict(), dict(specs["bridge"]), pipeline=json.dumps(specs))
 
 
 def load_pipeline(name: str | Path, device: str | torch.device = "cpu", steps: int | None = None,
