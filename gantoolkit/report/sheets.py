@@ -133,8 +133,12 @@ def grid(rows: Sequence[Sequence[np.ndarray]], gap: int = 2, background: int = 2
 
 
 def save(picture: np.ndarray, path: str | Path, about: Mapping | None = None) -> Path:
-    """Write a picture as PNG (or what the suffix says), atomically; a PNG keeps `about` as JSON."""
-    path, extra = Path(path), {}
+    """Write a picture as PNG (or what the suffix says), atomically; a PNG keeps `about` as JSON.
+
+    WebP is small rather than exact: sheets of small pictures, enlarged, look the same.
+    """
+    path = Path(path)
+    extra = dict(quality=70, method=6) if path.suffix == ".webp" else {}
     if about is not None:
         extra["pnginfo"] = PngInfo()
         extra["pnginfo"].add_itxt(ABOUT, json.dumps(about, ensure_ascii=False))
