@@ -131,7 +131,7 @@ def _row(plan: Plan, row: Row) -> None:
     opened = open_pairs(plan.split, plan.count, plan.suite.seed, plan.data)
     found = score.record(plan.suite, row, job, made, opened, folder, ["gantoolkit", *sys.argv[1:]], plan.workers)
     found.config["work"] = folder.name
-    files.write_json(file, records.to_json(found))
+    files.write_json(file, records.without_places(records.to_json(found)))
 
 
 def spawn(job: Path) -> None:

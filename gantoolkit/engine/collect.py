@@ -16,7 +16,7 @@ from pathlib import Path
 
 from gantoolkit import files, manifest, weights
 from gantoolkit.errors import UsageError
-from gantoolkit.report import zoo
+from gantoolkit.report import record as records, zoo
 
 RECORDS = "zoo/records"
 
@@ -47,15 +47,7 @@ def keep_record(source: Path, target: Path) -> None:
     record = json.loads(source.read_text())
     record["command"], record["samples"] = [], []
     record["environment"].pop("platform", None)
-    files.write_json(target, _without_paths(record))
-
-
-def _without_paths(value):
-    if isinstance(value, dict):
-        return {key: _without_paths(v) for key, v in value.items()}
-    if isinstance(value, list):
-        return [_without_paths(v) for v in value]
-    return Path(value).name if isinstance(value, str) and value.startswith("/") else value
+    files.write_json(target, records.without_places(record))
 
 
 def _replace(source: Path, target: Path) -> None:

@@ -46,6 +46,15 @@ def from_json(data: dict) -> Record:
     return Record(**data, scores=scores)
 
 
+def without_places(value):
+    """JSON-able data with the name alone of every file that an absolute path names: for records that others read."""
+    if isinstance(value, dict):
+        return {without_places(key): without_places(v) for key, v in value.items()}
+    if isinstance(value, list):
+        return [without_places(v) for v in value]
+    return Path(value).name if isinstance(value, str) and value.startswith("/") else value
+
+
 def save(record: Record, folder: str | Path) -> Path:
     """Write `folder`/record.json atomically."""
     return files.write_json(Path(folder) / NAME, to_json(record))

@@ -192,6 +192,14 @@ def test_the_zoo_page_follows_from_its_records():
     assert f"{zoo.BEGIN}\n{zoo.tables(records)}\n{zoo.END}" in page.read_text(encoding="utf-8")
 
 
+RESULTS = [file for file in (Path(__file__).parents[2] / "benchmarks" / "results").glob("*/*.json")
+           if file.parent.name != "work"]
+
+
+def test_records_of_tables_name_no_place():
+    assert RESULTS and not [file.name for file in RESULTS if '"/' in file.read_text(encoding="utf-8")]
+
+
 @pytest.mark.parametrize("file", sorted((manifest.package_root() / "zoo" / "records").glob("*.json")),
                          ids=lambda f: f.stem)
 def test_records_of_the_zoo_can_be_read_and_name_no_place(file):
