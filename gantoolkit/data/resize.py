@@ -70,12 +70,14 @@ def _header(meta: dict, resolution: int, rows: list[dict], leave: set[str]) -> d
 def _smaller(content: bytes, part: str, resolution: int, compact: bool = False) -> bytes:
     """A picture at `resolution`, in its own format; WebP lossless up to 64 px, unless `compact`."""
     picture, out = Image.open(io.BytesIO(content)), io.BytesIO()
-    if picture.size == (resolution, resolution) and not (compact and part in ("image", "scribble")):
+    if picture.size == (resolution, resolution) and not compact:
         return content
     small, options = picture.resize((resolution, resolution), FILTERS[part]), {}
     if compact and part == "scribble":
         small = small.point(lambda value: round(value / 17) * 17)  # zlib takes less room for fewer values
     if picture.format == "WEBP":
         options = dict(quality=90, method=6) if compact else dict(quality=94, method=4, lossless=resolution <= 64)
+    elif picture.format == "PNG":
+        options = dict(optimize=compact)
     small.save(out, picture.format, **options)
     return out.getvalue()
