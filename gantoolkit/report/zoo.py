@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 from gantoolkit.report import marks
+from gantoolkit.report.record import RUN
 
 BEGIN, END = "<!-- from zoo/records -->", "<!-- end -->"
 
@@ -70,7 +71,7 @@ def _presets(records: list[dict]) -> list[str]:
     rows = []
     for record in records:
         for system, scores in record["scores"].items():
-            if not system.startswith("G(w)") or " after " in system and " after 1 of " not in system:
+            if system != RUN and not system.startswith(f"{RUN} after 1 of "):
                 continue
             rows = rows or ["| preset | drawn | n | " + " | ".join(f"{name} {'↑' if score['higher_is_better'] else '↓'}"
                                                                    for name, score in scores.items()) + " |",

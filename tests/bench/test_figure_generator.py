@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 import torch
 from gantoolkit import cli
-from gantoolkit.bench.figures import generator as figure
 from gantoolkit.generators import load_generator
 from gantoolkit.generators.camera import orbit_camera
 from gantoolkit.report import labelled, sheets
@@ -74,5 +73,7 @@ def test_what_cannot_be_drawn_is_a_sentence(capsys, tmp_path):
     out = str(tmp_path / "sheet.png")
     assert cli.main(["figure", "generator", "stylegan2", "--walks", "-1", "--out", out]) == 2
     assert cli.main(["figure", "generator", "stilegan2", "--out", out]) == 1
+    assert cli.main(["figure", "generator", "stylegan2", "--out", "sheet.xyz"]) == 2
     said = capsys.readouterr().err
+    assert "sheet.xyz is no PNG file" in said
     assert "--walks must be at least 0" in said and "stylegan2" in said and "Traceback" not in said

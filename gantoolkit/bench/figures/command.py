@@ -22,11 +22,16 @@ def main(args) -> int:
 
 def _check(args) -> None:
     """Refuse numbers and names that no figure can be made of."""
-    if Path(args.out).suffix.lower() != ".png":
-        stem = Path(args.out).stem or args.figure
-        raise UsageError(f"--out {args.out} is no PNG file; give a name such as {stem}.png.")
+    check_out(args)
     for name in ("samples", "batch"):
         if getattr(args, name) < 1:
             raise UsageError(f"--{name} must be at least 1, not {getattr(args, name)}.")
     if getattr(args, "scored", 0) < 0 or getattr(args, "scored", 0) == 1:
         raise UsageError(f"--scored must be 0 (no plot) or at least 2, not {args.scored}.")
+
+
+def check_out(args) -> None:
+    """Refuse an --out that is no PNG file."""
+    if Path(args.out).suffix.lower() != ".png":
+        stem = Path(args.out).stem or args.figure
+        raise UsageError(f"--out {args.out} is no PNG file; give a name such as {stem}.png.")

@@ -6,22 +6,23 @@ import math
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from gantoolkit import weights
+from gantoolkit.bench.figures import command
+from gantoolkit.engine.tasks import gansheet
 from gantoolkit.errors import UsageError
 from gantoolkit.generators.camera import side_camera
 from gantoolkit.report import labelled, sheets
 
 COLUMNS = 8
-YAWS = (-0.4, 0.0, 0.4)  # radians
 
 
 def main(args) -> int:
     """`gantoolkit figure generator NAME`"""
     from gantoolkit.generators import load_generator
 
+    command.check_out(args)
     if args.walks < 0:
         raise UsageError(f"--walks must be at least 0, not {args.walks}.")
     generator = load_generator(args.generator).to(args.device)
@@ -44,18 +45,12 @@ def draw(generator, walks: int, seed: int = 0, truncation: float = 1.0) -> np.nd
     return labelled.Sheet([""] * COLUMNS, rows).draw()
 
 
-def _views(generator, ws: Tensor):
-    """(label, images [B,3,R,R]) of the same codes from every side, and the depth from the front, near is bright."""
+def _views(generator, ws: Tensor) -> list[tuple[list[str], Tensor]]:
+    """(label, images [B,3,R,R]) of the same codes, in 3D from every side, then the depth from the front."""
     if not _solid(generator):
-        yield ["random z"], generator.render(ws, noise="const").image
-        return
-    for yaw in YAWS:
-        found = _render(generator, ws, yaw)
-        yield ["random z,", f"{math.degrees(yaw):.0f}°"], found.image
-        if yaw == 0:
-            depth = F.interpolate(found.depth, size=found.image.shape[-2:])
-    low, high = depth.amin((1, 2, 3), keepdim=True), depth.amax((1, 2, 3), keepdim=True)
-    yield ["depth,", "0°"], (1 - 2 * (depth - low) / (high - low).clamp_min(1e-6)).expand(-1, 3, -1, -1)
+        return [(["random z"], generator.render(ws, noise="const").image)]
+    labels = [*(["random z,", f"{math.degrees(yaw):.0f}°"] for yaw in gansheet.YAWS), ["depth,", "0°"]]
+    return list(zip(labels, gansheet.three_views(generator, ws, "const")))
 
 
 def _render(generator, ws: Tensor, yaw: float):

@@ -61,7 +61,7 @@ def add(verbs) -> None:
 
 
 def _generator(parser: argparse.ArgumentParser) -> None:
-    parser.set_defaults(command="gantoolkit.bench.figures.generator:main")
+    parser.set_defaults(command="gantoolkit.bench.figures.generator:main", figure="generator")
     parser.add_argument("generator", metavar="GENERATOR", help="a weights name or file")
     parser.add_argument("--walks", type=int, default=3, metavar="N", help="between random codes (default: 3)")
     parser.add_argument("--truncation", type=float, default=1.0, metavar="PSI", help="towards the mean code (default: 1)")

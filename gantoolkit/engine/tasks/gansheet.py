@@ -20,19 +20,18 @@ def sheet(task) -> Tensor:
         if task.encoder is not None:
             rows.append(task.encoded(part, which))
     z = torch.randn(COLUMNS, task.arch["z_dim"], generator=torch.Generator().manual_seed(1)).to(task.device)
-    rows += three_views(task.average, z) if task.average.needs_camera else [
-        task.average.render(task.average.mapping(z), noise="none").image]
+    ws = task.average.mapping(z)
+    rows += three_views(task.average, ws) if task.average.needs_camera else [task.average.render(ws, noise="none").image]
     return torch.cat([torch.cat(list(_fill(row).clamp(-1, 1)), 2) for row in rows], 1).cpu()
 
 
-def three_views(generator, z: Tensor) -> list[Tensor]:
-    """Rows: each code from the left, the front and the right, and the frontal depth (near is bright)."""
+def three_views(generator, ws: Tensor, noise: str = "none") -> list[Tensor]:
+    """Rows: each face from the left, the front and the right, and the frontal depth (near is bright)."""
     from gantoolkit.generators.camera import side_camera
 
-    ws, rows = generator.mapping(z), []
-    planes = generator.planes(ws, "none")
+    rows, planes = [], generator.planes(ws, noise)
     for yaw in YAWS:
-        camera = side_camera(generator, yaw, len(z)).to(z.device)
+        camera = side_camera(generator, yaw, len(ws)).to(ws.device)
         render = generator.render_planes(planes, ws, camera, deterministic=True)
         rows.append(render.image)
         if yaw == 0:

@@ -173,8 +173,9 @@ class Recogniser(Task):
         people, faces = self.zip.identities[rows].to(embeddings.device), [self.zip.attributes[n] for n in rows.tolist()]
         found = {"tar@far1e-3": self.score(*verification_rate(embeddings, people))}
         kinds = [(face.get("skin_tone"), face.get("gender")) for face in faces]
-        if len(set(kinds)) > 1:
-            alike = torch.tensor([sorted(set(kinds), key=str).index(kind) for kind in kinds], device=people.device)
+        numbers = {kind: n for n, kind in enumerate(dict.fromkeys(kinds))}
+        if len(numbers) > 1:
+            alike = torch.tensor([numbers[kind] for kind in kinds], device=people.device)
             found["tar@far1e-3[same tone and gender]"] = self.score(*verification_rate(embeddings, people, alike))
         return found
 
