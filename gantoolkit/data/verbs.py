@@ -43,7 +43,7 @@ def add(actions) -> None:
     resize.add_argument("--out", required=True, metavar="FILE")
     resize.add_argument("--limit", type=int, metavar="N", help="the first N samples only")
     resize.add_argument("--compact", action="store_true",
-                        help="half the size: images as WebP of quality 90, scribbles in 16 greys")
+                        help="less than half the size: images as WebP of quality 90, scribbles in 16 greys")
     resize.add_argument("--no-depth", action="store_true", help="leave depth out")
     resize.add_argument("--no-factors", action="store_true", help="leave the renderer's factors out")
 

@@ -123,9 +123,12 @@ class FaceZip:
         from PIL import Image
 
         stem = Path(self.files[index]).stem
-        name = self.files[index] if kind == "image" else f"{kind}/{stem}.png"
+        drawn = (name for suffix in ("png", "webp") if (name := f"{kind}/{stem}.{suffix}") in self.names)
+        name = self.files[index] if kind == "image" else next(drawn, f"{kind}/{stem}.png")
         try:
             with Image.open(io.BytesIO(self._zip.read(name))) as picture:
+                if mode is None and picture.mode == "RGB":
+                    mode = "L"  # WebP has no greys: three equal channels
                 return np.asarray(picture.convert(mode) if mode and picture.mode != mode else picture, dtype)
         except KeyError:
             raise DataError(f"{self.path} lacks {name}; render the data set again.") from None
