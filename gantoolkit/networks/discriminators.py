@@ -182,3 +182,23 @@ class DualDiscriminator(Discriminator):
 
     def forward(self, image: Tensor, c: Tensor | None = None, image_raw: Tensor | None = None) -> Tensor:
         return super().forward(image if image_raw is None else self.pair(image, image_raw), c)
+
+
+class CodeCritic(nn.Module):
+    """Codes w [B,w_dim] → logits [B,1]; beside each code stands how far its group of `together` codes spreads.
+
+    The spread (the minibatch standard deviation of Karras et al. 2018) betrays a mapping that draws few faces.
+    """
+
+    def __init__(self, w_dim: int, width: int = 384, layers: int = 3, together: int = 32):
+        super().__init__()
+        self.together = together
+        self.layers = nn.ModuleList(nn.Linear(w_dim if n == 0 else width, width) for n in range(layers))
+        self.conclude = nn.Linear(width + 1, 1)
+
+    def forward(self, w: Tensor) -> Tensor:
+        for layer in self.layers:
+            w = F.leaky_relu(layer(w), 0.2)
+        size = math.gcd(len(w), self.together)
+        spread = w.view(-1, size, w.shape[1]).var(1, correction=0).add(1e-8).sqrt().mean(1)
+        return self.conclude(torch.cat([w, spread.repeat_interleave(size)[:, None]], 1))

@@ -20,8 +20,16 @@ def sheet(task) -> Tensor:
         if task.encoder is not None:
             rows.append(task.encoded(part, which))
     z = torch.randn(COLUMNS, task.arch["z_dim"], generator=torch.Generator().manual_seed(1)).to(task.device)
-    ws = task.average.mapping(z)
-    rows += three_views(task.average, ws) if task.average.needs_camera else [task.average.render(ws, noise="none").image]
+    return joined(rows + drawn(task.average, task.average.mapping(z)))
+
+
+def drawn(generator, ws: Tensor) -> list[Tensor]:
+    """Rows of images [b,3,R,R] that show the codes ws."""
+    return three_views(generator, ws) if generator.needs_camera else [generator.render(ws, noise="none").image]
+
+
+def joined(rows: list[Tensor]) -> Tensor:
+    """Rows of images as one [3,H,W] in −1..1."""
     return torch.cat([torch.cat(list(_fill(row).clamp(-1, 1)), 2) for row in rows], 1).cpu()
 
 
