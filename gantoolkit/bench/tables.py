@@ -170,18 +170,18 @@ def conditions(lines: Sequence[Line]) -> str:
 
 
 def tidy(lines: Sequence[Line]) -> str:
-    """CSV, one value per line."""
+    """CSV, one value of seven digits per line."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(["row", "label", "inputs", "score", "value", "low", "high", "n", "better"])
     for row, record in lines:
         facts = [row.name, row.label, inputs(record)]
         for name, score in scores_of(record).items():
-            low, high = score.interval or ("", "")
-            writer.writerow([*facts, name, score.value, low, high, score.n,
+            values = [f"{value:.7g}" for value in (score.value, *(score.interval or ()))]
+            writer.writerow([*facts, name, *values, *[""] * (3 - len(values)), score.n,
                              "higher" if score.higher_is_better else "lower"])
         for name, value in record.timings.items():
-            writer.writerow([*facts, name, value, "", "", record.config["pairs"], "lower"])
+            writer.writerow([*facts, name, f"{value:.7g}", "", "", record.config["pairs"], "lower"])
     return out.getvalue()
 
 

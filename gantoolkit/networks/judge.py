@@ -38,6 +38,28 @@ class Block(nn.Module):
         return x + self.gamma * self.narrow(F.gelu(self.wide(self.norm(self.depthwise(x)))))
 
 
+class ParseHead(nn.Module):
+    """Images and the trunk's maps to label logits: maps are summed from coarse to fine, then joined by the pixels.
+
+    It works at half the resolution, where four pixels are twelve channels, so that edges stay where they are.
+    """
+
+    def __init__(self, widths: tuple[int, ...], labels: int, width: int = 64, joined: int = 96):
+        super().__init__()
+        self.lateral = nn.ModuleList(nn.Conv2d(w, width, 1) for w in widths)
+        self.settle = nn.ModuleList(Block(width, 2) for _ in widths[:-1])
+        self.pixels = nn.Sequential(nn.Conv2d(12, width, 3, padding=1), nn.GELU())
+        self.join = nn.Sequential(nn.Conv2d(2 * width, joined, 1), Block(joined, 2), Block(joined, 2))
+        self.logits = nn.Conv2d(joined, 4 * labels, 1)
+
+    def forward(self, pixels: Tensor, maps: tuple[Tensor, ...]) -> Tensor:
+        x = self.lateral[-1](maps[-1])
+        for lateral, settle, finer in zip(self.lateral[-2::-1], list(self.settle)[::-1], maps[-2::-1]):
+            x = settle(F.interpolate(x, scale_factor=2.0, mode="nearest") + lateral(finer))
+        joined = self.join(torch.cat([x, self.pixels(F.pixel_unshuffle(pixels, 2))], 1))
+        return F.pixel_shuffle(self.logits(joined), 2)
+
+
 class CaptionReader(nn.Module):
     """Captions to [B,D]: word embeddings, a convolution over three words, maximum over the caption."""
 
@@ -95,10 +117,7 @@ class Judge(nn.Module):
             for n, (i, o) in enumerate(zip(before, widths)))
         self.stages = nn.ModuleList(nn.Sequential(*(Block(w) for _ in range(d)))
                                     for w, d in zip(widths, depths))
-        self.lateral = nn.ModuleList(nn.Conv2d(w, 64, 1) for w in widths)
-        self.coarse = nn.Sequential(nn.Conv2d(64, 32, 3, padding=1), nn.GELU())
-        self.fine = nn.Sequential(nn.Conv2d(3, 16, 3, padding=1), nn.GELU())
-        self.parse = nn.Sequential(nn.Conv2d(48, 32, 3, padding=1), nn.GELU(), nn.Conv2d(32, labels, 1))
+        self.parse = ParseHead(widths, labels)
         self.pool = nn.Sequential(nn.LayerNorm(widths[-1]), nn.Linear(widths[-1], 256), nn.GELU())
         side = -(-resolution // 16)  # of the third map, halved
         self.identify = nn.Sequential(nn.Conv2d(widths[2], 64, 3, 2, 1), nn.GELU(), nn.Flatten(),
@@ -135,13 +154,6 @@ class Judge(nn.Module):
         """The trunk's maps of images of any size (what `Perceptual` compares)."""
         return self.trunk(fit(images, self.resolution))
 
-    def _parse(self, pixels: Tensor, maps: tuple[Tensor, ...]) -> Tensor:
-        x = self.lateral[-1](maps[-1])
-        for lateral, skip in zip(self.lateral[-2::-1], maps[-2::-1]):
-            x = F.interpolate(x, scale_factor=2.0, mode="nearest") + lateral(skip)
-        x = F.interpolate(self.coarse(x), scale_factor=2.0, mode="nearest")
-        return self.parse(torch.cat([x, self.fine(pixels)], 1))
-
     def observe(self, images: Tensor) -> Observation:
         """Everything at once: one pass through the trunk."""
         pixels = fit(images, self.resolution)
@@ -149,7 +161,7 @@ class Judge(nn.Module):
         pooled = maps[-1].mean((2, 3))
         features = self.pool(pooled)
         identity = self.identify(maps[2])
-        return Observation(maps, features.float(), self._parse(pixels, maps).float(),
+        return Observation(maps, features.float(), self.parse(pixels, maps).float(),
                            F.normalize(identity.float(), dim=1),
                            {k: head(features).float() for k, head in self.heads.items()},
                            F.normalize(self.see(features).float(), dim=1))

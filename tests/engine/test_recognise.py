@@ -13,6 +13,7 @@ from gantoolkit.engine.tasks.identity import Identity
 from gantoolkit.engine.tasks.judge import Judge
 from gantoolkit.engine.tasks.parser import Parser, class_weights, parsing_loss
 from gantoolkit.engine.tasks.towers import TextImage, contrastive_loss
+from gantoolkit.errors import UsageError
 
 SMALL = {
     Parser: dict(network=dict(widths=(8, 12))),
@@ -50,6 +51,19 @@ def test_task_learns_scores_and_exports(kind, tiny_zip, tmp_path):
     assert not networks.load(str(loadable[0])).training
     for name, picture in task.pictures().items():
         assert picture.ndim == 3 and picture.shape[0] == 3, name
+
+
+@pytest.mark.parametrize("kind, only", [(Parser, ["decoder", "head"]), (Judge, ["parse"])])
+def test_parts_that_do_not_learn_stay_to_the_last_bit(kind, only, tiny_zip):
+    task = kind(str(tiny_zip), holdout=0.25, only=only, **SMALL[kind])
+    before = {key: tensor.clone() for key, tensor in task.network.state_dict().items()}
+    (optimizer,) = task.optimizers.values()
+    sum(task.losses("network", Draw.of_iteration(0, 0, 0, 8, task.size()), 0).values()).backward()
+    optimizer.step()
+    moved = {key.split(".")[0] for key, tensor in task.network.state_dict().items() if not tensor.equal(before[key])}
+    assert moved == set(only)
+    with pytest.raises(UsageError, match="no part 'nose'.*its parts are"):
+        kind(str(tiny_zip), holdout=0.25, only=["nose"], **SMALL[kind])
 
 
 def test_attributes_teach_the_text_tower_alone(tiny_zip):

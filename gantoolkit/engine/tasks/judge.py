@@ -23,6 +23,7 @@ class Judge(recognise.Recogniser):
     """All heads in one step; `weights` scales the losses parsing, pairs, factors, attributes and contrast.
 
     Every person of a batch is shown twice, so that identity is learned from pairs (see `Identity`).
+    only    parts of the network that learn, such as ["parse"]; what the others see stays exactly as it was
     """
 
     def __init__(self,
@@ -32,6 +33,7 @@ class Judge(recognise.Recogniser):
                  lr: float = 2e-3,
                  weight_decay: float = 0.05,
                  weights: dict | None = None,
+                 only: list[str] | None = None,
                  margin: float = 0.1,
                  scale: float = 16.0,
                  balance: float = 0.3,
@@ -49,7 +51,7 @@ class Judge(recognise.Recogniser):
         judge = JudgeNetwork(**{"resolution": self.zip.resolution, "attributes": self.values,
                                 "words": [".", *words], **(network or {})})
         factors = self.zip.identity_factors
-        self.start(judge, **({"factors": nn.Linear(judge.embedding, factors)} if factors else {}))
+        self.start(judge, only, **({"factors": nn.Linear(judge.embedding, factors)} if factors else {}))
         self.class_weights = class_weights(self.zip.labels[self.rows], balance).to(self.device)
 
     def losses(self, turn: str, draw: Draw, iteration: int) -> dict[str, Tensor]:

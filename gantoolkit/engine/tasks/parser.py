@@ -43,11 +43,13 @@ class Parser(recognise.Recogniser):
     attributes  weight of the attribute loss: hair colour, skin tone and the like decide what the
                 encoder keeps beside shapes, which matters for its use as a perceptual distance
     balance     0 weights pixels alike, 1 classes alike
+    only        parts of the network that learn: with ["decoder", "head"] the perceptual trunk stays as it was
     """
 
     def __init__(self, data: str, network: dict | None = None, holdout: float = 0.05, lr: float = 3e-3,
                  weight_decay: float = 0.01, attributes: float = 0.3, balance: float = 0.3,
-                 augment: dict | None = None, device: torch.device | str = "cpu", seed: int = 0):
+                 only: list[str] | None = None, augment: dict | None = None, device: torch.device | str = "cpu",
+                 seed: int = 0):
         super().__init__(data, holdout, lr, weight_decay, augment, device, seed)
         self.attribute_weight = attributes
         self.values = recognise.attribute_values(self.zip)
@@ -55,7 +57,7 @@ class Parser(recognise.Recogniser):
         options = {"resolution": self.zip.resolution, **(network or {})}
         parser = FaceParser(**options)
         heads = {k: nn.Linear(parser.widths[-1], len(v)) for k, v in self.values.items()}
-        self.start(parser, **heads)
+        self.start(parser, only, **heads)
         self.class_weights = class_weights(self.zip.labels[self.rows], balance).to(self.device)
 
     def losses(self, turn: str, draw: Draw, iteration: int) -> dict[str, Tensor]:

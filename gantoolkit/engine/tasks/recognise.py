@@ -15,7 +15,7 @@ from gantoolkit.data.labels import CLASSES, flip_table
 from gantoolkit.data.zipdata import FaceZip
 from gantoolkit.engine.draw import Draw
 from gantoolkit.engine.task import Task
-from gantoolkit.errors import DataError
+from gantoolkit.errors import DataError, UsageError
 from gantoolkit.metrics.parsing import Confusion
 from gantoolkit.networks.arcface import angular_margin
 from gantoolkit.types import Score, Scores
@@ -87,8 +87,14 @@ class Recogniser(Task):
             raise DataError(f"{data} has {len(people)} people, too few to hold out a share of {holdout}.")
         torch.manual_seed(seed)
 
-    def start(self, network: nn.Module, **heads: nn.Module) -> None:
-        """Take the network and the training-only heads under one optimiser."""
+    def start(self, network: nn.Module, only: list[str] | None = None, **heads: nn.Module) -> None:
+        """Take the network and the training-only heads under one optimiser; of the network `only` these parts learn."""
+        if unknown := set(only or ()) - {name for name, _ in network.named_children()}:
+            raise UsageError(f"{type(network).__name__} has no part '{sorted(unknown)[0]}'; its parts are "
+                             + ", ".join(name for name, _ in network.named_children()) + ".")
+        self.still = [part for name, part in network.named_children() if only and name not in only]
+        for name, parameter in network.named_parameters():
+            parameter.requires_grad_(not only or name.split(".")[0] in only)
         self.network = network.to(self.device, memory_format=torch.channels_last)
         self.heads = nn.ModuleDict(heads).to(self.device)
         self.modules = {"network": self.network, "heads": self.heads}
@@ -122,6 +128,8 @@ class Recogniser(Task):
         With `partners` the second half of the batch shows the persons of the first half again.
         """
         self.network.train()
+        for part in self.still:
+            part.eval()
         rows = self.rows[draw.indices]
         parts = [rows] if partners is None else [rows, partners(rows, draw)]
         images, labels = zip(*(self.augmentation(draw, self.images(part),
