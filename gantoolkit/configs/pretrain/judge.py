@@ -1,5 +1,5 @@
 # The judge of all metrics: a ConvNeXt-like trunk with heads for parsing, identity, attributes and text.
-# Its people, seed and architecture occur in no loss. 1.3 M parameters, about 6 minutes on 2 cores.
+# Its people, seed and architecture occur in no loss. 1.6 M parameters, about 6 minutes on 2 cores.
 # A batch holds two pictures of each person. Writes export/judge.safetensors.
 task = "judge"
 name = "judge"
