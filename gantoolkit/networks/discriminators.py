@@ -185,9 +185,9 @@ class DualDiscriminator(Discriminator):
 
 
 class CodeCritic(nn.Module):
-    """Codes w [B,w_dim] → logits [B,1]; beside each code stands how far its group of `together` codes spreads.
+    """Codes w [B,w_dim] → logits [B,1]; beside each code stands how far `together` codes spread.
 
-    The spread (the minibatch standard deviation of Karras et al. 2018) betrays a mapping that draws few faces.
+    The spread betrays a mapping that draws few faces.
     """
 
     def __init__(self, w_dim: int, width: int = 384, layers: int = 3, together: int = 32):
@@ -199,6 +199,5 @@ class CodeCritic(nn.Module):
     def forward(self, w: Tensor) -> Tensor:
         for layer in self.layers:
             w = F.leaky_relu(layer(w), 0.2)
-        size = math.gcd(len(w), self.together)
-        spread = w.view(-1, size, w.shape[1]).var(1, correction=0).add(1e-8).sqrt().mean(1)
-        return self.conclude(torch.cat([w, spread.repeat_interleave(size)[:, None]], 1))
+        group = math.gcd(len(w), self.together)
+        return self.conclude(minibatch_std(w[:, :, None, None], group).flatten(1))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 from gantoolkit import weights
+from gantoolkit.engine import checkpoint
 from gantoolkit.engine.run import build_task, run
 from gantoolkit.errors import UsageError
 from gantoolkit.generators import load_generator
@@ -41,7 +42,6 @@ def test_the_codes_of_faces_are_what_the_encoder_reads_off_them(tiny_zip, tmp_pa
     task.prepare(tmp_path, lambda *_: None)
     teacher = build_task(dict(task="gan", data=str(tiny_zip), generator=FLAT, encoder=dict(type="FaceEncoder")),
                          torch.device("cpu"), 5)
-    from gantoolkit.engine import checkpoint
     checkpoint.load_latest(gan / "checkpoint", teacher)
     torch.testing.assert_close(task.codes, teacher.encoder(teacher.images(torch.arange(len(task.zip)))))
     assert task.scaled(task.codes[:task.size()]).std(0).sub(1).abs().max() < 1e-4

@@ -47,10 +47,9 @@ def draw(generator, walks: int, seed: int = 0, truncation: float = 1.0) -> np.nd
 
 def _views(generator, ws: Tensor) -> list[tuple[list[str], Tensor]]:
     """(label, images [B,3,R,R]) of the same codes, in 3D from every side, then the depth from the front."""
-    if not _solid(generator):
-        return [(["random z"], generator.render(ws, noise="const").image)]
-    labels = [*(["random z,", f"{math.degrees(yaw):.0f}°"] for yaw in gansheet.YAWS), ["depth,", "0°"]]
-    return list(zip(labels, gansheet.three_views(generator, ws, "const")))
+    sides = [*(["random z,", f"{math.degrees(yaw):.0f}°"] for yaw in gansheet.YAWS), ["depth,", "0°"]]
+    labels = sides if _solid(generator) else [["random z"]]
+    return list(zip(labels, gansheet.drawn(generator, ws, "const"), strict=True))
 
 
 def _render(generator, ws: Tensor, yaw: float):

@@ -24,7 +24,7 @@ from gantoolkit.engine.draw import Draw
 from gantoolkit.engine.task import Task
 from gantoolkit.errors import UsageError
 from gantoolkit.generators.stylegan2 import MappingNetwork
-from gantoolkit.metrics.fid import frechet_distance, gaussian
+from gantoolkit.metrics.fid import frechet_distance
 from gantoolkit.networks.discriminators import CodeCritic
 from gantoolkit.types import Score, Scores
 
@@ -111,7 +111,7 @@ class Codes(Task):
 
     @torch.no_grad()
     def validate(self, limit: int | None = None) -> Scores:
-        """Fréchet distances from drawn and from training codes to those of held-out faces, and how near drawn ones are.
+        """Fréchet distances of drawn and of training codes to those of held-out faces, and how near drawn ones lie.
 
         A share below 1 in `nearest` says that drawn codes lie nearer to training codes than those of other faces do.
         """
@@ -154,5 +154,5 @@ def _config(run: Path) -> dict:
 
 def _distance(some: Tensor, others: Tensor) -> float:
     """The Fréchet distance between two sets of codes [N,w_dim]."""
-    sums = ((torch.tensor(len(w), dtype=torch.float64), w.sum(0), w.T @ w) for w in (some.double(), others.double()))
-    return frechet_distance(*(part for found in sums for part in gaussian(*found)))
+    some, others = some.double(), others.double()
+    return frechet_distance(some.mean(0), torch.cov(some.T), others.mean(0), torch.cov(others.T))

@@ -23,9 +23,9 @@ def sheet(task) -> Tensor:
     return joined(rows + drawn(task.average, task.average.mapping(z)))
 
 
-def drawn(generator, ws: Tensor) -> list[Tensor]:
-    """Rows of images [b,3,R,R] that show the codes ws."""
-    return three_views(generator, ws) if generator.needs_camera else [generator.render(ws, noise="none").image]
+def drawn(generator, ws: Tensor, noise: str = "none") -> list[Tensor]:
+    """Rows of images [b,3,R,R] that show the codes ws, in 3D as `three_views` does."""
+    return three_views(generator, ws, noise) if generator.needs_camera else [generator.render(ws, noise=noise).image]
 
 
 def joined(rows: list[Tensor]) -> Tensor:
@@ -33,7 +33,7 @@ def joined(rows: list[Tensor]) -> Tensor:
     return torch.cat([torch.cat(list(_fill(row).clamp(-1, 1)), 2) for row in rows], 1).cpu()
 
 
-def three_views(generator, ws: Tensor, noise: str = "none") -> list[Tensor]:
+def three_views(generator, ws: Tensor, noise: str) -> list[Tensor]:
     """Rows: each face from the left, the front and the right, and the frontal depth (near is bright)."""
     from gantoolkit.generators.camera import side_camera
 

@@ -89,10 +89,11 @@ class Recogniser(Task):
 
     def start(self, network: nn.Module, only: list[str] | None = None, **heads: nn.Module) -> None:
         """Take the network and the training-only heads under one optimiser; of the network `only` these parts learn."""
-        if unknown := set(only or ()) - {name for name, _ in network.named_children()}:
+        parts = dict(network.named_children())
+        if unknown := set(only or ()) - set(parts):
             raise UsageError(f"{type(network).__name__} has no part '{sorted(unknown)[0]}'; its parts are "
-                             + ", ".join(name for name, _ in network.named_children()) + ".")
-        self.still = [part for name, part in network.named_children() if only and name not in only]
+                             f"{', '.join(parts)}.")
+        self.still = [part for name, part in parts.items() if only and name not in only]
         for name, parameter in network.named_parameters():
             parameter.requires_grad_(not only or name.split(".")[0] in only)
         self.network = network.to(self.device, memory_format=torch.channels_last)
