@@ -70,7 +70,17 @@ def save(path: str | os.PathLike, state: dict, arch: dict, half: bool = False, *
             value = value.to(torch.float16)
         tensors[key] = value.clone().contiguous()
     header = {"arch": json.dumps(arch), **{k: str(v) for k, v in metadata.items()}}
-    return files.write_bytes(path, safe.save(tensors, header))
+    return files.write_bytes(path, _ordered(safe.save(tensors, header)))
+
+
+def _ordered(content: bytes) -> bytes:
+    """A safetensors file with its metadata in order, so that equal content is equal bytes."""
+    size = int.from_bytes(content[:8], "little")
+    header = json.loads(content[8:8 + size])
+    header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
+    text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
+    text += b" " * (-len(text) % 8)  # tensors begin at multiples of 8 bytes
+    return b"".join([len(text).to_bytes(8, "little"), text, memoryview(content)[8 + size:]])
 
 
 def load(name_or_path: str | os.PathLike, kinds: Container[str] = ()) -> tuple[dict, dict, dict]:
