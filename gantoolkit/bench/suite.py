@@ -112,25 +112,24 @@ def _check(file: Path, what: str, values: dict, kind: type, given: set[str]) -> 
         raise UsageError(f"{file}: {what} lacks '{missing[0]}'.")
 
 
-RUNS = ("run", "encoder", "diffusers", "towers")  # arguments of systems that name run folders
+RUNS = ("run", "encoder", "diffusers", "towers", "generator")  # arguments of systems that may name run folders
 
 
 def absent(system: dict, runs: Path) -> str:
-    """A sentence where an argument names neither a file, a run in RUNS, weights nor a preset; else ""."""
-    index = manifest.load()
-    for key in RUNS:
-        value = system.get(key)
-        known = not isinstance(value, str) or Path(value).exists() or (runs / value).is_dir()
-        if not known and value not in index.weights and value not in index.presets:
+    """A sentence where an argument of RUNS names neither a file, a run in `runs`, weights nor a preset; else ""."""
+    for value in _named(system).values():
+        if not (runs / value).is_dir():
             return f"There is no run '{value}' in {runs}, and no weights of that name."
     return ""
 
 
 def located(system: dict, runs: Path) -> dict:
-    """A system's arguments, those that name a folder in RUNS replaced by its path."""
+    """A system's arguments, the names of runs among them replaced by the paths of their folders."""
+    return system | {key: str(runs / value) for key, value in _named(system).items()}
 
-    def path(key: str, value: Any) -> Any:
-        here = isinstance(value, str) and key != "type" and not Path(value).exists() and (runs / value).is_dir()
-        return str(runs / value) if here else value
 
-    return {key: path(key, value) for key, value in system.items()}
+def _named(system: dict) -> dict[str, str]:
+    """The arguments of RUNS that are neither a path nor a name of the registry, and so must name a run."""
+    index = manifest.load()
+    return {key: value for key in RUNS if isinstance(value := system.get(key), str)
+            and not Path(value).exists() and value not in index.weights and value not in index.presets}

@@ -137,7 +137,7 @@ def speed(record: Record) -> tuple[str, str]:
 
 
 def markdown(suite: Suite, lines: Sequence[Line]) -> str:
-    """The table of measured values; rows that see the photo stand below a line of their own."""
+    """The table of measured values; rows that see photos stand below a line of their own."""
     columns = columns_of(suite, lines)
     heads = [f"{title(c)} {arrow(lines, c)}" for c in columns]
     shown = {c: cells(lines, c, _markdown_mark) for c in columns}
@@ -146,7 +146,7 @@ def markdown(suite: Suite, lines: Sequence[Line]) -> str:
     ranked = [line for line in lines if group(line[1]) is not None]
     for row, record in [*ranked, *(line for line in lines if line not in ranked)]:
         if ranked and record is next((r for _, r in lines if group(r) is None), None):
-            out.append("| *outside the ranking, sees the photo:*" + " |" * (len(columns) + 6))
+            out.append("| *outside the ranking, sees photos:*" + " |" * (len(columns) + 6))
         facts = [row.label, record.config["model"], record.config["domain"], inputs(record)]
         out.append("| " + " | ".join([*facts, *(shown[c][row.name] for c in columns), *speed(record)]) + " |")
     return "\n".join(out)

@@ -1,12 +1,17 @@
-"""Systems that measure parts rather than compete: the photo itself, and a generator's random faces."""
+"""Systems that measure parts rather than compete: the photo itself, other photos, and a generator's random faces."""
 
 from __future__ import annotations
+
+from pathlib import Path
 
 import torch
 from torch import Tensor
 
 from gantoolkit import weights
 from gantoolkit.bench.systems import System
+from gantoolkit.data.conditions import to_float
+from gantoolkit.data.zipdata import SEED_STRIDE, FaceZip
+from gantoolkit.errors import DataError
 from gantoolkit.types import Camera, Condition, Render
 
 
@@ -20,10 +25,33 @@ class Photo(System):
         return Render(image)
 
 
+class Faces(System):
+    """Photos of other people, picture i for pair i: how far two sets of real pictures are from each other.
+
+    data  an archive, by name or path, of at least as many pictures as there are pairs
+    """
+
+    needs = ("image",)
+    model = "none"
+    latent_source = "none"
+
+    def __init__(self, data: str):
+        self.data = FaceZip(data)
+
+    def solve(self, condition: Condition, image: Tensor | None = None) -> Render:
+        rows = condition.seed % SEED_STRIDE
+        if int(rows.max()) >= len(self.data):
+            raise DataError(f"{self.data.path} has {len(self.data)} pictures, fewer than there are pairs.")
+        return Render(to_float(self.data.images[rows]))
+
+    def weights(self) -> dict[str, str]:
+        return {self.data.path.name: self.data.sha256}
+
+
 class Drawn(System):
     """A generator's faces for codes z ~ N(0, I), one per pair, from the pair's camera where it is 3D.
 
-    generator       a name or file
+    generator       a name, a file, or the folder of a run that trained one
     truncation_psi  1 = the whole distribution
     """
 
@@ -32,8 +60,9 @@ class Drawn(System):
     def __init__(self, generator: str, truncation_psi: float = 1.0):
         from gantoolkit.generators import load_generator
 
-        self.name, self.psi = generator, truncation_psi
-        self.generator = load_generator(generator)
+        trained = Path(generator) / "export" / "generator.safetensors"
+        self.name, self.psi = str(trained) if trained.is_file() else generator, truncation_psi
+        self.generator = load_generator(self.name)
         self.solid = self.generator.needs_camera
         self.needs, self.domain = (("camera",), "3D") if self.solid else ((), "2D")
         self.latent_source = "random codes"

@@ -156,7 +156,7 @@ def test_compare_scores_what_all_have_and_names_what_is_missing(tmp_path, capsys
     other = records.load(tmp_path / "out" / "ide3d.json").scores["ide3d"]["lpips[judge]"]
     assert other.value > 0.1 and other.conditions["resize"].startswith("128 to 64")
     text = (tmp_path / "out" / "compare.md").read_text()
-    assert "mini universe" not in text and "sees the photo" in text and "| – | – |" in text
+    assert "mini universe" not in text and "sees photos" in text and "| – | – |" in text
 
 
 @pytest.mark.parametrize("arguments, words", [

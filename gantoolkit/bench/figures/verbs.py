@@ -58,6 +58,8 @@ def add(verbs) -> None:
     _generator(names.add_parser("generator", help="what a generator draws: random faces and walks between them",
                                 description="Faces of random codes, from three sides where the generator is 3D, and "
                                             "straight walks in W from one face to another."))
+    _data(names.add_parser("data", help="what a data set looks like: its first faces",
+                           description="The first faces of data sets, in rows of eight."))
 
 
 def _generator(parser: argparse.ArgumentParser) -> None:
@@ -68,6 +70,14 @@ def _generator(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=int, default=0, metavar="N")
     parser.add_argument("--out", default="figures/generator.png", metavar="FILE.png")
     parser.add_argument("--device", default="cpu", help="cpu or cuda (default: cpu)")
+
+
+def _data(parser: argparse.ArgumentParser) -> None:
+    parser.set_defaults(command="gantoolkit.bench.figures.data:main", figure="data")
+    parser.add_argument("data", nargs="+", metavar="NAME|ZIP", help="rendered or prepared faces")
+    parser.add_argument("--samples", type=int, default=32, metavar="N", help="of every data set (default: 32)")
+    parser.add_argument("--conditions", action="store_true", help="also their label maps and scribbles")
+    parser.add_argument("--out", default="figures/data.png", metavar="FILE.png")
 
 
 def _own(parser: argparse.ArgumentParser, name: str) -> None:

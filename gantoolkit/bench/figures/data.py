@@ -1,0 +1,42 @@
+"""What a data set looks like: its faces in rows of eight, and if wanted what conditions are made of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+
+from gantoolkit.bench.figures import command
+from gantoolkit.data.conditions import to_float
+from gantoolkit.data.zipdata import FaceZip
+from gantoolkit.errors import UsageError
+from gantoolkit.report import labelled, sheets
+
+COLUMNS = 8
+
+
+def main(args) -> int:
+    """`gantoolkit figure data ZIP …`"""
+    command.check_out(args)
+    if args.samples < 1:
+        raise UsageError(f"--samples must be at least 1, not {args.samples}.")
+    sets = [FaceZip(name) for name in args.data]
+    facts = {"figure": "data", "samples": args.samples, "sha256": {one.path.name: one.sha256 for one in sets}}
+    print(sheets.save(draw(sets, args.samples, args.conditions), args.out, facts))
+    return 0
+
+
+def draw(sets: list[FaceZip], count: int, conditions: bool = False) -> np.ndarray:
+    """The sheet [H,W,3]: the first `count` faces of every set, label maps and scribbles below each row of them."""
+    rows = [row for data in sets for row in _rows(data, min(count, len(data)), conditions)]
+    return labelled.Sheet([""] * COLUMNS, rows).draw()
+
+
+def _rows(data: FaceZip, count: int, conditions: bool) -> Iterator[labelled.Row]:
+    for number, rows in enumerate(torch.arange(count).split(COLUMNS)):
+        faces = [sheets.image_picture(image) for image in to_float(data.images[rows])]
+        yield labelled.Row(faces, label=[data.path.stem] if number == 0 else [])
+        if conditions:
+            yield labelled.Row([sheets.mask_picture(labels) for labels in data.labels[rows]])
+            yield labelled.Row([sheets.scribble_picture(drawn / 255) for drawn in data.scribbles[rows]])
