@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from gantoolkit import files, manifest
+from gantoolkit import files, manifest, weights
 from gantoolkit.bench import make, page, score, suite as suites
 from gantoolkit.bench.pairs import open_pairs
 from gantoolkit.bench.suite import Row, Suite
@@ -144,8 +144,11 @@ def spawn(job: Path) -> None:
 
 
 def _current(file: Path, folder: Path) -> bool:
-    """Whether a record is of exactly these images."""
-    return file.is_file() and records.load(file).config.get("work") == folder.name
+    """Whether a record is of exactly these images, measured by the judges as they are now."""
+    if not file.is_file() or (record := records.load(file)).config.get("work") != folder.name:
+        return False
+    return all(weights.sha256(weights.resolve(name)) == digest
+               for found in record.scores.values() for name, digest in score.judges(found).items())
 
 
 def _stamp(system: dict) -> list[str]:

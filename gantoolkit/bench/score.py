@@ -58,11 +58,15 @@ def record(suite: Suite, row: Row, job: make.Job, made: Mapping, opened: Pairs, 
            workers: int) -> Record:
     """Everything that a table says of a row."""
     found, timings = scores(suite, job, made, opened, folder)
-    judges = {name: score.conditions["network_sha256"] for score in found.values()
-              if (name := score.conditions.get("network"))}
     kept = {key: made[key] for key in ("needs", "model", "domain", "exact", "list", "data", "data_sha256", "threads")}
     config = dict(protocol=PROTOCOL, suite=suite.name, row=row.name, label=row.label, system=row.system, note=row.note,
                   split=job.split, pairs=job.count, timed=min(make.TIMED * job.batch, job.count), batch=job.batch,
                   workers=workers, **kept)
-    return Record(f"{suite.name}/{row.name}", config, command, environment(), job.seed, {**made["weights"], **judges},
+    return Record(f"{suite.name}/{row.name}", config, command, environment(), job.seed, {**made["weights"], **judges(found)},
                   timings, {row.name: found}, notes=list(made["notes"]))
+
+
+def judges(found: Scores) -> dict[str, str]:
+    """name → sha256 of the networks that measured."""
+    return {name: score.conditions["network_sha256"] for score in found.values()
+            if (name := score.conditions.get("network"))}

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 from pathlib import Path
 
-import numpy as np
-import torch
 from torch import Tensor
 
-from gantoolkit import files
+from gantoolkit import weights
 from gantoolkit.encoders import folders
 from gantoolkit.types import Condition
 
@@ -21,14 +18,12 @@ def trajectory(folder: Path, encoder, spec: dict, condition: Condition) -> tuple
 
     spec   what `encoder` was built from; equal encoders of different systems share their runs
     """
-    path = folder / f"{_digest(dict(spec, weights_sha256=folders.checksums(spec)), condition)}.npz"
+    path = folder / f"{_digest(dict(spec, weights_sha256=folders.checksums(spec)), condition)}.safetensors"
     if not path.is_file():
         latents, x0 = encoder.trajectory(condition)
-        content = io.BytesIO()
-        np.savez(content, latents=latents.cpu().numpy(), x0=x0.cpu().numpy())
-        files.write_bytes(path, content.getvalue())
-    with np.load(path, allow_pickle=False) as found:
-        return torch.from_numpy(found["latents"]), torch.from_numpy(found["x0"])
+        weights.save(path, dict(latents=latents, x0=x0), dict(type="trajectory"))
+    found, _, _ = weights.load(path)
+    return found["latents"], found["x0"]
 
 
 def _digest(key: dict, condition: Condition) -> str:

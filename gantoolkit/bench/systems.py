@@ -97,8 +97,10 @@ class Ours(System):
                  steps: int | None = None, guidance: float | None = None):
         from gantoolkit.engine.sample import load_with_specs
 
-        self.run, self.aggregate, self.mapped = run, aggregate, mapped
+        self.run, self.aggregate = run, aggregate
         self.pipeline, self.specs = load_with_specs(run, steps=steps, guidance=guidance)
+        if mapped:
+            self.pipeline.bridge = getattr(self.pipeline.bridge, "mapping", self.pipeline.bridge)
         self.solid = bool(getattr(self.pipeline.generator, "needs_camera", False))
         self.level = getattr(self.pipeline.generator, "level", 0.0)
         self.domain = "3D" if self.solid else "2D"
@@ -108,22 +110,18 @@ class Ours(System):
             raise UsageError(f"after={after}: the trajectory of {run} has {len(grid)} steps.")
         self.after = after or len(grid)
         self.t_out = int(grid[self.after - 1])
-        self.spec = self.specs["encoder"] | {k: v for k, v in dict(steps=steps, guidance=guidance).items() if v is not None}
 
     def solve(self, condition: Condition, image: Tensor | None = None) -> Latent:
-        return self._chosen(self.pipeline.latent(condition, self.t_out, self.aggregate))
+        return self.pipeline.latent(condition, self.t_out, self.aggregate)
 
     @torch.no_grad()
     def solve_shared(self, condition: Condition, image: Tensor | None, folder: Path) -> Latent:
         encoder, bridge = self.pipeline.encoder, self.pipeline.bridge
-        latents, _ = shared.trajectory(folder, encoder, self.spec, condition)
+        latents, _ = shared.trajectory(folder, encoder, self.specs["encoder"], condition)
         first = 0 if self.aggregate == "mean" else self.after - 1
         found = [bridge(encoder.features(latents[:, step], encoder.timesteps[step], condition))
                  for step in range(first, self.after)]
-        return self._chosen(mean(found))
-
-    def _chosen(self, latent: Latent) -> Latent:
-        return Latent(latent.w_m, latent.w_m) if self.mapped else latent
+        return mean(found)
 
     def render(self, solution, camera: Camera | None) -> Render:
         with torch.no_grad():
@@ -133,9 +131,10 @@ class Ours(System):
         return networks_of(self.run, self.specs)
 
     def weights(self) -> dict[str, str]:
-        file = Path(self.run) / "export" / "bridge.safetensors"
-        found = weights.checksums([self.specs["generator"]]) | folders.checksums(self.spec)
-        return {"bridge": weights.sha256(file), **found} if file.is_file() else found
+        from gantoolkit.engine.sample import bridge_file
+
+        found = weights.checksums([self.specs["generator"]]) | folders.checksums(self.specs["encoder"])
+        return {"bridge": weights.sha256(bridge_file(self.run)), **found}
 
     def notes(self) -> list[str]:
         known = "networks" in self.specs or _config(self.run)

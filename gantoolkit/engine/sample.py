@@ -38,8 +38,8 @@ def load_with_specs(name: str | Path, generator: str | None = None, **changes) -
     if generator is not None:
         other = replacement(generator, specs["generator"])
         specs = dict(specs, generator=str(generator))
-    encoder = {**specs["encoder"], **{k: v for k, v in changes.items() if v is not None}}
-    return assemble(state, dict(specs, encoder=encoder), generator=other), specs
+    specs = dict(specs, encoder=specs["encoder"] | {k: v for k, v in changes.items() if v is not None})
+    return assemble(state, specs, generator=other), specs
 
 
 class Loader:
@@ -93,7 +93,7 @@ def read(name: str | Path) -> tuple[dict, dict]:
     folder = Path(name)
     if folder.is_dir() and not any((folder / file).is_file() for file in (EXPORTED, HUB_MODEL)):
         return _unfinished(folder)
-    state, _, meta = weights.load(_file(name))
+    state, _, meta = weights.load(bridge_file(name))
     if "pipeline" not in meta:
         raise WeightsError(f"'{name}' is not a bridge: its file does not say which encoder and generator it "
                            "joins; give a run folder or a preset.")
@@ -121,7 +121,7 @@ def build_bridge(spec: dict, encoder, generator):
                           w_dim=generator.w_dim, mean_w=generator.mean_w.detach().clone())
 
 
-def _file(name: str | Path) -> Path:
+def bridge_file(name: str | Path) -> Path:
     """The bridge file behind a run folder, a preset or a weights name."""
     path = Path(name)
     for file in (EXPORTED, HUB_MODEL):

@@ -154,6 +154,22 @@ def test_an_interrupted_row_goes_on(here):
     assert len(SEEN) == 2  # a warm-up and the one batch (4 pairs, none of them drawn without a prompt)
 
 
+def test_another_judge_measures_the_same_images_again(here):
+    assert here.go("--only", "painted") == 0
+    file = here.out / "toy" / "painted.json"
+    record = json.loads(file.read_text())
+    scores = record["scores"]["painted"]
+    truth = scores["lpips[judge]"]["value"]
+    for name, score in scores.items():
+        if name.endswith("[judge]"):
+            score["conditions"]["network_sha256"] = "0" * 64
+    scores["lpips[judge]"]["value"] = 99.0
+    file.write_text(json.dumps(record))
+    SEEN.clear()
+    assert here.go("--only", "painted") == 0
+    assert json.loads(file.read_text())["scores"]["painted"]["lpips[judge]"]["value"] == truth and not SEEN
+
+
 def test_check_notices_a_changed_page_and_a_changed_record(here, monkeypatch):
     here.go("--only", "painted", "grey")
     toy, folder = suites.load(str(here.folder / "toy.yaml")), here.out / "toy"
@@ -307,13 +323,14 @@ def test_ours_is_a_run_left_early_or_late_and_names_its_losses_networks(tmp_path
             return (latent, camera)
 
     specs = dict(encoder=dict(weights="diffusion"), generator="eg3d", networks=dict(lpips="parser"))
+    sample.export(tmp_path / sample.EXPORTED, torch.nn.Linear(1, 1), dict(specs, bridge={}))
     monkeypatch.setattr(sample, "load_with_specs", lambda run, **changes: (Fake(), specs))
     for after in (None, 1, 3):
         system = systems.build(dict(type="Ours", run=str(tmp_path), after=after))
         assert system.render(system.solve(None), "camera") == ("codes", "camera")
     assert drawn == [(0, "last"), (900, "last"), (300, "last")]
     assert system.needs == ("text", "scribble", "camera") and system.networks() == {"lpips": "parser"}
-    assert set(system.weights()) == {"diffusion", "eg3d"} and not system.notes()
+    assert set(system.weights()) == {"bridge", "diffusion", "eg3d"} and not system.notes()
     with pytest.raises(UsageError, match="has 4 steps"):
         systems.Ours(str(tmp_path), after=5)
     del specs["networks"]
