@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import ast
 import json
+import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import FunctionType, ModuleType
@@ -87,7 +88,8 @@ def _with_bases(file: Path) -> Iterator[Path]:
     """The files that make up a config, first its bases."""
     bases = execute(file, "_base_")
     for base in [bases] if isinstance(bases, str) else bases or ():
-        found = file.parent / base if (file.parent / base).is_file() else find(base)
+        beside = Path(os.path.normpath(file.parent / base))
+        found = beside if beside.is_file() else find(base)
         if execute(found, "_base_"):
             raise UsageError(f"{_shown(found)} is a base of {_shown(file)} and has a _base_ itself; "
                              "configs inherit over one level only.")

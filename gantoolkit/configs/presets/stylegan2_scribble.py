@@ -1,9 +1,5 @@
-# The preset stylegan2-scribble: a small M that reads every f^n, without T, trained longer than the default run; 0.7 MB.
-_base_ = "../_base_/mini.py"
+# The preset stylegan2-scribble.
+_base_ = ["../_base_/mini.py", "../_base_/preset.py"]
 condition = "scribble"
 encoder = dict(controlnet="controlnet-scribble")
 generator = "stylegan2"
-bridge = dict(_delete_=True, type="Mapping", width=96, normalise=True, pyramid=36)
-training = "M only"
-schedule = dict(iterations=2000)
-cache = dict(max_gb=2.0)
