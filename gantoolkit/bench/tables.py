@@ -103,7 +103,7 @@ def title(column: str) -> str:
 
 
 def cells(lines: Sequence[Line], column: str, mark) -> dict[str, str]:
-    """row name → text of its cell; `mark(text, rank)` sets off best and second best."""
+    """row name → text of its cell; `mark(text, rank, interval)` sets off best and second best."""
     rank, found = ranks(lines, column), {}
     places = decimals(scaled(column, s)[0] for _, r in lines if (s := find(r, column)))
     for row, record in lines:
@@ -188,8 +188,8 @@ def tidy(lines: Sequence[Line]) -> str:
 def latex(suite: Suite, lines: Sequence[Line]) -> str:
     """A booktabs table of the values without their intervals."""
     columns = columns_of(suite, lines)
-    heads = [f"{title(c)} ${'uparrow' if arrow(lines, c) == '↑' else 'downarrow'}$".replace("$u", r"$\u")
-             .replace("$d", r"$\d") for c in columns]
+    arrows = {"↑": r"$\uparrow$", "↓": r"$\downarrow$"}
+    heads = [f"{title(c)} {arrows[arrow(lines, c)]}" for c in columns]
     shown = {c: cells(lines, c, _latex_mark) for c in columns}
     body = [" & ".join(_tex(v) for v in ["system", "inputs", *heads, SECONDS, MEMORY]) + r" \\"]
     for row, record in lines:
