@@ -1,5 +1,9 @@
 """Errors that reach a person: one sentence that says what was asked, what exists and what to type next."""
 
+from __future__ import annotations
+
+import sys
+
 
 class GantoolkitError(Exception):
     """Something the user can mend. The command line prints its message and exits with `exit_code`."""
@@ -19,3 +23,8 @@ class DataError(GantoolkitError):
 
 class WeightsError(GantoolkitError):
     """Weights are missing, damaged or do not fit the network."""
+
+
+def warn(text: str) -> None:
+    """Say on stderr what does not end the command, but may not be what was wanted."""
+    print(f"gantoolkit: warning: {text}", file=sys.stderr)

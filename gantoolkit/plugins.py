@@ -13,7 +13,7 @@ from types import SimpleNamespace
 
 import pluggy
 
-from gantoolkit import hookspecs, manifest, names
+from gantoolkit import errors, hookspecs, manifest, names
 from gantoolkit.errors import GantoolkitError
 
 hookimpl = pluggy.HookimplMarker("gantoolkit")
@@ -42,7 +42,7 @@ def _report(owner: manifest.Owner, what: str, error: BaseException) -> None:
     text = f"{type(error).__name__}: {' '.join(str(error).split())}"
     if owner.error != text:
         owner.error = text
-        print(f"gantoolkit: warning: {what}: {text}", file=sys.stderr)
+        errors.warn(f"{what}: {text}")
 
 
 def hooks():

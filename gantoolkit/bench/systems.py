@@ -131,14 +131,16 @@ class Ours(System):
         return networks_of(self.run, self.specs)
 
     def weights(self) -> dict[str, str]:
-        from gantoolkit.engine.sample import bridge_file
+        from gantoolkit.engine.sample import bridge_file, frozen
 
-        found = weights.checksums([self.specs["generator"]]) | folders.checksums(self.specs["encoder"])
-        return {"bridge": weights.sha256(bridge_file(self.run)), **found}
+        return {"bridge": weights.sha256(bridge_file(self.run)), **frozen(self.specs)}
 
     def notes(self) -> list[str]:
+        from gantoolkit.engine.sample import changed
+
         known = "networks" in self.specs or _config(self.run)
-        return [] if known else ["which networks its losses used is not known"]
+        return [*([] if known else ["which networks its losses used is not known"]),
+                *(f"'{name}' is not the file that its bridge was trained with" for name in changed(self.specs))]
 
     def to(self, device) -> Ours:
         self.pipeline.to(device)

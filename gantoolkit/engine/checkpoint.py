@@ -1,6 +1,6 @@
 """Checkpoints: trainable parameters, buffers, averages and optimiser state as safetensors and JSON.
 
-Frozen networks are never written; they are named by their weights file. Nothing is pickled, nothing in a
+Frozen networks are never written; they are named with the sha256 of their weights file. Nothing is pickled, nothing in a
 checkpoint is executed. A checkpoint is written beside its place and renamed, so that a kill at any moment
 leaves the previous one whole.
 """
@@ -79,7 +79,7 @@ def save(folder: Path, task: Task, iteration: int, extra: dict) -> Path:
         tensors, rest = _optimizer_state(task)
         save_file(_contiguous(trainable_state(task)), temporary / "trainable.safetensors")
         save_file(_contiguous(tensors), temporary / "optimizer.safetensors")
-        state = dict(iteration=iteration, optimizers=rest, **extra)
+        state = dict(iteration=iteration, optimizers=rest, weights=task.weights(), **extra)
         (temporary / "state.json").write_text(json.dumps(state))
         for file in temporary.iterdir():
             _flush(file)
@@ -137,12 +137,21 @@ def load_latest(folder: Path, task: Task) -> dict | None:
         except (OSError, ValueError, SafetensorError) as error:
             trouble = f"{path} is damaged ({error})"
             continue
+        _same_weights(state.get("weights", {}), task.weights(), path)
         copy_into(trainable_state(task), parameters, path)
         _restore_optimizers(task, tensors, state["optimizers"])
         return state
     if trouble:
         raise WeightsError(f"{trouble} and there is no older checkpoint; delete {folder} to start afresh.")
     return None
+
+
+def _same_weights(old: dict[str, str], new: dict[str, str], path: Path) -> None:
+    """Refuse frozen networks whose content is not what this checkpoint was trained with."""
+    for name in old.keys() & new.keys():
+        if old[name] != new[name]:
+            raise WeightsError(f"'{name}' is not the file that {path} was trained with (its sha256 differs); put that "
+                               "version back, or start a new run with --out OTHER.")
 
 
 @torch.no_grad()

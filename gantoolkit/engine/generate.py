@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import json
 import re
-import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from pathlib import Path
 
 from gantoolkit import files
-from gantoolkit.errors import UsageError
+from gantoolkit.errors import UsageError, warn
 
 MANIFEST = "manifest.jsonl"
 
@@ -90,8 +89,7 @@ def main(args) -> int:
         pipeline.to(device)
     unknown = unknown_words(options.text, known_words(pipeline.encoder))
     if unknown:
-        print(f"gantoolkit: warning: the model never saw {_listed(unknown)}; "
-              "what they mean will have little effect.", file=sys.stderr)
+        warn(f"the model never saw {_listed(unknown)}; what they mean will have little effect.")
     draw = dataset.generate if options.data else generate
     for row in draw(pipeline, options, str(args.source)):
         print(Path(options.out) / row["file"])

@@ -12,12 +12,11 @@ from pathlib import Path
 from huggingface_hub import ModelCard, ModelHubMixin, snapshot_download
 
 from gantoolkit import __version__, files, weights
-from gantoolkit.encoders import folders
 from gantoolkit.engine import sample
 from gantoolkit.errors import WeightsError
 from gantoolkit.pipeline import Pipeline
 
-CONFIG, MODEL, CARD = "config.json", "model.safetensors", "README.md"
+CONFIG, MODEL, CARD = "config.json", sample.HUB_MODEL, "README.md"
 SPECS = ("encoder", "bridge", "generator", "condition")
 
 
@@ -39,13 +38,14 @@ class PretrainedPipeline(Pipeline, ModelHubMixin, library_name="gantoolkit", tag
     def _join(cls, pipeline: Pipeline, specs: dict, scores: dict) -> PretrainedPipeline:
         whole = cls(pipeline.encoder, pipeline.bridge, pipeline.generator, specs["condition"])
         whole.specs, whole.scores = {key: specs[key] for key in SPECS}, scores
+        whole.frozen = sample.frozen(whole.specs)
+        whole.frozen |= {name: digest for name, digest in specs.get("frozen", {}).items() if name in whole.frozen}
         return whole
 
     def _save_pretrained(self, save_directory: Path) -> None:
-        config = {"library": f"gantoolkit {__version__}", **self.specs, "frozen": frozen(self.specs)}
-        files.write_json(save_directory / CONFIG, config)
-        weights.save(save_directory / MODEL, self.bridge.state_dict(), dict(self.specs["bridge"]),
-                     pipeline=json.dumps(self.specs))
+        specs = self.specs | {"frozen": self.frozen}
+        files.write_json(save_directory / CONFIG, {"library": f"gantoolkit {__version__}", **specs})
+        sample.export(save_directory / MODEL, self.bridge, specs)
 
     @classmethod
     def _from_pretrained(cls, *, model_id: str, revision=None, cache_dir=None, force_download=False,
@@ -65,31 +65,21 @@ class PretrainedPipeline(Pipeline, ModelHubMixin, library_name="gantoolkit", tag
         specs = {key: specs.get(key, stored.get(key)) for key in SPECS}
         if any(value is None for value in specs.values()):
             raise WeightsError(f"{folder / CONFIG} does not name encoder, bridge, generator and condition.")
-        compare(stored.get("frozen") or {}, specs)
+        specs["frozen"] = stored.get("frozen") or {}
+        if other := sample.changed(specs):
+            raise WeightsError(f"'{other[0]}' is not the file that this bridge was trained with (its sha256 differs); "
+                               "fetch that version, or choose another on purpose with generator=….")
         other = sample.replacement(given, stored["generator"]) if given and "generator" in stored else None
         return cls._join(sample.assemble(state, specs, generator=other), specs, {})
 
     def generate_model_card(self, *args, **kwargs) -> ModelCard:
         """README.md: what it is, how it is loaded, what it needs, its scores."""
-        return ModelCard(card(self.specs, self.scores))
+        return ModelCard(card(self.specs, self.frozen, self.scores))
 
 
-def frozen(specs: dict) -> dict[str, str]:
-    """name → sha256 of the networks that the pipeline names and does not contain."""
-    return weights.checksums([specs["generator"]]) | folders.checksums(specs["encoder"])
-
-
-def compare(known: dict[str, str], specs: dict) -> None:
-    """Refuse a frozen network whose content is not what the bridge was trained with."""
-    for name, digest in frozen(specs).items():
-        if known.get(name, digest) != digest:
-            raise WeightsError(f"'{name}' is not the file that this bridge was trained with (its sha256 differs); "
-                               "fetch that version, or choose another on purpose with generator=….")
-
-
-def card(specs: dict, scores: dict) -> str:
+def card(specs: dict, frozen: dict[str, str], scores: dict) -> str:
     """The model card in Markdown."""
-    names = "".join(f"- `{name}` (sha256 `{digest[:16]}…`)\n" for name, digest in frozen(specs).items())
+    names = "".join(f"- `{name}` (sha256 `{digest[:16]}…`)\n" for name, digest in frozen.items())
     return f"""---
 library_name: gantoolkit
 tags: [gan-inversion, text-to-image, faces]

@@ -8,7 +8,8 @@ from pathlib import Path
 import torch
 
 from gantoolkit import manifest, registry, weights
-from gantoolkit.errors import UsageError, WeightsError
+from gantoolkit.encoders import folders
+from gantoolkit.errors import UsageError, WeightsError, warn
 from gantoolkit.pipeline import Pipeline
 
 EXPORTED = "export/bridge.safetensors"
@@ -16,7 +17,11 @@ HUB_MODEL = "model.safetensors"  # of a folder that `gantoolkit weights export R
 
 
 def export(path: Path, bridge: torch.nn.Module, specs: dict) -> Path:
-    """Write a bridge with everything `load_pipeline` must know: specs of encoder, bridge and generator."""
+    """Write a bridge with everything `load_pipeline` must know: specs of encoder, bridge and generator.
+
+    `specs` may also say which `networks` its losses used, which no benchmark may judge it by, and the sha256 of what
+    it was trained with (`frozen`).
+    """
     return weights.save(path, bridge.state_dict(), dict(specs["bridge"]), pipeline=json.dumps(specs))
 
 
@@ -34,12 +39,25 @@ def load_pipeline(name: str | Path, device: str | torch.device = "cpu", steps: i
 def load_with_specs(name: str | Path, generator: str | None = None, **changes) -> tuple[Pipeline, dict]:
     """`load_pipeline`, and the specs of its parts; `changes` replace arguments of the encoder."""
     state, specs = read(name)
+    for network in changed(specs):
+        warn(f"'{network}' is not the file that '{name}' was trained with (its sha256 differs); pictures will differ.")
     other = None
     if generator is not None:
         other = replacement(generator, specs["generator"])
         specs = dict(specs, generator=str(generator))
     specs = dict(specs, encoder=specs["encoder"] | {k: v for k, v in changes.items() if v is not None})
     return assemble(state, specs, generator=other), specs
+
+
+def frozen(specs: dict) -> dict[str, str]:
+    """name → sha256 of the networks that a bridge is joined to and that its file does not hold."""
+    return weights.checksums([specs["generator"]]) | folders.checksums(specs["encoder"])
+
+
+def changed(specs: dict) -> list[str]:
+    """The networks whose content is not what the bridge was trained with, as far as its file says that."""
+    known = specs.get("frozen") or {}
+    return [name for name, digest in frozen(specs).items() if known.get(name, digest) != digest] if known else []
 
 
 class Loader:

@@ -123,3 +123,20 @@ def test_nothing_but_three_files_is_asked_of_the_hub(monkeypatch, folder):
     (folder / "empty").mkdir()
     with pytest.raises(GantoolkitError, match="has no config.json"):
         PretrainedPipeline.from_pretrained(folder / "empty")
+
+
+def test_what_a_bridge_was_trained_with_is_what_its_run_saw(folder, tmp_path, capsys):
+    """A generator that changed after the training: drawing warns, an export names what the run saw."""
+    shutil.copytree(folder / "run", tmp_path / "run")
+    file = tmp_path / "run" / "export" / "bridge.safetensors"
+    state, arch, meta = weights.load(file)
+    specs = json.loads(meta["pipeline"])
+    name = specs["generator"]
+    for digest, warned in ((weights.sha256(weights.resolve(name)), False), ("0" * 64, True)):
+        weights.save(file, state, arch, pipeline=json.dumps(specs | {"frozen": {name: digest}}))
+        load_pipeline(tmp_path / "run")
+        assert (f"'{name}' is not the file" in capsys.readouterr().err) is warned
+    PretrainedPipeline.of(tmp_path / "run").save_pretrained(tmp_path / "out")
+    assert json.loads((tmp_path / "out/config.json").read_text())["frozen"][name] == "0" * 64
+    with pytest.raises(GantoolkitError, match="sha256"):
+        PretrainedPipeline.from_pretrained(tmp_path / "out")

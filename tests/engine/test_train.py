@@ -85,6 +85,16 @@ def test_time_limit_saves_and_resume_continues(whole, tmp_path):
     assert_same_losses(whole, folder, 1e-5)
 
 
+def test_a_run_whose_frozen_network_changed_is_not_resumed(tmp_path, monkeypatch):
+    folder = tmp_path / "run"
+    monkeypatch.setattr(toy.Toy, "weights", lambda self: {"gan": "1" * 64, "parser": "2" * 64})
+    run(toy.config(schedule=dict(time_limit=1e-9)), folder)
+    monkeypatch.setattr(toy.Toy, "weights", lambda self: {"gan": "3" * 64, "parser": "2" * 64})
+    with pytest.raises(WeightsError, match="'gan' is not the file that .* was trained with"):
+        run(toy.config(), folder, resume=True)
+    assert not (folder / "record.json").exists()
+
+
 def test_sigint_saves(tmp_path):
     folder = tmp_path / "run"
     process = subprocess.Popen([*TOY, str(folder), "schedule={'iterations': 1000000, 'save_every': 1000000}"],

@@ -173,7 +173,7 @@ class Bridge(Objective, Task):
         return self.evaluation.notes()
 
     def export(self, folder: Path) -> list[Path]:
-        specs = self.specs | dict(networks=self.networks())  # a benchmark must know what may not judge it
+        specs = self.specs | dict(networks=self.networks(), frozen=sample.frozen(self.specs))
         return [sample.export(folder / "bridge.safetensors", self.judged, specs)]
 
     def networks(self) -> dict[str, str]:
