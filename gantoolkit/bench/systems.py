@@ -131,9 +131,9 @@ class Ours(System):
         return networks_of(self.run, self.specs)
 
     def weights(self) -> dict[str, str]:
-        from gantoolkit.engine.sample import bridge_file, frozen
+        from gantoolkit.engine.sample import checksums
 
-        return {"bridge": weights.sha256(bridge_file(self.run)), **frozen(self.specs)}
+        return checksums(self.run, self.specs)
 
     def notes(self) -> list[str]:
         from gantoolkit.engine.sample import changed

@@ -20,6 +20,7 @@ from gantoolkit.engine.task import Task
 from gantoolkit.errors import GantoolkitError, WeightsError
 
 KEEP = 2
+TENSORS = "trainable.safetensors"
 
 
 def trainable_state(task: Task) -> dict[str, Tensor]:
@@ -77,7 +78,7 @@ def save(folder: Path, task: Task, iteration: int, extra: dict) -> Path:
     temporary.mkdir(parents=True)
     try:
         tensors, rest = _optimizer_state(task)
-        save_file(_contiguous(trainable_state(task)), temporary / "trainable.safetensors")
+        save_file(_contiguous(trainable_state(task)), temporary / TENSORS)
         save_file(_contiguous(tensors), temporary / "optimizer.safetensors")
         state = dict(iteration=iteration, optimizers=rest, weights=task.weights(), **extra)
         (temporary / "state.json").write_text(json.dumps(state))
@@ -115,12 +116,12 @@ def _folders(folder: Path) -> list[Path]:
     return sorted(p for p in found if (p / "state.json").is_file())
 
 
-def _newest(folder: Path) -> Path:
-    """The last finished checkpoint in `folder`."""
+def newest(folder: Path) -> Path:
+    """The trained tensors of the last finished checkpoint in `folder`."""
     folders = _folders(folder)
     if not folders:
         raise WeightsError(f"There is no checkpoint in {folder}; let the run reach its first one.")
-    return folders[-1]
+    return folders[-1] / TENSORS
 
 
 def load_latest(folder: Path, task: Task) -> dict | None:
@@ -132,7 +133,7 @@ def load_latest(folder: Path, task: Task) -> dict | None:
     for path in reversed(_folders(folder)):
         try:
             state = json.loads((path / "state.json").read_text())
-            parameters = load_file(path / "trainable.safetensors")
+            parameters = load_file(path / TENSORS)
             tensors = load_file(path / "optimizer.safetensors")
         except (OSError, ValueError, SafetensorError) as error:
             trouble = f"{path} is damaged ({error})"
@@ -162,7 +163,7 @@ def begin_from(run: Path, task: Task) -> str:
     """
     from safetensors.torch import load_file
 
-    path = _newest(run / "checkpoint") / "trainable.safetensors"
+    path = newest(run / "checkpoint")
     target, source = trainable_state(task), load_file(path)
     fitting = [key for key, tensor in target.items() if key in source and source[key].shape == tensor.shape]
     if not fitting:
@@ -187,5 +188,5 @@ def part(folder: Path, name: str) -> dict[str, Tensor]:
     """The tensors of one of `task.modules` in the newest checkpoint."""
     from safetensors.torch import load_file
 
-    state = load_file(_newest(folder) / "trainable.safetensors")
+    state = load_file(newest(folder))
     return {key[len(name) + 1:]: value for key, value in state.items() if key.startswith(f"{name}.")}

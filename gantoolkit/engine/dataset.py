@@ -17,13 +17,16 @@ from gantoolkit import files
 from gantoolkit.data.zipdata import FaceZip
 
 
-def generate(pipeline, options, run: str = "") -> Iterator[dict]:
-    """Write what is missing and yield its manifest rows; the manifest is complete after each batch."""
+def generate(pipeline, options, origin: dict | None = None) -> Iterator[dict]:
+    """Write what is missing, or was made by something else, and yield its manifest rows with `origin` in them.
+
+    The manifest is complete after each batch.
+    """
     from gantoolkit.engine.generate import MANIFEST
 
     data, out = FaceZip(options.data), Path(options.out)
-    settings = {"data": data.path.name, "t_out": options.t_out, "aggregate": options.aggregate, "run": run}
-    settings |= {} if options.generator is None else {"generator": options.generator}
+    settings = {"data": data.path.name, "data_sha256": data.sha256, "t_out": options.t_out,
+                "aggregate": options.aggregate, **(origin or {})}
     rows = {row["file"]: row for row in files.read_json_lines(out / MANIFEST) if "file" in row}
     todo = [i for i in range(len(data)) if not _drawn(rows.get(_file(data, i)), out, _row(data, i, options, settings))]
     for part in torch.tensor(todo).split(options.batch) if todo else ():

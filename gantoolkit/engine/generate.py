@@ -81,19 +81,27 @@ def main(args) -> int:
     options = Options.of(args)
     from gantoolkit.engine import dataset
     from gantoolkit.engine.distributed import pick_device
-    from gantoolkit.engine.sample import load_pipeline
+    from gantoolkit.engine.sample import load_with_specs
 
     device = pick_device(options.device)
-    pipeline = load_pipeline(args.source, generator=options.generator)
-    if device.type != "cpu":
-        pipeline.to(device)
+    pipeline, specs = load_with_specs(args.source, options.generator)
+    pipeline.to(device)
     unknown = unknown_words(options.text, known_words(pipeline.encoder))
     if unknown:
         warn(f"the model never saw {_listed(unknown)}; what they mean will have little effect.")
     draw = dataset.generate if options.data else generate
-    for row in draw(pipeline, options, str(args.source)):
+    for row in draw(pipeline, options, origin(args.source, specs, options)):
         print(Path(options.out) / row["file"])
     return 0
+
+
+def origin(run: str, specs: dict, options: Options) -> dict:
+    """What a manifest's rows say of who draws: version, run, and the sha256 of everything that it reads."""
+    from gantoolkit import __version__
+    from gantoolkit.engine import sample
+
+    found = {"version": __version__, "run": str(run), "weights": sample.checksums(run, specs), "device": options.device}
+    return found if options.generator is None else found | {"generator": options.generator}
 
 
 def known_words(encoder) -> frozenset[str]:
@@ -111,13 +119,13 @@ def unknown_words(text: str, known) -> list[str]:
     return [word for word in dict.fromkeys(words) if word not in known]
 
 
-def generate(pipeline, options: Options, run: str = "") -> Iterator[dict]:
-    """Write every output and yield its manifest row; the manifest is complete after each batch."""
+def generate(pipeline, options: Options, origin: dict | None = None) -> Iterator[dict]:
+    """Write every output and yield its manifest row with `origin` in it; the manifest is complete after each batch."""
     from gantoolkit.data.inputs import read_inputs
 
     kind = "mask" if options.mask is not None else "scribble"
     if kind != pipeline.condition:
-        raise UsageError(f"{run or 'This run'} was trained on {pipeline.condition}s; "
+        raise UsageError(f"{(origin or {}).get('run', 'This run')} was trained on {pipeline.condition}s; "
                          f"give --{pipeline.condition}.")
     if options.solid and not getattr(pipeline.generator, "needs_camera", False):
         flat = type(pipeline.generator).__name__
@@ -126,11 +134,10 @@ def generate(pipeline, options: Options, run: str = "") -> Iterator[dict]:
     inputs = read_inputs(getattr(options, kind), kind, pipeline.resolution, options.labels)
     jobs = [(item, options.seed + i) for item in inputs for i in range(options.count)]
     out = Path(options.out)
-    source = {"run": run} if options.generator is None else {"run": run, "generator": options.generator}
     rows = {row["file"]: row for row in files.read_json_lines(out / MANIFEST) if "file" in row}
     for first in range(0, len(jobs), options.batch):
         for row in _batch(pipeline, jobs[first:first + options.batch], options):
-            rows[row["file"]] = {**row, **source}
+            rows[row["file"]] = {**row, **(origin or {})}
             yield rows[row["file"]]
         lines = [json.dumps(row, ensure_ascii=False) + "\n" for row in rows.values()]
         files.write_text(out / MANIFEST, "".join(lines))
@@ -144,10 +151,11 @@ def _batch(pipeline, jobs, options: Options) -> Iterator[dict]:
     latent = pipeline.latent(condition([item for item, _ in jobs], options.text, [seed for _, seed in jobs]),
                              t_out=options.t_out, aggregate=options.aggregate)
     seconds = (time.perf_counter() - started) / len(jobs)
+    read = {"labels": options.labels} if options.mask is not None else {}
     draw = _solid if getattr(pipeline.generator, "needs_camera", False) else _flat
     for i, (item, seed) in enumerate(jobs):
         row = {"input": str(item.path), "text": options.text, "seed": seed, "t_out": options.t_out,
-               "aggregate": options.aggregate, "seconds_latent": round(seconds, 3)}
+               "aggregate": options.aggregate, "seconds_latent": round(seconds, 3), **read}
         for more in draw(pipeline.generator, latent[i].ws, item, f"{item.name}-seed{seed}", options):
             yield {"file": more.pop("file"), **row, **more}
 
@@ -181,7 +189,8 @@ def _solid(generator, ws, item, stem: str, options: Options) -> Iterator[dict]:
     if options.turntable:
         path = out / f"{stem}-turntable.{options.turntable}"
         views.save_turntable(generator, ws, base, path, options.frames)
-        yield {"file": path.name, "kind": "turntable"}
+        yield {"file": path.name, "kind": "turntable", "frames": options.frames, "camera": source,
+               "label": views.rounded(base)}
     if options.mesh:
         from gantoolkit.generators import mesh
 

@@ -9,6 +9,7 @@ import torch
 
 from gantoolkit import manifest, registry, weights
 from gantoolkit.encoders import folders
+from gantoolkit.engine import checkpoint
 from gantoolkit.errors import UsageError, WeightsError, warn
 from gantoolkit.pipeline import Pipeline
 
@@ -52,6 +53,11 @@ def load_with_specs(name: str | Path, generator: str | None = None, **changes) -
 def frozen(specs: dict) -> dict[str, str]:
     """name → sha256 of the networks that a bridge is joined to and that its file does not hold."""
     return weights.checksums([specs["generator"]]) | folders.checksums(specs["encoder"])
+
+
+def checksums(name: str | Path, specs: dict) -> dict[str, str]:
+    """`frozen`, and the bridge's own: the sha256 of everything that draws."""
+    return {"bridge": weights.sha256(bridge_file(name)), **frozen(specs)}
 
 
 def changed(specs: dict) -> list[str]:
@@ -145,6 +151,8 @@ def bridge_file(name: str | Path) -> Path:
     for file in (EXPORTED, HUB_MODEL):
         if (path / file).is_file():
             return path / file
+    if path.is_dir():
+        return checkpoint.newest(path / "checkpoint")
     preset = manifest.load().presets.get(str(name))
     if preset is not None:
         if "weights" not in preset:
@@ -155,8 +163,6 @@ def bridge_file(name: str | Path) -> Path:
 
 def _unfinished(folder: Path) -> tuple[dict, dict]:
     """Bridge and specs of a run that has not exported yet: its config and newest checkpoint."""
-    from gantoolkit.engine import checkpoint
-
     if not (folder / "config.json").is_file():
         raise UsageError(f"{folder} is not a run folder; it has neither {EXPORTED} nor config.json.")
     config = json.loads((folder / "config.json").read_text())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import zipfile
 import sys
 from pathlib import Path
 
@@ -44,7 +45,7 @@ def rows_of(out: Path) -> list[dict]:
 def test_captions_conditions_cameras_and_seeds_are_the_samples_own(tiny_zip, tmp_path):
     data, pipeline = FaceZip(tiny_zip), Told(solid=True)
     options = Options(data=str(tiny_zip), out=str(tmp_path), seed=3, batch=5)
-    rows = list(dataset.generate(pipeline, options, "runs/x"))
+    rows = list(dataset.generate(pipeline, options, {"run": "runs/x"}))
     wanted = data.sample(torch.arange(len(data)), seed=3)
     assert [t for c in pipeline.seen for t in c.text] == list(wanted.condition.text) == [r["text"] for r in rows]
     assert torch.equal(torch.cat([c.mask for c in pipeline.seen]), wanted.condition.mask)
@@ -68,6 +69,20 @@ def test_only_what_is_missing_is_drawn(tiny_zip, tmp_path):
     assert len(list(dataset.generate(Told(), Options(data=str(tiny_zip), out=str(tmp_path), seed=1)))) == total
 
 
+def test_what_something_else_made_is_drawn_again(tiny_zip, tmp_path):
+    """Another bridge at the same place, or other pictures in a file of the same name."""
+    total, copy = len(FaceZip(tiny_zip)), tmp_path / "faces.zip"
+    copy.write_bytes(tiny_zip.read_bytes())
+    options, old = Options(data=str(copy), out=str(tmp_path)), {"run": "runs/x", "weights": {"bridge": "old"}}
+    assert len(list(dataset.generate(Told(), options, old))) == total
+    assert not list(dataset.generate(Told(), options, old))
+    new = old | {"weights": {"bridge": "new"}}
+    assert len(list(dataset.generate(Told(), options, new))) == total and rows_of(tmp_path)[0]["weights"] == new["weights"]
+    with zipfile.ZipFile(copy, "a") as file:
+        file.writestr("README", "another set")
+    assert len(list(dataset.generate(Told(), options, new))) == total
+
+
 @pytest.mark.parametrize("more", [["--text", "a face"], ["--count", "2"], ["--views", "3"], ["--camera", "frontal"]])
 def test_what_has_no_meaning_beside_data_is_refused(tiny_zip, tmp_path, capsys, more):
     assert cli.main(["generate", "runs/x", "--data", str(tiny_zip), "--out", str(tmp_path / "out"), *more]) == 2
@@ -76,6 +91,6 @@ def test_what_has_no_meaning_beside_data_is_refused(tiny_zip, tmp_path, capsys, 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device")
 def test_a_device_that_is_not_there_is_a_sentence(tiny_zip, capsys, monkeypatch):
-    monkeypatch.setattr("gantoolkit.engine.sample.load_pipeline", lambda *_, **__: Told())
+    monkeypatch.setattr("gantoolkit.engine.sample.load_with_specs", lambda *_, **__: (Told(), {}))
     assert cli.main(["generate", "runs/x", "--data", str(tiny_zip), "--device", "cuda"]) == 2
     assert "sees no CUDA device" in capsys.readouterr().err

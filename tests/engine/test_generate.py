@@ -49,6 +49,9 @@ class Pipeline:
     def __init__(self, generator):
         self.generator, self.encoder, self.calls = generator, SimpleNamespace(), []
 
+    def to(self, device):
+        return self
+
     def latent(self, condition, t_out=0, aggregate="last"):
         self.calls.append((len(condition), t_out))
         grey = condition.seed.float() / 100 + condition.mask[:, 1].mean((1, 2))
@@ -70,6 +73,12 @@ def options(masks, tmp_path, **more) -> Options:
     return Options(text="", mask=str(masks), out=str(tmp_path / "out"), **more)
 
 
+def lend(monkeypatch, load) -> None:
+    """Let the verb draw with load(source, generator)."""
+    monkeypatch.setattr("gantoolkit.engine.sample.load_with_specs", lambda source, generator: (load(source, generator), {}))
+    monkeypatch.setattr("gantoolkit.engine.sample.checksums", lambda name, specs: {"bridge": "0" * 64})
+
+
 def manifest(tmp_path) -> list[dict]:
     return [json.loads(line) for line in (tmp_path / "out" / "manifest.jsonl").read_text().splitlines()]
 
@@ -78,8 +87,7 @@ def test_another_generator_is_named_in_the_manifest(masks, tmp_path, monkeypatch
     from gantoolkit import cli
 
     asked = []
-    monkeypatch.setattr("gantoolkit.engine.sample.load_pipeline",
-                        lambda source, generator=None: asked.append((source, generator)) or Pipeline(Flat()))
+    lend(monkeypatch, lambda source, generator: asked.append((source, generator)) or Pipeline(Flat()))
     command = ["generate", "runs/x", "--mask", str(masks), "--out", str(tmp_path / "out")]
     assert cli.main([*command, "--generator", "marble.safetensors"]) == 0
     assert asked == [("runs/x", "marble.safetensors")]
@@ -88,7 +96,7 @@ def test_another_generator_is_named_in_the_manifest(masks, tmp_path, monkeypatch
 
 
 def test_file_names_are_stable_and_listed(masks, tmp_path):
-    rows = list(generate(Pipeline(Flat()), options(masks, tmp_path, seed=3, count=2, batch=4), "runs/x"))
+    rows = list(generate(Pipeline(Flat()), options(masks, tmp_path, seed=3, count=2, batch=4), {"run": "runs/x"}))
     names = [f"{stem}-seed{seed}.png" for stem in ("a_png", "a_webp", "b") for seed in (3, 4)]
     assert [r["file"] for r in rows] == names and [r["file"] for r in manifest(tmp_path)] == names
     assert all((tmp_path / "out" / n).exists() for n in names)
@@ -160,12 +168,10 @@ def test_refusals_are_sentences(masks, tmp_path):
 def test_unknown_words_are_named_once_and_an_empty_prompt_is_fine(masks, tmp_path, monkeypatch, capsys):
     assert unknown_words("An old, OLD pirate's hat", {"an", "old", "hat"}) == ["pirate", "s"]
     assert unknown_words("", {"a"}) == [] and unknown_words("anything", None) == []
-    from gantoolkit.engine import sample
-
     (tmp_path / "words.txt").write_text("man\nold\n")
     pipeline = Pipeline(Flat())
     pipeline.encoder.prompts = SimpleNamespace(tokenizer=SimpleNamespace(name_or_path=str(tmp_path)))
-    monkeypatch.setattr(sample, "load_pipeline", lambda source, **_: pipeline)
+    lend(monkeypatch, lambda *_: pipeline)
     arguments = SimpleNamespace(source="run", text="an old robot", mask=str(masks), out=str(tmp_path / "out"))
     assert verb.main(arguments) == 0
     shown = capsys.readouterr()
