@@ -1,9 +1,11 @@
-"""TensorBoard scalars of a run, written through the same hooks that plugins use."""
+"""TensorBoard scalars of a run where that package is installed, written through the same hooks that plugins use."""
 
 from __future__ import annotations
 
 from html import escape
+from importlib.util import find_spec
 
+from gantoolkit.errors import warn
 from gantoolkit.plugins import hookimpl
 
 _writers: dict[str, object] = {}  # run folder → SummaryWriter
@@ -12,10 +14,14 @@ _writers: dict[str, object] = {}  # run folder → SummaryWriter
 @hookimpl
 def run_started(run) -> None:
     """Open RUN/tensorboard; what a killed run logged after its checkpoint is purged."""
-    if run.rank == 0:
+    if run.rank or find_spec("tensorboard") is None:
+        return
+    try:
         from torch.utils.tensorboard import SummaryWriter
 
         _writers[str(run.folder)] = SummaryWriter(run.folder / "tensorboard", purge_step=run.iteration or None)
+    except Exception as error:  # an installation that does not fit, of protobuf for instance, must not end a run
+        warn(f"nothing is written for TensorBoard: {type(error).__name__}: {' '.join(str(error).split())}")
 
 
 @hookimpl

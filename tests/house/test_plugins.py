@@ -149,6 +149,23 @@ def test_run_started_batch_done_run_finished(load, tmp_path):
     assert hooks_of_p.seen == ["run_started", "batch_done", "batch_done", "run_finished"]
 
 
+@pytest.mark.parametrize("there, said", [(False, ""), (True, "nothing is written for TensorBoard: TypeError: protobuf")])
+def test_a_run_goes_on_without_tensorboard(load, tmp_path, monkeypatch, capsys, there, said):
+    from gantoolkit.engine import tensorboard
+
+    def broken(*_, **__):
+        raise TypeError("protobuf")
+
+    load()
+    monkeypatch.setattr(tensorboard, "find_spec", lambda name: object() if there else None)
+    monkeypatch.setattr("torch.utils.tensorboard.SummaryWriter", broken)
+    run = SimpleNamespace(folder=tmp_path, rank=0, iteration=0)
+    plugins.hooks().run_started(run=run)
+    plugins.hooks().batch_done(run=run, iteration=1, losses={"M": 1.0})
+    plugins.hooks().run_finished(run=run, record=Record("r", {}, [], {}, 0))
+    assert said in capsys.readouterr().err and not list(tmp_path.iterdir())
+
+
 def test_around_run(load):
     """Wrappers of plugins surround the loop that the runner registers."""
     load(p=GOOD + "seen = []\n@hookimpl(wrapper=True)\ndef around_run(run):\n"
