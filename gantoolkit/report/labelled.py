@@ -74,7 +74,7 @@ class Sheet:
     @property
     def head(self) -> int:
         """Height of the titles."""
-        lines = max(title.count("\n") + 1 for title in self.columns)
+        lines = max(title.count("\n") + 1 if title else 0 for title in self.columns)
         grouped = lettering.height(TEXT) + 2 * GAP if any(title for title, _ in self.groups) else 0
         return MARGIN + grouped + lines * lettering.height(TEXT) + GAP
 
