@@ -16,6 +16,7 @@ from gantoolkit.bench.tables import Line
 from gantoolkit.report import labelled, lettering, sheets
 
 SHOWN = 3  # conditions
+WIDTH = 1000  # pixels, of a page
 
 
 def write(suite, lines: Sequence[Line], work: Path, out: Path) -> Path | None:
@@ -35,7 +36,9 @@ def write(suite, lines: Sequence[Line], work: Path, out: Path) -> Path | None:
         rows.append(labelled.Row(pictures, caption=sample.condition.text[i]))
     sheet = labelled.Sheet(["condition", "photo", *columns], rows)
     titles = ["\n".join(lettering.wrap(title, labelled.SMALLEST, sheet.side)) for title in sheet.columns]
-    return sheets.save(replace(sheet, columns=titles).draw(), out)
+    picture = replace(sheet, columns=titles).draw()
+    height, width = picture.shape[:2]
+    return sheets.save(sheets.resized(picture, round(height * WIDTH / width), WIDTH), out)
 
 
 def _images(folder: Path) -> list[np.ndarray]:
