@@ -42,7 +42,8 @@ def check(values: dict, runner: Iterable[str], provenance: dict[str, str]) -> No
             raise UsageError(f"The config lacks '{argument.name}', which the task '{values['task']}' needs.")
         if argument.name in values and argument.name not in FROM_RUNNER:
             _check_type(argument.name, values[argument.name], argument.annotation, provenance)
-    for key, annotation in (("seed", "int"), ("device", "str"), ("name", "str"), ("load_from", "str | None")):
+    for key, annotation in (("seed", "int"), ("device", "str"), ("name", "str"), ("report", "bool"),
+                            ("load_from", "str | None")):
         _check_type(key, values[key], annotation, provenance)
     _check_settings(values, provenance)
     for dotted, kind, spec in specs(values):

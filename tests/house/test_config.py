@@ -69,6 +69,7 @@ def test_override_values(text, value):
     ("datta=3", ["no key 'datta'", "did you mean 'data'", "override datta=3"]),
     ("data=3", ["data should be str"]),
     ("lr=fast", ["lr should be float"]),
+    ("report=no", ["report should be bool", "'no'"]),
     ("task=toi", ["no task 'toi'", "did you mean 'toy'"]),
     ("bridge.dept=3", ["bridge.dept", "did you mean 'depth'"]),
     ("bridge.width=x", ["bridge.width should be int"]),
