@@ -23,9 +23,9 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 def settings(config: dict[str, Any], phase: str, world: int = 1) -> list[str]:
     """What takes less memory in 'prepare', 'train' or 'validate', the cheapest first; the result stays the same."""
-    schedule, encoder = config.get("schedule", {}), config.get("encoder") or {}
+    schedule, encoder = config.get("schedule") or {}, config.get("encoder") or {}
     found, parts = [], schedule.get("accumulate", 1)
-    size = config.get("sampling", {}).get("batch", 48)
+    size = (config.get("sampling") or {}).get("batch", 48)
     here = -(-schedule.get("batch", 8) // (world * parts))
     if phase == "prepare" and size > 1:
         found.append(f"sampling.batch={size // 2}")
@@ -47,7 +47,7 @@ def advice(config: dict[str, Any], phase: str, world: int = 1) -> str:
     """What to type next, for a run that ran out of memory."""
     if found := settings(config, phase, world):
         return f"repeat the command with --resume and {' or '.join(found[:2])}"
-    encoder, schedule = config.get("encoder") or {}, config.get("schedule", {})
+    encoder, schedule = config.get("encoder") or {}, config.get("schedule") or {}
     name, value = (("encoder.precision", encoder.get("precision", "fp32")) if phase == "prepare" and encoder else
                    ("schedule.precision", schedule.get("precision", "fp32")))
     if value != "bf16":

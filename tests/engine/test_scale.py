@@ -237,6 +237,7 @@ OFFLOADED = dict(encoder=dict(type="ControlNetEncoder", offload=True))
 
 @pytest.mark.parametrize("phase, changes, words", [
     ("prepare", {}, "sampling.batch=24"), ("prepare", SMALL, "encoder.offload=True"),
+    ("prepare", dict(sampling=None, schedule=None), "sampling.batch=24"),
     ("prepare", SMALL | OFFLOADED, "encoder.precision=bf16"), ("train", {}, "schedule.accumulate=2"),
     ("train", dict(schedule=dict(batch=8, accumulate=8)), "recompute=1"), ("train", dict(recompute=2), "recompute=1"),
     ("train", SMALL | dict(chunk=None), "chunk=4096"), ("train", SMALL, "encoder.offload=True"),
