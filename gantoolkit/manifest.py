@@ -66,11 +66,15 @@ def package_root() -> Path:
     return Path(__file__).parent
 
 
-def cache_folder(name: str) -> Path:
-    """`downloads` or `converted`, kept between commands in $GANTOOLKIT_CACHE or ~/.cache/gantoolkit."""
+def cache_root() -> Path:
+    """What is kept between commands lies here: $GANTOOLKIT_CACHE, else gantoolkit in $XDG_CACHE_HOME or ~/.cache."""
     here = os.environ.get("GANTOOLKIT_CACHE")
-    root = Path(here) if here else Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "gantoolkit"
-    return root / name
+    return Path(here or Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache") / "gantoolkit").expanduser()
+
+
+def cache_folder(name: str) -> Path:
+    """`downloads` or `converted` in the cache."""
+    return cache_root() / name
 
 
 def checkout_root() -> Path | None:

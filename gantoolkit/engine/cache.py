@@ -23,7 +23,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from gantoolkit import files
+from gantoolkit import files, manifest
 from gantoolkit.engine import distributed
 from gantoolkit.errors import DataError, GantoolkitError
 
@@ -36,7 +36,7 @@ PATIENT = 60.0  # seconds of waiting for other processes after which that is sai
 
 def root(folder: str | Path | None = None) -> Path:
     """Where caches live: $GANTOOLKIT_CACHE, else the config's folder, else ~/.cache/gantoolkit."""
-    return Path(os.environ.get("GANTOOLKIT_CACHE") or folder or "~/.cache/gantoolkit").expanduser()
+    return manifest.cache_root() if os.environ.get("GANTOOLKIT_CACHE") or not folder else Path(folder).expanduser()
 
 
 def digest(key: dict) -> str:

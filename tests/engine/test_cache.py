@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from gantoolkit.engine.cache import Cache, digest
+from gantoolkit import manifest
+from gantoolkit.engine.cache import Cache, digest, root
 from gantoolkit.errors import DataError
 
 KEY = dict(data="abc", steps=10, seed=0, weights=dict(unet="123"))
@@ -90,6 +91,17 @@ def test_full_disk_is_a_sentence(tmp_path, monkeypatch):
 def test_environment_variable_wins(tmp_path, monkeypatch):
     monkeypatch.setenv("GANTOOLKIT_CACHE", str(tmp_path / "env"))
     assert make(tmp_path / "config").folder.is_relative_to(tmp_path / "env")
+
+
+def test_caches_and_downloads_have_one_root(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    assert root() == manifest.cache_root() == tmp_path / ".cache/gantoolkit"
+    assert root("~/other") == tmp_path / "other" and manifest.cache_folder("downloads") == root() / "downloads"
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "xdg"))
+    assert root() == manifest.cache_root() == tmp_path / "xdg/gantoolkit" and root("~/other") == tmp_path / "other"
+    monkeypatch.setenv("GANTOOLKIT_CACHE", "~/typed")
+    assert root() == root("~/other") == manifest.cache_root() == tmp_path / "typed"
 
 
 def test_a_touched_shard_is_hashed_again_and_verify_hashes_all(tmp_path, monkeypatch):

@@ -5,14 +5,12 @@ radius) and cached on disk. Axes here: x to the person's left, y up, z out of th
 """
 from __future__ import annotations
 
-import os
-import pathlib
 from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
 
-from gantoolkit import files
+from gantoolkit import files, manifest
 
 BASIS_VERSION = 2
 PHENOTYPES = ('gender', 'age', 'muscle', 'weight', 'height', 'proportions', 'cupsize', 'firmness',
@@ -62,9 +60,8 @@ class Basis:
 
 
 def cache_path():
-    """File of the restricted model below the user's cache folder."""
-    root = os.environ.get('XDG_CACHE_HOME') or pathlib.Path.home() / '.cache'
-    return pathlib.Path(root) / 'gantoolkit' / f'annyfaces-basis-{BASIS_VERSION}.npz'
+    """File of the restricted model in the cache."""
+    return manifest.cache_root() / f'annyfaces-basis-{BASIS_VERSION}.npz'
 
 
 @lru_cache(maxsize=1)
