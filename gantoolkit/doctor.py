@@ -137,7 +137,7 @@ def files(quick: bool) -> Iterator[Finding]:
             recipe = f", or train it: gantoolkit run {entry['recipe']}" if entry.get("recipe") else ""
             yield Finding(BROKEN, f"'{name}' is missing at {path}", f"reinstall gantoolkit{recipe}")
         elif not quick and entry.get("sha256"):
-            same = weights.sha256(path).startswith(str(entry["sha256"]))
+            same = weights.matches(path, entry)
             good += same
             if not same:
                 yield Finding(BROKEN, f"'{name}' at {path} is damaged (sha256)", "reinstall gantoolkit")

@@ -1,8 +1,9 @@
-"""Writing files so that a reader never sees half of one: written beside, then renamed."""
+"""Files: written so that a reader never sees half of one (beside, then renamed), and what their content is."""
 
 from __future__ import annotations
 
 import errno
+import hashlib
 import json
 import os
 import zipfile
@@ -63,6 +64,15 @@ def write_zip(path: str | os.PathLike, content: Iterable[tuple[str, bytes | str]
             entry.compress_type = zipfile.ZIP_DEFLATED if name.endswith((".json", ".jsonl")) else zipfile.ZIP_STORED
             archive.writestr(entry, data)
     return Path(path)
+
+
+def sha256(*paths: str | os.PathLike) -> str:
+    """Hex digest of the content of files, one after the other."""
+    digest = hashlib.sha256()
+    for path in paths:
+        with open(path, "rb") as stream:
+            hashlib.file_digest(stream, lambda: digest)
+    return digest.hexdigest()
 
 
 def read_json_lines(path: str | os.PathLike) -> list[dict]:

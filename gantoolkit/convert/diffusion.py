@@ -41,8 +41,7 @@ def write_folder(part: Part, path: Path, source: Path, licence: str, tokenizer: 
         lacks = single.write_controlnet(part.state, path)
     else:
         lacks = single.write_stable_diffusion(part.state, path, tokenizer)
-    digest = weights.sha256(source)
     files.write_json(path / "provenance.json", {
-        "source": source.name, "source_sha256": digest, "source_class": part.kind, "source_format": part.format,
-        "licence": licence or licence_of(digest)})
+        "source": source.name, "source_sha256": weights.sha256(source), "source_class": part.kind,
+        "source_format": part.format, "licence": licence or licence_of(source)})
     return lacks

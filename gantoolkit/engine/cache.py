@@ -73,7 +73,7 @@ class Cache:
                 return False
             if noted.get("mtime_ns") == now.st_mtime_ns and not verify:
                 return True
-            if noted["sha256"] != _sha256(path):
+            if noted["sha256"] != files.sha256(path):
                 return False
             files.write_json(path.with_suffix(".json"), dict(noted, mtime_ns=now.st_mtime_ns))
             return True
@@ -225,11 +225,6 @@ class Cache:
 
     def _path(self, number: int) -> Path:
         return self.folder / f"{number:06d}.safetensors"
-
-
-def _sha256(path: Path) -> str:
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _void(claim: Path) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 from collections.abc import Container, Iterable
@@ -14,7 +13,7 @@ from gantoolkit.errors import WeightsError
 from gantoolkit.weights.parts import Part
 
 MAX_HEADER = 100 << 20  # bytes, safetensors' own limit
-__all__ = ["Part", "checksums", "header", "load", "resolve", "save", "sha256"]
+__all__ = ["Part", "checksums", "header", "load", "matches", "resolve", "save", "sha256"]
 
 
 @plugins.hookimpl(trylast=True)
@@ -126,6 +125,11 @@ def sha256(path: Path) -> str:
     return _sha256(path, tuple((s.st_mtime_ns, s.st_size) for s in stats))
 
 
+def matches(path: Path, entry: dict) -> bool:
+    """Whether a file has the sha256, or its beginning, that its entry of registry.yaml states; True where it states none."""
+    return sha256(path).startswith(str(entry.get("sha256", "")))
+
+
 def checksums(names: Iterable[str]) -> dict[str, str]:
     """name or path → `sha256` of what it stands for, in sorted order."""
     return {name: sha256(resolve(name)) for name in sorted(set(names))}
@@ -138,9 +142,4 @@ def _files(path: Path) -> list[Path]:
 @lru_cache
 def _sha256(path: Path, state: tuple) -> str:
     """The digest of a file in this state of changes."""
-    digest = hashlib.sha256()
-    for file in _files(path):
-        with open(file, "rb") as stream:
-            while block := stream.read(1 << 20):
-                digest.update(block)
-    return digest.hexdigest()
+    return files.sha256(*_files(path))

@@ -6,7 +6,7 @@ import json
 from collections.abc import Container
 from pathlib import Path
 
-from gantoolkit import files, manifest, plugins
+from gantoolkit import files, manifest, plugins, weights
 from gantoolkit.errors import WeightsError
 from gantoolkit.weights.parts import Part
 
@@ -18,8 +18,6 @@ def converted(path: Path, kinds: Container[str] = ()) -> Path | None:
 
     None when `path` is a safetensors file of a form that nobody knows. Raises WeightsError for other unknown files.
     """
-    from gantoolkit import weights
-
     digest = weights.sha256(path)
     here = manifest.cache_folder("converted") / f"v{VERSION}" / digest[:24]
     index = here / "parts.json"
@@ -52,16 +50,13 @@ def unknown(path: Path) -> None:
 
 def write(part: Part, path: Path, source: Path, licence: str = "") -> Path:
     """A part as safetensors, with its architecture and where it comes from."""
-    from gantoolkit import weights
-
-    digest = weights.sha256(source)
-    known = {"source": source.name, "source_sha256": digest, "source_format": part.format, "source_class": part.kind,
-             "licence": licence or licence_of(digest), "part": part.name,
+    known = {"source": source.name, "source_sha256": weights.sha256(source), "source_format": part.format,
+             "source_class": part.kind, "licence": licence or licence_of(source), "part": part.name,
              **{key.replace(" ", "_"): value for key, value in part.facts.items()}}
     return weights.save(path, part.state, part.arch, **known)
 
 
-def licence_of(digest: str) -> str:
+def licence_of(source: Path) -> str:
     """The licence of a file that registry.yaml knows by its sha256."""
-    known = (e for e in manifest.load().weights.values() if e.get("sha256") and digest.startswith(e["sha256"]))
+    known = (e for e in manifest.load().weights.values() if e.get("sha256") and weights.matches(source, e))
     return next((entry["licence"] for entry in known), "unknown: ask whoever published the file")

@@ -6,7 +6,6 @@ A file grows as NAME.part beside its place and is renamed when its sha256 is rig
 
 from __future__ import annotations
 
-import hashlib
 import http.client
 import os
 import shutil
@@ -17,9 +16,9 @@ import urllib.request
 from argparse import Namespace
 from pathlib import Path
 
-from gantoolkit import __version__, manifest, names, plugins
+from gantoolkit import __version__, files, manifest, names, plugins
 from gantoolkit.errors import UsageError, WeightsError
-from gantoolkit.weights import sha256
+from gantoolkit.weights import matches
 
 TRIES = 5  # in a row without a single new byte
 TIMEOUT = 30.0  # seconds without a byte before a connection counts as dead
@@ -65,7 +64,7 @@ def get(name: str, mirror: str | None = None, offline: str | None = None) -> Pat
 
 def checked(path: Path, entry: dict, name: str) -> Path:
     """`path`, if its content is what registry.yaml states."""
-    if path.is_file() and not sha256(path).startswith(str(entry.get("sha256", ""))):
+    if path.is_file() and not matches(path, entry):
         raise WeightsError(f"{path} is not the file that '{name}' names (its sha256 differs); delete it and repeat.")
     return path
 
@@ -95,7 +94,7 @@ def fetch(url: str, target: Path, digest: str = "", size: int = 0, timeout: floa
     part.parent.mkdir(parents=True, exist_ok=True)
     for again in (True, False):
         complete(url, part, size, timeout, pause)
-        found = hashed(part)
+        found = files.sha256(part)
         if found.startswith(digest):
             return part.replace(target)
         part.unlink()  # resumed from another version perhaps: once more from the beginning
@@ -174,15 +173,6 @@ def _receive(answer, part: Path, have: int, size: int) -> bool:
         part.unlink()
         raise WeightsError(f"{answer.url} sends more than the {limit:,} bytes that are expected.")
     return have == (size or total) if size or total else True
-
-
-def hashed(path: Path) -> str:
-    """sha256 of a file, as hex digits."""
-    digest = hashlib.sha256()
-    with open(path, "rb") as file:
-        while block := file.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()
 
 
 def show_progress(name: str, have: int, total: int) -> None:

@@ -4,18 +4,15 @@ from __future__ import annotations
 
 from argparse import Namespace
 
-from gantoolkit import manifest, names
-from gantoolkit.errors import UsageError
-from gantoolkit.weights import sha256
+from gantoolkit import manifest
+from gantoolkit.weights import matches
+from gantoolkit.weights.download import entry_of
 
 
 def main(args: Namespace) -> int:
     """Print one line per entry; 1 when a file differs from its entry."""
-    known = manifest.load().weights
-    if args.name and args.name not in known:
-        raise UsageError(f"No weights named '{args.name}'{names.suggest(args.name, known)}; known: "
-                         f"{', '.join(sorted(known))}.")
-    states = {name: state(entry) for name, entry in sorted(known.items()) if args.name in (None, name)}
+    chosen = {args.name: entry_of(args.name)} if args.name else dict(sorted(manifest.load().weights.items()))
+    states = {name: state(entry) for name, entry in chosen.items()}
     for name, text in states.items():
         print(f"{text:<10} {name}")
     wrong = [name for name, text in states.items() if text == "DIFFERS"]
@@ -29,4 +26,4 @@ def state(entry: dict) -> str:
     path = manifest.load().file(entry)
     if not path.exists():
         return "missing" if "file" in entry else "not here"
-    return "ok" if sha256(path).startswith(str(entry.get("sha256", ""))) else "DIFFERS"
+    return "ok" if matches(path, entry) else "DIFFERS"

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from gantoolkit import manifest
+from gantoolkit import files, manifest
 from gantoolkit.engine.cache import Cache, digest, root
 from gantoolkit.errors import DataError
 
@@ -78,8 +78,6 @@ make({str(tmp_path)!r}).fill(compute)
 
 
 def test_full_disk_is_a_sentence(tmp_path, monkeypatch):
-    from gantoolkit import files
-
     def full(path, data):
         raise DataError("No space is left on the disk.")
 
@@ -105,10 +103,8 @@ def test_caches_and_downloads_have_one_root(tmp_path, monkeypatch):
 
 
 def test_a_touched_shard_is_hashed_again_and_verify_hashes_all(tmp_path, monkeypatch):
-    from gantoolkit.engine import cache as module
-
-    hashed, real = [], module._sha256
-    monkeypatch.setattr(module, "_sha256", lambda path: hashed.append(path.name) or real(path))
+    hashed, real = [], files.sha256
+    monkeypatch.setattr(files, "sha256", lambda path: hashed.append(path.name) or real(path))
     make(tmp_path).fill(content)
     assert make(tmp_path).missing() == [] and hashed == []  # written here, untouched since
     os.utime(make(tmp_path).folder / "000001.safetensors")

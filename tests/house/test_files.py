@@ -1,5 +1,6 @@
 """Files appear whole or not at all; what the disk refuses is one sentence; equal content gives equal zips."""
 
+import hashlib
 import stat
 import subprocess
 import zipfile
@@ -17,6 +18,12 @@ def test_a_failure_leaves_what_was_there(tmp_path):
         partial.write_text("half of")
         raise KeyboardInterrupt
     assert path.read_text() == "old" and list(path.parent.iterdir()) == [path]
+
+
+def test_the_digest_is_that_of_the_whole_content(tmp_path):
+    one, two = (files.write_bytes(tmp_path / name, bytes(size)) for name, size in (("a", 300_000), ("b", 7)))
+    assert files.sha256(one) == hashlib.sha256(bytes(300_000)).hexdigest()
+    assert files.sha256(one, two) == hashlib.sha256(bytes(300_007)).hexdigest()
 
 
 def test_permissions_are_those_of_any_new_file(tmp_path):
