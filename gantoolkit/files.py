@@ -55,6 +55,16 @@ def write_json(path: str | os.PathLike, content) -> Path:
     return write_text(path, json.dumps(content, indent=1, ensure_ascii=False) + "\n")
 
 
+def json_lines(rows: Iterable[dict]) -> str:
+    """The text of a .jsonl file."""
+    return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+
+
+def write_json_lines(path: str | os.PathLike, rows: Iterable[dict]) -> Path:
+    """Write a .jsonl file atomically."""
+    return write_text(path, json_lines(rows))
+
+
 def write_zip(path: str | os.PathLike, content: Iterable[tuple[str, bytes | str]], advice: str = "") -> Path:
     """Write (name, content) pairs as a zip atomically: pictures are stored, JSON is deflated; `advice` as above."""
     with replacing(path, advice) as partial, zipfile.ZipFile(partial, "w") as archive:

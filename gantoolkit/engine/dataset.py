@@ -6,7 +6,6 @@ command draws only what is missing.
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -34,7 +33,7 @@ def generate(pipeline, options, origin: dict | None = None) -> Iterator[dict]:
             row = _row(data, i, options, settings) | {"seconds_latent": seconds}
             rows[row["file"]] = row
             yield row
-        files.write_text(out / MANIFEST, "".join(json.dumps(r, ensure_ascii=False) + "\n" for r in rows.values()))
+        files.write_json_lines(out / MANIFEST, rows.values())
 
 
 def _file(data: FaceZip, index: int) -> str:

@@ -6,7 +6,6 @@ files; manifest.jsonl in the output folder has one line per file with everything
 
 from __future__ import annotations
 
-import json
 import re
 import time
 from collections.abc import Iterator
@@ -139,8 +138,7 @@ def generate(pipeline, options: Options, origin: dict | None = None) -> Iterator
         for row in _batch(pipeline, jobs[first:first + options.batch], options):
             rows[row["file"]] = {**row, **(origin or {})}
             yield rows[row["file"]]
-        lines = [json.dumps(row, ensure_ascii=False) + "\n" for row in rows.values()]
-        files.write_text(out / MANIFEST, "".join(lines))
+        files.write_json_lines(out / MANIFEST, rows.values())
 
 
 def _batch(pipeline, jobs, options: Options) -> Iterator[dict]:

@@ -26,6 +26,14 @@ def test_the_digest_is_that_of_the_whole_content(tmp_path):
     assert files.sha256(one, two) == hashlib.sha256(bytes(300_007)).hexdigest()
 
 
+def test_lines_of_json_come_back_and_a_torn_one_is_dropped(tmp_path):
+    rows = [{"text": "ein Gesicht, älter"}, {"n": 1}]
+    path = files.write_json_lines(tmp_path / "a.jsonl", iter(rows))
+    assert files.read_json_lines(path) == rows and "ä" in path.read_text(encoding="utf-8")
+    path.write_text(files.json_lines(rows)[:-3])
+    assert files.read_json_lines(path) == rows[:1]
+
+
 def test_permissions_are_those_of_any_new_file(tmp_path):
     subprocess.run(["touch", tmp_path / "touched"], check=True)
     written = files.write_bytes(tmp_path / "written", b"x")

@@ -116,14 +116,9 @@ def write_shard(task: tuple) -> int:
         whole.rows += made.rows
         whole.problems += made.problems
     notes = dict(cameras=whole.cameras, rows=whole.rows, problems=[asdict(p) for p in whole.problems])
-    write_zip(Path(path), whole.files | {"shard.json": json.dumps(notes).encode()})
+    content = whole.files | {"shard.json": json.dumps(notes).encode()}
+    files.write_zip(path, content.items(), files.RESUMABLE)
     return len(entries)
-
-
-def write_zip(path: Path, content) -> None:
-    """Write name → bytes (a dict, or pairs) as a zip of our form."""
-    pairs = content.items() if isinstance(content, dict) else content
-    files.write_zip(path, pairs, files.RESUMABLE)
 
 
 def _assemble(source: Source, tasks, pairs, recipe: Recipe, out: Path, job: str, progress) -> dict:
@@ -142,8 +137,7 @@ def _assemble(source: Source, tasks, pairs, recipe: Recipe, out: Path, job: str,
     counts["pairs.zip"] = chosen
     files.write_json(out / "pairs.json", {"source": source.name, "pairs": pairs, "found": chosen})
     lines = sorted(map(asdict, problems), key=lambda p: (p["name"], p["problem"]))
-    files.write_text(out / "problems.jsonl",
-                     "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines))
+    files.write_json_lines(out / "problems.jsonl", lines)
     from gantoolkit.weights import sha256
 
     written = {name: dict(samples=count, bytes=(out / name).stat().st_size, sha256=sha256(out / name))
@@ -178,7 +172,7 @@ def _write_split(path: Path, name: str, recipe: Recipe, rows: list[dict], labels
         yield "samples.jsonl", "\n".join(lines) + "\n"
         yield "dataset.json", json.dumps(meta)
 
-    write_zip(path, content())
+    files.write_zip(path, content(), files.RESUMABLE)
 
 
 def _pairs_zip(source: Source, tasks, pairs, recipe: Recipe, out: Path) -> int:
