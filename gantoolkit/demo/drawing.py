@@ -19,6 +19,7 @@ from gantoolkit.data import read, strokes
 from gantoolkit.data.conditions import one_hot
 from gantoolkit.data.labels import PALETTE
 from gantoolkit.errors import DataError
+from gantoolkit.report import sheets
 
 CANVAS = 256  # pixels per side of the painter
 LONGEST = 4 << 20  # characters of a data URI
@@ -73,23 +74,17 @@ def read_upload(path: str | Path, kind: str) -> str:
 
 def mask_uri(found: np.ndarray) -> str:
     """Labels [R,R] as the painter shows them."""
-    return _uri(np.asarray(PALETTE, np.uint8)[_nearest(found, CANVAS)])
+    return sheets.uri(np.asarray(PALETTE, np.uint8)[_nearest(found, CANVAS)])
 
 
 def scribble_uri(drawn: np.ndarray) -> str:
     """Strokes [R,R] in 0..1 as the painter shows them."""
     grey = Image.fromarray((np.clip(drawn, 0, 1) * 255).round().astype(np.uint8))
-    return _uri(np.asarray(grey.resize((CANVAS, CANVAS), Image.Resampling.BILINEAR).convert("RGB")))
+    return sheets.uri(np.asarray(grey.resize((CANVAS, CANVAS), Image.Resampling.BILINEAR).convert("RGB")))
 
 
 def _nearest(found: np.ndarray, size: int) -> np.ndarray:
     return np.asarray(Image.fromarray(found).resize((size, size), Image.Resampling.NEAREST))
-
-
-def _uri(picture: np.ndarray) -> str:
-    content = io.BytesIO()
-    Image.fromarray(picture).save(content, "PNG")
-    return HEAD + base64.b64encode(content.getvalue()).decode()
 
 
 def _decoded(uri: str) -> Image.Image:

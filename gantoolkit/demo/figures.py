@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import io
 from html import escape
 
 import numpy as np
@@ -53,9 +51,7 @@ def _figure(picture: np.ndarray, alternative: str, caption: str, kind: str = "")
         image = Image.fromarray(picture).resize((SMALL, SMALL), Image.Resampling.BICUBIC)
     else:
         image = Image.fromarray(picture)
-    content = io.BytesIO()
-    image.save(content, "WEBP", quality=90, method=0)
-    uri = "data:image/webp;base64," + base64.b64encode(content.getvalue()).decode()
+    uri = sheets.uri(image, "WEBP", quality=90, method=0)
     return (f'<figure class="{kind}"><img src="{uri}" alt="{escape(alternative)}">'
             f"<figcaption>{caption}</figcaption></figure>")
 

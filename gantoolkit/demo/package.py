@@ -5,16 +5,13 @@ With the files of the zip, `gantoolkit generate RUN --mask mask.png --text … -
 
 from __future__ import annotations
 
-import io
 import json
 import secrets
 import shlex
 import shutil
-import zipfile
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
 from gantoolkit import __version__, files
 from gantoolkit.demo.studio import Face
@@ -34,19 +31,15 @@ def write(folder: Path, source: str, face: Face, w: Render, w_m: Render, front: 
                 f"{kind}.png": drawing}
     if w.depth is not None:
         pictures["depth.png"] = sheets.depth_picture(w.depth)
-    content = {name: _png(picture) for name, picture in pictures.items()}
+    content = {name: sheets.encoded(picture) for name, picture in pictures.items()}
     rows = row(kind, source, face, w)
     if "label" in rows[0]:
-        content[f"{kind}.json"] = json.dumps({"camera": rows[0]["label"]}).encode()
-    content["manifest.jsonl"] = "".join(json.dumps(r, ensure_ascii=False) + "\n" for r in rows).encode()
-    packed = io.BytesIO()
-    with zipfile.ZipFile(packed, "w") as file:
-        for name, data in content.items():
-            file.writestr(name, data)
+        content[f"{kind}.json"] = json.dumps({"camera": rows[0]["label"]})
+    content["manifest.jsonl"] = files.json_lines(rows)
     name = f"face-{face.wish.run}-seed{face.wish.seed}-t{face.t}.zip"
     for old in sorted(folder.glob("download-*"), key=lambda path: path.stat().st_mtime)[:-KEPT]:
         shutil.rmtree(old, ignore_errors=True)
-    return files.write_bytes(folder / f"download-{secrets.token_hex(16)}" / name, packed.getvalue())
+    return files.write_zip(folder / f"download-{secrets.token_hex(16)}" / name, content.items())
 
 
 def row(kind: str, source: str, face: Face, w: Render) -> list[dict]:
@@ -62,9 +55,3 @@ def row(kind: str, source: str, face: Face, w: Render) -> list[dict]:
             {"file": "face-w_m.png", **common, "kind": "image of w^m", **view},
             {"file": "attention.png", **common, "kind": "attention", **view}]
     return rows + ([{"file": "depth.png", **common, "kind": "depth", **view}] if w.depth is not None else [])
-
-
-def _png(picture: np.ndarray) -> bytes:
-    content = io.BytesIO()
-    Image.fromarray(picture).save(content, "PNG")
-    return content.getvalue()

@@ -125,14 +125,7 @@ def write_scores(folder: Path, iteration: int, scores) -> None:
 
 def write_pictures(folder: Path, iteration: int, pictures: dict[str, Tensor]) -> list[Path]:
     """pictures/<iteration>_<name>.png of sheets [3,H,W] in −1..1."""
-    from PIL import Image
+    from gantoolkit.report import sheets
 
-    from gantoolkit.data.conditions import to_uint8
-
-    paths = []
-    for name, sheet in pictures.items():
-        path = folder / "pictures" / f"{iteration:08d}_{name}.png"
-        path.parent.mkdir(exist_ok=True)
-        Image.fromarray(to_uint8(sheet).cpu().permute(1, 2, 0).contiguous().numpy()).save(path)
-        paths.append(path)
-    return paths
+    return [sheets.save(sheets.image_picture(sheet), folder / "pictures" / f"{iteration:08d}_{name}.png")
+            for name, sheet in pictures.items()]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import io
 import re
 from collections import defaultdict
 from html import escape
@@ -11,12 +9,11 @@ from importlib.resources import files as package_files
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
 from gantoolkit import files
 from gantoolkit.data.check import Checked, Seen
 from gantoolkit.data.prepare.sources import Problem
-from gantoolkit.report.sheets import mask_picture
+from gantoolkit.report.sheets import mask_picture, uri
 
 LISTED = 20  # problems of one kind that are shown in full
 
@@ -63,7 +60,7 @@ def sample(seen: Seen) -> str:
     shown = [
         p for p in (seen.image, None if seen.labels is None else _coloured(seen.labels)) if p is not None
     ]
-    pictures = "".join(f'<img src="{inline(p)}" width="96" alt="">' for p in shown)
+    pictures = "".join(f'<img src="{uri(p, "WEBP", quality=85)}" width="96" alt="">' for p in shown)
     return f'<div class="pair">{pictures}<br>{escape(seen.name)}<br>{escape(seen.caption[:90])}</div>'
 
 
@@ -71,13 +68,6 @@ def _coloured(labels: np.ndarray) -> np.ndarray:
     import torch
 
     return mask_picture(torch.from_numpy(labels.astype(np.int64)))
-
-
-def inline(picture: np.ndarray) -> str:
-    """A picture [H,W,3] uint8 as a data URL."""
-    out = io.BytesIO()
-    Image.fromarray(picture).save(out, "WEBP", quality=85)
-    return "data:image/webp;base64," + base64.b64encode(out.getvalue()).decode()
 
 
 def shares(found: dict[str, tuple[float, float]]) -> str:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import base64
-import io
 from functools import lru_cache
 from html import escape
 from pathlib import Path
 
 from PIL import Image, UnidentifiedImageError
+
+from gantoolkit.report.sheets import uri
 
 LABELS = {"condition": "condition", "image_gt": "I<sup>gt</sup>", "x0": "I<sup>d</sup><sub>0</sub>",
           "G(w_m)": "G(w<sup>m</sup>)", "G(w)": "G(w)", "attention": "Ā over G(w)"}
@@ -29,10 +29,7 @@ def embed(path: Path) -> tuple[str, str] | None:
         scale = LARGEST / max(picture.size)
         method = Image.Resampling.NEAREST if flat else Image.Resampling.LANCZOS
         picture = picture.resize([max(round(s * scale), 1) for s in picture.size], method)
-    content = io.BytesIO()
-    picture.save(content, "WEBP", lossless=flat, quality=92, method=4)
-    kind = "flat" if flat else ""
-    return "data:image/webp;base64," + base64.b64encode(content.getvalue()).decode(), kind
+    return uri(picture, "WEBP", lossless=flat, quality=92, method=4), "flat" if flat else ""
 
 
 def figure(path: Path, alternative: str, caption: str = "") -> str:

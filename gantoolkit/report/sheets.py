@@ -5,6 +5,7 @@ Every `*_picture` takes one sample (with or without a leading dimension of 1) an
 
 from __future__ import annotations
 
+import base64
 import io
 import json
 import re
@@ -142,9 +143,19 @@ def save(picture: np.ndarray, path: str | Path, about: Mapping | None = None) ->
     if about is not None:
         extra["pnginfo"] = PngInfo()
         extra["pnginfo"].add_itxt(ABOUT, json.dumps(about, ensure_ascii=False))
+    return files.write_bytes(path, encoded(picture, path.suffix.lstrip(".").upper() or "PNG", **extra))
+
+
+def encoded(picture: np.ndarray | Image.Image, form: str = "PNG", **options) -> bytes:
+    """A picture as a file of the form that Pillow names so."""
     content = io.BytesIO()
-    Image.fromarray(picture).save(content, path.suffix.lstrip(".").upper() or "PNG", **extra)
-    return files.write_bytes(path, content.getvalue())
+    (picture if isinstance(picture, Image.Image) else Image.fromarray(picture)).save(content, form, **options)
+    return content.getvalue()
+
+
+def uri(picture: np.ndarray | Image.Image, form: str = "PNG", **options) -> str:
+    """The same as a data URI."""
+    return f"data:image/{form.lower()};base64,{base64.b64encode(encoded(picture, form, **options)).decode()}"
 
 
 def save_sample(folder: str | Path, name: str, condition: Condition, columns: Mapping[str, Tensor],

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import base64
+import io
+
 import numpy as np
 import pytest
 import torch
@@ -44,6 +47,14 @@ def test_grid_places_pictures_and_fills_short_rows():
     sheet = sheets.grid([[black, white], [black]], gap=1, background=7)
     assert sheet.shape == (17, 17, 3)
     assert sheet[:8, :8].max() == 0 and sheet[:8, 9:].min() == 255 and (sheet[9:, 9:] == 7).all()
+
+
+def test_a_uri_holds_the_picture():
+    picture = np.arange(48, dtype=np.uint8).reshape(4, 4, 3)
+    for form, options in (("PNG", {}), ("WEBP", dict(lossless=True))):
+        head, _, content = sheets.uri(picture, form, **options).partition(",")
+        assert head == f"data:image/{form.lower()};base64"
+        assert (np.asarray(Image.open(io.BytesIO(base64.b64decode(content)))) == picture).all()
 
 
 def test_save_sample_writes_every_picture(tmp_path):
