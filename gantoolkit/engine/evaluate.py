@@ -17,6 +17,7 @@ from torch import Tensor
 from gantoolkit import manifest
 from gantoolkit.data.conditions import to_float
 from gantoolkit.engine.attention import word_attention
+from gantoolkit.engine.tasks.sheet import joined
 from gantoolkit.engine.trajectories import Moment
 from gantoolkit.report import record as records
 from gantoolkit.types import Latent, Scores
@@ -169,9 +170,9 @@ class Evaluation:
         size = images[RUN].shape[-1]
         shown = [sheets.resized(sheets.condition_picture(condition[i]), size) for i in range(len(moment.rows))]
         shown = to_float(torch.stack([torch.tensor(p) for p in shown]).permute(0, 3, 1, 2))
-        rows = [shown, moment.sample.target.image_gt.cpu(), *(images[n].cpu() for n in (DIFFUSED, MAPPED, RUN))]
+        rows = [shown, moment.sample.target.image_gt.cpu(), *(images[n] for n in (DIFFUSED, MAPPED, RUN))]
         rows = [torch.nn.functional.interpolate(r.float(), size, mode="area") for r in rows]
-        return torch.cat([torch.cat(list(row), 2) for row in rows], 1)
+        return joined(rows)
 
     @torch.no_grad()
     def samples(self, folder: Path, count: int = 6, steps: int = 4) -> list[dict]:

@@ -15,7 +15,7 @@ from gantoolkit.engine.progress import Progress
 from gantoolkit.engine.run import run
 from gantoolkit.engine.tasks.controlnet import ControlNet
 from gantoolkit.engine.tasks.diffusion import Diffusion
-from gantoolkit.engine.tasks.vae import VAE, multiscale, sheet
+from gantoolkit.engine.tasks.vae import VAE, multiscale
 from gantoolkit.errors import UsageError
 from gantoolkit.networks.tokens import train_tokenizer
 from gantoolkit.networks.towers import text_model
@@ -149,13 +149,6 @@ def test_multiscale_is_the_mean_over_a_pyramid():
     image[..., ::2] = 1.0  # stripes vanish at half the resolution
     expected = (0.5 + 0.0 + 0.0) / 3
     assert multiscale(image, torch.full_like(image, 0.5)).item() == pytest.approx(expected)
-
-
-def test_sheet_lays_out_rows_and_columns():
-    rows = torch.arange(6.0).view(2, 3, 1, 1, 1).expand(2, 3, 3, 2, 2)
-    picture = sheet(rows)
-    assert picture.shape == (3, 4, 6)
-    assert picture[0, ::2, ::2].tolist() == [[0, 1, 2], [3, 4, 5]]
 
 
 def test_average_is_a_warmed_up_moving_mean():

@@ -42,6 +42,7 @@ THIRD = {  # third party → rooms or files that may import it
     "torchmetrics": {"metrics"},
     "torchvision": set(),
     "gradio": {"demo"},
+    "einops": {"engine/tasks"},
     "pluggy": {"hookspecs.py", "plugins.py"},
 }
 LIGHT = {"cli", "index", "manifest", "names", "signature", "errors", "files", "scaffold", "checks"}

@@ -22,6 +22,7 @@ from gantoolkit.engine import checkpoint
 from gantoolkit.engine.average import follow, frozen_copy
 from gantoolkit.engine.draw import Draw
 from gantoolkit.engine.task import Task
+from gantoolkit.engine.tasks.sheet import joined
 from gantoolkit.errors import UsageError
 from gantoolkit.generators.stylegan2 import MappingNetwork
 from gantoolkit.metrics.fid import frechet_distance
@@ -131,7 +132,7 @@ class Codes(Task):
 
         z = torch.randn(2 * gansheet.COLUMNS, self.generator.z_dim, generator=torch.Generator().manual_seed(1))
         parts = self.average(z.to(self.device)).split(gansheet.COLUMNS)
-        return {"samples": gansheet.joined([row for ws in parts for row in gansheet.drawn(self.generator, ws)])}
+        return {"samples": joined([row for ws in parts for row in gansheet.drawn(self.generator, ws)])}
 
     def export(self, folder: Path) -> list[Path]:
         """FOLDER/<name of the run's export>: the generator in float16 with the averaged new mapping; w̄ stays."""

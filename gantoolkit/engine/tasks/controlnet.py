@@ -17,7 +17,7 @@ from gantoolkit.encoders.controlnet import ControlNetEncoder
 from gantoolkit.engine.average import follow, frozen_copy
 from gantoolkit.engine.draw import Draw
 from gantoolkit.engine.tasks.denoising import Denoising, Noised, explicit_attention
-from gantoolkit.engine.tasks.vae import sheet
+from gantoolkit.engine.tasks.sheet import joined
 from gantoolkit.errors import UsageError
 from gantoolkit.types import Score, Scores
 
@@ -124,7 +124,7 @@ class ControlNet(Denoising):
                                  condition.seed)
         shown = [_shown(condition), encoder.trajectory(condition)[1], encoder.trajectory(silent)[1],
                  to_float(source.images[rows[:8]])]
-        return {"samples": sheet(torch.stack([x.cpu() for x in shown]))}
+        return {"samples": joined(shown)}
 
     def export(self, folder: Path) -> list[Path]:
         """config.json and diffusion_pytorch_model.safetensors in FOLDER/controlnet, float16."""

@@ -15,7 +15,7 @@ from gantoolkit.encoders import folders, sampling
 from gantoolkit.engine.average import follow, frozen_copy
 from gantoolkit.engine.draw import Draw
 from gantoolkit.engine.tasks.denoising import Denoising, Noised, explicit_attention
-from gantoolkit.engine.tasks.vae import sheet
+from gantoolkit.engine.tasks.sheet import joined
 from gantoolkit.types import Score, Scores
 
 
@@ -113,7 +113,7 @@ class Diffusion(Denoising):
         rows = rows[:8]
         prompts = self.captions(source, rows)
         samples = [self.sample(prompts, torch.arange(len(rows)) + k * 1000) for k in range(2)]
-        return {"samples": sheet(torch.stack([to_float(source.images[rows]).to(self.device), *samples]))}
+        return {"samples": joined([to_float(source.images[rows]), *samples])}
 
     def weights(self) -> dict[str, str]:
         start = {self.start: weights.sha256(folders.part(self.start, "unet"))} if self.start else {}

@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from gantoolkit.engine.tasks.sheet import joined
+
 COLUMNS = 8
 YAWS = (-0.4, 0.0, 0.4)  # radians
 
@@ -20,17 +22,12 @@ def sheet(task) -> Tensor:
         if task.encoder is not None:
             rows.append(task.encoded(part, which))
     z = torch.randn(COLUMNS, task.arch["z_dim"], generator=torch.Generator().manual_seed(1)).to(task.device)
-    return joined(rows + drawn(task.average, task.average.mapping(z)))
+    return joined(map(_fill, rows + drawn(task.average, task.average.mapping(z))))
 
 
 def drawn(generator, ws: Tensor, noise: str = "none") -> list[Tensor]:
     """Rows of images [b,3,R,R] that show the codes ws, in 3D as `three_views` does."""
     return three_views(generator, ws, noise) if generator.needs_camera else [generator.render(ws, noise=noise).image]
-
-
-def joined(rows: list[Tensor]) -> Tensor:
-    """Rows of images as one [3,H,W] in −1..1."""
-    return torch.cat([torch.cat(list(_fill(row).clamp(-1, 1)), 2) for row in rows], 1).cpu()
 
 
 def three_views(generator, ws: Tensor, noise: str) -> list[Tensor]:

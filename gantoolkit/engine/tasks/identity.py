@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from gantoolkit.engine.draw import Draw
 from gantoolkit.engine.tasks import recognise
+from gantoolkit.engine.tasks.sheet import joined
 from gantoolkit.networks.arcface import ArcFace
 from gantoolkit.types import Scores
 
@@ -62,8 +63,7 @@ class Identity(recognise.Recogniser):
         rows, images = next(iter(self.validation_batches(256, batch=256)))
         cosine = self.network.embed(images)
         cosine = (cosine @ cosine.T).fill_diagonal_(-1)
-        pairs = torch.cat([images[:8], images[cosine.argmax(1)[:8]]], 2)
-        return {"nearest": torch.cat(list(pairs), 2)}
+        return {"nearest": joined([images[:8], images[cosine.argmax(1)[:8]]])}
 
     def export(self, folder: Path) -> list[Path]:
         mean = self.mean_over_people(lambda images: self.network.raw(self.network.prepare(images)))

@@ -16,6 +16,7 @@ from gantoolkit.data.zipdata import FaceZip
 from gantoolkit.engine.draw import Draw
 from gantoolkit.engine.evaluate import CEILING
 from gantoolkit.engine.task import Task
+from gantoolkit.engine.tasks.sheet import joined
 from gantoolkit.types import Camera, Scores
 
 
@@ -79,7 +80,7 @@ class Inversion(Task):
     def pictures(self) -> dict[str, Tensor]:
         rows = torch.arange(min(8, self.count))
         truth = self.data.target(rows).image_gt
-        return dict(inversion=torch.cat([torch.cat(list(r.cpu()), 2) for r in (truth, self.draw(rows)[1])], 1))
+        return dict(inversion=joined([truth, self.draw(rows)[1]]))
 
     def export(self, folder: Path) -> list[Path]:
         ws = self.codes.weight.detach().unflatten(1, (self.generator.num_ws, self.generator.w_dim))

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from gantoolkit.data.labels import CLASSES, PALETTE
 from gantoolkit.engine.draw import Draw
 from gantoolkit.engine.tasks import recognise
+from gantoolkit.engine.tasks.sheet import joined
 from gantoolkit.metrics.parsing import Confusion
 from gantoolkit.networks.parser import FaceParser
 from gantoolkit.types import Scores
@@ -83,7 +84,7 @@ class Parser(recognise.Recogniser):
         rows, images = next(iter(self.validation_batches(8)))
         colours = torch.tensor(PALETTE, device=self.device).float() / 127.5 - 1
         maps = [colours[m].movedim(-1, 1) for m in (self.labels(rows), self.network.logits(images).argmax(1))]
-        return {"parsed": torch.cat([torch.cat(list(row), 2) for row in (images, *maps)], 1)}
+        return {"parsed": joined([images, *maps])}
 
     def export(self, folder: Path) -> list[Path]:
         return self.export_network(folder, "parser")

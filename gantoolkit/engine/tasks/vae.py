@@ -15,6 +15,7 @@ from gantoolkit.encoders import folders
 from gantoolkit.engine.average import follow, frozen_copy
 from gantoolkit.engine.draw import Draw
 from gantoolkit.engine.task import Task
+from gantoolkit.engine.tasks.sheet import joined
 from gantoolkit.errors import UsageError
 from gantoolkit.registry import build
 from gantoolkit.types import Score, Scores
@@ -94,7 +95,7 @@ class VAE(Task):
 
     def pictures(self) -> dict[str, Tensor]:
         images = self._held_out(8)
-        return {"reconstructions": sheet(torch.stack([images, self.reconstruct(images)]))}
+        return {"reconstructions": joined([images, self.reconstruct(images)])}
 
     @torch.no_grad()
     def scaling_factor(self, count: int = 2048, batch: int = 64) -> float:
@@ -140,11 +141,6 @@ def multiscale(image: Tensor, target: Tensor, scales: int = 3) -> Tensor:
             image, target = F.avg_pool2d(image, 2), F.avg_pool2d(target, 2)
         total = total + (image - target).abs().mean()
     return total / scales
-
-
-def sheet(rows: Tensor) -> Tensor:
-    """Rows of images [rows,columns,3,R,R] as one picture [3,rows·R,columns·R]."""
-    return rows.permute(2, 0, 3, 1, 4).flatten(3).flatten(1, 2).cpu()
 
 
 def _check_resolution(resolution: int, levels: int) -> None:

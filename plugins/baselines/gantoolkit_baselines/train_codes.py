@@ -13,6 +13,7 @@ from gantoolkit import registry, weights
 from gantoolkit.data.zipdata import FaceZip
 from gantoolkit.engine.draw import Draw
 from gantoolkit.engine.task import Task
+from gantoolkit.engine.tasks.sheet import joined
 from gantoolkit.types import Render, Sample, Score, Scores
 from gantoolkit_baselines.codes import CodeEncoder, classes_of
 
@@ -98,8 +99,7 @@ class CodeEncoding(Task):
     def pictures(self) -> dict[str, Tensor]:
         """Held-out people, and what the generator draws of their codes."""
         sample = self._held(8)
-        rows = (sample.target.image_gt, self.draw(self.codes(sample), sample).image)
-        return {"held_out": torch.cat([torch.cat(list(row.cpu()), 2) for row in rows], 1)}
+        return {"held_out": joined([sample.target.image_gt, self.draw(self.codes(sample), sample).image])}
 
     def export(self, folder: Path) -> list[Path]:
         return [weights.save(folder / "encoder.safetensors", self.encoder.state_dict(), self.encoder.arch,

@@ -10,6 +10,7 @@ from torch import Tensor
 from gantoolkit import weights
 from gantoolkit.engine.draw import Draw
 from gantoolkit.engine.task import Task
+from gantoolkit.engine.tasks.sheet import joined
 from gantoolkit.errors import UsageError
 from gantoolkit.types import Score, Scores
 from gantoolkit_stylise import features as comparing
@@ -119,8 +120,7 @@ class Stylise(Task):
         shown = [self.images, self.before.render(self.codes).image, self.generator.render(self.codes).image]
         top = torch.stack([image for trio in zip(*shown) for image in trio])[:COLUMNS]
         top = torch.cat([top, top.new_ones(COLUMNS - len(top), *top.shape[1:])])
-        rows = (top, self.before.render(ws).image, self.generator.render(ws).image)
-        return {"stylised": torch.cat([torch.cat(list(row.clamp(-1, 1)), 2) for row in rows], 1).cpu()}
+        return {"stylised": joined([top, self.before.render(ws).image, self.generator.render(ws).image])}
 
     def export(self, folder: Path) -> list[Path]:
         """FOLDER/stylised.safetensors: a StyleGAN2 like the zoo's, mean code and mapping as they were."""
