@@ -161,7 +161,7 @@ def torch_pair() -> Iterator[Finding]:
 
 def imports() -> Iterator[Finding]:
     """Import every dependency in a process of its own, as gantoolkit does."""
-    modules = {"pillow": "PIL", "pyyaml": "yaml"}
+    modules = {"pillow": "PIL", "pyyaml": "yaml", "scikit-image": "skimage"}
     names = [modules.get(name, name.replace("-", "_")) for name in requirements()] + list(EXTRA_IMPORTS)
     code = ("import sys, importlib, traceback\nimport gantoolkit.compat\nfor name in sys.argv[1:]:\n"
             "    try: importlib.import_module(name)\n"

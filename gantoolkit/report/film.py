@@ -1,4 +1,4 @@
-"""Frames → an animated picture: GIF by Pillow, MP4 by imageio where its ffmpeg is installed."""
+"""Frames → an animated picture: GIF by Pillow, MP4 by imageio-ffmpeg (the extra `films`)."""
 
 from __future__ import annotations
 
@@ -31,8 +31,7 @@ def check(kind: str) -> None:
         try:
             import imageio_ffmpeg  # noqa: F401
         except ImportError:
-            raise UsageError("MP4 needs imageio-ffmpeg: `pip install imageio-ffmpeg`, "
-                             "or choose gif.") from None
+            raise UsageError("MP4 needs imageio-ffmpeg; type: pip install 'gantoolkit[films]', or choose gif.") from None
 
 
 def _save_gif(frames: Sequence[np.ndarray], path: Path, fps: int) -> Path:
