@@ -177,16 +177,6 @@ def parse_override(text: str, values: dict) -> dict:
     return nested
 
 
-def to_json(config: Any) -> str:
-    """The resolved config as JSON text; `from_json` reads it back."""
-    return json.dumps(config.to_dict() if hasattr(config, "to_dict") else config, indent=2) + "\n"
-
-
-def from_json(file: str | Path):
-    """The ConfigDict of a run folder's config.json, checked again; nothing is executed."""
-    return load(file)
-
-
 def _read_json(file: Path) -> dict:
     try:
         return json.loads(file.read_text(encoding="utf-8"))

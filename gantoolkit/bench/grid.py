@@ -19,7 +19,7 @@ SHOWN = 3  # conditions
 WIDTH = 1000  # pixels, of a page
 
 
-def write(suite, lines: Sequence[Line], work: Path, out: Path) -> Path | None:
+def write(lines: Sequence[Line], work: Path, out: Path) -> Path | None:
     """A row per condition, its prompt above it: condition, photo, every system whose images are there (none: None)."""
     folders = [(row.label, work / record.config["work"]) for row, record in lines]
     columns = {label: images for label, folder in folders if (images := _images(folder))}

@@ -38,7 +38,7 @@ def write(suite: Suite, folder: Path, out: Path) -> Path:
     """Write SUITE.md, .csv, .tex and the sheet of pictures into `out`; returns the page."""
     lines = rows(suite, folder)
     if lines and suite.sheet:
-        grid.write(suite, lines, folder.parent / "work" / folder.name, out / f"{suite.name}.webp")
+        grid.write(lines, folder.parent / "work" / folder.name, out / f"{suite.name}.webp")
     for name, text in texts(suite, lines, out).items():
         files.write_text(out / name, text)
     return out / f"{suite.name}.md"

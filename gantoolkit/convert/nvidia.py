@@ -17,10 +17,9 @@ MAX_NESTING = 40  # modules within modules; EG3D has 5
 
 @dataclass
 class Network:
-    """One network of a pickle: its class, constructor arguments, tensors and the attributes of every module."""
+    """One network of a pickle: its class, tensors and the attributes of every module."""
 
     kind: str
-    kwargs: dict
     tensors: dict = field(default_factory=dict)
     attributes: dict[str, dict] = field(default_factory=dict)  # path → attributes; "" is the network
     kinds: dict[str, str] = field(default_factory=dict)  # path → class
@@ -49,7 +48,7 @@ def parts(source: Source) -> list[Part] | None:
 
 def network(root: Stub) -> Network:
     """The network of a stub: tensors by dotted name, as torch's `state_dict` gives them."""
-    found = Network(root.name, plain(root.state.get("_init_kwargs")))
+    found = Network(root.name)
     _walk(root, "", found, MAX_NESTING)
     return found
 
@@ -76,17 +75,6 @@ def _items(group):
     if not isinstance(group, (dict, type(None))) or any(not isinstance(key, str) for key in group or ()):
         raise WeightsError("The pickle is refused: a module in it is not of the form that torch writes.")
     return (group or {}).items()
-
-
-def plain(value, nesting: int = 20):
-    """Recorded arguments as dicts, lists and numbers."""
-    if nesting == 0:
-        return None
-    if isinstance(value, dict):
-        return {str(k): plain(v, nesting - 1) for k, v in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [plain(v, nesting - 1) for v in value]
-    return value if isinstance(value, (str, int, float, bool, type(None))) else None
 
 
 def part(net: Network, name: str, wanted: bool) -> Part:

@@ -17,11 +17,6 @@ def one_hot(labels: Tensor, classes: int = CLASSES) -> Tensor:
     return mask.scatter_(1, index, 1.0)
 
 
-def labels_of(mask: Tensor) -> Tensor:
-    """Mask [B,K,H,W] → label map [B,H,W] int64."""
-    return mask.argmax(1)
-
-
 def to_float(pictures: Tensor) -> Tensor:
     """uint8 0..255 → float −1..1."""
     return pictures.float().div_(127.5).sub_(1)
@@ -36,8 +31,3 @@ def flip_labels(labels: Tensor) -> Tensor:
     """Label maps [...,H,W] mirrored left to right; left and right eyes, brows and ears change their numbers."""
     table = torch.tensor(flip_table(), device=labels.device)
     return table[labels.long()].flip(-1).to(labels.dtype)
-
-
-def flip_mask(mask: Tensor) -> Tensor:
-    """One-hot masks [B,19,H,W] mirrored left to right, as `flip_labels`."""
-    return mask[:, flip_table()].flip(-1)

@@ -21,7 +21,6 @@ from gantoolkit.errors import DataError, UsageError
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
 SMALLEST, LONGEST = 16, 3  # pixels of the short side; long side / short side
 NEAR, SURE = 25.0, 0.9  # RGB distance to a palette colour; share of pixels that must be that near
-BISENET = ORDERS["bisenet"]
 
 
 def list_pictures(path: str | Path) -> list[Path]:

@@ -219,10 +219,10 @@ class ControlNetEncoder(nn.Module):
             yield replace(found, x0=self.denoise(latents, t, condition)) if last and x0 else found
 
     @torch.no_grad()
-    def denoise(self, latents: Tensor, t: int, condition: Condition, steps: int | None = None) -> Tensor:
+    def denoise(self, latents: Tensor, t: int, condition: Condition) -> Tensor:
         """I^d_0 [B,3,R,R] in −1..1: z_t at the grid's step `t` denoised to the end, with guidance."""
         (_, both), pictures = self._encode_text(condition), self._pictures(condition)
-        times = tuple(s for s in self._grid(steps) if s <= int(t))
+        times = tuple(s for s in self.timesteps if s <= int(t))
         with self.awake("unet", "controls"):
             last = sampling.run(self.scheduler, times, latents.to(self.device).float(),
                                 lambda z, now: self._guided(z, now, both, pictures))

@@ -21,7 +21,7 @@ class Streamed:
     def __init__(self, key: dict, rows: int, memory_gb: float = 2.0, device: str = "cpu"):
         self.key, self.rows = dict(key, rows=rows), rows
         self.digest, self.device = digest(self.key), device
-        self.limit, self.used, self.computed = memory_gb * 1e9, 0, 0
+        self.limit, self.used = memory_gb * 1e9, 0
         self.compute: Callable[[Tensor], dict[str, Tensor]] | None = None
         self._kept: OrderedDict[int, dict[str, Tensor]] = OrderedDict()
 
@@ -57,7 +57,6 @@ class Streamed:
         if todo:
             with torch.no_grad(), torch.autocast(self.device, enabled=False):
                 tensors = {k: v.detach().cpu() for k, v in self.compute(torch.tensor(todo)).items()}
-            self.computed += len(todo)
             for place, row in enumerate(todo):
                 found[row] = {k: v[place].clone() for k, v in tensors.items()}
                 self._keep(row, found[row])

@@ -24,11 +24,6 @@ def intrinsics(focal: float = FOCAL) -> Tensor:
     return torch.tensor([[focal, 0, 0.5], [0, focal, 0.5], [0, 0, 1.0]])
 
 
-def intrinsics_from_fov(degrees: float) -> Tensor:
-    """EG3D's convention: `degrees` along the diagonal, hence the factor 1.414 [3,3]."""
-    return intrinsics(1 / (math.tan(degrees * math.pi / 360) * 1.414))
-
-
 def _look_along(forward: Tensor, origin: Tensor) -> Tensor:
     """cam2world [B,4,4] for directions and positions [B,3]; the camera's y points down."""
     forward = F.normalize(forward, dim=-1)

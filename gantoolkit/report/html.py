@@ -147,7 +147,7 @@ def _environment(record: Record) -> str:
 
 
 def _footer(record: Record) -> str:
-    total = record.timings.get("total", sum(record.timings.values()))
+    total = sum(record.timings.values())
     commit = record.environment.get("commit", "")
     facts = [f"took {tables.seconds(total)}"] if total else []
     facts += [f"commit {escape(commit[:12])}"] if commit else []

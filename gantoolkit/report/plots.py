@@ -8,27 +8,26 @@ from html import escape
 
 WIDTH, HEIGHT = 320, 150
 LEFT, RIGHT, TOP, BOTTOM = 46, 8, 8, 22
-NOT_LOSSES = ("iteration", "turn", "time", "seconds", "lr")
+NOT_LOSSES = ("iteration", "time", "seconds", "lr")
 Points = list[tuple[float, float]]
 
 
 def curves(rows: Sequence[dict]) -> dict[str, dict[str, Points]]:
     """loss name → turn → [(iteration, value)] of losses.jsonl rows; iterations logged twice keep the last.
 
-    The turn of a value is what stands before "/" in its name ("M/l2"; a bare "M" beside it is the turn's
-    total), else the row's own "turn".
+    The turn of a value is what stands before "/" in its name ("M/l2"; a bare "M" beside it is the turn's total).
     """
     found: dict[str, dict[str, dict[float, float]]] = {}
     for row in rows:
-        iteration, turn = row.get("iteration"), str(row.get("turn", ""))
+        iteration = row.get("iteration")
         totals = {name.partition("/")[0] for name in row if "/" in name}
         for name, value in row.items():
             number = isinstance(value, (int, float)) and not isinstance(value, bool)
             if name in NOT_LOSSES or not number or not math.isfinite(value):
                 continue
             if isinstance(iteration, (int, float)):
-                prefix, _, bare = (f"{name}/total" if name in totals else name).rpartition("/")
-                found.setdefault(bare, {}).setdefault(prefix or turn, {})[float(iteration)] = float(value)
+                turn, _, bare = (f"{name}/total" if name in totals else name).rpartition("/")
+                found.setdefault(bare, {}).setdefault(turn, {})[float(iteration)] = float(value)
     return {name: {turn: sorted(points.items()) for turn, points in turns.items()}
             for name, turns in found.items()}
 

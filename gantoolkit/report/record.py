@@ -28,7 +28,6 @@ from gantoolkit.errors import DataError
 from gantoolkit.types import Record, Score
 
 FLOOR, MAPPED, RUN, CEILING = "mean face", "G(w_m)", "G(w)", "W+ inversion"
-COLUMNS = ("condition", "image_gt", "x0", "G(w_m)", "G(w)")
 NAME = "record.json"
 
 

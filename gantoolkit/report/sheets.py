@@ -163,7 +163,7 @@ def save_sample(folder: str | Path, name: str, condition: Condition, columns: Ma
                 t: int | None = None, attention: Mapping[int, Tensor] | None = None) -> dict:
     """Write one sample's pictures below `folder`/pictures and give its entry for `Record.samples`.
 
-    columns    column name → image [1,3,R,R] in −1..1 (record.COLUMNS without "condition")
+    columns    column name → image [1,3,R,R] in −1..1 (image_gt, x0, G(w_m), G(w) are known)
     views      images of G(w) from several cameras
     steps      (t, column name → image) in the order in which the steps ran
     attention  t → map [1,1,h,w] laid over that step's G(w)

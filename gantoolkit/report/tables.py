@@ -103,16 +103,11 @@ def conditions(record: Record) -> str:
 
 
 def timings(parts: dict[str, float]) -> str:
-    """Seconds per part with bars to scale; a part named "total" closes the table."""
-    total = parts.get("total")
-    shown = {k: v for k, v in parts.items() if k != "total"}
-    most = max(shown.values(), default=1.0) or 1.0
+    """Seconds per part with bars to scale."""
+    most = max(parts.values(), default=1.0) or 1.0
     rows = [f'<tr><th scope="row">{escape(k)}</th><td class="num">{seconds(v)}</td>'
             f'<td class="wide"><span class="bar"><i style="width:{100 * v / most:.1f}%"></i></span></td></tr>'
-            for k, v in shown.items()]
-    if total is not None:
-        rows.append('<tr class="total"><th scope="row">total</th>'
-                    f'<td class="num">{seconds(total)}</td><td></td></tr>')
+            for k, v in parts.items()]
     return f'<div class="scroll"><table class="timings"><tbody>{"".join(rows)}</tbody></table></div>'
 
 

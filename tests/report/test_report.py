@@ -136,7 +136,7 @@ def test_a_folder_without_a_record_is_refused_with_a_sentence(tmp_path):
 def test_loss_curves_by_turn():
     rows = [{"iteration": 1, "M": 3.0, "M/l2": 1.0, "M/id": 2.0, "seconds": 1},
             {"iteration": 1, "T": 5.0, "T/l2": 5.0},
-            {"iteration": 2, "turn": "M", "l2": 0.5, "lr": 1.0}, {"iteration": 2, "M/l2": float("nan")}]
+            {"iteration": 2, "M/l2": 0.5, "lr": 1.0}, {"iteration": 2, "M/l2": float("nan")}]
     found = plots.curves(rows)
     assert found == {"total": {"M": [(1.0, 3.0)], "T": [(1.0, 5.0)]},
                      "id": {"M": [(1.0, 2.0)]},

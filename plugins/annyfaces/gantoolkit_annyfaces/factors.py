@@ -19,7 +19,6 @@ STATE = (('years', 1), ('hair_style', 12), ('hair_dye', 2), ('hair_shade', 2), (
          ('lipstick', 1), ('lip_colour', 2), ('make_up', 2), ('smile', 1), ('mouth_open', 1),
          ('brows_up', 1), ('squint', 1), ('gaze', 2), ('expression', 4),
          ('collar', 6), ('cloth', 6), ('backdrop', 7), ('key_light', 4), ('ambient', 3))
-CAMERA = (('camera', 2),)
 WOMEN = 0.21                 # Φ(0.21) = 0.583
 SHAPE_SCALE = 0.30           # standard deviation of a local change, in Anny's −1..1 units
 GENTLE = {'head-': .5, 'forehead-': .6, 'neck-': .6, 'nose-scale-vert': .5, 'mouth-angles': .3,
