@@ -20,9 +20,9 @@ from gantoolkit.engine.attention import word_attention
 from gantoolkit.engine.tasks.sheet import joined
 from gantoolkit.engine.trajectories import Moment
 from gantoolkit.report import record as records
+from gantoolkit.report.record import CEILING, DIFFUSED, FLOOR, MAPPED, RUN
 from gantoolkit.types import Latent, Scores
 
-FLOOR, MAPPED, RUN, DIFFUSED, CEILING = "mean face", "G(w_m)", "G(w)", "I^d_0", "W+ inversion"
 BATCH = 25
 
 

@@ -8,10 +8,11 @@ from pathlib import Path
 
 from PIL import Image, UnidentifiedImageError
 
+from gantoolkit.report.record import MAPPED, RUN
 from gantoolkit.report.sheets import uri
 
 LABELS = {"condition": "condition", "image_gt": "I<sup>gt</sup>", "x0": "I<sup>d</sup><sub>0</sub>",
-          "G(w_m)": "G(w<sup>m</sup>)", "G(w)": "G(w)", "attention": "Ā over G(w)"}
+          MAPPED: "G(w<sup>m</sup>)", RUN: "G(w)", "attention": "Ā over G(w)"}
 LARGEST = 1024  # longest side of an embedded picture
 FEW_COLOURS = 64  # a picture of fewer colours is a label map: stored without loss, shown with hard pixels
 

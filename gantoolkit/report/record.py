@@ -1,8 +1,8 @@
 """record.json: what a run leaves behind, as plain JSON, and the vocabulary of its keys.
 
-`Record.scores` maps system → metric → Score. Four systems have a meaning for the report:
-FLOOR (the generator's mean face), MAPPED (G(w^m), the bridge without T), RUN (G(w)) and CEILING (W+ inversion
-of I^gt). Other systems are printed beside them.
+`Record.scores` maps system → metric → Score. Five systems have a meaning for the report:
+FLOOR (the generator's mean face), DIFFUSED (the diffusion model's own image), MAPPED (G(w^m), the bridge
+without T), RUN (G(w)) and CEILING (W+ inversion of I^gt). Other systems are printed beside them.
 
 `Record.samples` is a list of dicts, every path relative to the run folder:
 
@@ -27,7 +27,7 @@ from gantoolkit import files
 from gantoolkit.errors import DataError
 from gantoolkit.types import Record, Score
 
-FLOOR, MAPPED, RUN, CEILING = "mean face", "G(w_m)", "G(w)", "W+ inversion"
+FLOOR, DIFFUSED, MAPPED, RUN, CEILING = "mean face", "I^d_0", "G(w_m)", "G(w)", "W+ inversion"
 NAME = "record.json"
 
 

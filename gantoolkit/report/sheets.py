@@ -21,6 +21,7 @@ from torch.nn.functional import interpolate
 
 from gantoolkit import files
 from gantoolkit.data.labels import PALETTE
+from gantoolkit.report.record import RUN
 from gantoolkit.types import Condition
 
 ABOUT = "gantoolkit"  # key of a picture's own description
@@ -180,9 +181,9 @@ def save_sample(folder: str | Path, name: str, condition: Condition, columns: Ma
     for step, shown in steps:
         row = {column: put(f"t{int(step):03d}-{column}", image_picture(image))
                for column, image in shown.items()}
-        if attention and step in attention and "G(w)" in shown:
+        if attention and step in attention and RUN in shown:
             row["attention"] = put(f"t{int(step):03d}-attention",
-                                   attention_picture(shown["G(w)"], attention[step]))
+                                   attention_picture(shown[RUN], attention[step]))
         rows.append({"t": int(step), "images": row})
     entry = {"file": name, "prompt": condition.text[0], "images": images, "steps": rows,
              "views": [put(f"view{i}", image_picture(view)) for i, view in enumerate(views)]}

@@ -7,14 +7,11 @@ import math
 from collections.abc import Iterable
 from html import escape
 
-from gantoolkit.report.record import CEILING, FLOOR, MAPPED, RUN, closed
+from gantoolkit.report.record import CEILING, DIFFUSED, FLOOR, MAPPED, RUN, closed
 from gantoolkit.types import Record, Score, Scores
 
-TITLES = {FLOOR: "mean face", MAPPED: "G(w<sup>m</sup>)", RUN: "G(w)", CEILING: "W+ inversion",
-          "I^d_0": "I<sup>d</sup><sub>0</sub>", "x0": "I<sup>d</sup><sub>0</sub>"}
-ROLES = {FLOOR: "floor", MAPPED: "M only", RUN: "this run", CEILING: "ceiling",
-         "I^d_0": "the diffusion model", "x0": "the diffusion model"}
-
+TITLES = {MAPPED: "G(w<sup>m</sup>)", DIFFUSED: "I<sup>d</sup><sub>0</sub>"}  # of systems whose names are not plain text
+ROLES = {FLOOR: "floor", DIFFUSED: "the diffusion model", MAPPED: "M only", RUN: "this run", CEILING: "ceiling"}
 METRICS = {"fid": "FID", "lpips": "LPIPS", "ms_ssim": "MS-SSIM", "ssim": "SSIM", "id": "ID", "id_gt": "ID",
            "id_text": "ID (text)", "acc": "ACC", "miou": "mIoU", "miou_present": "mIoU present",
            "miou_all19": "mIoU all 19", "iou": "IoU", "miou_confusion": "mIoU pooled"}

@@ -14,9 +14,9 @@ from torch import Tensor, nn
 from gantoolkit import registry, weights
 from gantoolkit.data.zipdata import FaceZip
 from gantoolkit.engine.draw import Draw
-from gantoolkit.engine.evaluate import CEILING
 from gantoolkit.engine.task import Task
 from gantoolkit.engine.tasks.sheet import joined
+from gantoolkit.report.record import CEILING
 from gantoolkit.types import Camera, Scores
 
 
