@@ -8,6 +8,7 @@ from pathlib import Path
 
 import torch
 
+from gantoolkit.config import defaults
 from gantoolkit.engine import checkpoint, distributed, memory
 from gantoolkit.engine import folder as run_folder
 from gantoolkit.engine.progress import Progress
@@ -18,7 +19,7 @@ from gantoolkit.errors import UsageError
 from gantoolkit.report import record as records
 from gantoolkit.types import Record
 
-RUNNER_KEYS = ("task", "seed", "device", "schedule", "report", "name", "load_from")
+RUNNER_KEYS = {"task", *defaults()}
 
 
 def run(config: dict, out: str | Path | None = None, resume: bool = False, raw: str | Path | None = None,
