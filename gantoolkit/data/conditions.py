@@ -5,12 +5,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from gantoolkit.data.labels import flip_table
-
-CLASSES = 19  # CelebAMask-HQ
+from gantoolkit.data.labels import CLASSES, flip_table
 
 
-def one_hot(labels: Tensor, classes: int = CLASSES) -> Tensor:
+def one_hot(labels: Tensor, classes: int = len(CLASSES)) -> Tensor:
     """Label map [B,H,W] of 0..classes−1 → mask [B,classes,H,W] of 0 and 1 (float32)."""
     index = labels.long().unsqueeze(1)
     mask = torch.zeros(len(labels), classes, *labels.shape[1:], device=labels.device)

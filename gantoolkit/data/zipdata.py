@@ -17,7 +17,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from gantoolkit.data.conditions import CLASSES, one_hot, to_float
+from gantoolkit.data.conditions import one_hot, to_float
+from gantoolkit.data.labels import CLASSES
 from gantoolkit.data.pictures import Pictures, fits_memory
 from gantoolkit.errors import DataError, UsageError
 from gantoolkit.types import Camera, Condition, Sample, Target
@@ -92,8 +93,8 @@ class FaceZip:
         return self._decode("depth", None, np.int32, lambda x: x.float().mul_(DEPTH_RANGE / 65535))
 
     def _checked(self, labels: Tensor) -> Tensor:
-        if int(labels.max()) >= CLASSES:
-            raise DataError(f"{self.path} has the label {int(labels.max())}; labels are 0 to {CLASSES - 1}.")
+        if int(labels.max()) >= len(CLASSES):
+            raise DataError(f"{self.path} has the label {int(labels.max())}; labels are 0 to {len(CLASSES) - 1}.")
         return labels
 
     def _decode(self, kind: str, mode: str | None, dtype, finish=lambda x: x) -> Tensor | Pictures:

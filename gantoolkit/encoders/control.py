@@ -8,21 +8,20 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from gantoolkit.data.labels import PALETTE
+from gantoolkit.data.labels import CLASSES, PALETTE
 from gantoolkit.errors import UsageError
 from gantoolkit.types import Condition
 
-CLASSES = len(PALETTE)
 WALL, PERSON = (120, 120, 120), (150, 5, 61)  # ADE20K colours of "wall" and "person"
 PALETTES = {  # name → RGB 0..255 of every class
     "celebamask": PALETTE,
-    "ade20k": (WALL,) + (PERSON,) * (CLASSES - 1),  # ADE20K knows no part of a face
+    "ade20k": (WALL,) + (PERSON,) * (len(CLASSES) - 1),  # ADE20K knows no part of a face
 }
 
 
 def kind_of(channels: int, wanted: str | None) -> str:
     """'mask' or 'scribble' for a ControlNet with so many conditioning channels (3: as wanted, else mask)."""
-    kind = {CLASSES: "mask", 1: "scribble"}.get(channels, wanted or "mask")
+    kind = {len(CLASSES): "mask", 1: "scribble"}.get(channels, wanted or "mask")
     if wanted not in (None, kind):
         raise UsageError(f"This ControlNet takes {channels} conditioning channel(s), "
                          f"which is a {kind}, not a {wanted}.")
@@ -34,8 +33,8 @@ def palette_of(channels: int, palette: str | None) -> str:
     known = ("one-hot", *PALETTES)
     if palette is not None and palette not in known:
         raise UsageError(f"The palette '{palette}' is unknown; choose {', '.join(known)}.")
-    chosen = palette or ("one-hot" if channels == CLASSES else "celebamask")
-    if (chosen == "one-hot") != (channels == CLASSES):
+    chosen = palette or ("one-hot" if channels == len(CLASSES) else "celebamask")
+    if (chosen == "one-hot") != (channels == len(CLASSES)):
         raise UsageError(f"The palette '{chosen}' does not fit a ControlNet with {channels} conditioning "
                          "channels.")
     return chosen
@@ -43,8 +42,8 @@ def palette_of(channels: int, palette: str | None) -> str:
 
 def mask_picture(mask: Tensor, palette: str) -> Tensor:
     """One-hot mask [B,19,H,W] → [B,19,H,W] itself or RGB [B,3,H,W] in 0..1."""
-    if mask.shape[1] != CLASSES:
-        raise UsageError(f"A mask has {CLASSES} classes, this one has {mask.shape[1]}.")
+    if mask.shape[1] != len(CLASSES):
+        raise UsageError(f"A mask has {len(CLASSES)} classes, this one has {mask.shape[1]}.")
     if palette == "one-hot":
         return mask
     colours = torch.tensor(PALETTES[palette], dtype=mask.dtype, device=mask.device) / 255

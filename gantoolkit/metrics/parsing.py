@@ -6,14 +6,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from gantoolkit.data.labels import CLASSES
 from gantoolkit.errors import UsageError
 from gantoolkit.metrics.base import Metric, View
 
-CLASSES = 19
 MODES = ("present", "all19", "confusion")
 
 
-def confusions(found: Tensor, wanted: Tensor, classes: int = CLASSES) -> Tensor:
+def confusions(found: Tensor, wanted: Tensor, classes: int = len(CLASSES)) -> Tensor:
     """[B,classes,classes] pixel counts per image, rows the wanted label; labels ≥ classes do not count."""
     batch = torch.arange(len(wanted), device=wanted.device).view(-1, 1, 1)
     index = ((batch * classes + wanted.clamp(max=classes - 1)) * classes + found)[wanted < classes]
@@ -30,7 +30,7 @@ def intersection_over_union(confusion: Tensor) -> Tensor:
 class Confusion:
     """The confusion matrix of a whole data set."""
 
-    def __init__(self, classes: int = CLASSES):
+    def __init__(self, classes: int = len(CLASSES)):
         self.matrix, self.n = torch.zeros(classes, classes, dtype=torch.float64), 0
 
     def update(self, found: Tensor, wanted: Tensor) -> None:

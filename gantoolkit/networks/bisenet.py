@@ -10,10 +10,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from gantoolkit.data.labels import ORDERS
 from gantoolkit.networks.blocks import fit
 
-# class of the published file → CelebAMask-HQ: bg, skin, brows, eyes, glasses, ears, earring, nose, …
-TO_CELEBAMASK = (0, 1, 6, 7, 4, 5, 3, 8, 9, 15, 2, 10, 11, 12, 17, 16, 18, 13, 14)
+TO_CELEBAMASK = ORDERS["bisenet"]  # class of the published file → CelebAMask-HQ
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
