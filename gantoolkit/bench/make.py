@@ -24,11 +24,11 @@ from gantoolkit.bench import pairs, systems
 from gantoolkit.data.conditions import to_float, to_uint8
 from gantoolkit.engine.cache import root
 from gantoolkit.errors import GantoolkitError
-from gantoolkit.generators.camera import side_camera
+from gantoolkit.generators.camera import YAWS, side_camera
 from gantoolkit.types import Condition, Render
 
 STATUS = Path("/proc/self/status")  # of Linux
-YAWS = (-0.4, 0.4)  # radians, of the further views
+SIDES = tuple(yaw for yaw in YAWS if yaw)  # of the further views
 MADE = "made.json"
 TIMED = 16  # batches that are timed and made from noise; later ones may read denoising runs that rows share,
 WIDE = 32  # and are at least as large as this, which a CPU prefers
@@ -111,7 +111,7 @@ def _make(job: Job, system, opened, sample, path: Path | None, rows=None, timed:
 def _sides(system, solution, condition: Condition) -> dict:
     """Images and depths [B,V,…] from the sides."""
     device = condition.camera.cam2world.device
-    renders = [system.render(solution, side_camera(system, yaw, len(condition)).to(device)) for yaw in YAWS]
+    renders = [system.render(solution, side_camera(system, yaw, len(condition)).to(device)) for yaw in SIDES]
     return dict(views=np.stack([to_uint8(r.image).cpu().numpy() for r in renders], 1),
                 views_depth=np.stack([r.depth.half().cpu().numpy() for r in renders], 1))
 
@@ -138,7 +138,7 @@ def read(job: Job, folder: Path, system) -> Iterator[Made]:
             depth = {key: torch.from_numpy(found[key]).float() for key in ("depth", "views_depth") if key in found}
             sides = [Render(pictures["views"][:, k], depth=depth["views_depth"][:, k],
                             camera=side_camera(system, yaw, len(rows)))
-                     for k, yaw in enumerate(YAWS)] if "views" in pictures else []
+                     for k, yaw in enumerate(SIDES)] if "views" in pictures else []
             cost = (float(found["seconds"]), int(found["peak_mb"])) if "seconds" in found else (None, None)
             yield Made(rows, pictures["image"], *cost, pictures.get("without_text"), depth.get("depth"), tuple(sides))
 

@@ -19,6 +19,7 @@ from gantoolkit.data.conditions import to_float
 from gantoolkit.engine.attention import word_attention
 from gantoolkit.engine.tasks.sheet import joined
 from gantoolkit.engine.trajectories import Moment
+from gantoolkit.generators.camera import YAWS, side_camera
 from gantoolkit.report import record as records
 from gantoolkit.report.record import CEILING, DIFFUSED, FLOOR, MAPPED, RUN
 from gantoolkit.types import Latent, Scores
@@ -197,12 +198,10 @@ class Evaluation:
                 steps=over_steps, t=int(moment.t[0]), attention=attention))
         return found
 
-    def views(self, moment: Moment, yaws: tuple[float, ...] = (-0.4, 0.0, 0.4)) -> list[Tensor]:
+    def views(self, moment: Moment, yaws: tuple[float, ...] = YAWS) -> list[Tensor]:
         """G(w) of a 3D generator from the left, the front and the right."""
         if not getattr(self.task.generator, "needs_camera", False):
             return []
-        from gantoolkit.generators.camera import side_camera
-
         latent, cameras = self.latent(moment), [side_camera(self.task.generator, yaw) for yaw in yaws]
         return [self.task.draw(latent, camera.to(self.task.device)).image for camera in cameras]
 

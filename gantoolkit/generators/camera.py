@@ -16,6 +16,7 @@ from gantoolkit.types import Camera
 RADIUS = 2.7  # distance of the camera from the origin, FFHQ
 PIVOT = (0.0, 0.0, 0.2)  # the point it looks at, FFHQ
 FOCAL = 4.2647  # focal length / image width, FFHQ (full field of view 13.4°)
+YAWS = (-0.4, 0.0, 0.4)  # radians, of the views that pictures show
 FFHQ_LEVEL = -0.16  # pitch of a camera level with the face in FFHQ's frame (EG3D's scripts draw frontal views at −0.2)
 
 

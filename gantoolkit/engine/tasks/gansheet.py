@@ -6,9 +6,9 @@ import torch
 from torch import Tensor
 
 from gantoolkit.engine.tasks.sheet import joined
+from gantoolkit.generators.camera import YAWS, side_camera
 
 COLUMNS = 8
-YAWS = (-0.4, 0.0, 0.4)  # radians
 
 
 @torch.no_grad()
@@ -32,8 +32,6 @@ def drawn(generator, ws: Tensor, noise: str = "none") -> list[Tensor]:
 
 def three_views(generator, ws: Tensor, noise: str) -> list[Tensor]:
     """Rows: each face from the left, the front and the right, and the frontal depth (near is bright)."""
-    from gantoolkit.generators.camera import side_camera
-
     rows, planes = [], generator.planes(ws, noise)
     for yaw in YAWS:
         camera = side_camera(generator, yaw, len(ws)).to(ws.device)
