@@ -14,6 +14,7 @@ from PIL import Image
 from torch import Tensor
 
 from gantoolkit import files
+from gantoolkit.data.zipdata import DEPTH_RANGE
 from gantoolkit.errors import DataError, UsageError
 from gantoolkit.generators.camera import orbit_camera
 from gantoolkit.types import Camera, Render
@@ -21,8 +22,7 @@ from gantoolkit.types import Camera, Render
 CAMERAS = ("label", "frontal", "estimate")
 SIDE = 0.4  # radians: how far side views turn, as EG3D's own samples
 NOD = 0.15  # radians: how far a turntable nods
-DEPTH_RANGE = 4.0  # 16-bit depth pictures store depth / 4 · 65535, as data set zips do
-DEPTH_UNIT = "distance = value / 65535 * 4"
+DEPTH_UNIT = f"distance = value / 65535 * {DEPTH_RANGE:g}"
 
 
 def side_views(base: Camera, count: int, level: float = 0.0) -> list[Camera]:

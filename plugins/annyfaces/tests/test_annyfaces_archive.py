@@ -10,6 +10,7 @@ pytest.importorskip('anny')
 pytest.importorskip('warp')
 from PIL import Image
 
+from gantoolkit.data.zipdata import DEPTH_RANGE
 from gantoolkit_annyfaces import archive, write_zip
 
 
@@ -41,7 +42,7 @@ def test_contents(tmp_path):
         mask = Image.open(io.BytesIO(z.read('mask/00000000.png')))
         depth = np.asarray(Image.open(io.BytesIO(z.read('depth/00000000.png'))))
         assert mask.mode == 'P' and np.asarray(mask).max() < 19 and mask.getpalette()[3:6] == [204, 0, 0]
-        assert 2.0 < depth[np.asarray(mask) > 0].mean() / 65535 * 4 < 3.2
+        assert 2.0 < depth[np.asarray(mask) > 0].mean() / 65535 * DEPTH_RANGE < 3.2 and archive.DEPTH_RANGE == DEPTH_RANGE
         assert Image.open(io.BytesIO(z.read('image/00000002.webp'))).size == (32, 32)
 
 
