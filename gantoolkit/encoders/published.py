@@ -16,6 +16,7 @@ from gantoolkit.encoders import control, folders
 from gantoolkit.encoders.controlnet import ControlNetEncoder
 from gantoolkit.encoders.folders import Parts
 from gantoolkit.encoders.prompts import Prompt
+from gantoolkit.encoders.single import SCHEDULER
 from gantoolkit.errors import WeightsError
 
 SD15 = dict(
@@ -28,8 +29,7 @@ SD15 = dict(
              scaling_factor=0.18215),
     text=dict(hidden_size=768, intermediate_size=3072, num_hidden_layers=12, num_attention_heads=12,
               max_position_embeddings=77, vocab_size=49408, projection_dim=768),
-    scheduler=dict(beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear", clip_sample=False,
-                   set_alpha_to_one=False, steps_offset=1))
+    scheduler=SCHEDULER)
 WIDTHS = (16, 32, 96, 256)  # of the network that brings the condition's picture to the latents' size
 KNOWN = ("stable-diffusion-v1-5", "stable-diffusion-v1-4", "v1-5-pruned-emaonly")
 
