@@ -10,7 +10,6 @@ from gantoolkit import manifest, names, signature
 from gantoolkit.errors import UsageError
 
 T = TypeVar("T")
-PLURALS = {f"{kind}s": kind for kind in manifest.KINDS} | {"losses": "loss"}
 FROM_RUNNER = ("seed", "device")  # constructor arguments of a task that the runner gives
 SETTINGS = {  # dicts of a config → the dataclass that they stand for; sampling and cache where a task takes both
     "schedule": "gantoolkit.engine.schedule:Schedule", "sampling": "gantoolkit.engine.trajectories:Sampling",
@@ -67,7 +66,7 @@ def specs(values: Any, dotted: str = "", kind: str | None = None) -> Iterator[tu
     pairs = values.items() if isinstance(values, dict) else enumerate(values)
     for key, value in pairs:
         key = str(key)
-        own = key if key in manifest.KINDS else PLURALS.get(key, kind)
+        own = key if key in manifest.KINDS else manifest.PLURALS.get(key, kind)
         if not isinstance(value, (dict, list)) or key.startswith("optim"):
             continue
         if isinstance(value, dict) and "type" in value:

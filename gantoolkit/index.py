@@ -15,7 +15,7 @@ SECTIONS = ("configs", "presets", "weights", "data", "external", "commands", "pl
 def list_(args: Namespace) -> None:
     """Print one section or all of them."""
     wanted = section(args.kind) if args.kind else None
-    rows = {**{plural(kind): components(kind) for kind in manifest.KINDS}, **sections()}
+    rows = {**{plural: components(kind) for plural, kind in manifest.PLURALS.items()}, **sections()}
     for name, lines in rows.items():
         if wanted == name:
             table(lines or [("none", "")])
@@ -26,15 +26,11 @@ def list_(args: Namespace) -> None:
 
 def section(typed: str) -> str:
     """The section that the user means: plural or singular, any case."""
-    known = [*map(plural, manifest.KINDS), *SECTIONS]
+    known = [*manifest.PLURALS, *SECTIONS]
     for name in known:
-        if typed.lower() in (name, name.rstrip("s"), *(k for k in manifest.KINDS if plural(k) == name)):
+        if typed.lower() in (name, name.rstrip("s"), manifest.PLURALS.get(name)):
             return name
     raise UsageError(f"There is no kind '{typed}'{names.suggest(typed, known)}; kinds: {', '.join(known)}.")
-
-
-def plural(kind: str) -> str:
-    return "losses" if kind == "loss" else f"{kind}s"
 
 
 def components(kind: str) -> list[tuple[str, str]]:
