@@ -14,6 +14,7 @@ from typing import Any
 from gantoolkit import __version__
 from gantoolkit.bench import verbs as bench
 from gantoolkit.bench.figures import verbs as figures
+from gantoolkit.data.labels import ORDERS
 
 EPILOG = "Errors are one sentence; --debug shows the traceback. Documentation: docs/ of the repository."
 
@@ -159,7 +160,7 @@ def _add_generate(verbs) -> None:
     visual.add_argument("--scribble", metavar="FILE|DIR", help="white strokes on black")
     visual.add_argument("--data", metavar="ZIP", help="every sample of a data set once, from its own caption, condition "
                         "and camera, as ID.png")
-    generate.add_argument("--labels", choices=("celebamask", "bisenet"), default="celebamask",
+    generate.add_argument("--labels", choices=tuple(ORDERS), default="celebamask",
                           help="how the numbers of a label map are read (default: CelebAMask-HQ's order)")
     generate.add_argument("--seed", type=int, default=0, metavar="S")
     generate.add_argument("--count", type=int, default=1, metavar="N", help="seeds per picture: S, S+1, …")

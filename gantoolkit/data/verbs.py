@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 
+from gantoolkit.data.labels import ORDERS
+
 
 def add(actions) -> None:
     """Add the actions to the parser of `gantoolkit data`."""
@@ -67,7 +69,7 @@ def _images(parser: argparse.ArgumentParser) -> None:
     images.add_argument("--crop", choices=("none", "ffhq", "eg3d"), default="none",
                         help="square of image, mask and scribble alike")
     images.add_argument("--labels", default="auto", metavar="ORDER",
-                        help="how label numbers are read: auto, celebamask, celebamask-list1, bisenet, segnet20")
+                        help=f"how label numbers are read: auto, {', '.join(ORDERS)}")
     images.add_argument("--swap-sides", action="store_true", help="l_* classes of the source are the viewer's left")
 
 

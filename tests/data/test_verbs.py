@@ -1,0 +1,35 @@
+"""What the command line offers is what the code that it names takes."""
+
+from __future__ import annotations
+
+import argparse
+
+import pytest
+
+from gantoolkit import cli
+from gantoolkit.data import cameras, crop, labels, scribbles
+from gantoolkit.data.prepare import make, sources, split
+from gantoolkit.engine import views
+from gantoolkit.report import film
+
+WANTED = {
+    "data prepare": {"source": sources.NAMES, "split": split.SPLITS, "convention": cameras.CONVENTIONS,
+                     "format": make.FORMATS, "crop": crop.CROPS, "scribbles": make.SCRIBBLES,
+                     "preprocessing": scribbles.PREPROCESSING, "cameras": make.CAMERAS},
+    "data check": {"convention": cameras.CONVENTIONS},
+    "generate": {"labels": labels.ORDERS, "camera": views.CAMERAS, "turntable": film.KINDS,
+                 "aggregate": ("last", "mean")}}
+
+
+def below(parser: argparse.ArgumentParser, verb: str) -> argparse.ArgumentParser:
+    """The parser of a verb, or of a verb's verb."""
+    for name in verb.split():
+        (group,) = (a for a in parser._actions if isinstance(a, argparse._SubParsersAction))
+        parser = group.choices[name]
+    return parser
+
+
+@pytest.mark.parametrize("verb", WANTED)
+def test_choices_are_those_of_the_code(verb):
+    offered = {action.dest: tuple(action.choices) for action in below(cli.parser([]), verb)._actions if action.choices}
+    assert offered == {name: tuple(known) for name, known in WANTED[verb].items()}
