@@ -17,7 +17,8 @@ from gantoolkit.data import cameras
 from gantoolkit.data.labels import CLASSES
 from gantoolkit.data.orders import recognise_files
 from gantoolkit.data.prepare.make import Recipe, whole_labels
-from gantoolkit.data.prepare.sources import PUBLISHED, Entry, Places, Problem, find
+from gantoolkit.data.prepare.problem import Problem
+from gantoolkit.data.prepare.sources import PUBLISHED, Entry, Places, find
 from gantoolkit.data.read import open_picture
 from gantoolkit.data.zipdata import FaceZip
 from gantoolkit.errors import DataError

@@ -12,7 +12,7 @@ import numpy as np
 
 from gantoolkit import files
 from gantoolkit.data.check import Checked, Seen
-from gantoolkit.data.prepare.sources import Problem
+from gantoolkit.data.prepare.problem import Problem
 from gantoolkit.report.sheets import mask_picture, uri
 
 LISTED = 20  # problems of one kind that are shown in full

@@ -10,6 +10,7 @@ import json
 from pathlib import Path
 
 from gantoolkit.data.cameras import stem
+from gantoolkit.data.prepare.problem import Problem
 from gantoolkit.errors import DataError
 
 FOLDERS = ("text/celeba-caption", "text", "celeba_caption", "celeba-caption", "captions")
@@ -38,10 +39,8 @@ class Captions:
             return cls(files={stem(p): p for p in sorted(place.glob("*.txt"))}, per_image=per_image)
         return cls(texts=_read_json(place))
 
-    def of(self, key: str, problems: list) -> tuple[str, ...]:
+    def of(self, key: str, problems: list[Problem]) -> tuple[str, ...]:
         """The captions of sample `key`, perhaps none."""
-        from gantoolkit.data.prepare.sources import Problem
-
         path = self.files.get(key)
         if path is not None:
             lines = path.read_text(encoding="utf-8", errors="replace").splitlines()

@@ -13,7 +13,8 @@ from PIL import Image
 from gantoolkit.data import cameras, crop, landmarks, pose, scribbles
 from gantoolkit.data.conditions import flip_labels
 from gantoolkit.data.labels import CLASSES, FLIP, ORDERS, PALETTE
-from gantoolkit.data.prepare.sources import Entry, Problem
+from gantoolkit.data.prepare.problem import Problem
+from gantoolkit.data.prepare.sources import Entry
 from gantoolkit.data.read import native_labels, open_picture
 from gantoolkit.data.strokes import native_strokes, read_scribble
 from gantoolkit.errors import DataError, UsageError

@@ -15,6 +15,7 @@ from gantoolkit.data.cameras import read_labels, stem
 from gantoolkit.data.labels import CLASSES
 from gantoolkit.data.landmarks import read_five
 from gantoolkit.data.prepare.captions import FOLDERS, Captions
+from gantoolkit.data.prepare.problem import Problem
 from gantoolkit.data.read import SUFFIXES
 from gantoolkit.errors import DataError
 
@@ -27,16 +28,6 @@ MASKS = ("CelebAMaskHQ-mask", "CelebAMask-HQ-mask", "mask/CelebAMask-HQ-mask", "
 PUBLISHED = (IMAGES[0], *PARTS, *MASKS[:3])  # a folder of one's own has none of these
 DRAWINGS = ("scribbles", "drawings", "sketch")
 CAMERAS = ("dataset.json",)
-
-
-@dataclass(frozen=True)
-class Problem:
-    """One thing that is wrong with one sample (or with the whole, name "")."""
-
-    name: str
-    problem: str
-    file: str = ""
-    skipped: bool = False  # the sample is left out
 
 
 @dataclass(frozen=True)

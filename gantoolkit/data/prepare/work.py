@@ -17,7 +17,8 @@ from pathlib import Path
 
 from gantoolkit import files
 from gantoolkit.data.prepare.make import Made, Recipe, make
-from gantoolkit.data.prepare.sources import Entry, Problem, Source
+from gantoolkit.data.prepare.problem import Problem
+from gantoolkit.data.prepare.sources import Entry, Source
 from gantoolkit.data.workers import spread
 from gantoolkit.errors import DataError, UsageError
 
