@@ -170,8 +170,8 @@ def _look_in(data: FaceZip, index: int) -> Seen:
         seen.problems.append(Problem(seen.name, problem, str(data.path), skipped))
 
     try:
-        image = data._picture("image", "RGB", np.uint8, index)
-        labels = data._picture("mask", None, np.uint8, index)
+        image = data.picture("image", "RGB", np.uint8, index)
+        labels = data.picture("mask", None, np.uint8, index)
     except DataError as error:
         wrong(str(error))
         return seen

@@ -99,10 +99,10 @@ class FaceZip:
 
     def _decode(self, kind: str, mode: str | None, dtype, finish=lambda x: x) -> Tensor | Pictures:
         """All pictures of one kind as one tensor [N,…], or what decodes them on demand."""
-        first = self._picture(kind, mode, dtype, 0)
+        first = self.picture(kind, mode, dtype, 0)
 
         def read(index: int) -> np.ndarray:
-            picture = self._picture(kind, mode, dtype, index)
+            picture = self.picture(kind, mode, dtype, index)
             if picture.shape != first.shape:
                 raise DataError(f"{self.path}: {kind} {index} has the size {picture.shape[:2]}, "
                                 f"the first has {first.shape[:2]}.")
@@ -120,7 +120,8 @@ class FaceZip:
         self._close()
         return finish(torch.from_numpy(out))
 
-    def _picture(self, kind: str, mode: str | None, dtype, index: int) -> np.ndarray:
+    def picture(self, kind: str, mode: str | None, dtype, index: int) -> np.ndarray:
+        """One picture of a sample as it is stored: kind image, mask, scribble or depth; mode of Pillow, None its own."""
         from PIL import Image
 
         stem = Path(self.files[index]).stem
