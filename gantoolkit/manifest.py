@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import sys
 import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -32,6 +33,11 @@ class Owner:
     folder: Path | None = None  # what a folder plugin needs on sys.path
     version: str = ""
     error: str = ""  # why it could not be read or loaded
+
+    def reach(self) -> None:
+        """Make a folder plugin importable."""
+        if self.folder and str(self.folder) not in sys.path:
+            sys.path.append(str(self.folder))
 
 
 @dataclass

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import functools
 import importlib
-import sys
 from collections.abc import Callable
 from types import SimpleNamespace
 
@@ -57,8 +56,7 @@ class _Hooks(SimpleNamespace):
 
 
 def _register(plugins: pluggy.PluginManager, owner: manifest.Owner) -> None:
-    if owner.folder and str(owner.folder) not in sys.path:
-        sys.path.append(str(owner.folder))
+    owner.reach()
     name, _, attribute = owner.entry.partition(":")
     plugin = importlib.import_module(name)
     plugin = getattr(plugin, attribute) if attribute else plugin

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import importlib
 import inspect
-import sys
 from typing import Any
 
 from mmengine.registry import Registry
@@ -34,8 +33,7 @@ class LazyRegistry(Registry):
 
     def _import(self, key: str, entry: dict) -> Any:
         owner = manifest.load().owners[entry["owner"]]
-        if owner.folder and str(owner.folder) not in sys.path:
-            sys.path.append(str(owner.folder))
+        owner.reach()
         module, _, attribute = entry["module"].partition(":")
         if owner.name == manifest.GROUP:
             from gantoolkit import compat  # noqa: F401  before timm, lpips, transformers, …
