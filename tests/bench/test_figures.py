@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -12,21 +11,20 @@ import pytest
 import torch
 from PIL import Image
 
-sys.path[:0] = [str(Path(__file__).parents[1] / room) for room in ("engine", "encoders")]
-import mini  # noqa: E402
-import tiny  # noqa: E402
+import mini
+import tiny
 
-from gantoolkit import cli  # noqa: E402
-from gantoolkit.bench.figures import attention, parts, scene, steps, targets, verbs  # noqa: E402
-from gantoolkit.bridges.absm import AbSM  # noqa: E402
-from gantoolkit.data.zipdata import FaceZip  # noqa: E402
-from gantoolkit.encoders.controlnet import ControlNetEncoder  # noqa: E402
-from gantoolkit.encoders.recorder import cross_attentions  # noqa: E402
-from gantoolkit.engine import attention as words, sample  # noqa: E402
-from gantoolkit.generators import load_generator  # noqa: E402
-from gantoolkit.generators.camera import orbit_camera  # noqa: E402
-from gantoolkit.pipeline import Pipeline  # noqa: E402
-from gantoolkit.report import labelled, sheets  # noqa: E402
+from gantoolkit import cli
+from gantoolkit.bench.figures import attention, parts, scene, steps, targets, verbs
+from gantoolkit.bridges.absm import AbSM
+from gantoolkit.data.zipdata import FaceZip
+from gantoolkit.encoders.controlnet import ControlNetEncoder
+from gantoolkit.encoders.recorder import cross_attentions
+from gantoolkit.engine import attention as words, sample
+from gantoolkit.generators import load_generator
+from gantoolkit.generators.camera import orbit_camera
+from gantoolkit.pipeline import Pipeline
+from gantoolkit.report import labelled, sheets
 
 
 @pytest.fixture(scope="module")

@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 import json
-import sys
-from pathlib import Path
 
 import pytest
 import torch
 
-sys.path[:0] = [str(Path(__file__).parents[1] / room) for room in ("encoders", "demo")]
-import small  # noqa: E402
-import tiny  # noqa: E402
+import small
+import tiny
 
-from gantoolkit import cli  # noqa: E402
-from gantoolkit.bench import make, run, suite as suites, tables  # noqa: E402
-from gantoolkit.bridges.absm import AbSM  # noqa: E402
-from gantoolkit.encoders.controlnet import ControlNetEncoder  # noqa: E402
-from gantoolkit.engine import sample  # noqa: E402
-from gantoolkit.generators import load_generator  # noqa: E402
-from gantoolkit.report import record as records  # noqa: E402
+from gantoolkit import cli
+from gantoolkit.bench import make, run, suite as suites, tables
+from gantoolkit.bridges.absm import AbSM
+from gantoolkit.encoders.controlnet import ControlNetEncoder
+from gantoolkit.engine import sample
+from gantoolkit.generators import load_generator
+from gantoolkit.report import record as records
 
 SPAWN = run.spawn
 

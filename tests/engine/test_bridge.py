@@ -5,7 +5,6 @@ import os
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -21,9 +20,8 @@ from gantoolkit.errors import UsageError, WeightsError
 from gantoolkit.metrics import Evaluator
 from gantoolkit.types import Target
 
-sys.path.insert(0, str(Path(__file__).parent))
-import mini  # noqa: E402
-from mini import losses, make  # noqa: E402
+import mini
+from mini import losses, make
 
 
 @pytest.fixture(autouse=True)

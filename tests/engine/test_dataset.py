@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import zipfile
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -17,8 +16,6 @@ from gantoolkit.data.zipdata import SEED_STRIDE, FaceZip
 from gantoolkit.engine import dataset
 from gantoolkit.engine.generate import Options
 from gantoolkit.types import Latent, Render
-
-sys.path.insert(0, str(Path(__file__).parent))
 
 
 class Told:

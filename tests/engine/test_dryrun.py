@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import sys
 import zipfile
-from pathlib import Path
 
 import pytest
 import torch
@@ -17,8 +15,6 @@ from gantoolkit.engine.ledger import Ledger
 from gantoolkit.engine.plan import lines
 from gantoolkit.errors import UsageError
 from gantoolkit.generators import load_generator
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "encoders"))
 
 
 @pytest.mark.parametrize("device", ["cpu", "meta"])

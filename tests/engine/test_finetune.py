@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import pytest
@@ -15,8 +14,7 @@ from gantoolkit.engine.draw import Draw
 from gantoolkit.engine.progress import Progress
 from gantoolkit.engine.tasks.controlnet import ControlNet
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "encoders"))
-import tiny  # noqa: E402
+import tiny
 
 
 @pytest.fixture(scope="module")

@@ -1,16 +1,13 @@
 from __future__ import annotations
 
 import json
-import sys
-from pathlib import Path
 
 import torch
 
 from gantoolkit import weights
 from gantoolkit.engine.run import run
 
-sys.path.insert(0, str(Path(__file__).parent))
-import mini  # noqa: E402
+import mini
 
 
 def test_codes_move_towards_the_photographs(tmp_path, tiny_zip):

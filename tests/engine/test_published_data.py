@@ -18,9 +18,8 @@ from gantoolkit import cli
 from gantoolkit.data.zipdata import FaceZip
 from gantoolkit.engine.run import run
 
-sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1] / "data")]
-import mini  # noqa: E402
-import trees  # noqa: E402
+import mini
+import trees
 
 
 @pytest.fixture(autouse=True)

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import ast
 import json
-import sys
 import threading
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 import torch
@@ -23,9 +21,8 @@ from gantoolkit.engine.trajectories import row_bytes
 from gantoolkit.errors import GantoolkitError, UsageError
 from gantoolkit.types import Latent
 
-sys.path.insert(0, str(Path(__file__).parent))
-import mini  # noqa: E402
-from mini import losses, make  # noqa: E402
+import mini
+from mini import losses, make
 
 
 @pytest.fixture(autouse=True)

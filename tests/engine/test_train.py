@@ -18,8 +18,7 @@ from gantoolkit.engine.run import run
 from gantoolkit.engine.schedule import Schedule
 from gantoolkit.errors import GantoolkitError, UsageError, WeightsError
 
-sys.path.insert(0, str(Path(__file__).parent))
-import toy  # noqa: E402
+import toy
 
 TOY = [sys.executable, str(Path(__file__).with_name("toy.py"))]
 
