@@ -18,7 +18,7 @@ from importlib import metadata
 from pathlib import Path
 
 GROUP = "gantoolkit"
-KINDS = ("encoder", "bridge", "generator", "network", "loss", "metric", "dataset", "task", "system")
+KINDS = ("encoder", "bridge", "generator", "network", "loss", "metric", "task", "system")
 PLURALS = {"losses" if kind == "loss" else f"{kind}s": kind for kind in KINDS}
 SECTIONS = ("weights", "data", "presets", "external", "commands")
 
