@@ -6,6 +6,7 @@ import errno
 import hashlib
 import json
 import os
+import re
 import zipfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -14,6 +15,7 @@ from pathlib import Path
 from gantoolkit.errors import DataError
 
 DATE = (2020, 1, 1, 0, 0, 0)  # of every entry of our zips: equal content gives equal bytes
+LEAF = re.compile(r"(?<=[\[{])\n\s*([^\s\[\]{}][^\[\]{}]*?)\n\s*(?=[\]}])")  # in indented JSON, where strings break no line
 RESUMABLE = "free some space and repeat the command: finished parts are kept"  # an advice
 
 
@@ -51,8 +53,9 @@ def write_text(path: str | os.PathLike, content: str) -> Path:
 
 
 def write_json(path: str | os.PathLike, content) -> Path:
-    """Write JSON atomically, readable by a person."""
-    return write_text(path, json.dumps(content, indent=1, ensure_ascii=False) + "\n")
+    """Write JSON atomically, readable by a person: lists and dicts of plain values take one line each."""
+    text = json.dumps(content, indent=1, ensure_ascii=False)
+    return write_text(path, LEAF.sub(lambda leaf: re.sub(r"\n\s*", " ", leaf[1]), text) + "\n")
 
 
 def json_lines(rows: Iterable[dict]) -> str:

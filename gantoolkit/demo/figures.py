@@ -5,6 +5,7 @@ from __future__ import annotations
 from html import escape
 
 import numpy as np
+import torch
 from PIL import Image
 
 from gantoolkit.demo.studio import Face
@@ -25,8 +26,9 @@ def parts(found: Face, w: Render, w_m: Render, front: Render) -> str:
     Maps lie over `front`, the face as it was drawn, because attention does not turn with the head.
     """
     overall = sheets.attention_picture(front.image, found.attention)
+    modulated = "the same, for this run has no style modulation" if torch.equal(w.image, w_m.image) else "with style modulation"
     shown = [(sheets.image_picture(w_m.image), "G(w<sup>m</sup>): mapping network alone"),
-             (sheets.image_picture(w.image), "G(w): with style modulation"),
+             (sheets.image_picture(w.image), f"G(w): {modulated}"),
              (overall, "Ā: attention of all words")]
     if w.depth is not None:
         shown.append((sheets.depth_picture(w.depth), "depth: near is yellow"))

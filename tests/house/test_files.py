@@ -1,6 +1,7 @@
 """Files appear whole or not at all; what the disk refuses is one sentence; equal content gives equal zips."""
 
 import hashlib
+import json
 import stat
 import subprocess
 import zipfile
@@ -69,3 +70,11 @@ def test_zips_have_fixed_dates_and_modes(tmp_path):
         found = [(e.date_time, e.external_attr >> 16, e.compress_type) for e in archive.infolist()]
         assert archive.read("dataset.json") == b"{}" * 99
     assert found == [((2020, 1, 1, 0, 0, 0), 0o644, kind) for kind in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)]
+
+
+def test_json_is_readable_and_what_it_was(tmp_path):
+    content = {"a": [1, 2.5, None], "b": {"c": {"text": "é [\n] {x}", "d": []}, "e": [{"f": True}, {}]}, "g": "[", "h": ["]", "{"]}
+    path = files.write_json(tmp_path / "a.json", content)
+    assert json.loads(path.read_text(encoding="utf-8")) == content
+    assert path.read_text(encoding="utf-8").splitlines()[:2] == ["{", ' "a": [1, 2.5, null],']
+    assert '{"f": true}' in path.read_text(encoding="utf-8")
