@@ -155,11 +155,10 @@ def _add_generate(verbs) -> None:
                      "make faces from text and masks or scribbles with a finished run")
     generate.add_argument("source", metavar="RUN|PRESET", help="a run folder or the name of a preset")
     generate.add_argument("--text", default="", help="the prompt; may be empty")
-    visual = generate.add_mutually_exclusive_group()
-    visual.add_argument("--mask", metavar="FILE|DIR", help="label map(s), 19 CelebAMask-HQ classes")
-    visual.add_argument("--scribble", metavar="FILE|DIR", help="white strokes on black")
-    visual.add_argument("--data", metavar="ZIP", help="every sample of a data set once, from its own caption, condition "
-                        "and camera, as ID.png")
+    generate.add_argument("--mask", metavar="FILE|DIR", help="label map(s), 19 CelebAMask-HQ classes")
+    generate.add_argument("--scribble", metavar="FILE|DIR", help="white strokes on black; beside --mask for runs on both")
+    generate.add_argument("--data", metavar="ZIP", help="every sample of a data set once, from its own caption, condition "
+                          "and camera, as ID.png")
     generate.add_argument("--labels", choices=tuple(ORDERS), default="celebamask",
                           help="how the numbers of a label map are read (default: CelebAMask-HQ's order)")
     generate.add_argument("--seed", type=int, default=0, metavar="S")

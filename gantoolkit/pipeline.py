@@ -20,7 +20,7 @@ from gantoolkit.types import Camera, Condition, Latent, Render
 class Pipeline:
     """Encoder, bridge and generator; `pipeline(condition) -> Render`.
 
-    condition   'mask' or 'scribble': what the encoder's ControlNet was trained for
+    condition   'mask', 'scribble' or 'both': what the encoder's ControlNets were trained for
     resolution  pixels per side of the images, and of the masks that the mini models saw
     """
 

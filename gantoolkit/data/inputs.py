@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -14,20 +14,26 @@ from torch import Tensor
 from gantoolkit.data.conditions import one_hot
 from gantoolkit.data.read import list_pictures, read_labels
 from gantoolkit.data.strokes import read_scribble
-from gantoolkit.errors import UsageError
+from gantoolkit.errors import DataError, UsageError
 from gantoolkit.types import Camera, Condition
 
 KINDS = ("mask", "scribble")
 
 
+def kinds(condition: str) -> tuple[str, ...]:
+    """The pictures that a run on 'mask', 'scribble' or 'both' is given."""
+    return KINDS if condition == "both" else (condition,)
+
+
 @dataclass(frozen=True)
 class Input:
-    """One picture of a user."""
+    """One picture of a user, or a label map with its drawing."""
 
     path: Path
     name: str  # unique among the inputs, safe in file names
     labels: Tensor | None = None  # [H,W] uint8
     scribble: Tensor | None = None  # [1,H,W] in 0..1
+    drawing: Path | None = None  # the file of the scribble where `path` is that of the label map
 
 
 def read_inputs(path: str | Path, kind: str, resolution: int, order: str = "celebamask") -> list[Input]:
@@ -40,6 +46,20 @@ def read_inputs(path: str | Path, kind: str, resolution: int, order: str = "cele
     return [Input(p, n, scribble=read_scribble(p, resolution)) for p, n in zip(paths, names(paths))]
 
 
+def read_pairs(mask: str | Path, scribble: str | Path, resolution: int, order: str = "celebamask") -> list[Input]:
+    """Label maps with their drawings: two files, or two folders whose files are paired by name without suffix."""
+    masks = read_inputs(mask, "mask", resolution, order)
+    drawn = {item.name: item for item in read_inputs(scribble, "scribble", resolution)}
+    if Path(mask).is_file() and Path(scribble).is_file():
+        drawn = {masks[0].name: next(iter(drawn.values()))}
+    ours = {item.name for item in masks}
+    lonely = [f"{folder} has nothing named {', '.join(sorted(missing))}"
+              for folder, missing in ((scribble, ours - drawn.keys()), (mask, drawn.keys() - ours)) if missing]
+    if lonely:
+        raise DataError(f"Masks and scribbles are paired by name: {'; '.join(lonely)}.")
+    return [replace(item, scribble=drawn[item.name].scribble, drawing=drawn[item.name].path) for item in masks]
+
+
 def names(paths: Sequence[Path]) -> list[str]:
     """A stable name per path: its stem, with the suffix where two files share a stem."""
     safe = [re.sub(r"[^\w.-]+", "-", p.stem) for p in paths]
@@ -49,7 +69,7 @@ def names(paths: Sequence[Path]) -> list[str]:
 
 def condition(inputs: Sequence[Input], text: str | Sequence[str], seeds: Iterable[int],
               camera: Camera | None = None) -> Condition:
-    """A batch: inputs of one kind, a prompt for all or one each, a seed each."""
+    """A batch: inputs of one kind (or of both), a prompt for all or one each, a seed each."""
     prompts = (text,) * len(inputs) if isinstance(text, str) else tuple(text)
     masks = [i.labels for i in inputs if i.labels is not None]
     strokes = [i.scribble for i in inputs if i.scribble is not None]
@@ -59,8 +79,10 @@ def condition(inputs: Sequence[Input], text: str | Sequence[str], seeds: Iterabl
 
 def read_condition(text: str, mask: str | Path | None = None, scribble: str | Path | None = None,
                    resolution: int = 64, seed: int = 0) -> Condition:
-    """The Condition [1] of a prompt and one label map or drawing on disk."""
-    if (mask is None) == (scribble is None):
-        raise UsageError("Give either a mask or a scribble.")
+    """The Condition [1] of a prompt and one label map or drawing on disk, or of both."""
+    if mask is None and scribble is None:
+        raise UsageError("Give a mask, a scribble or both.")
+    if mask is not None and scribble is not None:
+        return condition(read_pairs(mask, scribble, resolution)[:1], text, [seed])
     kind, path = ("mask", mask) if mask is not None else ("scribble", scribble)
     return condition(read_inputs(path, kind, resolution)[:1], text, [seed])

@@ -71,6 +71,14 @@ def _task(folder: Path) -> str | None:
         return None
 
 
+def _paintable(name: str, pipeline: Pipeline) -> Pipeline:
+    """The pipeline; a run on masks and scribbles at once is refused, for the page has one painter at a time."""
+    if pipeline.condition == "both":
+        raise UsageError(f"The run '{name}' takes a mask and a scribble at once, which this page cannot paint; use "
+                         "`gantoolkit generate RUN --mask FILE --scribble FILE`, and open the page with other runs.")
+    return pipeline
+
+
 class Models:
     """Pipelines by name, made when they are first asked for and kept."""
 
@@ -88,5 +96,5 @@ class Models:
             raise UsageError(f"There is no run '{name}' on this page; choose {', '.join(self.sources)}.")
         with self._lock:
             if name not in self._pipelines:
-                self._pipelines[name] = self._load(self.sources[name])[0]
+                self._pipelines[name] = _paintable(name, self._load(self.sources[name])[0])
             return self._pipelines[name]

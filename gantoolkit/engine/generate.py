@@ -62,7 +62,7 @@ class Options:
 
     def _plain(self) -> None:
         """Refuse what has no meaning beside --data."""
-        given = [f"--{name}" for name in ("text", "count") if getattr(self, name) != getattr(Options, name)]
+        given = [f"--{name}" for name in ("text", "mask", "scribble", "count") if getattr(self, name) != getattr(Options, name)]
         if wrong := [*given, *self.solid]:
             raise UsageError(f"{', '.join(wrong)} cannot stand beside --data: every sample is drawn once, from its own "
                              "caption, condition and camera.")
@@ -120,17 +120,12 @@ def unknown_words(text: str, known) -> list[str]:
 
 def generate(pipeline, options: Options, origin: dict | None = None) -> Iterator[dict]:
     """Write every output and yield its manifest row with `origin` in it; the manifest is complete after each batch."""
-    from gantoolkit.data.inputs import read_inputs
-
-    kind = "mask" if options.mask is not None else "scribble"
-    if kind != pipeline.condition:
-        raise UsageError(f"{(origin or {}).get('run', 'This run')} was trained on {pipeline.condition}s; "
-                         f"give --{pipeline.condition}.")
+    _fits(pipeline.condition, options, (origin or {}).get("run", "This run"))
     if options.solid and not getattr(pipeline.generator, "needs_camera", False):
         flat = type(pipeline.generator).__name__
         raise UsageError(f"{', '.join(options.solid)}: {flat} draws flat pictures;"
                          " use a run with a 3D generator such as configs/absm_eg3d.py.")
-    inputs = read_inputs(getattr(options, kind), kind, pipeline.resolution, options.labels)
+    inputs = _inputs(pipeline, options)
     jobs = [(item, options.seed + i) for item in inputs for i in range(options.count)]
     out = Path(options.out)
     rows = {row["file"]: row for row in files.read_json_lines(out / MANIFEST) if "file" in row}
@@ -139,6 +134,29 @@ def generate(pipeline, options: Options, origin: dict | None = None) -> Iterator
             rows[row["file"]] = {**row, **(origin or {})}
             yield rows[row["file"]]
         files.write_json_lines(out / MANIFEST, rows.values())
+
+
+def _fits(condition: str, options: Options, run: str) -> None:
+    """Refuse pictures that the run was not trained on, and too few of them."""
+    from gantoolkit.data.inputs import KINDS, kinds
+
+    wanted = kinds(condition)
+    given = {name for name in KINDS if getattr(options, name) is not None}
+    if given != set(wanted):
+        alone = " alone" if given > set(wanted) else " as well" if given < set(wanted) else ""
+        asked = " and ".join(f"--{name}" for name in wanted if alone != " as well" or name not in given)
+        raise UsageError(f"{run} was trained on {' and '.join(f'{name}s' for name in wanted)}; "
+                         f"give {asked}{alone}.")
+
+
+def _inputs(pipeline, options: Options) -> list:
+    """The pictures of the kind, or the pairs, that the run takes."""
+    from gantoolkit.data.inputs import read_inputs, read_pairs
+
+    kind = pipeline.condition
+    if kind == "both":
+        return read_pairs(options.mask, options.scribble, pipeline.resolution, options.labels)
+    return read_inputs(getattr(options, kind), kind, pipeline.resolution, options.labels)
 
 
 def _batch(pipeline, jobs, options: Options) -> Iterator[dict]:
@@ -154,6 +172,7 @@ def _batch(pipeline, jobs, options: Options) -> Iterator[dict]:
     for i, (item, seed) in enumerate(jobs):
         row = {"input": str(item.path), "text": options.text, "seed": seed, "t_out": options.t_out,
                "aggregate": options.aggregate, "seconds_latent": round(seconds, 3), **read}
+        row |= {"scribble": str(item.drawing)} if item.drawing else {}
         for more in draw(pipeline.generator, latent[i].ws, item, f"{item.name}-seed{seed}", options):
             yield {"file": more.pop("file"), **row, **more}
 

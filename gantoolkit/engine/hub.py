@@ -12,6 +12,7 @@ from pathlib import Path
 from huggingface_hub import ModelCard, ModelHubMixin, snapshot_download
 
 from gantoolkit import __version__, files, weights
+from gantoolkit.data.inputs import kinds
 from gantoolkit.engine import sample
 from gantoolkit.errors import WeightsError
 from gantoolkit.pipeline import Pipeline
@@ -80,11 +81,13 @@ class PretrainedPipeline(Pipeline, ModelHubMixin, library_name="gantoolkit", tag
 def card(specs: dict, frozen: dict[str, str], scores: dict) -> str:
     """The model card in Markdown."""
     names = "".join(f"- `{name}` (sha256 `{digest[:16]}…`)\n" for name, digest in frozen.items())
+    shown = kinds(specs["condition"])
+    pictures = ", ".join(f'{kind}="{kind.upper()}.png"' for kind in shown)
     return f"""---
 library_name: gantoolkit
 tags: [gan-inversion, text-to-image, faces]
 ---
-# A {specs['bridge']['type']} bridge from text and a {specs['condition']} to the codes of a GAN
+# A {specs['bridge']['type']} bridge from text and a {' and a '.join(shown)} to the codes of a GAN
 
 It turns the features of a denoising U-Net into codes of a frozen generator. Load it with
 
@@ -92,7 +95,7 @@ It turns the features of a denoising U-Net into codes of a frozen generator. Loa
 from gantoolkit import PretrainedPipeline, read_condition
 
 pipeline = PretrainedPipeline.from_pretrained("this folder")
-render = pipeline(read_condition(text="a person with blond hair", {specs['condition']}="FILE.png"))
+render = pipeline(read_condition(text="a person with blond hair", {pictures}))
 ```
 
 ## What it needs

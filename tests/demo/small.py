@@ -50,8 +50,8 @@ REGISTRIES["encoder"].register_module("StepEncoder", module=StepEncoder, force=T
 REGISTRIES["bridge"].register_module("AddBridge", module=AddBridge, force=True)
 
 
-def write_runs(folder: Path) -> Path:
-    """runs/solid (masks), runs/flat (masks) and runs/lines (scribbles) below `folder`."""
+def write_runs(folder: Path, **kinds: str) -> Path:
+    """runs/solid (masks), runs/flat (masks) and runs/lines (scribbles) below `folder`; `kinds`: other runs' conditions."""
     torch.manual_seed(3)
     flat = dict(z_dim=8, w_dim=8, resolution=32, channels=[8, 8, 8, 8], mapping_layers=2)
     solid = dict(z_dim=8, w_dim=8, resolution=32, plane_resolution=16, plane_channels=8, channels=[8, 8, 8],
@@ -60,7 +60,7 @@ def write_runs(folder: Path) -> Path:
     weights.save(folder / "flat.safetensors", StyleGAN2(**flat).state_dict(), dict(type="StyleGAN2", **flat))
     weights.save(folder / "solid.safetensors", EG3D(**solid).state_dict(), dict(type="EG3D", **solid))
     for name, generator, kind in (("flat", "flat", "mask"), ("lines", "flat", "scribble"),
-                                  ("solid", "solid", "mask")):
+                                  ("solid", "solid", "mask"), *((n, "flat", k) for n, k in kinds.items())):
         specs = dict(encoder=dict(type="StepEncoder"), bridge=dict(type="AddBridge"),
                      generator=str(folder / f"{generator}.safetensors"), condition=kind)
         bridge = AddBridge(StepEncoder.shapes, 1, 8, torch.zeros(8))

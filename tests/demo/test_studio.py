@@ -54,6 +54,12 @@ def test_what_holds_no_run_is_refused_in_a_sentence(tmp_path, monkeypatch, capsy
     assert capsys.readouterr().err.count("\n") == 1
 
 
+def test_a_run_on_both_is_refused_in_a_sentence(tmp_path):
+    models = Models(offered([str(write_runs(tmp_path, pair="both") / "pair")]))
+    with pytest.raises(UsageError, match="'pair' takes a mask and a scribble at once.*generate RUN --mask FILE --scribble"):
+        models["pair"]
+
+
 def test_runs_share_their_parts(studio):
     solid, flat, lines = (studio.models[name] for name in ("solid", "flat", "lines"))
     assert solid.encoder is flat.encoder and flat.generator is lines.generator

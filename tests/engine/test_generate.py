@@ -11,6 +11,7 @@ import torch
 from PIL import Image
 
 from gantoolkit.data import pose
+from gantoolkit.data.inputs import read_condition
 from gantoolkit.engine import generate as verb, views
 from gantoolkit.engine.generate import Options, generate, unknown_words
 from gantoolkit.errors import DataError, UsageError
@@ -163,6 +164,62 @@ def test_refusals_are_sentences(masks, tmp_path):
         Options.of(SimpleNamespace(text="x"))
     with pytest.raises(UsageError, match="--views must be at least 1"):
         Options.of(SimpleNamespace(mask="x", views=0))
+
+
+class Both(Pipeline):
+    """The grey of a face: the share of skin in its mask and the mean of its scribble."""
+
+    condition = "both"
+
+    def latent(self, condition, t_out=0, aggregate="last"):
+        grey = condition.mask[:, 1].mean((1, 2)) + condition.scribble.mean((1, 2, 3)) - 1
+        return Latent(grey[:, None, None].expand(-1, 4, 8))
+
+
+@pytest.fixture
+def pairs(tmp_path):
+    """masks/{a,b}.png with a quarter and a half of skin, drawings/{b,a}.webp with a quarter and an eighth of white."""
+    for folder, suffix, value, rows in (("masks", "png", 1, {"a": 8, "b": 16}), ("drawings", "webp", 255, {"a": 4, "b": 8})):
+        (tmp_path / folder).mkdir()
+        for name, count in rows.items():
+            drawn = np.zeros((32, 32), np.uint8)
+            drawn[:count] = value
+            Image.fromarray(drawn).save(tmp_path / folder / f"{name}.{suffix}", lossless=True)
+    return tmp_path
+
+
+def grey(path) -> float:
+    return float(np.asarray(Image.open(path)).mean()) / 127.5 - 1
+
+
+def test_a_run_on_both_is_given_pairs_by_name(pairs):
+    wanted = Options(mask=str(pairs / "masks"), scribble=str(pairs / "drawings"), out=str(pairs / "out"))
+    rows = list(generate(Both(Flat()), wanted))
+    assert [row["file"] for row in rows] == ["a-seed0.png", "b-seed0.png"]
+    for row, share in zip(rows, (1 / 4 + 1 / 8 - 1, 1 / 2 + 1 / 4 - 1)):
+        assert grey(pairs / "out" / row["file"]) == pytest.approx(share, abs=0.01)
+        assert row["scribble"] == str(pairs / "drawings" / f"{row['file'][0]}.webp")
+    one = Options(mask=str(pairs / "masks/b.png"), scribble=str(pairs / "drawings/a.webp"), out=str(pairs / "one"))
+    assert [row["file"] for row in generate(Both(Flat()), one)] == ["b-seed0.png"]
+    assert grey(pairs / "one/b-seed0.png") == pytest.approx(1 / 2 + 1 / 8 - 1, abs=0.01)
+
+
+def test_a_run_on_both_says_what_is_missing(pairs):
+    masks, drawings = str(pairs / "masks"), str(pairs / "drawings")
+    with pytest.raises(UsageError, match="trained on masks and scribbles; give --scribble as well"):
+        list(generate(Both(Flat()), Options(mask=masks)))
+    with pytest.raises(UsageError, match="trained on masks; give --mask alone"):
+        list(generate(Pipeline(Flat()), Options(mask=masks, scribble=drawings)))
+    with pytest.raises(UsageError, match="--mask, --scribble cannot stand beside --data"):
+        Options.of(SimpleNamespace(data="x.zip", mask=masks, scribble=drawings))
+    (pairs / "masks/a.png").rename(pairs / "masks/c.png")
+    with pytest.raises(DataError, match="drawings has nothing named c; .*masks has nothing named a"):
+        list(generate(Both(Flat()), Options(mask=masks, scribble=drawings)))
+
+
+def test_a_condition_of_both_in_python(pairs):
+    found = read_condition("old", mask=pairs / "masks/a.png", scribble=pairs / "drawings/b.webp", resolution=32)
+    assert found.mask[0, 1].sum() == 8 * 32 and found.scribble.sum() == 8 * 32 and found.text == ("old",)
 
 
 def test_unknown_words_are_named_once_and_an_empty_prompt_is_fine(masks, tmp_path, monkeypatch, capsys):

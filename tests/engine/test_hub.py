@@ -56,6 +56,14 @@ def test_card_and_config_name_what_is_needed(folder):
     assert card.startswith("---\nlibrary_name: gantoolkit") and name in card and "from_pretrained" in card
 
 
+@pytest.mark.parametrize("condition, call", [("scribble", 'scribble="SCRIBBLE.png"'),
+                                             ("both", 'mask="MASK.png", scribble="SCRIBBLE.png"')])
+def test_the_card_hands_over_what_the_run_takes(condition, call):
+    from gantoolkit.engine import hub
+
+    assert f'hair", {call}))' in hub.card(dict(bridge=dict(type="AbSM"), condition=condition), {}, {})
+
+
 def test_another_generator_takes_the_place(folder, tmp_path, condition):
     state, arch, _ = weights.load(folder / "generator.safetensors")
     weights.save(tmp_path / "other.safetensors", {k: v * 1.5 for k, v in state.items()}, arch)
