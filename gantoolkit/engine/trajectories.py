@@ -219,6 +219,8 @@ class Embeddings:
         self.losses = {name: loss for name, loss in losses.items() if loss.compares == "identity"}
         key = dict(trajectories=trajectories.cache.key, of=of,
                    networks={name: digests.get(loss.network, loss.network) for name, loss in self.losses.items()})
+        crops = {name: crop for name, loss in self.losses.items() if (crop := getattr(loss, "crop", None))}
+        key |= dict(crops=crops) if crops else {}
         self.cache = trajectories.keeping.open("embeddings", key, len(trajectories), 512, trajectories.device)
 
     def prepare(self, progress) -> None:

@@ -16,6 +16,8 @@ from gantoolkit.networks.blocks import fit
 
 IR_SE50 = ((64, 3), (128, 4), (256, 14), (512, 3))
 PSP_CROP = (256, 35, 223, 32, 220)  # size, top, bottom, left, right: for FFHQ-aligned faces only
+EG3D_CROP = (256, 6, 206, 26, 226)  # the same part of a face where EG3D's crop frames it (data/crop.py)
+CROPS = {"ffhq": PSP_CROP, "eg3d": EG3D_CROP}
 
 
 class SqueezeExcite(nn.Module):

@@ -9,6 +9,8 @@ from PIL import Image
 from gantoolkit.data import crop, landmarks
 from gantoolkit.data.zipdata import FaceZip
 from gantoolkit.errors import UsageError
+from gantoolkit.generators.camera import FFHQ_LEVEL, PIVOT, orbit_camera
+from gantoolkit.networks.arcface import EG3D_CROP, PSP_CROP
 
 FIVE = np.array([[380.0, 470], [640, 480], [500, 620], [410, 740], [600, 750]])
 
@@ -37,6 +39,40 @@ def test_ffhq_square_by_its_corners():
     x *= max(np.hypot(*(FIVE[1] - FIVE[0])) * 2, np.hypot(*(mouth - eye)) * 1.8)
     np.testing.assert_allclose(crop.ffhq(FIVE).right, x)
     np.testing.assert_allclose(crop.ffhq(FIVE).centre, eye + (mouth - eye) * 0.1)
+
+
+def test_the_identity_crop_of_eg3d_is_psps_part_of_the_face():
+    """In closed form, in units of the standard face with y up, seen from a camera level with it in FFHQ's frame.
+
+    Scaled orthography sees (x, y cos e − z sin e). FFHQ's square has twice the side of its larger span (2 of the eyes'
+    distance, here) around a tenth of the way from eyes to mouth; EG3D's has the side 700/300 around the origin.
+    """
+    eye = orbit_camera(0.0, FFHQ_LEVEL).cam2world[0, :3, 3].numpy() - PIVOT
+    e = np.arcsin(eye[1] / np.linalg.norm(eye))
+    x, y = crop.STANDARD[:, 0], crop.STANDARD[:, 1] * np.cos(e) - crop.STANDARD[:, 2] * np.sin(e)
+    eyes, mouth = np.array([x[:2].mean(), y[:2].mean()]), np.array([x[3:].mean(), y[3:].mean()])
+    assert 2 * (x[1] - x[0]) > 1.8 * (eyes[1] - mouth[1])
+    side, centre = 4 * (x[1] - x[0]), eyes + (mouth - eyes) / 10
+    size, top, bottom, left, right = PSP_CROP
+    middle = centre + side / size * np.array([(left + right - size) / 2, (size - top - bottom) / 2])
+    half = side * (bottom - top) / size / 2
+    pixels = EG3D_CROP[0] / (700 / 300)  # per unit
+    expected = EG3D_CROP[0] / 2 + pixels * np.array([-middle[1] - half, -middle[1] + half, middle[0] - half,
+                                                     middle[0] + half])
+    np.testing.assert_allclose(EG3D_CROP[1:], expected, atol=1)
+    assert bottom - top == right - left and EG3D_CROP[2] - EG3D_CROP[1] == EG3D_CROP[4] - EG3D_CROP[3]
+
+
+def test_the_identity_crop_of_eg3d_by_both_squares():
+    """The same by crop.ffhq and crop.eg3d of a picture of the standard face, 300 pixels per unit, from straight ahead."""
+    five = 2000 + 300 * crop.STANDARD[:, :2] * [1, -1]
+    outer, inner = crop.ffhq(five), crop.eg3d(five, 4000)
+    size, top, bottom, left, right = PSP_CROP
+    place = np.array(outer.centre) + (np.array([left + right, top + bottom]) / 2 / size - 0.5) * outer.side
+    rows = np.array(EG3D_CROP[1:])
+    found = ((place - inner.centre) / inner.side + 0.5) * EG3D_CROP[0]
+    np.testing.assert_allclose([(rows[2] + rows[3]) / 2, (rows[0] + rows[1]) / 2], found, atol=2.5)
+    assert (bottom - top) / size * outer.side / inner.side * EG3D_CROP[0] == pytest.approx(rows[1] - rows[0], abs=1)
 
 
 def ramp(size=200) -> Image.Image:

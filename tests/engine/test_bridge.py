@@ -124,6 +124,18 @@ def test_more_captions_and_noised_truth(tmp_path, tiny_zip):
                        to_float(task.train.data.images[[2]]))
 
 
+def test_embeddings_belong_to_a_crop(tmp_path, tiny_zip):
+    plain = make(tmp_path, tiny_zip)
+    losses = mini.config(tmp_path, tiny_zip)["losses"]
+    cut = make(tmp_path, tiny_zip, losses=losses | dict(identity=losses["identity"] | dict(crop="eg3d")))
+    assert plain.train.cache.folder == cut.train.cache.folder
+    assert plain.embeddings.cache.folder != cut.embeddings.cache.folder
+    rows = torch.arange(4)
+    found = cut.embeddings.read("identity", rows)
+    torch.testing.assert_close(found, cut.terms["identity"].prepare(to_float(cut.train.data.images[rows])))
+    assert (found - plain.embeddings.read("identity", rows)).abs().max() > 1e-3
+
+
 def test_features_are_cached_only_within_the_budget(tmp_path, tiny_zip):
     cache = dict(folder=str(tmp_path / "cache"))
     small = make(tmp_path, tiny_zip, cache=cache | dict(max_gb=1e-6))

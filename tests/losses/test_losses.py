@@ -5,10 +5,12 @@ import pytest
 import torch
 from torch import nn
 
+from gantoolkit.errors import UsageError
 from gantoolkit.losses.identity import Identity
 from gantoolkit.losses.latent import LatentNorm
 from gantoolkit.losses.perceptual import LPIPS, Perceptual
 from gantoolkit.losses.pixel import L2
+from gantoolkit.networks.arcface import EG3D_CROP, PSP_CROP, ArcFace
 
 
 class Trunk(nn.Module):
@@ -60,6 +62,26 @@ def test_identity_is_one_minus_cosine(zoo):
     value.backward()
     assert b.grad.abs().sum() > 0 and zoo.conv.weight.grad is None
     assert loss.prepare(a).requires_grad is False
+
+
+def test_identity_sees_the_crop_that_it_is_given(monkeypatch):
+    """EG3D's square is shown in place of pSp's: equal to a network whose file names it."""
+    torch.manual_seed(0)
+    made = [ArcFace(16, ((4, 1), (4, 1)), 8, crop).eval() for crop in (PSP_CROP, EG3D_CROP)]
+    made[1].load_state_dict(made[0].state_dict())
+    monkeypatch.setattr("gantoolkit.networks.load", lambda name, device="cpu": made[0])
+    a = nn.functional.interpolate(images(0), 256, mode="bilinear")
+    before, expected = Identity("any").prepare(a), made[1].embed(a)
+    torch.testing.assert_close(Identity("any", crop="eg3d").prepare(a), expected)
+    assert (before - expected).abs().max() > 1e-3
+    torch.testing.assert_close(Identity("any", crop="ffhq").prepare(a), before)
+    with pytest.raises(UsageError, match="crop='tight' is unknown; choose 'ffhq' or 'eg3d'"):
+        Identity("any", crop="tight")
+
+
+def test_a_crop_of_a_network_without_one_is_refused(zoo):
+    with pytest.raises(UsageError, match="'any' is no recogniser that crops"):
+        Identity("any", crop="eg3d")
 
 
 def test_latent_norm_is_the_mean_frobenius_norm():
