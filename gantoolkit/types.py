@@ -166,7 +166,7 @@ class Features(Batch):
     words: Tensor  # [B,T] bool: tokens between BOS and the first EOS
     t: Tensor  # [B] denoising step 0..999
     latents: Tensor | None = None  # z_t [B,4,h,w]
-    x0: Tensor | None = None  # I^d_0 [B,3,·,·], with the last step only
+    x0: Tensor | None = None  # I^d_0 [B,3,·,·], with the last step only (of noised truth: with every step)
 
     def __post_init__(self):
         check_shape("h", self.h, None, None, None, None)

@@ -188,7 +188,8 @@ class ControlNetEncoder(nn.Module):
         """Features at every step from noise to image; the last one carries I^d_0 if `x0`.
 
         source='trajectory': one DDIM run from noise with guidance; features are its conditional half.
-        source='gt_noised': every z_t is q_sample(VAE(image), t); I^d_0 is the last z_t denoised to the end.
+        source='gt_noised': every z_t is q_sample(VAE(image), t), and has an I^d_0 of its own, that z_t denoised to
+        the end, which makes S(S+1)/2 evaluations with guidance besides.
         """
         _check(source, "source", SOURCES)
         if source == "gt_noised":
@@ -211,18 +212,19 @@ class ControlNetEncoder(nn.Module):
         if image is None:
             raise UsageError("source='gt_noised' noises the true image, so it needs `image`.")
         clean, epsilon = self.encode(image), self.noise(condition)
-        for t in times:
+        for place, t in enumerate(times):
             steps = self._times(condition, t)
             latents = sampling.q_sample(self.scheduler, clean, steps, epsilon)
             found = self.features(latents, t, condition)
-            last = t == times[-1]
-            yield replace(found, x0=self.denoise(latents, t, condition)) if last and x0 else found
+            yield replace(found, x0=self._denoise(latents, times[place:], condition)) if x0 else found
 
     @torch.no_grad()
     def denoise(self, latents: Tensor, t: int, condition: Condition) -> Tensor:
         """I^d_0 [B,3,R,R] in −1..1: z_t at the grid's step `t` denoised to the end, with guidance."""
+        return self._denoise(latents, tuple(s for s in self.timesteps if s <= int(t)), condition)
+
+    def _denoise(self, latents: Tensor, times: tuple[int, ...], condition: Condition) -> Tensor:
         (_, both), pictures = self._encode_text(condition), self._pictures(condition)
-        times = tuple(s for s in self.timesteps if s <= int(t))
         with self.awake("unet", "controls"):
             last = sampling.run(self.scheduler, times, latents.to(self.device).float(),
                                 lambda z, now: self._guided(z, now, both, pictures))

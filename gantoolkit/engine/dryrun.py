@@ -101,7 +101,8 @@ def _sizes(config: dict, objective: Objective, found: Plan) -> None:
     """Rows and bytes of every cache."""
     sampling, keeping = Sampling.of(config.get("sampling") or {}), Keeping.of(config.get("cache") or {})
     encoder = objective.encoder
-    one = row_bytes(len(encoder.timesteps), encoder.latent_shape, encoder.resolution)
+    steps = len(encoder.timesteps)
+    one = row_bytes(steps, encoder.latent_shape, encoder.resolution, sampling.noised)
     rows = {}
     for split in ("train", "val"):
         count = _samples(config["data"], split, found) * (sampling.captions if split == "train" else 1)
@@ -109,10 +110,11 @@ def _sizes(config: dict, objective: Objective, found: Plan) -> None:
         found.cache[f"trajectories of {split}"] = count, one
     if "id_text" in (config.get("metrics") or {}):
         found.cache["trajectories of val without text"] = rows["val"], one
+    each = steps if sampling.noised and objective.targets["identity"] == "x0" else 1
     for name, term in objective.terms.items():
         if term.compares == "identity":
-            found.cache[f"embeddings ({name})"] = rows["train"], 4 * term.recogniser.embedding
-    features = len(encoder.timesteps) * _feature_bytes(encoder)
+            found.cache[f"embeddings ({name})"] = rows["train"], 4 * term.recogniser.embedding * each
+    features = steps * _feature_bytes(encoder)
     found.cache["features, if cache.max_gb allowed them"] = rows["train"], features
     if keeping.stream:
         found.notes.append("cache.stream: nothing of this is written; every sample's trajectory is computed "

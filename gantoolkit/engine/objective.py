@@ -48,7 +48,7 @@ class Objective:
             if term.compares == "code":
                 value = term(latent.ws, self.mean_w)
             elif term.compares == "identity":
-                value = term(image, self.embeddings.read(name, moment.rows))
+                value = term(image, self.embeddings.read(name, moment.rows, moment.steps))
             else:
                 value = term(image, term.prepare(wanted))
             found[name] = term.weight * value

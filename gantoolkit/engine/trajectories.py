@@ -1,7 +1,8 @@
 """Trajectories of a data set through the frozen encoder, read from a cache: what the bridge trains on.
 
 One denoising run per (sample, caption, seed) gives z_t at every step of the grid and I^d_0 at its end, with
-the guidance that inference uses. Row r of S rows stands for sample r mod N with its (r div N)-th caption.
+the guidance that inference uses. Of noised truth (`gt_noised`) every z_t has an I^d_0 of its own.
+Row r of S rows stands for sample r mod N with its (r div N)-th caption.
 """
 
 from __future__ import annotations
@@ -31,6 +32,11 @@ class Sampling:
     captions: int = 1  # captions used per training sample
     source: str = "trajectory"  # or 'gt_noised', which leaks I^gt at small t
     batch: int = 48  # samples per cached shard and encoder call
+
+    @property
+    def noised(self) -> bool:
+        """Whether z_t is noised truth, each with an I^d_0 of its own: that z_t denoised to the end."""
+        return self.source == "gt_noised"
 
     def __post_init__(self):
         if self.source not in ("trajectory", "gt_noised"):
@@ -96,7 +102,7 @@ class Trajectories:
         self.samples = min(limit or len(data), len(data))
         self.key = dict(data=data.sha256, samples=self.samples, condition=condition, text=text,
                         seed=sampling.seed, captions=sampling.captions, source=sampling.source,
-                        encoder=encoder_key)
+                        encoder=encoder_key, **(dict(x0="of every step") if sampling.noised else {}))
         self.cache = self.keeping.open("trajectories", self.key, len(self), sampling.batch, device)
         self.stored: StoredFeatures | None = None
 
@@ -124,22 +130,25 @@ class Trajectories:
     def row_bytes(self) -> int | None:
         """Bytes of one row: z_t of all steps as halves and I^d_0 as 8-bit RGB; None where the encoder does not say."""
         shape, size = getattr(self.encoder, "latent_shape", None), getattr(self.encoder, "resolution", None)
-        return shape and size and row_bytes(len(self.timesteps), shape, size)
+        return shape and size and row_bytes(len(self.timesteps), shape, size, self.sampling.noised)
 
     @torch.no_grad()
     def _compute(self, rows: Tensor) -> dict[str, Tensor]:
         sample = self.sample(rows)
-        if self.sampling.source == "trajectory":
+        if not self.sampling.noised:
             latents, x0 = self.encoder.trajectory(sample.condition)
-        else:
-            trace = list(self.encoder.trace(sample.condition, source=self.sampling.source,
-                                            image=sample.target.image_gt))
-            latents, x0 = torch.stack([f.latents for f in trace], 1), trace[-1].x0
-        return dict(z=latents.half(), x0=to_uint8(x0))
+            return dict(z=latents.half(), x0=to_uint8(x0))
+        trace = self.encoder.trace(sample.condition, source=self.sampling.source, image=sample.target.image_gt)
+        latents, x0 = zip(*((step.latents.half(), to_uint8(step.x0)) for step in trace))
+        return dict(z=torch.stack(latents, 1), x0=torch.stack(x0, 1))
+
+    def x0(self, rows: Tensor, steps: Tensor) -> Tensor:
+        """I^d_0 [B,3,R,R] as bytes; of noised truth that of the steps [B]."""
+        return self.cache.read("x0", rows, steps if self.sampling.noised else None)
 
     def fetch(self, rows: Tensor, steps: Tensor) -> dict:
         """What of a Moment lies on disk, as it is stored; touches no device, so that a thread may read ahead."""
-        return dict(z=self.cache.read("z", rows, steps), x0=self.cache.read("x0", rows),
+        return dict(z=self.cache.read("z", rows, steps), x0=self.x0(rows, steps),
                     pictures=self.data.pictures(rows % self.samples, self.condition))
 
     def read(self, rows: Tensor, steps: Tensor | int = -1, fetched: dict | None = None) -> Moment:
@@ -167,9 +176,9 @@ class Trajectories:
                 self.stored = stored
 
 
-def row_bytes(steps: int, latent_shape: tuple[int, ...], resolution: int) -> int:
-    """Bytes of a cached trajectory of S steps: 2 per number of z_t, 3 per pixel of I^d_0."""
-    return 2 * steps * math.prod(latent_shape) + 3 * resolution**2
+def row_bytes(steps: int, latent_shape: tuple[int, ...], resolution: int, noised: bool = False) -> int:
+    """Bytes of a cached trajectory of S steps: 2 per number of z_t, 3 per pixel of I^d_0 (S of them of noised truth)."""
+    return 2 * steps * math.prod(latent_shape) + 3 * resolution**2 * (steps if noised else 1)
 
 
 class StoredFeatures:
@@ -233,11 +242,11 @@ class Embeddings:
         for part in rows.split(64):
             images = self.target(part)
             for name, loss in self.losses.items():
-                found[name].append(loss.prepare(images).cpu())
+                found[name].append(loss.prepare(images.flatten(0, -4)).unflatten(0, images.shape[:-3]).cpu())
         return {name: torch.cat(parts) for name, parts in found.items()}
 
     def target(self, rows: Tensor) -> Tensor:
-        """The images [B,3,R,R] that are embedded."""
+        """The images [B,3,R,R] that are embedded; [B,S,3,R,R] where every step has its own."""
         trajectories = self.trajectories
         if self.of == "x0":
             images = to_float(trajectories.cache.read("x0", rows))
@@ -245,6 +254,8 @@ class Embeddings:
             images = to_float(trajectories.data.images[rows % trajectories.samples])
         return images.to(trajectories.device)
 
-    def read(self, name: str, rows: Tensor) -> Tensor:
-        """[B,D]"""
-        return self.cache.read(name, rows).to(self.trajectories.device)
+    def read(self, name: str, rows: Tensor, steps: Tensor | int = -1) -> Tensor:
+        """[B,D]; `steps` as in Trajectories.read."""
+        steps = torch.as_tensor(steps).expand(len(rows)) % len(self.trajectories.timesteps)
+        of_step = self.of == "x0" and self.trajectories.sampling.noised
+        return self.cache.read(name, rows, steps if of_step else None).to(self.trajectories.device)

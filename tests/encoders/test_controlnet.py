@@ -116,7 +116,7 @@ def test_gt_noised_starts_from_the_image(encoder):
     for step in steps:
         alpha = encoder.scheduler.alphas_cumprod[int(step.t[0])]
         torch.testing.assert_close(step.latents, alpha.sqrt() * clean + (1 - alpha).sqrt() * noise)
-    torch.testing.assert_close(steps[-1].x0, encoder.denoise(steps[-1].latents, int(steps[-1].t[0]), wanted))
+        torch.testing.assert_close(step.x0, encoder.denoise(step.latents, int(step.t[0]), wanted))
     with pytest.raises(UsageError, match="needs `image`"):
         list(encoder.trace(wanted, source="gt_noised"))
 

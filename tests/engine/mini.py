@@ -34,8 +34,11 @@ class FakeEncoder(nn.Module):
         words = torch.tensor([float(len(t)) for t in condition.text]).view(-1, 1, 1, 1)
         picture = nn.functional.adaptive_avg_pool2d(_picture(condition), 8)
         z = torch.stack([noise * t / 1000 + picture[:, :4] + words / 100 for t in self.timesteps], 1)
-        x0 = nn.functional.interpolate(z[:, -1, :3], size=_picture(condition).shape[-2:])
-        return z, (x0 / 4).clamp(-1, 1)
+        return z, self.denoise(z[:, -1], condition)
+
+    def denoise(self, z, condition):
+        x0 = nn.functional.interpolate(z[:, :3], size=_picture(condition).shape[-2:])
+        return (x0 / 4).clamp(-1, 1)
 
     def features(self, latents, t, condition, only_h=False):
         pooled = nn.functional.adaptive_avg_pool2d(latents, 2)
@@ -50,9 +53,10 @@ class FakeEncoder(nn.Module):
             z = z + image.mean()
         for s, t in enumerate(self.timesteps):
             found = self.features(z[:, s], torch.full((len(condition),), t), condition)
-            ends = x0 and t == self.timesteps[-1]
+            ends = last if t == self.timesteps[-1] else None
+            own = self.denoise(z[:, s], condition) if source == "gt_noised" else ends
             yield Features(found.h, found.f, found.attn_out, found.attn_prob, found.words, found.t, z[:, s],
-                           last if ends else None)
+                           own if x0 else None)
 
 
 def _picture(condition):

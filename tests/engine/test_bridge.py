@@ -16,6 +16,7 @@ from gantoolkit.data.conditions import to_float
 from gantoolkit.engine.draw import Draw
 from gantoolkit.engine.run import build_task, run
 from gantoolkit.engine.sample import load_pipeline
+from gantoolkit.engine.trajectories import row_bytes
 from gantoolkit.errors import UsageError, WeightsError
 from gantoolkit.metrics import Evaluator
 from gantoolkit.types import Target
@@ -122,6 +123,21 @@ def test_more_captions_and_noised_truth(tmp_path, tiny_zip):
     assert not torch.equal(task.train.read([2]).latents, plain.train.read([2]).latents)
     assert torch.equal(task.train.target([2]) if hasattr(task.train, "target") else gt(task.train.read([2])),
                        to_float(task.train.data.images[[2]]))
+
+
+def test_noised_truth_has_an_x0_of_every_step(tmp_path, tiny_zip):
+    """I^d_0 is that z_t denoised to the end: T's targets differ from step to step, and the identity targets with them."""
+    task = make(tmp_path, tiny_zip, targets="x0", sampling=dict(batch=8, source="gt_noised"))
+    rows, steps = torch.tensor([3, 9, 9]), torch.tensor([0, 3, 1])
+    moment = task.train.read(rows, steps)
+    own = task.encoder.denoise(moment.latents, moment.sample.condition)
+    assert (moment.x0 - own).abs().max() <= 1 / 255 + 1e-3 and (moment.x0[1] - moment.x0[2]).abs().max() > 0.05
+    wanted = task.terms["identity"].prepare(moment.x0)
+    torch.testing.assert_close(task.embeddings.read("identity", rows, steps), wanted)
+    found = sum(task.losses("T", Draw.of_iteration(0, 0, 0, 4, 24), 0).values())
+    assert torch.isfinite(found)
+    index = json.loads((task.train.cache.folder / "index.json").read_text())
+    assert 0 < index["bytes"] - 24 * row_bytes(4, (4, 8, 8), 32, noised=True) < 3 * 400  # headers of three shards
 
 
 def test_embeddings_belong_to_a_crop(tmp_path, tiny_zip):
