@@ -54,12 +54,12 @@ class Pipeline:
         if condition.camera is not None or not getattr(self.generator, "needs_camera", False):
             return condition.camera
         from gantoolkit.data import pose
-        from gantoolkit.generators.camera import orbit_camera
+        from gantoolkit.generators.camera import frame_of
 
         front = torch.zeros(len(condition))
         yaw, pitch = (front, front) if condition.mask is None else pose.estimate(condition.mask.argmax(1).cpu())
         device = next(self.generator.parameters()).device
-        return orbit_camera(yaw, pitch + getattr(self.generator, "level", 0.0)).to(device)
+        return frame_of(self.generator).facing(yaw, pitch).to(device)
 
     def draw(self, latent: Latent, camera: Camera | None = None, generator: torch.Generator | None = None) -> Render:
         """G(w); with noise='const' the same picture every time."""

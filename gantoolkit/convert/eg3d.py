@@ -8,7 +8,7 @@ import torch
 
 from gantoolkit.convert import stylegan2
 from gantoolkit.errors import WeightsError
-from gantoolkit.generators.camera import FFHQ_LEVEL
+from gantoolkit.generators.camera import FFHQ_LEVEL, FOCAL, PIVOT, RADIUS
 from gantoolkit.generators.superresolution import VARIANTS
 
 if TYPE_CHECKING:
@@ -26,9 +26,12 @@ def arch(net: Network) -> tuple[dict, dict]:
         raise WeightsError("The backbone of this EG3D has an unusual architecture, which is not built here.")
     found = {"type": "EG3D", **{key: flat[key] for key in flat if key not in NOT_FLAT},
              "plane_resolution": flat["resolution"], "plane_channels": flat["img_channels"] // 3,
-             "plane_axes": plane_axes(net), "level": FFHQ_LEVEL, **_decoder(net), **_rendering(net),
+             "plane_axes": plane_axes(net), **_decoder(net), **_rendering(net), **_frame(net),
              **_superresolution(net)}
-    return found, {"rendering": f"{found['rays']}² rays, {found['samples']} + {found['importance']} samples, from "
+    aim = ", ".join(f"{v:g}" for v in found["pivot"])
+    return found, {"cameras": f"{found['radius']:g} from the origin, aimed at ({aim}), focal length "
+                              f"{found['focal']:g} of the width, level at a pitch of {found['level']:g}",
+                   "rendering": f"{found['rays']}² rays, {found['samples']} + {found['importance']} samples, from "
                                 f"{found['ray_start']} to {found['ray_end']}"}
 
 
@@ -70,6 +73,18 @@ def _rendering(net: Network) -> dict:
             "disparity": bool(options.get("disparity_space_sampling", False)),
             "white_back": bool(options.get("white_back", False)),
             "sr_noise": str(options.get("superresolution_noise_mode", "none"))}
+
+
+SHAPENET = (0.0, 0.0, 0.0), 1.7  # pivot and radius of its cameras, whose field of view is 45°
+
+
+def _frame(net: Network) -> dict:
+    """The sphere of cameras that the file keeps; focal length and level, which it does not, are its data set's."""
+    options = net.attributes[""]["rendering_kwargs"]
+    pivot = tuple(float(v) for v in options.get("avg_camera_pivot", PIVOT))
+    radius = float(options.get("avg_camera_radius", RADIUS))
+    return {"pivot": list(pivot), "radius": radius, "focal": 1.7074 if (pivot, radius) == SHAPENET else FOCAL,
+            "level": FFHQ_LEVEL if (pivot, radius) == (PIVOT, RADIUS) else 0.0}
 
 
 def _limit(value) -> float | str:

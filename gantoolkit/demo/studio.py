@@ -21,9 +21,9 @@ from torch import Tensor
 
 from gantoolkit.data.inputs import Input, condition
 from gantoolkit.demo.models import Models
-from gantoolkit.engine import views
 from gantoolkit.engine.attention import word_attention, words
 from gantoolkit.errors import UsageError
+from gantoolkit.generators.camera import Frame, frame_of
 from gantoolkit.types import Camera, Condition, Features, Latent, Render
 
 TRACES, FACES = 16, 64  # denoising runs and faces that are kept
@@ -148,7 +148,7 @@ class Studio:
             with torch.no_grad():
                 w, w_m = (pipeline.generator.render(ws, deterministic=True) for ws in codes(face.latent))
             return w, w_m
-        camera = turned(face.base, yaw, pitch)
+        camera = turned(face.base, yaw, pitch, frame_of(pipeline.generator))
         with torch.no_grad():
             w, w_m = (pipeline.generator.render_planes(planes, ws, camera, deterministic=True)
                       for planes, ws in zip(face.planes, codes(face.latent)))
@@ -160,12 +160,12 @@ def codes(latent: Latent) -> tuple[Tensor, Tensor]:
     return latent.ws, latent.ws if latent.w_m is None else latent.w_m
 
 
-def turned(base: Camera, yaw: float, pitch: float) -> Camera:
-    """The base camera [1] turned by degrees on its sphere; (0, 0) is the base itself."""
+def turned(base: Camera, yaw: float, pitch: float, frame: Frame = Frame()) -> Camera:
+    """The base camera [1] turned by degrees on the sphere of the generator's frame; (0, 0) is the base itself."""
     if not yaw and not pitch:
         return base
     from gantoolkit.data.pose import angles
 
     at = angles(base.label.cpu())
-    camera = views.from_angles(at[0] + np.deg2rad(yaw), at[1] + np.deg2rad(pitch))
+    camera = frame.camera(at[0] + np.deg2rad(yaw), at[1] + np.deg2rad(pitch))
     return Camera(camera.cam2world, base.intrinsics.cpu()).to(base.cam2world.device)

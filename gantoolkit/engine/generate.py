@@ -62,7 +62,8 @@ class Options:
 
     def _plain(self) -> None:
         """Refuse what has no meaning beside --data."""
-        given = [f"--{name}" for name in ("text", "mask", "scribble", "count") if getattr(self, name) != getattr(Options, name)]
+        names = ("text", "mask", "scribble", "count")
+        given = [f"--{name}" for name in names if getattr(self, name) != getattr(Options, name)]
         if wrong := [*given, *self.solid]:
             raise UsageError(f"{', '.join(wrong)} cannot stand beside --data: every sample is drawn once, from its own "
                              "caption, condition and camera.")
@@ -188,13 +189,14 @@ def _flat(generator, ws, item, stem: str, options: Options) -> Iterator[dict]:
 def _solid(generator, ws, item, stem: str, options: Options) -> Iterator[dict]:
     """Everything that was asked of a 3D generator: views, depths, a turntable, a mesh."""
     from gantoolkit.engine import views
+    from gantoolkit.generators.camera import frame_of
     from gantoolkit.report import sheets
 
     out = Path(options.out)
     source = options.camera or views.default_source(item.labels, item.path)
-    level = getattr(generator, "level", 0.0)
-    base = views.camera_of(source, item.labels, item.path, level)
-    for k, camera in enumerate(views.side_views(base, options.views, level)):
+    own = frame_of(generator)
+    base = views.camera_of(source, item.labels, item.path, own)
+    for k, camera in enumerate(views.side_views(base, options.views, own)):
         name = f"{stem}-view{k}" if options.views > 1 else stem
         facts = {"view": k, "camera": source if k == 0 else "side", "label": views.rounded(camera)}
         render = views.render(generator, ws, camera)

@@ -16,7 +16,7 @@ from torch import Tensor
 from gantoolkit import files
 from gantoolkit.data.zipdata import DEPTH_RANGE
 from gantoolkit.errors import DataError, UsageError
-from gantoolkit.generators.camera import orbit_camera
+from gantoolkit.generators.camera import Frame, frame_of
 from gantoolkit.types import Camera, Render
 
 CAMERAS = ("label", "frontal", "estimate")
@@ -25,22 +25,17 @@ NOD = 0.15  # radians: how far a turntable nods
 DEPTH_UNIT = f"distance = value / 65535 * {DEPTH_RANGE:g}"
 
 
-def side_views(base: Camera, count: int, level: float = 0.0) -> list[Camera]:
-    """`count` cameras [1]: the base view, then views from −SIDE to SIDE at eye level, the generator's `level`."""
+def side_views(base: Camera, count: int, frame: Frame = Frame()) -> list[Camera]:
+    """`count` cameras [1]: the base view, then views from −SIDE to SIDE level with faces in the generator's frame."""
     turns = torch.linspace(-SIDE, SIDE, count - 1) if count > 2 else torch.tensor([-SIDE])
-    return [base] + [_like(base, float(yaw), level) for yaw in turns[:count - 1]]
+    return [base] + [_like(base, frame.facing(float(yaw))) for yaw in turns[:count - 1]]
 
 
-def turntable(base: Camera, frames: int = 48, level: float = 0.0) -> Camera:
+def turntable(base: Camera, frames: int = 48, frame: Frame = Frame()) -> Camera:
     """One round of `frames` cameras that swing sideways and nod, with the base view's intrinsics."""
     turn = torch.arange(frames) * (2 * math.pi / frames)
-    camera = orbit_camera(SIDE * turn.sin(), level + NOD * turn.cos())
+    camera = frame.facing(SIDE * turn.sin(), NOD * turn.cos())
     return Camera(camera.cam2world, base.intrinsics[:1].expand(frames, 3, 3).to(camera.cam2world))
-
-
-def from_angles(yaw: Tensor, pitch: Tensor) -> Camera:
-    """The camera at (yaw, pitch) [B] in radians on the sphere of radius 2.7."""
-    return orbit_camera(yaw, pitch)
 
 
 @torch.no_grad()
@@ -61,7 +56,7 @@ def save_turntable(generator, ws: Tensor, base: Camera, path: Path, frames: int 
     """Write the turntable of one latent as GIF or MP4."""
     from gantoolkit.report import film, sheets
 
-    images = render(generator, ws, turntable(base, frames, getattr(generator, "level", 0.0))).image
+    images = render(generator, ws, turntable(base, frames, frame_of(generator))).image
     return film.save([sheets.image_picture(image) for image in images], path)
 
 
@@ -79,13 +74,13 @@ def rounded(camera: Camera) -> list[float]:
     return [round(v, 6) for v in camera.label[0].tolist()]
 
 
-def camera_of(source: str, labels: Tensor | None, path: Path | None, level: float = 0.0) -> Camera:
+def camera_of(source: str, labels: Tensor | None, path: Path | None, frame: Frame = Frame()) -> Camera:
     """The camera [1] of one input: its label file, straight ahead, or fitted to its label map [H,W].
 
-    level  the generator's: pitch of a camera that is level with a face
+    frame  the generator's
     """
     if source == "frontal":
-        return orbit_camera(0.0, level)
+        return frame.facing()
     if source == "label":
         label = read_label(path) if path else None
         if label is None:
@@ -98,7 +93,7 @@ def camera_of(source: str, labels: Tensor | None, path: Path | None, level: floa
     from gantoolkit.data.pose import estimate
 
     yaw, pitch = estimate(labels[None])
-    return from_angles(yaw, pitch + level)
+    return frame.facing(yaw, pitch)
 
 
 def default_source(labels: Tensor | None, path: Path | None) -> str:
@@ -140,6 +135,5 @@ def _camera(numbers, file: Path) -> Camera:
     return Camera.from_label(label)
 
 
-def _like(base: Camera, yaw: float, pitch: float) -> Camera:
-    camera = orbit_camera(yaw, pitch)
+def _like(base: Camera, camera: Camera) -> Camera:
     return Camera(camera.cam2world.to(base.cam2world), base.intrinsics)

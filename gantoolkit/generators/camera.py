@@ -6,6 +6,7 @@ Axes are OpenCV's (x right, y down, z forward), the world's y is up, intrinsics 
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
@@ -58,12 +59,35 @@ def orbit_camera(yaw: Tensor | float, pitch: Tensor | float = 0.0, pivot=PIVOT, 
     return Camera(pose, intrinsics(focal).to(pose).expand(len(pose), 3, 3))
 
 
-def side_camera(owner, yaw: float, count: int = 1) -> Camera:
-    """`count` equal cameras turned by `yaw` radians, at eye level in the frame of `owner`, a generator or system.
+@dataclass(frozen=True)
+class Frame:
+    """Where the cameras of a generator's training data stand: on a sphere about the origin, aimed at `pivot`.
 
-    That is its `level`, the pitch at which a camera looks straight at faces (0 where it names none).
+    level  pitch in radians at which a camera looks straight at faces
     """
-    return orbit_camera(torch.full((count,), float(yaw)), getattr(owner, "level", 0.0))
+
+    level: float = 0.0
+    pivot: tuple[float, float, float] = PIVOT
+    radius: float = RADIUS
+    focal: float = FOCAL
+
+    def camera(self, yaw: Tensor | float = 0.0, pitch: Tensor | float = 0.0) -> Camera:
+        """Camera [B] at (yaw, pitch) in radians; pitch 0 is the sphere's equator, not the level of faces."""
+        return orbit_camera(yaw, pitch, self.pivot, self.radius, self.focal)
+
+    def facing(self, yaw: Tensor | float = 0.0, pitch: Tensor | float = 0.0) -> Camera:
+        """Camera [B] at (yaw, pitch) in radians from one that looks straight at faces."""
+        return self.camera(yaw, pitch + self.level)
+
+
+def frame_of(owner) -> Frame:
+    """The frame of a generator or system; FFHQ's sphere, at its `level` if it names one, where it has none."""
+    return getattr(owner, "frame", None) or Frame(getattr(owner, "level", 0.0))
+
+
+def side_camera(owner, yaw: float, count: int = 1) -> Camera:
+    """`count` equal cameras turned by `yaw` radians, level with faces in the frame of `owner`, a generator or system."""
+    return frame_of(owner).facing(torch.full((count,), float(yaw)))
 
 
 def as_camera(camera: Camera | Tensor) -> Camera:

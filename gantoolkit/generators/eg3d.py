@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from gantoolkit.generators import volume
-from gantoolkit.generators.camera import as_camera, sample_rays
+from gantoolkit.generators.camera import FOCAL, PIVOT, RADIUS, Frame, as_camera, sample_rays
 from gantoolkit.generators.stylegan2 import Noise, StyleGAN2
 from gantoolkit.generators.superresolution import SuperResolution
 from gantoolkit.networks.ops import FullyConnected
@@ -62,10 +62,12 @@ class EG3D(nn.Module):
                  disparity: bool = False, white_back: bool = False,
                  superresolution: str = "8XDC", sr_input: int | None = None,
                  sr_channels: Sequence[int] | None = None, sr_clamp: float | None = 256,
-                 sr_antialias: bool = True, sr_noise: str = "none", c_scale: float = 1.0, level: float = 0.0):
+                 sr_antialias: bool = True, sr_noise: str = "none", c_scale: float = 1.0, level: float = 0.0,
+                 pivot: Sequence[float] = PIVOT, radius: float = RADIUS, focal: float = FOCAL):
         super().__init__()
         self.z_dim, self.c_dim, self.w_dim, self.c_scale = z_dim, c_dim, w_dim, c_scale
         self.level = level  # pitch of a camera that is level with a face, in the frame of its training data
+        self.frame = Frame(level, tuple(pivot), radius, focal)
         self.backbone = StyleGAN2(
             z_dim, w_dim, plane_resolution, c_dim, channel_base, channel_max, channels, 3 * plane_channels,
             mapping_layers, mapping_lr_mul, mapping_features, conv_clamp)
@@ -88,9 +90,9 @@ class EG3D(nn.Module):
 
     def mapping(self, z: Tensor, c: Tensor | None = None, truncation_psi: float = 1.0,
                 truncation_cutoff: int | None = None) -> Tensor:
-        """ws [B,num_ws,w_dim]; the label c [B,25], times c_scale, defaults to zeros (no pose conditioning)."""
+        """ws [B,num_ws,w_dim]; the label c [B,25], times c_scale, defaults to that of the frame's frontal camera."""
         if c is None and self.c_dim:
-            c = z.new_zeros(len(z), self.c_dim)
+            c = self.frame.camera().label.to(z).expand(len(z), -1)
         c = c * self.c_scale if self.c_dim else None
         return self.backbone.mapping(z, c, truncation_psi, truncation_cutoff)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 
 import pytest
@@ -12,9 +13,10 @@ import gantoolkit
 import nvidia_pickle as write
 from gantoolkit import convert
 from gantoolkit.convert import eg3d, nvidia, unpickle
+from gantoolkit.engine import views
 from gantoolkit.errors import WeightsError
 from gantoolkit.generators import build_generator, load_state
-from gantoolkit.generators.camera import orbit_camera
+from gantoolkit.generators.camera import FFHQ_LEVEL, orbit_camera
 from gantoolkit.generators.eg3d import EG3D
 from gantoolkit.generators.stylegan2 import StyleGAN2
 from gantoolkit.registry import get
@@ -148,6 +150,40 @@ def test_honest_eg3d(tmp_path, variant, size, axes):
     assert theirs.plane_axes == axes
 
 
+SMALL = dict(z_dim=6, w_dim=8, resolution=32, channels=(8, 8, 6), plane_resolution=16, plane_channels=4,
+             superresolution="2X", sr_input=16, sr_channels=(6, 4))
+
+
+@pytest.mark.parametrize("pivot, radius, focal, level", [
+    ((0, 0, 0.2), 2.7, 4.2647, FFHQ_LEVEL),  # FFHQ
+    ((0, 0, -0.06), 2.7, 4.2647, 0),  # AFHQ cats
+    ((0, 0, 0), 1.7, 1 / (math.tan(math.radians(45 / 2)) * 1.414), 0)])  # ShapeNet cars: EG3D's --fov-deg=45
+@torch.no_grad()
+def test_cameras_of_other_data_sets(tmp_path, pivot, radius, focal, level):
+    """Views of a file stand where EG3D's LookAtPoseSampler puts them for its pivot and radius."""
+    with write.writing():
+        ours = scrambled(EG3D(**SMALL, mapping_lr_mul=1.0))
+        extra = write.eg3d_extra(ours, "2X")
+        extra[""]["rendering_kwargs"].update(avg_camera_pivot=list(pivot), avg_camera_radius=radius)
+        (tmp_path / "g.pkl").write_bytes(write.dump({"G_ema": write.graph(ours, extra=extra)}))
+    g = gantoolkit.load_generator(tmp_path / "g.pkl")
+    base = views.camera_of("frontal", None, None, g.frame)
+    assert float(base.intrinsics[0, 0, 0]) == pytest.approx(focal, abs=1e-4) and g.level == level
+    for camera, yaw in zip(views.side_views(base, 3, g.frame), (0, -views.SIDE, views.SIDE)):
+        h, v = math.pi / 2 + yaw, math.pi / 2 + level
+        phi = math.acos(1 - 2 * v / math.pi)
+        origin = radius * torch.tensor([math.sin(phi) * math.cos(math.pi - h), math.cos(phi),
+                                        math.sin(phi) * math.sin(math.pi - h)])
+        torch.testing.assert_close(camera.cam2world[0, :3, 3], origin, atol=1e-5, rtol=0)
+        towards = torch.tensor(pivot, dtype=torch.float32) - origin
+        torch.testing.assert_close(camera.cam2world[0, :3, 2], towards / towards.norm(), atol=1e-5, rtol=0)
+        assert torch.equal(camera.intrinsics, base.intrinsics)
+    front = [1, 0, 0, 0, 0, -1, 0, 0, 0, 0, -1, radius, 0, 0, 0, 1, focal, 0, 0.5, 0, focal, 0.5, 0, 0, 1]
+    z = torch.randn(2, 6)
+    torch.testing.assert_close(g.mapping(z), g.mapping(z, torch.tensor([front] * 2)), atol=1e-4, rtol=1e-4)
+    assert (g.mapping(z) - g.mapping(z, torch.zeros(2, 25))).abs().max() > 1e-3
+
+
 def test_views_and_noiseless_layers(tmp_path):
     """Permuted strides (channels-last fp16 layers of real files) and layers that were built without noise."""
     g = StyleGAN2(**FLAT)
@@ -170,8 +206,7 @@ def test_views_and_noiseless_layers(tmp_path):
     (lambda extra: extra.update(variant="16X"), "SuperresolutionHybrid16X"),
 ])
 def test_what_cannot_be_built_is_said(tmp_path, change, words):
-    g = EG3D(z_dim=6, w_dim=8, resolution=32, channels=(8, 8, 6), plane_resolution=16, plane_channels=4,
-             superresolution="2X", sr_input=16, sr_channels=(6, 4))
+    g = EG3D(**SMALL)
     with write.writing():
         extra = write.eg3d_extra(g, "2X")
         change(extra)

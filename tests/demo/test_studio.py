@@ -19,7 +19,7 @@ from gantoolkit.demo.studio import Studio, Wish, turned
 from gantoolkit.engine.attention import whole_words
 from gantoolkit.engine.generate import Options, generate
 from gantoolkit.errors import UsageError
-from gantoolkit.generators.camera import orbit_camera
+from gantoolkit.generators.camera import Frame, orbit_camera
 from gantoolkit.report.sheets import image_picture
 from small import StepEncoder, write_runs
 
@@ -114,6 +114,8 @@ def test_the_head_turns_by_the_angle_asked_for():
     yaw, pitch = angles(turned(base, 20, -10).label)
     assert float(yaw) == pytest.approx(0.1 + np.deg2rad(20), abs=1e-4)
     assert float(pitch) == pytest.approx(-0.05 - np.deg2rad(10), abs=1e-2)
+    near = turned(base, 20, 0, Frame(radius=1.7)).cam2world[0, :3, 3]
+    assert float(near.norm()) == pytest.approx(1.7)
 
 
 @pytest.mark.parametrize("more, words", [(dict(seed=-1), "seed"), (dict(seed=2**40), "seed")])

@@ -15,7 +15,7 @@ from gantoolkit.data.inputs import read_condition
 from gantoolkit.engine import generate as verb, views
 from gantoolkit.engine.generate import Options, generate, unknown_words
 from gantoolkit.errors import DataError, UsageError
-from gantoolkit.generators.camera import orbit_camera
+from gantoolkit.generators.camera import Frame, orbit_camera
 from gantoolkit.types import Latent, Render
 
 
@@ -247,7 +247,7 @@ def test_cameras_are_level_in_the_frame_of_the_generator(masks, tmp_path):
         (yaw, pitch), (same, lower) = (pose.angles(labels) for labels in found)
         torch.testing.assert_close(same, yaw, atol=1e-4, rtol=0)
         torch.testing.assert_close(lower, pitch - 0.16, atol=1e-4, rtol=0)
-    film = views.turntable(orbit_camera(0.0), 4, -0.16).label
+    film = views.turntable(orbit_camera(0.0), 4, Frame(-0.16)).label
     assert float(pose.angles(film)[1].mean()) == pytest.approx(-0.16, abs=1e-4)
 
 
