@@ -16,6 +16,7 @@ from gantoolkit.errors import DataError
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp")
 MANIFEST = "outputs.jsonl"
+LONGEST = 200  # bytes of a prompt that is the name of a folder; file systems take 255
 
 
 @dataclass(frozen=True)
@@ -82,6 +83,27 @@ def by_name(named: Mapping[str, Output], wanted: Iterable[Wanted]) -> Found:
     return found
 
 
+def folder_safe(text: str) -> str:
+    """A prompt that can be the name of a folder: no slashes, at most LONGEST bytes of whole words, " " for none."""
+    kept = ""
+    for word in re.sub(r"[/\\\x00-\x1f]", " ", text).split():
+        longer = f"{kept} {word}".strip()
+        if len(longer.encode()) > LONGEST:
+            break
+        kept = longer
+    return kept if kept.strip(".") else " "
+
+
+def uac_prompt(text: str) -> str:
+    """A prompt as Unite and Conquer can read it: it cuts lines of text.txt at the second colon."""
+    return folder_safe(text.replace(":", ","))
+
+
+def collaborative_prompt(text: str) -> str:
+    """A prompt as Collaborative Diffusion reads it, in lower case."""
+    return folder_safe(text.lower())
+
+
 def plain(folder: Path, wanted: Sequence[Wanted]) -> Found:
     """ID.png, of whatever wrote it."""
     return by_name({p.stem: Output(p) for p in pictures(folder)}, wanted)
@@ -126,8 +148,9 @@ def uac(folder: Path, wanted: Sequence[Wanted]) -> Found:
     homes = sorted({p.parent for p in top.rglob("*.png") if p.stem.isdecimal()})
     found: Found = {}
     for home in homes:
-        of_text = [w for w in wanted if home.name.strip() in (w.text.strip(), w.text.partition(":")[0].strip())]
-        queue = sorted(of_text or (wanted if len(homes) == 1 else []), key=lambda w: w.id)
+        of_text = [w for w in wanted if home.name.strip() in (w.text.strip(), w.text.partition(":")[0].strip(),
+                                                              uac_prompt(w.text).strip())]
+        queue = sorted(of_text or (wanted if len(homes) == 1 else []), key=lambda w: f"{w.id}.jpg")
         for n, one in enumerate(queue):
             if (path := home / f"{n}.png").is_file():
                 found.setdefault(one.id, Output(path))
@@ -142,7 +165,8 @@ def collaborative(folder: Path, wanted: Sequence[Wanted]) -> Found:
     found: Found = {}
     for one in wanted:
         mine = groups.get(one.id, [])
-        said = [p for p in mine if p.parent.name.strip().lower() == one.text.strip().lower()]
+        told = one.text.strip().lower(), collaborative_prompt(one.text).strip()
+        said = [p for p in mine if p.parent.name.strip().lower() in told]
         if said or len(mine) == 1:
             found[one.id] = Output((said or mine)[0])
     return found

@@ -48,6 +48,13 @@ class Folder:
 
 def main(args) -> int:
     """The verb."""
+    if args.prepare:
+        from gantoolkit.bench import prepare
+
+        return prepare.main(args)
+    if not args.outputs:
+        raise UsageError("Give --outputs NAME=DIR … to score what programs wrote, or --prepare PROGRAM to make what one "
+                         "reads.")
     folders = [Folder.parse(text) for text in args.outputs]
     if len({f.name for f in folders}) < len(folders):
         raise UsageError("Two output folders have one name; write NAME:ADAPTER=DIR with names of your own.")
@@ -60,7 +67,7 @@ def main(args) -> int:
     ids = common(folders, found, reference, args.limit)
     lines = [(row, record(folder, row, found[folder.name], ids, reference, metrics, args)) for folder in folders
              for row in [Row(folder.name, folder.name, {"type": folder.adapter, "folder": folder.path.name})]]
-    print(write(lines, metrics, Path(args.out)))
+    print(write(lines, metrics, Path(args.out or "compare")))
     return 0
 
 

@@ -32,9 +32,12 @@ def _add_compare(verbs) -> None:
     compare = verbs.add_parser("compare", help=summary, description=f"{summary}.")
     compare.set_defaults(command="gantoolkit.bench.compare:main")
     compare.add_argument("--data", required=True, metavar="ZIP|DIR", help="the truth: images, masks, prompts")
-    compare.add_argument("--outputs", required=True, nargs="+", metavar="NAME[:ADAPTER]=DIR",
+    compare.add_argument("--outputs", nargs="+", default=[], metavar="NAME[:ADAPTER]=DIR",
                          help="tedigan, ide3d, uac, controlnet, collaborative, gantoolkit, or any NAME=DIR of ID.png")
-    compare.add_argument("--out", metavar="DIR", default="compare", help="records and page (default: compare)")
+    compare.add_argument("--prepare", choices=("tedigan", "ide3d", "uac", "collaborative", "controlnet"),
+                         help="instead: write into --out what this official program reads of a data set zip")
+    compare.add_argument("--out", metavar="DIR", help="records and page (default: compare), or what --prepare "
+                         "writes (default: for-PROGRAM)")
     compare.add_argument("--metrics", metavar="FILE", help="YAML of metrics with their networks, as in configs")
     compare.add_argument("--judge", default="judge", metavar="NAME", help="weights that the name 'judge' stands for")
     compare.add_argument("--size", type=int, metavar="R", help="score at this size (default: a zip's own, else 256)")

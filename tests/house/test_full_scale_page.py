@@ -13,6 +13,7 @@ import pytest
 import yaml
 
 from gantoolkit import cli, config, manifest
+from gantoolkit.bench.prepare import PROGRAMS
 
 PAGE = Path(cli.__file__).parents[1] / "docs" / "full-scale.md"
 pytestmark = pytest.mark.skipif(not PAGE.is_file(), reason="docs/ is not part of an installed package")
@@ -49,7 +50,10 @@ def test_its_other_commands_are_understood():
     lines = "\n".join(b for b in blocks("sh") if "#!" not in b).replace("\\\n", " ").splitlines()
     found = [cli.parse(shlex.split(line)[1:]) for line in lines if line.startswith("gantoolkit ")]
     drawn = {(args.out, args.data): args.source for args in found if hasattr(args, "turntable")}
-    compared = [args for args in found if hasattr(args, "outputs")]
+    compared = [args for args in found if getattr(args, "outputs", None)]
+    prepared = {(args.prepare, args.data) for args in found if getattr(args, "prepare", None)}
+    assert prepared == {(name, args.data) for args in compared for name in (o.partition("=")[0] for o in args.outputs)
+                        if name in PROGRAMS}
     assert len(found) >= 8 and len(drawn) == len(compared) == 2
     for args in compared:
         ours = next(o.partition("=")[2] for o in args.outputs if o.startswith("ours:"))
