@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -41,11 +42,11 @@ class Evaluator:
             metric.name, metric.replicates = name, min(bootstrap, metric.most_replicates)
             self.metrics[name] = metric
         self._refuse(forbidden or {})
-        self._networks: dict[str, nn.Module] = {}
+        self._networks: dict[tuple[str, str | None], nn.Module] = {}
         self._shas: dict[str, str] = {}
         for metric in self.metrics.values():
             if metric.network_name:
-                metric.network = self._network(metric.network_name)
+                metric.network = self._network(metric.network_name, metric.resize)
         self.resized = "none"
 
     def _refuse(self, forbidden: Mapping[str, str]) -> None:
@@ -65,16 +66,17 @@ class Evaluator:
                         f"The metric '{name}' would be judged by '{network}', which the run's loss "
                         f"'{role}' used ('{used}'); choose another network for it, such as 'judge'.")
 
-    def _network(self, name: str) -> nn.Module:
-        if name not in self._networks:
+    def _network(self, name: str, resize: str | None = None) -> nn.Module:
+        """The judge of a name; one that is told to resize otherwise is another network."""
+        if (name, resize) not in self._networks:
             source = self.judge if name == "judge" else name
             if isinstance(source, nn.Module):
                 network = source.eval().requires_grad_(False).to(self.device)
             else:
                 network = load_network(source).to(self.device)
                 self._shas[name] = _digest(source) or ""
-            self._networks[name] = network
-        return self._networks[name]
+            self._networks[name, resize] = network if resize is None else _resizing(network, name, resize)
+        return self._networks[name, resize]
 
     def networks(self) -> dict[str, str]:
         """metric → weights name of the network that judges it."""
@@ -158,6 +160,17 @@ def load_network(name: str) -> nn.Module:
     from gantoolkit.networks.lpips import TRUNKS, LPIPS
 
     return LPIPS(name) if name in TRUNKS else networks.load(name)
+
+
+def _resizing(network: nn.Module, name: str, resize: str) -> nn.Module:
+    """The Inception with this resize; other networks are refused."""
+    from gantoolkit.networks.inception import Inception, check_resize
+
+    if not isinstance(network, Inception):
+        raise UsageError(f"The network '{name}' has no choice of a resize; leave resize='{resize}' out.")
+    other = copy.copy(network)  # shares the parameters
+    other.resize = check_resize(resize)
+    return other
 
 
 def _digest(source: Any) -> str | None:

@@ -38,8 +38,8 @@ class FID(Metric):
 
     name, uses, higher_is_better, most_replicates = "fid", "features", False, 100
 
-    def __init__(self, network: str = "judge"):
-        super().__init__(network)
+    def __init__(self, network: str = "judge", resize: str | None = None):
+        super().__init__(network, resize)
 
     def update(self, view: View) -> None:
         for side, what in (("fake", "image"), ("real", "image_gt")):

@@ -17,7 +17,24 @@ SIZE = 299
 RESIZES = {  # how images become 299×299
     "clean": dict(mode="bicubic", antialias=True),  # as clean-fid: no aliasing
     "torch": dict(mode="bilinear", antialias=False),  # as pytorch-fid
+    "tf": None,  # as the graph itself, which ADA and EG3D call
 }
+
+
+def graph_input(images: Tensor) -> Tensor:
+    """Images [B,3,H,W] in −1..1 → what the graph of 2015-12-05 makes of their 8-bit pixels v [B,3,299,299].
+
+    TensorFlow 1 resizes bilinearly from the corner (pixel i lies at i·H/299, not at its middle), then (v − 128) / 128.
+    """
+    pixels = images.float().add(1).mul(127.5).round().clamp(0, 255)
+    for axis in (2, 3):
+        count = pixels.shape[axis]
+        place = torch.arange(SIZE, device=pixels.device) * (count / SIZE)
+        low = place.long()
+        share = (place - low).view([-1 if d == axis else 1 for d in range(4)])
+        pixels = torch.lerp(pixels.index_select(axis, low),
+                            pixels.index_select(axis, (low + 1).clamp(max=count - 1)), share)
+    return (pixels - 128) / 128
 
 
 class Conv(nn.Module):
@@ -129,17 +146,22 @@ class BlockE(nn.Module):
                           self.branch3x3dbl_3a(double), self.branch3x3dbl_3b(double), self.branch_pool(pooled)], 1)
 
 
+def check_resize(resize: str) -> str:
+    """The name of a resize; others are refused."""
+    if resize not in RESIZES:
+        raise UsageError(f"Inception has no resize '{resize}'; choose {', '.join(RESIZES)}.")
+    return resize
+
+
 class Inception(nn.Module):
     """Images −1..1 of any size to the 2,048 features of FID.
 
-    resize  how they become 299×299: 'clean' or 'torch'; it changes FID, so it is recorded with every score
+    resize  how they become 299×299: 'clean', 'torch' or 'tf'; it changes FID, so it is recorded with every score
     """
 
     def __init__(self, resize: str = "clean", classes: int = 1008):
         super().__init__()
-        if resize not in RESIZES:
-            raise UsageError(f"Inception has no resize '{resize}'; choose {' or '.join(RESIZES)}.")
-        self.resize, self.classes = resize, classes
+        self.resize, self.classes = check_resize(resize), classes
         self.Conv2d_1a_3x3, self.Conv2d_2a_3x3 = Conv(3, 32, 3, 2), Conv(32, 32, 3)
         self.Conv2d_2b_3x3 = Conv(32, 64, 3, padding=1)
         self.Conv2d_3b_1x1, self.Conv2d_4a_3x3 = Conv(64, 80), Conv(80, 192, 3)
@@ -165,6 +187,8 @@ class Inception(nn.Module):
 
     def features(self, images: Tensor) -> Tensor:
         """[B,2048] of images [B,3,H,W] in −1..1."""
+        if self.resize == "tf":
+            return self.trunk(graph_input(images))
         if images.shape[-2:] != (SIZE, SIZE):
             images = F.interpolate(images.float(), (SIZE, SIZE), align_corners=False, **RESIZES[self.resize])
         return self.trunk(images.clamp(-1, 1))
