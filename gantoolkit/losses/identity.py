@@ -29,13 +29,11 @@ class Identity(Loss):
         return networks.load(network)
 
     def _numbers(self, crop: str) -> tuple[int, ...]:
-        from gantoolkit.networks.arcface import CROPS
+        from gantoolkit.networks.arcface import crop_of
 
-        if crop not in CROPS:
-            raise UsageError(f"crop='{crop}' is unknown; choose {' or '.join(map(repr, CROPS))}.")
         if not hasattr(self.recogniser, "crop"):
             raise UsageError(f"'{self.network}' is no recogniser that crops its images; leave crop='{crop}' out.")
-        return CROPS[crop]
+        return crop_of(crop)
 
     @torch.no_grad()
     def prepare(self, target: Tensor) -> Tensor:

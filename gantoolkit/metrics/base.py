@@ -82,7 +82,7 @@ class Metric:
     name        key of the config, first part of the score's name
     uses        the field of an observation that the network must give
     network     weights name of the network that judges, or None
-    resize      how the network resizes images, where it is one that has a choice (Inception); None: as its file says
+    told        what the network is told beside its file, where it has a choice: resize (Inception), crop (ArcFace)
     replicates  of the bootstrap; the evaluator sets it
     """
 
@@ -91,8 +91,9 @@ class Metric:
     higher_is_better = True
     most_replicates = 200
 
-    def __init__(self, network: str | None = None, resize: str | None = None):
-        self.network_name, self.network, self.resize = network, None, resize
+    def __init__(self, network: str | None = None, **told: str | None):
+        self.network_name, self.network = network, None
+        self.told = {key: value for key, value in told.items() if value is not None}
         self.replicates = 0
         self.sums: dict[str, Tensor] = {}  # [1+replicates,…] float64 each
 

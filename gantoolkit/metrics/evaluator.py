@@ -42,11 +42,11 @@ class Evaluator:
             metric.name, metric.replicates = name, min(bootstrap, metric.most_replicates)
             self.metrics[name] = metric
         self._refuse(forbidden or {})
-        self._networks: dict[tuple[str, str | None], nn.Module] = {}
+        self._networks: dict[tuple, nn.Module] = {}
         self._shas: dict[str, str] = {}
         for metric in self.metrics.values():
             if metric.network_name:
-                metric.network = self._network(metric.network_name, metric.resize)
+                metric.network = self._network(metric.network_name, metric.told)
         self.resized = "none"
 
     def _refuse(self, forbidden: Mapping[str, str]) -> None:
@@ -66,17 +66,18 @@ class Evaluator:
                         f"The metric '{name}' would be judged by '{network}', which the run's loss "
                         f"'{role}' used ('{used}'); choose another network for it, such as 'judge'.")
 
-    def _network(self, name: str, resize: str | None = None) -> nn.Module:
-        """The judge of a name; one that is told to resize otherwise is another network."""
-        if (name, resize) not in self._networks:
+    def _network(self, name: str, told: Mapping[str, str]) -> nn.Module:
+        """The judge of a name; one that is told to look otherwise is another network."""
+        key = (name, *sorted(told.items()))
+        if key not in self._networks:
             source = self.judge if name == "judge" else name
             if isinstance(source, nn.Module):
                 network = source.eval().requires_grad_(False).to(self.device)
             else:
                 network = load_network(source).to(self.device)
                 self._shas[name] = _digest(source) or ""
-            self._networks[name, resize] = network if resize is None else _resizing(network, name, resize)
-        return self._networks[name, resize]
+            self._networks[key] = _told(network, name, told) if told else network
+        return self._networks[key]
 
     def networks(self) -> dict[str, str]:
         """metric → weights name of the network that judges it."""
@@ -162,14 +163,16 @@ def load_network(name: str) -> nn.Module:
     return LPIPS(name) if name in TRUNKS else networks.load(name)
 
 
-def _resizing(network: nn.Module, name: str, resize: str) -> nn.Module:
-    """The Inception with this resize; other networks are refused."""
-    from gantoolkit.networks.inception import Inception, check_resize
+def _told(network: nn.Module, name: str, told: Mapping[str, str]) -> nn.Module:
+    """The network with another resize or crop; one that has no choice is refused."""
+    from gantoolkit.networks.arcface import crop_of
+    from gantoolkit.networks.inception import check_resize
 
-    if not isinstance(network, Inception):
-        raise UsageError(f"The network '{name}' has no choice of a resize; leave resize='{resize}' out.")
     other = copy.copy(network)  # shares the parameters
-    other.resize = check_resize(resize)
+    for key, value in told.items():
+        if not hasattr(network, key):
+            raise UsageError(f"The network '{name}' has no choice of a {key}; leave {key}='{value}' out.")
+        setattr(other, key, dict(resize=check_resize, crop=crop_of)[key](value))
     return other
 
 

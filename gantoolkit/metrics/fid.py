@@ -39,7 +39,7 @@ class FID(Metric):
     name, uses, higher_is_better, most_replicates = "fid", "features", False, 100
 
     def __init__(self, network: str = "judge", resize: str | None = None):
-        super().__init__(network, resize)
+        super().__init__(network, resize=resize)
 
     def update(self, view: View) -> None:
         for side, what in (("fake", "image"), ("real", "image_gt")):

@@ -10,12 +10,18 @@ from gantoolkit.metrics.base import Mean, View
 
 
 class _Identity(Mean):
-    """An embedding that is NaN (no face found) makes its sample a skipped one."""
+    """An embedding that is NaN (no face found) makes its sample a skipped one.
+
+    crop  of a network that does not find faces itself, as of the identity loss: 'ffhq' or 'eg3d'
+    """
 
     uses, may_skip = "identity", True
 
-    def __init__(self, network: str = "judge"):
-        super().__init__(network)
+    def __init__(self, network: str = "judge", crop: str | None = None):
+        super().__init__(network, crop=crop)
+
+    def conditions(self) -> dict:
+        return super().conditions() | self.told
 
     def cosine(self, view: View, first: str | int, second: str | int) -> Tensor:
         """[B]"""

@@ -15,7 +15,7 @@ class Kept(Metric):
     uses = "features"
 
     def __init__(self, network: str = "judge", limit: int = 2000, resize: str | None = None):
-        super().__init__(network, resize)
+        super().__init__(network, resize=resize)
         self.limit, self.kept = limit, []  # (numbers [b], fake [b,D], real [b,D])
 
     def reset(self) -> None:

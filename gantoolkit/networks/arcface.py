@@ -12,12 +12,20 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from gantoolkit.errors import UsageError
 from gantoolkit.networks.blocks import fit
 
 IR_SE50 = ((64, 3), (128, 4), (256, 14), (512, 3))
 PSP_CROP = (256, 35, 223, 32, 220)  # size, top, bottom, left, right: for FFHQ-aligned faces only
 EG3D_CROP = (256, 6, 206, 26, 226)  # the same part of a face where EG3D's crop frames it (data/crop.py)
 CROPS = {"ffhq": PSP_CROP, "eg3d": EG3D_CROP}
+
+
+def crop_of(framing: str) -> tuple[int, ...]:
+    """The crop for images that frame faces as 'ffhq' or 'eg3d' does; others are refused."""
+    if framing not in CROPS:
+        raise UsageError(f"crop='{framing}' is unknown; choose {' or '.join(map(repr, CROPS))}.")
+    return CROPS[framing]
 
 
 class SqueezeExcite(nn.Module):

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import pytest
 import torch
+import torch.nn.functional as F
 from gantoolkit import weights
 from gantoolkit.errors import UsageError
 from gantoolkit.metrics import Evaluator
+from gantoolkit.networks.arcface import EG3D_CROP, PSP_CROP, ArcFace
 from gantoolkit.networks.judge import Judge
 from gantoolkit.networks.parser import FaceParser
 from gantoolkit.types import Condition, Target
@@ -83,6 +85,27 @@ def test_networks_of_the_losses_never_judge(judge_file, tmp_path):
         Evaluator({"lpips": {"network": str(copy)}}, judge=judge_file, forbidden={"perceptual": str(file)})
     with pytest.raises(UsageError):
         Evaluator({"lpips": {"network": "alex"}}, judge=judge_file, forbidden={"perceptual": "alex"})
+
+
+def test_a_recogniser_is_told_how_faces_are_framed(tmp_path):
+    """id_gt of pictures in EG3D's framing: the cosine of what the network sees there, beside the default's."""
+    torch.manual_seed(0)
+    network = ArcFace(16, ((4, 1), (4, 1)), 8, PSP_CROP).eval()
+    file = str(weights.save(tmp_path / "arcface.safetensors", network.state_dict(), network.arch))
+    images, truth = torch.rand(2, 3, 3, 256, 256, generator=torch.Generator().manual_seed(1)) * 2 - 1
+    found = []
+    for crop in (None, "ffhq", "eg3d"):
+        evaluator = Evaluator(dict(id_gt=dict(network=file, crop=crop)))
+        evaluator.update(images, Target(truth), Condition(("",) * 3))
+        found.append(evaluator.compute()[f"id_gt[{file}]"])
+    for score, crop in zip(found, (PSP_CROP, PSP_CROP, EG3D_CROP)):
+        _, top, bottom, left, right = crop
+        seen = [F.adaptive_avg_pool2d(x[:, :, top:bottom, left:right], 16) for x in (images, truth)]
+        expected = F.cosine_similarity(*(network.raw(x) for x in seen)).mean()
+        assert score.value == pytest.approx(expected.item(), abs=1e-5)
+    assert found[2].conditions["crop"] == "eg3d" and "crop" not in found[0].conditions
+    with pytest.raises(UsageError, match="choose 'ffhq' or 'eg3d'"):
+        Evaluator(dict(id_gt=dict(network=file, crop="tight")))
 
 
 def test_mistakes_are_answered(judge):
