@@ -13,6 +13,7 @@ def load_generator(name_or_path: str | os.PathLike):
     `.num_ws .w_dim .resolution .mean_w [w_dim]`
     `.mapping(z, c=None, truncation_psi=1.0, truncation_cutoff=None)` → ws [B,num_ws,w_dim]
     `.render(ws, camera=None, noise='const'|'random'|'none', generator=None, deterministic=False)` → Render
+    A 3D one has `.needs_camera`, and may say by `.frame` where its cameras stand (camera.Frame; else FFHQ's sphere).
     """
     from gantoolkit import manifest, weights
 
