@@ -5,9 +5,6 @@ The last two need frozen weights that a module keeps (`Prepared`), and serve CPU
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -24,6 +21,8 @@ def conv2d(x: Tensor, w: Tensor, bias: Tensor | None = None, padding: tuple[int,
             return winograd.conv2d(x, w, bias, kept)
         if winograd_bf16.pays(x, w, kept):
             return winograd_bf16.conv2d(x, w, bias, kept)
+    if bias is None and passes(x, w):
+        return frozen(x, w, 1, padding, False, groups)
     if groups != 1 or not packs(x, w, kept):
         return F.conv2d(x, w.to(x.dtype), bias, padding=padding, groups=groups)
     packed = kept(w, ("packed", onednn.precision(x)), lambda w: onednn.pack(w, padding, x))
@@ -32,6 +31,8 @@ def conv2d(x: Tensor, w: Tensor, bias: Tensor | None = None, padding: tuple[int,
 
 def transposed(x: Tensor, w: Tensor, up: int, groups: int = 1, kept: Prepared | None = None) -> Tensor:
     """Full convolution of the zero-stuffed x [B,I,H,W] with w [O,I/groups,k,k]: [B,O,up·H−up+k,up·W−up+k]."""
+    if passes(x, w):
+        return frozen(x, swapped(w, groups), up, (0, 0), True, groups)
     if groups != 1 or not packs(x, w, kept):
         return F.conv_transpose2d(x, swapped(w.to(x.dtype), groups), stride=up, groups=groups)
     packed = kept(w, ("transposed", onednn.precision(x)), lambda w: onednn.pack_transposed(swapped(w), up, x))
@@ -50,21 +51,29 @@ def swapped(w: Tensor, groups: int = 1) -> Tensor:
     return w.reshape(groups * i, o // groups, kh, kw)
 
 
-@contextmanager
-def saving(x: Tensor, scaled: Tensor, w: Tensor) -> Iterator[None]:
-    """Let convolutions of `scaled` with w inside save x for the backward pass, which something else saves anyway.
+def passes(x: Tensor, w: Tensor) -> bool:
+    """Whether a convolution of x with w has a gradient to x alone."""
+    return torch.is_grad_enabled() and x.requires_grad and not w.requires_grad
 
-    Values of a convolution's input matter to the gradient of its weight alone, so that those of another tensor of
-    the same form do where that is frozen. Checkpoints, which save by such hooks themselves, are left alone.
-    """
-    hooked = getattr(torch._C._autograd, "_top_saved_tensors_default_hooks", lambda _: True)
-    if not torch.is_grad_enabled() or w.requires_grad or torch.compiler.is_compiling() or hooked(True):
-        yield
-        return
-    place, form = scaled.data_ptr(), (x.shape, x.dtype, x.stride())  # a reference to `scaled` would keep it alive
 
-    def pack(saved: Tensor) -> Tensor:
-        return x if saved.data_ptr() == place and (saved.shape, saved.dtype, saved.stride()) == form else saved
+def frozen(x: Tensor, w: Tensor, stride: int, padding: tuple[int, int], transposed: bool, groups: int) -> Tensor:
+    """A convolution with a frozen w, in the precision of autocast; see FrozenConv."""
+    how = (stride, stride), padding, (1, 1), transposed, (0, 0), groups
+    precision = onednn.precision(x)
+    return FrozenConv.apply(x.to(precision), w.to(precision), *how)
 
-    with torch.autograd.graph.saved_tensors_hooks(pack, lambda saved: saved):
-        yield
+
+class FrozenConv(torch.autograd.Function):
+    """torch.convolution without bias that saves no x: its values matter to the gradient of w alone."""
+
+    @staticmethod
+    def forward(ctx, x: Tensor, w: Tensor, *how) -> Tensor:
+        ctx.save_for_backward(w)
+        ctx.form, ctx.how = (x.shape, x.stride()), how
+        return torch.convolution(x, w, None, *how)
+
+    @staticmethod
+    def backward(ctx, gradient: Tensor) -> tuple[Tensor | None, ...]:
+        x, (w,) = gradient.new_empty_strided(*ctx.form), ctx.saved_tensors  # asked for the form of x, never its values
+        found = torch.ops.aten.convolution_backward(gradient, x, w, None, *ctx.how, (True, False, False))[0]
+        return found, *(None,) * (1 + len(ctx.how))

@@ -27,8 +27,9 @@ def precisions() -> tuple[torch.dtype, ...]:
 
 def precision(x: Tensor) -> torch.dtype:
     """In which a convolution of x works."""
-    if torch.is_autocast_enabled(x.device.type):
-        return torch.get_autocast_dtype(x.device.type)
+    device = x.device.type  # "meta" has no autocast
+    if torch.amp.is_autocast_available(device) and torch.is_autocast_enabled(device):
+        return torch.get_autocast_dtype(device)
     return x.dtype
 
 

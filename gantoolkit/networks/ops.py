@@ -195,9 +195,7 @@ def modulated_conv2d(x: Tensor, weight: Tensor, styles: Tensor, noise: Tensor | 
         weight = weight * (styles[0, :, None, None] * scale[0, :, None, None, None])
         x = conv2d_resample(x, weight, bias=bias, **how)
         return x if noise is None else x.add_(noise.to(x.dtype))
-    scaled = x * styles.to(x.dtype)[:, :, None, None]
-    with convolve.saving(x, scaled, weight):
-        x = conv2d_resample(scaled, weight, kept=kept, **how)
+    x = conv2d_resample(x * styles.to(x.dtype)[:, :, None, None], weight, kept=kept, **how)
     scale = scale.to(x.dtype)[:, :, None, None]
     if torch.is_grad_enabled() or noise is None:
         return torch.addcmul(_shift(bias, noise, x), x, scale)
