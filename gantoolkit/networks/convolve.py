@@ -21,18 +21,24 @@ def conv2d(x: Tensor, w: Tensor, bias: Tensor | None = None, padding: tuple[int,
             return winograd.conv2d(x, w, bias, kept)
         if winograd_bf16.pays(x, w, kept):
             return winograd_bf16.conv2d(x, w, bias, kept)
-    if bias is None and passes(x, w):
-        return frozen(x, w, 1, padding, False, groups)
     if groups != 1 or not packs(x, w, kept):
-        return F.conv2d(x, w.to(x.dtype), bias, padding=padding, groups=groups)
+        return plain(x, w, bias, (1, 1), padding, groups)
     packed = kept(w, ("packed", onednn.precision(x)), lambda w: onednn.pack(w, padding, x))
     return onednn.conv2d(x, packed, bias, padding)
+
+
+def plain(x: Tensor, w: Tensor, bias: Tensor | None = None, stride: tuple[int, int] = (1, 1),
+          padding: tuple[int, int] = (0, 0), groups: int = 1) -> Tensor:
+    """F.conv2d with w in the precision of x; saves no x where w is frozen."""
+    if bias is None and passes(x, w):
+        return frozen(x, w, stride, padding, False, groups)
+    return F.conv2d(x, w.to(x.dtype), bias, stride, padding, groups=groups)
 
 
 def transposed(x: Tensor, w: Tensor, up: int, groups: int = 1, kept: Prepared | None = None) -> Tensor:
     """Full convolution of the zero-stuffed x [B,I,H,W] with w [O,I/groups,k,k]: [B,O,up·H−up+k,up·W−up+k]."""
     if passes(x, w):
-        return frozen(x, swapped(w, groups), up, (0, 0), True, groups)
+        return frozen(x, swapped(w, groups), (up, up), (0, 0), True, groups)
     if groups != 1 or not packs(x, w, kept):
         return F.conv_transpose2d(x, swapped(w.to(x.dtype), groups), stride=up, groups=groups)
     packed = kept(w, ("transposed", onednn.precision(x)), lambda w: onednn.pack_transposed(swapped(w), up, x))
@@ -56,11 +62,11 @@ def passes(x: Tensor, w: Tensor) -> bool:
     return torch.is_grad_enabled() and x.requires_grad and not w.requires_grad
 
 
-def frozen(x: Tensor, w: Tensor, stride: int, padding: tuple[int, int], transposed: bool, groups: int) -> Tensor:
+def frozen(x: Tensor, w: Tensor, stride: tuple[int, int], padding: tuple[int, int], transposed: bool,
+           groups: int) -> Tensor:
     """A convolution with a frozen w, in the precision of autocast; see FrozenConv."""
-    how = (stride, stride), padding, (1, 1), transposed, (0, 0), groups
     precision = onednn.precision(x)
-    return FrozenConv.apply(x.to(precision), w.to(precision), *how)
+    return FrozenConv.apply(x.to(precision), w.to(precision), stride, padding, (1, 1), transposed, (0, 0), groups)
 
 
 class FrozenConv(torch.autograd.Function):

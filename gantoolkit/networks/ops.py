@@ -97,9 +97,9 @@ def upfirdn2d(x: Tensor, f: Tensor | None, up=1, down=1, padding=0, flip_filter:
     f = (f * gain ** (f.ndim / 2)).to(x.dtype)
     f = f if flip_filter else f.flip(list(range(f.ndim)))
     if f.ndim == 2:
-        return F.conv2d(x, f.expand(c, 1, *f.shape), bias, (down_y, down_x), (pad_y, pad_x), groups=c)
-    x = F.conv2d(x, f.view(1, 1, 1, -1).expand(c, 1, 1, -1), None, (1, down_x), (0, pad_x), groups=c)
-    return F.conv2d(x, f.view(1, 1, -1, 1).expand(c, 1, -1, 1), bias, (down_y, 1), (pad_y, 0), groups=c)
+        return convolve.plain(x, f.expand(c, 1, *f.shape), bias, (down_y, down_x), (pad_y, pad_x), c)
+    x = convolve.plain(x, f.view(1, 1, 1, -1).expand(c, 1, 1, -1), None, (1, down_x), (0, pad_x), c)
+    return convolve.plain(x, f.view(1, 1, -1, 1).expand(c, 1, -1, 1), bias, (down_y, 1), (pad_y, 0), c)
 
 
 def filter2d(x: Tensor, f: Tensor, flip_filter: bool = False, gain: float = 1.0) -> Tensor:
@@ -150,7 +150,7 @@ def conv2d_resample(x: Tensor, w: Tensor, f: Tensor | None = None, up: int = 1, 
         return upfirdn2d(x, f, down=down, bias=bias) if down > 1 else x
     if down > 1:
         x = upfirdn2d(x, f, padding=[left, right, top, bottom])
-        return F.conv2d(x, w.to(x.dtype), bias, stride=down, groups=groups)
+        return convolve.plain(x, w, bias, (down, down), groups=groups)
     x, pad = _framed(x, (left, right, top, bottom))
     return convolve.conv2d(x, w, bias, pad, groups, kept)
 

@@ -193,6 +193,12 @@ def test_frozen_layers_save_one_map_less_and_give_the_same_gradients(up, precisi
     assert saved_bytes(lambda: draw(free)) - saved_bytes(lambda: draw(weight)) >= x.numel() * precision.itemsize
 
 
+@pytest.mark.parametrize("taps", [(1, 3, 3, 1), (1, 2, 3, 5, 8, 5, 1, -1)])
+def test_filters_save_no_map(taps):
+    x, f = torch.randn(2, 6, 16, 16, requires_grad=True), ops.setup_filter(taps)
+    assert saved_bytes(lambda: ops.upfirdn2d(x, f, down=2)) < x.nbytes / 2
+
+
 @pytest.mark.parametrize("grad", [False, True])
 @pytest.mark.parametrize("batch", [1, 2])
 @pytest.mark.parametrize("up", [1, 2])
