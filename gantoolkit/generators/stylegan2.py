@@ -71,6 +71,23 @@ class MappingNetwork(nn.Module):
         self.w_avg.lerp_(w.detach().float().mean(0), 1 - self.w_avg_beta)
 
 
+class Affine(FullyConnected):
+    """w [B,w_dim] → styles [B,channels], around 1.
+
+    Where frozen and without gradients, w is scaled in place of the weights; it may round otherwise.
+    """
+
+    def __init__(self, w_dim: int, channels: int):
+        super().__init__(w_dim, channels)
+        nn.init.ones_(self.bias)
+
+    def forward(self, w: Tensor) -> Tensor:
+        if self.weight.requires_grad or torch.is_grad_enabled():
+            return super().forward(w)
+        with torch.autocast(w.device.type, enabled=False):
+            return F.linear(w.float() * self.weight_gain, self.weight, self.bias)
+
+
 class SynthesisLayer(nn.Module):
     """Modulated 3×3 convolution, noise, bias, leaky ReLU."""
 
@@ -78,7 +95,7 @@ class SynthesisLayer(nn.Module):
                  conv_clamp: float | None = None):
         super().__init__()
         self.up, self.resolution, self.conv_clamp = up, resolution, conv_clamp
-        self.affine = FullyConnected(w_dim, in_channels, bias_init=1, exact=False)
+        self.affine = Affine(w_dim, in_channels)
         self.weight = conv_weight(out_channels, in_channels, 3, up)
         self.bias = nn.Parameter(torch.zeros(out_channels))
         self.noise_strength = nn.Parameter(torch.zeros([]))
@@ -122,7 +139,7 @@ class ToRGB(nn.Module):
     def __init__(self, in_channels: int, out_channels: int, w_dim: int, conv_clamp: float | None = None):
         super().__init__()
         self.conv_clamp, self.weight_gain = conv_clamp, 1 / math.sqrt(in_channels)
-        self.affine = FullyConnected(w_dim, in_channels, bias_init=1, exact=False)
+        self.affine = Affine(w_dim, in_channels)
         self.weight = nn.Parameter(torch.randn(out_channels, in_channels, 1, 1))
         self.bias = nn.Parameter(torch.zeros(out_channels))
 

@@ -220,16 +220,15 @@ def normalize_2nd_moment(x: Tensor, eps: float = 1e-8) -> Tensor:
 class FullyConnected(nn.Module):
     """Linear layer whose weights are stored at unit variance (equalised learning rate).
 
-    In float32 even under autocast, unless `autocast` allows it. Without `exact`, where frozen and without gradients,
-    x is scaled in place of the weights.
+    In float32 even under autocast, unless `autocast` allows it.
     """
 
     def __init__(self, in_features: int, out_features: int, activation: str = "linear", lr_multiplier: float = 1.0,
-                 bias_init: float = 0.0, autocast: bool = False, exact: bool = True):
+                 autocast: bool = False):
         super().__init__()
         self.weight = nn.Parameter(torch.randn(out_features, in_features) / lr_multiplier)
-        self.bias = nn.Parameter(torch.full([out_features], float(bias_init) / lr_multiplier))
-        self.activation, self.autocast, self.exact = activation, autocast, exact
+        self.bias = nn.Parameter(torch.zeros(out_features))
+        self.activation, self.autocast = activation, autocast
         self.weight_gain = lr_multiplier / math.sqrt(in_features)
         self.bias_gain = lr_multiplier
 
@@ -238,9 +237,7 @@ class FullyConnected(nn.Module):
         if self.autocast:
             return bias_act(F.linear(x, self.weight * self.weight_gain, bias), act=self.activation)
         with torch.autocast(x.device.type, enabled=False):
-            if self.exact or self.weight.requires_grad or torch.is_grad_enabled():
-                return bias_act(F.linear(x.float(), self.weight * self.weight_gain, bias), act=self.activation)
-            return bias_act(F.linear(x.float() * self.weight_gain, self.weight, bias), act=self.activation)
+            return bias_act(F.linear(x.float(), self.weight * self.weight_gain, bias), act=self.activation)
 
 
 def fir_buffer(module: nn.Module) -> None:

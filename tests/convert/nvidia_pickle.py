@@ -24,7 +24,7 @@ SOURCE = "import os\nopen('executed', 'w').close()\n"  # an official reader woul
 PLAIN = {"Sequential": "torch.nn.modules.container", "Softplus": "torch.nn.modules.activation",
          "OSGDecoder": "training.triplane", "ImportanceRenderer": "training.volumetric_rendering.renderer"}
 CLASSES = {"StyleGAN2": "Generator", "EG3D": "TriPlaneGenerator", "FullyConnected": "FullyConnectedLayer",
-           "ToRGB": "ToRGBLayer", "EnlargingSkip": "Conv2dLayer"}
+           "Affine": "FullyConnectedLayer", "ToRGB": "ToRGBLayer", "EnlargingSkip": "Conv2dLayer"}
 
 
 @contextmanager
@@ -91,7 +91,7 @@ def graph(module: nn.Module, ordered: bool = True, name: str = "", extra: dict |
     children = {key: graph(child, ordered, f"{name}.{key}".lstrip("."), extra)
                 for key, child in module._modules.items() if child is not None}
     kind = type(module).__name__
-    more = {"weight_gain": np.float64(0.5)} if kind == "FullyConnected" else {}
+    more = {"weight_gain": np.float64(0.5)} if CLASSES.get(kind) == "FullyConnectedLayer" else {}
     for attribute in ("bias_gain", "conv_clamp", "activation", "input_resolution", "neural_rendering_resolution"):
         if hasattr(module, attribute):
             more[attribute] = getattr(module, attribute)

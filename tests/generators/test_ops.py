@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from gantoolkit.generators.stylegan2 import Affine
 from gantoolkit.networks import ops
 
 
@@ -109,8 +111,8 @@ def test_fully_connected_stays_in_float32():
 def test_codes_do_not_depend_on_whether_gradients_are_asked_for():
     """Bit by bit, unless a layer may round otherwise; that one does too while it trains."""
     x = torch.randn(3, 64)
-    for exact, frozen in ((True, True), (True, False), (False, False), (False, True)):
-        layer = ops.FullyConnected(64, 32, exact=exact).requires_grad_(not frozen)
+    for kind, frozen in itertools.product((ops.FullyConnected, Affine), (True, False)):
+        layer = kind(64, 32).requires_grad_(not frozen)
         wanted = layer(x).detach()
         with torch.no_grad():
-            torch.testing.assert_close(layer(x), wanted, **({} if frozen and not exact else dict(rtol=0, atol=0)))
+            torch.testing.assert_close(layer(x), wanted, **({} if frozen and kind is Affine else dict(rtol=0, atol=0)))
