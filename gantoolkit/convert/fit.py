@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from gantoolkit import manifest
 from gantoolkit.errors import WeightsError
 from gantoolkit.weights.parts import Part
 
+BUILT = ("generator", "network")  # kinds whose components a file may hold
 FILLED = (".noise_const", "num_batches_tracked")  # what may be missing: 0 stands in for it
 
 
 def fit(part: Part) -> Part:
     """The part with exactly the tensors of its network. Raises WeightsError where shapes differ or weights lack."""
-    if not part.arch or not part.state or part.arch["type"] not in BUILT:
+    kinds = [kind for kind in manifest.load().kinds_of(part.arch.get("type", "")) if kind in BUILT]
+    if not kinds or not part.state:
         return part
     import torch
 
@@ -18,7 +21,7 @@ def fit(part: Part) -> Part:
 
     kwargs = {key: value for key, value in part.arch.items() if key != "type"}
     with torch.device("meta"):
-        own = get(BUILT[part.arch["type"]], part.arch["type"])(**kwargs).state_dict()
+        own = get(kinds[0], part.arch["type"])(**kwargs).state_dict()
     state = part.state
     part.unused += sorted(k for k in state.keys() - own.keys() if not k.endswith("resample_filter"))
     lacking = sorted(own.keys() - state.keys())
@@ -34,10 +37,6 @@ def fit(part: Part) -> Part:
     part.state = {key: state[key] if key in state else torch.zeros(own[key].shape, dtype=own[key].dtype)
                   for key in own}
     return part
-
-
-BUILT = {"StyleGAN2": "generator", "EG3D": "generator", "Discriminator": "network", "DualDiscriminator": "network",
-         "PSPEncoder": "network", "ArcFace": "network", "BiSeNet": "network", "PiDiNet": "network"}
 
 
 def _some(keys: list[str]) -> str:

@@ -92,7 +92,7 @@ def trunk(state: dict[str, Tensor]) -> Part | None:
     for name, (key, shape) in TRUNKS.items():
         if key in state and tuple(state[key].shape) == shape and "features.1.running_mean" not in state:
             new = {k: v for k, v in state.items() if k.startswith("features.")}
-            part = Part("network", {"type": "LPIPS", "trunk": name}, new, "state dict of torchvision", name)
+            part = Part("network", {"type": "trunk of LPIPS", "trunk": name}, new, "state dict of torchvision", name)
             part.unused = sorted(state.keys() - new.keys())
             return part
     return None

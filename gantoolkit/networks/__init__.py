@@ -4,27 +4,15 @@ from __future__ import annotations
 
 from gantoolkit.errors import WeightsError
 
-_HOMES = {  # type in a weights file's arch → module that defines it
-    "ArcFace": "gantoolkit.networks.arcface",
-    "BiSeNet": "gantoolkit.networks.bisenet",
-    "FaceParser": "gantoolkit.networks.parser",
-    "Inception": "gantoolkit.networks.inception",
-    "Judge": "gantoolkit.networks.judge",
-    "PiDiNet": "gantoolkit.networks.pidinet",
-    "PSPEncoder": "gantoolkit.networks.psp",
-    "Towers": "gantoolkit.networks.towers",
-}
-
 
 def load(name_or_path: str, device="cpu"):
     """The frozen network behind a weights name or file, in eval mode; `Towers` and CLIP are folders,
     `insightface:PATH` a folder or file of ONNX models.
 
-    Raises WeightsError when the file holds something that is no network of this room.
+    A file may hold any network that a registry.yaml lists. Raises WeightsError when it holds something else.
     """
-    import importlib
-
-    from gantoolkit import weights
+    from gantoolkit import manifest, weights
+    from gantoolkit.registry import get
 
     if str(name_or_path).startswith("insightface:"):
         from gantoolkit.networks.insight import PREFIX, InsightFace
@@ -35,12 +23,15 @@ def load(name_or_path: str, device="cpu"):
         from gantoolkit.networks.towers import Towers
         network = (CLIP if (path / "config.json").is_file() else Towers).load(path)
     else:
-        state, arch, _ = weights.load(path, kinds=_HOMES)
+        known = manifest.load().components["network"]
+        state, arch, _ = weights.load(path, kinds=known)
         kind = arch.pop("type", None)
-        if kind not in _HOMES:
-            raise WeightsError(
-                f"{path} holds {kind or 'no named network'}, expected one of {', '.join(_HOMES)}.")
-        network = getattr(importlib.import_module(_HOMES[kind]), kind)(**arch)
+        if kind not in known:
+            raise WeightsError(f"{path} holds {kind or 'no named network'}, expected one of {', '.join(known)}.")
+        component = get("network", kind)
+        if hasattr(component, "load"):
+            raise WeightsError(f"{path} is a part of {kind}, which is read from a folder; give {path.parent}.")
+        network = component(**arch)
         try:
             network.load_state_dict(state)
         except RuntimeError as error:

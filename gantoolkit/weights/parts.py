@@ -11,7 +11,8 @@ class Part:
     """One network of a checkpoint.
 
     name     what `--part` selects: generator, discriminator, encoder, network
-    arch     {"type": name in registry.yaml, …constructor arguments}; {} for what is only recognised
+    arch     {"type": name in registry.yaml, …constructor arguments}; another name for what a component takes in
+             another way (folders, trunks); {} for what is only recognised
     state    our state dict
     format   whose file it is, in words
     kind     the class as the file or its publisher calls it
