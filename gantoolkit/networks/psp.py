@@ -12,6 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from gantoolkit.errors import UsageError
 from gantoolkit.networks.arcface import IR_SE50, trunk
 from gantoolkit.networks.map2style import EqualLinear, MapToStyle
 
@@ -31,6 +32,8 @@ class PSPEncoder(nn.Module):
     def __init__(self, num_ws: int = 18, kind: str = "psp", inputs: int = 3,
                  units: Sequence[Sequence[int]] = IR_SE50, mean: int = 0):
         super().__init__()
+        if kind not in KINDS:
+            raise UsageError(f"PSPEncoder has no kind '{kind}'; choose from {', '.join(KINDS)}.")
         self.num_ws, self.kind, self.inputs = num_ws, kind, inputs
         self.units = tuple((int(w), int(n)) for w, n in units)
         self.input_layer, self.body, width = trunk(self.units, inputs)

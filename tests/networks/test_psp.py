@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+from gantoolkit.errors import UsageError
 from gantoolkit.networks.psp import PSPEncoder
 
 from golden_files import golden
@@ -49,3 +50,8 @@ def test_mean_code_is_added(kind):
     assert codes.shape == (2, 8, 8) and network.arch["mean"] == 1
     torch.testing.assert_close(codes - network.codes(image), network.latent_avg.expand(2, 8, 8))
     assert (codes[:, 0] == codes[:, 1]).all() == (kind == "w")
+
+
+def test_an_unknown_kind_is_refused():
+    with pytest.raises(UsageError, match="no kind 'sqp'.* psp, e4e, w\\+, w"):
+        encoder("sqp")
