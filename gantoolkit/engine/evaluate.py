@@ -200,7 +200,7 @@ class Evaluation:
 
     def views(self, moment: Moment, yaws: tuple[float, ...] = YAWS) -> list[Tensor]:
         """G(w) of a 3D generator from the left, the front and the right."""
-        if not getattr(self.task.generator, "needs_camera", False):
+        if not self.task.generator.needs_camera:
             return []
         latent, cameras = self.latent(moment), [side_camera(self.task.generator, yaw) for yaw in yaws]
         return [self.task.draw(latent, camera.to(self.task.device)).image for camera in cameras]

@@ -122,7 +122,7 @@ def unknown_words(text: str, known) -> list[str]:
 def generate(pipeline, options: Options, origin: dict | None = None) -> Iterator[dict]:
     """Write every output and yield its manifest row with `origin` in it; the manifest is complete after each batch."""
     _fits(pipeline.condition, options, (origin or {}).get("run", "This run"))
-    if options.solid and not getattr(pipeline.generator, "needs_camera", False):
+    if options.solid and not pipeline.generator.needs_camera:
         flat = type(pipeline.generator).__name__
         raise UsageError(f"{', '.join(options.solid)}: {flat} draws flat pictures;"
                          " use a run with a 3D generator such as configs/absm_eg3d.py.")
@@ -169,7 +169,7 @@ def _batch(pipeline, jobs, options: Options) -> Iterator[dict]:
                              t_out=options.t_out, aggregate=options.aggregate)
     seconds = (time.perf_counter() - started) / len(jobs)
     read = {"labels": options.labels} if options.mask is not None else {}
-    draw = _solid if getattr(pipeline.generator, "needs_camera", False) else _flat
+    draw = _solid if pipeline.generator.needs_camera else _flat
     for i, (item, seed) in enumerate(jobs):
         row = {"input": str(item.path), "text": options.text, "seed": seed, "t_out": options.t_out,
                "aggregate": options.aggregate, "seconds_latent": round(seconds, 3), **read}

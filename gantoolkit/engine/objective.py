@@ -82,6 +82,6 @@ class Objective:
 
     def _render(self, ws: Tensor, camera, seed: int | None) -> Render:
         stream = None if seed is None else torch.Generator(ws.device).manual_seed(seed)
-        rays = {"chunk": self.chunk} if self.chunk and getattr(self.generator, "needs_camera", False) else {}
+        rays = {"chunk": self.chunk} if self.chunk and self.generator.needs_camera else {}
         return self.generator.render(ws, camera, noise="const" if seed is None else "random", generator=stream,
                                      deterministic=seed is None, **rays)

@@ -22,6 +22,8 @@ from gantoolkit.types import Latent, Render
 class Flat:
     """A 2D generator: one grey per code."""
 
+    needs_camera = False
+
     def render(self, ws, camera=None, **_):
         return Render(ws.mean((1, 2))[:, None, None, None].expand(-1, 3, 8, 8))
 

@@ -48,17 +48,13 @@ def draw(generator, walks: int, seed: int = 0, truncation: float = 1.0) -> np.nd
 def _views(generator, ws: Tensor) -> list[tuple[list[str], Tensor]]:
     """(label, images [B,3,R,R]) of the same codes, in 3D from every side, then the depth from the front."""
     sides = [*(["random z,", f"{math.degrees(yaw):.0f}°"] for yaw in gansheet.YAWS), ["depth,", "0°"]]
-    labels = sides if _solid(generator) else [["random z"]]
+    labels = sides if generator.needs_camera else [["random z"]]
     return list(zip(labels, gansheet.drawn(generator, ws, "const"), strict=True))
 
 
 def _render(generator, ws: Tensor, yaw: float):
-    camera = side_camera(generator, yaw, len(ws)).to(ws.device) if _solid(generator) else None
+    camera = side_camera(generator, yaw, len(ws)).to(ws.device) if generator.needs_camera else None
     return generator.render(ws, camera, noise="const", deterministic=True)
-
-
-def _solid(generator) -> bool:
-    return getattr(generator, "needs_camera", False)
 
 
 def _row(images: Tensor, label: list[str]) -> labelled.Row:

@@ -41,7 +41,7 @@ class TediGANStyle(System):
         self.generator_source, self.towers = meta["generator"], rooms.load(self.tower_source)
         self.mix = self.generator.num_ws // 2 if mix is None else mix
         self.how = Follow(steps, lr, text, pixels, code, precision)
-        self.solid = bool(getattr(self.generator, "needs_camera", False))
+        self.solid = self.generator.needs_camera
         self.domain, self.level = "3D" if self.solid else "2D", getattr(self.generator, "level", 0.0)
         self._check()
 

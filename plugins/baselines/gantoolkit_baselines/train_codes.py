@@ -39,7 +39,7 @@ class CodeEncoding(Task):
         self.held_out = 0 if val else min(held_out, len(self.zip) // 4)
         self.generator = load_generator(generator).to(self.device)
         self.terms = {name: registry.build("loss", spec).to(self.device) for name, spec in losses.items()}
-        self.semantics = semantics if getattr(self.generator, "needs_camera", False) else 0.0
+        self.semantics = semantics if self.generator.needs_camera else 0.0
         torch.manual_seed(seed)
         planes = self.generator.decoder.net[0].weight.shape[1] if self.semantics else 0
         self.encoder = CodeEncoder(self.zip.resolution, self.generator.num_ws, self.generator.w_dim, geometry=geometry,
