@@ -24,10 +24,9 @@ class Pipeline:
     resolution  pixels per side of the images, and of the masks that the mini models saw
     """
 
-    def __init__(self, encoder, bridge, generator, condition: str = "mask", noise: str = "const"):
+    def __init__(self, encoder, bridge, generator, condition: str = "mask"):
         self.encoder, self.bridge, self.generator = encoder, bridge.eval(), generator
-        self.condition, self.noise = condition, noise
-        self.resolution = generator.resolution
+        self.condition, self.resolution = condition, generator.resolution
 
     @torch.no_grad()
     def latent(self, condition: Condition, t_out: int = 0, aggregate: str = "last", source: str = "trajectory",
@@ -61,10 +60,9 @@ class Pipeline:
         device = next(self.generator.parameters()).device
         return frame_of(self.generator).facing(yaw, pitch).to(device)
 
-    def draw(self, latent: Latent, camera: Camera | None = None, generator: torch.Generator | None = None) -> Render:
-        """G(w); with noise='const' the same picture every time."""
-        still = self.noise != "random"
-        return self.generator.render(latent.ws, camera, noise=self.noise, generator=generator, deterministic=still)
+    def draw(self, latent: Latent, camera: Camera | None = None) -> Render:
+        """G(w), the same picture every time."""
+        return self.generator.render(latent.ws, camera, noise="const", deterministic=True)
 
     def to(self, device) -> Pipeline:
         """The same pipeline on another device."""
