@@ -44,11 +44,11 @@ class Batch:
         rows = list(rows)
 
         def pick(value):
-            if isinstance(value, (Tensor, Batch)):
-                return value[rows]
-            if isinstance(value, tuple) and value and isinstance(value[0], str):
-                return tuple(value[i] for i in rows)
-            return tuple(pick(v) for v in value) if isinstance(value, tuple) else value
+            if isinstance(value, tuple) and value and not isinstance(value[0], Tensor):
+                return tuple(value[i] for i in rows)  # one per sample: texts, attributes
+            if isinstance(value, tuple):
+                return tuple(map(pick, value))
+            return value[rows] if isinstance(value, (Tensor, Batch)) else value
 
         return type(self)(**{f.name: pick(getattr(self, f.name)) for f in fields(self)})
 
@@ -123,15 +123,6 @@ class Target(Batch):
 
     def __len__(self) -> int:
         return len(self.image_gt)
-
-    def __getitem__(self, index):
-        picked = super().__getitem__(index)
-        if self.attributes is None:
-            return picked
-        rows = [index] if isinstance(index, int) else index
-        rows = range(len(self))[rows] if isinstance(rows, slice) else rows
-        return Target(picked.image_gt, picked.labels, picked.identity, picked.depth,
-                      tuple(self.attributes[int(i)] for i in rows))
 
 
 @dataclass(frozen=True)
