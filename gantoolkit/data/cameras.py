@@ -18,8 +18,7 @@ CONVENTIONS = ("auto", "eg3d", "ide3d")
 FLIPPED = (1, 2, 5, 6, 9, 10)  # what IDE-3D negates
 MIRRORED = (1, 2, 4, 8, 3)  # what a horizontal flip of the picture negates (EG3D's mirror)
 # Five points of a mean face in EG3D's world, in the order of landmark files: the eye on the image's left, the
-# other eye, nose tip, the mouth's corners. 0.27 × the standard face of Deep3DFaceRecon + (0, 0.006, 0.161),
-# the
+# other eye, nose tip, the mouth's corners. 0.27 × the standard face of Deep3DFaceRecon + (0, 0.006, 0.161), the
 # scale and offset with which EG3D made FFHQ's cameras.
 FIVE = np.array([[-0.0841, 0.0304, 0.1971], [0.0836, 0.0302, 0.1966], [0.0009, -0.0605, 0.3102],
                  [-0.0681, -0.1510, 0.2215], [0.0671, -0.1509, 0.2210]])

@@ -22,13 +22,13 @@ ORDERS = {
 }
 
 
-def index(name):
+def index(name: str) -> int:
     """Position of a class name in CLASSES."""
     return CLASSES.index(name)
 
 
-def flip_table():
-    """List of 19 indices: `table[k]` is the class that k becomes in a horizontally mirrored label map."""
+def flip_table() -> list[int]:
+    """19 indices: `table[k]` is the class that k becomes in a horizontally mirrored label map."""
     table = list(range(len(CLASSES)))
     for a, b in FLIP:
         table[a], table[b] = b, a

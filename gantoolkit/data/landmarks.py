@@ -33,14 +33,12 @@ MESH = {1: (0, -1.126865, 7.475604), 5: (0, 0.365669, 7.24287), 6: (0, 2.473255,
 
 def mesh_five(points: np.ndarray) -> np.ndarray:
     """The five points [5,·] of a face mesh [468 or more,·]: eyes, nose tip, mouth corners."""
-    return np.stack(
-        [points[[33, 133]].mean(0), points[[362, 263]].mean(0), points[1], points[61], points[291]])
+    return np.stack([points[[33, 133]].mean(0), points[[362, 263]].mean(0), points[1], points[61], points[291]])
 
 
 @lru_cache(maxsize=1)
 def mesh_model() -> tuple[list[int], np.ndarray]:
-    """(numbers, places [N,3] in EG3D's world) of MESH: the similarity that brings its five points onto
-    FIVE."""
+    """(numbers, places [N,3] in EG3D's world) of MESH: the similarity that brings its five points onto FIVE."""
     numbers = list(MESH)
     whole = np.zeros((max(numbers) + 1, 3))
     whole[numbers] = [MESH[k] for k in numbers]

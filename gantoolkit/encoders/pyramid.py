@@ -26,9 +26,8 @@ class PyramidEncoder(nn.Module):
     condition   'mask' or 'scribble'; palette: the colours of a mask
     resolution  pixels at which the condition is looked at
 
-    There is one step and no I^d_0: where others give it, this gives the picture of the condition, and a
-    bridge
-    must be trained with targets='gt'.
+    There is one step and no I^d_0: where others give it, this gives the picture of the condition, and a bridge must
+    be trained with targets='gt'.
     """
 
     generates = False  # no I^d_0
@@ -105,11 +104,7 @@ class PyramidEncoder(nn.Module):
         return torch.zeros(len(condition), 1, 1, 1, 1, device=self.device), self.picture(condition)
 
     @torch.no_grad()
-    def trace(self,
-              condition: Condition,
-              steps: int | None = None,
-              source: str = "trajectory",
-              x0: bool = True,
+    def trace(self, condition: Condition, steps: int | None = None, source: str = "trajectory", x0: bool = True,
               image: Tensor | None = None) -> Iterator[Features]:
         """The one step."""
         if source not in SOURCES:

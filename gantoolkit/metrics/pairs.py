@@ -31,8 +31,8 @@ class LPIPS(Mean):
 class MSSSIM(Mean):
     """Multi-scale structural similarity with I^gt (what the paper's column “SSIM” holds).
 
-    Five scales need more than 160 pixels; smaller images use the scales that fit, with the exponents
-    rescaled to sum to 1, and the score says how many.
+    Five scales need 176 pixels; smaller images use the scales that fit, with the exponents rescaled to sum to 1,
+    and the score says how many.
     """
 
     name = "ms_ssim"

@@ -90,13 +90,9 @@ def find(name: str, root: Path, places: Places = Places(), limit: int | None = N
                   captions.of(key, source.problems), drawn.get(key),
                   None if label is None else tuple(map(float, label)),
                   None if points is None else tuple(map(tuple, points.tolist()))))
-    source.problems += [
-        Problem(key, "a mask without an image", str(masks.get(key) or next(iter(parts[key].values()))))
-        for key in sorted({
-            **masks,
-            **parts
-        }.keys() - images.keys(), key=_order)
-    ]
+    for key in sorted({**masks, **parts}.keys() - images.keys(), key=_order):
+        mask = masks.get(key) or next(iter(parts[key].values()))
+        source.problems.append(Problem(key, "a mask without an image", str(mask)))
     return source
 
 
@@ -107,11 +103,7 @@ def _inside(root: Path) -> Path:
     return root / "CelebAMask-HQ" if (root / "CelebAMask-HQ").is_dir() else root
 
 
-def _folder(root: Path,
-            given: Path | None,
-            known: Iterable[str],
-            what: str,
-            needed: bool = True) -> Path | None:
+def _folder(root: Path, given: Path | None, known: Iterable[str], what: str, needed: bool = True) -> Path | None:
     if given is not None:
         if not Path(given).is_dir():
             raise DataError(f"There is no folder {given} of {what}.")
