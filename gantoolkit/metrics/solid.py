@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from gantoolkit.errors import UsageError
+from gantoolkit.generators.camera import sample_rays
 from gantoolkit.metrics.base import Mean, View
 from gantoolkit.types import Camera
 
@@ -76,15 +77,9 @@ def enlarge(depth: Tensor, size: int) -> Tensor:
 
 
 def unproject(camera: Camera, depth: Tensor) -> Tensor:
-    """World points [B,H·W,3] at `depth` [B,1,H,W] along the rays through the pixel centres."""
-    height, width = depth.shape[-2:]
-    v = (torch.arange(height, device=depth.device) + 0.5) / height
-    u = (torch.arange(width, device=depth.device) + 0.5) / width
-    v, u = torch.meshgrid(v, u, indexing="ij")
-    pixels = torch.stack([u, v, torch.ones_like(u)]).flatten(1)  # [3,H·W]
-    rays = F.normalize(torch.linalg.inv(camera.intrinsics.float()) @ pixels, dim=1)
-    points = camera.cam2world[:, :3, :3] @ (rays * depth.flatten(2)) + camera.cam2world[:, :3, 3:]
-    return points.transpose(1, 2)
+    """World points [B,R²,3] at `depth` [B,1,R,R] along the rays through the pixel centres."""
+    origins, directions = sample_rays(camera, depth.shape[-1])
+    return origins + directions * depth.flatten(1)[..., None]
 
 
 def project(camera: Camera, points: Tensor) -> tuple[Tensor, Tensor]:

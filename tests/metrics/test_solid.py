@@ -31,12 +31,10 @@ def view(render, views=(), depth=None, truth=None):
                 depth=render.depth if depth is None else depth, views=tuple(views))
 
 
-def test_points_are_those_of_the_generators_rays():
+def test_points_lie_where_cameras_see_them():
     camera = orbit_camera(0.3, -0.2)
-    origins, directions = sample_rays(camera, 8)
     depth = torch.rand(1, 1, 8, 8) + 2
     points = unproject(camera, depth)
-    torch.testing.assert_close(points, origins + directions * depth.flatten(1)[..., None], atol=1e-5, rtol=0)
     place, distance = project(camera, points)
     torch.testing.assert_close(distance, depth.flatten(1), atol=1e-5, rtol=0)
     centres = (torch.arange(8) + 0.5) / 8 * 2 - 1
