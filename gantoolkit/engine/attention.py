@@ -16,12 +16,13 @@ WHOLE = frozenset("man woman person lady gentleman guy girl boy people someone p
 
 
 def word_attention(features: Features) -> Tensor:
-    """Ā [B,1,H,W]: probabilities of the prompt's words, mean over words and up blocks (method, T 3)."""
+    """Ā [B,1,H,W] (method, T 3): probabilities of a prompt's words, mean over words and up blocks; 1 without words."""
     size = features.attn_prob[-1].shape[-2:]
     words = features.words.float()
-    weights = words / words.sum(1, keepdim=True).clamp(min=1)
+    weights, silent = words / words.sum(1, keepdim=True).clamp(min=1), ~features.words.any(1).view(-1, 1, 1, 1)
     maps = [torch.einsum("bt,bthw->bhw", weights, p)[:, None] for p in features.attn_prob]
-    return torch.stack([torch.nn.functional.interpolate(m, size, mode="bilinear") for m in maps]).mean(0)
+    mean = torch.stack([torch.nn.functional.interpolate(m, size, mode="bilinear") for m in maps]).mean(0)
+    return mean.masked_fill(silent, 1.0)
 
 
 def words(encoder, text: str, features: Features) -> tuple[tuple[str, Tensor], ...]:

@@ -7,6 +7,7 @@ from scipy.signal import correlate
 from test_mapping import SHAPES, features
 
 from gantoolkit.bridges.absm import AbSM
+from gantoolkit.engine.attention import word_attention
 from gantoolkit.errors import UsageError
 from gantoolkit.types import FeatureShapes, Features
 
@@ -131,6 +132,7 @@ def test_an_empty_prompt_counts_as_full_attention(attention):
     silent = Features(**{**found.__dict__, "words": words})
     assert bridge.word_attention(silent)[1].eq(1).all()
     assert not bridge.word_attention(silent)[0].eq(1).any()
+    torch.testing.assert_close(word_attention(silent), bridge.word_attention(silent))
     if attention != "output_max":
         assert all(a[1].eq(1).all() for a in bridge.attention_maps(silent))
     assert bridge(silent).ws.isfinite().all()
