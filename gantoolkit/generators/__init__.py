@@ -10,10 +10,15 @@ from gantoolkit.errors import WeightsError
 def load_generator(name_or_path: str | os.PathLike):
     """The frozen generator of a weights file, a name of registry.yaml or a foreign checkpoint, in eval mode.
 
-    `.num_ws .w_dim .resolution .mean_w [w_dim]`
+    `.num_ws .w_dim .z_dim .resolution .mean_w [w_dim] .needs_camera` (whether it is 3D)
     `.mapping(z, c=None, truncation_psi=1.0, truncation_cutoff=None)` → ws [B,num_ws,w_dim]
     `.render(ws, camera=None, noise='const'|'random'|'none', generator=None, deterministic=False)` → Render
-    A 3D one has `.needs_camera`, and may say by `.frame` where its cameras stand (camera.Frame; else FFHQ's sphere).
+
+    In 3D also:
+    `.frame` where its cameras stand (`camera.Frame`; optional: FFHQ's sphere)
+    `.planes(ws)` → [B,…], and `.render_planes(planes, ws, camera, deterministic=False)` → Render: cameras share planes
+    `.query(planes, points [B,P,3])` → (colours [B,P,·], density [B,P,1]), for meshes, in a cube of the side `.box_warp`
+    `.render(…, chunk=None)`: rays of one sample rendered at a time
     """
     from gantoolkit import manifest, weights
 
