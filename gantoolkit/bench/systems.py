@@ -101,7 +101,7 @@ class Ours(System):
         self.pipeline, self.specs = load_with_specs(run, steps=steps, guidance=guidance)
         if mapped:
             self.pipeline.bridge = getattr(self.pipeline.bridge, "mapping", self.pipeline.bridge)
-        self.solid = bool(getattr(self.pipeline.generator, "needs_camera", False))
+        self.solid = self.pipeline.generator.needs_camera
         self.level = getattr(self.pipeline.generator, "level", 0.0)
         self.domain = "3D" if self.solid else "2D"
         self.needs = (*seen(self.pipeline.condition), *(["camera"] if self.solid else []))
