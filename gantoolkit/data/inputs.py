@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain, count
 from pathlib import Path
 
 import torch
@@ -61,10 +62,15 @@ def read_pairs(mask: str | Path, scribble: str | Path, resolution: int, order: s
 
 
 def names(paths: Sequence[Path]) -> list[str]:
-    """A stable name per path: its stem, with the suffix where two files share a stem."""
+    """A stable name per path: its stem, with the suffix where two files share a stem; what is still equal is numbered."""
     safe = [re.sub(r"[^\w.-]+", "-", p.stem) for p in paths]
-    count = Counter(safe)
-    return [f"{n}_{p.suffix.lstrip('.')}" if count[n] > 1 else n for n, p in zip(safe, paths)]
+    shared = Counter(safe)
+    found: dict[str, str] = {}  # in small letters, which is how some disks compare names → name
+    for stem, path in zip(safe, paths):
+        name = f"{stem}_{path.suffix.lstrip('.')}" if shared[stem] > 1 else stem
+        name = next(n for n in chain([name], (f"{name}-{k}" for k in count(2))) if n.casefold() not in found)
+        found[name.casefold()] = name
+    return list(found.values())
 
 
 def condition(inputs: Sequence[Input], text: str | Sequence[str], seeds: Iterable[int],
