@@ -55,8 +55,11 @@ def _optimizer_state(task: Task) -> tuple[dict[str, Tensor], dict]:
 
 
 def _restore_optimizers(task: Task, tensors: dict[str, Tensor], rest: dict) -> None:
+    """State and groups as they were, but for the learning rates, which are those that the task was built with."""
     for turn, optimizer in task.optimizers.items():
-        groups = [{k: tuple(v) if k == "betas" else v for k, v in g.items()} for g in rest[turn]["groups"]]
+        rates = [group.get("initial_lr", group["lr"]) for group in optimizer.param_groups]
+        groups = [{**{k: tuple(v) if k == "betas" else v for k, v in group.items()}, "initial_lr": rate}
+                  for group, rate in zip(rest[turn]["groups"], rates)]
         state: dict[int, dict] = {int(i): dict(v) for i, v in rest[turn]["numbers"].items()}
         for name, tensor in tensors.items():
             owner, index, key = name.split("/")

@@ -1,6 +1,6 @@
 """The run folder: what is written into it beside checkpoints, and whether a run may use it.
 
-    runs/<name>/  config.py config.json command environment.json losses.jsonl scores.jsonl
+    runs/<name>/  config.py config.json command environment.json losses.jsonl scores.jsonl changes.jsonl
                   checkpoint/ pictures/ export/ record.json report.html
 """
 
@@ -19,13 +19,16 @@ from torch import Tensor
 from gantoolkit import files
 from gantoolkit.engine import distributed
 from gantoolkit.engine.schedule import Schedule
-from gantoolkit.errors import UsageError
+from gantoolkit.errors import DataError, UsageError
 
+CHANGES = "changes.jsonl"
 FREE = {  # what may differ between a run and its resumption: names, logs, stops, and what trades memory for time
     "": ("device", "report", "name", "cache", "recompute", "chunk"),
     "schedule": ("iterations", "accumulate", "log_every", "save_every", "save_minutes", "validate_every",
                  "validate_limit", "final_validate", "pictures_every", "time_limit"),
     "sampling": ("batch",), "encoder": ("offload",)}
+RATES = {  # what may be lowered on a resumption because a loss was not finite; changes.jsonl and the record say so
+    "": ("lr", "lr_modulation", "lr_adversarial", "lr_critic", "text_lr"), "schedule": ("clip",)}
 
 
 def check(folder: Path, config: dict, resume: bool) -> None:
@@ -34,11 +37,14 @@ def check(folder: Path, config: dict, resume: bool) -> None:
     if used and not resume:
         raise UsageError(f"{folder} is not empty; add --resume to continue it, or --out OTHER for a new run.")
     if used and (folder / "config.json").is_file():
-        _same_config(json.loads((folder / "config.json").read_text()), json.loads(json.dumps(config)), folder)
+        _same_config(_json(folder / "config.json"), json.loads(json.dumps(config)), folder)
 
 
 def describe(folder: Path, config: dict, raw, typed: list[str], iteration: int) -> None:
     """Write what describes the run, and cut its logs back to the checkpoint at `iteration`."""
+    if iteration and (changed := _changed_rates(_json(folder / "config.json"), config)):
+        with open(folder / CHANGES, "a") as file:
+            file.write(json.dumps(dict(iteration=iteration, changed=changed)) + "\n")
     files.write_json(folder / "config.json", config)
     if raw and Path(raw).is_file():
         files.write_bytes(folder / "config.py", Path(raw).read_bytes())
@@ -59,17 +65,43 @@ def _same_config(old: dict, new: dict, folder: Path) -> None:
 
 def _core(config: dict) -> dict:
     """What of a config decides the result."""
-    found = {key: value for key, value in config.items() if key not in FREE[""]}
+    found = {key: value for key, value in config.items() if key not in FREE[""] + RATES[""]}
     found["schedule"] = asdict(Schedule.of(config.get("schedule", {})))
-    for key, free in FREE.items():
+    for key in FREE.keys() | RATES.keys():
         if isinstance(found.get(key), dict):
+            free = FREE.get(key, ()) + RATES.get(key, ())
             found[key] = {name: value for name, value in found[key].items() if name not in free} or None
     return found
 
 
+def _json(file: Path) -> dict:
+    """The run's config.json; a damaged one is named."""
+    try:
+        return json.loads(file.read_text())
+    except ValueError as error:
+        raise DataError(f"{file} is damaged ({error}); put it right, or start a new run with --out OTHER.") from None
+
+
+def _changed_rates(old: dict, new: dict) -> dict[str, list]:
+    """Dotted key → [before, now] of the rates that differ."""
+    pairs = {f"{key}.{name}".lstrip("."): [(c.get(key) or {} if key else c).get(name) for c in (old, new)]
+             for key, keys in RATES.items() for name in keys}
+    return {key: pair for key, pair in pairs.items() if pair[0] != pair[1]}
+
+
+def changes(folder: Path) -> list[str]:
+    """A sentence per resumption with other rates, for the record."""
+    def shown(value) -> str:
+        return "unset" if value is None else f"{value:g}"
+
+    return [f"Resumed at iteration {line['iteration']} with "
+            + ", ".join(f"{key} {shown(now)} in place of {shown(old)}" for key, (old, now) in line["changed"].items()) + "."
+            for line in files.read_json_lines(folder / CHANGES)]
+
+
 def _cut_logs(folder: Path, iteration: int) -> None:
     """Drop the log lines after the checkpoint that the run resumes from."""
-    for name in ("losses.jsonl", "scores.jsonl"):
+    for name in ("losses.jsonl", "scores.jsonl", CHANGES):
         path = folder / name
         if path.is_file():
             kept = [line for line in path.read_text().splitlines() if _iteration_of(line) <= iteration]

@@ -122,7 +122,7 @@ def finish(run: Run, progress: Progress) -> Record:
         environment=run_folder.environment(run.device), seed=run.seed, weights=task.weights(),
         timings={k: round(v, 2) for k, v in run.timings.items()},
         scores={**others, task.system: scores},
-        samples=samples, notes=_origin(run.config) + task.notes())
+        samples=samples, notes=_origin(run.config) + run_folder.changes(folder) + task.notes())
     for name, score in scores.items():
         progress.say(f"{name:>20} {score.value:.4f} {'↑' if score.higher_is_better else '↓'}  n={score.n}")
     return record

@@ -167,10 +167,13 @@ class Trainer:
                 file.write(json.dumps(line) + "\n")
             self.progress.advance(run.iteration, losses)
         self.hooks.batch_done(run=run, iteration=run.iteration, losses=losses)
-        if not all(math.isfinite(v) for v in losses.values()):
-            bad = next(n for n, v in losses.items() if not math.isfinite(v))
-            raise UsageError(f"The loss '{bad}' is not finite at iteration {run.iteration}; lower the learning "
-                             "rate or schedule.clip, then repeat with --resume.")
+        self._refuse_infinite(losses)
+
+    def _refuse_infinite(self, losses: dict[str, float]) -> None:
+        """Stop before a checkpoint keeps what made a loss infinite."""
+        if bad := [name for name, value in losses.items() if not math.isfinite(value)]:
+            raise UsageError(f"The loss '{bad[0]}' is not finite at iteration {self.run.iteration}; repeat with --resume "
+                             "and a lower learning rate (lr=…) or a limit on gradients (schedule.clip=1).")
 
     def _look(self) -> None:
         """Validation and pictures on the way."""
@@ -199,6 +202,7 @@ class Trainer:
         """
         if names := self._settle():
             sums = distributed.sum_numbers([self.run.pending[n][0] for n in names], self.run.device)
+            self._refuse_infinite(dict(zip(names, sums)))
             for name, value in zip(names, sums):
                 self.run.pending[name][0] = value if self.run.rank == 0 else 0.0
         now = time.monotonic()

@@ -262,7 +262,7 @@ def test_every_setting_that_is_named_may_change_on_resumption(tmp_path):
     named.add("cache.folder='/elsewhere'")
     assert {s.partition("=")[0] for s in named} == {"sampling.batch", "schedule.accumulate", "recompute", "chunk",
                                                     "encoder.offload", "cache.folder"}
-    for setting in [*named, "schedule.batch=2", "sampling.captions=2", "encoder.steps=3", "lr=1"]:
+    for setting in [*named, "schedule.batch=2", "sampling.captions=2", "encoder.steps=3", "share=1"]:
         changed, (name, _, value) = json.loads(json.dumps(given)), setting.partition("=")
         *where, last = name.split(".")
         (changed.setdefault(where[0], {}) if where else changed)[last] = ast.literal_eval(value)

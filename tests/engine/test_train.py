@@ -129,6 +129,26 @@ def test_sentences(tmp_path, whole):
         run(toy.config(schedule=dict(accumulate=9)), tmp_path / "y")
 
 
+def test_what_the_answer_to_an_infinite_loss_says_can_be_done(tmp_path):
+    """A resumption with a lower rate is taken, begins from a sound checkpoint, uses the rate, and the record says so."""
+    folder, plan = tmp_path / "run", dict(log_every=4, save_every=10)
+    with pytest.raises(UsageError, match=r"'A' is not finite at iteration 28; repeat with --resume and a lower .*lr"):
+        run(toy.config(lr=2.0, schedule=plan), folder)
+    lower = toy.config(lr=1e-3, schedule=plan | dict(clip=1.0))
+    record = run(lower, folder, resume=True)
+    said = "Resumed at iteration 20 with lr 0.001 in place of 2, schedule.clip 1 in place of unset."
+    assert record.notes == [said]
+    state = json.loads((folder / "checkpoint/00000040/state.json").read_text())
+    assert [group["lr"] for group in state["optimizers"]["A"]["groups"]] == [1e-3]
+    assert all(value == value for row in losses(folder) for value in row.values())
+
+
+def test_no_checkpoint_keeps_an_infinite_loss(tmp_path):
+    with pytest.raises(UsageError, match="not finite at iteration 30"):
+        run(toy.config(lr=2.0, schedule=dict(log_every=40)), tmp_path / "run")
+    assert [p.name for p in sorted((tmp_path / "run/checkpoint").iterdir())] == ["00000010", "00000020"]
+
+
 def test_damaged_newest_checkpoint_falls_back(whole, tmp_path):
     import shutil
 

@@ -24,17 +24,17 @@ CONFIG = dict(task="toy", name="toy", seed=3, device="cpu", report=False)
 class Toy(Task):
     """Two networks that play turns, a frozen one, a buffer and a moving average."""
 
-    def __init__(self, width: int = 8, kill_at: int = -1, device=None, seed: int = 0):
+    def __init__(self, width: int = 8, kill_at: int = -1, lr: float = 1e-2, device=None, seed: int = 0):
         self.frozen = nn.Linear(4, width).requires_grad_(False)
         self.a = nn.Sequential(self.frozen, nn.Linear(width, width), nn.Dropout(0.1))
         self.b = nn.Linear(width, 1)
         self.a.register_buffer("steps", torch.zeros(()))
         self.modules = dict(a=self.a, b=self.b)
         self.averages = dict(b=copy.deepcopy(self.b).requires_grad_(False))
-        self.optimizers = dict(A=torch.optim.Adam(self.a[1].parameters(), 1e-2, betas=(0.5, 0.9)),
+        self.optimizers = dict(A=torch.optim.Adam(self.a[1].parameters(), lr, betas=(0.5, 0.9)),
                                B=torch.optim.AdamW(self.b.parameters(), 1e-2))
         self.data = torch.randn(37, 4, generator=torch.Generator().manual_seed(0))
-        self.kill_at = kill_at
+        self.kill_at, self.broken = kill_at, lr > 1  # and so a loss is not a number
 
     def size(self):
         return len(self.data)
@@ -46,6 +46,7 @@ class Toy(Task):
             os.kill(os.getpid(), signal.SIGKILL)
         noisy = self.data[draw.indices] + 0.1 * draw.normal(4)
         error = self.b(self.a(noisy)) - noisy.prod(1, keepdim=True)
+        error = error * float("nan") if self.broken and iteration == 27 else error
         return dict(fit=error.square().mean(), _size=torch.tensor(float(len(draw))))
 
     def after_step(self, iteration):
