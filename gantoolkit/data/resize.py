@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image
 
 from gantoolkit import files
-from gantoolkit.data.zipdata import find
+from gantoolkit.data.zipdata import FaceZip
 from gantoolkit.errors import DataError, UsageError
 
 FILTERS = dict(image=Image.Resampling.BOX, scribble=Image.Resampling.BOX,  # averages
@@ -22,13 +22,13 @@ DRAWN = ("mask", "scribble")  # of few values; a lossless WebP of them takes two
 
 def command(args: Namespace) -> int:
     """`gantoolkit data resize`"""
-    count = resize(find(args.zip), Path(args.out), args.resolution, args.limit,
+    count = resize(args.zip, Path(args.out), args.resolution, args.limit,
                    leave={part for part in ("depth", "factors") if getattr(args, f"no_{part}")}, compact=args.compact)
     print(f"{args.out}: {count} samples, {Path(args.out).stat().st_size / 1e6:.1f} MB")
     return 0
 
 
-def resize(source: Path, out: Path, resolution: int, limit: int | None = None,
+def resize(source: str | Path, out: Path, resolution: int, limit: int | None = None,
            leave: set[str] = frozenset(), compact: bool = False) -> int:
     """Write the first `limit` samples of a zip at `resolution`; returns their number.
 
@@ -37,14 +37,14 @@ def resize(source: Path, out: Path, resolution: int, limit: int | None = None,
     in 16 greys, scribbles and label maps as lossless WebP.
     The file appears when it is complete.
     """
+    data = FaceZip(source)
+    lines = data.rows[:limit]
+    if resolution > data.resolution:
+        raise UsageError(f"{source} has {data.resolution} pixels; it cannot be made larger ({resolution}).")
     try:
-        with zipfile.ZipFile(source) as old:
-            meta = json.loads(old.read("dataset.json"))
-            lines = [json.loads(line) for line in old.read("samples.jsonl").decode().splitlines()][:limit]
-            if resolution > meta["resolution"]:
-                raise UsageError(f"{source} has {meta['resolution']} pixels; it cannot be made larger ({resolution}).")
-            files.write_zip(out, _content(old, meta, lines, resolution, leave, compact))
-    except (zipfile.BadZipFile, KeyError, json.JSONDecodeError, OSError) as error:
+        with zipfile.ZipFile(data.path) as old:
+            files.write_zip(out, _content(old, data.meta, lines, resolution, leave, compact))
+    except (zipfile.BadZipFile, KeyError, OSError) as error:
         raise DataError(f"{source} is not a readable data set ({error}); see 'gantoolkit data check'.") from None
     return len(lines)
 

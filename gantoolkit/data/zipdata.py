@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import json
 import zipfile
+from collections.abc import Collection
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from pathlib import Path
@@ -17,6 +18,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from gantoolkit.data.cameras import complaint
 from gantoolkit.data.conditions import one_hot, to_float
 from gantoolkit.data.labels import CLASSES
 from gantoolkit.data.pictures import Pictures, fits_memory
@@ -40,32 +42,56 @@ class FaceZip:
         try:
             with zipfile.ZipFile(self.path) as file:
                 self.names = set(file.namelist())
-                meta = json.loads(file.read("dataset.json"))
+                self.meta = json.loads(file.read("dataset.json"))
                 lines = file.read("samples.jsonl").decode().splitlines()
+                self.rows = [json.loads(line) for line in lines if line.strip()]
         except (OSError, zipfile.BadZipFile, KeyError, ValueError) as error:
             raise DataError(f"{self.path} is not a readable data set zip ({error}); "
                             "render one with `gantoolkit data render` or download it again.") from None
-        self.meta = meta
-        self.rows = [json.loads(line) for line in lines if line.strip()]
-        self._read_rows(dict(map(tuple, meta["labels"])))
+        self._read_rows()
 
-    def _read_rows(self, labels: dict[str, list[float]]) -> None:
+    def _read_rows(self) -> None:
         """Fill everything that samples.jsonl and dataset.json hold."""
         if not self.rows:
             raise DataError(f"{self.path} holds no samples.")
+        labels = self._labels()
+        whole = {Path(name).stem: name for name in labels}  # rows may give the bare number
+        for number, row in enumerate(self.rows, 1):
+            if wrong := _complaint(row, whole):
+                raise DataError(f"{self.path}: line {number} of samples.jsonl {wrong}.")
+        self.resolution = self.meta["resolution"]
+        self.files = [whole[Path(row["file"]).stem] for row in self.rows]
+        self.cameras = torch.from_numpy(np.stack([self._camera(f, labels[f]) for f in self.files])).float()  # [N,25]
+        self.captions = [row["captions"] for row in self.rows]
+        self.attributes = [row.get("attributes", {}) for row in self.rows]
+        self.identities = torch.tensor([row["identity"] for row in self.rows])  # [N]
         try:
-            whole = {Path(name).stem: name for name in labels}  # rows may give the bare number
-            self.files = [whole[Path(row["file"]).stem] for row in self.rows]
-            self.resolution = int(self.meta["resolution"])
-            self.cameras = torch.tensor([labels[file] for file in self.files])  # [N,25]
-            self.captions = [list(row["captions"]) for row in self.rows]
-            self.attributes = [row.get("attributes", {}) for row in self.rows]
-            self.identities = torch.tensor([int(row["identity"]) for row in self.rows])  # [N]
-            self.factors = torch.tensor([row.get("factors", []) for row in self.rows])  # [N,F] ~ N(0,1)
-        except (KeyError, ValueError) as error:
-            raise DataError(f"{self.path}: samples.jsonl and dataset.json disagree or lack {error}.") from None
+            self.factors = torch.tensor([row.get("factors", []) for row in self.rows], dtype=torch.float32)  # [N,F] ~ N(0,1)
+        except (TypeError, ValueError):
+            raise DataError(f"{self.path}: the 'factors' of samples.jsonl are not equally many numbers each.") from None
         self.factor_names = list(self.meta.get("factor_names", []))
         self.identity_factors = int(self.meta.get("identity_factors", 0))
+
+    def _labels(self) -> dict[str, list]:
+        """File → what dataset.json gives as its camera."""
+        try:
+            if isinstance(self.meta["resolution"], int):
+                return {str(name): numbers for name, numbers in self.meta["labels"]}
+        except (TypeError, KeyError, ValueError):
+            pass
+        raise DataError(f"{self.path}: dataset.json should hold 'resolution' and a camera for every picture as 'labels', "
+                        '{"resolution": 64, "labels": [["image/00000000.png", [25 numbers]], …]}; '
+                        "`gantoolkit data prepare` makes such a zip of your pictures, with or without cameras.")
+
+    def _camera(self, file: str, numbers) -> np.ndarray:
+        """The camera label [25] of a picture; one that no camera can have is refused."""
+        try:
+            label = np.asarray(numbers, np.float64)
+        except (TypeError, ValueError):
+            label = np.empty(0)
+        if wrong := complaint(label):
+            raise DataError(f"{self.path}: the camera of {file} in dataset.json cannot be used: {wrong}.")
+        return label
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -185,6 +211,19 @@ class FaceZip:
         """Hex digest of the zip file."""
         from gantoolkit.weights import sha256
         return sha256(self.path)
+
+
+def _complaint(row, files: Collection[str]) -> str:
+    """What is wrong with a line of samples.jsonl, where there are cameras for `files` (stems), or ""."""
+    if not isinstance(row, dict) or not isinstance(row.get("file"), str):
+        return "should be an object with the name of its picture as 'file'"
+    if Path(row["file"]).stem not in files:
+        return f"names {row['file']}, for which dataset.json has no camera"
+    if not isinstance(row.get("captions"), list) or not all(isinstance(c, str) for c in row["captions"]):
+        return "should have a list of texts as 'captions', which may be empty"
+    if not isinstance(row.get("identity"), int):
+        return "should have a whole number as 'identity'"
+    return "" if isinstance(row.get("attributes", {}), dict) else "should have an object as 'attributes'"
 
 
 def find(name: str | Path) -> Path:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import zipfile
 
 import pytest
@@ -7,6 +8,7 @@ import torch
 
 from gantoolkit.data.conditions import one_hot, to_float, to_uint8
 from gantoolkit.data.pictures import Pictures
+from gantoolkit.data.resize import resize
 from gantoolkit.data.zipdata import FaceZip
 from gantoolkit.errors import DataError
 
@@ -48,6 +50,46 @@ def test_damaged_zips_answer_with_a_sentence(tiny_zip, tmp_path):
             new.writestr(name, b"no picture" if name == "image/00000002.png" else old.read(name))
     with pytest.raises(DataError, match="image/00000002.png cannot be decoded"):
         FaceZip(broken).images
+
+
+def changed(source, target, change):
+    """The zip at `source` with `change(meta, rows)` done to what dataset.json and samples.jsonl hold."""
+    with zipfile.ZipFile(source) as old, zipfile.ZipFile(target, "w") as new:
+        meta = json.loads(old.read("dataset.json"))
+        rows = [json.loads(line) for line in old.read("samples.jsonl").decode().splitlines()]
+        meta, rows = change(meta, rows) or (meta, rows)
+        new.writestr("dataset.json", json.dumps(meta))
+        new.writestr("samples.jsonl", "\n".join(json.dumps(row) for row in rows))
+        for name in set(old.namelist()) - {"dataset.json", "samples.jsonl"}:
+            new.writestr(name, old.read(name))
+    return target
+
+
+MALFORMED = [
+    (lambda meta, rows: meta.update(labels=None), "a camera for every picture"),
+    (lambda meta, rows: ([1, 2], rows), "a camera for every picture"),
+    (lambda meta, rows: meta.update(labels=[["image/00000000.png"]]), "a camera for every picture"),
+    (lambda meta, rows: meta.update(resolution="64"), "should hold .resolution"),
+    (lambda meta, rows: (meta, [list(row) for row in rows]), "line 1 of samples.jsonl should be an object"),
+    (lambda meta, rows: rows[2].update(file=2), "line 3 of samples.jsonl should be an object with the name"),
+    (lambda meta, rows: rows[2].update(file="absent.png"), "line 3 of samples.jsonl names absent.png"),
+    (lambda meta, rows: rows[1].update(captions="a face"), "line 2 .* list of texts as 'captions'"),
+    (lambda meta, rows: rows[1].update(identity="one"), "line 2 .* whole number as 'identity'"),
+    (lambda meta, rows: rows[1].update(attributes=[3]), "line 2 .* object as 'attributes'"),
+    (lambda meta, rows: rows[1].update(factors=[3]), "equally many numbers"),
+    (lambda meta, rows: meta["labels"][1].__setitem__(1, [0.0] * 16), "the camera of image/00000001.png .* 25 finite"),
+    (lambda meta, rows: meta["labels"][1][1].__setitem__(3, float("nan")), "the camera of image/00000001.png .* 25 finite"),
+    (lambda meta, rows: meta["labels"][1].__setitem__(1, "front"), "the camera of image/00000001.png .* 25 finite"),
+    (lambda meta, rows: meta["labels"][1].__setitem__(1, [0.0] * 25), "its rotation is none"),
+]
+
+
+@pytest.mark.parametrize("change, words", MALFORMED)
+def test_malformed_zips_answer_with_a_sentence(tiny_zip, tmp_path, change, words):
+    broken = changed(tiny_zip, tmp_path / "broken.zip", change)
+    for use in (FaceZip, lambda path: resize(path, tmp_path / "small.zip", 16)):
+        with pytest.raises(DataError, match=words):
+            use(broken)
 
 
 def test_large_sets_decode_on_demand_to_the_same_values(tiny_zip, monkeypatch):
