@@ -14,6 +14,7 @@ from PIL import Image
 from torch import Tensor
 
 from gantoolkit import files
+from gantoolkit.data.cameras import complaint
 from gantoolkit.data.zipdata import DEPTH_RANGE
 from gantoolkit.errors import DataError, UsageError
 from gantoolkit.generators.camera import Frame, frame_of
@@ -112,9 +113,13 @@ def read_label(path: Path) -> Camera | None:
         if file.exists():
             content = _read(file)
             labels = content.get("labels") if isinstance(content, dict) else None
-            for name, numbers in labels or ():
-                if Path(name).stem == path.stem:
-                    return _camera(numbers, file)
+            try:
+                found = {Path(name).stem: numbers for name, numbers in labels or ()}
+            except (TypeError, ValueError):
+                raise DataError(f'{file} should hold {{"labels": [["file.png", [25 numbers]], …]}}; mend or remove '
+                                "it.") from None
+            if path.stem in found:
+                return _camera(found[path.stem], file)
     return None
 
 
@@ -129,10 +134,12 @@ def _read(file: Path):
 def _camera(numbers, file: Path) -> Camera:
     numbers = numbers.get("camera") if isinstance(numbers, dict) else numbers
     try:
-        label = torch.tensor(numbers, dtype=torch.float32).reshape(1, 25)
-    except (TypeError, ValueError, RuntimeError):
-        raise DataError(f"{file} should hold 25 numbers: cam2world (16), then intrinsics (9).") from None
-    return Camera.from_label(label)
+        label = np.asarray(numbers, np.float64)
+    except (TypeError, ValueError):
+        label = np.empty(0)
+    if wrong := complaint(label.ravel()):
+        raise DataError(f"{file} should hold 25 numbers of a camera, cam2world (16), then intrinsics (9), but {wrong}.")
+    return Camera.from_label(torch.from_numpy(label).float().reshape(1, 25))
 
 
 def _like(base: Camera, camera: Camera) -> Camera:

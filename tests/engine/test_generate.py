@@ -152,9 +152,16 @@ def test_camera_labels_beside_the_masks(masks, tmp_path):
     (masks / "dataset.json").write_text(json.dumps({"labels": [["image/b.webp", label]]}))
     row = list(generate(Pipeline(Solid()), options(masks / "b.png", tmp_path)))[0]
     assert row["camera"] == "label" and row["label"] == pytest.approx(label, abs=1e-5)
-    (masks / "b.json").write_text("[1, 2]")
-    with pytest.raises(DataError, match="25 numbers"):
-        list(generate(Pipeline(Solid()), options(masks / "b.png", tmp_path)))
+    for labels in ([["b.png"]], [3], [[3, label]], "b.png", 7):
+        (masks / "dataset.json").write_text(json.dumps({"labels": labels}))
+        views._read.cache_clear()
+        with pytest.raises(DataError, match="dataset.json should hold"):
+            list(generate(Pipeline(Solid()), options(masks / "b.png", tmp_path)))
+    for numbers in ([1, 2], [float("nan")] * 25, ["x"], [label[:2]], [0.0] * 25, None):
+        (masks / "b.json").write_text(json.dumps(numbers))
+        views._read.cache_clear()
+        with pytest.raises(DataError, match="b.json should hold 25 numbers of a camera"):
+            list(generate(Pipeline(Solid()), options(masks / "b.png", tmp_path)))
 
 
 def test_refusals_are_sentences(masks, tmp_path):
