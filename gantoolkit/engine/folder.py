@@ -37,12 +37,12 @@ def check(folder: Path, config: dict, resume: bool) -> None:
     if used and not resume:
         raise UsageError(f"{folder} is not empty; add --resume to continue it, or --out OTHER for a new run.")
     if used and (folder / "config.json").is_file():
-        _same_config(_json(folder / "config.json"), json.loads(json.dumps(config)), folder)
+        _same_config(read_config(folder), json.loads(json.dumps(config)), folder)
 
 
 def describe(folder: Path, config: dict, raw, typed: list[str], iteration: int) -> None:
     """Write what describes the run, and cut its logs back to the checkpoint at `iteration`."""
-    if iteration and (changed := _changed_rates(_json(folder / "config.json"), config)):
+    if iteration and (changed := _changed_rates(read_config(folder), config)):
         with open(folder / CHANGES, "a") as file:
             file.write(json.dumps(dict(iteration=iteration, changed=changed)) + "\n")
     files.write_json(folder / "config.json", config)
@@ -74,12 +74,17 @@ def _core(config: dict) -> dict:
     return found
 
 
-def _json(file: Path) -> dict:
-    """The run's config.json; a damaged one is named."""
+def read_config(folder: Path) -> dict:
+    """The config.json of a run folder; a damaged one is named."""
+    file = folder / "config.json"
     try:
-        return json.loads(file.read_text())
-    except ValueError as error:
-        raise DataError(f"{file} is damaged ({error}); put it right, or start a new run with --out OTHER.") from None
+        config = json.loads(file.read_text(encoding="utf-8"))
+        if isinstance(config, dict):
+            return config
+        error = f"it holds a {type(config).__name__}"
+    except ValueError as wrong:
+        error = wrong
+    raise DataError(f"{file} is no config of a run ({error}); restore it, or use another run folder.")
 
 
 def _changed_rates(old: dict, new: dict) -> dict[str, list]:

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import torch
 
-from gantoolkit import manifest, registry, weights
+from gantoolkit import manifest, names, registry, weights
 from gantoolkit.encoders import folders
 from gantoolkit.engine import checkpoint
-from gantoolkit.errors import UsageError, WeightsError, warn
+from gantoolkit.engine.folder import read_config
+from gantoolkit.errors import DataError, UsageError, WeightsError, warn
 from gantoolkit.pipeline import Pipeline
 
 EXPORTED = "export/bridge.safetensors"
@@ -158,16 +159,37 @@ def bridge_file(name: str | Path) -> Path:
         if "weights" not in preset:
             raise UsageError(f"The preset '{name}' has no trained bridge; train one with `gantoolkit run {name}`.")
         return weights.resolve(preset["weights"])
-    return weights.resolve(name)
+    try:
+        return weights.resolve(name)
+    except WeightsError:
+        if str(name) in manifest.load().weights:
+            raise
+    raise UsageError(_unknown(path))
+
+
+def _unknown(path: Path) -> str:
+    """The sentence for what is neither a run nor a preset."""
+    presets = list(manifest.load().presets)
+    runs = sorted({str(file.parent) for folder in (Path("runs"), path.parent) for file in folder.glob("*/config.json")})
+    return (f"There is no run or preset '{path}'{names.suggest(str(path), [*presets, *runs])}; presets: "
+            f"{', '.join(presets) or 'none'}; runs: {', '.join(runs) or 'none here; train one with gantoolkit run'}.")
 
 
 def _unfinished(folder: Path) -> tuple[dict, dict]:
     """Bridge and specs of a run that has not exported yet: its config and newest checkpoint."""
     if not (folder / "config.json").is_file():
         raise UsageError(f"{folder} is not a run folder; it has neither {EXPORTED} nor config.json.")
-    config = json.loads((folder / "config.json").read_text())
+    config = read_config(folder)
     if config.get("task") != "bridge":
         raise UsageError(f"{folder} is a run of the task '{config.get('task')}'; images come from `bridge` runs.")
-    specs = {key: config[key] for key in ("encoder", "bridge", "generator")}
-    state = checkpoint.part(folder / "checkpoint", "bridge")
-    return state, specs | dict(condition=config.get("condition", "mask"))
+    specs = _whole(config, folder / "config.json")
+    return checkpoint.part(folder / "checkpoint", "bridge"), specs
+
+
+def _whole(found: dict, where: str | Path) -> dict:
+    """The specs among what a run's config or an exported file says; DataError where one is missing or none."""
+    parts = {"encoder": dict, "bridge": dict, "generator": str}
+    if wrong := [name for name, kind in parts.items() if not isinstance(found.get(name), kind)]:
+        raise DataError(f"{where} does not say which {wrong[0]} the bridge was trained with; "
+                        "restore it, or give another run or a preset.")
+    return {name: found[name] for name in parts} | {"condition": found.get("condition", "mask")}

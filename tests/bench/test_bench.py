@@ -293,7 +293,7 @@ def test_pairs_are_frozen_and_other_pictures_are_noticed():
 def test_a_process_that_fails_says_why(tmp_path):
     job = make.Job(dict(type="Ours", run="nowhere"), "val", 2, "mask")
     (tmp_path / "job.json").write_text(json.dumps(vars(job)))
-    with pytest.raises(DataError, match="No weights named 'nowhere'"):
+    with pytest.raises(DataError, match="There is no run or preset 'nowhere'"):
         run.spawn(tmp_path / "job.json")
     assert page.rows(suites.load("table1"), tmp_path) == []
 
