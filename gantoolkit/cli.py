@@ -11,7 +11,7 @@ import sys
 from importlib import import_module
 from typing import Any
 
-from gantoolkit import __version__
+from gantoolkit import __version__, options
 from gantoolkit.bench import verbs as bench
 from gantoolkit.bench.figures import verbs as figures
 from gantoolkit.data.labels import ORDERS
@@ -99,7 +99,7 @@ def sentence(error: Exception) -> str:
 
 def parser(arguments: list[str]) -> argparse.ArgumentParser:
     """The parser of all verbs; plugins' code is asked for more only where `arguments` may need it."""
-    root = argparse.ArgumentParser(prog="gantoolkit", epilog=EPILOG, description=(
+    root = options.Parser(prog="gantoolkit", epilog=EPILOG, description=(
         "Faces from text and masks: a diffusion model steers a pre-trained 2D or 3D GAN."))
     root.add_argument("--version", action="version", version=f"gantoolkit {__version__}")
     root.add_argument("--debug", action="store_true", help="show the traceback of an error")
@@ -147,7 +147,7 @@ def _add_run(verbs) -> None:
     run.add_argument("--out", metavar="DIR", help="the run folder (default: runs/NAME)")
     run.add_argument("--dry-run", action="store_true",
                      help="only print parameters, memory and cache size; fetch nothing")
-    run.add_argument("--processes", type=int, metavar="N", help="of --dry-run: plan for N GPUs (default: 1)")
+    run.add_argument("--processes", type=options.COUNT, metavar="N", help="of --dry-run: plan for N GPUs (default: 1)")
 
 
 def _add_generate(verbs) -> None:
@@ -161,23 +161,23 @@ def _add_generate(verbs) -> None:
                           "and camera, as ID.png")
     generate.add_argument("--labels", choices=tuple(ORDERS), default="celebamask",
                           help="how the numbers of a label map are read (default: CelebAMask-HQ's order)")
-    generate.add_argument("--seed", type=int, default=0, metavar="S")
-    generate.add_argument("--count", type=int, default=1, metavar="N", help="seeds per picture: S, S+1, …")
+    generate.add_argument("--seed", type=options.SEED, default=0, metavar="S")
+    generate.add_argument("--count", type=options.COUNT, default=1, metavar="N", help="seeds per picture: S, S+1, …")
     generate.add_argument("--out", metavar="DIR", default="out")
-    generate.add_argument("--batch", type=int, default=8, metavar="N", help="pictures at a time")
-    generate.add_argument("--device", default="cpu", help="cpu or cuda (default: cpu)")
+    generate.add_argument("--batch", type=options.COUNT, default=8, metavar="N", help="pictures at a time")
+    options.add_device(generate)
     generate.add_argument("--generator", metavar="FILE|NAME",
                           help="draw with this generator of the same codes, such as a stylised one")
-    generate.add_argument("--t-out", type=int, default=0, metavar="T",
+    generate.add_argument("--t-out", type=options.TIME, default=0, metavar="T",
                           help="stop at this denoising time, 999 to 0: early is fast (default 0: the end)")
     generate.add_argument("--aggregate", choices=("last", "mean"), default="last",
                           help="the code of the last step, or the mean over all steps")
     solid = generate.add_argument_group("3D faces")
     solid.add_argument("--camera", choices=("label", "frontal", "estimate"), default=None,
                        help="a label file's, frontal, or fitted to the mask (default: the first there is)")
-    solid.add_argument("--views", type=int, default=1, metavar="N", help="views of each face")
+    solid.add_argument("--views", type=options.COUNT, default=1, metavar="N", help="views of each face")
     solid.add_argument("--turntable", choices=("gif", "mp4"), help="also a film around the face")
-    solid.add_argument("--frames", type=int, default=48, metavar="N", help="frames of the turntable")
+    solid.add_argument("--frames", type=options.COUNT, default=48, metavar="N", help="frames of the turntable")
     solid.add_argument("--depth", action="store_true", help="also 16-bit depth pictures")
     solid.add_argument("--mesh", action="store_true", help="also a mesh with colours (.ply)")
 
@@ -187,9 +187,9 @@ def _add_demo(verbs) -> None:
     demo.add_argument("sources", nargs="*", metavar="RUN|PRESET|FOLDER",
                       help="trained runs, presets or folders of runs (default: presets with weights, and runs/)")
     demo.add_argument("--host", default="127.0.0.1", metavar="ADDRESS", help="default: 127.0.0.1, this machine only")
-    demo.add_argument("--port", type=int, metavar="N", help="default: the first free one from 7860")
+    demo.add_argument("--port", type=options.whole(1, 65535), metavar="N", help="default: the first free one from 7860")
     demo.add_argument("--share", choices=("never",), default="never", help="never: there is no public tunnel")
-    demo.add_argument("--device", default="cpu", help="cpu or cuda (default: cpu)")
+    options.add_device(demo)
 
 
 def _add_light(verbs) -> None:

@@ -13,6 +13,7 @@ from gantoolkit import files, manifest, names
 from gantoolkit.bench import PROTOCOL, adapters, page
 from gantoolkit.bench.reference import Reference, opened, read
 from gantoolkit.bench.suite import Row, Suite
+from gantoolkit.engine.distributed import pick_device
 from gantoolkit.engine.folder import environment
 from gantoolkit.errors import DataError, UsageError
 from gantoolkit.metrics import Evaluator
@@ -59,6 +60,7 @@ def main(args) -> int:
     if len({f.name for f in folders}) < len(folders):
         raise UsageError("Two output folders have one name; write NAME:ADAPTER=DIR with names of your own.")
     metrics = manifest.read_yaml(Path(args.metrics)) if args.metrics else METRICS
+    args.device = pick_device(args.device)
     reference = Reference(args.data, args.size)
     if not args.metrics and reference.name != "annyfaces":
         print("judged by the zoo's judge, which knows rendered faces alone; name networks with --metrics FILE.yaml.",

@@ -14,6 +14,7 @@ from gantoolkit import files, manifest, weights
 from gantoolkit.bench import make, page, score, suite as suites
 from gantoolkit.bench.pairs import open_pairs
 from gantoolkit.bench.suite import Row, Suite
+from gantoolkit.engine.distributed import pick_device
 from gantoolkit.errors import DataError, GantoolkitError, UsageError
 from gantoolkit.report import record as records
 
@@ -81,7 +82,8 @@ def _plan(args) -> Plan:
     count = args.pairs or (suite.pairs if split == suite.split else len(open_pairs(split, None, 0, args.data)))
     if count < 2:
         raise UsageError(f"--pairs {count} is too few; give at least 2.")
-    return Plan(suite, split, count, _out(args.out), Path(args.runs), args.data, args.device, args.workers)
+    return Plan(suite, split, count, _out(args.out), Path(args.runs), args.data, str(pick_device(args.device)),
+                args.workers)
 
 
 def _out(given: str | None) -> Path:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 
+from gantoolkit import options
 from gantoolkit.data.labels import ORDERS
 
 
@@ -23,27 +24,27 @@ def add(actions) -> None:
     work = prepare.add_argument_group("split and work")
     work.add_argument("--split", choices=("mm", "celeba", "share"), help="MM-CelebA-HQ's, CelebA's own, or a share "
                       "by name (default: mm for celebamask-hq, share for folder)")
-    work.add_argument("--test-share", type=float, default=0.1, metavar="S", help="of --split share")
+    work.add_argument("--test-share", type=options.number(0, 1), default=0.1, metavar="S", help="of --split share")
     work.add_argument("--mirror", action="store_true", help="every sample a second time, flipped")
-    work.add_argument("--limit", type=int, metavar="N", help="the first N samples only")
-    work.add_argument("--workers", type=int, metavar="N", help="processes (default: the number of cores, or 4 where "
+    work.add_argument("--limit", type=options.COUNT, metavar="N", help="the first N samples only")
+    work.add_argument("--workers", type=options.COUNT, metavar="N", help="processes (default: the number of cores, or 4 where "
                       "--device is a GPU)")
-    work.add_argument("--device", default="cpu", help="of PiDiNet: cpu or cuda")
+    options.add_device(work, "of PiDiNet: ")
     check = actions.add_parser("check", help="find what is wrong with a data set, prepared or not",
                                description="Find wrong sizes, unknown labels, missing and duplicate files; exit "
                                            "code 1 where samples would be left out.")
     check.set_defaults(command="gantoolkit.engine.prepare:check")
     check.add_argument("root", metavar="DIR|ZIP")
     check.add_argument("--page", metavar="FILE", default="data-check.html", help="summary page with thumbnails")
-    check.add_argument("--workers", type=int, metavar="N", help="threads (default: the number of cores)")
+    check.add_argument("--workers", type=options.COUNT, metavar="N", help="threads (default: the number of cores)")
     _places(check)
     check.add_argument("--labels", default="auto", metavar="ORDER", help="how label numbers are read")
     resize = actions.add_parser("resize", help="a smaller copy of a data set that training reads")
     resize.set_defaults(command="gantoolkit.data.resize:command")
     resize.add_argument("zip", metavar="ZIP", help="a file, or a name of registry.yaml")
-    resize.add_argument("--resolution", type=int, required=True, metavar="R", help="pixels")
+    resize.add_argument("--resolution", type=options.PIXELS, required=True, metavar="R", help="pixels")
     resize.add_argument("--out", required=True, metavar="FILE")
-    resize.add_argument("--limit", type=int, metavar="N", help="the first N samples only")
+    resize.add_argument("--limit", type=options.COUNT, metavar="N", help="the first N samples only")
     resize.add_argument("--compact", action="store_true",
                         help="less than half the size: images as WebP of quality 90, scribbles in 16 greys")
     resize.add_argument("--no-depth", action="store_true", help="leave depth out")
@@ -63,7 +64,7 @@ def _places(parser: argparse.ArgumentParser) -> None:
 
 def _images(parser: argparse.ArgumentParser) -> None:
     images = parser.add_argument_group("images and label maps")
-    images.add_argument("--resolution", type=int, default=512, metavar="R")
+    images.add_argument("--resolution", type=options.PIXELS, default=512, metavar="R")
     images.add_argument("--format", choices=("jpg", "png", "webp"), default="jpg",
                         help="of images: JPEG 97 in full colour resolution, or lossless PNG, or WebP")
     images.add_argument("--crop", choices=("none", "ffhq", "eg3d"), default="none",
@@ -80,7 +81,7 @@ def _scribbles(parser: argparse.ArgumentParser) -> None:
     scribbles.add_argument("--preprocessing", choices=("controlnet", "original"), default="controlnet",
                            help="of PiDiNet's input: the annotator's (BGR, /255) or the original's (ImageNet)")
     scribbles.add_argument("--safe", action="store_true", help="quantise edges, the annotator's safe switch")
-    scribbles.add_argument("--detect", type=int, default=512, metavar="R", help="pixels at which edges are found")
+    scribbles.add_argument("--detect", type=options.PIXELS, default=512, metavar="R", help="pixels at which edges are found")
 
 
 def _cameras(parser: argparse.ArgumentParser) -> None:

@@ -15,8 +15,9 @@ def main(args) -> int:
     """Load the first run, open the page, and stay until interrupted."""
     require_gradio()
     from gantoolkit.demo.models import Models, offered
+    from gantoolkit.engine.distributed import pick_device
 
-    models = Models(offered(args.sources), args.device)
+    models = Models(offered(args.sources), pick_device(args.device))
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # the temporary folder is removed then, too
     with tempfile.TemporaryDirectory(prefix="gantoolkit-demo-") as folder:
         os.environ["GRADIO_TEMP_DIR"] = f"{folder}/served"  # all that the server hands out

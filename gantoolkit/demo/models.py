@@ -6,6 +6,8 @@ import json
 import threading
 from pathlib import Path
 
+import torch
+
 from gantoolkit import manifest, weights
 from gantoolkit.engine import sample
 from gantoolkit.errors import GantoolkitError, UsageError
@@ -82,7 +84,7 @@ def _paintable(name: str, pipeline: Pipeline) -> Pipeline:
 class Models:
     """Pipelines by name, made when they are first asked for and kept."""
 
-    def __init__(self, sources: dict[str, str], device: str = "cpu"):
+    def __init__(self, sources: dict[str, str], device: str | torch.device = "cpu"):
         self.sources, self.device = sources, device
         self._lock = threading.Lock()
         self._pipelines: dict[str, Pipeline] = {}

@@ -15,6 +15,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
+from gantoolkit import names
 from gantoolkit.errors import UsageError
 
 PATIENCE = timedelta(hours=12)  # for others: the first process scores alone; torchrun itself notices the dead
@@ -33,14 +34,19 @@ def is_main() -> bool:
 
 
 def pick_device(name: str = "auto") -> torch.device:
-    """`auto` = the local process's CUDA device where there is one, else the CPU."""
+    """`auto` = the local process's CUDA device where there is one, else the CPU; a device that is not here is refused."""
+    if wrong := names.unknown_device(name, also=("auto",)):
+        raise UsageError(f"The device cannot be used: {wrong}.")
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
     if name == "cuda" and "LOCAL_RANK" in os.environ:
         name = f"cuda:{os.environ['LOCAL_RANK']}"
     device = torch.device(name)
-    if device.type == "cuda" and not torch.cuda.is_available():
-        raise UsageError(f"The device '{name}' was asked for, but this torch sees no CUDA device; use device=cpu.")
+    count = torch.cuda.device_count() if device.type == "cuda" else int(torch.backends.mps.is_available())
+    if device.type != "cpu" and (device.index or 0) >= count:
+        kind = device.type.upper()
+        raise UsageError(f"The device '{name}' was asked for, but this torch sees {count or 'no'} {kind} device"
+                         f"{'s' if count > 1 else ''}; use another, or cpu.")
     if device.type == "cuda":
         torch.cuda.set_device(device)
     return device

@@ -46,9 +46,6 @@ class Options:
     def of(cls, args) -> Options:
         """The options in parsed arguments; refuses what cannot be done before anything is loaded."""
         options = cls(**{f.name: getattr(args, f.name) for f in fields(cls) if hasattr(args, f.name)})
-        for name in ("count", "views", "batch", "frames"):
-            if getattr(options, name) < 1:
-                raise UsageError(f"--{name} must be at least 1, not {getattr(options, name)}.")
         if options.data is not None:
             options._plain()
         elif options.mask is None and options.scribble is None:

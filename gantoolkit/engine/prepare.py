@@ -13,6 +13,7 @@ from gantoolkit.data import landmarks
 from gantoolkit.data.orders import recognise_files
 from gantoolkit.data.prepare import sources, split, work
 from gantoolkit.data.prepare.make import Recipe
+from gantoolkit.engine.distributed import pick_device
 from gantoolkit.engine.progress import Progress
 from gantoolkit.errors import DataError, UsageError
 
@@ -22,6 +23,7 @@ ON_GPU = 4  # processes by default where PiDiNet is on a GPU, of which each hold
 def prepare(args: Namespace) -> int:
     """`gantoolkit data prepare`: exit code 0, also where broken samples were left out (they are listed)."""
     progress = Progress()
+    pick_device(args.device)
     source = sources.find(args.source, Path(args.root), places(args), args.limit)
     progress.say(f"{len(source.entries)} samples under {source.root}")
     for problem in source.problems:

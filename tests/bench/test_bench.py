@@ -221,7 +221,7 @@ def test_the_quick_form_is_on_val_under_a_name_of_its_own(here):
     args = parse(["bench", "table1", "--pairs", "3", "--out", str(here.out)])
     plan = run._plan(args)
     assert (plan.split, plan.count, plan.edition) == ("val", 3, "table1-val-3")
-    with pytest.raises(UsageError, match="too few"):
+    with pytest.raises(UsageError, match="--pairs must be at least 2"):
         run._plan(parse(["bench", "table1", "--pairs", "1"]))
 
 

@@ -348,5 +348,5 @@ def test_every_figure_is_a_sub_form_with_a_module_and_a_default_name():
         args = cli.parse(["figure", name, "runs/x"])
         assert args.out == f"figures/{name}.png" and callable(__import__(
             f"gantoolkit.bench.figures.{name}", fromlist=["draw"]).draw)
-    with pytest.raises(SystemExit):
+    with pytest.raises(scene.UsageError, match="unrecognized arguments: runs/y"):
         cli.parse(["figure", "steps", "runs/x", "runs/y"])  # one run alone has steps

@@ -293,7 +293,7 @@ def test_pidinet_scribbles(tree, tmp_path, golden_dir):
 @pytest.mark.parametrize("arguments, code, words", [
     (["--scribbles", "pidinet", "--pidinet", "nowhere"], 2, "--scribbles canny"),
     (["--cameras", "photo", "--face-model", "nowhere.task"], 2, "MediaPipe"),
-    (["--resolution", "4"], 2, "makes no sense"),
+    (["--resolution", "4"], 2, "--resolution must be from 16 to 2048, not 4"),
     (["--labels", "coco"], 2, "label order 'coco' is unknown"),
     (["--camera-file", "nowhere.json"], 1, "holds no camera labels"),
 ])

@@ -171,8 +171,6 @@ def test_refusals_are_sentences(masks, tmp_path):
         list(generate(Pipeline(Flat()), Options(scribble=str(masks))))
     with pytest.raises(UsageError, match="Give --mask or --scribble"):
         Options.of(SimpleNamespace(text="x"))
-    with pytest.raises(UsageError, match="--views must be at least 1"):
-        Options.of(SimpleNamespace(mask="x", views=0))
 
 
 class Both(Pipeline):

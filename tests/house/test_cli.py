@@ -129,6 +129,54 @@ def test_every_error_is_a_sentence(monkeypatch, capsys, error, code, words):
 def test_overrides_may_stand_anywhere():
     args = cli.parse(["run", "c.py", "a=1", "--out", "here", "b=2", "--resume", "c=3"])
     assert args.overrides == ["a=1", "b=2", "c=3"] and args.out == "here" and args.resume
-    with pytest.raises(SystemExit) as caught:
+    with pytest.raises(UsageError, match="no option '--outt' .did you mean '--out'"):
         cli.parse(["run", "c.py", "--outt", "here"])
-    assert caught.value.code == 2
+
+
+@pytest.mark.parametrize("arguments, words", [
+    ("generate x --t-out -5", "--t-out must be from 0 to 999, not -5"),
+    ("generate x --t-out 5000", "--t-out must be from 0 to 999, not 5000"),
+    ("generate x --seed 99999999999999999999999", "--seed must be from 0 to 4294967295"),
+    ("generate x --count 0", "--count must be at least 1, not 0"),
+    ("generate x --views many", "--views must be a whole number, not 'many'"),
+    ("generate x --frames 2.5", "--frames must be a whole number, not '2.5'"),
+    ("generate x --device cuba", "--device: there is no device 'cuba' (did you mean 'cuda'?); choose cpu, cuda"),
+    ("bench table1 --device cuda:x", "there is no device 'cuda:x'"),
+    ("figure views x --device CPU", "did you mean 'cpu'"),
+    ("generate x --sede 3", "there is no option '--sede' (did you mean '--seed'"),
+    ("generate x --labels bisnet", "--labels: there is no 'bisnet' (did you mean 'bisenet'?); choose celebamask, "),
+    ("generate x y", "unrecognized arguments: y; see 'gantoolkit generate --help'"),
+    ("generat x", "there is no 'generat' (did you mean 'generate'"),
+    ("figure vews x", "there is no 'vews' (did you mean 'views'"),
+    ("demo --port 99999999", "--port must be from 1 to 65535"),
+    ("data prepare folder --root x --out y --limit -1", "--limit must be at least 1, not -1"),
+    ("data prepare folder --root x --out y --test-share 7", "--test-share must be from 0 to 1, not 7"),
+    ("data resize x --out y --resolution 8 --limit -3", "--resolution must be from 16 to 2048, not 8"),
+    ("data resize x --out y --resolution 32 --limit -3", "--limit must be at least 1, not -3"),
+    ("bench table1 --pairs 0", "--pairs must be at least 2, not 0"),
+    ("compare --data x --outputs a=b --size 0", "--size must be from 16 to 2048, not 0"),
+    ("compare --data x --outputs a=b --bootstrap -5", "--bootstrap must be at least 0, not -5"),
+    ("figure generator x --truncation nan", "--truncation must be a finite number, not 'nan'"),
+    ("figure generator x --truncation 1e999", "--truncation must be a finite number, not '1e999'"),
+    ("figure generator x --seed -1", "--seed must be from 0 to 4294967295, not -1"),
+    ("run c.py --processes 0 --dry-run", "--processes must be at least 1, not 0"),
+    ("", "the following arguments are required: VERB; see 'gantoolkit --help'"),
+])
+def test_a_wrong_option_is_one_sentence_before_anything_else(arguments, words, capsys):
+    assert cli.main(arguments.split()) == 2
+    said = capsys.readouterr().err
+    assert said.startswith("gantoolkit: ") and words in said and said.count("\n") == 1, said
+
+
+def test_a_device_that_is_not_here_is_one_sentence(monkeypatch):
+    import torch
+
+    from gantoolkit.engine.distributed import pick_device
+
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
+    for name, words in (("cuda:2", "sees 2 CUDA devices; use another"), ("mps", "sees no MPS device"),
+                        ("gpu", "no device 'gpu'")):
+        with pytest.raises(UsageError, match=words):
+            pick_device(name)
+    assert pick_device("cpu").type == "cpu"

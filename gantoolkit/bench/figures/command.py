@@ -12,9 +12,10 @@ def main(args) -> int:
     """The verb; mistakes are found before anything is loaded."""
     _check(args)
     from gantoolkit.bench.figures.scene import open_scene
+    from gantoolkit.engine.distributed import pick_device
     from gantoolkit.report import sheets
 
-    scene = open_scene(args.runs, args.data, args.pick or args.samples, args.batch, args.device)
+    scene = open_scene(args.runs, args.data, args.pick or args.samples, args.batch, pick_device(args.device))
     picture, facts = import_module(f"gantoolkit.bench.figures.{args.figure}").draw(scene, args)
     print(sheets.save(picture, args.out, {"figure": args.figure, **scene.facts(), **facts}))
     return 0
@@ -23,10 +24,7 @@ def main(args) -> int:
 def _check(args) -> None:
     """Refuse numbers and names that no figure can be made of."""
     check_out(args)
-    for name in ("samples", "batch"):
-        if getattr(args, name) < 1:
-            raise UsageError(f"--{name} must be at least 1, not {getattr(args, name)}.")
-    if getattr(args, "scored", 0) < 0 or getattr(args, "scored", 0) == 1:
+    if getattr(args, "scored", 0) == 1:
         raise UsageError(f"--scored must be 0 (no plot) or at least 2, not {args.scored}.")
 
 

@@ -10,7 +10,6 @@ import torch
 from gantoolkit.bench.figures import command
 from gantoolkit.data.conditions import to_float
 from gantoolkit.data.zipdata import FaceZip
-from gantoolkit.errors import UsageError
 from gantoolkit.report import labelled, sheets
 
 COLUMNS = 8
@@ -19,8 +18,6 @@ COLUMNS = 8
 def main(args) -> int:
     """`gantoolkit figure data ZIP …`"""
     command.check_out(args)
-    if args.samples < 1:
-        raise UsageError(f"--samples must be at least 1, not {args.samples}.")
     sets = [FaceZip(name) for name in args.data]
     facts = {"figure": "data", "samples": args.samples, "sha256": {one.path.name: one.sha256 for one in sets}}
     print(sheets.save(draw(sets, args.samples, args.conditions), args.out, facts))

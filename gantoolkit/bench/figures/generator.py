@@ -10,8 +10,8 @@ from torch import Tensor
 
 from gantoolkit import weights
 from gantoolkit.bench.figures import command
+from gantoolkit.engine.distributed import pick_device
 from gantoolkit.engine.tasks import gansheet
-from gantoolkit.errors import UsageError
 from gantoolkit.generators.camera import side_camera
 from gantoolkit.report import labelled, sheets
 
@@ -23,9 +23,7 @@ def main(args) -> int:
     from gantoolkit.generators import load_generator
 
     command.check_out(args)
-    if args.walks < 0:
-        raise UsageError(f"--walks must be at least 0, not {args.walks}.")
-    generator = load_generator(args.generator).to(args.device)
+    generator = load_generator(args.generator).to(pick_device(args.device))
     facts = {"figure": "generator", **{key: getattr(args, key) for key in ("generator", "walks", "seed", "truncation")}}
     facts["sha256"] = weights.sha256(weights.resolve(args.generator))
     print(sheets.save(draw(generator, args.walks, args.seed, args.truncation), args.out, facts))

@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 from typing import NamedTuple
 
+from gantoolkit import options
+
 
 class Figure(NamedTuple):
     """What help says of a figure, whether it takes several runs, and how many samples it shows by itself."""
@@ -65,17 +67,18 @@ def add(verbs) -> None:
 def _generator(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(command="gantoolkit.bench.figures.generator:main", figure="generator")
     parser.add_argument("generator", metavar="GENERATOR", help="a weights name or file")
-    parser.add_argument("--walks", type=int, default=3, metavar="N", help="between random codes (default: 3)")
-    parser.add_argument("--truncation", type=float, default=1.0, metavar="PSI", help="towards the mean code (default: 1)")
-    parser.add_argument("--seed", type=int, default=0, metavar="N")
+    parser.add_argument("--walks", type=options.whole(0), default=3, metavar="N", help="between random codes (default: 3)")
+    parser.add_argument("--truncation", type=options.number(), default=1.0, metavar="PSI",
+                        help="towards the mean code (default: 1)")
+    parser.add_argument("--seed", type=options.SEED, default=0, metavar="N")
     parser.add_argument("--out", default="figures/generator.png", metavar="FILE.png")
-    parser.add_argument("--device", default="cpu", help="cpu or cuda (default: cpu)")
+    options.add_device(parser)
 
 
 def _data(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(command="gantoolkit.bench.figures.data:main", figure="data")
     parser.add_argument("data", nargs="+", metavar="NAME|ZIP", help="rendered or prepared faces")
-    parser.add_argument("--samples", type=int, default=32, metavar="N", help="of every data set (default: 32)")
+    parser.add_argument("--samples", type=options.COUNT, default=32, metavar="N", help="of every data set (default: 32)")
     parser.add_argument("--conditions", action="store_true", help="also their label maps and scribbles")
     parser.add_argument("--out", default="figures/data.png", metavar="FILE.png")
 
@@ -85,12 +88,12 @@ def _own(parser: argparse.ArgumentParser, name: str) -> None:
         parser.add_argument("--words", nargs="+", default=[], metavar="WORD",
                             help="of the prompt (default: the two nouns with most attention)")
     elif name == "steps":
-        parser.add_argument("--scored", type=int, default=50, metavar="N",
+        parser.add_argument("--scored", type=options.whole(0), default=50, metavar="N",
                             help="samples behind the scores, 0 for pictures alone (default: 50)")
         parser.add_argument("--judge", default="judge", metavar="NAME",
                             help="weights of the network that scores")
     else:
-        parser.add_argument("--t-out", type=int, default=0, metavar="T",
+        parser.add_argument("--t-out", type=options.TIME, default=0, metavar="T",
                             help="stop at this denoising time, 999 to 0 (default 0: the end)")
 
 
@@ -98,11 +101,11 @@ def _shared(parser: argparse.ArgumentParser, name: str, shown: int) -> None:
     parser.add_argument("--data", default="val", metavar="NAME|ZIP",
                         help="rendered or prepared faces (default: val, which comes with the package)")
     which = parser.add_mutually_exclusive_group()
-    which.add_argument("--samples", type=int, default=shown, metavar="N",
+    which.add_argument("--samples", type=options.COUNT, default=shown, metavar="N",
                        help=f"the first N (default: {shown})")
-    which.add_argument("--pick", type=int, nargs="+", default=[], metavar="I",
+    which.add_argument("--pick", type=options.whole(0), nargs="+", default=[], metavar="I",
                        help="these samples, counted from 0")
     parser.add_argument("--out", default=f"figures/{name}.png", metavar="FILE.png",
                         help=f"default: figures/{name}.png")
-    parser.add_argument("--batch", type=int, default=8, metavar="N", help="faces at a time")
-    parser.add_argument("--device", default="cpu", help="cpu or cuda (default: cpu)")
+    parser.add_argument("--batch", type=options.COUNT, default=8, metavar="N", help="faces at a time")
+    options.add_device(parser)

@@ -4,17 +4,31 @@ from __future__ import annotations
 import argparse
 import sys
 
+from gantoolkit import names, options
+from gantoolkit_annyfaces.identities import RANGES
+
+
+def first_identity(text):
+    """The number of an identity, or of the first one of a named range."""
+    if text in RANGES:
+        return RANGES[text]
+    if not text.lstrip('-').isdigit():
+        raise argparse.ArgumentTypeError(f"there is no range '{text}'{names.suggest(text, RANGES)}; give a number or "
+                                         f"one of {', '.join(RANGES)}")
+    return options.whole(0)(text)
+
 
 def add_arguments(parser):
     """The options of a render, shared with the toolkit's own command line."""
-    parser.add_argument('--count', type=int, required=True, help='number of samples')
-    parser.add_argument('--resolution', type=int, default=64, help='image side in pixels')
+    parser.add_argument('--count', type=options.COUNT, required=True, help='number of samples')
+    parser.add_argument('--resolution', type=options.PIXELS, default=64, help='image side in pixels')
     parser.add_argument('--out', required=True, help='zip file to write')
-    parser.add_argument('--seed', type=int, default=0)
-    parser.add_argument('--start', default='0', help='first identity: a number or zoo, judge, bridge, val, test')
-    parser.add_argument('--states', type=int, default=1, help='states (hair, clothes, light, …) of every person')
-    parser.add_argument('--views', type=int, default=1, help='cameras of every state')
-    parser.add_argument('--workers', type=int, default=1, help='processes')
+    parser.add_argument('--seed', type=options.SEED, default=0)
+    parser.add_argument('--start', type=first_identity, default='0', metavar='N|NAME',
+                        help='first identity: a number or zoo, judge, bridge, val, test')
+    parser.add_argument('--states', type=options.COUNT, default=1, help='states (hair, clothes, light, …) of every person')
+    parser.add_argument('--views', type=options.COUNT, default=1, help='cameras of every state')
+    parser.add_argument('--workers', type=options.COUNT, default=1, help='processes')
     parser.add_argument('--domain', default='photo', choices=('photo', 'marble', 'clay', 'toon'))
     parser.add_argument('--shading', default='full', choices=('full', 'fast'),
                         help='fast: no shadows, about twice as quick')
@@ -35,9 +49,7 @@ def show_progress(done, count, rate):
 def render_command(args):
     """Run a render from parsed arguments; returns the exit code."""
     from gantoolkit_annyfaces.archive import write_zip
-    from gantoolkit_annyfaces.identities import RANGES
-    start = RANGES[args.start] if args.start in RANGES else int(args.start)
-    path = write_zip(args.out, args.count, args.resolution, seed=args.seed, start=start, states=args.states,
+    path = write_zip(args.out, args.count, args.resolution, seed=args.seed, start=args.start, states=args.states,
                      views=args.views, workers=args.workers, domain=args.domain, shading=args.shading,
                      depth=args.depth, factors=args.factors, resume=not args.fresh, image_format=args.image_format,
                      progress=show_progress)
