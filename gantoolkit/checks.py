@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import fields
+from dataclasses import MISSING, fields
 from typing import Any, TypeVar
 
-from gantoolkit import manifest, names, signature
+from gantoolkit import manifest, names, ranges, signature
 from gantoolkit.errors import UsageError
 
 T = TypeVar("T")
 FROM_RUNNER = ("seed", "device")  # constructor arguments of a task that the runner gives
-SETTINGS = {  # dicts of a config → the dataclass that they stand for; sampling and cache where a task takes both
+SETTINGS = {  # dicts of a config → the dataclass that they stand for; the last three where a task takes sampling
     "schedule": "gantoolkit.engine.schedule:Schedule", "sampling": "gantoolkit.engine.trajectories:Sampling",
-    "cache": "gantoolkit.engine.trajectories:Keeping"}
+    "cache": "gantoolkit.engine.trajectories:Keeping", "data": "gantoolkit.engine.trajectories:Splits"}
+TYPED = ("encoder", "bridge", "generator")  # what a dict with a type describes; losses and metrics are dicts of such
 
 
 def flatten(values: dict, prefix: str = "") -> dict[str, Any]:
@@ -39,13 +40,20 @@ def check(values: dict, runner: Iterable[str], provenance: dict[str, str]) -> No
     for argument in task.arguments if task else ():
         if argument.default is None and argument.name not in values and argument.name not in FROM_RUNNER:
             raise UsageError(f"The config lacks '{argument.name}', which the task '{values['task']}' needs.")
-        if argument.name in values and argument.name not in FROM_RUNNER:
-            _check_type(argument.name, values[argument.name], argument.annotation, provenance)
+        if argument.name in values and argument.name not in FROM_RUNNER and not _fields(argument.name, values):
+            _check_value(argument.name, values[argument.name], argument.annotation, provenance)
     for key, annotation in (("seed", "int"), ("device", "str"), ("name", "str"), ("report", "bool"),
                             ("load_from", "str | None")):
-        _check_type(key, values[key], annotation, provenance)
+        _check_value(key, values[key], annotation, provenance)
+    if wrong := names.unknown_device(values["device"], also=("auto",)):
+        raise UsageError(f"device ({source('device', provenance)}): {wrong}.")
     _check_settings(values, provenance)
     for dotted, kind, spec in specs(values):
+        if not isinstance(spec, dict) or "type" not in spec:
+            *parents, name = dotted.split(".")
+            beside = [key for key in values[parents[0]] if key != name] if parents else ()
+            raise UsageError(f"{dotted} ({source(dotted, provenance)}) should be a dict with type='NAME' and arguments of a "
+                             f"{kind}, not {spec!r}{names.suggest(name, beside)}; known: {', '.join(names.existing(kind))}.")
         _check_spec(dotted, kind, spec, provenance)
 
 
@@ -62,17 +70,25 @@ def task_signature(values: dict) -> signature.Signature | None:
 
 
 def specs(values: Any, dotted: str = "", kind: str | None = None) -> Iterator[tuple[str, str | None, dict]]:
-    """(dotted key, kind if the key tells it, dict) of every dict with a `type`, optimisers excepted."""
+    """(dotted key, kind if the key tells it, dict) of every component, optimisers excepted.
+
+    A component is a dict with a `type`; the name of a metric is its type by itself. What stands in a component's place
+    without being one is yielded too.
+    """
+    within = manifest.PLURALS.get(dotted.removesuffix("."))
     pairs = values.items() if isinstance(values, dict) else enumerate(values)
     for key, value in pairs:
         key = str(key)
         own = key if key in manifest.KINDS else manifest.PLURALS.get(key, kind)
-        if not isinstance(value, (dict, list)) or key.startswith("optim"):
+        if within == "metric" and isinstance(value, (dict, type(None))):
+            value = {"type": key, **(value or {})}
+        if key.startswith("optim"):
             continue
-        if isinstance(value, dict) and "type" in value:
+        if (isinstance(value, dict) and ("type" in value or not dotted and key in TYPED)) or within in ("loss", "metric"):
             yield f"{dotted}{key}", own, value
             own = None
-        yield from specs(value, f"{dotted}{key}.", own)
+        if isinstance(value, (dict, list)):
+            yield from specs(value, f"{dotted}{key}.", own)
 
 
 def component(kind: str | None, name: str) -> tuple[str, dict] | None:
@@ -91,7 +107,8 @@ def _check_spec(dotted: str, kind: str | None, spec: dict, provenance: dict[str,
         known = [n for k in manifest.KINDS if kind in (k, None) for n in names.existing(k)]
         sentence = names.unknown(kind, str(name)) if kind else (
             f"There is no component '{name}'{names.suggest(name, known)}.")
-        raise UsageError(f"{dotted} ({source(f'{dotted}.type', provenance)}): {sentence}")
+        where = f"{dotted}.type" if f"{dotted}.type" in provenance else dotted
+        raise UsageError(f"{dotted} ({source(where, provenance)}): {sentence}")
     kind, entry = found
     arguments = signature.of(entry)
     if arguments is None or arguments.open:
@@ -102,7 +119,7 @@ def _check_spec(dotted: str, kind: str | None, spec: dict, provenance: dict[str,
             raise UsageError(f"{dotted}.{key} ({source(f'{dotted}.{key}', provenance)}): "
                              + names.wrong_argument(kind, name, key, annotations))
         if key != "type":
-            _check_type(f"{dotted}.{key}", value, annotations[key], provenance)
+            _check_value(f"{dotted}.{key}", value, annotations[key], provenance)
 
 
 def check_override(key: str, value: Any, values: dict) -> None:
@@ -132,25 +149,16 @@ def _no_key(key: str, values: dict) -> str:
     return f"The config has no key '{key}'{names.suggest(key, known)}."
 
 
-def _check_type(key: str, value: Any, annotation: str, provenance: dict[str, str]) -> None:
-    """Compare with a plain annotation (int, float, bool, str, perhaps | None); others are not judged."""
-    allowed = {part.strip() for part in annotation.split("|")}
-    if not annotation or not allowed <= {"int", "float", "bool", "str", "None"}:
-        return
-    fits = {"int": lambda v: isinstance(v, int) and not isinstance(v, bool),
-            "float": lambda v: isinstance(v, (int, float)) and not isinstance(v, bool),
-            "bool": lambda v: isinstance(v, bool), "str": lambda v: isinstance(v, str),
-            "None": lambda v: v is None}
-    if not any(fits[a](value) for a in allowed):
-        raise UsageError(f"{key} should be {annotation.replace('|', 'or')}, not {value!r} "
-                         f"({source(key, provenance)}).")
+def _check_value(key: str, value: Any, annotation: str, provenance: dict[str, str]) -> None:
+    if wanted := ranges.wanted(key.rpartition(".")[2], value, annotation):
+        raise UsageError(f"{key} should be {wanted}, not {value!r} ({source(key, provenance)}).")
 
 
-def _fields(key: str, values: dict) -> dict[str, str]:
-    """Field → annotation of the dataclass that the dict `key` stands for; empty where it stands for none."""
+def _fields(key: str, values: dict) -> dict[str, signature.Argument]:
+    """The fields of the dataclass that the dict `key` stands for, by name; empty where it stands for none."""
     if key not in SETTINGS or key != "schedule" and not {"sampling", "cache"} <= set(_task_names(values)):
         return {}
-    return {a.name: a.annotation for a in signature.read(*SETTINGS[key].split(":")).arguments}
+    return {a.name: a for a in signature.read(*SETTINGS[key].split(":")).arguments}
 
 
 def _task_names(values: dict) -> tuple[str, ...]:
@@ -168,19 +176,23 @@ def _check_settings(values: dict, provenance: dict[str, str]) -> None:
         if not isinstance(given, dict):
             raise UsageError(f"{key} should be a dict of {', '.join(known)}, not {given!r} "
                              f"({source(key, provenance)}).")
+        if lacking := [name for name, field in known.items() if field.default is None and name not in given]:
+            raise UsageError(f"The config lacks '{key}.{lacking[0]}'; {key} takes {', '.join(known)}.")
         for name, value in given.items():
             if name not in known:
                 where = source(f"{key}.{name}", provenance)
                 raise UsageError(f"The config has no key '{key}.{name}'{names.suggest(name, known)} ({where}); "
                                  f"{key} takes {', '.join(known)}.")
-            _check_type(f"{key}.{name}", value, known[name], provenance)
+            _check_value(f"{key}.{name}", value, known[name].annotation, provenance)
 
 
 def build(cls: type[T], key: str, values: dict[str, Any]) -> T:
     """The dataclass that stands for the config's dict `key`; keys that it lacks are refused."""
-    known = [field.name for field in fields(cls)]
+    known = {field.name: field for field in fields(cls)}
     if wrong := [name for name in values if name not in known]:
         raise UsageError(f"{key} has no key '{wrong[0]}'; it has {', '.join(known)}.")
+    if lacking := [name for name, field in known.items() if field.default is MISSING and name not in values]:
+        raise UsageError(f"{key} lacks '{lacking[0]}'; it has {', '.join(known)}.")
     return cls(**values)
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from gantoolkit.errors import UsageError
+
 
 def noise(seeds: Tensor, shape: tuple[int, ...]) -> Tensor:
     """Standard normals [B,*shape] on the CPU; row b depends on seeds[b] alone."""
@@ -14,6 +16,9 @@ def noise(seeds: Tensor, shape: tuple[int, ...]) -> Tensor:
 
 def grid(scheduler, steps: int) -> tuple[int, ...]:
     """The S denoising steps of a diffusers scheduler, from noise to image."""
+    most = scheduler.config.num_train_timesteps
+    if not 1 <= steps <= most:
+        raise UsageError(f"An encoder takes from 1 to {most} denoising steps, not {steps}.")
     scheduler.set_timesteps(steps)
     return tuple(int(t) for t in scheduler.timesteps)
 

@@ -16,7 +16,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from gantoolkit import files
+from gantoolkit import files, ranges
 from gantoolkit.engine import distributed
 from gantoolkit.engine.schedule import Schedule
 from gantoolkit.errors import DataError, UsageError
@@ -28,7 +28,7 @@ FREE = {  # what may differ between a run and its resumption: names, logs, stops
                  "validate_limit", "final_validate", "pictures_every", "time_limit"),
     "sampling": ("batch",), "encoder": ("offload",)}
 RATES = {  # what may be lowered on a resumption because a loss was not finite; changes.jsonl and the record say so
-    "": ("lr", "lr_modulation", "lr_adversarial", "lr_critic", "text_lr"), "schedule": ("clip",)}
+    "": ranges.RATES, "schedule": ("clip",)}
 
 
 def check(folder: Path, config: dict, resume: bool) -> None:

@@ -75,6 +75,16 @@ class Keeping:
 
 
 @dataclass(frozen=True)
+class Splits:
+    """The config's `data`: names or zips, and how many samples are used of them (None = all)."""
+
+    train: str
+    val: str
+    train_limit: int | None = None
+    val_limit: int | None = None
+
+
+@dataclass(frozen=True)
 class Moment:
     """A batch at one step per sample, as training meets it."""
 

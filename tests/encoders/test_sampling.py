@@ -6,6 +6,7 @@ import torch
 import gantoolkit.compat  # noqa: F401
 from gantoolkit.encoders import sampling
 from gantoolkit.engine.tasks.diffusion import ddim_schedule
+from gantoolkit.errors import UsageError
 
 
 def sd15_schedule():
@@ -65,3 +66,9 @@ def test_guidance_extrapolates_and_scale_one_is_conditional():
                                torch.tensor([[4.5] * 3, [13.5] * 3]))
     torch.testing.assert_close(sampling.guided(forward, z, 50, both, 1.0),
                                torch.tensor([[2.5] * 3, [5.5] * 3]))
+
+
+@pytest.mark.parametrize("steps", [0, -1, 5000])
+def test_numbers_of_steps_that_no_schedule_has_are_refused(steps):
+    with pytest.raises(UsageError, match=f"from 1 to 1000 denoising steps, not {steps}"):
+        sampling.grid(ddim_schedule(), steps)

@@ -100,6 +100,54 @@ def test_settings_that_a_config_leaves_out_can_be_typed():
             config.load("configs/absm_eg3d.py", [wrong])
 
 
+@pytest.mark.parametrize("override, words", [
+    ("data=empty.zip", "data should be a dict of train, val, train_limit, val_limit, not 'empty.zip'"),
+    ("data.train_limit=0", "data.train_limit should be at least 1, not 0"),
+    ("data.trian=x", "did you mean 'train'"),
+    ("early=3", "early should be a list of int, not 3"),
+    ("early=[1.5]", "early should be a list of int, not [1.5]"),
+    ("betas=[0.9]", "betas should be a list of float, float"),
+    ("losses=l2", "losses should be a dict, not 'l2'"),
+    ("metrics=3", "metrics should be a dict or None, not 3"),
+    ("lr=-1.0", "lr should be above 0, not -1.0"),
+    ("lr=1e999", "lr should be finite"),
+    ("lr_modulation=0", "lr_modulation should be above 0"),
+    ("share=7.0", "share should be from 0 to 1, not 7.0"),
+    ("ema=5.0", "ema should be from 0 to below 1"),
+    ("encoder.steps=5000", "encoder.steps should be from 1 to 1000, not 5000"),
+    ("encoder.steps=0", "encoder.steps should be from 1 to 1000"),
+    ("losses.identity.weight=1e999", "losses.identity.weight should be finite"),
+    ("schedule.clip=1e999", "schedule.clip should be finite"),
+    ("seed=99999999999999999999999", "seed should be from 0 to 4294967295"),
+    ("seed=-1", "seed should be from 0 to 4294967295"),
+    ("device=cuba", "there is no device 'cuba' (did you mean 'cuda'?); choose cpu, cuda, mps, auto or cuda:N"),
+    ("losses.identity=3", "losses.identity (override losses.identity=3) should be a dict with type='NAME'"),
+    ("losses={'identity': {'type': 'Identity'}, 'identty': {'weight': 1}}",
+     "losses.identty (override losses="),
+    ("metrics={'fidd': {}}", "metrics.fidd (override metrics={'fidd': {}}): There is no metric 'fidd' (did you mean 'fid'"),
+    ("metrics={'fid': {'netwrk': 'judge'}}", "metrics.fid.netwrk"),
+    ("bridge={'width': 3, '_delete_': True}", "bridge (override bridge="),
+])
+def test_values_that_cannot_be_are_refused_before_anything_is_loaded(override, words):
+    with pytest.raises(UsageError) as caught:
+        config.load("configs/absm_eg3d.py", [override])
+    assert words in str(caught.value) and "\n" not in str(caught.value), str(caught.value)
+
+
+def test_a_component_without_a_type_is_named_with_its_file(toy):
+    (toy / "typo.py").write_text('_base_ = "base.py"\nlosses = dict(l2s=dict(width=1))\n')
+    with pytest.raises(UsageError, match=r"losses.l2s \(.*typo.py\) should be a dict with type='NAME' .* of a loss, "
+                                         r"not {'width': 1} \(did you mean 'l2'\?\); known: "):
+        config.load(toy / "typo.py")
+
+
+def test_values_that_can_be_are_taken():
+    typed = ["early=[]", "early=(1, 2)", "share=1", "ema=None", "ema=0.9", "lr_modulation=None", "encoder.steps=1",
+             "device=cuda:3", "schedule.clip=1", "betas=(0, 1)", "data.val_limit=None", "metrics={'mine': {'type': 'fid'}}"]
+    loaded = config.load("configs/absm_eg3d.py", typed)
+    assert loaded.share == 1 and loaded.metrics.mine == {"type": "fid"}
+
+
 @pytest.mark.parametrize("text, words", [
     ('task = "toy"', ["lacks 'data'"]),
     ("x = 1", ["names no task"]),

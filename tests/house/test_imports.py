@@ -10,7 +10,7 @@ import gantoolkit
 
 PACKAGE = Path(gantoolkit.__file__).parent
 STAGES = ("encoders", "bridges", "generators", "losses", "metrics", "data", "networks")
-BASE = {"types", "errors", "files", "manifest", "names", "options", "signature", "compat", "plugins", "weights",
+BASE = {"types", "errors", "files", "manifest", "names", "options", "ranges", "signature", "compat", "plugins", "weights",
         "registry", "hookspecs"}
 VOCABULARY = {"data.labels", "data.conditions", "generators.camera"}  # classes, ranges, axes: any stage may speak it
 MAY = {  # room → what it may import of the package
@@ -19,8 +19,8 @@ MAY = {  # room → what it may import of the package
     "plugins": {"hookspecs", "manifest", "names", "errors"},
     "registry": {"manifest", "names", "errors", "compat"},
     "weights": {"manifest", "names", "errors", "plugins", "files"},
-    "options": {"names", "errors"},
-    "checks": {"manifest", "names", "signature", "errors", "config"},
+    "options": {"names", "errors"}, "ranges": set(),
+    "checks": {"manifest", "names", "ranges", "signature", "errors", "config"},
     "config": {"checks", "manifest", "names", "signature", "errors"},
     "networks": BASE, "data": BASE | {"networks"}, "encoders": BASE | {"networks"}, "bridges": BASE | {"networks"},
     "generators": BASE | {"networks"}, "losses": BASE | {"networks"}, "metrics": BASE | {"networks"},
@@ -46,7 +46,7 @@ THIRD = {  # third party → rooms or files that may import it
     "einops": {"engine/tasks"},
     "pluggy": {"hookspecs.py", "plugins.py"},
 }
-LIGHT = {"cli", "index", "manifest", "names", "options", "signature", "errors", "files", "scaffold", "checks"}
+LIGHT = {"cli", "index", "manifest", "names", "options", "ranges", "signature", "errors", "files", "scaffold", "checks"}
 NEEDY = ("timm", "lpips", "torchmetrics", "diffusers", "transformers")  # they import torchvision
 STDLIB = sys.stdlib_module_names
 FILES = sorted(f for f in PACKAGE.rglob("*.py")

@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from gantoolkit import registry, weights
+from gantoolkit import checks, registry, weights
 from gantoolkit.data.zipdata import FaceZip
 from gantoolkit.encoders import folders
 from gantoolkit.engine import evaluate, sample
@@ -18,7 +18,7 @@ from gantoolkit.engine.average import follow, frozen_copy
 from gantoolkit.engine.draw import Draw
 from gantoolkit.engine.objective import TARGETS, Objective
 from gantoolkit.engine.task import Task
-from gantoolkit.engine.trajectories import Embeddings, Keeping, Sampling, Trajectories
+from gantoolkit.engine.trajectories import Embeddings, Keeping, Sampling, Splits, Trajectories
 from gantoolkit.errors import UsageError
 from gantoolkit.types import Scores
 
@@ -28,7 +28,7 @@ MODES = ("M then T", "alternating", "M only")
 class Bridge(Objective, Task):
     """Multi-timestep training of a bridge.
 
-    data       train and val: names or zips; train_limit, val_limit: samples used of them
+    data       engine/trajectories.py's Splits
     condition  'mask', 'scribble', or 'both' for an encoder with a ControlNet for each
     encoder, bridge, losses, metrics   components by `type`; losses and metrics keyed by name
     generator  weights name or file
@@ -84,14 +84,13 @@ class Bridge(Objective, Task):
         self.switch = self.iterations = 0
 
     def _open_data(self, data: dict, sampling: Sampling, keeping: Keeping) -> None:
-        if wrong := set(data) - {"train", "val", "train_limit", "val_limit"}:
-            raise UsageError(f"There is no '{sorted(wrong)[0]}' in data (train, val, train_limit, val_limit).")
+        given = checks.build(Splits, "data", data)
         key = dict(spec=self.specs["encoder"], weights=list(folders.checksums(self.specs["encoder"]).values()))
 
         def trajectories(split: str, **kw) -> Trajectories:
             here = sampling if split == "train" else replace(sampling, captions=1)  # a pair is scored once
-            return Trajectories(FaceZip(data[split]), self.encoder, key, self.condition, here,
-                                keeping, data.get(f"{split}_limit"), device=self.device, **kw)
+            return Trajectories(FaceZip(getattr(given, split)), self.encoder, key, self.condition, here,
+                                keeping, getattr(given, f"{split}_limit"), device=self.device, **kw)
 
         self.train, self.val = trajectories("train"), trajectories("val")
         self.max_gb = float(keeping.max_gb)
