@@ -56,15 +56,17 @@ class Evaluator:
             for role, name in forbidden.items()
             for digest in (name, _digest(name)) if digest
         }
-        for name, metric in self.metrics.items():
-            network = metric.network_name
+        def used(network: str | None) -> tuple[str, str] | None:
             source = self.judge if network == "judge" else network
-            for key in (network, source if isinstance(source, str) else None, _digest(source)):
-                if key and key in roles:
-                    role, used = roles[key]
-                    raise UsageError(
-                        f"The metric '{name}' would be judged by '{network}', which the run's loss "
-                        f"'{role}' used ('{used}'); choose another network for it, such as 'judge'.")
+            keys = (network, source if isinstance(source, str) else None, _digest(source))
+            return next((roles[key] for key in keys if key and key in roles), None)
+
+        for name, metric in self.metrics.items():
+            if found := used(metric.network_name):
+                advice = (f"for the loss '{found[0]}', such as 'arcface' for identity or 'parser' for perceptual distance; "
+                          "the judge is for metrics alone" if used("judge") else "for it, such as 'judge'")
+                raise UsageError(f"The metric '{name}' would be judged by '{metric.network_name}', which the run's loss "
+                                 f"'{found[0]}' used ('{found[1]}'); choose another network {advice}.")
 
     def _network(self, name: str, told: Mapping[str, str]) -> nn.Module:
         """The judge of a name; one that is told to look otherwise is another network."""
