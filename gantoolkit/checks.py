@@ -48,6 +48,11 @@ def check(values: dict, runner: Iterable[str], provenance: dict[str, str]) -> No
     if wrong := names.unknown_device(values["device"], also=("auto",)):
         raise UsageError(f"device ({source('device', provenance)}): {wrong}.")
     _check_settings(values, provenance)
+    check_components(values, provenance)
+
+
+def check_components(values: dict, provenance: dict[str, str]) -> None:
+    """Raise UsageError for what is no component, does not exist, or gets a wrong argument."""
     for dotted, kind, spec in specs(values):
         if not isinstance(spec, dict) or "type" not in spec:
             *parents, name = dotted.split(".")

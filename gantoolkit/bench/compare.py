@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+import yaml
 
-from gantoolkit import files, manifest, names
+from gantoolkit import checks, files, manifest, names
 from gantoolkit.bench import PROTOCOL, adapters, page
 from gantoolkit.bench.reference import Reference, opened, read
 from gantoolkit.bench.suite import Row, Suite
@@ -21,6 +22,7 @@ from gantoolkit.report import record as records
 from gantoolkit.types import Record
 
 BATCH = 8
+EXAMPLE = "write a name per line with its arguments in braces, such as 'lpips: {network: alex}' or 'ms_ssim: {}'"
 METRICS = {"fid": {}, "kid": {}, "lpips": {}, "ms_ssim": {}, "ssim": {}, "id_gt": {}, "acc": {}, "miou": {}}
 COLUMNS = ("fid", "kid", "lpips", "ms_ssim", "ssim", "id_gt", "acc", "miou_present", "miou_all19", "clip")
 
@@ -59,7 +61,7 @@ def main(args) -> int:
     folders = [Folder.parse(text) for text in args.outputs]
     if len({f.name for f in folders}) < len(folders):
         raise UsageError("Two output folders have one name; write NAME:ADAPTER=DIR with names of your own.")
-    metrics = manifest.read_yaml(Path(args.metrics)) if args.metrics else METRICS
+    metrics = read_metrics(args.metrics) if args.metrics else METRICS
     args.device = pick_device(args.device)
     reference = Reference(args.data, args.size)
     if not args.metrics and reference.name != "annyfaces":
@@ -71,6 +73,21 @@ def main(args) -> int:
              for row in [Row(folder.name, folder.name, {"type": folder.adapter, "folder": folder.path.name})]]
     print(write(lines, metrics, Path(args.out or "compare")))
     return 0
+
+
+def read_metrics(file: str) -> dict[str, dict]:
+    """The metrics of a YAML file, as a config's; what is none is refused with an example."""
+    try:
+        metrics = manifest.read_yaml(Path(file))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise UsageError(f"{file} is no YAML ({' '.join(str(error).split())}); {EXAMPLE}.") from None
+    if not isinstance(metrics, dict) or not metrics:
+        raise UsageError(f"{file} should name metrics; {EXAMPLE}.")
+    for name, arguments in metrics.items():
+        if not isinstance(arguments, (dict, type(None))):
+            raise UsageError(f"{file}: {name} should be followed by its arguments, not {arguments!r}; {EXAMPLE}.")
+    checks.check_components({"metrics": metrics}, dict.fromkeys(checks.flatten({"metrics": metrics}), file))
+    return {name: arguments or {} for name, arguments in metrics.items()}
 
 
 def common(folders: Sequence[Folder], found: Mapping[str, adapters.Found], reference: Reference,

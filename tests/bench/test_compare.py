@@ -166,6 +166,26 @@ def test_mistyped_folders_are_answered(capsys, arguments, words):
     assert words in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("text, words", [
+    ("[lpips, acc]", "should name metrics; write a name per line"),
+    ("lpips", "should name metrics"), ("", "should name metrics"),
+    ("lpips: 3", "lpips should be followed by its arguments, not 3; write"),
+    ("lpips: {network: alex", "is no YAML"),
+    ("lipps: {}", "no metric 'lipps' (did you mean 'lpips'"),
+    ("lpips: {netwrk: alex}", "did you mean 'network'"),
+])
+def test_what_is_no_list_of_metrics_is_answered_with_an_example(tmp_path, capsys, text, words):
+    (tmp_path / "m.yaml").write_text(text)
+    assert main(["compare", "--data", "val", "--outputs", "x=d", "--metrics", str(tmp_path / "m.yaml")]) == 2
+    said = capsys.readouterr().err
+    assert words in said and "m.yaml" in said and said.count("\n") == 1, said
+
+
+def test_metrics_without_arguments_are_taken(tmp_path):
+    (tmp_path / "m.yaml").write_text("lpips: {network: alex}\nms_ssim:\n")
+    assert compare.read_metrics(str(tmp_path / "m.yaml")) == {"lpips": {"network": "alex"}, "ms_ssim": {}}
+
+
 def test_nothing_in_common_says_what_to_do(tmp_path, capsys):
     (tmp_path / "empty").mkdir()
     assert main(["compare", "--data", "val", "--outputs", f"uac={tmp_path / 'empty'}", f"x={tmp_path / 'no'}"]) == 1

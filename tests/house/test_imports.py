@@ -27,7 +27,7 @@ MAY = {  # room → what it may import of the package
     "pipeline": BASE | {*STAGES}, "report": BASE | {"networks", "data"},
     "engine": BASE | {*STAGES} | {"pipeline", "config", "checks", "report"},
     "convert": BASE | {*STAGES} | {"engine"},
-    "bench": BASE | {*STAGES} | {"pipeline", "config", "engine", "report"},
+    "bench": BASE | {*STAGES} | {"pipeline", "checks", "config", "engine", "report"},
     "demo": BASE | {*STAGES} | {"pipeline", "engine", "report"},
     "index": {"checks", "config", "manifest", "names", "signature", "errors"},
     "scaffold": {"files", "manifest", "errors"}, "doctor": {"manifest", "plugins", "weights"},
