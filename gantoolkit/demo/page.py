@@ -18,7 +18,7 @@ from gantoolkit.demo import drawing, figures, package, painter
 from gantoolkit.demo.examples import examples
 from gantoolkit.demo.models import Models
 from gantoolkit.demo.studio import Face, Studio, Wish
-from gantoolkit.engine.generate import known_words, unknown_words
+from gantoolkit.engine.generate import remarks
 from gantoolkit.errors import GantoolkitError, UsageError
 from gantoolkit.report import sheets
 
@@ -125,14 +125,11 @@ class Page:
                 else sheets.scribble_picture(torch.from_numpy(one.scribble)) for one in self.examples]
 
     def report(self, face: Face) -> str:
-        """What was done, and which words the model does not know."""
-        unknown = unknown_words(face.wish.text, known_words(self.models[face.wish.run].encoder))
+        """What was done, and what the model does not know or read of the prompt."""
+        found = remarks(face.wish.text, self.models[face.wish.run].encoder)
         done = (f"{face.wish.run} · step {face.wish.step} of {len(face.steps)} (t = {face.t}) · "
                 f"{face.seconds:.1f} s")
-        if not unknown:
-            return figures.notice(done)
-        listed = ", ".join(f"“{word}”" for word in unknown)
-        return figures.notice(f"{done} · the model never saw {listed}; it will have little effect.", "note")
+        return figures.notice(f"{' · '.join([done, *found])}.", "note") if found else figures.notice(done)
 
     def warm_up(self) -> None:
         """Load the first run and draw the first example, so that the first visitor does not wait for it."""

@@ -49,6 +49,11 @@ class Prompts(nn.Module):
         """Token ids [B,T] on the text model's device."""
         return tokenize(self.tokenizer, prompts, self.tokens).to(next(self.text.parameters()).device)
 
+    def unread(self, prompt: str) -> str:
+        """The end of a prompt that is too long, which the text model never reads; "" where all of it fits."""
+        ids = self.tokenizer(prompt, add_special_tokens=False, verbose=False).input_ids
+        return self.tokenizer.decode(ids[self.tokens - 2:]).strip()  # BOS and EOS take two places
+
     def embed(self, ids: Tensor) -> Tensor:
         """Last hidden states [B,T,D] of token ids [B,T], as Stable Diffusion reads them."""
         return self.text(input_ids=ids).last_hidden_state

@@ -74,7 +74,7 @@ class Options:
 
 
 def main(args) -> int:
-    """The verb: one printed line per written file; words that the model never saw are named."""
+    """The verb: one printed line per written file; what the model does not know or read of the prompt is named."""
     options = Options.of(args)
     from gantoolkit.engine import dataset
     from gantoolkit.engine.distributed import pick_device
@@ -83,9 +83,8 @@ def main(args) -> int:
     device = pick_device(options.device)
     pipeline, specs = load_with_specs(args.source, options.generator)
     pipeline.to(device)
-    unknown = unknown_words(options.text, known_words(pipeline.encoder))
-    if unknown:
-        warn(f"the model never saw {_listed(unknown)}; what they mean will have little effect.")
+    for remark in remarks(options.text, pipeline.encoder):
+        warn(f"{remark}.")
     draw = dataset.generate if options.data else generate
     for row in draw(pipeline, options, origin(args.source, specs, options)):
         print(Path(options.out) / row["file"])
@@ -99,6 +98,18 @@ def origin(run: str, specs: dict, options: Options) -> dict:
 
     found = {"version": __version__, "run": str(run), "weights": sample.checksums(run, specs), "device": options.device}
     return found if options.generator is None else found | {"generator": options.generator}
+
+
+def remarks(text: str, encoder) -> list[str]:
+    """What a person should know of a prompt, without a full stop: words that mean nothing, and an end that is cut."""
+    found, prompts = [], getattr(encoder, "prompts", None)
+    if unknown := unknown_words(text, known_words(encoder)):
+        found.append(f"the model never saw {_listed(unknown)}; what they mean will have little effect")
+    if words := (prompts.unread(text) if hasattr(prompts, "unread") else "").split():
+        begin = " ".join(words[:6]) + (" …" if len(words) > 6 else "")
+        share = f"{len(words)} of {len(text.split())} words"
+        found.append(f"the prompt is too long: from “{begin}” on it is not read ({share})")
+    return found
 
 
 def known_words(encoder) -> frozenset[str]:

@@ -242,6 +242,35 @@ def test_unknown_words_are_named_once_and_an_empty_prompt_is_fine(masks, tmp_pat
     assert "never saw “an” and “robot”" in shown.err and shown.out.count("seed0.png") == 3
 
 
+def test_a_prompt_that_is_cut_is_said_once(masks, tmp_path, monkeypatch, capsys):
+    from gantoolkit.encoders.prompts import Prompts
+
+    class Letters:
+        """A tokenizer whose tokens are words."""
+
+        model_max_length = 12
+
+        def __call__(self, prompt, add_special_tokens, verbose):
+            assert not add_special_tokens
+            return SimpleNamespace(input_ids=prompt.split())
+
+        def decode(self, ids):
+            return " ".join(ids)
+
+    text = torch.nn.Module()
+    text.config = SimpleNamespace(max_position_embeddings=77)
+    pipeline = Pipeline(Flat())
+    pipeline.encoder.prompts = Prompts(text, Letters())
+    lend(monkeypatch, lambda *_: pipeline)
+    for words, said in ((10, ""), (11, "from “w10” on it is not read (1 of 11 words)"),
+                        (5000, "from “w10 w11 w12 w13 w14 w15 …” on it is not read (4990 of 5000 words)")):
+        prompt = " ".join(f"w{i}" for i in range(words))
+        arguments = SimpleNamespace(source="run", text=prompt, mask=str(masks), out=str(tmp_path / "out"), batch=1)
+        assert verb.main(arguments) == 0
+        shown = capsys.readouterr().err
+        assert (said in shown and shown.count("\n") == 1) if said else not shown
+
+
 def test_cameras_are_level_in_the_frame_of_the_generator(masks, tmp_path):
     """FFHQ's frame sees a level face from 0.16 rad above: every camera that is not a label is moved by it."""
     tilted = Solid()
