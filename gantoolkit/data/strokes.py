@@ -7,13 +7,17 @@ from pathlib import Path
 import numpy as np
 import torch
 from PIL import Image
+from scipy.ndimage import maximum_filter, minimum_filter
 from torch import Tensor
 
+from gantoolkit.data.read import decode as label_numbers
 from gantoolkit.data.read import open_picture, pad_square
 from gantoolkit.errors import DataError
 
 # A photo has many pixels that are neither paper nor stroke, and little paper or much colour.
 HALFTONES, PAPER, COLOUR = 0.2, 0.7, 0.025
+# A label map has areas of few colours, each but specks; looked at in this many pixels, where lines have no inside.
+LOOKED, SPECK, AREAS = 128, 0.005, 0.12
 
 
 def read_scribble(path: str | Path, resolution: int) -> Tensor:
@@ -33,9 +37,27 @@ def native_strokes(path: str | Path) -> np.ndarray:
     if not (strokes > 0.25).any():
         hint = "it looks like a label map, which --mask takes" if strokes.any() else "it is empty"
         raise DataError(f"{path} holds no strokes: {hint}; draw white on black or black on white.")
+    if is_label_map(picture):
+        raise DataError(f"{path} looks like a label map, which --mask takes, or like flat areas of paint; give outlines as "
+                        "strokes on plain paper.")
     if is_photo(picture, strokes):
         raise DataError(f"{path} looks like a photo, not a drawing; give outlines as strokes on plain paper.")
     return strokes
+
+
+def is_label_map(picture: Image.Image) -> bool:
+    """Whether an opened picture is a few flat areas, as a label map is, rather than lines."""
+    small = picture.convert("RGB")
+    small.thumbnail((LOOKED, LOOKED), Image.Resampling.NEAREST)
+    try:
+        values, fewest = label_numbers(small, "")[0], 3
+    except DataError:  # not in the colours of CelebAMask-HQ; perhaps in others
+        values, fewest = np.asarray(small, np.int64) @ (65536, 256, 1), 4
+    found, counts = np.unique(values, return_counts=True)
+    common = counts > SPECK * values.size
+    inside = minimum_filter(values, 3) == maximum_filter(values, 3)  # of an area, not of a line
+    inside &= values != found[counts.argmax()]
+    return common.sum() >= fewest and counts[common].sum() > 0.95 * values.size and inside.mean() > AREAS
 
 
 def is_photo(picture: Image.Image, strokes: np.ndarray) -> bool:

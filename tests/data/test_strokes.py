@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import io
+
 import numpy as np
 import pytest
 import torch
 from PIL import Image, ImageDraw
 from test_read import REAL, real
 
-from gantoolkit.data.strokes import read_scribble, resize
+from gantoolkit.data.labels import PALETTE
+from gantoolkit.data.strokes import is_label_map, read_scribble, resize
+from gantoolkit.data.zipdata import FaceZip
 from gantoolkit.errors import DataError
 
 
@@ -62,6 +66,49 @@ def test_refusals(tmp_path):
     for name, words in (("empty", "no strokes"), ("photo", "looks like a photo"), ("labels", "--mask")):
         with pytest.raises(DataError, match=words):
             read_scribble(tmp_path / f"{name}.png", 64)
+
+
+def coloured(labels: np.ndarray) -> dict[str, Image.Image]:
+    """A label map as people store it for eyes: in CelebAMask-HQ's colours, by JPEG, in others, in greys."""
+    own, others = np.asarray(PALETTE, np.uint8), np.random.default_rng(0).integers(0, 256, (19, 3)).astype(np.uint8)
+    content = io.BytesIO()
+    Image.fromarray(own[labels]).save(content, "JPEG", quality=85)
+    return {"own": Image.fromarray(own[labels]), "jpeg": Image.open(content), "others": Image.fromarray(others[labels]),
+            "greys": Image.fromarray(labels * 13)}
+
+
+@real
+@pytest.mark.parametrize("name", ["masks/cd_27007_512.png", "masks/cd_29980_256.png", "triple_psp/mask.png"])
+def test_a_label_map_is_no_drawing_in_whatever_colours(name, tmp_path):
+    for colours, picture in coloured(np.asarray(Image.open(REAL / name))).items():
+        picture.save(tmp_path / f"{colours}.png")
+        with pytest.raises(DataError, match="looks like a label map, which --mask takes"):
+            read_scribble(tmp_path / f"{colours}.png", 64)
+
+
+def test_label_maps_of_the_zoo_are_no_drawings_and_its_scribbles_are():
+    faces = FaceZip("val")
+    for labels, drawn in zip(faces.labels[:40].numpy(), faces.scribbles[:40].numpy()):
+        assert all(is_label_map(picture) for colours, picture in coloured(labels).items() if colours != "jpeg")  # 64 px
+        for size in (64, 512):
+            for how in (Image.Resampling.NEAREST, Image.Resampling.BILINEAR):
+                assert not is_label_map(Image.fromarray(drawn).resize((size, size), how))
+
+
+@pytest.mark.parametrize("ground", ["black", "white"])
+@pytest.mark.parametrize("width", [3, 8, 16, 24])
+def test_coloured_pens_are_pens_even_in_the_colours_of_label_maps(ground, width):
+    picture = Image.new("RGB", (512, 512), ground)
+    pen, colours = ImageDraw.Draw(picture), ["#%02x%02x%02x" % PALETTE[k] for k in (1, 4, 10, 13)]
+    for colour, box in zip(colours, ([60, 20, 440, 480], [150, 180, 230, 220], [290, 180, 370, 220], [180, 330, 340, 380])):
+        pen.ellipse(box, outline=colour, width=width)
+    assert not is_label_map(picture)
+
+
+@real
+def test_every_real_sketch_is_taken():
+    for path in [*REAL.glob("unite_conquer/sketch/*.jpg"), *REAL.glob("sketches/*"), REAL / "triple_psp/sketch.jpg"]:
+        assert not is_label_map(Image.open(path)) and read_scribble(path, 64).any(), path
 
 
 @real
