@@ -86,3 +86,12 @@ def recognise_files(paths: Iterable[Path]) -> Recognised | None:
         if numbered:
             maps.append(labels)
     return recognise(maps) if maps else None
+
+
+def other_order(paths: Iterable[Path], given: str) -> str | None:
+    """The order that label maps plainly have, where it is another than the one they are read in."""
+    try:
+        found = recognise_files(paths)
+    except DataError:  # it cannot be told
+        return None
+    return found.order if found and found.order != given else None

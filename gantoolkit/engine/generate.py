@@ -129,12 +129,17 @@ def unknown_words(text: str, known) -> list[str]:
 
 def generate(pipeline, options: Options, origin: dict | None = None) -> Iterator[dict]:
     """Write every output and yield its manifest row with `origin` in it; the manifest is complete after each batch."""
+    from gantoolkit.data.orders import other_order
+
     _fits(pipeline.condition, options, (origin or {}).get("run", "This run"))
     if options.solid and not pipeline.generator.needs_camera:
         flat = type(pipeline.generator).__name__
         raise UsageError(f"{', '.join(options.solid)}: {flat} draws flat pictures;"
                          " use a run with a 3D generator such as configs/absm_eg3d.py.")
     inputs = _inputs(pipeline, options)
+    if options.mask is not None and (other := other_order([item.path for item in inputs], options.labels)):
+        warn(f"the label maps look as if they were numbered in the order '{other}', and are read as '{options.labels}'; "
+             f"repeat with --labels {other} if they are.")
     jobs = [(item, options.seed + i) for item in inputs for i in range(options.count)]
     out = Path(options.out)
     rows = {row["file"]: row for row in files.read_json_lines(out / MANIFEST) if "file" in row}

@@ -6,10 +6,11 @@ import json
 
 import numpy as np
 import pytest
+from PIL import Image
 from test_read import REAL, real
 
 from gantoolkit.data.labels import CLASSES, FLIP, ORDERS
-from gantoolkit.data.orders import recognise
+from gantoolkit.data.orders import other_order, recognise
 from gantoolkit.data.read import native_labels
 from gantoolkit.data.zipdata import FaceZip
 from gantoolkit.errors import DataError
@@ -70,3 +71,22 @@ def test_real_maps():
     maps = np.stack([m[:smallest[0], :smallest[1]] for m in maps])
     for order in ORDERS:
         assert recognise(as_written(maps, order)).order == order
+
+
+def test_single_maps_in_another_order_are_noticed_and_no_other(tmp_path):
+    path = tmp_path / "map.png"
+    for labels in FaceZip("val").labels[:60].numpy():
+        for order in ORDERS:
+            Image.fromarray(as_written(labels, order)).save(path)
+            assert other_order([path], order) is None
+            found = other_order([path], "bisenet" if order == "celebamask" else "celebamask")
+            assert found in (order, None)  # None where a face lacks too many parts to tell
+
+
+@real
+def test_no_real_map_is_taken_for_another_order(tmp_path):
+    for path in [*REAL.glob("masks/cd_*.png"), REAL / "triple_psp/mask.png", REAL / "masks/fp_hair_512.png"]:
+        assert other_order([path], "celebamask") is None
+        for order in ("bisenet", "segnet20", "celebamask-list1") if "hair" not in path.name else ():
+            Image.fromarray(as_written(np.asarray(Image.open(path)), order)).save(tmp_path / "map.png")
+            assert other_order([tmp_path / "map.png"], "celebamask") == order

@@ -271,6 +271,18 @@ def test_a_prompt_that_is_cut_is_said_once(masks, tmp_path, monkeypatch, capsys)
         assert (said in shown and shown.count("\n") == 1) if said else not shown
 
 
+def test_maps_numbered_in_another_order_are_said(tmp_path, capsys):
+    from gantoolkit.data.labels import ORDERS
+    from gantoolkit.data.zipdata import FaceZip
+
+    labels = FaceZip("val").labels[0].numpy()
+    Image.fromarray(np.argsort(ORDERS["bisenet"]).astype(np.uint8)[labels]).save(tmp_path / "map.png")
+    for order, said in (("celebamask", "repeat with --labels bisenet"), ("bisenet", "")):
+        list(generate(Pipeline(Flat()), Options(mask=str(tmp_path / "map.png"), out=str(tmp_path / "out"), labels=order)))
+        shown = capsys.readouterr().err
+        assert (said in shown and shown.count("\n") == 1) if said else not shown
+
+
 def test_cameras_are_level_in_the_frame_of_the_generator(masks, tmp_path):
     """FFHQ's frame sees a level face from 0.16 rad above: every camera that is not a label is moved by it."""
     tilted = Solid()
