@@ -26,7 +26,8 @@ def parts(found: Face, w: Render, w_m: Render, front: Render) -> str:
     Maps lie over `front`, the face as it was drawn, because attention does not turn with the head.
     """
     overall = sheets.attention_picture(front.image, found.attention)
-    modulated = "the same, for this run has no style modulation" if torch.equal(w.image, w_m.image) else "with style modulation"
+    plain = torch.equal(w.image, w_m.image)
+    modulated = "the same, for this run has no style modulation" if plain else "with style modulation"
     shown = [(sheets.image_picture(w_m.image), "G(w<sup>m</sup>): mapping network alone"),
              (sheets.image_picture(w.image), f"G(w): {modulated}"),
              (overall, "Ā: attention of all words")]

@@ -73,7 +73,8 @@ def test_zips_have_fixed_dates_and_modes(tmp_path):
 
 
 def test_json_is_readable_and_what_it_was(tmp_path):
-    content = {"a": [1, 2.5, None], "b": {"c": {"text": "é [\n] {x}", "d": []}, "e": [{"f": True}, {}]}, "g": "[", "h": ["]", "{"]}
+    content = {"a": [1, 2.5, None], "b": {"c": {"text": "é [\n] {x}", "d": []}, "e": [{"f": True}, {}]},
+               "g": "[", "h": ["]", "{"]}
     path = files.write_json(tmp_path / "a.json", content)
     assert json.loads(path.read_text(encoding="utf-8")) == content
     assert path.read_text(encoding="utf-8").splitlines()[:2] == ["{", ' "a": [1, 2.5, null],']
