@@ -10,8 +10,10 @@ import sys
 import zipfile
 from pathlib import Path
 
-import numpy as np
-import pytest
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch: for small tensors a second thread waits more than it helps
+
+import numpy as np  # noqa: E402
+import pytest  # noqa: E402
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT / "tests" / room) for room in ("data", "demo", "encoders", "engine")]  # stand-ins that rooms share
