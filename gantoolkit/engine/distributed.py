@@ -6,6 +6,7 @@ the losses of one. Rank 0 alone writes files.
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Iterable
 from contextlib import contextmanager
@@ -62,7 +63,8 @@ def joined(device: torch.device):
         yield
     finally:
         if started:
-            dist.destroy_process_group()
+            dist.destroy_process_group()  # drops references alone (pytorch#96017),
+            gc.collect()  # and a gloo group that lives until the process ends aborts it now and then (pytorch#190489)
 
 
 def _meeting_point() -> dict:
