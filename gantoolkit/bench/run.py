@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -123,15 +124,16 @@ def _row(plan: Plan, row: Row) -> None:
     if missing := suites.absent(row.system, plan.runs):
         raise DataError(missing)
     folder, job = plan.work(row), plan.job(row)
-    file = plan.folder / f"{row.name}.json"
-    if _current(file, folder):
+    file, made = plan.folder / f"{row.name}.json", folder / make.MADE
+    if made.is_file() and _changed(_read(made)["weights"]):
+        shutil.rmtree(folder)  # images by weights that were replaced since
+    elif _current(file, folder):
         return
     print(f"{plan.edition}/{row.name} …", file=sys.stderr)
     files.write_json(folder / "job.json", asdict(job))
     spawn(folder / "job.json")
-    made = json.loads((folder / make.MADE).read_text())
     opened = open_pairs(plan.split, plan.count, plan.suite.seed, plan.data)
-    found = score.record(plan.suite, row, job, made, opened, folder, ["gantoolkit", *sys.argv[1:]], plan.workers)
+    found = score.record(plan.suite, row, job, _read(made), opened, folder, ["gantoolkit", *sys.argv[1:]], plan.workers)
     found.config["work"] = folder.name
     files.write_json(file, records.without_places(records.to_json(found)))
 
@@ -145,12 +147,23 @@ def spawn(job: Path) -> None:
                         else f"The row's process ended with {done.returncode}: {last}")
 
 
+def _read(made: Path) -> dict:
+    """What made.json says."""
+    return json.loads(made.read_text(encoding="utf-8"))
+
+
 def _current(file: Path, folder: Path) -> bool:
     """Whether a record is of exactly these images, measured by the judges as they are now."""
     if not file.is_file() or (record := records.load(file)).config.get("work") != folder.name:
         return False
-    return all(weights.sha256(weights.resolve(name)) == digest
-               for found in record.scores.values() for name, digest in score.judges(found).items())
+    return not any(_changed(score.judges(found)) for found in record.scores.values())
+
+
+def _changed(known: dict[str, str]) -> list[str]:
+    """The weights, by name or path, whose sha256 is another now; what is not here any more is not among them."""
+    return [name for name, digest in known.items()
+            if (Path(name).exists() or name in manifest.load().weights)
+            and weights.sha256(weights.resolve(name)) != digest]
 
 
 def _stamp(system: dict) -> list[str]:

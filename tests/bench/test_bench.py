@@ -170,6 +170,18 @@ def test_another_judge_measures_the_same_images_again(here):
     assert json.loads(file.read_text())["scores"]["painted"]["lpips[judge]"]["value"] == truth and not SEEN
 
 
+def test_images_of_weights_that_were_replaced_are_made_again(here):
+    assert here.go("--only", "painted") == 0
+    file, made = here.out / "toy" / "painted.json", next((here.out / "work" / "toy").glob("painted-*/made.json"))
+    for path in (file, made):
+        content = json.loads(path.read_text())
+        content["weights"]["eg3d"] = "0" * 64
+        path.write_text(json.dumps(content))
+    SEEN.clear()
+    assert here.go("--only", "painted") == 0
+    assert SEEN and "eg3d" not in json.loads(file.read_text())["weights"]
+
+
 def test_check_notices_a_changed_page_and_a_changed_record(here, monkeypatch):
     here.go("--only", "painted", "grey")
     toy, folder = suites.load(str(here.folder / "toy.yaml")), here.out / "toy"
