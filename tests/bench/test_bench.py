@@ -18,7 +18,7 @@ from gantoolkit.generators.camera import sample_rays
 from gantoolkit.metrics.base import Metric
 from gantoolkit.registry import REGISTRIES
 from gantoolkit.report import record as records
-from gantoolkit.types import Record, Render, Score
+from gantoolkit.types import Render
 
 COLOURS = torch.tensor(PALETTE).float() / 127.5 - 1
 SEEN: list = []  # (condition, image) that systems were handed
@@ -264,29 +264,6 @@ def test_mistakes_in_suites_are_sentences(tmp_path):
         suites.load(str(file))
 
 
-def line(name, needs, **values):
-    row = suites.Row(name, name, {})
-    scores = {k: Score(v, 10, k != "fid") for k, v in values.items()}
-    config = dict(needs=needs, model="GAN", domain="2D", pairs=10)
-    return row, Record(name, config, [], {}, 0, timings=dict(seconds_per_image=1.0, peak_memory_mb=2.0),
-                       scores={name: scores})
-
-
-def test_ranks_by_hand():
-    rows = [line("a", ["text", "mask"], fid=10.0, acc=0.9), line("b", ["text", "mask", "camera"], fid=11.0, acc=0.9001),
-            line("c", ["text", "mask"], fid=12.0, acc=0.5), line("p", ["text", "mask", "image"], fid=1.0, acc=1.0),
-            line("s", ["text", "scribble"], fid=2.0, acc=0.2)]
-    assert tables.ranks(rows, "fid") == {"a": 1, "b": 2}
-    assert tables.ranks(rows, "acc") == {"a": 1, "b": 1, "c": 2}  # equal as printed
-    assert tables.group(rows[3][1]) is None and tables.arrow(rows, "fid") == "↓"
-
-
-def test_a_reading_quotes_the_table():
-    rows = [line("a", ["text"], fid=10.04, acc=0.9), line("b", ["text"], fid=123.4, acc=0.85)]
-    said = tables.quoted("a {a:fid} and {b:fid}, {a:acc} %, {b:seconds} s, {c:fid} {a:lpips}", rows)
-    assert said == "a 10.0 and 123.4, 90.0 %, 1 s, – –"
-
-
 def test_pairs_are_frozen_and_other_pictures_are_noticed():
     opened = pairs.open_pairs("val", 6)
     assert opened.verify() == {"pictures": 6, "label maps": 6}
@@ -316,37 +293,3 @@ def test_peak_memory_is_of_the_row_and_not_of_who_started_it():
     command = "from gantoolkit.bench.make import peak_mb; print(peak_mb('cpu'))"
     said = subprocess.run([sys.executable, "-c", command], capture_output=True, text=True, check=True).stdout
     assert 50 < int(said) < len(held) / 1e6
-
-
-def test_ours_is_a_run_left_early_or_late_and_names_its_losses_networks(tmp_path, monkeypatch):
-    from gantoolkit.engine import sample
-
-    drawn = []
-
-    class Fake:
-        condition, generator = "scribble", SimpleNamespace(needs_camera=True)
-        encoder = SimpleNamespace(timesteps=(900, 600, 300, 0))
-
-        def latent(self, condition, t_out, aggregate):
-            drawn.append((t_out, aggregate))
-            return "codes"
-
-        def draw(self, latent, camera):
-            return (latent, camera)
-
-    specs = dict(encoder=dict(weights="diffusion"), generator="eg3d", networks=dict(lpips="parser"))
-    sample.export(tmp_path / sample.EXPORTED, torch.nn.Linear(1, 1), dict(specs, bridge={}))
-    monkeypatch.setattr(sample, "load_with_specs", lambda run, **changes: (Fake(), specs))
-    for after in (None, 1, 3):
-        system = systems.build(dict(type="Ours", run=str(tmp_path), after=after))
-        assert system.render(system.solve(None), "camera") == ("codes", "camera")
-    assert drawn == [(0, "last"), (900, "last"), (300, "last")]
-    assert system.needs == ("text", "scribble", "camera") and system.networks() == {"lpips": "parser"}
-    assert set(system.weights()) == {"bridge", "diffusion", "eg3d"} and not system.notes()
-    with pytest.raises(UsageError, match="has 4 steps"):
-        systems.Ours(str(tmp_path), after=5)
-    del specs["networks"]
-    assert "not known" in system.notes()[0]
-    losses = {"identity": {"type": "Identity", "network": "arcface"}}
-    (tmp_path / "config.json").write_text(json.dumps({"losses": losses}))
-    assert system.networks() == {"identity": "arcface"} and not system.notes()
