@@ -161,9 +161,8 @@ def _current(file: Path, folder: Path) -> bool:
 
 def _changed(known: dict[str, str]) -> list[str]:
     """The weights, by name or path, whose sha256 is another now; what is not here any more is not among them."""
-    return [name for name, digest in known.items()
-            if (Path(name).exists() or name in manifest.load().weights)
-            and weights.sha256(weights.resolve(name)) != digest]
+    here = [name for name in known if Path(name).exists() or name in manifest.load().weights]
+    return weights.differing(known, weights.checksums(here))
 
 
 def _stamp(system: dict) -> list[str]:

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from gantoolkit import registry, weights
+from gantoolkit import registry
 from gantoolkit.bench import shared
 from gantoolkit.encoders import folders
 from gantoolkit.errors import UsageError

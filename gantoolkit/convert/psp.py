@@ -8,7 +8,7 @@ import re
 from torch import Tensor
 
 from gantoolkit.convert import recognisers, rosinality
-from gantoolkit.convert.source import Source, tensors_of
+from gantoolkit.convert.source import Source
 from gantoolkit.errors import WeightsError
 from gantoolkit.weights.parts import Part
 

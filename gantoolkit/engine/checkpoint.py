@@ -16,6 +16,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from gantoolkit import weights
 from gantoolkit.engine.task import Task
 from gantoolkit.errors import GantoolkitError, WeightsError
 
@@ -152,10 +153,9 @@ def load_latest(folder: Path, task: Task) -> dict | None:
 
 def _same_weights(old: dict[str, str], new: dict[str, str], path: Path) -> None:
     """Refuse frozen networks whose content is not what this checkpoint was trained with."""
-    for name in old.keys() & new.keys():
-        if old[name] != new[name]:
-            raise WeightsError(f"'{name}' is not the file that {path} was trained with (its sha256 differs); put that "
-                               "version back, or start a new run with --out OTHER.")
+    if changed := weights.differing(old, new):
+        raise WeightsError(f"'{changed[0]}' is not the file that {path} was trained with (its sha256 differs); put that "
+                           "version back, or start a new run with --out OTHER.")
 
 
 @torch.no_grad()

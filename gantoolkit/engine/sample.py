@@ -64,7 +64,7 @@ def checksums(name: str | Path, specs: dict) -> dict[str, str]:
 def changed(specs: dict) -> list[str]:
     """The networks whose content is not what the bridge was trained with, as far as its file says that."""
     known = specs.get("frozen") or {}
-    return [name for name, digest in frozen(specs).items() if known.get(name, digest) != digest] if known else []
+    return weights.differing(known, frozen(specs)) if known else []
 
 
 class Loader:

@@ -13,7 +13,7 @@ from gantoolkit.errors import WeightsError
 from gantoolkit.weights.parts import Part
 
 MAX_HEADER = 100 << 20  # bytes, safetensors' own limit
-__all__ = ["Part", "checksums", "header", "load", "matches", "resolve", "save", "sha256"]
+__all__ = ["Part", "checksums", "differing", "header", "load", "matches", "resolve", "save", "sha256"]
 
 
 @plugins.hookimpl(trylast=True)
@@ -133,6 +133,11 @@ def matches(path: Path, entry: dict) -> bool:
 def checksums(names: Iterable[str]) -> dict[str, str]:
     """name or path → `sha256` of what it stands for, in sorted order."""
     return {name: sha256(resolve(name)) for name in sorted(set(names))}
+
+
+def differing(known: dict[str, str], now: dict[str, str]) -> list[str]:
+    """The names whose sha256 is another now; what stands in one of both alone is not compared."""
+    return [name for name, digest in known.items() if now.get(name, digest) != digest]
 
 
 def _files(path: Path) -> list[Path]:

@@ -7,9 +7,7 @@ them. prompts.jsonl says what each sample's caption became.
 
 from __future__ import annotations
 
-import json
 import shlex
-import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from importlib import import_module
@@ -22,7 +20,7 @@ from gantoolkit import files
 from gantoolkit.data.labels import CLASSES
 from gantoolkit.data.zipdata import FaceZip
 from gantoolkit.engine.progress import Progress
-from gantoolkit.errors import DataError, UsageError
+from gantoolkit.errors import DataError, UsageError, warn
 from gantoolkit.report import sheets
 
 PROGRAMS = ("tedigan", "ide3d", "uac", "collaborative", "controlnet")
@@ -73,8 +71,8 @@ def main(args) -> int:
     if len({face.id for face in faces}) < len(faces):
         raise DataError(f"{data.path} names two pictures alike, so that results could not be told apart.")
     if (crop := data.meta.get("crop")) and program.CROP and (crop == "eg3d") != (program.CROP == "eg3d"):
-        print(f"gantoolkit: warning: {args.prepare} was trained on {program.CROP}'s framing of faces, and "
-              f"{data.path.name} was prepared with --crop {crop}.", file=sys.stderr)
+        warn(f"{args.prepare} was trained on {program.CROP}'s framing of faces, and {data.path.name} was prepared with "
+             f"--crop {crop}.")
     texts = program.texts(faces)  # which refuses what the program could not read, before anything is written
     progress = Progress()
     with progress.bar(f"for {args.prepare}", len(faces)):
@@ -92,7 +90,7 @@ def main(args) -> int:
 def prompts(faces: Iterable[Face], prompt: Callable[[str], str], **more) -> str:
     """prompts.jsonl: of every sample its id, caption, what the program is told, and a seed; `more` is the same for all."""
     rows = (dict(id=face.id, text=face.text, prompt=prompt(face.text), seed=face.row, **more) for face in faces)
-    return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+    return files.json_lines(rows)
 
 
 def jobs(head: Sequence[str], commands: Iterable[tuple[str, str]]) -> str:
