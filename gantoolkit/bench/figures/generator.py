@@ -12,7 +12,7 @@ from gantoolkit import weights
 from gantoolkit.bench.figures import command
 from gantoolkit.engine.distributed import pick_device
 from gantoolkit.engine.tasks import gansheet
-from gantoolkit.generators.camera import side_camera
+from gantoolkit.generators.camera import YAWS, side_camera
 from gantoolkit.report import labelled, sheets
 
 COLUMNS = 8
@@ -45,7 +45,7 @@ def draw(generator, walks: int, seed: int = 0, truncation: float = 1.0) -> np.nd
 
 def _views(generator, ws: Tensor) -> list[tuple[list[str], Tensor]]:
     """(label, images [B,3,R,R]) of the same codes, in 3D from every side, then the depth from the front."""
-    sides = [*(["random z,", f"{math.degrees(yaw):.0f}°"] for yaw in gansheet.YAWS), ["depth,", "0°"]]
+    sides = [*(["random z,", f"{math.degrees(yaw):.0f}°"] for yaw in YAWS), ["depth,", "0°"]]
     labels = sides if generator.needs_camera else [["random z"]]
     return list(zip(labels, gansheet.drawn(generator, ws, "const"), strict=True))
 

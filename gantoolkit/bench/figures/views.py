@@ -8,10 +8,8 @@ import numpy as np
 import torch
 
 from gantoolkit.bench.figures.scene import Scene
-from gantoolkit.generators.camera import side_camera
+from gantoolkit.generators.camera import YAWS, side_camera
 from gantoolkit.report import labelled
-
-YAWS = (-0.4, 0.0, 0.4)  # radians
 
 
 @torch.no_grad()
