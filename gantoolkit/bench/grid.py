@@ -20,11 +20,14 @@ WIDTH = 1000  # pixels, of a page
 
 
 def write(lines: Sequence[Line], work: Path, out: Path) -> Path | None:
-    """A row per condition, its prompt above it: condition, photo, every system whose images are there (none: None)."""
+    """A row per condition, its prompt above it: condition, photo, every system whose images are there.
+
+    None without images, and where only some systems have theirs here and a sheet is there already: it stays as it is.
+    """
     folders = [(row.label, work / record.config["work"]) for row, record in lines]
     columns = {label: images for label, folder in folders if (images := _images(folder))}
     jobs = [file for _, folder in folders if (file := folder / "job.json").is_file()]
-    if not columns or not jobs:
+    if not columns or not jobs or (len(columns) < len(folders) and out.is_file()):
         return None
     job = make.Job(**json.loads(jobs[0].read_text()))
     count = min(SHOWN, job.count, *(len(images) for images in columns.values()))

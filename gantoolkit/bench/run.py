@@ -127,7 +127,7 @@ def _row(plan: Plan, row: Row) -> None:
     file, made = plan.folder / f"{row.name}.json", folder / make.MADE
     if made.is_file() and _changed(_read(made)["weights"]):
         shutil.rmtree(folder)  # images by weights that were replaced since
-    elif _current(file, folder):
+    elif _current(file, folder, job.system):
         return
     print(f"{plan.edition}/{row.name} …", file=sys.stderr)
     files.write_json(folder / "job.json", asdict(job))
@@ -152,11 +152,12 @@ def _read(made: Path) -> dict:
     return json.loads(made.read_text(encoding="utf-8"))
 
 
-def _current(file: Path, folder: Path) -> bool:
-    """Whether a record is of exactly these images, measured by the judges as they are now."""
+def _current(file: Path, folder: Path, system: dict) -> bool:
+    """Whether a record is of exactly these images, by the weights that `system` names and the judges as they are now."""
     if not file.is_file() or (record := records.load(file)).config.get("work") != folder.name:
         return False
-    return not any(_changed(score.judges(found)) for found in record.scores.values())
+    named = {name: digest for name, digest in record.weights.items() if name in system.values()}
+    return not any(map(_changed, [named, *map(score.judges, record.scores.values())]))
 
 
 def _changed(known: dict[str, str]) -> list[str]:

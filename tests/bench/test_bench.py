@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -170,13 +171,17 @@ def test_another_judge_measures_the_same_images_again(here):
     assert json.loads(file.read_text())["scores"]["painted"]["lpips[judge]"]["value"] == truth and not SEEN
 
 
-def test_images_of_weights_that_were_replaced_are_made_again(here):
+@pytest.mark.parametrize("kept", [True, False], ids=["images there", "images gone"])
+def test_images_of_weights_that_were_replaced_are_made_again(kept, here):
+    (here.folder / "toy.yaml").write_text(SUITE.replace("{type: Painted}", "{type: Painted, uses: eg3d}"))
     assert here.go("--only", "painted") == 0
     file, made = here.out / "toy" / "painted.json", next((here.out / "work" / "toy").glob("painted-*/made.json"))
     for path in (file, made):
         content = json.loads(path.read_text())
         content["weights"]["eg3d"] = "0" * 64
         path.write_text(json.dumps(content))
+    if not kept:
+        shutil.rmtree(made.parent)
     SEEN.clear()
     assert here.go("--only", "painted") == 0
     assert SEEN and "eg3d" not in json.loads(file.read_text())["weights"]
@@ -204,6 +209,16 @@ def test_a_record_of_other_pairs_makes_no_page(here):
     toy = suites.load(str(here.folder / "toy.yaml"))
     with pytest.raises(DataError, match="painted.json was measured on 12 pairs of the split 'val', .* asks for 13 pairs"):
         page.write(toy, here.out / "toy", here.out / "toy")
+
+
+def test_a_sheet_of_all_systems_outlives_the_images_of_some(here):
+    assert here.go() == 0
+    sheet = here.out / "toy" / "toy.webp"
+    whole = sheet.read_bytes()
+    shutil.rmtree(next((here.out / "work" / "toy").glob("grey-*")))
+    assert here.go("--only", "painted") == 0 and sheet.read_bytes() == whole
+    sheet.unlink()
+    assert here.go("--only", "painted") == 0 and sheet.read_bytes() != whole
 
 
 def test_a_suite_may_have_no_sheet(here):
