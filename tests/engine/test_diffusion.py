@@ -4,6 +4,7 @@ import json
 
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from gantoolkit.data.conditions import to_float
 from gantoolkit.data.zipdata import FaceZip
@@ -142,6 +143,23 @@ def test_a_controlnet_starts_silent_and_only_it_learns(chain, tiny_zip):
 def test_vae_refuses_a_resolution_it_cannot_halve(tiny_zip):
     with pytest.raises(UsageError, match="32 px cannot be reduced by 64"):
         VAE(str(tiny_zip), widths=(8,) * 7)
+
+
+def test_a_decoder_that_goes_on_learning_keeps_the_latents(chain, tiny_zip, tmp_path):
+    before, folder = chain / "vae/export", tmp_path / "vae"
+    run(dict(task="vae", data=str(tiny_zip), held_out=4, start=str(before), only=["decoder", "post_quant_conv"], mse=10.0,
+             schedule=SCHEDULE, report=False, device="cpu"), folder)
+    name = "vae/diffusion_pytorch_model.safetensors"
+    old, new = load_file(before / name), load_file(folder / "export" / name)
+    assert {key.split(".")[0] for key in old if not torch.equal(old[key], new[key])} == {"decoder", "post_quant_conv"}
+    scale = [json.loads((path / "vae/config.json").read_text())["scaling_factor"] for path in (before, folder / "export")]
+    assert scale[0] == scale[1] != 0.18215  # what diffusers writes where nobody measured it
+    assert list(json.loads((folder / "record.json").read_text())["weights"]) == [str(before)]
+
+
+def test_vae_refuses_parts_it_has_not(chain, tiny_zip):
+    with pytest.raises(UsageError, match="AutoencoderKL has no part 'decode'; its parts are encoder, decoder,"):
+        VAE(str(tiny_zip), start=str(chain / "vae/export"), only=["decode"])
 
 
 def test_multiscale_is_the_mean_over_a_pyramid():

@@ -15,7 +15,8 @@ from gantoolkit.data.labels import CLASSES, flip_table
 from gantoolkit.data.zipdata import FaceZip
 from gantoolkit.engine.draw import Draw
 from gantoolkit.engine.task import Task
-from gantoolkit.errors import DataError, UsageError
+from gantoolkit.engine.tasks.only import learn_only
+from gantoolkit.errors import DataError
 from gantoolkit.metrics.parsing import Confusion
 from gantoolkit.networks.arcface import angular_margin
 from gantoolkit.types import Score, Scores
@@ -89,13 +90,7 @@ class Recogniser(Task):
 
     def start(self, network: nn.Module, only: list[str] | None = None, **heads: nn.Module) -> None:
         """Take the network and the training-only heads under one optimiser; of the network `only` these parts learn."""
-        parts = dict(network.named_children())
-        if unknown := set(only or ()) - set(parts):
-            raise UsageError(f"{type(network).__name__} has no part '{sorted(unknown)[0]}'; its parts are "
-                             f"{', '.join(parts)}.")
-        self.still = [part for name, part in parts.items() if only and name not in only]
-        for name, parameter in network.named_parameters():
-            parameter.requires_grad_(not only or name.split(".")[0] in only)
+        self.still = learn_only(network, only)
         self.network = network.to(self.device, memory_format=torch.channels_last)
         self.heads = nn.ModuleDict(heads).to(self.device)
         self.modules = {"network": self.network, "heads": self.heads}

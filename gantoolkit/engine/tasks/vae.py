@@ -9,12 +9,14 @@ import torch.nn.functional as F
 from torch import Tensor
 
 import gantoolkit.compat  # noqa: F401  diffusers imports torchvision
+from gantoolkit import weights
 from gantoolkit.data.conditions import to_float
 from gantoolkit.data.zipdata import FaceZip
 from gantoolkit.encoders import folders
 from gantoolkit.engine.average import follow, frozen_copy
 from gantoolkit.engine.draw import Draw
 from gantoolkit.engine.task import Task
+from gantoolkit.engine.tasks.only import learn_only
 from gantoolkit.engine.tasks.sheet import joined
 from gantoolkit.errors import UsageError
 from gantoolkit.registry import build
@@ -22,33 +24,47 @@ from gantoolkit.types import Score, Scores
 
 
 class VAE(Task):
-    """L = Σ over scales of |x̂ − x| + ‖x̂ − x‖² + kl · KL(q ‖ N(0,1)) + weight · d(x̂, x).
+    """L = Σ over scales of |x̂ − x| + mse · ‖x̂ − x‖² + kl · KL(q ‖ N(0,1)) + weight · d(x̂, x).
 
     data        zip of faces; val: another one for PSNR (default: the last `held_out` rows of `data`)
     widths      channels per level; the downsampling factor f is 2^(levels − 1)
     kl          per latent number: small, so that latents stay smooth but lose little
     perceptual  d, a loss component {"type": …, "weight": …} or None; its weight rises from 0 over the first
                 `ramp` iterations, because it misleads a network that draws blurs
+    start       folder (or name) whose autoencoder is trained further, whatever `widths` to `groups` say; None: a new one
+    only        its parts that learn, None: all. Where these are "decoder" and "post_quant_conv", latents stay what they
+                are, and diffusion models of them go on to work (as of Stable Diffusion's ft-MSE decoders)
     """
 
     def __init__(self, data: str, val: str | None = None, held_out: int = 64,
                  widths: tuple[int, ...] = (32, 48, 64), layers: int = 1, latent_channels: int = 4,
-                 groups: int = 8, lr: float = 1e-3, kl: float = 1e-3, perceptual: dict | None = None,
-                 ramp: int = 400, ema: float = 0.998, device: str | torch.device = "cpu", seed: int = 0):
+                 groups: int = 8, lr: float = 1e-3, kl: float = 1e-3, mse: float = 1.0,
+                 perceptual: dict | None = None, ramp: int = 400, ema: float = 0.998, start: str | None = None,
+                 only: list[str] | None = None, device: str | torch.device = "cpu", seed: int = 0):
         self.device = torch.device(device)
         self.zip = FaceZip(data)
         self.val = FaceZip(val) if val else None
         self.held_out = 0 if val else min(held_out, len(self.zip) // 4)
-        _check_resolution(self.zip.resolution, len(widths))
         torch.manual_seed(seed)
-        self.vae = autoencoder(widths, layers, latent_channels, groups, self.zip.resolution).to(self.device)
+        self.start = start
+        self.vae = self._begin(widths, layers, latent_channels, groups).to(self.device)
+        learn_only(self.vae, only)
         self.average = frozen_copy(self.vae)
         self.modules, self.averages = {"vae": self.vae}, {"vae": self.average}
         self.optimizers = {"vae": torch.optim.AdamW(self.vae.parameters(), lr, (0.9, 0.99),
                                                     weight_decay=1e-3)}
-        self.kl, self.ema = kl, ema
+        self.kl, self.mse, self.ema = kl, mse, ema
         self.perceptual = build("loss", perceptual).to(self.device) if perceptual else None
         self.ramp = ramp
+
+    def _begin(self, widths, layers: int, latent_channels: int, groups: int):
+        """The autoencoder at the first iteration: that of `start`, or a new one of the data's size."""
+        if self.start is not None:
+            vae = folders.load_vae(self.start).train()
+            _check_resolution(self.zip.resolution, len(vae.config.block_out_channels))
+            return vae
+        _check_resolution(self.zip.resolution, len(widths))
+        return autoencoder(widths, layers, latent_channels, groups, self.zip.resolution)
 
     def size(self) -> int:
         return len(self.zip) - self.held_out
@@ -65,7 +81,7 @@ class VAE(Task):
         noise = draw.normal(*mean.shape[1:]).to(self.device)
         decoded = self.vae.decode(mean + noise * (0.5 * logvar).exp()).sample.float()
         kl = 0.5 * (mean.square() + logvar.exp() - 1 - logvar).mean()
-        losses = {"l1": multiscale(decoded, images), "mse": F.mse_loss(decoded, images), "kl": self.kl * kl}
+        losses = {"l1": multiscale(decoded, images), "mse": self.mse * F.mse_loss(decoded, images), "kl": self.kl * kl}
         if self.perceptual is not None:
             weight = self.perceptual.weight * min(1.0, iteration / max(1, self.ramp))
             losses["perceptual"] = weight * self.perceptual(decoded, self.perceptual.prepare(images))
@@ -105,9 +121,13 @@ class VAE(Task):
         return 1 / float(torch.cat(found).float().std())
 
     def export(self, folder: Path) -> list[Path]:
-        """FOLDER/vae in diffusers' layout, float16, with the measured scaling_factor."""
-        self.average.register_to_config(scaling_factor=round(self.scaling_factor(), 6))
+        """FOLDER/vae in diffusers' layout, float16, with the scaling_factor of its latents: measured if they changed."""
+        if any(parameter.requires_grad for parameter in self.vae.encoder.parameters()):
+            self.average.register_to_config(scaling_factor=round(self.scaling_factor(), 6))
         return [folders.save_part(self.average, folder, "vae")]
+
+    def weights(self) -> dict[str, str]:
+        return {self.start: weights.sha256(folders.part(self.start, "vae"))} if self.start else {}
 
     def networks(self) -> dict[str, str]:
         network = self.perceptual.network if self.perceptual else None
