@@ -12,7 +12,7 @@ import resource
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -24,7 +24,7 @@ from gantoolkit.bench import pairs, systems
 from gantoolkit.data.conditions import to_float, to_uint8
 from gantoolkit.engine.cache import root
 from gantoolkit.errors import GantoolkitError
-from gantoolkit.generators.camera import YAWS, side_camera
+from gantoolkit.generators.camera import YAWS, Frame
 from gantoolkit.types import Condition, Render
 
 STATUS = Path("/proc/self/status")  # of Linux
@@ -69,7 +69,7 @@ def run(job: Job, folder: Path) -> dict:
         _say(f"\r{number + 1}/{len(job.numbers())} batches", end="")
     made = dict(
         threads=torch.get_num_threads(),
-        needs=list(system.needs), solid=system.solid, level=system.level, model=system.model, domain=system.domain,
+        needs=list(system.needs), solid=system.solid, frame=asdict(system.frame), model=system.model, domain=system.domain,
         latent_source=system.latent_source, networks=system.networks(), weights=system.weights(), notes=system.notes(),
         exact=exact, list=opened.digest, data=opened.data.path.name, data_sha256=opened.data.sha256)
     files.write_json(folder / MADE, made)
@@ -111,7 +111,7 @@ def _make(job: Job, system, opened, sample, path: Path | None, rows=None, timed:
 def _sides(system, solution, condition: Condition) -> dict:
     """Images and depths [B,V,…] from the sides."""
     device = condition.camera.cam2world.device
-    renders = [system.render(solution, side_camera(system, yaw, len(condition)).to(device)) for yaw in SIDES]
+    renders = [system.render(solution, system.frame.side(yaw, len(condition)).to(device)) for yaw in SIDES]
     return dict(views=np.stack([to_uint8(r.image).cpu().numpy() for r in renders], 1),
                 views_depth=np.stack([r.depth.half().cpu().numpy() for r in renders], 1))
 
@@ -129,15 +129,15 @@ class Made:
     views: tuple[Render, ...] = ()
 
 
-def read(job: Job, folder: Path, system) -> Iterator[Made]:
-    """The batches of a finished row; `system` knows the `level` of its cameras."""
+def read(job: Job, folder: Path, frame: Frame) -> Iterator[Made]:
+    """The batches of a finished row, whose views are those of a generator of this frame."""
     for number, rows in enumerate(job.numbers()):
         with np.load(path_of(folder, number), allow_pickle=False) as found:
             pictures = {key: to_float(torch.from_numpy(found[key])) for key in ("image", "without_text", "views")
                         if key in found}
             depth = {key: torch.from_numpy(found[key]).float() for key in ("depth", "views_depth") if key in found}
             sides = [Render(pictures["views"][:, k], depth=depth["views_depth"][:, k],
-                            camera=side_camera(system, yaw, len(rows)))
+                            camera=frame.side(yaw, len(rows)))
                      for k, yaw in enumerate(SIDES)] if "views" in pictures else []
             cost = (float(found["seconds"]), int(found["peak_mb"])) if "seconds" in found else (None, None)
             yield Made(rows, pictures["image"], *cost, pictures.get("without_text"), depth.get("depth"), tuple(sides))

@@ -127,7 +127,7 @@ def _row(plan: Plan, row: Row) -> None:
     file, made = plan.folder / f"{row.name}.json", folder / make.MADE
     if made.is_file() and _changed(_read(made)["weights"]):
         shutil.rmtree(folder)  # images by weights that were replaced since
-    elif _current(file, folder, job.system):
+    elif _current(file, folder, job.system, plan.suite):
         return
     print(f"{plan.edition}/{row.name} …", file=sys.stderr)
     files.write_json(folder / "job.json", asdict(job))
@@ -152,9 +152,12 @@ def _read(made: Path) -> dict:
     return json.loads(made.read_text(encoding="utf-8"))
 
 
-def _current(file: Path, folder: Path, system: dict) -> bool:
-    """Whether a record is of exactly these images, by the weights that `system` names and the judges as they are now."""
-    if not file.is_file() or (record := records.load(file)).config.get("work") != folder.name:
+def _current(file: Path, folder: Path, system: dict, suite: Suite) -> bool:
+    """Whether a record is of exactly these images, by the weights that `system` names, and what the suite measures now."""
+    if not file.is_file():
+        return False
+    record = records.load(file)
+    if (record.config.get("work"), record.config.get("measures")) != (folder.name, score.measures(suite)):
         return False
     named = {name: digest for name, digest in record.weights.items() if name in system.values()}
     return not any(map(_changed, [named, *map(score.judges, record.scores.values())]))

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from statistics import median
-from types import SimpleNamespace
 
 from gantoolkit.bench import PROTOCOL, make
 from gantoolkit.bench.pairs import Pairs
 from gantoolkit.bench.suite import Row, Suite
 from gantoolkit.engine.folder import environment
+from gantoolkit.generators.camera import Frame
 from gantoolkit.metrics import Evaluator
 from gantoolkit.types import Record, Scores
 
@@ -35,23 +37,31 @@ def scores(suite: Suite, job: make.Job, made: Mapping, opened: Pairs, folder: Pa
     """The scores, and seconds per image and peak memory, of a row that has been made."""
     deep = opened.data.depths is not None
     judged, cost = evaluators(suite, made, job.device, job.split, deep), []
-    for batch in make.read(job, folder, SimpleNamespace(**made)):
+    for batch in make.read(job, folder, Frame(**made["frame"])):
         sample = opened.sample(batch.numbers, job.condition)
         if "all" in judged:
             judged["all"].update(batch.image, sample.target, sample.condition, numbers=batch.numbers)
         if "text" in judged and batch.without_text is not None:
-            judged["text"].update(batch.image, sample.target, sample.condition, batch.without_text,
-                                  numbers=batch.numbers)
+            few = _first(job.without_text, batch)
+            judged["text"].update(batch.image[few], sample.target[few], sample.condition[few], batch.without_text[few],
+                                  numbers=batch.numbers[few])
         if "solid" in judged and batch.views:
+            few = _first(job.views, batch)
             target = replace(sample.target, depth=opened.depth(batch.numbers)) if deep else sample.target
-            judged["solid"].update(batch.image, target, sample.condition, None, batch.depth, batch.views,
-                                   batch.numbers)
+            judged["solid"].update(batch.image[few], target[few], sample.condition[few], None,
+                                   None if batch.depth is None else batch.depth[few],
+                                   tuple(view[few] for view in batch.views), batch.numbers[few])
         cost += [(batch.seconds, batch.peak_mb)] if batch.seconds else []
     found: Scores = {}
     for evaluator in judged.values():
         found |= evaluator.compute()
     seconds, peaks = zip(*cost)
     return found, dict(seconds_per_image=median(seconds), peak_memory_mb=max(peaks))
+
+
+def _first(count: int, batch: make.Made) -> slice:
+    """The rows of a batch that are among the first `count` pairs."""
+    return slice(int((batch.numbers < count).sum()))
 
 
 def record(suite: Suite, row: Row, job: make.Job, made: Mapping, opened: Pairs, folder: Path, command: list[str],
@@ -61,9 +71,15 @@ def record(suite: Suite, row: Row, job: make.Job, made: Mapping, opened: Pairs, 
     kept = {key: made[key] for key in ("needs", "model", "domain", "exact", "list", "data", "data_sha256", "threads")}
     config = dict(protocol=PROTOCOL, suite=suite.name, row=row.name, label=row.label, system=row.system, note=row.note,
                   split=job.split, pairs=job.count, timed=min(make.TIMED * job.batch, job.count), batch=job.batch,
-                  workers=workers, **kept)
+                  workers=workers, measures=measures(suite), **kept)
     return Record(f"{suite.name}/{row.name}", config, command, environment(), job.seed, {**made["weights"], **judges(found)},
                   timings, {row.name: found}, notes=list(made["notes"]))
+
+
+def measures(suite: Suite) -> str:
+    """Changes with what a suite measures, and how."""
+    how = [suite.metrics, suite.text_metrics, suite.solid_metrics, suite.judge, suite.bootstrap]
+    return hashlib.sha256(json.dumps(how, sort_keys=True).encode()).hexdigest()[:12]
 
 
 def judges(found: Scores) -> dict[str, str]:

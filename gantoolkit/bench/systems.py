@@ -14,6 +14,7 @@ from gantoolkit import registry
 from gantoolkit.bench import shared
 from gantoolkit.encoders import folders
 from gantoolkit.errors import UsageError
+from gantoolkit.generators.camera import Frame, frame_of
 from gantoolkit.pipeline import mean
 from gantoolkit.types import Camera, Condition, Latent, Render
 
@@ -24,12 +25,12 @@ class System:
     """Base of all systems; another one needs `needs` and `solve`.
 
     needs          what it sees, of NEEDS; it is handed that alone. "image" is the photo itself
-    solid          whether its solution can be drawn from any camera; level: its generator's, of cameras at eye level
+    solid          whether its solution can be drawn from any camera; frame: where those of its generator stand
     model, domain  what tables print: "GAN" or "diffusion"; "2D" or "3D"
     """
 
     needs: tuple[str, ...] = ("text", "mask")
-    solid, level = False, 0.0
+    solid, frame = False, Frame()
     model, domain = "GAN", "2D"
     latent_source = "trajectory"
 
@@ -102,7 +103,7 @@ class Ours(System):
         if mapped:
             self.pipeline.bridge = getattr(self.pipeline.bridge, "mapping", self.pipeline.bridge)
         self.solid = self.pipeline.generator.needs_camera
-        self.level = getattr(self.pipeline.generator, "level", 0.0)
+        self.frame = frame_of(self.pipeline.generator)
         self.domain = "3D" if self.solid else "2D"
         self.needs = (*seen(self.pipeline.condition), *(["camera"] if self.solid else []))
         grid = self.pipeline.encoder.timesteps

@@ -12,6 +12,7 @@ from gantoolkit.bench.systems import System
 from gantoolkit.data.conditions import to_float
 from gantoolkit.data.zipdata import SEED_STRIDE, FaceZip
 from gantoolkit.errors import DataError
+from gantoolkit.generators.camera import frame_of
 from gantoolkit.types import Camera, Condition, Render
 
 
@@ -60,10 +61,10 @@ class Drawn(System):
     def __init__(self, generator: str, truncation_psi: float = 1.0):
         from gantoolkit.generators import load_generator
 
-        trained = Path(generator) / "export" / "generator.safetensors"
-        self.name, self.psi = str(trained) if trained.is_file() else generator, truncation_psi
+        trained = list((Path(generator) / "export").glob("*.safetensors"))
+        self.name, self.psi = str(trained[0]) if trained else generator, truncation_psi
         self.generator = load_generator(self.name)
-        self.solid = self.generator.needs_camera
+        self.solid, self.frame = self.generator.needs_camera, frame_of(self.generator)
         self.needs, self.domain = (("camera",), "3D") if self.solid else ((), "2D")
         self.latent_source = "random codes"
 

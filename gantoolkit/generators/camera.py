@@ -79,15 +79,14 @@ class Frame:
         """Camera [B] at (yaw, pitch) in radians from one that looks straight at faces."""
         return self.camera(yaw, pitch + self.level)
 
+    def side(self, yaw: float, count: int = 1) -> Camera:
+        """`count` equal cameras, level with faces, turned by `yaw` radians."""
+        return self.facing(torch.full((count,), float(yaw)))
 
-def frame_of(owner) -> Frame:
-    """The frame of a generator or system; FFHQ's sphere, at its `level` if it names one, where it has none."""
-    return getattr(owner, "frame", None) or Frame(getattr(owner, "level", 0.0))
 
-
-def side_camera(owner, yaw: float, count: int = 1) -> Camera:
-    """`count` equal cameras turned by `yaw` radians, level with faces in the frame of `owner`, a generator or system."""
-    return frame_of(owner).facing(torch.full((count,), float(yaw)))
+def frame_of(generator) -> Frame:
+    """The frame of a generator; FFHQ's sphere, upright, where it has none."""
+    return getattr(generator, "frame", None) or Frame()
 
 
 def as_camera(camera: Camera | Tensor) -> Camera:

@@ -72,8 +72,8 @@ title: "Stand-ins"
 about: "What is compared."
 split: val
 pairs: 12
-without_text: 8
-views: 8
+without_text: 5
+views: 3
 bootstrap: 30
 metrics: {lpips: {}, id_gt: {}, acc: {}, ssim: {}}
 text_metrics: {id_text: {}}
@@ -125,10 +125,11 @@ def test_a_suite_from_rows_to_page_and_back(here, capsys):
     assert (here.out / "toy" / "toy.webp").is_file() and "\\toprule" in (here.out / "toy" / "toy.tex").read_text()
     found = records.load(here.out / "toy" / "painted.json")
     scores = found.scores["painted"]
-    assert scores["acc[judge]"].n == 12 and scores["id_text[judge]"].n == 8 and scores["ssim"].interval
+    assert scores["acc[judge]"].n == 12 and scores["id_text[judge]"].n == 5 and scores["ssim"].interval
     assert found.timings["seconds_per_image"] > 0 and found.config["exact"] == {"pictures": 12, "label maps": 12}
     flat = records.load(here.out / "toy" / "flat.json").scores["flat"]
     assert flat["reprojection"].value == pytest.approx(0, abs=1e-6) and flat["id_views[judge]"].value > 0.999
+    assert flat["reprojection"].n == 3
     assert "depth_abs" not in flat  # the split val has no depth
     assert here.go() == 0 and not here.made  # all records are current
 
@@ -169,6 +170,14 @@ def test_another_judge_measures_the_same_images_again(here):
     SEEN.clear()
     assert here.go("--only", "painted") == 0
     assert json.loads(file.read_text())["scores"]["painted"]["lpips[judge]"]["value"] == truth and not SEEN
+
+
+def test_a_suite_that_measures_something_else_measures_the_same_images_again(here):
+    assert here.go("--only", "painted") == 0
+    (here.folder / "toy.yaml").write_text(SUITE.replace("ssim: {}", "ms_ssim: {}"))
+    SEEN.clear()
+    assert here.go("--only", "painted") == 0 and not SEEN
+    assert "ms_ssim" in records.load(here.out / "toy" / "painted.json").scores["painted"]
 
 
 @pytest.mark.parametrize("kept", [True, False], ids=["images there", "images gone"])

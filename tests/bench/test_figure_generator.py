@@ -62,7 +62,7 @@ def test_a_3d_generator_is_seen_from_three_sides_and_in_depth(cells):
     assert len(rows) == 4 + WALKS
     ws = codes(drawn, 8 + 2 * WALKS)[2:3]
     for row, yaw in enumerate((-0.4, 0.0, 0.4)):
-        seen = drawn.render(ws, orbit_camera(torch.tensor([yaw]), drawn.level), noise="const", deterministic=True)
+        seen = drawn.render(ws, orbit_camera(torch.tensor([yaw]), drawn.frame.level), noise="const", deterministic=True)
         assert near(rows[row][2], seen.image[0])
     depth = rows[3][2]
     assert depth.min() == 0 and depth.max() == 255

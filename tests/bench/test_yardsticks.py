@@ -6,11 +6,12 @@ import shutil
 
 import pytest
 import torch
-from gantoolkit import manifest
+from gantoolkit import manifest, weights
 from gantoolkit.bench import suite as suites, systems, yardsticks
 from gantoolkit.data.zipdata import SEED_STRIDE, FaceZip
 from gantoolkit.errors import DataError
 from gantoolkit.generators import load_generator
+from gantoolkit.generators.camera import Frame
 from gantoolkit.types import Condition
 
 
@@ -32,7 +33,7 @@ def test_fewer_pictures_than_pairs_are_a_sentence():
 def test_a_row_may_name_a_run_that_trained_a_generator(tmp_path):
     index, export = manifest.load(), tmp_path / "mine" / "export"
     export.mkdir(parents=True)
-    shutil.copy(index.file(index.weights["stylegan2"]), export / "generator.safetensors")
+    shutil.copy(index.file(index.weights["stylegan2"]), export / "stylegan2.safetensors")  # as GAN.export names it
     spec = dict(type="Drawn", generator="mine")
     assert "no run 'mine'" in suites.absent(spec, tmp_path / "elsewhere") and not suites.absent(spec, tmp_path)
     system = systems.build(suites.located(spec, tmp_path))
@@ -40,6 +41,15 @@ def test_a_row_may_name_a_run_that_trained_a_generator(tmp_path):
     expected = load_generator("stylegan2").mapping(z)
     assert torch.equal(system.solve(condition(5)), expected)
     assert list(system.weights().values()) == [index.weights["stylegan2"]["sha256"]]
+
+
+def test_views_are_drawn_where_the_generator_s_own_cameras_stand(tmp_path):
+    state, arch, _ = weights.load("eg3d")
+    weights.save(tmp_path / "cats.safetensors", state, dict(arch, pivot=[0, 0, 0], radius=1.7, focal=1.7, level=-0.1))
+    system = systems.build(dict(type="Drawn", generator=str(tmp_path / "cats.safetensors")))
+    assert system.frame == Frame(-0.1, (0, 0, 0), 1.7, 1.7)
+    origin = system.frame.side(0.4).cam2world[0, :3, 3]
+    assert float(origin.norm()) == pytest.approx(1.7, abs=1e-5)
 
 
 def test_names_of_the_registry_stay_names_beside_runs_that_are_called_the_same(tmp_path):

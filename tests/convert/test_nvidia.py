@@ -168,7 +168,7 @@ def test_cameras_of_other_data_sets(tmp_path, pivot, radius, focal, level):
         (tmp_path / "g.pkl").write_bytes(write.dump({"G_ema": write.graph(ours, extra=extra)}))
     g = gantoolkit.load_generator(tmp_path / "g.pkl")
     base = views.camera_of("frontal", None, None, g.frame)
-    assert float(base.intrinsics[0, 0, 0]) == pytest.approx(focal, abs=1e-4) and g.level == level
+    assert float(base.intrinsics[0, 0, 0]) == pytest.approx(focal, abs=1e-4) and g.frame.level == level
     for camera, yaw in zip(views.side_views(base, 3, g.frame), (0, -views.SIDE, views.SIDE)):
         h, v = math.pi / 2 + yaw, math.pi / 2 + level
         phi = math.acos(1 - 2 * v / math.pi)

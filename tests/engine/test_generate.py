@@ -286,7 +286,7 @@ def test_maps_numbered_in_another_order_are_said(tmp_path, capsys):
 def test_cameras_are_level_in_the_frame_of_the_generator(masks, tmp_path):
     """FFHQ's frame sees a level face from 0.16 rad above: every camera that is not a label is moved by it."""
     tilted = Solid()
-    tilted.level = -0.16
+    tilted.frame = Frame(-0.16)
     for source in ("frontal", "estimate"):
         found = []
         for name, generator in (("plain", Solid()), ("tilted", tilted)):

@@ -12,7 +12,7 @@ from gantoolkit import weights
 from gantoolkit.bench.figures import command
 from gantoolkit.engine.distributed import pick_device
 from gantoolkit.engine.tasks import gansheet
-from gantoolkit.generators.camera import YAWS, side_camera
+from gantoolkit.generators.camera import YAWS, frame_of
 from gantoolkit.report import labelled, sheets
 
 COLUMNS = 8
@@ -51,7 +51,7 @@ def _views(generator, ws: Tensor) -> list[tuple[list[str], Tensor]]:
 
 
 def _render(generator, ws: Tensor, yaw: float):
-    camera = side_camera(generator, yaw, len(ws)).to(ws.device) if generator.needs_camera else None
+    camera = frame_of(generator).side(yaw, len(ws)).to(ws.device) if generator.needs_camera else None
     return generator.render(ws, camera, noise="const", deterministic=True)
 
 

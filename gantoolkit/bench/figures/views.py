@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from gantoolkit.bench.figures.scene import Scene
-from gantoolkit.generators.camera import YAWS, side_camera
+from gantoolkit.generators.camera import YAWS, frame_of
 from gantoolkit.report import labelled
 
 
@@ -20,7 +20,7 @@ def draw(scene: Scene, args, diffused: bool = False) -> tuple[np.ndarray, dict]:
     for found, condition, camera in scene.batches():
         features, *x0 = scene.features_and_image(condition, at) if diffused else [scene.features(condition, at)]
         latent = scene.first.bridge(features)
-        cameras = [camera, *(side_camera(scene.first.generator, yaw, len(found)).to(scene.device) for yaw in yaws)]
+        cameras = [camera, *(frame_of(scene.first.generator).side(yaw, len(found)).to(scene.device) for yaw in yaws)]
         images = [*x0, *(run.image(latent, view) for view in cameras)]
         rows += [scene.row(found.condition[i], [image[i] for image in images]) for i in range(len(found))]
     titles = [scene.titles[0], *["diffusion\n$I^d_0$"] * diffused, "result\n$G(w)$",

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from gantoolkit.engine.tasks.sheet import joined
-from gantoolkit.generators.camera import YAWS, side_camera
+from gantoolkit.generators.camera import YAWS, frame_of
 
 COLUMNS = 8
 
@@ -34,7 +34,7 @@ def three_views(generator, ws: Tensor, noise: str) -> list[Tensor]:
     """Rows: each face from the left, the front and the right, and the frontal depth (near is bright)."""
     rows, planes = [], generator.planes(ws, noise)
     for yaw in YAWS:
-        camera = side_camera(generator, yaw, len(ws)).to(ws.device)
+        camera = frame_of(generator).side(yaw, len(ws)).to(ws.device)
         render = generator.render_planes(planes, ws, camera, deterministic=True)
         rows.append(render.image)
         if yaw == 0:

@@ -13,6 +13,7 @@ from gantoolkit import weights as zoo
 from gantoolkit.bench.systems import System
 from gantoolkit.errors import UsageError
 from gantoolkit.generators import load_generator
+from gantoolkit.generators.camera import frame_of
 from gantoolkit.types import Camera, Condition, Render
 from gantoolkit_baselines import runs
 from gantoolkit_baselines.codes import CodeEncoder
@@ -42,7 +43,7 @@ class TediGANStyle(System):
         self.mix = self.generator.num_ws // 2 if mix is None else mix
         self.how = Follow(steps, lr, text, pixels, code, precision)
         self.solid = self.generator.needs_camera
-        self.domain, self.level = "3D" if self.solid else "2D", getattr(self.generator, "level", 0.0)
+        self.domain, self.frame = "3D" if self.solid else "2D", frame_of(self.generator)
         self._check()
 
     def _check(self) -> None:
