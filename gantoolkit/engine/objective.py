@@ -6,6 +6,8 @@ Eq. 7, turn T:  λ0‖I^d_0 − G(w)‖² + λ1·LPIPS(I^d_0, G(w)) + λ2·(1 �
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -64,24 +66,24 @@ class Objective:
             return images
         return F.adaptive_avg_pool2d(images, self.loss_size)
 
-    def draw(self, latent: Latent, camera=None, seed: int | None = None) -> Render:
-        """G(w) from the sample's camera; with a seed, noise and ray jitter are random."""
+    def draw(self, latent: Latent, camera=None, seeds: Sequence[int] | None = None) -> Render:
+        """G(w) from the sample's camera; with seeds, one per sample, noise and ray jitter are random."""
         if not self.recompute:
-            return self._render(latent.ws, camera, seed)
+            return self._render(latent.ws, camera, seeds)
         again = torch.is_grad_enabled() and latent.ws.requires_grad
         parts = []
         for first in range(0, len(latent), self.recompute):
             rows = slice(first, first + self.recompute)
             given = (latent.ws[rows], None if camera is None else camera[rows],
-                     None if seed is None else seed + first)
+                     None if seeds is None else seeds[rows])
             parts.append(checkpoint(self._image, *given, use_reentrant=False) if again else self._image(*given))
         return Render(torch.cat(parts), camera=camera)
 
-    def _image(self, ws: Tensor, camera, seed: int | None) -> Tensor:
-        return self._render(ws, camera, seed).image
+    def _image(self, ws: Tensor, camera, seeds: Sequence[int] | None) -> Tensor:
+        return self._render(ws, camera, seeds).image
 
-    def _render(self, ws: Tensor, camera, seed: int | None) -> Render:
-        stream = None if seed is None else torch.Generator(ws.device).manual_seed(seed)
+    def _render(self, ws: Tensor, camera, seeds: Sequence[int] | None) -> Render:
+        streams = None if seeds is None else [torch.Generator(ws.device).manual_seed(seed) for seed in seeds]
         rays = {"chunk": self.chunk} if self.chunk and self.generator.needs_camera else {}
-        return self.generator.render(ws, camera, noise="const" if seed is None else "random", generator=stream,
-                                     deterministic=seed is None, **rays)
+        return self.generator.render(ws, camera, noise="const" if seeds is None else "random", generator=streams,
+                                     deterministic=seeds is None, **rays)

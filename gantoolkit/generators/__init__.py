@@ -12,7 +12,8 @@ def load_generator(name_or_path: str | os.PathLike):
 
     `.num_ws .w_dim .z_dim .resolution .mean_w [w_dim] .needs_camera` (whether it is 3D)
     `.mapping(z, c=None, truncation_psi=1.0, truncation_cutoff=None)` → ws [B,num_ws,w_dim]
-    `.render(ws, camera=None, noise='const'|'random'|'none', generator=None, deterministic=False)` → Render
+    `.render(ws, camera=None, noise='const'|'random'|'none', generator=None, deterministic=False)` → Render,
+    with random numbers of `generator`: None, one torch.Generator, or a list of one per sample (draws.py)
 
     In 3D also:
     `.frame` where its cameras stand (`camera.Frame`; optional: FFHQ's sphere)

@@ -14,6 +14,7 @@ from torch.utils.checkpoint import checkpoint
 
 from gantoolkit.generators import volume
 from gantoolkit.generators.camera import FOCAL, PIVOT, RADIUS, Frame, as_camera, sample_rays
+from gantoolkit.generators.draws import Streams, drawn
 from gantoolkit.generators.stylegan2 import Noise, StyleGAN2
 from gantoolkit.generators.superresolution import SuperResolution
 from gantoolkit.networks.ops import FullyConnected
@@ -66,7 +67,6 @@ class EG3D(nn.Module):
                  pivot: Sequence[float] = PIVOT, radius: float = RADIUS, focal: float = FOCAL):
         super().__init__()
         self.z_dim, self.c_dim, self.w_dim, self.c_scale = z_dim, c_dim, w_dim, c_scale
-        self.level = level  # pitch of a camera that is level with a face, in the frame of its training data
         self.frame = Frame(level, tuple(pivot), radius, focal)
         self.backbone = StyleGAN2(
             z_dim, w_dim, plane_resolution, c_dim, channel_base, channel_max, channels, 3 * plane_channels,
@@ -96,7 +96,7 @@ class EG3D(nn.Module):
         c = c * self.c_scale if self.c_dim else None
         return self.backbone.mapping(z, c, truncation_psi, truncation_cutoff)
 
-    def planes(self, ws: Tensor, noise: Noise = "const", generator: torch.Generator | None = None) -> Tensor:
+    def planes(self, ws: Tensor, noise: Noise = "const", generator: Streams = None) -> Tensor:
         """[B,3,C,H,W]."""
         drawn = self.backbone.synthesis(ws, noise, generator)
         return drawn.reshape(len(drawn), 3, -1, *drawn.shape[-2:])
@@ -106,7 +106,7 @@ class EG3D(nn.Module):
         return self.decoder(volume.Planes(planes, self.box_warp, self.plane_axes)(points))
 
     def render(self, ws: Tensor | Latent, camera: Camera | Tensor | None = None, noise: Noise = "const",
-               generator: torch.Generator | None = None, deterministic: bool = False,
+               generator: Streams = None, deterministic: bool = False,
                jitter: Tensor | None = None, u: Tensor | None = None, rays: int | None = None,
                chunk: int | None = None) -> Render:
         """Draw ws from `camera` (a Camera or labels [B,25]).
@@ -123,7 +123,7 @@ class EG3D(nn.Module):
     forward = render
 
     def render_planes(self, planes: Tensor, ws: Tensor, camera: Camera | Tensor | None,
-                      generator: torch.Generator | None = None, deterministic: bool = False,
+                      generator: Streams = None, deterministic: bool = False,
                       jitter: Tensor | None = None, u: Tensor | None = None, rays: int | None = None,
                       chunk: int | None = None) -> Render:
         """`render` from planes that `planes(ws)` made: several cameras can share them."""
@@ -135,7 +135,7 @@ class EG3D(nn.Module):
         b, m = origins.shape[:2]
         jitter = self._draw(jitter, (b, m, self.samples, 1), generator, deterministic, planes.device)
         if self.importance:
-            u = self._draw(u, (b * m, self.importance), generator, deterministic, planes.device, spread=True)
+            u = self._draw(u, (b, m, self.importance), generator, deterministic, planes.device, spread=True)
             u = u.reshape(b, m, -1)
         depths = volume.stratified_depths(near, far, self.samples, jitter, self.disparity)
         table, parts = volume.Planes(planes, self.box_warp, self.plane_axes), []
@@ -167,8 +167,7 @@ class EG3D(nn.Module):
         if deterministic:
             even = torch.linspace(0, 1, shape[-1]) if spread else torch.tensor(0.5)
             return even.to(device).expand(shape)
-        where = device if generator is None else generator.device
-        return torch.rand(shape, generator=generator, device=where).to(device)
+        return drawn(torch.rand, shape, generator, device)
 
     def _trace(self, planes: volume.Planes, origins: Tensor, directions: Tensor, depths: Tensor,
                u: Tensor | None):

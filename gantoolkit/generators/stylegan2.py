@@ -13,6 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from gantoolkit.generators.draws import Streams, drawn
 from gantoolkit.networks.ops import (SQRT2, FullyConnected, conv2d_resample, conv_weight, double, fir_buffer,
                                      modulated_conv2d, normalize_2nd_moment)
 from gantoolkit.networks.prepared import Prepared
@@ -104,7 +105,7 @@ class SynthesisLayer(nn.Module):
         fir_buffer(self)
 
     def forward(self, x: Tensor, w: Tensor, noise: str | Tensor = "const", gain: float = 1.0,
-                generator: torch.Generator | None = None) -> Tensor:
+                generator: Streams = None) -> Tensor:
         """x [B,I,r,r] (r/2 when up = 2), w [B,w_dim] → [B,O,r,r].
 
         The activation's gain rides on the demodulation and the bias, because leaky ReLU is homogeneous.
@@ -128,9 +129,7 @@ class SynthesisLayer(nn.Module):
             return None
         if noise == "const":
             return self.noise_const
-        shape = (batch, 1, self.resolution, self.resolution)
-        where = device if generator is None else generator.device
-        return torch.randn(shape, generator=generator, device=where).to(device)
+        return drawn(torch.randn, (batch, 1, self.resolution, self.resolution), generator, device)
 
 
 class ToRGB(nn.Module):
@@ -185,7 +184,7 @@ class SynthesisBlock(nn.Module):
         self.num_conv = 1 if in_channels == 0 else 2
 
     def forward(self, x: Tensor | None, img: Tensor | None, ws: Tensor, noise: Noise = "const",
-                generator: torch.Generator | None = None) -> tuple[Tensor, Tensor | None]:
+                generator: Streams = None) -> tuple[Tensor, Tensor | None]:
         """Features and image of this block; ws [B,num_conv+1,w_dim]."""
         maps = [noise] * self.num_conv if isinstance(noise, str) else noise
         around = None if self.skip is None else self.skip(x)
@@ -218,7 +217,7 @@ class SynthesisNetwork(nn.Module):
                                    size == resolution)
             setattr(self, f"b{size}", block)
 
-    def blocks(self, ws: Tensor, noise: Noise = "const", generator: torch.Generator | None = None):
+    def blocks(self, ws: Tensor, noise: Noise = "const", generator: Streams = None):
         """Yield (resolution, features, image) block by block."""
         if isinstance(noise, str) and noise not in NOISES:
             raise ValueError(f"noise is '{noise}', expected one of {', '.join(NOISES)} or a list of maps")
@@ -232,7 +231,7 @@ class SynthesisNetwork(nn.Module):
             first = last
             yield size, x, img
 
-    def forward(self, ws: Tensor, noise: Noise = "const", generator: torch.Generator | None = None) -> Tensor:
+    def forward(self, ws: Tensor, noise: Noise = "const", generator: Streams = None) -> Tensor:
         *_, (_, _, img) = self.blocks(ws, noise, generator)
         return img
 
@@ -261,7 +260,7 @@ class StyleGAN2(nn.Module):
         return self.mapping.w_avg
 
     def render(self, ws: Tensor | Latent, camera=None, noise: Noise = "const",
-               generator: torch.Generator | None = None, deterministic: bool = False) -> Render:
+               generator: Streams = None, deterministic: bool = False) -> Render:
         """Draw ws. The camera is ignored: this generator has none. `deterministic` forbids random noise."""
         ws = ws.ws if isinstance(ws, Latent) else ws
         noise = "const" if deterministic and noise == "random" else noise

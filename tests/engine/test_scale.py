@@ -224,6 +224,20 @@ def test_recomputation_with_random_noise_repeats_its_noise(tmp_path, tiny_zip):
     assert all(torch.equal(a, b) for a, b in zip(first, second))
 
 
+@torch.no_grad()
+def test_random_noise_is_each_sample_s_own_however_a_batch_is_split(tmp_path, tiny_zip):
+    task = make(tmp_path, tiny_zip, noise="random")
+    task.generator.synthesis.b32.conv1.noise_strength.data.fill_(1.0)
+    ws, seeds = task.generator.mapping(torch.randn(4, task.generator.z_dim)), [5, 6, 7, 8]
+    whole = task.draw(Latent(ws), seeds=seeds).image
+    parts = [task.draw(Latent(ws[rows]), seeds=seeds[rows]).image for rows in (slice(0, 1), slice(1, 4))]
+    task.recompute = 2
+    for split in (torch.cat(parts), task.draw(Latent(ws), seeds=seeds).image):
+        torch.testing.assert_close(split, whole, atol=1e-5, rtol=0)
+    assert (task.draw(Latent(ws), seeds=[5, 6, 7, 9]).image - whole).abs().amax((1, 2, 3)).gt(1e-3).tolist() == [
+        False, False, False, True]
+
+
 # -- memory ------------------------------------------------------------------------------------------------
 
 CONFIG = dict(task="bridge", schedule=dict(batch=8, accumulate=1, precision="bf16"), sampling=dict(batch=48),
@@ -253,6 +267,12 @@ def test_a_full_memory_names_the_setting_to_lower(phase, changes, words):
             raise RuntimeError("shape mismatch")
 
 
+@pytest.mark.parametrize("task", ["judge", "parser", "identity", "towers", "gan"])
+def test_a_batch_that_cannot_be_split_is_made_smaller(task):
+    said = memory.advice(dict(task=task, schedule=dict(batch=8)), "train")
+    assert said == "start a new run (--out OTHER) with schedule.batch=4"
+
+
 def test_every_setting_that_is_named_may_change_on_resumption(tmp_path):
     """What the answer proposes together with --resume is accepted by the run folder; what decides the result is not."""
     given = mini.config(tmp_path, tmp_path / "data.zip", encoder=dict(type="ControlNetEncoder", weights="w"))
@@ -274,7 +294,7 @@ def test_every_setting_that_is_named_may_change_on_resumption(tmp_path):
 
 
 def test_a_run_that_fills_the_memory_says_what_to_type_and_goes_on_so(tmp_path, tiny_zip, monkeypatch):
-    def full(self, latent, camera=None, seed=None):
+    def full(self, latent, camera=None, seeds=None):
         raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB")
 
     from gantoolkit.engine.tasks.bridge import Bridge
