@@ -24,11 +24,11 @@ from gantoolkit.errors import DataError, UsageError
 CHANGES = "changes.jsonl"
 FREE = {  # what may differ between a run and its resumption: names, logs, stops, and what trades memory for time
     "": ("device", "report", "name", "cache", "recompute", "chunk"),
-    "schedule": ("iterations", "accumulate", "log_every", "save_every", "save_minutes", "validate_every",
+    "schedule": ("accumulate", "log_every", "save_every", "save_minutes", "validate_every",
                  "validate_limit", "final_validate", "pictures_every", "time_limit"),
     "sampling": ("batch",), "encoder": ("offload",)}
-RATES = {  # what may be lowered on a resumption because a loss was not finite; changes.jsonl and the record say so
-    "": ranges.RATES, "schedule": ("clip",)}
+NOTED = {  # what may be changed too, a run made longer or its rates lower; changes.jsonl and the record say so
+    "": ranges.RATES, "schedule": ("clip", "iterations")}
 
 
 def check(folder: Path, config: dict, resume: bool) -> None:
@@ -42,7 +42,7 @@ def check(folder: Path, config: dict, resume: bool) -> None:
 
 def describe(folder: Path, config: dict, raw, typed: list[str], iteration: int) -> None:
     """Write what describes the run, and cut its logs back to the checkpoint at `iteration`."""
-    if iteration and (changed := _changed_rates(read_config(folder), config)):
+    if iteration and (changed := _changed(read_config(folder), config)):
         with open(folder / CHANGES, "a") as file:
             file.write(json.dumps(dict(iteration=iteration, changed=changed)) + "\n")
     files.write_json(folder / "config.json", config)
@@ -65,11 +65,11 @@ def _same_config(old: dict, new: dict, folder: Path) -> None:
 
 def _core(config: dict) -> dict:
     """What of a config decides the result."""
-    found = {key: value for key, value in config.items() if key not in FREE[""] + RATES[""]}
+    found = {key: value for key, value in config.items() if key not in FREE[""] + NOTED[""]}
     found["schedule"] = asdict(Schedule.of(config.get("schedule", {})))
-    for key in FREE.keys() | RATES.keys():
+    for key in FREE.keys() | NOTED.keys():
         if isinstance(found.get(key), dict):
-            free = FREE.get(key, ()) + RATES.get(key, ())
+            free = FREE.get(key, ()) + NOTED.get(key, ())
             found[key] = {name: value for name, value in found[key].items() if name not in free} or None
     return found
 
@@ -87,17 +87,17 @@ def read_config(folder: Path) -> dict:
     raise DataError(f"{file} is no config of a run ({error}); restore it, or use another run folder.")
 
 
-def _changed_rates(old: dict, new: dict) -> dict[str, list]:
-    """Dotted key → [before, now] of the rates that differ."""
+def _changed(old: dict, new: dict) -> dict[str, list]:
+    """Dotted key → [before, now] of what is noted and differs."""
     pairs = {f"{key}.{name}".lstrip("."): [(c.get(key) or {} if key else c).get(name) for c in (old, new)]
-             for key, keys in RATES.items() for name in keys}
+             for key, keys in NOTED.items() for name in keys}
     return {key: pair for key, pair in pairs.items() if pair[0] != pair[1]}
 
 
 def changes(folder: Path) -> list[str]:
-    """A sentence per resumption with other rates, for the record."""
+    """A sentence per resumption with other rates or another length, for the record."""
     def shown(value) -> str:
-        return "unset" if value is None else f"{value:g}"
+        return "unset" if value is None else str(value) if isinstance(value, int) else f"{value:g}"
 
     return [f"Resumed at iteration {line['iteration']} with "
             + ", ".join(f"{key} {shown(now)} in place of {shown(old)}" for key, (old, now) in line["changed"].items()) + "."

@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 
+from gantoolkit import registry
 from gantoolkit.errors import GantoolkitError
 
 WORDS = ("out of memory", "can't allocate memory", "cannot allocate memory", "not enough memory")
@@ -29,7 +30,7 @@ def settings(config: dict[str, Any], phase: str, world: int = 1) -> list[str]:
     here = -(-schedule.get("batch", 8) // (world * parts))
     if phase == "prepare" and size > 1:
         found.append(f"sampling.batch={size // 2}")
-    if phase == "train" and here > 1:
+    if phase == "train" and here > 1 and _separable(config):
         found.append(f"schedule.accumulate={2 * parts} (the same result from {-(-here // 2)} samples at a time)")
     if config.get("task") != "bridge":
         return found
@@ -48,11 +49,18 @@ def advice(config: dict[str, Any], phase: str, world: int = 1) -> str:
     if found := settings(config, phase, world):
         return f"repeat the command with --resume and {' or '.join(found[:2])}"
     encoder, schedule = config.get("encoder") or {}, config.get("schedule") or {}
+    if phase == "train" and not _separable(config) and (batch := schedule.get("batch", 8)) > 1:
+        return f"start a new run (--out OTHER) with schedule.batch={batch // 2}"
     name, value = (("encoder.precision", encoder.get("precision", "fp32")) if phase == "prepare" and encoder else
                    ("schedule.precision", schedule.get("precision", "fp32")))
     if value != "bf16":
         return f"start a new run (--out OTHER) with {name}=bf16"
     return "take a smaller model or a larger device"
+
+
+def _separable(config: dict[str, Any]) -> bool:
+    """Whether the batch of a config's task may be split."""
+    return "task" not in config or registry.get("task", config["task"]).separable
 
 
 @contextmanager

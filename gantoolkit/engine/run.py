@@ -62,10 +62,24 @@ def _start(config: dict, folder: Path, device: torch.device, progress: Progress)
     run = Run(config, folder, task, schedule, seed, device)
     if state := checkpoint.load_latest(folder / "checkpoint", task):
         run.iteration, run.timings = state["iteration"], state["timings"]
+        _same_past(run)
         run.pending = {n: [s if run.rank == 0 else 0.0, c] for n, (s, c) in state["pending"].items()}
     elif other := config.get("load_from"):
         progress.say(checkpoint.begin_from(Path(other), task))
     return run
+
+
+def _same_past(run: Run) -> None:
+    """Refuse another number of iterations under which those that are done would have trained other parts."""
+    def past(iterations: int) -> list[tuple[str, ...]]:
+        run.task.plan(iterations)
+        return [tuple(run.task.turns(number)) for number in range(run.iteration)]
+
+    before = Schedule.of(run_folder.read_config(run.folder).get("schedule", {})).iterations
+    if past(before) != past(run.schedule.iterations):
+        raise UsageError(f"With schedule.iterations={run.schedule.iterations} in place of {before}, the "
+                         f"{run.iteration} iterations of {run.folder} would have trained other parts; go on in a new run, "
+                         f"load_from={run.folder}.")
 
 
 def _go(run: Run, progress: Progress) -> Record | None:

@@ -23,10 +23,12 @@ class Task:
     modules     name → module; parameters that an optimiser holds and persistent buffers are checkpointed
     averages    name → module that no optimiser holds (a moving average); checkpointed whole
     optimizers  turn → optimiser; one optimiser step per turn and iteration
+    separable   whether the loss of a batch is the mean of its samples' losses, so that a batch may be split
     """
 
     modules: dict[str, nn.Module]
     averages: dict[str, nn.Module] = {}
+    separable = True
     system = "run"  # what a record calls the system that `validate` scores
     optimizers: dict[str, torch.optim.Optimizer]
 

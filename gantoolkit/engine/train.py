@@ -65,6 +65,10 @@ class Trainer:
         if self.schedule.batch < smallest:
             raise UsageError(f"schedule.batch={self.schedule.batch} is smaller than the {smallest} parts of "
                              f"{run.world} process(es) × accumulate={self.schedule.accumulate}.")
+        if smallest > 1 and not self.task.separable:
+            raise UsageError(f"The loss of the task '{run.config['task']}' is of a batch as a whole, which cannot be split "
+                             "among processes or by schedule.accumulate; use one process, and a smaller schedule.batch "
+                             "where the memory is short.")
         for optimizer in self.task.optimizers.values():
             for group in optimizer.param_groups:
                 group.setdefault("initial_lr", group["lr"])

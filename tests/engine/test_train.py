@@ -129,6 +129,13 @@ def test_sentences(tmp_path, whole):
         run(toy.config(schedule=dict(accumulate=9)), tmp_path / "y")
 
 
+def test_a_batch_that_is_judged_as_a_whole_is_not_split(tmp_path, monkeypatch):
+    monkeypatch.setattr(toy.Toy, "separable", False)
+    run(toy.config(schedule=dict(iterations=1)), tmp_path / "whole")
+    with pytest.raises(UsageError, match="loss of the task 'toy' is of a batch as a whole, which cannot be split"):
+        run(toy.config(schedule=dict(accumulate=2)), tmp_path / "split")
+
+
 def test_what_the_answer_to_an_infinite_loss_says_can_be_done(tmp_path):
     """A resumption with a lower rate is taken, begins from a sound checkpoint, uses the rate, and the record says so."""
     folder, plan = tmp_path / "run", dict(log_every=4, save_every=10)
@@ -181,6 +188,12 @@ def test_full_disk_is_a_sentence(tmp_path, monkeypatch):
     with pytest.raises(GantoolkitError, match="No space is left.*--resume"):
         checkpoint.save(tmp_path / "checkpoint", toy.Toy(), 1, {})
     assert not list((tmp_path / "checkpoint").iterdir())
+
+
+def test_what_a_kill_left_half_written_is_removed(tmp_path):
+    (tmp_path / "checkpoint/.00000007.part").mkdir(parents=True)
+    checkpoint.save(tmp_path / "checkpoint", toy.Toy(), 9, {})
+    assert [path.name for path in (tmp_path / "checkpoint").iterdir()] == ["00000009"]
 
 
 def test_learning_rate_schedule():

@@ -41,6 +41,8 @@ class GAN(Task):
     compact        weight of the mean square of the encoder's w
     """
 
+    separable = False  # known faces are the first half of whatever batch there is
+
     def __init__(self, data: str, generator: dict, discriminator: dict | None = None, val: str | None = None,
                  held_out: int = 64, regress: int = 2000, lr: float = 3e-3, lr_adversarial: float = 1e-3,
                  pairs: float = 0.5, matching: float = 1.0, adversarial: float = 0.1, raw: float = 0.5,

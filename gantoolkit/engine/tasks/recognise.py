@@ -71,8 +71,11 @@ class Augmentation:
 class Recogniser(Task):
     """A network on labelled faces; people of the held-out share are never trained on.
 
-    Sub-classes call `start` with their network (and heads that are trained but not exported).
+    Sub-classes call `start` with their network (and heads that are trained but not exported). Their losses compare the
+    samples of a batch with each other, or weigh classes by how often the batch has them.
     """
+
+    separable = False
 
     def __init__(self, data: str, holdout: float, lr: float, weight_decay: float, augment: dict | None,
                  device: torch.device | str, seed: int):
