@@ -18,8 +18,6 @@ from gantoolkit.encoders.recorder import TAPS, Reached, Recorder
 from gantoolkit.errors import UsageError
 from gantoolkit.types import Condition, Features, FeatureShapes
 
-SOURCES = ("trajectory", "gt_noised")
-
 
 class ControlNetEncoder(nn.Module):
     """Diffusion U-Net + ControlNet + VAE + text model from local folders in diffusers' layout.
@@ -175,8 +173,8 @@ class ControlNetEncoder(nn.Module):
         """
         t = torch.as_tensor(t, device=self.device).expand(len(condition)).contiguous()
         latents = latents.to(self.device).float()
-        with self.awake("text"):
-            prompt = self.prompts(condition.text)
+        with torch.autocast(self.device.type, enabled=False), self.awake("text"):
+            prompt = self.prompts(condition.text)  # in float32, as where trajectories are made
         with self.awake("unet", "controls"), Recorder(self.unet, self.tap, only_h=only_h) as recorder:
             with suppress(Reached):
                 self._epsilon(latents, t, prompt.embedding, self._pictures(condition))
@@ -191,7 +189,7 @@ class ControlNetEncoder(nn.Module):
         source='gt_noised': every z_t is q_sample(VAE(image), t), and has an I^d_0 of its own, that z_t denoised to
         the end, which makes S(S+1)/2 evaluations with guidance besides.
         """
-        _check(source, "source", SOURCES)
+        sampling.check_source(source)
         if source == "gt_noised":
             yield from self._trace_noised(condition, self._grid(steps), image, x0)
             return

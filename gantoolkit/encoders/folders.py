@@ -9,6 +9,7 @@ one. Nothing is fetched: a missing file is an error with a sentence.
 from __future__ import annotations
 
 import copy
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ import torch
 from torch import nn
 
 import gantoolkit.compat  # noqa: F401  diffusers and transformers import torchvision
-from gantoolkit import manifest, weights
+from gantoolkit import files, manifest, weights
 from gantoolkit.errors import UsageError, WeightsError
 
 
@@ -153,10 +154,15 @@ def load_text(folder) -> tuple[nn.Module, object]:
 
 
 def load_scheduler(folder):
-    """A DDIMScheduler with the noise schedule of the folder's scheduler (of whatever class)."""
+    """A DDIMScheduler with the noise schedule of the folder's scheduler (of whatever class), of a U-Net that predicts ε."""
     from diffusers.schedulers.scheduling_ddim import DDIMScheduler
 
-    return DDIMScheduler.from_pretrained(part(folder, "scheduler"), local_files_only=True, clip_sample=False)
+    path = part(folder, "scheduler")
+    scheduler = DDIMScheduler.from_pretrained(path, local_files_only=True, clip_sample=False)
+    if (kind := scheduler.config.prediction_type) != "epsilon":
+        raise WeightsError(f"{path} belongs to a U-Net that predicts '{kind}'; only those that predict the noise "
+                           "('epsilon', as Stable Diffusion 1.5 and 2.1-base do) can be read.")
+    return scheduler
 
 
 def save_part(module, folder: str | Path, name: str = "", half: bool = True) -> Path:
@@ -168,4 +174,7 @@ def save_part(module, folder: str | Path, name: str = "", half: bool = True) -> 
         return path
     copied = copy.deepcopy(module).to(memory_format=torch.contiguous_format)
     (copied.half() if half else copied).save_pretrained(path, safe_serialization=True)
+    config = json.loads((path / "config.json").read_text())
+    if config.pop("_name_or_path", None):  # where it was loaded from, a place of this machine
+        files.write_text(path / "config.json", json.dumps(config, indent=2) + "\n")
     return path

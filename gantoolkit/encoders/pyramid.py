@@ -11,18 +11,16 @@ from torch import Tensor, nn
 
 import gantoolkit.compat  # noqa: F401  timm imports torchvision
 from gantoolkit import weights as weights_files
-from gantoolkit.encoders import control
+from gantoolkit.encoders import control, sampling
 from gantoolkit.errors import UsageError
 from gantoolkit.types import Condition, Features, FeatureShapes
-
-SOURCES = ("trajectory", "gt_noised")
 
 
 class PyramidEncoder(nn.Module):
     """h is the coarsest level, f^n the last `levels` ones, coarse to fine; A^n = 1 and no prompt has words.
 
     model       any timm model with features_only, such as resnet18
-    weights     its state dict as safetensors (a name or a file); None: random. Nothing is downloaded
+    weights     its state dict as safetensors (a name or a file); None: random, from `seed`. Nothing is downloaded
     condition   'mask' or 'scribble'; palette: the colours of a mask
     resolution  pixels at which the condition is looked at
 
@@ -34,14 +32,16 @@ class PyramidEncoder(nn.Module):
     timesteps, guidance = (0,), 1.0
 
     def __init__(self, model: str = "resnet18", weights: str | None = None, condition: str = "mask",
-                 palette: str = "celebamask", levels: int = 3, resolution: int = 256):
+                 palette: str = "celebamask", levels: int = 3, resolution: int = 256, seed: int = 0):
         super().__init__()
         import timm
 
         if condition not in ("mask", "scribble"):
             raise UsageError(f"condition='{condition}' is unknown; choose mask or scribble.")
         try:
-            self.network = timm.create_model(model, pretrained=False, features_only=True)
+            with torch.random.fork_rng(devices=()):  # the same network wherever a trained bridge is read
+                torch.manual_seed(seed)
+                self.network = timm.create_model(model, pretrained=False, features_only=True)
         except RuntimeError as error:
             raise UsageError(f"timm has no feature pyramid '{model}' ({error}); see timm.list_models().") from None
         count = len(self.network.feature_info.channels())
@@ -107,8 +107,7 @@ class PyramidEncoder(nn.Module):
     def trace(self, condition: Condition, steps: int | None = None, source: str = "trajectory", x0: bool = True,
               image: Tensor | None = None) -> Iterator[Features]:
         """The one step."""
-        if source not in SOURCES:
-            raise UsageError(f"source='{source}' is unknown; choose {' or '.join(SOURCES)}.")
+        sampling.check_source(source)
         latents, shown = self.trajectory(condition)
         found = self.features(latents[:, 0], 0, condition)
         yield Features(found.h, found.f, found.attn_out, found.attn_prob, found.words, found.t, found.latents,

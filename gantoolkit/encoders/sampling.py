@@ -7,11 +7,19 @@ from torch import Tensor
 
 from gantoolkit.errors import UsageError
 
+SOURCES = ("trajectory", "gt_noised")  # of z_t: one DDIM run from noise, or q_sample of the truth
+
 
 def noise(seeds: Tensor, shape: tuple[int, ...]) -> Tensor:
     """Standard normals [B,*shape] on the CPU; row b depends on seeds[b] alone."""
     streams = (torch.Generator().manual_seed(int(seed)) for seed in seeds)
     return torch.stack([torch.randn(shape, generator=stream) for stream in streams])
+
+
+def check_source(source: str) -> None:
+    """Refuse what is none of SOURCES."""
+    if source not in SOURCES:
+        raise UsageError(f"source='{source}' is unknown; choose {' or '.join(SOURCES)}.")
 
 
 def grid(scheduler, steps: int) -> tuple[int, ...]:

@@ -20,6 +20,7 @@ from gantoolkit.data.conditions import to_float, to_uint8
 from gantoolkit.data.zipdata import FaceZip
 from gantoolkit.engine.cache import Cache
 from gantoolkit.engine.stream import Streamed
+from gantoolkit.encoders.sampling import check_source
 from gantoolkit.errors import UsageError
 from gantoolkit.types import Features, Sample
 
@@ -39,8 +40,7 @@ class Sampling:
         return self.source == "gt_noised"
 
     def __post_init__(self):
-        if self.source not in ("trajectory", "gt_noised"):
-            raise UsageError(f"sampling.source='{self.source}' is unknown; choose trajectory or gt_noised.")
+        check_source(self.source)
 
     @classmethod
     def of(cls, values: dict) -> Sampling:
