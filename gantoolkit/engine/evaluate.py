@@ -19,7 +19,7 @@ from gantoolkit.data.conditions import to_float
 from gantoolkit.engine.attention import word_attention
 from gantoolkit.engine.tasks.sheet import joined
 from gantoolkit.engine.trajectories import Moment
-from gantoolkit.generators.camera import YAWS, side_camera
+from gantoolkit.generators.camera import YAWS, frame_of
 from gantoolkit.report import record as records
 from gantoolkit.report.record import CEILING, DIFFUSED, FLOOR, MAPPED, RUN
 from gantoolkit.types import Latent, Scores
@@ -42,8 +42,8 @@ class Evaluation:
         if metrics != {}:
             self._evaluator(0)  # refuses a judge that a loss used before anything is trained
 
-    def _evaluator(self, step: int):
-        """An Evaluator that notes the conditions of images made at this step of the grid."""
+    def _evaluator(self, step: int, beside=None):
+        """An Evaluator that notes the conditions of images made at this step of the grid; one `beside` it lends its judges."""
         from gantoolkit.metrics import Evaluator
 
         task, conditions = self.task, dict(split="val")
@@ -53,7 +53,12 @@ class Evaluation:
             conditions |= dict(latent_source=task.val.sampling.source, steps=len(task.val.timesteps),
                                guidance=getattr(task.encoder, "guidance", None), t_out=int(task.val.timesteps[step]))
         return Evaluator(self.metrics, self.judge, task.device, forbidden=task.networks(), conditions=conditions,
-                         size=getattr(task, "score_size", None))
+                         size=getattr(task, "score_size", None), beside=beside)
+
+    @property
+    def diffused(self) -> tuple[str, ...]:
+        """I^d_0 among the systems; nothing where the encoder makes no image."""
+        return (DIFFUSED,) if getattr(self.task.encoder, "generates", True) else ()
 
     # -- images --------------------------------------------------------------------------------------
 
@@ -99,7 +104,8 @@ class Evaluation:
 
     @torch.no_grad()
     def _scores(self, limit: int | None, systems: tuple[str, ...], step: int = -1) -> dict[str, Scores]:
-        evaluators = {name: self._evaluator(step) for name in systems}
+        first = self._evaluator(step)
+        evaluators = {name: self._evaluator(step, first) for name in systems}
         untold = self.moments(limit, step, untold=True) if self.wants_untold else None
         for moment in self.moments(limit, step):
             images = self.images(moment, systems)
@@ -133,7 +139,7 @@ class Evaluation:
         if self.metrics == {}:
             return {}
         itself = self.against == "x0"  # then I^d_0 would be compared with itself, and no ceiling is known
-        found = self._scores(None, (FLOOR, MAPPED) if itself else (FLOOR, MAPPED, DIFFUSED))
+        found = self._scores(None, (FLOOR, MAPPED) if itself else (FLOOR, MAPPED, *self.diffused))
         for steps in (s for s in self.early if s < len(self.task.val.timesteps)):  # later: the whole trajectory
             scores = self._scores(None, (RUN,), steps - 1)[RUN]
             found[f"{RUN} after {steps} of {len(self.task.val.timesteps)} steps"] = self._timed(scores, steps)
@@ -162,16 +168,17 @@ class Evaluation:
 
     @torch.no_grad()
     def sheet(self, count: int = 8) -> Tensor:
-        """[3,H,W] in −1..1: rows condition, I^gt, I^d_0, G(w^m), G(w) for the first validation samples."""
+        """[3,H,W] in −1..1: rows condition, I^gt, I^d_0 (if any), G(w^m), G(w) for the first validation samples."""
         from gantoolkit.report import sheets
 
         moment = self.task.val.read(torch.arange(min(count, len(self.task.val))))
-        images = self.images(moment, (DIFFUSED, MAPPED, RUN))
+        systems = (*self.diffused, MAPPED, RUN)
+        images = self.images(moment, systems)
         condition = moment.sample.condition
         size = images[RUN].shape[-1]
         shown = [sheets.resized(sheets.condition_picture(condition[i]), size) for i in range(len(moment.rows))]
         shown = to_float(torch.stack([torch.tensor(p) for p in shown]).permute(0, 3, 1, 2))
-        rows = [shown, moment.sample.target.image_gt.cpu(), *(images[n] for n in (DIFFUSED, MAPPED, RUN))]
+        rows = [shown, moment.sample.target.image_gt.cpu(), *(images[n] for n in systems)]
         rows = [torch.nn.functional.interpolate(r.float(), size, mode="area") for r in rows]
         return joined(rows)
 
@@ -186,7 +193,7 @@ class Evaluation:
         for row in range(min(count, len(val))):
             rows = torch.tensor([row])
             moment = val.read(rows)
-            columns = {"image_gt": moment.sample.target.image_gt, "x0": moment.x0}
+            columns = {"image_gt": moment.sample.target.image_gt} | ({"x0": moment.x0} if self.diffused else {})
             images = self.images(moment, (MAPPED, RUN))
             over_steps, attention = [], {}
             for step in chosen:
@@ -202,7 +209,7 @@ class Evaluation:
         """G(w) of a 3D generator from the left, the front and the right."""
         if not self.task.generator.needs_camera:
             return []
-        latent, cameras = self.latent(moment), [side_camera(self.task.generator, yaw) for yaw in yaws]
+        latent, cameras = self.latent(moment), [frame_of(self.task.generator).side(yaw) for yaw in yaws]
         return [self.task.draw(latent, camera.to(self.task.device)).image for camera in cameras]
 
 

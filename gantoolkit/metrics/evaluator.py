@@ -29,11 +29,13 @@ class Evaluator:
     size        images are box- or antialias-resized to size×size before everything (None = as they are)
     conditions  recorded with every score, e.g. {"latent_source": "trajectory"}
     bootstrap   replicates behind the scores' intervals (0 = no intervals)
+    beside      another evaluator by the same judge, whose networks are read once for both
     """
 
     def __init__(self, metrics: Mapping[str, dict] | None = None, judge: str | nn.Module = "judge",
                  device: torch.device | str = "cpu", forbidden: Mapping[str, str] | None = None,
-                 size: int | None = None, conditions: Mapping[str, Any] | None = None, bootstrap: int = 0):
+                 size: int | None = None, conditions: Mapping[str, Any] | None = None, bootstrap: int = 0,
+                 beside: Evaluator | None = None):
         self.device, self.size, self.conditions = torch.device(device), size, dict(conditions or {})
         self.judge, self.bootstrap, self.seen = judge, bootstrap, 0
         self.metrics: dict[str, Metric] = {}
@@ -42,8 +44,8 @@ class Evaluator:
             metric.name, metric.replicates = name, min(bootstrap, metric.most_replicates)
             self.metrics[name] = metric
         self._refuse(forbidden or {})
-        self._networks: dict[tuple, nn.Module] = {}
-        self._shas: dict[str, str] = {}
+        self._networks: dict[tuple, nn.Module] = beside._networks if beside else {}
+        self._shas: dict[str, str] = beside._shas if beside else {}
         for metric in self.metrics.values():
             if metric.network_name:
                 metric.network = self._network(metric.network_name, metric.told)

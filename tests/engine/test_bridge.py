@@ -19,6 +19,7 @@ from gantoolkit.engine.sample import load_pipeline
 from gantoolkit.engine.trajectories import row_bytes
 from gantoolkit.errors import UsageError, WeightsError
 from gantoolkit.metrics import Evaluator
+from gantoolkit.report import record
 from gantoolkit.types import Target
 
 import mini
@@ -82,6 +83,21 @@ def test_only_the_turn_gets_gradients(tmp_path, tiny_zip):
     assert all(p.grad is None for p in [*task.generator.parameters(), *task.encoder.parameters()])
 
 
+def test_equation_7_reaches_m_where_the_bridge_does_not_detach(tmp_path, tiny_zip):
+    for detach in (True, False):
+        task = make(tmp_path, tiny_zip, bridge=dict(type="AbSM", width=4, mapping=dict(width=8), detach=detach))
+        mapping = [p.clone() for p in task.bridge.mapping_parameters()]
+        torch.nn.init.normal_(task.bridge.styles["gamma"].blocks[0].linear.weight, std=0.1)
+        for turn in ("M", "T"):  # M's turn last but one: T's must free again what it froze
+            sum(task.losses(turn, Draw.of_iteration(0, 0, 0, 4, 24), 0).values()).backward()
+            if turn == "M":
+                assert all(p.grad is not None for p in task.bridge.mapping_parameters())
+                task.bridge.zero_grad()
+        task.optimizers["T"].step()
+        moved = any(not torch.equal(p, q) for p, q in zip(mapping, task.bridge.mapping_parameters()))
+        assert moved != detach
+
+
 @pytest.mark.parametrize("pyramid", [0, 4])
 def test_the_encoder_stops_at_h_only_where_m_reads_no_f(tmp_path, tiny_zip, monkeypatch, pyramid):
     task, asked = make(tmp_path, tiny_zip, bridge=dict(type="Mapping", width=8, pyramid=pyramid), training="M only"), []
@@ -99,6 +115,33 @@ def test_turns(tmp_path, tiny_zip):
     assert list(make(tmp_path, tiny_zip, training="M only").optimizers) == ["M"]
     with pytest.raises(UsageError, match="training='often' is unknown; choose one of 'M then T'"):
         make(tmp_path, tiny_zip, training="often")
+
+
+def test_a_run_is_not_made_so_long_that_t_would_have_been_m(tmp_path, tiny_zip):
+    plain = dict(schedule=dict(iterations=4))
+    folder, config = tmp_path / "run", mini.config(tmp_path, tiny_zip, share=0.5, **plain)
+    run(config, folder)
+    done = config["schedule"]["iterations"]
+    longer = config | dict(schedule=config["schedule"] | dict(iterations=3 * done))
+    with pytest.raises(UsageError, match=f"the {done} iterations of .* would have trained other parts; .*load_from="):
+        run(longer, folder, resume=True)
+    alternating = mini.config(tmp_path, tiny_zip, training="alternating", **plain)
+    run(alternating, tmp_path / "other")
+    record = run(alternating | dict(schedule=longer["schedule"]), tmp_path / "other", resume=True)
+    assert record.notes == [f"Resumed at iteration {done} with schedule.iterations {3 * done} in place of {done}."]
+
+
+def test_an_encoder_without_images_has_none_in_scores_and_sheets(tmp_path, tiny_zip):
+    task = make(tmp_path, tiny_zip, targets="gt", metrics=dict(ssim={}))
+    for generates, rows in ((True, 5), (False, 4)):
+        task.encoder.generates = generates
+        assert (record.DIFFUSED in task.other_scores()) == generates
+        assert task.evaluation.sheet(2).shape[1] // task.generator.resolution == rows
+        assert ("x0" in task.samples(tmp_path / str(generates))[0]["images"]) == generates
+    mini.REGISTRIES["encoder"].register_module("Blind", module=type("Blind", (mini.FakeEncoder,), {"generates": False}),
+                                               force=True)
+    with pytest.raises(UsageError, match="Blind makes no image I.d_0, so targets='gt' with against='x0' cannot be"):
+        make(tmp_path, tiny_zip, encoder=dict(type="Blind"), targets="gt", against="x0")
 
 
 def test_trains_from_the_cache_alone(whole, tmp_path, tiny_zip):

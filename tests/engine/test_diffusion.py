@@ -1,6 +1,7 @@
 """The diffusion recipes at toy size: VAE → U-Net → ControlNet, and the encoder that reads them."""
 
 import json
+import shutil
 
 import pytest
 import torch
@@ -17,7 +18,7 @@ from gantoolkit.engine.run import run
 from gantoolkit.engine.tasks.controlnet import ControlNet
 from gantoolkit.engine.tasks.diffusion import Diffusion
 from gantoolkit.engine.tasks.vae import VAE, multiscale
-from gantoolkit.errors import UsageError
+from gantoolkit.errors import UsageError, WeightsError
 from gantoolkit.networks.tokens import train_tokenizer
 from gantoolkit.networks.towers import text_model
 
@@ -145,6 +146,26 @@ def test_vae_refuses_a_resolution_it_cannot_halve(tiny_zip):
         VAE(str(tiny_zip), widths=(8,) * 7)
 
 
+def test_what_is_scored_is_what_is_exported(chain, tiny_zip, tmp_path):
+    """The averaged text encoder beside the averaged U-Net."""
+    task = diffusion(chain, tiny_zip, text_lr=1e-4)
+    batch = task.held_batch(4)
+    before, sample = task._predict(batch, batch.prompts), task.sample(batch.prompts, torch.arange(4))
+    with torch.no_grad():
+        for parameter in task.prompts.text.parameters():
+            parameter.normal_()
+    assert torch.equal(task._predict(batch, batch.prompts), before)
+    assert torch.equal(task.sample(batch.prompts, torch.arange(4)), sample)
+
+
+def test_a_u_net_that_predicts_something_else_is_refused(chain, tmp_path):
+    shutil.copytree(chain / "diffusion/export", tmp_path / "v")
+    file = tmp_path / "v/scheduler/scheduler_config.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | dict(prediction_type="v_prediction")))
+    with pytest.raises(WeightsError, match="U-Net that predicts 'v_prediction'; only those that predict the noise"):
+        ControlNetEncoder(str(tmp_path / "v"), str(chain / "mask/export/controlnet"))
+
+
 def test_a_decoder_that_goes_on_learning_keeps_the_latents(chain, tiny_zip, tmp_path):
     before, folder = chain / "vae/export", tmp_path / "vae"
     run(dict(task="vae", data=str(tiny_zip), held_out=4, start=str(before), only=["decoder", "post_quant_conv"], mse=10.0,
@@ -152,8 +173,8 @@ def test_a_decoder_that_goes_on_learning_keeps_the_latents(chain, tiny_zip, tmp_
     name = "vae/diffusion_pytorch_model.safetensors"
     old, new = load_file(before / name), load_file(folder / "export" / name)
     assert {key.split(".")[0] for key in old if not torch.equal(old[key], new[key])} == {"decoder", "post_quant_conv"}
-    scale = [json.loads((path / "vae/config.json").read_text())["scaling_factor"] for path in (before, folder / "export")]
-    assert scale[0] == scale[1] != 0.18215  # what diffusers writes where nobody measured it
+    was, now = (json.loads((path / "vae/config.json").read_text()) for path in (before, folder / "export"))
+    assert was == now and now["scaling_factor"] != 0.18215  # what diffusers writes where nobody measured it
     assert list(json.loads((folder / "record.json").read_text())["weights"]) == [str(before)]
 
 

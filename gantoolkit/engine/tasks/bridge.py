@@ -64,9 +64,9 @@ class Bridge(Objective, Task):
         self.specs = dict(encoder=numbers, bridge=bridge, generator=generator, condition=condition)
         self.ema, self.score_size = ema, score_size
         frozen = registry.build("encoder", encoder).to(device)
-        if targets != "gt" and not getattr(frozen, "generates", True):
-            raise UsageError(f"The encoder {encoder['type']} makes no image I^d_0, so targets='{targets}' cannot be; "
-                             "use targets='gt'.")
+        if (targets, against) != ("gt", "gt") and not getattr(frozen, "generates", True):
+            raise UsageError(f"The encoder {encoder['type']} makes no image I^d_0, so targets='{targets}' with "
+                             f"against='{against}' cannot be; use 'gt' for both.")
         drawn = load_generator(generator).to(device)
         trained = sample.build_bridge(bridge, frozen, drawn).to(device)
         terms = {name: registry.build("loss", spec).to(device) for name, spec in losses.items()}
@@ -80,6 +80,8 @@ class Bridge(Objective, Task):
             modulation = list(self.bridge.modulation_parameters())
             if not modulation:
                 raise UsageError(f"The bridge {bridge['type']} has no T to train; use training='M only'.")
+            if not getattr(self.bridge, "detach", True):  # Eq. 7 reaches M
+                modulation += self.bridge.mapping_parameters()
             self.optimizers["T"] = torch.optim.Adam(modulation, lr_modulation or lr, betas)
         self.switch = self.iterations = 0
 
@@ -130,11 +132,12 @@ class Bridge(Objective, Task):
         moment = self.train.read(draw.indices, steps, self.ahead and self.ahead.get(draw.indices, steps))
         self.bridge.train()
         for name in self.optimizers:
-            self._parameters(name, turn == name)
+            self._parameters(name, False)
+        self._parameters(turn, True)
         features = self.train.features(moment, only_h=self.only_h(turn))
         latent = self.bridge(features, mapping_only=turn == "M")
-        seed = int(draw.seeds[0]) if self.noise == "random" else None
-        return self.compare(turn, latent, self.draw(latent, moment.sample.condition.camera, seed), moment)
+        seeds = draw.seeds.tolist() if self.noise == "random" else None
+        return self.compare(turn, latent, self.draw(latent, moment.sample.condition.camera, seeds), moment)
 
     def expect(self, draw: Draw) -> None:
         if self.ahead:  # a GPU computes while the CPU reads; a stream would compute too

@@ -55,7 +55,7 @@ class ControlNet(Denoising):
         self.average = frozen_copy(self.controlnet)
         if checkpointing:
             self.controlnet.enable_gradient_checkpointing()
-            self.unet.train().enable_gradient_checkpointing()  # in eval mode diffusers would not
+            self.unet.enable_gradient_checkpointing()
         explicit_attention(self.unet)
         explicit_attention(self.controlnet)
         self.ema = ema

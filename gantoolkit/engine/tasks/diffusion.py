@@ -67,6 +67,13 @@ class Diffusion(Denoising):
         with torch.set_grad_enabled(self.text_lr is not None and torch.is_grad_enabled()):
             return self.prompts(prompts).embedding
 
+    @torch.no_grad()
+    def _averaged(self, prompts: list[str]) -> Tensor:
+        """Embeddings [b,T,D] by the text encoder that is exported."""
+        if self.text_lr is None:
+            return self.prompts(prompts).embedding
+        return self.text_average(input_ids=self.prompts.ids(prompts)).last_hidden_state
+
     def losses(self, turn: str, draw: Draw, iteration: int) -> dict[str, Tensor]:
         batch = self.noised(draw)
         predicted = self.unet(batch.latents, batch.t, self._embed(batch.prompts), return_dict=False)[0]
@@ -78,8 +85,8 @@ class Diffusion(Denoising):
             follow(self.text_average, self.prompts.text, iteration, self.ema)
 
     def _predict(self, batch: Noised, prompts: list[str], size: int = 64) -> Tensor:
-        """ε̂ of the averaged U-Net."""
-        embedding = self._embed(prompts)
+        """ε̂ of the averaged U-Net and text encoder."""
+        embedding = self._averaged(prompts)
         rows = torch.arange(len(batch.t)).split(size)
         return torch.cat([self.average(batch.latents[r], batch.t[r], embedding[r], return_dict=False)[0]
                           for r in rows])
@@ -97,8 +104,8 @@ class Diffusion(Denoising):
 
     @torch.no_grad()
     def sample(self, prompts: list[str], seeds: Tensor) -> Tensor:
-        """Images [B,3,R,R] in −1..1 of the averaged U-Net: DDIM with guidance from each seed's noise."""
-        both = torch.cat([self._embed([""] * len(prompts)), self._embed(prompts)])
+        """Images [B,3,R,R] in −1..1 of the averaged networks: DDIM with guidance from each seed's noise."""
+        both = torch.cat([self._averaged([""] * len(prompts)), self._averaged(prompts)])
         config = self.average.config
         start = sampling.noise(seeds, (config.in_channels, config.sample_size, config.sample_size))
         forward = lambda z, t, e: self.average(z, t, e, return_dict=False)[0]  # noqa: E731
