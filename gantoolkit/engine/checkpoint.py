@@ -78,7 +78,8 @@ def save(folder: Path, task: Task, iteration: int, extra: dict) -> Path:
     from safetensors.torch import save_file
 
     final, temporary = folder / f"{iteration:08d}", folder / f".{iteration:08d}.part"
-    shutil.rmtree(temporary, ignore_errors=True)
+    for stale in folder.glob(".*.part"):  # of a run that was killed while it wrote
+        shutil.rmtree(stale, ignore_errors=True)
     temporary.mkdir(parents=True)
     try:
         tensors, rest = _optimizer_state(task)

@@ -30,6 +30,8 @@ def batch_done(run, iteration: int, losses: dict[str, float]) -> None:
     writer = _writers.get(str(run.folder))
     for name, value in losses.items() if writer else ():
         writer.add_scalar(f"loss/{name}", value, iteration)
+    if writer:
+        writer.flush()  # a run that is stopped never closes its file
 
 
 @hookimpl
