@@ -10,6 +10,8 @@ from pathlib import Path
 from gantoolkit import files, weights
 from gantoolkit.errors import UsageError, WeightsError
 
+LR_MUL = 0.01  # the mapping network's learning rate multiplier where an architecture names none
+
 
 def main(args: Namespace) -> None:
     """Write args.source in the form that args.to, or the ending of args.target, names."""
@@ -31,13 +33,14 @@ def to_rosinality(source: str, target: Path) -> Path:
     if arch.get("architecture", "skip") != "skip" or arch.get("img_channels", 3) != 3:
         raise WeightsError("rosinality's generator has three image channels and the skip architecture alone; this one "
                            "does not fit.")
-    if arch.get("mapping_features") or arch.get("mapping_lr_mul", 0.01) != 0.01:
-        raise WeightsError("rosinality's mapping network has layers as wide as w at a learning rate of 0.01; this one "
-                           "does not fit.")
+    widths = {"z": arch["z_dim"], "the mapping network's layers": arch.get("mapping_features") or arch["w_dim"]}
+    if other := next((f"{name} {width}" for name, width in widths.items() if width != arch["w_dim"]), None):
+        raise WeightsError(f"In rosinality's form z and the mapping network's layers are as wide as w; here w has "
+                           f"{arch['w_dim']} numbers and {other}; write NVIDIA's names (FILE.safetensors) instead.")
     if arch.get("conv_clamp"):
         print(f"note: this generator clamps its features at ±{arch['conv_clamp']}; rosinality's has no clamp, so that "
               "images differ where features are larger")
-    generator, average = rosinality.to_rosinality(state)
+    generator, average = rosinality.to_rosinality(state, arch.get("mapping_lr_mul", LR_MUL))
     stream = io.BytesIO()
     torch.save({"g_ema": generator, "latent_avg": average}, stream)
     return files.write_bytes(target, stream.getvalue())
@@ -73,9 +76,11 @@ def init_kwargs(arch: dict, state: dict) -> dict:
     base = bases.pop() if len(bases) == 1 else most * blocks[-1]
     synthesis = {"channel_base": base, "channel_max": most, "num_fp16_res": 0, "conv_clamp": arch.get("conv_clamp"),
                  "architecture": arch.get("architecture", "skip")}
+    mapping = {"num_layers": arch.get("mapping_layers", 8), "lr_multiplier": arch.get("mapping_lr_mul", LR_MUL),
+               "layer_features": arch.get("mapping_features") or arch["w_dim"]}
     return {"z_dim": arch["z_dim"], "c_dim": arch.get("c_dim", 0), "w_dim": arch["w_dim"],
             "img_resolution": blocks[-1], "img_channels": arch.get("img_channels", 3),
-            "mapping_kwargs": {"num_layers": arch.get("mapping_layers", 8)}, "synthesis_kwargs": synthesis}
+            "mapping_kwargs": mapping, "synthesis_kwargs": synthesis}
 
 
 def stylegan2(source: str) -> tuple[dict, dict]:

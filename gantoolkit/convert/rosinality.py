@@ -17,6 +17,7 @@ from gantoolkit.errors import WeightsError
 from gantoolkit.weights.parts import Part
 
 FORMAT = "StyleGAN2 checkpoint of rosinality's form"
+LR_MUL = 0.01  # learning rate multiplier that rosinality's mapping network has wherever it is built
 MEAN_SAMPLES = 1 << 15  # codes whose mean stands in for a latent_avg that the file lacks
 LAYER = {"affine.weight": "conv.modulation.weight", "affine.bias": "conv.modulation.bias",
          "weight": "conv.weight", "bias": "activate.bias", "noise_strength": "noise.weight"}
@@ -64,7 +65,7 @@ def estimate_mean(state: dict[str, Tensor], arch: dict) -> Tensor:
     """w̄ as the mean of mapped z, drawn with seed 0."""
     from gantoolkit.generators.stylegan2 import MappingNetwork
 
-    network = MappingNetwork(arch["z_dim"], 0, arch["w_dim"], None, arch["mapping_layers"])
+    network = MappingNetwork(arch["z_dim"], 0, arch["w_dim"], None, arch["mapping_layers"], LR_MUL)
     network.load_state_dict({k.removeprefix("mapping."): v for k, v in state.items() if ".fc" in k})
     random = torch.Generator().manual_seed(0)
     with torch.no_grad():
@@ -146,8 +147,12 @@ def _flat(name: str, value: Tensor) -> Tensor:
     return value.reshape(-1) if name == "bias" else value
 
 
-def to_rosinality(state: dict[str, Tensor]) -> tuple[dict[str, Tensor], Tensor]:
-    """(generator state dict, latent_avg) in rosinality's names, from a StyleGAN2 without labels."""
+def to_rosinality(state: dict[str, Tensor], lr_mul: float = LR_MUL) -> tuple[dict[str, Tensor], Tensor]:
+    """(generator state dict, latent_avg) in rosinality's names, from a StyleGAN2 without labels.
+
+    `lr_mul` is the learning rate multiplier of its mapping network. The form has no place for it; weights and biases
+    are scaled so that LR_MUL gives the same codes.
+    """
     from gantoolkit.networks.ops import setup_filter
 
     if "mapping.embed.weight" in state:
@@ -157,7 +162,7 @@ def to_rosinality(state: dict[str, Tensor]) -> tuple[dict[str, Tensor], Tensor]:
     new = {"input.input": state["synthesis.b4.const"][None]}
     for key, value in state.items():
         if found := re.fullmatch(r"mapping\.fc(\d+)\.(weight|bias)", key):
-            new[f"style.{int(found[1]) + 1}.{found[2]}"] = value
+            new[f"style.{int(found[1]) + 1}.{found[2]}"] = value * (lr_mul / LR_MUL)
     for ours, theirs, names in _modules(resolution):
         for name, other in names.items():
             value = state[f"{ours}.{name}"]

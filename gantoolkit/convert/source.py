@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zipfile
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -19,11 +19,13 @@ class Source:
 
     form     "pickle" (object graph with Stubs), "torch" and "safetensors" (dicts, numbers, tensors) or "onnx"
     content  the top of it: nearly always a dict
+    metadata the texts beside the tensors of a safetensors file
     """
 
     path: Path
     form: str
     content: Any
+    metadata: dict[str, str] = field(default_factory=dict)
 
     def get(self, *keys: str):
         """The first of these entries at the top, or None."""
@@ -88,15 +90,15 @@ def read(path: Path) -> Source:
 
         return Source(path, form, torchfile.read(path))
     if form == "safetensors":
-        return Source(path, form, _safetensors(path))
+        return Source(path, form, *_safetensors(path))
     return Source(path, form, None)
 
 
-def _safetensors(path: Path) -> dict:
+def _safetensors(path: Path) -> tuple[dict, dict[str, str]]:
     from safetensors import SafetensorError, safe_open
 
     try:
         with safe_open(path, "pt") as file:
-            return {key: file.get_tensor(key) for key in file.keys()}
+            return {key: file.get_tensor(key) for key in file.keys()}, dict(file.metadata() or {})
     except (SafetensorError, OSError) as error:
         raise WeightsError(f"{path} is not a readable safetensors file ({error}).") from None

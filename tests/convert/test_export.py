@@ -42,6 +42,72 @@ def test_there_and_back(target):
     assert not part.unused and not part.missing
 
 
+UNLIKE = dict(mapping_layers=3, mapping_lr_mul=1.0)  # what no shape of a tensor shows, or not what others assume
+
+
+def scrambled(**more) -> StyleGAN2:
+    """As `make`, with biases that are not 0."""
+    g = make(**more)
+    for i in range(g.mapping.num_layers):
+        torch.nn.init.normal_(getattr(g.mapping, f"fc{i}").bias, std=0.3)
+    weights.save("g.safetensors", g.state_dict(), {"type": "StyleGAN2", **FLAT, **more})
+    return g
+
+
+@pytest.mark.parametrize("target, more", [
+    ("g.pt", UNLIKE), ("n.safetensors", UNLIKE), ("n.safetensors", UNLIKE | dict(z_dim=20, mapping_features=24)),
+    ("n.safetensors", UNLIKE | dict(c_dim=5, conv_clamp=0.5))], ids=str)
+@torch.no_grad()
+def test_what_no_tensor_shows_comes_back(target, more):
+    g = scrambled(**more)
+    assert cli.main(["weights", "export", "g.safetensors", target]) == 0
+    assert cli.main(["weights", "convert", target, "back.safetensors"]) == 0
+    z, c = torch.randn(4, g.z_dim), torch.randn(4, 5) if "c_dim" in more else None
+    ws = g.mapping(z, c)
+    for path in (target, "back.safetensors"):
+        back = gantoolkit.load_generator(path)
+        torch.testing.assert_close(back.mapping(z, c), ws, atol=1e-5, rtol=0)
+        torch.testing.assert_close(back.render(ws).image, g.render(ws).image)
+
+
+def theirs(state: dict, z: torch.Tensor, layers: int, name: str, gain: float) -> torch.Tensor:
+    """z → w by the published formulas: x ← √2 · lrelu(x · (W · gain / √in) + b · gain), z normalised first."""
+    x = z / (z.square().mean(1, keepdim=True) + 1e-8).sqrt()
+    for i in range(layers):
+        weight, bias = (state[f"{name.format(i=i, j=i + 1)}.{part}"] for part in ("weight", "bias"))
+        x = x @ (weight * (gain / weight.shape[1]**0.5)).T + bias * gain
+        x = torch.where(x > 0, x, 0.2 * x) * 2**0.5
+    return x
+
+
+@torch.no_grad()
+def test_other_code_computes_the_same_codes():
+    g, z = scrambled(**UNLIKE), torch.randn(4, 16)
+    w = g.mapping(z)[:, 0]
+    for target in ("g.pt", "n.safetensors"):
+        assert cli.main(["weights", "export", "g.safetensors", target]) == 0
+    state = torch.load("g.pt", weights_only=True)["g_ema"]
+    torch.testing.assert_close(theirs(state, z, 3, "style.{j}", 0.01), w, atol=1e-5, rtol=0)
+    with safe_open("n.safetensors", "pt") as file:
+        given = json.loads(file.metadata()["init_kwargs"])["mapping_kwargs"]
+        state = {key: file.get_tensor(key) for key in file.keys()}
+    assert given == {"num_layers": 3, "lr_multiplier": 1.0, "layer_features": 16}
+    torch.testing.assert_close(theirs(state, z, 3, "mapping.fc{i}", given["lr_multiplier"]), w, atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize("text, words", [
+    ('{"mapping_kwargs": {"lr_multiplier": "much"}}', "lr_multiplier as 'much'"), ("[]", "NVIDIA's Generator"),
+    ('{"synthesis_kwargs": {"conv_clamp": -1}}', "conv_clamp as -1"), ("{", "does not have its form"),
+    ('{"mapping_kwargs": {"activation": "swish"}}', "swish")])
+def test_wrong_arguments_are_said(text, words, capsys):
+    from safetensors.torch import save_file
+
+    state = {key: value.contiguous() for key, value in make().state_dict().items()}
+    save_file(state, "wrong.safetensors", {"init_kwargs": text})
+    assert cli.main(["weights", "convert", "wrong.safetensors", "y.safetensors"]) == 1
+    assert words in capsys.readouterr().err
+
+
 @pytest.mark.golden
 @pytest.mark.parametrize("case", ["sg2ada_g32_w64", "sg2ada_g32_c25", "sg2ada_g16_resnet_optional"])
 def test_nvidia_names_are_the_official_ones(golden_dir, case):
@@ -67,7 +133,7 @@ def test_nvidia_names_are_the_official_ones(golden_dir, case):
 
 @pytest.mark.parametrize("more, target, words", [
     (dict(architecture="resnet"), "g.pt", "skip architecture"), (dict(c_dim=3), "g.pt", "labels"),
-    (dict(mapping_lr_mul=0.1), "g.pt", "0.01"), (dict(), "g.npz", "--to")])
+    (dict(z_dim=20), "g.pt", "z 20"), (dict(mapping_features=24), "g.pt", "layers 24"), (dict(), "g.npz", "--to")])
 def test_what_does_not_fit_is_said(more, target, words, capsys):
     make(**more)
     assert cli.main(["weights", "export", "g.safetensors", target]) in (1, 2)
