@@ -16,6 +16,8 @@ RANGES = {  # the last part of a key → what its numbers should be, wherever a 
     **dict.fromkeys(("share", "holdout", "empty"), ("from 0 to 1", lambda v: 0 <= v <= 1)),
     "ema": ("from 0 to below 1", lambda v: 0 <= v < 1),
     "steps": ("from 1 to 1000", lambda v: 1 <= v <= 1000),  # of denoising
+    **dict.fromkeys(("batch", "accumulate", "log_every", "save_every", "early"), ("at least 1", lambda v: v >= 1)),
+    **dict.fromkeys(("iterations", "warmup", "max_gb"), ("0 or more", lambda v: v >= 0)),
     "seed": ("from 0 to 4294967295", lambda v: 0 <= v < 2**32),
     **dict.fromkeys(("train_limit", "val_limit", "validate_limit"), ("at least 1", lambda v: v >= 1))}
 
@@ -23,6 +25,8 @@ RANGES = {  # the last part of a key → what its numbers should be, wherever a 
 def wanted(name: str, value: Any, annotation: str) -> str:
     """What a value called `name` should be instead, in words; "" where it is right."""
     if annotation and not _fits(value, ast.parse(annotation, mode="eval").body):
+        if choices := re.fullmatch(r"Literal\[(.+)\]", annotation):
+            return f"one of {choices.group(1).replace(chr(34), chr(39))}"
         listed = re.sub(r"(?:tuple|list|Sequence)\[(.+?)(?:, \.\.\.)?\]", r"a list of \1", annotation)
         return listed.replace("dict", "a dict").replace("|", "or")
     if not all(-math.inf < number < math.inf for number in _numbers(value)):
@@ -40,6 +44,8 @@ def _fits(value: Any, annotation: ast.expr) -> bool:
             return value is None
         case ast.Name(id=name) if name in PLAIN:
             return isinstance(value, PLAIN[name]) and (name == "bool" or not isinstance(value, bool))
+        case ast.Subscript(value=ast.Name(id="Literal"), slice=inner):
+            return value in [one.value for one in (inner.elts if isinstance(inner, ast.Tuple) else [inner])]
         case ast.Subscript(value=ast.Name(id="dict")):
             return isinstance(value, dict)
         case ast.Subscript(value=ast.Name(id="tuple" | "list" | "Sequence"), slice=inner):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -33,7 +34,8 @@ class AbSM(nn.Module):
 
     def __init__(self, feature_shapes: FeatureShapes, num_ws: int, w_dim: int, mean_w: Tensor,
                  size: int | None = None, width: int = 128, depth: int = 2, mapping: dict | None = None,
-                 attention: str = "output_max", tokens: str = "prompt", alpha: str = "scalar",
+                 attention: Literal["output_max", "prob_broadcast", "prob_proj", "none"] = "output_max",
+                 tokens: Literal["prompt", "all"] = "prompt", alpha: Literal["scalar", "per_step"] = "scalar",
                  per_style: bool = False, add_mean: bool = True, detach: bool = True):
         super().__init__()
         _check(attention=(attention, ATTENTION), tokens=(tokens, ("prompt", "all")),

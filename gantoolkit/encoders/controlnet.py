@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -35,8 +36,8 @@ class ControlNetEncoder(nn.Module):
 
     def __init__(self, weights: str | Path | Parts, controlnet: str | list[str] | None = None,
                  condition: str | list[str] | None = None, palette: str | list[str] | None = None, steps: int = 10,
-                 guidance: float = 3.0, tap: str = "attention", strength: float | list[float] = 1.0,
-                 precision: str = "fp32", offload: bool = False):
+                 guidance: float = 3.0, tap: Literal["attention", "block"] = "attention",
+                 strength: float | list[float] = 1.0, precision: Literal["fp32", "bf16"] = "fp32", offload: bool = False):
         super().__init__()
         parts = weights if isinstance(weights, Parts) else load_parts(weights, controlnet)
         _check(tap, "tap", TAPS)

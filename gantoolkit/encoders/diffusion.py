@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 from gantoolkit.encoders.controlnet import ControlNetEncoder
 from gantoolkit.encoders.folders import Parts
@@ -14,8 +15,9 @@ class DiffusionEncoder(ControlNetEncoder):
     weights, steps, guidance, tap, precision, offload   as there
     """
 
-    def __init__(self, weights: str | Path | Parts, steps: int = 10, guidance: float = 3.0, tap: str = "attention",
-                 precision: str = "fp32", offload: bool = False):
+    def __init__(self, weights: str | Path | Parts, steps: int = 10, guidance: float = 3.0,
+                 tap: Literal["attention", "block"] = "attention", precision: Literal["fp32", "bf16"] = "fp32",
+                 offload: bool = False):
         if isinstance(weights, Parts):
             weights = Parts(weights.unet, None, weights.vae, weights.text, weights.tokenizer,
                             weights.scheduler)

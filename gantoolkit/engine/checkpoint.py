@@ -167,6 +167,8 @@ def begin_from(run: Path, task: Task) -> str:
     """
     from safetensors.torch import load_file
 
+    if not run.is_dir():
+        raise WeightsError(f"There is no run folder {run}; load_from takes the folder of a run with checkpoints.")
     path = newest(run / "checkpoint")
     target, source = trainable_state(task), load_file(path)
     fitting = [key for key, tensor in target.items() if key in source and source[key].shape == tensor.shape]

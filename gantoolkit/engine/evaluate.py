@@ -140,9 +140,12 @@ class Evaluation:
             return {}
         itself = self.against == "x0"  # then I^d_0 would be compared with itself, and no ceiling is known
         found = self._scores(None, (FLOOR, MAPPED) if itself else (FLOOR, MAPPED, *self.diffused))
-        for steps in (s for s in self.early if s < len(self.task.val.timesteps)):  # later: the whole trajectory
+        total = len(self.task.val.timesteps)
+        if beyond := [steps for steps in self.early if steps > total]:
+            self._notes.append(f"The encoder takes {total} steps, so nothing is scored early after {_listed(beyond)}.")
+        for steps in (s for s in self.early if s < total):  # `total` is the whole trajectory, scored anyway
             scores = self._scores(None, (RUN,), steps - 1)[RUN]
-            found[f"{RUN} after {steps} of {len(self.task.val.timesteps)} steps"] = self._timed(scores, steps)
+            found[f"{RUN} after {steps} of {total} steps"] = self._timed(scores, steps)
         if not itself and (ceiling := self._ceiling(found[FLOOR])):
             found[CEILING] = ceiling
         return found
@@ -211,6 +214,10 @@ class Evaluation:
             return []
         latent, cameras = self.latent(moment), [frame_of(self.task.generator).side(yaw) for yaw in yaws]
         return [self.task.draw(latent, camera.to(self.task.device)).image for camera in cameras]
+
+
+def _listed(numbers: list[int]) -> str:
+    return ", ".join(map(str, numbers))
 
 
 def _judged(score) -> tuple:

@@ -31,13 +31,26 @@ NOTED = {  # what may be changed too, a run made longer or its rates lower; chan
     "": ranges.RATES, "schedule": ("clip", "iterations")}
 
 
+def named(name: str) -> str:
+    """A run's name, which must be that of a folder in runs/."""
+    if name in ("", ".", "..") or Path(name).name != name:
+        raise UsageError(f"name={name!r} is no name of a folder in runs/; give a plain one, or another place by --out.")
+    return name
+
+
 def check(folder: Path, config: dict, resume: bool) -> None:
-    """A run folder must be empty, or belong to this config and be resumed."""
-    used = folder.is_dir() and any(folder.iterdir())
+    """A run folder must be empty, of a run that never reached a checkpoint, or belong to this config and be resumed."""
+    used = folder.is_dir() and any(folder.iterdir()) and not _unbegun(folder)
     if used and not resume:
         raise UsageError(f"{folder} is not empty; add --resume to continue it, or --out OTHER for a new run.")
     if used and (folder / "config.json").is_file():
         _same_config(read_config(folder), json.loads(json.dumps(config)), folder)
+
+
+def _unbegun(folder: Path) -> bool:
+    """Whether a folder is that of a run that stopped before its first checkpoint, which may be started anew."""
+    return (folder / "config.json").is_file() and not list(folder.glob("checkpoint/[0-9]*")) and not (
+        folder / "record.json").is_file()
 
 
 def describe(folder: Path, config: dict, raw, typed: list[str], iteration: int) -> None:

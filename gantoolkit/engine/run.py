@@ -32,7 +32,7 @@ def run(config: dict, out: str | Path | None = None, resume: bool = False, raw: 
     device = distributed.pick_device(config.get("device", "auto"))
     with distributed.joined(device):
         progress = Progress(quiet=not distributed.is_main())
-        folder = Path(out or Path("runs") / config.get("name", "run"))
+        folder = Path(out or Path("runs") / run_folder.named(config.get("name", "run")))
         if distributed.is_main():
             run_folder.check(folder, config, resume)
         began = _start(config, folder, device, progress)  # a config that cannot be built leaves no folder behind

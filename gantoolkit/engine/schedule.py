@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from gantoolkit import checks
 from gantoolkit.errors import UsageError
@@ -17,9 +17,9 @@ class Schedule:
     iterations: int = 1000
     batch: int = 8  # of one iteration, over all processes and accumulation parts
     accumulate: int = 1  # parts that a process splits its share into
-    precision: str = "fp32"  # or 'bf16': autocast, parameters stay in fp32
+    precision: Literal["fp32", "bf16"] = "fp32"  # bf16: autocast, parameters stay in fp32
     warmup: int = 0  # iterations over which the learning rate rises linearly
-    decay: str = "none"  # or 'cosine': to zero at the last iteration
+    decay: Literal["none", "cosine"] = "none"  # cosine: to zero at the last iteration
     clip: float | None = None  # largest norm of a turn's gradient
     log_every: int = 20
     save_every: int = 500

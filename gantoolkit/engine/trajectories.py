@@ -11,6 +11,7 @@ import math
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -31,7 +32,7 @@ class Sampling:
 
     seed: int = 0
     captions: int = 1  # captions used per training sample
-    source: str = "trajectory"  # or 'gt_noised', which leaks I^gt at small t
+    source: Literal["trajectory", "gt_noised"] = "trajectory"  # gt_noised leaks I^gt at small t
     batch: int = 48  # samples per cached shard and encoder call
 
     @property

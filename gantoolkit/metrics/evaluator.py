@@ -58,17 +58,20 @@ class Evaluator:
             for role, name in forbidden.items()
             for digest in (name, _digest(name)) if digest
         }
-        def used(network: str | None) -> tuple[str, str] | None:
-            source = self.judge if network == "judge" else network
-            keys = (network, source if isinstance(source, str) else None, _digest(source))
-            return next((roles[key] for key in keys if key and key in roles), None)
-
         for name, metric in self.metrics.items():
-            if found := used(metric.network_name):
-                advice = (f"for the loss '{found[0]}', such as 'arcface' for identity or 'parser' for perceptual distance; "
-                          "the judge is for metrics alone" if used("judge") else "for it, such as 'judge'")
-                raise UsageError(f"The metric '{name}' would be judged by '{metric.network_name}', which the run's loss "
-                                 f"'{found[0]}' used ('{found[1]}'); choose another network {advice}.")
+            asked = metric.network_name
+            source = self.judge if asked == "judge" else asked
+            keys = (asked, source if isinstance(source, str) else None, _digest(source))
+            if not (found := next((roles[key] for key in keys if key and key in roles), None)):
+                continue
+            role, network = found
+            if network == "judge":
+                advice = (f"network for the loss '{role}', such as 'arcface' for identity or 'parser' for perceptual "
+                          "distance; the judge is for metrics alone")
+            else:
+                advice = "judge, such as 'judge'" if asked == "judge" else "network for it, such as 'judge'"
+            raise UsageError(f"The metric '{name}' would be judged by '{source}', which the run's loss '{role}' used "
+                             f"('{network}'); choose another {advice}.")
 
     def _network(self, name: str, told: Mapping[str, str]) -> nn.Module:
         """The judge of a name; one that is told to look otherwise is another network."""

@@ -144,6 +144,21 @@ def test_an_encoder_without_images_has_none_in_scores_and_sheets(tmp_path, tiny_
         make(tmp_path, tiny_zip, encoder=dict(type="Blind"), targets="gt", against="x0")
 
 
+def test_controlnets_are_shown_what_the_condition_has(tmp_path, tiny_zip):
+    for wanted, condition in (("scribble", "mask"), ("both", "mask"), ("mask", "scribble")):
+        kind = type("Shown", (mini.FakeEncoder,), {"condition": wanted})
+        mini.REGISTRIES["encoder"].register_module("Shown", module=kind, force=True)
+        with pytest.raises(UsageError, match=f"ControlNets are shown '{wanted}', but condition='{condition}'; set"):
+            make(tmp_path, tiny_zip, encoder=dict(type="Shown"), condition=condition)
+        assert make(tmp_path, tiny_zip, encoder=dict(type="Shown"), condition="both").encoder.condition == wanted
+
+
+def test_early_steps_that_there_are_not_are_noted(tmp_path, tiny_zip):
+    task = make(tmp_path, tiny_zip, metrics=dict(ssim={}), early=[1, 4, 50])
+    assert [name for name in task.other_scores() if "after" in name] == ["G(w) after 1 of 4 steps"]
+    assert "The encoder takes 4 steps, so nothing is scored early after 50." in task.notes()
+
+
 def test_trains_from_the_cache_alone(whole, tmp_path, tiny_zip):
     task = build_task(mini.config(whole, tiny_zip), torch.device("cpu"), 1)
     task.prepare(whole, lambda *_: None)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -136,6 +137,25 @@ def test_a_batch_that_is_judged_as_a_whole_is_not_split(tmp_path, monkeypatch):
         run(toy.config(schedule=dict(accumulate=2)), tmp_path / "split")
 
 
+def test_a_run_that_never_began_may_be_mended_and_started(tmp_path, whole):
+    folder = tmp_path / "run"
+    folder.mkdir()
+    for name in ("config.json", "command"):
+        (folder / name).write_text((whole / name).read_text())
+    for resume in (False, True):
+        assert run(toy.config(width=9, schedule=dict(iterations=1)), folder, resume=resume)
+        shutil.rmtree(folder / "checkpoint", ignore_errors=True)
+        (folder / "record.json").unlink()
+
+
+@pytest.mark.parametrize("name", ["", "..", "a/b", "../out"])
+def test_a_run_s_name_is_that_of_a_folder(name, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UsageError, match="is no name of a folder in runs/"):
+        run(toy.config(name=name))
+    assert not list(tmp_path.iterdir())
+
+
 def test_what_the_answer_to_an_infinite_loss_says_can_be_done(tmp_path):
     """A resumption with a lower rate is taken, begins from a sound checkpoint, uses the rate, and the record says so."""
     folder, plan = tmp_path / "run", dict(log_every=4, save_every=10)
@@ -157,8 +177,6 @@ def test_no_checkpoint_keeps_an_infinite_loss(tmp_path):
 
 
 def test_damaged_newest_checkpoint_falls_back(whole, tmp_path):
-    import shutil
-
     folder = tmp_path / "checkpoint"
     shutil.copytree(whole / "checkpoint", folder)
     (folder / "00000040/trainable.safetensors").write_bytes(b"torn")
@@ -176,6 +194,8 @@ def test_load_from_takes_what_fits(whole, tmp_path):
     record = run(toy.config(load_from=str(whole)), tmp_path / "more")
     assert "tensors of the run 'run', not from random" in record.notes[0]
     assert losses(tmp_path / "more")[0]["A"] < losses(whole)[0]["A"]
+    with pytest.raises(WeightsError, match="There is no run folder nosuch"):
+        run(toy.config(load_from="nosuch"), tmp_path / "x")
     with pytest.raises(WeightsError, match="no checkpoint"):
         run(toy.config(load_from=str(tmp_path)), tmp_path / "x")
 

@@ -73,11 +73,11 @@ def test_networks_of_the_losses_never_judge(judge_file, tmp_path):
     allowed = Evaluator({"lpips": {}}, judge=judge_file, forbidden={"perceptual": str(file)})
     assert allowed.networks() == {"lpips": "judge"} and len(allowed.weights()["judge"]) == 64
     for metrics, forbidden, source, advice in (
-            ({"lpips": {"network": str(file)}}, {"perceptual": str(file)}, judge_file, "it, such as 'judge'"),  # by name
-            ({"acc": {}}, {"identity": "judge"}, judge_file, "the loss 'identity', such as 'arcface'"),  # the judge as a loss
-            ({"acc": {}}, {"identity": judge_file}, judge_file, "the loss 'identity', such as 'arcface'"),  # by path
-            ({"id_gt": {"network": "arcface"}}, {"identity": "arcface"}, judge_file, "it, such as 'judge'")):
-        with pytest.raises(UsageError, match=f"choose another network for {advice}"):
+            ({"lpips": {"network": str(file)}}, {"perceptual": str(file)}, judge_file, "network for it, such as 'judge'"),  # by name
+            ({"acc": {}}, {"identity": "judge"}, judge_file, "network for the loss 'identity', such"),  # the judge as a loss
+            ({"acc": {}}, {"identity": judge_file}, judge_file, "judge, such as 'judge'"),  # by path
+            ({"id_gt": {"network": "arcface"}}, {"identity": "arcface"}, judge_file, "network for it, such as 'judge'")):
+        with pytest.raises(UsageError, match=f"choose another {advice}"):
             Evaluator(metrics, judge=source, forbidden=forbidden)
     copy = tmp_path / "innocent.safetensors"  # the same file under another name
     copy.write_bytes(file.read_bytes())

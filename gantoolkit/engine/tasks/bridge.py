@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -47,12 +48,13 @@ class Bridge(Objective, Task):
     system = evaluate.RUN
 
     def __init__(self, data: dict, encoder: dict, bridge: dict, generator: str, losses: dict, device: torch.device,
-                 seed: int, metrics: dict | None = None, condition: str = "mask", training: str = "M then T",
-                 share: float = 0.5, targets: str = "paper", sampling: dict | None = None,
-                 cache: dict | None = None, noise: str = "const", loss_size: int | None = None,
-                 score_size: int | None = None, lr: float = 1e-3, lr_modulation: float | None = None,
-                 betas: tuple[float, float] = (0.9, 0.99), judge: str = "judge", early: tuple[int, ...] = (),
-                 against: str = "gt", ema: float | None = None, recompute: int = 0, chunk: int | None = None):
+                 seed: int, metrics: dict | None = None, condition: Literal["mask", "scribble", "both"] = "mask",
+                 training: Literal["M then T", "alternating", "M only"] = "M then T", share: float = 0.5,
+                 targets: Literal["paper", "x0", "gt"] = "paper", sampling: dict | None = None, cache: dict | None = None,
+                 noise: Literal["const", "random"] = "const", loss_size: int | None = None, score_size: int | None = None,
+                 lr: float = 1e-3, lr_modulation: float | None = None, betas: tuple[float, float] = (0.9, 0.99),
+                 judge: str = "judge", early: tuple[int, ...] = (), against: Literal["gt", "x0"] = "gt",
+                 ema: float | None = None, recompute: int = 0, chunk: int | None = None):
         from gantoolkit.generators import load_generator
 
         _choose("training", training, MODES)
@@ -67,6 +69,7 @@ class Bridge(Objective, Task):
         if (targets, against) != ("gt", "gt") and not getattr(frozen, "generates", True):
             raise UsageError(f"The encoder {encoder['type']} makes no image I^d_0, so targets='{targets}' with "
                              f"against='{against}' cannot be; use 'gt' for both.")
+        _shown(getattr(frozen, "condition", condition), condition)
         drawn = load_generator(generator).to(device)
         trained = sample.build_bridge(bridge, frozen, drawn).to(device)
         terms = {name: registry.build("loss", spec).to(device) for name, spec in losses.items()}
@@ -184,6 +187,13 @@ class Bridge(Objective, Task):
     def weights(self) -> dict[str, str]:
         names = {self.specs["generator"], *self.networks().values()}
         return folders.checksums(self.specs["encoder"]) | weights.checksums(names)
+
+
+def _shown(wanted: str, condition: str) -> None:
+    """Refuse an encoder whose ControlNets are shown what the run's condition has not."""
+    if wanted not in (condition, "none") and condition != "both":
+        raise UsageError(f"The encoder's ControlNets are shown '{wanted}', but condition='{condition}'; set "
+                         f"condition='{wanted}', or encoder.controlnet to one for '{condition}'.")
 
 
 def _choose(key: str, value: str, known: Iterable[str]) -> None:
