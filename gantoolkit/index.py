@@ -88,6 +88,8 @@ def show(args: Namespace) -> None:
     """Explain a name, or print a resolved config with the origin of every value."""
     index, name = manifest.load(), args.name
     kinds = index.kinds_of(name)
+    if args.overrides and (kinds or name in {**index.weights, **index.data, **index.external}):
+        raise UsageError(f"'{name}' is no config, so '{args.overrides[0]}' sets nothing; show a config with key=value.")
     for kind in kinds:
         component(kind, name, index.components[kind][name])
     if name in index.weights or name in index.data:

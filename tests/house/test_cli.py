@@ -71,6 +71,11 @@ def test_show_prints_arguments_with_defaults(capsys):
     assert "data: str (required)" in text and "lr: float = 0.001" in text
 
 
+def test_show_takes_keys_for_configs_alone(capsys):
+    assert cli.main(["show", "EG3D", "lr=5"]) == 2
+    assert "'EG3D' is no config, so 'lr=5' sets nothing" in capsys.readouterr().err
+
+
 def test_show_config_prints_every_value_with_its_origin(capsys):
     name = config.shipped()[0]
     assert cli.main(["show", name, "schedule.batch=3"]) == 0
