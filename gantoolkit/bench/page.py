@@ -14,7 +14,8 @@ from gantoolkit.report import record as records
 
 UNIVERSE = ("> **The mini universe.** Rendered 64-px faces, small networks trained on CPU cores, scores by the zoo's "
             "own judge. These numbers say nothing about CelebAMask-HQ and cannot be compared with published ones; "
-            "see [the protocol](../benchmark-protocol.md).")
+            "see {protocol}.")
+RULES = "benchmark-protocol.md"  # one folder above docs/tables
 LEGEND = ("**Best** and <u>second best</u> among rows that see the same inputs (a camera aside). Small: 95 % bootstrap "
           "intervals over pairs.")
 
@@ -54,18 +55,20 @@ def differences(suite: Suite, folder: Path, out: Path) -> list[Path]:
 def texts(suite: Suite, lines: Sequence[Line], out: Path) -> dict[str, str]:
     """file name → content."""
     if not lines:
-        return {f"{suite.name}.md": "\n".join([*_head(suite), "Nothing is measured yet.", "", *_missing(suite, lines)])}
+        return {f"{suite.name}.md": "\n".join([*_head(suite, out), "Nothing is measured yet.", "", *_missing(suite, lines)])}
     return {f"{suite.name}.md": _page(suite, lines, out), f"{suite.name}.csv": tables.tidy(lines),
             f"{suite.name}.tex": tables.latex(suite, lines)}
 
 
-def _head(suite: Suite) -> list[str]:
-    return [f"# {suite.title}", "", *([UNIVERSE, ""] if suite.mini else []),
+def _head(suite: Suite, out: Path) -> list[str]:
+    linked = (out.resolve().parent / RULES).is_file()
+    universe = UNIVERSE.format(protocol=f"[the protocol](../{RULES})" if linked else f"the protocol, docs/{RULES}")
+    return [f"# {suite.title}", "", *([universe, ""] if suite.mini else []),
             *([suite.about.strip(), ""] if suite.about else [])]
 
 
 def _page(suite: Suite, lines: Sequence[Line], out: Path) -> str:
-    parts = [*_head(suite), "## Measured", tables.markdown(suite, lines), "", LEGEND, "", *_missing(suite, lines)]
+    parts = [*_head(suite, out), "## Measured", tables.markdown(suite, lines), "", LEGEND, "", *_missing(suite, lines)]
     notes = [f"- {row.label}: {note}" for row, record in lines
              for note in [*([row.note] if row.note else []), *record.notes]]
     parts += [*notes, ""] if notes else []

@@ -61,7 +61,7 @@ class Plan:
 def main(args) -> int:
     """The verb."""
     if args.check:
-        return check(_out(args.out), Path(args.tables or _in_checkout(TABLES) or "tables"))
+        return check(_out(args.out), _shared_tables(args))
     if not args.suite:
         for name, file in suites.shipped().items():
             print(f"{name:<12} {suites.load(str(file)).title}")
@@ -98,7 +98,12 @@ def _in_checkout(folder: str) -> Path | None:
 def _tables(args, plan: Plan) -> Path:
     """Where the page goes: docs/tables for the whole suite in a checkout, else beside the records."""
     whole = plan.edition == plan.suite.name
-    return Path(args.tables or (whole and not args.out and _in_checkout(TABLES)) or plan.folder)
+    return (whole or args.tables) and _shared_tables(args) or plan.folder
+
+
+def _shared_tables(args) -> Path | None:
+    """The folder of all pages; None where each lies beside its records."""
+    return Path(args.tables) if args.tables else None if args.out else _in_checkout(TABLES)
 
 
 def bench(plan: Plan, rows: tuple[Row, ...]) -> dict[str, str]:
@@ -176,13 +181,19 @@ def _stamp(system: dict) -> list[str]:
             for file in sorted(folder.rglob("*.safetensors"))]
 
 
-def check(out: Path, tables: Path) -> int:
-    """Whether every page is what its records say; names those that are not."""
-    wrong = []
-    for name in suites.shipped():
-        if (out / name).is_dir():
-            wrong += page.differences(suites.load(name), out / name, tables)
+def check(out: Path, tables: Path | None) -> int:
+    """Whether every page is what its records say; names those that are not. `tables` None: pages lie beside them."""
+    if not out.is_dir():
+        raise DataError(f"There is no folder {out}; name the folder of the records with --out.")
+    found, wrong = [name for name in suites.shipped() if list((out / name).glob("*.json"))], []
+    if not found:
+        raise DataError(f"{out} holds no records of a whole suite ({', '.join(suites.shipped())}); pages of quick forms "
+                        "are not checked.")
+    for name in found:
+        wrong += page.differences(suites.load(name), out / name, tables or out / name)
     for path in wrong:
         print(f"{path} does not follow from the records in {out}; write it again with `gantoolkit bench "
               f"{path.stem}`.", file=sys.stderr)
+    if not wrong:
+        print(f"{len(found)} {'page follows' if len(found) == 1 else 'pages follow'} from the records in {out}.")
     return 1 if wrong else 0

@@ -12,7 +12,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 from gantoolkit.bench import make, page, pairs, run, suite as suites, systems, tables
-from gantoolkit.cli import parse
+from gantoolkit.cli import main, parse
 from gantoolkit.data.labels import PALETTE
 from gantoolkit.errors import DataError, UsageError
 from gantoolkit.generators.camera import sample_rays
@@ -201,7 +201,7 @@ def test_check_notices_a_changed_page_and_a_changed_record(here, monkeypatch):
     toy, folder = suites.load(str(here.folder / "toy.yaml")), here.out / "toy"
     monkeypatch.setattr(suites, "shipped", lambda: {"toy": here.folder / "toy.yaml"})
     monkeypatch.setattr(suites, "load", lambda name: toy)
-    assert run.check(here.out, folder) == 0
+    assert run.check(here.out, folder) == run.check(here.out, None) == 0
     text = (folder / "toy.md").read_text()
     (folder / "toy.md").write_text(text.replace("greyer", "better"))
     assert run.check(here.out, folder) == 1
@@ -210,6 +210,23 @@ def test_check_notices_a_changed_page_and_a_changed_record(here, monkeypatch):
     data["scores"]["grey"]["acc[judge]"]["value"] = 0.99
     (folder / "grey.json").write_text(json.dumps(data))
     assert run.check(here.out, folder) == 1
+
+
+def test_check_says_how_much_it_looked_at(capsys, tmp_path):
+    assert main(["bench", "--check", "--out", str(tmp_path / "none")]) == 1
+    assert "There is no folder" in capsys.readouterr().err
+    (tmp_path / "table1-val-4").mkdir()
+    assert main(["bench", "--check", "--out", str(tmp_path)]) == 1
+    assert "holds no records of a whole suite" in capsys.readouterr().err
+
+
+def test_a_page_links_to_the_protocol_where_that_lies(here):
+    assert here.go("--only", "painted") == 0
+    assert "see the protocol, docs/benchmark-protocol.md." in (here.out / "toy" / "toy.md").read_text()
+    (here.folder / "docs").mkdir()
+    (here.folder / "docs/benchmark-protocol.md").touch()
+    assert here.go("--only", "painted", "--tables", str(here.folder / "docs/tables")) == 0
+    assert "see [the protocol](../benchmark-protocol.md)." in (here.folder / "docs/tables/toy.md").read_text()
 
 
 def test_a_record_of_other_pairs_makes_no_page(here):
@@ -239,7 +256,9 @@ def test_a_suite_may_have_no_sheet(here):
 def test_pages_of_this_repository_follow_from_their_records(capsys):
     """And every suite that has records has a page in the list of docs/tables/README.md."""
     root = Path(__file__).parents[2]
-    assert run.check(root / "benchmarks/results", root / "docs/tables") == 0, capsys.readouterr().err
+    shown = run.check(root / "benchmarks/results", root / "docs/tables"), capsys.readouterr()
+    assert shown[0] == 0, shown[1].err
+    assert f"{len(list((root / 'docs/tables').glob('*.csv')))} pages follow" in shown[1].out
     listed = (root / "docs/tables/README.md").read_text(encoding="utf-8")
     for name in suites.shipped():
         if (root / "benchmarks/results" / name).is_dir():
