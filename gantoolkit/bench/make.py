@@ -162,15 +162,17 @@ def _say(text: str, end: str = "\n") -> None:
     print(text, end=end, file=sys.stderr, flush=True)
 
 
-def main(file: Path) -> int:
-    """Run the job of a file; an error is one sentence on stderr."""
+def main(file: Path, debug: bool = False) -> int:
+    """Run the job of a file; an error is one sentence on stderr, with `debug` a traceback."""
     try:
         run(Job(**json.loads(file.read_text())), file.parent)
     except GantoolkitError as error:
+        if debug:
+            raise
         _say(str(error))
         return error.exit_code
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main(Path(sys.argv[1])))
+    sys.exit(main(Path(sys.argv[1]), "--debug" in sys.argv[2:]))

@@ -7,6 +7,7 @@ import json
 import shutil
 import subprocess
 import sys
+import traceback
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -119,6 +120,8 @@ def bench(plan: Plan, rows: tuple[Row, ...]) -> dict[str, str]:
             missing[row.name] = str(error)
             print(f"{row.name}: {error}{f' Make it with: {row.recipe}' if row.recipe else ''}", file=sys.stderr)
 
+            if _debug():
+                traceback.print_exc()
     with ThreadPoolExecutor(max(1, plan.workers)) as pool:
         list(pool.map(one, rows))
     return missing
@@ -144,12 +147,28 @@ def _row(plan: Plan, row: Row) -> None:
 
 
 def spawn(job: Path) -> None:
-    """Make a row's images in a process of its own; DataError with the last line that it said."""
-    done = subprocess.run([sys.executable, "-m", "gantoolkit.bench.make", str(job)], text=True, stderr=subprocess.PIPE)
-    if done.returncode:
-        last = (done.stderr.replace("\r", "\n").strip().splitlines() or ["it said nothing"])[-1]
-        raise DataError(last if done.returncode in (1, 2)
-                        else f"The row's process ended with {done.returncode}: {last}")
+    """Make a row's images in a process of its own; DataError with the last line that it said, --debug shows all."""
+    command = [sys.executable, "-m", "gantoolkit.bench.make", str(job), *(["--debug"] if _debug() else [])]
+    done = subprocess.run(command, text=True, stderr=subprocess.PIPE)
+    if not done.returncode:
+        return
+    lines = done.stderr.replace("\r", "\n").strip().splitlines() or ["it said nothing"]
+    if _debug():
+        _say("\n".join(lines))
+    elif done.returncode not in (1, 2):
+        raise DataError(f"The row's process ended with {done.returncode}: {lines[-1]}")
+    elif any(line.startswith("Traceback (") for line in lines):
+        raise DataError(f"{lines[-1].rstrip('.')}. Repeat with --debug for the traceback.")
+    raise DataError(lines[-1])
+
+
+def _debug() -> bool:
+    """Whether the command line asks for tracebacks."""
+    return "--debug" in sys.argv
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
 
 
 def _read(made: Path) -> dict:

@@ -322,7 +322,13 @@ def test_pairs_are_frozen_and_other_pictures_are_noticed():
         pairs.open_pairs("trainn")
 
 
-def test_a_process_that_fails_says_why(tmp_path):
+def test_a_process_that_breaks_names_the_way_to_its_traceback(tmp_path):
+    (tmp_path / "job.json").write_text("{}")
+    with pytest.raises(DataError, match="^TypeError: .* Repeat with --debug for the traceback.$"):
+        run.spawn(tmp_path / "job.json")
+
+
+def test_a_process_that_fails_says_why(tmp_path, monkeypatch, capsys):
     job = make.Job(dict(type="Ours", run="nowhere"), "val", 2, "mask")
     (tmp_path / "job.json").write_text(json.dumps(vars(job)))
     with pytest.raises(DataError, match="There is no run or preset 'nowhere'"):
@@ -336,3 +342,7 @@ def test_peak_memory_is_of_the_row_and_not_of_who_started_it():
     command = "from gantoolkit.bench.make import peak_mb; print(peak_mb('cpu'))"
     said = subprocess.run([sys.executable, "-c", command], capture_output=True, text=True, check=True).stdout
     assert 50 < int(said) < len(held) / 1e6
+    monkeypatch.setattr("sys.argv", ["gantoolkit", "bench", "--debug"])
+    with pytest.raises(DataError):
+        run.spawn(tmp_path / "job.json")
+    assert "Traceback" in capsys.readouterr().err
