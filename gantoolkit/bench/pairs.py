@@ -10,6 +10,7 @@ import hashlib
 import io
 import subprocess
 import sys
+import threading
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -27,6 +28,8 @@ LISTS = Path(__file__).parent / "lists"
 TOLERANCE = 2  # of 255, for the mean colour of a quarter
 RENDER = {"test": "--count 2000 --start test --resolution 128 --depth --no-factors"}  # rendered on demand,
 REDUCE = 64  # and reduced to this many pixels, as the embedded splits were
+EFFORT = {"test": "all 2,000 people of it, whichever pairs are asked for, which takes about 20 minutes"}
+RENDERING = threading.Lock()  # rows that are made at a time wait for one rendering
 COLUMNS = ("index", "caption", "image", "quarters", "labels")
 
 
@@ -97,17 +100,21 @@ class Pairs:
         return exact
 
 
-def open_pairs(split: str, count: int | None = None, seed: int = 0, data: str | Path | None = None,
-               say=print) -> Pairs:
-    """The frozen pairs of a split; `data` names its zip, else it is embedded, cached or rendered now."""
+def listed(split: str) -> list[dict[str, str]]:
+    """The rows of a split's list, without its pictures."""
     file = LISTS / f"{split}.csv"
     if not file.is_file():
         known = sorted(f.stem for f in LISTS.glob("*.csv"))
         raise UsageError(f"There is no list of pairs for the split '{split}'; lists: {', '.join(known)}. Freeze one "
                          f"with `python -m gantoolkit.bench.pairs ZIP {file.name}`.")
-    rows = list(csv.DictReader(io.StringIO(file.read_text(encoding="utf-8"))))
+    return list(csv.DictReader(io.StringIO(file.read_text(encoding="utf-8"))))
+
+
+def open_pairs(split: str, count: int | None = None, seed: int = 0, data: str | Path | None = None,
+               say=print) -> Pairs:
+    """The frozen pairs of a split; `data` names its zip, else it is embedded, cached or rendered now."""
+    rows = listed(split)[:count or None]
     zipped = FaceZip(data or (split if split not in RENDER else _rendered(split, say)))
-    rows = rows[:count or None]
     if last := [r for r in rows if int(r["index"]) >= len(zipped)]:
         raise DataError(f"{zipped.path} has {len(zipped)} samples, but pair {last[0]['index']} is listed; give the "
                         f"whole split '{split}' with --data, or fewer --pairs.")
@@ -117,18 +124,23 @@ def open_pairs(split: str, count: int | None = None, seed: int = 0, data: str | 
 def _rendered(split: str, say) -> Path:
     """The zip of a split in the cache, rendered there when it is first needed."""
     path = root() / "data" / f"{split}.zip"
-    if path.is_file():
-        return path
+    with RENDERING:
+        if not path.is_file():
+            say(f"rendering the split '{split}' once, {EFFORT[split]}; it is kept as {path}.")
+            _render(split, path, say)
+    return path
+
+
+def _render(split: str, path: Path, say) -> None:
     large = path.with_name(f"{split}-large.zip")
     path.parent.mkdir(parents=True, exist_ok=True)
     for command in (["data", "render", "annyfaces", *RENDER[split].split(), "--out", str(large)],
                     ["data", "resize", str(large), "--resolution", str(REDUCE), "--out", str(path)]):
-        say(f"making the split '{split}' once: gantoolkit {' '.join(command)}")
+        say(f"gantoolkit {' '.join(command)}")
         if subprocess.run([sys.executable, "-m", "gantoolkit", *command]).returncode:
             raise DataError(f"The split '{split}' could not be rendered; install the renderer with "
                             "`pip install ./plugins/annyfaces`, or name a rendered zip with --data.")
     large.unlink()
-    return path
 
 
 if __name__ == "__main__":

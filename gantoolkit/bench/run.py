@@ -14,7 +14,7 @@ from pathlib import Path
 
 from gantoolkit import files, manifest, weights
 from gantoolkit.bench import make, page, score, suite as suites
-from gantoolkit.bench.pairs import open_pairs
+from gantoolkit.bench.pairs import listed, open_pairs
 from gantoolkit.bench.suite import Row, Suite
 from gantoolkit.engine.distributed import pick_device
 from gantoolkit.errors import DataError, GantoolkitError, UsageError
@@ -81,9 +81,12 @@ def _plan(args) -> Plan:
     suite = suites.load(args.suite)
     quick = args.pairs is not None and not args.split
     split = args.split or (suites.QUICK if quick else suite.split)
-    count = args.pairs or (suite.pairs if split == suite.split else len(open_pairs(split, None, 0, args.data)))
+    most = len(listed(split))
+    count = args.pairs or (suite.pairs if split == suite.split else most)
     if count < 2:
         raise UsageError(f"--pairs {count} is too few; give at least 2.")
+    if count > most:
+        raise UsageError(f"The split {split} has {most} pairs; give --pairs {most} or less.")
     return Plan(suite, split, count, _out(args.out), Path(args.runs), args.data, str(pick_device(args.device)),
                 args.workers)
 
@@ -117,11 +120,11 @@ def bench(plan: Plan, rows: tuple[Row, ...]) -> dict[str, str]:
         except UsageError:
             raise
         except GantoolkitError as error:
+            if _debug():
+                traceback.print_exc()
             missing[row.name] = str(error)
             print(f"{row.name}: {error}{f' Make it with: {row.recipe}' if row.recipe else ''}", file=sys.stderr)
 
-            if _debug():
-                traceback.print_exc()
     with ThreadPoolExecutor(max(1, plan.workers)) as pool:
         list(pool.map(one, rows))
     return missing
@@ -137,10 +140,10 @@ def _row(plan: Plan, row: Row) -> None:
         shutil.rmtree(folder)  # images by weights that were replaced since
     elif _current(file, folder, job.system, plan.suite):
         return
-    print(f"{plan.edition}/{row.name} …", file=sys.stderr)
+    opened = open_pairs(plan.split, plan.count, plan.suite.seed, plan.data, _say)  # rendered here, where it is seen
+    _say(f"{plan.edition}/{row.name} …")
     files.write_json(folder / "job.json", asdict(job))
     spawn(folder / "job.json")
-    opened = open_pairs(plan.split, plan.count, plan.suite.seed, plan.data)
     found = score.record(plan.suite, row, job, _read(made), opened, folder, ["gantoolkit", *sys.argv[1:]], plan.workers)
     found.config["work"] = folder.name
     files.write_json(file, records.without_places(records.to_json(found)))

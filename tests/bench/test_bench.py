@@ -280,6 +280,31 @@ def test_the_quick_form_is_on_val_under_a_name_of_its_own(here):
         run._plan(parse(["bench", "table1", "--pairs", "1"]))
 
 
+def test_more_pairs_than_a_split_has_are_refused_before_anything_is_made(here):
+    with pytest.raises(UsageError, match="The split val has 200 pairs; give --pairs 200 or less."):
+        here.go("--pairs", "500")
+    assert not here.made and not here.out.exists()
+    with pytest.raises(UsageError, match="no list of pairs for the split 'tset'"):
+        here.go("--pairs", "4", "--split", "tset")
+
+
+def test_a_split_is_rendered_once_and_that_is_said_before(monkeypatch, tmp_path):
+    commands, said = [], []
+
+    def command(line):
+        commands.append(line[3:5])
+        Path(line[-1]).touch()
+        return SimpleNamespace(returncode=0)
+
+    monkeypatch.setattr(pairs, "root", lambda: tmp_path)
+    monkeypatch.setattr(pairs.subprocess, "run", command)
+    for _ in range(2):
+        assert pairs._rendered("test", said.append) == tmp_path / "data" / "test.zip"
+    assert commands == [["data", "render"], ["data", "resize"]]
+    assert "all 2,000 people of it" in said[0] and "about 20 minutes" in said[0] and len(said) == 3
+    assert set(pairs.EFFORT) == set(pairs.RENDER)
+
+
 @pytest.mark.parametrize("name", suites.shipped())
 def test_shipped_suites_are_whole(name):
     from gantoolkit import registry
@@ -333,6 +358,10 @@ def test_a_process_that_fails_says_why(tmp_path, monkeypatch, capsys):
     (tmp_path / "job.json").write_text(json.dumps(vars(job)))
     with pytest.raises(DataError, match="There is no run or preset 'nowhere'"):
         run.spawn(tmp_path / "job.json")
+    monkeypatch.setattr("sys.argv", ["gantoolkit", "bench", "--debug"])
+    with pytest.raises(DataError):
+        run.spawn(tmp_path / "job.json")
+    assert "Traceback" in capsys.readouterr().err
     assert page.rows(suites.load("table1"), tmp_path) == []
 
 
@@ -342,7 +371,3 @@ def test_peak_memory_is_of_the_row_and_not_of_who_started_it():
     command = "from gantoolkit.bench.make import peak_mb; print(peak_mb('cpu'))"
     said = subprocess.run([sys.executable, "-c", command], capture_output=True, text=True, check=True).stdout
     assert 50 < int(said) < len(held) / 1e6
-    monkeypatch.setattr("sys.argv", ["gantoolkit", "bench", "--debug"])
-    with pytest.raises(DataError):
-        run.spawn(tmp_path / "job.json")
-    assert "Traceback" in capsys.readouterr().err
