@@ -1,7 +1,8 @@
 """Write many samples to one zip: in shards by worker processes, resumable, never half-written.
 
 Shards are small zips in `OUT.parts/`, each renamed into place when it is complete; the final archive copies their
-entries in order and is renamed into place too. Entries carry a fixed date, so equal settings give equal bytes.
+entries in order and is renamed into place too. Entries carry a fixed date, so equal settings give equal bytes. An
+archive of other settings is never replaced.
 """
 from __future__ import annotations
 
@@ -9,6 +10,7 @@ import io
 import json
 import pathlib
 import shutil
+import sys
 import time
 import zipfile
 from dataclasses import asdict, dataclass
@@ -17,6 +19,7 @@ import numpy as np
 
 from gantoolkit import files
 from gantoolkit.data.workers import spread
+from gantoolkit.errors import UsageError
 
 SHARD = 128               # samples
 DEPTH_RANGE = 4.0         # 16-bit depth images store round(depth / DEPTH_RANGE · 65535)
@@ -101,6 +104,41 @@ def shard_tasks(job, folder):
             for first in range(0, job.count, size)]
 
 
+def is_finished(out, job, folder):
+    """Whether `out` holds this job already; UsageError where something else is there, which is never replaced."""
+    if out.is_dir():
+        raise UsageError(f"--out {out} is a folder; name a file in it, such as {out / 'faces.zip'}.")
+    if not out.exists():
+        return False
+    if settings_of(out) != settings(job):
+        raise UsageError(f'{out} exists already and is not of these settings; remove it, or choose another --out.')
+    return not folder.exists()
+
+
+def header(job):
+    """What dataset.json says of a job; ordinary shading goes without saying."""
+    found = {key: getattr(job, key) for key in ('resolution', 'domain', 'seed', 'start', 'states', 'views', 'count')}
+    return found if job.shading == 'full' else {**found, 'shading': job.shading}
+
+
+def settings(job):
+    """What `settings_of` finds in the archive of a job."""
+    return header(job), job.image_format, job.depth, job.factors
+
+
+def settings_of(out):
+    """(header, image format, depth, factors) of an archive; None where it is none of this renderer's."""
+    try:
+        with zipfile.ZipFile(out) as archive:
+            meta, names = json.loads(archive.read('dataset.json')), archive.namelist()
+            line = json.loads(archive.read('samples.jsonl').partition(b'\n')[0])
+        found = {key: value for key, value in meta.items() if key in Job.__annotations__}
+        kind = pathlib.Path(meta['labels'][0][0]).suffix.lstrip('.')
+        return found, kind, any(name.startswith('depth/') for name in names), 'factors' in line
+    except (zipfile.BadZipFile, OSError, KeyError, IndexError, TypeError, AttributeError, ValueError):
+        return None
+
+
 def prepare_folder(folder, job, resume):
     """Make or check the folder of parts; a folder of another job is refused."""
     settings = json.dumps(asdict(job), sort_keys=True)
@@ -108,8 +146,7 @@ def prepare_folder(folder, job, resume):
     if folder.exists() and not resume:
         shutil.rmtree(folder)
     if note.exists() and note.read_text() != settings:
-        raise ValueError(f'{folder} holds parts of another render ({note.read_text()}); remove it or choose '
-                         'another output file.')
+        raise UsageError(f'{folder} holds parts of another render; remove it (--fresh does), or choose another --out.')
     files.write_text(note, settings)
 
 
@@ -129,8 +166,7 @@ def assemble(job, tasks, out):
             lines += notes['lines']
         yield 'samples.jsonl', '\n'.join(lines) + '\n'
         yield 'dataset.json', json.dumps({
-            'name': 'annyfaces', 'resolution': job.resolution, 'domain': job.domain, 'seed': job.seed,
-            'start': job.start, 'states': job.states, 'views': job.views, 'count': job.count, 'labels': cameras,
+            'name': 'annyfaces', **header(job), 'labels': cameras,
             'factor_names': list(NAMES), 'identity_factors': IDENTITY_FACTORS})
     files.write_zip(out, content(), files.RESUMABLE)
 
@@ -140,12 +176,15 @@ def write_zip(out, count, resolution=64, *, seed=0, start=0, states=1, views=1, 
     """Render `count` samples into the zip `out`; returns its path.
 
     `progress(done, count, rate)` is called after every shard, rate in samples/s. Run it again after an interruption:
-    finished shards are kept (unless resume=False).
+    finished shards are kept (unless resume=False), and so is a finished archive of these settings.
     """
     out = pathlib.Path(out)
     job = Job(int(count), int(resolution), int(seed), int(start), int(states), int(views), domain,
               shading, image_format, bool(depth), bool(factors))
     folder = out.with_name(out.name + '.parts')
+    if is_finished(out, job, folder):
+        print(f'{out} is complete already; remove it to render it again', file=sys.stderr)
+        return out
     prepare_folder(folder, job, resume)
     tasks = shard_tasks(job, folder)
     todo = [task for task in tasks if not pathlib.Path(task[3]).exists()]

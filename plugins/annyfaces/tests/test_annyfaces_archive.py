@@ -11,6 +11,7 @@ pytest.importorskip('warp')
 from PIL import Image
 
 from gantoolkit.data.zipdata import DEPTH_RANGE
+from gantoolkit.errors import UsageError
 from gantoolkit_annyfaces import archive, write_zip
 
 
@@ -50,5 +51,30 @@ def test_parts_of_another_job_are_refused(tmp_path):
     folder = tmp_path / 'a.zip.parts'
     folder.mkdir()
     (folder / 'job.json').write_text('{}')
-    with pytest.raises(ValueError, match='another render'):
+    with pytest.raises(UsageError, match='another render'):
         write_zip(tmp_path / 'a.zip', 2, 32)
+
+
+@pytest.mark.parametrize('options, others', [
+    (dict(shading='fast'), [dict(seed=1), dict(domain='clay'), dict(shading='full'), dict(depth=True), dict(states=2)]),
+    (dict(depth=True, factors=False, image_format='png'), [
+        dict(depth=False), dict(factors=True), dict(image_format='webp'), dict(shading='fast'), dict(count=2)])])
+def test_a_finished_archive_is_kept(tmp_path, capsys, options, others):
+    options = dict(count=1, resolution=16, **options)
+    path = write_zip(tmp_path / 'a.zip', **options)
+    before = path.stat().st_mtime_ns
+    assert write_zip(path, **options, resume=False) == path and 'complete already' in capsys.readouterr().err
+    for other in others:
+        with pytest.raises(UsageError, match='not of these settings'):
+            write_zip(path, **{**options, **other})
+    assert path.stat().st_mtime_ns == before and not (tmp_path / 'a.zip.parts').exists()
+
+
+def test_other_content_and_folders_are_refused_before_rendering(tmp_path):
+    (tmp_path / 'notes.zip').write_text('mine')
+    with pytest.raises(UsageError, match='not of these settings'):
+        write_zip(tmp_path / 'notes.zip', 1, 16)
+    with pytest.raises(UsageError, match='is a folder; name a file in it'):
+        write_zip(tmp_path, 1, 16)
+    assert [path.name for path in tmp_path.iterdir()] == ['notes.zip'] and not tmp_path.with_name(
+        tmp_path.name + '.parts').exists()
