@@ -41,6 +41,10 @@ def resize(source: str | Path, out: Path, resolution: int, limit: int | None = N
     lines = data.rows[:limit]
     if resolution > data.resolution:
         raise UsageError(f"{source} has {data.resolution} pixels; it cannot be made larger ({resolution}).")
+    if out.is_dir():
+        raise UsageError(f"--out {out} is a folder; name a file in it, such as {out / 'small.zip'}.")
+    if out.exists() and out.samefile(data.path):
+        raise UsageError(f"{out} is the source itself; name another --out.")
     try:
         with zipfile.ZipFile(data.path) as old:
             files.write_zip(out, _content(old, data.meta, lines, resolution, leave, compact))

@@ -84,3 +84,15 @@ def test_sixteen_bit_depth_survives(tmp_path):
     Image.fromarray(depth).save(out, "PNG")
     small = np.array(Image.open(io.BytesIO(_smaller(out.getvalue(), "depth", 4))))
     assert small.shape == (4, 4) and np.isin(small, depth).all() and small.max() > 40000
+
+
+def test_the_source_is_never_replaced(tiny_zip, tmp_path, capsys):
+    source = tmp_path / "faces.zip"
+    source.write_bytes(tiny_zip.read_bytes())
+    (tmp_path / "link.zip").symlink_to(source)
+    for out in (source, tmp_path / "link.zip"):
+        assert cli.main(["data", "resize", str(source), "--resolution", "16", "--out", str(out)]) == 2
+        assert "is the source itself; name another --out" in capsys.readouterr().err
+    assert cli.main(["data", "resize", str(source), "--resolution", "16", "--out", str(tmp_path)]) == 2
+    assert "is a folder; name a file in it" in capsys.readouterr().err
+    assert source.read_bytes() == tiny_zip.read_bytes()
