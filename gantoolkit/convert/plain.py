@@ -28,7 +28,8 @@ def attributes(state: dict, init_kwargs: str | None) -> tuple[stylegan2.Attribut
     """What layers built with these arguments of NVIDIA's Generator would carry, and where it is from."""
     if init_kwargs is None:
         return {}, {"clamp and learning rate": "not in the file; as in configs without fp16 layers"}
-    mapping, synthesis = (_dict(_dict(json.loads(init_kwargs)).get(f"{name}_kwargs")) for name in ("mapping", "synthesis"))
+    given = _dict(json.loads(init_kwargs))
+    mapping, synthesis = _dict(given.get("mapping_kwargs")), _dict(given.get("synthesis_kwargs"))
     fc = {"bias_gain": _positive(mapping, "lr_multiplier", LR_MUL), "activation": mapping.get("activation", "lrelu")}
     conv = {"conv_clamp": _positive(synthesis, "conv_clamp", None), "activation": synthesis.get("activation", "lrelu")}
     found = {f"mapping.fc{i}": fc for i in range(stylegan2.layers(state))}
