@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -42,6 +43,9 @@ class Folder:
         name, _, adapter = label.partition(":")
         if not equals or not name or not path:
             raise UsageError(f"'{text}' is no output folder; write NAME=DIR, for instance tedigan=results/tedigan.")
+        if not re.fullmatch(r"[\w-][\w.-]*", name):
+            raise UsageError(f"'{name}' names a row and its file; write NAME=DIR with a NAME of letters, digits, '.', '_' "
+                             "and '-' that does not begin with a dot.")
         adapter = adapter or (name if name in adapters.ADAPTERS else "folder")
         if adapter not in adapters.ADAPTERS:
             raise UsageError(f"There is no adapter '{adapter}'{names.suggest(adapter, adapters.ADAPTERS)}; adapters: "

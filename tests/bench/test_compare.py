@@ -166,6 +166,14 @@ def test_mistyped_folders_are_answered(capsys, arguments, words):
     assert words in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("name", ["../x", "p/q", "a|b*c", ".hidden", "..", "a b", "a\\b"])
+def test_names_that_are_no_file_names_are_refused(name, capsys, tmp_path):
+    assert main(["compare", "--data", "val", "--outputs", f"{name}={tmp_path}", "--out", str(tmp_path / "out")]) == 2
+    said = capsys.readouterr().err
+    assert f"'{name}'" in said and "letters, digits" in said and said.count("\n") == 1
+    assert not (tmp_path / "out").exists() and compare.Folder.parse("run-2.b_1:tedigan=d").name == "run-2.b_1"
+
+
 @pytest.mark.parametrize("text, words", [
     ("[lpips, acc]", "should name metrics; write a name per line"),
     ("lpips", "should name metrics"), ("", "should name metrics"),
