@@ -21,6 +21,7 @@ TITLES = {
     "recall": "recall", "depth_abs": "depth", "depth_shape": "depth shape", "reprojection": "reprojection"}
 SECONDS, MEMORY = "s / image", "peak MB"
 PERCENT = ("acc", "miou_present", "miou_all19", "miou_confusion", "attributes", "attributes_prompt")
+TEX = {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", **{sign: rf"\{sign}" for sign in "%&_#${}"}}
 SHARED = ("resize", "network", "network_sha256", "split", "latent_source")
 
 
@@ -117,6 +118,11 @@ def cells(lines: Sequence[Line], column: str, mark) -> dict[str, str]:
     return found
 
 
+def _cell(text) -> str:
+    """A text inside a Markdown table: on one line, its bars are no borders."""
+    return " ".join(str(text).split()).replace("|", r"\|")
+
+
 def _markdown_mark(text: str, rank: int, between: str) -> str:
     text = {1: f"**{text}**", 2: f"<u>{text}</u>"}.get(rank, text)
     return f"{text}<br><sub>{between}</sub>" if between else text
@@ -147,7 +153,7 @@ def markdown(suite: Suite, lines: Sequence[Line]) -> str:
     for row, record in [*ranked, *(line for line in lines if line not in ranked)]:
         if ranked and record is next((r for _, r in lines if group(r) is None), None):
             out.append("| *outside the ranking, sees photos:*" + " |" * (len(columns) + 6))
-        facts = [row.label, record.config["model"], record.config["domain"], inputs(record)]
+        facts = map(_cell, [row.label, record.config["model"], record.config["domain"], inputs(record)])
         out.append("| " + " | ".join([*facts, *(shown[c][row.name] for c in columns), *speed(record)]) + " |")
     return "\n".join(out)
 
@@ -164,8 +170,9 @@ def conditions(lines: Sequence[Line]) -> str:
         counts = sorted({score.n for _, score in having})
         n = f"{counts[0]}" if len(counts) == 1 else f"{counts[0]}–{counts[-1]}"
         resized = sorted({str(score.conditions.get("resize", "none")) for _, score in having})
-        out.append(f"| `{name}` | {said.get('network', '–')} | {str(said.get('network_sha256', '–'))[:12]} | "
-                   f"{', '.join(resized)} | {n} | {skipped or '0'} | {other or '–'} |")
+        row = [f"`{name}`", said.get("network", "–"), str(said.get("network_sha256", "–"))[:12], ", ".join(resized), n,
+               skipped or "0", other or "–"]
+        out.append("| " + " | ".join(map(_cell, row)) + " |")
     return "\n".join(out)
 
 
@@ -189,24 +196,25 @@ def latex(suite: Suite, lines: Sequence[Line]) -> str:
     """A booktabs table of the values without their intervals."""
     columns = columns_of(suite, lines)
     arrows = {"↑": r"$\uparrow$", "↓": r"$\downarrow$"}
-    heads = [f"{title(c)} {arrows[arrow(lines, c)]}" for c in columns]
+    heads = [f"{_tex(title(c))} {arrows[arrow(lines, c)]}" for c in columns]
     shown = {c: cells(lines, c, _latex_mark) for c in columns}
-    body = [" & ".join(_tex(v) for v in ["system", "inputs", *heads, SECONDS, MEMORY]) + r" \\"]
+    body = [" & ".join(["system", "inputs", *heads, SECONDS, MEMORY]) + r" \\"]
     for row, record in lines:
         values = [shown[c][row.name] for c in columns]
         body.append(" & ".join([_tex(row.label), _tex(inputs(record)), *values, *speed(record)]) + r" \\")
-    return "\n".join([rf"% {suite.title}; made by gantoolkit bench, do not edit",
+    return "\n".join([rf"% {' '.join(suite.title.split())}; made by gantoolkit bench, do not edit",
                       r"\begin{tabular}{ll" + "r" * (len(columns) + 2) + "}", r"\toprule", body[0], r"\midrule",
                       *body[1:], r"\bottomrule", r"\end{tabular}", ""])
 
 
 def _tex(text: str) -> str:
-    return text.replace("%", r"\%").replace("&", r"\&").replace("_", r"\_")
+    """A text inside a LaTeX table."""
+    return "".join(TEX.get(sign, sign) for sign in text)
 
 
 def published(paper: dict) -> str:
     """The paper's own table as Markdown."""
     heads = paper["columns"]
     out = ["| " + " | ".join(heads) + " |", "|" + "---|" * len(heads)]
-    out += ["| " + " | ".join("–" if v is None else str(v) for v in row) + " |" for row in paper["rows"]]
+    out += ["| " + " | ".join("–" if v is None else _cell(v) for v in row) + " |" for row in paper["rows"]]
     return "\n".join(out)

@@ -14,6 +14,17 @@ def line(name, needs, **values):
                        scores={name: scores})
 
 
+def test_signs_of_markdown_and_latex_in_labels_are_no_markup():
+    found = line("a", ["text"], acc=0.9)
+    row = suites.Row("a", "50 % a|b_c {d} #1 $x~y \\z & more", {})
+    suite = suites.Suite("x", "X", (row,), columns=("acc",))
+    cells = tables.markdown(suite, [(row, found[1])]).splitlines()[2].replace(r"\|", "").split("|")
+    assert len(cells) == tables.markdown(suite, [found]).splitlines()[2].count("|") + 1
+    written = tables.latex(suite, [(row, found[1])])
+    assert r"50 \% ab\_c \{d\} \#1 \$x\textasciitilde{}y \textbackslash{}z \& more & text & 90.0" in written.replace("a|b", "ab")
+    assert r"system & inputs & ACC \% $\uparrow$ & s / image" in written
+
+
 def test_ranks_by_hand():
     rows = [line("a", ["text", "mask"], fid=10.0, acc=0.9), line("b", ["text", "mask", "camera"], fid=11.0, acc=0.9001),
             line("c", ["text", "mask"], fid=12.0, acc=0.5), line("p", ["text", "mask", "image"], fid=1.0, acc=1.0),
