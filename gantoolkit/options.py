@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import math
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from gantoolkit.errors import UsageError
 
@@ -59,6 +60,13 @@ def add_device(parser: argparse._ActionsContainer, what: str = "") -> None:
                         help=f"{what}cpu, cuda, cuda:N or mps (default: cpu)")
 
 
+def check_out(path: str | Path) -> None:
+    """Refuse a folder for results that cannot be made, as it or what it should lie in is a file."""
+    there = next(place for place in (Path(path), *Path(path).absolute().parents) if place.exists())
+    if not there.is_dir():
+        raise UsageError(f"{there} is a file; give --out a folder.")
+
+
 def _bounded(text: str, kind: type, called: str, least, most):
     try:
         value = kind(text)
@@ -74,5 +82,6 @@ def _bounded(text: str, kind: type, called: str, least, most):
 
 COUNT = whole(1)
 PIXELS = whole(16, 2048)  # of a picture's side
-SEED = whole(0, 2**32 - 1)
+LAST_SEED = 2**32 - 1
+SEED = whole(0, LAST_SEED)
 TIME = whole(0, 999)  # of denoising

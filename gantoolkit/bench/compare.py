@@ -19,6 +19,7 @@ from gantoolkit.engine.distributed import pick_device
 from gantoolkit.engine.folder import environment
 from gantoolkit.errors import DataError, UsageError
 from gantoolkit.metrics import Evaluator
+from gantoolkit.options import check_out
 from gantoolkit.report import record as records
 from gantoolkit.types import Record
 
@@ -55,9 +56,13 @@ class Folder:
 
 def main(args) -> int:
     """The verb."""
+    check_out(args.out or (f"for-{args.prepare}" if args.prepare else "compare"))
     if args.prepare:
         from gantoolkit.bench import prepare
 
+        if scored := [f"--{name}" for name in ("outputs", "metrics", "size") if getattr(args, name)]:
+            raise UsageError(f"{', '.join(scored)} cannot stand beside --prepare, which writes what a program reads; score "
+                             "its outputs with another command.")
         return prepare.main(args)
     if not args.outputs:
         raise UsageError("Give --outputs NAME=DIR … to score what programs wrote, or --prepare PROGRAM to make what one "

@@ -18,6 +18,7 @@ from gantoolkit.bench.pairs import listed, open_pairs
 from gantoolkit.bench.suite import Row, Suite
 from gantoolkit.engine.distributed import pick_device
 from gantoolkit.errors import DataError, GantoolkitError, UsageError
+from gantoolkit.options import check_out
 from gantoolkit.report import record as records
 
 RESULTS, TABLES = "benchmarks/results", "docs/tables"
@@ -68,6 +69,7 @@ def main(args) -> int:
             print(f"{name:<12} {suites.load(str(file)).title}")
         return 0
     plan = _plan(args)
+    check_out(plan.folder)
     if plan.split == "test" and plan.edition == plan.suite.name:
         print("scoring the split 'test': once per final system, please.", file=sys.stderr)
     chosen = [plan.suite.row(name) for name in args.only] if args.only else plan.suite.rows

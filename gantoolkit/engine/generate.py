@@ -14,6 +14,7 @@ from pathlib import Path
 
 from gantoolkit import files
 from gantoolkit.errors import UsageError, warn
+from gantoolkit.options import LAST_SEED, check_out
 
 MANIFEST = "manifest.jsonl"
 
@@ -51,6 +52,12 @@ class Options:
         elif options.mask is None and options.scribble is None:
             raise UsageError("Give --mask or --scribble with a picture or a folder of pictures; "
                              "a prompt alone does not say where the face is.")
+        if options.seed + options.count - 1 > LAST_SEED:
+            raise UsageError(f"--count {options.count} seeds from {options.seed} on go beyond the last one, {LAST_SEED}; "
+                             "give a smaller --seed.")
+        check_out(options.out)
+        if options.frames != Options.frames and not options.turntable:
+            raise UsageError("--frames belongs to --turntable; add --turntable gif or --turntable mp4.")
         if options.turntable:
             from gantoolkit.report import film
 

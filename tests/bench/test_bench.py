@@ -288,6 +288,13 @@ def test_more_pairs_than_a_split_has_are_refused_before_anything_is_made(here):
         here.go("--pairs", "4", "--split", "tset")
 
 
+def test_a_file_as_the_folder_of_results_is_refused_before_anything_is_made(here):
+    here.out.touch()
+    with pytest.raises(UsageError, match="out is a file; give --out a folder"):
+        here.go()
+    assert not here.made
+
+
 def test_a_split_is_rendered_once_and_that_is_said_before(monkeypatch, tmp_path):
     commands, said = [], []
 

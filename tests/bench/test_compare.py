@@ -166,6 +166,16 @@ def test_mistyped_folders_are_answered(capsys, arguments, words):
     assert words in capsys.readouterr().err
 
 
+def test_what_is_given_in_vain_is_refused_before_anything_is_read(capsys, tmp_path):
+    (tmp_path / "taken").touch()
+    for more, words in ((["--prepare", "tedigan", "--outputs", "a=dv"], "--outputs cannot stand beside --prepare"),
+                        (["--prepare", "tedigan", "--out", str(tmp_path / "taken")], "taken is a file; give --out a folder"),
+                        (["--outputs", "a=dv", "--out", str(tmp_path / "taken" / "below")], "taken is a file")):
+        assert main(["compare", "--data", "nothing.zip", *more]) == 2
+        said = capsys.readouterr().err
+        assert words in said and said.count("\n") == 1
+
+
 @pytest.mark.parametrize("name", ["../x", "p/q", "a|b*c", ".hidden", "..", "a b", "a\\b"])
 def test_names_that_are_no_file_names_are_refused(name, capsys, tmp_path):
     assert main(["compare", "--data", "val", "--outputs", f"{name}={tmp_path}", "--out", str(tmp_path / "out")]) == 2

@@ -173,6 +173,23 @@ def test_refusals_are_sentences(masks, tmp_path):
         Options.of(SimpleNamespace(text="x"))
 
 
+def test_what_cannot_end_well_is_refused_before_anything_is_drawn(masks, tmp_path, capsys):
+    """Told by the command line alone: no run of this name exists."""
+    from gantoolkit import cli
+
+    taken = tmp_path / "taken"
+    taken.touch()
+    command = ["generate", "runs/x", "--mask", str(masks)]
+    for more, words in ((["--seed", "4294967295", "--count", "2"], "beyond the last one, 4294967295; give a smaller --seed"),
+                        (["--frames", "10"], "--frames belongs to --turntable"),
+                        (["--out", str(taken)], f"{taken} is a file; give --out a folder."),
+                        (["--out", str(taken / "below")], f"{taken} is a file; give --out a folder.")):
+        assert cli.main([*command, *more]) == 2
+        said = capsys.readouterr().err
+        assert words in said and said.count("\n") == 1
+    Options.of(SimpleNamespace(mask="m", seed=4294967294, count=2, frames=10, turntable="gif"))
+
+
 class Both(Pipeline):
     """The grey of a face: the share of skin in its mask and the mean of its scribble."""
 
