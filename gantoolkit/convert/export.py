@@ -7,7 +7,7 @@ import json
 from argparse import Namespace
 from pathlib import Path
 
-from gantoolkit import files, weights
+from gantoolkit import files, manifest, weights
 from gantoolkit.errors import UsageError, WeightsError
 
 LR_MUL = 0.01  # the mapping network's learning rate multiplier where an architecture names none
@@ -20,6 +20,8 @@ def main(args: Namespace) -> None:
     if form is None:
         raise UsageError(f"'{target}' does not say the form: end it in .pt (rosinality), .safetensors (NVIDIA's "
                          "names) or nothing (a folder of the Hub's form), or give --to.")
+    if target.exists() and Path(args.source).exists() and target.samefile(args.source):
+        raise UsageError(f"{target} is the source itself; name another target.")
     print(f"writes {FORMS[form](args.source, target)}")
 
 
@@ -85,6 +87,12 @@ def init_kwargs(arch: dict, state: dict) -> dict:
 
 def stylegan2(source: str) -> tuple[dict, dict]:
     """(state, arch) of a StyleGAN2 by name or file; an EG3D or another network is refused."""
+    if Path(source).is_dir() or source in manifest.load().presets:
+        drawn = sorted(path for path in Path(source).glob("export/*.safetensors") if path.name != "bridge.safetensors")
+        advice = f"give the file of its generator, {drawn[0]}" if drawn else (
+            "a bridge goes to a folder: name the target without an ending")
+        raise UsageError(f"Only a StyleGAN2 can be written for other projects, and {source} is a "
+                         f"{'folder' if Path(source).is_dir() else 'bridge'}; {advice}.")
     state, arch, _ = weights.load(source, kinds=("StyleGAN2",))
     if arch.get("type") != "StyleGAN2":
         raise WeightsError(f"{source} holds {arch.get('type') or 'no named network'}; only a StyleGAN2 can be written "
@@ -98,8 +106,9 @@ def stylegan2(source: str) -> tuple[dict, dict]:
 
 def to_hub(source: str, target: Path) -> Path:
     """A folder of config.json, model.safetensors and README.md."""
-    from gantoolkit.engine.hub import PretrainedPipeline
+    from gantoolkit.engine.hub import PretrainedPipeline, check_folder
 
+    check_folder(target)
     PretrainedPipeline.of(source).save_pretrained(target)
     return target
 

@@ -14,7 +14,7 @@ from huggingface_hub import ModelCard, ModelHubMixin, snapshot_download
 from gantoolkit import __version__, files, weights
 from gantoolkit.data.inputs import kinds
 from gantoolkit.engine import sample
-from gantoolkit.errors import WeightsError
+from gantoolkit.errors import UsageError, WeightsError
 from gantoolkit.pipeline import Pipeline
 
 CONFIG, MODEL, CARD = "config.json", sample.HUB_MODEL, "README.md"
@@ -76,6 +76,22 @@ class PretrainedPipeline(Pipeline, ModelHubMixin, library_name="gantoolkit", tag
     def generate_model_card(self, *args, **kwargs) -> ModelCard:
         """README.md: what it is, how it is loaded, what it needs, its scores."""
         return ModelCard(card(self.specs, self.frozen, self.scores))
+
+
+def check_folder(folder: Path) -> None:
+    """Refuse to write a pipeline among other files; an earlier export is written again."""
+    if folder.exists() and not folder.is_dir():
+        raise UsageError(f"{folder} is a file; a bridge goes to a folder, so name a new one.")
+    if folder.is_dir() and any(folder.iterdir()) and not _exported(folder):
+        raise UsageError(f"{folder} is not empty and holds no earlier export; name a new folder.")
+
+
+def _exported(folder: Path) -> bool:
+    try:
+        found = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return isinstance(found, dict) and str(found.get("library", "")).startswith("gantoolkit ")
 
 
 def card(specs: dict, frozen: dict[str, str], scores: dict) -> str:

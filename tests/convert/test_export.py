@@ -140,6 +140,19 @@ def test_what_does_not_fit_is_said(more, target, words, capsys):
     assert words in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("source, target, words", [
+    ("runs/gan", "g.pt", "its generator, runs/gan/export/mygan.safetensors"),
+    ("runs/bridge", "g.pt", "without an ending"), ("eg3d-mask", "n.safetensors", "without an ending"),
+    ("g.safetensors", "g.safetensors", "is the source itself")])
+def test_folders_bridges_and_the_source_are_refused(tmp_path, source, target, words, capsys):
+    make()
+    for run, name in (("gan", "mygan"), ("bridge", "bridge")):
+        (tmp_path / "runs" / run / "export").mkdir(parents=True)
+        (tmp_path / "runs" / run / "export" / f"{name}.safetensors").touch()
+    assert cli.main(["weights", "export", source, target]) == 2
+    assert words in capsys.readouterr().err
+
+
 def test_only_stylegan2_leaves_the_house(capsys):
     assert cli.main(["weights", "export", "parser", "g.pt"]) == 1
     assert "only a StyleGAN2" in capsys.readouterr().err

@@ -40,6 +40,21 @@ def test_the_folder_draws_what_the_run_draws(folder, condition):
         assert torch.equal(pipeline(condition).image, before)
 
 
+def test_an_export_goes_to_a_folder_of_its_own(folder, tmp_path, capsys):
+    """A new, empty or earlier one; other files are neither replaced nor mixed with."""
+    export = lambda target: cli.main(["weights", "export", str(folder / "run"), str(target)])  # noqa: E731
+    (tmp_path / "empty").mkdir()
+    assert [export(tmp_path / "empty"), export(tmp_path / "empty")] == [0, 0]
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine/config.json").write_text('{"library": "another"}')
+    (tmp_path / "file").write_text("mine")
+    for target, words in (("mine", "holds no earlier export"), ("file", "is a file"), ("x.pt", "goes to a folder")):
+        capsys.readouterr()
+        assert export(tmp_path / target) == 2 and words in capsys.readouterr().err
+    assert [path.name for path in (tmp_path / "mine").iterdir()] == ["config.json"]
+    assert "another" in (tmp_path / "mine/config.json").read_text() and (tmp_path / "file").read_text() == "mine"
+
+
 def test_save_pretrained_again(folder, tmp_path, condition):
     first = PretrainedPipeline.from_pretrained(str(folder / "out"))
     first.save_pretrained(tmp_path / "again")
