@@ -6,16 +6,19 @@ An adapter is a function (folder, wanted) → id → Output. A file outputs.json
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from gantoolkit import files
+from gantoolkit.engine.dataset import SYSTEM
 from gantoolkit.errors import DataError
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp")
 MANIFEST = "outputs.jsonl"
+DRAWN = "manifest.jsonl"  # of `gantoolkit generate`
 LONGEST = 200  # bytes of a prompt that is the name of a folder; file systems take 255
 
 
@@ -58,7 +61,17 @@ def outputs(adapter: Adapter, folder: Path, wanted: Sequence[Wanted]) -> Found:
     if gone := [o.path for o in listed.values() if not o.path.is_file()]:
         raise DataError(f"{folder / MANIFEST} names {gone[0].name}, which is not there.")
     rest = [w for w in wanted if w.id not in listed]
-    return {w.id: listed[w.id] for w in wanted if w.id in listed} | (adapter.find(folder, rest) if rest else {})
+    found = adapter.find(folder, rest) if rest else {}
+    if mixed := _mixed(folder, {output.path.name for output in found.values()}):
+        raise DataError(f"{folder} holds pictures of several systems: its {DRAWN} names more than one "
+                        f"{' and '.join(mixed)}; draw each system into a folder of its own.")
+    return {w.id: listed[w.id] for w in wanted if w.id in listed} | found
+
+
+def _mixed(folder: Path, names: Collection[str]) -> list[str]:
+    """In what the pictures of these names differ that `gantoolkit generate` drew."""
+    rows = [row for row in files.read_json_lines(folder / DRAWN) if row.get("file") in names]
+    return [key for key in SYSTEM if len({json.dumps(row.get(key), sort_keys=True) for row in rows}) > 1]
 
 
 def pictures(folder: Path) -> list[Path]:
@@ -112,7 +125,7 @@ def plain(folder: Path, wanted: Sequence[Wanted]) -> Found:
 def own(folder: Path, wanted: Sequence[Wanted]) -> Found:
     """manifest.jsonl of `gantoolkit generate`: the first picture of every input."""
     named: dict[str, Output] = {}
-    for row in files.read_json_lines(folder / "manifest.jsonl"):
+    for row in files.read_json_lines(folder / DRAWN):
         if row.get("kind") == "image" and row.get("view", 0) == 0 and "input" in row:
             named.setdefault(Path(row["input"]).stem, Output(folder / row["file"]))
     return by_name(named, wanted) or plain(folder, wanted)

@@ -1,7 +1,7 @@
 """`gantoolkit generate RUN --data ZIP`: every sample of a data set once, from its own caption, condition and camera.
 
 A file is called ID.png after its sample's picture, as `gantoolkit compare` looks for it. Repeating an interrupted
-command draws only what is missing.
+command draws only what is missing; a folder that holds pictures of another system is refused.
 """
 
 from __future__ import annotations
@@ -14,6 +14,10 @@ import torch
 
 from gantoolkit import files
 from gantoolkit.data.zipdata import FaceZip
+from gantoolkit.errors import UsageError
+
+SYSTEM = ("run", "weights", "generator", "t_out", "aggregate")  # what a manifest's row says of the system that drew
+OTHER = {"weights": "other weights", "generator": "another generator"}  # whose values say little to a reader
 
 
 def generate(pipeline, options, origin: dict | None = None) -> Iterator[dict]:
@@ -36,6 +40,24 @@ def generate(pipeline, options, origin: dict | None = None) -> Iterator[dict]:
         files.write_json_lines(out / MANIFEST, rows.values())
 
 
+def refuse_others(options, origin: dict) -> None:
+    """Refuse a folder whose manifest names another system or seed: a stop in the middle would leave a mixture."""
+    from gantoolkit.engine.generate import MANIFEST
+
+    wanted = {"t_out": options.t_out, "aggregate": options.aggregate, "seed": options.seed, **origin}
+    for row in files.read_json_lines(Path(options.out) / MANIFEST):
+        other = [key for key in (*SYSTEM, "seed") if _told(row, key) != _told(wanted, key)]
+        if "file" in row and other:
+            said = [OTHER.get(key, f"{key} {row.get(key, 'unknown')}") for key in other]
+            raise UsageError(f"{options.out} holds pictures that were drawn with {', '.join(said)}; give another --out.")
+
+
+def _told(row: dict, key: str):
+    """What a row says; a path is the same however it is spelt."""
+    value = row.get(key)
+    return Path(value) if key in ("run", "generator") and isinstance(value, str) else value
+
+
 def _file(data: FaceZip, index: int) -> str:
     return f"{Path(data.files[index]).stem}.png"
 
@@ -48,7 +70,8 @@ def _row(data: FaceZip, index: int, options, settings: dict) -> dict:
 
 def _drawn(row: dict | None, out: Path, wanted: dict) -> bool:
     """Whether the picture of these settings is there."""
-    return row is not None and {k: row.get(k) for k in wanted} == wanted and (out / wanted["file"]).is_file()
+    same = row is not None and all(_told(row, key) == _told(wanted, key) for key in wanted)
+    return same and (out / wanted["file"]).is_file()
 
 
 def _batch(pipeline, data: FaceZip, rows: torch.Tensor, options) -> list[float]:

@@ -92,8 +92,10 @@ def main(args) -> int:
     pipeline.to(device)
     for remark in remarks(options.text, pipeline.encoder):
         warn(f"{remark}.")
-    draw = dataset.generate if options.data else generate
-    for row in draw(pipeline, options, origin(args.source, specs, options)):
+    draw, drawer = dataset.generate if options.data else generate, origin(args.source, specs, options)
+    if options.data:
+        dataset.refuse_others(options, drawer)
+    for row in draw(pipeline, options, drawer):
         print(Path(options.out) / row["file"])
     return 0
 

@@ -115,6 +115,22 @@ def test_a_manifest_is_believed_before_the_adapter(tmp_path):
         outputs(ADAPTERS["folder"], tmp_path, WANTED)
 
 
+@pytest.mark.parametrize("kind", ["gantoolkit", "folder"])
+@pytest.mark.parametrize("more", [dict(run="runs/b"), dict(weights={"bridge": "1"}), dict(t_out=500)])
+def test_pictures_of_several_systems_are_not_scored_as_one(tmp_path, kind, more):
+    rows = [dict(file=f"{i}.png", kind="image", input=f"{i}.png", run="runs/a", weights={"bridge": "0"}, t_out=0, seed=n)
+            for n, i in enumerate(IDS)]
+    for row in rows:
+        put(tmp_path / row["file"], picture(0))
+    write = (tmp_path / "manifest.jsonl").write_text
+    write("".join(json.dumps(row) + "\n" for row in rows))
+    assert len(outputs(ADAPTERS[kind], tmp_path, WANTED)) == 4
+    write("".join(json.dumps(row) + "\n" for row in [*rows[:3], rows[3] | more]))
+    with pytest.raises(DataError, match=f"manifest.jsonl names more than one {next(iter(more))}; draw each"):
+        outputs(ADAPTERS[kind], tmp_path, WANTED)
+    assert len(outputs(ADAPTERS[kind], tmp_path, WANTED[:3])) == 3
+
+
 @pytest.fixture
 def real(tmp_path):
     """A folder of photos, masks and prompts."""

@@ -190,6 +190,28 @@ def test_what_cannot_end_well_is_refused_before_anything_is_drawn(masks, tmp_pat
     Options.of(SimpleNamespace(mask="m", seed=4294967294, count=2, frames=10, turntable="gif"))
 
 
+def test_a_folder_of_another_system_is_refused_beside_data(tiny_zip, tmp_path, monkeypatch, capsys):
+    from gantoolkit import cli
+
+    class Drawing(Pipeline):
+        def draw(self, latent, camera=None):
+            return self.generator.render(latent.ws)
+
+    lend(monkeypatch, lambda source, generator: Drawing(Flat()))
+    command = ["generate", "runs/x", "--data", str(tiny_zip), "--out", str(tmp_path / "out")]
+    assert cli.main(command) == 0 and cli.main(["generate", "runs/x/", *command[2:]]) == 0
+    before = manifest(tmp_path)
+    monkeypatch.setattr("gantoolkit.engine.sample.checksums", lambda name, specs: {"bridge": name[-1] * 64})
+    capsys.readouterr()
+    for other, words in ((command, "other weights"), (["generate", "runs/y", *command[2:]], "run runs/x, other weights"),
+                         ([*command, "--seed", "1"], "seed 0"), ([*command, "--t-out", "500"], "t_out 0"),
+                         ([*command, "--generator", "a.safetensors"], "another generator")):
+        assert cli.main(other) == 2
+        said = capsys.readouterr().err
+        assert words in said and "give another --out" in said and said.count("\n") == 1
+    assert manifest(tmp_path) == before
+
+
 class Both(Pipeline):
     """The grey of a face: the share of skin in its mask and the mean of its scribble."""
 
