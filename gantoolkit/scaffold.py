@@ -25,9 +25,14 @@ def write(name: str, out: Path) -> Path:
     if not re.fullmatch(r"[a-z][a-z0-9]*([_-][a-z0-9]+)*", name) or keyword.iskeyword(name):
         raise UsageError(f"'{name}' is no name for a plugin; use lower-case letters, digits and single "
                          "hyphens, beginning with a letter, for instance 'my-gan'.")
-    taken = manifest.load()
-    if name in taken.owners or taken.kinds_of(camel(name)):
-        raise UsageError(f"The name '{name}' is taken by a plugin or component; choose another.")
+    known = manifest.load()
+    taken = [owner.replace("_", "-") for owner in known.owners]
+    if name.replace("_", "-") in taken:
+        raise UsageError(f"There is a plugin '{name}' already; choose another name.")
+    components = {component.lower(): component for entries in known.components.values() for component in entries}
+    if other := components.get(camel(name).lower()):
+        raise UsageError(f"The generator of '{name}' would be {camel(name)}, and there is a component {other} already; "
+                         "choose another name.")
     folder = out / f"gantoolkit-{name.replace('_', '-')}"
     if folder.exists() and any(folder.iterdir()):
         raise UsageError(f"{folder} exists and is not empty; remove it or choose another name or --out DIR.")

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from gantoolkit import cli, scaffold
+from gantoolkit.errors import UsageError
 
 ROOT = Path(cli.__file__).parents[1]
 
@@ -63,6 +64,14 @@ schedule = dict(iterations=1, batch=2, precision="fp32", final_validate=False)
     assert loaded.stdout.strip() == "gantoolkit_my_gan.generator", loaded.stderr
     wrong = python(environment, "-m", "gantoolkit", "show", "mine.py", "generator.resolutoin=3", cwd=tmp_path)
     assert wrong.returncode == 2 and "did you mean 'resolution'" in wrong.stderr
+
+
+@pytest.mark.parametrize("name, taken", [("eg3d", "component EG3D"), ("style-gan2", "component StyleGAN2"),
+                                         ("style-gan2_", "is no name"), ("annyfaces", "a plugin 'annyfaces'")])
+def test_names_that_are_taken(tmp_path, name, taken):
+    with pytest.raises(UsageError, match=taken):
+        scaffold.write(name, tmp_path)
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("name, camel", [("my-gan", "MyGan"), ("x", "X"), ("a_b2", "AB2")])
