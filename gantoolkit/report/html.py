@@ -8,7 +8,7 @@ from importlib.resources import files as package_files
 from pathlib import Path
 
 from gantoolkit import files
-from gantoolkit.errors import UsageError
+from gantoolkit.errors import DataError, GantoolkitError, UsageError
 from gantoolkit.report import pictures, plots, record as records, tables
 from gantoolkit.types import Record
 
@@ -162,13 +162,22 @@ def _type(value) -> str:
 
 
 def main(args) -> int:
-    """`gantoolkit report RUN…`: write each run's report again and print its path."""
+    """`gantoolkit report RUN…`: write each run's report again and print its path; then say which could not be."""
     from gantoolkit import plugins
 
+    wrong: dict[str, GantoolkitError] = {}
     for run in args.runs:
-        if not Path(run).is_dir():
-            raise UsageError(f"There is no run folder '{run}'; "
-                             "give the folder that `gantoolkit run` printed.")
-        found = plugins.hooks().report_sections(record=records.load(run), folder=Path(run))
-        print(write(run, [section for part in found for section in part]))
+        try:
+            if not Path(run).is_dir():
+                raise UsageError(f"There is no run folder '{run}'; give the folder that `gantoolkit run` printed.")
+            found = plugins.hooks().report_sections(record=records.load(run), folder=Path(run))
+            print(write(run, [section for part in found for section in part]))
+        except GantoolkitError as error:
+            wrong[run] = error
+    if len(wrong) == 1:
+        raise next(iter(wrong.values()))
+    if wrong:
+        reasons = ", ".join(f"{run} ({str(error).partition(';')[0].rstrip('.')})" for run, error in wrong.items())
+        raise DataError(f"{len(wrong)} of {len(args.runs)} reports could not be written: {reasons}; "
+                        "give folders of finished runs.")
     return 0

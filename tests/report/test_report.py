@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from gantoolkit import manifest
+from gantoolkit import cli, manifest
 from gantoolkit.data.conditions import one_hot
 from gantoolkit.errors import DataError, UsageError
 from gantoolkit.report import html, plots, record as records, sheets, tables, zoo
@@ -131,6 +131,19 @@ def test_a_folder_without_a_record_is_refused_with_a_sentence(tmp_path):
         html.write(tmp_path)
     with pytest.raises(UsageError, match="no run folder"):
         html.main(type("Args", (), {"runs": [str(tmp_path / "none")]}))
+
+
+def test_a_wrong_folder_does_not_keep_others_from_their_report(run, tmp_path, capsys):
+    one, two, empty = tmp_path / "one", tmp_path / "two", tmp_path / "empty"
+    for folder in (one, two):
+        records.save(records.load(run), folder)
+    empty.mkdir()
+    runs = [str(path) for path in (tmp_path / "none", one, empty, two)]
+    assert cli.main(["report", *runs]) == 1
+    said = capsys.readouterr()
+    assert said.out.split() == [str(path / "report.html") for path in (one, two)] and (two / "report.html").is_file()
+    assert said.err.count("\n") == 1 and "2 of 4" in said.err and all(run in said.err for run in (runs[0], runs[2]))
+    assert cli.main(["report", runs[0], runs[1]]) == 2 and "no run folder" in capsys.readouterr().err
 
 
 def test_loss_curves_by_turn():
