@@ -20,7 +20,7 @@ from gantoolkit.data.prepare.make import Recipe, whole_labels
 from gantoolkit.data.prepare.problem import Problem
 from gantoolkit.data.prepare.sources import PUBLISHED, Entry, Places, find
 from gantoolkit.data.read import open_picture
-from gantoolkit.data.zipdata import FaceZip
+from gantoolkit.data.zipdata import FaceZip, find as find_zip
 from gantoolkit.errors import DataError
 
 THUMB, SHOWN = 96, 24  # pixels, samples on the page
@@ -58,14 +58,26 @@ class Checked:
 
 def check(root: Path, places: Places = Places(), order: str = "auto", threads: int = 4,
           progress: Callable[[str, int, int], None] = lambda *_: None) -> Checked:
-    """Look at every file of a prepared folder, a data set zip, or a source tree."""
+    """Look at every file of a prepared folder, a data set zip (by path or name), or a source tree."""
     root = Path(root).expanduser()
+    root = root if root.exists() else _named(root)
     zips = [root] if root.suffix == ".zip" else sorted(root.glob("*.zip"))
     if zips and (root.suffix == ".zip" or (root / "manifest.json").is_file()):
         return _check_zips(root, zips, threads, progress)
     if not root.is_dir():
-        raise DataError(f"There is neither a folder nor a zip {root}.")
+        raise DataError(f"{root} is neither a folder nor a zip.")
     return _check_source(root, places, order, threads, progress)
+
+
+def _named(name: Path) -> Path:
+    """The zip of a data set by its name in registry.yaml."""
+    from gantoolkit import manifest, names
+
+    known = manifest.load().data
+    if str(name) not in known:
+        raise DataError(f"There is neither a folder nor a zip '{name}'{names.suggest(str(name), known)}; give one, or a "
+                        f"name: {', '.join(sorted(known)) or 'none is known'}.")
+    return find_zip(name)
 
 
 # -- a source tree -----------------------------------------------------------------------------------------

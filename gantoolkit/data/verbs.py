@@ -34,8 +34,9 @@ def add(actions) -> None:
                                description="Find wrong sizes, unknown labels, missing and duplicate files; exit "
                                            "code 1 where samples would be left out.")
     check.set_defaults(command="gantoolkit.engine.prepare:check")
-    check.add_argument("root", metavar="DIR|ZIP")
-    check.add_argument("--page", metavar="FILE", default="data-check.html", help="summary page with thumbnails")
+    check.add_argument("root", metavar="DIR|ZIP", help="a folder, a file, or a name of registry.yaml")
+    check.add_argument("--page", metavar="FILE", default="data-check.html",
+                       help="summary page with thumbnails (default: data-check.html)")
     check.add_argument("--workers", type=options.COUNT, metavar="N", help="threads (default: the number of cores)")
     _places(check)
     check.add_argument("--labels", default="auto", metavar="ORDER", help="how label numbers are read")

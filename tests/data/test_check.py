@@ -82,3 +82,12 @@ def test_prepared_zips_are_checked(tmp_path, capsys):
     assert check(out / "train.zip", threads=1).samples == 6
     assert cli.main(["data", "check", str(tmp_path / "nowhere")]) == 1
     assert "neither a folder nor a zip" in capsys.readouterr().err
+
+
+def test_names_are_known(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert cli.main(["data", "check", "val", "--page", "page.html", "--workers", "1"]) == 0
+    assert "val.zip: 200 samples" in capsys.readouterr().out and (tmp_path / "page.html").is_file()
+    assert cli.main(["data", "check", "vall"]) == 1 and "did you mean 'val'" in capsys.readouterr().err
+    (tmp_path / "val").mkdir()  # a path that is there goes first
+    assert cli.main(["data", "check", "val"]) == 1
