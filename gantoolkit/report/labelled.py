@@ -13,7 +13,7 @@ from gantoolkit.report.lettering import INK, QUIET
 
 WIDTH = 1700  # about twice the width of a page, so that a sheet is sharp there
 LARGEST = 256  # side of a picture on the sheet
-TEXT, SMALLEST = 27, 17  # size of letters; titles shrink until they fit
+TEXT, SMALLEST = 27, 17  # size of letters; titles shrink until they fit, and are broken where they do not
 MARGIN, GAP, APART = 20, 6, 22  # around the sheet, between pictures, between groups of columns
 
 
@@ -72,9 +72,18 @@ class Sheet:
         return self.x(len(self.columns) - 1) + self.side + MARGIN
 
     @property
+    def titles(self) -> list[list[tuple[str, tuple]]]:
+        """(line, ink) of the columns' titles, lines that are too wide for their column broken."""
+        def broken(line: str) -> list[str]:
+            return [line] if lettering.width(line, SMALLEST) <= self.side else lettering.fold(line, SMALLEST, self.side)
+
+        return [[(part, QUIET if i else INK) for i, line in enumerate(title.split("\n")) for part in broken(line)]
+                for title in self.columns]
+
+    @property
     def head(self) -> int:
         """Height of the titles."""
-        lines = max(title.count("\n") + 1 if title else 0 for title in self.columns)
+        lines = max(len(title) if any(said for said, _ in title) else 0 for title in self.titles)
         grouped = lettering.height(TEXT) + 2 * GAP if any(title for title, _ in self.groups) else 0
         return MARGIN + grouped + lines * lettering.height(TEXT) + GAP
 
@@ -99,12 +108,11 @@ class Sheet:
 
     def _titles(self, pen: ImageDraw.ImageDraw, step: int) -> None:
         """Titles of columns, all of one size; short ones stand at the bottom."""
-        size = min(_fitting(line, self.side) for title in self.columns for line in title.split("\n"))
-        for j, title in enumerate(self.columns):
-            said = title.split("\n")
-            for i, line in enumerate(said):
-                top = self.head - GAP - (len(said) - i) * step + (TEXT - size) / 2
-                lettering.put(pen, self.middle(j), top, line, size, QUIET if i else INK, "middle")
+        size = min(_fitting(line, self.side) for title in self.titles for line, _ in title)
+        for j, title in enumerate(self.titles):
+            for i, (line, ink) in enumerate(title):
+                top = self.head - GAP - (len(title) - i) * step + (TEXT - size) / 2
+                lettering.put(pen, self.middle(j), top, line, size, ink, "middle")
 
     def _groups(self, pen: ImageDraw.ImageDraw, step: int) -> None:
         """Titles of groups of columns, each above a line."""

@@ -17,6 +17,7 @@ INK, QUIET = (28, 30, 36), (108, 112, 122)
 SMALLER, RAISED, LOWERED = 0.68, 0.42, 0.2  # size and shift of superscripts and subscripts, in text sizes
 MATHS = re.compile(r"\$([^$]+)\$")
 PART = re.compile(r"([\^_])(?:\{([^}]*)\}|(.))|\\bar\s*(\w)|([^\^_\\]+)")
+TOKEN = re.compile(r"(?:\$[^$]+\$|\S)+")  # a word, with the spaces of formulas in it
 ANCHORS = {"left": 0.0, "middle": 0.5, "right": 1.0}
 
 
@@ -52,6 +53,30 @@ def wrap(text: str, size: int, limit: float) -> list[str]:
         else:
             lines.append(word)
     return lines
+
+
+def fold(text: str, size: int, limit: float) -> list[str]:
+    """A line as lines of at most `limit` pixels: formulas stay whole, words that are too long are broken."""
+    lines = [""]
+    for word in TOKEN.findall(text):
+        for part in [word] if MATHS.search(word) else _pieces(word, size, limit):
+            longer = f"{lines[-1]} {part}".strip()
+            if not lines[-1] or width(longer, size) <= limit:
+                lines[-1] = longer
+            else:
+                lines.append(part)
+    return lines
+
+
+def _pieces(word: str, size: int, limit: float) -> list[str]:
+    """A word as parts of at most `limit` pixels and at least one letter."""
+    parts = [""]
+    for letter in word:
+        if parts[-1] and width(parts[-1] + letter, size) > limit:
+            parts.append(letter)
+        else:
+            parts[-1] += letter
+    return parts
 
 
 def put(draw: ImageDraw.ImageDraw, x: float, top: float, text: str, size: int, ink=INK,

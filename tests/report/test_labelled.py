@@ -57,6 +57,21 @@ def test_a_gap_stays_white_and_groups_are_set_apart():
     assert not above[sheet.x(2):sheet.x(3) + sheet.side].all()
 
 
+@pytest.mark.parametrize("title", ["a very long title of a run that nobody will want to read in full\nsecond",
+                                   "runs_with_very_long_names_have_no_spaces_at_which_they_break\nsecond",
+                                   "short\n$G(\\bar w)$ of a_run_with_a_long_name_and_no_spaces"])
+def test_long_titles_stay_over_their_column(title):
+    sheet = Sheet(["", title, "b"], [Row([plain_cell(j) for j in range(3)])])
+    picture = sheet.draw()
+    inked = (picture[:sheet.head] != 255).any(2).any(0)
+    assert not inked[:sheet.x(1)].any() and not inked[sheet.x(1) + sheet.side:sheet.x(2)].any()
+    assert inked[sheet.x(1):sheet.x(1) + sheet.side].any()
+    shown = "".join(line for line, _ in sheet.titles[1]).replace(" ", "")
+    assert shown == title.replace(" ", "").replace("\n", "") or "$" in title
+    assert len(sheet.titles[1]) > 2 and [ink for _, ink in sheet.titles[1]][-1] == lettering.QUIET
+    assert box(picture, (200, 40, 90))[0] == sheet.head
+
+
 @pytest.mark.parametrize("columns, side", [(5, 256), (9, 192), (13, 128), (26, 64)])
 def test_a_sheet_is_about_as_wide_as_a_page_and_enlarges_pixels_evenly(columns, side):
     sheet = Sheet(["x"] * columns, [Row([plain_cell(0)] * columns)])
