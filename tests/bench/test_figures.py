@@ -194,17 +194,20 @@ def test_long_grids_are_thinned_evenly(steps_, most):
     (["targets", "{runs}/one", "--samples", "25"], "no sample 24"),
     (["parts", "{runs}/one", "--samples", "0"], "--samples must be at least 1"),
     (["parts", "{runs}/one", "--out", "x.jpg"], "x.jpg is no PNG file"),
+    (["parts", "{runs}/nowhere", "--out", "{runs}/two/config.json/sub/x.png"], "config.json is a file"),
+    (["parts", "{runs}/nowhere", "--out", "folder.png"], "folder.png is a folder"),
     (["steps", "{runs}/one", "--scored", "1"], "--scored must be 0"),
     (["parts", "{runs}/one", "--data", "nothing"], "No data set 'nothing'"),
 ])
 def test_mistakes_are_sentences(runs, tiny_zip, tmp_path, monkeypatch, capsys, arguments, said):
     monkeypatch.chdir(tmp_path)
+    (tmp_path / "folder.png").mkdir()
     filled = [a.format(runs=runs) for a in arguments]
     data = [] if "--data" in filled else ["--data", str(tiny_zip)]
     assert cli.main(["figure", *filled, *data]) in (1, 2)
     error = capsys.readouterr().err
     assert said in error and error.count("\n") == 1 and "Traceback" not in error
-    assert not list(tmp_path.rglob("*.png"))
+    assert not [path for path in tmp_path.rglob("*.png") if path.is_file()]
 
 
 def test_every_figure_is_a_sub_form_with_a_module_and_a_default_name():

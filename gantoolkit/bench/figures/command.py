@@ -29,7 +29,11 @@ def _check(args) -> None:
 
 
 def check_out(args) -> None:
-    """Refuse an --out that is no PNG file."""
+    """Refuse an --out that is no PNG file or where none can be written."""
     if Path(args.out).suffix.lower() != ".png":
         stem = Path(args.out).stem or args.figure
         raise UsageError(f"--out {args.out} is no PNG file; give a name such as {stem}.png.")
+    if Path(args.out).is_dir():
+        raise UsageError(f"--out {args.out} is a folder; name a file in it.")
+    if other := next((p for p in Path(args.out).parents if p.exists() and not p.is_dir()), None):
+        raise UsageError(f"--out {args.out} cannot be written, because {other} is a file; choose another folder.")
