@@ -75,8 +75,8 @@ def _named(name: Path) -> Path:
 
     known = manifest.load().data
     if str(name) not in known:
-        raise DataError(f"There is neither a folder nor a zip '{name}'{names.suggest(str(name), known)}; give one, or a "
-                        f"name: {', '.join(sorted(known)) or 'none is known'}.")
+        raise DataError(f"There is neither a folder nor a zip '{name}'{names.suggest(str(name), known)}; give one, or "
+                        f"a name: {', '.join(sorted(known)) or 'none is known'}.")
     return find_zip(name)
 
 

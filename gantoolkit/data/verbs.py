@@ -27,8 +27,8 @@ def add(actions) -> None:
     work.add_argument("--test-share", type=options.number(0, 1), default=0.1, metavar="S", help="of --split share")
     work.add_argument("--mirror", action="store_true", help="every sample a second time, flipped")
     work.add_argument("--limit", type=options.COUNT, metavar="N", help="the first N samples only")
-    work.add_argument("--workers", type=options.COUNT, metavar="N", help="processes (default: the number of cores, or 4 where "
-                      "--device is a GPU)")
+    work.add_argument("--workers", type=options.COUNT, metavar="N",
+                      help="processes (default: the number of cores, or 4 where --device is a GPU)")
     options.add_device(work, "of PiDiNet: ")
     check = actions.add_parser("check", help="find what is wrong with a data set, prepared or not",
                                description="Find wrong sizes, unknown labels, missing and duplicate files; exit "
@@ -82,7 +82,8 @@ def _scribbles(parser: argparse.ArgumentParser) -> None:
     scribbles.add_argument("--preprocessing", choices=("controlnet", "original"), default="controlnet",
                            help="of PiDiNet's input: the annotator's (BGR, /255) or the original's (ImageNet)")
     scribbles.add_argument("--safe", action="store_true", help="quantise edges, the annotator's safe switch")
-    scribbles.add_argument("--detect", type=options.PIXELS, default=512, metavar="R", help="pixels at which edges are found")
+    scribbles.add_argument("--detect", type=options.PIXELS, default=512, metavar="R",
+                           help="pixels at which edges are found")
 
 
 def _cameras(parser: argparse.ArgumentParser) -> None:
