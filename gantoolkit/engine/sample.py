@@ -170,9 +170,18 @@ def bridge_file(name: str | Path) -> Path:
 def _unknown(path: Path) -> str:
     """The sentence for what is neither a run nor a preset."""
     presets = list(manifest.load().presets)
-    runs = sorted({str(file.parent) for folder in (Path("runs"), path.parent) for file in folder.glob("*/config.json")})
+    near = {file.parent for folder in (Path("runs"), path.parent) for file in folder.glob("*/config.json")}
+    runs = sorted(str(folder) for folder in near if _draws(folder))
     return (f"There is no run or preset '{path}'{names.suggest(str(path), [*presets, *runs])}; presets: "
             f"{', '.join(presets) or 'none'}; runs: {', '.join(runs) or 'none here; train one with gantoolkit run'}.")
+
+
+def _draws(folder: Path) -> bool:
+    """Whether a run folder is one of a bridge."""
+    try:
+        return read_config(folder).get("task") == "bridge"
+    except DataError:
+        return False
 
 
 def _unfinished(folder: Path) -> tuple[dict, dict]:

@@ -10,7 +10,7 @@ from gantoolkit import files, manifest, plugins, weights
 from gantoolkit.errors import WeightsError
 from gantoolkit.weights.parts import Part
 
-VERSION = 2  # of the converters: raise it when one of them gives another result for the same file
+VERSION = 3  # of the converters: raise it when one of them gives another result for the same file
 
 
 def converted(path: Path, kinds: Container[str] = ()) -> Path | None:

@@ -24,6 +24,15 @@ def test_a_mistyped_run_or_preset_is_answered_about_runs_and_presets(typed, mean
     assert "presets: eg3d-mask, " in said and said.count("runs/absn") >= 1 and said.count("\n") == 1
 
 
+def test_runs_that_draw_nothing_are_not_offered(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name, text in (("mine", '{"task": "bridge"}'), ("gan", '{"task": "gan"}'), ("torn", "{")):
+        (tmp_path / "runs" / name).mkdir(parents=True)
+        (tmp_path / "runs" / name / "config.json").write_text(text)
+    with pytest.raises(UsageError, match=r"runs: runs/mine\.$"):
+        sample.read("nosuch")
+
+
 def test_a_name_of_a_plugins_weights_is_left_to_the_plugin(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(UsageError, match="runs: none here"):
