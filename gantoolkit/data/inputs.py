@@ -9,16 +9,22 @@ from dataclasses import dataclass, replace
 from itertools import chain, count
 from pathlib import Path
 
+import numpy as np
 import torch
+from PIL import Image
+from scipy.ndimage import maximum_filter, minimum_filter
 from torch import Tensor
 
 from gantoolkit.data.conditions import one_hot
-from gantoolkit.data.read import list_pictures, read_labels
-from gantoolkit.data.strokes import read_scribble
+from gantoolkit.data.labels import PALETTE
+from gantoolkit.data.read import list_pictures, open_picture, read_labels
+from gantoolkit.data.strokes import LOOKED, read_scribble
 from gantoolkit.errors import DataError, UsageError
 from gantoolkit.types import Camera, Condition
 
 KINDS = ("mask", "scribble")
+AREAS, FLAT = 0.05, 0.45  # of a label map's pixels at least: inside of parts, and inside of parts or background
+CONTRAST = 48  # of 255, between ink and paper at least; numbered greys of labels 0 and 1 lie closer
 
 
 def kinds(condition: str) -> tuple[str, ...]:
@@ -43,8 +49,47 @@ def read_inputs(path: str | Path, kind: str, resolution: int, order: str = "cele
         raise UsageError(f"Unknown kind of condition '{kind}'; known: {', '.join(KINDS)}.")
     paths = list_pictures(path)
     if kind == "mask":
-        return [Input(p, n, labels=read_labels(p, resolution, order)) for p, n in zip(paths, names(paths))]
+        return [Input(p, n, labels=read_mask(p, resolution, order)) for p, n in zip(paths, names(paths))]
     return [Input(p, n, scribble=read_scribble(p, resolution)) for p, n in zip(paths, names(paths))]
+
+
+def read_mask(path: Path, resolution: int, order: str = "celebamask") -> Tensor:
+    """A label map as `read_labels` reads it; drawings and photos whose few colours count as labels are refused."""
+    if why := no_label_map(open_picture(path)):
+        raise DataError(f"{path} {why}, rather than a label map; give drawings with --scribble, and save label numbers "
+                        "0 to 18 as 8-bit grey PNG.")
+    try:
+        return read_labels(path, resolution, order)
+    except DataError as error:
+        if path.suffix.lower() not in (".jpg", ".jpeg"):
+            raise
+        raise DataError(f"{str(error).removesuffix('.')}; save a label map as PNG, since JPEG blurs its edges, most of "
+                        "all below 256 pixels.") from error
+
+
+def no_label_map(picture: Image.Image) -> str:
+    """What an opened picture of one bit or with a palette is if it is no label map; else ""."""
+    if picture.mode not in ("1", "P"):
+        return ""
+    colours = [colour for _, colour in picture.convert("RGB").getcolors(256)]
+    if picture.mode == "1" or _dark_and_light(colours) and np.asarray(picture).max() == 1:
+        return "is dark and light alone, a drawing or the mask of one part"
+    if set(colours) <= set(PALETTE) or min(picture.size) < LOOKED // 4:
+        return ""
+    small = picture.copy()
+    small.thumbnail((LOOKED, LOOKED), Image.Resampling.NEAREST)
+    numbers = np.asarray(small)
+    flat = minimum_filter(numbers, 3) == maximum_filter(numbers, 3)
+    if min(small.size) >= LOOKED // 2 and flat.mean() < FLAT:
+        return "has few flat areas, as a photo in few colours"
+    parts = flat & (numbers != np.bincount(numbers.flat).argmax())
+    return "" if parts.mean() >= AREAS else "holds lines or specks on a plain ground, as a drawing in few colours"
+
+
+def _dark_and_light(colours: Sequence[tuple[int, int, int]]) -> bool:
+    """Whether these are two greys, as ink and paper are."""
+    greys = sorted(red for red, green, blue in colours if red == green == blue)
+    return len(colours) == len(greys) == 2 and greys[1] - greys[0] > CONTRAST
 
 
 def read_pairs(mask: str | Path, scribble: str | Path, resolution: int, order: str = "celebamask") -> list[Input]:
