@@ -45,8 +45,8 @@ class Folder:
         if not equals or not name or not path:
             raise UsageError(f"'{text}' is no output folder; write NAME=DIR, for instance tedigan=results/tedigan.")
         if not re.fullmatch(r"[\w-][\w.-]*", name):
-            raise UsageError(f"'{name}' names a row and its file; write NAME=DIR with a NAME of letters, digits, '.', '_' "
-                             "and '-' that does not begin with a dot.")
+            raise UsageError(f"'{name}' names a row and its file; write NAME=DIR with a NAME of letters, digits, '.', "
+                             "'_' and '-' that does not begin with a dot.")
         adapter = adapter or (name if name in adapters.ADAPTERS else "folder")
         if adapter not in adapters.ADAPTERS:
             raise UsageError(f"There is no adapter '{adapter}'{names.suggest(adapter, adapters.ADAPTERS)}; adapters: "
@@ -61,8 +61,8 @@ def main(args) -> int:
         from gantoolkit.bench import prepare
 
         if scored := [f"--{name}" for name in ("outputs", "metrics", "size") if getattr(args, name)]:
-            raise UsageError(f"{', '.join(scored)} cannot stand beside --prepare, which writes what a program reads; score "
-                             "its outputs with another command.")
+            raise UsageError(f"{', '.join(scored)} cannot stand beside --prepare, which writes what a program reads; "
+                             "score its outputs with another command.")
         return prepare.main(args)
     if not args.outputs:
         raise UsageError("Give --outputs NAME=DIR … to score what programs wrote, or --prepare PROGRAM to make what one "

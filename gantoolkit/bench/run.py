@@ -211,8 +211,8 @@ def check(out: Path, tables: Path | None) -> int:
         raise DataError(f"There is no folder {out}; name the folder of the records with --out.")
     found, wrong = [name for name in suites.shipped() if list((out / name).glob("*.json"))], []
     if not found:
-        raise DataError(f"{out} holds no records of a whole suite ({', '.join(suites.shipped())}); pages of quick forms "
-                        "are not checked.")
+        raise DataError(f"{out} holds no records of a whole suite ({', '.join(suites.shipped())}); pages of quick "
+                        "forms are not checked.")
     for name in found:
         wrong += page.differences(suites.load(name), out / name, tables or out / name)
     for path in wrong:

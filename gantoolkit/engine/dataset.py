@@ -49,7 +49,7 @@ def refuse_others(options, origin: dict) -> None:
         other = [key for key in (*SYSTEM, "seed") if _told(row, key) != _told(wanted, key)]
         if "file" in row and other:
             said = [OTHER.get(key, f"{key} {row.get(key, 'unknown')}") for key in other]
-            raise UsageError(f"{options.out} holds pictures that were drawn with {', '.join(said)}; give another --out.")
+            raise UsageError(f"{options.out} holds pictures drawn with {', '.join(said)}; give another --out.")
 
 
 def _told(row: dict, key: str):

@@ -53,7 +53,7 @@ class Options:
             raise UsageError("Give --mask or --scribble with a picture or a folder of pictures; "
                              "a prompt alone does not say where the face is.")
         if options.seed + options.count - 1 > LAST_SEED:
-            raise UsageError(f"--count {options.count} seeds from {options.seed} on go beyond the last one, {LAST_SEED}; "
+            raise UsageError(f"--count {options.count} seeds from {options.seed} on go beyond the last, {LAST_SEED}; "
                              "give a smaller --seed.")
         check_out(options.out)
         if options.frames != Options.frames and not options.turntable:

@@ -118,8 +118,8 @@ def test_a_manifest_is_believed_before_the_adapter(tmp_path):
 @pytest.mark.parametrize("kind", ["gantoolkit", "folder"])
 @pytest.mark.parametrize("more", [dict(run="runs/b"), dict(weights={"bridge": "1"}), dict(t_out=500)])
 def test_pictures_of_several_systems_are_not_scored_as_one(tmp_path, kind, more):
-    rows = [dict(file=f"{i}.png", kind="image", input=f"{i}.png", run="runs/a", weights={"bridge": "0"}, t_out=0, seed=n)
-            for n, i in enumerate(IDS)]
+    rows = [dict(file=f"{i}.png", kind="image", input=f"{i}.png", run="runs/a", weights={"bridge": "0"}, t_out=0)
+            for i in IDS]
     for row in rows:
         put(tmp_path / row["file"], picture(0))
     write = (tmp_path / "manifest.jsonl").write_text
@@ -185,7 +185,7 @@ def test_mistyped_folders_are_answered(capsys, arguments, words):
 def test_what_is_given_in_vain_is_refused_before_anything_is_read(capsys, tmp_path):
     (tmp_path / "taken").touch()
     for more, words in ((["--prepare", "tedigan", "--outputs", "a=dv"], "--outputs cannot stand beside --prepare"),
-                        (["--prepare", "tedigan", "--out", str(tmp_path / "taken")], "taken is a file; give --out a folder"),
+                        (["--prepare", "tedigan", "--out", str(tmp_path / "taken")], "taken is a file; give --out"),
                         (["--outputs", "a=dv", "--out", str(tmp_path / "taken" / "below")], "taken is a file")):
         assert main(["compare", "--data", "nothing.zip", *more]) == 2
         said = capsys.readouterr().err

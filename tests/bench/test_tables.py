@@ -21,7 +21,7 @@ def test_signs_of_markdown_and_latex_in_labels_are_no_markup():
     cells = tables.markdown(suite, [(row, found[1])]).splitlines()[2].replace(r"\|", "").split("|")
     assert len(cells) == tables.markdown(suite, [found]).splitlines()[2].count("|") + 1
     written = tables.latex(suite, [(row, found[1])])
-    assert r"50 \% ab\_c \{d\} \#1 \$x\textasciitilde{}y \textbackslash{}z \& more & text & 90.0" in written.replace("a|b", "ab")
+    assert r"50 \% a|b\_c \{d\} \#1 \$x\textasciitilde{}y \textbackslash{}z \& more & text & 90.0" in written
     assert r"system & inputs & ACC \% $\uparrow$ & s / image" in written
 
 

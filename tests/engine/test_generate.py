@@ -180,7 +180,7 @@ def test_what_cannot_end_well_is_refused_before_anything_is_drawn(masks, tmp_pat
     taken = tmp_path / "taken"
     taken.touch()
     command = ["generate", "runs/x", "--mask", str(masks)]
-    for more, words in ((["--seed", "4294967295", "--count", "2"], "beyond the last one, 4294967295; give a smaller --seed"),
+    for more, words in ((["--seed", "4294967295", "--count", "2"], "beyond the last, 4294967295; give a smaller"),
                         (["--frames", "10"], "--frames belongs to --turntable"),
                         (["--out", str(taken)], f"{taken} is a file; give --out a folder."),
                         (["--out", str(taken / "below")], f"{taken} is a file; give --out a folder.")):
@@ -203,7 +203,8 @@ def test_a_folder_of_another_system_is_refused_beside_data(tiny_zip, tmp_path, m
     before = manifest(tmp_path)
     monkeypatch.setattr("gantoolkit.engine.sample.checksums", lambda name, specs: {"bridge": name[-1] * 64})
     capsys.readouterr()
-    for other, words in ((command, "other weights"), (["generate", "runs/y", *command[2:]], "run runs/x, other weights"),
+    elsewhere = ["generate", "runs/y", *command[2:]]
+    for other, words in ((command, "other weights"), (elsewhere, "run runs/x, other weights"),
                          ([*command, "--seed", "1"], "seed 0"), ([*command, "--t-out", "500"], "t_out 0"),
                          ([*command, "--generator", "a.safetensors"], "another generator")):
         assert cli.main(other) == 2
