@@ -28,7 +28,7 @@ LISTS = Path(__file__).parent / "lists"
 TOLERANCE = 2  # of 255, for the mean colour of a quarter
 RENDER = {"test": "--count 2000 --start test --resolution 128 --depth --no-factors"}  # rendered on demand,
 REDUCE = 64  # and reduced to this many pixels, as the embedded splits were
-EFFORT = {"test": "all 2,000 people of it, whichever pairs are asked for, which takes about 20 minutes"}
+EFFORT = {"test": "all 2,000 people of it, whichever pairs are asked for, about 15 minutes of one core"}
 RENDERING = threading.Lock()  # rows that are made at a time wait for one rendering
 COLUMNS = ("index", "caption", "image", "quarters", "labels")
 

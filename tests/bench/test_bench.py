@@ -308,7 +308,7 @@ def test_a_split_is_rendered_once_and_that_is_said_before(monkeypatch, tmp_path)
     for _ in range(2):
         assert pairs._rendered("test", said.append) == tmp_path / "data" / "test.zip"
     assert commands == [["data", "render"], ["data", "resize"]]
-    assert "all 2,000 people of it" in said[0] and "about 20 minutes" in said[0] and len(said) == 3
+    assert "all 2,000 people of it" in said[0] and "about 15 minutes" in said[0] and len(said) == 3
     assert set(pairs.EFFORT) == set(pairs.RENDER)
 
 
