@@ -148,7 +148,7 @@ def _row(plan: Plan, row: Row) -> None:
     spawn(folder / "job.json")
     found = score.record(plan.suite, row, job, _read(made), opened, folder, ["gantoolkit", *sys.argv[1:]], plan.workers)
     found.config["work"] = folder.name
-    files.write_json(file, records.without_places(records.to_json(found)))
+    files.write_json(file, records.published(records.to_json(found)))
 
 
 def spawn(job: Path) -> None:

@@ -47,7 +47,7 @@ def keep_record(source: Path, target: Path) -> None:
     record = json.loads(source.read_text())
     record["command"], record["samples"] = [], []
     record["environment"].pop("platform", None)
-    files.write_json(target, records.without_places(record))
+    files.write_json(target, records.published(record))
 
 
 def _replace(source: Path, target: Path) -> None:

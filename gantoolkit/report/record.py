@@ -45,12 +45,14 @@ def from_json(data: dict) -> Record:
     return Record(**data, scores=scores)
 
 
-def without_places(value):
-    """JSON-able data with the name alone of every file that an absolute path names: for records that others read."""
+def published(value):
+    """JSON-able data for others to read: numbers to nine digits, and the name alone of a file that a path names."""
     if isinstance(value, dict):
-        return {without_places(key): without_places(v) for key, v in value.items()}
+        return {published(key): published(v) for key, v in value.items()}
     if isinstance(value, list):
-        return [without_places(v) for v in value]
+        return [published(v) for v in value]
+    if isinstance(value, float):
+        return float(f"{value:.9g}")
     return Path(value).name if isinstance(value, str) and value.startswith("/") else value
 
 
