@@ -21,7 +21,8 @@ TITLES = {
     "recall": "recall", "depth_abs": "depth", "depth_shape": "depth shape", "reprojection": "reprojection"}
 SECONDS, MEMORY = "s / image", "peak MB"
 PERCENT = ("acc", "miou_present", "miou_all19", "miou_confusion", "attributes", "attributes_prompt")
-TEX = {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", **{sign: rf"\{sign}" for sign in "%&_#${}"}}
+TEX = {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}",
+       **{sign: rf"\{sign}" for sign in "%&_#${}"}}
 SHARED = ("resize", "network", "network_sha256", "split", "latent_source")
 
 

@@ -140,7 +140,7 @@ def save(picture: np.ndarray, path: str | Path, about: Mapping | None = None) ->
     WebP is small rather than exact: sheets of small pictures, enlarged, look the same.
     """
     path = Path(path)
-    extra = dict(quality=60, method=6) if path.suffix == ".webp" else {}
+    extra = dict(quality=50, method=6) if path.suffix == ".webp" else {}
     if about is not None:
         extra["pnginfo"] = PngInfo()
         extra["pnginfo"].add_itxt(ABOUT, json.dumps(about, ensure_ascii=False))
