@@ -276,7 +276,7 @@ def test_a_batch_that_cannot_be_split_is_made_smaller(task):
 def test_every_setting_that_is_named_may_change_on_resumption(tmp_path):
     """What the answer proposes together with --resume is accepted by the run folder; what decides the result is not."""
     given = mini.config(tmp_path, tmp_path / "data.zip", encoder=dict(type="ControlNetEncoder", weights="w"))
-    (tmp_path / "run").mkdir()
+    (tmp_path / "run/checkpoint/00000001").mkdir(parents=True)
     (tmp_path / "run/config.json").write_text(json.dumps(given))
     named = {s.split()[0] for phase in memory.WHEN for s in memory.settings(given, phase)}
     named.add("cache.folder='/elsewhere'")
