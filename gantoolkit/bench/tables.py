@@ -15,12 +15,12 @@ from gantoolkit.types import Record, Score, Scores
 Line = tuple[Row, Record]
 TITLES = {
     "fid": "FID", "kid": "KID", "lpips": "LPIPS", "ms_ssim": "MS-SSIM", "ssim": "SSIM", "id_gt": "ID",
-    "id_text": "ID text", "id_views": "ID views", "acc": "ACC", "miou_present": "mIoU present",
+    "edges": "edge F", "id_text": "ID text", "id_views": "ID views", "acc": "ACC", "miou_present": "mIoU present",
     "miou_all19": "mIoU all 19", "miou_confusion": "mIoU pooled", "clip": "CLIP", "text": "text",
     "attributes": "attributes", "attributes_prompt": "prompt's attributes", "precision": "precision",
     "recall": "recall", "depth_abs": "depth", "depth_shape": "depth shape", "reprojection": "reprojection"}
 SECONDS, MEMORY = "s / image", "peak MB"
-PERCENT = ("acc", "miou_present", "miou_all19", "miou_confusion", "attributes", "attributes_prompt")
+PERCENT = ("edges", "acc", "miou_present", "miou_all19", "miou_confusion", "attributes", "attributes_prompt")
 TEX = {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}",
        **{sign: rf"\{sign}" for sign in "%&_#${}"}}
 SHARED = ("resize", "network", "network_sha256", "split", "latent_source")
