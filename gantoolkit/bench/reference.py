@@ -13,7 +13,8 @@ from torch import Tensor
 from gantoolkit import files
 from gantoolkit.bench.adapters import Output, Wanted, pictures
 from gantoolkit.data.conditions import one_hot, to_float
-from gantoolkit.data.read import open_picture, read_labels
+from gantoolkit.data.inputs import read_mask
+from gantoolkit.data.read import open_picture
 from gantoolkit.data.zipdata import FaceZip
 from gantoolkit.errors import DataError
 from gantoolkit.networks.blocks import fit
@@ -44,7 +45,7 @@ class Reference:
             return Sample(found.condition, Target(fit(target.image_gt, self.size), target.labels, target.identity,
                                                   attributes=target.attributes))
         rows = [self.rows[i] for i in ids]
-        labels = [read_labels(row["mask"], self.size) for row in rows if row.get("mask")]
+        labels = [read_mask(row["mask"], self.size) for row in rows if row.get("mask")]
         images = torch.stack([read(Output(row["image"]), self.size) for row in rows])
         whole = torch.stack(labels) if len(labels) == len(rows) else None
         return Sample(Condition(tuple(row["text"] for row in rows), None if whole is None else one_hot(whole)),

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from gantoolkit.data import read, strokes
+from gantoolkit.data import inputs, read, strokes
 from gantoolkit.data.conditions import one_hot
 from gantoolkit.data.labels import PALETTE
 from gantoolkit.errors import DataError
@@ -63,7 +63,7 @@ def read_upload(path: str | Path, kind: str) -> str:
     try:
         _check(path)
         if kind == "mask":
-            return mask_uri(read.read_labels(path, CANVAS).numpy())
+            return mask_uri(inputs.read_mask(path, CANVAS).numpy())
         return scribble_uri(strokes.read_scribble(path, CANVAS)[0].numpy())
     except DataError as error:
         sentence = str(error).replace(str(path), path.name)

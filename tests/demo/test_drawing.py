@@ -54,6 +54,14 @@ def test_uploads_of_label_numbers_are_shown_in_colours(tmp_path):
     assert set(np.unique(drawing.read_painting(shown, "mask", 64))) == {0, 1, 13}
 
 
+def test_a_drawing_of_one_bit_is_no_mask(tmp_path):
+    lines = np.zeros((64, 64), np.uint8)
+    lines[20:22, 8:56] = 255
+    Image.fromarray(lines).convert("1").save(tmp_path / "lines.png")
+    with pytest.raises(DataError, match="lines.png is dark and light alone, .* choose a run that takes scribbles"):
+        drawing.read_upload(tmp_path / "lines.png", "mask")
+
+
 @pytest.mark.parametrize("value, words", [
     (None, "mask is empty"), ("", "mask is empty"), ("file:///etc/passwd", "PNG as data URI"),
     (drawing.HEAD + "!!", "not a readable PNG"), (drawing.HEAD + "A" * (5 << 20), "at most 4 MB"),
