@@ -6,8 +6,8 @@
     reads_f                    whether w^m needs f too (optional); else M's turn gets features of h alone
     mapping                    M as a bridge of its own (optional), to draw w^m in the place of w
 
-Constructors get feature_shapes of the encoder and num_ws, w_dim and mean_w [w_dim] of the generator beside what a config
-says.
+One that says `detach = False` lets gradients of w through to w^m, and Eq. 7 trains M too. Constructors get
+feature_shapes of the encoder and num_ws, w_dim and mean_w [w_dim] of the generator beside what a config says.
 
     mapping    M alone        absm    M and T        layers    what both are made of
 """
