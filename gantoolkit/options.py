@@ -60,10 +60,15 @@ def add_device(parser: argparse._ActionsContainer, what: str = "") -> None:
                         help=f"{what}cpu, cuda, cuda:N or mps (default: cpu)")
 
 
+def file_in_the_way(folder: str | Path) -> Path | None:
+    """The file, if any, for which a folder cannot be made: itself, or what it should lie in."""
+    there = next(place for place in (Path(folder), *Path(folder).absolute().parents) if place.exists())
+    return None if there.is_dir() else there
+
+
 def check_out(path: str | Path) -> None:
-    """Refuse a folder for results that cannot be made, as it or what it should lie in is a file."""
-    there = next(place for place in (Path(path), *Path(path).absolute().parents) if place.exists())
-    if not there.is_dir():
+    """Refuse a folder for results that cannot be made."""
+    if there := file_in_the_way(path):
         raise UsageError(f"{there} is a file; give --out a folder.")
 
 

@@ -14,11 +14,11 @@ from pathlib import Path
 
 from gantoolkit import files
 from gantoolkit.engine.dataset import SYSTEM
+from gantoolkit.engine.generate import MANIFEST as DRAWN
 from gantoolkit.errors import DataError
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp")
 MANIFEST = "outputs.jsonl"
-DRAWN = "manifest.jsonl"  # of `gantoolkit generate`
 LONGEST = 200  # bytes of a prompt that is the name of a folder; file systems take 255
 
 
@@ -187,7 +187,7 @@ def collaborative(folder: Path, wanted: Sequence[Wanted]) -> Found:
 
 ADAPTERS = {
     "folder": Adapter(plain, "ID.png", None),
-    "gantoolkit": Adapter(own, "manifest.jsonl, ID.png"),
+    "gantoolkit": Adapter(own, f"{DRAWN}, ID.png"),
     "tedigan": Adapter(tedigan, "ID/final_result.png, ID.png, ID_inv.png"),
     "ide3d": Adapter(ide3d, "ID/rec_img.png", ("text", "mask", "camera", "image"), "GAN", "3D"),
     "uac": Adapter(uac, "non_grid/MODALITIES/TEXT/N.png", model="diffusion"),

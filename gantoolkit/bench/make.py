@@ -57,7 +57,7 @@ class Job:
 
 def run(job: Job, folder: Path) -> dict:
     """Make what is missing of a row; returns and writes what made.json says."""
-    opened = pairs.open_pairs(job.split, job.count, job.seed, job.data, say=_say)
+    opened = pairs.open_pairs(job.split, job.count, job.seed, job.data, say=say)
     exact = opened.verify()
     system = systems.build(job.system).to(job.device)
     todo = [number for number in range(len(job.numbers())) if not path_of(folder, number).is_file()]
@@ -66,7 +66,7 @@ def run(job: Job, folder: Path) -> dict:
     for number in todo:
         rows = job.numbers()[number]
         _make(job, system, opened, opened.sample(rows, job.condition), path_of(folder, number), rows, number < TIMED)
-        _say(f"\r{number + 1}/{len(job.numbers())} batches", end="")
+        say(f"\r{number + 1}/{len(job.numbers())} batches", end="")
     made = dict(
         threads=torch.get_num_threads(),
         needs=list(system.needs), solid=system.solid, frame=asdict(system.frame), model=system.model, domain=system.domain,
@@ -158,7 +158,8 @@ def resident(field: str) -> int:
     return int(next(line for line in STATUS.read_text().splitlines() if line.startswith(field)).split()[1])
 
 
-def _say(text: str, end: str = "\n") -> None:
+def say(text: str, end: str = "\n") -> None:
+    """To stderr, at once."""
     print(text, end=end, file=sys.stderr, flush=True)
 
 
@@ -169,7 +170,7 @@ def main(file: Path, debug: bool = False) -> int:
     except GantoolkitError as error:
         if debug:
             raise
-        _say(str(error))
+        say(str(error))
         return error.exit_code
     return 0
 

@@ -142,8 +142,8 @@ def _row(plan: Plan, row: Row) -> None:
         shutil.rmtree(folder)  # images by weights that were replaced since
     elif _current(file, folder, job.system, plan.suite):
         return
-    opened = open_pairs(plan.split, plan.count, plan.suite.seed, plan.data, _say)  # rendered here, where it is seen
-    _say(f"{plan.edition}/{row.name} …")
+    opened = open_pairs(plan.split, plan.count, plan.suite.seed, plan.data, make.say)  # rendered here, where it is seen
+    make.say(f"{plan.edition}/{row.name} …")
     files.write_json(folder / "job.json", asdict(job))
     spawn(folder / "job.json")
     found = score.record(plan.suite, row, job, _read(made), opened, folder, ["gantoolkit", *sys.argv[1:]], plan.workers)
@@ -159,7 +159,7 @@ def spawn(job: Path) -> None:
         return
     lines = done.stderr.replace("\r", "\n").strip().splitlines() or ["it said nothing"]
     if _debug():
-        _say("\n".join(lines))
+        make.say("\n".join(lines))
     elif done.returncode not in (1, 2):
         raise DataError(f"The row's process ended with {done.returncode}: {lines[-1]}")
     elif any(line.startswith("Traceback (") for line in lines):
@@ -170,10 +170,6 @@ def spawn(job: Path) -> None:
 def _debug() -> bool:
     """Whether the command line asks for tracebacks."""
     return "--debug" in sys.argv
-
-
-def _say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
 
 
 def _read(made: Path) -> dict:

@@ -11,6 +11,7 @@ from gantoolkit import weights
 from gantoolkit.bench.systems import System
 from gantoolkit.data.conditions import to_float
 from gantoolkit.data.zipdata import SEED_STRIDE, FaceZip
+from gantoolkit.engine.folder import exported
 from gantoolkit.errors import DataError
 from gantoolkit.generators.camera import frame_of
 from gantoolkit.types import Camera, Condition, Render
@@ -61,7 +62,7 @@ class Drawn(System):
     def __init__(self, generator: str, truncation_psi: float = 1.0):
         from gantoolkit.generators import load_generator
 
-        trained = list((Path(generator) / "export").glob("*.safetensors"))
+        trained = exported(Path(generator))
         self.name, self.psi = str(trained[0]) if trained else generator, truncation_psi
         self.generator = load_generator(self.name)
         self.solid, self.frame = self.generator.needs_camera, frame_of(self.generator)

@@ -8,9 +8,8 @@ from argparse import Namespace
 from pathlib import Path
 
 from gantoolkit import files, manifest, weights
+from gantoolkit.convert.stylegan2 import LR_MUL
 from gantoolkit.errors import UsageError, WeightsError
-
-LR_MUL = 0.01  # the mapping network's learning rate multiplier where an architecture names none
 
 
 def main(args: Namespace) -> None:

@@ -11,7 +11,6 @@ from gantoolkit.errors import WeightsError
 from gantoolkit.weights.parts import Part
 
 FORMAT = "state dict with NVIDIA's names"
-LR_MUL = 0.01  # lr_multiplier of NVIDIA's MappingNetwork where init_kwargs do not name it
 
 
 def parts(source: Source) -> list[Part] | None:
@@ -30,7 +29,7 @@ def attributes(state: dict, init_kwargs: str | None) -> tuple[stylegan2.Attribut
         return {}, {"clamp and learning rate": "not in the file; as in configs without fp16 layers"}
     given = _dict(json.loads(init_kwargs))
     mapping, synthesis = _dict(given.get("mapping_kwargs")), _dict(given.get("synthesis_kwargs"))
-    fc = {"bias_gain": _positive(mapping, "lr_multiplier", LR_MUL), "activation": mapping.get("activation", "lrelu")}
+    fc = {"bias_gain": _positive(mapping, "lr_multiplier", stylegan2.LR_MUL), "activation": mapping.get("activation", "lrelu")}
     conv = {"conv_clamp": _positive(synthesis, "conv_clamp", None), "activation": synthesis.get("activation", "lrelu")}
     found = {f"mapping.fc{i}": fc for i in range(stylegan2.layers(state))}
     found |= {key.removesuffix(".affine.weight"): conv for key in state if key.endswith(".affine.weight")}

@@ -15,6 +15,7 @@ from torch import Tensor
 from gantoolkit.errors import WeightsError
 from gantoolkit.networks.ops import setup_filter
 
+LR_MUL = 0.01  # learning rate multiplier of the mapping network where nothing names another
 Attributes = dict[str, dict]  # path of a module → its plain attributes
 
 
@@ -73,7 +74,7 @@ def mapping(state: dict[str, Tensor], attributes: Attributes, w_dim: int) -> dic
     lr_mul = same(recorded, "learning rate multiplier")
     check_activation(attributes.get(f"mapping.fc{i}", {}) for i in range(count))
     arch = {"z_dim": first.shape[1] - (w_dim if c_dim else 0), "c_dim": c_dim, "w_dim": w_dim,
-            "mapping_layers": count, "mapping_lr_mul": 0.01 if lr_mul is None else float(lr_mul)}
+            "mapping_layers": count, "mapping_lr_mul": LR_MUL if lr_mul is None else float(lr_mul)}
     if count > 1 and len(first) != w_dim:
         arch["mapping_features"] = len(first)
     return arch

@@ -142,7 +142,8 @@ class Evaluation:
         found = self._scores(None, (FLOOR, MAPPED) if itself else (FLOOR, MAPPED, *self.diffused))
         total = len(self.task.val.timesteps)
         if beyond := [steps for steps in self.early if steps > total]:
-            self._notes.append(f"The encoder takes {total} steps, so nothing is scored early after {_listed(beyond)}.")
+            self._notes.append(f"The encoder takes {total} steps, so nothing is scored early after "
+                               f"{', '.join(map(str, beyond))}.")
         for steps in (s for s in self.early if s < total):  # `total` is the whole trajectory, scored anyway
             scores = self._scores(None, (RUN,), steps - 1)[RUN]
             found[f"{RUN} after {steps} of {total} steps"] = self._timed(scores, steps)
@@ -214,10 +215,6 @@ class Evaluation:
             return []
         latent, cameras = self.latent(moment), [frame_of(self.task.generator).side(yaw) for yaw in yaws]
         return [self.task.draw(latent, camera.to(self.task.device)).image for camera in cameras]
-
-
-def _listed(numbers: list[int]) -> str:
-    return ", ".join(map(str, numbers))
 
 
 def _judged(score) -> tuple:

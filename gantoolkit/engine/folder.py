@@ -31,6 +31,11 @@ NOTED = {  # what may be changed too, a run made longer or its rates lower; chan
     "": ranges.RATES, "schedule": ("clip", "iterations")}
 
 
+def exported(run: Path) -> list[Path]:
+    """The weights files that a run has exported."""
+    return sorted((run / "export").glob("*.safetensors"))
+
+
 def named(name: str) -> str:
     """A run's name, which must be that of a folder in runs/."""
     if name in ("", ".", "..") or Path(name).name != name:

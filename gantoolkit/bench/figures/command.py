@@ -6,6 +6,7 @@ from importlib import import_module
 from pathlib import Path
 
 from gantoolkit.errors import UsageError
+from gantoolkit.options import file_in_the_way
 
 
 def main(args) -> int:
@@ -35,5 +36,5 @@ def check_out(args) -> None:
         raise UsageError(f"--out {args.out} is no PNG file; give a name such as {stem}.png.")
     if Path(args.out).is_dir():
         raise UsageError(f"--out {args.out} is a folder; name a file in it.")
-    if other := next((p for p in Path(args.out).parents if p.exists() and not p.is_dir()), None):
+    if other := file_in_the_way(Path(args.out).parent):
         raise UsageError(f"--out {args.out} cannot be written, because {other} is a file; choose another folder.")

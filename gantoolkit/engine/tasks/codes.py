@@ -21,6 +21,7 @@ from gantoolkit.data.zipdata import FaceZip
 from gantoolkit.engine import checkpoint
 from gantoolkit.engine.average import follow, frozen_copy
 from gantoolkit.engine.draw import Draw
+from gantoolkit.engine.folder import exported
 from gantoolkit.engine.task import Task
 from gantoolkit.engine.tasks.sheet import joined
 from gantoolkit.errors import UsageError
@@ -50,7 +51,7 @@ class Codes(Task):
         self.r1, self.r1_every = r1, r1_every
         self.held_out = min(held_out, len(self.zip) // 4)
         folder, config = Path(run), _config(Path(run))
-        (self.exported,) = (folder / "export").glob("*.safetensors")
+        (self.exported,) = exported(folder)
         self.generator = load_generator(str(self.exported)).to(self.device)
         sizes = {"resolution": self.zip.resolution, "w_dim": self.generator.w_dim}
         self.encoder = registry.build("network", {**sizes, **config["encoder"]})
@@ -148,7 +149,7 @@ def _config(run: Path) -> dict:
     """The config of a finished run of task `gan` that had an encoder."""
     file = run / "config.json"
     config = json.loads(file.read_text()) if file.is_file() else {}
-    if config.get("task") != "gan" or not config.get("encoder") or not list((run / "export").glob("*.safetensors")):
+    if config.get("task") != "gan" or not config.get("encoder") or not exported(run):
         raise UsageError(f"{run} is no finished run of task 'gan' with an encoder; give the folder of one as `run`.")
     return config
 

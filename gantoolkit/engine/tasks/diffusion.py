@@ -12,6 +12,7 @@ import gantoolkit.compat  # noqa: F401  diffusers imports torchvision
 from gantoolkit import weights
 from gantoolkit.data.conditions import to_float
 from gantoolkit.encoders import folders, sampling
+from gantoolkit.encoders.prompts import Prompts
 from gantoolkit.engine.average import follow, frozen_copy
 from gantoolkit.engine.draw import Draw
 from gantoolkit.engine.tasks.denoising import Denoising, Noised, explicit_attention
@@ -47,10 +48,12 @@ class Diffusion(Denoising):
         self.ema, self.text_lr, self.texts = ema, text_lr, texts
         self.modules, self.averages = {"unet": self.unet}, {"unet": self.average}
         parameters = [dict(params=list(self.unet.parameters()), lr=lr)]
+        self.averaged_prompts = self.prompts  # by the text encoder that is exported
         if text_lr is not None:
             text_model = self.prompts.text.requires_grad_(True)
             self.modules["text"] = text_model
             self.averages["text"] = self.text_average = frozen_copy(text_model)
+            self.averaged_prompts = Prompts(self.text_average, self.prompts.tokenizer)
             parameters.append(dict(params=list(text_model.parameters()), lr=text_lr))
         self.optimizers = {"unet": torch.optim.AdamW(parameters, lr, (0.9, 0.99), weight_decay=1e-3)}
 
@@ -67,13 +70,6 @@ class Diffusion(Denoising):
         with torch.set_grad_enabled(self.text_lr is not None and torch.is_grad_enabled()):
             return self.prompts(prompts).embedding
 
-    @torch.no_grad()
-    def _averaged(self, prompts: list[str]) -> Tensor:
-        """Embeddings [b,T,D] by the text encoder that is exported."""
-        if self.text_lr is None:
-            return self.prompts(prompts).embedding
-        return self.text_average(input_ids=self.prompts.ids(prompts)).last_hidden_state
-
     def losses(self, turn: str, draw: Draw, iteration: int) -> dict[str, Tensor]:
         batch = self.noised(draw)
         predicted = self.unet(batch.latents, batch.t, self._embed(batch.prompts), return_dict=False)[0]
@@ -86,7 +82,7 @@ class Diffusion(Denoising):
 
     def _predict(self, batch: Noised, prompts: list[str], size: int = 64) -> Tensor:
         """ε̂ of the averaged U-Net and text encoder."""
-        embedding = self._averaged(prompts)
+        embedding = self.averaged_prompts(prompts).embedding
         rows = torch.arange(len(batch.t)).split(size)
         return torch.cat([self.average(batch.latents[r], batch.t[r], embedding[r], return_dict=False)[0]
                           for r in rows])
@@ -105,7 +101,7 @@ class Diffusion(Denoising):
     @torch.no_grad()
     def sample(self, prompts: list[str], seeds: Tensor) -> Tensor:
         """Images [B,3,R,R] in −1..1 of the averaged networks: DDIM with guidance from each seed's noise."""
-        both = torch.cat([self._averaged([""] * len(prompts)), self._averaged(prompts)])
+        both = torch.cat([self.averaged_prompts(told).embedding for told in ([""] * len(prompts), prompts)])
         config = self.average.config
         start = sampling.noise(seeds, (config.in_channels, config.sample_size, config.sample_size))
         forward = lambda z, t, e: self.average(z, t, e, return_dict=False)[0]  # noqa: E731
