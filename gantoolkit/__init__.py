@@ -8,12 +8,12 @@ from __future__ import annotations
 __version__ = "0.1.0"
 
 _LAZY = {
-    "load_pipeline": "gantoolkit.engine.sample",
+    "load_pipeline": "gantoolkit.inference.load",
     "load_generator": "gantoolkit.generators",
-    "PretrainedPipeline": "gantoolkit.engine.hub",
-    "read_condition": "gantoolkit.data.inputs",
-    "Condition": "gantoolkit.types",
-    "Camera": "gantoolkit.types",
+    "PretrainedPipeline": "gantoolkit.inference.hub",
+    "read_condition": "gantoolkit.data.user_inputs",
+    "Condition": "gantoolkit.core.types",
+    "Camera": "gantoolkit.core.types",
 }
 
 __all__ = ["__version__", *_LAZY]

@@ -2,7 +2,7 @@
 
 import sys
 
-from gantoolkit.cli import main
+from gantoolkit.cli.main import main
 
 if __name__ == "__main__":
     sys.exit(main())

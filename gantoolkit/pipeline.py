@@ -14,7 +14,7 @@ from dataclasses import fields
 
 import torch
 
-from gantoolkit.types import Camera, Condition, Latent, Render
+from gantoolkit.core.types import Camera, Condition, Latent, Render
 
 
 class Pipeline:
@@ -53,7 +53,7 @@ class Pipeline:
         if condition.camera is not None or not self.generator.needs_camera:
             return condition.camera
         from gantoolkit.data import pose
-        from gantoolkit.generators.camera import frame_of
+        from gantoolkit.core.camera import frame_of
 
         front = torch.zeros(len(condition))
         yaw, pitch = (front, front) if condition.mask is None else pose.estimate(condition.mask.argmax(1).cpu())

@@ -16,7 +16,7 @@ import numpy as np  # noqa: E402
 import pytest  # noqa: E402
 
 ROOT = Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(ROOT / "tests" / room) for room in ("bench", "data", "demo", "encoders", "engine")]  # stand-ins that rooms share
+sys.path[:0] = [str(ROOT / "tests" / room) for room in ("bench", "data", "demo", "encoders", "tasks", "training")]  # stand-ins that rooms share
 GOLDEN = Path(os.environ.get("GANTOOLKIT_GOLDEN") or ROOT.parent / "shared" / "golden")
 COLOURS = {"fair": (226, 180, 156), "tan": (176, 122, 86), "dark": (96, 62, 44)}
 HAIR = {"blond": (204, 170, 96), "brown": (92, 58, 32), "black": (24, 20, 20), "grey": (160, 160, 164)}

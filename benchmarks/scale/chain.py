@@ -22,14 +22,15 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 import torch
 from torch import nn
 
-from gantoolkit import config, files
-from gantoolkit.bench.make import resident
+from gantoolkit.config import loader
+from gantoolkit.core import files
+from gantoolkit.bench.draw_row import resident
 from gantoolkit.encoders.published import planned
-from gantoolkit.engine import dryrun, standins
-from gantoolkit.engine.trajectories import Moment
-from gantoolkit.generators.camera import orbit_camera
-from gantoolkit.types import Condition, Target
-from gantoolkit.types import Sample as Pair
+from gantoolkit.planning import dry_run, meta_models
+from gantoolkit.tasks.bridge.trajectories import Moment
+from gantoolkit.core.camera import orbit_camera
+from gantoolkit.core.types import Condition, Target
+from gantoolkit.core.types import Sample as Pair
 
 
 def randomise(module: nn.Module, device: torch.device) -> nn.Module:
@@ -52,14 +53,14 @@ def randomise(module: nn.Module, device: torch.device) -> nn.Module:
 def build(values: dict, device: torch.device):
     """What a config trains, without data: everything real but the numbers."""
     encoder, _ = planned(values["encoder"])
-    task = dryrun.build(values, encoder, notes=[])
+    task = dry_run.build(values, encoder, notes=[])
     for module in (encoder, task.generator, task.bridge, *task.terms.values()):
         randomise(module, device)
     task.device, task.mean_w = device, task.generator.mean_w
     for term in task.terms.values():
         if term.compares == "identity":
             term.recogniser.eval()
-    task.embeddings = standins.Embeddings(task.terms, device)
+    task.embeddings = meta_models.Embeddings(task.terms, device)
     return task
 
 
@@ -135,7 +136,7 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--out", metavar="FILE")
     args = parser.parse_args()
-    values, device = config.load(args.config, args.overrides).to_dict(), torch.device(args.device)
+    values, device = loader.load_config(args.config, args.overrides).to_dict(), torch.device(args.device)
     bf16 = values["schedule"]["precision"] == "bf16"
     task = build(values, device)
     given, one = condition(task, args.batch), condition(task, 1)

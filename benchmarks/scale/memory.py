@@ -11,8 +11,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from gantoolkit import config
-from gantoolkit.engine import dryrun
+from gantoolkit.config import loader
+from gantoolkit.planning import dry_run
 
 LEAST = "encoder.offload=True recompute=1{chunk} schedule.accumulate=8 sampling.batch=4"
 ROWS = (  # config of configs/full, overrides, what the table says beside them
@@ -25,7 +25,7 @@ COLUMNS = ("training", "caching", "scoring")
 
 def counted(name: str, overrides: str) -> list[float]:
     """Gigabytes: the networks, then the peaks of training, caching and scoring (0 where there is none)."""
-    found = dryrun.plan(config.load(f"configs/full/{name}.py", overrides.split()).to_dict())
+    found = dry_run.plan(loader.load_config(f"configs/full/{name}.py", overrides.split()).to_dict())
     return [found.fixed / 1e9, *((found.fixed + found.peaks[c]) / 1e9 if c in found.peaks else 0 for c in COLUMNS)]
 
 

@@ -90,7 +90,7 @@ def measure(pair, title: str, seconds: float, device: str, rates: dict, say) -> 
     """One row per precision of ours: seconds, ratio, peak memory and work of both."""
     import roofline
     import timing
-    from gantoolkit.networks import prepared
+    from gantoolkit.networks.cpu import weight_cache
 
     def job(variant: str):
         def run() -> None:
@@ -101,7 +101,7 @@ def measure(pair, title: str, seconds: float, device: str, rates: dict, say) -> 
     jobs = {variant: job(variant) for variant in VARIANTS}
     kept = timing.interleave(jobs, seconds, least=4, most=30)
     times = {v: timing.seconds(kept, v) for v in VARIANTS}
-    used = {variant: usage(run, lambda: prepared.clear(pair.generator), VARIANTS[variant][1], device, rates)
+    used = {variant: usage(run, lambda: weight_cache.clear(pair.generator), VARIANTS[variant][1], device, rates)
             for variant, run in jobs.items()}
     rows = []
     for precision in ("fp32", "bf16"):
@@ -155,7 +155,7 @@ def main(argv: list[str] | None = None) -> int:
     options = arguments(argv)
     import torch
 
-    from gantoolkit import files
+    from gantoolkit.core import files
     from official_tables import official
 
     if options.threads:

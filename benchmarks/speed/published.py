@@ -94,7 +94,7 @@ class Pair(synthesis.Pair):
 
     def __init__(self, case: Case, folder: Path, scratch: Path, device: str):
         from gantoolkit.generators import load_generator
-        from gantoolkit.generators.camera import orbit_camera
+        from gantoolkit.core.camera import orbit_camera
 
         stream, path = torch.Generator().manual_seed(1), scratch / f"{case.repository}{case.resolution}.pkl"
         self.case, self.camera = case, orbit_camera(0.2).to(device)

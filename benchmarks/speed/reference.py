@@ -17,7 +17,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from gantoolkit.generators.camera import as_camera, sample_rays
+from gantoolkit.core.camera import as_camera, sample_rays
 
 
 def low_pass() -> Tensor:

@@ -16,7 +16,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import FlopCounterMode
 
-from gantoolkit.bench.make import resident
+from gantoolkit.bench.draw_row import resident
 from timing import rounded
 
 DTYPES = dict(fp32=torch.float32, bf16=torch.bfloat16)

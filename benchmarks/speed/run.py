@@ -81,7 +81,7 @@ def main(argv: list[str] | None = None) -> int:
     os.environ.pop("GANTOOLKIT_CACHE", None)  # the cache of this run is temporary
     import torch
 
-    from gantoolkit import files
+    from gantoolkit.core import files
     from table import tables
 
     if options.threads:

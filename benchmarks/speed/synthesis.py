@@ -47,7 +47,7 @@ class Pair:
 
     def __init__(self, case: Case, universe):
         from gantoolkit.generators import load_generator
-        from gantoolkit.generators.camera import orbit_camera
+        from gantoolkit.core.camera import orbit_camera
 
         if isinstance(case.source, str):
             generator = load_generator(universe.name(case.source))

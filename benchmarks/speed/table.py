@@ -6,7 +6,7 @@ import json
 import sys
 from pathlib import Path
 
-from gantoolkit.report import marks
+from gantoolkit.report import marked_tables
 
 FOLDER = Path(__file__).parents[1]
 README = FOLDER / "README.md"
@@ -122,7 +122,7 @@ def main(argv: list[str]) -> int:
     """Puts the tables of these records, or of all that exist, into the page."""
     for path in map(Path, argv or [path for path in RECORDS.values() if path.exists()]):
         name, text = made(json.loads(path.read_text(encoding="utf-8")))
-        marks.renew(README, *bounds(name), text)
+        marked_tables.renew(README, *bounds(name), text)
     return 0
 
 

@@ -16,12 +16,12 @@ from pathlib import Path
 import torch
 
 import timing
-from gantoolkit import config
-from gantoolkit.data.zipdata import FaceZip
-from gantoolkit.engine.run import build_task
-from gantoolkit.engine.schedule import Schedule
-from gantoolkit.engine.train import Run, Trainer
-from gantoolkit.engine.trajectories import Moment
+from gantoolkit.config import loader
+from gantoolkit.data.face_zip import FaceZip
+from gantoolkit.training.runner import build_task
+from gantoolkit.training.schedule import Schedule
+from gantoolkit.training.loop import Run, Trainer
+from gantoolkit.tasks.bridge.trajectories import Moment
 from universe import DATA
 
 CONFIG = "configs/absm_eg3d.py"
@@ -64,7 +64,7 @@ class Bench:
     """The bridge task with its trainer, in `folder`."""
 
     def __init__(self, universe, folder: Path):
-        values = config.load(CONFIG).to_dict()
+        values = loader.load_config(CONFIG).to_dict()
         self.iterations, rows = values["schedule"]["iterations"], len(FaceZip(values["data"]["train"]))
         self.rows = min(rows, values["data"].get("train_limit") or rows)
         values["data"] = dict(train=DATA, val=DATA, train_limit=ROWS, val_limit=1)

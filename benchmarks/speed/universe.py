@@ -9,9 +9,10 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from gantoolkit import config, weights
-from gantoolkit.data.zipdata import FaceZip
-from gantoolkit.errors import WeightsError
+from gantoolkit.config import loader
+from gantoolkit import weights
+from gantoolkit.data.face_zip import FaceZip
+from gantoolkit.core.errors import WeightsError
 
 DATA = "val"  # the smaller of the two embedded data sets: what is drawn does not matter here
 
@@ -44,9 +45,9 @@ def present(name: str) -> bool:
 
 def recipe(name: str) -> dict:
     """The arguments of the task of configs/pretrain/NAME.py, defaults included."""
-    from gantoolkit.registry import get
+    from gantoolkit.registry.registry import get
 
-    values = config.load(f"configs/pretrain/{name}.py").to_dict()
+    values = loader.load_config(f"configs/pretrain/{name}.py").to_dict()
     known = inspect.signature(get("task", values["task"])).parameters.values()
     return {a.name: values.get(a.name, a.default) for a in known}
 
@@ -83,7 +84,7 @@ def make_arcface(universe: Universe, path: Path) -> None:
 
 
 def make_parser(universe: Universe, path: Path) -> None:
-    from gantoolkit.networks.parser import FaceParser
+    from gantoolkit.networks.face_parser import FaceParser
 
     parser = FaceParser(**recipe("parser")["network"])
     save(stir(parser), parser.arch, path)
@@ -96,9 +97,9 @@ def save(module: nn.Module, arch: dict, path: Path) -> None:
 def make_diffusion(universe: Universe, path: Path) -> None:
     """U-Net, autoencoder, text tower and tokeniser as their recipes say, in diffusers' layout."""
     from gantoolkit.encoders.folders import save_part
-    from gantoolkit.engine.tasks.diffusion import ddim_schedule, unet
-    from gantoolkit.engine.tasks.vae import autoencoder
-    from gantoolkit.networks.tokens import train_tokenizer
+    from gantoolkit.tasks.diffusion.diffusion import ddim_schedule, unet
+    from gantoolkit.tasks.diffusion.vae import autoencoder
+    from gantoolkit.networks.tokenizer import train_tokenizer
     from gantoolkit.networks.towers import text_model
 
     from transformers.utils import logging
@@ -120,7 +121,7 @@ def make_diffusion(universe: Universe, path: Path) -> None:
 
 def make_controlnet(universe: Universe, path: Path) -> None:
     from gantoolkit.encoders.folders import load_unet, save_part
-    from gantoolkit.engine.tasks.controlnet import CHANNELS, controlnet
+    from gantoolkit.tasks.diffusion.controlnet import CHANNELS, controlnet
 
     values = recipe("controlnet_mask")
     widths = values["widths"] or (16, *[32] * (len(recipe("vae")["widths"]) - 1))

@@ -11,17 +11,21 @@ from pathlib import Path
 import torch
 import yaml
 
-from gantoolkit import checks, files, manifest, names
-from gantoolkit.bench import PROTOCOL, adapters, page
+from gantoolkit.config import validate
+from gantoolkit.core import files
+from gantoolkit.core.suggest import did_you_mean
+from gantoolkit.registry import manifest
+from gantoolkit.bench import official_outputs
+from gantoolkit.bench import PROTOCOL, page
 from gantoolkit.bench.reference import Reference, opened, read
 from gantoolkit.bench.suite import Row, Suite
-from gantoolkit.engine.distributed import pick_device
-from gantoolkit.engine.folder import environment
-from gantoolkit.errors import DataError, UsageError
+from gantoolkit.core.distributed import pick_device
+from gantoolkit.training.run_folder import environment
+from gantoolkit.core.errors import DataError, UsageError
 from gantoolkit.metrics import Evaluator
-from gantoolkit.options import check_out
+from gantoolkit.core.files import check_output_folder
 from gantoolkit.report import record as records
-from gantoolkit.types import Record
+from gantoolkit.core.types import Record
 
 BATCH = 8
 EXAMPLE = "write a name per line with its arguments in braces, such as 'lpips: {network: alex}' or 'ms_ssim: {}'"
@@ -47,16 +51,16 @@ class Folder:
         if not re.fullmatch(r"[\w-][\w.-]*", name):
             raise UsageError(f"'{name}' names a row and its file; write NAME=DIR with a NAME of letters, digits, '.', "
                              "'_' and '-' that does not begin with a dot.")
-        adapter = adapter or (name if name in adapters.ADAPTERS else "folder")
-        if adapter not in adapters.ADAPTERS:
-            raise UsageError(f"There is no adapter '{adapter}'{names.suggest(adapter, adapters.ADAPTERS)}; adapters: "
-                             f"{', '.join(adapters.ADAPTERS)}.")
+        adapter = adapter or (name if name in official_outputs.ADAPTERS else "folder")
+        if adapter not in official_outputs.ADAPTERS:
+            raise UsageError(f"There is no adapter '{adapter}'{did_you_mean(adapter, official_outputs.ADAPTERS)}; adapters: "
+                             f"{', '.join(official_outputs.ADAPTERS)}.")
         return cls(name, adapter, Path(path))
 
 
 def main(args) -> int:
     """The verb."""
-    check_out(args.out or (f"for-{args.prepare}" if args.prepare else "compare"))
+    check_output_folder(args.out or (f"for-{args.prepare}" if args.prepare else "compare"))
     if args.prepare:
         from gantoolkit.bench import prepare
 
@@ -76,7 +80,7 @@ def main(args) -> int:
     if not args.metrics and reference.name != "annyfaces":
         print("judged by the zoo's judge, which knows rendered faces alone; name networks with --metrics FILE.yaml.",
               file=sys.stderr)
-    found = {f.name: adapters.outputs(adapters.ADAPTERS[f.adapter], f.path, reference.wanted) for f in folders}
+    found = {f.name: official_outputs.outputs(official_outputs.ADAPTERS[f.adapter], f.path, reference.wanted) for f in folders}
     ids = common(folders, found, reference, args.limit)
     lines = [(row, record(folder, row, found[folder.name], ids, reference, metrics, args)) for folder in folders
              for row in [Row(folder.name, folder.name, {"type": folder.adapter, "folder": folder.path.name})]]
@@ -95,11 +99,11 @@ def read_metrics(file: str) -> dict[str, dict]:
     for name, arguments in metrics.items():
         if not isinstance(arguments, (dict, type(None))):
             raise UsageError(f"{file}: {name} should be followed by its arguments, not {arguments!r}; {EXAMPLE}.")
-    checks.check_components({"metrics": metrics}, dict.fromkeys(checks.flatten({"metrics": metrics}), file))
+    validate.check_components({"metrics": metrics}, dict.fromkeys(validate.flatten({"metrics": metrics}), file))
     return {name: arguments or {} for name, arguments in metrics.items()}
 
 
-def common(folders: Sequence[Folder], found: Mapping[str, adapters.Found], reference: Reference,
+def common(folders: Sequence[Folder], found: Mapping[str, official_outputs.Found], reference: Reference,
            limit: int | None = None) -> list[str]:
     """The ids that every folder has; says what is missing in each."""
     wanted = [one.id for one in reference.wanted][:limit]
@@ -108,18 +112,18 @@ def common(folders: Sequence[Folder], found: Mapping[str, adapters.Found], refer
         if missing:
             shown = ", ".join(missing[:5]) + (", …" if len(missing) > 5 else "")
             print(f"{folder.name}: {len(missing)} of {len(wanted)} outputs are missing: {shown} (looked for "
-                  f"{adapters.ADAPTERS[folder.adapter].looks_for} in {folder.path})", file=sys.stderr)
+                  f"{official_outputs.ADAPTERS[folder.adapter].looks_for} in {folder.path})", file=sys.stderr)
     ids = [i for i in wanted if all(i in found[folder.name] for folder in folders)]
     if len(ids) < 2:
         raise DataError(f"Only {len(ids)} of {len(wanted)} samples have an output of every program; put a file "
-                        f"{adapters.MANIFEST} with lines {{\"id\": …, \"file\": …}} into the folders whose names "
+                        f"{official_outputs.MANIFEST} with lines {{\"id\": …, \"file\": …}} into the folders whose names "
                         "differ.")
     if len(ids) < len(wanted):
         print(f"scored on the {len(ids)} samples that all have, of {len(wanted)}.", file=sys.stderr)
     return ids
 
 
-def record(folder: Folder, row: Row, found: adapters.Found, ids: Sequence[str], reference: Reference,
+def record(folder: Folder, row: Row, found: official_outputs.Found, ids: Sequence[str], reference: Reference,
            metrics: Mapping[str, dict], args) -> Record:
     """Scores of one program's pictures."""
     native = opened(found[ids[0]]).height
@@ -131,7 +135,7 @@ def record(folder: Folder, row: Row, found: adapters.Found, ids: Sequence[str], 
         sample = reference.sample(chosen)
         image = torch.stack([read(found[i], reference.size) for i in chosen])
         evaluator.update(image, sample.target, sample.condition, numbers=part)
-    adapter = adapters.ADAPTERS[folder.adapter]
+    adapter = official_outputs.ADAPTERS[folder.adapter]
     config = dict(protocol=PROTOCOL, row=row.name, label=row.label, system=row.system, split="given",
                   data=reference.name, pairs=len(ids), missing=len(reference.wanted) - len(found),
                   needs=list(adapter.needs or ("text", "mask")), model=adapter.model, domain=adapter.domain)

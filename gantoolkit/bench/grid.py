@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from gantoolkit.bench import make
+from gantoolkit.bench import draw_row
 from gantoolkit.bench.pairs import open_pairs
 from gantoolkit.bench.tables import Line
 from gantoolkit.report import labelled, lettering, sheets
@@ -29,7 +29,7 @@ def write(lines: Sequence[Line], work: Path, out: Path) -> Path | None:
     jobs = [file for _, folder in folders if (file := folder / "job.json").is_file()]
     if not columns or not jobs or (len(columns) < len(folders) and out.is_file()):
         return None
-    job = make.Job(**json.loads(jobs[0].read_text()))
+    job = draw_row.Job(**json.loads(jobs[0].read_text()))
     count = min(SHOWN, job.count, *(len(images) for images in columns.values()))
     sample = open_pairs(job.split, job.count, job.seed, job.data).sample(torch.arange(count), job.condition)
     rows = []
@@ -48,8 +48,8 @@ def _images(folder: Path) -> list[np.ndarray]:
     """The first pictures of a row [H,W,3]."""
     found: list[np.ndarray] = []
     number = 0
-    while len(found) < SHOWN and make.path_of(folder, number).is_file():
-        with np.load(make.path_of(folder, number), allow_pickle=False) as batch:
+    while len(found) < SHOWN and draw_row.path_of(folder, number).is_file():
+        with np.load(draw_row.path_of(folder, number), allow_pickle=False) as batch:
             found += list(batch["image"].transpose(0, 2, 3, 1))
         number += 1
     return found

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from gantoolkit import files
+from gantoolkit.core import files
 from gantoolkit.bench import PROTOCOL, grid, tables
 from gantoolkit.bench.suite import Suite
 from gantoolkit.bench.tables import Line
-from gantoolkit.errors import DataError
+from gantoolkit.core.errors import DataError
 from gantoolkit.report import record as records
 
 UNIVERSE = ("> **The mini universe.** Rendered 64-px faces, small networks trained on CPU cores, scores by the zoo's "

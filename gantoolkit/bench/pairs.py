@@ -18,11 +18,11 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from gantoolkit import files
-from gantoolkit.data.zipdata import SEED_STRIDE, FaceZip
-from gantoolkit.engine.cache import root
-from gantoolkit.errors import DataError, UsageError
-from gantoolkit.types import Sample
+from gantoolkit.core import files
+from gantoolkit.data.face_zip import SEED_STRIDE, FaceZip
+from gantoolkit.training.tensor_cache import root
+from gantoolkit.core.errors import DataError, UsageError
+from gantoolkit.core.types import Sample
 
 LISTS = Path(__file__).parent / "lists"
 TOLERANCE = 2  # of 255, for the mean colour of a quarter

@@ -10,15 +10,15 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from gantoolkit import files
-from gantoolkit.bench.adapters import Output, Wanted, pictures
-from gantoolkit.data.conditions import one_hot, to_float
-from gantoolkit.data.inputs import read_mask
-from gantoolkit.data.read import open_picture
-from gantoolkit.data.zipdata import FaceZip
-from gantoolkit.errors import DataError
+from gantoolkit.core import files
+from gantoolkit.bench.official_outputs import Output, Wanted, pictures
+from gantoolkit.core.images import one_hot, to_float
+from gantoolkit.data.user_inputs import read_mask
+from gantoolkit.data.label_maps import open_picture
+from gantoolkit.data.face_zip import FaceZip
+from gantoolkit.core.errors import DataError
 from gantoolkit.networks.blocks import fit
-from gantoolkit.types import Condition, Sample, Target
+from gantoolkit.core.types import Condition, Sample, Target
 
 FOLDERS = {"image": ("images", "CelebA-HQ-img"), "mask": ("masks", "labels"), "text": ("text", "celeba_caption")}
 

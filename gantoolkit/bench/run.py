@@ -12,13 +12,16 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from gantoolkit import files, manifest, weights
-from gantoolkit.bench import make, page, score, suite as suites
+from gantoolkit.core import files
+from gantoolkit.registry import manifest
+from gantoolkit import weights
+from gantoolkit.bench import draw_row
+from gantoolkit.bench import page, score, suite as suites
 from gantoolkit.bench.pairs import listed, open_pairs
 from gantoolkit.bench.suite import Row, Suite
-from gantoolkit.engine.distributed import pick_device
-from gantoolkit.errors import DataError, GantoolkitError, UsageError
-from gantoolkit.options import check_out
+from gantoolkit.core.distributed import pick_device
+from gantoolkit.core.errors import DataError, GantoolkitError, UsageError
+from gantoolkit.core.files import check_output_folder
 from gantoolkit.report import record as records
 
 RESULTS, TABLES = "benchmarks/results", "docs/tables"
@@ -47,10 +50,10 @@ class Plan:
     def folder(self) -> Path:
         return self.out / self.edition
 
-    def job(self, row: Row) -> make.Job:
+    def job(self, row: Row) -> draw_row.Job:
         """The images of a row."""
         suite, system = self.suite, suites.located(row.system, self.runs)
-        return make.Job(system, self.split, self.count, suite.condition, suite.seed, row.batch,
+        return draw_row.Job(system, self.split, self.count, suite.condition, suite.seed, row.batch,
                         min(suite.without_text, self.count), min(suite.views, self.count), self.data, self.device)
 
     def work(self, row: Row) -> Path:
@@ -69,7 +72,7 @@ def main(args) -> int:
             print(f"{name:<12} {suites.load(str(file)).title}")
         return 0
     plan = _plan(args)
-    check_out(plan.folder)
+    check_output_folder(plan.folder)
     if plan.split == "test" and plan.edition == plan.suite.name:
         print("scoring the split 'test': once per final system, please.", file=sys.stderr)
     chosen = [plan.suite.row(name) for name in args.only] if args.only else plan.suite.rows
@@ -137,13 +140,13 @@ def _row(plan: Plan, row: Row) -> None:
     if missing := suites.absent(row.system, plan.runs):
         raise DataError(missing)
     folder, job = plan.work(row), plan.job(row)
-    file, made = plan.folder / f"{row.name}.json", folder / make.MADE
+    file, made = plan.folder / f"{row.name}.json", folder / draw_row.MADE
     if made.is_file() and _changed(_read(made)["weights"]):
         shutil.rmtree(folder)  # images by weights that were replaced since
     elif _current(file, folder, job.system, plan.suite):
         return
-    opened = open_pairs(plan.split, plan.count, plan.suite.seed, plan.data, make.say)  # rendered here, where it is seen
-    make.say(f"{plan.edition}/{row.name} …")
+    opened = open_pairs(plan.split, plan.count, plan.suite.seed, plan.data, draw_row.say)  # rendered here, where it is seen
+    draw_row.say(f"{plan.edition}/{row.name} …")
     files.write_json(folder / "job.json", asdict(job))
     spawn(folder / "job.json")
     found = score.record(plan.suite, row, job, _read(made), opened, folder, ["gantoolkit", *sys.argv[1:]], plan.workers)
@@ -153,13 +156,13 @@ def _row(plan: Plan, row: Row) -> None:
 
 def spawn(job: Path) -> None:
     """Make a row's images in a process of its own; DataError with the last line that it said, --debug shows all."""
-    command = [sys.executable, "-m", "gantoolkit.bench.make", str(job), *(["--debug"] if _debug() else [])]
+    command = [sys.executable, "-m", "gantoolkit.bench.draw_row", str(job), *(["--debug"] if _debug() else [])]
     done = subprocess.run(command, text=True, stderr=subprocess.PIPE)
     if not done.returncode:
         return
     lines = done.stderr.replace("\r", "\n").strip().splitlines() or ["it said nothing"]
     if _debug():
-        make.say("\n".join(lines))
+        draw_row.say("\n".join(lines))
     elif done.returncode not in (1, 2):
         raise DataError(f"The row's process ended with {done.returncode}: {lines[-1]}")
     elif any(line.startswith("Traceback (") for line in lines):

@@ -9,13 +9,14 @@ from dataclasses import replace
 from pathlib import Path
 from statistics import median
 
-from gantoolkit.bench import PROTOCOL, make
+from gantoolkit.bench import draw_row
+from gantoolkit.bench import PROTOCOL
 from gantoolkit.bench.pairs import Pairs
 from gantoolkit.bench.suite import Row, Suite
-from gantoolkit.engine.folder import environment
-from gantoolkit.generators.camera import Frame
+from gantoolkit.training.run_folder import environment
+from gantoolkit.core.camera import Frame
 from gantoolkit.metrics import Evaluator
-from gantoolkit.types import Record, Scores
+from gantoolkit.core.types import Record, Scores
 
 
 def evaluators(suite: Suite, made: Mapping, device: str, split: str, deep: bool) -> dict[str, Evaluator]:
@@ -33,11 +34,11 @@ def evaluators(suite: Suite, made: Mapping, device: str, split: str, deep: bool)
                             bootstrap=suite.bootstrap) for name, metrics in groups.items() if metrics}
 
 
-def scores(suite: Suite, job: make.Job, made: Mapping, opened: Pairs, folder: Path) -> tuple[Scores, dict]:
+def scores(suite: Suite, job: draw_row.Job, made: Mapping, opened: Pairs, folder: Path) -> tuple[Scores, dict]:
     """The scores, and seconds per image and peak memory, of a row that has been made."""
     deep = opened.data.depths is not None
     judged, cost = evaluators(suite, made, job.device, job.split, deep), []
-    for batch in make.read(job, folder, Frame(**made["frame"])):
+    for batch in draw_row.read(job, folder, Frame(**made["frame"])):
         sample = opened.sample(batch.numbers, job.condition)
         if "all" in judged:
             judged["all"].update(batch.image, sample.target, sample.condition, numbers=batch.numbers)
@@ -59,18 +60,18 @@ def scores(suite: Suite, job: make.Job, made: Mapping, opened: Pairs, folder: Pa
     return found, dict(seconds_per_image=median(seconds), peak_memory_mb=max(peaks))
 
 
-def _first(count: int, batch: make.Made) -> slice:
+def _first(count: int, batch: draw_row.Made) -> slice:
     """The rows of a batch that are among the first `count` pairs."""
     return slice(int((batch.numbers < count).sum()))
 
 
-def record(suite: Suite, row: Row, job: make.Job, made: Mapping, opened: Pairs, folder: Path, command: list[str],
+def record(suite: Suite, row: Row, job: draw_row.Job, made: Mapping, opened: Pairs, folder: Path, command: list[str],
            workers: int) -> Record:
     """Everything that a table says of a row."""
     found, timings = scores(suite, job, made, opened, folder)
     kept = {key: made[key] for key in ("needs", "model", "domain", "exact", "list", "data", "data_sha256", "threads")}
     config = dict(protocol=PROTOCOL, suite=suite.name, row=row.name, label=row.label, system=row.system, note=row.note,
-                  split=job.split, pairs=job.count, timed=min(make.TIMED * job.batch, job.count), batch=job.batch,
+                  split=job.split, pairs=job.count, timed=min(draw_row.TIMED * job.batch, job.count), batch=job.batch,
                   workers=workers, measures=measures(suite), **kept)
     return Record(f"{suite.name}/{row.name}", config, command, environment(), job.seed, {**made["weights"], **judges(found)},
                   timings, {row.name: found}, notes=list(made["notes"]))

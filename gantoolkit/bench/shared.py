@@ -10,7 +10,7 @@ from torch import Tensor
 
 from gantoolkit import weights
 from gantoolkit.encoders import folders
-from gantoolkit.types import Condition
+from gantoolkit.core.types import Condition
 
 
 def trajectory(folder: Path, encoder, spec: dict, condition: Condition) -> tuple[Tensor, Tensor]:

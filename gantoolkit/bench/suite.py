@@ -6,8 +6,9 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from gantoolkit import manifest, names
-from gantoolkit.errors import UsageError
+from gantoolkit.core.suggest import did_you_mean
+from gantoolkit.registry import manifest
+from gantoolkit.core.errors import UsageError
 
 FOLDER = "bench/suites"  # in the package of gantoolkit or of a plugin
 QUICK = "val"  # the split of the quick form
@@ -70,7 +71,7 @@ class Suite:
             if row.name == name:
                 return row
         known = [row.name for row in self.rows]
-        raise UsageError(f"The suite '{self.name}' has no row '{name}'{names.suggest(name, known)}; "
+        raise UsageError(f"The suite '{self.name}' has no row '{name}'{did_you_mean(name, known)}; "
                          f"rows: {', '.join(known)}.")
 
 
@@ -88,7 +89,7 @@ def load(name: str) -> Suite:
     known = shipped()
     file = Path(name) if name.endswith((".yaml", ".yml")) else known.get(name)
     if file is None or not file.is_file():
-        raise UsageError(f"There is no suite '{name}'{names.suggest(name, known)}; suites: {', '.join(known)}.")
+        raise UsageError(f"There is no suite '{name}'{did_you_mean(name, known)}; suites: {', '.join(known)}.")
     values = manifest.read_yaml(file)
     rows = values.pop("rows", None)
     if not isinstance(rows, list) or not rows:
@@ -104,7 +105,7 @@ def _check(file: Path, what: str, values: dict, kind: type, given: set[str]) -> 
     known = [f.name for f in fields(kind) if f.name not in given]
     for key in values:
         if key not in known:
-            raise UsageError(f"{file}: {what} has no key '{key}'{names.suggest(key, known)}; "
+            raise UsageError(f"{file}: {what} has no key '{key}'{did_you_mean(key, known)}; "
                              f"keys: {', '.join(known)}.")
     missing = [f.name for f in fields(kind) if f.name not in given and f.name in ("title", "name", "label", "system")
                and f.name not in values]

@@ -10,13 +10,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from gantoolkit import registry
+from gantoolkit.registry import registry
 from gantoolkit.bench import shared
 from gantoolkit.encoders import folders
-from gantoolkit.errors import UsageError
-from gantoolkit.generators.camera import Frame, frame_of
+from gantoolkit.core.errors import UsageError
+from gantoolkit.core.camera import Frame, frame_of
 from gantoolkit.pipeline import mean
-from gantoolkit.types import Camera, Condition, Latent, Render
+from gantoolkit.core.types import Camera, Condition, Latent, Render
 
 NEEDS = ("text", "mask", "scribble", "camera", "image")  # in the order in which tables print them
 
@@ -96,7 +96,7 @@ class Ours(System):
 
     def __init__(self, run: str, after: int | None = None, aggregate: str = "last", mapped: bool = False,
                  steps: int | None = None, guidance: float | None = None):
-        from gantoolkit.engine.sample import load_with_specs
+        from gantoolkit.inference.load import load_with_specs
 
         self.run, self.aggregate = run, aggregate
         self.pipeline, self.specs = load_with_specs(run, steps=steps, guidance=guidance)
@@ -132,12 +132,12 @@ class Ours(System):
         return networks_of(self.run, self.specs)
 
     def weights(self) -> dict[str, str]:
-        from gantoolkit.engine.sample import checksums
+        from gantoolkit.inference.load import checksums
 
         return checksums(self.run, self.specs)
 
     def notes(self) -> list[str]:
-        from gantoolkit.engine.sample import changed
+        from gantoolkit.inference.load import changed
 
         known = "networks" in self.specs or _config(self.run)
         return [*([] if known else ["which networks its losses used is not known"]),

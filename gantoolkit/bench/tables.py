@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from gantoolkit.bench.suite import Row, Suite
 from gantoolkit.bench.systems import NEEDS
 from gantoolkit.report.tables import decimals, number
-from gantoolkit.types import Record, Score, Scores
+from gantoolkit.core.types import Record, Score, Scores
 
 Line = tuple[Row, Record]
 TITLES = {

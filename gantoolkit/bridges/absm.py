@@ -10,8 +10,8 @@ from torch import Tensor, nn
 
 from gantoolkit.bridges.layers import Styles, conv_stack, resize
 from gantoolkit.bridges.mapping import Mapping
-from gantoolkit.errors import UsageError
-from gantoolkit.types import Features, FeatureShapes, Latent
+from gantoolkit.core.errors import UsageError
+from gantoolkit.core.types import Features, FeatureShapes, Latent
 
 ATTENTION = ("output_max", "prob_broadcast", "prob_proj", "none")
 

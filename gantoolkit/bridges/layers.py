@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from gantoolkit.networks.map2style import MapToStyle
-from gantoolkit.types import FeatureShapes
+from gantoolkit.core.types import FeatureShapes
 
 
 class Styles(nn.Module):

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from gantoolkit.bridges.layers import Pyramid, Styles, conv_stack
-from gantoolkit.types import Features, FeatureShapes, Latent
+from gantoolkit.core.types import Features, FeatureShapes, Latent
 
 
 class Mapping(nn.Module):

@@ -12,9 +12,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from gantoolkit.errors import WeightsError
-from gantoolkit.plugins import hookimpl
-from gantoolkit.weights.parts import Part
+from gantoolkit.core.errors import WeightsError
+from gantoolkit.registry.plugins import hookimpl
+from gantoolkit.core.parts import Part
 
 FORMATS = ("onnx", "nvidia", "psp", "rosinality", "plain", "recognisers", "diffusion")
 KNOWN = ("NVIDIA pickles of StyleGAN2 and EG3D, StyleGAN2 of rosinality and JoJoGAN, pSp and e4e, IR-SE50, BiSeNet, "
@@ -46,7 +46,7 @@ def convert_checkpoint(path: Path) -> list[Part] | None:
 
 def parts(path: Path) -> list[Part]:
     """The parts of a checkpoint, by the package or a plugin. Raises WeightsError when nobody knows it."""
-    from gantoolkit.plugins import hooks
+    from gantoolkit.registry.plugins import hooks
 
     found = hooks().convert_checkpoint(path=path)
     if not found:

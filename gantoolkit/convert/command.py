@@ -6,8 +6,8 @@ from argparse import Namespace
 from pathlib import Path
 
 from gantoolkit import convert, weights
-from gantoolkit.errors import UsageError, WeightsError
-from gantoolkit.weights import Part
+from gantoolkit.core.errors import UsageError, WeightsError
+from gantoolkit.core.parts import Part
 from gantoolkit.weights.cache import write
 
 

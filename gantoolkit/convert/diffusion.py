@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from gantoolkit import files, weights
+from gantoolkit.core import files
+from gantoolkit import weights
 from gantoolkit.convert.source import Source
 from gantoolkit.weights.cache import licence_of
-from gantoolkit.weights.parts import Part
+from gantoolkit.core.parts import Part
 
 FORMAT = "single file of the LDM layout"
 
@@ -35,12 +36,12 @@ def parts(source: Source) -> list[Part] | None:
 
 def write_folder(part: Part, path: Path, source: Path, licence: str, tokenizer: str | None) -> list[str]:
     """Write a part as a folder of diffusers; sentences about what the file could not give."""
-    from gantoolkit.encoders import single
+    from gantoolkit.encoders import single_file
 
     if part.name == "controlnet":
-        lacks = single.write_controlnet(part.state, path)
+        lacks = single_file.write_controlnet(part.state, path)
     else:
-        lacks = single.write_stable_diffusion(part.state, path, tokenizer)
+        lacks = single_file.write_stable_diffusion(part.state, path, tokenizer)
     files.write_json(path / "provenance.json", {
         "source": source.name, "source_sha256": weights.sha256(source), "source_class": part.kind,
         "source_format": part.format, "licence": licence or licence_of(source)})

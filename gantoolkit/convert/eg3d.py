@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import torch
 
 from gantoolkit.convert import stylegan2
-from gantoolkit.errors import WeightsError
-from gantoolkit.generators.camera import FFHQ_LEVEL, FOCAL, PIVOT, RADIUS
+from gantoolkit.core.errors import WeightsError
+from gantoolkit.core.camera import FFHQ_LEVEL, FOCAL, PIVOT, RADIUS
 from gantoolkit.generators.superresolution import VARIANTS
 
 if TYPE_CHECKING:

@@ -7,9 +7,11 @@ import json
 from argparse import Namespace
 from pathlib import Path
 
-from gantoolkit import files, manifest, weights
+from gantoolkit.core import files
+from gantoolkit.registry import manifest
+from gantoolkit import weights
 from gantoolkit.convert.stylegan2 import LR_MUL
-from gantoolkit.errors import UsageError, WeightsError
+from gantoolkit.core.errors import UsageError, WeightsError
 
 
 def main(args: Namespace) -> None:
@@ -105,7 +107,7 @@ def stylegan2(source: str) -> tuple[dict, dict]:
 
 def to_hub(source: str, target: Path) -> Path:
     """A folder of config.json, model.safetensors and README.md."""
-    from gantoolkit.engine.hub import PretrainedPipeline, check_folder
+    from gantoolkit.inference.hub import PretrainedPipeline, check_folder
 
     check_folder(target)
     PretrainedPipeline.of(source).save_pretrained(target)

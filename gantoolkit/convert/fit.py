@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from gantoolkit import manifest
-from gantoolkit.errors import WeightsError
-from gantoolkit.weights.parts import Part
+from gantoolkit.registry import manifest
+from gantoolkit.core.errors import WeightsError
+from gantoolkit.core.parts import Part
 
 BUILT = ("generator", "network")  # kinds whose components a file may hold
 FILLED = (".noise_const", "num_batches_tracked")  # what may be missing: 0 stands in for it
@@ -17,7 +17,7 @@ def fit(part: Part) -> Part:
         return part
     import torch
 
-    from gantoolkit.registry import get
+    from gantoolkit.registry.registry import get
 
     kwargs = {key: value for key, value in part.arch.items() if key != "type"}
     with torch.device("meta"):

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from gantoolkit.convert import eg3d, stylegan2
 from gantoolkit.convert.source import MAX_TENSORS, Source
 from gantoolkit.convert.unpickle import Stub
-from gantoolkit.errors import WeightsError
-from gantoolkit.weights.parts import Part
+from gantoolkit.core.errors import WeightsError
+from gantoolkit.core.parts import Part
 
 FORMAT = "network pickle of NVIDIA"
 NETWORKS = {"G_ema": "generator", "G": "raw", "D": "discriminator"}  # key in the file → our name of the part

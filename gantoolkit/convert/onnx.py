@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from gantoolkit.convert.source import Source
-from gantoolkit.errors import WeightsError
-from gantoolkit.weights.parts import Part
+from gantoolkit.core.errors import WeightsError
+from gantoolkit.core.parts import Part
 
 
 def parts(source: Source) -> list[Part] | None:

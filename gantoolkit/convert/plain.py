@@ -7,8 +7,8 @@ import math
 
 from gantoolkit.convert import stylegan2
 from gantoolkit.convert.source import Source
-from gantoolkit.errors import WeightsError
-from gantoolkit.weights.parts import Part
+from gantoolkit.core.errors import WeightsError
+from gantoolkit.core.parts import Part
 
 FORMAT = "state dict with NVIDIA's names"
 

@@ -7,10 +7,11 @@ import re
 
 from torch import Tensor
 
-from gantoolkit.convert import recognisers, rosinality
+from gantoolkit.convert import recognizers
+from gantoolkit.convert import rosinality
 from gantoolkit.convert.source import Source
-from gantoolkit.errors import WeightsError
-from gantoolkit.weights.parts import Part
+from gantoolkit.core.errors import WeightsError
+from gantoolkit.core.parts import Part
 
 FORMAT = "checkpoint of pSp's form"
 OLD_SIZE = 1024  # what files from before the option output_size were trained for
@@ -56,7 +57,7 @@ def encoder_part(state: dict[str, Tensor], average: Tensor | None, opts: dict, r
         state["latent_avg"] = average.reshape(-1, average.shape[-1])
         rows = len(state["latent_avg"])
     arch = {"type": "PSPEncoder", "num_ws": num_ws, "kind": kind, "inputs": state["input_layer.0.weight"].shape[1],
-            "units": recognisers.stages(state), "mean": rows}
+            "units": recognizers.stages(state), "mean": rows}
     facts = {"mean code": f"{rows} × {average.shape[-1]}, added to every result" if rows else "not added"}
     if opts.get("label_nc"):
         facts["input"] = f"one-hot labels, {opts['label_nc']} classes at 256 px"

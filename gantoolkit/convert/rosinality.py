@@ -13,8 +13,8 @@ from torch import Tensor
 
 from gantoolkit.convert import stylegan2
 from gantoolkit.convert.source import Source
-from gantoolkit.errors import WeightsError
-from gantoolkit.weights.parts import Part
+from gantoolkit.core.errors import WeightsError
+from gantoolkit.core.parts import Part
 
 FORMAT = "StyleGAN2 checkpoint of rosinality's form"
 LR_MUL = 0.01  # learning rate multiplier that rosinality's mapping network has wherever it is built

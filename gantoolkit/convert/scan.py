@@ -12,7 +12,7 @@ import pickletools
 from collections.abc import Iterator
 from typing import BinaryIO
 
-from gantoolkit.errors import WeightsError
+from gantoolkit.core.errors import WeightsError
 
 MAX_OPCODES = 2_000_000  # published files have fewer than 200,000
 MAX_LONG = 20_000  # integers beyond 32 bits: as keys of a dict they can be made to collide

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from gantoolkit.convert.torchfile import MAGIC
-from gantoolkit.errors import WeightsError
+from gantoolkit.core.errors import WeightsError
 
 MAX_TENSORS = 100_000
 

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor
 
-from gantoolkit.errors import WeightsError
+from gantoolkit.core.errors import WeightsError
 from gantoolkit.networks.ops import setup_filter
 
 LR_MUL = 0.01  # learning rate multiplier of the mapping network where nothing names another

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from gantoolkit.convert.scan import scan
-from gantoolkit.errors import WeightsError
+from gantoolkit.core.errors import WeightsError
 
 MAGIC = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."  # the first pickle of torch's older format
 SYSTEM = dict(protocol_version=1001, little_endian=True, type_sizes=dict(short=2, int=4, long=4))

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from gantoolkit.convert.scan import scan
 from gantoolkit.convert.torchfile import storage, view
-from gantoolkit.errors import WeightsError
+from gantoolkit.core.errors import WeightsError
 
 MAX_FILE = 8 << 30  # bytes
 MAX_CLASSES = 200  # EG3D names 6

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
-from gantoolkit.errors import DataError, UsageError
-from gantoolkit.generators.camera import FOCAL, RADIUS
+from gantoolkit.core.errors import DataError, UsageError
+from gantoolkit.core.camera import FOCAL, RADIUS
 
 CONVENTIONS = ("auto", "eg3d", "ide3d")
 FLIPPED = (1, 2, 5, 6, 9, 10)  # what IDE-3D negates

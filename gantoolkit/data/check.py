@@ -14,14 +14,14 @@ import numpy as np
 from PIL import Image
 
 from gantoolkit.data import cameras
-from gantoolkit.data.labels import CLASSES
-from gantoolkit.data.orders import recognise_files
-from gantoolkit.data.prepare.make import Recipe, whole_labels
+from gantoolkit.core.labels import CLASSES
+from gantoolkit.data.label_orders import recognise_files
+from gantoolkit.data.prepare.write import Recipe, whole_labels
 from gantoolkit.data.prepare.problem import Problem
 from gantoolkit.data.prepare.sources import PUBLISHED, Entry, Places, find
-from gantoolkit.data.read import open_picture
-from gantoolkit.data.zipdata import FaceZip, find as find_zip
-from gantoolkit.errors import DataError
+from gantoolkit.data.label_maps import open_picture
+from gantoolkit.data.face_zip import FaceZip, find as find_zip
+from gantoolkit.core.errors import DataError
 
 THUMB, SHOWN = 96, 24  # pixels, samples on the page
 
@@ -71,11 +71,12 @@ def check(root: Path, places: Places = Places(), order: str = "auto", threads: i
 
 def _named(name: Path) -> Path:
     """The zip of a data set by its name in registry.yaml."""
-    from gantoolkit import manifest, names
+    from gantoolkit.core.suggest import did_you_mean
+    from gantoolkit.registry import manifest
 
     known = manifest.load().data
     if str(name) not in known:
-        raise DataError(f"There is neither a folder nor a zip '{name}'{names.suggest(str(name), known)}; give one, or "
+        raise DataError(f"There is neither a folder nor a zip '{name}'{did_you_mean(str(name), known)}; give one, or "
                         f"a name: {', '.join(sorted(known)) or 'none is known'}.")
     return find_zip(name)
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
-from gantoolkit.errors import UsageError
+from gantoolkit.core.errors import UsageError
 
 CROPS = ("none", "ffhq", "eg3d")
 # Standard face of Deep3DFaceRecon, onto which EG3D fits the five points (its similarity_Lm3D_all.mat).

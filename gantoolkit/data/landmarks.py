@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 
 from gantoolkit.data.cameras import FIVE, stem
-from gantoolkit.data.labels import CLASSES
-from gantoolkit.errors import DataError, UsageError
+from gantoolkit.core.labels import CLASSES
+from gantoolkit.core.errors import DataError, UsageError
 
 # Points of MediaPipe's canonical face (centimetres; x to the person's left, y up, z forward) that hardly move
 # with the expression: corners of the eyes, nose, temples, and the mouth's corners. Number → place.

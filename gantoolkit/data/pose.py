@@ -22,7 +22,7 @@ from importlib.resources import files as package_files
 import torch
 from torch import Tensor
 
-from gantoolkit.data.conditions import flip_labels, one_hot
+from gantoolkit.core.images import flip_labels, one_hot
 
 # Parts as groups of labels; pairs are (person's left, person's right).
 GROUPS = {"face": (1, 2, 3, 4, 5, 6, 7, 10, 11, 12), "skin": (1,), "nose": (2,), "mouth": (10, 11, 12),
@@ -159,8 +159,8 @@ def errors(labels: Tensor, cameras: Tensor, model: dict | None = None) -> dict[s
 
 def main() -> None:
     """Fit on one data set zip, check on others, write pose.json."""
-    from gantoolkit import files
-    from gantoolkit.data.zipdata import FaceZip
+    from gantoolkit.core import files
+    from gantoolkit.data.face_zip import FaceZip
 
     parser = argparse.ArgumentParser(description="Fit the camera estimate to rendered label maps.")
     parser.add_argument("fit", metavar="FIT.zip", nargs="+")

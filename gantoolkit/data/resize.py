@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from gantoolkit import files
-from gantoolkit.data.zipdata import FaceZip
-from gantoolkit.errors import DataError, UsageError
+from gantoolkit.core import files
+from gantoolkit.data.face_zip import FaceZip
+from gantoolkit.core.errors import DataError, UsageError
 
 FILTERS = dict(image=Image.Resampling.BOX, scribble=Image.Resampling.BOX,  # averages
                mask=Image.Resampling.NEAREST, depth=Image.Resampling.NEAREST)  # values must not mix

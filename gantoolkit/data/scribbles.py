@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 from scipy import ndimage
 
-from gantoolkit.errors import UsageError
+from gantoolkit.core.errors import UsageError
 
 PREPROCESSING = ("controlnet", "original")
 DETECT = 512  # pixels of the short side at which the annotator looks, sides rounded to multiples of 64
@@ -79,7 +79,7 @@ def pidinet_scribble(image: np.ndarray, network, size: int, preprocessing: str =
 
 def shrink(strokes: np.ndarray, size: int) -> np.ndarray:
     """Strokes [S,S] 0..255 at `size`, thin ones brightened so that they do not fade."""
-    from gantoolkit.data.strokes import resize
+    from gantoolkit.data.user_scribbles import resize
 
     if len(strokes) == size:
         return strokes

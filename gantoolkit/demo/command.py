@@ -8,14 +8,14 @@ import sys
 import tempfile
 from importlib.util import find_spec
 
-from gantoolkit.errors import UsageError
+from gantoolkit.core.errors import UsageError
 
 
 def main(args) -> int:
     """Load the first run, open the page, and stay until interrupted."""
     require_gradio()
     from gantoolkit.demo.models import Models, offered
-    from gantoolkit.engine.distributed import pick_device
+    from gantoolkit.core.distributed import pick_device
 
     models = Models(offered(args.sources), pick_device(args.device))
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # the temporary folder is removed then, too

@@ -15,10 +15,10 @@ import numpy as np
 import torch
 from PIL import Image
 
-from gantoolkit.data import inputs, read, strokes
-from gantoolkit.data.conditions import one_hot
-from gantoolkit.data.labels import PALETTE
-from gantoolkit.errors import DataError
+from gantoolkit.data import label_maps, user_inputs, user_scribbles
+from gantoolkit.core.images import one_hot
+from gantoolkit.core.labels import PALETTE
+from gantoolkit.core.errors import DataError
 from gantoolkit.report import sheets
 
 CANVAS = 256  # pixels per side of the painter
@@ -43,7 +43,7 @@ def read_painting(uri: str | None, kind: str, resolution: int) -> np.ndarray:
 
 def labels(picture: Image.Image, resolution: int) -> np.ndarray:
     """The class that covers most of each pixel [R,R] uint8, so that soft edges leave no fringe."""
-    found = read.pad_square(read.decode(picture, "The painting")[0])
+    found = label_maps.pad_square(label_maps.decode(picture, "The painting")[0])
     if len(found) <= resolution:
         return _nearest(found, resolution)
     planes = one_hot(torch.from_numpy(found)[None])
@@ -53,7 +53,7 @@ def labels(picture: Image.Image, resolution: int) -> np.ndarray:
 
 def lines(picture: Image.Image, resolution: int) -> np.ndarray:
     """Strokes [R,R] float32 in 0..1."""
-    drawn = strokes.resize(read.pad_square(strokes.decode(picture)), resolution)
+    drawn = user_scribbles.resize(label_maps.pad_square(user_scribbles.decode(picture)), resolution)
     return (np.round(drawn * 255) / 255).astype(np.float32)  # what a PNG of it holds
 
 
@@ -63,8 +63,8 @@ def read_upload(path: str | Path, kind: str) -> str:
     try:
         _check(path)
         if kind == "mask":
-            return mask_uri(inputs.read_mask(path, CANVAS).numpy())
-        return scribble_uri(strokes.read_scribble(path, CANVAS)[0].numpy())
+            return mask_uri(user_inputs.read_mask(path, CANVAS).numpy())
+        return scribble_uri(user_scribbles.read_scribble(path, CANVAS)[0].numpy())
     except DataError as error:
         sentence = str(error).replace(str(path), path.name)
         sentence = sentence.replace("give drawings with --scribble", "choose a run that takes scribbles")
@@ -93,7 +93,7 @@ def _decoded(uri: str) -> Image.Image:
     try:
         content = io.BytesIO(base64.b64decode(uri[len(HEAD):], validate=True))
         with Image.open(content, formats=["PNG"]) as file:
-            if max(file.size) > LARGEST // 2 or min(file.size) < read.SMALLEST:
+            if max(file.size) > LARGEST // 2 or min(file.size) < label_maps.SMALLEST:
                 raise DataError(f"The painting is {file.width}×{file.height} pixels; the painter makes "
                                 f"{CANVAS}².")
             return file.convert("RGB")

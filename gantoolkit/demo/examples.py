@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gantoolkit.data.zipdata import FaceZip
+from gantoolkit.data.face_zip import FaceZip
 
 COUNT = 10
 

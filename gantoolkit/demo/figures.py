@@ -10,7 +10,7 @@ from PIL import Image
 
 from gantoolkit.demo.studio import Face
 from gantoolkit.report import sheets
-from gantoolkit.types import Render
+from gantoolkit.core.types import Render
 
 SMALL = 192  # pixels: maps and small pictures are enlarged to this before they are sent
 

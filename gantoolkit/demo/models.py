@@ -8,9 +8,10 @@ from pathlib import Path
 
 import torch
 
-from gantoolkit import manifest, weights
-from gantoolkit.engine import sample
-from gantoolkit.errors import GantoolkitError, UsageError
+from gantoolkit.registry import manifest
+from gantoolkit import weights
+from gantoolkit.inference import load
+from gantoolkit.core.errors import GantoolkitError, UsageError
 from gantoolkit.pipeline import Pipeline
 
 
@@ -35,7 +36,7 @@ def is_run(source: str | Path) -> bool:
     """Whether a bridge is found there, without loading it."""
     folder = Path(source)
     if folder.is_dir():
-        if any((folder / file).is_file() for file in (sample.EXPORTED, sample.HUB_MODEL)):
+        if any((folder / file).is_file() for file in (load.EXPORTED, load.HUB_MODEL)):
             return True
         return _task(folder) == "bridge" and (folder / "checkpoint").is_dir()
     preset = manifest.load().presets.get(str(source))
@@ -88,7 +89,7 @@ class Models:
         self.sources, self.device = sources, device
         self._lock = threading.Lock()
         self._pipelines: dict[str, Pipeline] = {}
-        self._load = sample.Loader(device)
+        self._load = load.Loader(device)
 
     def names(self) -> list[str]:
         return list(self.sources)

@@ -13,11 +13,12 @@ from pathlib import Path
 
 import numpy as np
 
-from gantoolkit import __version__, files
+from gantoolkit.core import files
+from gantoolkit import __version__
 from gantoolkit.demo.studio import Face
-from gantoolkit.engine import views
+from gantoolkit.inference import cameras
 from gantoolkit.report import sheets
-from gantoolkit.types import Render
+from gantoolkit.core.types import Render
 
 KEPT = 200  # the newest downloads; older ones are removed
 
@@ -50,7 +51,7 @@ def row(kind: str, source: str, face: Face, w: Render) -> list[dict]:
     common = {"input": f"{kind}.png", "text": wish.text, "seed": wish.seed, "t_out": face.t,
               "aggregate": "last", "seconds_latent": round(face.seconds, 3), "run": run,
               "version": __version__}
-    view = {"camera": "label", "label": views.rounded(w.camera)} if w.camera is not None else {}
+    view = {"camera": "label", "label": cameras.rounded(w.camera)} if w.camera is not None else {}
     rows = [{"file": "face.png", **common, "kind": "image", **view, "command": shlex.join(command)},
             {"file": "face-w_m.png", **common, "kind": "image of w^m", **view},
             {"file": "attention.png", **common, "kind": "attention", **view}]

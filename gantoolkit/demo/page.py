@@ -18,8 +18,8 @@ from gantoolkit.demo import drawing, figures, package, painter
 from gantoolkit.demo.examples import examples
 from gantoolkit.demo.models import Models
 from gantoolkit.demo.studio import Face, Studio, Wish
-from gantoolkit.engine.generate import remarks
-from gantoolkit.errors import GantoolkitError, UsageError
+from gantoolkit.inference.generate import remarks
+from gantoolkit.core.errors import GantoolkitError, UsageError
 from gantoolkit.report import sheets
 
 UPLOAD = "8mb"

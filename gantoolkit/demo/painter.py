@@ -6,7 +6,7 @@ from importlib.resources import files
 
 import gradio as gr
 
-from gantoolkit.data.labels import CLASSES, PALETTE
+from gantoolkit.core.labels import CLASSES, PALETTE
 from gantoolkit.demo.drawing import CANVAS
 
 NAMES = {"background": "background", "eye_g": "glasses", "u_lip": "upper lip", "l_lip": "lower lip",

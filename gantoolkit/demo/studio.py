@@ -19,12 +19,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from gantoolkit.data.inputs import Input, condition
+from gantoolkit.data.user_inputs import Input, condition
 from gantoolkit.demo.models import Models
-from gantoolkit.engine.attention import word_attention, words
-from gantoolkit.errors import UsageError
-from gantoolkit.generators.camera import Frame, frame_of
-from gantoolkit.types import Camera, Condition, Features, Latent, Render
+from gantoolkit.inference.attention import word_attention, words
+from gantoolkit.core.errors import UsageError
+from gantoolkit.core.camera import Frame, frame_of
+from gantoolkit.core.types import Camera, Condition, Features, Latent, Render
 
 TRACES, FACES = 16, 64  # denoising runs and faces that are kept
 LONGEST_PROMPT, LARGEST_SEED = 500, 2**31 - 1

@@ -11,13 +11,14 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from gantoolkit.encoders import control, sampling
+from gantoolkit.encoders import controls
+from gantoolkit.encoders import sampling
 from gantoolkit.encoders.folders import Parts, load_parts
 from gantoolkit.encoders.offload import Sleepers
 from gantoolkit.encoders.prompts import Prompt, Prompts
 from gantoolkit.encoders.recorder import TAPS, Reached, Recorder
-from gantoolkit.errors import UsageError
-from gantoolkit.types import Condition, Features, FeatureShapes
+from gantoolkit.core.errors import UsageError
+from gantoolkit.core.types import Condition, Features, FeatureShapes
 
 
 class ControlNetEncoder(nn.Module):
@@ -44,8 +45,8 @@ class ControlNetEncoder(nn.Module):
         _check(precision, "precision", ("fp32", "bf16"))
         self.unet, self.vae = parts.unet, parts.vae
         if condition is None and parts.names:
-            condition = [control.kind_by_name(name) for name in parts.names]
-        self.controls = control.controls(parts.controlnets, condition, palette, strength)
+            condition = [controls.kind_by_name(name) for name in parts.names]
+        self.controls = controls.controls(parts.controlnets, condition, palette, strength)
         self.prompts, self.scheduler = Prompts(parts.text, parts.tokenizer), parts.scheduler
         self.steps, self.guidance, self.tap = steps, guidance, tap
         self.timesteps = sampling.grid(self.scheduler, steps)
@@ -123,7 +124,7 @@ class ControlNetEncoder(nn.Module):
         inputs, embedding = latents.to(kind).contiguous(memory_format=torch.channels_last), embedding.to(kind)
         with torch.autocast(self.device.type, enabled=False):
             found = [one(inputs, t, embedding, picture) for one, picture in zip(self.controls, pictures)]
-            down, mid = control.add_up(found) if found else (None, None)
+            down, mid = controls.add_up(found) if found else (None, None)
             return self.unet(inputs, t, embedding, down_block_additional_residuals=down,
                              mid_block_additional_residual=mid, return_dict=False)[0].float()
 

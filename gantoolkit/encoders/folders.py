@@ -17,9 +17,11 @@ from typing import Any
 import torch
 from torch import nn
 
-import gantoolkit.compat  # noqa: F401  diffusers and transformers import torchvision
-from gantoolkit import files, manifest, weights
-from gantoolkit.errors import UsageError, WeightsError
+import gantoolkit.core.compat  # noqa: F401  diffusers and transformers import torchvision
+from gantoolkit.core import files
+from gantoolkit.registry import manifest
+from gantoolkit import weights
+from gantoolkit.core.errors import UsageError, WeightsError
 
 
 def find(name: str | Path) -> Path:

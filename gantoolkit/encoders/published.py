@@ -11,13 +11,14 @@ from types import SimpleNamespace
 import torch
 from torch import nn
 
-import gantoolkit.compat  # noqa: F401  diffusers and transformers import torchvision
-from gantoolkit.encoders import control, folders
+import gantoolkit.core.compat  # noqa: F401  diffusers and transformers import torchvision
+from gantoolkit.encoders import controls
+from gantoolkit.encoders import folders
 from gantoolkit.encoders.controlnet import ControlNetEncoder
 from gantoolkit.encoders.folders import Parts
 from gantoolkit.encoders.prompts import Prompt
-from gantoolkit.encoders.single import SCHEDULER
-from gantoolkit.errors import WeightsError
+from gantoolkit.encoders.single_file import SCHEDULER
+from gantoolkit.core.errors import WeightsError
 
 SD15 = dict(
     unet=dict(sample_size=64, in_channels=4, out_channels=4, block_out_channels=(320, 640, 1280, 1280),
@@ -81,7 +82,7 @@ def _parts(name: str, controlnets: list[str], options: dict, notes: list[str], c
     scheduler = DDIMScheduler.from_config(configs["scheduler"], clip_sample=False)
     tokenizer = SimpleNamespace(model_max_length=configs["text_encoder"].get("max_position_embeddings", 77))
     if options.get("condition") is None:
-        options["condition"] = [control.kind_by_name(n) for n in controlnets] or None
+        options["condition"] = [controls.kind_by_name(n) for n in controlnets] or None
     return Parts(unet, networks, vae, text, tokenizer, scheduler)
 
 

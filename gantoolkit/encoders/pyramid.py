@@ -9,11 +9,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-import gantoolkit.compat  # noqa: F401  timm imports torchvision
+import gantoolkit.core.compat  # noqa: F401  timm imports torchvision
 from gantoolkit import weights as weights_files
-from gantoolkit.encoders import control, sampling
-from gantoolkit.errors import UsageError
-from gantoolkit.types import Condition, Features, FeatureShapes
+from gantoolkit.encoders import controls
+from gantoolkit.encoders import sampling
+from gantoolkit.core.errors import UsageError
+from gantoolkit.core.types import Condition, Features, FeatureShapes
 
 
 class PyramidEncoder(nn.Module):
@@ -81,7 +82,7 @@ class PyramidEncoder(nn.Module):
     def picture(self, condition: Condition) -> Tensor:
         """What the network sees [B,3,R,R] in −1..1."""
         size = (self.resolution, self.resolution)
-        shown = control.control_picture(condition, self.condition, 3, self.palette, size)
+        shown = controls.control_picture(condition, self.condition, 3, self.palette, size)
         return shown.to(self.device) * 2 - 1
 
     @torch.no_grad()

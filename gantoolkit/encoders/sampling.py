@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from gantoolkit.errors import UsageError
+from gantoolkit.core.errors import UsageError
 
 SOURCES = ("trajectory", "gt_noised")  # of z_t: one DDIM run from noise, or q_sample of the truth
 

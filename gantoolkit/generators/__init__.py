@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from gantoolkit.errors import WeightsError
+from gantoolkit.core.errors import WeightsError
 
 
 def load_generator(name_or_path: str | os.PathLike):
@@ -21,7 +21,8 @@ def load_generator(name_or_path: str | os.PathLike):
     `.query(planes, points [B,P,3])` → (colours [B,P,·], density [B,P,1]), for meshes, in a cube of the side `.box_warp`
     `.render(…, chunk=None)`: rays of one sample rendered at a time
     """
-    from gantoolkit import manifest, weights
+    from gantoolkit.registry import manifest
+    from gantoolkit import weights
 
     state, arch, _ = weights.load(name_or_path, kinds=manifest.load().components["generator"])
     generator = build_generator(arch, name_or_path)
@@ -31,7 +32,7 @@ def load_generator(name_or_path: str | os.PathLike):
 
 def build_generator(arch: dict, source="this file"):
     """A generator from {"type": name, …constructor arguments}."""
-    from gantoolkit.registry import get
+    from gantoolkit.registry.registry import get
 
     kwargs = {k: v for k, v in arch.items() if k != "type"}
     if "type" not in arch:

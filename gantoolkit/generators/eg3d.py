@@ -13,12 +13,12 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from gantoolkit.generators import volume
-from gantoolkit.generators.camera import FOCAL, PIVOT, RADIUS, Frame, as_camera, sample_rays
-from gantoolkit.generators.draws import Streams, drawn
+from gantoolkit.core.camera import FOCAL, PIVOT, RADIUS, Frame, as_camera, sample_rays
+from gantoolkit.generators.sample_noise import Streams, drawn
 from gantoolkit.generators.stylegan2 import Noise, StyleGAN2
 from gantoolkit.generators.superresolution import SuperResolution
 from gantoolkit.networks.ops import FullyConnected
-from gantoolkit.types import Camera, Latent, Render
+from gantoolkit.core.types import Camera, Latent, Render
 
 
 POINTS = 2**15  # decoded at a time unless `chunk` says otherwise: their hidden layer stays in a CPU's caches

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from gantoolkit.types import Camera
+from gantoolkit.core.types import Camera
 
 
 def invert(generator, images: Tensor, camera: Camera | Tensor | None = None, steps: int = 300,

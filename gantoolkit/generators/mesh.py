@@ -12,8 +12,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from gantoolkit import files
-from gantoolkit.errors import DataError, UsageError
+from gantoolkit.core import files
+from gantoolkit.core.errors import DataError, UsageError
 
 LEVEL = 10.0  # raw density at the surface, as in EG3D's own shape export; less for softer volumes
 CRUMB = 0.02  # share of the largest piece's vertices below which a loose piece is dropped

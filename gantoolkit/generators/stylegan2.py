@@ -13,11 +13,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from gantoolkit.generators.draws import Streams, drawn
+from gantoolkit.generators.sample_noise import Streams, drawn
 from gantoolkit.networks.ops import (SQRT2, FullyConnected, conv2d_resample, conv_weight, double, fir_buffer,
                                      modulated_conv2d, normalize_2nd_moment)
-from gantoolkit.networks.prepared import Prepared
-from gantoolkit.types import Latent, Render
+from gantoolkit.networks.cpu.weight_cache import Prepared
+from gantoolkit.core.types import Latent, Render
 
 NOISES = ("const", "random", "none")
 Noise = str | Sequence[Tensor]  # one of NOISES, or one [B,1,r,r] map per layer, coarse to fine

@@ -8,9 +8,9 @@ from types import SimpleNamespace
 import torch
 from torch import Tensor, nn
 
-from gantoolkit.errors import UsageError
+from gantoolkit.core.errors import UsageError
 from gantoolkit.metrics import bootstrap
-from gantoolkit.types import Condition, Render, Score, Scores, Target
+from gantoolkit.core.types import Condition, Render, Score, Scores, Target
 
 
 @dataclass

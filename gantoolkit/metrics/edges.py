@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from gantoolkit.errors import UsageError
+from gantoolkit.core.errors import UsageError
 from gantoolkit.metrics.base import Mean, View
 
 LUMA = (0.299, 0.587, 0.114)

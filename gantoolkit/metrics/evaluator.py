@@ -10,12 +10,13 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from gantoolkit import networks, registry, weights
-from gantoolkit.errors import GantoolkitError, UsageError
+from gantoolkit.registry import registry
+from gantoolkit import networks, weights
+from gantoolkit.core.errors import GantoolkitError, UsageError
 from gantoolkit.metrics import bootstrap
 from gantoolkit.metrics.base import Metric, View
 from gantoolkit.networks.blocks import fit
-from gantoolkit.types import Condition, Render, Scores, Target
+from gantoolkit.core.types import Condition, Render, Scores, Target
 
 DEFAULT = {"fid": {}, "lpips": {}, "ms_ssim": {}, "id_gt": {}, "acc": {}, "miou": {}}
 

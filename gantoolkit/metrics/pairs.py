@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from gantoolkit.errors import UsageError
+from gantoolkit.core.errors import UsageError
 from gantoolkit.metrics.base import Mean, View
 from gantoolkit.networks.perceptual import Perceptual, unit
 
@@ -41,7 +41,7 @@ class MSSSIM(Mean):
         self.scales = 0
 
     def values(self, view: View) -> Tensor:
-        from gantoolkit import compat  # noqa: F401  before torchmetrics
+        from gantoolkit.core import compat  # noqa: F401  before torchmetrics
         from torchmetrics.functional.image import multiscale_structural_similarity_index_measure as ms_ssim
 
         images, targets = unit_range(view)
@@ -63,7 +63,7 @@ class SSIM(Mean):
         super().__init__(None)
 
     def values(self, view: View) -> Tensor:
-        from gantoolkit import compat  # noqa: F401  before torchmetrics
+        from gantoolkit.core import compat  # noqa: F401  before torchmetrics
         from torchmetrics.functional.image import structural_similarity_index_measure as ssim
 
         _, whole = ssim(*unit_range(view), gaussian_kernel=True, sigma=1.5, kernel_size=KERNEL, reduction="none",

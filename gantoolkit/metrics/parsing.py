@@ -6,8 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from gantoolkit.data.labels import CLASSES
-from gantoolkit.errors import UsageError
+from gantoolkit.core.labels import CLASSES
+from gantoolkit.core.errors import UsageError
 from gantoolkit.metrics.base import Metric, View
 
 MODES = ("present", "all19", "confusion")

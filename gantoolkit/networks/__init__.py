@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gantoolkit.errors import WeightsError
+from gantoolkit.core.errors import WeightsError
 
 
 def load(name_or_path: str, device="cpu"):
@@ -11,11 +11,12 @@ def load(name_or_path: str, device="cpu"):
 
     A file may hold any network that a registry.yaml lists. Raises WeightsError when it holds something else.
     """
-    from gantoolkit import manifest, weights
-    from gantoolkit.registry import get
+    from gantoolkit.registry import manifest
+    from gantoolkit import weights
+    from gantoolkit.registry.registry import get
 
     if str(name_or_path).startswith("insightface:"):
-        from gantoolkit.networks.insight import PREFIX, InsightFace
+        from gantoolkit.networks.insightface_judge import PREFIX, InsightFace
         return InsightFace(str(name_or_path).removeprefix(PREFIX)).eval()
     path = weights.resolve(name_or_path)
     if path.is_dir():

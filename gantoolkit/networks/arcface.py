@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from gantoolkit.errors import UsageError
+from gantoolkit.core.errors import UsageError
 from gantoolkit.networks.blocks import fit
 
 IR_SE50 = ((64, 3), (128, 4), (256, 14), (512, 3))

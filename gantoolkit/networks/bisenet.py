@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from gantoolkit.data.labels import ORDERS
+from gantoolkit.core.labels import ORDERS
 from gantoolkit.networks.blocks import fit
 
 TO_CELEBAMASK = ORDERS["bisenet"]  # class of the published file → CelebAMask-HQ

@@ -9,8 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-import gantoolkit.compat  # noqa: F401  transformers imports torchvision
-from gantoolkit.errors import WeightsError
+import gantoolkit.core.compat  # noqa: F401  transformers imports torchvision
+from gantoolkit.core.errors import WeightsError
 
 MEAN = (0.48145466, 0.4578275, 0.40821073)
 STD = (0.26862954, 0.26130258, 0.27577711)

@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from gantoolkit.errors import UsageError
+from gantoolkit.core.errors import UsageError
 
 SIZE = 299
 RESIZES = {  # how images become 299×299

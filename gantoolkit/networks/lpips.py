@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from gantoolkit import weights
-from gantoolkit.errors import WeightsError
+from gantoolkit.core.errors import WeightsError
 
 TRUNKS = ("alex", "vgg", "squeeze")
 
@@ -26,7 +26,7 @@ class LPIPS(nn.Module):
 
     def __init__(self, trunk: str = "alex", weights: str | None = None):
         super().__init__()
-        from gantoolkit import compat  # noqa: F401  before lpips, which imports torchvision
+        from gantoolkit.core import compat  # noqa: F401  before lpips, which imports torchvision
         import lpips
 
         if trunk not in TRUNKS:

@@ -13,8 +13,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from gantoolkit.networks import convolve, winograd_bf16
-from gantoolkit.networks.prepared import Prepared
+from gantoolkit.networks.cpu import conv, winograd_bf16
+from gantoolkit.networks.cpu.weight_cache import Prepared
 
 FIR_TAPS = (1, 3, 3, 1)  # the low-pass filter of every StyleGAN2 layer
 SQRT2 = math.sqrt(2.0)
@@ -97,9 +97,9 @@ def upfirdn2d(x: Tensor, f: Tensor | None, up=1, down=1, padding=0, flip_filter:
     f = (f * gain ** (f.ndim / 2)).to(x.dtype)
     f = f if flip_filter else f.flip(list(range(f.ndim)))
     if f.ndim == 2:
-        return convolve.plain(x, f.expand(c, 1, *f.shape), bias, (down_y, down_x), (pad_y, pad_x), c)
-    x = convolve.plain(x, f.view(1, 1, 1, -1).expand(c, 1, 1, -1), None, (1, down_x), (0, pad_x), c)
-    return convolve.plain(x, f.view(1, 1, -1, 1).expand(c, 1, -1, 1), bias, (down_y, 1), (pad_y, 0), c)
+        return conv.plain(x, f.expand(c, 1, *f.shape), bias, (down_y, down_x), (pad_y, pad_x), c)
+    x = conv.plain(x, f.view(1, 1, 1, -1).expand(c, 1, 1, -1), None, (1, down_x), (0, pad_x), c)
+    return conv.plain(x, f.view(1, 1, -1, 1).expand(c, 1, -1, 1), bias, (down_y, 1), (pad_y, 0), c)
 
 
 def filter2d(x: Tensor, f: Tensor, flip_filter: bool = False, gain: float = 1.0) -> Tensor:
@@ -144,15 +144,15 @@ def conv2d_resample(x: Tensor, w: Tensor, f: Tensor | None = None, up: int = 1, 
     left, right, top, bottom = left + before, right + after, top + before, bottom + after
     w = w if flip_weight != (up > 1) else w.flip([2, 3])
     if up > 1:
-        x = convolve.transposed(x, w, up, groups, kept)
+        x = conv.transposed(x, w, up, groups, kept)
         around = left - k + 1, right - k + up, top - k + 1, bottom - k + up
         x = upfirdn2d(x, f, padding=around, gain=up**2, bias=bias if down == 1 else None)
         return upfirdn2d(x, f, down=down, bias=bias) if down > 1 else x
     if down > 1:
         x = upfirdn2d(x, f, padding=[left, right, top, bottom])
-        return convolve.plain(x, w, bias, (down, down), groups=groups)
+        return conv.plain(x, w, bias, (down, down), groups=groups)
     x, pad = _framed(x, (left, right, top, bottom))
-    return convolve.conv2d(x, w, bias, pad, groups, kept)
+    return conv.conv2d(x, w, bias, pad, groups, kept)
 
 
 def conv_weight(out_channels: int, in_channels: int, kernel: int, up: int = 1) -> nn.Parameter:

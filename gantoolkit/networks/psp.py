@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from gantoolkit.errors import UsageError
+from gantoolkit.core.errors import UsageError
 from gantoolkit.networks.arcface import IR_SE50, trunk
 from gantoolkit.networks.map2style import EqualLinear, MapToStyle
 

@@ -12,11 +12,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-import gantoolkit.compat  # noqa: F401  transformers imports torchvision
+import gantoolkit.core.compat  # noqa: F401  transformers imports torchvision
 from gantoolkit import weights
-from gantoolkit.errors import WeightsError
+from gantoolkit.core.errors import WeightsError
 from gantoolkit.networks.blocks import ResidualPair, conv_norm, fit
-from gantoolkit.networks.tokens import save_tokenizer
+from gantoolkit.networks.tokenizer import save_tokenizer
 
 
 class ImageTower(nn.Module):

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from gantoolkit import files
+from gantoolkit.core import files
 from gantoolkit.data.check import Checked, Seen
 from gantoolkit.data.prepare.problem import Problem
 from gantoolkit.report.sheets import mask_picture, uri

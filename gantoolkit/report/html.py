@@ -7,10 +7,10 @@ from html import escape
 from importlib.resources import files as package_files
 from pathlib import Path
 
-from gantoolkit import files
-from gantoolkit.errors import DataError, GantoolkitError, UsageError
+from gantoolkit.core import files
+from gantoolkit.core.errors import DataError, GantoolkitError, UsageError
 from gantoolkit.report import pictures, plots, record as records, tables
-from gantoolkit.types import Record
+from gantoolkit.core.types import Record
 
 NAME = "report.html"
 CARDS = 8  # scores shown at the top
@@ -163,7 +163,7 @@ def _type(value) -> str:
 
 def main(args) -> int:
     """`gantoolkit report RUN…`: write each run's report again and print its path; then say which could not be."""
-    from gantoolkit import plugins
+    from gantoolkit.registry import plugins
 
     wrong: dict[str, GantoolkitError] = {}
     for run in args.runs:

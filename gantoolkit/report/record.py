@@ -23,9 +23,9 @@ import math
 from dataclasses import asdict, fields
 from pathlib import Path
 
-from gantoolkit import files
-from gantoolkit.errors import DataError
-from gantoolkit.types import Record, Score
+from gantoolkit.core import files
+from gantoolkit.core.errors import DataError
+from gantoolkit.core.types import Record, Score
 
 FLOOR, DIFFUSED, MAPPED, RUN, CEILING = "mean face", "I^d_0", "G(w_m)", "G(w)", "W+ inversion"
 NAME = "record.json"

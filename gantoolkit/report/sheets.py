@@ -19,10 +19,10 @@ from PIL.PngImagePlugin import PngInfo
 from torch import Tensor
 from torch.nn.functional import interpolate
 
-from gantoolkit import files
-from gantoolkit.data.labels import PALETTE
+from gantoolkit.core import files
+from gantoolkit.core.labels import PALETTE
 from gantoolkit.report.record import RUN
-from gantoolkit.types import Condition
+from gantoolkit.core.types import Condition
 
 ABOUT = "gantoolkit"  # key of a picture's own description
 # Anchors of a perceptually even blue–green–yellow scale, near → far (own interpolation between them).

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from html import escape
 
 from gantoolkit.report.record import CEILING, DIFFUSED, FLOOR, MAPPED, RUN, closed
-from gantoolkit.types import Record, Score, Scores
+from gantoolkit.core.types import Record, Score, Scores
 
 TITLES = {MAPPED: "G(w<sup>m</sup>)", DIFFUSED: "I<sup>d</sup><sub>0</sub>"}  # of systems whose names are not plain text
 ROLES = {FLOOR: "floor", DIFFUSED: "the diffusion model", MAPPED: "M only", RUN: "this run", CEILING: "ceiling"}

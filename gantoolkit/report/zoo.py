@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from gantoolkit.report import marks
+from gantoolkit.report import marked_tables
 from gantoolkit.report.record import RUN
 
 BEGIN, END = "<!-- from zoo/records -->", "<!-- end -->"
@@ -13,7 +13,7 @@ BEGIN, END = "<!-- from zoo/records -->", "<!-- end -->"
 
 def renew(page: Path, records: Path) -> None:
     """Put fresh tables between the two marks of a page."""
-    marks.renew(page, BEGIN, END, tables(records))
+    marked_tables.renew(page, BEGIN, END, tables(records))
 
 
 def tables(records: Path) -> str:

@@ -8,9 +8,11 @@ from collections.abc import Container, Iterable
 from functools import lru_cache
 from pathlib import Path
 
-from gantoolkit import files, manifest, names, plugins
-from gantoolkit.errors import WeightsError
-from gantoolkit.weights.parts import Part
+from gantoolkit.core import files
+from gantoolkit.core.suggest import did_you_mean
+from gantoolkit.registry import manifest, plugins
+from gantoolkit.core.errors import WeightsError
+from gantoolkit.core.parts import Part
 
 MAX_HEADER = 100 << 20  # bytes, safetensors' own limit
 __all__ = ["Part", "checksums", "differing", "header", "load", "matches", "resolve", "save", "sha256"]
@@ -42,7 +44,7 @@ def resolve(name_or_path: str | os.PathLike) -> Path:
     name, known = str(name_or_path), manifest.load().weights
     path = plugins.hooks().resolve_weights(name=name)
     if path is None:
-        raise WeightsError(f"No weights named '{name}' and no such file{names.suggest(name, known)}; "
+        raise WeightsError(f"No weights named '{name}' and no such file{did_you_mean(name, known)}; "
                            f"known weights: {', '.join(sorted(known)) or 'none'}.")
     if not Path(path).exists():
         if "file" not in known.get(name, {"file": ""}):

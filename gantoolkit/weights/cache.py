@@ -6,9 +6,11 @@ import json
 from collections.abc import Container
 from pathlib import Path
 
-from gantoolkit import files, manifest, plugins, weights
-from gantoolkit.errors import WeightsError
-from gantoolkit.weights.parts import Part
+from gantoolkit.core import files
+from gantoolkit.registry import manifest, plugins
+from gantoolkit import weights
+from gantoolkit.core.errors import WeightsError
+from gantoolkit.core.parts import Part
 
 VERSION = 3  # of the converters: raise it when one of them gives another result for the same file
 

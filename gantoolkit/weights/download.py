@@ -16,8 +16,11 @@ import urllib.request
 from argparse import Namespace
 from pathlib import Path
 
-from gantoolkit import __version__, files, manifest, names, plugins
-from gantoolkit.errors import UsageError, WeightsError
+from gantoolkit.core import files
+from gantoolkit.core.suggest import did_you_mean
+from gantoolkit.registry import manifest, plugins
+from gantoolkit import __version__
+from gantoolkit.core.errors import UsageError, WeightsError
 from gantoolkit.weights import matches
 
 TRIES = 5  # in a row without a single new byte
@@ -40,7 +43,7 @@ def entry_of(name: str) -> dict:
     """The entry of a name in registry.yaml."""
     known = manifest.load().weights
     if name not in known:
-        raise UsageError(f"No weights named '{name}'{names.suggest(name, known)}; known: {', '.join(sorted(known))}.")
+        raise UsageError(f"No weights named '{name}'{did_you_mean(name, known)}; known: {', '.join(sorted(known))}.")
     return known[name]
 
 

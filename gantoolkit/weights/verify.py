@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from argparse import Namespace
 
-from gantoolkit import manifest
+from gantoolkit.registry import manifest
 from gantoolkit.weights import matches
 from gantoolkit.weights.download import entry_of
 

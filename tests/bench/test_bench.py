@@ -11,15 +11,16 @@ from types import SimpleNamespace
 
 import pytest
 import torch
-from gantoolkit.bench import make, page, pairs, run, suite as suites, systems, tables
-from gantoolkit.cli import main, parse
-from gantoolkit.data.labels import PALETTE
-from gantoolkit.errors import DataError, UsageError
-from gantoolkit.generators.camera import sample_rays
+from gantoolkit.bench import draw_row
+from gantoolkit.bench import page, pairs, run, suite as suites, systems, tables
+from gantoolkit.cli.main import main, parse
+from gantoolkit.core.labels import PALETTE
+from gantoolkit.core.errors import DataError, UsageError
+from gantoolkit.core.camera import sample_rays
 from gantoolkit.metrics.base import Metric
-from gantoolkit.registry import REGISTRIES
+from gantoolkit.registry.registry import REGISTRIES
 from gantoolkit.report import record as records
-from gantoolkit.types import Render
+from gantoolkit.core.types import Render
 
 COLOURS = torch.tensor(PALETTE).float() / 127.5 - 1
 SEEN: list = []  # (condition, image) that systems were handed
@@ -97,7 +98,7 @@ def here(tmp_path, monkeypatch):
 
     def spawn(job):
         made.append(job.parent.name)
-        if make.main(job):
+        if draw_row.main(job):
             raise DataError("as the process said")
 
     monkeypatch.setattr(run, "spawn", spawn)
@@ -314,7 +315,7 @@ def test_a_split_is_rendered_once_and_that_is_said_before(monkeypatch, tmp_path)
 
 @pytest.mark.parametrize("name", suites.shipped())
 def test_shipped_suites_are_whole(name):
-    from gantoolkit import registry
+    from gantoolkit.registry import registry
 
     suite = suites.load(name)
     assert len({row.name for row in suite.rows}) == len(suite.rows)
@@ -361,7 +362,7 @@ def test_a_process_that_breaks_names_the_way_to_its_traceback(tmp_path):
 
 
 def test_a_process_that_fails_says_why(tmp_path, monkeypatch, capsys):
-    job = make.Job(dict(type="Ours", run="nowhere"), "val", 2, "mask")
+    job = draw_row.Job(dict(type="Ours", run="nowhere"), "val", 2, "mask")
     (tmp_path / "job.json").write_text(json.dumps(vars(job)))
     with pytest.raises(DataError, match="There is no run or preset 'nowhere'"):
         run.spawn(tmp_path / "job.json")
@@ -375,6 +376,6 @@ def test_a_process_that_fails_says_why(tmp_path, monkeypatch, capsys):
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="counts what the parent held, but on Linux")
 def test_peak_memory_is_of_the_row_and_not_of_who_started_it():
     held = bytearray(b"1") * 1_500_000_000  # more than the child, which imports torch alone
-    command = "from gantoolkit.bench.make import peak_mb; print(peak_mb('cpu'))"
+    command = "from gantoolkit.bench.draw_row import peak_mb; print(peak_mb('cpu'))"
     said = subprocess.run([sys.executable, "-c", command], capture_output=True, text=True, check=True).stdout
     assert 50 < int(said) < len(held) / 1e6

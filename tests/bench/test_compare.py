@@ -7,11 +7,12 @@ import json
 import numpy as np
 import pytest
 import torch
-from gantoolkit.bench import adapters, compare
-from gantoolkit.bench.adapters import ADAPTERS, Wanted, outputs
+from gantoolkit.bench import official_outputs
+from gantoolkit.bench import compare
+from gantoolkit.bench.official_outputs import ADAPTERS, Wanted, outputs
 from gantoolkit.bench.reference import Reference, read
-from gantoolkit.cli import main
-from gantoolkit.errors import DataError, UsageError
+from gantoolkit.cli.main import main
+from gantoolkit.core.errors import DataError, UsageError
 from gantoolkit.report import record as records
 from PIL import Image
 
@@ -32,7 +33,7 @@ def put(path, array):
 
 def two_tiles(right, padding=2):
     """A reconstruction and the result, as torchvision's save_image lays two tiles."""
-    from gantoolkit import compat  # noqa: F401  before torchvision
+    from gantoolkit.core import compat  # noqa: F401  before torchvision
     from torchvision.utils import make_grid
 
     left = torch.zeros(3, *right.shape[:2], dtype=torch.uint8)
@@ -101,7 +102,7 @@ def test_a_grid_of_1024_px_is_cut_where_the_facts_say(tmp_path):
 def test_numbers_match_only_where_that_is_unambiguous(tmp_path):
     for name in ("img0001.png", "pic1.png", "img0002.png"):
         put(tmp_path / name, picture(0))
-    assert list(adapters.plain(tmp_path, [Wanted("1"), Wanted("0002"), Wanted("3")])) == ["0002"]
+    assert list(official_outputs.plain(tmp_path, [Wanted("1"), Wanted("0002"), Wanted("3")])) == ["0002"]
 
 
 def test_a_manifest_is_believed_before_the_adapter(tmp_path):

@@ -15,10 +15,10 @@ from cells import cell, rows_of
 
 from gantoolkit.bench.figures import attention, scene
 from gantoolkit.bridges.absm import AbSM
-from gantoolkit.data.zipdata import FaceZip
+from gantoolkit.data.face_zip import FaceZip
 from gantoolkit.encoders.controlnet import ControlNetEncoder
 from gantoolkit.encoders.recorder import cross_attentions
-from gantoolkit.engine import attention as words
+from gantoolkit.inference import attention as words
 from gantoolkit.generators import load_generator
 from gantoolkit.pipeline import Pipeline
 from gantoolkit.report import sheets

@@ -8,8 +8,9 @@ import zipfile
 
 import numpy as np
 import pytest
-from gantoolkit import cli, manifest
-from gantoolkit.data.labels import PALETTE
+from gantoolkit.cli import main
+from gantoolkit.registry import manifest
+from gantoolkit.core.labels import PALETTE
 from gantoolkit.report import labelled, sheets
 from PIL import Image
 
@@ -29,7 +30,7 @@ def sheet(monkeypatch, tmp_path):
         draw = labelled.Sheet.draw
         monkeypatch.setattr(labelled.Sheet, "draw", lambda self: kept.append(self) or draw(self))
         out = tmp_path / "sheet.png"
-        assert cli.main(["figure", "data", *map(str, arguments), "--out", str(out)]) == 0
+        assert main.main(["figure", "data", *map(str, arguments), "--out", str(out)]) == 0
         with Image.open(out) as file:
             return kept[0].rows, json.loads(file.text[sheets.ABOUT])
 
@@ -59,8 +60,8 @@ def test_several_data_sets_stand_below_each_other(sheet, archive):
 
 
 def test_what_cannot_be_drawn_is_a_sentence(capsys, tmp_path):
-    assert cli.main(["figure", "data", "val", "--samples", "0"]) == 2
-    assert cli.main(["figure", "data", "vall", "--out", str(tmp_path / "sheet.png")]) == 1
-    assert cli.main(["figure", "data", "val", "--out", "sheet.xyz"]) == 2
+    assert main.main(["figure", "data", "val", "--samples", "0"]) == 2
+    assert main.main(["figure", "data", "vall", "--out", str(tmp_path / "sheet.png")]) == 1
+    assert main.main(["figure", "data", "val", "--out", "sheet.xyz"]) == 2
     said = capsys.readouterr().err
     assert "--samples must be at least 1" in said and "No data set 'vall'" in said and "sheet.xyz is no PNG" in said

@@ -7,9 +7,9 @@ import json
 import numpy as np
 import pytest
 import torch
-from gantoolkit import cli
+from gantoolkit.cli import main
 from gantoolkit.generators import load_generator
-from gantoolkit.generators.camera import orbit_camera
+from gantoolkit.core.camera import orbit_camera
 from gantoolkit.report import labelled, sheets
 from PIL import Image
 
@@ -30,7 +30,7 @@ def cells(monkeypatch, tmp_path):
         draw = labelled.Sheet.draw
         monkeypatch.setattr(labelled.Sheet, "draw", lambda self: kept.append(self) or draw(self))
         out = tmp_path / "sheet.png"
-        assert cli.main(["figure", "generator", name, "--seed", str(SEED), "--truncation", str(PSI), "--walks", str(WALKS),
+        assert main.main(["figure", "generator", name, "--seed", str(SEED), "--truncation", str(PSI), "--walks", str(WALKS),
                          "--out", str(out)]) == 0
         with Image.open(out) as file:
             return [row.cells for row in kept[0].rows], json.loads(file.text[sheets.ABOUT])
@@ -71,9 +71,9 @@ def test_a_3d_generator_is_seen_from_three_sides_and_in_depth(cells):
 
 def test_what_cannot_be_drawn_is_a_sentence(capsys, tmp_path):
     out = str(tmp_path / "sheet.png")
-    assert cli.main(["figure", "generator", "stylegan2", "--walks", "-1", "--out", out]) == 2
-    assert cli.main(["figure", "generator", "stilegan2", "--out", out]) == 1
-    assert cli.main(["figure", "generator", "stylegan2", "--out", "sheet.xyz"]) == 2
+    assert main.main(["figure", "generator", "stylegan2", "--walks", "-1", "--out", out]) == 2
+    assert main.main(["figure", "generator", "stilegan2", "--out", out]) == 1
+    assert main.main(["figure", "generator", "stylegan2", "--out", "sheet.xyz"]) == 2
     said = capsys.readouterr().err
     assert "sheet.xyz is no PNG file" in said
     assert "--walks must be at least 0" in said and "stylegan2" in said and "Traceback" not in said

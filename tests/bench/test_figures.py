@@ -12,12 +12,13 @@ from PIL import Image
 import mini
 from cells import cell, rows_of
 
-from gantoolkit import cli
-from gantoolkit.bench.figures import parts, scene, steps, targets, verbs
-from gantoolkit.data.zipdata import FaceZip
-from gantoolkit.engine import sample
+from gantoolkit.cli import main
+from gantoolkit.cli import figures
+from gantoolkit.bench.figures import parts, scene, steps, targets
+from gantoolkit.data.face_zip import FaceZip
+from gantoolkit.inference import load
 from gantoolkit.generators import load_generator
-from gantoolkit.generators.camera import orbit_camera
+from gantoolkit.core.camera import orbit_camera
 from gantoolkit.report import labelled, sheets
 
 
@@ -33,7 +34,7 @@ def runs(tmp_path_factory):
                      generator=str(folder / f"{generator}.safetensors"), networks={})
         bridge = mini.FakeBridge(mini.FakeEncoder().shapes, 8, 16, torch.zeros(16))
         torch.nn.init.normal_(bridge.t.weight, std=0.3)
-        sample.export(folder / "runs" / name / sample.EXPORTED, bridge, specs)
+        load.export(folder / "runs" / name / load.EXPORTED, bridge, specs)
     (folder / "runs" / "two" / "config.json").write_text('{"targets": "x0"}')
     (folder / "runs" / "begun").mkdir()
     (folder / "runs" / "begun" / "config.json").write_text(json.dumps(dict(specs, task="bridge")))
@@ -46,7 +47,7 @@ def figure(runs, tiny_zip, tmp_path):
 
     def make(name, *arguments, columns, groups=()):
         out = tmp_path / f"{name}.png"
-        assert cli.main(["figure", name, *arguments, "--data", str(tiny_zip), "--out", str(out)]) == 0
+        assert main.main(["figure", name, *arguments, "--data", str(tiny_zip), "--out", str(out)]) == 0
         with Image.open(out) as file:
             picture, about = np.asarray(file), json.loads(file.text[sheets.ABOUT])
         blank = labelled.Row([np.zeros((32, 32, 3), np.uint8)] * columns)
@@ -66,7 +67,7 @@ def own(tiny_zip, numbers) -> scene.Sample:
 @torch.no_grad()
 def codes(run, condition):
     """[(features, codes)] of every step."""
-    pipeline = sample.load_pipeline(run)
+    pipeline = load.load_pipeline(run)
     return [(f, pipeline.bridge(f)) for f in pipeline.encoder.trace(condition)]
 
 
@@ -109,7 +110,7 @@ def test_views_turns_a_head(figure, runs, tiny_zip):
     specs = dict(encoder=dict(type="FakeEncoder"), bridge=dict(type="FakeBridge"), condition="mask", generator="eg3d",
                  networks={})
     bridge = mini.FakeBridge(mini.FakeEncoder().shapes, generator.num_ws, generator.w_dim, generator.mean_w)
-    sample.export(runs / "solid" / sample.EXPORTED, bridge, specs)
+    load.export(runs / "solid" / load.EXPORTED, bridge, specs)
     picture, about, x, side = figure("views", str(runs / "solid"), "--samples", "1", columns=5)
     condition, [top] = own(tiny_zip, [0]).condition, rows_of(picture, x[0], side)
     ws = codes(runs / "solid", condition)[-1][1].ws
@@ -204,16 +205,16 @@ def test_mistakes_are_sentences(runs, tiny_zip, tmp_path, monkeypatch, capsys, a
     (tmp_path / "folder.png").mkdir()
     filled = [a.format(runs=runs) for a in arguments]
     data = [] if "--data" in filled else ["--data", str(tiny_zip)]
-    assert cli.main(["figure", *filled, *data]) in (1, 2)
+    assert main.main(["figure", *filled, *data]) in (1, 2)
     error = capsys.readouterr().err
     assert said in error and error.count("\n") == 1 and "Traceback" not in error
     assert not [path for path in tmp_path.rglob("*.png") if path.is_file()]
 
 
 def test_every_figure_is_a_sub_form_with_a_module_and_a_default_name():
-    for name in verbs.FIGURES:
-        args = cli.parse(["figure", name, "runs/x"])
+    for name in figures.FIGURES:
+        args = main.parse(["figure", name, "runs/x"])
         assert args.out == f"figures/{name}.png" and callable(__import__(
             f"gantoolkit.bench.figures.{name}", fromlist=["draw"]).draw)
     with pytest.raises(scene.UsageError, match="unrecognized arguments: runs/y"):
-        cli.parse(["figure", "steps", "runs/x", "runs/y"])  # one run alone has steps
+        main.parse(["figure", "steps", "runs/x", "runs/y"])  # one run alone has steps

@@ -12,12 +12,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from gantoolkit.bench import adapters, prepare
-from gantoolkit.bench.adapters import ADAPTERS, Wanted, outputs
-from gantoolkit.cli import main, parser
+from gantoolkit.bench import official_outputs
+from gantoolkit.bench import prepare
+from gantoolkit.bench.official_outputs import ADAPTERS, Wanted, outputs
+from gantoolkit.cli.main import main, parser
 from gantoolkit.data import cameras
-from gantoolkit.data.labels import PALETTE
-from gantoolkit.data.zipdata import FaceZip
+from gantoolkit.core.labels import PALETTE
+from gantoolkit.data.face_zip import FaceZip
 
 LONG = "She " + "really " * 60 + "smiles."
 CAPTIONS = ["A man.", "He: is old.", "a/b\\c \"quoted\" 'test' $HOME", LONG, "", "A man."]
@@ -161,10 +162,10 @@ def test_controlnet_is_shown_the_palette(data, tmp_path):
 
 @pytest.mark.parametrize("text", [*CAPTIONS, "..", "a" * 300, "Größe " * 60])
 def test_prompts_can_name_a_folder(tmp_path, text):
-    for prompt in (adapters.uac_prompt(text), adapters.collaborative_prompt(text)):
+    for prompt in (official_outputs.uac_prompt(text), official_outputs.collaborative_prompt(text)):
         (tmp_path / prompt).mkdir(exist_ok=True)
         assert (tmp_path / prompt).parent == tmp_path and prompt and len(prompt.encode()) <= 200
-    assert adapters.collaborative_prompt("The Man.") == "the man." and ":" not in adapters.uac_prompt(text)
+    assert official_outputs.collaborative_prompt("The Man.") == "the man." and ":" not in official_outputs.uac_prompt(text)
 
 
 def test_bad_inputs_are_sentences(data, tmp_path, capsys):

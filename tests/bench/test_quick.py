@@ -10,11 +10,12 @@ import torch
 import small
 import tiny
 
-from gantoolkit import cli
-from gantoolkit.bench import make, run, suite as suites, tables
+from gantoolkit.cli import main
+from gantoolkit.bench import draw_row
+from gantoolkit.bench import run, suite as suites, tables
 from gantoolkit.bridges.absm import AbSM
 from gantoolkit.encoders.controlnet import ControlNetEncoder
-from gantoolkit.engine import sample
+from gantoolkit.inference import load as sample
 from gantoolkit.generators import load_generator
 from gantoolkit.report import record as records
 
@@ -48,12 +49,12 @@ def test_the_quick_form_of_table1_from_runs_to_page(runs, tmp_path, monkeypatch,
 
     def spawn(job):
         made.append(job.parent.name.rpartition("-")[0])
-        SPAWN(job) if len(made) == 1 else make.main(job)
+        SPAWN(job) if len(made) == 1 else draw_row.main(job)
 
     monkeypatch.setattr(run, "spawn", spawn)
     command = ["bench", "table1", "--pairs", "4", "--runs", str(runs), "--out", str(tmp_path)]
     rows = ["ours-2d", "ours-3d"]
-    assert cli.main([*command, "--only", *rows, "tedigan-style"]) == 0
+    assert main.main([*command, "--only", *rows, "tedigan-style"]) == 0
     assert made == rows
     shown = capfd.readouterr()
     assert "Make it with: gantoolkit run configs/baselines/tedigan_mask.py" in shown.err
@@ -76,7 +77,7 @@ def test_the_quick_form_of_table1_from_runs_to_page(runs, tmp_path, monkeypatch,
     assert all(f"| {suite.row(name).label} |" in measured for name in rows)
     assert "split: val" in page and "pairs: 4" in page and "## The paper's own table" in page
     assert {f.name for f in folder.iterdir()} >= {"table1.md", "table1.csv", "table1.tex", "table1.webp"}
-    assert cli.main([*command, "--only", *rows]) == 0 and made == rows  # nothing is made twice
+    assert main.main([*command, "--only", *rows]) == 0 and made == rows  # nothing is made twice
 
 
 def test_a_retrained_run_is_measured_again(runs, tmp_path, monkeypatch):
@@ -84,7 +85,7 @@ def test_a_retrained_run_is_measured_again(runs, tmp_path, monkeypatch):
 
     def spawn(job):
         made.append(json.loads(job.read_text())["system"])
-        make.main(job)
+        draw_row.main(job)
 
     monkeypatch.setattr(run, "spawn", spawn)
     monkeypatch.setattr(suites, "load", lambda name, load=suites.load: _lighter(load(name)))
@@ -93,10 +94,10 @@ def test_a_retrained_run_is_measured_again(runs, tmp_path, monkeypatch):
     file = tmp_path / "e_full" / sample.EXPORTED
     file.parent.mkdir(parents=True)
     file.write_bytes((runs / "long_stylegan2" / sample.EXPORTED).read_bytes())
-    assert cli.main(command) == 0 and cli.main(command) == 0 and len(made) == 1
+    assert main.main(command) == 0 and main.main(command) == 0 and len(made) == 1
     state, specs = sample.read(tmp_path / "e_full")
     sample.export(file, _bridge({key: value + 0.01 for key, value in state.items()}), specs)
-    assert cli.main(command) == 0 and len(made) == 2 and made[0] == made[1]
+    assert main.main(command) == 0 and len(made) == 2 and made[0] == made[1]
 
 
 def _lighter(suite):

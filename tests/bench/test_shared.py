@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 import torch
-from gantoolkit import registry
+from gantoolkit.registry import registry
 from gantoolkit.bench import pairs, shared, systems
 from gantoolkit.generators import load_generator
 
@@ -35,17 +35,17 @@ def test_rows_share_denoising_runs_and_draw_what_they_would_alone(tmp_path, monk
 
 @pytest.mark.parametrize("aggregate", ["last", "mean"])
 def test_ours_reads_the_features_of_a_shared_run(tmp_path, aggregate):
-    from gantoolkit.engine import sample
+    from gantoolkit.inference import load
 
     specs = dict(encoder=dict(type="ControlNetEncoder", weights="diffusion", controlnet="controlnet-mask", steps=3,
                               guidance=3.0, precision="fp32"),
                  bridge=dict(type="AbSM", mapping=dict(width=16), width=16), generator="stylegan2", condition="mask")
     encoder, generator = registry.build("encoder", specs["encoder"]), load_generator("stylegan2")
     torch.manual_seed(0)
-    bridge = sample.build_bridge(specs["bridge"], encoder, generator)
+    bridge = load.build_bridge(specs["bridge"], encoder, generator)
     for parameter in bridge.parameters():  # untrained ones would say w̄ of everything
         torch.nn.init.normal_(parameter, std=0.05)
-    sample.export(tmp_path / "run" / "export" / "bridge.safetensors", bridge, specs)
+    load.export(tmp_path / "run" / "export" / "bridge.safetensors", bridge, specs)
     condition = pairs.open_pairs("val", 2).sample(torch.arange(2), "mask").condition
     for after in (1, 3):
         system = systems.Ours(str(tmp_path / "run"), after=after, aggregate=aggregate)

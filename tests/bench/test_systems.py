@@ -8,11 +8,11 @@ from types import SimpleNamespace
 import pytest
 import torch
 from gantoolkit.bench import systems
-from gantoolkit.errors import UsageError
+from gantoolkit.core.errors import UsageError
 
 
 def test_ours_is_a_run_left_early_or_late_and_names_its_losses_networks(tmp_path, monkeypatch):
-    from gantoolkit.engine import sample
+    from gantoolkit.inference import load
 
     drawn = []
 
@@ -28,8 +28,8 @@ def test_ours_is_a_run_left_early_or_late_and_names_its_losses_networks(tmp_path
             return (latent, camera)
 
     specs = dict(encoder=dict(weights="diffusion"), generator="eg3d", networks=dict(lpips="parser"))
-    sample.export(tmp_path / sample.EXPORTED, torch.nn.Linear(1, 1), dict(specs, bridge={}))
-    monkeypatch.setattr(sample, "load_with_specs", lambda run, **changes: (Fake(), specs))
+    load.export(tmp_path / load.EXPORTED, torch.nn.Linear(1, 1), dict(specs, bridge={}))
+    monkeypatch.setattr(load, "load_with_specs", lambda run, **changes: (Fake(), specs))
     for after in (None, 1, 3):
         system = systems.build(dict(type="Ours", run=str(tmp_path), after=after))
         assert system.render(system.solve(None), "camera") == ("codes", "camera")

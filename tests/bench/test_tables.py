@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gantoolkit.bench import suite as suites, tables
-from gantoolkit.types import Record, Score
+from gantoolkit.core.types import Record, Score
 
 
 def line(name, needs, **values):

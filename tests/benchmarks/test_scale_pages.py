@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from gantoolkit import config
-from gantoolkit.engine.trajectories import row_bytes
+from gantoolkit.config import loader
+from gantoolkit.tasks.bridge.trajectories import row_bytes
 
 ROOT = Path(__file__).parents[2]
 PAGES = {name: ROOT / "docs" / name for name in ("scaling.md", "full-scale.md")}
@@ -46,10 +46,10 @@ def test_bytes_are_those_of_the_cache():
 
 def test_features_are_those_that_a_dry_run_counts(monkeypatch, tmp_path):
     from gantoolkit.encoders.published import planned
-    from gantoolkit.engine.dryrun import _feature_bytes
+    from gantoolkit.planning.dry_run import _feature_bytes
 
     monkeypatch.setenv("GANTOOLKIT_CACHE", str(tmp_path))
-    values = config.load("configs/full/absm_eg3d.py").to_dict()
+    values = loader.load_config("configs/full/absm_eg3d.py").to_dict()
     said = {row[0]: int(row[2].replace(",", "")) for row in rows("scaling.md", "## Bytes")[1:]}
     assert _feature_bytes(planned(values["encoder"])[0]) == said["the same with the words' probabilities"]
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from gantoolkit.generators.camera import orbit_camera
+from gantoolkit.core.camera import orbit_camera
 from gantoolkit.generators.eg3d import EG3D
 from gantoolkit.generators.stylegan2 import StyleGAN2
 from gantoolkit.networks import ops
@@ -181,14 +181,14 @@ def test_a_case_measured_again_keeps_the_others_with_their_date():
 @pytest.mark.parametrize("name", ["speed", "official"])
 def test_readme_follows_from_its_records(name):
     import table
-    from gantoolkit.report import marks
+    from gantoolkit.report import marked_tables
 
     readme, path = table.README.read_text(encoding="utf-8"), table.RECORDS[name]
     text = "Not measured yet."
     if path.exists():
         assert table.made(json.loads(path.read_text(encoding="utf-8")))[0] == name
         text = table.made(json.loads(path.read_text(encoding="utf-8")))[1]
-    assert readme == marks.filled(readme, *table.bounds(name), text)
+    assert readme == marked_tables.filled(readme, *table.bounds(name), text)
 
 
 def test_work_counts_products_and_what_operations_move():
@@ -206,7 +206,7 @@ def test_work_counts_convolutions_with_packed_weights():
     """As many as with plain weights, from one map to another and to one twice as large."""
     import roofline
     from gantoolkit.generators.stylegan2 import SynthesisLayer
-    from gantoolkit.networks import onednn
+    from gantoolkit.networks.cpu import onednn
 
     if not onednn.precisions():
         pytest.skip("this build of torch has no oneDNN operations")
@@ -263,7 +263,7 @@ def test_the_timed_source_can_be_asked_whatever_a_trainer_asks():
 
     import training
 
-    from gantoolkit.engine.trajectories import Trajectories
+    from gantoolkit.tasks.bridge.trajectories import Trajectories
 
     for name in ("read", "features"):
         wanted = list(signature(getattr(Trajectories, name)).parameters)

@@ -7,9 +7,9 @@ from scipy.signal import correlate
 from test_mapping import SHAPES, features
 
 from gantoolkit.bridges.absm import AbSM
-from gantoolkit.engine.attention import word_attention
-from gantoolkit.errors import UsageError
-from gantoolkit.types import FeatureShapes, Features
+from gantoolkit.inference.attention import word_attention
+from gantoolkit.core.errors import UsageError
+from gantoolkit.core.types import FeatureShapes, Features
 
 MEAN = torch.linspace(-1, 1, 6)
 

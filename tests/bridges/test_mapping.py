@@ -9,7 +9,7 @@ from golden_files import golden
 from gantoolkit.bridges.layers import resize
 from gantoolkit.bridges.mapping import Mapping
 from gantoolkit.networks.map2style import EqualLinear, MapToStyle
-from gantoolkit.types import FeatureShapes, Features
+from gantoolkit.core.types import FeatureShapes, Features
 
 SHAPES = FeatureShapes(h=(12, 4, 4), f=((12, 4, 4), (8, 8, 8)), tokens=7, steps=(900, 500, 100))
 

@@ -9,7 +9,8 @@ import torch
 from safetensors import safe_open
 
 import gantoolkit
-from gantoolkit import cli, convert, weights
+from gantoolkit.cli import main
+from gantoolkit import convert, weights
 from gantoolkit.generators.stylegan2 import StyleGAN2
 
 FLAT = dict(z_dim=16, w_dim=16, resolution=32, channels=[8, 8, 6, 4], mapping_layers=2)
@@ -33,7 +34,7 @@ def make(**more) -> StyleGAN2:
 @torch.no_grad()
 def test_there_and_back(target):
     g = make()
-    assert cli.main(["weights", "export", "g.safetensors", target]) == 0
+    assert main.main(["weights", "export", "g.safetensors", target]) == 0
     back, z = gantoolkit.load_generator(target), torch.randn(2, 16)
     ws = g.mapping(z, truncation_psi=0.5)
     torch.testing.assert_close(back.mapping(z, truncation_psi=0.5), ws)
@@ -60,8 +61,8 @@ def scrambled(**more) -> StyleGAN2:
 @torch.no_grad()
 def test_what_no_tensor_shows_comes_back(target, more):
     g = scrambled(**more)
-    assert cli.main(["weights", "export", "g.safetensors", target]) == 0
-    assert cli.main(["weights", "convert", target, "back.safetensors"]) == 0
+    assert main.main(["weights", "export", "g.safetensors", target]) == 0
+    assert main.main(["weights", "convert", target, "back.safetensors"]) == 0
     z, c = torch.randn(4, g.z_dim), torch.randn(4, 5) if "c_dim" in more else None
     ws = g.mapping(z, c)
     for path in (target, "back.safetensors"):
@@ -85,7 +86,7 @@ def test_other_code_computes_the_same_codes():
     g, z = scrambled(**UNLIKE), torch.randn(4, 16)
     w = g.mapping(z)[:, 0]
     for target in ("g.pt", "n.safetensors"):
-        assert cli.main(["weights", "export", "g.safetensors", target]) == 0
+        assert main.main(["weights", "export", "g.safetensors", target]) == 0
     state = torch.load("g.pt", weights_only=True)["g_ema"]
     torch.testing.assert_close(theirs(state, z, 3, "style.{j}", 0.01), w, atol=1e-5, rtol=0)
     with safe_open("n.safetensors", "pt") as file:
@@ -104,7 +105,7 @@ def test_wrong_arguments_are_said(text, words, capsys):
 
     state = {key: value.contiguous() for key, value in make().state_dict().items()}
     save_file(state, "wrong.safetensors", {"init_kwargs": text})
-    assert cli.main(["weights", "convert", "wrong.safetensors", "y.safetensors"]) == 1
+    assert main.main(["weights", "convert", "wrong.safetensors", "y.safetensors"]) == 1
     assert words in capsys.readouterr().err
 
 
@@ -119,7 +120,7 @@ def test_nvidia_names_are_the_official_ones(golden_dir, case):
     save_file(official, "official.safetensors")
     (part,) = convert.parts(weights.resolve("official.safetensors"))
     weights.save("g.safetensors", part.state, part.arch)
-    assert cli.main(["weights", "export", "g.safetensors", "n.safetensors", "--to", "nvidia"]) == 0
+    assert main.main(["weights", "export", "g.safetensors", "n.safetensors", "--to", "nvidia"]) == 0
     with safe_open("n.safetensors", "pt") as file:
         kwargs = json.loads(file.metadata()["init_kwargs"])
         assert set(file.keys()) == official.keys()
@@ -136,7 +137,7 @@ def test_nvidia_names_are_the_official_ones(golden_dir, case):
     (dict(z_dim=20), "g.pt", "z 20"), (dict(mapping_features=24), "g.pt", "layers 24"), (dict(), "g.npz", "--to")])
 def test_what_does_not_fit_is_said(more, target, words, capsys):
     make(**more)
-    assert cli.main(["weights", "export", "g.safetensors", target]) in (1, 2)
+    assert main.main(["weights", "export", "g.safetensors", target]) in (1, 2)
     assert words in capsys.readouterr().err
 
 
@@ -149,10 +150,10 @@ def test_folders_bridges_and_the_source_are_refused(tmp_path, source, target, wo
     for run, name in (("gan", "mygan"), ("bridge", "bridge")):
         (tmp_path / "runs" / run / "export").mkdir(parents=True)
         (tmp_path / "runs" / run / "export" / f"{name}.safetensors").touch()
-    assert cli.main(["weights", "export", source, target]) == 2
+    assert main.main(["weights", "export", source, target]) == 2
     assert words in capsys.readouterr().err
 
 
 def test_only_stylegan2_leaves_the_house(capsys):
-    assert cli.main(["weights", "export", "parser", "g.pt"]) == 1
+    assert main.main(["weights", "export", "parser", "g.pt"]) == 1
     assert "only a StyleGAN2" in capsys.readouterr().err

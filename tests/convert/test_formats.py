@@ -11,12 +11,13 @@ import torch
 from golden_files import close, golden
 
 import gantoolkit
-from gantoolkit import cli, convert, networks, weights
-from gantoolkit.convert import recognisers
+from gantoolkit.cli import main
+from gantoolkit import convert, networks, weights
+from gantoolkit.convert import recognizers
 from gantoolkit.convert.fit import fit
 from gantoolkit.convert.rosinality import to_rosinality
 from gantoolkit.convert.source import Source
-from gantoolkit.errors import WeightsError
+from gantoolkit.core.errors import WeightsError
 from gantoolkit.generators import build_generator, load_state
 from gantoolkit.generators.stylegan2 import MappingNetwork, StyleGAN2
 from gantoolkit.networks.arcface import ArcFace, irse50
@@ -159,7 +160,7 @@ def test_full_size(make):
     """IR-SE50 with pSp's crop, BiSeNet of any number of classes: by shapes alone, without their megabytes."""
     with torch.device("meta"):
         network = make()
-    (part,) = recognisers.parts(Source(None, "torch", network.state_dict()))
+    (part,) = recognizers.parts(Source(None, "torch", network.state_dict()))
     assert part.arch.pop("resolution", 0) == 0
     assert part.arch == {k: v for k, v in network.arch.items() if k != "resolution"}
     assert fit(part).missing == part.unused == []
@@ -176,7 +177,7 @@ def test_published_pidinet(golden_dir, name):
 
 
 def test_trunks_of_lpips():
-    from gantoolkit import compat  # noqa: F401
+    from gantoolkit.core import compat  # noqa: F401
     import lpips
 
     ours = lpips.LPIPS(net="squeeze", pnet_rand=True, verbose=False)
@@ -194,7 +195,7 @@ def test_insightface_onnx_is_recognised(capsys):
 
     with torch.enable_grad():
         export_onnx(ArcFace(32, ((8, 1), (8, 1)), 16).eval(), "r.onnx", 112)
-    assert cli.main(["weights", "convert", "r.onnx"]) == 0
+    assert main.main(["weights", "convert", "r.onnx"]) == 0
     text = capsys.readouterr().out
     assert "face recogniser" in text and "n×3×112×112" in text and "writes" not in text
 
@@ -203,7 +204,7 @@ def test_convert_prints_and_writes(capsys):
     g = flat()
     state, average = to_rosinality(g.state_dict())
     torch.save({"g_ema": state | {"strange.weight": torch.zeros(2)}, "g": state, "latent_avg": average}, "f.pt")
-    assert cli.main(["weights", "convert", "f.pt", "out/g.safetensors", "--licence", "mine"]) == 0
+    assert main.main(["weights", "convert", "f.pt", "out/g.safetensors", "--licence", "mine"]) == 0
     text = capsys.readouterr().out
     for words in ("StyleGAN2", "16 px", "num_ws:          6", "camera:          none", "strange.weight",
                   "not written: raw"):
@@ -213,9 +214,9 @@ def test_convert_prints_and_writes(capsys):
     z = torch.randn(3, 16)
     again = gantoolkit.load_generator("out/g.safetensors")
     torch.testing.assert_close(again.render(again.mapping(z)).image, g.render(g.mapping(z)).image)
-    assert cli.main(["weights", "convert", "out/g.safetensors"]) == 2
-    assert cli.main(["weights", "convert", "f.pt", "x.safetensors", "--part", "nose"]) == 2
-    assert cli.main(["weights", "convert", "f.pt", "--dry-run", "--part", "all"]) == 0
+    assert main.main(["weights", "convert", "out/g.safetensors"]) == 2
+    assert main.main(["weights", "convert", "f.pt", "x.safetensors", "--part", "nose"]) == 2
+    assert main.main(["weights", "convert", "f.pt", "--dry-run", "--part", "all"]) == 0
 
 
 def test_a_foreign_file_is_converted_once(monkeypatch):

@@ -19,7 +19,7 @@ from torch import nn
 import nvidia_pickle as write
 from gantoolkit import convert
 from gantoolkit.convert import scan, torchfile, unpickle
-from gantoolkit.errors import WeightsError
+from gantoolkit.core.errors import WeightsError
 
 
 @pytest.fixture(autouse=True)

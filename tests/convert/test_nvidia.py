@@ -13,13 +13,13 @@ import gantoolkit
 import nvidia_pickle as write
 from gantoolkit import convert
 from gantoolkit.convert import eg3d, nvidia, unpickle
-from gantoolkit.engine import views
-from gantoolkit.errors import WeightsError
+from gantoolkit.inference import cameras
+from gantoolkit.core.errors import WeightsError
 from gantoolkit.generators import build_generator, load_state
-from gantoolkit.generators.camera import FFHQ_LEVEL, orbit_camera
+from gantoolkit.core.camera import FFHQ_LEVEL, orbit_camera
 from gantoolkit.generators.eg3d import EG3D
 from gantoolkit.generators.stylegan2 import StyleGAN2
-from gantoolkit.registry import get
+from gantoolkit.registry.registry import get
 
 
 @pytest.fixture(autouse=True)
@@ -167,9 +167,9 @@ def test_cameras_of_other_data_sets(tmp_path, pivot, radius, focal, level):
         extra[""]["rendering_kwargs"].update(avg_camera_pivot=list(pivot), avg_camera_radius=radius)
         (tmp_path / "g.pkl").write_bytes(write.dump({"G_ema": write.graph(ours, extra=extra)}))
     g = gantoolkit.load_generator(tmp_path / "g.pkl")
-    base = views.camera_of("frontal", None, None, g.frame)
+    base = cameras.camera_of("frontal", None, None, g.frame)
     assert float(base.intrinsics[0, 0, 0]) == pytest.approx(focal, abs=1e-4) and g.frame.level == level
-    for camera, yaw in zip(views.side_views(base, 3, g.frame), (0, -views.SIDE, views.SIDE)):
+    for camera, yaw in zip(cameras.side_views(base, 3, g.frame), (0, -cameras.SIDE, cameras.SIDE)):
         h, v = math.pi / 2 + yaw, math.pi / 2 + level
         phi = math.acos(1 - 2 * v / math.pi)
         origin = radius * torch.tensor([math.sin(phi) * math.cos(math.pi - h), math.cos(phi),

@@ -10,8 +10,9 @@ import torch
 from safetensors.torch import load_file, save_file
 
 import ldm_file as ldm
-from gantoolkit import cli, weights
-from gantoolkit.errors import WeightsError
+from gantoolkit.cli import main
+from gantoolkit import weights
+from gantoolkit.core.errors import WeightsError
 
 ZOO = Path(weights.__file__).parents[1] / "zoo"
 
@@ -42,7 +43,7 @@ def test_stable_diffusion_in_one_file(capsys):
     save_file({k: v for names in parts.values() for k, v in names.items()}, "sd.safetensors")
     with pytest.raises(WeightsError, match="encoders read folders"):
         weights.load("sd.safetensors")
-    assert cli.main(["weights", "convert", "sd.safetensors", "sd15", "--tokenizer", str(ZOO / "diffusion/tokenizer"),
+    assert main.main(["weights", "convert", "sd.safetensors", "sd15", "--tokenizer", str(ZOO / "diffusion/tokenizer"),
                      "--licence", "RAIL"]) == 0
     assert "Stable Diffusion 1" in capsys.readouterr().out
     for name, names in parts.items():
@@ -65,7 +66,7 @@ def test_stable_diffusion_in_one_file(capsys):
 def test_controlnet_in_one_file(prefix, capsys):
     names = ldm.controlnet(prefix)
     torch.save({"state_dict": dict(names)}, "control.pth")
-    assert cli.main(["weights", "convert", "control.pth"]) == 0
+    assert main.main(["weights", "convert", "control.pth"]) == 0
     same_numbers("control", names)
     from gantoolkit.encoders import folders
 
@@ -76,7 +77,7 @@ def test_controlnet_in_one_file(prefix, capsys):
 
 def test_without_a_tokenizer_it_says_which(capsys):
     save_file(dict(ldm.unet()), "sd.safetensors")
-    assert cli.main(["weights", "convert", "sd.safetensors", "out"]) == 0
+    assert main.main(["weights", "convert", "sd.safetensors", "out"]) == 0
     text = capsys.readouterr().out
     assert "--tokenizer DIR" in text and "no VAE" in text and "no text encoder" in text
 
@@ -85,6 +86,6 @@ def test_later_versions_are_named(capsys):
     names = ldm.unet()
     wide = {k: v[:, :, 0, 0].clone() if "proj_in.weight" in k else v for k, v in names.items()}
     save_file(wide, "sd2.safetensors")
-    assert cli.main(["weights", "convert", "sd2.safetensors", "out"]) == 1
+    assert main.main(["weights", "convert", "sd2.safetensors", "out"]) == 1
     assert "Stable Diffusion 2" in capsys.readouterr().err
-    assert cli.main(["weights", "convert", "sd2.safetensors", "out.safetensors"]) == 2
+    assert main.main(["weights", "convert", "sd2.safetensors", "out.safetensors"]) == 2

@@ -9,9 +9,9 @@ import pytest
 import torch
 
 from gantoolkit.data import cameras, landmarks, pose
-from gantoolkit.data.zipdata import FaceZip
-from gantoolkit.errors import DataError, UsageError
-from gantoolkit.generators.camera import orbit_camera
+from gantoolkit.data.face_zip import FaceZip
+from gantoolkit.core.errors import DataError, UsageError
+from gantoolkit.core.camera import orbit_camera
 
 MASK_POINTS = {"yaw_mean": 9.0, "pitch_mean": 12.5}  # degrees on rendered faces of 64 px, docs/full-scale.md
 

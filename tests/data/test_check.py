@@ -11,9 +11,9 @@ import pytest
 from PIL import Image
 
 import trees
-from gantoolkit import cli
+from gantoolkit.cli import main
 from gantoolkit.data.check import check
-from gantoolkit.data.labels import PALETTE
+from gantoolkit.core.labels import PALETTE
 
 
 def said(found) -> str:
@@ -60,7 +60,7 @@ def test_planted_faults_are_found(tmp_path, capsys):
         assert re.search(rf"^0*{name}: .*{re.escape(words)}", text, re.M), (words, text)
     assert found.broken == 3
     page = tmp_path / "page.html"
-    assert cli.main(["data", "check", str(root), "--page", str(page), "--workers", "1"]) == 1
+    assert main.main(["data", "check", str(root), "--page", str(page), "--workers", "1"]) == 1
     out = capsys.readouterr().out
     assert "3 of them leave a sample out" in out and "data:image/webp" in page.read_text()
     assert "<script" not in page.read_text() and "http" not in page.read_text().replace("http-equiv", "")
@@ -70,7 +70,7 @@ def test_prepared_zips_are_checked(tmp_path, capsys):
     root = trees.tedigan(tmp_path / "tree", 8)
     out, k = tmp_path / "out", list(trees.numbers(8))
     shutil.copy(root / f"images/{k[0]}.jpg", root / f"images/{k[6]}.jpg")  # of the training and of the test split
-    assert cli.main(["data", "prepare", "celebamask-hq", "--root", str(root), "--out", str(out), "--resolution", "64",
+    assert main.main(["data", "prepare", "celebamask-hq", "--root", str(root), "--out", str(out), "--resolution", "64",
                      "--scribbles", "none", "--workers", "1"]) == 0
     assert said(check(out, threads=1)) == f"test.zip:{k[6]}: the same image as train.zip:{k[0]}, which is trained on"
     manifest = json.loads((out / "manifest.json").read_text())
@@ -80,14 +80,14 @@ def test_prepared_zips_are_checked(tmp_path, capsys):
     (out / "test.zip").write_bytes((out / "test.zip").read_bytes()[:3000])
     assert "not a readable data set zip" in said(check(out, threads=1))
     assert check(out / "train.zip", threads=1).samples == 6
-    assert cli.main(["data", "check", str(tmp_path / "nowhere")]) == 1
+    assert main.main(["data", "check", str(tmp_path / "nowhere")]) == 1
     assert "neither a folder nor a zip" in capsys.readouterr().err
 
 
 def test_names_are_known(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    assert cli.main(["data", "check", "val", "--page", "page.html", "--workers", "1"]) == 0
+    assert main.main(["data", "check", "val", "--page", "page.html", "--workers", "1"]) == 0
     assert "val.zip: 200 samples" in capsys.readouterr().out and (tmp_path / "page.html").is_file()
-    assert cli.main(["data", "check", "vall"]) == 1 and "did you mean 'val'" in capsys.readouterr().err
+    assert main.main(["data", "check", "vall"]) == 1 and "did you mean 'val'" in capsys.readouterr().err
     (tmp_path / "val").mkdir()  # a path that is there goes first
-    assert cli.main(["data", "check", "val"]) == 1
+    assert main.main(["data", "check", "val"]) == 1

@@ -7,9 +7,9 @@ import pytest
 from PIL import Image
 
 from gantoolkit.data import crop, landmarks
-from gantoolkit.data.zipdata import FaceZip
-from gantoolkit.errors import UsageError
-from gantoolkit.generators.camera import FFHQ_LEVEL, PIVOT, orbit_camera
+from gantoolkit.data.face_zip import FaceZip
+from gantoolkit.core.errors import UsageError
+from gantoolkit.core.camera import FFHQ_LEVEL, PIVOT, orbit_camera
 from gantoolkit.networks.arcface import EG3D_CROP, PSP_CROP
 
 FIVE = np.array([[380.0, 470], [640, 480], [500, 620], [410, 740], [600, 750]])

@@ -13,10 +13,10 @@ from test_cameras import angles_of
 from test_read import REAL, real
 
 from gantoolkit.data import cameras, landmarks, pose
-from gantoolkit.data.read import read_labels
-from gantoolkit.data.zipdata import FaceZip
-from gantoolkit.errors import DataError, UsageError
-from gantoolkit.generators.camera import FFHQ_LEVEL
+from gantoolkit.data.label_maps import read_labels
+from gantoolkit.data.face_zip import FaceZip
+from gantoolkit.core.errors import DataError, UsageError
+from gantoolkit.core.camera import FFHQ_LEVEL
 
 STATED = {"yaw": 2.2, "pitch": 5.5, "constant": 3.5}  # degrees, above what docs/full-scale.md states
 
@@ -65,11 +65,11 @@ def test_photographs_and_their_mirror_images(mesh):
 def test_prepare_takes_cameras_from_photos(mesh, tmp_path):
     import trees
 
-    from gantoolkit import cli
+    from gantoolkit.cli import main
 
     out = tmp_path / "out"
     tree = str(trees.tedigan(tmp_path / "tree", 2))
-    assert cli.main(["data", "prepare", "celebamask-hq", "--root", tree, "--out", str(out), "--resolution", "64",
+    assert main.main(["data", "prepare", "celebamask-hq", "--root", tree, "--out", str(out), "--resolution", "64",
                      "--scribbles", "none", "--cameras", "photo", "--workers", "1"]) == 0
     data = FaceZip(out / "train.zip")
     for row in range(2):
@@ -94,7 +94,7 @@ def test_later_versions_ask_for_their_model(monkeypatch):
 
 
 def test_cameras_of_label_maps_are_moved_into_ffhqs_frame():
-    from gantoolkit.data.prepare.make import Recipe, _camera
+    from gantoolkit.data.prepare.write import Recipe, _camera
     from gantoolkit.data.prepare.sources import Entry
 
     labels = FaceZip("val").labels[:4]

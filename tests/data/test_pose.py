@@ -7,10 +7,10 @@ import torch
 from test_read import REAL, real
 
 from gantoolkit.data import pose
-from gantoolkit.data.conditions import flip_labels
-from gantoolkit.data.read import read_labels
-from gantoolkit.errors import GantoolkitError
-from gantoolkit.generators.camera import orbit_camera
+from gantoolkit.core.images import flip_labels
+from gantoolkit.data.label_maps import read_labels
+from gantoolkit.core.errors import GantoolkitError
+from gantoolkit.core.camera import orbit_camera
 
 STATED = {"yaw_mean": 0.85, "yaw_p95": 2.65, "pitch_mean": 2.65, "pitch_p95": 7.15}  # degrees, docs/generate.md
 
@@ -78,7 +78,7 @@ def test_maps_without_a_face_stay_within_bounds():
 
 
 def test_error_on_renders_is_as_stated():
-    from gantoolkit.data.zipdata import FaceZip
+    from gantoolkit.data.face_zip import FaceZip
 
     try:
         data = FaceZip("val")

@@ -18,20 +18,21 @@ import torch
 from PIL import Image
 
 import trees
-from gantoolkit import cli
+from gantoolkit.cli import main
 from gantoolkit.data import cameras, pose
-from gantoolkit.data.conditions import flip_labels
-from gantoolkit.data.labels import CLASSES
-from gantoolkit.data.prepare import make, sources, split, work
-from gantoolkit.data.zipdata import FaceZip
-from gantoolkit.errors import DataError
-from gantoolkit.generators.camera import FFHQ_LEVEL
+from gantoolkit.core.images import flip_labels
+from gantoolkit.core.labels import CLASSES
+from gantoolkit.data.prepare import samples, write
+from gantoolkit.data.prepare import sources, split
+from gantoolkit.data.face_zip import FaceZip
+from gantoolkit.core.errors import DataError
+from gantoolkit.core.camera import FFHQ_LEVEL
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
 def run(*arguments) -> int:
-    return cli.main(["data", "prepare", *map(str, arguments), "--workers", "1"])
+    return main.main(["data", "prepare", *map(str, arguments), "--workers", "1"])
 
 
 def prepare(root: Path, out: Path, *more, source="celebamask-hq") -> Path:
@@ -103,7 +104,7 @@ def test_parts_overwrite_in_canonical_order(tmp_path):
         rows[first:last] = 255
         Image.fromarray(rows).save(tmp_path / f"00000_{name}.png")
         parts.append((CLASSES.index(name), tmp_path / f"00000_{name}.png"))
-    merged = make.merge_parts(parts)[:, 0]
+    merged = write.merge_parts(parts)[:, 0]
     expected = np.zeros(64, int)
     for row in range(64):
         if row < 50:
@@ -245,11 +246,11 @@ def test_crops_cut_image_and_mask_alike(tmp_path):
 
 
 def test_workers_and_resumption_give_equal_bytes(tree, prepared, tmp_path, monkeypatch):
-    monkeypatch.setattr(work, "SHARD", 4)
+    monkeypatch.setattr(samples, "SHARD", 4)
     out = tmp_path / "out"
     arguments = ["celebamask-hq", "--root", tree, "--out", out, "--resolution", 64,
                  "--scribbles", "canny", "--detect", 128, "--format", "png"]
-    whole, made = work.write_shard, []
+    whole, made = samples.write_shard, []
 
     def stops(task):
         if len(made) == 2:
@@ -257,10 +258,10 @@ def test_workers_and_resumption_give_equal_bytes(tree, prepared, tmp_path, monke
         made.append(task)
         return whole(task)
 
-    monkeypatch.setattr(work, "write_shard", stops)
+    monkeypatch.setattr(samples, "write_shard", stops)
     assert run(*arguments) == 130
     assert len(list((out / ".parts").rglob("*.zip"))) == 2
-    monkeypatch.setattr(work, "write_shard", lambda task: made.append(task) or whole(task))
+    monkeypatch.setattr(samples, "write_shard", lambda task: made.append(task) or whole(task))
     assert run(*arguments) == 0 and len(made) == 4
     for name in ("train.zip", "test.zip", "pairs.zip"):
         assert (out / name).read_bytes() == (prepared / name).read_bytes()
@@ -270,7 +271,7 @@ def test_workers_and_resumption_give_equal_bytes(tree, prepared, tmp_path, monke
 
 @pytest.mark.slow
 def test_worker_processes(tree, prepared, tmp_path):
-    code = ("from gantoolkit.data.prepare import work; from gantoolkit.cli import main; import sys; work.SHARD = 3; "
+    code = ("from gantoolkit.data.prepare import work; from gantoolkit.cli.main import main; import sys; work.SHARD = 3; "
             "sys.exit(main(sys.argv[1:]))")
     arguments = ["data", "prepare", "celebamask-hq", "--root", tree, "--out", tmp_path / "out", "--resolution", "64",
                  "--scribbles", "canny", "--detect", "128", "--format", "png", "--workers", "2"]

@@ -8,9 +8,9 @@ import pytest
 import torch
 from PIL import Image
 
-from gantoolkit import cli
+from gantoolkit.cli import main
 from gantoolkit.data.resize import resize
-from gantoolkit.data.zipdata import FaceZip
+from gantoolkit.data.face_zip import FaceZip
 
 
 @pytest.fixture
@@ -51,7 +51,7 @@ def test_compact_is_near_and_takes_half_the_room(tmp_path):
 def test_parts_and_samples_are_left_out(tiny_zip, tmp_path, capsys):
     out = tmp_path / "few.zip"
     size = FaceZip(tiny_zip).resolution
-    code = cli.main(["data", "resize", str(tiny_zip), "--resolution", str(size), "--out", str(out), "--limit", "3",
+    code = main.main(["data", "resize", str(tiny_zip), "--resolution", str(size), "--out", str(out), "--limit", "3",
                      "--no-depth", "--no-factors"])
     assert code == 0 and "3 samples" in capsys.readouterr().out
     names = zipfile.ZipFile(out).namelist()
@@ -70,7 +70,7 @@ def test_what_cannot_be_is_a_sentence(tiny_zip, tmp_path, capsys, bad):
     else:
         source = tmp_path / "torn.zip"
         source.write_bytes(tiny_zip.read_bytes()[:2000])
-    code = cli.main(["data", "resize", str(source), "--resolution", str(size), "--out", str(tmp_path / "out.zip")])
+    code = main.main(["data", "resize", str(source), "--resolution", str(size), "--out", str(tmp_path / "out.zip")])
     said = capsys.readouterr().err
     assert code in (1, 2) and said.startswith("gantoolkit: ") and "Traceback" not in said
     assert [p.name for p in tmp_path.iterdir() if "out" in p.name] == []
@@ -91,8 +91,8 @@ def test_the_source_is_never_replaced(tiny_zip, tmp_path, capsys):
     source.write_bytes(tiny_zip.read_bytes())
     (tmp_path / "link.zip").symlink_to(source)
     for out in (source, tmp_path / "link.zip"):
-        assert cli.main(["data", "resize", str(source), "--resolution", "16", "--out", str(out)]) == 2
+        assert main.main(["data", "resize", str(source), "--resolution", "16", "--out", str(out)]) == 2
         assert "is the source itself; name another --out" in capsys.readouterr().err
-    assert cli.main(["data", "resize", str(source), "--resolution", "16", "--out", str(tmp_path)]) == 2
+    assert main.main(["data", "resize", str(source), "--resolution", "16", "--out", str(tmp_path)]) == 2
     assert "is a folder; name a file in it" in capsys.readouterr().err
     assert source.read_bytes() == tiny_zip.read_bytes()

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from gantoolkit.data.labels import CLASSES, ORDERS, PALETTE
-from gantoolkit.data.zipdata import FaceZip
+from gantoolkit.core.labels import CLASSES, ORDERS, PALETTE
+from gantoolkit.data.face_zip import FaceZip
 
 FIRST = 23994  # numbers run over the border between MM-CelebA-HQ's training and test images
 

@@ -8,11 +8,11 @@ import torch
 from torch import nn
 
 from gantoolkit import weights
-from gantoolkit.engine import sample
+from gantoolkit.inference import load
 from gantoolkit.generators.eg3d import EG3D
 from gantoolkit.generators.stylegan2 import StyleGAN2
-from gantoolkit.registry import REGISTRIES
-from gantoolkit.types import Features, FeatureShapes, Latent
+from gantoolkit.registry.registry import REGISTRIES
+from gantoolkit.core.types import Features, FeatureShapes, Latent
 
 
 class StepEncoder(nn.Module):
@@ -64,5 +64,5 @@ def write_runs(folder: Path, **kinds: str) -> Path:
         specs = dict(encoder=dict(type="StepEncoder"), bridge=dict(type="AddBridge"),
                      generator=str(folder / f"{generator}.safetensors"), condition=kind)
         bridge = AddBridge(StepEncoder.shapes, 1, 8, torch.zeros(8))
-        sample.export(folder / "runs" / name / sample.EXPORTED, bridge, specs)
+        load.export(folder / "runs" / name / load.EXPORTED, bridge, specs)
     return folder / "runs"

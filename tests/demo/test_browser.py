@@ -21,7 +21,7 @@ playwright = pytest.importorskip("playwright.sync_api", reason="playwright is no
 from small import write_runs  # noqa: E402
 
 ROOT = Path(__file__).resolve().parents[2]
-SERVE = ("import sys; sys.path.insert(0, sys.argv.pop(1)); import small; from gantoolkit.cli import main; "
+SERVE = ("import sys; sys.path.insert(0, sys.argv.pop(1)); import small; from gantoolkit.cli.main import main; "
          "main(sys.argv[1:])")
 
 

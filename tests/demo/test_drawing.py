@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from gantoolkit.data.labels import PALETTE
+from gantoolkit.core.labels import PALETTE
 from gantoolkit.demo import drawing
-from gantoolkit.errors import DataError
+from gantoolkit.core.errors import DataError
 
 
 def uri(picture) -> str:

@@ -13,11 +13,11 @@ import pytest
 gradio = pytest.importorskip("gradio", reason="the optional extra 'demo' is not installed")
 client_of = pytest.importorskip("gradio_client", reason="the optional extra 'demo' is not installed").Client
 
-from gantoolkit.data.labels import CLASSES  # noqa: E402
+from gantoolkit.core.labels import CLASSES  # noqa: E402
 from gantoolkit.demo import drawing, painter  # noqa: E402
 from gantoolkit.demo.models import Models, offered  # noqa: E402
 from gantoolkit.demo.page import Page, launch  # noqa: E402
-from gantoolkit.errors import UsageError  # noqa: E402
+from gantoolkit.core.errors import UsageError  # noqa: E402
 from small import write_runs  # noqa: E402
 
 
@@ -150,9 +150,9 @@ def test_the_palette_names_every_class():
 
 
 def test_without_gradio_one_sentence_says_what_to_type(monkeypatch, capsys):
-    from gantoolkit import cli
+    from gantoolkit.cli import main
     from gantoolkit.demo import command
 
     monkeypatch.setattr(command, "find_spec", lambda name: None)
-    assert cli.main(["demo", str(Path("runs"))]) == 2
+    assert main.main(["demo", str(Path("runs"))]) == 2
     assert "pip install 'gantoolkit[demo]'" in capsys.readouterr().err

@@ -11,15 +11,15 @@ import pytest
 import torch
 from PIL import Image
 
-from gantoolkit import cli
+from gantoolkit.cli import main
 from gantoolkit.data.pose import angles
 from gantoolkit.demo import package
 from gantoolkit.demo.models import Models, offered
 from gantoolkit.demo.studio import Studio, Wish, turned
-from gantoolkit.engine.attention import whole_words
-from gantoolkit.engine.generate import Options, generate
-from gantoolkit.errors import UsageError
-from gantoolkit.generators.camera import Frame, orbit_camera
+from gantoolkit.inference.attention import whole_words
+from gantoolkit.inference.generate import Options, generate
+from gantoolkit.core.errors import UsageError
+from gantoolkit.core.camera import Frame, orbit_camera
 from gantoolkit.report.sheets import image_picture
 from small import StepEncoder, write_runs
 
@@ -50,7 +50,7 @@ def test_what_holds_no_run_is_refused_in_a_sentence(tmp_path, monkeypatch, capsy
     with pytest.raises(UsageError, match="neither a run with a trained bridge"):
         offered([str(tmp_path)])
     pytest.importorskip("gradio", reason="the optional extra 'demo' is not installed")
-    assert cli.main(["demo", str(tmp_path / "absent")]) == 2
+    assert main.main(["demo", str(tmp_path / "absent")]) == 2
     assert capsys.readouterr().err.count("\n") == 1
 
 

@@ -6,8 +6,8 @@ from tiny import condition, parts, write
 
 from gantoolkit.encoders import folders
 from gantoolkit.encoders.controlnet import ControlNetEncoder
-from gantoolkit.errors import UsageError, WeightsError
-from gantoolkit.types import Condition
+from gantoolkit.core.errors import UsageError, WeightsError
+from gantoolkit.core.types import Condition
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ from tiny import condition, parts
 from gantoolkit.encoders.controlnet import ControlNetEncoder
 from gantoolkit.encoders.diffusion import DiffusionEncoder
 from gantoolkit.encoders.offload import Sleepers
-from gantoolkit.engine.ledger import Ledger
+from gantoolkit.planning.peak_memory import Ledger
 
 GROUPS = ("unet", "controls", "vae", "text")
 

@@ -3,10 +3,10 @@
 import pytest
 import torch
 
-import gantoolkit.compat  # noqa: F401
+import gantoolkit.core.compat  # noqa: F401
 from gantoolkit.encoders import sampling
-from gantoolkit.engine.tasks.diffusion import ddim_schedule
-from gantoolkit.errors import UsageError
+from gantoolkit.tasks.diffusion.diffusion import ddim_schedule
+from gantoolkit.core.errors import UsageError
 
 
 def sd15_schedule():

@@ -3,12 +3,12 @@
 import pytest
 import torch
 
-import gantoolkit.compat  # noqa: F401
+import gantoolkit.core.compat  # noqa: F401
 from gantoolkit.bridges.absm import AbSM
 from gantoolkit.encoders.controlnet import ControlNetEncoder
 from gantoolkit.encoders.folders import Parts
 from gantoolkit.encoders.recorder import Recorder, cross_attentions
-from gantoolkit.networks.tokens import train_tokenizer
+from gantoolkit.networks.tokenizer import train_tokenizer
 from gantoolkit.networks.towers import text_model
 
 UNET = dict(sample_size=64, in_channels=4, out_channels=4, block_out_channels=(320, 640, 1280, 1280),

@@ -11,7 +11,7 @@ import os
 import pytest
 import torch
 
-import gantoolkit.compat  # noqa: F401
+import gantoolkit.core.compat  # noqa: F401
 from gantoolkit.encoders.published import SD15
 from gantoolkit.encoders.recorder import Recorder
 

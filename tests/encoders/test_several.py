@@ -7,14 +7,14 @@ import torch
 from tiny import condition, parts, write
 
 from gantoolkit.bridges.absm import AbSM
-from gantoolkit.encoders.control import kind_by_name
+from gantoolkit.encoders.controls import kind_by_name
 from gantoolkit.encoders.controlnet import ControlNetEncoder
 from gantoolkit.encoders.diffusion import DiffusionEncoder
 from gantoolkit.encoders.folders import Parts, save_part
 from gantoolkit.encoders.pyramid import PyramidEncoder
 from gantoolkit.encoders.recorder import Recorder
-from gantoolkit.errors import UsageError
-from gantoolkit.types import Condition
+from gantoolkit.core.errors import UsageError
+from gantoolkit.core.types import Condition
 
 
 @pytest.fixture(scope="module")

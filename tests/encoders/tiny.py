@@ -4,14 +4,14 @@ from pathlib import Path
 
 import torch
 
-import gantoolkit.compat  # noqa: F401
+import gantoolkit.core.compat  # noqa: F401
 from gantoolkit.encoders.folders import Parts, save_part
-from gantoolkit.engine.tasks.controlnet import controlnet
-from gantoolkit.engine.tasks.diffusion import ddim_schedule, unet
-from gantoolkit.engine.tasks.vae import autoencoder
-from gantoolkit.networks.tokens import train_tokenizer
+from gantoolkit.tasks.diffusion.controlnet import controlnet
+from gantoolkit.tasks.diffusion.diffusion import ddim_schedule, unet
+from gantoolkit.tasks.diffusion.vae import autoencoder
+from gantoolkit.networks.tokenizer import train_tokenizer
 from gantoolkit.networks.towers import text_model
-from gantoolkit.types import Condition
+from gantoolkit.core.types import Condition
 
 CAPTIONS = ["a woman with black hair", "a bald man who smiles", "blond hair and a hat"]
 

@@ -7,13 +7,13 @@ import torch
 
 from gantoolkit import weights
 from gantoolkit.convert.rosinality import from_rosinality, to_rosinality
-from gantoolkit.errors import WeightsError
+from gantoolkit.core.errors import WeightsError
 from gantoolkit.generators import load_generator, load_state
-from gantoolkit.generators.camera import orbit_camera
+from gantoolkit.core.camera import orbit_camera
 from gantoolkit.generators.eg3d import EG3D
 from gantoolkit.generators.inversion import invert
 from gantoolkit.generators.stylegan2 import StyleGAN2
-from gantoolkit.types import Latent
+from gantoolkit.core.types import Latent
 
 FLAT = dict(z_dim=12, w_dim=16, resolution=32, channel_base=256, channel_max=16, mapping_layers=2)
 SOLID = dict(z_dim=12, w_dim=16, resolution=32, c_dim=0, channel_base=256, channel_max=16,
@@ -105,7 +105,7 @@ def test_chunks_bound_what_the_backward_pass_keeps():
     """Equal gradients from fewer bytes; also inside a sample that is made again as a whole."""
     from torch.utils.checkpoint import checkpoint
 
-    from gantoolkit.engine.ledger import Ledger
+    from gantoolkit.planning.peak_memory import Ledger
 
     g = make("solid", rays=24, samples=8, importance=8)
     ws, camera = codes(g, 1)

@@ -14,12 +14,13 @@ from golden_files import golden
 from torch import Tensor
 
 from gantoolkit.convert.rosinality import from_rosinality, to_rosinality
-from gantoolkit.generators import camera, load_state, volume
+from gantoolkit.core import camera
+from gantoolkit.generators import load_state, volume
 from gantoolkit.generators.eg3d import EG3D, OSGDecoder
 from gantoolkit.generators.stylegan2 import StyleGAN2
 from gantoolkit.networks import ops
 from gantoolkit.networks.discriminators import Discriminator, DualDiscriminator
-from gantoolkit.types import Camera
+from gantoolkit.core.types import Camera
 
 GOLDEN = Path(os.environ.get("GANTOOLKIT_GOLDEN", Path(__file__).parents[2].parent / "shared" / "golden"))
 pytestmark = pytest.mark.golden

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from gantoolkit.errors import DataError
+from gantoolkit.core.errors import DataError
 from gantoolkit.generators import mesh
 from gantoolkit.generators.eg3d import EG3D
 

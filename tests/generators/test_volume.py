@@ -9,7 +9,8 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from gantoolkit.generators import camera, volume
+from gantoolkit.core import camera
+from gantoolkit.generators import volume
 
 
 def test_constant_density_absorbs_exponentially():

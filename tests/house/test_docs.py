@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from gantoolkit import cli, config, hookspecs, manifest, plugins
+from gantoolkit.cli import main
+from gantoolkit.config import loader
+from gantoolkit.registry import hookspecs, manifest, plugins
 
-ROOT = Path(cli.__file__).parents[1]
+ROOT = Path(main.__file__).parents[2]
 DOCS = {file.name: file.read_text() for file in (ROOT / "docs").glob("*.md")}
 pytestmark = pytest.mark.skipif(not DOCS, reason="docs/ is not part of an installed package")
 
@@ -30,7 +32,7 @@ def headings(page):
 
 def test_every_verb_has_a_heading():
     documented = " ".join(headings("cli.md"))
-    for verb, _ in verbs(cli.parser([])):
+    for verb, _ in verbs(main.parser([])):
         assert f"`{verb} " in documented or f"`{verb}`" in documented, verb
     assert "`gantoolkit data render" in documented
 
@@ -66,7 +68,7 @@ def test_commands_in_the_docs_parse():
         for block in re.findall(r"```sh\n(.*?)```", text.replace("\\\n", " "), re.S):
             for line in re.findall(r"(?:^|&& )gantoolkit ([^&\n]*)", block, re.M):
                 try:
-                    cli.parse(shlex.split(line, comments=True))
+                    main.parse(shlex.split(line, comments=True))
                 except SystemExit as error:
                     assert error.code in (0, None), f"{page}: gantoolkit {line}"
 
@@ -76,4 +78,4 @@ def test_configs_in_the_docs_load(tmp_path):
         for i, block in enumerate(re.findall(r"```python\n(.*?)```", text, re.S)):
             if "_base_ =" in block and "MyGan" not in block:
                 (tmp_path / f"example{i}.py").write_text(block)
-                assert config.load(tmp_path / f"example{i}.py").task
+                assert loader.load_config(tmp_path / f"example{i}.py").task

@@ -19,7 +19,7 @@ from gantoolkit.encoders.diffusion import DiffusionEncoder
 from gantoolkit.encoders.pyramid import PyramidEncoder
 from gantoolkit.generators.eg3d import EG3D
 from gantoolkit.generators.stylegan2 import StyleGAN2
-from gantoolkit.types import FeatureShapes
+from gantoolkit.core.types import FeatureShapes
 
 SHAPES, MEAN = FeatureShapes((8, 4, 4), ((8, 4, 4), (6, 8, 8)), 5), torch.zeros(6)
 

@@ -12,10 +12,12 @@ from pathlib import Path
 import pytest
 import yaml
 
-from gantoolkit import cli, config, manifest
+from gantoolkit.cli import main
+from gantoolkit.config import loader
+from gantoolkit.registry import manifest
 from gantoolkit.bench.prepare import PROGRAMS
 
-PAGE = Path(cli.__file__).parents[1] / "docs" / "full-scale.md"
+PAGE = Path(main.__file__).parents[2] / "docs" / "full-scale.md"
 pytestmark = pytest.mark.skipif(not PAGE.is_file(), reason="docs/ is not part of an installed package")
 
 
@@ -33,8 +35,8 @@ def understood(words: list[str]) -> None:
 
     given = get_args_parser().parse_args(words)
     assert given.module and given.training_script == "gantoolkit"
-    args = cli.parse(given.training_script_args)
-    assert args.resume and config.load(args.config, args.overrides).task in ("bridge", "controlnet")
+    args = main.parse(given.training_script_args)
+    assert args.resume and loader.load_config(args.config, args.overrides).task in ("bridge", "controlnet")
 
 
 def test_torchrun_takes_its_commands():
@@ -48,7 +50,7 @@ def test_torchrun_takes_its_commands():
 def test_its_other_commands_are_understood():
     """All of gantoolkit's commands, and those that draw and compare meet in the same files and run folders."""
     lines = "\n".join(b for b in blocks("sh") if "#!" not in b).replace("\\\n", " ").splitlines()
-    found = [cli.parse(shlex.split(line)[1:]) for line in lines if line.startswith("gantoolkit ")]
+    found = [main.parse(shlex.split(line)[1:]) for line in lines if line.startswith("gantoolkit ")]
     drawn = {(args.out, args.data): args.source for args in found if hasattr(args, "turntable")}
     compared = [args for args in found if getattr(args, "outputs", None)]
     prepared = {(args.prepare, args.data) for args in found if getattr(args, "prepare", None)}
@@ -59,13 +61,13 @@ def test_its_other_commands_are_understood():
         ours = next(o.partition("=")[2] for o in args.outputs if o.startswith("ours:"))
         source = drawn[ours, args.data]
         name = next(c for c in ("absm_eg3d", "absm_stylegan2") if source.startswith(f"runs/{c}"))
-        values = config.load(f"configs/full/{name}.py")
+        values = loader.load_config(f"configs/full/{name}.py")
         assert source == f"runs/{values.name}" and args.data == values.data.val and args.size == values.score_size
 
 
 def test_runs_of_paper_scale_and_of_the_embedded_universe_lie_apart():
     for name in ("absm_eg3d", "absm_stylegan2", "absm_eg3d_scribble", "absm_stylegan2_scribble"):
-        assert config.load(f"configs/full/{name}.py").name != config.load(f"configs/{name}.py").name
+        assert loader.load_config(f"configs/full/{name}.py").name != loader.load_config(f"configs/{name}.py").name
 
 
 def test_the_job_script_calls_torchrun_as_it_should(tmp_path):
@@ -87,7 +89,7 @@ def test_the_job_script_calls_torchrun_as_it_should(tmp_path):
 
     assert submitted() == 0 and (tmp_path / "asked").read_text() == "requeue 7\n"  # stopped: it goes on later
     (tmp_path / "asked").unlink()
-    home = tmp_path / "runs" / config.load("configs/full/absm_eg3d.py").name
+    home = tmp_path / "runs" / loader.load_config("configs/full/absm_eg3d.py").name
     home.mkdir()
     (home / "record.json").write_text("{}")
     assert submitted() == 0 and not (tmp_path / "asked").exists()  # finished
@@ -103,7 +105,7 @@ def test_every_override_in_its_sentences_is_taken():
     assert len(found) >= 15
     for typed in found:
         words = shlex.split(typed) if "{" not in typed and "[" not in typed else [typed]
-        config.load("configs/full/absm_eg3d.py", words)
+        loader.load_config("configs/full/absm_eg3d.py", words)
 
 
 def test_links_and_sums_of_weights_are_those_of_the_registry():
@@ -124,7 +126,7 @@ def test_links_and_sums_of_weights_are_those_of_the_registry():
 
 def test_the_judges_are_those_of_the_configs():
     judges = yaml.safe_load(blocks("yaml")[0])
-    wanted = config.load("configs/full/absm_eg3d.py").metrics.to_dict()
+    wanted = loader.load_config("configs/full/absm_eg3d.py").metrics.to_dict()
     judging, networks = ({n: s for n, s in found.items() if s} for found in (judges, wanted))
     assert judging == networks
     assert judges.keys() <= wanted.keys()

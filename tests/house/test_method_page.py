@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from gantoolkit import manifest, signature
+from gantoolkit.config import signature
+from gantoolkit.registry import manifest
 
 PAGE = Path(__file__).parents[2] / "docs/method.md"
 OWNERS = {"bridge": ("bridge", "AbSM"), "encoder": ("encoder", "ControlNetEncoder"), "": ("task", "bridge")}

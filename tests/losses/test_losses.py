@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import nn
 
-from gantoolkit.errors import UsageError
+from gantoolkit.core.errors import UsageError
 from gantoolkit.losses.identity import Identity
 from gantoolkit.losses.latent import LatentNorm
 from gantoolkit.losses.perceptual import LPIPS, Perceptual
@@ -91,7 +91,7 @@ def test_latent_norm_is_the_mean_frobenius_norm():
 
 
 def test_lpips_package_with_a_given_trunk(monkeypatch):
-    from gantoolkit import compat  # noqa: F401
+    from gantoolkit.core import compat  # noqa: F401
     import lpips
 
     torch.manual_seed(1)

@@ -9,7 +9,7 @@ import torch
 from gantoolkit.metrics import Evaluator, bootstrap
 from gantoolkit.metrics.base import Mean, View
 from gantoolkit.report import record as records
-from gantoolkit.types import Condition, Record, Score, Target
+from gantoolkit.core.types import Condition, Record, Score, Target
 from test_fid import Pooled
 
 

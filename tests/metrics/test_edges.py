@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from gantoolkit.errors import UsageError
+from gantoolkit.core.errors import UsageError
 from gantoolkit.metrics.base import View
 from gantoolkit.metrics.edges import Edges
-from gantoolkit.types import Condition, Target
+from gantoolkit.core.types import Condition, Target
 
 
 def view(image, scribble):

@@ -6,12 +6,12 @@ import pytest
 import torch
 import torch.nn.functional as F
 from gantoolkit import weights
-from gantoolkit.errors import UsageError
+from gantoolkit.core.errors import UsageError
 from gantoolkit.metrics import Evaluator
 from gantoolkit.networks.arcface import EG3D_CROP, PSP_CROP, ArcFace
 from gantoolkit.networks.judge import Judge
-from gantoolkit.networks.parser import FaceParser
-from gantoolkit.types import Condition, Target
+from gantoolkit.networks.face_parser import FaceParser
+from gantoolkit.core.types import Condition, Target
 
 
 @pytest.fixture(scope="module")

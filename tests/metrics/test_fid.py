@@ -9,7 +9,7 @@ import torch
 from gantoolkit.metrics import bootstrap
 from gantoolkit.metrics.base import View
 from gantoolkit.metrics.fid import FID, frechet_distance, gaussian
-from gantoolkit.types import Condition, Target
+from gantoolkit.core.types import Condition, Target
 from torch import nn
 
 G = torch.Generator().manual_seed(0)
@@ -81,7 +81,7 @@ def fid_of(fake, real, split=16):
 
 
 def test_same_as_torchmetrics():
-    from gantoolkit import compat  # noqa: F401
+    from gantoolkit.core import compat  # noqa: F401
     from torchmetrics.image.fid import FrechetInceptionDistance
 
     fake, real = batches()

@@ -5,14 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from gantoolkit.errors import UsageError
+from gantoolkit.core.errors import UsageError
 from gantoolkit.metrics.base import View
 from gantoolkit.metrics.identity import IdentityToTruth, IdentityWithoutText
 from gantoolkit.metrics.pairs import BETAS, LPIPS, MSSSIM, SSIM, scales_of
 from gantoolkit.metrics.prompt import Attributes
-from gantoolkit.networks.parser import FaceParser
+from gantoolkit.networks.face_parser import FaceParser
 from gantoolkit.networks.perceptual import Perceptual
-from gantoolkit.types import Condition, Target
+from gantoolkit.core.types import Condition, Target
 from torch import nn
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 import torch
-from gantoolkit.errors import UsageError
+from gantoolkit.core.errors import UsageError
 from gantoolkit.metrics.base import View
 from gantoolkit.metrics.parsing import Accuracy, Confusion, MeanIoU, confusions, intersection_over_union
-from gantoolkit.types import Condition, Target
+from gantoolkit.core.types import Condition, Target
 from torch import nn
 
 WANTED = torch.tensor([[[0, 0, 1], [0, 1, 1]], [[2, 2, 2], [2, 2, 2]]])

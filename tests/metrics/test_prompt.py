@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 import torch
-from gantoolkit.data.zipdata import FaceZip
+from gantoolkit.data.face_zip import FaceZip
 from gantoolkit.metrics.base import View
 from gantoolkit.metrics.prompt import CLIPScore, PromptAttributes, stated
-from gantoolkit.types import Condition, Target
+from gantoolkit.core.types import Condition, Target
 from test_pairs import Faces
 
 

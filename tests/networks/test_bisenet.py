@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from gantoolkit.data.labels import CLASSES
+from gantoolkit.core.labels import CLASSES
 from gantoolkit.networks.bisenet import MEAN, STD, TO_CELEBAMASK, BiSeNet
 
 from golden_files import golden

@@ -6,10 +6,11 @@ import json
 
 import pytest
 import torch
-from gantoolkit import compat, networks  # noqa: F401
-from gantoolkit.errors import WeightsError
+from gantoolkit.core import compat  # noqa: F401
+from gantoolkit import networks  # noqa: F401
+from gantoolkit.core.errors import WeightsError
 from gantoolkit.networks.clip import CLIP
-from gantoolkit.networks.tokens import train_tokenizer
+from gantoolkit.networks.tokenizer import train_tokenizer
 from test_towers import CAPTIONS
 
 

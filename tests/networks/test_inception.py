@@ -9,8 +9,8 @@ import pytest
 import torch
 import torch.nn.functional as F
 from gantoolkit import networks, weights
-from gantoolkit.data.conditions import to_uint8
-from gantoolkit.errors import UsageError
+from gantoolkit.core.images import to_uint8
+from gantoolkit.core.errors import UsageError
 from gantoolkit.metrics import Evaluator
 from gantoolkit.networks.inception import Inception, graph_input
 
@@ -22,7 +22,7 @@ def network():
 
 
 def test_same_as_torchvision_with_fids_pooling(network, monkeypatch):
-    from gantoolkit import compat  # noqa: F401  before torchvision
+    from gantoolkit.core import compat  # noqa: F401  before torchvision
     from torchvision.models import inception as theirs
 
     calls = []

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 import torch
 from gantoolkit import weights
-from gantoolkit.errors import WeightsError
+from gantoolkit.core.errors import WeightsError
 from gantoolkit.networks.blocks import fit
 from gantoolkit.networks.lpips import LPIPS
-from gantoolkit.networks.parser import FaceParser
+from gantoolkit.networks.face_parser import FaceParser
 from gantoolkit.networks.perceptual import Perceptual, unit
 
 

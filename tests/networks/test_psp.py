@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from gantoolkit.errors import UsageError
+from gantoolkit.core.errors import UsageError
 from gantoolkit.networks.psp import PSPEncoder
 
 from golden_files import golden

@@ -6,9 +6,10 @@ from collections import Counter
 
 import pytest
 import torch
-from gantoolkit import compat, networks  # noqa: F401
-from gantoolkit.errors import WeightsError
-from gantoolkit.networks.tokens import byte_characters, learn_merges, train_tokenizer, words_of
+from gantoolkit.core import compat  # noqa: F401
+from gantoolkit import networks  # noqa: F401
+from gantoolkit.core.errors import WeightsError
+from gantoolkit.networks.tokenizer import byte_characters, learn_merges, train_tokenizer, words_of
 from gantoolkit.networks.towers import ImageTower, Towers, text_model
 
 CAPTIONS = ["She has long wavy brown hair and wears lipstick.", "This man is bald and has a grey beard.",

@@ -6,8 +6,9 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from gantoolkit.networks import onednn, ops, winograd, winograd_bf16
-from gantoolkit.networks.prepared import Prepared
+from gantoolkit.networks.cpu import onednn, winograd, winograd_bf16
+from gantoolkit.networks import ops
+from gantoolkit.networks.cpu.weight_cache import Prepared
 
 
 @pytest.mark.parametrize("strip", [1, 2**11, 2**21])

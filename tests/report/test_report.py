@@ -10,11 +10,12 @@ import numpy as np
 import pytest
 import torch
 
-from gantoolkit import cli, manifest
-from gantoolkit.data.conditions import one_hot
-from gantoolkit.errors import DataError, UsageError
+from gantoolkit.cli import main
+from gantoolkit.registry import manifest
+from gantoolkit.core.images import one_hot
+from gantoolkit.core.errors import DataError, UsageError
 from gantoolkit.report import html, plots, record as records, sheets, tables, zoo
-from gantoolkit.types import Condition, Record, Score
+from gantoolkit.core.types import Condition, Record, Score
 
 VOID = {"meta", "img", "br", "hr", "input", "link"}
 SVG = {"line", "polyline", "circle"}
@@ -139,11 +140,11 @@ def test_a_wrong_folder_does_not_keep_others_from_their_report(run, tmp_path, ca
         records.save(records.load(run), folder)
     empty.mkdir()
     runs = [str(path) for path in (tmp_path / "none", one, empty, two)]
-    assert cli.main(["report", *runs]) == 1
+    assert main.main(["report", *runs]) == 1
     said = capsys.readouterr()
     assert said.out.split() == [str(path / "report.html") for path in (one, two)] and (two / "report.html").is_file()
     assert said.err.count("\n") == 1 and "2 of 4" in said.err and all(run in said.err for run in (runs[0], runs[2]))
-    assert cli.main(["report", runs[0], runs[1]]) == 2 and "no run folder" in capsys.readouterr().err
+    assert main.main(["report", runs[0], runs[1]]) == 2 and "no run folder" in capsys.readouterr().err
 
 
 def test_loss_curves_by_turn():

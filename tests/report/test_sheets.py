@@ -10,10 +10,11 @@ import pytest
 import torch
 from PIL import Image
 
-from gantoolkit.data.labels import PALETTE
-from gantoolkit.errors import UsageError
-from gantoolkit.report import film, sheets
-from gantoolkit.types import Condition
+from gantoolkit.core.labels import PALETTE
+from gantoolkit.core.errors import UsageError
+from gantoolkit.report import animation
+from gantoolkit.report import sheets
+from gantoolkit.core.types import Condition
 
 
 def test_image_picture_spans_the_bytes():
@@ -71,7 +72,7 @@ def test_save_sample_writes_every_picture(tmp_path):
 
 def test_gif_plays_all_frames(tmp_path):
     frames = [np.full((16, 16, 3), (i * 40, 100, 255 - i * 40), np.uint8) for i in range(5)]
-    with Image.open(film.save(frames, tmp_path / "a.gif", fps=20)) as gif:
+    with Image.open(animation.save(frames, tmp_path / "a.gif", fps=20)) as gif:
         assert gif.n_frames == 5 and gif.info["loop"] == 0 and gif.info["duration"] == 50
         gif.seek(4)
         assert np.abs(np.asarray(gif.convert("RGB"), int) - frames[4]).max() < 24
@@ -79,9 +80,9 @@ def test_gif_plays_all_frames(tmp_path):
 
 def test_films_that_cannot_be_written_are_refused_early():
     with pytest.raises(UsageError, match="gif, mp4"):
-        film.check("avi")
+        animation.check("avi")
     try:
         import imageio_ffmpeg  # noqa: F401
     except ImportError:
         with pytest.raises(UsageError, match=r"gantoolkit\[films\]"):
-            film.check("mp4")
+            animation.check("mp4")

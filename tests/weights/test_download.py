@@ -10,8 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from gantoolkit import cli, manifest, plugins, weights
-from gantoolkit.errors import UsageError, WeightsError
+from gantoolkit.cli import main
+from gantoolkit.registry import manifest, plugins
+from gantoolkit import weights
+from gantoolkit.core.errors import UsageError, WeightsError
 from gantoolkit.weights import download
 
 CONTENT = bytes(range(256)) * 800  # 204,800 bytes
@@ -150,15 +152,15 @@ def listed(address, tmp_path, monkeypatch):
 def test_get_verify_and_resolve(listed, capsys):
     with pytest.raises(WeightsError, match="gantoolkit weights get far"):
         weights.resolve("far")
-    assert cli.main(["weights", "verify", "far"]) == 1
-    assert cli.main(["weights", "get", "far"]) == 0
+    assert main.main(["weights", "verify", "far"]) == 1
+    assert main.main(["weights", "get", "far"]) == 0
     path = weights.resolve("far")
     assert path.read_bytes() == CONTENT and "licence: mine" in capsys.readouterr().out
-    assert cli.main(["weights", "verify", "far"]) == 0
-    assert cli.main(["weights", "get", "far"]) == 0 and len(Server.seen) == 1, "fetched once"
+    assert main.main(["weights", "verify", "far"]) == 0
+    assert main.main(["weights", "get", "far"]) == 0 and len(Server.seen) == 1, "fetched once"
     path.write_bytes(CONTENT + b"!")
-    assert cli.main(["weights", "verify", "far"]) == 1 and cli.main(["weights", "get", "far"]) == 1
-    assert cli.main(["weights", "get", "fer"]) == 2 and cli.main(["weights", "verify", "fer"]) == 2
+    assert main.main(["weights", "verify", "far"]) == 1 and main.main(["weights", "get", "far"]) == 1
+    assert main.main(["weights", "get", "fer"]) == 2 and main.main(["weights", "verify", "fer"]) == 2
 
 
 def test_mirror(listed, address, monkeypatch):

@@ -9,10 +9,10 @@ import torch
 from torch import Tensor
 
 from gantoolkit.bench.figures.scene import Scene
-from gantoolkit.engine import attention
-from gantoolkit.errors import UsageError
+from gantoolkit.inference import attention
+from gantoolkit.core.errors import UsageError
 from gantoolkit.report import labelled, sheets
-from gantoolkit.types import Condition, Features
+from gantoolkit.core.types import Condition, Features
 
 SHOWN = 2  # words, where none are named
 ALL = "all words"

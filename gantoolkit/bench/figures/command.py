@@ -5,15 +5,15 @@ from __future__ import annotations
 from importlib import import_module
 from pathlib import Path
 
-from gantoolkit.errors import UsageError
-from gantoolkit.options import file_in_the_way
+from gantoolkit.core.errors import UsageError
+from gantoolkit.core.files import blocking_file
 
 
 def main(args) -> int:
     """The verb; mistakes are found before anything is loaded."""
     _check(args)
     from gantoolkit.bench.figures.scene import open_scene
-    from gantoolkit.engine.distributed import pick_device
+    from gantoolkit.core.distributed import pick_device
     from gantoolkit.report import sheets
 
     scene = open_scene(args.runs, args.data, args.pick or args.samples, args.batch, pick_device(args.device))
@@ -36,5 +36,5 @@ def check_out(args) -> None:
         raise UsageError(f"--out {args.out} is no PNG file; give a name such as {stem}.png.")
     if Path(args.out).is_dir():
         raise UsageError(f"--out {args.out} is a folder; name a file in it.")
-    if other := file_in_the_way(Path(args.out).parent):
+    if other := blocking_file(Path(args.out).parent):
         raise UsageError(f"--out {args.out} cannot be written, because {other} is a file; choose another folder.")

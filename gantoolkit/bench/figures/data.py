@@ -8,8 +8,8 @@ import numpy as np
 import torch
 
 from gantoolkit.bench.figures import command
-from gantoolkit.data.conditions import to_float
-from gantoolkit.data.zipdata import FaceZip
+from gantoolkit.core.images import to_float
+from gantoolkit.data.face_zip import FaceZip
 from gantoolkit.report import labelled, sheets
 
 COLUMNS = 8

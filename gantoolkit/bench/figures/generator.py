@@ -10,9 +10,9 @@ from torch import Tensor
 
 from gantoolkit import weights
 from gantoolkit.bench.figures import command
-from gantoolkit.engine.distributed import pick_device
-from gantoolkit.engine.tasks import gansheet
-from gantoolkit.generators.camera import YAWS, frame_of
+from gantoolkit.core.distributed import pick_device
+from gantoolkit.tasks.gan import sheet
+from gantoolkit.core.camera import YAWS, frame_of
 from gantoolkit.report import labelled, sheets
 
 COLUMNS = 8
@@ -47,7 +47,7 @@ def _views(generator, ws: Tensor) -> list[tuple[list[str], Tensor]]:
     """(label, images [B,3,R,R]) of the same codes, in 3D from every side, then the depth from the front."""
     sides = [*(["random z,", f"{math.degrees(yaw):.0f}°"] for yaw in YAWS), ["depth,", "0°"]]
     labels = sides if generator.needs_camera else [["random z"]]
-    return list(zip(labels, gansheet.drawn(generator, ws, "const"), strict=True))
+    return list(zip(labels, sheet.drawn(generator, ws, "const"), strict=True))
 
 
 def _render(generator, ws: Tensor, yaw: float):

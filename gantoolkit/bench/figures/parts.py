@@ -8,7 +8,7 @@ from torch import Tensor
 
 from gantoolkit.bench.figures.scene import Scene
 from gantoolkit.report import labelled
-from gantoolkit.types import Features, Latent
+from gantoolkit.core.types import Features, Latent
 
 MEAN, MAPPED, FULL = "mean face\n$G(\\bar w)$", "M alone\n$G(w^m)$", "M and T\n$G(w)$"
 

@@ -11,12 +11,12 @@ import torch
 from torch import Tensor
 
 from gantoolkit import weights
-from gantoolkit.data.zipdata import FaceZip
-from gantoolkit.engine import sample as runs
-from gantoolkit.errors import UsageError
+from gantoolkit.data.face_zip import FaceZip
+from gantoolkit.inference import load as runs
+from gantoolkit.core.errors import UsageError
 from gantoolkit.pipeline import Pipeline
 from gantoolkit.report import labelled, sheets
-from gantoolkit.types import Camera, Condition, Features, Latent, Sample
+from gantoolkit.core.types import Camera, Condition, Features, Latent, Sample
 
 ALIKE = {"generator": "draws with", "encoder": "reads the encoder", "condition": "was trained on"}
 

@@ -11,7 +11,7 @@ import torch
 from gantoolkit.bench import systems, tables
 from gantoolkit.bench.figures.scene import Scene
 from gantoolkit.report import labelled, panels
-from gantoolkit.types import Scores
+from gantoolkit.core.types import Scores
 
 METRICS: dict[str, dict] = {"id_gt": {}, "lpips": {}, "acc": {}, "clip": {}}  # means over images: few suffice
 MOST = 10  # steps on a sheet; of a longer grid some are left out

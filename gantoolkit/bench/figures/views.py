@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from gantoolkit.bench.figures.scene import Scene
-from gantoolkit.generators.camera import YAWS, frame_of
+from gantoolkit.core.camera import YAWS, frame_of
 from gantoolkit.report import labelled
 
 

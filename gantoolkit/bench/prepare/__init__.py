@@ -1,7 +1,7 @@
 """`gantoolkit compare --prepare PROGRAM`: what an official program reads, made of the samples of a data set.
 
 Every program has a file here with `pictures(face)`, the files of one sample; `texts(faces)`, the files of all; and
-CROP, the framing of faces that it knows (None: any). Files are named so that bench/adapters.py finds what the program makes of
+CROP, the framing of faces that it knows (None: any). Files are named so that bench/official_outputs.py finds what the program makes of
 them. prompts.jsonl says what each sample's caption became.
 """
 
@@ -16,11 +16,11 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from gantoolkit import files
-from gantoolkit.data.labels import CLASSES
-from gantoolkit.data.zipdata import FaceZip
-from gantoolkit.engine.progress import Progress
-from gantoolkit.errors import DataError, UsageError, warn
+from gantoolkit.core import files
+from gantoolkit.core.labels import CLASSES
+from gantoolkit.data.face_zip import FaceZip
+from gantoolkit.core.progress import Progress
+from gantoolkit.core.errors import DataError, UsageError, warn
 from gantoolkit.report import sheets
 
 PROGRAMS = ("tedigan", "ide3d", "uac", "collaborative", "controlnet")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from gantoolkit.bench.adapters import collaborative_prompt
+from gantoolkit.bench.official_outputs import collaborative_prompt
 from gantoolkit.bench.prepare import Face, jobs, prompts, quoted
 
 CROP = "ffhq"

@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image
 
 from gantoolkit.bench.prepare import Face, prompts
-from gantoolkit.data.labels import PALETTE
+from gantoolkit.core.labels import PALETTE
 
 CROP = None  # any
 SIZE = 512

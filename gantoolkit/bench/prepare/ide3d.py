@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from gantoolkit.bench.prepare import Face, jobs, prompts, quoted
-from gantoolkit.errors import DataError
+from gantoolkit.core.errors import DataError
 
 CROP = "eg3d"
 SIZE = 512

@@ -11,9 +11,9 @@ from collections.abc import Sequence
 import numpy as np
 from PIL import Image
 
-from gantoolkit.bench.adapters import uac_prompt
+from gantoolkit.bench.official_outputs import uac_prompt
 from gantoolkit.bench.prepare import Face, prompts
-from gantoolkit.data.labels import index
+from gantoolkit.core.labels import index
 
 CROP = "ffhq"
 SIZE = 256

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from gantoolkit.data.cameras import stem
 from gantoolkit.data.prepare.problem import Problem
-from gantoolkit.errors import DataError
+from gantoolkit.core.errors import DataError
 
 FOLDERS = ("text/celeba-caption", "text", "celeba_caption", "celeba-caption", "captions")
 

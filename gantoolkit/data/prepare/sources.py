@@ -12,12 +12,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from gantoolkit.data.cameras import read_labels, stem
-from gantoolkit.data.labels import CLASSES
+from gantoolkit.core.labels import CLASSES
 from gantoolkit.data.landmarks import read_five
 from gantoolkit.data.prepare.captions import FOLDERS, Captions
 from gantoolkit.data.prepare.problem import Problem
-from gantoolkit.data.read import SUFFIXES
-from gantoolkit.errors import DataError
+from gantoolkit.data.label_maps import SUFFIXES
+from gantoolkit.core.errors import DataError
 
 NAMES = ("celebamask-hq", "folder")
 PER_FOLDER = 2000  # images whose parts lie in one numbered folder

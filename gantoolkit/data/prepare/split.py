@@ -14,7 +14,7 @@ from importlib.resources import files as package_files
 from pathlib import Path
 
 from gantoolkit.data.prepare.sources import Entry, Source
-from gantoolkit.errors import DataError, UsageError
+from gantoolkit.core.errors import DataError, UsageError
 
 SPLITS = ("mm", "celeba", "share")
 FIRST_TEST = 24000  # MM-CelebA-HQ

@@ -4,7 +4,8 @@ from __future__ import annotations
 import argparse
 import sys
 
-from gantoolkit import names, options
+from gantoolkit.cli import options
+from gantoolkit.core.suggest import did_you_mean
 from gantoolkit_annyfaces.identities import RANGES
 
 
@@ -13,7 +14,7 @@ def first_identity(text):
     if text in RANGES:
         return RANGES[text]
     if not text.lstrip('-').isdigit():
-        raise argparse.ArgumentTypeError(f"there is no range '{text}'{names.suggest(text, RANGES)}; give a number or "
+        raise argparse.ArgumentTypeError(f"there is no range '{text}'{did_you_mean(text, RANGES)}; give a number or "
                                          f"one of {', '.join(RANGES)}")
     return options.whole(0)(text)
 

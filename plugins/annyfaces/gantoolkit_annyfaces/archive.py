@@ -17,9 +17,9 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
-from gantoolkit import files
+from gantoolkit.core import files
 from gantoolkit.data.workers import spread
-from gantoolkit.errors import UsageError
+from gantoolkit.core.errors import UsageError
 
 SHARD = 128               # samples
 DEPTH_RANGE = 4.0         # 16-bit depth images store round(depth / DEPTH_RANGE · 65535)
@@ -66,7 +66,7 @@ def image_bytes(array, kind):
 
 def sample_files(sample, job):
     """{entry name: bytes} of one sample, and its camera and JSON line."""
-    from gantoolkit.data.labels import PALETTE
+    from gantoolkit.core.labels import PALETTE
     name = f'{sample.index:08d}'
     found = {f'image/{name}.{job.image_format}': image_bytes(sample.image, job.image_format),
              f'mask/{name}.png': png_bytes(sample.labels, PALETTE), f'scribble/{name}.png': png_bytes(sample.scribble)}

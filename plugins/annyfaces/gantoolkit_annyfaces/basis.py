@@ -10,7 +10,8 @@ from functools import lru_cache
 
 import numpy as np
 
-from gantoolkit import files, manifest
+from gantoolkit.core import files
+from gantoolkit.registry import manifest
 
 BASIS_VERSION = 2
 PHENOTYPES = ('gender', 'age', 'muscle', 'weight', 'height', 'proportions', 'cupsize', 'firmness',

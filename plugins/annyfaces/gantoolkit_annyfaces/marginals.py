@@ -5,8 +5,8 @@ import argparse
 import pathlib
 import sys
 
-from gantoolkit.errors import GantoolkitError
-from gantoolkit.report import marks
+from gantoolkit.core.errors import GantoolkitError
+from gantoolkit.report import marked_tables
 
 # Attribute, its share of CelebA's 202,599 pictures in per cent (list_attr_celeba.txt), and what it is called here.
 CELEBA = (
@@ -66,7 +66,7 @@ def main(argv=None):
         print(text)
         return 0
     try:
-        marks.renew(pathlib.Path(args.into), START, END, f'{args.count} draws of seed 0.\n\n{text}')
+        marked_tables.renew(pathlib.Path(args.into), START, END, f'{args.count} draws of seed 0.\n\n{text}')
     except GantoolkitError as error:
         print(error, file=sys.stderr)
         return 1

@@ -1,7 +1,7 @@
 """Hooks of this plugin: the renderer behind `gantoolkit data render annyfaces`."""
 from __future__ import annotations
 
-from gantoolkit.plugins import hookimpl
+from gantoolkit.registry.plugins import hookimpl
 
 
 @hookimpl

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.ndimage import gaussian_filter, uniform_filter
 
-from gantoolkit.data.labels import index
+from gantoolkit.core.labels import index
 from gantoolkit_annyfaces import lighting, materials
 from gantoolkit_annyfaces.noise import noise
 from gantoolkit_annyfaces.parts import MATERIALS, WORLD_OFFSET, WORLD_SCALE

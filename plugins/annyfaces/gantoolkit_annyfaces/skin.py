@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from gantoolkit.data.labels import index
+from gantoolkit.core.labels import index
 from gantoolkit_annyfaces.garment import neckline
 from gantoolkit_annyfaces.parts import smoothstep, waves
 

@@ -10,8 +10,8 @@ pytest.importorskip('anny')
 pytest.importorskip('warp')
 from PIL import Image
 
-from gantoolkit.data.zipdata import DEPTH_RANGE
-from gantoolkit.errors import UsageError
+from gantoolkit.data.face_zip import DEPTH_RANGE
+from gantoolkit.core.errors import UsageError
 from gantoolkit_annyfaces import archive, write_zip
 
 

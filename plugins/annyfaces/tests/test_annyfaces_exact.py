@@ -5,7 +5,7 @@ import pytest
 pytest.importorskip('anny')
 pytest.importorskip('warp')
 
-from gantoolkit.data.labels import index
+from gantoolkit.core.labels import index
 from gantoolkit_annyfaces import camera
 from gantoolkit_annyfaces.render import prepared, render_view
 from gantoolkit_annyfaces.shading import see

@@ -5,7 +5,7 @@ import pytest
 pytest.importorskip('anny')
 pytest.importorskip('warp')
 
-from gantoolkit.data.labels import CLASSES, index
+from gantoolkit.core.labels import CLASSES, index
 from gantoolkit_annyfaces import camera, render_sample
 from gantoolkit_annyfaces.factors import Factors, draw
 from gantoolkit_annyfaces.render import prepared, render_view

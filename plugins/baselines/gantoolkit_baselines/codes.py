@@ -9,8 +9,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from gantoolkit.generators import volume
-from gantoolkit.generators.camera import sample_rays
-from gantoolkit.types import Camera
+from gantoolkit.core.camera import sample_rays
+from gantoolkit.core.types import Camera
 
 
 class Tower(nn.Module):

@@ -8,7 +8,7 @@ from torch import Tensor
 from gantoolkit import weights as zoo
 from gantoolkit.bench.systems import System, seen
 from gantoolkit.encoders import sampling
-from gantoolkit.types import Condition, Render
+from gantoolkit.core.types import Condition, Render
 from gantoolkit_baselines.influence import DynamicDiffusers
 from gantoolkit_baselines.runs import exported
 from gantoolkit_baselines.unimodal import Estimates, Prepared, UniModal

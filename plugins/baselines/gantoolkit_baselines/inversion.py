@@ -11,10 +11,10 @@ from torch import Tensor
 from gantoolkit import networks as rooms
 from gantoolkit import weights as zoo
 from gantoolkit.bench.systems import System
-from gantoolkit.errors import UsageError
+from gantoolkit.core.errors import UsageError
 from gantoolkit.generators import load_generator
-from gantoolkit.generators.camera import frame_of
-from gantoolkit.types import Camera, Condition, Render
+from gantoolkit.core.camera import frame_of
+from gantoolkit.core.types import Camera, Condition, Render
 from gantoolkit_baselines import runs
 from gantoolkit_baselines.codes import CodeEncoder
 from gantoolkit_baselines.optimise import Follow, follow_text

@@ -9,12 +9,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from gantoolkit import registry, weights
-from gantoolkit.data.zipdata import FaceZip
-from gantoolkit.engine.draw import Draw
-from gantoolkit.engine.task import Task
-from gantoolkit.engine.tasks.sheet import joined
-from gantoolkit.types import Render, Sample, Score, Scores
+from gantoolkit.registry import registry
+from gantoolkit import weights
+from gantoolkit.data.face_zip import FaceZip
+from gantoolkit.training.batch import Draw
+from gantoolkit.training.task import Task
+from gantoolkit.tasks.sheet import joined
+from gantoolkit.core.types import Render, Sample, Score, Scores
 from gantoolkit_baselines.codes import CodeEncoder, classes_of
 
 

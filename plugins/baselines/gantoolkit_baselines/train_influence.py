@@ -8,10 +8,10 @@ import torch
 from torch import Tensor
 
 from gantoolkit import weights
-from gantoolkit.data.conditions import one_hot
-from gantoolkit.engine.draw import Draw
-from gantoolkit.engine.tasks.denoising import Denoising, Noised
-from gantoolkit.types import Condition, Score, Scores
+from gantoolkit.core.images import one_hot
+from gantoolkit.training.batch import Draw
+from gantoolkit.tasks.diffusion.denoising import Denoising, Noised
+from gantoolkit.core.types import Condition, Score, Scores
 from gantoolkit_baselines.influence import DynamicDiffusers
 from gantoolkit_baselines.unimodal import UniModal
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from gantoolkit import registry
-from gantoolkit.types import Condition
+from gantoolkit.registry import registry
+from gantoolkit.core.types import Condition
 
 
 @dataclass(frozen=True)

@@ -7,14 +7,14 @@ import torch
 
 from gantoolkit import weights
 from gantoolkit.bench import systems
-from gantoolkit.engine.run import run
-from gantoolkit.errors import UsageError
-from gantoolkit.generators.camera import orbit_camera
+from gantoolkit.training.runner import run
+from gantoolkit.core.errors import UsageError
+from gantoolkit.core.camera import orbit_camera
 from gantoolkit.generators.eg3d import EG3D
 from gantoolkit.generators.stylegan2 import StyleGAN2
-from gantoolkit.networks.tokens import train_tokenizer
+from gantoolkit.networks.tokenizer import train_tokenizer
 from gantoolkit.networks.towers import ImageTower, Towers, text_model
-from gantoolkit.types import Condition
+from gantoolkit.core.types import Condition
 from gantoolkit_baselines.codes import CodeEncoder, classes_of
 from gantoolkit_baselines.optimise import Follow, follow_text
 

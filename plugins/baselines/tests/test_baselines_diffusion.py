@@ -8,7 +8,7 @@ import torch
 
 from gantoolkit.bench import systems
 from gantoolkit.encoders.controlnet import ControlNetEncoder
-from gantoolkit.engine.run import run
+from gantoolkit.training.runner import run
 from gantoolkit_baselines.influence import DynamicDiffusers
 from gantoolkit_baselines.unimodal import UniModal
 

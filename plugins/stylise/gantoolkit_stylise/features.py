@@ -8,8 +8,9 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from gantoolkit import networks, plugins, registry, weights
-from gantoolkit.errors import UsageError
+from gantoolkit.registry import plugins, registry
+from gantoolkit import networks, weights
+from gantoolkit.core.errors import UsageError
 from gantoolkit.generators import load_state
 
 KIND = "Discriminator"

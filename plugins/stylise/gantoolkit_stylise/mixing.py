@@ -13,7 +13,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from gantoolkit.errors import UsageError
+from gantoolkit.core.errors import UsageError
 
 PUBLISHED = 18  # codes of the generator that the published layers count
 FIRST = 7  # every code from here on is replaced

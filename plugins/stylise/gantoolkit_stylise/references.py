@@ -9,8 +9,8 @@ import torch
 from PIL import Image, ImageOps
 from torch import Tensor
 
-from gantoolkit.data.read import list_pictures, open_picture
-from gantoolkit.errors import UsageError
+from gantoolkit.data.label_maps import list_pictures, open_picture
+from gantoolkit.core.errors import UsageError
 
 ENCODED = 256  # pixels that a published encoder sees
 

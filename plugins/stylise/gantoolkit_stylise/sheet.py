@@ -11,8 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
-from gantoolkit.data.read import open_picture
-from gantoolkit.errors import GantoolkitError, UsageError
+from gantoolkit.data.label_maps import open_picture
+from gantoolkit.core.errors import GantoolkitError, UsageError
 from gantoolkit.report import sheets
 
 

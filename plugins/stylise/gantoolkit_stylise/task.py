@@ -8,11 +8,11 @@ import torch
 from torch import Tensor
 
 from gantoolkit import weights
-from gantoolkit.engine.draw import Draw
-from gantoolkit.engine.task import Task
-from gantoolkit.engine.tasks.sheet import joined
-from gantoolkit.errors import UsageError
-from gantoolkit.types import Score, Scores
+from gantoolkit.training.batch import Draw
+from gantoolkit.training.task import Task
+from gantoolkit.tasks.sheet import joined
+from gantoolkit.core.errors import UsageError
+from gantoolkit.core.types import Score, Scores
 from gantoolkit_stylise import features as comparing
 from gantoolkit_stylise import references
 from gantoolkit_stylise.mixing import mix, replaced

@@ -8,13 +8,14 @@ import torch
 from PIL import Image
 
 import gantoolkit
-from gantoolkit import cli, weights
+from gantoolkit.cli import main
+from gantoolkit import weights
 from gantoolkit.convert.rosinality import _discriminator_names, to_rosinality
-from gantoolkit.engine.draw import Draw
-from gantoolkit.errors import UsageError
+from gantoolkit.training.batch import Draw
+from gantoolkit.core.errors import UsageError
 from gantoolkit.generators.stylegan2 import StyleGAN2
 from gantoolkit.networks.discriminators import Discriminator
-from gantoolkit.networks.parser import FaceParser
+from gantoolkit.networks.face_parser import FaceParser
 from gantoolkit.networks.psp import PSPEncoder
 from gantoolkit_stylise import features, sheet
 from gantoolkit_stylise.mixing import mix, replaced
@@ -142,13 +143,13 @@ def test_codes_may_come_from_a_published_encoder(zoo, tmp_path):
     (dict(freeze=(5,)), "block of 5 px"), (dict(freeze=(4, 8, 16)), "no block to train"),
     (dict(inversion=dict(stepz=1)), "'stepz'"), (dict(generator="eg3d"), "eg3d holds EG3D")])
 def test_what_cannot_be_is_said(zoo, wrong, words):
-    with pytest.raises(gantoolkit.errors.GantoolkitError, match=words):
+    with pytest.raises(gantoolkit.core.errors.GantoolkitError, match=words):
         task(zoo, **wrong)
 
 
 def test_a_run_brings_the_reference_nearer_and_exports_a_generator(zoo, tmp_path, capsys):
     out = tmp_path / "run"
-    assert cli.main(["run", "configs/stylize.py", f"style={zoo / 'style.png'}",
+    assert main.main(["run", "configs/stylize.py", f"style={zoo / 'style.png'}",
                      f"generator={zoo / 'both.pt'}",
                      f"trunk={zoo / 'trunk.safetensors'}", "freeze=[]", "inversion.steps=3", "lr=0.02",
                      "schedule.iterations=25", "device=cpu", "--out", str(out)]) == 0

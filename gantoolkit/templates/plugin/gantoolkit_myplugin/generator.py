@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from gantoolkit.types import Latent, Render
+from gantoolkit.core.types import Latent, Render
 
 
 class Mapping(nn.Module):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gantoolkit.plugins import hookimpl
+from gantoolkit.registry.plugins import hookimpl
 
 
 @hookimpl

@@ -1,6 +1,6 @@
 import torch
 
-from gantoolkit.registry import build
+from gantoolkit.registry.registry import build
 
 
 def test_myplugin_draws_and_passes_gradients():

@@ -1,0 +1,1 @@
+"""What only makes CPUs fast: convolutions of frozen weights by Winograd's sums or oneDNN's own order."""

@@ -1,0 +1,1 @@
+"""Task `bridge`: the method's training (paper, section 3.4)."""

@@ -1,0 +1,1 @@
+"""Tasks `vae`, `diffusion` and `controlnet`: the latent diffusion model and what conditions it."""

@@ -1,0 +1,37 @@
+"""What the command line offers is what the code that it names takes."""
+
+from __future__ import annotations
+
+import argparse
+
+import pytest
+
+from gantoolkit.cli import main
+from gantoolkit.core import labels
+from gantoolkit.data import cameras, crop, scribbles
+from gantoolkit.data.prepare import write
+from gantoolkit.data.prepare import sources, split
+from gantoolkit.inference import cameras as views
+from gantoolkit.report import animation
+
+WANTED = {
+    "data prepare": {"source": sources.NAMES, "split": split.SPLITS, "convention": cameras.CONVENTIONS,
+                     "format": write.FORMATS, "crop": crop.CROPS, "scribbles": write.SCRIBBLES,
+                     "preprocessing": scribbles.PREPROCESSING, "cameras": write.CAMERAS},
+    "data check": {"convention": cameras.CONVENTIONS},
+    "generate": {"labels": labels.ORDERS, "camera": views.CAMERAS, "turntable": animation.KINDS,
+                 "aggregate": ("last", "mean")}}
+
+
+def below(parser: argparse.ArgumentParser, verb: str) -> argparse.ArgumentParser:
+    """The parser of a verb, or of a verb's verb."""
+    for name in verb.split():
+        (group,) = (a for a in parser._actions if isinstance(a, argparse._SubParsersAction))
+        parser = group.choices[name]
+    return parser
+
+
+@pytest.mark.parametrize("verb", WANTED)
+def test_choices_are_those_of_the_code(verb):
+    offered = {action.dest: tuple(action.choices) for action in below(main.parser([]), verb)._actions if action.choices}
+    assert offered == {name: tuple(known) for name, known in WANTED[verb].items()}

@@ -1,0 +1,179 @@
+"""Users' label maps: every accepted kind gives the same labels, everything else one sentence."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from gantoolkit.core.images import flip_labels
+from gantoolkit.core.labels import CLASSES, ORDERS, PALETTE, index
+from gantoolkit.data.label_maps import list_pictures, read_labels
+from gantoolkit.core.errors import DataError, UsageError
+
+BESIDE = Path(__file__).resolve().parents[3] / "shared" / "realdata"
+REAL = Path(os.environ.get("GANTOOLKIT_REALDATA") or BESIDE)
+real = pytest.mark.skipif(not REAL.is_dir(), reason=f"no real pictures at {REAL} (set GANTOOLKIT_REALDATA)")
+
+
+@pytest.fixture
+def labels() -> np.ndarray:
+    """[64,64] with all 19 classes in blocks of at least 8 pixels."""
+    blocks = np.arange(64).reshape(8, 8) % 19
+    return np.kron(blocks, np.ones((8, 8))).astype(np.uint8)
+
+
+def colours(labels: np.ndarray) -> np.ndarray:
+    return np.asarray(PALETTE, np.uint8)[labels]
+
+
+def palette_picture(labels: np.ndarray, palette=PALETTE) -> Image.Image:
+    picture = Image.fromarray(labels).convert("P")
+    picture.putdata(labels.flatten().tolist())
+    picture.putpalette(np.asarray(palette, np.uint8).flatten().tolist())
+    return picture
+
+
+def shuffled(labels: np.ndarray) -> Image.Image:
+    """A palette picture whose numbers were reordered, as optimisers of PNG files do."""
+    order = np.random.default_rng(0).permutation(19)
+    return palette_picture(np.argsort(order)[labels].astype(np.uint8), np.asarray(PALETTE)[order])
+
+
+def off(labels: np.ndarray) -> Image.Image:
+    return Image.fromarray(np.clip(colours(labels).astype(int) + 6, 0, 255).astype(np.uint8))
+
+
+WAYS = {"grey": Image.fromarray, "16 bit": lambda m: Image.fromarray(m.astype(np.uint16)),
+        "rgb of numbers": lambda m: Image.fromarray(np.repeat(m[..., None], 3, 2)),
+        "colours": lambda m: Image.fromarray(colours(m)), "slightly off": off,
+        "colours with alpha": lambda m: Image.fromarray(colours(m)).convert("RGBA"),
+        "palette": palette_picture, "reordered palette": shuffled,
+        "palette of greys": lambda m: palette_picture(m, [(8 * i + 50,) * 3 for i in range(19)])}
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_all_kinds_give_the_same_labels(way, labels, tmp_path):
+    WAYS[way](labels).save(tmp_path / "m.png")
+    found = read_labels(tmp_path / "m.png", 64)
+    assert found.dtype == torch.uint8 and np.array_equal(found.numpy(), labels)
+
+
+def test_jpeg_of_the_colours_is_right_away_from_edges(labels, tmp_path):
+    Image.fromarray(colours(labels)).resize((512, 512), 0).save(tmp_path / "m.jpg", quality=90)
+    found = read_labels(tmp_path / "m.jpg", 64).numpy()
+    inner = np.kron(np.ones((8, 8)), np.pad(np.ones((4, 4)), 2)).astype(bool)
+    assert (found == labels)[inner].all() and (found == labels).mean() > 0.98
+
+
+def test_sizes_change_by_nearest_and_oblong_maps_are_padded(labels, tmp_path):
+    Image.fromarray(labels).resize((512, 512), 0).save(tmp_path / "big.png")
+    assert np.array_equal(read_labels(tmp_path / "big.png", 64).numpy(), labels)
+    Image.fromarray(np.ones((64, 32), np.uint8)).save(tmp_path / "tall.png")
+    found = read_labels(tmp_path / "tall.png", 32).numpy()
+    assert (found[:, 8:24] == 1).all() and found[:, :8].max() == 0 and found[:, 24:].max() == 0
+
+
+def test_bisenet_order(tmp_path):
+    """The names of face-parsing.PyTorch's classes, looked up by name."""
+    theirs = ("background skin l_brow r_brow l_eye r_eye eye_g l_ear r_ear ear_r nose mouth u_lip l_lip neck "
+              "neck_l cloth hair hat").split()
+    assert [CLASSES[i] for i in ORDERS["bisenet"]] == theirs
+    numbers = np.kron(np.arange(25).reshape(5, 5) % 19, np.ones((8, 8))).astype(np.uint8)
+    Image.fromarray(numbers).save(tmp_path / "b.png")
+    found = read_labels(tmp_path / "b.png", 40, order="bisenet").numpy()
+    assert all(theirs[a] == CLASSES[b] for a, b in zip(numbers.flatten(), found.flatten()))
+    with pytest.raises(UsageError, match="known: celebamask, .*bisenet"):
+        read_labels(tmp_path / "b.png", 40, order="coco")
+
+
+def photo() -> Image.Image:
+    y, x = np.mgrid[0:64, 0:64] * 4
+    return Image.fromarray(np.stack([x, y, (x + y) // 2], 2).astype(np.uint8))
+
+
+def wrong_numbers() -> Image.Image:
+    return Image.fromarray(np.kron([[1, 19], [253, 0]], np.ones((16, 16))).astype(np.uint8))
+
+
+REFUSED = {"unknown labels (19, 253)": lambda p: wrong_numbers().save(p),
+           "a photo": lambda p: photo().save(p), "grey levels": lambda p: photo().convert("L").save(p),
+           "values 0 and 255 alone": lambda p: Image.fromarray(np.eye(32, dtype=np.uint8) * 255).save(p),
+           "background alone": lambda p: Image.new("L", (32, 32)).save(p),
+           "4×4 pixels": lambda p: Image.new("L", (4, 4), 1).save(p),
+           "crop it": lambda p: Image.new("L", (400, 40), 1).save(p),
+           "not a readable picture": lambda p: p.write_bytes(b"\x89PNG\r\n\x1a\nbroken"),
+           "not a readable": lambda p: p.write_bytes(b"")}
+
+
+@pytest.mark.parametrize("part", REFUSED)
+def test_refused_with_one_sentence(part, tmp_path):
+    path = tmp_path / "m.png"
+    REFUSED[part](path)
+    with pytest.raises(DataError) as error:
+        read_labels(path, 64)
+    sentence = str(error.value)
+    assert part in sentence and str(path) in sentence and sentence.endswith(".") and "\n" not in sentence
+
+
+def test_truncated_file_is_refused(labels, tmp_path):
+    noisy = np.random.default_rng(0).integers(0, 19, (256, 256)).astype(np.uint8)
+    Image.fromarray(noisy).save(tmp_path / "m.png")
+    content = (tmp_path / "m.png").read_bytes()
+    (tmp_path / "m.png").write_bytes(content[:len(content) // 2])
+    with pytest.raises(DataError, match="not a readable picture"):
+        read_labels(tmp_path / "m.png", 64)
+
+
+def test_folders_are_listed_in_order_and_empty_ones_refused(tmp_path):
+    for name in ("b.png", "a.JPG", ".hidden.png", "notes.txt"):
+        (tmp_path / name).write_bytes(b"x")
+    assert [p.name for p in list_pictures(tmp_path)] == ["a.JPG", "b.png"]
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(DataError, match="holds no pictures"):
+        list_pictures(tmp_path / "empty")
+    with pytest.raises(DataError, match="no file or folder"):
+        list_pictures(tmp_path / "none")
+
+
+def test_flip_swaps_sides_and_is_its_own_inverse(labels):
+    given = torch.from_numpy(labels)
+    flipped = flip_labels(given)
+    assert torch.equal(flip_labels(flipped), given)
+    left_eye = given == index("l_eye")
+    assert (flipped.flip(-1)[left_eye] == index("r_eye")).all()
+    middle = given == index("nose")
+    assert (flipped.flip(-1)[middle] == index("nose")).all()
+
+
+@real
+@pytest.mark.parametrize("name", ["cd_27007_512", "cd_29980_512", "cd_29980_256"])
+def test_real_label_maps(name):
+    found = read_labels(REAL / "masks" / f"{name}.png", 128)
+    assert {1, 2, 4, 5, 10, 13, 17} <= set(found.unique().tolist())
+    columns = torch.arange(128).float()
+    left, right = ((found == index(part)).float().sum(0) for part in ("l_eye", "r_eye"))
+    # The person's left is on our right.
+    assert (left @ columns) / left.sum() > (right @ columns) / right.sum()
+
+
+@real
+def test_real_bisenet_map_and_the_manifest_of_encodings():
+    found = read_labels(REAL / "masks" / "fp_hair_512.png", 64, "bisenet")
+    assert found.unique().tolist() == [0, index("hair")]
+    theirs = json.loads((REAL / "label_encodings.json").read_text())
+    assert theirs["B_to_A"] == list(ORDERS["bisenet"]) and theirs["encoding_A_celebamask_hq"] == list(CLASSES)
+    assert theirs["collaborative_diffusion_palette_rgb_for_encoding_A"] == [list(c) for c in PALETTE]
+
+
+@real
+@pytest.mark.parametrize("name", ["triple_psp/photo.jpg", "photos_misc/mmagic_000001.png",
+                                  "style_aligned/jojo.png", "triple_psp/sketch.jpg"])
+def test_real_photos_and_drawings_are_no_masks(name):
+    with pytest.raises(DataError, match="photo"):
+        read_labels(REAL / name, 64)

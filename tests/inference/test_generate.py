@@ -1,0 +1,348 @@
+"""`generate` with a small fake pipeline: names, manifest, views, films, meshes, refusals."""
+
+from __future__ import annotations
+
+import json
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from gantoolkit.data import pose
+from gantoolkit.data.user_inputs import read_condition
+from gantoolkit.inference import cameras, generate as verb
+from gantoolkit.inference.generate import Options, generate, unknown_words
+from gantoolkit.core.errors import DataError, UsageError
+from gantoolkit.core.camera import Frame, orbit_camera
+from gantoolkit.core.types import Latent, Render
+
+
+class Flat:
+    """A 2D generator: one grey per code."""
+
+    needs_camera = False
+
+    def render(self, ws, camera=None, **_):
+        return Render(ws.mean((1, 2))[:, None, None, None].expand(-1, 3, 8, 8))
+
+
+class Solid:
+    """A 3D generator: red and green show where the camera stands, and the density is a ball."""
+
+    needs_camera, box_warp = True, 1.0
+
+    def planes(self, ws):
+        return ws[:, None, :, :, None]
+
+    def query(self, planes, points):
+        return points.clamp(0, 1), 10 + 50 * (0.3 - points.norm(dim=-1, keepdim=True))
+
+    def render_planes(self, planes, ws, camera, deterministic=False):
+        assert deterministic and len(planes) == len(ws) == len(camera)
+        image = torch.zeros(len(ws), 3, 8, 8)
+        image[:, :2] = camera.cam2world[:, :2, 3, None, None]
+        return Render(image, depth=torch.full((len(ws), 1, 4, 4), 2.0), camera=camera)
+
+
+class Pipeline:
+    condition, resolution = "mask", 16
+
+    def __init__(self, generator):
+        self.generator, self.encoder, self.calls = generator, SimpleNamespace(), []
+
+    def to(self, device):
+        return self
+
+    def latent(self, condition, t_out=0, aggregate="last"):
+        self.calls.append((len(condition), t_out))
+        grey = condition.seed.float() / 100 + condition.mask[:, 1].mean((1, 2))
+        return Latent(grey[:, None, None].expand(-1, 4, 8))
+
+
+@pytest.fixture
+def masks(tmp_path):
+    folder = tmp_path / "masks"
+    folder.mkdir()
+    for name in ("b.png", "a.png", "a.webp"):
+        labels = np.zeros((32, 32), np.uint8)
+        labels[8:24, 8:24], labels[12:14, 12:14] = 1, 5
+        Image.fromarray(labels).save(folder / name, lossless=True)
+    return folder
+
+
+def options(masks, tmp_path, **more) -> Options:
+    return Options(text="", mask=str(masks), out=str(tmp_path / "out"), **more)
+
+
+def lend(monkeypatch, load) -> None:
+    """Let the verb draw with load(source, generator)."""
+    monkeypatch.setattr("gantoolkit.inference.load.load_with_specs", lambda source, generator: (load(source, generator), {}))
+    monkeypatch.setattr("gantoolkit.inference.load.checksums", lambda name, specs: {"bridge": "0" * 64})
+
+
+def manifest(tmp_path) -> list[dict]:
+    return [json.loads(line) for line in (tmp_path / "out" / "manifest.jsonl").read_text().splitlines()]
+
+
+def test_another_generator_is_named_in_the_manifest(masks, tmp_path, monkeypatch):
+    from gantoolkit.cli import main
+
+    asked = []
+    lend(monkeypatch, lambda source, generator: asked.append((source, generator)) or Pipeline(Flat()))
+    command = ["generate", "runs/x", "--mask", str(masks), "--out", str(tmp_path / "out")]
+    assert main.main([*command, "--generator", "marble.safetensors"]) == 0
+    assert asked == [("runs/x", "marble.safetensors")]
+    assert {row["generator"] for row in manifest(tmp_path)} == {"marble.safetensors"}
+    assert main.main(command) == 0 and not any("generator" in row for row in manifest(tmp_path))
+
+
+def test_file_names_are_stable_and_listed(masks, tmp_path):
+    rows = list(generate(Pipeline(Flat()), options(masks, tmp_path, seed=3, count=2, batch=4), {"run": "runs/x"}))
+    names = [f"{stem}-seed{seed}.png" for stem in ("a_png", "a_webp", "b") for seed in (3, 4)]
+    assert [r["file"] for r in rows] == names and [r["file"] for r in manifest(tmp_path)] == names
+    assert all((tmp_path / "out" / n).exists() for n in names)
+    assert manifest(tmp_path)[0] == rows[0] and rows[0]["run"] == "runs/x" and rows[0]["seed"] == 3
+
+
+def test_repeating_a_command_writes_the_same_and_keeps_other_rows(masks, tmp_path):
+    list(generate(Pipeline(Flat()), options(masks, tmp_path, batch=2)))
+    first = (tmp_path / "out" / "b-seed0.png").read_bytes()
+    one = Options(mask=str(masks / "b.png"), out=str(tmp_path / "out"), text="old", seed=0)
+    pipeline = Pipeline(Flat())
+    list(generate(pipeline, one))
+    assert (tmp_path / "out" / "b-seed0.png").read_bytes() == first and pipeline.calls == [(1, 0)]
+    rows = {r["file"]: r["text"] for r in manifest(tmp_path)}
+    assert rows == {"a_png-seed0.png": "", "a_webp-seed0.png": "", "b-seed0.png": "old"}
+
+
+def test_batches_do_not_change_a_picture(masks, tmp_path):
+    for batch in (1, 3):
+        wanted = Options(mask=str(masks), out=str(tmp_path / str(batch)), batch=batch, t_out=1)
+        list(generate(Pipeline(Flat()), wanted))
+    assert (tmp_path / "1" / "b-seed0.png").read_bytes() == (tmp_path / "3" / "b-seed0.png").read_bytes()
+
+
+def test_everything_of_a_3d_face(masks, tmp_path):
+    pytest.importorskip("skimage.measure")
+    wanted = options(masks / "b.png", tmp_path, views=3, camera="frontal", depth=True, mesh=True,
+                     turntable="gif", frames=6)
+    rows = list(generate(Pipeline(Solid()), wanted))
+    images = [r for r in rows if r["kind"] == "image"]
+    assert [r["file"] for r in images] == [f"b-seed0-view{k}.png" for k in range(3)]
+    reds = [np.asarray(Image.open(tmp_path / "out" / r["file"]))[0, 0, 0] for r in images]
+    assert reds[1] < reds[0] < reds[2]
+    depth = np.asarray(Image.open(tmp_path / "out" / "b-seed0-view0-depth.png"))
+    assert depth.dtype == np.uint16 and (depth == 32768).all()
+    assert Image.open(tmp_path / "out" / "b-seed0-turntable.gif").n_frames == 6
+    assert (tmp_path / "out" / "b-seed0-mesh.ply").read_bytes().startswith(b"ply")
+    assert images[0]["camera"] == "frontal" and len(images[0]["label"]) == 25
+
+
+def test_one_view_has_no_number(masks, tmp_path):
+    rows = list(generate(Pipeline(Solid()), options(masks / "b.png", tmp_path, camera="frontal")))
+    assert [r["file"] for r in rows] == ["b-seed0.png"]
+
+
+def test_camera_labels_beside_the_masks(masks, tmp_path):
+    label = orbit_camera(0.3, -0.1).label[0].tolist()
+    with pytest.raises(DataError, match="--camera frontal or --camera estimate"):
+        list(generate(Pipeline(Solid()), options(masks, tmp_path, camera="label")))
+    (masks / "dataset.json").write_text(json.dumps({"labels": [["image/b.webp", label]]}))
+    row = list(generate(Pipeline(Solid()), options(masks / "b.png", tmp_path)))[0]
+    assert row["camera"] == "label" and row["label"] == pytest.approx(label, abs=1e-5)
+    for labels in ([["b.png"]], [3], [[3, label]], "b.png", 7):
+        (masks / "dataset.json").write_text(json.dumps({"labels": labels}))
+        cameras._read.cache_clear()
+        with pytest.raises(DataError, match="dataset.json should hold"):
+            list(generate(Pipeline(Solid()), options(masks / "b.png", tmp_path)))
+    for numbers in ([1, 2], [float("nan")] * 25, ["x"], [label[:2]], [0.0] * 25, None):
+        (masks / "b.json").write_text(json.dumps(numbers))
+        cameras._read.cache_clear()
+        with pytest.raises(DataError, match="b.json should hold 25 numbers of a camera"):
+            list(generate(Pipeline(Solid()), options(masks / "b.png", tmp_path)))
+
+
+def test_refusals_are_sentences(masks, tmp_path):
+    with pytest.raises(UsageError, match="--turntable, --mesh: Flat draws flat pictures"):
+        list(generate(Pipeline(Flat()), options(masks, tmp_path, mesh=True, turntable="gif")))
+    with pytest.raises(UsageError, match="trained on masks; give --mask"):
+        list(generate(Pipeline(Flat()), Options(scribble=str(masks))))
+    with pytest.raises(UsageError, match="Give --mask or --scribble"):
+        Options.of(SimpleNamespace(text="x"))
+
+
+def test_what_cannot_end_well_is_refused_before_anything_is_drawn(masks, tmp_path, capsys):
+    """Told by the command line alone: no run of this name exists."""
+    from gantoolkit.cli import main
+
+    taken = tmp_path / "taken"
+    taken.touch()
+    command = ["generate", "runs/x", "--mask", str(masks)]
+    for more, words in ((["--seed", "4294967295", "--count", "2"], "beyond the last, 4294967295; give a smaller"),
+                        (["--frames", "10"], "--frames belongs to --turntable"),
+                        (["--out", str(taken)], f"{taken} is a file; give --out a folder."),
+                        (["--out", str(taken / "below")], f"{taken} is a file; give --out a folder.")):
+        assert main.main([*command, *more]) == 2
+        said = capsys.readouterr().err
+        assert words in said and said.count("\n") == 1
+    Options.of(SimpleNamespace(mask="m", seed=4294967294, count=2, frames=10, turntable="gif"))
+
+
+def test_a_folder_of_another_system_is_refused_beside_data(tiny_zip, tmp_path, monkeypatch, capsys):
+    from gantoolkit.cli import main
+
+    class Drawing(Pipeline):
+        def draw(self, latent, camera=None):
+            return self.generator.render(latent.ws)
+
+    lend(monkeypatch, lambda source, generator: Drawing(Flat()))
+    command = ["generate", "runs/x", "--data", str(tiny_zip), "--out", str(tmp_path / "out")]
+    assert main.main(command) == 0 and main.main(["generate", "runs/x/", *command[2:]]) == 0
+    before = manifest(tmp_path)
+    monkeypatch.setattr("gantoolkit.inference.load.checksums", lambda name, specs: {"bridge": name[-1] * 64})
+    capsys.readouterr()
+    elsewhere = ["generate", "runs/y", *command[2:]]
+    for other, words in ((command, "other weights"), (elsewhere, "run runs/x, other weights"),
+                         ([*command, "--seed", "1"], "seed 0"), ([*command, "--t-out", "500"], "t_out 0"),
+                         ([*command, "--generator", "a.safetensors"], "another generator")):
+        assert main.main(other) == 2
+        said = capsys.readouterr().err
+        assert words in said and "give another --out" in said and said.count("\n") == 1
+    assert manifest(tmp_path) == before
+
+
+class Both(Pipeline):
+    """The grey of a face: the share of skin in its mask and the mean of its scribble."""
+
+    condition = "both"
+
+    def latent(self, condition, t_out=0, aggregate="last"):
+        grey = condition.mask[:, 1].mean((1, 2)) + condition.scribble.mean((1, 2, 3)) - 1
+        return Latent(grey[:, None, None].expand(-1, 4, 8))
+
+
+@pytest.fixture
+def pairs(tmp_path):
+    """masks/{a,b}.png with a quarter and a half of skin, drawings/{b,a}.webp with a quarter and an eighth of white."""
+    for folder, suffix, value, rows in (("masks", "png", 1, {"a": 8, "b": 16}), ("drawings", "webp", 255, {"a": 4, "b": 8})):
+        (tmp_path / folder).mkdir()
+        for name, count in rows.items():
+            drawn = np.zeros((32, 32), np.uint8)
+            drawn[:count] = value
+            Image.fromarray(drawn).save(tmp_path / folder / f"{name}.{suffix}", lossless=True)
+    return tmp_path
+
+
+def grey(path) -> float:
+    return float(np.asarray(Image.open(path)).mean()) / 127.5 - 1
+
+
+def test_a_run_on_both_is_given_pairs_by_name(pairs):
+    wanted = Options(mask=str(pairs / "masks"), scribble=str(pairs / "drawings"), out=str(pairs / "out"))
+    rows = list(generate(Both(Flat()), wanted))
+    assert [row["file"] for row in rows] == ["a-seed0.png", "b-seed0.png"]
+    for row, share in zip(rows, (1 / 4 + 1 / 8 - 1, 1 / 2 + 1 / 4 - 1)):
+        assert grey(pairs / "out" / row["file"]) == pytest.approx(share, abs=0.01)
+        assert row["scribble"] == str(pairs / "drawings" / f"{row['file'][0]}.webp")
+    one = Options(mask=str(pairs / "masks/b.png"), scribble=str(pairs / "drawings/a.webp"), out=str(pairs / "one"))
+    assert [row["file"] for row in generate(Both(Flat()), one)] == ["b-seed0.png"]
+    assert grey(pairs / "one/b-seed0.png") == pytest.approx(1 / 2 + 1 / 8 - 1, abs=0.01)
+
+
+def test_a_run_on_both_says_what_is_missing(pairs):
+    masks, drawings = str(pairs / "masks"), str(pairs / "drawings")
+    with pytest.raises(UsageError, match="trained on masks and scribbles; give --scribble as well"):
+        list(generate(Both(Flat()), Options(mask=masks)))
+    with pytest.raises(UsageError, match="trained on masks; give --mask alone"):
+        list(generate(Pipeline(Flat()), Options(mask=masks, scribble=drawings)))
+    with pytest.raises(UsageError, match="--mask, --scribble cannot stand beside --data"):
+        Options.of(SimpleNamespace(data="x.zip", mask=masks, scribble=drawings))
+    (pairs / "masks/a.png").rename(pairs / "masks/c.png")
+    with pytest.raises(DataError, match="drawings has nothing named c; .*masks has nothing named a"):
+        list(generate(Both(Flat()), Options(mask=masks, scribble=drawings)))
+
+
+def test_a_condition_of_both_in_python(pairs):
+    found = read_condition("old", mask=pairs / "masks/a.png", scribble=pairs / "drawings/b.webp", resolution=32)
+    assert found.mask[0, 1].sum() == 8 * 32 and found.scribble.sum() == 8 * 32 and found.text == ("old",)
+
+
+def test_unknown_words_are_named_once_and_an_empty_prompt_is_fine(masks, tmp_path, monkeypatch, capsys):
+    assert unknown_words("An old, OLD pirate's hat", {"an", "old", "hat"}) == ["pirate", "s"]
+    assert unknown_words("", {"a"}) == [] and unknown_words("anything", None) == []
+    (tmp_path / "words.txt").write_text("man\nold\n")
+    pipeline = Pipeline(Flat())
+    pipeline.encoder.prompts = SimpleNamespace(tokenizer=SimpleNamespace(name_or_path=str(tmp_path)))
+    lend(monkeypatch, lambda *_: pipeline)
+    arguments = SimpleNamespace(source="run", text="an old robot", mask=str(masks), out=str(tmp_path / "out"))
+    assert verb.main(arguments) == 0
+    shown = capsys.readouterr()
+    assert "never saw “an” and “robot”" in shown.err and shown.out.count("seed0.png") == 3
+
+
+def test_a_prompt_that_is_cut_is_said_once(masks, tmp_path, monkeypatch, capsys):
+    from gantoolkit.encoders.prompts import Prompts
+
+    class Letters:
+        """A tokenizer whose tokens are words."""
+
+        model_max_length = 12
+
+        def __call__(self, prompt, add_special_tokens, verbose):
+            assert not add_special_tokens
+            return SimpleNamespace(input_ids=prompt.split())
+
+        def decode(self, ids):
+            return " ".join(ids)
+
+    text = torch.nn.Module()
+    text.config = SimpleNamespace(max_position_embeddings=77)
+    pipeline = Pipeline(Flat())
+    pipeline.encoder.prompts = Prompts(text, Letters())
+    lend(monkeypatch, lambda *_: pipeline)
+    for words, said in ((10, ""), (11, "from “w10” on it is not read (1 of 11 words)"),
+                        (5000, "from “w10 w11 w12 w13 w14 w15 …” on it is not read (4990 of 5000 words)")):
+        prompt = " ".join(f"w{i}" for i in range(words))
+        arguments = SimpleNamespace(source="run", text=prompt, mask=str(masks), out=str(tmp_path / "out"), batch=1)
+        assert verb.main(arguments) == 0
+        shown = capsys.readouterr().err
+        assert (said in shown and shown.count("\n") == 1) if said else not shown
+
+
+def test_maps_numbered_in_another_order_are_said(tmp_path, capsys):
+    from gantoolkit.core.labels import ORDERS
+    from gantoolkit.data.face_zip import FaceZip
+
+    labels = FaceZip("val").labels[0].numpy()
+    Image.fromarray(np.argsort(ORDERS["bisenet"]).astype(np.uint8)[labels]).save(tmp_path / "map.png")
+    for order, said in (("celebamask", "repeat with --labels bisenet"), ("bisenet", "")):
+        list(generate(Pipeline(Flat()), Options(mask=str(tmp_path / "map.png"), out=str(tmp_path / "out"), labels=order)))
+        shown = capsys.readouterr().err
+        assert (said in shown and shown.count("\n") == 1) if said else not shown
+
+
+def test_cameras_are_level_in_the_frame_of_the_generator(masks, tmp_path):
+    """FFHQ's frame sees a level face from 0.16 rad above: every camera that is not a label is moved by it."""
+    tilted = Solid()
+    tilted.frame = Frame(-0.16)
+    for source in ("frontal", "estimate"):
+        found = []
+        for name, generator in (("plain", Solid()), ("tilted", tilted)):
+            rows = list(generate(Pipeline(generator), options(masks, tmp_path / name, camera=source, views=3)))
+            found.append(torch.tensor([row["label"] for row in rows]))
+        (yaw, pitch), (same, lower) = (pose.angles(labels) for labels in found)
+        torch.testing.assert_close(same, yaw, atol=1e-4, rtol=0)
+        torch.testing.assert_close(lower, pitch - 0.16, atol=1e-4, rtol=0)
+    film = cameras.turntable(orbit_camera(0.0), 4, Frame(-0.16)).label
+    assert float(pose.angles(film)[1].mean()) == pytest.approx(-0.16, abs=1e-4)
+
+
+def test_turntable_returns_to_its_start():
+    base = orbit_camera(0.0)
+    camera = cameras.turntable(base, 48)
+    assert len(camera) == 48 and camera.cam2world[:, 0, 3].mean().abs() < 1e-5
+    steps = (camera.cam2world - camera.cam2world.roll(1, 0))[:, :3, 3].norm(dim=1)
+    assert float(steps.max() / steps.median()) < 3
+    assert float(camera.cam2world[:, :3, 3].norm(dim=1).std()) < 1e-5

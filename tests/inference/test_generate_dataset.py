@@ -1,0 +1,93 @@
+"""`generate --data`: every sample once, by its own caption, condition and camera, under names that `compare` finds."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from gantoolkit.cli import main
+from gantoolkit.data.face_zip import SEED_STRIDE, FaceZip
+from gantoolkit.inference import generate_dataset
+from gantoolkit.inference.generate import Options
+from gantoolkit.core.types import Latent, Render
+
+
+class Told:
+    """A pipeline that writes down what it is told and draws its seed's grey, from a camera if it is solid."""
+
+    condition = "mask"
+
+    def __init__(self, solid: bool = False):
+        self.generator, self.seen, self.cameras = type("G", (), {"needs_camera": solid})(), [], []
+
+    def latent(self, condition, t_out=0, aggregate="last"):
+        self.seen.append(condition)
+        return Latent((condition.seed.float() % 7 / 7)[:, None, None].expand(-1, 4, 8))
+
+    def draw(self, latent, camera=None):
+        self.cameras.append(camera)
+        return Render(latent.ws.mean((1, 2))[:, None, None, None].expand(-1, 3, 8, 8))
+
+
+def rows_of(out: Path) -> list[dict]:
+    return [json.loads(line) for line in (out / "manifest.jsonl").read_text().splitlines()]
+
+
+def test_captions_conditions_cameras_and_seeds_are_the_samples_own(tiny_zip, tmp_path):
+    data, pipeline = FaceZip(tiny_zip), Told(solid=True)
+    options = Options(data=str(tiny_zip), out=str(tmp_path), seed=3, batch=5)
+    rows = list(generate_dataset.generate(pipeline, options, {"run": "runs/x"}))
+    wanted = data.sample(torch.arange(len(data)), seed=3)
+    assert [t for c in pipeline.seen for t in c.text] == list(wanted.condition.text) == [r["text"] for r in rows]
+    assert torch.equal(torch.cat([c.mask for c in pipeline.seen]), wanted.condition.mask)
+    assert torch.equal(torch.cat([c.seed for c in pipeline.seen]), 3 * SEED_STRIDE + torch.arange(len(data)))
+    assert torch.equal(torch.cat([c.label for c in pipeline.cameras]), data.cameras)
+    assert [r["file"] for r in rows] == [f"{Path(f).stem}.png" for f in data.files] and rows_of(tmp_path) == rows
+    grey = np.asarray(Image.open(tmp_path / rows[1]["file"]))[0, 0, 0] / 127.5 - 1
+    assert grey == pytest.approx((3 * SEED_STRIDE + 1) % 7 / 7, abs=0.01)
+
+
+def test_only_what_is_missing_is_drawn(tiny_zip, tmp_path):
+    options = Options(data=str(tiny_zip), out=str(tmp_path), batch=4)
+    first = generate_dataset.generate(Told(), options)
+    for _ in range(5):  # stopped in the second batch, whose rows the manifest does not have yet
+        row = next(first)
+    (tmp_path / row["file"]).unlink()
+    again = list(generate_dataset.generate(Told(), options))
+    total = len(FaceZip(tiny_zip))
+    assert len(again) == total - 4 and len(rows_of(tmp_path)) == total
+    assert list(generate_dataset.generate(Told(), options)) == []
+    assert len(list(generate_dataset.generate(Told(), Options(data=str(tiny_zip), out=str(tmp_path), seed=1)))) == total
+
+
+def test_what_something_else_made_is_drawn_again(tiny_zip, tmp_path):
+    """Another bridge at the same place, or other pictures in a file of the same name."""
+    total, copy = len(FaceZip(tiny_zip)), tmp_path / "faces.zip"
+    copy.write_bytes(tiny_zip.read_bytes())
+    options, old = Options(data=str(copy), out=str(tmp_path)), {"run": "runs/x", "weights": {"bridge": "old"}}
+    assert len(list(generate_dataset.generate(Told(), options, old))) == total
+    assert not list(generate_dataset.generate(Told(), options, old))
+    new = old | {"weights": {"bridge": "new"}}
+    assert len(list(generate_dataset.generate(Told(), options, new))) == total and rows_of(tmp_path)[0]["weights"] == new["weights"]
+    with zipfile.ZipFile(copy, "a") as file:
+        file.writestr("README", "another set")
+    assert len(list(generate_dataset.generate(Told(), options, new))) == total
+
+
+@pytest.mark.parametrize("more", [["--text", "a face"], ["--count", "2"], ["--views", "3"], ["--camera", "frontal"]])
+def test_what_has_no_meaning_beside_data_is_refused(tiny_zip, tmp_path, capsys, more):
+    assert main.main(["generate", "runs/x", "--data", str(tiny_zip), "--out", str(tmp_path / "out"), *more]) == 2
+    assert f"{more[0]} cannot stand beside --data" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device")
+def test_a_device_that_is_not_there_is_a_sentence(tiny_zip, capsys, monkeypatch):
+    monkeypatch.setattr("gantoolkit.inference.load.load_with_specs", lambda *_, **__: (Told(), {}))
+    assert main.main(["generate", "runs/x", "--data", str(tiny_zip), "--device", "cuda"]) == 2
+    assert "sees no CUDA device" in capsys.readouterr().err

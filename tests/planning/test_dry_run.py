@@ -1,0 +1,125 @@
+"""--dry-run: its numbers against networks that are built, tensors that are counted and caches that are written."""
+
+from __future__ import annotations
+
+import zipfile
+
+import pytest
+import torch
+from torch import nn
+
+from gantoolkit.cli import main
+from gantoolkit.config import loader
+from gantoolkit.registry import registry
+from gantoolkit.data.face_zip import find
+from gantoolkit.planning import dry_run
+from gantoolkit.planning.peak_memory import Ledger
+from gantoolkit.planning.plan import lines
+from gantoolkit.core.errors import UsageError
+from gantoolkit.generators import load_generator
+
+
+@pytest.mark.parametrize("device", ["cpu", "meta"])
+def test_ledger_counts_what_is_alive(device):
+    """Six linear layers of 500²: by hand, in units of one matrix of 1 MB."""
+    layers = [nn.Linear(500, 500, bias=False, device=device) for _ in range(6)]
+    x, unit = torch.zeros(500, 500, device=device), 1e6
+    with Ledger() as ledger, torch.no_grad():
+        y = x
+        for layer in layers:
+            y = layer(y)
+    assert ledger.peak == 2 * unit  # one layer's input and output
+    with Ledger() as ledger:
+        y = nn.Sequential(*layers)(x)
+        assert ledger.peak == ledger.live == 6 * unit  # every output is kept for the backward pass
+        view = y[:10].T
+        assert ledger.live == 6 * unit
+        del y, view
+    assert ledger.live == 0
+
+
+@pytest.fixture(scope="module")
+def small():
+    return dry_run.plan(loader.load_config("configs/absm_eg3d.py", ["schedule.batch=2"]).to_dict())
+
+
+def test_parameters_are_those_of_the_real_networks(small):
+    values = loader.load_config("configs/absm_eg3d.py").to_dict()
+    encoder = registry.build("encoder", values["encoder"])
+    counted = {name: count for name, count, _, _ in small.parts}
+
+    def size(module):
+        return sum(p.numel() for p in module.parameters())
+
+    assert counted["U-Net"] == size(encoder.unet) and counted["ControlNet"] == size(encoder.controls[0])
+    assert counted["VAE"] == size(encoder.vae) and counted["text model"] == size(encoder.prompts.text)
+    assert counted["generator eg3d"] == size(load_generator("eg3d"))
+    assert small.notes == [] and small.fixed == sum(part[2] for part in small.parts)
+
+
+def test_cache_sizes_follow_the_config(small):
+    rows, one = small.cache["trajectories of train"]
+    with zipfile.ZipFile(find("bridge-train")) as data:
+        people = len(data.read("samples.jsonl").splitlines())
+    assert one == 2 * 10 * 4 * 16 * 16 + 3 * 64 * 64 and rows == people
+    assert small.cache["embeddings (identity)"] == (people, 4 * 128)
+
+
+def test_m_alone_costs_less_than_t(small):
+    """Its turn stops before the up blocks, of the encoder and of T."""
+    assert 0 < small.flops["training M"] < small.flops["training T"]
+
+
+def test_processes_and_recomputation_lower_the_peak(small):
+    overrides = ["schedule.batch=16", "schedule.accumulate=2", "recompute=1", "sampling.batch=8"]
+    shared = dry_run.plan(loader.load_config("configs/absm_eg3d.py", overrides).to_dict(), processes=4)
+    assert shared.batch == small.batch == 2 and shared.world == 4
+    assert shared.peaks["training"] < 0.75 * small.peaks["training"]
+    assert (small.cached, small.scored, shared.cached, shared.scored) == (48, 25, 8, 8)
+    assert shared.peaks["scoring"] < 0.5 * small.peaks["scoring"]
+
+
+def test_an_encoder_that_waits_on_the_cpu_lowers_what_is_held(small):
+    """By the sizes of its parts: training keeps none of them, caching the U-Net and the ControlNet at a time."""
+    overrides = ["schedule.batch=2", "encoder.offload=True"]
+    waiting = dry_run.plan(loader.load_config("configs/absm_eg3d.py", overrides).to_dict())
+    sizes = {name: size for name, _, size, _ in small.parts}
+    frozen = sizes["U-Net"] + sizes["ControlNet"] + sizes["VAE"] + sizes["text model"]
+    assert waiting.fixed == small.fixed - frozen
+    assert [p[:2] for p in waiting.parts] == [p[:2] for p in small.parts]  # the same parameters
+    copies = waiting.peaks["caching"] - small.peaks["caching"]
+    assert 0 < copies <= max(sizes["U-Net"] + sizes["ControlNet"], sizes["VAE"]) + 1000
+    peaks = [plan.fixed + plan.peaks["training"] for plan in (small, waiting)]
+    assert peaks[1] < peaks[0] and "waits in the CPU's memory" in "\n".join(lines(waiting))
+
+
+def test_the_verb_prints_and_runs_nothing(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert main.main(["run", "configs/pretrain/controlnet_mask.py", "--dry-run", "data=val", "diffusion=diffusion",
+                     "--processes", "4"]) == 0
+    out = capsys.readouterr().out
+    assert "in each of 4 processes" in out
+    assert "ControlNet" in out and "peak of training" in out and "200 rows" in out and not list(tmp_path.iterdir())
+    assert main.main(["run", "configs/pretrain/controlnet_mask.py", "--processes", "2"]) == 2
+    assert "--processes belongs to --dry-run" in capsys.readouterr().err
+    with pytest.raises(UsageError, match="'vae' is small and just runs"):
+        dry_run.plan(dict(task="vae"))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["absm_eg3d", "absm_stylegan2", "absm_eg3d_scribble", "absm_stylegan2_scribble",
+                                  "controlnet_mask"])
+def test_paper_scale_needs_no_download(name, monkeypatch, tmp_path):
+    import socket
+
+    monkeypatch.setenv("GANTOOLKIT_CACHE", str(tmp_path))
+    monkeypatch.setattr(socket.socket, "connect", lambda *_: pytest.fail("something was fetched"))
+    found = dry_run.plan(loader.load_config(f"configs/full/{name}.py").to_dict())
+    counted = {part: round(count / 1e6, 1) for part, count, _, _ in found.parts}
+    assert counted["U-Net"] == 859.5 and counted["ControlNet"] == 361.3
+    if name != "controlnet_mask":
+        assert counted[f"generator {'eg3d-ffhq' if 'eg3d' in name else 'stylegan2-ffhq'}"] == (
+            30.7 if "eg3d" in name else 30.4)
+        assert found.cache["trajectories of train"] == (24000, 20 * 32768 + 786432)
+        assert found.fixed + found.peaks["training"] < 24e9
+    assert any("is not here" in note for note in found.notes)
