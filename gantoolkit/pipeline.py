@@ -50,7 +50,7 @@ class Pipeline:
 
     def camera(self, condition: Condition) -> Camera | None:
         """The condition's own camera; else, for a 3D generator, one fitted to its mask or straight ahead."""
-        if condition.camera is not None or not self.generator.needs_camera:
+        if condition.camera is not None or not self.generator.is_3d:
             return condition.camera
         from gantoolkit.data import pose
         from gantoolkit.core.camera import frame_of

@@ -27,7 +27,7 @@ from gantoolkit.core import files
 from gantoolkit.bench.draw_row import resident
 from gantoolkit.encoders.published import planned
 from gantoolkit.planning import dry_run, meta_models
-from gantoolkit.tasks.bridge.trajectories import Moment
+from gantoolkit.tasks.bridge.trajectories import TimestepBatch
 from gantoolkit.core.camera import orbit_camera
 from gantoolkit.core.types import Condition, Target
 from gantoolkit.core.types import Sample as Pair
@@ -68,7 +68,7 @@ def condition(task, batch: int) -> Condition:
     size, device = task.encoder.resolution, task.device
     labels = torch.randint(19, (batch, size, size), device=device)
     mask = nn.functional.one_hot(labels, 19).permute(0, 3, 1, 2).float()
-    camera = orbit_camera(torch.zeros(batch)).to(device) if task.generator.needs_camera else None
+    camera = orbit_camera(torch.zeros(batch)).to(device) if task.generator.is_3d else None
     return Condition(("a face",) * batch, mask, torch.rand(batch, 1, size, size, device=device), camera,
                      torch.arange(batch))
 
@@ -77,7 +77,7 @@ def iteration(task, given: Condition, bf16: bool, turn: str = "T") -> None:
     """One turn of T, or of M alone, with a z_t that lies there, and its backward pass."""
     batch, size, device = len(given), task.encoder.resolution, task.device
     image = torch.rand(batch, 3, size, size, device=device) * 2 - 1
-    moment = Moment(Pair(given, Target(image)),
+    moment = TimestepBatch(Pair(given, Target(image)),
                     torch.randn(batch, *task.encoder.latent_shape, device=device),
                     torch.full((batch, ), task.encoder.timesteps[-1], device=device), image,
                     torch.arange(batch), torch.zeros(batch))

@@ -225,13 +225,13 @@ class Reference(nn.Module):
 
     def __init__(self, generator):
         super().__init__()
-        backbone = generator.backbone.synthesis if generator.needs_camera else generator.synthesis
+        backbone = generator.backbone.synthesis if generator.is_3d else generator.synthesis
         blocks = [getattr(backbone, f"b{size}") for size in backbone.resolutions]
         channels = [len(block.conv1.weight) for block in blocks]
         self.synthesis = Synthesis(generator.w_dim, backbone.resolutions[-1], len(blocks[0].torgb.weight),
                                    channels, blocks[0].conv1.conv_clamp)
         self.synthesis.load_state_dict(backbone.state_dict())
-        self.rendering = Rendering(generator) if generator.needs_camera else None
+        self.rendering = Rendering(generator) if generator.is_3d else None
         self.eval().requires_grad_(False)
 
     def forward(self, ws: Tensor, camera=None) -> Tensor:

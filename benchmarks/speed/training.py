@@ -21,7 +21,7 @@ from gantoolkit.data.face_zip import FaceZip
 from gantoolkit.training.runner import build_task
 from gantoolkit.training.schedule import Schedule
 from gantoolkit.training.loop import Run, Trainer
-from gantoolkit.tasks.bridge.trajectories import Moment
+from gantoolkit.tasks.bridge.trajectories import TimestepBatch
 from universe import DATA
 
 CONFIG = "configs/absm_eg3d.py"
@@ -43,18 +43,18 @@ class Source:
     def __len__(self) -> int:
         return len(self.real)
 
-    def read(self, rows, steps, fetched=None) -> Moment:
+    def read(self, rows, steps, fetched=None) -> TimestepBatch:
         with self.parts.part(READ):
             return self.denoise(rows, steps) if self.variant == "anew" else self.real.read(rows, steps, fetched)
 
-    def denoise(self, rows, steps) -> Moment:
+    def denoise(self, rows, steps) -> TimestepBatch:
         """What `read` gives, made now by one run from noise with guidance."""
         sample = self.real.sample(rows).to(self.real.device)
         latents, x0 = self.real.encoder.trajectory(sample.condition)
         latents = latents[torch.arange(len(rows)), steps]
-        return Moment(sample, latents, self.real.timesteps[steps], x0, rows, steps)
+        return TimestepBatch(sample, latents, self.real.timesteps[steps], x0, rows, steps)
 
-    def features(self, moment: Moment, only_h: bool = False):
+    def features(self, moment: TimestepBatch, only_h: bool = False):
         with self.parts.part(FEATURES):
             self.real.stored = self.stored if self.variant == "features" else None
             return self.real.features(moment, only_h)
@@ -113,12 +113,12 @@ class Bench:
         return {"z_t": timing.rounded(float((cached.latents - anew.latents).abs().max())),
                 "I^d_0": timing.rounded(float((cached.x0 - anew.x0).abs().max()))}
 
-    def time_turn(self, turn: str, first: int, rounds: int) -> dict:
+    def time_turn(self, phase: str, first: int, rounds: int) -> dict:
         """One turn's iterations: seconds per variant, whole and in parts."""
         counts = {variant: itertools.count(first) for variant in VARIANTS}  # each takes the same samples
         jobs = {v: (lambda v=v: self.iterate(v, next(counts[v]))) for v in VARIANTS}
         kept = timing.interleave(jobs, 0, rounds)
-        row = dict(turn=turn, others=timing.share(kept))
+        row = dict(phase=phase, others=timing.share(kept))
         for v in VARIANTS:
             row[v] = timing.summary(timing.seconds(kept, v))
             row[v]["parts"] = {name: timing.summary([r.results[v].get(name, 0.0) for r in kept])["median"]
@@ -140,12 +140,12 @@ class Bench:
 def measure(universe, folder: Path, rounds: int, say) -> dict:
     """The record's `training`."""
     bench = Bench(universe, folder)
-    turns = []
-    for turn, first in (("M", 0), ("T", bench.task.switch)):
-        turns.append(bench.time_turn(turn, first, rounds))
-        say(f"training {turn}: anew / cache {turns[-1]['ratio']['median']:.1f}")
+    phases = []
+    for phase, first in (("M", 0), ("T", bench.task.switch)):
+        phases.append(bench.time_turn(phase, first, rounds))
+        say(f"training {phase}: anew / cache {phases[-1]['ratio']['median']:.1f}")
     fill = bench.fill_seconds(max(2, rounds // 4))
-    anew, cache = (sum(turn[v]["median"] for turn in turns) / len(turns) for v in ("anew", "cache"))
+    anew, cache = (sum(phase[v]["median"] for phase in phases) / len(phases) for v in ("anew", "cache"))
     encoder, schedule = bench.values["encoder"], bench.trainer.schedule
     whole = dict(iterations=bench.iterations, samples=bench.rows,
                  anew=timing.rounded(bench.iterations * anew), fill=timing.rounded(bench.rows * fill),
@@ -153,5 +153,5 @@ def measure(universe, folder: Path, rounds: int, say) -> dict:
     whole |= dict(ratio=round(whole["anew"] / whole["cache"], 2),
                   pays_after=round(bench.rows * fill / (anew - cache)) if anew > cache else None)
     return dict(config=CONFIG, batch=schedule.batch, precision=schedule.precision, steps=encoder["steps"],
-                guidance=encoder["guidance"], fill_per_sample=timing.rounded(fill), turns=turns,
+                guidance=encoder["guidance"], fill_per_sample=timing.rounded(fill), phases=phases,
                 whole_run=whole, difference=bench.difference())

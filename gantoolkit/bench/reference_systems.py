@@ -65,7 +65,7 @@ class Drawn(System):
         trained = exported(Path(generator))
         self.name, self.psi = str(trained[0]) if trained else generator, truncation_psi
         self.generator = load_generator(self.name)
-        self.solid, self.frame = self.generator.needs_camera, frame_of(self.generator)
+        self.solid, self.frame = self.generator.is_3d, frame_of(self.generator)
         self.needs, self.domain = (("camera",), "3D") if self.solid else ((), "2D")
         self.latent_source = "random codes"
 

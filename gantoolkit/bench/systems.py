@@ -102,7 +102,7 @@ class Ours(System):
         self.pipeline, self.specs = load_with_specs(run, steps=steps, guidance=guidance)
         if mapped:
             self.pipeline.bridge = getattr(self.pipeline.bridge, "mapping", self.pipeline.bridge)
-        self.solid = self.pipeline.generator.needs_camera
+        self.solid = self.pipeline.generator.is_3d
         self.frame = frame_of(self.pipeline.generator)
         self.domain = "3D" if self.solid else "2D"
         self.needs = (*seen(self.pipeline.condition), *(["camera"] if self.solid else []))

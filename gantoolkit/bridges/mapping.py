@@ -25,12 +25,12 @@ class Mapping(nn.Module):
     """
 
     def __init__(self, feature_shapes: FeatureShapes, num_ws: int, w_dim: int, mean_w: Tensor,
-                 width: int = 128, stem: int = 0, normalise: bool = False, per_style: bool = False,
+                 width: int = 128, stem: int = 0, normalize: bool = False, per_style: bool = False,
                  add_mean: bool = True, pyramid: int = 0):
         super().__init__()
         channels, height, _ = feature_shapes.h
         self.shape = feature_shapes.h
-        self.normalise = normalise
+        self.normalize = normalize
         self.pyramid = Pyramid(feature_shapes, pyramid) if pyramid else None
         channels += pyramid
         self.stem = conv_stack(channels, width, stem)
@@ -52,7 +52,7 @@ class Mapping(nn.Module):
     def codes(self, features: Features) -> Tensor:
         """h [B,C_h,·,·], and f where there is a pyramid → w^m [B,L,w_dim]."""
         h = features.h.contiguous(memory_format=torch.channels_last)
-        if self.normalise:
+        if self.normalize:
             h = F.layer_norm(h, h.shape[1:])
         if self.pyramid is not None:
             h = torch.cat([h, self.pyramid(features.h, features.f)], 1)

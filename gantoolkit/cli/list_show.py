@@ -68,7 +68,7 @@ def file_row(entry: dict) -> str:
     return "  ".join(part for part in parts if part) + owned(entry)
 
 
-def plugin_row(owner: manifest.Owner) -> str:
+def plugin_row(owner: manifest.Provider) -> str:
     state = f"broken: {owner.error}" if owner.error else "found"
     return f"{owner.version}  {state}  {owner.folder or owner.root}".strip()
 

@@ -14,8 +14,8 @@ from gantoolkit.core.errors import UsageError
 T = TypeVar("T")
 FROM_RUNNER = ("seed", "device")  # constructor arguments of a task that the runner gives
 SETTINGS = {  # dicts of a config → the dataclass that they stand for; the last three where a task takes sampling
-    "schedule": "gantoolkit.training.schedule:Schedule", "sampling": "gantoolkit.tasks.bridge.trajectories:Sampling",
-    "cache": "gantoolkit.tasks.bridge.trajectories:Keeping", "data": "gantoolkit.tasks.bridge.trajectories:Splits"}
+    "schedule": "gantoolkit.training.schedule:Schedule", "sampling": "gantoolkit.tasks.bridge.trajectories:SamplingConfig",
+    "cache": "gantoolkit.tasks.bridge.trajectories:CacheConfig", "data": "gantoolkit.tasks.bridge.trajectories:DataConfig"}
 TYPED = ("encoder", "bridge", "generator")  # what a dict with a type describes; losses and metrics are dicts of such
 
 

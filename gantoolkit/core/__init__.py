@@ -9,5 +9,6 @@
     camera       poses on a sphere, intrinsics, rays
     distributed  one process or several
     progress     what the screen shows while something long runs
+    parts        the networks of a foreign checkpoint
     suggest      what is close to a mistyped name
 """

@@ -20,7 +20,7 @@ RESUMABLE = "free some space and repeat the command: finished parts are kept"  #
 
 
 @contextmanager
-def replacing(path: str | os.PathLike, advice: str = "") -> Iterator[Path]:
+def atomic_write(path: str | os.PathLike, advice: str = "") -> Iterator[Path]:
     """A temporary path beside `path`; what is written there is renamed to `path` at the end, or removed on failure.
 
     Missing parent folders are made. What the disk refuses becomes a sentence that ends in `advice`.
@@ -42,7 +42,7 @@ def replacing(path: str | os.PathLike, advice: str = "") -> Iterator[Path]:
 
 def write_bytes(path: str | os.PathLike, content: bytes) -> Path:
     """Write a file atomically; missing parent folders are made."""
-    with replacing(path) as partial:
+    with atomic_write(path) as partial:
         partial.write_bytes(content)
     return Path(path)
 
@@ -70,7 +70,7 @@ def write_json_lines(path: str | os.PathLike, rows: Iterable[dict]) -> Path:
 
 def write_zip(path: str | os.PathLike, content: Iterable[tuple[str, bytes | str]], advice: str = "") -> Path:
     """Write (name, content) pairs as a zip atomically: pictures are stored, JSON is deflated; `advice` as above."""
-    with replacing(path, advice) as partial, zipfile.ZipFile(partial, "w") as archive:
+    with atomic_write(path, advice) as partial, zipfile.ZipFile(partial, "w") as archive:
         for name, data in content:
             entry = zipfile.ZipInfo(name, DATE)
             entry.external_attr = 0o644 << 16

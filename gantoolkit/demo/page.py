@@ -100,7 +100,7 @@ class Page:
         """Controls that fit a run → (mask, scribble, step, yaw, pitch, examples, notice)."""
         pipeline = self.models[run]
         mask = pipeline.condition == "mask"
-        solid = pipeline.generator.needs_camera
+        solid = pipeline.generator.is_3d
         steps = len(pipeline.encoder.timesteps)
         return (gr.update(visible=mask or "hidden"), gr.update(visible="hidden" if mask else True),
                 gr.update(maximum=steps, value=steps), gr.update(visible=solid), gr.update(visible=solid),
@@ -176,7 +176,7 @@ class Page:
 
     def results(self) -> None:
         """The right column."""
-        solid = self.models[self.first].generator.needs_camera
+        solid = self.models[self.first].generator.is_3d
         self.state = gr.State(None, time_to_live=3600)
         self.notice = gr.HTML("", elem_id="gt-notice")
         self.face = gr.HTML("", elem_id="gt-face", elem_classes="gt-result")

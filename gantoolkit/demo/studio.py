@@ -136,7 +136,7 @@ class Studio:
         features = trace.at(wish.step)
         latent = pipeline.bridge(features)
         planes, base = None, pipeline.camera(asked)
-        if pipeline.generator.needs_camera:
+        if pipeline.generator.is_3d:
             planes = tuple(pipeline.generator.planes(ws) for ws in codes(latent))
         return Face(wish, latent, word_attention(features), words(encoder, wish.text, features),
                     int(features.t[0]), trace.steps, base, planes, time.perf_counter() - started)

@@ -14,9 +14,9 @@ from torch import Tensor, nn
 from gantoolkit.encoders import controls
 from gantoolkit.encoders import sampling
 from gantoolkit.encoders.folders import Parts, load_parts
-from gantoolkit.encoders.offload import Sleepers
+from gantoolkit.encoders.offload import CpuOffload
 from gantoolkit.encoders.prompts import Prompt, Prompts
-from gantoolkit.encoders.recorder import TAPS, Reached, Recorder
+from gantoolkit.encoders.recorder import TAPS, StopForward, Recorder
 from gantoolkit.core.errors import UsageError
 from gantoolkit.core.types import Condition, Features, FeatureShapes
 
@@ -54,7 +54,7 @@ class ControlNetEncoder(nn.Module):
         if precision == "bf16":
             self.unet.bfloat16(), self.controls.bfloat16()
         networks = dict(unet=self.unet, controls=self.controls, vae=self.vae, text=self.prompts)
-        self._sleepers = Sleepers(networks) if offload else None
+        self._sleepers = CpuOffload(networks) if offload else None
 
     def awake(self, *names: str) -> AbstractContextManager:
         """A block in which networks ('unet', 'controls', 'vae', 'text') are on the device, where they sleep else."""
@@ -178,7 +178,7 @@ class ControlNetEncoder(nn.Module):
         with torch.autocast(self.device.type, enabled=False), self.awake("text"):
             prompt = self.prompts(condition.text)  # in float32, as where trajectories are made
         with self.awake("unet", "controls"), Recorder(self.unet, self.tap, only_h=only_h) as recorder:
-            with suppress(Reached):
+            with suppress(StopForward):
                 self._epsilon(latents, t, prompt.embedding, self._pictures(condition))
             return self._features(recorder, prompt, t, latents)
 

@@ -41,7 +41,7 @@ class Slot:
             self.sleep()
 
 
-class Sleepers:
+class CpuOffload:
     """Networks by name; `with sleepers.awake(name, …):` brings those named to `device` for the block."""
 
     def __init__(self, networks: dict[str, nn.Module]):

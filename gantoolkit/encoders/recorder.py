@@ -65,7 +65,7 @@ class Block:
         return tuple(m.transpose(1, 2).unflatten(2, self.size).float() for m in found)
 
 
-class Reached(Exception):
+class StopForward(Exception):
     """All that was asked of a forward pass is known."""
 
 
@@ -109,7 +109,7 @@ class Recorder:
         self.blocks = [Block() for _ in self.up]  # a new forward pass begins
         self.h = (kwargs["hidden_states"] if "hidden_states" in kwargs else args[0])[self.rows].float()
         if self.only_h:
-            raise Reached
+            raise StopForward
 
     def _see_attention(self, n: int):
         def hook(module, args, output):

@@ -10,7 +10,7 @@ from gantoolkit.core.errors import WeightsError
 def load_generator(name_or_path: str | os.PathLike):
     """The frozen generator of a weights file, a name of registry.yaml or a foreign checkpoint, in eval mode.
 
-    `.num_ws .w_dim .z_dim .resolution .mean_w [w_dim] .needs_camera` (whether it is 3D)
+    `.num_ws .w_dim .z_dim .resolution .mean_w [w_dim] .is_3d` (whether it is 3D)
     `.mapping(z, c=None, truncation_psi=1.0, truncation_cutoff=None)` → ws [B,num_ws,w_dim]
     `.render(ws, camera=None, noise='const'|'random'|'none', generator=None, deterministic=False)` → Render,
     with random numbers of `generator`: None, one torch.Generator, or a list of one per sample (draws.py)

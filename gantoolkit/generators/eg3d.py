@@ -50,7 +50,7 @@ class OSGDecoder(nn.Module):
 class EG3D(nn.Module):
     """The generator. `render` draws codes ws [B,num_ws,w_dim] from a camera; gradients reach ws."""
 
-    needs_camera = True
+    is_3d = True
 
     def __init__(self, z_dim: int = 512, w_dim: int = 512, resolution: int = 512, c_dim: int = 25,
                  channel_base: int = 32768, channel_max: int = 512, channels: Sequence[int] | None = None,

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from gantoolkit.generators.sample_noise import Streams, drawn
 from gantoolkit.networks.ops import (SQRT2, FullyConnected, conv2d_resample, conv_weight, double, fir_buffer,
                                      modulated_conv2d, normalize_2nd_moment)
-from gantoolkit.networks.cpu.weight_cache import Prepared
+from gantoolkit.networks.cpu.weight_cache import FrozenWeightCache
 from gantoolkit.core.types import Latent, Render
 
 NOISES = ("const", "random", "none")
@@ -101,7 +101,7 @@ class SynthesisLayer(nn.Module):
         self.bias = nn.Parameter(torch.zeros(out_channels))
         self.noise_strength = nn.Parameter(torch.zeros([]))
         self.register_buffer("noise_const", torch.randn(resolution, resolution))
-        self.kept = Prepared()
+        self.kept = FrozenWeightCache()
         fir_buffer(self)
 
     def forward(self, x: Tensor, w: Tensor, noise: str | Tensor = "const", gain: float = 1.0,
@@ -239,7 +239,7 @@ class SynthesisNetwork(nn.Module):
 class StyleGAN2(nn.Module):
     """The generator. `render` draws codes ws [B,num_ws,w_dim]; gradients reach ws."""
 
-    needs_camera = False
+    is_3d = False
 
     def __init__(self, z_dim: int = 512, w_dim: int = 512, resolution: int = 1024, c_dim: int = 0,
                  channel_base: int = 32768, channel_max: int = 512, channels: Sequence[int] | None = None,

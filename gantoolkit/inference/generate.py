@@ -142,7 +142,7 @@ def generate(pipeline, options: Options, origin: dict | None = None) -> Iterator
     from gantoolkit.data.label_orders import other_order
 
     _fits(pipeline.condition, options, (origin or {}).get("run", "This run"))
-    if options.solid and not pipeline.generator.needs_camera:
+    if options.solid and not pipeline.generator.is_3d:
         flat = type(pipeline.generator).__name__
         raise UsageError(f"{', '.join(options.solid)}: {flat} draws flat pictures;"
                          " use a run with a 3D generator such as configs/absm_eg3d.py.")
@@ -192,7 +192,7 @@ def _batch(pipeline, jobs, options: Options) -> Iterator[dict]:
                              t_out=options.t_out, aggregate=options.aggregate)
     seconds = (time.perf_counter() - started) / len(jobs)
     read = {"labels": options.labels} if options.mask is not None else {}
-    draw = _solid if pipeline.generator.needs_camera else _flat
+    draw = _solid if pipeline.generator.is_3d else _flat
     for i, (item, seed) in enumerate(jobs):
         row = {"input": str(item.path), "text": options.text, "seed": seed, "t_out": options.t_out,
                "aggregate": options.aggregate, "seconds_latent": round(seconds, 3), **read}

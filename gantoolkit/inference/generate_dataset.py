@@ -82,7 +82,7 @@ def _batch(pipeline, data: FaceZip, rows: torch.Tensor, options) -> list[float]:
     condition = data.sample(rows, condition=pipeline.condition, seed=options.seed).condition
     latent = pipeline.latent(condition, t_out=options.t_out, aggregate=options.aggregate)
     seconds = round((time.perf_counter() - began) / len(rows), 3)
-    solid = pipeline.generator.needs_camera
+    solid = pipeline.generator.is_3d
     for place, index in enumerate(rows.tolist()):
         camera = condition.camera[place].to(latent.ws.device) if solid else None
         image = pipeline.draw(latent[place], camera).image

@@ -101,7 +101,7 @@ def replacement(name: str, own: str):
         trained = load_generator(own)
     except WeightsError:  # not here: the sizes of the bridge's tensors decide
         return other
-    if other.needs_camera != trained.needs_camera:
+    if other.is_3d != trained.is_3d:
         raise UsageError(f"{name} is {_kind(other)}, and this bridge was trained with {_kind(trained)} "
                          f"('{own}'); give a generator that was fine-tuned from '{own}'.")
     if (other.num_ws, other.w_dim) != (trained.num_ws, trained.w_dim):
@@ -112,7 +112,7 @@ def replacement(name: str, own: str):
 
 
 def _kind(generator) -> str:
-    return "a 3D generator" if generator.needs_camera else "a 2D generator"
+    return "a 3D generator" if generator.is_3d else "a 2D generator"
 
 
 def read(name: str | Path) -> tuple[dict, dict]:

@@ -14,7 +14,7 @@ from gantoolkit.core.types import Condition, Render, Score, Scores, Target
 
 
 @dataclass
-class View:
+class EvalBatch:
     """One batch as the metrics see it; what a network sees in it is computed once and shared."""
 
     image: Tensor  # the result [B,3,R,R] in −1..1
@@ -117,7 +117,7 @@ class Metric:
         for key in sorted(self.sums):
             dist.all_reduce(self.sums[key])
 
-    def add(self, view: View, key: str, values: Tensor) -> None:
+    def add(self, view: EvalBatch, key: str, values: Tensor) -> None:
         """Add a value [B,…] per sample, once for the measurement and weighted for every replicate."""
         weights = view.weights[:, :1 + self.replicates].to(values.device)
         values = values.detach().double()
@@ -127,7 +127,7 @@ class Metric:
     def _put(self, key: str, value: Tensor) -> None:
         self.sums[key] = self.sums[key] + value.to(self.sums[key].device) if key in self.sums else value
 
-    def of(self, view: View, what: str | int = "image") -> Tensor:
+    def of(self, view: EvalBatch, what: str | int = "image") -> Tensor:
         """The field `uses` of what the network sees."""
         found = getattr(view.seen(self.network, what), self.uses, None)
         if found is None:
@@ -135,7 +135,7 @@ class Metric:
                              f"'{self.network_name}' does not.")
         return found
 
-    def update(self, view: View) -> None:
+    def update(self, view: EvalBatch) -> None:
         """Add one batch."""
         raise NotImplementedError
 
@@ -167,11 +167,11 @@ class Mean(Metric):
 
     may_skip = False
 
-    def values(self, view: View) -> Tensor | dict[str, Tensor]:
+    def values(self, view: EvalBatch) -> Tensor | dict[str, Tensor]:
         """[B], or part of the name → [B]."""
         raise NotImplementedError
 
-    def update(self, view: View) -> None:
+    def update(self, view: EvalBatch) -> None:
         values = self.values(view)
         parts = values if isinstance(values, dict) else {"": values}
         found = torch.stack([torch.isfinite(v) for v in parts.values()]).all(0)

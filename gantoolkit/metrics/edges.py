@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from gantoolkit.core.errors import UsageError
-from gantoolkit.metrics.base import Mean, View
+from gantoolkit.metrics.base import Mean, EvalBatch
 
 LUMA = (0.299, 0.587, 0.114)
 
@@ -28,7 +28,7 @@ class Edges(Mean):
         super().__init__(None)
         self.sigma, self.tolerance = sigma, tolerance
 
-    def values(self, view: View) -> dict[str, Tensor]:
+    def values(self, view: EvalBatch) -> dict[str, Tensor]:
         if view.condition.scribble is None:
             raise UsageError("Edge scores need scribbles; this data has none.")
         lines = view.condition.scribble[:, 0].cpu().numpy() > 0.5

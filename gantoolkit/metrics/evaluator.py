@@ -14,7 +14,7 @@ from gantoolkit.registry import registry
 from gantoolkit import networks, weights
 from gantoolkit.core.errors import GantoolkitError, UsageError
 from gantoolkit.metrics import bootstrap
-from gantoolkit.metrics.base import Metric, View
+from gantoolkit.metrics.base import Metric, EvalBatch
 from gantoolkit.networks.blocks import fit
 from gantoolkit.core.types import Condition, Render, Scores, Target
 
@@ -110,7 +110,7 @@ class Evaluator:
         if numbers is None:
             numbers = torch.arange(self.seen, self.seen + len(image))
         self.seen += len(image)
-        view = View(
+        view = EvalBatch(
             fit(image, side), replace(target, image_gt=fit(target.image_gt, side)), condition.to(self.device),
             None if without_text is None else fit(self._images(without_text), side),
             None if depth is None else depth.detach().to(self.device).float(),

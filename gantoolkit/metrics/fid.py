@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from gantoolkit.metrics.base import Metric, View
+from gantoolkit.metrics.base import Metric, EvalBatch
 
 WIDEST = 512  # features beyond which replicates would cost too much memory and time
 
@@ -41,7 +41,7 @@ class FID(Metric):
     def __init__(self, network: str = "judge", resize: str | None = None):
         super().__init__(network, resize=resize)
 
-    def update(self, view: View) -> None:
+    def update(self, view: EvalBatch) -> None:
         for side, what in (("fake", "image"), ("real", "image_gt")):
             features = self.of(view, what).double()
             if features.shape[1] > WIDEST:

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from gantoolkit.core.errors import UsageError
 from gantoolkit.core.camera import sample_rays
-from gantoolkit.metrics.base import Mean, View
+from gantoolkit.metrics.base import Mean, EvalBatch
 from gantoolkit.core.types import Camera
 
 SEEN = 0.03  # scene units by which a point may lie behind what a view sees at its place
@@ -26,7 +26,7 @@ class Depth(Mean):
     def __init__(self):
         super().__init__(None)
 
-    def values(self, view: View) -> dict[str, Tensor]:
+    def values(self, view: EvalBatch) -> dict[str, Tensor]:
         if view.depth is None or view.target.depth is None:
             raise UsageError("The metric 'depth' needs a 3D result and a data set with depth "
                              "(`gantoolkit data render annyfaces --depth`); drop the metric.")
@@ -53,7 +53,7 @@ class Reprojection(Mean):
     def __init__(self):
         super().__init__(None)
 
-    def values(self, view: View) -> Tensor:
+    def values(self, view: EvalBatch) -> Tensor:
         camera = view.condition.camera
         if not view.views or view.depth is None or camera is None:
             raise UsageError("The metric 'reprojection' compares views of a 3D face; pass depth, views and the "

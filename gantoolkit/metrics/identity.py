@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from gantoolkit.core.errors import UsageError
-from gantoolkit.metrics.base import Mean, View
+from gantoolkit.metrics.base import Mean, EvalBatch
 
 
 class _Identity(Mean):
@@ -23,7 +23,7 @@ class _Identity(Mean):
     def conditions(self) -> dict:
         return super().conditions() | self.told
 
-    def cosine(self, view: View, first: str | int, second: str | int) -> Tensor:
+    def cosine(self, view: EvalBatch, first: str | int, second: str | int) -> Tensor:
         """[B]"""
         return (self.of(view, first) * self.of(view, second)).sum(1)
 
@@ -33,7 +33,7 @@ class IdentityToTruth(_Identity):
 
     name = "id_gt"
 
-    def values(self, view: View) -> Tensor:
+    def values(self, view: EvalBatch) -> Tensor:
         return self.cosine(view, "image", "image_gt")
 
 
@@ -42,7 +42,7 @@ class IdentityWithoutText(_Identity):
 
     name = "id_text"
 
-    def values(self, view: View) -> Tensor:
+    def values(self, view: EvalBatch) -> Tensor:
         if view.without_text is None:
             raise UsageError("The metric 'id_text' compares with the result for an empty prompt; "
                              "pass it as without_text, or drop the metric.")
@@ -54,7 +54,7 @@ class IdentityOverViews(_Identity):
 
     name = "id_views"
 
-    def values(self, view: View) -> Tensor:
+    def values(self, view: EvalBatch) -> Tensor:
         if not view.views:
             raise UsageError("The metric 'id_views' compares views of a 3D face; pass views, or drop the metric.")
         return torch.stack([self.cosine(view, "image", k) for k in range(len(view.views))]).mean(0)

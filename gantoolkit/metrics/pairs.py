@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor
 
 from gantoolkit.core.errors import UsageError
-from gantoolkit.metrics.base import Mean, View
+from gantoolkit.metrics.base import Mean, EvalBatch
 from gantoolkit.networks.perceptual import Perceptual, unit
 
 BETAS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)  # Wang et al. 2003, fine to coarse
@@ -20,7 +20,7 @@ class LPIPS(Mean):
     def __init__(self, network: str = "judge"):
         super().__init__(network)
 
-    def values(self, view: View) -> Tensor:
+    def values(self, view: EvalBatch) -> Tensor:
         if hasattr(self.network, "distance"):  # the published LPIPS has learned weights of its own
             return self.network.distance(view.image, view.target.image_gt)
         first, second = (tuple(map(unit, self.of(view, what))) for what in ("image", "image_gt"))
@@ -40,7 +40,7 @@ class MSSSIM(Mean):
         super().__init__(None)
         self.scales = 0
 
-    def values(self, view: View) -> Tensor:
+    def values(self, view: EvalBatch) -> Tensor:
         from gantoolkit.core import compat  # noqa: F401  before torchmetrics
         from torchmetrics.functional.image import multiscale_structural_similarity_index_measure as ms_ssim
 
@@ -62,7 +62,7 @@ class SSIM(Mean):
     def __init__(self):
         super().__init__(None)
 
-    def values(self, view: View) -> Tensor:
+    def values(self, view: EvalBatch) -> Tensor:
         from gantoolkit.core import compat  # noqa: F401  before torchmetrics
         from torchmetrics.functional.image import structural_similarity_index_measure as ssim
 
@@ -72,7 +72,7 @@ class SSIM(Mean):
         return whole[..., edge:-edge, edge:-edge].mean((1, 2, 3))
 
 
-def unit_range(view: View) -> tuple[Tensor, Tensor]:
+def unit_range(view: EvalBatch) -> tuple[Tensor, Tensor]:
     """Result and truth in 0..1."""
     return tuple((x.float() + 1) / 2 for x in (view.image.clamp(-1, 1), view.target.image_gt))
 

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from gantoolkit.core.labels import CLASSES
 from gantoolkit.core.errors import UsageError
-from gantoolkit.metrics.base import Metric, View
+from gantoolkit.metrics.base import Metric, EvalBatch
 
 MODES = ("present", "all19", "confusion")
 
@@ -54,7 +54,7 @@ class _Parsed(Metric):
 
     uses = "logits"
 
-    def confusions(self, view: View) -> Tensor:
+    def confusions(self, view: EvalBatch) -> Tensor:
         key = ("confusions", id(self.network))
         if key not in view._seen:
             logits, labels = self.of(view), view.labels()
@@ -72,7 +72,7 @@ class Accuracy(_Parsed):
     def __init__(self, network: str = "judge"):
         super().__init__(network)
 
-    def update(self, view: View) -> None:
+    def update(self, view: EvalBatch) -> None:
         counts = self.confusions(view).double()
         self.add(view, "total", counts.diagonal(dim1=1, dim2=2).sum(1) / counts.sum((1, 2)))
         self.add(view, "n", torch.ones(len(counts), device=counts.device))
@@ -99,7 +99,7 @@ class MeanIoU(_Parsed):
             raise UsageError(f"The metric 'miou' has no mode '{unknown[0]}'; choose from {', '.join(MODES)}.")
         self.modes = tuple(modes)
 
-    def update(self, view: View) -> None:
+    def update(self, view: EvalBatch) -> None:
         counts = self.confusions(view)
         iou = intersection_over_union(counts)
         wanted = counts.sum(2) > 0

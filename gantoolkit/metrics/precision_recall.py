@@ -6,10 +6,10 @@ import torch
 from torch import Tensor
 
 from gantoolkit.metrics import bootstrap
-from gantoolkit.metrics.base import Metric, View
+from gantoolkit.metrics.base import Metric, EvalBatch
 
 
-class Kept(Metric):
+class FeatureBank(Metric):
     """Keeps the features of result and truth of the first `limit` samples, in order of their numbers."""
 
     uses = "features"
@@ -24,13 +24,13 @@ class Kept(Metric):
     def empty(self) -> bool:
         return not self.kept
 
-    def update(self, view: View) -> None:
+    def update(self, view: EvalBatch) -> None:
         self.kept.append((view.numbers.cpu(), self.of(view).detach().float().cpu(),
                           self.of(view, "image_gt").detach().float().cpu()))
         if sum(len(part[0]) for part in self.kept) > 2 * self.limit:
             self.kept = [self._first()]
 
-    def merge(self, other: Kept) -> None:
+    def merge(self, other: FeatureBank) -> None:
         self.kept += other.kept
 
     def all_reduce(self) -> None:
@@ -57,7 +57,7 @@ class Kept(Metric):
         return bootstrap.weights(numbers.tolist(), self.replicates).T
 
 
-class KID(Kept):
+class KID(FeatureBank):
     """Unbiased squared MMD with the kernel (x·y/D + 1)³ over all kept pairs (Bińkowski et al. 2018).
 
     A replicate leaves out the pairs of a sample with itself, also where it was drawn more than once.
@@ -85,7 +85,7 @@ def kernel(x: Tensor, y: Tensor) -> Tensor:
     return (x @ y.T / x.shape[1] + 1)**3
 
 
-class Precision(Kept):
+class Precision(FeatureBank):
     """Share of results inside a ball around a truth that reaches to its k-th neighbour (Kynkäänniemi et al. 2019).
 
     Replicates resample which results count, not the balls.
@@ -99,7 +99,7 @@ class Precision(Kept):
 
     def inside(self, fake: Tensor, real: Tensor) -> Tensor:
         """[n] bool"""
-        return covered(fake, real, self.neighbours)
+        return in_manifold(fake, real, self.neighbours)
 
     def finish(self) -> dict[str, Tensor]:
         numbers, fake, real = self._first()
@@ -116,10 +116,10 @@ class Recall(Precision):
     name = "recall"
 
     def inside(self, fake: Tensor, real: Tensor) -> Tensor:
-        return covered(real, fake, self.neighbours)
+        return in_manifold(real, fake, self.neighbours)
 
 
-def covered(points: Tensor, by: Tensor, neighbours: int) -> Tensor:
+def in_manifold(points: Tensor, by: Tensor, neighbours: int) -> Tensor:
     """[n] bool: which points lie within the distance that some row of `by` has to its k-th nearest other row."""
     k = min(neighbours, len(by) - 1)
     radius = distances(by, by).kthvalue(k + 1, 1).values  # the nearest is the row itself

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from gantoolkit.core.errors import UsageError
-from gantoolkit.metrics.base import Mean, View
+from gantoolkit.metrics.base import Mean, EvalBatch
 
 WORN = "anything but none"
 # Phrase → (attribute, admissible values); words of MM-CelebA-HQ's grammar and of the rendered faces' captions.
@@ -58,7 +58,7 @@ class TextMatch(Mean):
     def __init__(self, network: str = "judge"):
         super().__init__(network)
 
-    def values(self, view: View) -> Tensor:
+    def values(self, view: EvalBatch) -> Tensor:
         read = getattr(self.network, "read", None) or getattr(self.network, "embed_text", None)
         if read is None:
             raise UsageError(f"The metric '{self.name}' needs a network that reads text; "
@@ -71,7 +71,7 @@ class CLIPScore(TextMatch):
 
     name = "clip"
 
-    def values(self, view: View) -> Tensor:
+    def values(self, view: EvalBatch) -> Tensor:
         return 100 * super().values(view).clamp(min=0)
 
 
@@ -83,14 +83,14 @@ class Attributes(Mean):
     def __init__(self, network: str = "judge"):
         super().__init__(network)
 
-    def wanted(self, view: View) -> Iterator[list[tuple[str, set[str]]]]:
+    def wanted(self, view: EvalBatch) -> Iterator[list[tuple[str, set[str]]]]:
         """Per sample its (attribute, admissible values)."""
         if not view.target.attributes:
             raise UsageError("The metric 'attributes' needs a data set with attributes; this one has none.")
         for truth in view.target.attributes:
             yield [(k, {str(v)}) for k, v in truth.items() if k in self.network.attributes]
 
-    def values(self, view: View) -> Tensor:
+    def values(self, view: EvalBatch) -> Tensor:
         guesses = {k: v.argmax(1).tolist() for k, v in self.of(view).items()}
         shares = []
         for n, wanted in enumerate(self.wanted(view)):
@@ -107,5 +107,5 @@ class PromptAttributes(Attributes):
 
     name, may_skip = "attributes_prompt", True
 
-    def wanted(self, view: View) -> Iterator[list[tuple[str, set[str]]]]:
+    def wanted(self, view: EvalBatch) -> Iterator[list[tuple[str, set[str]]]]:
         yield from (list(stated(text, self.network.attributes)) for text in view.condition.text)

@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from gantoolkit.networks.cpu import conv, winograd_bf16
-from gantoolkit.networks.cpu.weight_cache import Prepared
+from gantoolkit.networks.cpu.weight_cache import FrozenWeightCache
 
 FIR_TAPS = (1, 3, 3, 1)  # the low-pass filter of every StyleGAN2 layer
 SQRT2 = math.sqrt(2.0)
@@ -132,7 +132,7 @@ def double(x: Tensor) -> Tensor:
 
 def conv2d_resample(x: Tensor, w: Tensor, f: Tensor | None = None, up: int = 1, down: int = 1, padding=0,
                     groups: int = 1, flip_weight: bool = True, bias: Tensor | None = None,
-                    kept: Prepared | None = None) -> Tensor:
+                    kept: FrozenWeightCache | None = None) -> Tensor:
     """Convolve with `w` [O,I/groups,k,k] while enlarging or shrinking with the low-pass filter `f`.
 
     `padding` counts in pixels of the enlarged input; `flip_weight=True` is correlation, as in `F.conv2d`.
@@ -179,7 +179,7 @@ def demodulation(energies: Tensor, styles: Tensor) -> Tensor:
 def modulated_conv2d(x: Tensor, weight: Tensor, styles: Tensor, noise: Tensor | None = None, up: int = 1,
                      down: int = 1, padding=0, f: Tensor | None = None, demodulate: bool = True,
                      flip_weight: bool = True, bias: Tensor | None = None, gain: float = 1.0,
-                     kept: Prepared | None = None) -> Tensor:
+                     kept: FrozenWeightCache | None = None) -> Tensor:
     """Convolution with gain·weight·styles (of norm `gain` per output channel when `demodulate`), noise, bias.
 
     Input channels are scaled before and output channels after one shared convolution, which equals per-sample

@@ -18,7 +18,7 @@ from gantoolkit.tasks.bridge import evaluation
 from gantoolkit.planning.peak_memory import flops, peak
 from gantoolkit.tasks.bridge.objective import Objective
 from gantoolkit.planning.plan import Plan, lines
-from gantoolkit.tasks.bridge.trajectories import Keeping, Moment, Sampling, row_bytes
+from gantoolkit.tasks.bridge.trajectories import CacheConfig, TimestepBatch, SamplingConfig, row_bytes
 from gantoolkit.core.errors import GantoolkitError, UsageError
 from gantoolkit.core.types import Camera, Condition, Latent, Target
 from gantoolkit.core.types import Sample as Pair
@@ -101,7 +101,7 @@ def _trained(config: dict, objective: Objective, found: Plan) -> None:
 
 def _sizes(config: dict, objective: Objective, found: Plan) -> None:
     """Rows and bytes of every cache."""
-    sampling, keeping = Sampling.of(config.get("sampling") or {}), Keeping.of(config.get("cache") or {})
+    sampling, keeping = SamplingConfig.of(config.get("sampling") or {}), CacheConfig.of(config.get("cache") or {})
     encoder = objective.encoder
     steps = len(encoder.timesteps)
     one = row_bytes(steps, encoder.latent_shape, encoder.resolution, sampling.noised)
@@ -145,38 +145,38 @@ def _samples(data: dict, split: str, found: Plan) -> int:
 # -- measuring ---------------------------------------------------------------------------------------------
 
 
-def _moment(objective: Objective, batch: int) -> Moment:
+def _moment(objective: Objective, batch: int) -> TimestepBatch:
     """A batch of the right shapes."""
     encoder, size = objective.encoder, objective.encoder.resolution
 
     def empty(*shape: int, dtype=torch.float32):
         return torch.empty(batch, *shape, device="meta", dtype=dtype)
 
-    camera = Camera(empty(4, 4), empty(3, 3)) if objective.generator.needs_camera else None
+    camera = Camera(empty(4, 4), empty(3, 3)) if objective.generator.is_3d else None
     condition = Condition(("",) * batch, empty(19, size, size), empty(1, size, size), camera)
     target = Target(empty(3, size, size), empty(size, size, dtype=torch.int64))
-    return Moment(Pair(condition, target), empty(*encoder.latent_shape), empty(dtype=torch.int64),
+    return TimestepBatch(Pair(condition, target), empty(*encoder.latent_shape), empty(dtype=torch.int64),
                   empty(3, size, size), empty(dtype=torch.int64), empty(dtype=torch.int64))
 
 
-def _iteration(objective: Objective, batch: int, turn: str) -> None:
+def _iteration(objective: Objective, batch: int, phase: str) -> None:
     """One turn: features, codes, render, losses, backward."""
     moment = _moment(objective, batch)
-    features = objective.encoder.features(moment.latents, moment.t, moment.sample.condition, only_h=objective.only_h(turn))
+    features = objective.encoder.features(moment.latents, moment.t, moment.sample.condition, only_h=objective.only_h(phase))
     for parameter in objective.bridge.parameters():
         parameter.requires_grad_(True)
-    latent = objective.bridge(features, mapping_only=turn == "M")
+    latent = objective.bridge(features, mapping_only=phase == "M")
     render = objective.draw(latent, moment.sample.condition.camera)
-    sum(objective.compare(turn, latent, render, moment).values()).backward()
+    sum(objective.compare(phase, latent, render, moment).values()).backward()
 
 
 def _measure(config: dict, objective: Objective, found: Plan) -> None:
     """Peaks of live tensors and floating-point work of training and of filling the cache."""
-    turns = ("M",) if config.get("training") == "M only" else ("M", "T")
-    found.peaks["training"] = peak(lambda: _iteration(objective, found.batch, turns[-1]))  # T holds more
-    for turn in turns:
-        found.flops[f"training {turn}"] = flops(lambda: _iteration(objective, 1, turn))
-    size = found.cached = Sampling.of(config.get("sampling") or {}).batch
+    phases = ("M",) if config.get("training") == "M only" else ("M", "T")
+    found.peaks["training"] = peak(lambda: _iteration(objective, found.batch, phases[-1]))  # T holds more
+    for phase in phases:
+        found.flops[f"training {phase}"] = flops(lambda: _iteration(objective, 1, phase))
+    size = found.cached = SamplingConfig.of(config.get("sampling") or {}).batch
     latents = torch.empty(size, *objective.encoder.latent_shape, device="meta")
     found.peaks["caching"] = max(peak(lambda: _denoise(objective.encoder, size)),
                                  peak(lambda: objective.encoder.decode(latents)))

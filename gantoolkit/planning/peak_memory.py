@@ -17,7 +17,7 @@ from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import FlopCounterMode
 
 
-class Ledger(TorchDispatchMode):
+class PeakMemoryTracker(TorchDispatchMode):
     """Context manager; `peak` and `live` in bytes of the storages that were made inside."""
 
     def __init__(self):
@@ -80,7 +80,7 @@ def _meta_device(fused: bool):
 
 def peak(work: Callable[[], None]) -> int:
     """Bytes that are alive at the peak of `work`, run on the meta device; attention counts as fused."""
-    with _meta_device(fused=True), Ledger() as ledger:
+    with _meta_device(fused=True), PeakMemoryTracker() as ledger:
         work()
     return ledger.peak
 

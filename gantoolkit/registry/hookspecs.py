@@ -46,12 +46,12 @@ def convert_checkpoint(path: Path) -> list[Part] | None:
 def run_started(run: Any) -> None:
     """A run begins: `run.folder`, `run.config`, `run.task`, `run.iteration` (> 0 when resumed), `run.rank`.
 
-    Called in every process of a distributed run, as `batch_done` is.
+    Called in every process of a distributed run, as `on_log` is.
     """
 
 
 @hookspec
-def batch_done(run: Any, iteration: int, losses: dict[str, float]) -> None:
+def on_log(run: Any, iteration: int, losses: dict[str, float]) -> None:
     """Every `schedule.log_every` iterations: means of the losses since the last call, by name."""
 
 

@@ -24,7 +24,7 @@ SECTIONS = ("weights", "data", "presets", "external", "commands")
 
 
 @dataclass
-class Owner:
+class Provider:
     """Whoever brings entries: the package itself or one plugin."""
 
     name: str
@@ -50,7 +50,7 @@ class Manifest:
     presets: dict[str, dict] = field(default_factory=dict)
     external: dict[str, dict] = field(default_factory=dict)
     commands: dict[str, dict] = field(default_factory=dict)
-    owners: dict[str, Owner] = field(default_factory=dict)
+    owners: dict[str, Provider] = field(default_factory=dict)
     clashes: list[str] = field(default_factory=list)
 
     def file(self, entry: dict) -> Path:
@@ -63,7 +63,7 @@ class Manifest:
         """The kinds that have a component of this name."""
         return [kind for kind, entries in self.components.items() if name in entries]
 
-    def failed(self) -> list[Owner]:
+    def failed(self) -> list[Provider]:
         """Plugins that cannot be used, with their error."""
         return [owner for owner in self.owners.values() if owner.error]
 
@@ -96,7 +96,7 @@ def load() -> Manifest:
     manifest = Manifest()
     root = package_root()
     packed = root / "registry.yaml"
-    _add(manifest, Owner(GROUP, root), packed if packed.is_file() else root.parent / "registry.yaml")
+    _add(manifest, Provider(GROUP, root), packed if packed.is_file() else root.parent / "registry.yaml")
     for owner in _plugins():
         if owner.name not in manifest.owners:
             _add(manifest, owner, owner.root / "registry.yaml")
@@ -105,7 +105,7 @@ def load() -> Manifest:
     return manifest
 
 
-def _add(manifest: Manifest, owner: Owner, file: Path) -> None:
+def _add(manifest: Manifest, owner: Provider, file: Path) -> None:
     manifest.owners[owner.name] = owner
     if owner.error:
         return
@@ -125,7 +125,7 @@ def _add(manifest: Manifest, owner: Owner, file: Path) -> None:
         owner.error = f"{file}: {error}".replace("\n", " ")
 
 
-def _merge(manifest: Manifest, what: str, known: dict, entries: dict | None, owner: Owner) -> None:
+def _merge(manifest: Manifest, what: str, known: dict, entries: dict | None, owner: Provider) -> None:
     for name, entry in (entries or {}).items():
         if name in known:
             first = known[name]["owner"]
@@ -143,7 +143,7 @@ def read_yaml(file: Path) -> dict:
         return yaml.load(stream, getattr(yaml, "CSafeLoader", yaml.SafeLoader)) or {}
 
 
-def _plugins() -> Iterator[Owner]:
+def _plugins() -> Iterator[Provider]:
     """Folder plugins first (what a developer points at), then the installed ones, by name."""
     for folder in plugin_folders():
         yield from _folder_plugins(folder)
@@ -159,23 +159,23 @@ def plugin_folders() -> list[Path]:
     return named + [file.parent for file in in_tree]
 
 
-def _folder_plugins(folder: Path) -> Iterator[Owner]:
+def _folder_plugins(folder: Path) -> Iterator[Provider]:
     try:
         with open(folder / "pyproject.toml", "rb") as stream:
             project = tomllib.load(stream)["project"]
         entries = project.get("entry-points", {})[GROUP]
     except (OSError, KeyError, tomllib.TOMLDecodeError) as error:
-        yield Owner(folder.name, folder, error=f"{folder}/pyproject.toml names no entry point of the group "
+        yield Provider(folder.name, folder, error=f"{folder}/pyproject.toml names no entry point of the group "
                                                f"'{GROUP}' ({error!r})")
         return
     for name, module in entries.items():
         package = module.partition(":")[0].partition(".")[0]
         base = next((b for b in (folder, folder / "src") if (b / package).is_dir()), folder)
         error = "" if (base / package).is_dir() else f"{base / package} does not exist"
-        yield Owner(name, base / package, module, base, str(project.get("version", "")), error)
+        yield Provider(name, base / package, module, base, str(project.get("version", "")), error)
 
 
-def _installed(entry: metadata.EntryPoint) -> Owner:
+def _installed(entry: metadata.EntryPoint) -> Provider:
     version = entry.dist.version if entry.dist else ""
     package = entry.module.partition(".")[0]
     try:
@@ -183,5 +183,5 @@ def _installed(entry: metadata.EntryPoint) -> Owner:
         folder = Path(spec.submodule_search_locations[0] if spec.submodule_search_locations else spec.origin)
     except Exception as error:
         missing = f"its package '{package}' cannot be found ({error})"
-        return Owner(entry.name, Path(), entry.value, None, version, missing)
-    return Owner(entry.name, folder if folder.is_dir() else folder.parent, entry.value, None, version)
+        return Provider(entry.name, Path(), entry.value, None, version, missing)
+    return Provider(entry.name, folder if folder.is_dir() else folder.parent, entry.value, None, version)

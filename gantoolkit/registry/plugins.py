@@ -38,7 +38,7 @@ def manager() -> pluggy.PluginManager:
     return plugins
 
 
-def _report(owner: manifest.Owner, what: str, error: BaseException) -> None:
+def _report(owner: manifest.Provider, what: str, error: BaseException) -> None:
     """Note a plugin's failure for `doctor`, and say it once."""
     text = f"{type(error).__name__}: {' '.join(str(error).split())}"
     if owner.error != text:
@@ -47,7 +47,7 @@ def _report(owner: manifest.Owner, what: str, error: BaseException) -> None:
 
 
 def hooks():
-    """The hooks to call: `hooks().batch_done(run=…, iteration=…, losses=…)`."""
+    """The hooks to call: `hooks().on_log(run=…, iteration=…, losses=…)`."""
     return manager().hook
 
 
@@ -57,7 +57,7 @@ class _Hooks(SimpleNamespace):
     __eq__, __hash__ = object.__eq__, object.__hash__
 
 
-def _register(plugins: pluggy.PluginManager, owner: manifest.Owner) -> None:
+def _register(plugins: pluggy.PluginManager, owner: manifest.Provider) -> None:
     owner.reach()
     name, _, attribute = owner.entry.partition(":")
     plugin = importlib.import_module(name)
@@ -80,7 +80,7 @@ def _marked(plugin: object) -> dict[str, Callable]:
     return {name: hook for name, hook in found.items() if isinstance(getattr(hook, MARK, None), dict)}
 
 
-def _guarded(name: str, hook: Callable, owner: manifest.Owner) -> Callable:
+def _guarded(name: str, hook: Callable, owner: manifest.Provider) -> Callable:
     """The hook, reported instead of raised when it fails; what it says by GantoolkitError is passed on."""
     if getattr(hook, MARK).get("wrapper"):
         return hook

@@ -114,10 +114,10 @@ def _scores(record: Record) -> str:
 
 def _losses(rows: Sequence[dict]) -> str:
     found = plots.curves(rows)
-    turns = list(dict.fromkeys(turn for lines in found.values() for turn in lines))
-    colours = {turn: i % 4 for i, turn in enumerate(turns)}
+    phases = list(dict.fromkeys(phase for lines in found.values() for phase in lines))
+    colours = {phase: i % 4 for i, phase in enumerate(phases)}
     legend = "".join(f'<span><svg viewBox="0 0 22 8"><line class="line c{colours[t]}" x1="0" x2="22" y1="4" '
-                     f'y2="4"/></svg>{escape(t)}</span>' for t in turns if t)
+                     f'y2="4"/></svg>{escape(t)}</span>' for t in phases if t)
     charts = []
     for name, lines in found.items():
         ends = ", ".join(tables.number(plots.smooth(points)[-1][1]) for points in lines.values())

@@ -26,10 +26,10 @@ def curves(rows: Sequence[dict]) -> dict[str, dict[str, Points]]:
             if name in NOT_LOSSES or not number or not math.isfinite(value):
                 continue
             if isinstance(iteration, (int, float)):
-                turn, _, bare = (f"{name}/total" if name in totals else name).rpartition("/")
-                found.setdefault(bare, {}).setdefault(turn, {})[float(iteration)] = float(value)
-    return {name: {turn: sorted(points.items()) for turn, points in turns.items()}
-            for name, turns in found.items()}
+                phase, _, bare = (f"{name}/total" if name in totals else name).rpartition("/")
+                found.setdefault(bare, {}).setdefault(phase, {})[float(iteration)] = float(value)
+    return {name: {phase: sorted(points.items()) for phase, points in phases.items()}
+            for name, phases in found.items()}
 
 
 def smooth(points: Points, share: float = 0.04) -> Points:
@@ -61,10 +61,10 @@ def ticks(low: float, high: float, about: int = 4) -> list[float]:
     return [i * step for i in range(first, math.floor(high / step + 1e-9) + 1)]
 
 
-def chart(name: str, turns: dict[str, Points], colours: dict[str, int]) -> str:
+def chart(name: str, phases: dict[str, Points], colours: dict[str, int]) -> str:
     """One loss as an SVG; `colours` gives the class number of each turn's line."""
-    values = [v for points in turns.values() for _, v in points]
-    places = [x for points in turns.values() for x, _ in points]
+    values = [v for points in phases.values() for _, v in points]
+    places = [x for points in phases.values() for x, _ in points]
     low, high = min(values + [0.0]) if min(values) < 0.5 * max(values) else min(values), max(values)
     high = high if high > low else low + (abs(low) or 1.0)
     first, last = min(places), max(max(places), min(places) + 1)
@@ -80,13 +80,13 @@ def chart(name: str, turns: dict[str, Points], colours: dict[str, int]) -> str:
         place = f'x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y(tick):.1f}" y2="{y(tick):.1f}"'
         parts.append(f'<line class="rule" {place}/>{_text(f"{tick:.3g}", LEFT - 6, y(tick) + 3.5, "end")}')
     parts += [_text(f"{tick:g}", x(tick), HEIGHT - 6, "middle") for tick in ticks(first, last)]
-    for turn, points in turns.items():
+    for phase, points in phases.items():
         for kind, line in (("raw", points), ("line", smooth(points))):
             path = " ".join(f"{x(a):.1f},{y(b):.1f}" for a, b in thin(line))
-            parts.append(f'<polyline class="{kind} c{colours.get(turn, 0)}" points="{path}"/>')
+            parts.append(f'<polyline class="{kind} c{colours.get(phase, 0)}" points="{path}"/>')
         if len(points) == 1:
             place = f'cx="{x(points[0][0]):.1f}" cy="{y(points[0][1]):.1f}"'
-            parts.append(f'<circle class="dot c{colours.get(turn, 0)}" {place} r="2.5"/>')
+            parts.append(f'<circle class="dot c{colours.get(phase, 0)}" {place} r="2.5"/>')
     return "".join(parts) + "</svg>"
 
 

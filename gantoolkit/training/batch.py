@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 
-class Draw:
+class SeededBatch:
     """Which samples one iteration takes, with a random stream of its own for each.
 
     Every call of a drawing method advances all streams alike, so that a sample's numbers depend on
@@ -24,21 +24,21 @@ class Draw:
         return [torch.Generator().manual_seed(seed) for seed in self.seeds.tolist()]
 
     @classmethod
-    def of_iteration(cls, seed: int, iteration: int, turn: int, batch: int, size: int) -> Draw:
+    def of_iteration(cls, seed: int, iteration: int, phase: int, batch: int, size: int) -> SeededBatch:
         """The global batch of an iteration: each epoch is a permutation of 0..size−1 drawn from `seed`."""
         first = iteration * batch
         indices = [_permutation(seed, p // size, size)[p % size] for p in range(first, first + batch)]
-        mix = torch.Generator().manual_seed((seed * 1_000_003 + iteration) * 31 + turn)
+        mix = torch.Generator().manual_seed((seed * 1_000_003 + iteration) * 31 + phase)
         seeds = torch.randint(2**62, (batch,), generator=mix)
         return cls(torch.tensor(indices), seeds)
 
     def __len__(self) -> int:
         return len(self.indices)
 
-    def part(self, index: int, parts: int) -> Draw:
+    def part(self, index: int, parts: int) -> SeededBatch:
         """The index-th of `parts` contiguous parts (for processes and for gradient accumulation)."""
         rows = torch.arange(len(self)).tensor_split(parts)[index]
-        return Draw(self.indices[rows], self.seeds[rows])
+        return SeededBatch(self.indices[rows], self.seeds[rows])
 
     def normal(self, *shape: int) -> Tensor:
         """Standard normals [b,*shape]."""

@@ -42,29 +42,29 @@ def trainable_state(task: Task) -> dict[str, Tensor]:
 def _optimizer_state(task: Task) -> tuple[dict[str, Tensor], dict]:
     """Tensors `turn/index/key` and everything else as JSON."""
     tensors, rest = {}, {}
-    for turn, optimizer in task.optimizers.items():
+    for phase, optimizer in task.optimizers.items():
         state = optimizer.state_dict()
         numbers: dict[str, dict] = {}
         for index, entries in state["state"].items():
             for key, value in entries.items():
                 if isinstance(value, Tensor):
-                    tensors[f"{turn}/{index}/{key}"] = value
+                    tensors[f"{phase}/{index}/{key}"] = value
                 else:
                     numbers.setdefault(str(index), {})[key] = value
-        rest[turn] = dict(groups=state["param_groups"], numbers=numbers)
+        rest[phase] = dict(groups=state["param_groups"], numbers=numbers)
     return tensors, rest
 
 
 def _restore_optimizers(task: Task, tensors: dict[str, Tensor], rest: dict) -> None:
     """State and groups as they were, but for the learning rates, which are those that the task was built with."""
-    for turn, optimizer in task.optimizers.items():
+    for phase, optimizer in task.optimizers.items():
         rates = [group.get("initial_lr", group["lr"]) for group in optimizer.param_groups]
         groups = [{**{k: tuple(v) if k == "betas" else v for k, v in group.items()}, "initial_lr": rate}
-                  for group, rate in zip(rest[turn]["groups"], rates)]
-        state: dict[int, dict] = {int(i): dict(v) for i, v in rest[turn]["numbers"].items()}
+                  for group, rate in zip(rest[phase]["groups"], rates)]
+        state: dict[int, dict] = {int(i): dict(v) for i, v in rest[phase]["numbers"].items()}
         for name, tensor in tensors.items():
             owner, index, key = name.split("/")
-            if owner == turn:
+            if owner == phase:
                 state.setdefault(int(index), {})[key] = tensor
         optimizer.load_state_dict(dict(state=state, param_groups=groups))
 

@@ -14,7 +14,7 @@ def frozen_copy(module: nn.Module) -> nn.Module:
 
 
 @torch.no_grad()
-def follow(average: nn.Module, module: nn.Module, iteration: int, decay: float = 0.999) -> None:
+def update_ema(average: nn.Module, module: nn.Module, iteration: int, decay: float = 0.999) -> None:
     """Move `average` towards `module` with the decay min(decay, (1+i)/(10+i)); buffers are copied."""
     weight = 1 - min(decay, (1 + iteration) / (10 + iteration))
     torch._foreach_lerp_(list(average.parameters()), list(module.parameters()), weight)

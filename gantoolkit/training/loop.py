@@ -18,7 +18,7 @@ from torch import Tensor
 
 from gantoolkit.core import distributed
 from gantoolkit.training import checkpoint
-from gantoolkit.training.batch import Draw
+from gantoolkit.training.batch import SeededBatch
 from gantoolkit.training.run_folder import write_pictures, write_scores
 from gantoolkit.training.signals import Interrupt
 from gantoolkit.core.progress import Progress
@@ -55,7 +55,7 @@ class Run:
 
 
 class Trainer:
-    """Brings a Run to its last iteration; `hooks` gets `batch_done(run, iteration, losses)`."""
+    """Brings a Run to its last iteration; `hooks` gets `on_log(run, iteration, losses)`."""
 
     def __init__(self, run: Run, hooks, progress: Progress):
         self.run, self.hooks, self.progress = run, hooks, progress
@@ -98,13 +98,13 @@ class Trainer:
 
     def iterate(self, iteration: int) -> None:
         """All turns of one iteration."""
-        for number, turn in enumerate(self.task.turns(iteration)):
-            optimizer = self.task.optimizers[turn]
+        for number, phase in enumerate(self.task.phases(iteration)):
+            optimizer = self.task.optimizers[phase]
             for group in optimizer.param_groups:
-                group["lr"] = group["initial_lr"] * self.schedule.rate(iteration, self.task.span(turn))
+                group["lr"] = group["initial_lr"] * self.schedule.rate(iteration, self.task.phase_range(phase))
             torch.manual_seed(hash((self.run.seed, iteration, number, self.run.rank)) % 2**31)
             optimizer.zero_grad(set_to_none=True)
-            self._accumulate(turn, number, iteration)
+            self._accumulate(phase, number, iteration)
             parameters = [p for g in optimizer.param_groups for p in g["params"]]
             distributed.sum_gradients(parameters)
             if self.schedule.clip:
@@ -113,37 +113,37 @@ class Trainer:
         self.task.after_step(iteration)
         distributed.broadcast_buffers(self.task.modules.values())
 
-    def _accumulate(self, turn: str, number: int, iteration: int) -> None:
+    def _accumulate(self, phase: str, number: int, iteration: int) -> None:
         """Gradients of this process's share of the batch, part by part, weighted by size."""
         batch, run = self.schedule.batch, self.run
         for index in range(self.schedule.accumulate):
             part = self._part(iteration, number, index)
             weight = len(part) / batch
             with torch.autocast(run.device.type, torch.bfloat16, enabled=self.schedule.precision == "bf16"):
-                losses = self.task.losses(turn, part, iteration)
+                losses = self.task.losses(phase, part, iteration)
             if coming := self._next(iteration, number, index):
-                self.task.expect(self._part(*coming))
+                self.task.prefetch(self._part(*coming))
             total = sum(value.float() for name, value in losses.items() if not name.startswith("_"))
             (total * weight).backward()
-            self._note(turn, losses, total, weight, first=index == 0)
+            self._note(phase, losses, total, weight, first=index == 0)
 
-    def _part(self, iteration: int, number: int, index: int) -> Draw:
+    def _part(self, iteration: int, number: int, index: int) -> SeededBatch:
         """This process's share of a turn's batch, cut into accumulation parts: the index-th."""
-        whole = Draw.of_iteration(self.run.seed, iteration, number, self.schedule.batch, self.task.size())
+        whole = SeededBatch.of_iteration(self.run.seed, iteration, number, self.schedule.batch, self.task.size())
         return whole.part(self.run.rank, self.run.world).part(index, self.schedule.accumulate)
 
     def _next(self, iteration: int, number: int, index: int) -> tuple[int, int, int] | None:
         """What follows: another part, another turn, another iteration, or nothing."""
         if index + 1 < self.schedule.accumulate:
             return iteration, number, index + 1
-        if number + 1 < len(list(self.task.turns(iteration))):
+        if number + 1 < len(list(self.task.phases(iteration))):
             return iteration, number + 1, 0
         return (iteration + 1, 0, 0) if iteration + 1 < self.schedule.iterations else None
 
-    def _note(self, turn: str, losses: dict[str, Tensor], total: Tensor, weight: float, first: bool) -> None:
+    def _note(self, phase: str, losses: dict[str, Tensor], total: Tensor, weight: float, first: bool) -> None:
         """Add this part's losses to the sums that the next log line averages (kept on the device)."""
         for name, value in [*losses.items(), ("", total)]:
-            key = f"{turn}/{name.lstrip('_')}" if name else turn
+            key = f"{phase}/{name.lstrip('_')}" if name else phase
             entry = self.run.pending.setdefault(key, [0.0, 0])
             entry[0] = entry[0] + value.detach().double() * weight
             entry[1] += int(first)
@@ -171,7 +171,7 @@ class Trainer:
             with open(run.folder / "losses.jsonl", "a") as file:
                 file.write(json.dumps(line) + "\n")
             self.progress.advance(run.iteration, losses)
-        self.hooks.batch_done(run=run, iteration=run.iteration, losses=losses)
+        self.hooks.on_log(run=run, iteration=run.iteration, losses=losses)
         self._refuse_infinite(losses)
 
     def _refuse_infinite(self, losses: dict[str, float]) -> None:

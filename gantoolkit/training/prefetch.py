@@ -9,7 +9,7 @@ from typing import Any
 from torch import Tensor
 
 
-class Ahead:
+class Prefetcher:
     """`expect(rows, steps)` begins to read; `get` of the same returns it, `get` of anything else reads now.
 
     read  (rows [b], steps [b]) → what lies on disk; touches no device, since it runs beside the training thread
@@ -20,7 +20,7 @@ class Ahead:
         self._pool = ThreadPoolExecutor(1)
         self._next: tuple[tuple, Future] | None = None
 
-    def expect(self, rows: Tensor, steps: Tensor) -> None:
+    def prefetch(self, rows: Tensor, steps: Tensor) -> None:
         """One batch is read ahead at a time; an older one that nobody asked for is forgotten."""
         self._next = _key(rows, steps), self._pool.submit(self.read, rows, steps)
 

@@ -74,7 +74,7 @@ def _same_past(run: Run) -> None:
     """Refuse another number of iterations under which those that are done would have trained other parts."""
     def past(iterations: int) -> list[tuple[str, ...]]:
         run.task.plan(iterations)
-        return [tuple(run.task.turns(number)) for number in range(run.iteration)]
+        return [tuple(run.task.phases(number)) for number in range(run.iteration)]
 
     before = Schedule.of(run_folder.read_config(run.folder).get("schedule", {})).iterations
     if past(before) != past(run.schedule.iterations):

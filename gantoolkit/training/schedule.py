@@ -44,9 +44,9 @@ class Schedule:
         """From the config, refusing unknown keys."""
         return validate.build(cls, "schedule", values)
 
-    def rate(self, iteration: int, span: tuple[int, int] | None = None) -> float:
+    def rate(self, iteration: int, phase_range: tuple[int, int] | None = None) -> float:
         """Factor of the learning rate, 0..1, of a turn that is played in the iterations of `span`."""
-        first, last = span or (0, self.iterations)
+        first, last = phase_range or (0, self.iterations)
         done = iteration - first
         factor = min(1.0, (done + 1) / self.warmup) if self.warmup else 1.0
         if self.decay == "cosine":

@@ -13,7 +13,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from gantoolkit.training.batch import Draw
+from gantoolkit.training.batch import SeededBatch
 from gantoolkit.core.types import Scores
 
 
@@ -45,21 +45,21 @@ class Task:
         Every process calls it at once; share the work by core/distributed.py's rank and world.
         """
 
-    def turns(self, iteration: int) -> Iterable[str]:
+    def phases(self, iteration: int) -> Iterable[str]:
         """Names of the optimiser steps of this iteration, in order."""
         return self.optimizers.keys()
 
-    def span(self, turn: str) -> tuple[int, int] | None:
+    def phase_range(self, phase: str) -> tuple[int, int] | None:
         """First and last iteration of a turn's learning-rate schedule; None = the whole run."""
 
-    def losses(self, turn: str, draw: Draw, iteration: int) -> dict[str, Tensor]:
+    def losses(self, phase: str, draw: SeededBatch, iteration: int) -> dict[str, Tensor]:
         """name → weighted scalar loss, mean over the draw; the runner sums and differentiates them.
 
         A name that starts with "_" is logged only. Runs under autocast when the run uses bf16.
         """
         raise NotImplementedError
 
-    def expect(self, draw: Draw) -> None:
+    def prefetch(self, draw: SeededBatch) -> None:
         """Told after `losses` which draw comes next; a task may begin to read it from disk."""
 
     def after_step(self, iteration: int) -> None:

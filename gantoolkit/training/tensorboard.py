@@ -25,7 +25,7 @@ def run_started(run) -> None:
 
 
 @hookimpl
-def batch_done(run, iteration: int, losses: dict[str, float]) -> None:
+def on_log(run, iteration: int, losses: dict[str, float]) -> None:
     """One scalar per loss."""
     writer = _writers.get(str(run.folder))
     for name, value in losses.items() if writer else ():

@@ -17,7 +17,7 @@ def test_ours_is_a_run_left_early_or_late_and_names_its_losses_networks(tmp_path
     drawn = []
 
     class Fake:
-        condition, generator = "scribble", SimpleNamespace(needs_camera=True)
+        condition, generator = "scribble", SimpleNamespace(is_3d=True)
         encoder = SimpleNamespace(timesteps=(900, 600, 300, 0))
 
         def latent(self, condition, t_out, aggregate):

@@ -51,7 +51,7 @@ def test_equal_linear_is_a_scaled_linear():
     torch.testing.assert_close(layer(x), x @ layer.weight.T / 3 + layer.bias)
 
 
-@pytest.mark.parametrize("switches", [{}, {"per_style": True}, {"stem": 2, "normalise": True}, {"pyramid": 5}])
+@pytest.mark.parametrize("switches", [{}, {"per_style": True}, {"stem": 2, "normalize": True}, {"pyramid": 5}])
 def test_untrained_mapping_gives_the_mean(switches):
     mean_w = torch.randn(6)
     latent = Mapping(SHAPES, 5, 6, mean_w, width=16, **switches)(features())
@@ -72,7 +72,7 @@ def test_per_style_has_one_block_per_code():
 
 def test_normalised_features_have_no_scale():
     """M of h and of 3·h + 1 agree, and gradients reach its layers."""
-    bridge, seen = Mapping(SHAPES, 5, 6, torch.zeros(6), width=16, stem=1, normalise=True), features()
+    bridge, seen = Mapping(SHAPES, 5, 6, torch.zeros(6), width=16, stem=1, normalize=True), features()
     torch.nn.init.normal_(bridge.styles.blocks[0].linear.weight)
     codes = bridge.codes(seen)
     torch.testing.assert_close(bridge.codes(replace(seen, h=3 * seen.h + 1)), codes, atol=1e-4, rtol=1e-4)
@@ -82,7 +82,7 @@ def test_normalised_features_have_no_scale():
 
 def test_a_pyramid_reads_every_level_and_no_scale():
     """Codes change with the directions of h and of each f^n, and not with their sizes and means."""
-    bridge, seen = Mapping(SHAPES, 5, 6, torch.zeros(6), width=16, normalise=True, pyramid=7), features()
+    bridge, seen = Mapping(SHAPES, 5, 6, torch.zeros(6), width=16, normalize=True, pyramid=7), features()
     torch.nn.init.normal_(bridge.styles.blocks[0].linear.weight)
     h, f = seen.h.requires_grad_(), tuple(m.requires_grad_() for m in seen.f)
     codes = bridge.codes(seen)

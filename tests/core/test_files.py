@@ -15,7 +15,7 @@ from gantoolkit.core.errors import DataError
 
 def test_a_failure_leaves_what_was_there(tmp_path):
     path = files.write_text(tmp_path / "deep" / "a.txt", "old")
-    with pytest.raises(KeyboardInterrupt), files.replacing(path) as partial:
+    with pytest.raises(KeyboardInterrupt), files.atomic_write(path) as partial:
         partial.write_text("half of")
         raise KeyboardInterrupt
     assert path.read_text() == "old" and list(path.parent.iterdir()) == [path]
@@ -46,7 +46,7 @@ def test_permissions_are_those_of_any_new_file(tmp_path):
     (28, "repeat", "The disk is full: {} could not be written; repeat."),
     (13, "", "{} could not be written (denied); choose another folder.")])
 def test_what_the_disk_refuses_is_a_sentence(tmp_path, number, advice, said):
-    with pytest.raises(DataError) as caught, files.replacing(tmp_path / "a", advice):
+    with pytest.raises(DataError) as caught, files.atomic_write(tmp_path / "a", advice):
         raise OSError(number, "denied")
     assert str(caught.value) == said.format(tmp_path / "a") and not list(tmp_path.iterdir())
 
@@ -58,7 +58,7 @@ def test_a_folder_that_is_a_file_is_a_sentence(tmp_path):
 
 
 def test_a_broken_picture_is_not_the_disks_fault(tmp_path):
-    with pytest.raises(UnidentifiedImageError), files.replacing(tmp_path / "a"):
+    with pytest.raises(UnidentifiedImageError), files.atomic_write(tmp_path / "a"):
         raise UnidentifiedImageError("cannot identify image file")
 
 

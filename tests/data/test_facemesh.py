@@ -10,7 +10,7 @@ import pytest
 import torch
 from PIL import Image
 from test_cameras import angles_of
-from test_read import REAL, real
+from test_label_maps import REAL, real
 
 from gantoolkit.data import cameras, landmarks, pose
 from gantoolkit.data.label_maps import read_labels

@@ -7,7 +7,7 @@ import json
 import numpy as np
 import pytest
 from PIL import Image
-from test_read import REAL, real
+from test_label_maps import REAL, real
 
 from gantoolkit.core.labels import CLASSES, FLIP, ORDERS
 from gantoolkit.data.label_orders import other_order, recognise

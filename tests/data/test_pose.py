@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from test_read import REAL, real
+from test_label_maps import REAL, real
 
 from gantoolkit.data import pose
 from gantoolkit.core.images import flip_labels

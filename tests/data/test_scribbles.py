@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from test_read import REAL, real
+from test_label_maps import REAL, real
 
 from gantoolkit.data import scribbles
 

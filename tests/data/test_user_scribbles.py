@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image, ImageDraw
-from test_read import REAL, real
+from test_label_maps import REAL, real
 
 from gantoolkit.core.labels import PALETTE
 from gantoolkit.data.user_scribbles import is_label_map, read_scribble, resize

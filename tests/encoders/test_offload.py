@@ -8,8 +8,8 @@ from tiny import condition, parts
 
 from gantoolkit.encoders.controlnet import ControlNetEncoder
 from gantoolkit.encoders.diffusion import DiffusionEncoder
-from gantoolkit.encoders.offload import Sleepers
-from gantoolkit.planning.peak_memory import Ledger
+from gantoolkit.encoders.offload import CpuOffload
+from gantoolkit.planning.peak_memory import PeakMemoryTracker
 
 GROUPS = ("unet", "controls", "vae", "text")
 
@@ -69,7 +69,7 @@ def test_copies_are_dropped_before_the_next_group_wakes():
     peaks = {}
     for offload in (False, True):
         encoder = ControlNetEncoder(parts(), steps=2, offload=offload).to("cpu")
-        with Ledger() as ledger:
+        with PeakMemoryTracker() as ledger:
             kept = encoder.trajectory(given)
             left = ledger.live - sum(t.untyped_storage().nbytes() for t in kept)
         assert left < 0.05 * bytes_of(encoder.unet)  # nothing but results stays
@@ -85,7 +85,7 @@ def test_a_network_without_tensors_and_shared_ones():
     one, two = torch.nn.Linear(3, 3), torch.nn.Linear(3, 3)
     two.weight = one.weight
     both, x = torch.nn.Sequential(one, two, torch.nn.ReLU()), torch.ones(1, 3)
-    wanted, sleepers = both(x), Sleepers(dict(net=both, empty=torch.nn.ReLU()))
+    wanted, sleepers = both(x), CpuOffload(dict(net=both, empty=torch.nn.ReLU()))
     with sleepers.awake("net", "empty"):
         assert one.weight is not two.weight and torch.equal(both(x), wanted)
     assert one.weight is two.weight and one.weight.requires_grad

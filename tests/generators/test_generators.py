@@ -105,7 +105,7 @@ def test_chunks_bound_what_the_backward_pass_keeps():
     """Equal gradients from fewer bytes; also inside a sample that is made again as a whole."""
     from torch.utils.checkpoint import checkpoint
 
-    from gantoolkit.planning.peak_memory import Ledger
+    from gantoolkit.planning.peak_memory import PeakMemoryTracker
 
     g = make("solid", rays=24, samples=8, importance=8)
     ws, camera = codes(g, 1)
@@ -117,7 +117,7 @@ def test_chunks_bound_what_the_backward_pass_keeps():
             def image(leaf, chunk=chunk):
                 return g.render(leaf, camera, deterministic=True, chunk=chunk).image
 
-            with Ledger() as ledger:
+            with PeakMemoryTracker() as ledger:
                 drawn = checkpoint(image, leaf, use_reentrant=False) if nested else image(leaf)
                 drawn.square().mean().backward()
             peaks[chunk, nested], gradients[chunk, nested] = ledger.peak, leaf.grad

@@ -11,7 +11,7 @@ import torch
 from tiny import parts
 from torch import nn
 
-from gantoolkit import bridges, data, encoders, engine, generators
+from gantoolkit import bridges, config, core, data, encoders, generators, inference, planning, registry, training
 from gantoolkit.bridges.absm import AbSM
 from gantoolkit.bridges.mapping import Mapping
 from gantoolkit.encoders.controlnet import ControlNetEncoder
@@ -32,7 +32,7 @@ def rows(room) -> list[str]:
     return re.findall(r"^    (?! )(.+)$", room.__doc__, re.M)
 
 
-@pytest.mark.parametrize("room", [data, engine])
+@pytest.mark.parametrize("room", [core, config, registry, data, training, inference, planning])
 def test_a_table_has_a_row_for_every_module(room):
     folders = {"prepare"} if room is data else set()
     assert sorted(row.split()[0] for row in rows(room)) == sorted(modules(room) | folders)

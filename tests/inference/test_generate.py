@@ -22,7 +22,7 @@ from gantoolkit.core.types import Latent, Render
 class Flat:
     """A 2D generator: one grey per code."""
 
-    needs_camera = False
+    is_3d = False
 
     def render(self, ws, camera=None, **_):
         return Render(ws.mean((1, 2))[:, None, None, None].expand(-1, 3, 8, 8))
@@ -31,7 +31,7 @@ class Flat:
 class Solid:
     """A 3D generator: red and green show where the camera stands, and the density is a ball."""
 
-    needs_camera, box_warp = True, 1.0
+    is_3d, box_warp = True, 1.0
 
     def planes(self, ws):
         return ws[:, None, :, :, None]

@@ -24,7 +24,7 @@ class Told:
     condition = "mask"
 
     def __init__(self, solid: bool = False):
-        self.generator, self.seen, self.cameras = type("G", (), {"needs_camera": solid})(), [], []
+        self.generator, self.seen, self.cameras = type("G", (), {"is_3d": solid})(), [], []
 
     def latent(self, condition, t_out=0, aggregate="last"):
         self.seen.append(condition)

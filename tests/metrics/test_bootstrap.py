@@ -7,7 +7,7 @@ import json
 import pytest
 import torch
 from gantoolkit.metrics import Evaluator, bootstrap
-from gantoolkit.metrics.base import Mean, View
+from gantoolkit.metrics.base import Mean, EvalBatch
 from gantoolkit.report import record as records
 from gantoolkit.core.types import Condition, Record, Score, Target
 from test_fid import Pooled
@@ -25,7 +25,7 @@ class Brightness(Mean):
 
 def view(image, numbers=None, replicates=0):
     numbers = torch.arange(len(image)) if numbers is None else numbers
-    return View(image, Target(image), Condition(("",) * len(image)), numbers=numbers,
+    return EvalBatch(image, Target(image), Condition(("",) * len(image)), numbers=numbers,
                 weights=bootstrap.weights(numbers.tolist(), replicates))
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 from gantoolkit.core.errors import UsageError
-from gantoolkit.metrics.base import View
+from gantoolkit.metrics.base import EvalBatch
 from gantoolkit.metrics.edges import Edges
 from gantoolkit.core.types import Condition, Target
 
@@ -14,7 +14,7 @@ from gantoolkit.core.types import Condition, Target
 def view(image, scribble):
     picture = torch.from_numpy(image).float()[None, None].expand(-1, 3, -1, -1) * 2 - 1
     drawn = None if scribble is None else torch.from_numpy(scribble).float()[None, None]
-    return View(picture, Target(picture), Condition(("",), scribble=drawn))
+    return EvalBatch(picture, Target(picture), Condition(("",), scribble=drawn))
 
 
 def box(low, high, size=80):

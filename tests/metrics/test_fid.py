@@ -7,7 +7,7 @@ import math
 import pytest
 import torch
 from gantoolkit.metrics import bootstrap
-from gantoolkit.metrics.base import View
+from gantoolkit.metrics.base import EvalBatch
 from gantoolkit.metrics.fid import FID, frechet_distance, gaussian
 from gantoolkit.core.types import Condition, Target
 from torch import nn
@@ -76,7 +76,7 @@ def fid_of(fake, real, split=16):
     metric.network = Pooled()
     for f, r in zip(fake.split(split), real.split(split)):
         f, r = (x.float() / 127.5 - 1 for x in (f, r))
-        metric.update(View(f, Target(r), Condition(("",) * len(f))))
+        metric.update(EvalBatch(f, Target(r), Condition(("",) * len(f))))
     return metric.compute()["fid[pooled]"]
 
 
@@ -109,7 +109,7 @@ def test_replicates_that_hold_no_sample_are_left_out():
     fake, real = (x[:4].float() / 127.5 - 1 for x in batches())
     metric = FID("pooled")
     metric.network, metric.replicates = Pooled(), 100
-    metric.update(View(fake, Target(real), Condition(("",) * 4), weights=drawn))
+    metric.update(EvalBatch(fake, Target(real), Condition(("",) * 4), weights=drawn))
     score = metric.compute()["fid[pooled]"]
     assert score.value == pytest.approx(fid_of(*(x[:4] for x in batches())).value)
     assert score.interval and all(map(math.isfinite, score.interval))

@@ -8,7 +8,7 @@ import pytest
 import torch
 from gantoolkit.core.errors import UsageError
 from gantoolkit.core.camera import orbit_camera, sample_rays
-from gantoolkit.metrics.base import View
+from gantoolkit.metrics.base import EvalBatch
 from gantoolkit.metrics.identity import IdentityOverViews
 from gantoolkit.metrics.geometry import Depth, Reprojection, project, unproject
 from gantoolkit.core.types import Condition, Render, Target
@@ -27,7 +27,7 @@ def plane(camera, colour=lambda x, y: torch.stack([x, y, x * 0]) * 4):
 
 def view(render, views=(), depth=None, truth=None):
     labels = torch.ones(1, SIZE, SIZE, dtype=torch.int64)
-    return View(render.image, Target(render.image, labels, depth=truth), Condition(("",), camera=render.camera),
+    return EvalBatch(render.image, Target(render.image, labels, depth=truth), Condition(("",), camera=render.camera),
                 depth=render.depth if depth is None else depth, views=tuple(views))
 
 
@@ -93,9 +93,9 @@ def test_identity_over_views():
     red, green = (torch.zeros(1, 3, 4, 4) for _ in range(2))
     red[:, 0], green[:, 1] = 1, 1
     side = [Render(image, depth=None, camera=None) for image in (red, green)]
-    metric.update(View(red, Target(red), Condition(("",)), views=tuple(side)))
+    metric.update(EvalBatch(red, Target(red), Condition(("",)), views=tuple(side)))
     assert metric.compute()["id_views[faces]"].value == pytest.approx(0.5)
     with pytest.raises(UsageError, match="pass views"):
-        metric.update(View(red, Target(red), Condition(("",))))
+        metric.update(EvalBatch(red, Target(red), Condition(("",))))
     with pytest.raises(UsageError, match="--depth"):
-        Depth().update(View(red, Target(red), Condition(("",))))
+        Depth().update(EvalBatch(red, Target(red), Condition(("",))))

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 from gantoolkit.core.errors import UsageError
-from gantoolkit.metrics.base import View
+from gantoolkit.metrics.base import EvalBatch
 from gantoolkit.metrics.identity import IdentityToTruth, IdentityWithoutText
 from gantoolkit.metrics.pairs import BETAS, LPIPS, MSSSIM, SSIM, scales_of
 from gantoolkit.metrics.prompt import Attributes
@@ -24,7 +24,7 @@ def pair(n=2, size=64, noise=0.2, seed=0):
 
 
 def view(image, truth, **extra):
-    return View(image, Target(truth, attributes=extra.pop("attributes", None)), Condition(
+    return EvalBatch(image, Target(truth, attributes=extra.pop("attributes", None)), Condition(
         ("", ) * len(image)), **extra)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 from gantoolkit.core.errors import UsageError
-from gantoolkit.metrics.base import View
+from gantoolkit.metrics.base import EvalBatch
 from gantoolkit.metrics.parsing import Accuracy, Confusion, MeanIoU, confusions, intersection_over_union
 from gantoolkit.core.types import Condition, Target
 from torch import nn
@@ -25,7 +25,7 @@ def view(found, wanted, mask=False):
     condition = Condition(("", ) * len(found),
                           mask=nn.functional.one_hot(wanted, 19).movedim(-1, 1).float() if mask else None)
     target = Target(torch.zeros(len(found), 3, *found.shape[1:]), None if mask else wanted)
-    return View(found[:, None].float().expand(-1, 3, -1, -1), target, condition)
+    return EvalBatch(found[:, None].float().expand(-1, 3, -1, -1), target, condition)
 
 
 def scores(metric, *views):
@@ -91,4 +91,4 @@ def test_unknown_mode_and_missing_labels():
     metric = Accuracy("told")
     metric.network = Told()
     with pytest.raises(UsageError, match="need an input mask"):
-        metric.update(View(torch.zeros(1, 3, 2, 3), Target(torch.zeros(1, 3, 2, 3)), Condition(("",))))
+        metric.update(EvalBatch(torch.zeros(1, 3, 2, 3), Target(torch.zeros(1, 3, 2, 3)), Condition(("",))))

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from gantoolkit.metrics.base import View
-from gantoolkit.metrics.precision_recall import KID, Precision, Recall, covered
+from gantoolkit.metrics.base import EvalBatch
+from gantoolkit.metrics.precision_recall import KID, Precision, Recall, in_manifold
 from gantoolkit.core.types import Condition, Target
 from test_fid import Pooled, batches
 
@@ -16,7 +16,7 @@ def value(metric, fake, real, split=16):
     start = 0
     for f, r in zip(fake.split(split), real.split(split)):
         f, r = (x.float() / 127.5 - 1 for x in (f, r))
-        metric.update(View(f, Target(r), Condition(("",) * len(f)), numbers=torch.arange(start, start + len(f))))
+        metric.update(EvalBatch(f, Target(r), Condition(("",) * len(f)), numbers=torch.arange(start, start + len(f))))
         start += len(f)
     (score,) = metric.compute().values()
     return score
@@ -58,7 +58,7 @@ def covered_by_loop(points, by, k):
 def test_covered_is_the_loop():
     g = np.random.default_rng(0)
     points, by = g.normal(size=(30, 4)) * 2, g.normal(size=(25, 4)) + 0.5
-    found = covered(torch.tensor(points), torch.tensor(by), 3)
+    found = in_manifold(torch.tensor(points), torch.tensor(by), 3)
     assert found.tolist() == covered_by_loop(points, by, 3) and 0 < found.sum() < 30
 
 
@@ -84,7 +84,7 @@ def test_what_is_kept_is_gathered_from_all_processes(monkeypatch):
     for metric, rows in zip(halves, (range(24, 40), range(24))):
         metric.network = Pooled()
         f, r = (x[list(rows)].float() / 127.5 - 1 for x in (fake, real))
-        metric.update(View(f, Target(r), Condition(("",) * len(f)), numbers=torch.tensor(rows)))
+        metric.update(EvalBatch(f, Target(r), Condition(("",) * len(f)), numbers=torch.tensor(rows)))
 
     def gather(found, own):
         found[:] = [own, [halves[1]._first()]]

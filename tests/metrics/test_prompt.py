@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 from gantoolkit.data.face_zip import FaceZip
-from gantoolkit.metrics.base import View
+from gantoolkit.metrics.base import EvalBatch
 from gantoolkit.metrics.prompt import CLIPScore, PromptAttributes, stated
 from gantoolkit.core.types import Condition, Target
 from test_pairs import Faces
@@ -57,7 +57,7 @@ def with_network(metric):
 def test_prompt_attributes_skip_prompts_that_state_nothing():
     image = torch.ones(3, 3, 4, 4) * torch.tensor([0.5, -0.5, 0.5]).view(3, 1, 1, 1)
     metric = with_network(PromptAttributes("smiles"))
-    metric.update(View(image, Target(image), Condition(("He is smiling.", "She is smiling.", ""))))
+    metric.update(EvalBatch(image, Target(image), Condition(("He is smiling.", "She is smiling.", ""))))
     (score,) = metric.compute().values()
     assert score.value == pytest.approx(0.5) and score.n == 2 and score.conditions["skipped"] == 1
 
@@ -66,6 +66,6 @@ def test_clip_score_by_hand():
     image = torch.zeros(2, 3, 4, 4)
     image[:, 0], image[:, 1] = 0.6, 0.8
     metric = with_network(CLIPScore("smiles"))
-    metric.update(View(image, Target(image), Condition(("red", "blue"))))
+    metric.update(EvalBatch(image, Target(image), Condition(("red", "blue"))))
     (score,) = metric.compute().values()
     assert score.value == pytest.approx((60 + 0) / 2, abs=1e-4)

@@ -14,7 +14,7 @@ from torch import nn
 from gantoolkit.generators.stylegan2 import SynthesisLayer
 from gantoolkit.networks.cpu import conv, onednn
 from gantoolkit.networks import ops
-from gantoolkit.networks.cpu.weight_cache import Prepared
+from gantoolkit.networks.cpu.weight_cache import FrozenWeightCache
 
 packs = pytest.mark.skipif(not onednn.precisions(), reason="this build of torch has no oneDNN operations")
 
@@ -24,7 +24,7 @@ def frozen(*shape: int) -> nn.Parameter:
     return nn.Parameter(weight, requires_grad=False)
 
 
-def made(kept: Prepared, weight) -> tuple[bool, torch.Tensor]:
+def made(kept: FrozenWeightCache, weight) -> tuple[bool, torch.Tensor]:
     """Whether the sum of a weight was made anew, and the sum."""
     calls = []
     value = kept(weight, "sum", lambda w: calls.append(0) or w.sum())
@@ -32,7 +32,7 @@ def made(kept: Prepared, weight) -> tuple[bool, torch.Tensor]:
 
 
 CHANGES = dict(
-    optimiser=lambda w: torch.no_grad()(w.add_)(1), data=lambda w: w.data.mul_(2),
+    optimizer=lambda w: torch.no_grad()(w.add_)(1), data=lambda w: w.data.mul_(2),
     average=lambda w: torch._foreach_lerp_([w.data], [torch.ones_like(w)], 0.5),
     exchange=lambda w: setattr(w, "data", torch.ones_like(w)),
     precision=lambda w: setattr(w, "data", w.data.double()))
@@ -40,7 +40,7 @@ CHANGES = dict(
 
 @pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
 def test_is_made_anew_after_every_kind_of_change(change):
-    kept, weight = Prepared(), frozen(6, 5, 3, 3)
+    kept, weight = FrozenWeightCache(), frozen(6, 5, 3, 3)
     assert made(kept, weight)[0] and not made(kept, weight)[0]
     change(weight)
     anew, value = made(kept, weight)
@@ -48,18 +48,18 @@ def test_is_made_anew_after_every_kind_of_change(change):
 
 
 def test_another_weight_is_another():
-    kept, weight = Prepared(), frozen(4, 4, 3, 3)
+    kept, weight = FrozenWeightCache(), frozen(4, 4, 3, 3)
     assert made(kept, weight)[0] and made(kept, nn.Parameter(weight.data, requires_grad=False))[0]
 
 
 def test_nothing_is_kept_of_what_trains():
-    kept, weight = Prepared(), frozen(4, 4, 3, 3).requires_grad_()
+    kept, weight = FrozenWeightCache(), frozen(4, 4, 3, 3).requires_grad_()
     assert made(kept, weight)[0] and made(kept, weight)[0] and made(kept, weight)[1].requires_grad
     assert made(kept, torch.ones(3))[0] and made(kept, torch.ones(3))[0]
 
 
 def test_a_value_made_under_inference_mode_serves_a_pass_with_gradients():
-    kept, weight, x = Prepared(), frozen(4, 4, 3, 3), torch.randn(4, requires_grad=True)
+    kept, weight, x = FrozenWeightCache(), frozen(4, 4, 3, 3), torch.randn(4, requires_grad=True)
     with torch.inference_mode():
         assert made(kept, weight)[0]
     anew, value = made(kept, weight)
@@ -94,7 +94,7 @@ def test_packed_weights_convolve_as_plain_ones_in_float64(dtype, near, autocast,
     """Both ways, also where the map's size is another than at the first time."""
     if dtype not in onednn.precisions():
         pytest.skip("this machine has no bf16")
-    kept, back, weight = Prepared(), Prepared(), frozen(5, 6, 3, 3)
+    kept, back, weight = FrozenWeightCache(), FrozenWeightCache(), frozen(5, 6, 3, 3)
     for edge in (size, size + 3):
         x = torch.randn(batch, 6, edge, edge).contiguous(memory_format=torch.channels_last)
         given = x if autocast else x.to(dtype)

@@ -8,7 +8,7 @@ import torch.nn.functional as F
 
 from gantoolkit.networks.cpu import onednn, winograd, winograd_bf16
 from gantoolkit.networks import ops
-from gantoolkit.networks.cpu.weight_cache import Prepared
+from gantoolkit.networks.cpu.weight_cache import FrozenWeightCache
 
 
 @pytest.mark.parametrize("strip", [1, 2**11, 2**21])
@@ -46,7 +46,7 @@ def test_in_bf16_within_three_hundredths_of_the_spread(strip, monkeypatch):
     bias = torch.randn(24)
     wanted = F.conv2d(x.double(), weight.double(), bias.double(), padding=1)
     with torch.no_grad():
-        found = winograd_bf16.conv2d(x, weight, bias, Prepared())
+        found = winograd_bf16.conv2d(x, weight, bias, FrozenWeightCache())
     assert found.dtype == torch.bfloat16
     assert (found.double() - wanted).square().mean().sqrt() < 0.03 * wanted.std()
 
@@ -59,12 +59,12 @@ def test_in_bf16_stands_in_for_frozen_weights_that_are_kept(monkeypatch):
     x, weight = torch.randn(1, 4, 32, 32), torch.nn.Parameter(torch.randn(4, 4, 3, 3), requires_grad=False)
     with torch.no_grad():
         with torch.autocast("cpu", torch.bfloat16):
-            ops.conv2d_resample(x, weight, padding=1, kept=Prepared())
+            ops.conv2d_resample(x, weight, padding=1, kept=FrozenWeightCache())
             assert len(calls) == 1
             ops.conv2d_resample(x, weight, padding=1)
-            ops.conv2d_resample(x[:, :, :30], weight, padding=1, kept=Prepared())
-            ops.conv2d_resample(x, weight.clone().requires_grad_(), padding=1, kept=Prepared())
-        ops.conv2d_resample(x, weight, padding=1, kept=Prepared())
+            ops.conv2d_resample(x[:, :, :30], weight, padding=1, kept=FrozenWeightCache())
+            ops.conv2d_resample(x, weight.clone().requires_grad_(), padding=1, kept=FrozenWeightCache())
+        ops.conv2d_resample(x, weight, padding=1, kept=FrozenWeightCache())
     with torch.autocast("cpu", torch.bfloat16):
-        ops.conv2d_resample(x, weight, padding=1, kept=Prepared())
+        ops.conv2d_resample(x, weight, padding=1, kept=FrozenWeightCache())
     assert len(calls) == 1

@@ -13,7 +13,7 @@ from gantoolkit.config import loader
 from gantoolkit.registry import registry
 from gantoolkit.data.face_zip import find
 from gantoolkit.planning import dry_run
-from gantoolkit.planning.peak_memory import Ledger
+from gantoolkit.planning.peak_memory import PeakMemoryTracker
 from gantoolkit.planning.plan import lines
 from gantoolkit.core.errors import UsageError
 from gantoolkit.generators import load_generator
@@ -24,12 +24,12 @@ def test_ledger_counts_what_is_alive(device):
     """Six linear layers of 500²: by hand, in units of one matrix of 1 MB."""
     layers = [nn.Linear(500, 500, bias=False, device=device) for _ in range(6)]
     x, unit = torch.zeros(500, 500, device=device), 1e6
-    with Ledger() as ledger, torch.no_grad():
+    with PeakMemoryTracker() as ledger, torch.no_grad():
         y = x
         for layer in layers:
             y = layer(y)
     assert ledger.peak == 2 * unit  # one layer's input and output
-    with Ledger() as ledger:
+    with PeakMemoryTracker() as ledger:
         y = nn.Sequential(*layers)(x)
         assert ledger.peak == ledger.live == 6 * unit  # every output is kept for the backward pass
         view = y[:10].T

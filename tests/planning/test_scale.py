@@ -13,8 +13,8 @@ import torch
 from gantoolkit import weights
 from gantoolkit.data.face_zip import FaceZip
 from gantoolkit.training import oom, run_folder as folder
-from gantoolkit.training.prefetch import Ahead
-from gantoolkit.training.batch import Draw
+from gantoolkit.training.prefetch import Prefetcher
+from gantoolkit.training.batch import SeededBatch
 from gantoolkit.training.runner import run
 from gantoolkit.training.tensor_stream import Streamed
 from gantoolkit.tasks.bridge.trajectories import row_bytes
@@ -83,7 +83,7 @@ def test_what_is_expected_is_read_in_a_thread_and_all_else_at_once():
             raise ValueError("a damaged file")
         return rows + steps
 
-    ahead, rows, steps = Ahead(read), torch.tensor([1, 2]), torch.tensor([3, 4])
+    ahead, rows, steps = Prefetcher(read), torch.tensor([1, 2]), torch.tensor([3, 4])
     assert ahead.get(rows, steps).tolist() == [4, 6] and seen == [True]
     ahead.expect(rows, steps)
     assert ahead.get(rows.clone(), steps.clone()).tolist() == [4, 6] and seen == [True, False]
@@ -103,7 +103,7 @@ def test_reading_ahead_changes_nothing_and_misses_the_first_batch_alone(tmp_path
 
     def with_thread(self, *given):
         opened(self, *given)
-        self.ahead = Ahead(self.train.fetch)
+        self.ahead = Prefetcher(self.train.fetch)
         made.append(self.ahead)
 
     run(mini.config(tmp_path, tiny_zip, **more), tmp_path / "plain")
@@ -166,7 +166,7 @@ def test_average_follows_is_scored_exported_and_resumed(tmp_path, tiny_zip):
 def kept_bytes(task, batch=4) -> tuple[float, list[torch.Tensor]]:
     """Bytes that autograd keeps for the backward pass, and the gradients."""
     kept: dict[int, int] = {}
-    draw = Draw.of_iteration(1, 0, 0, batch, 24)
+    draw = SeededBatch.of_iteration(1, 0, 0, batch, 24)
     parameters = {p.untyped_storage().data_ptr() for p in task.generator.parameters()}
 
     def pack(tensor):

@@ -58,10 +58,10 @@ def test_a_broken_plugin_is_reported_and_left_out(load, capsys, source, reason):
 
 
 def test_a_hook_that_fails_is_reported_once_and_left_out(load, capsys):
-    load(bad=GOOD + "@hookimpl\ndef batch_done(run): raise ValueError('no')")
+    load(bad=GOOD + "@hookimpl\ndef on_log(run): raise ValueError('no')")
     for _ in range(2):
-        plugins.hooks().batch_done(run=SimpleNamespace(folder="x"), iteration=1, losses={})
-    assert capsys.readouterr().err.count("the plugin 'bad' failed in batch_done") == 1
+        plugins.hooks().on_log(run=SimpleNamespace(folder="x"), iteration=1, losses={})
+    assert capsys.readouterr().err.count("the plugin 'bad' failed in on_log") == 1
     assert manifest.load().owners["bad"].error == "ValueError: no"
 
 
@@ -132,14 +132,14 @@ def test_run_started_batch_done_run_finished(load, tmp_path):
     """The package's own use: TensorBoard scalars; and a plugin that sees the same calls."""
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-    names = ("run_started", "batch_done", "run_finished")
+    names = ("run_started", "on_log", "run_finished")
     load(p=GOOD + "seen = []\n" + "".join(f"@hookimpl\ndef {n}(run): seen.append('{n}')\n" for n in names))
     run = SimpleNamespace(folder=tmp_path, rank=0, iteration=0)
     record = Record("r", {}, [], {}, 0, scores={"G(w)": {"mIoU": Score(0.5, 3, True)}})
     hooks = plugins.hooks()
     hooks.run_started(run=run)
     for run.iteration in (1, 2):
-        hooks.batch_done(run=run, iteration=run.iteration, losses={"M": 3.0 / run.iteration})
+        hooks.on_log(run=run, iteration=run.iteration, losses={"M": 3.0 / run.iteration})
     hooks.run_finished(run=run, record=record)
     events = EventAccumulator(str(tmp_path / "tensorboard"))
     events.Reload()
@@ -147,7 +147,7 @@ def test_run_started_batch_done_run_finished(load, tmp_path):
     assert [e.value for e in events.Scalars("G(w)/mIoU")] == [0.5]
     import hooks_of_p
 
-    assert hooks_of_p.seen == ["run_started", "batch_done", "batch_done", "run_finished"]
+    assert hooks_of_p.seen == ["run_started", "on_log", "on_log", "run_finished"]
 
 
 @pytest.mark.parametrize("there, said", [(False, ""), (True, "nothing is written for TensorBoard: TypeError: protobuf")])
@@ -162,7 +162,7 @@ def test_a_run_goes_on_without_tensorboard(load, tmp_path, monkeypatch, capsys, 
     monkeypatch.setattr("torch.utils.tensorboard.SummaryWriter", broken)
     run = SimpleNamespace(folder=tmp_path, rank=0, iteration=0)
     plugins.hooks().run_started(run=run)
-    plugins.hooks().batch_done(run=run, iteration=1, losses={"M": 1.0})
+    plugins.hooks().on_log(run=run, iteration=1, losses={"M": 1.0})
     plugins.hooks().run_finished(run=run, record=Record("r", {}, [], {}, 0))
     assert said in capsys.readouterr().err and not list(tmp_path.iterdir())
 

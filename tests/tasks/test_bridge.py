@@ -13,7 +13,7 @@ from safetensors.torch import load_file
 
 from gantoolkit import weights
 from gantoolkit.core.images import to_float
-from gantoolkit.training.batch import Draw
+from gantoolkit.training.batch import SeededBatch
 from gantoolkit.training.runner import build_task, run
 from gantoolkit.inference.load import load_pipeline
 from gantoolkit.tasks.bridge.trajectories import row_bytes
@@ -39,12 +39,12 @@ def whole(tmp_path_factory, tiny_zip):
     return folder
 
 
-def by_hand(task, draw, turn, reconstruct, identify):
+def by_hand(task, draw, phase, reconstruct, identify):
     """Eq. 6 / Eq. 7 in NumPy from the cache's content."""
-    steps = Draw(draw.indices, draw.seeds).integers(4)
+    steps = SeededBatch(draw.indices, draw.seeds).integers(4)
     moment = task.train.read(draw.indices, steps)
     with torch.no_grad():
-        latent = task.bridge(task.encoder.features(moment.latents, moment.t, None), mapping_only=turn == "M")
+        latent = task.bridge(task.encoder.features(moment.latents, moment.t, None), mapping_only=phase == "M")
         image = task.generator.render(latent.ws, noise="const").image
         embed = task.terms["identity"].recogniser.embed
         cosine = (embed(identify(moment)) * embed(image)).sum(1).numpy()
@@ -64,20 +64,20 @@ def x0(moment):
 @pytest.mark.parametrize("targets, turn, reconstruct, identify", [
     ("paper", "M", gt, gt), ("paper", "T", x0, gt), ("x0", "M", x0, x0), ("x0", "T", x0, x0),
     ("gt", "M", gt, gt), ("gt", "T", gt, gt)])
-def test_equations_6_and_7(tmp_path, tiny_zip, targets, turn, reconstruct, identify):
+def test_equations_6_and_7(tmp_path, tiny_zip, targets, phase, reconstruct, identify):
     task = make(tmp_path, tiny_zip, targets=targets)
     torch.nn.init.normal_(task.bridge.t.weight, std=0.05)
-    draw = Draw.of_iteration(1, 7, 0, 5, task.size())
-    found = task.losses(turn, draw, 7)
-    for name, value in by_hand(task, draw, turn, reconstruct, identify).items():
+    draw = SeededBatch.of_iteration(1, 7, 0, 5, task.size())
+    found = task.losses(phase, draw, 7)
+    for name, value in by_hand(task, draw, phase, reconstruct, identify).items():
         assert found[name].item() == pytest.approx(float(value), rel=1e-4), name
 
 
 def test_only_the_turn_gets_gradients(tmp_path, tiny_zip):
     task = make(tmp_path, tiny_zip)
-    for turn, own, other in (("M", task.bridge.m, task.bridge.t), ("T", task.bridge.t, task.bridge.m)):
+    for phase, own, other in (("M", task.bridge.m, task.bridge.t), ("T", task.bridge.t, task.bridge.m)):
         task.bridge.zero_grad()
-        sum(task.losses(turn, Draw.of_iteration(0, 0, 0, 4, 24), 0).values()).backward()
+        sum(task.losses(phase, SeededBatch.of_iteration(0, 0, 0, 4, 24), 0).values()).backward()
         assert all(p.grad is not None for p in own.parameters())
         assert all(p.grad is None for p in other.parameters())
     assert all(p.grad is None for p in [*task.generator.parameters(), *task.encoder.parameters()])
@@ -88,9 +88,9 @@ def test_equation_7_reaches_m_where_the_bridge_does_not_detach(tmp_path, tiny_zi
         task = make(tmp_path, tiny_zip, bridge=dict(type="AbSM", width=4, mapping=dict(width=8), detach=detach))
         mapping = [p.clone() for p in task.bridge.mapping_parameters()]
         torch.nn.init.normal_(task.bridge.styles["gamma"].blocks[0].linear.weight, std=0.1)
-        for turn in ("M", "T"):  # M's turn last but one: T's must free again what it froze
-            sum(task.losses(turn, Draw.of_iteration(0, 0, 0, 4, 24), 0).values()).backward()
-            if turn == "M":
+        for phase in ("M", "T"):  # M's turn last but one: T's must free again what it froze
+            sum(task.losses(phase, SeededBatch.of_iteration(0, 0, 0, 4, 24), 0).values()).backward()
+            if phase == "M":
                 assert all(p.grad is not None for p in task.bridge.mapping_parameters())
                 task.bridge.zero_grad()
         task.optimizers["T"].step()
@@ -103,15 +103,15 @@ def test_the_encoder_stops_at_h_only_where_m_reads_no_f(tmp_path, tiny_zip, monk
     task, asked = make(tmp_path, tiny_zip, bridge=dict(type="Mapping", width=8, pyramid=pyramid), training="M only"), []
     features = task.encoder.features
     monkeypatch.setattr(task.encoder, "features", lambda *a: asked.append(a[-1]) or features(*a))
-    sum(task.losses("M", Draw.of_iteration(0, 0, 0, 4, 24), 0).values()).backward()
+    sum(task.losses("M", SeededBatch.of_iteration(0, 0, 0, 4, 24), 0).values()).backward()
     assert asked == [not pyramid]
     assert all(p.grad is not None for p in task.bridge.parameters())
 
 
 def test_turns(tmp_path, tiny_zip):
     task = make(tmp_path, tiny_zip, share=0.25)
-    assert [next(iter(task.turns(i))) for i in (0, 2, 3, 11)] == ["M", "M", "T", "T"]
-    assert make(tmp_path, tiny_zip, training="alternating").turns(0) == ("M", "T")
+    assert [next(iter(task.phases(i))) for i in (0, 2, 3, 11)] == ["M", "M", "T", "T"]
+    assert make(tmp_path, tiny_zip, training="alternating").phases(0) == ("M", "T")
     assert list(make(tmp_path, tiny_zip, training="M only").optimizers) == ["M"]
     with pytest.raises(UsageError, match="training='often' is unknown; choose one of 'M then T'"):
         make(tmp_path, tiny_zip, training="often")
@@ -192,7 +192,7 @@ def test_noised_truth_has_an_x0_of_every_step(tmp_path, tiny_zip):
     assert (moment.x0 - own).abs().max() <= 1 / 255 + 1e-3 and (moment.x0[1] - moment.x0[2]).abs().max() > 0.05
     wanted = task.terms["identity"].prepare(moment.x0)
     torch.testing.assert_close(task.embeddings.read("identity", rows, steps), wanted)
-    found = sum(task.losses("T", Draw.of_iteration(0, 0, 0, 4, 24), 0).values())
+    found = sum(task.losses("T", SeededBatch.of_iteration(0, 0, 0, 4, 24), 0).values())
     assert torch.isfinite(found)
     index = json.loads((task.train.cache.folder / "index.json").read_text())
     assert 0 < index["bytes"] - 24 * row_bytes(4, (4, 8, 8), 32, noised=True) < 3 * 400  # headers of three shards
@@ -220,7 +220,7 @@ def test_features_are_cached_only_within_the_budget(tmp_path, tiny_zip):
     assert torch.equal(stored.words, computed.words) and torch.equal(stored.t, computed.t)
     torch.testing.assert_close(stored.h, computed.h, atol=2e-3, rtol=1e-3)
     torch.testing.assert_close(stored.f[0], computed.f[0], atol=2e-3, rtol=1e-3)
-    totals = [sum(task.losses("M", Draw.of_iteration(0, 0, 0, 4, 24), 0).values()) for task in (small, large)]
+    totals = [sum(task.losses("M", SeededBatch.of_iteration(0, 0, 0, 4, 24), 0).values()) for task in (small, large)]
     assert totals[0].item() == pytest.approx(totals[1].item(), rel=1e-3)
 
 

@@ -11,8 +11,8 @@ from gantoolkit.core.images import to_float
 from gantoolkit.data.face_zip import FaceZip
 from gantoolkit.encoders.controlnet import ControlNetEncoder
 from gantoolkit.encoders.folders import save_part
-from gantoolkit.training.ema import follow, frozen_copy
-from gantoolkit.training.batch import Draw
+from gantoolkit.training.ema import frozen_copy, update_ema
+from gantoolkit.training.batch import SeededBatch
 from gantoolkit.core.progress import Progress
 from gantoolkit.training.runner import run
 from gantoolkit.tasks.diffusion.controlnet import ControlNet
@@ -76,7 +76,7 @@ def diffusion(chain, tiny_zip, **options):
 
 def test_noised_latents_follow_the_draw(chain, tiny_zip):
     task = diffusion(chain, tiny_zip, empty=0.0)
-    draw = lambda: Draw.of_iteration(0, 5, 0, 6, task.size())  # noqa: E731
+    draw = lambda: SeededBatch.of_iteration(0, 5, 0, 6, task.size())  # noqa: E731
     a, b = task.noised(draw()), task.noised(draw())
     assert torch.equal(a.latents, b.latents) and a.prompts == b.prompts and all(a.prompts)
     alpha = task.scheduler.alphas_cumprod[a.t].view(-1, 1, 1, 1)
@@ -88,7 +88,7 @@ def test_noised_latents_follow_the_draw(chain, tiny_zip):
 
 def test_empty_prompts_and_min_snr(chain, tiny_zip):
     task = diffusion(chain, tiny_zip, empty=1.0, min_snr=5.0)
-    batch = task.noised(Draw.of_iteration(0, 0, 0, 8, task.size()))
+    batch = task.noised(SeededBatch.of_iteration(0, 0, 0, 8, task.size()))
     assert not any(batch.prompts)
     alpha = task.scheduler.alphas_cumprod[batch.t].double()
     snr = alpha / (1 - alpha)
@@ -103,7 +103,7 @@ def test_text_encoder_is_frozen_unless_it_has_a_rate(chain, tiny_zip):
         for module in task.unet.modules():  # zero layers hide the text at the start
             if hasattr(module, "weight") and module.weight is not None and not module.weight.any():
                 torch.nn.init.normal_(module.weight, std=0.1)
-        sum(task.losses("unet", Draw.of_iteration(0, 0, 0, 4, task.size()), 0).values()).backward()
+        sum(task.losses("unet", SeededBatch.of_iteration(0, 0, 0, 4, task.size()), 0).values()).backward()
         text = list(task.prompts.text.parameters())
         assert any(p.grad is not None for p in text) == (rate is not None)
         assert sorted(task.averages) == (["text", "unet"] if rate else ["unet"])
@@ -129,12 +129,12 @@ def test_a_controlnet_starts_silent_and_only_it_learns(chain, tiny_zip):
     task = ControlNet(str(tiny_zip), str(chain / "diffusion/export"), "scribble", held_out=4,
                       cache=str(chain / "cache"))
     task.prepare(chain, Progress(quiet=True))
-    batch = task.noised(Draw.of_iteration(0, 0, 0, 4, task.size()))
+    batch = task.noised(SeededBatch.of_iteration(0, 0, 0, 4, task.size()))
     picture = task._picture(task.zip, batch.rows)
     with torch.no_grad():
         plain = task.unet(batch.latents, batch.t, task.prompts(batch.prompts).embedding, return_dict=False)[0]
         torch.testing.assert_close(task._predict(task.controlnet, batch, picture), plain)
-    sum(task.losses("controlnet", Draw.of_iteration(0, 0, 0, 4, task.size()), 0).values()).backward()
+    sum(task.losses("controlnet", SeededBatch.of_iteration(0, 0, 0, 4, task.size()), 0).values()).backward()
     assert any(p.grad is not None and p.grad.any() for p in task.controlnet.parameters())
     assert all(p.grad is None for p in task.unet.parameters())
     with pytest.raises(UsageError, match="condition='photo'"):
@@ -196,7 +196,7 @@ def test_average_is_a_warmed_up_moving_mean():
     average, expected = frozen_copy(module), 0.0
     for i in range(20):
         module.weight.data.fill_(float(i))
-        follow(average, module, i, 0.5)
+        update_ema(average, module, i, 0.5)
         expected += (1 - min(0.5, (1 + i) / (10 + i))) * (i - expected)
     assert average.weight.item() == pytest.approx(expected, rel=1e-5)
     assert not average.weight.requires_grad

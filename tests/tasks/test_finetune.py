@@ -10,7 +10,7 @@ import torch
 from gantoolkit.core.labels import PALETTE
 from gantoolkit.data.face_zip import FaceZip
 from gantoolkit.encoders.controlnet import ControlNetEncoder
-from gantoolkit.training.batch import Draw
+from gantoolkit.training.batch import SeededBatch
 from gantoolkit.core.progress import Progress
 from gantoolkit.tasks.diffusion.controlnet import ControlNet
 
@@ -31,7 +31,7 @@ def task_of(folder: Path, data: Path, **keys) -> ControlNet:
 
 
 def gradients(task: ControlNet) -> list[torch.Tensor]:
-    sum(task.losses("controlnet", Draw.of_iteration(0, 0, 0, 4, task.size()), 0).values()).backward()
+    sum(task.losses("controlnet", SeededBatch.of_iteration(0, 0, 0, 4, task.size()), 0).values()).backward()
     return [p.grad for p in task.controlnet.parameters()]
 
 

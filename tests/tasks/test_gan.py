@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from gantoolkit.training.batch import Draw
+from gantoolkit.training.batch import SeededBatch
 from gantoolkit.tasks.gan.task import GAN
 from gantoolkit.tasks.gan.losses import depth_error, pyramid
 from gantoolkit.generators import load_generator
@@ -25,13 +25,13 @@ def make(tiny_zip, kind: str, **more) -> GAN:
 
 def iterate(task: GAN, iteration: int, batch: int = 4) -> dict[str, float]:
     seen = {}
-    for number, turn in enumerate(task.turns(iteration)):
-        optimizer = task.optimizers[turn]
+    for number, phase in enumerate(task.phases(iteration)):
+        optimizer = task.optimizers[phase]
         optimizer.zero_grad()
-        losses = task.losses(turn, Draw.of_iteration(0, iteration, number, batch, task.size()), iteration)
+        losses = task.losses(phase, SeededBatch.of_iteration(0, iteration, number, batch, task.size()), iteration)
         sum(v for k, v in losses.items() if not k.startswith("_")).backward()
         optimizer.step()
-        seen |= {f"{turn}/{k}": v.item() for k, v in losses.items()}
+        seen |= {f"{phase}/{k}": v.item() for k, v in losses.items()}
     task.after_step(iteration)
     return seen
 

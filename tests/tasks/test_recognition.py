@@ -7,7 +7,7 @@ import math
 import pytest
 import torch
 from gantoolkit import networks
-from gantoolkit.training.batch import Draw
+from gantoolkit.training.batch import SeededBatch
 from gantoolkit.tasks.recognition import recognizer
 from gantoolkit.tasks.recognition.identity import Identity
 from gantoolkit.tasks.recognition.judge import Judge
@@ -36,7 +36,7 @@ def test_task_learns_scores_and_exports(kind, tiny_zip, tmp_path):
     (optimizer,) = task.optimizers.values()
     totals = []
     for iteration in range(12):
-        draw = Draw.of_iteration(0, 0, 0, 8, task.size())  # the same batch, so that it must fall
+        draw = SeededBatch.of_iteration(0, 0, 0, 8, task.size())  # the same batch, so that it must fall
         losses = task.losses("network", draw, 0)
         total = sum(v for k, v in losses.items() if not k.startswith("_"))
         optimizer.zero_grad()
@@ -58,7 +58,7 @@ def test_parts_that_do_not_learn_stay_to_the_last_bit(kind, only, tiny_zip):
     task = kind(str(tiny_zip), holdout=0.25, only=only, **SMALL[kind])
     before = {key: tensor.clone() for key, tensor in task.network.state_dict().items()}
     (optimizer,) = task.optimizers.values()
-    sum(task.losses("network", Draw.of_iteration(0, 0, 0, 8, task.size()), 0).values()).backward()
+    sum(task.losses("network", SeededBatch.of_iteration(0, 0, 0, 8, task.size()), 0).values()).backward()
     optimizer.step()
     moved = {key.split(".")[0] for key, tensor in task.network.state_dict().items() if not tensor.equal(before[key])}
     assert moved == set(only)
@@ -68,7 +68,7 @@ def test_parts_that_do_not_learn_stay_to_the_last_bit(kind, only, tiny_zip):
 
 def test_attributes_teach_the_text_tower_alone(tiny_zip):
     task = TextImage(str(tiny_zip), holdout=0.25, **SMALL[TextImage])
-    task.losses("network", Draw.of_iteration(0, 0, 0, 8, task.size()), 0)["attributes"].backward()
+    task.losses("network", SeededBatch.of_iteration(0, 0, 0, 8, task.size()), 0)["attributes"].backward()
     assert all(p.grad is None for p in task.network.image.parameters())
     assert task.network.text.get_input_embeddings().weight.grad.abs().sum() > 0
 
@@ -85,7 +85,7 @@ def test_exported_strangers_have_mean_zero(tiny_zip, tmp_path):
 
 
 def test_augmentation_moves_images_and_labels_together():
-    draw = Draw(torch.arange(6), torch.arange(6))
+    draw = SeededBatch(torch.arange(6), torch.arange(6))
     labels = torch.randint(0, 4, (6, 16, 16), generator=torch.Generator().manual_seed(0))
     images = (labels.float() / 8)[:, None].expand(-1, 3, -1, -1)
     moved, where = recognizer.Augmentation(noise=0, blur=0, gain=0)(draw, images, labels)
@@ -99,7 +99,7 @@ def test_augmentation_moves_images_and_labels_together():
 
 
 def test_flip_swaps_sides():
-    draw = Draw(torch.arange(8), torch.arange(8))
+    draw = SeededBatch(torch.arange(8), torch.arange(8))
     labels = torch.full((8, 4, 4), 4)
     _, where = recognizer.Augmentation(shift=0, noise=0, blur=0, gain=0)(draw, torch.zeros(8, 3, 4, 4), labels)
     assert set(where.unique().tolist()) == {4, 5}

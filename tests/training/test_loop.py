@@ -14,7 +14,7 @@ import torch
 from safetensors.torch import load_file
 
 from gantoolkit.training import checkpoint
-from gantoolkit.training.batch import Draw
+from gantoolkit.training.batch import SeededBatch
 from gantoolkit.training.runner import run
 from gantoolkit.training.schedule import Schedule
 from gantoolkit.core.errors import GantoolkitError, UsageError, WeightsError
@@ -225,9 +225,9 @@ def test_learning_rate_schedule():
 
 
 def test_draw_is_the_same_however_it_is_split():
-    whole = Draw.of_iteration(0, 5, 1, 7, 10)
+    whole = SeededBatch.of_iteration(0, 5, 1, 7, 10)
     parts = [whole.part(i, 3) for i in range(3)]
     assert torch.equal(whole.normal(2), torch.cat([p.normal(2) for p in parts]))
     assert torch.equal(whole.integers(9), torch.cat([p.integers(9) for p in parts]))
-    epoch = torch.cat([Draw.of_iteration(0, i, 0, 5, 10).indices for i in (2, 3)])
+    epoch = torch.cat([SeededBatch.of_iteration(0, i, 0, 5, 10).indices for i in (2, 3)])
     assert sorted(epoch.tolist()) == list(range(10))

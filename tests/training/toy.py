@@ -39,9 +39,9 @@ class Toy(Task):
     def size(self):
         return len(self.data)
 
-    def losses(self, turn, draw, iteration):
-        self.a.train(turn == "A" and int(os.environ.get("WORLD_SIZE", 1)) == 1)
-        self.b.requires_grad_(turn == "B")
+    def losses(self, phase, draw, iteration):
+        self.a.train(phase == "A" and int(os.environ.get("WORLD_SIZE", 1)) == 1)
+        self.b.requires_grad_(phase == "B")
         if iteration == self.kill_at:
             os.kill(os.getpid(), signal.SIGKILL)
         noisy = self.data[draw.indices] + 0.1 * draw.normal(4)

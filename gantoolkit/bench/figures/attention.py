@@ -16,7 +16,7 @@ from gantoolkit.core.types import Condition, Features
 
 SHOWN = 2  # words, where none are named
 ALL = "all words"
-Moment = tuple[Features, Tensor]  # features [1] of a step, and G(w_t) [1,3,R,R]
+TimestepBatch = tuple[Features, Tensor]  # features [1] of a step, and G(w_t) [1,3,R,R]
 
 
 @torch.no_grad()
@@ -47,7 +47,7 @@ def _samples(scene: Scene):
             yield next(numbers), found.condition[i], [(f[i], image[i:i + 1]) for f, image in moments]
 
 
-def choose(encoder, text: str, moments: Sequence[Moment], named: Sequence[str],
+def choose(encoder, text: str, moments: Sequence[TimestepBatch], named: Sequence[str],
            whose: str) -> dict[str, list[int]]:
     """word → places of its tokens: the named words, or the SHOWN nouns with most attention, in order."""
     spelled = attention.spelled(encoder, text, moments[0][0])
@@ -74,7 +74,7 @@ def block_map(features: Features, block: int, places: Sequence[int]) -> Tensor:
     return features.attn_prob[block][0, list(places)].mean(0)
 
 
-def sheet(condition: Condition, moments: Sequence[Moment], words: dict[str, list[int]],
+def sheet(condition: Condition, moments: Sequence[TimestepBatch], words: dict[str, list[int]],
           steps: int) -> labelled.Sheet:
     """Rows: steps; columns: the face, then per block each word and all words; the condition in the corner."""
     first = moments[0][0]

@@ -46,12 +46,12 @@ def draw(generator, walks: int, seed: int = 0, truncation: float = 1.0) -> np.nd
 def _views(generator, ws: Tensor) -> list[tuple[list[str], Tensor]]:
     """(label, images [B,3,R,R]) of the same codes, in 3D from every side, then the depth from the front."""
     sides = [*(["random z,", f"{math.degrees(yaw):.0f}°"] for yaw in YAWS), ["depth,", "0°"]]
-    labels = sides if generator.needs_camera else [["random z"]]
+    labels = sides if generator.is_3d else [["random z"]]
     return list(zip(labels, sheet.drawn(generator, ws, "const"), strict=True))
 
 
 def _render(generator, ws: Tensor, yaw: float):
-    camera = frame_of(generator).side(yaw, len(ws)).to(ws.device) if generator.needs_camera else None
+    camera = frame_of(generator).side(yaw, len(ws)).to(ws.device) if generator.is_3d else None
     return generator.render(ws, camera, noise="const", deterministic=True)
 
 

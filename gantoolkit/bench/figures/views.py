@@ -16,7 +16,7 @@ from gantoolkit.report import labelled
 def draw(scene: Scene, args, diffused: bool = False) -> tuple[np.ndarray, dict]:
     """The sheet [H,W,3], `diffused`: with I^d_0; the denoising time at which codes were read; the yaws of the views."""
     at, rows, run = scene.step(args.t_out), [], scene.runs[0]
-    yaws = YAWS if scene.first.generator.needs_camera else ()
+    yaws = YAWS if scene.first.generator.is_3d else ()
     for found, condition, camera in scene.batches():
         features, *x0 = scene.features_and_image(condition, at) if diffused else [scene.features(condition, at)]
         latent = scene.first.bridge(features)

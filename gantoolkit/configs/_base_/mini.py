@@ -4,7 +4,7 @@ data = dict(train="bridge-train", val="val", train_limit=1200, val_limit=200)
 condition = "mask"
 encoder = dict(type="ControlNetEncoder", weights="diffusion", controlnet="controlnet-mask", steps=10, guidance=3.0,
                precision="bf16")
-bridge = dict(type="AbSM", mapping=dict(width=384, normalise=True))
+bridge = dict(type="AbSM", mapping=dict(width=384, normalize=True))
 generator = "eg3d"
 losses = dict(  # λ0 … λ3 of Eq. 6 and 7
     l2=dict(type="L2", weight=1.0),

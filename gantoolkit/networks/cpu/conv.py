@@ -10,11 +10,11 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from gantoolkit.networks.cpu import onednn, winograd, winograd_bf16
-from gantoolkit.networks.cpu.weight_cache import Prepared, followed
+from gantoolkit.networks.cpu.weight_cache import FrozenWeightCache, is_cacheable
 
 
 def conv2d(x: Tensor, w: Tensor, bias: Tensor | None = None, padding: tuple[int, int] = (0, 0), groups: int = 1,
-           kept: Prepared | None = None) -> Tensor:
+           kept: FrozenWeightCache | None = None) -> Tensor:
     """F.conv2d of x [B,I,H,W] with w [O,I/groups,k,k]; `kept` holds what is made of w."""
     if padding == (1, 1) and groups == 1:
         if winograd.pays(x, w):
@@ -35,7 +35,7 @@ def plain(x: Tensor, w: Tensor, bias: Tensor | None = None, stride: tuple[int, i
     return F.conv2d(x, w.to(x.dtype), bias, stride, padding, groups=groups)
 
 
-def transposed(x: Tensor, w: Tensor, up: int, groups: int = 1, kept: Prepared | None = None) -> Tensor:
+def transposed(x: Tensor, w: Tensor, up: int, groups: int = 1, kept: FrozenWeightCache | None = None) -> Tensor:
     """Full convolution of the zero-stuffed x [B,I,H,W] with w [O,I/groups,k,k]: [B,O,up·H−up+k,up·W−up+k]."""
     if passes(x, w):
         return frozen(x, swapped(w, groups), (up, up), (0, 0), True, groups)
@@ -45,9 +45,9 @@ def transposed(x: Tensor, w: Tensor, up: int, groups: int = 1, kept: Prepared | 
     return onednn.conv_transpose2d(x, packed, up)
 
 
-def packs(x: Tensor, w: Tensor, kept: Prepared | None) -> bool:
+def packs(x: Tensor, w: Tensor, kept: FrozenWeightCache | None) -> bool:
     """Whether w is kept in oneDNN's order, to convolve x."""
-    return kept is not None and followed(w) and onednn.serves(x)
+    return kept is not None and is_cacheable(w) and onednn.serves(x)
 
 
 def swapped(w: Tensor, groups: int = 1) -> Tensor:

@@ -17,7 +17,7 @@ T = TypeVar("T")
 SAMPLES = 64  # numbers of a weight that are compared, since changes through `.data` leave its version as it was
 
 
-class Prepared:
+class FrozenWeightCache:
     """Values made from one frozen weight, until it changes; the module that owns the weight owns one of these.
 
     It is no part of the state dict; copies and pickles of the module begin with an empty one. Threads may share
@@ -28,11 +28,11 @@ class Prepared:
         self._kept: tuple[_State | None, dict] = None, {}
 
     def __reduce__(self):
-        return Prepared, ()
+        return FrozenWeightCache, ()
 
     def __call__(self, weight: Tensor, name: object, make: Callable[[Tensor], T]) -> T:
         """make(weight), from the last time where `weight` is frozen and has not changed since."""
-        if not followed(weight):
+        if not is_cacheable(weight):
             return make(weight)
         state, values = self._kept
         if state is None or not state.holds(weight):
@@ -51,11 +51,11 @@ def clear(network: nn.Module) -> None:
     """Let everything go that the parts of a network keep."""
     for module in network.modules():
         for value in vars(module).values():
-            if isinstance(value, Prepared):
+            if isinstance(value, FrozenWeightCache):
                 value.clear()
 
 
-def followed(weight: Tensor) -> bool:
+def is_cacheable(weight: Tensor) -> bool:
     """Whether a change of `weight` would be noticed, and none by training is to be expected."""
     return (type(weight) is nn.Parameter and not weight.requires_grad and not weight.is_inference()
             and weight.device.type != "meta" and not torch.compiler.is_compiling())

@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from gantoolkit.networks.cpu.weight_cache import Prepared
+from gantoolkit.networks.cpu.weight_cache import FrozenWeightCache
 
 LEAST = 128  # channels from which sums cost less than the products that they save
 STRIP = 2**21  # numbers of a map that are worked on at a time, so that sums of rows stay in the caches
@@ -27,7 +27,7 @@ def pays(x: Tensor, weight: Tensor) -> bool:
             and not torch.is_autocast_enabled("cpu") and not torch.is_grad_enabled())
 
 
-def conv2d(x: Tensor, weight: Tensor, bias: Tensor | None = None, kept: Prepared | None = None) -> Tensor:
+def conv2d(x: Tensor, weight: Tensor, bias: Tensor | None = None, kept: FrozenWeightCache | None = None) -> Tensor:
     """F.conv2d(x, weight, bias, padding=1), channels last in memory; `kept` holds what is made of the weight."""
     b, _, h, w = x.shape
     kernels = transformed(weight) if kept is None else kept(weight, "rows", transformed)

@@ -11,20 +11,20 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from gantoolkit.networks.cpu import onednn, winograd
-from gantoolkit.networks.cpu.weight_cache import Prepared, followed
+from gantoolkit.networks.cpu.weight_cache import FrozenWeightCache, is_cacheable
 
 LEAST, SMALLEST = 256, 32  # channels and pixels from which sums cost less than the products that they save
 STRIP = 2**22  # numbers of the sums that are worked on at a time
 
 
-def pays(x: Tensor, weight: Tensor, kept: Prepared | None) -> bool:
+def pays(x: Tensor, weight: Tensor, kept: FrozenWeightCache | None) -> bool:
     """Whether `conv2d` is the faster way; to make its kernels takes longer than they save in one pass."""
     return (kept is not None and weight.shape[2:] == (3, 3) and min(weight.shape[:2]) >= LEAST
-            and x.shape[2] >= SMALLEST and x.shape[2] % 4 == x.shape[3] % 4 == 0 and followed(weight)
+            and x.shape[2] >= SMALLEST and x.shape[2] % 4 == x.shape[3] % 4 == 0 and is_cacheable(weight)
             and onednn.precision(x) == torch.bfloat16 and onednn.serves(x))
 
 
-def conv2d(x: Tensor, weight: Tensor, bias: Tensor | None, kept: Prepared) -> Tensor:
+def conv2d(x: Tensor, weight: Tensor, bias: Tensor | None, kept: FrozenWeightCache) -> Tensor:
     """F.conv2d(x, weight, bias, padding=1) of x [B,I,H,W], channels last in memory."""
     b, _, h, w = x.shape
     kernels, o = kept(weight, "squares", squares), len(weight)

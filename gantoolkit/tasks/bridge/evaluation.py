@@ -18,7 +18,7 @@ from gantoolkit.registry import manifest
 from gantoolkit.core.images import to_float
 from gantoolkit.inference.attention import word_attention
 from gantoolkit.tasks.sheet import joined
-from gantoolkit.tasks.bridge.trajectories import Moment
+from gantoolkit.tasks.bridge.trajectories import TimestepBatch
 from gantoolkit.core.camera import YAWS, frame_of
 from gantoolkit.report import record as records
 from gantoolkit.report.record import CEILING, DIFFUSED, FLOOR, MAPPED, RUN
@@ -62,7 +62,7 @@ class Evaluation:
 
     # -- images --------------------------------------------------------------------------------------
 
-    def moments(self, limit: int | None = None, step: int = -1, untold: bool = False) -> Iterator[Moment]:
+    def moments(self, limit: int | None = None, step: int = -1, untold: bool = False) -> Iterator[TimestepBatch]:
         """The validation split at one step of the grid, in batches."""
         source = self.task.val_untold if untold else self.task.val
         count = min(limit or len(source), len(source))
@@ -71,7 +71,7 @@ class Evaluation:
             yield source.read(rows, step)
 
     @torch.no_grad()
-    def images(self, moment: Moment, systems: tuple[str, ...]) -> dict[str, Tensor]:
+    def images(self, moment: TimestepBatch, systems: tuple[str, ...]) -> dict[str, Tensor]:
         """system → image [B,3,R,R]."""
         task, camera, found = self.task, moment.sample.condition.camera, {}
         if DIFFUSED in systems:
@@ -89,7 +89,7 @@ class Evaluation:
         return found
 
     @torch.no_grad()
-    def latent(self, moment: Moment) -> Latent:
+    def latent(self, moment: TimestepBatch) -> Latent:
         """What the bridge says."""
         return self.task.judged.eval()(self.task.val.features(moment))
 
@@ -209,9 +209,9 @@ class Evaluation:
                 steps=over_steps, t=int(moment.t[0]), attention=attention))
         return found
 
-    def views(self, moment: Moment, yaws: tuple[float, ...] = YAWS) -> list[Tensor]:
+    def views(self, moment: TimestepBatch, yaws: tuple[float, ...] = YAWS) -> list[Tensor]:
         """G(w) of a 3D generator from the left, the front and the right."""
-        if not self.task.generator.needs_camera:
+        if not self.task.generator.is_3d:
             return []
         latent, cameras = self.latent(moment), [frame_of(self.task.generator).side(yaw) for yaw in yaws]
         return [self.task.draw(latent, camera.to(self.task.device)).image for camera in cameras]

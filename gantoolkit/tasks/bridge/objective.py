@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from gantoolkit.tasks.bridge.trajectories import Embeddings, Moment
+from gantoolkit.tasks.bridge.trajectories import Embeddings, TimestepBatch
 from gantoolkit.core.types import Latent, Render
 
 TARGETS = {  # turn → what reconstruction and perceptual terms compare with; then the identity term's target
@@ -41,10 +41,10 @@ class Objective:
         self.targets, self.noise, self.loss_size = TARGETS[targets], noise, loss_size
         self.recompute, self.chunk = recompute, chunk
 
-    def compare(self, turn: str, latent: Latent, render: Render, moment: Moment) -> dict[str, Tensor]:
+    def compare(self, phase: str, latent: Latent, render: Render, moment: TimestepBatch) -> dict[str, Tensor]:
         """The weighted terms of Eq. 6 (turn M) or Eq. 7 (turn T)."""
         images = dict(gt=moment.sample.target.image_gt, x0=moment.x0)
-        wanted, image = self.pool(images[self.targets[turn]]), self.pool(render.image)
+        wanted, image = self.pool(images[self.targets[phase]]), self.pool(render.image)
         found = {}
         for name, term in self.terms.items():
             if term.compares == "code":
@@ -56,9 +56,9 @@ class Objective:
             found[name] = term.weight * value
         return found
 
-    def only_h(self, turn: str) -> bool:
+    def only_h(self, phase: str) -> bool:
         """Whether a turn reads h alone, so that the encoder may stop before its up blocks."""
-        return turn == "M" and not getattr(self.bridge, "reads_f", False)
+        return phase == "M" and not getattr(self.bridge, "reads_f", False)
 
     def pool(self, images: Tensor) -> Tensor:
         """Images at the size at which losses compare."""
@@ -84,6 +84,6 @@ class Objective:
 
     def _render(self, ws: Tensor, camera, seeds: Sequence[int] | None) -> Render:
         streams = None if seeds is None else [torch.Generator(ws.device).manual_seed(seed) for seed in seeds]
-        rays = {"chunk": self.chunk} if self.chunk and self.generator.needs_camera else {}
+        rays = {"chunk": self.chunk} if self.chunk and self.generator.is_3d else {}
         return self.generator.render(ws, camera, noise="const" if seeds is None else "random", generator=streams,
                                      deterministic=seeds is None, **rays)

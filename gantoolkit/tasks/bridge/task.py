@@ -17,12 +17,12 @@ from gantoolkit.data.face_zip import FaceZip
 from gantoolkit.encoders import folders
 from gantoolkit.inference import load
 from gantoolkit.tasks.bridge import evaluation
-from gantoolkit.training.prefetch import Ahead
-from gantoolkit.training.ema import follow, frozen_copy
-from gantoolkit.training.batch import Draw
+from gantoolkit.training.prefetch import Prefetcher
+from gantoolkit.training.ema import frozen_copy, update_ema
+from gantoolkit.training.batch import SeededBatch
 from gantoolkit.tasks.bridge.objective import TARGETS, Objective
 from gantoolkit.training.task import Task
-from gantoolkit.tasks.bridge.trajectories import Embeddings, Keeping, Sampling, Splits, Trajectories
+from gantoolkit.tasks.bridge.trajectories import Embeddings, CacheConfig, SamplingConfig, DataConfig, Trajectories
 from gantoolkit.core.errors import UsageError
 from gantoolkit.core.types import Scores
 
@@ -78,7 +78,7 @@ class Bridge(Objective, Task):
         terms = {name: registry.build("loss", spec).to(device) for name, spec in losses.items()}
         super().__init__(frozen, trained, drawn, terms, targets, noise, loss_size, recompute, chunk)
         self.evaluation = evaluation.Evaluation(self, metrics, judge, early, against)
-        self._open_data(data, Sampling.of(sampling or {}), Keeping.of(cache or {}))
+        self._open_data(data, SamplingConfig.of(sampling or {}), CacheConfig.of(cache or {}))
         self.modules = dict(bridge=self.bridge)
         self.averages = {} if ema is None else dict(bridge=frozen_copy(self.bridge))
         self.optimizers = dict(M=torch.optim.Adam(list(self.bridge.mapping_parameters()), lr, betas))
@@ -91,8 +91,8 @@ class Bridge(Objective, Task):
             self.optimizers["T"] = torch.optim.Adam(modulation, lr_modulation or lr, betas)
         self.switch = self.iterations = 0
 
-    def _open_data(self, data: dict, sampling: Sampling, keeping: Keeping) -> None:
-        given = checks.build(Splits, "data", data)
+    def _open_data(self, data: dict, sampling: SamplingConfig, keeping: CacheConfig) -> None:
+        given = checks.build(DataConfig, "data", data)
         key = dict(spec=self.specs["encoder"], weights=list(folders.checksums(self.specs["encoder"]).values()))
 
         def trajectories(split: str, **kw) -> Trajectories:
@@ -102,7 +102,7 @@ class Bridge(Objective, Task):
 
         self.train, self.val = trajectories("train"), trajectories("val")
         self.max_gb = float(keeping.max_gb)
-        self.ahead = Ahead(self.train.fetch) if self.device.type == "cuda" and not keeping.stream else None
+        self.ahead = Prefetcher(self.train.fetch) if self.device.type == "cuda" and not keeping.stream else None
         self.val_untold = trajectories("val", text="") if self.evaluation.wants_untold else None
         self.embeddings = Embeddings(self.train, self.terms, self.targets["identity"], self.weights())
 
@@ -123,34 +123,34 @@ class Bridge(Objective, Task):
         self.embeddings.prepare(progress)
         self.train.store_features(self.max_gb, progress, "features of train")
 
-    def turns(self, iteration: int) -> Iterable[str]:
+    def phases(self, iteration: int) -> Iterable[str]:
         if self.training == "alternating":
             return ("M", "T")
         return ("M",) if iteration < self.switch or self.training == "M only" else ("T",)
 
-    def span(self, turn: str) -> tuple[int, int] | None:
+    def phase_range(self, phase: str) -> tuple[int, int] | None:
         if self.training != "M then T":
             return None
-        return (0, self.switch) if turn == "M" else (self.switch, self.iterations)
+        return (0, self.switch) if phase == "M" else (self.switch, self.iterations)
 
-    def losses(self, turn: str, draw: Draw, iteration: int) -> dict[str, Tensor]:
+    def losses(self, phase: str, draw: SeededBatch, iteration: int) -> dict[str, Tensor]:
         steps = draw.integers(len(self.train.timesteps))
         moment = self.train.read(draw.indices, steps, self.ahead and self.ahead.get(draw.indices, steps))
         self.bridge.train()
         for name in self.optimizers:
             self._parameters(name, False)
-        self._parameters(turn, True)
-        features = self.train.features(moment, only_h=self.only_h(turn))
-        latent = self.bridge(features, mapping_only=turn == "M")
+        self._parameters(phase, True)
+        features = self.train.features(moment, only_h=self.only_h(phase))
+        latent = self.bridge(features, mapping_only=phase == "M")
         seeds = draw.seeds.tolist() if self.noise == "random" else None
-        return self.compare(turn, latent, self.draw(latent, moment.sample.condition.camera, seeds), moment)
+        return self.compare(phase, latent, self.draw(latent, moment.sample.condition.camera, seeds), moment)
 
-    def expect(self, draw: Draw) -> None:
+    def prefetch(self, draw: SeededBatch) -> None:
         if self.ahead:  # a GPU computes while the CPU reads; a stream would compute too
-            self.ahead.expect(draw.indices, draw.integers(len(self.train.timesteps)))
+            self.ahead.prefetch(draw.indices, draw.integers(len(self.train.timesteps)))
 
-    def _parameters(self, turn: str, active: bool) -> None:
-        for group in self.optimizers[turn].param_groups:
+    def _parameters(self, phase: str, active: bool) -> None:
+        for group in self.optimizers[phase].param_groups:
             for parameter in group["params"]:
                 parameter.requires_grad_(active)
 
@@ -161,7 +161,7 @@ class Bridge(Objective, Task):
 
     def after_step(self, iteration: int) -> None:
         if self.averages:
-            follow(self.averages["bridge"], self.bridge, iteration, self.ema)
+            update_ema(self.averages["bridge"], self.bridge, iteration, self.ema)
 
     # -- results -------------------------------------------------------------------------------------
 

@@ -27,7 +27,7 @@ from gantoolkit.core.types import Features, Sample
 
 
 @dataclass(frozen=True)
-class Sampling:
+class SamplingConfig:
     """The config's `sampling`: how trajectories are drawn. Steps and guidance belong to the encoder."""
 
     seed: int = 0
@@ -44,13 +44,13 @@ class Sampling:
         check_source(self.source)
 
     @classmethod
-    def of(cls, values: dict) -> Sampling:
+    def of(cls, values: dict) -> SamplingConfig:
         """From the config, refusing unknown keys."""
         return validate.build(cls, "sampling", values)
 
 
 @dataclass(frozen=True)
-class Keeping:
+class CacheConfig:
     """The config's `cache`: where what frozen networks say is kept."""
 
     folder: str | None = None  # None: $GANTOOLKIT_CACHE or ~/.cache/gantoolkit
@@ -64,7 +64,7 @@ class Keeping:
             raise UsageError("cache.stream keeps nothing on disk, so cache.max_gb must be 0.")
 
     @classmethod
-    def of(cls, values: dict) -> Keeping:
+    def of(cls, values: dict) -> CacheConfig:
         """From the config, refusing unknown keys."""
         return validate.build(cls, "cache", values)
 
@@ -76,7 +76,7 @@ class Keeping:
 
 
 @dataclass(frozen=True)
-class Splits:
+class DataConfig:
     """The config's `data`: names or zips, and how many samples are used of them (None = all)."""
 
     train: str
@@ -86,7 +86,7 @@ class Splits:
 
 
 @dataclass(frozen=True)
-class Moment:
+class TimestepBatch:
     """A batch at one step per sample, as training meets it."""
 
     sample: Sample
@@ -104,11 +104,11 @@ class Trajectories:
     text         replaces every caption (the empty prompt of `id_text`)
     """
 
-    def __init__(self, data: FaceZip, encoder, encoder_key: dict, condition: str, sampling: Sampling,
-                 keeping: Keeping | str | Path | None = None, limit: int | None = None, text: str | None = None,
+    def __init__(self, data: FaceZip, encoder, encoder_key: dict, condition: str, sampling: SamplingConfig,
+                 keeping: CacheConfig | str | Path | None = None, limit: int | None = None, text: str | None = None,
                  device="cpu"):
         self.data, self.encoder, self.condition, self.sampling = data, encoder, condition, sampling
-        self.keeping = keeping if isinstance(keeping, Keeping) else Keeping(keeping and str(keeping))
+        self.keeping = keeping if isinstance(keeping, CacheConfig) else CacheConfig(keeping and str(keeping))
         self.text, self.device = text, torch.device(device)
         self.samples = min(limit or len(data), len(data))
         self.key = dict(data=data.sha256, samples=self.samples, condition=condition, text=text,
@@ -162,17 +162,17 @@ class Trajectories:
         return dict(z=self.cache.read("z", rows, steps), x0=self.x0(rows, steps),
                     pictures=self.data.pictures(rows % self.samples, self.condition))
 
-    def read(self, rows: Tensor, steps: Tensor | int = -1, fetched: dict | None = None) -> Moment:
+    def read(self, rows: Tensor, steps: Tensor | int = -1, fetched: dict | None = None) -> TimestepBatch:
         """Rows at given steps of the grid (0 = noise … −1 = last); `fetched` is what `fetch` gave for them."""
         rows = torch.as_tensor(rows)
         steps = torch.as_tensor(steps).expand(len(rows)) % len(self.timesteps)
         found = fetched or self.fetch(rows, steps)
-        return Moment(sample=self.sample(rows, found["pictures"]), latents=found["z"].to(self.device).float(),
+        return TimestepBatch(sample=self.sample(rows, found["pictures"]), latents=found["z"].to(self.device).float(),
                       t=self.timesteps[steps].to(self.device), x0=to_float(found["x0"].to(self.device)), rows=rows,
                       steps=steps)
 
     @torch.no_grad()
-    def features(self, moment: Moment, only_h: bool = False) -> Features:
+    def features(self, moment: TimestepBatch, only_h: bool = False) -> Features:
         """h, f and a (or h alone) at the moment's steps: one forward of the encoder without guidance, or cached."""
         if self.stored is not None:
             return self.stored.read(moment)
@@ -220,7 +220,7 @@ class StoredFeatures:
             tensors |= {f"{name}.{n}": value.half() for n, value in enumerate(getattr(features, name))}
         return tensors
 
-    def read(self, moment: Moment) -> Features:
+    def read(self, moment: TimestepBatch) -> Features:
         """The features of a moment, float32."""
         levels = range(len(self.trajectories.encoder.shapes.f))
 

@@ -15,8 +15,8 @@ from gantoolkit.data.face_zip import FaceZip
 from gantoolkit.encoders import controls
 from gantoolkit.encoders import folders
 from gantoolkit.encoders.controlnet import ControlNetEncoder
-from gantoolkit.training.ema import follow, frozen_copy
-from gantoolkit.training.batch import Draw
+from gantoolkit.training.ema import frozen_copy, update_ema
+from gantoolkit.training.batch import SeededBatch
 from gantoolkit.tasks.diffusion.denoising import Denoising, Noised, explicit_attention
 from gantoolkit.tasks.sheet import joined
 from gantoolkit.core.errors import UsageError
@@ -89,13 +89,13 @@ class ControlNet(Denoising):
         return self.unet(batch.latents, batch.t, embedding, down_block_additional_residuals=down,
                          mid_block_additional_residual=mid, return_dict=False)[0]
 
-    def losses(self, turn: str, draw: Draw, iteration: int) -> dict[str, Tensor]:
+    def losses(self, phase: str, draw: SeededBatch, iteration: int) -> dict[str, Tensor]:
         batch = self.noised(draw)
         predicted = self._predict(self.controlnet, batch, self._picture(self.zip, batch.rows))
         return {"epsilon": self.weighted(predicted, batch).mean()}
 
     def after_step(self, iteration: int) -> None:
-        follow(self.average, self.controlnet, iteration, self.ema)
+        update_ema(self.average, self.controlnet, iteration, self.ema)
 
     @torch.no_grad()
     def validate(self, limit: int | None = None) -> Scores:

@@ -14,7 +14,7 @@ from gantoolkit.core.images import to_float
 from gantoolkit.data.face_zip import FaceZip
 from gantoolkit.encoders import folders, sampling
 from gantoolkit.encoders.prompts import Prompts
-from gantoolkit.training.batch import Draw
+from gantoolkit.training.batch import SeededBatch
 from gantoolkit.tasks.diffusion.latent_cache import latents_of
 from gantoolkit.training.task import Task
 
@@ -72,7 +72,7 @@ class Denoising(Task):
 
     # -- one batch -----------------------------------------------------------------------------------
 
-    def noised(self, draw: Draw) -> Noised:
+    def noised(self, draw: SeededBatch) -> Noised:
         """Captions, steps and noise of a draw."""
         clean = self.latents[draw.indices].to(self.device).float()
         t = draw.integers(self.scheduler.config.num_train_timesteps).to(self.device)

@@ -13,8 +13,8 @@ from gantoolkit import weights
 from gantoolkit.core.images import to_float
 from gantoolkit.encoders import folders, sampling
 from gantoolkit.encoders.prompts import Prompts
-from gantoolkit.training.ema import follow, frozen_copy
-from gantoolkit.training.batch import Draw
+from gantoolkit.training.ema import frozen_copy, update_ema
+from gantoolkit.training.batch import SeededBatch
 from gantoolkit.tasks.diffusion.denoising import Denoising, Noised, explicit_attention
 from gantoolkit.tasks.sheet import joined
 from gantoolkit.core.types import Score, Scores
@@ -70,15 +70,15 @@ class Diffusion(Denoising):
         with torch.set_grad_enabled(self.text_lr is not None and torch.is_grad_enabled()):
             return self.prompts(prompts).embedding
 
-    def losses(self, turn: str, draw: Draw, iteration: int) -> dict[str, Tensor]:
+    def losses(self, phase: str, draw: SeededBatch, iteration: int) -> dict[str, Tensor]:
         batch = self.noised(draw)
         predicted = self.unet(batch.latents, batch.t, self._embed(batch.prompts), return_dict=False)[0]
         return {"epsilon": self.weighted(predicted, batch).mean()}
 
     def after_step(self, iteration: int) -> None:
-        follow(self.average, self.unet, iteration, self.ema)
+        update_ema(self.average, self.unet, iteration, self.ema)
         if self.text_lr is not None:
-            follow(self.text_average, self.prompts.text, iteration, self.ema)
+            update_ema(self.text_average, self.prompts.text, iteration, self.ema)
 
     def _predict(self, batch: Noised, prompts: list[str], size: int = 64) -> Tensor:
         """ε̂ of the averaged U-Net and text encoder."""

@@ -13,8 +13,8 @@ from gantoolkit import weights
 from gantoolkit.core.images import to_float
 from gantoolkit.data.face_zip import FaceZip
 from gantoolkit.encoders import folders
-from gantoolkit.training.ema import follow, frozen_copy
-from gantoolkit.training.batch import Draw
+from gantoolkit.training.ema import frozen_copy, update_ema
+from gantoolkit.training.batch import SeededBatch
 from gantoolkit.training.task import Task
 from gantoolkit.training.freeze import learn_only
 from gantoolkit.tasks.sheet import joined
@@ -74,7 +74,7 @@ class VAE(Task):
         images = to_float(self.zip.images[indices]).to(self.device)
         return images.contiguous(memory_format=torch.channels_last)
 
-    def losses(self, turn: str, draw: Draw, iteration: int) -> dict[str, Tensor]:
+    def losses(self, phase: str, draw: SeededBatch, iteration: int) -> dict[str, Tensor]:
         images = self._images(draw.indices)
         posterior = self.vae.encode(images).latent_dist
         mean, logvar = posterior.mean.float(), posterior.logvar.float()
@@ -88,7 +88,7 @@ class VAE(Task):
         return losses
 
     def after_step(self, iteration: int) -> None:
-        follow(self.average, self.vae, iteration, self.ema)
+        update_ema(self.average, self.vae, iteration, self.ema)
 
     def _held_out(self, limit: int) -> Tensor:
         """Images that training does not see, [n,3,R,R] in −1..1."""

@@ -20,8 +20,8 @@ from gantoolkit import weights
 from gantoolkit.core.images import to_float
 from gantoolkit.data.face_zip import FaceZip
 from gantoolkit.training import checkpoint
-from gantoolkit.training.ema import follow, frozen_copy
-from gantoolkit.training.batch import Draw
+from gantoolkit.training.ema import frozen_copy, update_ema
+from gantoolkit.training.batch import SeededBatch
 from gantoolkit.training.run_folder import exported
 from gantoolkit.training.task import Task
 from gantoolkit.tasks.sheet import joined
@@ -91,10 +91,10 @@ class Codes(Task):
 
     # -- losses --------------------------------------------------------------------------------------
 
-    def losses(self, turn: str, draw: Draw, iteration: int) -> dict[str, Tensor]:
-        self.critic.requires_grad_(turn == "D")
+    def losses(self, phase: str, draw: SeededBatch, iteration: int) -> dict[str, Tensor]:
+        self.critic.requires_grad_(phase == "D")
         z = draw.normal(self.generator.z_dim)
-        if turn == "M":
+        if phase == "M":
             return {"adversarial": F.softplus(-self.critic(self.drawn(self.mapping, z))).mean()}
         with torch.no_grad():
             fake = self.drawn(self.mapping, z)
@@ -108,7 +108,7 @@ class Codes(Task):
         return losses
 
     def after_step(self, iteration: int) -> None:
-        follow(self.average, self.mapping, iteration, self.ema)
+        update_ema(self.average, self.mapping, iteration, self.ema)
 
     # -- what is shown and kept ----------------------------------------------------------------------
 

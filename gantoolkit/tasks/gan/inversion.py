@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from gantoolkit.registry import registry
 from gantoolkit import weights
 from gantoolkit.data.face_zip import FaceZip
-from gantoolkit.training.batch import Draw
+from gantoolkit.training.batch import SeededBatch
 from gantoolkit.training.task import Task
 from gantoolkit.tasks.sheet import joined
 from gantoolkit.report.record import CEILING
@@ -58,7 +58,7 @@ class Inversion(Task):
         camera = Camera.from_label(self.data.cameras[rows]).to(self.device)
         return ws, self.generator.render(ws, camera, noise="const", deterministic=True).image
 
-    def losses(self, turn: str, draw: Draw, iteration: int) -> dict[str, Tensor]:
+    def losses(self, phase: str, draw: SeededBatch, iteration: int) -> dict[str, Tensor]:
         ws, image = self.draw(draw.indices)
         target = self.data.target(draw.indices).image_gt.to(self.device)
         found = {}

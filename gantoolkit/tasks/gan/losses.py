@@ -37,9 +37,9 @@ def pyramid(image: Tensor, target: Tensor, scales: int = 3) -> Tensor:
 def depth_error(depth: Tensor, true: Tensor) -> Tensor:
     """Mean absolute error where a whole cell of the true depth [B,1,R,R] (0 = background) is covered."""
     factor = true.shape[-1] // depth.shape[-1]
-    covered = (F.max_pool2d((true <= 0).float(), factor) == 0).float()
-    error = (depth - F.avg_pool2d(true, factor)).abs() * covered
-    return error.sum() / covered.sum().clamp_min(1)
+    in_manifold = (F.max_pool2d((true <= 0).float(), factor) == 0).float()
+    error = (depth - F.avg_pool2d(true, factor)).abs() * in_manifold
+    return error.sum() / in_manifold.sum().clamp_min(1)
 
 
 def partners(data) -> Tensor:

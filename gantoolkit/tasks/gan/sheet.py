@@ -27,7 +27,7 @@ def sheet(task) -> Tensor:
 
 def drawn(generator, ws: Tensor, noise: str = "none") -> list[Tensor]:
     """Rows of images [b,3,R,R] that show the codes ws, in 3D as `three_views` does."""
-    return three_views(generator, ws, noise) if generator.needs_camera else [generator.render(ws, noise=noise).image]
+    return three_views(generator, ws, noise) if generator.is_3d else [generator.render(ws, noise=noise).image]
 
 
 def three_views(generator, ws: Tensor, noise: str) -> list[Tensor]:

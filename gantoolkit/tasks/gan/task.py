@@ -17,8 +17,8 @@ from torch import Tensor
 from gantoolkit import weights
 from gantoolkit.core.images import to_float
 from gantoolkit.data.face_zip import FaceZip
-from gantoolkit.training.ema import follow, frozen_copy
-from gantoolkit.training.batch import Draw
+from gantoolkit.training.ema import frozen_copy, update_ema
+from gantoolkit.training.batch import SeededBatch
 from gantoolkit.training.task import Task
 from gantoolkit.tasks.gan.adversary import Adversary
 from gantoolkit.tasks.gan.losses import Angles, depth_error, partners, pyramid
@@ -59,7 +59,7 @@ class GAN(Task):
         self.ema = ema
         torch.manual_seed(seed)
         self.angles = Angles(self.zip.cameras)
-        solid = get("generator", generator["type"]).needs_camera
+        solid = get("generator", generator["type"]).is_3d
         z_dim = self.zip.factors.shape[1] + (0 if solid else 2)
         self.arch = {"z_dim": z_dim, "resolution": self.zip.resolution, **generator}
         self.generator = build("generator", self.arch).to(self.device)
@@ -86,7 +86,7 @@ class GAN(Task):
     def size(self) -> int:
         return len(self.zip) - self.held_out
 
-    def turns(self, iteration: int):
+    def phases(self, iteration: int):
         """Phase A has one turn, G; phase B has D, then G without momentum at `lr_adversarial`."""
         second = self.adversary is not None and iteration >= self.regress
         group = self.optimizers["G"].param_groups[0]
@@ -106,7 +106,7 @@ class GAN(Task):
         source = source or self.zip
         cameras = source.cameras[rows]
         z = source.factors[rows]
-        if not self.generator.needs_camera:
+        if not self.generator.is_3d:
             z = torch.cat([z, self.angles(cameras)], 1)
         return z.to(self.device), cameras.to(self.device)
 
@@ -120,11 +120,11 @@ class GAN(Task):
                   "compact": self.weight["compact"] * w.square().mean()}
         return w[:, None].expand(-1, self.generator.num_ws, -1), losses
 
-    def draw(self, generator, ws: Tensor, cameras: Tensor, random: Draw | None = None) -> Render:
+    def draw(self, generator, ws: Tensor, cameras: Tensor, random: SeededBatch | None = None) -> Render:
         """Render ws; with `random` EG3D's samples are jittered by its numbers, else deterministic."""
         if random is not None:
-            (generator.backbone if generator.needs_camera else generator).mapping.track(ws[:, 0])
-        if not generator.needs_camera or random is None:
+            (generator.backbone if generator.is_3d else generator).mapping.track(ws[:, 0])
+        if not generator.is_3d or random is None:
             return generator.render(ws, cameras, noise="none", deterministic=True)
         m = generator.rays**2
         jitter = random.uniform(m, generator.samples, 1)
@@ -133,8 +133,8 @@ class GAN(Task):
 
     # -- losses --------------------------------------------------------------------------------------
 
-    def losses(self, turn: str, draw: Draw, iteration: int) -> dict[str, Tensor]:
-        if turn == "D":
+    def losses(self, phase: str, draw: SeededBatch, iteration: int) -> dict[str, Tensor]:
+        if phase == "D":
             return self._judge(draw, iteration)
         if iteration < self.regress or self.adversary is None:
             z, cameras = self.codes(draw.indices)
@@ -157,7 +157,7 @@ class GAN(Task):
             losses["perceptual"] = weight * self.perceptual.weight * distance
         return losses
 
-    def _mixed(self, draw: Draw) -> tuple[Tensor, Tensor, int, dict[str, Tensor]]:
+    def _mixed(self, draw: SeededBatch) -> tuple[Tensor, Tensor, int, dict[str, Tensor]]:
         """ws of a batch in phase B: the first half of known faces, the others of fresh normals."""
         z, cameras = self.codes(draw.indices)
         paired = (len(z) + 1) // 2
@@ -165,14 +165,14 @@ class GAN(Task):
         fresh = self.generator.mapping(draw.normal(z.shape[1]).to(z)[paired:])
         return torch.cat([ws, fresh.to(ws.dtype)]), cameras, paired, losses
 
-    def _judge(self, draw: Draw, iteration: int) -> dict[str, Tensor]:
+    def _judge(self, draw: SeededBatch, iteration: int) -> dict[str, Tensor]:
         """Discriminator in phase B."""
         with torch.no_grad():
             ws, cameras, _, _ = self._mixed(draw)
             drawn = self.draw(self.generator, ws, cameras, draw)
         return self.adversary.judge(self.adversary.real(self.images(draw.indices)), drawn, cameras, iteration)
 
-    def _convince(self, draw: Draw) -> dict[str, Tensor]:
+    def _convince(self, draw: SeededBatch) -> dict[str, Tensor]:
         """Generator in phase B."""
         ws, cameras, paired, losses = self._mixed(draw)
         render, rows = self.draw(self.generator, ws, cameras, draw), draw.indices[:paired]
@@ -180,7 +180,7 @@ class GAN(Task):
         return losses | self.adversary.convince(render, cameras, self.images(rows))
 
     def after_step(self, iteration: int) -> None:
-        follow(self.average, self.generator, iteration, self.ema)
+        update_ema(self.average, self.generator, iteration, self.ema)
 
     # -- what is shown and kept ----------------------------------------------------------------------
 

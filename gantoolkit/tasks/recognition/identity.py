@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from gantoolkit.training.batch import Draw
+from gantoolkit.training.batch import SeededBatch
 from gantoolkit.tasks.recognition import recognizer
 from gantoolkit.tasks.sheet import joined
 from gantoolkit.networks.arcface import ArcFace
@@ -39,7 +39,7 @@ class Identity(recognizer.Recogniser):
         self.known_factors = min(self.zip.identity_factors, arcface.embedding) if factors else 0
         self.start(arcface)
 
-    def losses(self, turn: str, draw: Draw, iteration: int) -> dict[str, Tensor]:
+    def losses(self, phase: str, draw: SeededBatch, iteration: int) -> dict[str, Tensor]:
         rows, images, _ = self.training_batch(draw, partners=self.partners)
         raw = self.network.raw(self.network.prepare(images)).float()
         grown = min(1.0, iteration / max(1, self.warmup))

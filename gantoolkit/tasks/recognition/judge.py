@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from gantoolkit.core.labels import CLASSES
-from gantoolkit.training.batch import Draw
+from gantoolkit.training.batch import SeededBatch
 from gantoolkit.tasks.recognition import recognizer
 from gantoolkit.tasks.recognition.parser import class_weights, parsing_loss
 from gantoolkit.tasks.recognition.towers import contrastive_loss
@@ -54,7 +54,7 @@ class Judge(recognizer.Recogniser):
         self.start(judge, only, **({"factors": nn.Linear(judge.embedding, factors)} if factors else {}))
         self.class_weights = class_weights(self.zip.labels[self.rows], balance).to(self.device)
 
-    def losses(self, turn: str, draw: Draw, iteration: int) -> dict[str, Tensor]:
+    def losses(self, phase: str, draw: SeededBatch, iteration: int) -> dict[str, Tensor]:
         rows, images, labels = self.training_batch(draw, with_labels=True, partners=self.partners)
         seen = self.network.observe(images)
         people = self.zip.identities[rows[:len(draw)]].to(self.device)

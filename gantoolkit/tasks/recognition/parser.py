@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from gantoolkit.core.labels import CLASSES, PALETTE
-from gantoolkit.training.batch import Draw
+from gantoolkit.training.batch import SeededBatch
 from gantoolkit.tasks.recognition import recognizer
 from gantoolkit.tasks.sheet import joined
 from gantoolkit.metrics.parsing import Confusion
@@ -61,7 +61,7 @@ class Parser(recognizer.Recogniser):
         self.start(parser, only, **heads)
         self.class_weights = class_weights(self.zip.labels[self.rows], balance).to(self.device)
 
-    def losses(self, turn: str, draw: Draw, iteration: int) -> dict[str, Tensor]:
+    def losses(self, phase: str, draw: SeededBatch, iteration: int) -> dict[str, Tensor]:
         rows, images, labels = self.training_batch(draw, with_labels=True)
         maps = self.network.features(images)
         out = {"parsing": parsing_loss(self.network.decode(maps), labels, self.class_weights)}

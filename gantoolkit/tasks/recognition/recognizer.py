@@ -13,7 +13,7 @@ from gantoolkit import weights
 from gantoolkit.core.images import to_float
 from gantoolkit.core.labels import CLASSES, flip_table
 from gantoolkit.data.face_zip import FaceZip
-from gantoolkit.training.batch import Draw
+from gantoolkit.training.batch import SeededBatch
 from gantoolkit.training.task import Task
 from gantoolkit.training.freeze import learn_only
 from gantoolkit.core.errors import DataError
@@ -34,7 +34,7 @@ class Augmentation:
     blur: float = 0.3  # share of samples that lose detail, as generated images do
     gain: float = 0.08  # relative change of brightness
 
-    def __call__(self, draw: Draw, images: Tensor, labels: Tensor | None = None):
+    def __call__(self, draw: SeededBatch, images: Tensor, labels: Tensor | None = None):
         """Changed (images [B,3,R,R], labels [B,R,R]); pixels shifted in from outside are IGNORED."""
         u = draw.uniform(6).to(images.device)
         if self.flip:
@@ -121,7 +121,7 @@ class Recogniser(Task):
         lists = (self.zip.captions[row] for row in rows.tolist())
         return [texts[n % len(texts)] if texts else "" for texts, n in zip(lists, choices)]
 
-    def training_batch(self, draw: Draw, with_labels: bool = False, partners: Partners | None = None):
+    def training_batch(self, draw: SeededBatch, with_labels: bool = False, partners: Partners | None = None):
         """(rows of the zip, augmented images, augmented labels or None) of a draw.
 
         With `partners` the second half of the batch shows the persons of the first half again.
@@ -226,7 +226,7 @@ class Partners:
                 others = [r for r in group if state[r] != state[row]] or [r for r in group if r != row]
                 self.of[row] = others or [row]
 
-    def __call__(self, rows: Tensor, draw: Draw) -> Tensor:
+    def __call__(self, rows: Tensor, draw: SeededBatch) -> Tensor:
         """Rows [B] of the partners, drawn per sample."""
         choice = draw.integers(2**30).tolist()
         return torch.tensor([self.of[row][n % len(self.of[row])] for row, n in zip(rows.tolist(), choice)])

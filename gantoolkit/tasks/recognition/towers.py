@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from gantoolkit.core import compat  # noqa: F401  before transformers
-from gantoolkit.training.batch import Draw
+from gantoolkit.training.batch import SeededBatch
 from gantoolkit.tasks.recognition import recognizer
 from gantoolkit.networks.tokenizer import train_tokenizer, words_of
 from gantoolkit.networks.towers import ImageTower, Towers, text_model
@@ -52,7 +52,7 @@ class TextImage(recognizer.Recogniser):
         towers = Towers(text_model(tokenizer, width, layers, heads), tokenizer, tower, words_of(captions))
         self.start(towers, **{name: nn.Linear(width, len(known)) for name, known in self.values.items()})
 
-    def losses(self, turn: str, draw: Draw, iteration: int) -> dict[str, Tensor]:
+    def losses(self, phase: str, draw: SeededBatch, iteration: int) -> dict[str, Tensor]:
         rows = self.rows[draw.indices]
         captions = self.captions_of(rows, draw.integers(10))
         pooled, losses = self.network.pool(captions), {}

@@ -42,7 +42,7 @@ class TediGANStyle(System):
         self.generator_source, self.towers = meta["generator"], rooms.load(self.tower_source)
         self.mix = self.generator.num_ws // 2 if mix is None else mix
         self.how = Follow(steps, lr, text, pixels, code, precision)
-        self.solid = self.generator.needs_camera
+        self.solid = self.generator.is_3d
         self.domain, self.frame = "3D" if self.solid else "2D", frame_of(self.generator)
         self._check()
 

@@ -12,7 +12,7 @@ from torch import Tensor
 from gantoolkit.registry import registry
 from gantoolkit import weights
 from gantoolkit.data.face_zip import FaceZip
-from gantoolkit.training.batch import Draw
+from gantoolkit.training.batch import SeededBatch
 from gantoolkit.training.task import Task
 from gantoolkit.tasks.sheet import joined
 from gantoolkit.core.types import Render, Sample, Score, Scores
@@ -40,7 +40,7 @@ class CodeEncoding(Task):
         self.held_out = 0 if val else min(held_out, len(self.zip) // 4)
         self.generator = load_generator(generator).to(self.device)
         self.terms = {name: registry.build("loss", spec).to(self.device) for name, spec in losses.items()}
-        self.semantics = semantics if self.generator.needs_camera else 0.0
+        self.semantics = semantics if self.generator.is_3d else 0.0
         torch.manual_seed(seed)
         planes = self.generator.decoder.net[0].weight.shape[1] if self.semantics else 0
         self.encoder = CodeEncoder(self.zip.resolution, self.generator.num_ws, self.generator.w_dim, geometry=geometry,
@@ -60,7 +60,7 @@ class CodeEncoding(Task):
         """G(ws) from where the photo was taken."""
         return self.generator.render(ws, sample.condition.camera, noise="const", deterministic=True)
 
-    def losses(self, turn: str, draw: Draw, iteration: int) -> dict[str, Tensor]:
+    def losses(self, phase: str, draw: SeededBatch, iteration: int) -> dict[str, Tensor]:
         sample = self.zip.sample(draw.indices).to(self.device)
         ws = self.codes(sample)
         image, found = self.draw(ws, sample).image, {}

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from gantoolkit import weights
 from gantoolkit.core.images import one_hot
-from gantoolkit.training.batch import Draw
+from gantoolkit.training.batch import SeededBatch
 from gantoolkit.tasks.diffusion.denoising import Denoising, Noised
 from gantoolkit.core.types import Condition, Score, Scores
 from gantoolkit_baselines.influence import DynamicDiffusers
@@ -48,7 +48,7 @@ class Collaborative(Denoising):
         """One-hot masks [b,19,R,R]."""
         return one_hot(source.labels[rows]).to(self.device)
 
-    def losses(self, turn: str, draw: Draw, iteration: int) -> dict[str, Tensor]:
+    def losses(self, phase: str, draw: SeededBatch, iteration: int) -> dict[str, Tensor]:
         batch = self.noised(draw)
         mixed, _ = self.predict(batch, self.masks(self.zip, batch.rows))
         return {"epsilon": self.weighted(mixed, batch).mean()}

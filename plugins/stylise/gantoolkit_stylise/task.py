@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from gantoolkit import weights
-from gantoolkit.training.batch import Draw
+from gantoolkit.training.batch import SeededBatch
 from gantoolkit.training.task import Task
 from gantoolkit.tasks.sheet import joined
 from gantoolkit.core.errors import UsageError
@@ -87,7 +87,7 @@ class Stylise(Task):
         image = generator.render(ws, noise=noise, generator=stream).image.float()
         return self.matching(image, [level[rows] for level in self.wanted])
 
-    def losses(self, turn: str, draw: Draw, iteration: int) -> dict[str, Tensor]:
+    def losses(self, phase: str, draw: SeededBatch, iteration: int) -> dict[str, Tensor]:
         ws = self.mixed(draw.indices, draw.normal(self.before.z_dim))
         return self.distance(self.generator, draw.indices, ws, self.noise, int(draw.seeds[0]))
 

@@ -11,7 +11,7 @@ import gantoolkit
 from gantoolkit.cli import main
 from gantoolkit import weights
 from gantoolkit.convert.rosinality import _discriminator_names, to_rosinality
-from gantoolkit.training.batch import Draw
+from gantoolkit.training.batch import SeededBatch
 from gantoolkit.core.errors import UsageError
 from gantoolkit.generators.stylegan2 import StyleGAN2
 from gantoolkit.networks.discriminators import Discriminator
@@ -110,7 +110,7 @@ def test_only_unfrozen_blocks_train(zoo):
     found = task(zoo, freeze=(4,), pixels=1.0)
     before = {k: v.clone() for k, v in found.generator.state_dict().items()}
     for iteration in range(2):
-        losses = found.losses("G", Draw.of_iteration(0, iteration, 0, 2, 1), iteration)
+        losses = found.losses("G", SeededBatch.of_iteration(0, iteration, 0, 2, 1), iteration)
         sum(losses.values()).backward()
         found.optimizers["G"].step()
     changed = {k for k, v in found.generator.state_dict().items() if not torch.equal(v, before[k])}

@@ -1,6 +1,6 @@
 """A generator: style codes ws [B,num_ws,w_dim] → image [B,3,R,R] in −1..1.
 
-A bridge and the reports need `z_dim`, `w_dim`, `num_ws`, `resolution`, `mean_w`, `needs_camera`,
+A bridge and the reports need `z_dim`, `w_dim`, `num_ws`, `resolution`, `mean_w`, `is_3d`,
 `mapping`, and `render`, whose gradients reach ws.
 """
 
@@ -37,7 +37,7 @@ class Mapping(nn.Module):
 class MyPlugin(nn.Module):
     """One convolution per code, each at twice the size of the one before; the code scales the channels."""
 
-    needs_camera = False
+    is_3d = False
 
     def __init__(self, resolution: int = 64, z_dim: int = 64, w_dim: int = 128, channels: int = 16):
         super().__init__()
