@@ -29,8 +29,14 @@ class Pipeline:
         self.condition, self.resolution = condition, generator.resolution
 
     @torch.no_grad()
-    def latent(self, condition: Condition, t_out: int = 0, aggregate: str = "last", source: str = "trajectory",
-               **options) -> Latent:
+    def latent(
+        self,
+        condition: Condition,
+        t_out: int = 0,
+        aggregate: str = "last",
+        source: str = "trajectory",
+        **options,
+    ) -> Latent:
         """Codes [B,L,w_dim] at `t_out`, or their mean over the steps until then."""
         found = []
         for features in self.encoder.trace(condition, source=source, x0=False, **options):
@@ -42,8 +48,14 @@ class Pipeline:
         return mean(found) if aggregate == "mean" else (found or [self.bridge(features)])[-1]
 
     @torch.no_grad()
-    def __call__(self, condition: Condition, camera: Camera | None = None, t_out: int = 0,
-                 aggregate: str = "last", **options) -> Render:
+    def __call__(
+        self,
+        condition: Condition,
+        camera: Camera | None = None,
+        t_out: int = 0,
+        aggregate: str = "last",
+        **options,
+    ) -> Render:
         """Faces [B,3,R,R] from `camera`, by default from where the condition was seen."""
         latent = self.latent(condition, t_out, aggregate, **options)
         return self.draw(latent, camera or self.camera(condition))
@@ -52,11 +64,15 @@ class Pipeline:
         """The condition's own camera; else, for a 3D generator, one fitted to its mask or straight ahead."""
         if condition.camera is not None or not self.generator.is_3d:
             return condition.camera
-        from gantoolkit.data import pose
         from gantoolkit.core.camera import frame_of
+        from gantoolkit.data import pose
 
         front = torch.zeros(len(condition))
-        yaw, pitch = (front, front) if condition.mask is None else pose.estimate(condition.mask.argmax(1).cpu())
+        yaw, pitch = (
+            (front, front)
+            if condition.mask is None
+            else pose.estimate(condition.mask.argmax(1).cpu())
+        )
         device = next(self.generator.parameters()).device
         return frame_of(self.generator).facing(yaw, pitch).to(device)
 

@@ -11,15 +11,35 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 PIP = [sys.executable, "-m", "pip"]
-SHORT = ["schedule.iterations=4", "schedule.batch=2", "schedule.log_every=1", "schedule.pictures_every=0",
-         "data.train_limit=4", "data.val_limit=4", "encoder.steps=2"]
+SHORT = [
+    "schedule.iterations=4",
+    "schedule.batch=2",
+    "schedule.log_every=1",
+    "schedule.pictures_every=0",
+    "data.train_limit=4",
+    "data.val_limit=4",
+    "encoder.steps=2",
+]
 
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory):
     folder = tmp_path_factory.mktemp("wheel")
-    done = subprocess.run([*PIP, "wheel", "-q", "--no-deps", "--no-build-isolation", "--no-index",
-                           "-w", str(folder), str(ROOT)], text=True, capture_output=True)
+    done = subprocess.run(
+        [
+            *PIP,
+            "wheel",
+            "-q",
+            "--no-deps",
+            "--no-build-isolation",
+            "--no-index",
+            "-w",
+            str(folder),
+            str(ROOT),
+        ],
+        text=True,
+        capture_output=True,
+    )
     assert done.returncode == 0, done.stderr
     return next(folder.glob("*.whl"))
 
@@ -28,8 +48,10 @@ def wheel(tmp_path_factory):
 def installed(wheel, tmp_path_factory):
     """run(*command) → finished process, in an empty folder with only the installed wheel."""
     site, empty = tmp_path_factory.mktemp("site"), tmp_path_factory.mktemp("empty")
-    subprocess.run([*PIP, "install", "-q", "--no-deps", "--no-index", "--target", str(site), str(wheel)],
-                   check=True)
+    subprocess.run(
+        [*PIP, "install", "-q", "--no-deps", "--no-index", "--target", str(site), str(wheel)],
+        check=True,
+    )
     environment = {k: v for k, v in os.environ.items() if not k.startswith("GANTOOLKIT")}
     environment |= {"PYTHONPATH": str(site), "XDG_CACHE_HOME": str(empty / "cache")}
 
@@ -42,7 +64,9 @@ def installed(wheel, tmp_path_factory):
 
 def test_the_wheel_carries_its_data_and_nothing_else(wheel):
     names = zipfile.ZipFile(wheel).namelist()
-    listing = subprocess.run(["git", "ls-files", "gantoolkit"], cwd=ROOT, text=True, capture_output=True)
+    listing = subprocess.run(
+        ["git", "ls-files", "gantoolkit"], cwd=ROOT, text=True, capture_output=True
+    )
     tracked = listing.stdout.split("\n")
     assert "gantoolkit/registry.yaml" in names
     assert {name for name in tracked if name} <= set(names)

@@ -22,15 +22,15 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 import torch
 from torch import nn
 
+from gantoolkit.bench.draw_row import resident
 from gantoolkit.config import loader
 from gantoolkit.core import files
-from gantoolkit.bench.draw_row import resident
-from gantoolkit.encoders.published import planned
-from gantoolkit.planning import dry_run, meta_models
-from gantoolkit.tasks.bridge.trajectories import TimestepBatch
 from gantoolkit.core.camera import orbit_camera
 from gantoolkit.core.types import Condition, Target
 from gantoolkit.core.types import Sample as Pair
+from gantoolkit.encoders.published import planned
+from gantoolkit.planning import dry_run, meta_models
+from gantoolkit.tasks.bridge.trajectories import TimestepBatch
 
 
 def randomise(module: nn.Module, device: torch.device) -> nn.Module:
@@ -40,8 +40,11 @@ def randomise(module: nn.Module, device: torch.device) -> nn.Module:
         with torch.no_grad():
             if not tensor.is_floating_point():
                 tensor.zero_()
-            elif (name.endswith(("running_var", "alphas_cumprod"))
-                  or tensor.ndim == 1 and name.endswith("weight")):
+            elif (
+                name.endswith(("running_var", "alphas_cumprod"))
+                or tensor.ndim == 1
+                and name.endswith("weight")
+            ):
                 tensor.fill_(1.0)
             elif tensor.ndim > 1:
                 tensor.normal_(0, 0.02)
@@ -69,18 +72,27 @@ def condition(task, batch: int) -> Condition:
     labels = torch.randint(19, (batch, size, size), device=device)
     mask = nn.functional.one_hot(labels, 19).permute(0, 3, 1, 2).float()
     camera = orbit_camera(torch.zeros(batch)).to(device) if task.generator.is_3d else None
-    return Condition(("a face",) * batch, mask, torch.rand(batch, 1, size, size, device=device), camera,
-                     torch.arange(batch))
+    return Condition(
+        ("a face",) * batch,
+        mask,
+        torch.rand(batch, 1, size, size, device=device),
+        camera,
+        torch.arange(batch),
+    )
 
 
 def iteration(task, given: Condition, bf16: bool, turn: str = "T") -> None:
     """One turn of T, or of M alone, with a z_t that lies there, and its backward pass."""
     batch, size, device = len(given), task.encoder.resolution, task.device
     image = torch.rand(batch, 3, size, size, device=device) * 2 - 1
-    moment = TimestepBatch(Pair(given, Target(image)),
-                    torch.randn(batch, *task.encoder.latent_shape, device=device),
-                    torch.full((batch, ), task.encoder.timesteps[-1], device=device), image,
-                    torch.arange(batch), torch.zeros(batch))
+    moment = TimestepBatch(
+        Pair(given, Target(image)),
+        torch.randn(batch, *task.encoder.latent_shape, device=device),
+        torch.full((batch,), task.encoder.timesteps[-1], device=device),
+        image,
+        torch.arange(batch),
+        torch.zeros(batch),
+    )
     features = task.encoder.features(moment.latents, moment.t, given, only_h=task.only_h(turn))
     with torch.autocast(device.type, torch.bfloat16, enabled=bf16):
         latent = task.bridge(features, mapping_only=turn == "M")
@@ -136,18 +148,30 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--out", metavar="FILE")
     args = parser.parse_args()
-    values, device = loader.load_config(args.config, args.overrides).to_dict(), torch.device(args.device)
+    values, device = (
+        loader.load_config(args.config, args.overrides).to_dict(),
+        torch.device(args.device),
+    )
     bf16 = values["schedule"]["precision"] == "bf16"
     task = build(values, device)
     given, one = condition(task, args.batch), condition(task, 1)
     steps = len(task.encoder.timesteps)
-    found = {"trajectory": timed(lambda: task.encoder.trajectory(given), device, args.repeats) / args.batch}
+    found = {
+        "trajectory": timed(lambda: task.encoder.trajectory(given), device, args.repeats)
+        / args.batch
+    }
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats()
-    found["iteration"] = timed(lambda: iteration(task, given, bf16), device, args.repeats) / args.batch
+    found["iteration"] = (
+        timed(lambda: iteration(task, given, bf16), device, args.repeats) / args.batch
+    )
     peak = torch.cuda.max_memory_allocated() if device.type == "cuda" else None
-    found["iteration of M"] = timed(lambda: iteration(task, given, bf16, "M"), device, args.repeats) / args.batch
-    found["naive iteration"] = timed(lambda: naive(task, given, bf16), device, args.repeats) / args.batch
+    found["iteration of M"] = (
+        timed(lambda: iteration(task, given, bf16, "M"), device, args.repeats) / args.batch
+    )
+    found["naive iteration"] = (
+        timed(lambda: naive(task, given, bf16), device, args.repeats) / args.batch
+    )
     found["image, all steps"] = timed(lambda: image(task, one, None, bf16), device, args.repeats)
     found["image, one step"] = timed(lambda: image(task, one, 1, bf16), device, args.repeats)
     record = dict(
@@ -156,16 +180,16 @@ def main() -> None:
         batch=args.batch,
         steps=steps,
         torch=torch.__version__,
-        device=torch.cuda.get_device_name() if device.type == "cuda" else platform.processor() or "cpu",
+        device=torch.cuda.get_device_name()
+        if device.type == "cuda"
+        else platform.processor() or "cpu",
         threads=torch.get_num_threads(),
-        seconds_per_sample={
-            k: round(v, 5)
-            for k, v in found.items()
-        },
+        seconds_per_sample={k: round(v, 5) for k, v in found.items()},
         images_per_second=round(1 / found["iteration"], 3),
         naive_over_cached=round(found["naive iteration"] / found["iteration"], 2),
         peak_training_bytes=peak,
-        peak_process_bytes=resident("VmHWM") * 1024)
+        peak_process_bytes=resident("VmHWM") * 1024,
+    )
     print(json.dumps(record, indent=1))
     if args.out:
         files.write_json(args.out, record)

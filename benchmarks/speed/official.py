@@ -13,28 +13,44 @@ import os
 import sys
 import tempfile
 import time
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 
 OUT = Path(__file__).parents[1] / "results" / "official.json"
-TOLERANCE, FIDELITY = 1e-3, 40.0  # largest difference of pixels in fp32; dB of bf16 against our own fp32
+TOLERANCE, FIDELITY = (
+    1e-3,
+    40.0,
+)  # largest difference of pixels in fp32; dB of bf16 against our own fp32
 VARIANTS = {"theirs": ("theirs", "fp32"), "fp32": ("ours", "fp32"), "bf16": ("ours", "bf16")}
 PASSES = {"forward": False, "forward + backward": True}
-BARS = {("stylegan2", "forward"): dict(fp32=1.5, bf16=3.0), ("eg3d", "forward"): dict(fp32=3.0, bf16=5.0),
-        ("stylegan2", "forward + backward"): dict(fp32=1.5, bf16=2.0),
-        ("eg3d", "forward + backward"): dict(fp32=1.5, bf16=2.0)}
+BARS = {
+    ("stylegan2", "forward"): dict(fp32=1.5, bf16=3.0),
+    ("eg3d", "forward"): dict(fp32=3.0, bf16=5.0),
+    ("stylegan2", "forward + backward"): dict(fp32=1.5, bf16=2.0),
+    ("eg3d", "forward + backward"): dict(fp32=1.5, bf16=2.0),
+}
 
 
 def arguments(argv: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--stylegan2", type=Path, metavar="DIR", help="checkout of stylegan2-ada-pytorch")
+    parser.add_argument(
+        "--stylegan2", type=Path, metavar="DIR", help="checkout of stylegan2-ada-pytorch"
+    )
     parser.add_argument("--eg3d", type=Path, metavar="DIR", help="checkout of eg3d")
     parser.add_argument("--device", default="cpu", help="cpu (default) or cuda")
-    parser.add_argument("--seconds", type=float, default=40.0, help="of rounds per case and pass (40)")
+    parser.add_argument(
+        "--seconds", type=float, default=40.0, help="of rounds per case and pass (40)"
+    )
     parser.add_argument("--threads", type=int, help="of torch (default: as torch chooses)")
-    parser.add_argument("--only", metavar="CASE", help="measure this case again and keep the record's other rows")
-    parser.add_argument("--out", type=Path, default=OUT,
-                        help="record to write (default: benchmarks/results/official.json)")
+    parser.add_argument(
+        "--only", metavar="CASE", help="measure this case again and keep the record's other rows"
+    )
+    parser.add_argument(
+        "--out",
+        type=Path,
+        default=OUT,
+        help="record to write (default: benchmarks/results/official.json)",
+    )
     options = parser.parse_args(argv)
     if not options.stylegan2 and not options.eg3d:
         parser.error("name a checkout: --stylegan2 DIR, --eg3d DIR or both")
@@ -65,10 +81,13 @@ def compare(pair) -> dict[str, float]:
     alone, rough_alone = pair.run("ours", "fp32", False)[0], pair.run("ours", "bf16", False)[0]
     noise = max((rough - image).square().mean(), (rough_alone - alone).square().mean())
     slip = max((image - wanted).abs().max(), (alone - wanted).abs().max())
-    return dict(pixels=rounded(float(slip)), spread=rounded(float(wanted.std())),
-                gradients=rounded(float((gradient - slope).abs().max() / slope.abs().max())),
-                psnr=round(float(10 * (4 / noise).log10()), 1),
-                gradients_bf16=rounded(float((rough_gradient - slope).norm() / slope.norm())))
+    return dict(
+        pixels=rounded(float(slip)),
+        spread=rounded(float(wanted.std())),
+        gradients=rounded(float((gradient - slope).abs().max() / slope.abs().max())),
+        psnr=round(float(10 * (4 / noise).log10()), 1),
+        gradients_bf16=rounded(float((rough_gradient - slope).norm() / slope.norm())),
+    )
 
 
 def usage(run, forget, precision: str, device: str, rates: dict) -> dict[str, float | None]:
@@ -90,24 +109,36 @@ def measure(pair, title: str, seconds: float, device: str, rates: dict, say) -> 
     """One row per precision of ours: seconds, ratio, peak memory and work of both."""
     import roofline
     import timing
+
     from gantoolkit.networks.cpu import weight_cache
 
     def job(variant: str):
         def run() -> None:
             pair.run(*VARIANTS[variant], PASSES[title])
             roofline.wait(device)
+
         return run
 
     jobs = {variant: job(variant) for variant in VARIANTS}
     kept = timing.interleave(jobs, seconds, least=4, most=30)
     times = {v: timing.seconds(kept, v) for v in VARIANTS}
-    used = {variant: usage(run, lambda: weight_cache.clear(pair.generator), VARIANTS[variant][1], device, rates)
-            for variant, run in jobs.items()}
+    used = {
+        variant: usage(
+            run, lambda: weight_cache.clear(pair.generator), VARIANTS[variant][1], device, rates
+        )
+        for variant, run in jobs.items()
+    }
     rows = []
     for precision in ("fp32", "bf16"):
-        row = dict(case=pair.case.title, precision=precision, bar=BARS[pair.case.repository, title][precision],
-                   ours=timing.summary(times[precision]), theirs=timing.summary(times["theirs"]),
-                   ratio=timing.ratio(times["theirs"], times[precision]), others=timing.share(kept))
+        row = dict(
+            case=pair.case.title,
+            precision=precision,
+            bar=BARS[pair.case.repository, title][precision],
+            ours=timing.summary(times[precision]),
+            theirs=timing.summary(times["theirs"]),
+            ratio=timing.ratio(times["theirs"], times[precision]),
+            others=timing.share(kept),
+        )
         row["pass"], row["used"] = title, dict(ours=used[precision], theirs=used["theirs"])
         row["best"] = round(row["theirs"]["least"] / row["ours"]["least"], 3)
         rows.append(row)
@@ -134,9 +165,16 @@ def record(options: argparse.Namespace, scratch: Path) -> dict:
         say(f"{case.title}: {equality[case.title]}")
         for title in PASSES:
             rows += measure(pair, title, options.seconds, options.device, rates, say)
-    found = dict(date=datetime.now(timezone.utc).strftime("%Y-%m-%d %H:%M UTC"), machine=machine(),
-                 device=options.device, rates=rates, equality=equality, rows=rows, tolerance=TOLERANCE,
-                 fidelity=FIDELITY)
+    found = dict(
+        date=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
+        machine=machine(),
+        device=options.device,
+        rates=rates,
+        equality=equality,
+        rows=rows,
+        tolerance=TOLERANCE,
+        fidelity=FIDELITY,
+    )
     if options.only:
         found = merged(json.loads(options.out.read_text(encoding="utf-8")), found)
     return found | dict(others=max(row["others"] for row in found["rows"]))
@@ -148,15 +186,17 @@ def merged(old: dict, new: dict) -> dict:
     kept = [{"date": old["date"], **row} for row in old["rows"] if row["case"] not in again]
     order = list(dict.fromkeys(row["case"] for row in old["rows"]))
     rows = sorted(kept + new["rows"], key=lambda row: order.index(row["case"]))
-    return new | dict(rows=rows, equality={case: {**old["equality"], **new["equality"]}[case] for case in order})
+    return new | dict(
+        rows=rows, equality={case: {**old["equality"], **new["equality"]}[case] for case in order}
+    )
 
 
 def main(argv: list[str] | None = None) -> int:
     options = arguments(argv)
     import torch
+    from official_tables import official
 
     from gantoolkit.core import files
-    from official_tables import official
 
     if options.threads:
         torch.set_num_threads(options.threads)
@@ -165,12 +205,21 @@ def main(argv: list[str] | None = None) -> int:
         found = record(options, Path(scratch))
     files.write_json(options.out, found)
     print(official(found))
-    print(f"\nwritten to {os.path.relpath(options.out)}; "
-          "`python benchmarks/speed/table.py` puts the table into benchmarks/README.md")
-    wrong = [case for case, e in found["equality"].items() if e["pixels"] > TOLERANCE or e["psnr"] < FIDELITY]
+    print(
+        f"\nwritten to {os.path.relpath(options.out)}; "
+        "`python benchmarks/speed/table.py` puts the table into benchmarks/README.md"
+    )
+    wrong = [
+        case
+        for case, e in found["equality"].items()
+        if e["pixels"] > TOLERANCE or e["psnr"] < FIDELITY
+    ]
     if wrong:
-        print(f"error: {', '.join(wrong)} does not draw what the official code draws, so the ratios mean "
-              "nothing.", file=sys.stderr)
+        print(
+            f"error: {', '.join(wrong)} does not draw what the official code draws, so the ratios mean "
+            "nothing.",
+            file=sys.stderr,
+        )
     return 1 if wrong else 0
 
 

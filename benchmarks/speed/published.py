@@ -14,20 +14,34 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import synthesis
 import torch
+import universe
 from torch import nn
 
-import synthesis
-import universe
-
 PACKAGES = ("dnnlib", "torch_utils", "training")  # of the same names in both repositories
-SPREAD = 0.5  # standard deviation of pixels that random networks are scaled to: that of photos in −1..1
+SPREAD = (
+    0.5  # standard deviation of pixels that random networks are scaled to: that of photos in −1..1
+)
 
 FACES = dict(  # ffhq512-128 of EG3D
-    image_resolution=512, disparity_space_sampling=False, clamp_mode="softplus", c_gen_conditioning_zero=False,
-    superresolution_module="training.superresolution.SuperresolutionHybrid8XDC", c_scale=1, decoder_lr_mul=1,
-    superresolution_noise_mode="none", sr_antialias=True, depth_resolution=48, depth_resolution_importance=48,
-    ray_start=2.25, ray_end=3.3, box_warp=1, avg_camera_radius=2.7, avg_camera_pivot=[0, 0, 0.2])
+    image_resolution=512,
+    disparity_space_sampling=False,
+    clamp_mode="softplus",
+    c_gen_conditioning_zero=False,
+    superresolution_module="training.superresolution.SuperresolutionHybrid8XDC",
+    c_scale=1,
+    decoder_lr_mul=1,
+    superresolution_noise_mode="none",
+    sr_antialias=True,
+    depth_resolution=48,
+    depth_resolution_importance=48,
+    ray_start=2.25,
+    ray_end=3.3,
+    box_warp=1,
+    avg_camera_radius=2.7,
+    avg_camera_pivot=[0, 0, 0.2],
+)
 
 
 @dataclass(frozen=True)
@@ -40,8 +54,11 @@ class Case:
     channel_base: int
 
 
-CASES = (Case("StyleGAN2 256 px", "stylegan2", 256, 16384),
-         Case("StyleGAN2 1024 px", "stylegan2", 1024, 32768), Case("EG3D 512 px", "eg3d", 512, 32768))
+CASES = (
+    Case("StyleGAN2 256 px", "stylegan2", 256, 16384),
+    Case("StyleGAN2 1024 px", "stylegan2", 1024, 32768),
+    Case("EG3D 512 px", "eg3d", 512, 32768),
+)
 
 
 @contextmanager
@@ -71,8 +88,19 @@ def make(case: Case, folder: Path) -> nn.Module:
     else:
         module = importlib.import_module("training.triplane")
         made = module.TriPlaneGenerator(
-            512, 25, 512, case.resolution, 3, sr_num_fp16_res=4, mapping_kwargs=dict(num_layers=2),
-            sr_kwargs=widths, rendering_kwargs=FACES, num_fp16_res=0, conv_clamp=None, **widths)
+            512,
+            25,
+            512,
+            case.resolution,
+            3,
+            sr_num_fp16_res=4,
+            mapping_kwargs=dict(num_layers=2),
+            sr_kwargs=widths,
+            rendering_kwargs=FACES,
+            num_fp16_res=0,
+            conv_clamp=None,
+            **widths,
+        )
         made.neural_rendering_resolution = 128
     return universe.stir(made)
 
@@ -80,7 +108,9 @@ def make(case: Case, folder: Path) -> nn.Module:
 def save(network: nn.Module, path: Path) -> None:
     """As their training loop writes a snapshot; to be called while `importing` their packages."""
     with path.open("wb") as file:
-        pickle.dump(dict(G=None, D=None, G_ema=network, augment_pipe=None, training_set_kwargs=None), file)
+        pickle.dump(
+            dict(G=None, D=None, G_ema=network, augment_pipe=None, training_set_kwargs=None), file
+        )
 
 
 def drawing_layers(network: nn.Module) -> list[nn.Module]:
@@ -93,10 +123,13 @@ class Pair(synthesis.Pair):
     """Their generator and ours; `run(name, precision, backward)` draws with "theirs" or "ours"."""
 
     def __init__(self, case: Case, folder: Path, scratch: Path, device: str):
-        from gantoolkit.generators import load_generator
         from gantoolkit.core.camera import orbit_camera
+        from gantoolkit.generators import load_generator
 
-        stream, path = torch.Generator().manual_seed(1), scratch / f"{case.repository}{case.resolution}.pkl"
+        stream, path = (
+            torch.Generator().manual_seed(1),
+            scratch / f"{case.repository}{case.resolution}.pkl",
+        )
         self.case, self.camera = case, orbit_camera(0.2).to(device)
         size = case.resolution
         self.cotangent = (torch.randn(1, 3, size, size, generator=stream) / size).to(device)

@@ -26,18 +26,22 @@ def low_pass() -> Tensor:
     return taps.outer(taps) / 64
 
 
-def upfirdn2d(x: Tensor, f: Tensor, up: int = 1, padding: tuple[int, int] = (0, 0),
-              gain: float = 1.0) -> Tensor:
+def upfirdn2d(
+    x: Tensor, f: Tensor, up: int = 1, padding: tuple[int, int] = (0, 0), gain: float = 1.0
+) -> Tensor:
     """Insert up−1 zeros after every pixel, pad (before, after) both axes, convolve with f [k,k]."""
     b, c, h, w = x.shape
-    x = F.pad(x.reshape(b, c, h, 1, w, 1), (0, up - 1, 0, 0, 0, up - 1)).reshape(b, c, h * up, w * up)
+    x = F.pad(x.reshape(b, c, h, 1, w, 1), (0, up - 1, 0, 0, 0, up - 1)).reshape(
+        b, c, h * up, w * up
+    )
     x = F.pad(x, (*padding, *padding))
     f = (f * gain).flip([0, 1]).to(x.dtype)
     return F.conv2d(x, f.repeat(c, 1, 1, 1), groups=c)
 
 
-def modulated_conv2d(x: Tensor, weight: Tensor, styles: Tensor, f: Tensor, up: int = 1,
-                     demodulate: bool = True) -> Tensor:
+def modulated_conv2d(
+    x: Tensor, weight: Tensor, styles: Tensor, f: Tensor, up: int = 1, demodulate: bool = True
+) -> Tensor:
     """Weights w·s per sample (unit norm per output channel), one group each; enlarging blurs afterwards."""
     b, (o, i, k, _) = len(x), weight.shape
     w = weight[None] * styles[:, None, :, None, None]
@@ -52,7 +56,9 @@ def modulated_conv2d(x: Tensor, weight: Tensor, styles: Tensor, f: Tensor, up: i
     return x.reshape(b, o, *x.shape[2:])
 
 
-def bias_act(x: Tensor, bias: Tensor, activation: str = "linear", clamp: float | None = None) -> Tensor:
+def bias_act(
+    x: Tensor, bias: Tensor, activation: str = "linear", clamp: float | None = None
+) -> Tensor:
     """Bias, then leaky ReLU with gain √2, then clamp."""
     x = x + bias.to(x.dtype).reshape(1, -1, 1, 1)
     if activation == "lrelu":
@@ -76,7 +82,9 @@ class FullyConnected(nn.Module):
 class Layer(nn.Module):
     """Modulated 3×3 convolution, constant noise, bias, leaky ReLU."""
 
-    def __init__(self, inputs: int, outputs: int, w_dim: int, resolution: int, up: int, clamp: float | None):
+    def __init__(
+        self, inputs: int, outputs: int, w_dim: int, resolution: int, up: int, clamp: float | None
+    ):
         super().__init__()
         self.up, self.clamp = up, clamp
         self.affine = FullyConnected(w_dim, inputs)
@@ -106,15 +114,26 @@ class ToRGB(nn.Module):
 
     def forward(self, x: Tensor, w: Tensor) -> Tensor:
         styles = self.affine(w) * self.gain
-        return bias_act(modulated_conv2d(x, self.weight, styles, self.f, demodulate=False), self.bias,
-                        clamp=self.clamp)
+        return bias_act(
+            modulated_conv2d(x, self.weight, styles, self.f, demodulate=False),
+            self.bias,
+            clamp=self.clamp,
+        )
 
 
 class Block(nn.Module):
     """Two layers and the skip onto the image; the first block of a backbone: a constant and one layer."""
 
-    def __init__(self, inputs: int, outputs: int, w_dim: int, resolution: int, image_channels: int,
-                 up: int = 2, clamp: float | None = None):
+    def __init__(
+        self,
+        inputs: int,
+        outputs: int,
+        w_dim: int,
+        resolution: int,
+        image_channels: int,
+        up: int = 2,
+        clamp: float | None = None,
+    ):
         super().__init__()
         self.up = up
         if inputs:
@@ -135,7 +154,9 @@ class Block(nn.Module):
         x = self.conv1(x, ws[:, self.layers - 1], noise)
         drawn = self.torgb(x, ws[:, self.layers])
         if image is not None:
-            before = upfirdn2d(image, self.f, up=2, padding=(2, 1), gain=4) if self.up == 2 else image
+            before = (
+                upfirdn2d(image, self.f, up=2, padding=(2, 1), gain=4) if self.up == 2 else image
+            )
             drawn = drawn + before
         return x, drawn.float()
 
@@ -143,19 +164,27 @@ class Block(nn.Module):
 class Synthesis(nn.Module):
     """ws [B,L,w_dim] → image or planes, with constant noise."""
 
-    def __init__(self, w_dim: int, resolution: int, image_channels: int, channels: list[int],
-                 clamp: float | None = None):
+    def __init__(
+        self,
+        w_dim: int,
+        resolution: int,
+        image_channels: int,
+        channels: list[int],
+        clamp: float | None = None,
+    ):
         super().__init__()
         self.sizes = [resolution >> n for n in reversed(range(len(channels)))]
         for before, width, size in zip([0, *channels], channels, self.sizes, strict=False):
-            setattr(self, f"b{size}", Block(before, width, w_dim, size, image_channels, clamp=clamp))
+            setattr(
+                self, f"b{size}", Block(before, width, w_dim, size, image_channels, clamp=clamp)
+            )
 
     def forward(self, ws: Tensor) -> Tensor:
         x = image = None
         first = 0
         for size in self.sizes:
             block = getattr(self, f"b{size}")
-            x, image = block(x, image, ws[:, first:first + block.layers + 1])
+            x, image = block(x, image, ws[:, first : first + block.layers + 1])
             first += block.layers
         return image
 
@@ -166,20 +195,37 @@ class Rendering(nn.Module):
     def __init__(self, generator):
         super().__init__()
         ours, net = generator.superresolution, generator.decoder.net
-        if generator.importance or ours.input_resolution != generator.rays or generator.ray_start == "auto":
-            raise ValueError("this port renders without importance sampling, fixed limits, rays as sr_input")
+        if (
+            generator.importance
+            or ours.input_resolution != generator.rays
+            or generator.ray_start == "auto"
+        ):
+            raise ValueError(
+                "this port renders without importance sampling, fixed limits, rays as sr_input"
+            )
         self.limits = (generator.ray_start, generator.ray_end, generator.samples)
-        self.rays, self.box_warp, self.axes = generator.rays, generator.box_warp, generator.plane_axes
+        self.rays, self.box_warp, self.axes = (
+            generator.rays,
+            generator.box_warp,
+            generator.plane_axes,
+        )
         self.noise = ours.noise != "none"
-        self.net = nn.Sequential(FullyConnected(*net[0].weight.shape[::-1]), nn.Softplus(),
-                                 FullyConnected(*net[2].weight.shape[::-1]))
-        self.block0, self.block1 = (_like(block, generator.w_dim) for block in (ours.block0, ours.block1))
+        self.net = nn.Sequential(
+            FullyConnected(*net[0].weight.shape[::-1]),
+            nn.Softplus(),
+            FullyConnected(*net[2].weight.shape[::-1]),
+        )
+        self.block0, self.block1 = (
+            _like(block, generator.w_dim) for block in (ours.block0, ours.block1)
+        )
         self.load_state_dict({**generator.decoder.state_dict(), **ours.state_dict()})
 
     def forward(self, planes: Tensor, ws: Tensor, camera) -> Tensor:
         near, far, samples = self.limits
         origins, directions = sample_rays(as_camera(camera), self.rays)
-        depths = torch.linspace(near, far, samples, device=planes.device) + 0.5 * (far - near) / (samples - 1)
+        depths = torch.linspace(near, far, samples, device=planes.device) + 0.5 * (far - near) / (
+            samples - 1
+        )
         depths = depths.reshape(1, 1, -1, 1).expand(*origins.shape[:2], -1, 1)
         points = origins[:, :, None] + depths * directions[:, :, None]
         colors, densities = self.decode(planes, points.flatten(1, 2))
@@ -196,8 +242,15 @@ class Rendering(nn.Module):
         found = []
         for number, (u, v) in enumerate(((0, 1), (0, 2), third)):
             grid = torch.stack([points[..., u], points[..., v]], -1)[:, None] * (2 / self.box_warp)
-            found.append(F.grid_sample(planes[:, number], grid, mode="bilinear", padding_mode="zeros",
-                                       align_corners=False)[:, :, 0])
+            found.append(
+                F.grid_sample(
+                    planes[:, number],
+                    grid,
+                    mode="bilinear",
+                    padding_mode="zeros",
+                    align_corners=False,
+                )[:, :, 0]
+            )
         x = self.net(torch.stack(found, 1).mean(1).transpose(1, 2)).float()
         return torch.sigmoid(x[..., 1:]) * (1 + 2 * 0.001) - 0.001, x[..., :1]
 
@@ -216,8 +269,15 @@ def march(depths: Tensor, colors: Tensor, densities: Tensor) -> Tensor:
 def _like(block, w_dim: int) -> Block:
     """A Block of the sizes of the package's SynthesisBlock."""
     layer, rgb = block.conv1, block.torgb
-    return Block(block.in_channels, len(layer.weight), w_dim, layer.resolution, len(rgb.weight), block.up,
-                 layer.conv_clamp)
+    return Block(
+        block.in_channels,
+        len(layer.weight),
+        w_dim,
+        layer.resolution,
+        len(rgb.weight),
+        block.up,
+        layer.conv_clamp,
+    )
 
 
 class Reference(nn.Module):
@@ -228,8 +288,13 @@ class Reference(nn.Module):
         backbone = generator.backbone.synthesis if generator.is_3d else generator.synthesis
         blocks = [getattr(backbone, f"b{size}") for size in backbone.resolutions]
         channels = [len(block.conv1.weight) for block in blocks]
-        self.synthesis = Synthesis(generator.w_dim, backbone.resolutions[-1], len(blocks[0].torgb.weight),
-                                   channels, blocks[0].conv1.conv_clamp)
+        self.synthesis = Synthesis(
+            generator.w_dim,
+            backbone.resolutions[-1],
+            len(blocks[0].torgb.weight),
+            channels,
+            blocks[0].conv1.conv_clamp,
+        )
         self.synthesis.load_state_dict(backbone.state_dict())
         self.rendering = Rendering(generator) if generator.is_3d else None
         self.eval().requires_grad_(False)

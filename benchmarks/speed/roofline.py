@@ -11,13 +11,13 @@ from pathlib import Path
 
 import torch
 import torch.nn.functional as F
+from timing import rounded
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import FlopCounterMode
 
 from gantoolkit.bench.draw_row import resident
-from timing import rounded
 
 DTYPES = dict(fp32=torch.float32, bf16=torch.bfloat16)
 
@@ -39,6 +39,7 @@ class Traffic(TorchDispatchMode):
 
 def onednn() -> dict:
     """Floating-point operations of convolutions with packed weights, which torch does not count."""
+
     def forward(x, weight, *_, out_shape, **__) -> int:
         return 2 * math.prod(weight) * math.prod(out_shape) // out_shape[1]
 
@@ -46,8 +47,11 @@ def onednn() -> dict:
         return 2 * math.prod(weight) * math.prod(x) // x[1]
 
     found = {"_convolution_pointwise": forward, "_convolution_transpose_pointwise": transposed}
-    return {getattr(torch.ops.mkldnn, name): count for name, count in found.items()
-            if hasattr(torch.ops.mkldnn, name)}
+    return {
+        getattr(torch.ops.mkldnn, name): count
+        for name, count in found.items()
+        if hasattr(torch.ops.mkldnn, name)
+    }
 
 
 def work(run: Callable[[], object]) -> dict[str, float]:
@@ -62,11 +66,20 @@ def rates(device: str = "cpu") -> dict[str, float]:
     found = {}
     for name, dtype in DTYPES.items():
         a, b = (torch.randn(2048, 2048, device=device, dtype=dtype) for _ in range(2))
-        x, w = (torch.randn(*shape, device=device, dtype=dtype).contiguous(memory_format=torch.channels_last)
-                for shape in ((1, 256, 64, 64), (256, 256, 3, 3)))
-        jobs = {lambda: a @ b: 2 * 2048**3, lambda: F.conv2d(x, w, padding=1): 2 * 9 * 256**2 * 64**2}
+        x, w = (
+            torch.randn(*shape, device=device, dtype=dtype).contiguous(
+                memory_format=torch.channels_last
+            )
+            for shape in ((1, 256, 64, 64), (256, 256, 3, 3))
+        )
+        jobs = {
+            lambda: a @ b: 2 * 2048**3,
+            lambda: F.conv2d(x, w, padding=1): 2 * 9 * 256**2 * 64**2,
+        }
         with torch.no_grad():
-            found[name] = rounded(max(flop / least(job, device) for job, flop in jobs.items()) / 1e9)
+            found[name] = rounded(
+                max(flop / least(job, device) for job, flop in jobs.items()) / 1e9
+            )
     source = torch.zeros(1 << 26, device=device)
     target = torch.empty_like(source)
     found["copy"] = rounded(2 * source.nbytes / least(lambda: target.copy_(source), device) / 1e9)

@@ -27,10 +27,17 @@ def measure(rounds: int) -> list[dict]:
                 cpu[name].append(seconds[0])
                 wall[name].append(seconds[1])
     bare, torch = min(cpu["python -c pass"]), min(cpu["python -c 'import torch'"])
-    return [dict(command=name, cpu=timing.rounded(min(cpu[name])), wall=timing.rounded(min(wall[name])),
-                 rounds=rounds, of_python=round(min(cpu[name]) / bare, 2),
-                 of_torch=round(min(cpu[name]) / torch, 3))
-            for name in commands]
+    return [
+        dict(
+            command=name,
+            cpu=timing.rounded(min(cpu[name])),
+            wall=timing.rounded(min(wall[name])),
+            rounds=rounds,
+            of_python=round(min(cpu[name]) / bare, 2),
+            of_torch=round(min(cpu[name]) / torch, 3),
+        )
+        for name in commands
+    ]
 
 
 def command() -> list[str]:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import torch
-from torch import Tensor
-
 import timing
+import torch
 import universe as networks
 from reference import Reference
+from torch import Tensor
 
 TOLERANCE = 1e-3  # largest difference of pixels (−1..1) in fp32 at which the two count as equal
 
@@ -46,8 +45,8 @@ class Pair:
     """A generator and its port, with codes, cameras and a cotangent to draw with."""
 
     def __init__(self, case: Case, universe):
-        from gantoolkit.generators import load_generator
         from gantoolkit.core.camera import orbit_camera
+        from gantoolkit.generators import load_generator
 
         if isinstance(case.source, str):
             generator = load_generator(universe.name(case.source))
@@ -61,8 +60,10 @@ class Pair:
         self.camera = orbit_camera(torch.linspace(-0.4, 0.4, case.batch))
         size = generator.resolution
         self.cotangent = torch.randn(case.batch, 3, size, size, generator=stream) / size
-        self.variants = {"ours": lambda ws: self.generator.render(ws, self.camera, deterministic=True).image,
-                         "port": lambda ws: self.reference(ws, self.camera)}
+        self.variants = {
+            "ours": lambda ws: self.generator.render(ws, self.camera, deterministic=True).image,
+            "port": lambda ws: self.reference(ws, self.camera),
+        }
 
     def run(self, name: str, precision: str, backward: bool) -> tuple[Tensor, Tensor | None]:
         """(image, gradient of ⟨image, cotangent⟩ by ws or None)."""
@@ -94,12 +95,21 @@ class Pair:
         def job(name: str):
             def run() -> None:  # pictures are dropped at once
                 self.run(name, precision, backward)
+
             return run
 
         kept = timing.interleave({name: job(name) for name in self.variants}, seconds)
         ours, port = (timing.seconds(kept, name) for name in ("ours", "port"))
         row = {"pass": "forward + backward" if backward else "forward"}
-        return dict(row, generator=self.case.title, weights=self.weights, batch=self.case.batch,
-                    resolution=self.generator.resolution, precision=precision,
-                    ours=timing.summary(ours), port=timing.summary(port), ratio=timing.ratio(port, ours),
-                    others=timing.share(kept))
+        return dict(
+            row,
+            generator=self.case.title,
+            weights=self.weights,
+            batch=self.case.batch,
+            resolution=self.generator.resolution,
+            precision=precision,
+            ours=timing.summary(ours),
+            port=timing.summary(port),
+            ratio=timing.ratio(port, ours),
+            others=timing.share(kept),
+        )

@@ -20,8 +20,9 @@ class Round:
     others: float  # share 0..1 of the machine's CPU time that other processes took meanwhile
 
 
-def interleave(variants: dict[str, Callable[[], object]], seconds: float, least: int = 6,
-               most: int = 60) -> list[Round]:
+def interleave(
+    variants: dict[str, Callable[[], object]], seconds: float, least: int = 6, most: int = 60
+) -> list[Round]:
     """The quieter half of some rounds in which each variant runs once (A B A B …), after one to warm up.
 
     Rounds go on for about `seconds`, at least `least` and at most `most` of them.
@@ -32,7 +33,7 @@ def interleave(variants: dict[str, Callable[[], object]], seconds: float, least:
     started = time.perf_counter()
     while len(rounds) < least or len(rounds) < most and time.perf_counter() - started < seconds:
         rounds.append(_round(variants))
-    quiet = sorted(rounds, key=lambda r: r.others)[:(len(rounds) + 1) // 2]
+    quiet = sorted(rounds, key=lambda r: r.others)[: (len(rounds) + 1) // 2]
     return [r for r in rounds if r in quiet]
 
 
@@ -43,7 +44,9 @@ def _round(variants: dict[str, Callable[[], object]]) -> Round:
         started = time.perf_counter()
         found.results[name] = run()
         found.seconds[name] = time.perf_counter() - started
-    found.others = max(0.0, others() - before) / (time.perf_counter() - began) / (os.cpu_count() or 1)
+    found.others = (
+        max(0.0, others() - before) / (time.perf_counter() - began) / (os.cpu_count() or 1)
+    )
     return found
 
 
@@ -70,7 +73,9 @@ def share(rounds: list[Round]) -> float:
 
 def summary(values: list[float]) -> dict[str, float]:
     """Median, least and number."""
-    return dict(median=rounded(statistics.median(values)), least=rounded(min(values)), rounds=len(values))
+    return dict(
+        median=rounded(statistics.median(values)), least=rounded(min(values)), rounds=len(values)
+    )
 
 
 def ratio(slow: list[float], fast: list[float]) -> dict[str, float]:

@@ -13,16 +13,16 @@ from __future__ import annotations
 import itertools
 from pathlib import Path
 
-import torch
-
 import timing
+import torch
+from universe import DATA
+
 from gantoolkit.config import loader
 from gantoolkit.data.face_zip import FaceZip
+from gantoolkit.tasks.bridge.trajectories import TimestepBatch
+from gantoolkit.training.loop import Run, Trainer
 from gantoolkit.training.runner import build_task
 from gantoolkit.training.schedule import Schedule
-from gantoolkit.training.loop import Run, Trainer
-from gantoolkit.tasks.bridge.trajectories import TimestepBatch
-from universe import DATA
 
 CONFIG = "configs/absm_eg3d.py"
 VARIANTS = ("anew", "cache", "features")
@@ -45,7 +45,11 @@ class Source:
 
     def read(self, rows, steps, fetched=None) -> TimestepBatch:
         with self.parts.part(READ):
-            return self.denoise(rows, steps) if self.variant == "anew" else self.real.read(rows, steps, fetched)
+            return (
+                self.denoise(rows, steps)
+                if self.variant == "anew"
+                else self.real.read(rows, steps, fetched)
+            )
 
     def denoise(self, rows, steps) -> TimestepBatch:
         """What `read` gives, made now by one run from noise with guidance."""
@@ -65,11 +69,16 @@ class Bench:
 
     def __init__(self, universe, folder: Path):
         values = loader.load_config(CONFIG).to_dict()
-        self.iterations, rows = values["schedule"]["iterations"], len(FaceZip(values["data"]["train"]))
+        self.iterations, rows = (
+            values["schedule"]["iterations"],
+            len(FaceZip(values["data"]["train"])),
+        )
         self.rows = min(rows, values["data"].get("train_limit") or rows)
         values["data"] = dict(train=DATA, val=DATA, train_limit=ROWS, val_limit=1)
         values |= dict(metrics={}, early=[], cache=dict(folder=str(folder / "cache"), max_gb=0.0))
-        values["encoder"] |= {k: universe.name(values["encoder"][k]) for k in ("weights", "controlnet")}
+        values["encoder"] |= {
+            k: universe.name(values["encoder"][k]) for k in ("weights", "controlnet")
+        }
         values["generator"] = universe.name(values["generator"])
         for spec in values["losses"].values():
             if "network" in spec:
@@ -78,7 +87,9 @@ class Bench:
         self.task = build_task(values, cpu, values["seed"])
         self.task.plan(self.iterations)
         run = Run(values, folder, self.task, Schedule.of(values["schedule"]), values["seed"], cpu)
-        self.trainer = Trainer(run, None, None)  # neither hooks nor a screen: only `iterate` is called
+        self.trainer = Trainer(
+            run, None, None
+        )  # neither hooks nor a screen: only `iterate` is called
         self.parts = timing.Parts()
         self._fill(folder)
 
@@ -110,19 +121,25 @@ class Bench:
         source, rows = self.task.train, torch.arange(self.trainer.schedule.batch)
         steps = rows % len(source.timesteps)
         cached, anew = source.real.read(rows, steps), source.denoise(rows, steps)
-        return {"z_t": timing.rounded(float((cached.latents - anew.latents).abs().max())),
-                "I^d_0": timing.rounded(float((cached.x0 - anew.x0).abs().max()))}
+        return {
+            "z_t": timing.rounded(float((cached.latents - anew.latents).abs().max())),
+            "I^d_0": timing.rounded(float((cached.x0 - anew.x0).abs().max())),
+        }
 
     def time_turn(self, phase: str, first: int, rounds: int) -> dict:
         """One turn's iterations: seconds per variant, whole and in parts."""
-        counts = {variant: itertools.count(first) for variant in VARIANTS}  # each takes the same samples
+        counts = {
+            variant: itertools.count(first) for variant in VARIANTS
+        }  # each takes the same samples
         jobs = {v: (lambda v=v: self.iterate(v, next(counts[v]))) for v in VARIANTS}
         kept = timing.interleave(jobs, 0, rounds)
         row = dict(phase=phase, others=timing.share(kept))
         for v in VARIANTS:
             row[v] = timing.summary(timing.seconds(kept, v))
-            row[v]["parts"] = {name: timing.summary([r.results[v].get(name, 0.0) for r in kept])["median"]
-                               for name in (READ, FEATURES, FORWARD, BACKWARD)}
+            row[v]["parts"] = {
+                name: timing.summary([r.results[v].get(name, 0.0) for r in kept])["median"]
+                for name in (READ, FEATURES, FORWARD, BACKWARD)
+            }
         pairs = dict(ratio=("anew", "cache"), ratio_features=("cache", "features"))
         for name, pair in pairs.items():
             row[name] = timing.ratio(*(timing.seconds(kept, v) for v in pair))
@@ -145,13 +162,29 @@ def measure(universe, folder: Path, rounds: int, say) -> dict:
         phases.append(bench.time_turn(phase, first, rounds))
         say(f"training {phase}: anew / cache {phases[-1]['ratio']['median']:.1f}")
     fill = bench.fill_seconds(max(2, rounds // 4))
-    anew, cache = (sum(phase[v]["median"] for phase in phases) / len(phases) for v in ("anew", "cache"))
+    anew, cache = (
+        sum(phase[v]["median"] for phase in phases) / len(phases) for v in ("anew", "cache")
+    )
     encoder, schedule = bench.values["encoder"], bench.trainer.schedule
-    whole = dict(iterations=bench.iterations, samples=bench.rows,
-                 anew=timing.rounded(bench.iterations * anew), fill=timing.rounded(bench.rows * fill),
-                 cache=timing.rounded(bench.iterations * cache + bench.rows * fill))
-    whole |= dict(ratio=round(whole["anew"] / whole["cache"], 2),
-                  pays_after=round(bench.rows * fill / (anew - cache)) if anew > cache else None)
-    return dict(config=CONFIG, batch=schedule.batch, precision=schedule.precision, steps=encoder["steps"],
-                guidance=encoder["guidance"], fill_per_sample=timing.rounded(fill), phases=phases,
-                whole_run=whole, difference=bench.difference())
+    whole = dict(
+        iterations=bench.iterations,
+        samples=bench.rows,
+        anew=timing.rounded(bench.iterations * anew),
+        fill=timing.rounded(bench.rows * fill),
+        cache=timing.rounded(bench.iterations * cache + bench.rows * fill),
+    )
+    whole |= dict(
+        ratio=round(whole["anew"] / whole["cache"], 2),
+        pays_after=round(bench.rows * fill / (anew - cache)) if anew > cache else None,
+    )
+    return dict(
+        config=CONFIG,
+        batch=schedule.batch,
+        precision=schedule.precision,
+        steps=encoder["steps"],
+        guidance=encoder["guidance"],
+        fill_per_sample=timing.rounded(fill),
+        phases=phases,
+        whole_run=whole,
+        difference=bench.difference(),
+    )

@@ -9,10 +9,10 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from gantoolkit.config import loader
 from gantoolkit import weights
-from gantoolkit.data.face_zip import FaceZip
+from gantoolkit.config import loader
 from gantoolkit.core.errors import WeightsError
+from gantoolkit.data.face_zip import FaceZip
 
 DATA = "val"  # the smaller of the two embedded data sets: what is drawn does not matter here
 
@@ -96,23 +96,34 @@ def save(module: nn.Module, arch: dict, path: Path) -> None:
 
 def make_diffusion(universe: Universe, path: Path) -> None:
     """U-Net, autoencoder, text tower and tokeniser as their recipes say, in diffusers' layout."""
+    from transformers.utils import logging
+
     from gantoolkit.encoders.folders import save_part
-    from gantoolkit.tasks.diffusion.diffusion import ddim_schedule, unet
-    from gantoolkit.tasks.diffusion.vae import autoencoder
     from gantoolkit.networks.tokenizer import train_tokenizer
     from gantoolkit.networks.towers import text_model
-
-    from transformers.utils import logging
+    from gantoolkit.tasks.diffusion.diffusion import ddim_schedule, unet
+    from gantoolkit.tasks.diffusion.vae import autoencoder
 
     logging.disable_progress_bar()
     data, words, pixels, noise = FaceZip(DATA), recipe("towers"), recipe("vae"), recipe("diffusion")
-    tokenizer = train_tokenizer([texts[0] for texts in data.captions], words["tokens"], words["length"])
+    tokenizer = train_tokenizer(
+        [texts[0] for texts in data.captions], words["tokens"], words["length"]
+    )
     text = text_model(tokenizer, words["width"], words["layers"], words["heads"])
     channels = pixels["latent_channels"]
-    vae = autoencoder(pixels["widths"], pixels["layers"], channels, pixels["groups"], data.resolution)
+    vae = autoencoder(
+        pixels["widths"], pixels["layers"], channels, pixels["groups"], data.resolution
+    )
     size = data.resolution // 2 ** (len(pixels["widths"]) - 1)
-    denoiser = unet(channels, size, noise["widths"], noise["layers"], noise["heads"], noise["groups"],
-                    words["width"])
+    denoiser = unet(
+        channels,
+        size,
+        noise["widths"],
+        noise["layers"],
+        noise["heads"],
+        noise["groups"],
+        words["width"],
+    )
     for part, name in ((text, "text_encoder"), (vae, "vae"), (denoiser, "unet")):
         save_part(stir(part, 0.01), path, name)
     save_part(tokenizer, path, "tokenizer")
@@ -129,6 +140,10 @@ def make_controlnet(universe: Universe, path: Path) -> None:
     save_part(stir(model, 0.01), path)
 
 
-MAKERS = {"arcface": make_arcface, "parser": make_parser, "diffusion": make_diffusion,
-          "controlnet-mask": make_controlnet,
-          **{name: partial(make_generator, name=name) for name in ("eg3d", "stylegan2")}}
+MAKERS = {
+    "arcface": make_arcface,
+    "parser": make_parser,
+    "diffusion": make_diffusion,
+    "controlnet-mask": make_controlnet,
+    **{name: partial(make_generator, name=name) for name in ("eg3d", "stylegan2")},
+}

@@ -14,11 +14,12 @@ import shutil
 import sys
 from pathlib import Path
 
-from gantoolkit.core import files
-from gantoolkit.registry import manifest
 from gantoolkit import weights
+from gantoolkit.core import files
 from gantoolkit.core.errors import UsageError
-from gantoolkit.report import record as records, zoo
+from gantoolkit.registry import manifest
+from gantoolkit.report import record as records
+from gantoolkit.report import zoo
 
 RECORDS = "zoo/records"
 
@@ -27,10 +28,14 @@ def collect(runs: Path, names: list[str]) -> list[str]:
     """Copy the exports of `names` (all that are there by default); returns what was copied."""
     root = manifest.checkout_root()
     if root is None:
-        raise UsageError("The zoo is collected in a checkout of gantoolkit, not in an installed package.")
+        raise UsageError(
+            "The zoo is collected in a checkout of gantoolkit, not in an installed package."
+        )
     known = {n: e for n, e in manifest.load().weights.items() if "export" in e}
     if wrong := set(names) - set(known):
-        raise UsageError(f"No weights named {', '.join(sorted(wrong))} with an export; known: {', '.join(known)}.")
+        raise UsageError(
+            f"No weights named {', '.join(sorted(wrong))} with an export; known: {', '.join(known)}."
+        )
     copied = []
     for name in names or known:
         run = runs / Path(known[name]["recipe"]).stem
@@ -73,8 +78,14 @@ def register(yaml: Path, entries: dict[str, dict]) -> None:
         path = manifest.load().file(entry)
         if entry["owner"] != "gantoolkit" or "file" not in entry or not path.exists():
             continue
-        size = sum(p.stat().st_size for p in path.rglob("*") if p.is_file()) if path.is_dir() else path.stat().st_size
-        text = _set(_set(text, name, "sha256", f'"{weights.sha256(path)}"'), name, "bytes", str(size))
+        size = (
+            sum(p.stat().st_size for p in path.rglob("*") if p.is_file())
+            if path.is_dir()
+            else path.stat().st_size
+        )
+        text = _set(
+            _set(text, name, "sha256", f'"{weights.sha256(path)}"'), name, "bytes", str(size)
+        )
     files.write_text(yaml, text)
 
 
@@ -85,8 +96,12 @@ def _set(text: str, name: str, key: str, value: str) -> str:
         raise UsageError(f"registry.yaml has no block '{name}' of indented lines.")
     line = re.compile(rf"^    {key}: .*$", re.M)
     inner = block.group()
-    inner = line.sub(f"    {key}: {value}", inner) if line.search(inner) else inner + f"    {key}: {value}\n"
-    return text[: block.start()] + inner + text[block.end():]
+    inner = (
+        line.sub(f"    {key}: {value}", inner)
+        if line.search(inner)
+        else inner + f"    {key}: {value}\n"
+    )
+    return text[: block.start()] + inner + text[block.end() :]
 
 
 if __name__ == "__main__":

@@ -19,13 +19,13 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from gantoolkit.core import files
 from gantoolkit.bench import pairs, systems
-from gantoolkit.core.images import to_float, to_uint8
-from gantoolkit.training.tensor_cache import root
-from gantoolkit.core.errors import GantoolkitError
+from gantoolkit.core import files
 from gantoolkit.core.camera import YAWS, Frame
+from gantoolkit.core.errors import GantoolkitError
+from gantoolkit.core.images import to_float, to_uint8
 from gantoolkit.core.types import Condition, Render
+from gantoolkit.training.tensor_cache import root
 
 STATUS = Path("/proc/self/status")  # of Linux
 SIDES = tuple(yaw for yaw in YAWS if yaw)  # of the further views
@@ -52,7 +52,10 @@ class Job:
     def numbers(self) -> list[torch.Tensor]:
         """Pair numbers of every batch."""
         timed, later = torch.arange(self.count).tensor_split([TIMED * self.batch])
-        return [*timed.split(self.batch), *(later.split(max(WIDE, self.batch)) if len(later) else ())]
+        return [
+            *timed.split(self.batch),
+            *(later.split(max(WIDE, self.batch)) if len(later) else ()),
+        ]
 
 
 def run(job: Job, folder: Path) -> dict:
@@ -62,16 +65,37 @@ def run(job: Job, folder: Path) -> dict:
     system = systems.build(job.system).to(job.device)
     todo = [number for number in range(len(job.numbers())) if not path_of(folder, number).is_file()]
     if todo:
-        _make(job, system, opened, opened.sample(job.numbers()[todo[0]], job.condition), None)  # warm-up
+        _make(
+            job, system, opened, opened.sample(job.numbers()[todo[0]], job.condition), None
+        )  # warm-up
     for number in todo:
         rows = job.numbers()[number]
-        _make(job, system, opened, opened.sample(rows, job.condition), path_of(folder, number), rows, number < TIMED)
+        _make(
+            job,
+            system,
+            opened,
+            opened.sample(rows, job.condition),
+            path_of(folder, number),
+            rows,
+            number < TIMED,
+        )
         say(f"\r{number + 1}/{len(job.numbers())} batches", end="")
     made = dict(
         threads=torch.get_num_threads(),
-        needs=list(system.needs), solid=system.solid, frame=asdict(system.frame), model=system.model, domain=system.domain,
-        latent_source=system.latent_source, networks=system.networks(), weights=system.weights(), notes=system.notes(),
-        exact=exact, list=opened.digest, data=opened.data.path.name, data_sha256=opened.data.sha256)
+        needs=list(system.needs),
+        solid=system.solid,
+        frame=asdict(system.frame),
+        model=system.model,
+        domain=system.domain,
+        latent_source=system.latent_source,
+        networks=system.networks(),
+        weights=system.weights(),
+        notes=system.notes(),
+        exact=exact,
+        list=opened.digest,
+        data=opened.data.path.name,
+        data_sha256=opened.data.sha256,
+    )
     files.write_json(folder / MADE, made)
     return made
 
@@ -81,7 +105,9 @@ def path_of(folder: Path, number: int) -> Path:
     return folder / f"batch-{number:05d}.npz"
 
 
-def _make(job: Job, system, opened, sample, path: Path | None, rows=None, timed: bool = True) -> None:
+def _make(
+    job: Job, system, opened, sample, path: Path | None, rows=None, timed: bool = True
+) -> None:
     """One batch: the result, what it cost if `timed`, then what is measured beside it; `path` None only warms up."""
     image = sample.target.image_gt.to(job.device) if "image" in system.needs else None
     condition = systems.told(sample.condition, system.needs).to(job.device)
@@ -111,9 +137,13 @@ def _make(job: Job, system, opened, sample, path: Path | None, rows=None, timed:
 def _sides(system, solution, condition: Condition) -> dict:
     """Images and depths [B,V,…] from the sides."""
     device = condition.camera.cam2world.device
-    renders = [system.render(solution, system.frame.side(yaw, len(condition)).to(device)) for yaw in SIDES]
-    return dict(views=np.stack([to_uint8(r.image).cpu().numpy() for r in renders], 1),
-                views_depth=np.stack([r.depth.half().cpu().numpy() for r in renders], 1))
+    renders = [
+        system.render(solution, system.frame.side(yaw, len(condition)).to(device)) for yaw in SIDES
+    ]
+    return dict(
+        views=np.stack([to_uint8(r.image).cpu().numpy() for r in renders], 1),
+        views_depth=np.stack([r.depth.half().cpu().numpy() for r in renders], 1),
+    )
 
 
 @dataclass(frozen=True)
@@ -122,7 +152,9 @@ class Made:
 
     numbers: torch.Tensor
     image: torch.Tensor  # [B,3,R,R] in −1..1
-    seconds: float | None = None  # per image, and the process's peak memory until then, where they were measured
+    seconds: float | None = (
+        None  # per image, and the process's peak memory until then, where they were measured
+    )
     peak_mb: int | None = None
     without_text: torch.Tensor | None = None
     depth: torch.Tensor | None = None
@@ -133,14 +165,41 @@ def read(job: Job, folder: Path, frame: Frame) -> Iterator[Made]:
     """The batches of a finished row, whose views are those of a generator of this frame."""
     for number, rows in enumerate(job.numbers()):
         with np.load(path_of(folder, number), allow_pickle=False) as found:
-            pictures = {key: to_float(torch.from_numpy(found[key])) for key in ("image", "without_text", "views")
-                        if key in found}
-            depth = {key: torch.from_numpy(found[key]).float() for key in ("depth", "views_depth") if key in found}
-            sides = [Render(pictures["views"][:, k], depth=depth["views_depth"][:, k],
-                            camera=frame.side(yaw, len(rows)))
-                     for k, yaw in enumerate(SIDES)] if "views" in pictures else []
-            cost = (float(found["seconds"]), int(found["peak_mb"])) if "seconds" in found else (None, None)
-            yield Made(rows, pictures["image"], *cost, pictures.get("without_text"), depth.get("depth"), tuple(sides))
+            pictures = {
+                key: to_float(torch.from_numpy(found[key]))
+                for key in ("image", "without_text", "views")
+                if key in found
+            }
+            depth = {
+                key: torch.from_numpy(found[key]).float()
+                for key in ("depth", "views_depth")
+                if key in found
+            }
+            sides = (
+                [
+                    Render(
+                        pictures["views"][:, k],
+                        depth=depth["views_depth"][:, k],
+                        camera=frame.side(yaw, len(rows)),
+                    )
+                    for k, yaw in enumerate(SIDES)
+                ]
+                if "views" in pictures
+                else []
+            )
+            cost = (
+                (float(found["seconds"]), int(found["peak_mb"]))
+                if "seconds" in found
+                else (None, None)
+            )
+            yield Made(
+                rows,
+                pictures["image"],
+                *cost,
+                pictures.get("without_text"),
+                depth.get("depth"),
+                tuple(sides),
+            )
 
 
 def peak_mb(device: str) -> int:
@@ -155,7 +214,9 @@ def peak_mb(device: str) -> int:
 
 def resident(field: str) -> int:
     """kiB of a line of Linux's /proc/self/status: 'VmRSS' now, 'VmHWM' at the peak."""
-    return int(next(line for line in STATUS.read_text().splitlines() if line.startswith(field)).split()[1])
+    return int(
+        next(line for line in STATUS.read_text().splitlines() if line.startswith(field)).split()[1]
+    )
 
 
 def say(text: str, end: str = "\n") -> None:

@@ -31,14 +31,21 @@ def write(lines: Sequence[Line], work: Path, out: Path) -> Path | None:
         return None
     job = draw_row.Job(**json.loads(jobs[0].read_text()))
     count = min(SHOWN, job.count, *(len(images) for images in columns.values()))
-    sample = open_pairs(job.split, job.count, job.seed, job.data).sample(torch.arange(count), job.condition)
+    sample = open_pairs(job.split, job.count, job.seed, job.data).sample(
+        torch.arange(count), job.condition
+    )
     rows = []
     for i in range(count):
-        pictures = [sheets.condition_picture(sample.condition[i]), sheets.image_picture(sample.target.image_gt[i]),
-                    *(images[i] for images in columns.values())]
+        pictures = [
+            sheets.condition_picture(sample.condition[i]),
+            sheets.image_picture(sample.target.image_gt[i]),
+            *(images[i] for images in columns.values()),
+        ]
         rows.append(labelled.Row(pictures, caption=sample.condition.text[i]))
     sheet = labelled.Sheet(["condition", "photo", *columns], rows)
-    titles = ["\n".join(lettering.wrap(title, labelled.SMALLEST, sheet.side)) for title in sheet.columns]
+    titles = [
+        "\n".join(lettering.wrap(title, labelled.SMALLEST, sheet.side)) for title in sheet.columns
+    ]
     picture = replace(sheet, columns=titles).draw()
     height, width = picture.shape[:2]
     return sheets.save(sheets.resized(picture, round(height * WIDTH / width), WIDTH), out)

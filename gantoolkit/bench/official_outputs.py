@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gantoolkit.core import files
-from gantoolkit.inference.generate_dataset import SYSTEM
-from gantoolkit.inference.generate import MANIFEST as DRAWN
 from gantoolkit.core.errors import DataError
+from gantoolkit.inference.generate import MANIFEST as DRAWN
+from gantoolkit.inference.generate_dataset import SYSTEM
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp")
 MANIFEST = "outputs.jsonl"
@@ -56,22 +56,29 @@ def outputs(adapter: Adapter, folder: Path, wanted: Sequence[Wanted]) -> Found:
     """What the folder holds of the wanted samples."""
     if not folder.is_dir():
         raise DataError(f"There is no folder {folder}; give NAME=DIR with what the program wrote.")
-    listed = {row["id"]: Output(folder / row["file"]) for row in files.read_json_lines(folder / MANIFEST)
-              if "id" in row and "file" in row}
+    listed = {
+        row["id"]: Output(folder / row["file"])
+        for row in files.read_json_lines(folder / MANIFEST)
+        if "id" in row and "file" in row
+    }
     if gone := [o.path for o in listed.values() if not o.path.is_file()]:
         raise DataError(f"{folder / MANIFEST} names {gone[0].name}, which is not there.")
     rest = [w for w in wanted if w.id not in listed]
     found = adapter.find(folder, rest) if rest else {}
     if mixed := _mixed(folder, {output.path.name for output in found.values()}):
-        raise DataError(f"{folder} holds pictures of several systems: its {DRAWN} names more than one "
-                        f"{' and '.join(mixed)}; draw each system into a folder of its own.")
+        raise DataError(
+            f"{folder} holds pictures of several systems: its {DRAWN} names more than one "
+            f"{' and '.join(mixed)}; draw each system into a folder of its own."
+        )
     return {w.id: listed[w.id] for w in wanted if w.id in listed} | found
 
 
 def _mixed(folder: Path, names: Collection[str]) -> list[str]:
     """In what the pictures of these names differ that `gantoolkit generate` drew."""
     rows = [row for row in files.read_json_lines(folder / DRAWN) if row.get("file") in names]
-    return [key for key in SYSTEM if len({json.dumps(row.get(key), sort_keys=True) for row in rows}) > 1]
+    return [
+        key for key in SYSTEM if len({json.dumps(row.get(key), sort_keys=True) for row in rows}) > 1
+    ]
 
 
 def pictures(folder: Path) -> list[Path]:
@@ -136,7 +143,9 @@ def tedigan(folder: Path, wanted: Sequence[Wanted]) -> Found:
 
     demo.py writes experiment/final_result.png over and over, so that a run must move it to a name of its own.
     """
-    named = {p.parent.name: Output(p, right=True) for p in sorted(folder.glob("*/final_result.png"))}
+    named = {
+        p.parent.name: Output(p, right=True) for p in sorted(folder.glob("*/final_result.png"))
+    }
     for path in pictures(folder):
         stem = path.stem.removesuffix("_final_result")
         if path.stem.endswith("_inv"):
@@ -148,7 +157,13 @@ def tedigan(folder: Path, wanted: Sequence[Wanted]) -> Found:
 
 def ide3d(folder: Path, wanted: Sequence[Wanted]) -> Found:
     """infer_hybrid_encoder.py: ID/rec_img.png."""
-    return by_name({p.parent.name.rpartition("/")[2]: Output(p) for p in sorted(folder.glob("**/rec_img.png"))}, wanted)
+    return by_name(
+        {
+            p.parent.name.rpartition("/")[2]: Output(p)
+            for p in sorted(folder.glob("**/rec_img.png"))
+        },
+        wanted,
+    )
 
 
 def uac(folder: Path, wanted: Sequence[Wanted]) -> Found:
@@ -161,8 +176,12 @@ def uac(folder: Path, wanted: Sequence[Wanted]) -> Found:
     homes = sorted({p.parent for p in top.rglob("*.png") if p.stem.isdecimal()})
     found: Found = {}
     for home in homes:
-        of_text = [w for w in wanted if home.name.strip() in (w.text.strip(), w.text.partition(":")[0].strip(),
-                                                              uac_prompt(w.text).strip())]
+        of_text = [
+            w
+            for w in wanted
+            if home.name.strip()
+            in (w.text.strip(), w.text.partition(":")[0].strip(), uac_prompt(w.text).strip())
+        ]
         queue = sorted(of_text or (wanted if len(homes) == 1 else []), key=lambda w: f"{w.id}.jpg")
         for n, one in enumerate(queue):
             if (path := home / f"{n}.png").is_file():

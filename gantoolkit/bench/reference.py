@@ -10,17 +10,21 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from gantoolkit.core import files
 from gantoolkit.bench.official_outputs import Output, Wanted, pictures
-from gantoolkit.core.images import one_hot, to_float
-from gantoolkit.data.user_inputs import read_mask
-from gantoolkit.data.label_maps import open_picture
-from gantoolkit.data.face_zip import FaceZip
+from gantoolkit.core import files
 from gantoolkit.core.errors import DataError
-from gantoolkit.networks.blocks import fit
+from gantoolkit.core.images import one_hot, to_float
 from gantoolkit.core.types import Condition, Sample, Target
+from gantoolkit.data.face_zip import FaceZip
+from gantoolkit.data.label_maps import open_picture
+from gantoolkit.data.user_inputs import read_mask
+from gantoolkit.networks.blocks import fit
 
-FOLDERS = {"image": ("images", "CelebA-HQ-img"), "mask": ("masks", "labels"), "text": ("text", "celeba_caption")}
+FOLDERS = {
+    "image": ("images", "CelebA-HQ-img"),
+    "mask": ("masks", "labels"),
+    "text": ("text", "celeba_caption"),
+}
 
 
 class Reference:
@@ -33,7 +37,11 @@ class Reference:
         self.name = self.zip.meta.get("name", "") if self.zip else path.name
         self.rows = {} if self.zip else _folder(path)
         ids = [Path(f).stem for f in self.zip.files] if self.zip else list(self.rows)
-        texts = [c[0] if c else "" for c in self.zip.captions] if self.zip else [self.rows[i]["text"] for i in ids]
+        texts = (
+            [c[0] if c else "" for c in self.zip.captions]
+            if self.zip
+            else [self.rows[i]["text"] for i in ids]
+        )
         self.wanted = [Wanted(i, text) for i, text in zip(ids, texts)]
         self._place = {one.id: n for n, one in enumerate(self.wanted)}
 
@@ -42,30 +50,55 @@ class Reference:
         if self.zip:
             found = self.zip.sample([self._place[i] for i in ids])
             target = found.target
-            return Sample(found.condition, Target(fit(target.image_gt, self.size), target.labels, target.identity,
-                                                  attributes=target.attributes))
+            return Sample(
+                found.condition,
+                Target(
+                    fit(target.image_gt, self.size),
+                    target.labels,
+                    target.identity,
+                    attributes=target.attributes,
+                ),
+            )
         rows = [self.rows[i] for i in ids]
         labels = [read_mask(row["mask"], self.size) for row in rows if row.get("mask")]
         images = torch.stack([read(Output(row["image"]), self.size) for row in rows])
         whole = torch.stack(labels) if len(labels) == len(rows) else None
-        return Sample(Condition(tuple(row["text"] for row in rows), None if whole is None else one_hot(whole)),
-                      Target(images, None if whole is None else whole.long()))
+        return Sample(
+            Condition(
+                tuple(row["text"] for row in rows), None if whole is None else one_hot(whole)
+            ),
+            Target(images, None if whole is None else whole.long()),
+        )
 
 
 def _folder(path: Path) -> dict[str, dict]:
     """id → image, mask?, text of a folder: its manifest.jsonl, else images/ masks/ text/ with equal stems."""
     listed = files.read_json_lines(path / "manifest.jsonl")
     if listed:
-        rows = {str(row["id"]): dict(image=path / row["image"], mask=path / row["mask"] if row.get("mask") else None,
-                                     text=row.get("text", "")) for row in listed if "id" in row and "image" in row}
+        rows = {
+            str(row["id"]): dict(
+                image=path / row["image"],
+                mask=path / row["mask"] if row.get("mask") else None,
+                text=row.get("text", ""),
+            )
+            for row in listed
+            if "id" in row and "image" in row
+        }
     else:
-        home = {kind: next((path / n for n in known if (path / n).is_dir()), None) for kind, known in FOLDERS.items()}
+        home = {
+            kind: next((path / n for n in known if (path / n).is_dir()), None)
+            for kind, known in FOLDERS.items()
+        }
         if home["image"] is None:
-            raise DataError(f"{path} has neither manifest.jsonl nor a folder images/; --data takes a data set zip or a "
-                            "folder with images/, masks/ (label numbers or colours) and text/ (one caption per line).")
+            raise DataError(
+                f"{path} has neither manifest.jsonl nor a folder images/; --data takes a data set zip or a "
+                "folder with images/, masks/ (label numbers or colours) and text/ (one caption per line)."
+            )
         masks = {p.stem: p for p in pictures(home["mask"])} if home["mask"] else {}
-        rows = {p.stem: dict(image=p, mask=masks.get(p.stem), text=_caption(home["text"], p.stem))
-                for p in pictures(home["image"])}
+        rows = {
+            p.stem: dict(image=p, mask=masks.get(p.stem), text=_caption(home["text"], p.stem))
+            for p in pictures(home["image"])
+        }
     if not rows:
         raise DataError(f"{path} lists no samples.")
     return rows
@@ -90,7 +123,9 @@ def opened(output: Output) -> Image.Image:
     if output.right and picture.width > picture.height:
         picture = right_tile(picture, output.path)
     if picture.width != picture.height:
-        raise DataError(f"{output.path} is {picture.width}×{picture.height} pixels; a square result is expected.")
+        raise DataError(
+            f"{output.path} is {picture.width}×{picture.height} pixels; a square result is expected."
+        )
     return picture
 
 
@@ -110,4 +145,6 @@ def right_tile(picture: Image.Image, path: Path, padding: int = 2) -> Image.Imag
         return picture.crop((side + 2 * padding, padding, 2 * side + 2 * padding, padding + side))
     if picture.width == 2 * picture.height:  # two pictures side by side, without a frame
         return picture.crop((picture.height, 0, picture.width, picture.height))
-    raise DataError(f"{path} is {picture.width}×{picture.height} pixels, which is no grid of two square tiles.")
+    raise DataError(
+        f"{path} is {picture.width}×{picture.height} pixels, which is no grid of two square tiles."
+    )

@@ -9,12 +9,12 @@ from torch import Tensor
 
 from gantoolkit import weights
 from gantoolkit.bench.systems import System
+from gantoolkit.core.camera import frame_of
+from gantoolkit.core.errors import DataError
 from gantoolkit.core.images import to_float
+from gantoolkit.core.types import Camera, Condition, Render
 from gantoolkit.data.face_zip import SEED_STRIDE, FaceZip
 from gantoolkit.training.run_folder import exported
-from gantoolkit.core.errors import DataError
-from gantoolkit.core.camera import frame_of
-from gantoolkit.core.types import Camera, Condition, Render
 
 
 class Photo(System):
@@ -43,7 +43,9 @@ class Faces(System):
     def solve(self, condition: Condition, image: Tensor | None = None) -> Render:
         rows = condition.seed % SEED_STRIDE
         if int(rows.max()) >= len(self.data):
-            raise DataError(f"{self.data.path} has {len(self.data)} pictures, fewer than there are pairs.")
+            raise DataError(
+                f"{self.data.path} has {len(self.data)} pictures, fewer than there are pairs."
+            )
         return Render(to_float(self.data.images[rows]))
 
     def weights(self) -> dict[str, str]:

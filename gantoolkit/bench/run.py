@@ -12,16 +12,16 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from gantoolkit.core import files
-from gantoolkit.registry import manifest
 from gantoolkit import weights
-from gantoolkit.bench import draw_row
-from gantoolkit.bench import page, score, suite as suites
+from gantoolkit.bench import draw_row, page, score
+from gantoolkit.bench import suite as suites
 from gantoolkit.bench.pairs import listed, open_pairs
 from gantoolkit.bench.suite import Row, Suite
+from gantoolkit.core import files
 from gantoolkit.core.distributed import pick_device
 from gantoolkit.core.errors import DataError, GantoolkitError, UsageError
 from gantoolkit.core.files import check_output_folder
+from gantoolkit.registry import manifest
 from gantoolkit.report import record as records
 
 RESULTS, TABLES = "benchmarks/results", "docs/tables"
@@ -53,14 +53,29 @@ class Plan:
     def job(self, row: Row) -> draw_row.Job:
         """The images of a row."""
         suite, system = self.suite, suites.located(row.system, self.runs)
-        return draw_row.Job(system, self.split, self.count, suite.condition, suite.seed, row.batch,
-                        min(suite.without_text, self.count), min(suite.views, self.count), self.data, self.device)
+        return draw_row.Job(
+            system,
+            self.split,
+            self.count,
+            suite.condition,
+            suite.seed,
+            row.batch,
+            min(suite.without_text, self.count),
+            min(suite.views, self.count),
+            self.data,
+            self.device,
+        )
 
     def work(self, row: Row) -> Path:
         """Where a row's images lie; another system, weights or list gives another folder."""
         job = self.job(row)
         key = json.dumps([{**asdict(job), "data": None}, _stamp(job.system)], sort_keys=True)
-        return self.out / "work" / self.edition / f"{row.name}-{hashlib.sha256(key.encode()).hexdigest()[:12]}"
+        return (
+            self.out
+            / "work"
+            / self.edition
+            / f"{row.name}-{hashlib.sha256(key.encode()).hexdigest()[:12]}"
+        )
 
 
 def main(args) -> int:
@@ -92,8 +107,16 @@ def _plan(args) -> Plan:
         raise UsageError(f"--pairs {count} is too few; give at least 2.")
     if count > most:
         raise UsageError(f"The split {split} has {most} pairs; give --pairs {most} or less.")
-    return Plan(suite, split, count, _out(args.out), Path(args.runs), args.data, str(pick_device(args.device)),
-                args.workers)
+    return Plan(
+        suite,
+        split,
+        count,
+        _out(args.out),
+        Path(args.runs),
+        args.data,
+        str(pick_device(args.device)),
+        args.workers,
+    )
 
 
 def _out(given: str | None) -> Path:
@@ -128,7 +151,10 @@ def bench(plan: Plan, rows: tuple[Row, ...]) -> dict[str, str]:
             if _debug():
                 traceback.print_exc()
             missing[row.name] = str(error)
-            print(f"{row.name}: {error}{f' Make it with: {row.recipe}' if row.recipe else ''}", file=sys.stderr)
+            print(
+                f"{row.name}: {error}{f' Make it with: {row.recipe}' if row.recipe else ''}",
+                file=sys.stderr,
+            )
 
     with ThreadPoolExecutor(max(1, plan.workers)) as pool:
         list(pool.map(one, rows))
@@ -145,18 +171,35 @@ def _row(plan: Plan, row: Row) -> None:
         shutil.rmtree(folder)  # images by weights that were replaced since
     elif _current(file, folder, job.system, plan.suite):
         return
-    opened = open_pairs(plan.split, plan.count, plan.suite.seed, plan.data, draw_row.say)  # rendered here, where it is seen
+    opened = open_pairs(
+        plan.split, plan.count, plan.suite.seed, plan.data, draw_row.say
+    )  # rendered here, where it is seen
     draw_row.say(f"{plan.edition}/{row.name} …")
     files.write_json(folder / "job.json", asdict(job))
     spawn(folder / "job.json")
-    found = score.record(plan.suite, row, job, _read(made), opened, folder, ["gantoolkit", *sys.argv[1:]], plan.workers)
+    found = score.record(
+        plan.suite,
+        row,
+        job,
+        _read(made),
+        opened,
+        folder,
+        ["gantoolkit", *sys.argv[1:]],
+        plan.workers,
+    )
     found.config["work"] = folder.name
     files.write_json(file, records.published(records.to_json(found)))
 
 
 def spawn(job: Path) -> None:
     """Make a row's images in a process of its own; DataError with the last line that it said, --debug shows all."""
-    command = [sys.executable, "-m", "gantoolkit.bench.draw_row", str(job), *(["--debug"] if _debug() else [])]
+    command = [
+        sys.executable,
+        "-m",
+        "gantoolkit.bench.draw_row",
+        str(job),
+        *(["--debug"] if _debug() else []),
+    ]
     done = subprocess.run(command, text=True, stderr=subprocess.PIPE)
     if not done.returncode:
         return
@@ -185,7 +228,10 @@ def _current(file: Path, folder: Path, system: dict, suite: Suite) -> bool:
     if not file.is_file():
         return False
     record = records.load(file)
-    if (record.config.get("work"), record.config.get("measures")) != (folder.name, score.measures(suite)):
+    if (record.config.get("work"), record.config.get("measures")) != (
+        folder.name,
+        score.measures(suite),
+    ):
         return False
     named = {name: digest for name, digest in record.weights.items() if name in system.values()}
     return not any(map(_changed, [named, *map(score.judges, record.scores.values())]))
@@ -199,9 +245,15 @@ def _changed(known: dict[str, str]) -> list[str]:
 
 def _stamp(system: dict) -> list[str]:
     """Changes when a run folder that the system names is trained again."""
-    folders = [Path(value) / "export" for value in system.values() if isinstance(value, str) and value]
-    return [hashlib.sha256(file.read_bytes()).hexdigest() for folder in folders if folder.is_dir()
-            for file in sorted(folder.rglob("*.safetensors"))]
+    folders = [
+        Path(value) / "export" for value in system.values() if isinstance(value, str) and value
+    ]
+    return [
+        hashlib.sha256(file.read_bytes()).hexdigest()
+        for folder in folders
+        if folder.is_dir()
+        for file in sorted(folder.rglob("*.safetensors"))
+    ]
 
 
 def check(out: Path, tables: Path | None) -> int:
@@ -210,13 +262,20 @@ def check(out: Path, tables: Path | None) -> int:
         raise DataError(f"There is no folder {out}; name the folder of the records with --out.")
     found, wrong = [name for name in suites.shipped() if list((out / name).glob("*.json"))], []
     if not found:
-        raise DataError(f"{out} holds no records of a whole suite ({', '.join(suites.shipped())}); pages of quick "
-                        "forms are not checked.")
+        raise DataError(
+            f"{out} holds no records of a whole suite ({', '.join(suites.shipped())}); pages of quick "
+            "forms are not checked."
+        )
     for name in found:
         wrong += page.differences(suites.load(name), out / name, tables or out / name)
     for path in wrong:
-        print(f"{path} does not follow from the records in {out}; write it again with `gantoolkit bench "
-              f"{path.stem}`.", file=sys.stderr)
+        print(
+            f"{path} does not follow from the records in {out}; write it again with `gantoolkit bench "
+            f"{path.stem}`.",
+            file=sys.stderr,
+        )
     if not wrong:
-        print(f"{len(found)} {'page follows' if len(found) == 1 else 'pages follow'} from the records in {out}.")
+        print(
+            f"{len(found)} {'page follows' if len(found) == 1 else 'pages follow'} from the records in {out}."
+        )
     return 1 if wrong else 0

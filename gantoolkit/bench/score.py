@@ -9,17 +9,18 @@ from dataclasses import replace
 from pathlib import Path
 from statistics import median
 
-from gantoolkit.bench import draw_row
-from gantoolkit.bench import PROTOCOL
+from gantoolkit.bench import PROTOCOL, draw_row
 from gantoolkit.bench.pairs import Pairs
 from gantoolkit.bench.suite import Row, Suite
-from gantoolkit.training.run_folder import environment
 from gantoolkit.core.camera import Frame
-from gantoolkit.metrics import Evaluator
 from gantoolkit.core.types import Record, Scores
+from gantoolkit.metrics import Evaluator
+from gantoolkit.training.run_folder import environment
 
 
-def evaluators(suite: Suite, made: Mapping, device: str, split: str, deep: bool) -> dict[str, Evaluator]:
+def evaluators(
+    suite: Suite, made: Mapping, device: str, split: str, deep: bool
+) -> dict[str, Evaluator]:
     """'all', 'text' and 'solid': the suite's metrics by what they need; refuses networks that the system used.
 
     deep: whether the data has depth; the metric `depth` is left out where it has none.
@@ -28,30 +29,59 @@ def evaluators(suite: Suite, made: Mapping, device: str, split: str, deep: bool)
     if suite.without_text and "text" in made["needs"]:
         groups["text"] = suite.text_metrics
     if suite.views and made["solid"]:
-        groups["solid"] = {k: v for k, v in suite.solid_metrics.items() if deep or v.get("type", k) != "depth"}
+        groups["solid"] = {
+            k: v for k, v in suite.solid_metrics.items() if deep or v.get("type", k) != "depth"
+        }
     conditions = dict(split=split, latent_source=made["latent_source"])
-    return {name: Evaluator(metrics, suite.judge, device, made["networks"], conditions=conditions,
-                            bootstrap=suite.bootstrap) for name, metrics in groups.items() if metrics}
+    return {
+        name: Evaluator(
+            metrics,
+            suite.judge,
+            device,
+            made["networks"],
+            conditions=conditions,
+            bootstrap=suite.bootstrap,
+        )
+        for name, metrics in groups.items()
+        if metrics
+    }
 
 
-def scores(suite: Suite, job: draw_row.Job, made: Mapping, opened: Pairs, folder: Path) -> tuple[Scores, dict]:
+def scores(
+    suite: Suite, job: draw_row.Job, made: Mapping, opened: Pairs, folder: Path
+) -> tuple[Scores, dict]:
     """The scores, and seconds per image and peak memory, of a row that has been made."""
     deep = opened.data.depths is not None
     judged, cost = evaluators(suite, made, job.device, job.split, deep), []
     for batch in draw_row.read(job, folder, Frame(**made["frame"])):
         sample = opened.sample(batch.numbers, job.condition)
         if "all" in judged:
-            judged["all"].update(batch.image, sample.target, sample.condition, numbers=batch.numbers)
+            judged["all"].update(
+                batch.image, sample.target, sample.condition, numbers=batch.numbers
+            )
         if "text" in judged and batch.without_text is not None:
             few = _first(job.without_text, batch)
-            judged["text"].update(batch.image[few], sample.target[few], sample.condition[few], batch.without_text[few],
-                                  numbers=batch.numbers[few])
+            judged["text"].update(
+                batch.image[few],
+                sample.target[few],
+                sample.condition[few],
+                batch.without_text[few],
+                numbers=batch.numbers[few],
+            )
         if "solid" in judged and batch.views:
             few = _first(job.views, batch)
-            target = replace(sample.target, depth=opened.depth(batch.numbers)) if deep else sample.target
-            judged["solid"].update(batch.image[few], target[few], sample.condition[few], None,
-                                   None if batch.depth is None else batch.depth[few],
-                                   tuple(view[few] for view in batch.views), batch.numbers[few])
+            target = (
+                replace(sample.target, depth=opened.depth(batch.numbers)) if deep else sample.target
+            )
+            judged["solid"].update(
+                batch.image[few],
+                target[few],
+                sample.condition[few],
+                None,
+                None if batch.depth is None else batch.depth[few],
+                tuple(view[few] for view in batch.views),
+                batch.numbers[few],
+            )
         cost += [(batch.seconds, batch.peak_mb)] if batch.seconds else []
     found: Scores = {}
     for evaluator in judged.values():
@@ -65,16 +95,48 @@ def _first(count: int, batch: draw_row.Made) -> slice:
     return slice(int((batch.numbers < count).sum()))
 
 
-def record(suite: Suite, row: Row, job: draw_row.Job, made: Mapping, opened: Pairs, folder: Path, command: list[str],
-           workers: int) -> Record:
+def record(
+    suite: Suite,
+    row: Row,
+    job: draw_row.Job,
+    made: Mapping,
+    opened: Pairs,
+    folder: Path,
+    command: list[str],
+    workers: int,
+) -> Record:
     """Everything that a table says of a row."""
     found, timings = scores(suite, job, made, opened, folder)
-    kept = {key: made[key] for key in ("needs", "model", "domain", "exact", "list", "data", "data_sha256", "threads")}
-    config = dict(protocol=PROTOCOL, suite=suite.name, row=row.name, label=row.label, system=row.system, note=row.note,
-                  split=job.split, pairs=job.count, timed=min(draw_row.TIMED * job.batch, job.count), batch=job.batch,
-                  workers=workers, measures=measures(suite), **kept)
-    return Record(f"{suite.name}/{row.name}", config, command, environment(), job.seed, {**made["weights"], **judges(found)},
-                  timings, {row.name: found}, notes=list(made["notes"]))
+    kept = {
+        key: made[key]
+        for key in ("needs", "model", "domain", "exact", "list", "data", "data_sha256", "threads")
+    }
+    config = dict(
+        protocol=PROTOCOL,
+        suite=suite.name,
+        row=row.name,
+        label=row.label,
+        system=row.system,
+        note=row.note,
+        split=job.split,
+        pairs=job.count,
+        timed=min(draw_row.TIMED * job.batch, job.count),
+        batch=job.batch,
+        workers=workers,
+        measures=measures(suite),
+        **kept,
+    )
+    return Record(
+        f"{suite.name}/{row.name}",
+        config,
+        command,
+        environment(),
+        job.seed,
+        {**made["weights"], **judges(found)},
+        timings,
+        {row.name: found},
+        notes=list(made["notes"]),
+    )
 
 
 def measures(suite: Suite) -> str:
@@ -85,5 +147,8 @@ def measures(suite: Suite) -> str:
 
 def judges(found: Scores) -> dict[str, str]:
     """name → sha256 of the networks that measured."""
-    return {name: score.conditions["network_sha256"] for score in found.values()
-            if (name := score.conditions.get("network"))}
+    return {
+        name: score.conditions["network_sha256"]
+        for score in found.values()
+        if (name := score.conditions.get("network"))
+    }

@@ -9,8 +9,8 @@ from pathlib import Path
 from torch import Tensor
 
 from gantoolkit import weights
-from gantoolkit.encoders import folders
 from gantoolkit.core.types import Condition
+from gantoolkit.encoders import folders
 
 
 def trajectory(folder: Path, encoder, spec: dict, condition: Condition) -> tuple[Tensor, Tensor]:
@@ -18,7 +18,10 @@ def trajectory(folder: Path, encoder, spec: dict, condition: Condition) -> tuple
 
     spec   what `encoder` was built from; equal encoders of different systems share their runs
     """
-    path = folder / f"{_digest(dict(spec, weights_sha256=folders.checksums(spec)), condition)}.safetensors"
+    path = (
+        folder
+        / f"{_digest(dict(spec, weights_sha256=folders.checksums(spec)), condition)}.safetensors"
+    )
     if not path.is_file():
         latents, x0 = encoder.trajectory(condition)
         weights.save(path, dict(latents=latents, x0=x0), dict(type="trajectory"))
@@ -28,7 +31,9 @@ def trajectory(folder: Path, encoder, spec: dict, condition: Condition) -> tuple
 
 def _digest(key: dict, condition: Condition) -> str:
     """Of the encoder and of everything that it is shown."""
-    told = dict(key, text=condition.text, seed=None if condition.seed is None else condition.seed.tolist())
+    told = dict(
+        key, text=condition.text, seed=None if condition.seed is None else condition.seed.tolist()
+    )
     found = hashlib.sha256(json.dumps(told, sort_keys=True).encode())
     for picture in (condition.mask, condition.scribble):
         found.update(b"" if picture is None else picture.cpu().contiguous().numpy().tobytes())

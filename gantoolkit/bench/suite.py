@@ -6,9 +6,9 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+from gantoolkit.core.errors import UsageError
 from gantoolkit.core.suggest import did_you_mean
 from gantoolkit.registry import manifest
-from gantoolkit.core.errors import UsageError
 
 FOLDER = "bench/suites"  # in the package of gantoolkit or of a plugin
 QUICK = "val"  # the split of the quick form
@@ -71,8 +71,10 @@ class Suite:
             if row.name == name:
                 return row
         known = [row.name for row in self.rows]
-        raise UsageError(f"The suite '{self.name}' has no row '{name}'{did_you_mean(name, known)}; "
-                         f"rows: {', '.join(known)}.")
+        raise UsageError(
+            f"The suite '{self.name}' has no row '{name}'{did_you_mean(name, known)}; "
+            f"rows: {', '.join(known)}."
+        )
 
 
 def shipped() -> dict[str, Path]:
@@ -89,7 +91,9 @@ def load(name: str) -> Suite:
     known = shipped()
     file = Path(name) if name.endswith((".yaml", ".yml")) else known.get(name)
     if file is None or not file.is_file():
-        raise UsageError(f"There is no suite '{name}'{did_you_mean(name, known)}; suites: {', '.join(known)}.")
+        raise UsageError(
+            f"There is no suite '{name}'{did_you_mean(name, known)}; suites: {', '.join(known)}."
+        )
     values = manifest.read_yaml(file)
     rows = values.pop("rows", None)
     if not isinstance(rows, list) or not rows:
@@ -105,15 +109,28 @@ def _check(file: Path, what: str, values: dict, kind: type, given: set[str]) -> 
     known = [f.name for f in fields(kind) if f.name not in given]
     for key in values:
         if key not in known:
-            raise UsageError(f"{file}: {what} has no key '{key}'{did_you_mean(key, known)}; "
-                             f"keys: {', '.join(known)}.")
-    missing = [f.name for f in fields(kind) if f.name not in given and f.name in ("title", "name", "label", "system")
-               and f.name not in values]
+            raise UsageError(
+                f"{file}: {what} has no key '{key}'{did_you_mean(key, known)}; "
+                f"keys: {', '.join(known)}."
+            )
+    missing = [
+        f.name
+        for f in fields(kind)
+        if f.name not in given
+        and f.name in ("title", "name", "label", "system")
+        and f.name not in values
+    ]
     if missing:
         raise UsageError(f"{file}: {what} lacks '{missing[0]}'.")
 
 
-RUNS = ("run", "encoder", "diffusers", "towers", "generator")  # arguments of systems that may name run folders
+RUNS = (
+    "run",
+    "encoder",
+    "diffusers",
+    "towers",
+    "generator",
+)  # arguments of systems that may name run folders
 
 
 def absent(system: dict, runs: Path) -> str:
@@ -132,5 +149,11 @@ def located(system: dict, runs: Path) -> dict:
 def _named(system: dict) -> dict[str, str]:
     """The arguments of RUNS that are neither a path nor a name of the registry, and so must name a run."""
     index = manifest.load()
-    return {key: value for key in RUNS if isinstance(value := system.get(key), str)
-            and not Path(value).exists() and value not in index.weights and value not in index.presets}
+    return {
+        key: value
+        for key in RUNS
+        if isinstance(value := system.get(key), str)
+        and not Path(value).exists()
+        and value not in index.weights
+        and value not in index.presets
+    }

@@ -10,13 +10,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from gantoolkit.registry import registry
 from gantoolkit.bench import shared
-from gantoolkit.encoders import folders
-from gantoolkit.core.errors import UsageError
 from gantoolkit.core.camera import Frame, frame_of
-from gantoolkit.pipeline import mean
+from gantoolkit.core.errors import UsageError
 from gantoolkit.core.types import Camera, Condition, Latent, Render
+from gantoolkit.encoders import folders
+from gantoolkit.pipeline import mean
+from gantoolkit.registry import registry
 
 NEEDS = ("text", "mask", "scribble", "camera", "image")  # in the order in which tables print them
 
@@ -67,16 +67,21 @@ def build(spec: dict) -> System:
     """The system of a row's `system`: {"type": name, …constructor arguments}."""
     system = registry.build("system", spec)
     if unknown := [need for need in system.needs if need not in NEEDS]:
-        raise UsageError(f"The system '{spec['type']}' needs '{unknown[0]}'; a system may need {', '.join(NEEDS)}.")
+        raise UsageError(
+            f"The system '{spec['type']}' needs '{unknown[0]}'; a system may need {', '.join(NEEDS)}."
+        )
     return system
 
 
 def told(condition: Condition, needs: tuple[str, ...]) -> Condition:
     """The condition with everything taken out that a system does not declare."""
-    return replace(condition, text=condition.text if "text" in needs else ("",) * len(condition),
-                   mask=condition.mask if "mask" in needs else None,
-                   scribble=condition.scribble if "scribble" in needs else None,
-                   camera=condition.camera if "camera" in needs else None)
+    return replace(
+        condition,
+        text=condition.text if "text" in needs else ("",) * len(condition),
+        mask=condition.mask if "mask" in needs else None,
+        scribble=condition.scribble if "scribble" in needs else None,
+        camera=condition.camera if "camera" in needs else None,
+    )
 
 
 def seen(condition: str) -> tuple[str, ...]:
@@ -94,8 +99,15 @@ class Ours(System):
     steps, guidance   replace those of the encoder
     """
 
-    def __init__(self, run: str, after: int | None = None, aggregate: str = "last", mapped: bool = False,
-                 steps: int | None = None, guidance: float | None = None):
+    def __init__(
+        self,
+        run: str,
+        after: int | None = None,
+        aggregate: str = "last",
+        mapped: bool = False,
+        steps: int | None = None,
+        guidance: float | None = None,
+    ):
         from gantoolkit.inference.load import load_with_specs
 
         self.run, self.aggregate = run, aggregate
@@ -120,8 +132,10 @@ class Ours(System):
         encoder, bridge = self.pipeline.encoder, self.pipeline.bridge
         latents, _ = shared.trajectory(folder, encoder, self.specs["encoder"], condition)
         first = 0 if self.aggregate == "mean" else self.after - 1
-        found = [bridge(encoder.features(latents[:, step], encoder.timesteps[step], condition))
-                 for step in range(first, self.after)]
+        found = [
+            bridge(encoder.features(latents[:, step], encoder.timesteps[step], condition))
+            for step in range(first, self.after)
+        ]
         return mean(found)
 
     def render(self, solution, camera: Camera | None) -> Render:
@@ -140,8 +154,13 @@ class Ours(System):
         from gantoolkit.inference.load import changed
 
         known = "networks" in self.specs or _config(self.run)
-        return [*([] if known else ["which networks its losses used is not known"]),
-                *(f"'{name}' is not the file that its bridge was trained with" for name in changed(self.specs))]
+        return [
+            *([] if known else ["which networks its losses used is not known"]),
+            *(
+                f"'{name}' is not the file that its bridge was trained with"
+                for name in changed(self.specs)
+            ),
+        ]
 
     def to(self, device) -> Ours:
         self.pipeline.to(device)
@@ -157,12 +176,28 @@ class Diffused(System):
 
     model = "diffusion"
 
-    def __init__(self, weights: str, controlnet: str | None = None, condition: str | None = None,
-                 palette: str | None = None, steps: int = 20, guidance: float = 3.0, precision: str = "fp32"):
-        self.spec = dict(type="DiffusionEncoder", weights=weights, steps=steps, guidance=guidance, precision=precision)
+    def __init__(
+        self,
+        weights: str,
+        controlnet: str | None = None,
+        condition: str | None = None,
+        palette: str | None = None,
+        steps: int = 20,
+        guidance: float = 3.0,
+        precision: str = "fp32",
+    ):
+        self.spec = dict(
+            type="DiffusionEncoder",
+            weights=weights,
+            steps=steps,
+            guidance=guidance,
+            precision=precision,
+        )
         if controlnet:
             shown = dict(controlnet=controlnet, condition=condition, palette=palette)
-            self.spec |= dict(type="ControlNetEncoder", **{k: v for k, v in shown.items() if v is not None})
+            self.spec |= dict(
+                type="ControlNetEncoder", **{k: v for k, v in shown.items() if v is not None}
+            )
         self.encoder = registry.build("encoder", self.spec)
         self.needs = seen(self.encoder.condition)
 
@@ -185,7 +220,11 @@ def networks_of(run: str, specs: dict) -> dict[str, str]:
     if "networks" in specs:
         return dict(specs["networks"])
     losses = _config(run).get("losses") or {}
-    return {name: spec["network"] for name, spec in losses.items() if isinstance(spec, dict) and "network" in spec}
+    return {
+        name: spec["network"]
+        for name, spec in losses.items()
+        if isinstance(spec, dict) and "network" in spec
+    }
 
 
 def _config(run: str) -> dict:

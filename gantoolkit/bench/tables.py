@@ -9,20 +9,50 @@ from collections.abc import Sequence
 
 from gantoolkit.bench.suite import Row, Suite
 from gantoolkit.bench.systems import NEEDS
-from gantoolkit.report.tables import decimals, number
 from gantoolkit.core.types import Record, Score, Scores
+from gantoolkit.report.tables import decimals, number
 
 Line = tuple[Row, Record]
 TITLES = {
-    "fid": "FID", "kid": "KID", "lpips": "LPIPS", "ms_ssim": "MS-SSIM", "ssim": "SSIM", "id_gt": "ID",
-    "edges": "edge F", "id_text": "ID text", "id_views": "ID views", "acc": "ACC", "miou_present": "mIoU present",
-    "miou_all19": "mIoU all 19", "miou_confusion": "mIoU pooled", "clip": "CLIP", "text": "text",
-    "attributes": "attributes", "attributes_prompt": "prompt's attributes", "precision": "precision",
-    "recall": "recall", "depth_abs": "depth", "depth_shape": "depth shape", "reprojection": "reprojection"}
+    "fid": "FID",
+    "kid": "KID",
+    "lpips": "LPIPS",
+    "ms_ssim": "MS-SSIM",
+    "ssim": "SSIM",
+    "id_gt": "ID",
+    "edges": "edge F",
+    "id_text": "ID text",
+    "id_views": "ID views",
+    "acc": "ACC",
+    "miou_present": "mIoU present",
+    "miou_all19": "mIoU all 19",
+    "miou_confusion": "mIoU pooled",
+    "clip": "CLIP",
+    "text": "text",
+    "attributes": "attributes",
+    "attributes_prompt": "prompt's attributes",
+    "precision": "precision",
+    "recall": "recall",
+    "depth_abs": "depth",
+    "depth_shape": "depth shape",
+    "reprojection": "reprojection",
+}
 SECONDS, MEMORY = "s / image", "peak MB"
-PERCENT = ("edges", "acc", "miou_present", "miou_all19", "miou_confusion", "attributes", "attributes_prompt")
-TEX = {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}",
-       **{sign: rf"\{sign}" for sign in "%&_#${}"}}
+PERCENT = (
+    "edges",
+    "acc",
+    "miou_present",
+    "miou_all19",
+    "miou_confusion",
+    "attributes",
+    "attributes_prompt",
+)
+TEX = {
+    "\\": r"\textbackslash{}",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    **{sign: rf"\{sign}" for sign in "%&_#${}"},
+}
 SHARED = ("resize", "network", "network_sha256", "split", "latent_source")
 
 
@@ -65,8 +95,13 @@ def ranks(lines: Sequence[Line], column: str) -> dict[str, int]:
     """row name → 1 (best) or 2 of its group; none in a group of one, ties share."""
     found: dict[str, int] = {}
     for wanted in {group(record) for _, record in lines} - {None}:
-        rated = [(row.name, score) for row, record in lines
-                 if group(record) == wanted and (score := find(record, column)) and score.value == score.value]
+        rated = [
+            (row.name, score)
+            for row, record in lines
+            if group(record) == wanted
+            and (score := find(record, column))
+            and score.value == score.value
+        ]
         if len(rated) < 2:
             continue
         sign = -1 if rated[0][1].higher_is_better else 1
@@ -148,31 +183,59 @@ def markdown(suite: Suite, lines: Sequence[Line]) -> str:
     columns = columns_of(suite, lines)
     heads = [f"{title(c)} {arrow(lines, c)}" for c in columns]
     shown = {c: cells(lines, c, _markdown_mark) for c in columns}
-    out = ["| " + " | ".join(["system", "model", "domain", "inputs", *heads, SECONDS + " ↓", MEMORY + " ↓"]) + " |",
-           "|" + "---|" * 4 + "---:|" * (len(columns) + 2)]
+    out = [
+        "| "
+        + " | ".join(["system", "model", "domain", "inputs", *heads, SECONDS + " ↓", MEMORY + " ↓"])
+        + " |",
+        "|" + "---|" * 4 + "---:|" * (len(columns) + 2),
+    ]
     ranked = [line for line in lines if group(line[1]) is not None]
     for row, record in [*ranked, *(line for line in lines if line not in ranked)]:
         if ranked and record is next((r for _, r in lines if group(r) is None), None):
             out.append("| *outside the ranking, sees photos:*" + " |" * (len(columns) + 6))
-        facts = map(_cell, [row.label, record.config["model"], record.config["domain"], inputs(record)])
-        out.append("| " + " | ".join([*facts, *(shown[c][row.name] for c in columns), *speed(record)]) + " |")
+        facts = map(
+            _cell, [row.label, record.config["model"], record.config["domain"], inputs(record)]
+        )
+        out.append(
+            "| "
+            + " | ".join([*facts, *(shown[c][row.name] for c in columns), *speed(record)])
+            + " |"
+        )
     return "\n".join(out)
 
 
 def conditions(lines: Sequence[Line]) -> str:
     """Under which conditions each score was measured."""
-    out = ["| score | network | sha256 | resize | n | skipped | other |", "|---|---|---|---|---:|---|---|"]
+    out = [
+        "| score | network | sha256 | resize | n | skipped | other |",
+        "|---|---|---|---|---:|---|---|",
+    ]
     names = list(dict.fromkeys(name for _, record in lines for name in scores_of(record)))
     for name in names:
-        having = [(row, record.scores[row.name][name]) for row, record in lines if name in record.scores[row.name]]
+        having = [
+            (row, record.scores[row.name][name])
+            for row, record in lines
+            if name in record.scores[row.name]
+        ]
         said = having[0][1].conditions
         other = ", ".join(f"{k} {v}" for k, v in said.items() if k not in (*SHARED, "skipped"))
-        skipped = ", ".join(f"{row.name} {s.conditions['skipped']}" for row, s in having if s.conditions.get("skipped"))
+        skipped = ", ".join(
+            f"{row.name} {s.conditions['skipped']}"
+            for row, s in having
+            if s.conditions.get("skipped")
+        )
         counts = sorted({score.n for _, score in having})
         n = f"{counts[0]}" if len(counts) == 1 else f"{counts[0]}–{counts[-1]}"
         resized = sorted({str(score.conditions.get("resize", "none")) for _, score in having})
-        row = [f"`{name}`", said.get("network", "–"), str(said.get("network_sha256", "–"))[:12], ", ".join(resized), n,
-               skipped or "0", other or "–"]
+        row = [
+            f"`{name}`",
+            said.get("network", "–"),
+            str(said.get("network_sha256", "–"))[:12],
+            ", ".join(resized),
+            n,
+            skipped or "0",
+            other or "–",
+        ]
         out.append("| " + " | ".join(map(_cell, row)) + " |")
     return "\n".join(out)
 
@@ -186,8 +249,16 @@ def tidy(lines: Sequence[Line]) -> str:
         facts = [row.name, row.label, inputs(record)]
         for name, score in scores_of(record).items():
             values = [f"{value:.7g}" for value in (score.value, *(score.interval or ()))]
-            writer.writerow([*facts, name, *values, *[""] * (3 - len(values)), score.n,
-                             "higher" if score.higher_is_better else "lower"])
+            writer.writerow(
+                [
+                    *facts,
+                    name,
+                    *values,
+                    *[""] * (3 - len(values)),
+                    score.n,
+                    "higher" if score.higher_is_better else "lower",
+                ]
+            )
         for name, value in record.timings.items():
             writer.writerow([*facts, name, f"{value:.7g}", "", "", record.config["pairs"], "lower"])
     return out.getvalue()
@@ -202,10 +273,22 @@ def latex(suite: Suite, lines: Sequence[Line]) -> str:
     body = [" & ".join(["system", "inputs", *heads, SECONDS, MEMORY]) + r" \\"]
     for row, record in lines:
         values = [shown[c][row.name] for c in columns]
-        body.append(" & ".join([_tex(row.label), _tex(inputs(record)), *values, *speed(record)]) + r" \\")
-    return "\n".join([rf"% {' '.join(suite.title.split())}; made by gantoolkit bench, do not edit",
-                      r"\begin{tabular}{ll" + "r" * (len(columns) + 2) + "}", r"\toprule", body[0], r"\midrule",
-                      *body[1:], r"\bottomrule", r"\end{tabular}", ""])
+        body.append(
+            " & ".join([_tex(row.label), _tex(inputs(record)), *values, *speed(record)]) + r" \\"
+        )
+    return "\n".join(
+        [
+            rf"% {' '.join(suite.title.split())}; made by gantoolkit bench, do not edit",
+            r"\begin{tabular}{ll" + "r" * (len(columns) + 2) + "}",
+            r"\toprule",
+            body[0],
+            r"\midrule",
+            *body[1:],
+            r"\bottomrule",
+            r"\end{tabular}",
+            "",
+        ]
+    )
 
 
 def _tex(text: str) -> str:
@@ -217,5 +300,8 @@ def published(paper: dict) -> str:
     """The paper's own table as Markdown."""
     heads = paper["columns"]
     out = ["| " + " | ".join(heads) + " |", "|" + "---|" * len(heads)]
-    out += ["| " + " | ".join("–" if v is None else _cell(v) for v in row) + " |" for row in paper["rows"]]
+    out += [
+        "| " + " | ".join("–" if v is None else _cell(v) for v in row) + " |"
+        for row in paper["rows"]
+    ]
     return "\n".join(out)

@@ -32,30 +32,61 @@ class AbSM(nn.Module):
     detach      w^m enters Eq. 4 without gradient: M is trained by Eq. 6 alone, T by Eq. 7
     """
 
-    def __init__(self, feature_shapes: FeatureShapes, num_ws: int, w_dim: int, mean_w: Tensor,
-                 size: int | None = None, width: int = 128, depth: int = 2, mapping: dict | None = None,
-                 attention: Literal["output_max", "prob_broadcast", "prob_proj", "none"] = "output_max",
-                 tokens: Literal["prompt", "all"] = "prompt", alpha: Literal["scalar", "per_step"] = "scalar",
-                 per_style: bool = False, add_mean: bool = True, detach: bool = True):
+    def __init__(
+        self,
+        feature_shapes: FeatureShapes,
+        num_ws: int,
+        w_dim: int,
+        mean_w: Tensor,
+        size: int | None = None,
+        width: int = 128,
+        depth: int = 2,
+        mapping: dict | None = None,
+        attention: Literal["output_max", "prob_broadcast", "prob_proj", "none"] = "output_max",
+        tokens: Literal["prompt", "all"] = "prompt",
+        alpha: Literal["scalar", "per_step"] = "scalar",
+        per_style: bool = False,
+        add_mean: bool = True,
+        detach: bool = True,
+    ):
         super().__init__()
-        _check(attention=(attention, ATTENTION), tokens=(tokens, ("prompt", "all")),
-               alpha=(alpha, ("scalar", "per_step")))
+        _check(
+            attention=(attention, ATTENTION),
+            tokens=(tokens, ("prompt", "all")),
+            alpha=(alpha, ("scalar", "per_step")),
+        )
         if alpha == "per_step" and not feature_shapes.steps:
             raise UsageError("alpha='per_step' needs an encoder with a fixed grid of steps.")
         self.attention, self.tokens, self.detach = attention, tokens, detach
         self.size = (size,) * 2 if size else max(shape[1:] for shape in feature_shapes.f)
-        self.mapping = Mapping(feature_shapes, num_ws, w_dim, mean_w, per_style=per_style, add_mean=add_mean,
-                               **{"width": width, **(mapping or {})})
+        self.mapping = Mapping(
+            feature_shapes,
+            num_ws,
+            w_dim,
+            mean_w,
+            per_style=per_style,
+            add_mean=add_mean,
+            **{"width": width, **(mapping or {})},
+        )
         channels = [shape[0] for shape in feature_shapes.f]
-        self.local = nn.ModuleDict({k: conv_stack(sum(channels), width, depth) for k in ("gamma", "beta")})
+        self.local = nn.ModuleDict(
+            {k: conv_stack(sum(channels), width, depth) for k in ("gamma", "beta")}
+        )
         self.overall = nn.ModuleDict({k: conv_stack(1, width, depth) for k in ("gamma", "beta")})
-        self.styles = nn.ModuleDict({k: Styles(width, self.size[0], width, num_ws, w_dim, per_style)
-                                     for k in ("gamma", "beta")})
+        self.styles = nn.ModuleDict(
+            {
+                k: Styles(width, self.size[0], width, num_ws, w_dim, per_style)
+                for k in ("gamma", "beta")
+            }
+        )
         count = len(feature_shapes.steps) if alpha == "per_step" else 1
         self.a = nn.ParameterDict({k: nn.Parameter(torch.zeros(count)) for k in ("gamma", "beta")})
-        self.project = nn.ModuleList(nn.Conv2d(feature_shapes.tokens, c, 1) for c in channels
-                                     if attention == "prob_proj")
-        self.register_buffer("steps", torch.tensor(feature_shapes.steps, dtype=torch.int64), persistent=False)
+        self.project = nn.ModuleList(
+            nn.Conv2d(feature_shapes.tokens, c, 1) for c in channels if attention == "prob_proj"
+        )
+        self.register_buffer(
+            "steps", torch.tensor(feature_shapes.steps, dtype=torch.int64), persistent=False
+        )
         self.to(memory_format=torch.channels_last)
 
     @property
@@ -77,7 +108,9 @@ class AbSM(nn.Module):
     def modulation(self, features: Features) -> tuple[Tensor, Tensor]:
         """T: (w^γ = 1 + Δ, w^β = Δ), each [B,L,w_dim]."""
         local, overall = self.maps(features)
-        gamma, beta = (self.styles[k](self.mix(k, local, overall, features.t)) for k in ("gamma", "beta"))
+        gamma, beta = (
+            self.styles[k](self.mix(k, local, overall, features.t)) for k in ("gamma", "beta")
+        )
         return 1 + gamma, beta
 
     # -- Eq. 3 ---------------------------------------------------------------------------------------
@@ -111,7 +144,9 @@ class AbSM(nn.Module):
         if self.attention == "output_max":
             return [resize(a, self.size) for a in features.attn_out]
         if self.attention == "prob_broadcast":
-            return [resize(self._over_words(p, features.words), self.size) for p in features.attn_prob]
+            return [
+                resize(self._over_words(p, features.words), self.size) for p in features.attn_prob
+            ]
         words = self._chosen(features.words)[:, :, None, None]
         silent = ~words.any(1, keepdim=True)
         found = (project(p * words) for project, p in zip(self.project, features.attn_prob))

@@ -8,8 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from gantoolkit.networks.map2style import MapToStyle
 from gantoolkit.core.types import FeatureShapes
+from gantoolkit.networks.map2style import MapToStyle
 
 
 class Styles(nn.Module):
@@ -18,12 +18,15 @@ class Styles(nn.Module):
     The last layers start at zero, so that an untrained network gives zeros.
     """
 
-    def __init__(self, channels: int, size: int, width: int, num_ws: int, w_dim: int,
-                 per_style: bool = False):
+    def __init__(
+        self, channels: int, size: int, width: int, num_ws: int, w_dim: int, per_style: bool = False
+    ):
         super().__init__()
         self.num_ws, self.w_dim = num_ws, w_dim
         count, outputs = (num_ws, w_dim) if per_style else (1, num_ws * w_dim)
-        self.blocks = nn.ModuleList(MapToStyle(channels, size, width, outputs) for _ in range(count))
+        self.blocks = nn.ModuleList(
+            MapToStyle(channels, size, width, outputs) for _ in range(count)
+        )
         for block in self.blocks:
             nn.init.zeros_(block.linear.weight)
 
@@ -49,13 +52,17 @@ class Pyramid(nn.Module):
     def __init__(self, shapes: FeatureShapes, width: int):
         super().__init__()
         levels = (*reversed(shapes.f), shapes.h)
-        self.joins = nn.ModuleList(conv_stack(shape[0] + width * (n > 0), width, 1) for n, shape in enumerate(levels))
+        self.joins = nn.ModuleList(
+            conv_stack(shape[0] + width * (n > 0), width, 1) for n, shape in enumerate(levels)
+        )
 
     def forward(self, h: Tensor, f: Sequence[Tensor]) -> Tensor:
         x = None
         for join, level in zip(self.joins, (*reversed(f), h)):
             level = F.layer_norm(level, level.shape[1:])
-            x = join(level if x is None else torch.cat([level, resize(x, tuple(level.shape[-2:]))], 1))
+            x = join(
+                level if x is None else torch.cat([level, resize(x, tuple(level.shape[-2:]))], 1)
+            )
         return x
 
 

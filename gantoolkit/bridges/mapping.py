@@ -24,9 +24,19 @@ class Mapping(nn.Module):
     pyramid    channels of maps that join every f^n to h; 0: M reads h alone, as in the paper
     """
 
-    def __init__(self, feature_shapes: FeatureShapes, num_ws: int, w_dim: int, mean_w: Tensor,
-                 width: int = 128, stem: int = 0, normalize: bool = False, per_style: bool = False,
-                 add_mean: bool = True, pyramid: int = 0):
+    def __init__(
+        self,
+        feature_shapes: FeatureShapes,
+        num_ws: int,
+        w_dim: int,
+        mean_w: Tensor,
+        width: int = 128,
+        stem: int = 0,
+        normalize: bool = False,
+        per_style: bool = False,
+        add_mean: bool = True,
+        pyramid: int = 0,
+    ):
         super().__init__()
         channels, height, _ = feature_shapes.h
         self.shape = feature_shapes.h

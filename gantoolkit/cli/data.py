@@ -10,9 +10,12 @@ from gantoolkit.core.labels import ORDERS
 
 def add(actions) -> None:
     """Add the actions to the parser of `gantoolkit data`."""
-    prepare = actions.add_parser("prepare", help="turn published data, or your own folder, into what training reads",
-                                 description="Turn published data, or your own images and masks, into zips that "
-                                             "training reads. The source is never written to.")
+    prepare = actions.add_parser(
+        "prepare",
+        help="turn published data, or your own folder, into what training reads",
+        description="Turn published data, or your own images and masks, into zips that "
+        "training reads. The source is never written to.",
+    )
     prepare.set_defaults(command="gantoolkit.cli.prepare_data:prepare")
     prepare.add_argument("source", choices=("celebamask-hq", "folder"))
     prepare.add_argument("--root", metavar="DIR", required=True, help="where the data was unpacked")
@@ -22,74 +25,151 @@ def add(actions) -> None:
     _scribbles(prepare)
     _cameras(prepare)
     work = prepare.add_argument_group("split and work")
-    work.add_argument("--split", choices=("mm", "celeba", "share"), help="MM-CelebA-HQ's, CelebA's own, or a share "
-                      "by name (default: mm for celebamask-hq, share for folder)")
-    work.add_argument("--test-share", type=options.number(0, 1), default=0.1, metavar="S", help="of --split share")
+    work.add_argument(
+        "--split",
+        choices=("mm", "celeba", "share"),
+        help="MM-CelebA-HQ's, CelebA's own, or a share "
+        "by name (default: mm for celebamask-hq, share for folder)",
+    )
+    work.add_argument(
+        "--test-share", type=options.number(0, 1), default=0.1, metavar="S", help="of --split share"
+    )
     work.add_argument("--mirror", action="store_true", help="every sample a second time, flipped")
     work.add_argument("--limit", type=options.COUNT, metavar="N", help="the first N samples only")
-    work.add_argument("--workers", type=options.COUNT, metavar="N",
-                      help="processes (default: the number of cores, or 4 where --device is a GPU)")
+    work.add_argument(
+        "--workers",
+        type=options.COUNT,
+        metavar="N",
+        help="processes (default: the number of cores, or 4 where --device is a GPU)",
+    )
     options.add_device(work, "of PiDiNet: ")
-    check = actions.add_parser("check", help="find what is wrong with a data set, prepared or not",
-                               description="Find wrong sizes, unknown labels, missing and duplicate files; exit "
-                                           "code 1 where samples would be left out.")
+    check = actions.add_parser(
+        "check",
+        help="find what is wrong with a data set, prepared or not",
+        description="Find wrong sizes, unknown labels, missing and duplicate files; exit "
+        "code 1 where samples would be left out.",
+    )
     check.set_defaults(command="gantoolkit.cli.prepare_data:check")
-    check.add_argument("root", metavar="DIR|ZIP", help="a folder, a file, or a name of registry.yaml")
-    check.add_argument("--page", metavar="FILE", default="data-check.html",
-                       help="summary page with thumbnails (default: data-check.html)")
-    check.add_argument("--workers", type=options.COUNT, metavar="N", help="threads (default: the number of cores)")
+    check.add_argument(
+        "root", metavar="DIR|ZIP", help="a folder, a file, or a name of registry.yaml"
+    )
+    check.add_argument(
+        "--page",
+        metavar="FILE",
+        default="data-check.html",
+        help="summary page with thumbnails (default: data-check.html)",
+    )
+    check.add_argument(
+        "--workers", type=options.COUNT, metavar="N", help="threads (default: the number of cores)"
+    )
     _places(check)
-    check.add_argument("--labels", default="auto", metavar="ORDER", help="how label numbers are read")
+    check.add_argument(
+        "--labels", default="auto", metavar="ORDER", help="how label numbers are read"
+    )
     resize = actions.add_parser("resize", help="a smaller copy of a data set that training reads")
     resize.set_defaults(command="gantoolkit.data.resize:command")
     resize.add_argument("zip", metavar="ZIP", help="a file, or a name of registry.yaml")
-    resize.add_argument("--resolution", type=options.PIXELS, required=True, metavar="R", help="pixels")
+    resize.add_argument(
+        "--resolution", type=options.PIXELS, required=True, metavar="R", help="pixels"
+    )
     resize.add_argument("--out", required=True, metavar="FILE")
     resize.add_argument("--limit", type=options.COUNT, metavar="N", help="the first N samples only")
-    resize.add_argument("--compact", action="store_true",
-                        help="less than half the size: images as WebP of quality 90, scribbles in 16 greys")
+    resize.add_argument(
+        "--compact",
+        action="store_true",
+        help="less than half the size: images as WebP of quality 90, scribbles in 16 greys",
+    )
     resize.add_argument("--no-depth", action="store_true", help="leave depth out")
-    resize.add_argument("--no-factors", action="store_true", help="leave the renderer's factors out")
+    resize.add_argument(
+        "--no-factors", action="store_true", help="leave the renderer's factors out"
+    )
 
 
 def _places(parser: argparse.ArgumentParser) -> None:
     places = parser.add_argument_group("places (default: looked for under the root)")
     places.add_argument("--images", metavar="DIR")
     places.add_argument("--masks", metavar="DIR", help="label maps, or NNNNN_part.png masks")
-    places.add_argument("--captions", metavar="DIR|FILE", help="NAME.txt with a caption per line, or JSON")
-    places.add_argument("--drawings", metavar="DIR", help="scribbles drawn by people, either polarity")
-    places.add_argument("--landmarks", metavar="DIR", help="NAME.txt with five points, as EG3D's detections")
-    places.add_argument("--camera-file", metavar="FILE", help="dataset.json with EG3D's or IDE-3D's labels")
-    places.add_argument("--convention", choices=("auto", "eg3d", "ide3d"), default="auto", help="signs of that file")
+    places.add_argument(
+        "--captions", metavar="DIR|FILE", help="NAME.txt with a caption per line, or JSON"
+    )
+    places.add_argument(
+        "--drawings", metavar="DIR", help="scribbles drawn by people, either polarity"
+    )
+    places.add_argument(
+        "--landmarks", metavar="DIR", help="NAME.txt with five points, as EG3D's detections"
+    )
+    places.add_argument(
+        "--camera-file", metavar="FILE", help="dataset.json with EG3D's or IDE-3D's labels"
+    )
+    places.add_argument(
+        "--convention", choices=("auto", "eg3d", "ide3d"), default="auto", help="signs of that file"
+    )
 
 
 def _images(parser: argparse.ArgumentParser) -> None:
     images = parser.add_argument_group("images and label maps")
     images.add_argument("--resolution", type=options.PIXELS, default=512, metavar="R")
-    images.add_argument("--format", choices=("jpg", "png", "webp"), default="jpg",
-                        help="of images: JPEG 97 in full colour resolution, or lossless PNG, or WebP")
-    images.add_argument("--crop", choices=("none", "ffhq", "eg3d"), default="none",
-                        help="square of image, mask and scribble alike")
-    images.add_argument("--labels", default="auto", metavar="ORDER",
-                        help=f"how label numbers are read: auto, {', '.join(ORDERS)}")
-    images.add_argument("--swap-sides", action="store_true", help="l_* classes of the source are the viewer's left")
+    images.add_argument(
+        "--format",
+        choices=("jpg", "png", "webp"),
+        default="jpg",
+        help="of images: JPEG 97 in full colour resolution, or lossless PNG, or WebP",
+    )
+    images.add_argument(
+        "--crop",
+        choices=("none", "ffhq", "eg3d"),
+        default="none",
+        help="square of image, mask and scribble alike",
+    )
+    images.add_argument(
+        "--labels",
+        default="auto",
+        metavar="ORDER",
+        help=f"how label numbers are read: auto, {', '.join(ORDERS)}",
+    )
+    images.add_argument(
+        "--swap-sides", action="store_true", help="l_* classes of the source are the viewer's left"
+    )
 
 
 def _scribbles(parser: argparse.ArgumentParser) -> None:
     scribbles = parser.add_argument_group("scribbles")
-    scribbles.add_argument("--scribbles", choices=("pidinet", "canny", "drawings", "none"), default="pidinet")
-    scribbles.add_argument("--pidinet", metavar="WEIGHTS", default="pidinet", help="a name, or table5_pidinet.pth")
-    scribbles.add_argument("--preprocessing", choices=("controlnet", "original"), default="controlnet",
-                           help="of PiDiNet's input: the annotator's (BGR, /255) or the original's (ImageNet)")
-    scribbles.add_argument("--safe", action="store_true", help="quantise edges, the annotator's safe switch")
-    scribbles.add_argument("--detect", type=options.PIXELS, default=512, metavar="R",
-                           help="pixels at which edges are found")
+    scribbles.add_argument(
+        "--scribbles", choices=("pidinet", "canny", "drawings", "none"), default="pidinet"
+    )
+    scribbles.add_argument(
+        "--pidinet", metavar="WEIGHTS", default="pidinet", help="a name, or table5_pidinet.pth"
+    )
+    scribbles.add_argument(
+        "--preprocessing",
+        choices=("controlnet", "original"),
+        default="controlnet",
+        help="of PiDiNet's input: the annotator's (BGR, /255) or the original's (ImageNet)",
+    )
+    scribbles.add_argument(
+        "--safe", action="store_true", help="quantise edges, the annotator's safe switch"
+    )
+    scribbles.add_argument(
+        "--detect",
+        type=options.PIXELS,
+        default=512,
+        metavar="R",
+        help="pixels at which edges are found",
+    )
 
 
 def _cameras(parser: argparse.ArgumentParser) -> None:
     cameras = parser.add_argument_group("cameras")
-    cameras.add_argument("--cameras", choices=("auto", "label", "photo", "mask", "frontal"), default="auto",
-                         help="from the camera file, a face mesh (extra: landmarks), or the mask (default: the "
-                              "file where it has one, else the mask)")
-    cameras.add_argument("--face-model", metavar="FILE", default="",
-                         help="MediaPipe's face_landmarker.task (its version 0.10.14 needs none)")
+    cameras.add_argument(
+        "--cameras",
+        choices=("auto", "label", "photo", "mask", "frontal"),
+        default="auto",
+        help="from the camera file, a face mesh (extra: landmarks), or the mask (default: the "
+        "file where it has one, else the mask)",
+    )
+    cameras.add_argument(
+        "--face-model",
+        metavar="FILE",
+        default="",
+        help="MediaPipe's face_landmarker.task (its version 0.10.14 needs none)",
+    )

@@ -43,8 +43,11 @@ def main(args: Namespace) -> int:
 
 def findings(quick: bool = False) -> Iterator[Finding]:
     """All checks, cheap ones first."""
-    yield Finding(OK, f"Python {platform.python_version()} on {platform.machine()}, {os.cpu_count()} cores, "
-                      f"gantoolkit in {manifest.package_root()}")
+    yield Finding(
+        OK,
+        f"Python {platform.python_version()} on {platform.machine()}, {os.cpu_count()} cores, "
+        f"gantoolkit in {manifest.package_root()}",
+    )
     yield from versions()
     yield from disk()
     yield from plugins(quick)
@@ -78,13 +81,16 @@ def versions() -> Iterator[Finding]:
             yield Finding(BROKEN, f"{name} is not installed", f"pip install '{name}{wanted}'")
             continue
         if not fits(version, wanted):
-            yield Finding(BROKEN, f"{name} {version} is outside {wanted}", f"pip install '{name}{wanted}'")
+            yield Finding(
+                BROKEN, f"{name} {version} is outside {wanted}", f"pip install '{name}{wanted}'"
+            )
         found.append(f"{name} {version}")
     yield Finding(OK, ", ".join(found))
 
 
 def fits(version: str, wanted: str) -> bool:
     """Whether a release number satisfies `>=a,<b` (the only forms used)."""
+
     def key(text: str) -> list[int]:
         numbers = [int(n) for n in re.findall(r"\d+", text.partition("+")[0])]
         return numbers + [0] * (4 - len(numbers))
@@ -116,7 +122,9 @@ def plugins(quick: bool) -> Iterator[Finding]:
             continue
         where = f"plugin '{owner.name}' {owner.version} in {owner.folder or owner.root}"
         if owner.error:
-            yield Finding(NOTE, f"{where}: {owner.error}", "repair or uninstall it; gantoolkit works without")
+            yield Finding(
+                NOTE, f"{where}: {owner.error}", "repair or uninstall it; gantoolkit works without"
+            )
         else:
             yield Finding(OK, where)
     for clash in index.clashes:
@@ -134,45 +142,68 @@ def files(quick: bool) -> Iterator[Finding]:
         if "file" not in entry and not path.exists():
             continue  # published weights that nobody has asked for
         if not path.exists():
-            recipe = f", or train it: gantoolkit run {entry['recipe']}" if entry.get("recipe") else ""
+            recipe = (
+                f", or train it: gantoolkit run {entry['recipe']}" if entry.get("recipe") else ""
+            )
             yield Finding(BROKEN, f"'{name}' is missing at {path}", f"reinstall gantoolkit{recipe}")
         elif not quick and entry.get("sha256"):
             same = weights.matches(path, entry)
             good += same
             if not same:
-                yield Finding(BROKEN, f"'{name}' at {path} is damaged (sha256)", "reinstall gantoolkit")
-    yield Finding(OK, f"{len(index.weights)} weights and {len(index.data)} data sets listed, {good} verified")
+                yield Finding(
+                    BROKEN, f"'{name}' at {path} is damaged (sha256)", "reinstall gantoolkit"
+                )
+    yield Finding(
+        OK, f"{len(index.weights)} weights and {len(index.data)} data sets listed, {good} verified"
+    )
 
 
 def torch_pair() -> Iterator[Finding]:
     """torch and torchvision belong together; beside a CPU torch the shim of compat.py may be at work."""
-    code = ("import torch; from gantoolkit import compat; import torchvision; "
-            "print(torch.__version__, torchvision.__version__, torch.cuda.device_count(), *compat.patched)")
+    code = (
+        "import torch; from gantoolkit.core import compat; import torchvision; "
+        "print(torch.__version__, torchvision.__version__, torch.cuda.device_count(), *compat.patched)"
+    )
     done = alone(code)
     if done.returncode:
-        yield Finding(BROKEN, f"torch and torchvision do not work together: {last(done.stderr)}",
-                      "pip install --force-reinstall torch torchvision (of one release and one index)")
+        yield Finding(
+            BROKEN,
+            f"torch and torchvision do not work together: {last(done.stderr)}",
+            "pip install --force-reinstall torch torchvision (of one release and one index)",
+        )
         return
     torch_version, vision, devices, *patched = done.stdout.split()
-    shim = "; torchvision's C++ operators do not load, gantoolkit does without them" if patched else ""
-    yield Finding(NOTE if patched else OK,
-                  f"torch {torch_version}, torchvision {vision}, {devices} CUDA device(s){shim}")
+    shim = (
+        "; torchvision's C++ operators do not load, gantoolkit does without them" if patched else ""
+    )
+    yield Finding(
+        NOTE if patched else OK,
+        f"torch {torch_version}, torchvision {vision}, {devices} CUDA device(s){shim}",
+    )
 
 
 def imports() -> Iterator[Finding]:
     """Import every dependency in a process of its own, as gantoolkit does."""
     modules = {"pillow": "PIL", "pyyaml": "yaml", "scikit-image": "skimage"}
-    names = [modules.get(name, name.replace("-", "_")) for name in requirements()] + list(EXTRA_IMPORTS)
-    code = ("import sys, importlib, traceback\nimport gantoolkit.core.compat\nfor name in sys.argv[1:]:\n"
-            "    try: importlib.import_module(name)\n"
-            "    except BaseException as e:\n"
-            "        print(name, type(e).__name__, ' '.join(str(e).split())[:200], sep='\\t')")
+    names = [modules.get(name, name.replace("-", "_")) for name in requirements()] + list(
+        EXTRA_IMPORTS
+    )
+    code = (
+        "import sys, importlib, traceback\nimport gantoolkit.core.compat\nfor name in sys.argv[1:]:\n"
+        "    try: importlib.import_module(name)\n"
+        "    except BaseException as e:\n"
+        "        print(name, type(e).__name__, ' '.join(str(e).split())[:200], sep='\\t')"
+    )
     done = alone(code, *names)
     failed = [line.split("\t") for line in done.stdout.splitlines() if line.count("\t") == 2]
     for name, kind, text in failed:
-        yield Finding(BROKEN, f"import {name} fails: {kind}: {text}", "reinstall it with pip; versions above")
+        yield Finding(
+            BROKEN, f"import {name} fails: {kind}: {text}", "reinstall it with pip; versions above"
+        )
     if done.returncode:
-        yield Finding(BROKEN, f"importing dependencies ends Python: {last(done.stderr)}", "reinstall torch")
+        yield Finding(
+            BROKEN, f"importing dependencies ends Python: {last(done.stderr)}", "reinstall torch"
+        )
     elif not failed:
         yield Finding(OK, f"{len(names)} modules can be imported")
 
@@ -181,8 +212,12 @@ def alone(code: str, *arguments: str) -> subprocess.CompletedProcess:
     """Run Python code in a fresh process."""
     path = [str(manifest.package_root().parent), os.environ.get("PYTHONPATH", "")]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, path))}
-    return subprocess.run([sys.executable, "-W", "ignore", "-c", code, *arguments], text=True,
-                          capture_output=True, env=environment)
+    return subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", code, *arguments],
+        text=True,
+        capture_output=True,
+        env=environment,
+    )
 
 
 def last(text: str) -> str:

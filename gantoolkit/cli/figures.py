@@ -21,55 +21,101 @@ FIGURES = {
     "attention": Figure(
         "where the diffusion model looks for words, by step and block (the paper's Figure 3)",
         "Cross-attention of single words at the first, a middle and the last denoising step, in every up block "
-        "of the U-Net, over the face of that step (the paper's Figure 3).", False, 1),
+        "of the U-Net, over the face of that step (the paper's Figure 3).",
+        False,
+        1,
+    ),
     "parts": Figure(
         "what M and T add: mean face, G(w^m), G(w) (Figure 8)",
         "Condition, photo, the generator's mean face, the mapping network alone, and with style modulation "
-        "(the paper's Figure 8). A further run, such as the ablation without attention, adds a column.", True, 4),
+        "(the paper's Figure 8). A further run, such as the ablation without attention, adds a column.",
+        True,
+        4,
+    ),
     "targets": Figure(
         "the same faces by runs trained towards other targets (Figure 9)",
         "Condition, photo and the diffusion model's image, then the face of every run, such as the ablations "
-        "trained towards the one or the other (the paper's Figure 9).", True, 4),
+        "trained towards the one or the other (the paper's Figure 9).",
+        True,
+        4,
+    ),
     "views": Figure(
         "results: prompt and condition, G(w), and other views of a 3D face (Figures 5 to 7)",
         "Prompt and condition, the face, and where the generator is 3D the same face from left, front and right "
-        "(as in the paper's Figures 5 to 7).", False, 4),
+        "(as in the paper's Figures 5 to 7).",
+        False,
+        4,
+    ),
     "style": Figure(
         "style transfer: prompt and condition, I^d_0, G(w), and other views of it (Figure 10)",
         "Prompt and condition, the diffusion model's image, the face, and where the generator is 3D the same face from "
-        "left, front and right (the paper's Figure 10), of a run of configs/style_transfer.py.", False, 4),
+        "left, front and right (the paper's Figure 10), of a run of configs/style_transfer.py.",
+        False,
+        4,
+    ),
     "steps": Figure(
         "faces and their scores over the denoising steps",
-        "The same faces after every denoising step, and under them how the judge scores them.", False, 3),
+        "The same faces after every denoising step, and under them how the judge scores them.",
+        False,
+        3,
+    ),
 }
 
 
 def add(verbs) -> None:
     """Add the verb with a sub-form per figure."""
-    figure = verbs.add_parser("figure", help="make the paper's figures again from trained runs",
-                              description="Make one of the paper's figures again from trained runs: one PNG.")
+    figure = verbs.add_parser(
+        "figure",
+        help="make the paper's figures again from trained runs",
+        description="Make one of the paper's figures again from trained runs: one PNG.",
+    )
     names = figure.add_subparsers(title="figures", metavar="NAME", required=True)
     for name, entry in FIGURES.items():
         parser = names.add_parser(name, help=entry.summary, description=entry.about)
         parser.set_defaults(command="gantoolkit.bench.figures.command:main", figure=name)
         labels = "; LABEL=RUN titles its column, | begins a second line" if entry.several else ""
-        parser.add_argument("runs", nargs="+" if entry.several else 1, metavar="RUN",
-                            help=f"a run folder or a preset{labels}")
+        parser.add_argument(
+            "runs",
+            nargs="+" if entry.several else 1,
+            metavar="RUN",
+            help=f"a run folder or a preset{labels}",
+        )
         _own(parser, name)
         _shared(parser, name, entry.shown)
-    _generator(names.add_parser("generator", help="what a generator draws: random faces and walks between them",
-                                description="Faces of random codes, from three sides where the generator is 3D, and "
-                                            "straight walks in W from one face to another."))
-    _data(names.add_parser("data", help="what a data set looks like: its first faces",
-                           description="The first faces of data sets, in rows of eight."))
+    _generator(
+        names.add_parser(
+            "generator",
+            help="what a generator draws: random faces and walks between them",
+            description="Faces of random codes, from three sides where the generator is 3D, and "
+            "straight walks in W from one face to another.",
+        )
+    )
+    _data(
+        names.add_parser(
+            "data",
+            help="what a data set looks like: its first faces",
+            description="The first faces of data sets, in rows of eight.",
+        )
+    )
 
 
 def _generator(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(command="gantoolkit.bench.figures.generator:main", figure="generator")
     parser.add_argument("generator", metavar="GENERATOR", help="a weights name or file")
-    parser.add_argument("--walks", type=options.whole(0), default=3, metavar="N", help="between random codes (default: 3)")
-    parser.add_argument("--truncation", type=options.number(), default=1.0, metavar="PSI",
-                        help="towards the mean code (default: 1)")
+    parser.add_argument(
+        "--walks",
+        type=options.whole(0),
+        default=3,
+        metavar="N",
+        help="between random codes (default: 3)",
+    )
+    parser.add_argument(
+        "--truncation",
+        type=options.number(),
+        default=1.0,
+        metavar="PSI",
+        help="towards the mean code (default: 1)",
+    )
     parser.add_argument("--seed", type=options.SEED, default=0, metavar="N")
     parser.add_argument("--out", default="figures/generator.png", metavar="FILE.png")
     options.add_device(parser)
@@ -78,34 +124,79 @@ def _generator(parser: argparse.ArgumentParser) -> None:
 def _data(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(command="gantoolkit.bench.figures.data:main", figure="data")
     parser.add_argument("data", nargs="+", metavar="NAME|ZIP", help="rendered or prepared faces")
-    parser.add_argument("--samples", type=options.COUNT, default=32, metavar="N", help="of every data set (default: 32)")
-    parser.add_argument("--conditions", action="store_true", help="also their label maps and scribbles")
+    parser.add_argument(
+        "--samples",
+        type=options.COUNT,
+        default=32,
+        metavar="N",
+        help="of every data set (default: 32)",
+    )
+    parser.add_argument(
+        "--conditions", action="store_true", help="also their label maps and scribbles"
+    )
     parser.add_argument("--out", default="figures/data.png", metavar="FILE.png")
 
 
 def _own(parser: argparse.ArgumentParser, name: str) -> None:
     if name == "attention":
-        parser.add_argument("--words", nargs="+", default=[], metavar="WORD",
-                            help="of the prompt (default: the two nouns with most attention)")
+        parser.add_argument(
+            "--words",
+            nargs="+",
+            default=[],
+            metavar="WORD",
+            help="of the prompt (default: the two nouns with most attention)",
+        )
     elif name == "steps":
-        parser.add_argument("--scored", type=options.whole(0), default=50, metavar="N",
-                            help="samples behind the scores, 0 for pictures alone (default: 50)")
-        parser.add_argument("--judge", default="judge", metavar="NAME",
-                            help="weights of the network that scores")
+        parser.add_argument(
+            "--scored",
+            type=options.whole(0),
+            default=50,
+            metavar="N",
+            help="samples behind the scores, 0 for pictures alone (default: 50)",
+        )
+        parser.add_argument(
+            "--judge", default="judge", metavar="NAME", help="weights of the network that scores"
+        )
     else:
-        parser.add_argument("--t-out", type=options.TIME, default=0, metavar="T",
-                            help="stop at this denoising time, 999 to 0 (default 0: the end)")
+        parser.add_argument(
+            "--t-out",
+            type=options.TIME,
+            default=0,
+            metavar="T",
+            help="stop at this denoising time, 999 to 0 (default 0: the end)",
+        )
 
 
 def _shared(parser: argparse.ArgumentParser, name: str, shown: int) -> None:
-    parser.add_argument("--data", default="val", metavar="NAME|ZIP",
-                        help="rendered or prepared faces (default: val, which comes with the package)")
+    parser.add_argument(
+        "--data",
+        default="val",
+        metavar="NAME|ZIP",
+        help="rendered or prepared faces (default: val, which comes with the package)",
+    )
     which = parser.add_mutually_exclusive_group()
-    which.add_argument("--samples", type=options.COUNT, default=shown, metavar="N",
-                       help=f"the first N (default: {shown})")
-    which.add_argument("--pick", type=options.whole(0), nargs="+", default=[], metavar="I",
-                       help="these samples, counted from 0")
-    parser.add_argument("--out", default=f"figures/{name}.png", metavar="FILE.png",
-                        help=f"default: figures/{name}.png")
-    parser.add_argument("--batch", type=options.COUNT, default=8, metavar="N", help="faces at a time")
+    which.add_argument(
+        "--samples",
+        type=options.COUNT,
+        default=shown,
+        metavar="N",
+        help=f"the first N (default: {shown})",
+    )
+    which.add_argument(
+        "--pick",
+        type=options.whole(0),
+        nargs="+",
+        default=[],
+        metavar="I",
+        help="these samples, counted from 0",
+    )
+    parser.add_argument(
+        "--out",
+        default=f"figures/{name}.png",
+        metavar="FILE.png",
+        help=f"default: figures/{name}.png",
+    )
+    parser.add_argument(
+        "--batch", type=options.COUNT, default=8, metavar="N", help="faces at a time"
+    )
     options.add_device(parser)

@@ -7,9 +7,9 @@ from argparse import Namespace
 from pathlib import Path
 
 from gantoolkit.config import loader, signature, validate
+from gantoolkit.core.errors import UsageError
 from gantoolkit.core.suggest import did_you_mean
 from gantoolkit.registry import manifest, messages
-from gantoolkit.core.errors import UsageError
 
 SECTIONS = ("configs", "presets", "weights", "data", "external", "commands", "plugins")
 
@@ -32,13 +32,17 @@ def section(typed: str) -> str:
     for name in known:
         if typed.lower() in (name, name.rstrip("s"), manifest.PLURALS.get(name)):
             return name
-    raise UsageError(f"There is no kind '{typed}'{did_you_mean(typed, known)}; kinds: {', '.join(known)}.")
+    raise UsageError(
+        f"There is no kind '{typed}'{did_you_mean(typed, known)}; kinds: {', '.join(known)}."
+    )
 
 
 def components(kind: str) -> list[tuple[str, str]]:
     """(name, summary) of every component of a kind; a plugin's say whose they are."""
-    return [(name, entry.get("summary", "") + owned(entry))
-            for name, entry in sorted(manifest.load().components[kind].items())]
+    return [
+        (name, entry.get("summary", "") + owned(entry))
+        for name, entry in sorted(manifest.load().components[kind].items())
+    ]
 
 
 def owned(entry: dict) -> str:
@@ -48,22 +52,39 @@ def owned(entry: dict) -> str:
 def sections() -> dict[str, list[tuple[str, str]]]:
     """The rows of everything that is no component."""
     index = manifest.load()
-    files = {s: [(n, file_row(e)) for n, e in sorted(getattr(index, s).items())] for s in ("weights", "data")}
+    files = {
+        s: [(n, file_row(e)) for n, e in sorted(getattr(index, s).items())]
+        for s in ("weights", "data")
+    }
     return {
         "configs": [(name, first_line(name)) for name in loader.shipped_configs()],
-        "presets": [(name, f"{entry['config']}  {entry.get('summary', '')}" + owned(entry))
-                    for name, entry in index.presets.items()],
+        "presets": [
+            (name, f"{entry['config']}  {entry.get('summary', '')}" + owned(entry))
+            for name, entry in index.presets.items()
+        ],
         **files,
-        "external": [(n, f"{e.get('summary', '')}; {e['install']}") for n, e in index.external.items()],
-        "commands": [(f"gantoolkit {n}", e.get("summary", "") + owned(e)) for n, e in index.commands.items()],
-        "plugins": [(o.name, plugin_row(o)) for o in index.owners.values() if o.name != manifest.GROUP]
+        "external": [
+            (n, f"{e.get('summary', '')}; {e['install']}") for n, e in index.external.items()
+        ],
+        "commands": [
+            (f"gantoolkit {n}", e.get("summary", "") + owned(e)) for n, e in index.commands.items()
+        ],
+        "plugins": [
+            (o.name, plugin_row(o)) for o in index.owners.values() if o.name != manifest.GROUP
+        ]
         + [("clash", clash) for clash in index.clashes],
     }
 
 
 def file_row(entry: dict) -> str:
     size = f"{entry['bytes'] / 1e6:.1f} MB" if "bytes" in entry else ""
-    missing = "" if manifest.load().file(entry).exists() else "(missing)" if "file" in entry else "(not fetched)"
+    missing = (
+        ""
+        if manifest.load().file(entry).exists()
+        else "(missing)"
+        if "file" in entry
+        else "(not fetched)"
+    )
     parts = (size, entry.get("licence", ""), entry.get("summary", ""), missing)
     return "  ".join(part for part in parts if part) + owned(entry)
 
@@ -91,7 +112,9 @@ def show(args: Namespace) -> None:
     index, name = manifest.load(), args.name
     kinds = index.kinds_of(name)
     if args.overrides and (kinds or name in {**index.weights, **index.data, **index.external}):
-        raise UsageError(f"'{name}' is no config, so '{args.overrides[0]}' sets nothing; show a config with key=value.")
+        raise UsageError(
+            f"'{name}' is no config, so '{args.overrides[0]}' sets nothing; show a config with key=value."
+        )
     for kind in kinds:
         component(kind, name, index.components[kind][name])
     if name in index.weights or name in index.data:
@@ -130,10 +153,14 @@ def fields(title: str, facts: dict) -> None:
 
 def resolved(name: str, overrides: list[str]) -> None:
     """Print a config, resolved and checked, one line per value with its origin."""
-    known = [n for kind in manifest.KINDS for n in messages.existing(kind)] + list(manifest.load().weights)
+    known = [n for kind in manifest.KINDS for n in messages.existing(kind)] + list(
+        manifest.load().weights
+    )
     if not Path(name).exists() and "/" not in name and name not in manifest.load().presets:
-        raise UsageError(f"There is no component, weights, preset or config '{name}'"
-                         f"{did_you_mean(name, [*known, *manifest.load().presets])}; see 'gantoolkit list'.")
+        raise UsageError(
+            f"There is no component, weights, preset or config '{name}'"
+            f"{did_you_mean(name, [*known, *manifest.load().presets])}; see 'gantoolkit list'."
+        )
     provenance: dict[str, str] = {}
     values = validate.flatten(loader.load_config(name, overrides, provenance).to_dict())
     lines = {key: f"{key} = {value!r}" for key, value in values.items()}

@@ -18,20 +18,26 @@ class Parser(argparse.ArgumentParser):
         message = message.removeprefix("argument ").replace(": must be ", " must be ", 1)
         raise UsageError(f"{message}; see '{self.prog} --help'.")
 
-    def parse_known_args(self, args: Sequence[str] | None = None, namespace: argparse.Namespace | None = None):
+    def parse_known_args(
+        self, args: Sequence[str] | None = None, namespace: argparse.Namespace | None = None
+    ):
         """As argparse, but an option that does not exist is answered by the verb that lacks it."""
 
         found, rest = super().parse_known_args(args, namespace)
         if unknown := [text.partition("=")[0] for text in rest if text.startswith("-")]:
-            self.error(f"there is no option '{unknown[0]}'{did_you_mean(unknown[0], self._option_string_actions)}")
+            self.error(
+                f"there is no option '{unknown[0]}'{did_you_mean(unknown[0], self._option_string_actions)}"
+            )
         return found, rest
 
     def _check_value(self, action: argparse.Action, value) -> None:
 
         if action.choices is not None and value not in action.choices:
             known = list(map(str, action.choices))
-            raise argparse.ArgumentError(action, f"there is no '{value}'{did_you_mean(value, known)}; choose "
-                                                 f"{', '.join(known)}")
+            raise argparse.ArgumentError(
+                action,
+                f"there is no '{value}'{did_you_mean(value, known)}; choose {', '.join(known)}",
+            )
 
 
 def whole(least: int | None = None, most: int | None = None) -> Callable[[str], int]:
@@ -54,8 +60,13 @@ def device(text: str) -> str:
 
 def add_device(parser: argparse._ActionsContainer, what: str = "") -> None:
     """Add --device."""
-    parser.add_argument("--device", type=device, default="cpu", metavar="NAME",
-                        help=f"{what}cpu, cuda, cuda:N or mps (default: cpu)")
+    parser.add_argument(
+        "--device",
+        type=device,
+        default="cpu",
+        metavar="NAME",
+        help=f"{what}cpu, cuda, cuda:N or mps (default: cpu)",
+    )
 
 
 def _bounded(text: str, kind: type, called: str, least, most):

@@ -8,15 +8,14 @@ from collections import Counter
 from pathlib import Path
 
 from gantoolkit import weights
+from gantoolkit.core.distributed import pick_device
+from gantoolkit.core.errors import DataError, UsageError
+from gantoolkit.core.progress import Progress
 from gantoolkit.data import check as checks
 from gantoolkit.data import landmarks
 from gantoolkit.data.label_orders import recognise_files
-from gantoolkit.data.prepare import samples
-from gantoolkit.data.prepare import sources, split
+from gantoolkit.data.prepare import samples, sources, split
 from gantoolkit.data.prepare.write import Recipe
-from gantoolkit.core.distributed import pick_device
-from gantoolkit.core.progress import Progress
-from gantoolkit.core.errors import DataError, UsageError
 
 ON_GPU = 4  # processes by default where PiDiNet is on a GPU, of which each holds a context
 
@@ -31,22 +30,31 @@ def prepare(args: Namespace) -> int:
         if not problem.name:  # it concerns all samples
             progress.say(problem.problem)
     recipe = recipe_of(args, source, progress)
-    splits = split.split(source, args.split or ("mm" if args.source == "celebamask-hq" else "share"),
-                         args.test_share)
+    splits = split.split(
+        source, args.split or ("mm" if args.source == "celebamask-hq" else "share"), args.test_share
+    )
     pairs = split.pairs(source, splits.get("test", []))
     workers = args.workers or (os.cpu_count() or 1 if args.device == "cpu" else ON_GPU)
     manifest = samples.prepare(source, splits, pairs, recipe, Path(args.out), workers, progress)
     for name, entry in manifest["files"].items():
-        progress.say(f"{Path(args.out) / name}: {entry['samples']} samples, {entry['bytes'] / 1e6:.1f} MB")
+        progress.say(
+            f"{Path(args.out) / name}: {entry['samples']} samples, {entry['bytes'] / 1e6:.1f} MB"
+        )
     if manifest["problems"]:
-        progress.say(f"{manifest['problems']} problems, {manifest['skipped']} samples left out: "
-                     f"{Path(args.out) / 'problems.jsonl'}")
+        progress.say(
+            f"{manifest['problems']} problems, {manifest['skipped']} samples left out: "
+            f"{Path(args.out) / 'problems.jsonl'}"
+        )
     found = manifest["files"].get("pairs.zip", {"samples": 0})["samples"]
     if args.source == "celebamask-hq" and found < split.PAIRS:
-        progress.say(f"{found:,} of the {split.PAIRS:,} frozen evaluation pairs are here; scores on other pairs do not "
-                     "compare with scores on all")
+        progress.say(
+            f"{found:,} of the {split.PAIRS:,} frozen evaluation pairs are here; scores on other pairs do not "
+            "compare with scores on all"
+        )
     if not manifest["files"]:
-        raise DataError(f"No sample of {source.root} could be used; see {Path(args.out) / 'problems.jsonl'}.")
+        raise DataError(
+            f"No sample of {source.root} could be used; see {Path(args.out) / 'problems.jsonl'}."
+        )
     return 0
 
 
@@ -64,15 +72,23 @@ def check(args: Namespace) -> int:
         count = groups[datapage.kind(problem)]
         more = f" ({count} of this kind)" if count > 1 else ""
         print(f"{problem.name or 'all'}: {problem.problem}{more}")
-    print(f"{found.samples} samples, {len(found.problems)} problems, {found.broken} of them leave a sample "
-          f"out; page: {datapage.write(found, args.page)}")
+    print(
+        f"{found.samples} samples, {len(found.problems)} problems, {found.broken} of them leave a sample "
+        f"out; page: {datapage.write(found, args.page)}"
+    )
     return 1 if found.broken else 0
 
 
 def places(args: Namespace) -> sources.Places:
     """Where the user says that things are."""
-    named = dict(images=args.images, masks=args.masks, captions=args.captions, drawings=args.drawings,
-                 cameras=args.camera_file, landmarks=args.landmarks)
+    named = dict(
+        images=args.images,
+        masks=args.masks,
+        captions=args.captions,
+        drawings=args.drawings,
+        cameras=args.camera_file,
+        landmarks=args.landmarks,
+    )
     paths = {key: Path(value) if value else None for key, value in named.items()}
     return sources.Places(**paths, convention=args.convention)
 
@@ -83,16 +99,31 @@ def recipe_of(args: Namespace, source: sources.Source, progress: Progress) -> Re
         try:
             weights.resolve(args.pidinet)
         except Exception as error:
-            raise UsageError(f"Scribbles by PiDiNet need its weights: {error} Give the published file with "
-                             "--pidinet table5_pidinet.pth, or choose --scribbles canny.") from None
+            raise UsageError(
+                f"Scribbles by PiDiNet need its weights: {error} Give the published file with "
+                "--pidinet table5_pidinet.pth, or choose --scribbles canny."
+            ) from None
     if args.cameras == "photo":
         landmarks.FaceMesh(args.face_model)
     order = args.labels
     if order == "auto":
         order = order_of(source, args.swap_sides, progress)
-    return Recipe(args.resolution, order, args.swap_sides, args.crop, args.scribbles, args.pidinet,
-                  args.preprocessing, args.safe, args.detect, args.cameras, args.face_model, args.format,
-                  args.mirror, args.device)
+    return Recipe(
+        args.resolution,
+        order,
+        args.swap_sides,
+        args.crop,
+        args.scribbles,
+        args.pidinet,
+        args.preprocessing,
+        args.safe,
+        args.detect,
+        args.cameras,
+        args.face_model,
+        args.format,
+        args.mirror,
+        args.device,
+    )
 
 
 def order_of(source: sources.Source, swap_sides: bool, progress: Progress) -> str:
@@ -100,8 +131,12 @@ def order_of(source: sources.Source, swap_sides: bool, progress: Progress) -> st
     found = recognise_files(entry.mask for entry in source.entries if entry.mask is not None)
     if found is None:
         return "celebamask"
-    progress.say(f"label maps are in the order '{found.order}' ({found.shares[found.order]:.0%} of anatomy fits)")
+    progress.say(
+        f"label maps are in the order '{found.order}' ({found.shares[found.order]:.0%} of anatomy fits)"
+    )
     if found.swapped and not swap_sides:
-        raise UsageError("Left and right classes of these label maps look swapped (l_* lie on the left of the "
-                         "pictures); add --swap-sides, or say --labels to keep them as they are.")
+        raise UsageError(
+            "Left and right classes of these label maps look swapped (l_* lie on the left of the "
+            "pictures); add --swap-sides, or say --labels to keep them as they are."
+        )
     return found.order

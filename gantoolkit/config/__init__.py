@@ -1,7 +1,7 @@
 """Configs: Python text with a base, overridden by key=value, checked before anything loads.
 
-    loader       find, execute, merge, override
-    validate     strict checks against signatures, without imports
-    value_types  which values an annotation and a name allow
-    signature    constructor arguments, read from source text
+loader       find, execute, merge, override
+validate     strict checks against signatures, without imports
+value_types  which values an annotation and a name allow
+signature    constructor arguments, read from source text
 """

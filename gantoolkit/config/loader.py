@@ -17,10 +17,9 @@ from types import FunctionType, ModuleType
 from typing import Any
 
 from gantoolkit.config import signature, validate
+from gantoolkit.core.errors import UsageError
 from gantoolkit.core.suggest import did_you_mean
 from gantoolkit.registry import manifest
-from gantoolkit.core.errors import UsageError
-
 
 
 def defaults() -> dict[str, Any]:
@@ -36,7 +35,9 @@ def defaults() -> dict[str, Any]:
     }
 
 
-def load_config(name: str | Path, overrides: Iterable[str] = (), provenance: dict[str, str] | None = None):
+def load_config(
+    name: str | Path, overrides: Iterable[str] = (), provenance: dict[str, str] | None = None
+):
     """The resolved, checked mmengine ConfigDict of a path, preset or run folder.
 
     `provenance` is filled with dotted key → where its value comes from.
@@ -73,15 +74,19 @@ def find_config(name: str | Path) -> Path:
     if preset:
         return index.owners[preset["owner"]].root / preset["config"]
     known = [*index.presets, *shipped_configs()]
-    raise UsageError(f"There is no config '{name}'{did_you_mean(str(name), known)}; presets: "
-                     f"{', '.join(index.presets) or 'none'}; see 'gantoolkit list configs'.")
+    raise UsageError(
+        f"There is no config '{name}'{did_you_mean(str(name), known)}; presets: "
+        f"{', '.join(index.presets) or 'none'}; see 'gantoolkit list configs'."
+    )
 
 
 def shipped_configs() -> list[str]:
     """Names (configs/….py) of the configs that come with the package and with plugins."""
     found = []
     for owner in manifest.load().owners.values():
-        files = (f.relative_to(owner.root).as_posix() for f in (owner.root / "configs").rglob("*.py"))
+        files = (
+            f.relative_to(owner.root).as_posix() for f in (owner.root / "configs").rglob("*.py")
+        )
         found += sorted(name for name in files if "/_" not in name)
     return found
 
@@ -93,8 +98,10 @@ def _with_bases(file: Path) -> Iterator[Path]:
         beside = Path(os.path.normpath(file.parent / base))
         found = beside if beside.is_file() else find_config(base)
         if execute(found, "_base_"):
-            raise UsageError(f"{_shown(found)} is a base of {_shown(file)} and has a _base_ itself; "
-                             "configs inherit over one level only.")
+            raise UsageError(
+                f"{_shown(found)} is a base of {_shown(file)} and has a _base_ itself; "
+                "configs inherit over one level only."
+            )
         yield found
     yield file
 
@@ -106,11 +113,17 @@ def execute(file: Path, name: str | None = None) -> Any:
         exec(compile(file.read_text(encoding="utf-8"), str(file), "exec"), space)
     except Exception as error:
         line = error.lineno if isinstance(error, SyntaxError) else _line(error, file)
-        raise UsageError(f"{_shown(file)}, line {line}: {type(error).__name__}: {error}.") from error
+        raise UsageError(
+            f"{_shown(file)}, line {line}: {type(error).__name__}: {error}."
+        ) from error
     if name:
         return space.get(name)
     skip = (ModuleType, FunctionType, type)
-    return {k: plain(v, k) for k, v in space.items() if not k.startswith("_") and not isinstance(v, skip)}
+    return {
+        k: plain(v, k)
+        for k, v in space.items()
+        if not k.startswith("_") and not isinstance(v, skip)
+    }
 
 
 def _line(error: BaseException, file: Path) -> int | str:
@@ -130,11 +143,15 @@ def plain(value: Any, key: str) -> Any:
         return [plain(v, f"{key}[{i}]") for i, v in enumerate(value)]
     if value is None or isinstance(value, (bool, int, float, str)):
         return value
-    raise UsageError(f"The config value {key} is a {type(value).__name__}; use numbers, strings, booleans, "
-                     "None, lists and dicts, and name components by type='NAME'.")
+    raise UsageError(
+        f"The config value {key} is a {type(value).__name__}; use numbers, strings, booleans, "
+        "None, lists and dicts, and name components by type='NAME'."
+    )
 
 
-def merge(target: dict, new: dict, source: str, provenance: dict[str, str], prefix: str = "") -> dict:
+def merge(
+    target: dict, new: dict, source: str, provenance: dict[str, str], prefix: str = ""
+) -> dict:
     """Merge `new` into `target` in place and note where each value comes from."""
     for key, value in new.items():
         dotted = f"{prefix}{key}"
@@ -167,7 +184,9 @@ def parse_override(text: str, values: dict) -> dict:
     """'a.b=1' as {"a": {"b": 1}}; values are Python literals, anything else is a string."""
     key, equals, value = text.partition("=")
     if not equals or not key:
-        raise UsageError(f"'{text}' is no override; write key=value, for instance schedule.iterations=100.")
+        raise UsageError(
+            f"'{text}' is no override; write key=value, for instance schedule.iterations=100."
+        )
     try:
         literal = ast.literal_eval(value)
     except (ValueError, SyntaxError):

@@ -52,7 +52,9 @@ def read(module: str, attribute: str, folder: str | None = None) -> Signature | 
     if isinstance(node, ast.FunctionDef):
         return _of_function(node, doc, skip=0)
     for cls, _ in _lineage(node, home, folder):
-        init = next((n for n in cls.body if isinstance(n, ast.FunctionDef) and n.name == "__init__"), None)
+        init = next(
+            (n for n in cls.body if isinstance(n, ast.FunctionDef) and n.name == "__init__"), None
+        )
         if init:
             return _of_function(init, doc, skip=1)
         if any("dataclass" in ast.unparse(d) for d in cls.decorator_list):
@@ -108,7 +110,9 @@ def _absolute(node: ast.ImportFrom, module: str, file: Path) -> str:
     return ".".join([*parent, node.module or ""]).rstrip(".")
 
 
-def _lineage(node: ast.ClassDef, module: str, folder: str | None, depth: int = 0) -> Iterator[tuple]:
+def _lineage(
+    node: ast.ClassDef, module: str, folder: str | None, depth: int = 0
+) -> Iterator[tuple]:
     """The class and its bases, depth first, as far as their source is ours to read."""
     yield node, module
     for base in node.bases:
@@ -123,10 +127,15 @@ def _lineage(node: ast.ClassDef, module: str, folder: str | None, depth: int = 0
 def _of_function(node: ast.FunctionDef, doc: str, skip: int) -> Signature:
     positional = [*node.args.posonlyargs, *node.args.args]
     defaults = [None] * (len(positional) - len(node.args.defaults)) + list(node.args.defaults)
-    pairs = list(zip(positional, defaults))[skip:] + list(zip(node.args.kwonlyargs, node.args.kw_defaults))
+    pairs = list(zip(positional, defaults))[skip:] + list(
+        zip(node.args.kwonlyargs, node.args.kw_defaults)
+    )
     arguments = tuple(
-        Argument(a.arg, ast.unparse(a.annotation) if a.annotation else "", ast.unparse(d) if d else None)
-        for a, d in pairs)
+        Argument(
+            a.arg, ast.unparse(a.annotation) if a.annotation else "", ast.unparse(d) if d else None
+        )
+        for a, d in pairs
+    )
     return Signature(arguments, node.args.kwarg is not None, doc)
 
 
@@ -136,5 +145,7 @@ def _of_dataclass(node: ast.ClassDef, home: str, folder: str | None, doc: str) -
         for line in cls.body:
             if isinstance(line, ast.AnnAssign) and isinstance(line.target, ast.Name):
                 default = ast.unparse(line.value) if line.value else None
-                arguments[line.target.id] = Argument(line.target.id, ast.unparse(line.annotation), default)
+                arguments[line.target.id] = Argument(
+                    line.target.id, ast.unparse(line.annotation), default
+                )
     return Signature(tuple(arguments.values()), doc=doc)

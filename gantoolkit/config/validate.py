@@ -7,16 +7,23 @@ from dataclasses import MISSING, fields
 from typing import Any, TypeVar
 
 from gantoolkit.config import signature, value_types
+from gantoolkit.core.errors import UsageError
 from gantoolkit.core.suggest import did_you_mean, unknown_device
 from gantoolkit.registry import manifest, messages
-from gantoolkit.core.errors import UsageError
 
 T = TypeVar("T")
 FROM_RUNNER = ("seed", "device")  # constructor arguments of a task that the runner gives
 SETTINGS = {  # dicts of a config → the dataclass that they stand for; the last three where a task takes sampling
-    "schedule": "gantoolkit.training.schedule:Schedule", "sampling": "gantoolkit.tasks.bridge.trajectories:SamplingConfig",
-    "cache": "gantoolkit.tasks.bridge.trajectories:CacheConfig", "data": "gantoolkit.tasks.bridge.trajectories:DataConfig"}
-TYPED = ("encoder", "bridge", "generator")  # what a dict with a type describes; losses and metrics are dicts of such
+    "schedule": "gantoolkit.training.schedule:Schedule",
+    "sampling": "gantoolkit.tasks.bridge.trajectories:SamplingConfig",
+    "cache": "gantoolkit.tasks.bridge.trajectories:CacheConfig",
+    "data": "gantoolkit.tasks.bridge.trajectories:DataConfig",
+}
+TYPED = (
+    "encoder",
+    "bridge",
+    "generator",
+)  # what a dict with a type describes; losses and metrics are dicts of such
 
 
 def flatten(values: dict, prefix: str = "") -> dict[str, Any]:
@@ -36,16 +43,33 @@ def check(values: dict, runner: Iterable[str], provenance: dict[str, str]) -> No
     known = [*runner, "task", *(task.names if task else ())]
     for key in values:
         if key not in known and not (task and task.open):
-            raise UsageError(f"The config has no key '{key}'{did_you_mean(key, known)} "
-                             f"({source(key, provenance)}); the task '{values['task']}' takes "
-                             f"{', '.join(task.names if task else ())}, the runner {', '.join(runner)}.")
+            raise UsageError(
+                f"The config has no key '{key}'{did_you_mean(key, known)} "
+                f"({source(key, provenance)}); the task '{values['task']}' takes "
+                f"{', '.join(task.names if task else ())}, the runner {', '.join(runner)}."
+            )
     for argument in task.arguments if task else ():
-        if argument.default is None and argument.name not in values and argument.name not in FROM_RUNNER:
-            raise UsageError(f"The config lacks '{argument.name}', which the task '{values['task']}' needs.")
-        if argument.name in values and argument.name not in FROM_RUNNER and not _fields(argument.name, values):
+        if (
+            argument.default is None
+            and argument.name not in values
+            and argument.name not in FROM_RUNNER
+        ):
+            raise UsageError(
+                f"The config lacks '{argument.name}', which the task '{values['task']}' needs."
+            )
+        if (
+            argument.name in values
+            and argument.name not in FROM_RUNNER
+            and not _fields(argument.name, values)
+        ):
             _check_value(argument.name, values[argument.name], argument.annotation, provenance)
-    for key, annotation in (("seed", "int"), ("device", "str"), ("name", "str"), ("report", "bool"),
-                            ("load_from", "str | None")):
+    for key, annotation in (
+        ("seed", "int"),
+        ("device", "str"),
+        ("name", "str"),
+        ("report", "bool"),
+        ("load_from", "str | None"),
+    ):
         _check_value(key, values[key], annotation, provenance)
     if wrong := unknown_device(values["device"], also=("auto",)):
         raise UsageError(f"device ({source('device', provenance)}): {wrong}.")
@@ -59,8 +83,10 @@ def check_components(values: dict, provenance: dict[str, str]) -> None:
         if not isinstance(spec, dict) or "type" not in spec:
             *parents, name = dotted.split(".")
             beside = [key for key in values[parents[0]] if key != name] if parents else ()
-            raise UsageError(f"{dotted} ({source(dotted, provenance)}) should be a dict with type='NAME' and arguments of a "
-                             f"{kind}, not {spec!r}{did_you_mean(name, beside)}; known: {', '.join(messages.existing(kind))}.")
+            raise UsageError(
+                f"{dotted} ({source(dotted, provenance)}) should be a dict with type='NAME' and arguments of a "
+                f"{kind}, not {spec!r}{did_you_mean(name, beside)}; known: {', '.join(messages.existing(kind))}."
+            )
         _check_spec(dotted, kind, spec, provenance)
 
 
@@ -68,15 +94,19 @@ def task_signature(values: dict) -> signature.Signature | None:
     """The signature of the config's task."""
     task = values.get("task")
     if not isinstance(task, str):
-        raise UsageError("The config names no task; write task = 'NAME' with one of "
-                         f"{', '.join(messages.existing('task')) or 'none'}.")
+        raise UsageError(
+            "The config names no task; write task = 'NAME' with one of "
+            f"{', '.join(messages.existing('task')) or 'none'}."
+        )
     entry = manifest.load().components["task"].get(task)
     if entry is None:
         raise UsageError(messages.unknown("task", task))
     return signature.of(entry)
 
 
-def specs(values: Any, dotted: str = "", kind: str | None = None) -> Iterator[tuple[str, str | None, dict]]:
+def specs(
+    values: Any, dotted: str = "", kind: str | None = None
+) -> Iterator[tuple[str, str | None, dict]]:
     """(dotted key, kind if the key tells it, dict) of every component, optimisers excepted.
 
     A component is a dict with a `type`; the name of a metric is its type by itself. What stands in a component's place
@@ -91,7 +121,9 @@ def specs(values: Any, dotted: str = "", kind: str | None = None) -> Iterator[tu
             value = {"type": key, **(value or {})}
         if key.startswith("optim"):
             continue
-        if (isinstance(value, dict) and ("type" in value or not dotted and key in TYPED)) or within in ("loss", "metric"):
+        if (
+            isinstance(value, dict) and ("type" in value or not dotted and key in TYPED)
+        ) or within in ("loss", "metric"):
             yield f"{dotted}{key}", own, value
             own = None
         if isinstance(value, (dict, list)):
@@ -112,8 +144,11 @@ def _check_spec(dotted: str, kind: str | None, spec: dict, provenance: dict[str,
     found = component(kind, name) if isinstance(name, str) else None
     if found is None:
         known = [n for k in manifest.KINDS if kind in (k, None) for n in messages.existing(k)]
-        sentence = messages.unknown(kind, str(name)) if kind else (
-            f"There is no component '{name}'{did_you_mean(name, known)}.")
+        sentence = (
+            messages.unknown(kind, str(name))
+            if kind
+            else (f"There is no component '{name}'{did_you_mean(name, known)}.")
+        )
         where = f"{dotted}.type" if f"{dotted}.type" in provenance else dotted
         raise UsageError(f"{dotted} ({source(where, provenance)}): {sentence}")
     kind, entry = found
@@ -123,8 +158,10 @@ def _check_spec(dotted: str, kind: str | None, spec: dict, provenance: dict[str,
     annotations = {a.name: a.annotation for a in arguments.arguments}
     for key, value in spec.items():
         if key != "type" and key not in annotations:
-            raise UsageError(f"{dotted}.{key} ({source(f'{dotted}.{key}', provenance)}): "
-                             + messages.wrong_argument(kind, name, key, annotations))
+            raise UsageError(
+                f"{dotted}.{key} ({source(f'{dotted}.{key}', provenance)}): "
+                + messages.wrong_argument(kind, name, key, annotations)
+            )
         if key != "type":
             _check_value(f"{dotted}.{key}", value, annotations[key], provenance)
 
@@ -142,17 +179,23 @@ def check_override(key: str, value: Any, values: dict) -> None:
     new = isinstance(here, dict) and last not in here
     if len(parents) == 1 and last in _fields(parents[0], values):
         return
-    if parents and (not isinstance(here, dict) or new and "type" not in here and not isinstance(value, dict)):
+    if parents and (
+        not isinstance(here, dict) or new and "type" not in here and not isinstance(value, dict)
+    ):
         raise UsageError(_no_key(key, values))
 
 
 def _no_key(key: str, values: dict) -> str:
     parent = key.rpartition(".")[0]
     known = list(flatten(values))
-    near = list(_fields(parent, values)) or [k[len(parent) + 1:] for k in known if k.startswith(f"{parent}.")]
+    near = list(_fields(parent, values)) or [
+        k[len(parent) + 1 :] for k in known if k.startswith(f"{parent}.")
+    ]
     if near:
-        return (f"The config has no key '{key}'{did_you_mean(key.rpartition('.')[2], near)}; "
-                f"under '{parent}' there are {', '.join(near)}.")
+        return (
+            f"The config has no key '{key}'{did_you_mean(key.rpartition('.')[2], near)}; "
+            f"under '{parent}' there are {', '.join(near)}."
+        )
     return f"The config has no key '{key}'{did_you_mean(key, known)}."
 
 
@@ -163,7 +206,11 @@ def _check_value(key: str, value: Any, annotation: str, provenance: dict[str, st
 
 def _fields(key: str, values: dict) -> dict[str, signature.Argument]:
     """The fields of the dataclass that the dict `key` stands for, by name; empty where it stands for none."""
-    if key not in SETTINGS or key != "schedule" and not {"sampling", "cache"} <= set(_task_names(values)):
+    if (
+        key not in SETTINGS
+        or key != "schedule"
+        and not {"sampling", "cache"} <= set(_task_names(values))
+    ):
         return {}
     return {a.name: a for a in signature.read(*SETTINGS[key].split(":")).arguments}
 
@@ -181,15 +228,23 @@ def _check_settings(values: dict, provenance: dict[str, str]) -> None:
         if not known or given is None:
             continue
         if not isinstance(given, dict):
-            raise UsageError(f"{key} should be a dict of {', '.join(known)}, not {given!r} "
-                             f"({source(key, provenance)}).")
-        if lacking := [name for name, field in known.items() if field.default is None and name not in given]:
-            raise UsageError(f"The config lacks '{key}.{lacking[0]}'; {key} takes {', '.join(known)}.")
+            raise UsageError(
+                f"{key} should be a dict of {', '.join(known)}, not {given!r} "
+                f"({source(key, provenance)})."
+            )
+        if lacking := [
+            name for name, field in known.items() if field.default is None and name not in given
+        ]:
+            raise UsageError(
+                f"The config lacks '{key}.{lacking[0]}'; {key} takes {', '.join(known)}."
+            )
         for name, value in given.items():
             if name not in known:
                 where = source(f"{key}.{name}", provenance)
-                raise UsageError(f"The config has no key '{key}.{name}'{did_you_mean(name, known)} ({where}); "
-                                 f"{key} takes {', '.join(known)}.")
+                raise UsageError(
+                    f"The config has no key '{key}.{name}'{did_you_mean(name, known)} ({where}); "
+                    f"{key} takes {', '.join(known)}."
+                )
             _check_value(f"{key}.{name}", value, known[name].annotation, provenance)
 
 
@@ -198,7 +253,9 @@ def build(cls: type[T], key: str, values: dict[str, Any]) -> T:
     known = {field.name: field for field in fields(cls)}
     if wrong := [name for name in values if name not in known]:
         raise UsageError(f"{key} has no key '{wrong[0]}'; it has {', '.join(known)}.")
-    if lacking := [name for name, field in known.items() if field.default is MISSING and name not in values]:
+    if lacking := [
+        name for name, field in known.items() if field.default is MISSING and name not in values
+    ]:
         raise UsageError(f"{key} lacks '{lacking[0]}'; it has {', '.join(known)}.")
     return cls(**values)
 

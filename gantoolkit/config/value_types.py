@@ -8,8 +8,15 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-PLAIN = {"int": int, "float": (int, float), "bool": bool, "str": str, "dict": dict, "tuple": (list, tuple),
-         "list": (list, tuple)}
+PLAIN = {
+    "int": int,
+    "float": (int, float),
+    "bool": bool,
+    "str": str,
+    "dict": dict,
+    "tuple": (list, tuple),
+    "list": (list, tuple),
+}
 MAX_SEED = 2**32 - 1  # of torch generators that this project makes
 RATES = ("lr", "lr_modulation", "lr_adversarial", "lr_critic", "text_lr")
 RANGES = {  # the last part of a key → what its numbers should be, wherever a component takes them
@@ -17,10 +24,16 @@ RANGES = {  # the last part of a key → what its numbers should be, wherever a 
     **dict.fromkeys(("share", "holdout", "empty"), ("from 0 to 1", lambda v: 0 <= v <= 1)),
     "ema": ("from 0 to below 1", lambda v: 0 <= v < 1),
     "steps": ("from 1 to 1000", lambda v: 1 <= v <= 1000),  # of denoising
-    **dict.fromkeys(("batch", "accumulate", "log_every", "save_every", "early"), ("at least 1", lambda v: v >= 1)),
+    **dict.fromkeys(
+        ("batch", "accumulate", "log_every", "save_every", "early"),
+        ("at least 1", lambda v: v >= 1),
+    ),
     **dict.fromkeys(("iterations", "warmup", "max_gb"), ("0 or more", lambda v: v >= 0)),
     "seed": ("from 0 to 4294967295", lambda v: 0 <= v < 2**32),
-    **dict.fromkeys(("train_limit", "val_limit", "validate_limit"), ("at least 1", lambda v: v >= 1))}
+    **dict.fromkeys(
+        ("train_limit", "val_limit", "validate_limit"), ("at least 1", lambda v: v >= 1)
+    ),
+}
 
 
 def wanted(name: str, value: Any, annotation: str) -> str:
@@ -28,7 +41,9 @@ def wanted(name: str, value: Any, annotation: str) -> str:
     if annotation and not _fits(value, ast.parse(annotation, mode="eval").body):
         if choices := re.fullmatch(r"Literal\[(.+)\]", annotation):
             return f"one of {choices.group(1).replace(chr(34), chr(39))}"
-        listed = re.sub(r"(?:tuple|list|Sequence)\[(.+?)(?:, \.\.\.)?\]", r"a list of \1", annotation)
+        listed = re.sub(
+            r"(?:tuple|list|Sequence)\[(.+?)(?:, \.\.\.)?\]", r"a list of \1", annotation
+        )
         return listed.replace("dict", "a dict").replace("|", "or")
     if not all(-math.inf < number < math.inf for number in _numbers(value)):
         return "finite"
@@ -44,9 +59,13 @@ def _fits(value: Any, annotation: ast.expr) -> bool:
         case ast.Constant(value=None):
             return value is None
         case ast.Name(id=name) if name in PLAIN:
-            return isinstance(value, PLAIN[name]) and (name == "bool" or not isinstance(value, bool))
+            return isinstance(value, PLAIN[name]) and (
+                name == "bool" or not isinstance(value, bool)
+            )
         case ast.Subscript(value=ast.Name(id="Literal"), slice=inner):
-            return value in [one.value for one in (inner.elts if isinstance(inner, ast.Tuple) else [inner])]
+            return value in [
+                one.value for one in (inner.elts if isinstance(inner, ast.Tuple) else [inner])
+            ]
         case ast.Subscript(value=ast.Name(id="dict")):
             return isinstance(value, dict)
         case ast.Subscript(value=ast.Name(id="tuple" | "list" | "Sequence"), slice=inner):

@@ -7,6 +7,8 @@ encoder = dict(weights="runs/diffusion_marble/export")
 generator = "eg3d"
 targets = "x0"
 against = "x0"
-metrics = dict(_delete_=True, lpips={}, ms_ssim={})  # likeness to I^d_0; parser and recogniser know no statues
+metrics = dict(
+    _delete_=True, lpips={}, ms_ssim={}
+)  # likeness to I^d_0; parser and recogniser know no statues
 early = []
 schedule = dict(iterations=600)

@@ -13,12 +13,14 @@ from __future__ import annotations
 from pathlib import Path
 
 from gantoolkit.core.errors import WeightsError
-from gantoolkit.registry.plugins import hookimpl
 from gantoolkit.core.parts import Part
+from gantoolkit.registry.plugins import hookimpl
 
 FORMATS = ("onnx", "nvidia", "psp", "rosinality", "plain", "recognisers", "diffusion")
-KNOWN = ("NVIDIA pickles of StyleGAN2 and EG3D, StyleGAN2 of rosinality and JoJoGAN, pSp and e4e, IR-SE50, BiSeNet, "
-         "PiDiNet, trunks of LPIPS, Inception, Stable Diffusion 1.5 and its ControlNets, insightface's ONNX")
+KNOWN = (
+    "NVIDIA pickles of StyleGAN2 and EG3D, StyleGAN2 of rosinality and JoJoGAN, pSp and e4e, IR-SE50, BiSeNet, "
+    "PiDiNet, trunks of LPIPS, Inception, Stable Diffusion 1.5 and its ControlNets, insightface's ONNX"
+)
 
 
 @hookimpl(trylast=True)
@@ -36,11 +38,15 @@ def convert_checkpoint(path: Path) -> list[Part] | None:
             if found:
                 return [fit(part) for part in found]
         except WeightsError as error:
-            raise WeightsError(str(error) if str(path) in str(error) else f"{path}: {error}") from None
+            raise WeightsError(
+                str(error) if str(path) in str(error) else f"{path}: {error}"
+            ) from None
         except (KeyError, IndexError, ValueError, TypeError, AttributeError, RuntimeError) as error:
             reason = " ".join(str(error).split())[:160]
-            raise WeightsError(f"{path} looks like a file of the family '{name}', but does not have its form "
-                               f"({type(error).__name__}: {reason}).") from None
+            raise WeightsError(
+                f"{path} looks like a file of the family '{name}', but does not have its form "
+                f"({type(error).__name__}: {reason})."
+            ) from None
     return None
 
 

@@ -15,13 +15,17 @@ def main(args: Namespace) -> None:
     """Print the parts of args.source, and write those that were asked for."""
     source = weights.resolve(args.source)
     if source.is_file() and "arch" in weights.header(source):
-        raise UsageError(f"{source} is gantoolkit's own already; give it to load_generator or to a config.")
+        raise UsageError(
+            f"{source} is gantoolkit's own already; give it to load_generator or to a config."
+        )
     if source.is_dir():
-        raise UsageError(f"{source} is a folder; diffusers' folders are read as they are, others are not known.")
+        raise UsageError(
+            f"{source} is a folder; diffusers' folders are read as they are, others are not known."
+        )
     found = convert.parts(source)
     chosen = choose(found, args.part)
     for part in found:
-        print("\n".join(describe(part)[:None if part in chosen or not part.state else 2]))
+        print("\n".join(describe(part)[: None if part in chosen or not part.state else 2]))
     if args.dry_run:
         return
     targets = places(chosen, Path(args.target) if args.target else default(source, chosen))
@@ -39,7 +43,9 @@ def choose(found: list[Part], name: str | None) -> list[Part]:
     if name:
         chosen = [part for part in found if part.name == name]
         if not chosen:
-            raise UsageError(f"This file has no part '{name}'; it has {', '.join(part.name for part in found)}.")
+            raise UsageError(
+                f"This file has no part '{name}'; it has {', '.join(part.name for part in found)}."
+            )
         return chosen
     return [part for part in found if part.wanted and part.state]
 
@@ -51,16 +57,22 @@ def describe(part: Part) -> list[str]:
     facts = {"becomes": arch.get("type", "")}
     if "resolution" in arch and "num_ws" not in arch and arch["type"] in ("StyleGAN2", "EG3D"):
         inner = arch.get("plane_resolution", arch["resolution"])
-        facts |= {"resolution": f"{arch['resolution']} px", "num_ws": str(2 * inner.bit_length() - 4),
-                  "w_dim": str(arch["w_dim"]), "mapping layers": str(arch["mapping_layers"]),
-                  "camera": camera(arch)}
+        facts |= {
+            "resolution": f"{arch['resolution']} px",
+            "num_ws": str(2 * inner.bit_length() - 4),
+            "w_dim": str(arch["w_dim"]),
+            "mapping layers": str(arch["mapping_layers"]),
+            "camera": camera(arch),
+        }
     elif arch and "folder" not in arch:
         facts |= {key: str(value) for key, value in arch.items() if key != "type"}
     if part.state:
         numbers = sum(value.numel() for value in part.state.values())
         facts["parameters"] = f"{numbers:,} numbers in {len(part.state)} tensors"
     facts |= part.facts
-    facts |= {"unused keys": some(part.unused), "missing keys": some(part.missing)} if part.state else {}
+    facts |= (
+        {"unused keys": some(part.unused), "missing keys": some(part.missing)} if part.state else {}
+    )
     return lines + [f"  {key + ':':<16} {value}" for key, value in facts.items() if value]
 
 
@@ -92,9 +104,13 @@ def places(chosen: list[Part], target: Path) -> list[tuple[Part, Path]]:
     """Where each part goes: the first to the target, further ones beside it with their name added."""
     folders = bool(chosen) and "folder" in chosen[0].arch
     if not folders and target.suffix != ".safetensors":
-        raise UsageError(f"The result is a safetensors file; name it '{target.with_suffix('.safetensors')}'.")
+        raise UsageError(
+            f"The result is a safetensors file; name it '{target.with_suffix('.safetensors')}'."
+        )
     if folders and target.suffix == ".safetensors":
-        raise UsageError(f"The result is a folder of diffusers; name it '{target.with_suffix('')}'.")
+        raise UsageError(
+            f"The result is a folder of diffusers; name it '{target.with_suffix('')}'."
+        )
     ending = "" if folders else ".safetensors"
     rest = [(part, target.with_name(f"{target.stem}-{part.name}{ending}")) for part in chosen[1:]]
     return [(part, target) for part in chosen[:1]] + rest

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from gantoolkit.core import files
 from gantoolkit import weights
 from gantoolkit.convert.source import Source
-from gantoolkit.weights.cache import licence_of
+from gantoolkit.core import files
 from gantoolkit.core.parts import Part
+from gantoolkit.weights.cache import licence_of
 
 FORMAT = "single file of the LDM layout"
 
@@ -25,16 +25,32 @@ def parts(source: Source) -> list[Part] | None:
         found = []
         if control or bare:
             own = {key: state[key] for key in control} or state
-            found.append(Part("controlnet", {"type": "diffusers", "folder": "."}, own, FORMAT, "ControlNet"))
+            found.append(
+                Part("controlnet", {"type": "diffusers", "folder": "."}, own, FORMAT, "ControlNet")
+            )
         if model:
-            rest = {key: value for key, value in state.items() if not key.startswith(("control_model.", "model_ema."))}
-            found.append(Part("diffusion", {"type": "diffusers", "folder": "."}, rest, FORMAT, "Stable Diffusion 1",
-                              wanted=not found))
+            rest = {
+                key: value
+                for key, value in state.items()
+                if not key.startswith(("control_model.", "model_ema."))
+            }
+            found.append(
+                Part(
+                    "diffusion",
+                    {"type": "diffusers", "folder": "."},
+                    rest,
+                    FORMAT,
+                    "Stable Diffusion 1",
+                    wanted=not found,
+                )
+            )
         return found
     return None
 
 
-def write_folder(part: Part, path: Path, source: Path, licence: str, tokenizer: str | None) -> list[str]:
+def write_folder(
+    part: Part, path: Path, source: Path, licence: str, tokenizer: str | None
+) -> list[str]:
     """Write a part as a folder of diffusers; sentences about what the file could not give."""
     from gantoolkit.encoders import single_file
 
@@ -42,7 +58,14 @@ def write_folder(part: Part, path: Path, source: Path, licence: str, tokenizer: 
         lacks = single_file.write_controlnet(part.state, path)
     else:
         lacks = single_file.write_stable_diffusion(part.state, path, tokenizer)
-    files.write_json(path / "provenance.json", {
-        "source": source.name, "source_sha256": weights.sha256(source), "source_class": part.kind,
-        "source_format": part.format, "licence": licence or licence_of(source)})
+    files.write_json(
+        path / "provenance.json",
+        {
+            "source": source.name,
+            "source_sha256": weights.sha256(source),
+            "source_class": part.kind,
+            "source_format": part.format,
+            "licence": licence or licence_of(source),
+        },
+    )
     return lacks

@@ -7,11 +7,11 @@ import json
 from argparse import Namespace
 from pathlib import Path
 
-from gantoolkit.core import files
-from gantoolkit.registry import manifest
 from gantoolkit import weights
 from gantoolkit.convert.stylegan2 import LR_MUL
+from gantoolkit.core import files
 from gantoolkit.core.errors import UsageError, WeightsError
+from gantoolkit.registry import manifest
 
 
 def main(args: Namespace) -> None:
@@ -19,8 +19,10 @@ def main(args: Namespace) -> None:
     target = Path(args.target)
     form = args.to or ENDINGS.get(target.suffix)
     if form is None:
-        raise UsageError(f"'{target}' does not say the form: end it in .pt (rosinality), .safetensors (NVIDIA's "
-                         "names) or nothing (a folder of the Hub's form), or give --to.")
+        raise UsageError(
+            f"'{target}' does not say the form: end it in .pt (rosinality), .safetensors (NVIDIA's "
+            "names) or nothing (a folder of the Hub's form), or give --to."
+        )
     if target.exists() and Path(args.source).exists() and target.samefile(args.source):
         raise UsageError(f"{target} is the source itself; name another target.")
     print(f"writes {FORMS[form](args.source, target)}")
@@ -34,15 +36,26 @@ def to_rosinality(source: str, target: Path) -> Path:
 
     state, arch = stylegan2(source)
     if arch.get("architecture", "skip") != "skip" or arch.get("img_channels", 3) != 3:
-        raise WeightsError("rosinality's generator has three image channels and the skip architecture alone; this one "
-                           "does not fit.")
-    widths = {"z": arch["z_dim"], "the mapping network's layers": arch.get("mapping_features") or arch["w_dim"]}
-    if other := next((f"{name} {width}" for name, width in widths.items() if width != arch["w_dim"]), None):
-        raise WeightsError(f"In rosinality's form z and the mapping network's layers are as wide as w; here w has "
-                           f"{arch['w_dim']} numbers and {other}; write NVIDIA's names (FILE.safetensors) instead.")
+        raise WeightsError(
+            "rosinality's generator has three image channels and the skip architecture alone; this one "
+            "does not fit."
+        )
+    widths = {
+        "z": arch["z_dim"],
+        "the mapping network's layers": arch.get("mapping_features") or arch["w_dim"],
+    }
+    if other := next(
+        (f"{name} {width}" for name, width in widths.items() if width != arch["w_dim"]), None
+    ):
+        raise WeightsError(
+            f"In rosinality's form z and the mapping network's layers are as wide as w; here w has "
+            f"{arch['w_dim']} numbers and {other}; write NVIDIA's names (FILE.safetensors) instead."
+        )
     if arch.get("conv_clamp"):
-        print(f"note: this generator clamps its features at ±{arch['conv_clamp']}; rosinality's has no clamp, so that "
-              "images differ where features are larger")
+        print(
+            f"note: this generator clamps its features at ±{arch['conv_clamp']}; rosinality's has no clamp, so that "
+            "images differ where features are larger"
+        )
     generator, average = rosinality.to_rosinality(state, arch.get("mapping_lr_mul", LR_MUL))
     stream = io.BytesIO()
     torch.save({"g_ema": generator, "latent_avg": average}, stream)
@@ -66,8 +79,13 @@ def to_nvidia(source: str, target: Path) -> Path:
             new[f"{block}.resample_filter"] = setup_filter()
         if module.endswith(".skip"):
             new[f"{module}.resample_filter"] = setup_filter()
-    return files.write_bytes(target, safe.save({k: v.contiguous() for k, v in new.items()},
-                                               {"init_kwargs": json.dumps(init_kwargs(arch, state)), "format": "pt"}))
+    return files.write_bytes(
+        target,
+        safe.save(
+            {k: v.contiguous() for k, v in new.items()},
+            {"init_kwargs": json.dumps(init_kwargs(arch, state)), "format": "pt"},
+        ),
+    )
 
 
 def init_kwargs(arch: dict, state: dict) -> dict:
@@ -77,27 +95,52 @@ def init_kwargs(arch: dict, state: dict) -> dict:
     most = max(widths)
     bases = {width * size for width, size in zip(widths, blocks, strict=True) if width < most}
     base = bases.pop() if len(bases) == 1 else most * blocks[-1]
-    synthesis = {"channel_base": base, "channel_max": most, "num_fp16_res": 0, "conv_clamp": arch.get("conv_clamp"),
-                 "architecture": arch.get("architecture", "skip")}
-    mapping = {"num_layers": arch.get("mapping_layers", 8), "lr_multiplier": arch.get("mapping_lr_mul", LR_MUL),
-               "layer_features": arch.get("mapping_features") or arch["w_dim"]}
-    return {"z_dim": arch["z_dim"], "c_dim": arch.get("c_dim", 0), "w_dim": arch["w_dim"],
-            "img_resolution": blocks[-1], "img_channels": arch.get("img_channels", 3),
-            "mapping_kwargs": mapping, "synthesis_kwargs": synthesis}
+    synthesis = {
+        "channel_base": base,
+        "channel_max": most,
+        "num_fp16_res": 0,
+        "conv_clamp": arch.get("conv_clamp"),
+        "architecture": arch.get("architecture", "skip"),
+    }
+    mapping = {
+        "num_layers": arch.get("mapping_layers", 8),
+        "lr_multiplier": arch.get("mapping_lr_mul", LR_MUL),
+        "layer_features": arch.get("mapping_features") or arch["w_dim"],
+    }
+    return {
+        "z_dim": arch["z_dim"],
+        "c_dim": arch.get("c_dim", 0),
+        "w_dim": arch["w_dim"],
+        "img_resolution": blocks[-1],
+        "img_channels": arch.get("img_channels", 3),
+        "mapping_kwargs": mapping,
+        "synthesis_kwargs": synthesis,
+    }
 
 
 def stylegan2(source: str) -> tuple[dict, dict]:
     """(state, arch) of a StyleGAN2 by name or file; an EG3D or another network is refused."""
     if Path(source).is_dir() or source in manifest.load().presets:
-        drawn = sorted(path for path in Path(source).glob("export/*.safetensors") if path.name != "bridge.safetensors")
-        advice = f"give the file of its generator, {drawn[0]}" if drawn else (
-            "a bridge goes to a folder: name the target without an ending")
-        raise UsageError(f"Only a StyleGAN2 can be written for other projects, and {source} is a "
-                         f"{'folder' if Path(source).is_dir() else 'bridge'}; {advice}.")
+        drawn = sorted(
+            path
+            for path in Path(source).glob("export/*.safetensors")
+            if path.name != "bridge.safetensors"
+        )
+        advice = (
+            f"give the file of its generator, {drawn[0]}"
+            if drawn
+            else ("a bridge goes to a folder: name the target without an ending")
+        )
+        raise UsageError(
+            f"Only a StyleGAN2 can be written for other projects, and {source} is a "
+            f"{'folder' if Path(source).is_dir() else 'bridge'}; {advice}."
+        )
     state, arch, _ = weights.load(source, kinds=("StyleGAN2",))
     if arch.get("type") != "StyleGAN2":
-        raise WeightsError(f"{source} holds {arch.get('type') or 'no named network'}; only a StyleGAN2 can be written "
-                           "for other projects.")
+        raise WeightsError(
+            f"{source} holds {arch.get('type') or 'no named network'}; only a StyleGAN2 can be written "
+            "for other projects."
+        )
     from gantoolkit.generators import build_generator, load_state
 
     generator = build_generator(arch, source)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from gantoolkit.registry import manifest
 from gantoolkit.core.errors import WeightsError
 from gantoolkit.core.parts import Part
+from gantoolkit.registry import manifest
 
 BUILT = ("generator", "network")  # kinds whose components a file may hold
 FILLED = (".noise_const", "num_batches_tracked")  # what may be missing: 0 stands in for it
@@ -32,10 +32,14 @@ def fit(part: Part) -> Part:
     wrong = [key for key in own.keys() & state.keys() if own[key].shape != state[key].shape]
     if wrong:
         key = min(wrong)
-        raise WeightsError(f"The {part.kind} has {key} of the shape {list(state[key].shape)} where "
-                           f"{list(own[key].shape)} is expected.")
-    part.state = {key: state[key] if key in state else torch.zeros(own[key].shape, dtype=own[key].dtype)
-                  for key in own}
+        raise WeightsError(
+            f"The {part.kind} has {key} of the shape {list(state[key].shape)} where "
+            f"{list(own[key].shape)} is expected."
+        )
+    part.state = {
+        key: state[key] if key in state else torch.zeros(own[key].shape, dtype=own[key].dtype)
+        for key in own
+    }
     return part
 
 

@@ -11,7 +11,11 @@ from gantoolkit.core.errors import WeightsError
 from gantoolkit.core.parts import Part
 
 FORMAT = "network pickle of NVIDIA"
-NETWORKS = {"G_ema": "generator", "G": "raw", "D": "discriminator"}  # key in the file → our name of the part
+NETWORKS = {
+    "G_ema": "generator",
+    "G": "raw",
+    "D": "discriminator",
+}  # key in the file → our name of the part
 MAX_NESTING = 40  # modules within modules; EG3D has 5
 
 
@@ -21,7 +25,9 @@ class Network:
 
     kind: str
     tensors: dict = field(default_factory=dict)
-    attributes: dict[str, dict] = field(default_factory=dict)  # path → attributes; "" is the network
+    attributes: dict[str, dict] = field(
+        default_factory=dict
+    )  # path → attributes; "" is the network
     kinds: dict[str, str] = field(default_factory=dict)  # path → class
 
 
@@ -31,8 +37,10 @@ def parts(source: Source) -> list[Part] | None:
         return None
     content = source.content
     if isinstance(content, (tuple, list)):
-        raise WeightsError(f"{source.path} is a pickle of the TensorFlow era (a tuple of networks); convert it with "
-                           "legacy.py of stylegan2-ada-pytorch first.")
+        raise WeightsError(
+            f"{source.path} is a pickle of the TensorFlow era (a tuple of networks); convert it with "
+            "legacy.py of stylegan2-ada-pytorch first."
+        )
     if isinstance(content, Stub):
         content = {"G_ema": content}
     found = []
@@ -58,7 +66,9 @@ def _walk(module: Stub, path: str, found: Network, nesting: int) -> None:
         raise WeightsError("The pickle is refused: its modules are nested without end.")
     state = module.state
     found.kinds[path] = module.name
-    found.attributes[path] = {k: v for k, v in state.items() if isinstance(k, str) and not k.startswith("_")}
+    found.attributes[path] = {
+        k: v for k, v in state.items() if isinstance(k, str) and not k.startswith("_")
+    }
     hidden = state.get("_non_persistent_buffers_set") or ()
     for group in ("_parameters", "_buffers"):
         for name, value in _items(state.get(group)):
@@ -72,8 +82,12 @@ def _walk(module: Stub, path: str, found: Network, nesting: int) -> None:
 
 
 def _items(group):
-    if not isinstance(group, (dict, type(None))) or any(not isinstance(key, str) for key in group or ()):
-        raise WeightsError("The pickle is refused: a module in it is not of the form that torch writes.")
+    if not isinstance(group, (dict, type(None))) or any(
+        not isinstance(key, str) for key in group or ()
+    ):
+        raise WeightsError(
+            "The pickle is refused: a module in it is not of the form that torch writes."
+        )
     return (group or {}).items()
 
 
@@ -90,7 +104,10 @@ def part(net: Network, name: str, wanted: bool) -> Part:
         doubled = net.kind in ("DualDiscriminator", "DummyDualDiscriminator")
         arch = stylegan2.discriminator(state, net.attributes, doubled)
     else:  # StyleGAN3's configs T and R, IDE-3D, something of one's own
-        arch, facts = {}, {"note": "no component here builds this class; only its tensors can be written"}
+        arch, facts = (
+            {},
+            {"note": "no component here builds this class; only its tensors can be written"},
+        )
     return Part(name, arch, state, FORMAT, net.kind, facts, wanted)
 
 
@@ -103,5 +120,8 @@ def silent(state: dict, arch: dict) -> dict:
         module = key.removesuffix(".affine.weight")
         if module != key and ".conv" in module and f"{module}.noise_strength" not in state:
             size = int(module.split(".b")[1].split(".")[0])
-            new[f"{module}.noise_strength"], new[f"{module}.noise_const"] = torch.zeros([]), torch.zeros(size, size)
+            new[f"{module}.noise_strength"], new[f"{module}.noise_const"] = (
+                torch.zeros([]),
+                torch.zeros(size, size),
+            )
     return new

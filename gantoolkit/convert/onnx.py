@@ -16,14 +16,25 @@ def parts(source: Source) -> list[Part] | None:
     try:
         graph = onnx.load(str(source.path), load_external_data=False).graph
     except Exception as error:  # protobuf raises a class of its own per backend
-        raise WeightsError(f"{source.path} is not a readable ONNX file ({type(error).__name__}).") from None
+        raise WeightsError(
+            f"{source.path} is not a readable ONNX file ({type(error).__name__})."
+        ) from None
     constants = {tensor.name for tensor in graph.initializer}
     inputs = [_shape(value) for value in graph.input if value.name not in constants]
     outputs = [_shape(value) for value in graph.output]
     recogniser = len(inputs) == 1 and len(outputs) == 1 and len(outputs[0]) == 2
-    kind = "face recogniser" if recogniser else "face detector" if len(outputs) in (6, 9, 15) else "network"
-    facts = {"reads": " and ".join(map(_words, inputs)), "gives": " and ".join(map(_words, outputs[:3])),
-             "use": "insightface reads this file as it is; nothing is to be converted"}
+    kind = (
+        "face recogniser"
+        if recogniser
+        else "face detector"
+        if len(outputs) in (6, 9, 15)
+        else "network"
+    )
+    facts = {
+        "reads": " and ".join(map(_words, inputs)),
+        "gives": " and ".join(map(_words, outputs[:3])),
+        "use": "insightface reads this file as it is; nothing is to be converted",
+    }
     return [Part("network", {}, {}, "ONNX graph of insightface's form", kind, facts)]
 
 

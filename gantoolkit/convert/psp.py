@@ -7,8 +7,7 @@ import re
 
 from torch import Tensor
 
-from gantoolkit.convert import recognizers
-from gantoolkit.convert import rosinality
+from gantoolkit.convert import recognizers, rosinality
 from gantoolkit.convert.source import Source
 from gantoolkit.core.errors import WeightsError
 from gantoolkit.core.parts import Part
@@ -35,10 +34,14 @@ def parts(source: Source) -> list[Part] | None:
 
 
 def _below(state: dict, prefix: str) -> dict:
-    return {key.removeprefix(prefix): value for key, value in state.items() if key.startswith(prefix)}
+    return {
+        key.removeprefix(prefix): value for key, value in state.items() if key.startswith(prefix)
+    }
 
 
-def encoder_part(state: dict[str, Tensor], average: Tensor | None, opts: dict, resolution: int) -> Part:
+def encoder_part(
+    state: dict[str, Tensor], average: Tensor | None, opts: dict, resolution: int
+) -> Part:
     """The encoder; whether the mean code is added stands in the options (e4e always does)."""
     num_ws = 2 * int(math.log2(resolution)) - 2
     styles = {int(m[1]) for key in state if (m := re.match(r"styles\.(\d+)\.", key))}
@@ -56,9 +59,17 @@ def encoder_part(state: dict[str, Tensor], average: Tensor | None, opts: dict, r
     if average is not None and adds:
         state["latent_avg"] = average.reshape(-1, average.shape[-1])
         rows = len(state["latent_avg"])
-    arch = {"type": "PSPEncoder", "num_ws": num_ws, "kind": kind, "inputs": state["input_layer.0.weight"].shape[1],
-            "units": recognizers.stages(state), "mean": rows}
-    facts = {"mean code": f"{rows} × {average.shape[-1]}, added to every result" if rows else "not added"}
+    arch = {
+        "type": "PSPEncoder",
+        "num_ws": num_ws,
+        "kind": kind,
+        "inputs": state["input_layer.0.weight"].shape[1],
+        "units": recognizers.stages(state),
+        "mean": rows,
+    }
+    facts = {
+        "mean code": f"{rows} × {average.shape[-1]}, added to every result" if rows else "not added"
+    }
     if opts.get("label_nc"):
         facts["input"] = f"one-hot labels, {opts['label_nc']} classes at 256 px"
     return Part("encoder", arch, state, FORMAT, name or "encoder", facts)

@@ -18,13 +18,68 @@ MAX_OPCODES = 2_000_000  # published files have fewer than 200,000
 MAX_LONG = 20_000  # integers beyond 32 bits: as keys of a dict they can be made to collide
 MAX_DEPTH = 200  # of containers; an EG3D generator has 48
 
-CONSTANTS = """NONE NEWTRUE NEWFALSE BININT BININT1 BININT2 LONG1 BINFLOAT SHORT_BINUNICODE BINUNICODE BINUNICODE8
-SHORT_BINBYTES BINBYTES BINBYTES8 SHORT_BINSTRING BINSTRING""".split()
-BUILDERS = """EMPTY_TUPLE TUPLE1 TUPLE2 TUPLE3 TUPLE EMPTY_LIST APPEND APPENDS EMPTY_DICT SETITEM SETITEMS
-EMPTY_SET ADDITEMS FROZENSET GLOBAL STACK_GLOBAL REDUCE NEWOBJ NEWOBJ_EX BUILD""".split()
-BOOKKEEPING = """PROTO FRAME STOP MARK POP POP_MARK BINPUT LONG_BINPUT MEMOIZE BINGET LONG_BINGET""".split()
+CONSTANTS = [
+    "NONE",
+    "NEWTRUE",
+    "NEWFALSE",
+    "BININT",
+    "BININT1",
+    "BININT2",
+    "LONG1",
+    "BINFLOAT",
+    "SHORT_BINUNICODE",
+    "BINUNICODE",
+    "BINUNICODE8",
+    "SHORT_BINBYTES",
+    "BINBYTES",
+    "BINBYTES8",
+    "SHORT_BINSTRING",
+    "BINSTRING",
+]
+BUILDERS = [
+    "EMPTY_TUPLE",
+    "TUPLE1",
+    "TUPLE2",
+    "TUPLE3",
+    "TUPLE",
+    "EMPTY_LIST",
+    "APPEND",
+    "APPENDS",
+    "EMPTY_DICT",
+    "SETITEM",
+    "SETITEMS",
+    "EMPTY_SET",
+    "ADDITEMS",
+    "FROZENSET",
+    "GLOBAL",
+    "STACK_GLOBAL",
+    "REDUCE",
+    "NEWOBJ",
+    "NEWOBJ_EX",
+    "BUILD",
+]
+BOOKKEEPING = [
+    "PROTO",
+    "FRAME",
+    "STOP",
+    "MARK",
+    "POP",
+    "POP_MARK",
+    "BINPUT",
+    "LONG_BINPUT",
+    "MEMOIZE",
+    "BINGET",
+    "LONG_BINGET",
+]
 ALLOWED = {*CONSTANTS, *BUILDERS, *BOOKKEEPING}
-FILLERS = {"APPEND", "APPENDS", "SETITEM", "SETITEMS", "ADDITEMS", "BUILD"}  # they change what lies below
+FILLERS = {
+    "APPEND",
+    "APPENDS",
+    "SETITEM",
+    "SETITEMS",
+    "ADDITEMS",
+    "BUILD",
+}  # they change what lies below
 MARK = object()
 
 
@@ -48,10 +103,14 @@ def scan(stream: BinaryIO, persistent: bool = False) -> None:
                 raise Refused(f"it has a frame of {argument:,} bytes")
             machine.step(opcode, argument)
     except Refused as refusal:
-        raise WeightsError(f"The pickle is refused: {refusal}, which no published checkpoint does.") from None
+        raise WeightsError(
+            f"The pickle is refused: {refusal}, which no published checkpoint does."
+        ) from None
     except (ValueError, IndexError, KeyError, OverflowError, MemoryError, RecursionError) as error:
-        raise WeightsError(f"The pickle is damaged or cut off ({type(error).__name__}: {str(error)[:100]}); "
-                           "fetch the file again.") from None
+        raise WeightsError(
+            f"The pickle is damaged or cut off ({type(error).__name__}: {str(error)[:100]}); "
+            "fetch the file again."
+        ) from None
 
 
 def _size(stream: BinaryIO) -> int:
@@ -96,7 +155,7 @@ class Machine:
         if pickletools.markobject in before:
             while (top := self.stack.pop()) is not MARK:
                 yield top
-            before = before[:before.index(pickletools.markobject)]
+            before = before[: before.index(pickletools.markobject)]
         for _ in before:
             if self.stack[-1] is MARK:
                 raise Refused("it takes a mark for an object")

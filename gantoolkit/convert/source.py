@@ -55,9 +55,14 @@ def tensors_of(found: Any) -> dict:
         return {}
     tensors = {key: value for key, value in found.items() if isinstance(value, torch.Tensor)}
     for key, value in tensors.items():
-        if not isinstance(key, str) or value.layout != torch.strided or \
-                value.numel() * value.element_size() > value.untyped_storage().nbytes():
-            raise WeightsError(f"The tensor '{str(key)[:60]}' claims more numbers than the file has.")
+        if (
+            not isinstance(key, str)
+            or value.layout != torch.strided
+            or value.numel() * value.element_size() > value.untyped_storage().nbytes()
+        ):
+            raise WeightsError(
+                f"The tensor '{str(key)[:60]}' claims more numbers than the file has."
+            )
     return tensors
 
 
@@ -74,7 +79,9 @@ def form_of(path: Path) -> str:
     if head[8:9] == b"{" and 0 < int.from_bytes(head[:8], "little") < path.stat().st_size:
         return "safetensors"
     if head[:5] == b"<html" or head[:9].lower() == b"<!doctype":
-        raise WeightsError(f"{path} is a web page, not a checkpoint; the download needs a browser or a login.")
+        raise WeightsError(
+            f"{path} is a web page, not a checkpoint; the download needs a browser or a login."
+        )
     raise WeightsError(f"{path} is neither a pickle, a file of torch.save, safetensors nor ONNX.")
 
 

@@ -24,7 +24,9 @@ def sizes(state: Iterable[str], prefix: str) -> list[int]:
     found = {int(m[1]) for key in state if (m := re.match(re.escape(prefix) + r"b(\d+)\.", key))}
     expected = [4 << i for i in range(len(found))]
     if sorted(found) != expected or not found:
-        raise WeightsError(f"This is not StyleGAN2: it has blocks of {sorted(found) or 'no'} pixels.")
+        raise WeightsError(
+            f"This is not StyleGAN2: it has blocks of {sorted(found) or 'no'} pixels."
+        )
     return expected
 
 
@@ -37,8 +39,10 @@ def same(values: Iterable, what: str):
     """The one value that all layers share; None when none is recorded."""
     found = set(values)
     if len(found) > 1:
-        raise WeightsError(f"The layers of this network differ in their {what} ({sorted(map(str, found))}), "
-                           "which no generator here can express.")
+        raise WeightsError(
+            f"The layers of this network differ in their {what} ({sorted(map(str, found))}), "
+            "which no generator here can express."
+        )
     return found.pop() if found else None
 
 
@@ -49,9 +53,13 @@ def generator(state: dict[str, Tensor], attributes: Attributes | None = None) ->
     last = f"synthesis.b{blocks[-1]}"
     count = layers(state)
     w_dim = len(state[f"mapping.fc{count - 1}.bias"])
-    arch = {"type": "StyleGAN2", **mapping(state, attributes, w_dim), "resolution": blocks[-1],
-            "channels": [len(state[f"synthesis.b{size}.conv1.bias"]) for size in blocks],
-            "img_channels": len(state[f"{last}.torgb.bias"])}
+    arch = {
+        "type": "StyleGAN2",
+        **mapping(state, attributes, w_dim),
+        "resolution": blocks[-1],
+        "channels": [len(state[f"synthesis.b{size}.conv1.bias"]) for size in blocks],
+        "img_channels": len(state[f"{last}.torgb.bias"]),
+    }
     if any(key.startswith(f"{last}.skip.") for key in state):
         arch["architecture"] = "resnet"
     elif len(blocks) > 1 and "synthesis.b4.torgb.bias" not in state:
@@ -69,12 +77,23 @@ def mapping(state: dict[str, Tensor], attributes: Attributes, w_dim: int) -> dic
     embed = state.get("mapping.embed.weight")
     c_dim = 0 if embed is None else embed.shape[1]
     if embed is not None and len(embed) != w_dim:
-        raise WeightsError(f"The label is embedded in {len(embed)} numbers and w has {w_dim}; they must be equal.")
-    recorded = [attributes[f"mapping.fc{i}"].get("bias_gain") for i in range(count) if f"mapping.fc{i}" in attributes]
+        raise WeightsError(
+            f"The label is embedded in {len(embed)} numbers and w has {w_dim}; they must be equal."
+        )
+    recorded = [
+        attributes[f"mapping.fc{i}"].get("bias_gain")
+        for i in range(count)
+        if f"mapping.fc{i}" in attributes
+    ]
     lr_mul = same(recorded, "learning rate multiplier")
     check_activation(attributes.get(f"mapping.fc{i}", {}) for i in range(count))
-    arch = {"z_dim": first.shape[1] - (w_dim if c_dim else 0), "c_dim": c_dim, "w_dim": w_dim,
-            "mapping_layers": count, "mapping_lr_mul": LR_MUL if lr_mul is None else float(lr_mul)}
+    arch = {
+        "z_dim": first.shape[1] - (w_dim if c_dim else 0),
+        "c_dim": c_dim,
+        "w_dim": w_dim,
+        "mapping_layers": count,
+        "mapping_lr_mul": LR_MUL if lr_mul is None else float(lr_mul),
+    }
     if count > 1 and len(first) != w_dim:
         arch["mapping_features"] = len(first)
     return arch
@@ -84,7 +103,9 @@ def check_activation(found: Iterable[dict]) -> None:
     """Every layer must have the leaky ReLU of StyleGAN2."""
     other = {a["activation"] for a in found if a.get("activation", "lrelu") != "lrelu"}
     if other:
-        raise WeightsError(f"This network has the activation {sorted(map(str, other))[0]}; only lrelu is built here.")
+        raise WeightsError(
+            f"This network has the activation {sorted(map(str, other))[0]}; only lrelu is built here."
+        )
 
 
 def check_filters(state: dict[str, Tensor]) -> None:
@@ -92,18 +113,30 @@ def check_filters(state: dict[str, Tensor]) -> None:
     usual = setup_filter()
     for key, value in state.items():
         if key.endswith("resample_filter") and (
-                value.shape != usual.shape or not torch.allclose(value.float(), usual, atol=1e-6)):
-            raise WeightsError(f"{key} is not the filter 1-3-3-1, so this network cannot be drawn here.")
+            value.shape != usual.shape or not torch.allclose(value.float(), usual, atol=1e-6)
+        ):
+            raise WeightsError(
+                f"{key} is not the filter 1-3-3-1, so this network cannot be drawn here."
+            )
 
 
-def discriminator(state: dict[str, Tensor], attributes: Attributes | None = None, dual: bool = False) -> dict:
+def discriminator(
+    state: dict[str, Tensor], attributes: Attributes | None = None, dual: bool = False
+) -> dict:
     """arch of a StyleGAN2 discriminator, or of EG3D's dual one, whose state has NVIDIA's names."""
     attributes = attributes or {}
     blocks = sizes(state, "")
     top = f"b{blocks[-1]}"
-    channels = [state["b4.conv.bias"].shape[0], *(len(state[f"b{size}.conv0.bias"]) for size in blocks[1:])]
-    arch = {"type": "DualDiscriminator" if dual else "Discriminator", "resolution": blocks[-1],
-            "channels": channels, "mapping_layers": layers(state) if "mapping.embed.weight" in state else 8}
+    channels = [
+        state["b4.conv.bias"].shape[0],
+        *(len(state[f"b{size}.conv0.bias"]) for size in blocks[1:]),
+    ]
+    arch = {
+        "type": "DualDiscriminator" if dual else "Discriminator",
+        "resolution": blocks[-1],
+        "channels": channels,
+        "mapping_layers": layers(state) if "mapping.embed.weight" in state else 8,
+    }
     if "mapping.embed.weight" in state:
         arch["c_dim"] = state["mapping.embed.weight"].shape[1]
     else:
@@ -115,7 +148,13 @@ def discriminator(state: dict[str, Tensor], attributes: Attributes | None = None
     arch["mbstd_channels"] = state["b4.conv.weight"].shape[1] - channels[0]
     groups = attributes.get("b4.mbstd", {})
     arch["mbstd_group"] = groups.get("group_size", 4)
-    arch["conv_clamp"] = same((a.get("conv_clamp") for path, a in attributes.items()
-                               if re.match(r"b\d+\.conv\d?$", path)), "clamp")
+    arch["conv_clamp"] = same(
+        (
+            a.get("conv_clamp")
+            for path, a in attributes.items()
+            if re.match(r"b\d+\.conv\d?$", path)
+        ),
+        "clamp",
+    )
     check_filters(state)
     return arch

@@ -20,9 +20,21 @@ from gantoolkit.core.errors import WeightsError
 
 MAGIC = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."  # the first pickle of torch's older format
 SYSTEM = dict(protocol_version=1001, little_endian=True, type_sizes=dict(short=2, int=4, long=4))
-HEADER = MAGIC + pickle.dumps(1001, 2) + pickle.dumps(SYSTEM, 2)  # what nearly every file of that format begins with
-ITEM = {"FloatStorage": 4, "DoubleStorage": 8, "HalfStorage": 2, "BFloat16Storage": 2, "LongStorage": 8,
-        "IntStorage": 4, "ShortStorage": 2, "CharStorage": 1, "ByteStorage": 1, "BoolStorage": 1}
+HEADER = (
+    MAGIC + pickle.dumps(1001, 2) + pickle.dumps(SYSTEM, 2)
+)  # what nearly every file of that format begins with
+ITEM = {
+    "FloatStorage": 4,
+    "DoubleStorage": 8,
+    "HalfStorage": 2,
+    "BFloat16Storage": 2,
+    "LongStorage": 8,
+    "IntStorage": 4,
+    "ShortStorage": 2,
+    "CharStorage": 1,
+    "ByteStorage": 1,
+    "BoolStorage": 1,
+}
 MAX_PICKLE = 256 << 20  # bytes of the object graph, tensors aside
 
 
@@ -100,7 +112,11 @@ def _check_header(stream: BinaryIO) -> None:
     stream.seek(0)
     if stream.read(len(MAGIC)) != MAGIC:
         raise WeightsError("it is no file of torch.save")
-    if _plain(stream) != 1001 or not isinstance(system := _plain(stream), dict) or not system.get("little_endian"):
+    if (
+        _plain(stream) != 1001
+        or not isinstance(system := _plain(stream), dict)
+        or not system.get("little_endian")
+    ):
         raise WeightsError("its header is not that of torch on a little-endian machine")
 
 
@@ -132,7 +148,9 @@ def check_zip(stream: BinaryIO) -> None:
         if len(set(names)) < len(names) or sum(record.file_size for record in records) > size:
             raise WeightsError("its records are larger than the file")
         if any("/code/" in name or name.endswith("constants.pkl") for name in names):
-            raise WeightsError("it is a TorchScript program, and programs in files are not run here")
+            raise WeightsError(
+                "it is a TorchScript program, and programs in files are not run here"
+            )
         pickles = [name for name in names if name.endswith("/data.pkl")]
         if len(pickles) != 1 or archive.getinfo(pickles[0]).file_size > MAX_PICKLE:
             raise WeightsError("it has no data.pkl, or more than one")
@@ -140,7 +158,9 @@ def check_zip(stream: BinaryIO) -> None:
         sizes = {record.filename: record.file_size for record in records}
         for key, (numel, item) in _claims(io.BytesIO(archive.read(pickles[0]))).items():
             if sizes.get(f"{folder}data/{key}") != numel * item:
-                raise WeightsError(f"its storage {key} claims {numel * item} bytes, which the file does not have")
+                raise WeightsError(
+                    f"its storage {key} claims {numel * item} bytes, which the file does not have"
+                )
 
 
 def read(path: Path):
@@ -185,8 +205,9 @@ def storage(content: bytes):
             return torch.tensor([], dtype=found.dtype).set_(found.untyped())
     except Exception as error:
         reason = str(error).rstrip(".").replace("\n", " ")[:160]
-        raise WeightsError("The pickle is refused: the bytes of a tensor are not what torch writes "
-                           f"({reason}).") from None
+        raise WeightsError(
+            f"The pickle is refused: the bytes of a tensor are not what torch writes ({reason})."
+        ) from None
 
 
 def view(flat, offset: int, size: tuple, stride: tuple):

@@ -19,7 +19,15 @@ from gantoolkit.core.errors import WeightsError
 MAX_FILE = 8 << 30  # bytes
 MAX_CLASSES = 200  # EG3D names 6
 INERT = ("training.", "torch_utils.", "torch.nn.modules.", "dnnlib.")  # classes that become a Stub
-SCALARS = {"f8": "d", "f4": "f", "i8": "q", "i4": "i", "u1": "B", "i1": "b", "b1": "?"}  # numpy → struct
+SCALARS = {
+    "f8": "d",
+    "f4": "f",
+    "i8": "q",
+    "i4": "i",
+    "u1": "B",
+    "i1": "b",
+    "b1": "?",
+}  # numpy → struct
 
 
 class Stub:
@@ -76,33 +84,49 @@ class Reader(pickle.Unpickler):
     def find_class(self, module: str, name: str):
         key = f"{module}.{name}"
         if "." in name:
-            raise WeightsError(f"The pickle is refused: it asks for the attribute '{key}', which could be any code.")
+            raise WeightsError(
+                f"The pickle is refused: it asks for the attribute '{key}', which could be any code."
+            )
         if key in KNOWN:
             return getattr(self, KNOWN[key]) if isinstance(KNOWN[key], str) else KNOWN[key]
         if module.startswith(INERT) and name.isidentifier():
             if len(self.stubs) > MAX_CLASSES:
-                raise WeightsError(f"The pickle is refused: it names more than {MAX_CLASSES} classes.")
+                raise WeightsError(
+                    f"The pickle is refused: it names more than {MAX_CLASSES} classes."
+                )
             return self.stubs.setdefault(key, type(name, (Stub,), {"name": name, "state": {}}))
-        raise WeightsError(f"The pickle is refused: it asks for '{key}', which no published network needs.")
+        raise WeightsError(
+            f"The pickle is refused: it asks for '{key}', which no published network needs."
+        )
 
     def persistent_load(self, pid):
-        raise WeightsError("The pickle is refused: it refers to objects outside itself (persistent ids).")
+        raise WeightsError(
+            "The pickle is refused: it refers to objects outside itself (persistent ids)."
+        )
 
     @property
     def load_from_bytes(self):
         """`torch.storage._load_from_bytes`, within the budget."""
+
         def load(content):
             self.budget -= len(content)
             if self.budget < 0:
                 raise WeightsError("The pickle is refused: it copies its tensors over and over.")
             return storage(content)
+
         return Call(load)
 
 
 def _persistent(meta) -> Stub:
     """A module of NVIDIA's: {type, version, module_src, class_name, state}; the source is let go."""
-    if not isinstance(meta, dict) or meta.get("type") != "class" or not isinstance(meta.get("state"), dict):
-        raise WeightsError("The pickle is refused: a network in it is not of the form that NVIDIA's code writes.")
+    if (
+        not isinstance(meta, dict)
+        or meta.get("type") != "class"
+        or not isinstance(meta.get("state"), dict)
+    ):
+        raise WeightsError(
+            "The pickle is refused: a network in it is not of the form that NVIDIA's code writes."
+        )
     return Stub.of(str(meta.get("class_name")), meta["state"])
 
 
@@ -167,7 +191,9 @@ def read(path: Path):
 
     size = path.stat().st_size
     if size > MAX_FILE:
-        raise WeightsError(f"{path} is refused: a pickle of {size >> 30} GB is larger than any published network.")
+        raise WeightsError(
+            f"{path} is refused: a pickle of {size >> 30} GB is larger than any published network."
+        )
     with open(path, "rb") as stream:
         try:
             scan(stream)
@@ -176,5 +202,6 @@ def read(path: Path):
         except WeightsError as error:
             raise WeightsError(f"{path}: {error}") from None
         except Exception as error:  # the unpickler raises whatever a damaged stream leads it to
-            raise WeightsError(f"{path} is damaged ({type(error).__name__}: {str(error)[:100]}); "
-                               "fetch it again.") from None
+            raise WeightsError(
+                f"{path} is damaged ({type(error).__name__}: {str(error)[:100]}); fetch it again."
+            ) from None

@@ -1,14 +1,14 @@
 """What every module may import: types, errors, files, images, labels, cameras, devices.
 
-    types        Condition → Features → Latent → Render → Scores → Record
-    errors       errors that reach a person, as one sentence
-    files        atomic writes, JSON, sha256
-    compat       every patch of a third party
-    labels       the 19 classes of CelebAMask-HQ
-    images       label maps to one-hot masks, 8-bit images to tensors and back
-    camera       poses on a sphere, intrinsics, rays
-    distributed  one process or several
-    progress     what the screen shows while something long runs
-    parts        the networks of a foreign checkpoint
-    suggest      what is close to a mistyped name
+types        Condition → Features → Latent → Render → Scores → Record
+errors       errors that reach a person, as one sentence
+files        atomic writes, JSON, sha256
+compat       every patch of a third party
+labels       the 19 classes of CelebAMask-HQ
+images       label maps to one-hot masks, 8-bit images to tensors and back
+camera       poses on a sphere, intrinsics, rays
+distributed  one process or several
+progress     what the screen shows while something long runs
+parts        the networks of a foreign checkpoint
+suggest      what is close to a mistyped name
 """

@@ -37,23 +37,33 @@ def _look_along(forward: Tensor, origin: Tensor) -> Tensor:
     return pose
 
 
-def look_at(yaw: Tensor | float, pitch: Tensor | float, pivot=PIVOT, radius: float = RADIUS) -> Tensor:
+def look_at(
+    yaw: Tensor | float, pitch: Tensor | float, pivot=PIVOT, radius: float = RADIUS
+) -> Tensor:
     """cam2world [B,4,4] of cameras on a sphere about the origin that look at `pivot`.
 
     yaw and pitch in radians, 0 = frontal. The orbit ignores the pivot, as in EG3D's LookAtPoseSampler.
     """
-    yaw, pitch = torch.broadcast_tensors(torch.as_tensor(yaw, dtype=torch.float32).reshape(-1),
-                                         torch.as_tensor(pitch, dtype=torch.float32).reshape(-1))
+    yaw, pitch = torch.broadcast_tensors(
+        torch.as_tensor(yaw, dtype=torch.float32).reshape(-1),
+        torch.as_tensor(pitch, dtype=torch.float32).reshape(-1),
+    )
     h = math.pi / 2 + yaw
     v = (math.pi / 2 + pitch).clamp(1e-5, math.pi - 1e-5)
     phi = torch.arccos(1 - 2 * (v / math.pi))
-    origin = radius * torch.stack([phi.sin() * (math.pi - h).cos(), phi.cos(),
-                                   phi.sin() * (math.pi - h).sin()], -1)
+    origin = radius * torch.stack(
+        [phi.sin() * (math.pi - h).cos(), phi.cos(), phi.sin() * (math.pi - h).sin()], -1
+    )
     return _look_along(torch.as_tensor(pivot, dtype=torch.float32).to(origin) - origin, origin)
 
 
-def orbit_camera(yaw: Tensor | float, pitch: Tensor | float = 0.0, pivot=PIVOT, radius: float = RADIUS,
-                 focal: float = FOCAL) -> Camera:
+def orbit_camera(
+    yaw: Tensor | float,
+    pitch: Tensor | float = 0.0,
+    pivot=PIVOT,
+    radius: float = RADIUS,
+    focal: float = FOCAL,
+) -> Camera:
     """Camera [B] at (yaw, pitch) in radians."""
     pose = look_at(yaw, pitch, pivot, radius)
     return Camera(pose, intrinsics(focal).to(pose).expand(len(pose), 3, 3))
@@ -105,5 +115,7 @@ def sample_rays(camera: Camera, resolution: int) -> tuple[Tensor, Tensor]:
     local = torch.stack([x, (v - cy) / fy, torch.ones_like(x), torch.ones_like(x)], 1)  # [B,4,M]
     origins = pose[:, None, :3, 3]
     # Transform points, then subtract, as EG3D does: fine planes amplify the last bit of a direction.
-    directions = F.normalize(torch.bmm(pose.float(), local).transpose(1, 2)[..., :3] - origins, dim=-1)
+    directions = F.normalize(
+        torch.bmm(pose.float(), local).transpose(1, 2)[..., :3] - origins, dim=-1
+    )
     return origins.expand_as(directions), directions

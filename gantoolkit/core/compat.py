@@ -30,7 +30,9 @@ def torchvision_ops_load() -> bool:
     spec = importlib.util.find_spec("torchvision")
     if spec is None or not spec.origin:
         return True
-    files = [f for f in Path(spec.origin).parent.glob("_C*") if f.suffix in (".so", ".pyd", ".dylib")]
+    files = [
+        f for f in Path(spec.origin).parent.glob("_C*") if f.suffix in (".so", ".pyd", ".dylib")
+    ]
     try:
         for file in files:
             torch.ops.load_library(str(file))

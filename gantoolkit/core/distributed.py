@@ -16,10 +16,12 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
-from gantoolkit.core.suggest import unknown_device
 from gantoolkit.core.errors import UsageError
+from gantoolkit.core.suggest import unknown_device
 
-PATIENCE = timedelta(hours=12)  # for others: the first process scores alone; torchrun itself notices the dead
+PATIENCE = timedelta(
+    hours=12
+)  # for others: the first process scores alone; torchrun itself notices the dead
 
 
 def rank() -> int:
@@ -43,11 +45,17 @@ def pick_device(name: str = "auto") -> torch.device:
     if name == "cuda" and "LOCAL_RANK" in os.environ:
         name = f"cuda:{os.environ['LOCAL_RANK']}"
     device = torch.device(name)
-    count = torch.cuda.device_count() if device.type == "cuda" else int(torch.backends.mps.is_available())
+    count = (
+        torch.cuda.device_count()
+        if device.type == "cuda"
+        else int(torch.backends.mps.is_available())
+    )
     if device.type != "cpu" and (device.index or 0) >= count:
         kind = device.type.upper()
-        raise UsageError(f"The device '{name}' was asked for, but this torch sees {count or 'no'} {kind} device"
-                         f"{'s' if count > 1 else ''}; use another, or cpu.")
+        raise UsageError(
+            f"The device '{name}' was asked for, but this torch sees {count or 'no'} {kind} device"
+            f"{'s' if count > 1 else ''}; use another, or cpu."
+        )
     if device.type == "cuda":
         torch.cuda.set_device(device)
     return device
@@ -58,7 +66,9 @@ def joined(device: torch.device):
     """Join the process group that `torchrun` announced (gloo on CPU, nccl on CUDA), and leave it at the end."""
     started = int(os.environ.get("WORLD_SIZE", 1)) > 1 and not dist.is_initialized()
     if started:
-        dist.init_process_group("nccl" if device.type == "cuda" else "gloo", timeout=PATIENCE, **_meeting_point())
+        dist.init_process_group(
+            "nccl" if device.type == "cuda" else "gloo", timeout=PATIENCE, **_meeting_point()
+        )
     try:
         yield
     finally:

@@ -15,7 +15,9 @@ from pathlib import Path
 from gantoolkit.core.errors import DataError, UsageError
 
 DATE = (2020, 1, 1, 0, 0, 0)  # of every entry of our zips: equal content gives equal bytes
-LEAF = re.compile(r"(?<=[\[{])\n\s*([^\s\[\]{}][^\[\]{}]*?)\n\s*(?=[\]}])")  # in indented JSON, where strings break no line
+LEAF = re.compile(
+    r"(?<=[\[{])\n\s*([^\s\[\]{}][^\[\]{}]*?)\n\s*(?=[\]}])"
+)  # in indented JSON, where strings break no line
 RESUMABLE = "free some space and repeat the command: finished parts are kept"  # an advice
 
 
@@ -35,7 +37,9 @@ def atomic_write(path: str | os.PathLike, advice: str = "") -> Iterator[Path]:
         finally:
             partial.unlink(missing_ok=True)
     except OSError as error:
-        if error.errno is None:  # not the disk: Pillow and others call a broken picture an OSError too
+        if (
+            error.errno is None
+        ):  # not the disk: Pillow and others call a broken picture an OSError too
             raise
         raise DataError(_sentence(path, error, advice)) from None
 
@@ -68,13 +72,17 @@ def write_json_lines(path: str | os.PathLike, rows: Iterable[dict]) -> Path:
     return write_text(path, json_lines(rows))
 
 
-def write_zip(path: str | os.PathLike, content: Iterable[tuple[str, bytes | str]], advice: str = "") -> Path:
+def write_zip(
+    path: str | os.PathLike, content: Iterable[tuple[str, bytes | str]], advice: str = ""
+) -> Path:
     """Write (name, content) pairs as a zip atomically: pictures are stored, JSON is deflated; `advice` as above."""
     with atomic_write(path, advice) as partial, zipfile.ZipFile(partial, "w") as archive:
         for name, data in content:
             entry = zipfile.ZipInfo(name, DATE)
             entry.external_attr = 0o644 << 16
-            entry.compress_type = zipfile.ZIP_DEFLATED if name.endswith((".json", ".jsonl")) else zipfile.ZIP_STORED
+            entry.compress_type = (
+                zipfile.ZIP_DEFLATED if name.endswith((".json", ".jsonl")) else zipfile.ZIP_STORED
+            )
             archive.writestr(entry, data)
     return Path(path)
 
@@ -102,14 +110,18 @@ def read_json_lines(path: str | os.PathLike) -> list[dict]:
 
 def _sentence(path: Path, error: OSError, advice: str) -> str:
     if error.errno == errno.ENOSPC:
-        return (f"The disk is full: {path} could not be written; "
-                f"{advice or 'free some space or choose another folder'}.")
+        return (
+            f"The disk is full: {path} could not be written; "
+            f"{advice or 'free some space or choose another folder'}."
+        )
     return f"{path} could not be written ({error.strerror or error}); {advice or 'choose another folder'}."
 
 
 def blocking_file(folder: str | Path) -> Path | None:
     """The file, if any, for which a folder cannot be made: itself, or what it should lie in."""
-    there = next(place for place in (Path(folder), *Path(folder).absolute().parents) if place.exists())
+    there = next(
+        place for place in (Path(folder), *Path(folder).absolute().parents) if place.exists()
+    )
     return None if there.is_dir() else there
 
 

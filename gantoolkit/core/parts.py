@@ -28,4 +28,6 @@ class Part:
     facts: dict[str, str] = field(default_factory=dict)
     wanted: bool = True
     missing: list[str] = field(default_factory=list)  # tensors that the file lacks and ours needs
-    unused: list[str] = field(default_factory=list)  # tensors of the file that nothing of ours takes
+    unused: list[str] = field(
+        default_factory=list
+    )  # tensors of the file that nothing of ours takes

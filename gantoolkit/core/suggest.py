@@ -10,7 +10,7 @@ DEVICES = ("cpu", "cuda", "mps")
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """" (did you mean 'x'?)" for the closest known name, or ""."""
+    """ " (did you mean 'x'?)" for the closest known name, or ""."""
     by_lower = {str(k).lower(): str(k) for k in known}
     close = difflib.get_close_matches(str(name).lower(), by_lower, n=2, cutoff=0.6)
     return f" (did you mean {' or '.join(repr(by_lower[c]) for c in close)}?)" if close else ""

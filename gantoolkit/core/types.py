@@ -30,12 +30,17 @@ class Batch:
 
     def to(self, *args, **kwargs):
         """The same batch with every tensor moved (as `Tensor.to`)."""
-        moved = {f.name: _map(getattr(self, f.name), lambda v: v.to(*args, **kwargs)) for f in fields(self)}
+        moved = {
+            f.name: _map(getattr(self, f.name), lambda v: v.to(*args, **kwargs))
+            for f in fields(self)
+        }
         return type(self)(**moved)
 
     def detach(self):
         """The same batch cut from the graph."""
-        return type(self)(**{f.name: _map(getattr(self, f.name), lambda v: v.detach()) for f in fields(self)})
+        return type(self)(
+            **{f.name: _map(getattr(self, f.name), lambda v: v.detach()) for f in fields(self)}
+        )
 
     def __getitem__(self, index):
         if isinstance(index, int):
@@ -57,7 +62,9 @@ def check_shape(name: str, tensor: Tensor | None, *shape: int | None) -> None:
     """Raise ValueError unless `tensor` is None or has `shape` (None = any size)."""
     if tensor is None:
         return
-    wrong = tensor.ndim != len(shape) or any(s is not None and s != n for s, n in zip(shape, tensor.shape))
+    wrong = tensor.ndim != len(shape) or any(
+        s is not None and s != n for s, n in zip(shape, tensor.shape)
+    )
     if wrong:
         expected = ",".join("·" if s is None else str(s) for s in shape)
         raise ValueError(f"{name} has shape {list(tensor.shape)}, expected [{expected}]")
@@ -152,12 +159,18 @@ class Features(Batch):
 
     h: Tensor  # mid-block features after the ControlNet residual [B,C_h,·,·]
     f: tuple[Tensor, ...]  # N up-block features [B,C_n,·,·]
-    attn_out: tuple[Tensor, ...]  # N maps [B,C_n,·,·]: max over K layers of the cross-attention outputs
-    attn_prob: tuple[Tensor, ...]  # N maps [B,T,·,·]: max over K layers and heads of the probabilities
+    attn_out: tuple[
+        Tensor, ...
+    ]  # N maps [B,C_n,·,·]: max over K layers of the cross-attention outputs
+    attn_prob: tuple[
+        Tensor, ...
+    ]  # N maps [B,T,·,·]: max over K layers and heads of the probabilities
     words: Tensor  # [B,T] bool: tokens between BOS and the first EOS
     t: Tensor  # [B] denoising step 0..999
     latents: Tensor | None = None  # z_t [B,4,h,w]
-    x0: Tensor | None = None  # I^d_0 [B,3,·,·], with the last step only (of noised truth: with every step)
+    x0: Tensor | None = (
+        None  # I^d_0 [B,3,·,·], with the last step only (of noised truth: with every step)
+    )
 
     def __post_init__(self):
         check_shape("h", self.h, None, None, None, None)

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
-from gantoolkit.core.errors import DataError, UsageError
 from gantoolkit.core.camera import FOCAL, RADIUS
+from gantoolkit.core.errors import DataError, UsageError
 
 CONVENTIONS = ("auto", "eg3d", "ide3d")
 FLIPPED = (1, 2, 5, 6, 9, 10)  # what IDE-3D negates
@@ -20,8 +20,15 @@ MIRRORED = (1, 2, 4, 8, 3)  # what a horizontal flip of the picture negates (EG3
 # Five points of a mean face in EG3D's world, in the order of landmark files: the eye on the image's left, the
 # other eye, nose tip, the mouth's corners. 0.27 × the standard face of Deep3DFaceRecon + (0, 0.006, 0.161), the
 # scale and offset with which EG3D made FFHQ's cameras.
-FIVE = np.array([[-0.0841, 0.0304, 0.1971], [0.0836, 0.0302, 0.1966], [0.0009, -0.0605, 0.3102],
-                 [-0.0681, -0.1510, 0.2215], [0.0671, -0.1509, 0.2210]])
+FIVE = np.array(
+    [
+        [-0.0841, 0.0304, 0.1971],
+        [0.0836, 0.0302, 0.1966],
+        [0.0009, -0.0605, 0.3102],
+        [-0.0681, -0.1510, 0.2215],
+        [0.0671, -0.1509, 0.2210],
+    ]
+)
 
 
 def convention(labels: np.ndarray) -> str:
@@ -33,7 +40,9 @@ def convention(labels: np.ndarray) -> str:
 def to_eg3d(labels: np.ndarray, given: str = "auto") -> np.ndarray:
     """Labels [N,25] in EG3D's convention."""
     if given not in CONVENTIONS:
-        raise UsageError(f"The camera convention '{given}' is unknown; choose {', '.join(CONVENTIONS)}.")
+        raise UsageError(
+            f"The camera convention '{given}' is unknown; choose {', '.join(CONVENTIONS)}."
+        )
     labels = np.array(labels, np.float64)
     if (convention(labels) if given == "auto" else given) == "ide3d":
         labels[:, list(FLIPPED)] *= -1
@@ -73,8 +82,10 @@ def read_labels(path: str | Path, given: str = "auto") -> dict[str, np.ndarray]:
         pairs = [(stem(name), label) for name, label in pairs if "mirror" not in str(name)]
         labels = to_eg3d(np.array([label for _, label in pairs], np.float64).reshape(-1, 25), given)
     except (OSError, ValueError, TypeError, KeyError, IndexError) as error:
-        raise DataError(f"{path} holds no camera labels ({type(error).__name__}: {error}); a dataset.json "
-                        'with {"labels": [["file.png", [25 numbers]], …]} is expected.') from None
+        raise DataError(
+            f"{path} holds no camera labels ({type(error).__name__}: {error}); a dataset.json "
+            'with {"labels": [["file.png", [25 numbers]], …]} is expected.'
+        ) from None
     return dict(zip([name for name, _ in pairs], labels))
 
 
@@ -98,13 +109,17 @@ def rotation(vector: np.ndarray) -> np.ndarray:
     return np.eye(3) + np.sin(angle) * cross + (1 - np.cos(angle)) * cross @ cross
 
 
-def project(model: np.ndarray, turn: np.ndarray, shift: np.ndarray, focal: float = FOCAL) -> np.ndarray:
+def project(
+    model: np.ndarray, turn: np.ndarray, shift: np.ndarray, focal: float = FOCAL
+) -> np.ndarray:
     """World points [N,3] → [N,2] in 0..1 of the image, through world-to-camera (turn [3,3], shift [3])."""
     seen = model @ turn.T + shift
     return focal * seen[:, :2] / seen[:, 2:] + 0.5
 
 
-def fit(points: np.ndarray, model: np.ndarray = FIVE, focal: float = FOCAL) -> tuple[np.ndarray, float]:
+def fit(
+    points: np.ndarray, model: np.ndarray = FIVE, focal: float = FOCAL
+) -> tuple[np.ndarray, float]:
     """(label [25], root-mean-square error in image widths) of the camera that sees `model` at `points`.
 
     points [N,2] in 0..1, model [N,3] in EG3D's world, N ≥ 4. Levenberg–Marquardt from the frontal camera over

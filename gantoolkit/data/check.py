@@ -13,15 +13,16 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from gantoolkit.data import cameras
+from gantoolkit.core.errors import DataError
 from gantoolkit.core.labels import CLASSES
+from gantoolkit.data import cameras
+from gantoolkit.data.face_zip import FaceZip
+from gantoolkit.data.face_zip import find as find_zip
+from gantoolkit.data.label_maps import open_picture
 from gantoolkit.data.label_orders import recognise_files
-from gantoolkit.data.prepare.write import Recipe, whole_labels
 from gantoolkit.data.prepare.problem import Problem
 from gantoolkit.data.prepare.sources import PUBLISHED, Entry, Places, find
-from gantoolkit.data.label_maps import open_picture
-from gantoolkit.data.face_zip import FaceZip, find as find_zip
-from gantoolkit.core.errors import DataError
+from gantoolkit.data.prepare.write import Recipe, whole_labels
 
 THUMB, SHOWN = 96, 24  # pixels, samples on the page
 
@@ -56,8 +57,13 @@ class Checked:
         return sum(p.skipped for p in self.problems)
 
 
-def check(root: Path, places: Places = Places(), order: str = "auto", threads: int = 4,
-          progress: Callable[[str, int, int], None] = lambda *_: None) -> Checked:
+def check(
+    root: Path,
+    places: Places = Places(),
+    order: str = "auto",
+    threads: int = 4,
+    progress: Callable[[str, int, int], None] = lambda *_: None,
+) -> Checked:
     """Look at every file of a prepared folder, a data set zip (by path or name), or a source tree."""
     root = Path(root).expanduser()
     root = root if root.exists() else _named(root)
@@ -76,8 +82,10 @@ def _named(name: Path) -> Path:
 
     known = manifest.load().data
     if str(name) not in known:
-        raise DataError(f"There is neither a folder nor a zip '{name}'{did_you_mean(str(name), known)}; give one, or "
-                        f"a name: {', '.join(sorted(known)) or 'none is known'}.")
+        raise DataError(
+            f"There is neither a folder nor a zip '{name}'{did_you_mean(str(name), known)}; give one, or "
+            f"a name: {', '.join(sorted(known)) or 'none is known'}."
+        )
     return find_zip(name)
 
 
@@ -85,7 +93,9 @@ def _named(name: Path) -> Path:
 
 
 def _check_source(root: Path, places: Places, order: str, threads: int, progress) -> Checked:
-    published = any((root / sub / name).is_dir() for sub in ("", "CelebAMask-HQ") for name in PUBLISHED)
+    published = any(
+        (root / sub / name).is_dir() for sub in ("", "CelebAMask-HQ") for name in PUBLISHED
+    )
     name = "celebamask-hq" if published else "folder"
     source = find(name, root, places)
     facts, problems = {"layout": name, "root": str(source.root)}, list(source.problems)
@@ -107,8 +117,13 @@ def _order(entries: list[Entry], facts: dict, problems: list[Problem]) -> str:
         return "celebamask"
     facts["label order"] = found.order
     if found.swapped:
-        problems.append(Problem("", "left and right classes look swapped (l_* lie on the left of the pictures); "
-                                    "prepare with --swap-sides"))
+        problems.append(
+            Problem(
+                "",
+                "left and right classes look swapped (l_* lie on the left of the pictures); "
+                "prepare with --swap-sides",
+            )
+        )
     return found.order
 
 
@@ -130,13 +145,22 @@ def look_at(entry: Entry, order: str) -> Seen:
         return seen
     for path in (entry.mask, *(p for _, p in entry.parts)):
         if path is not None and _mode(path) == "P":
-            wrong("a palette image: its numbers are read where they agree with its colours", path, skipped=False)
+            wrong(
+                "a palette image: its numbers are read where they agree with its colours",
+                path,
+                skipped=False,
+            )
     try:
         labels = whole_labels(entry, Recipe(order=order))
         seen.labels = thumbnail(labels)
-        if seen.size and abs(labels.shape[1] / labels.shape[0] / (seen.size[0] / seen.size[1]) - 1) > 0.02:
-            wrong(f"image {seen.size[0]}×{seen.size[1]} but mask {labels.shape[1]}×{labels.shape[0]} pixels",
-                  entry.mask)
+        if (
+            seen.size
+            and abs(labels.shape[1] / labels.shape[0] / (seen.size[0] / seen.size[1]) - 1) > 0.02
+        ):
+            wrong(
+                f"image {seen.size[0]}×{seen.size[1]} but mask {labels.shape[1]}×{labels.shape[0]} pixels",
+                entry.mask,
+            )
     except DataError as error:
         wrong(f"unusable mask: {error}", entry.mask)
     return seen
@@ -155,7 +179,11 @@ def _mode(path: Path) -> str:
 
 def _check_zips(root: Path, zips: list[Path], threads: int, progress) -> Checked:
     facts, problems, every = {"layout": "prepared"}, [], []
-    manifest = json.loads((root / "manifest.json").read_text()) if (root / "manifest.json").is_file() else {}
+    manifest = (
+        json.loads((root / "manifest.json").read_text())
+        if (root / "manifest.json").is_file()
+        else {}
+    )
     for path in zips:
         try:
             data = FaceZip(path)
@@ -164,9 +192,17 @@ def _check_zips(root: Path, zips: list[Path], threads: int, progress) -> Checked
             continue
         noted = manifest.get("files", {}).get(path.name)
         if noted and noted["sha256"] != data.sha256:
-            problems.append(Problem("", "its sha256 is not the manifest's: the file was changed or damaged",
-                                    str(path), skipped=True))
-        facts[path.name] = f"{len(data)} samples, {data.resolution} px, {path.stat().st_size / 1e6:.1f} MB"
+            problems.append(
+                Problem(
+                    "",
+                    "its sha256 is not the manifest's: the file was changed or damaged",
+                    str(path),
+                    skipped=True,
+                )
+            )
+        facts[path.name] = (
+            f"{len(data)} samples, {data.resolution} px, {path.stat().st_size / 1e6:.1f} MB"
+        )
         look = lambda index, data=data: _look_in(data, index)  # noqa: E731
         seen = list(_mapped(look, range(len(data)), threads, progress))
         problems += _duplicates(seen)
@@ -191,8 +227,10 @@ def _look_in(data: FaceZip, index: int) -> Seen:
     seen.size, seen.digest = image.shape[1::-1], hashlib.sha256(image.tobytes()).hexdigest()
     seen.image, seen.labels = thumbnail(image), thumbnail(np.minimum(labels, len(CLASSES) - 1))
     if image.shape[:2] != (data.resolution,) * 2 or labels.shape != image.shape[:2]:
-        wrong(f"image {image.shape[1]}×{image.shape[0]}, mask {labels.shape[1]}×{labels.shape[0]}, the set "
-              f"{data.resolution} px")
+        wrong(
+            f"image {image.shape[1]}×{image.shape[0]}, mask {labels.shape[1]}×{labels.shape[0]}, the set "
+            f"{data.resolution} px"
+        )
     if labels.max() >= len(CLASSES):
         wrong(f"unknown label {labels.max()}")
     if complaint := cameras.complaint(data.cameras[index].double().numpy()):
@@ -227,35 +265,54 @@ def _duplicates(seen: list[Seen]) -> list[Problem]:
     for one in seen:
         if one.digest:
             same[one.digest].append(one.name)
-    return [Problem(other, f"the same image as {names[0]}") for names in same.values() for other in names[1:]]
+    return [
+        Problem(other, f"the same image as {names[0]}")
+        for names in same.values()
+        for other in names[1:]
+    ]
 
 
 def _leaks(seen: list[Seen]) -> list[Problem]:
     """Images of other splits that are trained on too; pairs.zip repeats test.zip."""
-    trained = {one.digest: one.name for one in seen if one.digest and one.name.startswith("train.zip:")}
+    trained = {
+        one.digest: one.name for one in seen if one.digest and one.name.startswith("train.zip:")
+    }
     others = (one for one in seen if not one.name.startswith(("train.zip:", "pairs.zip:")))
-    return [Problem(one.name, f"the same image as {trained[one.digest]}, which is trained on")
-            for one in others if one.digest in trained]
+    return [
+        Problem(one.name, f"the same image as {trained[one.digest]}, which is trained on")
+        for one in others
+        if one.digest in trained
+    ]
 
 
 def _sizes(seen: list[Seen]) -> list[Problem]:
     """Images whose size is not that of most, or that are not square."""
     count = Counter(one.size for one in seen if one.size)
     usual = count.most_common(1)[0][0] if count else None
-    return [Problem(one.name, f"{one.size[0]}×{one.size[1]} pixels, most images have {usual[0]}×{usual[1]}")
-            for one in seen if one.size and one.size != usual]
+    return [
+        Problem(
+            one.name, f"{one.size[0]}×{one.size[1]} pixels, most images have {usual[0]}×{usual[1]}"
+        )
+        for one in seen
+        if one.size and one.size != usual
+    ]
 
 
-def _summary(root: Path, seen: list[Seen], facts: dict, problems: list[Problem],
-             duplicates: bool = True) -> Checked:
+def _summary(
+    root: Path, seen: list[Seen], facts: dict, problems: list[Problem], duplicates: bool = True
+) -> Checked:
     problems = problems + [p for one in seen for p in one.problems]
     problems += (_duplicates(seen) if duplicates else []) + _sizes(seen)
     sizes = Counter(one.size for one in seen if one.size).most_common(3)
     facts["sizes"] = ", ".join(f"{w}×{h} ({n})" for (w, h), n in sizes)
     maps = [one.labels for one in seen if one.labels is not None]
-    counts = np.array([np.bincount(m.ravel(), minlength=len(CLASSES))[:len(CLASSES)] / m.size for m in maps]
-                      or [np.zeros(len(CLASSES))])
-    shares = {name: (float(counts[:, k].mean()), float((counts[:, k] > 0).mean()))
-              for k, name in enumerate(CLASSES)}
+    counts = np.array(
+        [np.bincount(m.ravel(), minlength=len(CLASSES))[: len(CLASSES)] / m.size for m in maps]
+        or [np.zeros(len(CLASSES))]
+    )
+    shares = {
+        name: (float(counts[:, k].mean()), float((counts[:, k] > 0).mean()))
+        for k, name in enumerate(CLASSES)
+    }
     every = max(1, len(seen) // SHOWN)
     return Checked(root, len(seen), facts, problems, seen[::every][:SHOWN], shares)

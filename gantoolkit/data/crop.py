@@ -15,10 +15,19 @@ from gantoolkit.core.errors import UsageError
 
 CROPS = ("none", "ffhq", "eg3d")
 # Standard face of Deep3DFaceRecon, onto which EG3D fits the five points (its similarity_Lm3D_all.mat).
-STANDARD = np.array([[-0.31148657, 0.29036078, 0.13377953], [0.30979887, 0.28972036, 0.13179526],
-                     [0.0032535, -0.04617932, 0.55244243], [-0.25216928, -0.38133916, 0.22405732],
-                     [0.2484662, -0.38128236, 0.22235769]])
-RESCALE, CUT = 300.0, 700.0  # EG3D: pixels per unit of the standard face, and of the side that is kept
+STANDARD = np.array(
+    [
+        [-0.31148657, 0.29036078, 0.13377953],
+        [0.30979887, 0.28972036, 0.13179526],
+        [0.0032535, -0.04617932, 0.55244243],
+        [-0.25216928, -0.38133916, 0.22405732],
+        [0.2484662, -0.38128236, 0.22235769],
+    ]
+)
+RESCALE, CUT = (
+    300.0,
+    700.0,
+)  # EG3D: pixels per unit of the standard face, and of the side that is kept
 
 
 @dataclass(frozen=True)

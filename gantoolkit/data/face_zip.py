@@ -18,12 +18,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from gantoolkit.data.cameras import complaint
+from gantoolkit.core.errors import DataError, UsageError
 from gantoolkit.core.images import one_hot, to_float
 from gantoolkit.core.labels import CLASSES
-from gantoolkit.data.lazy_images import Pictures, fits_memory
-from gantoolkit.core.errors import DataError, UsageError
 from gantoolkit.core.types import Camera, Condition, Sample, Target
+from gantoolkit.data.cameras import complaint
+from gantoolkit.data.lazy_images import Pictures, fits_memory
 
 DEPTH_RANGE = 4.0  # 16-bit depth pictures store depth / 4 · 65535, 0 = background
 SEED_STRIDE = 1_000_003
@@ -46,8 +46,10 @@ class FaceZip:
                 lines = file.read("samples.jsonl").decode().splitlines()
                 self.rows = [json.loads(line) for line in lines if line.strip()]
         except (OSError, zipfile.BadZipFile, KeyError, ValueError) as error:
-            raise DataError(f"{self.path} is not a readable data set zip ({error}); "
-                            "render one with `gantoolkit data render` or download it again.") from None
+            raise DataError(
+                f"{self.path} is not a readable data set zip ({error}); "
+                "render one with `gantoolkit data render` or download it again."
+            ) from None
         self._read_rows()
 
     def _read_rows(self) -> None:
@@ -61,14 +63,20 @@ class FaceZip:
                 raise DataError(f"{self.path}: line {number} of samples.jsonl {wrong}.")
         self.resolution = self.meta["resolution"]
         self.files = [whole[Path(row["file"]).stem] for row in self.rows]
-        self.cameras = torch.from_numpy(np.stack([self._camera(f, labels[f]) for f in self.files])).float()  # [N,25]
+        self.cameras = torch.from_numpy(
+            np.stack([self._camera(f, labels[f]) for f in self.files])
+        ).float()  # [N,25]
         self.captions = [row["captions"] for row in self.rows]
         self.attributes = [row.get("attributes", {}) for row in self.rows]
         self.identities = torch.tensor([row["identity"] for row in self.rows])  # [N]
         try:
-            self.factors = torch.tensor([row.get("factors", []) for row in self.rows], dtype=torch.float32)  # [N,F] ~ N(0,1)
+            self.factors = torch.tensor(
+                [row.get("factors", []) for row in self.rows], dtype=torch.float32
+            )  # [N,F] ~ N(0,1)
         except (TypeError, ValueError):
-            raise DataError(f"{self.path}: the 'factors' of samples.jsonl are not equally many numbers each.") from None
+            raise DataError(
+                f"{self.path}: the 'factors' of samples.jsonl are not equally many numbers each."
+            ) from None
         self.factor_names = list(self.meta.get("factor_names", []))
         self.identity_factors = int(self.meta.get("identity_factors", 0))
 
@@ -79,9 +87,11 @@ class FaceZip:
                 return {str(name): numbers for name, numbers in self.meta["labels"]}
         except (TypeError, KeyError, ValueError):
             pass
-        raise DataError(f"{self.path}: dataset.json should hold 'resolution' and a camera for every picture as 'labels', "
-                        '{"resolution": 64, "labels": [["image/00000000.png", [25 numbers]], …]}; '
-                        "`gantoolkit data prepare` makes such a zip of your pictures, with or without cameras.")
+        raise DataError(
+            f"{self.path}: dataset.json should hold 'resolution' and a camera for every picture as 'labels', "
+            '{"resolution": 64, "labels": [["image/00000000.png", [25 numbers]], …]}; '
+            "`gantoolkit data prepare` makes such a zip of your pictures, with or without cameras."
+        )
 
     def _camera(self, file: str, numbers) -> np.ndarray:
         """The camera label [25] of a picture; one that no camera can have is refused."""
@@ -90,7 +100,9 @@ class FaceZip:
         except (TypeError, ValueError):
             label = np.empty(0)
         if wrong := complaint(label):
-            raise DataError(f"{self.path}: the camera of {file} in dataset.json cannot be used: {wrong}.")
+            raise DataError(
+                f"{self.path}: the camera of {file} in dataset.json cannot be used: {wrong}."
+            )
         return label
 
     def __len__(self) -> int:
@@ -120,7 +132,9 @@ class FaceZip:
 
     def _checked(self, labels: Tensor) -> Tensor:
         if int(labels.max()) >= len(CLASSES):
-            raise DataError(f"{self.path} has the label {int(labels.max())}; labels are 0 to {len(CLASSES) - 1}.")
+            raise DataError(
+                f"{self.path} has the label {int(labels.max())}; labels are 0 to {len(CLASSES) - 1}."
+            )
         return labels
 
     def _decode(self, kind: str, mode: str | None, dtype, finish=lambda x: x) -> Tensor | Pictures:
@@ -130,8 +144,10 @@ class FaceZip:
         def read(index: int) -> np.ndarray:
             picture = self.picture(kind, mode, dtype, index)
             if picture.shape != first.shape:
-                raise DataError(f"{self.path}: {kind} {index} has the size {picture.shape[:2]}, "
-                                f"the first has {first.shape[:2]}.")
+                raise DataError(
+                    f"{self.path}: {kind} {index} has the size {picture.shape[:2]}, "
+                    f"the first has {first.shape[:2]}."
+                )
             return picture
 
         if not fits_memory(len(self), first.shape, first.itemsize):
@@ -151,13 +167,17 @@ class FaceZip:
         from PIL import Image
 
         stem = Path(self.files[index]).stem
-        drawn = (name for suffix in ("png", "webp") if (name := f"{kind}/{stem}.{suffix}") in self.names)
+        drawn = (
+            name for suffix in ("png", "webp") if (name := f"{kind}/{stem}.{suffix}") in self.names
+        )
         name = self.files[index] if kind == "image" else next(drawn, f"{kind}/{stem}.png")
         try:
             with Image.open(io.BytesIO(self._zip.read(name))) as picture:
                 if mode is None and picture.mode == "RGB":
                     mode = "L"  # WebP has no greys: three equal channels
-                return np.asarray(picture.convert(mode) if mode and picture.mode != mode else picture, dtype)
+                return np.asarray(
+                    picture.convert(mode) if mode and picture.mode != mode else picture, dtype
+                )
         except KeyError:
             raise DataError(f"{self.path} lacks {name}; render the data set again.") from None
         except (OSError, zipfile.BadZipFile, zipfile.zlib.error) as error:
@@ -175,8 +195,15 @@ class FaceZip:
         found = {"images": self.images[rows], "labels": self.labels[rows]}
         return found if condition == "mask" else found | {"scribbles": self.scribbles[rows]}
 
-    def sample(self, indices, caption: int | Tensor = 0, condition: str = "mask", seed: int | Tensor | None = None,
-               device: torch.device | str = "cpu", pictures: dict[str, Tensor] | None = None) -> Sample:
+    def sample(
+        self,
+        indices,
+        caption: int | Tensor = 0,
+        condition: str = "mask",
+        seed: int | Tensor | None = None,
+        device: torch.device | str = "cpu",
+        pictures: dict[str, Tensor] | None = None,
+    ) -> Sample:
         """Rows `indices` as a Sample; `caption` is one number for all or one per row (modulo what exists).
 
         seed      None, one per row, or a run's seed, which gives row i the seed `seed · 1000003 + i`
@@ -184,9 +211,13 @@ class FaceZip:
         pictures  of these rows, where they are decoded already
         """
         if condition not in ("mask", "scribble", "both"):
-            raise UsageError(f"The condition '{condition}' is unknown; choose mask, scribble or both.")
+            raise UsageError(
+                f"The condition '{condition}' is unknown; choose mask, scribble or both."
+            )
         rows = torch.as_tensor(indices, dtype=torch.int64).reshape(-1)
-        found = {name: p.to(device) for name, p in (pictures or self.pictures(rows, condition)).items()}
+        found = {
+            name: p.to(device) for name, p in (pictures or self.pictures(rows, condition)).items()
+        }
         numbers = torch.as_tensor(caption).expand(len(rows)).tolist()
         texts = (self.captions[row] for row in rows.tolist())
         if isinstance(seed, int):
@@ -194,8 +225,12 @@ class FaceZip:
         wanted = Condition(
             text=tuple(c[n % len(c)] if c else "" for c, n in zip(texts, numbers)),
             mask=one_hot(found["labels"]) if condition != "scribble" else None,
-            scribble=found["scribbles"].float().div_(255).unsqueeze(1) if condition != "mask" else None,
-            camera=Camera.from_label(self.cameras[rows]).to(device), seed=seed)
+            scribble=found["scribbles"].float().div_(255).unsqueeze(1)
+            if condition != "mask"
+            else None,
+            camera=Camera.from_label(self.cameras[rows]).to(device),
+            seed=seed,
+        )
         return Sample(wanted, self._target(rows, found["images"], found["labels"]))
 
     def target(self, rows: Tensor) -> Target:
@@ -203,13 +238,18 @@ class FaceZip:
         return self._target(rows, self.images[rows], self.labels[rows])
 
     def _target(self, rows: Tensor, images: Tensor, labels: Tensor) -> Target:
-        return Target(to_float(images), labels.long(), self.identities[rows].to(labels.device),
-                      attributes=tuple(self.attributes[i] for i in rows.tolist()))
+        return Target(
+            to_float(images),
+            labels.long(),
+            self.identities[rows].to(labels.device),
+            attributes=tuple(self.attributes[i] for i in rows.tolist()),
+        )
 
     @cached_property
     def sha256(self) -> str:
         """Hex digest of the zip file."""
         from gantoolkit.weights import sha256
+
         return sha256(self.path)
 
 
@@ -219,11 +259,17 @@ def _complaint(row, files: Collection[str]) -> str:
         return "should be an object with the name of its picture as 'file'"
     if Path(row["file"]).stem not in files:
         return f"names {row['file']}, for which dataset.json has no camera"
-    if not isinstance(row.get("captions"), list) or not all(isinstance(c, str) for c in row["captions"]):
+    if not isinstance(row.get("captions"), list) or not all(
+        isinstance(c, str) for c in row["captions"]
+    ):
         return "should have a list of texts as 'captions', which may be empty"
     if not isinstance(row.get("identity"), int):
         return "should have a whole number as 'identity'"
-    return "" if isinstance(row.get("attributes", {}), dict) else "should have an object as 'attributes'"
+    return (
+        ""
+        if isinstance(row.get("attributes", {}), dict)
+        else "should have an object as 'attributes'"
+    )
 
 
 def find(name: str | Path) -> Path:
@@ -236,10 +282,14 @@ def find(name: str | Path) -> Path:
     known = manifest.load().data
     entry = known.get(str(name))
     if entry is None:
-        raise DataError(f"No data set '{name}': it is neither a file nor one of "
-                        f"{', '.join(sorted(known)) or 'the known names (none)'}; `gantoolkit data prepare` makes one of "
-                        "published data or of your own folder.")
+        raise DataError(
+            f"No data set '{name}': it is neither a file nor one of "
+            f"{', '.join(sorted(known)) or 'the known names (none)'}; `gantoolkit data prepare` makes one of "
+            "published data or of your own folder."
+        )
     path = manifest.load().file(entry)
     if not path.is_file():
-        raise DataError(f"The data set '{name}' should be at {path}, which does not exist; reinstall gantoolkit.")
+        raise DataError(
+            f"The data set '{name}' should be at {path}, which does not exist; reinstall gantoolkit."
+        )
     return path

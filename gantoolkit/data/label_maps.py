@@ -15,8 +15,8 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from scipy.ndimage import distance_transform_edt
 from torch import Tensor
 
-from gantoolkit.core.labels import CLASSES, ORDERS, PALETTE
 from gantoolkit.core.errors import DataError, UsageError
+from gantoolkit.core.labels import CLASSES, ORDERS, PALETTE
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
 SMALLEST, LONGEST = 16, 3  # pixels of the short side; long side / short side
@@ -33,7 +33,9 @@ def list_pictures(path: str | Path) -> list[Path]:
             raise DataError(f"The folder {path} holds no pictures ({', '.join(SUFFIXES)}).")
         return found
     if not path.exists():
-        raise DataError(f"There is no file or folder {path}; give a picture or a folder of pictures.")
+        raise DataError(
+            f"There is no file or folder {path}; give a picture or a folder of pictures."
+        )
     return [path]
 
 
@@ -43,9 +45,17 @@ def open_picture(path: str | Path) -> Image.Image:
         with Image.open(path) as file:
             file.load()
             picture = ImageOps.exif_transpose(file)
-    except (OSError, UnidentifiedImageError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+    except (
+        OSError,
+        UnidentifiedImageError,
+        SyntaxError,
+        ValueError,
+        Image.DecompressionBombError,
+    ) as error:
         reason = type(error).__name__
-        raise DataError(f"{path} is not a readable picture ({reason}); save it again as PNG.") from None
+        raise DataError(
+            f"{path} is not a readable picture ({reason}); save it again as PNG."
+        ) from None
     short, long = sorted(picture.size)
     size = f"{path} is {picture.width}×{picture.height} pixels"
     if short < SMALLEST:
@@ -63,7 +73,9 @@ def read_labels(path: str | Path, resolution: int, order: str = "celebamask") ->
     """
     square = pad_square(native_labels(path, order))
     size = (resolution, resolution)
-    return torch.from_numpy(np.array(Image.fromarray(square).resize(size, Image.Resampling.NEAREST)))
+    return torch.from_numpy(
+        np.array(Image.fromarray(square).resize(size, Image.Resampling.NEAREST))
+    )
 
 
 def native_labels(path: str | Path, order: str = "celebamask") -> np.ndarray:
@@ -79,7 +91,9 @@ def native_labels(path: str | Path, order: str = "celebamask") -> np.ndarray:
     return labels
 
 
-def decode(picture: Image.Image, path: str | Path, count: int = len(CLASSES)) -> tuple[np.ndarray, bool]:
+def decode(
+    picture: Image.Image, path: str | Path, count: int = len(CLASSES)
+) -> tuple[np.ndarray, bool]:
     """(labels [H,W] uint8, whether they were numbers rather than colours) of an opened picture.
 
     Numbers run from 0 to count − 1.
@@ -114,14 +128,20 @@ def _numbers(values: np.ndarray, path: str | Path, count: int = len(CLASSES)) ->
     if not wrong:
         return values.astype(np.uint8)
     if len(found) == 2 and found[0] == 0:
-        raise DataError(f"{path} has the values 0 and {found[1]:g} alone, a drawing or the mask of one part "
-                        "rather than a label map; give drawings with --scribble, and merge parts into labels "
-                        "0 to 18.")
+        raise DataError(
+            f"{path} has the values 0 and {found[1]:g} alone, a drawing or the mask of one part "
+            "rather than a label map; give drawings with --scribble, and merge parts into labels "
+            "0 to 18."
+        )
     if len(found) > 64:
-        raise DataError(f"{path} has {len(found)} grey levels, so it is a photo or a drawing rather than a "
-                        "label map; a mask holds labels 0 to 18 or the colours of CelebAMask-HQ.")
+        raise DataError(
+            f"{path} has {len(found)} grey levels, so it is a photo or a drawing rather than a "
+            "label map; a mask holds labels 0 to 18 or the colours of CelebAMask-HQ."
+        )
     listed = ", ".join(f"{v:g}" for v in wrong[:8]) + (", …" if len(wrong) > 8 else "")
-    raise DataError(f"{path} has unknown labels ({listed}); CelebAMask-HQ has 0 (background) to 18 (cloth).")
+    raise DataError(
+        f"{path} has unknown labels ({listed}); CelebAMask-HQ has 0 (background) to 18 (cloth)."
+    )
 
 
 def _codes(colours: np.ndarray) -> np.ndarray:
@@ -148,7 +168,9 @@ def _near_colours(colours: np.ndarray, path: str | Path) -> np.ndarray:
     labels = distances.argmin(1).astype(np.uint8)[inverse].reshape(colours.shape[:2])
     far = (distances.min(1) > NEAR)[inverse].reshape(colours.shape[:2])
     if far.mean() > 1 - SURE:
-        raise DataError(f"{path} is a photo or uses another palette: {far.mean():.0%} of its pixels are no "
-                        "colour of CelebAMask-HQ; give a label map with numbers 0 to 18 or those colours.")
+        raise DataError(
+            f"{path} is a photo or uses another palette: {far.mean():.0%} of its pixels are no "
+            "colour of CelebAMask-HQ; give a label map with numbers 0 to 18 or those colours."
+        )
     nearest = distance_transform_edt(far, return_distances=False, return_indices=True)
     return labels[tuple(nearest)]

@@ -12,19 +12,39 @@ from pathlib import Path
 
 import numpy as np
 
+from gantoolkit.core.errors import DataError
 from gantoolkit.core.labels import CLASSES, ORDERS
 from gantoolkit.data.label_maps import decode, open_picture
-from gantoolkit.core.errors import DataError
 
-SURE, AHEAD = 0.7, 0.08  # share of rules that the best order must keep, and its lead over the second
+SURE, AHEAD = (
+    0.7,
+    0.08,
+)  # share of rules that the best order must keep, and its lead over the second
 LOOKED = 48  # label maps of a data set that its order is judged by
 BEFORE = (  # (a, b, axis): a lies above (axis 0) or to the left of (axis 1) b
-    ("l_brow", "l_eye", 0), ("r_brow", "r_eye", 0), ("l_eye", "nose", 0), ("r_eye", "nose", 0),
-    ("nose", "u_lip", 0), ("u_lip", "l_lip", 0), ("l_lip", "neck", 0), ("neck", "cloth", 0),
-    ("hair", "l_lip", 0), ("r_eye", "nose", 1), ("nose", "l_eye", 1), ("r_brow", "l_brow", 1))
+    ("l_brow", "l_eye", 0),
+    ("r_brow", "r_eye", 0),
+    ("l_eye", "nose", 0),
+    ("r_eye", "nose", 0),
+    ("nose", "u_lip", 0),
+    ("u_lip", "l_lip", 0),
+    ("l_lip", "neck", 0),
+    ("neck", "cloth", 0),
+    ("hair", "l_lip", 0),
+    ("r_eye", "nose", 1),
+    ("nose", "l_eye", 1),
+    ("r_brow", "l_brow", 1),
+)
 SMALLER = (  # (a, b): a covers fewer pixels than b
-    ("l_eye", "nose"), ("r_eye", "nose"), ("l_brow", "skin"), ("r_brow", "skin"), ("nose", "skin"),
-    ("u_lip", "nose"), ("l_lip", "skin"), ("nose", "hair"))
+    ("l_eye", "nose"),
+    ("r_eye", "nose"),
+    ("l_brow", "skin"),
+    ("r_brow", "skin"),
+    ("nose", "skin"),
+    ("u_lip", "nose"),
+    ("l_lip", "skin"),
+    ("nose", "hair"),
+)
 
 
 @dataclass(frozen=True)
@@ -40,10 +60,12 @@ def rules(labels: np.ndarray) -> np.ndarray:
     """1 (kept), 0 (broken) or NaN (a part is missing) for every rule, of a map [H,W] in our order."""
     rows, columns = np.indices(labels.shape)
     flat = labels.ravel()
-    area = np.bincount(flat, minlength=len(CLASSES)).astype(float)[:len(CLASSES)]
+    area = np.bincount(flat, minlength=len(CLASSES)).astype(float)[: len(CLASSES)]
     with np.errstate(invalid="ignore", divide="ignore"):
-        place = [np.bincount(flat, weights=axis.ravel(), minlength=len(CLASSES))[:len(CLASSES)] / area
-                 for axis in (rows, columns)]
+        place = [
+            np.bincount(flat, weights=axis.ravel(), minlength=len(CLASSES))[: len(CLASSES)] / area
+            for axis in (rows, columns)
+        ]
     number = {name: k for k, name in enumerate(CLASSES)}
     found = []
     for a, b, axis in BEFORE:
@@ -68,8 +90,10 @@ def recognise(maps: Iterable[np.ndarray], candidates: Iterable[str] = ORDERS) ->
     clear = ranked and shares[ranked[0]] >= SURE
     if not clear or len(ranked) > 1 and shares[ranked[0]] - shares[ranked[1]] < AHEAD:
         listed = ", ".join(f"{o} {shares[o]:.2f}" for o in ranked) or "none has so many numbers"
-        raise DataError(f"The order of the label maps cannot be told from {len(maps)} of them ({listed}); "
-                        f"say it with --labels, one of {', '.join(ORDERS)}.")
+        raise DataError(
+            f"The order of the label maps cannot be told from {len(maps)} of them ({listed}); "
+            f"say it with --labels, one of {', '.join(ORDERS)}."
+        )
     sides = [n for n, (_, _, axis) in enumerate(BEFORE) if axis == 1]
     right_way = np.nanmean(kept[ranked[0]][:, sides]) if len(maps) else 1.0
     return Recognised(ranked[0], shares, bool(right_way < 0.2))

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import numpy as np
 
-from gantoolkit.data.cameras import FIVE, stem
-from gantoolkit.core.labels import CLASSES
 from gantoolkit.core.errors import DataError, UsageError
+from gantoolkit.core.labels import CLASSES
+from gantoolkit.data.cameras import FIVE, stem
 
 # Points of MediaPipe's canonical face (centimetres; x to the person's left, y up, z forward) that hardly move
 # with the expression: corners of the eyes, nose, temples, and the mouth's corners. Number → place.
@@ -23,17 +23,25 @@ _LEFT = {
     98: (-1.405627, -1.714196, 5.241087),
     48: (-1.608635, -0.942516, 5.814193),
     127: (-7.743095, 2.364999, -2.005167),
-    61: (-2.456206, -4.342621, 4.283884)
+    61: (-2.456206, -4.342621, 4.283884),
 }
 _OTHER = {133: 362, 33: 263, 98: 327, 48: 278, 127: 356, 61: 291}
-MESH = {1: (0, -1.126865, 7.475604), 5: (0, 0.365669, 7.24287), 6: (0, 2.473255, 5.788627),
-        168: (0, 3.271027, 5.236015), 9: (0, 4.885979, 5.385258), **_LEFT,
-        **{_OTHER[k]: (-x, y, z) for k, (x, y, z) in _LEFT.items()}}
+MESH = {
+    1: (0, -1.126865, 7.475604),
+    5: (0, 0.365669, 7.24287),
+    6: (0, 2.473255, 5.788627),
+    168: (0, 3.271027, 5.236015),
+    9: (0, 4.885979, 5.385258),
+    **_LEFT,
+    **{_OTHER[k]: (-x, y, z) for k, (x, y, z) in _LEFT.items()},
+}
 
 
 def mesh_five(points: np.ndarray) -> np.ndarray:
     """The five points [5,·] of a face mesh [468 or more,·]: eyes, nose tip, mouth corners."""
-    return np.stack([points[[33, 133]].mean(0), points[[362, 263]].mean(0), points[1], points[61], points[291]])
+    return np.stack(
+        [points[[33, 133]].mean(0), points[[362, 263]].mean(0), points[1], points[61], points[291]]
+    )
 
 
 @lru_cache(maxsize=1)
@@ -66,7 +74,9 @@ def five_of_labels(labels: np.ndarray) -> np.ndarray:
         left, right = glasses[glasses[:, 0] < middle], glasses[glasses[:, 0] >= middle]
     mouth = places("mouth", "u_lip", "l_lip")
     if min(map(len, (left, right, nose, mouth))) == 0:
-        raise DataError("its label map shows no two eyes, nose and mouth, so no landmarks can be read from it")
+        raise DataError(
+            "its label map shows no two eyes, nose and mouth, so no landmarks can be read from it"
+        )
     low, high = np.quantile(nose[:, 1], [0.55, 0.9])
     tip = nose[(nose[:, 1] >= low) & (nose[:, 1] <= high)].mean(0)
     ends = np.quantile(mouth[:, 0], [0.02, 0.98])
@@ -81,7 +91,9 @@ def read_five(folder: str | Path) -> dict[str, np.ndarray]:
         try:
             found[stem(path)] = np.loadtxt(path).reshape(5, 2)
         except ValueError:
-            raise DataError(f"{path} does not hold five lines of x and y; give MTCNN's five points.") from None
+            raise DataError(
+                f"{path} does not hold five lines of x and y; give MTCNN's five points."
+            ) from None
     if not found:
         raise DataError(f"{folder} holds no landmark files NAME.txt.")
     return found
@@ -97,8 +109,10 @@ class FaceMesh:
         try:
             import mediapipe
         except ImportError:
-            raise UsageError("Cameras from photos need MediaPipe; install it with pip install "
-                             "'gantoolkit[landmarks]', or choose --cameras mask.") from None
+            raise UsageError(
+                "Cameras from photos need MediaPipe; install it with pip install "
+                "'gantoolkit[landmarks]', or choose --cameras mask."
+            ) from None
         self._find = _landmarker(mediapipe, model) if str(model) else _own_mesh(mediapipe)
 
     def points(self, picture: np.ndarray) -> np.ndarray | None:
@@ -110,16 +124,24 @@ class FaceMesh:
 def _landmarker(mediapipe, model: str | Path):
     """Picture → landmarks of its first face, by the model file of MediaPipe's tasks."""
     if not Path(model).is_file():
-        raise UsageError(f"There is no model file {model}; give MediaPipe's face_landmarker.task by "
-                         "--face-model (docs/full-scale.md says where it comes from).")
+        raise UsageError(
+            f"There is no model file {model}; give MediaPipe's face_landmarker.task by "
+            "--face-model (docs/full-scale.md says where it comes from)."
+        )
     vision, base = mediapipe.tasks.vision, mediapipe.tasks.BaseOptions(model_asset_path=str(model))
     try:
-        net = vision.FaceLandmarker.create_from_options(vision.FaceLandmarkerOptions(base_options=base, num_faces=1))
+        net = vision.FaceLandmarker.create_from_options(
+            vision.FaceLandmarkerOptions(base_options=base, num_faces=1)
+        )
     except (RuntimeError, ValueError) as error:
-        raise DataError(f"MediaPipe cannot read {model} ({error}); give its face_landmarker.task.") from None
+        raise DataError(
+            f"MediaPipe cannot read {model} ({error}); give its face_landmarker.task."
+        ) from None
 
     def find(picture: np.ndarray):
-        faces = net.detect(mediapipe.Image(image_format=mediapipe.ImageFormat.SRGB, data=picture)).face_landmarks
+        faces = net.detect(
+            mediapipe.Image(image_format=mediapipe.ImageFormat.SRGB, data=picture)
+        ).face_landmarks
         return faces[0] if faces else None
 
     return find
@@ -128,9 +150,11 @@ def _landmarker(mediapipe, model: str | Path):
 def _own_mesh(mediapipe):
     """The same by the mesh that older versions of the library hold themselves."""
     if not hasattr(mediapipe, "solutions"):
-        raise UsageError(f"MediaPipe {mediapipe.__version__} brings no face mesh with it; give its "
-                         "face_landmarker.task by --face-model (docs/full-scale.md says where it comes from), or "
-                         "install mediapipe==0.10.14, which needs none.")
+        raise UsageError(
+            f"MediaPipe {mediapipe.__version__} brings no face mesh with it; give its "
+            "face_landmarker.task by --face-model (docs/full-scale.md says where it comes from), or "
+            "install mediapipe==0.10.14, which needs none."
+        )
     net = mediapipe.solutions.face_mesh.FaceMesh(static_image_mode=True, max_num_faces=1)
 
     def find(picture: np.ndarray):

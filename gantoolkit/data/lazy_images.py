@@ -27,7 +27,9 @@ class Pictures:
     finish  stacked arrays [b,*shape] → the tensor that callers see
     """
 
-    def __init__(self, read: Callable[[int], np.ndarray], count: int, finish: Callable[[Tensor], Tensor]):
+    def __init__(
+        self, read: Callable[[int], np.ndarray], count: int, finish: Callable[[Tensor], Tensor]
+    ):
         self.read, self.count, self.finish = read, count, finish
 
     @cached_property
@@ -69,4 +71,4 @@ class Pictures:
 
     def split(self, size: int) -> Iterator[Tensor]:
         """Consecutive parts of `size` pictures, as `Tensor.split`."""
-        return (self[first:first + size] for first in range(0, self.count, size))
+        return (self[first : first + size] for first in range(0, self.count, size))

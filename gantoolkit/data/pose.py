@@ -25,13 +25,35 @@ from torch import Tensor
 from gantoolkit.core.images import flip_labels, one_hot
 
 # Parts as groups of labels; pairs are (person's left, person's right).
-GROUPS = {"face": (1, 2, 3, 4, 5, 6, 7, 10, 11, 12), "skin": (1,), "nose": (2,), "mouth": (10, 11, 12),
-          "glasses": (3,), "l_eye": (4,), "r_eye": (5,), "l_brow": (6,), "r_brow": (7,), "l_ear": (8,),
-          "r_ear": (9,), "hair": (13, 14), "neck": (17,)}
+GROUPS = {
+    "face": (1, 2, 3, 4, 5, 6, 7, 10, 11, 12),
+    "skin": (1,),
+    "nose": (2,),
+    "mouth": (10, 11, 12),
+    "glasses": (3,),
+    "l_eye": (4,),
+    "r_eye": (5,),
+    "l_brow": (6,),
+    "r_brow": (7,),
+    "l_ear": (8,),
+    "r_ear": (9,),
+    "hair": (13, 14),
+    "neck": (17,),
+}
 PAIRS = ("eye", "brow", "ear")
 ODD, EVEN = 8, 12  # principal components that enter products
 LIMIT = 4.0  # standard deviations: a mask beyond what was rendered counts as this far
-FITTED = ("odd", "even", "odd_scale", "even_mean", "even_scale", "odd_axes", "even_axes", "yaw", "pitch")
+FITTED = (
+    "odd",
+    "even",
+    "odd_scale",
+    "even_mean",
+    "even_scale",
+    "odd_axes",
+    "even_axes",
+    "yaw",
+    "pitch",
+)
 YAW, PITCH = 1.0, 0.6  # radians: estimates stay within these
 
 
@@ -60,16 +82,30 @@ def part_numbers(labels: Tensor) -> Tensor:
     dx, dy = (cx - cx[:, :1]) / scale * seen, (cy - cy[:, :1]) / scale * seen
     size = (area / (height * width)).sqrt() * 2 / scale
     place = dict(zip(GROUPS, range(len(GROUPS))))
-    return torch.cat([dx[:, 1:], dy[:, 1:], size, sx / scale, sy[:, 1:] / scale, seen[:, 1:],
-                      *_between(dx, dy, size, seen, place)], 1)
+    return torch.cat(
+        [
+            dx[:, 1:],
+            dy[:, 1:],
+            size,
+            sx / scale,
+            sy[:, 1:] / scale,
+            seen[:, 1:],
+            *_between(dx, dy, size, seen, place),
+        ],
+        1,
+    )
 
 
-def _between(dx: Tensor, dy: Tensor, size: Tensor, seen: Tensor, place: dict[str, int]) -> list[Tensor]:
+def _between(
+    dx: Tensor, dy: Tensor, size: Tensor, seen: Tensor, place: dict[str, int]
+) -> list[Tensor]:
     """Left against right, and nose and mouth against eyes and brows; 0 where a part is missing."""
     numbers = []
     for pair in PAIRS:
         left, right = place[f"l_{pair}"], place[f"r_{pair}"]
-        numbers.append((size[:, left] - size[:, right]) / (size[:, left] + size[:, right]).clamp_min(1e-3))
+        numbers.append(
+            (size[:, left] - size[:, right]) / (size[:, left] + size[:, right]).clamp_min(1e-3)
+        )
     eyes, brows = (_middle(dx, dy, seen, place[f"l_{p}"], place[f"r_{p}"]) for p in ("eye", "brow"))
     nose, mouth = place["nose"], place["mouth"]
     for middle, apart, both in (eyes, brows):
@@ -98,26 +134,37 @@ def split(labels: Tensor) -> tuple[Tensor, Tensor]:
 def terms(odd: Tensor, even: Tensor, model: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
     """Terms for yaw [B,·] (odd, odd × even) and for pitch [B,·] (1, even, even × even, odd × odd)."""
     odd = (odd[:, model["odd"]] / model["odd_scale"]).clamp(-LIMIT, LIMIT)
-    even = ((even[:, model["even"]] - model["even_mean"]) / model["even_scale"]).clamp(-LIMIT, LIMIT)
+    even = ((even[:, model["even"]] - model["even_mean"]) / model["even_scale"]).clamp(
+        -LIMIT, LIMIT
+    )
     strong, firm = odd @ model["odd_axes"].T, even @ model["even_axes"].T
 
     def squares(a: Tensor) -> Tensor:
         i, j = torch.triu_indices(a.shape[1], a.shape[1])
         return a[:, i] * a[:, j]
 
-    return (torch.cat([odd, (strong[:, :, None] * firm[:, None]).flatten(1)], 1),
-            torch.cat([even.new_ones(len(even), 1), even, squares(firm), squares(strong)], 1))
+    return (
+        torch.cat([odd, (strong[:, :, None] * firm[:, None]).flatten(1)], 1),
+        torch.cat([even.new_ones(len(even), 1), even, squares(firm), squares(strong)], 1),
+    )
 
 
 def fit(labels: Tensor, cameras: Tensor, ridge: float = 10.0) -> dict:
     """The regression for label maps [N,H,W] and camera labels [N,25], as JSON-able lists."""
     odd, even = (part.double() for part in split(labels))
     used = [(part.std(0) > 1e-4).nonzero().flatten() for part in (odd, even)]
-    model = {"odd": used[0], "even": used[1], "odd_scale": odd[:, used[0]].square().mean(0).sqrt(),
-             "even_mean": even[:, used[1]].mean(0), "even_scale": even[:, used[1]].std(0)}
+    model = {
+        "odd": used[0],
+        "even": used[1],
+        "odd_scale": odd[:, used[0]].square().mean(0).sqrt(),
+        "even_mean": even[:, used[1]].mean(0),
+        "even_scale": even[:, used[1]].std(0),
+    }
     model["odd_axes"] = _axes(odd[:, used[0]] / model["odd_scale"], ODD)
     model["even_axes"] = _axes((even[:, used[1]] - model["even_mean"]) / model["even_scale"], EVEN)
-    for name, design, angle in zip(("yaw", "pitch"), terms(odd, even, model), angles(cameras.double())):
+    for name, design, angle in zip(
+        ("yaw", "pitch"), terms(odd, even, model), angles(cameras.double())
+    ):
         penalty = ridge * torch.eye(design.shape[1], dtype=design.dtype)
         model[name] = torch.linalg.solve(design.T @ design + penalty, design.T @ angle)
     return {name: _rounded(value.tolist()) for name, value in model.items()}
@@ -137,12 +184,16 @@ def _rounded(value):
 @lru_cache(maxsize=1)
 def shipped() -> dict:
     """The weights that come with the package."""
-    return json.loads(package_files("gantoolkit.data").joinpath("pose.json").read_text(encoding="utf-8"))
+    return json.loads(
+        package_files("gantoolkit.data").joinpath("pose.json").read_text(encoding="utf-8")
+    )
 
 
 def estimate(labels: Tensor, model: dict | None = None) -> tuple[Tensor, Tensor]:
     """Yaw and pitch [B] in radians of label maps [B,H,W] of any size."""
-    model = {name: torch.tensor(value) for name, value in (model or shipped()).items() if name in FITTED}
+    model = {
+        name: torch.tensor(value) for name, value in (model or shipped()).items() if name in FITTED
+    }
     yaw, pitch = (t @ model[n] for t, n in zip(terms(*split(labels), model), ("yaw", "pitch")))
     return yaw.clamp(-YAW, YAW), pitch.clamp(-PITCH, PITCH)
 
@@ -152,8 +203,11 @@ def errors(labels: Tensor, cameras: Tensor, model: dict | None = None) -> dict[s
     found = {}
     for name, guess, truth in zip(("yaw", "pitch"), estimate(labels, model), angles(cameras)):
         off = torch.rad2deg((guess - truth).abs())
-        found |= {f"{name}_mean": float(off.mean()), f"{name}_p95": float(off.quantile(0.95)),
-                  f"{name}_spread": float(torch.rad2deg(truth.std()))}
+        found |= {
+            f"{name}_mean": float(off.mean()),
+            f"{name}_p95": float(off.quantile(0.95)),
+            f"{name}_spread": float(torch.rad2deg(truth.std())),
+        }
     return found
 
 
@@ -166,10 +220,14 @@ def main() -> None:
     parser.add_argument("fit", metavar="FIT.zip", nargs="+")
     parser.add_argument("--check", metavar="ZIP", nargs="*", default=[])
     parser.add_argument("--ridge", type=float, default=10.0)
-    parser.add_argument("--out", metavar="FILE", default=str(package_files("gantoolkit.data") / "pose.json"))
+    parser.add_argument(
+        "--out", metavar="FILE", default=str(package_files("gantoolkit.data") / "pose.json")
+    )
     args = parser.parse_args()
     zips = [FaceZip(path) for path in args.fit]
-    model = fit(torch.cat([z.labels for z in zips]), torch.cat([z.cameras for z in zips]), args.ridge)
+    model = fit(
+        torch.cat([z.labels for z in zips]), torch.cat([z.cameras for z in zips]), args.ridge
+    )
     model["fitted_on"] = [f"{z.meta.get('name', '?')} ({len(z)})" for z in zips]
     for path in args.check:
         data = FaceZip(path)

@@ -12,24 +12,40 @@ import numpy as np
 from PIL import Image
 
 from gantoolkit.core import files
-from gantoolkit.data.face_zip import FaceZip
 from gantoolkit.core.errors import DataError, UsageError
+from gantoolkit.data.face_zip import FaceZip
 
-FILTERS = dict(image=Image.Resampling.BOX, scribble=Image.Resampling.BOX,  # averages
-               mask=Image.Resampling.NEAREST, depth=Image.Resampling.NEAREST)  # values must not mix
+FILTERS = dict(
+    image=Image.Resampling.BOX,
+    scribble=Image.Resampling.BOX,  # averages
+    mask=Image.Resampling.NEAREST,
+    depth=Image.Resampling.NEAREST,
+)  # values must not mix
 DRAWN = ("mask", "scribble")  # of few values; a lossless WebP of them takes two thirds of a PNG
 
 
 def command(args: Namespace) -> int:
     """`gantoolkit data resize`"""
-    count = resize(args.zip, Path(args.out), args.resolution, args.limit,
-                   leave={part for part in ("depth", "factors") if getattr(args, f"no_{part}")}, compact=args.compact)
+    count = resize(
+        args.zip,
+        Path(args.out),
+        args.resolution,
+        args.limit,
+        leave={part for part in ("depth", "factors") if getattr(args, f"no_{part}")},
+        compact=args.compact,
+    )
     print(f"{args.out}: {count} samples, {Path(args.out).stat().st_size / 1e6:.1f} MB")
     return 0
 
 
-def resize(source: str | Path, out: Path, resolution: int, limit: int | None = None,
-           leave: set[str] = frozenset(), compact: bool = False) -> int:
+def resize(
+    source: str | Path,
+    out: Path,
+    resolution: int,
+    limit: int | None = None,
+    leave: set[str] = frozenset(),
+    compact: bool = False,
+) -> int:
     """Write the first `limit` samples of a zip at `resolution`; returns their number.
 
     Images and scribbles are averaged, label maps and depth keep the values of single pixels. `leave` names what is
@@ -40,20 +56,33 @@ def resize(source: str | Path, out: Path, resolution: int, limit: int | None = N
     data = FaceZip(source)
     lines = data.rows[:limit]
     if resolution > data.resolution:
-        raise UsageError(f"{source} has {data.resolution} pixels; it cannot be made larger ({resolution}).")
+        raise UsageError(
+            f"{source} has {data.resolution} pixels; it cannot be made larger ({resolution})."
+        )
     if out.is_dir():
-        raise UsageError(f"--out {out} is a folder; name a file in it, such as {out / 'small.zip'}.")
+        raise UsageError(
+            f"--out {out} is a folder; name a file in it, such as {out / 'small.zip'}."
+        )
     if out.exists() and out.samefile(data.path):
         raise UsageError(f"{out} is the source itself; name another --out.")
     try:
         with zipfile.ZipFile(data.path) as old:
             files.write_zip(out, _content(old, data.meta, lines, resolution, leave, compact))
     except (zipfile.BadZipFile, KeyError, OSError) as error:
-        raise DataError(f"{source} is not a readable data set ({error}); see 'gantoolkit data check'.") from None
+        raise DataError(
+            f"{source} is not a readable data set ({error}); see 'gantoolkit data check'."
+        ) from None
     return len(lines)
 
 
-def _content(old: zipfile.ZipFile, meta: dict, lines: list[dict], resolution: int, leave: set[str], compact: bool):
+def _content(
+    old: zipfile.ZipFile,
+    meta: dict,
+    lines: list[dict],
+    resolution: int,
+    leave: set[str],
+    compact: bool,
+):
     """Names and bytes of the smaller set."""
     kept = {Path(line["file"]).stem for line in lines}
     for name in old.namelist():
@@ -69,10 +98,16 @@ def _content(old: zipfile.ZipFile, meta: dict, lines: list[dict], resolution: in
 def _header(meta: dict, resolution: int, rows: list[dict], leave: set[str]) -> dict:
     """dataset.json of the smaller set."""
     names = {Path(row["file"]).stem for row in rows}
-    labels = [[name, [_shortest(v) for v in camera]] for name, camera in meta["labels"] if Path(name).stem in names]
+    labels = [
+        [name, [_shortest(v) for v in camera]]
+        for name, camera in meta["labels"]
+        if Path(name).stem in names
+    ]
     dropped = {"factor_names", "identity_factors"} if "factors" in leave else set()
     header = {k: v for k, v in meta.items() if k not in dropped}
-    return header | dict(resolution=resolution, labels=labels, **({"count": len(rows)} if "count" in meta else {}))
+    return header | dict(
+        resolution=resolution, labels=labels, **({"count": len(rows)} if "count" in meta else {})
+    )
 
 
 def _shortest(value: float) -> float:
@@ -85,12 +120,22 @@ def _smaller(content: bytes, part: str, resolution: int, compact: bool = False) 
     picture, out = Image.open(io.BytesIO(content)), io.BytesIO()
     if picture.size == (resolution, resolution) and not compact:
         return content
-    small, form, options = picture.resize((resolution, resolution), FILTERS[part]), picture.format, {}
+    small, form, options = (
+        picture.resize((resolution, resolution), FILTERS[part]),
+        picture.format,
+        {},
+    )
     if compact and part in DRAWN:
         values = np.asarray(small)  # of a palette: its numbers
-        small = Image.fromarray(values if part == "mask" else np.uint8(values / 17 + 0.5) * 17).convert("RGB")
+        small = Image.fromarray(
+            values if part == "mask" else np.uint8(values / 17 + 0.5) * 17
+        ).convert("RGB")
         form, options = "WEBP", dict(lossless=True, quality=100, method=6)
     elif form == "WEBP":
-        options = dict(quality=90, method=6) if compact else dict(quality=94, method=4, lossless=resolution <= 64)
+        options = (
+            dict(quality=90, method=6)
+            if compact
+            else dict(quality=94, method=4, lossless=resolution <= 64)
+        )
     small.save(out, form, **options)
     return out.getvalue()

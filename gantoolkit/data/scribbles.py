@@ -14,10 +14,18 @@ from scipy import ndimage
 from gantoolkit.core.errors import UsageError
 
 PREPROCESSING = ("controlnet", "original")
-DETECT = 512  # pixels of the short side at which the annotator looks, sides rounded to multiples of 64
-LINES = [np.array(k, bool) for k in (  # the four directions along which an edge may be a ridge
-    [[0, 0, 0], [1, 1, 1], [0, 0, 0]], [[0, 1, 0], [0, 1, 0], [0, 1, 0]],
-    [[1, 0, 0], [0, 1, 0], [0, 0, 1]], [[0, 0, 1], [0, 1, 0], [1, 0, 0]])]
+DETECT = (
+    512  # pixels of the short side at which the annotator looks, sides rounded to multiples of 64
+)
+LINES = [
+    np.array(k, bool)
+    for k in (  # the four directions along which an edge may be a ridge
+        [[0, 0, 0], [1, 1, 1], [0, 0, 0]],
+        [[0, 1, 0], [0, 1, 0], [0, 1, 0]],
+        [[1, 0, 0], [0, 1, 0], [0, 0, 1]],
+        [[0, 0, 1], [0, 1, 0], [1, 0, 0]],
+    )
+]
 
 
 def ridges(edges: np.ndarray, threshold: float = 127.0, sigma: float = 3.0) -> np.ndarray:
@@ -51,16 +59,28 @@ def detect_size(width: int, height: int, short: int = DETECT) -> tuple[int, int]
 def edges(image: np.ndarray, network, preprocessing: str = "controlnet") -> np.ndarray:
     """PiDiNet's fused edges [H,W] in 0..1 of an RGB picture [H,W,3] uint8."""
     if preprocessing not in PREPROCESSING:
-        raise UsageError(f"PiDiNet's preprocessing '{preprocessing}' is unknown; choose "
-                         f"{' or '.join(PREPROCESSING)}.")
+        raise UsageError(
+            f"PiDiNet's preprocessing '{preprocessing}' is unknown; choose "
+            f"{' or '.join(PREPROCESSING)}."
+        )
     device = next(network.parameters()).device
     pixels = torch.from_numpy(np.array(image)).permute(2, 0, 1)[None].to(device).float() / 255
-    found = network(pixels.flip(1))[-1] if preprocessing == "controlnet" else network.edges(pixels * 2 - 1)
+    found = (
+        network(pixels.flip(1))[-1]
+        if preprocessing == "controlnet"
+        else network.edges(pixels * 2 - 1)
+    )
     return found[0, 0].float().cpu().numpy()
 
 
-def pidinet_scribble(image: np.ndarray, network, size: int, preprocessing: str = "controlnet",
-                     safe: bool = False, detect: int = DETECT) -> np.ndarray:
+def pidinet_scribble(
+    image: np.ndarray,
+    network,
+    size: int,
+    preprocessing: str = "controlnet",
+    safe: bool = False,
+    detect: int = DETECT,
+) -> np.ndarray:
     """A scribble [size,size] of 0 and 255 of a square RGB picture [H,H,3] uint8.
 
     As `scribble_pidinet`: edges at `detect` pixels, resized bilinearly, then `scribble_from`. A smaller
@@ -86,14 +106,17 @@ def shrink(strokes: np.ndarray, size: int) -> np.ndarray:
     return (resize(strokes.astype(np.float32) / 255, size) * 255).round().astype(np.uint8)
 
 
-def canny_scribble(image: np.ndarray, size: int, detect: int = DETECT, low: float = 100,
-                   high: float = 200) -> np.ndarray:
+def canny_scribble(
+    image: np.ndarray, size: int, detect: int = DETECT, low: float = 100, high: float = 200
+) -> np.ndarray:
     """OpenCV's Canny edges [size,size] of 0 and 255 of a square RGB picture [H,H,3] uint8."""
     try:
         import cv2
     except ImportError:
-        raise UsageError("Canny edges need OpenCV; install it with pip install opencv-python-headless, or "
-                         "choose --scribbles pidinet.") from None
+        raise UsageError(
+            "Canny edges need OpenCV; install it with pip install opencv-python-headless, or "
+            "choose --scribbles pidinet."
+        ) from None
     large = max(size, detect)
     picture = np.asarray(Image.fromarray(image).resize((large, large), Image.Resampling.LANCZOS))
     return shrink(cv2.Canny(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY), low, high), size)

@@ -15,15 +15,18 @@ from PIL import Image
 from scipy.ndimage import maximum_filter, minimum_filter
 from torch import Tensor
 
+from gantoolkit.core.errors import DataError, UsageError
 from gantoolkit.core.images import one_hot
 from gantoolkit.core.labels import PALETTE
+from gantoolkit.core.types import Camera, Condition
 from gantoolkit.data.label_maps import list_pictures, open_picture, read_labels
 from gantoolkit.data.user_scribbles import LOOKED, read_scribble
-from gantoolkit.core.errors import DataError, UsageError
-from gantoolkit.core.types import Camera, Condition
 
 KINDS = ("mask", "scribble")
-AREAS, FLAT = 0.05, 0.45  # of a label map's pixels at least: inside of parts, and inside of parts or background
+AREAS, FLAT = (
+    0.05,
+    0.45,
+)  # of a label map's pixels at least: inside of parts, and inside of parts or background
 CONTRAST = 48  # of 255, between ink and paper at least; numbered greys of labels 0 and 1 lie closer
 
 
@@ -43,28 +46,36 @@ class Input:
     drawing: Path | None = None  # the file of the scribble where `path` is that of the label map
 
 
-def read_inputs(path: str | Path, kind: str, resolution: int, order: str = "celebamask") -> list[Input]:
+def read_inputs(
+    path: str | Path, kind: str, resolution: int, order: str = "celebamask"
+) -> list[Input]:
     """The label maps (kind "mask") or drawings ("scribble") of a file or folder, at `resolution`."""
     if kind not in KINDS:
         raise UsageError(f"Unknown kind of condition '{kind}'; known: {', '.join(KINDS)}.")
     paths = list_pictures(path)
     if kind == "mask":
-        return [Input(p, n, labels=read_mask(p, resolution, order)) for p, n in zip(paths, names(paths))]
+        return [
+            Input(p, n, labels=read_mask(p, resolution, order)) for p, n in zip(paths, names(paths))
+        ]
     return [Input(p, n, scribble=read_scribble(p, resolution)) for p, n in zip(paths, names(paths))]
 
 
 def read_mask(path: Path, resolution: int, order: str = "celebamask") -> Tensor:
     """A label map as `read_labels` reads it; drawings and photos whose few colours count as labels are refused."""
     if why := no_label_map(open_picture(path)):
-        raise DataError(f"{path} {why}, rather than a label map; give drawings with --scribble, and save label numbers "
-                        "0 to 18 as 8-bit grey PNG.")
+        raise DataError(
+            f"{path} {why}, rather than a label map; give drawings with --scribble, and save label numbers "
+            "0 to 18 as 8-bit grey PNG."
+        )
     try:
         return read_labels(path, resolution, order)
     except DataError as error:
         if path.suffix.lower() not in (".jpg", ".jpeg"):
             raise
-        raise DataError(f"{str(error).removesuffix('.')}; save a label map as PNG, since JPEG blurs its edges, most of "
-                        "all below 256 pixels.") from error
+        raise DataError(
+            f"{str(error).removesuffix('.')}; save a label map as PNG, since JPEG blurs its edges, most of "
+            "all below 256 pixels."
+        ) from error
 
 
 def no_label_map(picture: Image.Image) -> str:
@@ -83,7 +94,11 @@ def no_label_map(picture: Image.Image) -> str:
     if min(small.size) >= LOOKED // 2 and flat.mean() < FLAT:
         return "has few flat areas, as a photo in few colours"
     parts = flat & (numbers != np.bincount(numbers.flat).argmax())
-    return "" if parts.mean() >= AREAS else "holds lines or specks on a plain ground, as a drawing in few colours"
+    return (
+        ""
+        if parts.mean() >= AREAS
+        else "holds lines or specks on a plain ground, as a drawing in few colours"
+    )
 
 
 def _dark_and_light(colours: Sequence[tuple[int, int, int]]) -> bool:
@@ -92,18 +107,26 @@ def _dark_and_light(colours: Sequence[tuple[int, int, int]]) -> bool:
     return len(colours) == len(greys) == 2 and greys[1] - greys[0] > CONTRAST
 
 
-def read_pairs(mask: str | Path, scribble: str | Path, resolution: int, order: str = "celebamask") -> list[Input]:
+def read_pairs(
+    mask: str | Path, scribble: str | Path, resolution: int, order: str = "celebamask"
+) -> list[Input]:
     """Label maps with their drawings: two files, or two folders whose files are paired by name without suffix."""
     masks = read_inputs(mask, "mask", resolution, order)
     drawn = {item.name: item for item in read_inputs(scribble, "scribble", resolution)}
     if Path(mask).is_file() and Path(scribble).is_file():
         drawn = {masks[0].name: next(iter(drawn.values()))}
     ours = {item.name for item in masks}
-    lonely = [f"{folder} has nothing named {', '.join(sorted(missing))}"
-              for folder, missing in ((scribble, ours - drawn.keys()), (mask, drawn.keys() - ours)) if missing]
+    lonely = [
+        f"{folder} has nothing named {', '.join(sorted(missing))}"
+        for folder, missing in ((scribble, ours - drawn.keys()), (mask, drawn.keys() - ours))
+        if missing
+    ]
     if lonely:
         raise DataError(f"Masks and scribbles are paired by name: {'; '.join(lonely)}.")
-    return [replace(item, scribble=drawn[item.name].scribble, drawing=drawn[item.name].path) for item in masks]
+    return [
+        replace(item, scribble=drawn[item.name].scribble, drawing=drawn[item.name].path)
+        for item in masks
+    ]
 
 
 def names(paths: Sequence[Path]) -> list[str]:
@@ -113,23 +136,39 @@ def names(paths: Sequence[Path]) -> list[str]:
     found: dict[str, str] = {}  # in small letters, which is how some disks compare names → name
     for stem, path in zip(safe, paths):
         name = f"{stem}_{path.suffix.lstrip('.')}" if shared[stem] > 1 else stem
-        name = next(n for n in chain([name], (f"{name}-{k}" for k in count(2))) if n.casefold() not in found)
+        name = next(
+            n for n in chain([name], (f"{name}-{k}" for k in count(2))) if n.casefold() not in found
+        )
         found[name.casefold()] = name
     return list(found.values())
 
 
-def condition(inputs: Sequence[Input], text: str | Sequence[str], seeds: Iterable[int],
-              camera: Camera | None = None) -> Condition:
+def condition(
+    inputs: Sequence[Input],
+    text: str | Sequence[str],
+    seeds: Iterable[int],
+    camera: Camera | None = None,
+) -> Condition:
     """A batch: inputs of one kind (or of both), a prompt for all or one each, a seed each."""
     prompts = (text,) * len(inputs) if isinstance(text, str) else tuple(text)
     masks = [i.labels for i in inputs if i.labels is not None]
     strokes = [i.scribble for i in inputs if i.scribble is not None]
-    return Condition(prompts, one_hot(torch.stack(masks)) if masks else None,
-                     torch.stack(strokes) if strokes else None, camera, torch.tensor(list(seeds)))
+    return Condition(
+        prompts,
+        one_hot(torch.stack(masks)) if masks else None,
+        torch.stack(strokes) if strokes else None,
+        camera,
+        torch.tensor(list(seeds)),
+    )
 
 
-def read_condition(text: str, mask: str | Path | None = None, scribble: str | Path | None = None,
-                   resolution: int = 64, seed: int = 0) -> Condition:
+def read_condition(
+    text: str,
+    mask: str | Path | None = None,
+    scribble: str | Path | None = None,
+    resolution: int = 64,
+    seed: int = 0,
+) -> Condition:
     """The Condition [1] of a prompt and one label map or drawing on disk, or of both."""
     if mask is None and scribble is None:
         raise UsageError("Give a mask, a scribble or both.")

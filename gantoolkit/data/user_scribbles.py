@@ -10,9 +10,9 @@ from PIL import Image
 from scipy.ndimage import maximum_filter, minimum_filter
 from torch import Tensor
 
+from gantoolkit.core.errors import DataError
 from gantoolkit.data.label_maps import decode as label_numbers
 from gantoolkit.data.label_maps import open_picture, pad_square
-from gantoolkit.core.errors import DataError
 
 # A photo has many pixels that are neither paper nor stroke, and little paper or much colour.
 HALFTONES, PAPER, COLOUR = 0.2, 0.7, 0.025
@@ -38,10 +38,14 @@ def native_strokes(path: str | Path) -> np.ndarray:
         hint = "it looks like a label map, which --mask takes" if strokes.any() else "it is empty"
         raise DataError(f"{path} holds no strokes: {hint}; draw white on black or black on white.")
     if is_label_map(picture):
-        raise DataError(f"{path} looks like a label map, which --mask takes, or like flat areas of paint; give outlines as "
-                        "strokes on plain paper.")
+        raise DataError(
+            f"{path} looks like a label map, which --mask takes, or like flat areas of paint; give outlines as "
+            "strokes on plain paper."
+        )
     if is_photo(picture, strokes):
-        raise DataError(f"{path} looks like a photo, not a drawing; give outlines as strokes on plain paper.")
+        raise DataError(
+            f"{path} looks like a photo, not a drawing; give outlines as strokes on plain paper."
+        )
     return strokes
 
 
@@ -57,7 +61,11 @@ def is_label_map(picture: Image.Image) -> bool:
     common = counts > SPECK * values.size
     inside = minimum_filter(values, 3) == maximum_filter(values, 3)  # of an area, not of a line
     inside &= values != found[counts.argmax()]
-    return common.sum() >= fewest and counts[common].sum() > 0.95 * values.size and inside.mean() > AREAS
+    return (
+        common.sum() >= fewest
+        and counts[common].sum() > 0.95 * values.size
+        and inside.mean() > AREAS
+    )
 
 
 def is_photo(picture: Image.Image, strokes: np.ndarray) -> bool:

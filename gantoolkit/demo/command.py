@@ -14,11 +14,13 @@ from gantoolkit.core.errors import UsageError
 def main(args) -> int:
     """Load the first run, open the page, and stay until interrupted."""
     require_gradio()
-    from gantoolkit.demo.models import Models, offered
     from gantoolkit.core.distributed import pick_device
+    from gantoolkit.demo.models import Models, offered
 
     models = Models(offered(args.sources), pick_device(args.device))
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # the temporary folder is removed then, too
+    signal.signal(
+        signal.SIGTERM, lambda *_: sys.exit(0)
+    )  # the temporary folder is removed then, too
     with tempfile.TemporaryDirectory(prefix="gantoolkit-demo-") as folder:
         os.environ["GRADIO_TEMP_DIR"] = f"{folder}/served"  # all that the server hands out
         from gantoolkit.demo.page import Page, launch
@@ -33,5 +35,7 @@ def main(args) -> int:
 def require_gradio() -> None:
     """One sentence where the optional extra is not installed."""
     if find_spec("gradio") is None:
-        raise UsageError("`gantoolkit demo` needs the Python package 'gradio', which is not installed; "
-                         "type: pip install 'gantoolkit[demo]'.")
+        raise UsageError(
+            "`gantoolkit demo` needs the Python package 'gradio', which is not installed; "
+            "type: pip install 'gantoolkit[demo]'."
+        )

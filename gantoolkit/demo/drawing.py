@@ -15,10 +15,10 @@ import numpy as np
 import torch
 from PIL import Image
 
-from gantoolkit.data import label_maps, user_inputs, user_scribbles
+from gantoolkit.core.errors import DataError
 from gantoolkit.core.images import one_hot
 from gantoolkit.core.labels import PALETTE
-from gantoolkit.core.errors import DataError
+from gantoolkit.data import label_maps, user_inputs, user_scribbles
 from gantoolkit.report import sheets
 
 CANVAS = 256  # pixels per side of the painter
@@ -26,8 +26,10 @@ LONGEST = 4 << 20  # characters of a data URI
 LARGEST = 4096  # pixels per side of an upload
 HEAD = "data:image/png;base64,"
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF")
-EMPTY = {"mask": "The mask is empty; paint at least the skin of a face, or click an example.",
-         "scribble": "The scribble is empty; draw the outlines of a face, or click an example."}
+EMPTY = {
+    "mask": "The mask is empty; paint at least the skin of a face, or click an example.",
+    "scribble": "The scribble is empty; draw the outlines of a face, or click an example.",
+}
 
 
 def read_painting(uri: str | None, kind: str, resolution: int) -> np.ndarray:
@@ -67,7 +69,9 @@ def read_upload(path: str | Path, kind: str) -> str:
         return scribble_uri(user_scribbles.read_scribble(path, CANVAS)[0].numpy())
     except DataError as error:
         sentence = str(error).replace(str(path), path.name)
-        sentence = sentence.replace("give drawings with --scribble", "choose a run that takes scribbles")
+        sentence = sentence.replace(
+            "give drawings with --scribble", "choose a run that takes scribbles"
+        )
         sentence = sentence.replace("which --mask takes", "for which choose a run that takes masks")
         raise DataError(sentence) from None
 
@@ -80,7 +84,9 @@ def mask_uri(found: np.ndarray) -> str:
 def scribble_uri(drawn: np.ndarray) -> str:
     """Strokes [R,R] in 0..1 as the painter shows them."""
     grey = Image.fromarray((np.clip(drawn, 0, 1) * 255).round().astype(np.uint8))
-    return sheets.uri(np.asarray(grey.resize((CANVAS, CANVAS), Image.Resampling.BILINEAR).convert("RGB")))
+    return sheets.uri(
+        np.asarray(grey.resize((CANVAS, CANVAS), Image.Resampling.BILINEAR).convert("RGB"))
+    )
 
 
 def _nearest(found: np.ndarray, size: int) -> np.ndarray:
@@ -89,16 +95,22 @@ def _nearest(found: np.ndarray, size: int) -> np.ndarray:
 
 def _decoded(uri: str) -> Image.Image:
     if not isinstance(uri, str) or not uri.startswith(HEAD) or len(uri) > LONGEST:
-        raise DataError("The painting must be a PNG as data URI of at most 4 MB; paint it on the page.")
+        raise DataError(
+            "The painting must be a PNG as data URI of at most 4 MB; paint it on the page."
+        )
     try:
-        content = io.BytesIO(base64.b64decode(uri[len(HEAD):], validate=True))
+        content = io.BytesIO(base64.b64decode(uri[len(HEAD) :], validate=True))
         with Image.open(content, formats=["PNG"]) as file:
             if max(file.size) > LARGEST // 2 or min(file.size) < label_maps.SMALLEST:
-                raise DataError(f"The painting is {file.width}×{file.height} pixels; the painter makes "
-                                f"{CANVAS}².")
+                raise DataError(
+                    f"The painting is {file.width}×{file.height} pixels; the painter makes "
+                    f"{CANVAS}²."
+                )
             return file.convert("RGB")
     except (binascii.Error, OSError, SyntaxError, ValueError, Image.DecompressionBombError):
-        raise DataError("The painting is not a readable PNG; reload the page and paint again.") from None
+        raise DataError(
+            "The painting is not a readable PNG; reload the page and paint again."
+        ) from None
 
 
 def _check(path: Path) -> None:
@@ -107,7 +119,10 @@ def _check(path: Path) -> None:
         with Image.open(path, formats=FORMATS) as file:
             size = file.size
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
-        raise DataError(f"{path} is not a readable picture; save it as PNG, JPEG or WebP.") from None
+        raise DataError(
+            f"{path} is not a readable picture; save it as PNG, JPEG or WebP."
+        ) from None
     if max(size) > LARGEST:
-        raise DataError(f"{path} is {size[0]}×{size[1]} pixels; make it at most "
-                        f"{LARGEST} pixels wide and high.")
+        raise DataError(
+            f"{path} is {size[0]}×{size[1]} pixels; make it at most {LARGEST} pixels wide and high."
+        )

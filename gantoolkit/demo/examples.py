@@ -26,5 +26,11 @@ def examples(count: int = COUNT, data: str = "val") -> list[Example]:
     first = {int(who): row for row, who in reversed(list(enumerate(people.identities.tolist())))}
     rows = sorted(first.values())
     chosen = [rows[i * len(rows) // count] for i in range(min(count, len(rows)))]
-    return [Example(max(people.captions[row], key=len, default=""), people.labels[row].numpy(),
-                    people.scribbles[row].numpy().astype(np.float32) / 255) for row in chosen]
+    return [
+        Example(
+            max(people.captions[row], key=len, default=""),
+            people.labels[row].numpy(),
+            people.scribbles[row].numpy().astype(np.float32) / 255,
+        )
+        for row in chosen
+    ]

@@ -8,9 +8,9 @@ import numpy as np
 import torch
 from PIL import Image
 
+from gantoolkit.core.types import Render
 from gantoolkit.demo.studio import Face
 from gantoolkit.report import sheets
-from gantoolkit.core.types import Render
 
 SMALL = 192  # pixels: maps and small pictures are enlarged to this before they are sent
 
@@ -27,20 +27,28 @@ def parts(found: Face, w: Render, w_m: Render, front: Render) -> str:
     """
     overall = sheets.attention_picture(front.image, found.attention)
     plain = torch.equal(w.image, w_m.image)
-    modulated = "the same, for this run has no style modulation" if plain else "with style modulation"
-    shown = [(sheets.image_picture(w_m.image), "G(w<sup>m</sup>): mapping network alone"),
-             (sheets.image_picture(w.image), f"G(w): {modulated}"),
-             (overall, "Ā: attention of all words")]
+    modulated = (
+        "the same, for this run has no style modulation" if plain else "with style modulation"
+    )
+    shown = [
+        (sheets.image_picture(w_m.image), "G(w<sup>m</sup>): mapping network alone"),
+        (sheets.image_picture(w.image), f"G(w): {modulated}"),
+        (overall, "Ā: attention of all words"),
+    ]
     if w.depth is not None:
         shown.append((sheets.depth_picture(w.depth), "depth: near is yellow"))
     html = f'<div class="gt-parts">{"".join(_figure(p, _plain(c), c) for p, c in shown)}</div>'
     if not found.words:
         return html + '<p class="gt-quiet">There is no word in the prompt to attend to.</p>'
-    maps = [_figure(sheets.attention_picture(front.image, where), f"attention of {word}", escape(word))
-            for word, where in found.words]
-    return html + ('<p class="gt-quiet">Where the diffusion model looked for each word, '
-                   'over the face as it was drawn:</p>'
-                   f'<div class="gt-words">{"".join(maps)}</div>')
+    maps = [
+        _figure(sheets.attention_picture(front.image, where), f"attention of {word}", escape(word))
+        for word, where in found.words
+    ]
+    return html + (
+        '<p class="gt-quiet">Where the diffusion model looked for each word, '
+        "over the face as it was drawn:</p>"
+        f'<div class="gt-words">{"".join(maps)}</div>'
+    )
 
 
 def notice(text: str, kind: str = "good") -> str:
@@ -55,8 +63,10 @@ def _figure(picture: np.ndarray, alternative: str, caption: str, kind: str = "")
     else:
         image = Image.fromarray(picture)
     uri = sheets.uri(image, "WEBP", quality=90, method=0)
-    return (f'<figure class="{kind}"><img src="{uri}" alt="{escape(alternative)}">'
-            f"<figcaption>{caption}</figcaption></figure>")
+    return (
+        f'<figure class="{kind}"><img src="{uri}" alt="{escape(alternative)}">'
+        f"<figcaption>{caption}</figcaption></figure>"
+    )
 
 
 def _plain(caption: str) -> str:

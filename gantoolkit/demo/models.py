@@ -8,11 +8,11 @@ from pathlib import Path
 
 import torch
 
-from gantoolkit.registry import manifest
 from gantoolkit import weights
-from gantoolkit.inference import load
 from gantoolkit.core.errors import GantoolkitError, UsageError
+from gantoolkit.inference import load
 from gantoolkit.pipeline import Pipeline
+from gantoolkit.registry import manifest
 
 
 def offered(sources: list[str]) -> dict[str, str]:
@@ -21,14 +21,18 @@ def offered(sources: list[str]) -> dict[str, str]:
     for source in sources or _default():
         inside = _runs_in(Path(source))
         if not inside and not is_run(source):
-            raise UsageError(f"'{source}' is neither a run with a trained bridge, nor a preset, nor a folder "
-                             "that holds such runs; train one with `gantoolkit run configs/absm_eg3d.py`.")
+            raise UsageError(
+                f"'{source}' is neither a run with a trained bridge, nor a preset, nor a folder "
+                "that holds such runs; train one with `gantoolkit run configs/absm_eg3d.py`."
+            )
         for path in inside or [source]:
             name = Path(path).name
             found[str(path) if name in found else name] = str(path)
     if not found:
-        raise UsageError("There is no trained run in runs/ and no preset with weights; train one with "
-                         "`gantoolkit run configs/absm_eg3d.py`, or name the folder of a run.")
+        raise UsageError(
+            "There is no trained run in runs/ and no preset with weights; train one with "
+            "`gantoolkit run configs/absm_eg3d.py`, or name the folder of a run."
+        )
     return found
 
 
@@ -77,8 +81,10 @@ def _task(folder: Path) -> str | None:
 def _paintable(name: str, pipeline: Pipeline) -> Pipeline:
     """The pipeline; a run on masks and scribbles at once is refused, for the page has one painter at a time."""
     if pipeline.condition == "both":
-        raise UsageError(f"The run '{name}' takes a mask and a scribble at once, which this page cannot paint; use "
-                         "`gantoolkit generate RUN --mask FILE --scribble FILE`, and open the page with other runs.")
+        raise UsageError(
+            f"The run '{name}' takes a mask and a scribble at once, which this page cannot paint; use "
+            "`gantoolkit generate RUN --mask FILE --scribble FILE`, and open the page with other runs."
+        )
     return pipeline
 
 
@@ -96,7 +102,9 @@ class Models:
 
     def __getitem__(self, name: str) -> Pipeline:
         if name not in self.sources:
-            raise UsageError(f"There is no run '{name}' on this page; choose {', '.join(self.sources)}.")
+            raise UsageError(
+                f"There is no run '{name}' on this page; choose {', '.join(self.sources)}."
+            )
         with self._lock:
             if name not in self._pipelines:
                 self._pipelines[name] = _paintable(name, self._load(self.sources[name])[0])

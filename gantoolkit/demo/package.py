@@ -13,12 +13,12 @@ from pathlib import Path
 
 import numpy as np
 
-from gantoolkit.core import files
 from gantoolkit import __version__
+from gantoolkit.core import files
+from gantoolkit.core.types import Render
 from gantoolkit.demo.studio import Face
 from gantoolkit.inference import cameras
 from gantoolkit.report import sheets
-from gantoolkit.core.types import Render
 
 KEPT = 200  # the newest downloads; older ones are removed
 
@@ -26,10 +26,15 @@ KEPT = 200  # the newest downloads; older ones are removed
 def write(folder: Path, source: str, face: Face, w: Render, w_m: Render, front: Render) -> Path:
     """A zip named after its content, in a new folder below `folder` whose name nobody can guess."""
     kind = "mask" if face.wish.drawing.dtype == np.uint8 else "scribble"
-    drawing = face.wish.drawing if kind == "mask" else (face.wish.drawing * 255).round().astype(np.uint8)
-    pictures = {"face.png": sheets.image_picture(w.image), "face-w_m.png": sheets.image_picture(w_m.image),
-                "attention.png": sheets.attention_picture(front.image, face.attention),
-                f"{kind}.png": drawing}
+    drawing = (
+        face.wish.drawing if kind == "mask" else (face.wish.drawing * 255).round().astype(np.uint8)
+    )
+    pictures = {
+        "face.png": sheets.image_picture(w.image),
+        "face-w_m.png": sheets.image_picture(w_m.image),
+        "attention.png": sheets.attention_picture(front.image, face.attention),
+        f"{kind}.png": drawing,
+    }
     if w.depth is not None:
         pictures["depth.png"] = sheets.depth_picture(w.depth)
     content = {name: sheets.encoded(picture) for name, picture in pictures.items()}
@@ -46,13 +51,35 @@ def write(folder: Path, source: str, face: Face, w: Render, w_m: Render, front: 
 def row(kind: str, source: str, face: Face, w: Render) -> list[dict]:
     """Manifest rows, in the form of `generate`, of G(w) and of what lies beside it."""
     wish, run = face.wish, Path(source).name
-    command = ["gantoolkit", "generate", run, "--text", wish.text, f"--{kind}", f"{kind}.png",
-               "--seed", str(wish.seed), "--t-out", str(face.t)]
-    common = {"input": f"{kind}.png", "text": wish.text, "seed": wish.seed, "t_out": face.t,
-              "aggregate": "last", "seconds_latent": round(face.seconds, 3), "run": run,
-              "version": __version__}
+    command = [
+        "gantoolkit",
+        "generate",
+        run,
+        "--text",
+        wish.text,
+        f"--{kind}",
+        f"{kind}.png",
+        "--seed",
+        str(wish.seed),
+        "--t-out",
+        str(face.t),
+    ]
+    common = {
+        "input": f"{kind}.png",
+        "text": wish.text,
+        "seed": wish.seed,
+        "t_out": face.t,
+        "aggregate": "last",
+        "seconds_latent": round(face.seconds, 3),
+        "run": run,
+        "version": __version__,
+    }
     view = {"camera": "label", "label": cameras.rounded(w.camera)} if w.camera is not None else {}
-    rows = [{"file": "face.png", **common, "kind": "image", **view, "command": shlex.join(command)},
-            {"file": "face-w_m.png", **common, "kind": "image of w^m", **view},
-            {"file": "attention.png", **common, "kind": "attention", **view}]
-    return rows + ([{"file": "depth.png", **common, "kind": "depth", **view}] if w.depth is not None else [])
+    rows = [
+        {"file": "face.png", **common, "kind": "image", **view, "command": shlex.join(command)},
+        {"file": "face-w_m.png", **common, "kind": "image of w^m", **view},
+        {"file": "attention.png", **common, "kind": "attention", **view},
+    ]
+    return rows + (
+        [{"file": "depth.png", **common, "kind": "depth", **view}] if w.depth is not None else []
+    )

@@ -19,12 +19,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from gantoolkit.core.camera import Frame, frame_of
+from gantoolkit.core.errors import UsageError
+from gantoolkit.core.types import Camera, Condition, Features, Latent, Render
 from gantoolkit.data.user_inputs import Input, condition
 from gantoolkit.demo.models import Models
 from gantoolkit.inference.attention import word_attention, words
-from gantoolkit.core.errors import UsageError
-from gantoolkit.core.camera import Frame, frame_of
-from gantoolkit.core.types import Camera, Condition, Features, Latent, Render
 
 TRACES, FACES = 16, 64  # denoising runs and faces that are kept
 LONGEST_PROMPT, LARGEST_SEED = 500, 2**31 - 1
@@ -42,13 +42,17 @@ class Wish:
 
     def __post_init__(self):
         if len(self.text) > LONGEST_PROMPT:
-            raise UsageError(f"The prompt has {len(self.text)} letters; at most {LONGEST_PROMPT} are read.")
+            raise UsageError(
+                f"The prompt has {len(self.text)} letters; at most {LONGEST_PROMPT} are read."
+            )
         if not 0 <= self.seed <= LARGEST_SEED:
             raise UsageError(f"The seed must lie between 0 and {LARGEST_SEED}, not {self.seed}.")
 
     @property
     def key(self) -> tuple[Hashable, ...]:
-        digest = hashlib.sha256(self.drawing.tobytes() + str(self.drawing.shape).encode()).hexdigest()
+        digest = hashlib.sha256(
+            self.drawing.tobytes() + str(self.drawing.shape).encode()
+        ).hexdigest()
         return self.text, digest, self.seed
 
 
@@ -83,7 +87,9 @@ class Trace:
                     return self.found[step - 1]
                 try:
                     self.found.append(next(self._more))
-                except BaseException:  # memory may have run out: begin anew when somebody asks again
+                except (
+                    BaseException
+                ):  # memory may have run out: begin anew when somebody asks again
                     self.found, self._more = [], self._encoder.trace(self._asked, x0=False)
                     raise
 
@@ -123,8 +129,11 @@ class Studio:
     def asked(self, wish: Wish) -> Condition:
         """The Condition [1] of a wish."""
         drawing, path = torch.from_numpy(wish.drawing), Path("drawing")
-        one = (Input(path, "drawing", labels=drawing) if wish.drawing.dtype == np.uint8
-               else Input(path, "drawing", scribble=drawing[None]))
+        one = (
+            Input(path, "drawing", labels=drawing)
+            if wish.drawing.dtype == np.uint8
+            else Input(path, "drawing", scribble=drawing[None])
+        )
         return condition([one], wish.text, [wish.seed])
 
     @torch.no_grad()
@@ -138,20 +147,33 @@ class Studio:
         planes, base = None, pipeline.camera(asked)
         if pipeline.generator.is_3d:
             planes = tuple(pipeline.generator.planes(ws) for ws in codes(latent))
-        return Face(wish, latent, word_attention(features), words(encoder, wish.text, features),
-                    int(features.t[0]), trace.steps, base, planes, time.perf_counter() - started)
+        return Face(
+            wish,
+            latent,
+            word_attention(features),
+            words(encoder, wish.text, features),
+            int(features.t[0]),
+            trace.steps,
+            base,
+            planes,
+            time.perf_counter() - started,
+        )
 
     def draw(self, face: Face, yaw: float = 0.0, pitch: float = 0.0) -> tuple[Render, Render]:
         """G(w) and G(w^m); in 3D turned by degrees from where the drawing was seen."""
         pipeline = self.models[face.wish.run]
         if face.planes is None:
             with torch.no_grad():
-                w, w_m = (pipeline.generator.render(ws, deterministic=True) for ws in codes(face.latent))
+                w, w_m = (
+                    pipeline.generator.render(ws, deterministic=True) for ws in codes(face.latent)
+                )
             return w, w_m
         camera = turned(face.base, yaw, pitch, frame_of(pipeline.generator))
         with torch.no_grad():
-            w, w_m = (pipeline.generator.render_planes(planes, ws, camera, deterministic=True)
-                      for planes, ws in zip(face.planes, codes(face.latent)))
+            w, w_m = (
+                pipeline.generator.render_planes(planes, ws, camera, deterministic=True)
+                for planes, ws in zip(face.planes, codes(face.latent))
+            )
         return w, w_m
 
 

@@ -11,14 +11,13 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from gantoolkit.encoders import controls
-from gantoolkit.encoders import sampling
+from gantoolkit.core.errors import UsageError
+from gantoolkit.core.types import Condition, Features, FeatureShapes
+from gantoolkit.encoders import controls, sampling
 from gantoolkit.encoders.folders import Parts, load_parts
 from gantoolkit.encoders.offload import CpuOffload
 from gantoolkit.encoders.prompts import Prompt, Prompts
-from gantoolkit.encoders.recorder import TAPS, StopForward, Recorder
-from gantoolkit.core.errors import UsageError
-from gantoolkit.core.types import Condition, Features, FeatureShapes
+from gantoolkit.encoders.recorder import TAPS, Recorder, StopForward
 
 
 class ControlNetEncoder(nn.Module):
@@ -35,10 +34,19 @@ class ControlNetEncoder(nn.Module):
     offload     networks wait in the CPU's memory and are on the device only while they work; same numbers
     """
 
-    def __init__(self, weights: str | Path | Parts, controlnet: str | list[str] | None = None,
-                 condition: str | list[str] | None = None, palette: str | list[str] | None = None, steps: int = 10,
-                 guidance: float = 3.0, tap: Literal["attention", "block"] = "attention",
-                 strength: float | list[float] = 1.0, precision: Literal["fp32", "bf16"] = "fp32", offload: bool = False):
+    def __init__(
+        self,
+        weights: str | Path | Parts,
+        controlnet: str | list[str] | None = None,
+        condition: str | list[str] | None = None,
+        palette: str | list[str] | None = None,
+        steps: int = 10,
+        guidance: float = 3.0,
+        tap: Literal["attention", "block"] = "attention",
+        strength: float | list[float] = 1.0,
+        precision: Literal["fp32", "bf16"] = "fp32",
+        offload: bool = False,
+    ):
         super().__init__()
         parts = weights if isinstance(weights, Parts) else load_parts(weights, controlnet)
         _check(tap, "tap", TAPS)
@@ -116,24 +124,45 @@ class ControlNetEncoder(nn.Module):
         """What each ControlNet is shown [B,·,R,R]."""
         size = (self.resolution, self.resolution)
         pictures = (one.picture(condition, size) for one in self.controls)
-        return [p.to(self.device, self.unet.dtype).contiguous(memory_format=torch.channels_last) for p in pictures]
+        return [
+            p.to(self.device, self.unet.dtype).contiguous(memory_format=torch.channels_last)
+            for p in pictures
+        ]
 
-    def _epsilon(self, latents: Tensor, t: Tensor, embedding: Tensor, pictures: list[Tensor]) -> Tensor:
+    def _epsilon(
+        self, latents: Tensor, t: Tensor, embedding: Tensor, pictures: list[Tensor]
+    ) -> Tensor:
         """ε(z_t, t, c, x) [B,4,h,w] in float32: one evaluation of the U-Net and of each ControlNet."""
         kind = self.unet.dtype
-        inputs, embedding = latents.to(kind).contiguous(memory_format=torch.channels_last), embedding.to(kind)
+        inputs, embedding = (
+            latents.to(kind).contiguous(memory_format=torch.channels_last),
+            embedding.to(kind),
+        )
         with torch.autocast(self.device.type, enabled=False):
-            found = [one(inputs, t, embedding, picture) for one, picture in zip(self.controls, pictures)]
+            found = [
+                one(inputs, t, embedding, picture) for one, picture in zip(self.controls, pictures)
+            ]
             down, mid = controls.add_up(found) if found else (None, None)
-            return self.unet(inputs, t, embedding, down_block_additional_residuals=down,
-                             mid_block_additional_residual=mid, return_dict=False)[0].float()
+            return self.unet(
+                inputs,
+                t,
+                embedding,
+                down_block_additional_residuals=down,
+                mid_block_additional_residual=mid,
+                return_dict=False,
+            )[0].float()
 
     def _guided(self, latents: Tensor, t: int, both: Tensor, pictures: list[Tensor]) -> Tensor:
         """ε with guidance; `both` holds the embeddings of the empty prompt, then of the prompts."""
         if self.guidance != 1:
             pictures = [torch.cat([picture, picture]) for picture in pictures]
-        return sampling.guided(lambda z, steps, embedding: self._epsilon(z, steps, embedding, pictures),
-                               latents, t, both, self.guidance)
+        return sampling.guided(
+            lambda z, steps, embedding: self._epsilon(z, steps, embedding, pictures),
+            latents,
+            t,
+            both,
+            self.guidance,
+        )
 
     def _encode_text(self, condition: Condition) -> tuple[Prompt, Tensor]:
         """(the prompts, embeddings [2B,T,D] of the empty prompt and of the prompts)."""
@@ -150,7 +179,9 @@ class ControlNetEncoder(nn.Module):
     def decode(self, latents: Tensor) -> Tensor:
         """z_0 [B,4,h,w] → images in −1..1 [B,3,R,R]."""
         with torch.autocast(self.device.type, enabled=False), self.awake("vae"):
-            images = self.vae.decode(latents.float() / self.vae.config.scaling_factor, return_dict=False)[0]
+            images = self.vae.decode(
+                latents.float() / self.vae.config.scaling_factor, return_dict=False
+            )[0]
         return images.clamp(-1, 1).contiguous()
 
     @torch.no_grad()
@@ -168,7 +199,9 @@ class ControlNetEncoder(nn.Module):
     # -- what others call ----------------------------------------------------------------------------
 
     @torch.no_grad()
-    def features(self, latents: Tensor, t: Tensor | int, condition: Condition, only_h: bool = False) -> Features:
+    def features(
+        self, latents: Tensor, t: Tensor | int, condition: Condition, only_h: bool = False
+    ) -> Features:
         """h, f, a of z_t [B,4,h,w] at steps t ([B] or one for all): one evaluation, without guidance.
 
         only_h  stop before the up blocks: f and a are empty, which is all that M reads
@@ -177,14 +210,23 @@ class ControlNetEncoder(nn.Module):
         latents = latents.to(self.device).float()
         with torch.autocast(self.device.type, enabled=False), self.awake("text"):
             prompt = self.prompts(condition.text)  # in float32, as where trajectories are made
-        with self.awake("unet", "controls"), Recorder(self.unet, self.tap, only_h=only_h) as recorder:
+        with (
+            self.awake("unet", "controls"),
+            Recorder(self.unet, self.tap, only_h=only_h) as recorder,
+        ):
             with suppress(StopForward):
                 self._epsilon(latents, t, prompt.embedding, self._pictures(condition))
             return self._features(recorder, prompt, t, latents)
 
     @torch.no_grad()
-    def trace(self, condition: Condition, steps: int | None = None, source: str = "trajectory",
-              x0: bool = True, image: Tensor | None = None) -> Iterator[Features]:
+    def trace(
+        self,
+        condition: Condition,
+        steps: int | None = None,
+        source: str = "trajectory",
+        x0: bool = True,
+        image: Tensor | None = None,
+    ) -> Iterator[Features]:
         """Features at every step from noise to image; the last one carries I^d_0 if `x0`.
 
         source='trajectory': one DDIM run from noise with guidance; features are its conditional half.
@@ -216,7 +258,9 @@ class ControlNetEncoder(nn.Module):
             steps = self._times(condition, t)
             latents = sampling.q_sample(self.scheduler, clean, steps, epsilon)
             found = self.features(latents, t, condition)
-            yield replace(found, x0=self._denoise(latents, times[place:], condition)) if x0 else found
+            yield (
+                replace(found, x0=self._denoise(latents, times[place:], condition)) if x0 else found
+            )
 
     @torch.no_grad()
     def denoise(self, latents: Tensor, t: int, condition: Condition) -> Tensor:
@@ -226,8 +270,12 @@ class ControlNetEncoder(nn.Module):
     def _denoise(self, latents: Tensor, times: tuple[int, ...], condition: Condition) -> Tensor:
         (_, both), pictures = self._encode_text(condition), self._pictures(condition)
         with self.awake("unet", "controls"):
-            last = sampling.run(self.scheduler, times, latents.to(self.device).float(),
-                                lambda z, now: self._guided(z, now, both, pictures))
+            last = sampling.run(
+                self.scheduler,
+                times,
+                latents.to(self.device).float(),
+                lambda z, now: self._guided(z, now, both, pictures),
+            )
         return self.decode(last)
 
     @torch.no_grad()
@@ -249,7 +297,9 @@ class ControlNetEncoder(nn.Module):
         return torch.full((len(condition),), t, device=self.device)
 
     def _grid(self, steps: int | None) -> tuple[int, ...]:
-        return self.timesteps if steps in (None, self.steps) else sampling.grid(self.scheduler, steps)
+        return (
+            self.timesteps if steps in (None, self.steps) else sampling.grid(self.scheduler, steps)
+        )
 
 
 def _check(value: str, name: str, known: tuple[str, ...]) -> None:

@@ -8,8 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from gantoolkit.core.labels import CLASSES, PALETTE
 from gantoolkit.core.errors import UsageError
+from gantoolkit.core.labels import CLASSES, PALETTE
 from gantoolkit.core.types import Condition
 
 WALL, PERSON = (120, 120, 120), (150, 5, 61)  # ADE20K colours of "wall" and "person"
@@ -23,8 +23,10 @@ def kind_of(channels: int, wanted: str | None) -> str:
     """'mask' or 'scribble' for a ControlNet with so many conditioning channels (3: as wanted, else mask)."""
     kind = {len(CLASSES): "mask", 1: "scribble"}.get(channels, wanted or "mask")
     if wanted not in (None, kind):
-        raise UsageError(f"This ControlNet takes {channels} conditioning channel(s), "
-                         f"which is a {kind}, not a {wanted}.")
+        raise UsageError(
+            f"This ControlNet takes {channels} conditioning channel(s), "
+            f"which is a {kind}, not a {wanted}."
+        )
     return kind
 
 
@@ -35,8 +37,10 @@ def palette_of(channels: int, palette: str | None) -> str:
         raise UsageError(f"The palette '{palette}' is unknown; choose {', '.join(known)}.")
     chosen = palette or ("one-hot" if channels == len(CLASSES) else "celebamask")
     if (chosen == "one-hot") != (channels == len(CLASSES)):
-        raise UsageError(f"The palette '{chosen}' does not fit a ControlNet with {channels} conditioning "
-                         "channels.")
+        raise UsageError(
+            f"The palette '{chosen}' does not fit a ControlNet with {channels} conditioning "
+            "channels."
+        )
     return chosen
 
 
@@ -50,8 +54,9 @@ def mask_picture(mask: Tensor, palette: str) -> Tensor:
     return torch.einsum("bkhw,kc->bchw", mask, colours)
 
 
-def control_picture(condition: Condition, kind: str, channels: int, palette: str,
-                    size: tuple[int, int]) -> Tensor:
+def control_picture(
+    condition: Condition, kind: str, channels: int, palette: str, size: tuple[int, int]
+) -> Tensor:
     """[B,channels,H,W] in 0..1 at the diffusion model's image size; masks by nearest neighbour."""
     given = condition.mask if kind == "mask" else condition.scribble
     if given is None:
@@ -60,7 +65,9 @@ def control_picture(condition: Condition, kind: str, channels: int, palette: str
         return mask_picture(_resize_nearest(given.float(), size), palette)
     scribble = given.float()
     if tuple(scribble.shape[-2:]) != size:
-        scribble = F.interpolate(scribble, size=size, mode="bilinear", antialias=True, align_corners=False)
+        scribble = F.interpolate(
+            scribble, size=size, mode="bilinear", antialias=True, align_corners=False
+        )
     return scribble.clamp(0, 1).expand(-1, channels, -1, -1)
 
 
@@ -73,7 +80,9 @@ def _resize_nearest(picture: Tensor, size: tuple[int, int]) -> Tensor:
 class Control(nn.Module):
     """One ControlNet with the kind of condition, the palette and the strength that it is used with."""
 
-    def __init__(self, network: nn.Module, condition: str | None, palette: str | None, strength: float):
+    def __init__(
+        self, network: nn.Module, condition: str | None, palette: str | None, strength: float
+    ):
         super().__init__()
         self.network, self.strength = network, strength
         self.channels = network.config.conditioning_channels
@@ -84,11 +93,18 @@ class Control(nn.Module):
         """What this ControlNet sees of a condition [B,channels,H,W]."""
         return control_picture(condition, self.kind, self.channels, self.palette, size)
 
-    def forward(self, latents: Tensor, t: Tensor, embedding: Tensor,
-                picture: Tensor) -> tuple[list[Tensor], Tensor]:
+    def forward(
+        self, latents: Tensor, t: Tensor, embedding: Tensor, picture: Tensor
+    ) -> tuple[list[Tensor], Tensor]:
         """(residuals of the down blocks, residual of the mid block)."""
-        return self.network(latents, t, embedding, controlnet_cond=picture, conditioning_scale=self.strength,
-                            return_dict=False)
+        return self.network(
+            latents,
+            t,
+            embedding,
+            controlnet_cond=picture,
+            conditioning_scale=self.strength,
+            return_dict=False,
+        )
 
 
 def controls(networks: Sequence[nn.Module], condition, palette, strength) -> nn.ModuleList:
@@ -101,8 +117,9 @@ def controls(networks: Sequence[nn.Module], condition, palette, strength) -> nn.
             raise UsageError(f"{name} lists {len(values)} values for {count} ControlNets.")
         return values
 
-    columns = zip(networks, each("condition", condition), each("palette", palette),
-                  each("strength", strength))
+    columns = zip(
+        networks, each("condition", condition), each("palette", palette), each("strength", strength)
+    )
     return nn.ModuleList(Control(*column) for column in columns)
 
 

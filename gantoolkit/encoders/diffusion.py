@@ -15,10 +15,25 @@ class DiffusionEncoder(ControlNetEncoder):
     weights, steps, guidance, tap, precision, offload   as there
     """
 
-    def __init__(self, weights: str | Path | Parts, steps: int = 10, guidance: float = 3.0,
-                 tap: Literal["attention", "block"] = "attention", precision: Literal["fp32", "bf16"] = "fp32",
-                 offload: bool = False):
+    def __init__(
+        self,
+        weights: str | Path | Parts,
+        steps: int = 10,
+        guidance: float = 3.0,
+        tap: Literal["attention", "block"] = "attention",
+        precision: Literal["fp32", "bf16"] = "fp32",
+        offload: bool = False,
+    ):
         if isinstance(weights, Parts):
-            weights = Parts(weights.unet, None, weights.vae, weights.text, weights.tokenizer,
-                            weights.scheduler)
-        super().__init__(weights, None, steps=steps, guidance=guidance, tap=tap, precision=precision, offload=offload)
+            weights = Parts(
+                weights.unet, None, weights.vae, weights.text, weights.tokenizer, weights.scheduler
+            )
+        super().__init__(
+            weights,
+            None,
+            steps=steps,
+            guidance=guidance,
+            tap=tap,
+            precision=precision,
+            offload=offload,
+        )

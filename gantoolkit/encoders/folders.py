@@ -14,14 +14,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import gantoolkit.core.compat  # noqa: F401  diffusers and transformers import torchvision
+
 import torch
 from torch import nn
 
-import gantoolkit.core.compat  # noqa: F401  diffusers and transformers import torchvision
-from gantoolkit.core import files
-from gantoolkit.registry import manifest
 from gantoolkit import weights
+from gantoolkit.core import files
 from gantoolkit.core.errors import UsageError, WeightsError
+from gantoolkit.registry import manifest
 
 
 def find(name: str | Path) -> Path:
@@ -35,7 +36,12 @@ def find(name: str | Path) -> Path:
 def checksums(encoder: dict) -> dict[str, str]:
     """name → sha256 of the folders that the spec of an encoder names: its `weights`, then its `controlnet`s."""
     given = [encoder.get(key) for key in ("weights", "controlnet")]
-    names = [n for value in given for n in (value if isinstance(value, (list, tuple)) else [value]) if isinstance(n, str)]
+    names = [
+        n
+        for value in given
+        for n in (value if isinstance(value, (list, tuple)) else [value])
+        if isinstance(n, str)
+    ]
     return {name: weights.sha256(find(name)) for name in names}
 
 
@@ -43,8 +49,10 @@ def part(folder: str | Path, name: str) -> Path:
     """The path of one part of a diffusion folder; `folder` is a path or a name from registry.yaml."""
     path = _opened(folder, " --tokenizer DIR") / name
     if not path.is_dir():
-        raise WeightsError(f"{path.parent} has no part '{name}': a diffusers folder with "
-                           "unet, vae, text_encoder, tokenizer and scheduler is expected.")
+        raise WeightsError(
+            f"{path.parent} has no part '{name}': a diffusers folder with "
+            "unet, vae, text_encoder, tokenizer and scheduler is expected."
+        )
     return path
 
 
@@ -52,8 +60,10 @@ def _opened(name: str | Path, more: str = "") -> Path:
     """`find`, refusing a single file."""
     path = find(name)
     if path.is_file():
-        raise WeightsError(f"{path} is a single file; make a folder of it with `gantoolkit weights convert {path} "
-                           f"FOLDER{more}` and name that.")
+        raise WeightsError(
+            f"{path} is a single file; make a folder of it with `gantoolkit weights convert {path} "
+            f"FOLDER{more}` and name that."
+        )
     return path
 
 
@@ -70,7 +80,8 @@ def _load(cls, path: Path, **options) -> nn.Module:
 def _load_diffusers(cls, path: Path) -> nn.Module:
     """A diffusers model in float32, channels last; a folder that holds only its fp16 variant will do."""
     half = not list(path.glob("diffusion_pytorch_model.safetensors*")) and list(
-        path.glob("*.fp16.safetensors"))
+        path.glob("*.fp16.safetensors")
+    )
     variant = {"variant": "fp16"} if half else {}
     module = _load(cls, path, torch_dtype=torch.float32, low_cpu_mem_usage=False, **variant)
     return module.to(memory_format=torch.channels_last)
@@ -121,7 +132,15 @@ def load_parts(folder: str | Path, controlnet: str | Path | list[str] | None) ->
     """All parts from a diffusers folder and ControlNets' folders (paths or names from registry.yaml)."""
     text, tokenizer = load_text(folder)
     names = tuple(
-        map(str, controlnet if isinstance(controlnet, (list, tuple)) else [controlnet] if controlnet else ()))
+        map(
+            str,
+            controlnet
+            if isinstance(controlnet, (list, tuple))
+            else [controlnet]
+            if controlnet
+            else (),
+        )
+    )
     unet = load_unet(folder)
     networks = [load_controlnet(name) for name in names]
     for name, network in zip(names, networks):
@@ -133,8 +152,10 @@ def _fits(name: str, controlnet: nn.Module, folder, unet: nn.Module) -> None:
     """Refuse a ControlNet of another U-Net (SD 2 or XL beside SD 1.5)."""
     for key in ("block_out_channels", "cross_attention_dim"):
         if _plain(controlnet.config[key]) != _plain(unet.config[key]):
-            raise UsageError(f"The ControlNet '{name}' does not fit the U-Net of '{folder}': its {key} is "
-                             f"{controlnet.config[key]}, not {unet.config[key]}.")
+            raise UsageError(
+                f"The ControlNet '{name}' does not fit the U-Net of '{folder}': its {key} is "
+                f"{controlnet.config[key]}, not {unet.config[key]}."
+            )
 
 
 def _plain(value):
@@ -148,8 +169,11 @@ def load_text(folder) -> tuple[nn.Module, object]:
 
     logging.disable_progress_bar()
     path = part(folder, "text_encoder")
-    variant = {} if (path / "model.safetensors").is_file() or not list(path.glob("*.fp16.safetensors")) else {
-        "variant": "fp16"}
+    variant = (
+        {}
+        if (path / "model.safetensors").is_file() or not list(path.glob("*.fp16.safetensors"))
+        else {"variant": "fp16"}
+    )
     model = _load(CLIPTextModel, path, dtype=torch.float32, **variant)
     tokenizer = CLIPTokenizer.from_pretrained(part(folder, "tokenizer"), local_files_only=True)
     return model, tokenizer
@@ -162,8 +186,10 @@ def load_scheduler(folder):
     path = part(folder, "scheduler")
     scheduler = DDIMScheduler.from_pretrained(path, local_files_only=True, clip_sample=False)
     if (kind := scheduler.config.prediction_type) != "epsilon":
-        raise WeightsError(f"{path} belongs to a U-Net that predicts '{kind}'; only those that predict the noise "
-                           "('epsilon', as Stable Diffusion 1.5 and 2.1-base do) can be read.")
+        raise WeightsError(
+            f"{path} belongs to a U-Net that predicts '{kind}'; only those that predict the noise "
+            "('epsilon', as Stable Diffusion 1.5 and 2.1-base do) can be read."
+        )
     return scheduler
 
 

@@ -37,7 +37,11 @@ class Slot:
         """Page-locked memory, from which a CUDA device reads at the full speed of the bus."""
         if not self.home.is_pinned():
             pinned = self.home.detach().pin_memory()
-            self.home = nn.Parameter(pinned, requires_grad=False) if isinstance(self.home, nn.Parameter) else pinned
+            self.home = (
+                nn.Parameter(pinned, requires_grad=False)
+                if isinstance(self.home, nn.Parameter)
+                else pinned
+            )
             self.sleep()
 
 
@@ -76,4 +80,6 @@ class CpuOffload:
 def _slots(network: nn.Module) -> Iterator[Slot]:
     for module in network.modules():
         for owner in (module._parameters, module._buffers):
-            yield from (Slot(owner, key, tensor) for key, tensor in owner.items() if tensor is not None)
+            yield from (
+                Slot(owner, key, tensor) for key, tensor in owner.items() if tensor is not None
+            )

@@ -24,8 +24,9 @@ def token_count(tokenizer, text: nn.Module) -> int:
 
 def tokenize(tokenizer, prompts: Sequence[str], length: int) -> Tensor:
     """Token ids [B,length] int64: BOS, words, EOS, padding; a longer prompt is cut."""
-    batch = tokenizer(list(prompts), padding="max_length", truncation=True, max_length=length,
-                      return_tensors="pt")
+    batch = tokenizer(
+        list(prompts), padding="max_length", truncation=True, max_length=length, return_tensors="pt"
+    )
     return batch.input_ids
 
 
@@ -47,12 +48,14 @@ class Prompts(nn.Module):
 
     def ids(self, prompts: Sequence[str]) -> Tensor:
         """Token ids [B,T] on the text model's device."""
-        return tokenize(self.tokenizer, prompts, self.tokens).to(next(self.text.parameters()).device)
+        return tokenize(self.tokenizer, prompts, self.tokens).to(
+            next(self.text.parameters()).device
+        )
 
     def unread(self, prompt: str) -> str:
         """The end of a prompt that is too long, which the text model never reads; "" where all of it fits."""
         ids = self.tokenizer(prompt, add_special_tokens=False, verbose=False).input_ids
-        return self.tokenizer.decode(ids[self.tokens - 2:]).strip()  # BOS and EOS take two places
+        return self.tokenizer.decode(ids[self.tokens - 2 :]).strip()  # BOS and EOS take two places
 
     def embed(self, ids: Tensor) -> Tensor:
         """Last hidden states [B,T,D] of token ids [B,T], as Stable Diffusion reads them."""

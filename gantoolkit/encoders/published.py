@@ -8,30 +8,56 @@ from __future__ import annotations
 import json
 from types import SimpleNamespace
 
+import gantoolkit.core.compat  # noqa: F401  diffusers and transformers import torchvision
+
 import torch
 from torch import nn
 
-import gantoolkit.core.compat  # noqa: F401  diffusers and transformers import torchvision
-from gantoolkit.encoders import controls
-from gantoolkit.encoders import folders
+from gantoolkit.core.errors import WeightsError
+from gantoolkit.encoders import controls, folders
 from gantoolkit.encoders.controlnet import ControlNetEncoder
 from gantoolkit.encoders.folders import Parts
 from gantoolkit.encoders.prompts import Prompt
 from gantoolkit.encoders.single_file import SCHEDULER
-from gantoolkit.core.errors import WeightsError
 
 SD15 = dict(
-    unet=dict(sample_size=64, in_channels=4, out_channels=4, block_out_channels=(320, 640, 1280, 1280),
-              layers_per_block=2, cross_attention_dim=768, attention_head_dim=8,
-              down_block_types=("CrossAttnDownBlock2D",) * 3 + ("DownBlock2D",),
-              up_block_types=("UpBlock2D",) + ("CrossAttnUpBlock2D",) * 3),
-    vae=dict(latent_channels=4, block_out_channels=(128, 256, 512, 512), layers_per_block=2, sample_size=512,
-             down_block_types=("DownEncoderBlock2D",) * 4, up_block_types=("UpDecoderBlock2D",) * 4,
-             scaling_factor=0.18215),
-    text=dict(hidden_size=768, intermediate_size=3072, num_hidden_layers=12, num_attention_heads=12,
-              max_position_embeddings=77, vocab_size=49408, projection_dim=768),
-    scheduler=SCHEDULER)
-WIDTHS = (16, 32, 96, 256)  # of the network that brings the condition's picture to the latents' size
+    unet=dict(
+        sample_size=64,
+        in_channels=4,
+        out_channels=4,
+        block_out_channels=(320, 640, 1280, 1280),
+        layers_per_block=2,
+        cross_attention_dim=768,
+        attention_head_dim=8,
+        down_block_types=("CrossAttnDownBlock2D",) * 3 + ("DownBlock2D",),
+        up_block_types=("UpBlock2D",) + ("CrossAttnUpBlock2D",) * 3,
+    ),
+    vae=dict(
+        latent_channels=4,
+        block_out_channels=(128, 256, 512, 512),
+        layers_per_block=2,
+        sample_size=512,
+        down_block_types=("DownEncoderBlock2D",) * 4,
+        up_block_types=("UpDecoderBlock2D",) * 4,
+        scaling_factor=0.18215,
+    ),
+    text=dict(
+        hidden_size=768,
+        intermediate_size=3072,
+        num_hidden_layers=12,
+        num_attention_heads=12,
+        max_position_embeddings=77,
+        vocab_size=49408,
+        projection_dim=768,
+    ),
+    scheduler=SCHEDULER,
+)
+WIDTHS = (
+    16,
+    32,
+    96,
+    256,
+)  # of the network that brings the condition's picture to the latents' size
 KNOWN = ("stable-diffusion-v1-5", "stable-diffusion-v1-4", "v1-5-pruned-emaonly")
 
 
@@ -44,8 +70,10 @@ class Words(nn.Module):
 
     def forward(self, prompts) -> Prompt:
         shape, device = (len(prompts), self.tokens), next(self.text.parameters()).device
-        return Prompt(torch.ones(*shape, self.text.config.hidden_size, device=device),
-                      torch.ones(shape, dtype=torch.bool, device=device))
+        return Prompt(
+            torch.ones(*shape, self.text.config.hidden_size, device=device),
+            torch.ones(shape, dtype=torch.bool, device=device),
+        )
 
 
 def planned(spec: dict, channels: int = 3) -> tuple[ControlNetEncoder, list[str]]:
@@ -63,24 +91,38 @@ def planned(spec: dict, channels: int = 3) -> tuple[ControlNetEncoder, list[str]
     return encoder.to("meta"), notes
 
 
-def _parts(name: str, controlnets: list[str], options: dict, notes: list[str], channels: int) -> Parts:
+def _parts(
+    name: str, controlnets: list[str], options: dict, notes: list[str], channels: int
+) -> Parts:
     from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
     from diffusers.models.controlnets.controlnet import ControlNetModel
     from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
     from diffusers.schedulers.scheduling_ddim import DDIMScheduler
     from transformers import CLIPTextConfig, CLIPTextModel
 
-    configs = {part: _config(name, part, notes) for part in ("unet", "vae", "text_encoder", "scheduler")}
+    configs = {
+        part: _config(name, part, notes) for part in ("unet", "vae", "text_encoder", "scheduler")
+    }
     with torch.device("meta"):
         unet = UNet2DConditionModel.from_config(configs["unet"])
         vae = AutoencoderKL.from_config(configs["vae"])
         text = CLIPTextModel(CLIPTextConfig(**configs["text_encoder"]))
-        widths = WIDTHS[:len(vae.config.block_out_channels)]
-        networks = [ControlNetModel.from_config(c) if (c := _controlnet(n, notes)) else ControlNetModel.from_unet(
-            unet, load_weights_from_unet=False, conditioning_channels=channels,
-            conditioning_embedding_out_channels=widths) for n in controlnets]
+        widths = WIDTHS[: len(vae.config.block_out_channels)]
+        networks = [
+            ControlNetModel.from_config(c)
+            if (c := _controlnet(n, notes))
+            else ControlNetModel.from_unet(
+                unet,
+                load_weights_from_unet=False,
+                conditioning_channels=channels,
+                conditioning_embedding_out_channels=widths,
+            )
+            for n in controlnets
+        ]
     scheduler = DDIMScheduler.from_config(configs["scheduler"], clip_sample=False)
-    tokenizer = SimpleNamespace(model_max_length=configs["text_encoder"].get("max_position_embeddings", 77))
+    tokenizer = SimpleNamespace(
+        model_max_length=configs["text_encoder"].get("max_position_embeddings", 77)
+    )
     if options.get("condition") is None:
         options["condition"] = [controls.kind_by_name(n) for n in controlnets] or None
     return Parts(unet, networks, vae, text, tokenizer, scheduler)
@@ -94,10 +136,13 @@ def _config(name: str, part: str, notes: list[str]) -> dict:
     except (WeightsError, OSError, ValueError):
         pass
     if not any(known in name for known in KNOWN):
-        raise WeightsError(f"'{name}' is not here and its architecture is not known; known are "
-                           f"{', '.join(KNOWN)}.")
+        raise WeightsError(
+            f"'{name}' is not here and its architecture is not known; known are {', '.join(KNOWN)}."
+        )
     if part == "unet":
-        notes.append(f"'{name}' is not here: Stable Diffusion 1.5's published architecture is assumed")
+        notes.append(
+            f"'{name}' is not here: Stable Diffusion 1.5's published architecture is assumed"
+        )
     return dict(SD15["text" if part == "text_encoder" else part])
 
 
@@ -107,5 +152,7 @@ def _controlnet(name: str, notes: list[str]) -> dict | None:
         return json.loads((folders.find(name) / "config.json").read_text()) if name else None
     except (WeightsError, OSError, ValueError):
         if name:
-            notes.append(f"'{name}' is not here: a ControlNet of the U-Net's architecture is assumed")
+            notes.append(
+                f"'{name}' is not here: a ControlNet of the U-Net's architecture is assumed"
+            )
         return None

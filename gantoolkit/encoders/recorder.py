@@ -24,14 +24,22 @@ class RecordingProcessor:
     def __init__(self, record):
         self.record = record
 
-    def __call__(self, attn, hidden_states: Tensor, encoder_hidden_states: Tensor | None = None,
-                 attention_mask: Tensor | None = None, temb: Tensor | None = None) -> Tensor:
+    def __call__(
+        self,
+        attn,
+        hidden_states: Tensor,
+        encoder_hidden_states: Tensor | None = None,
+        attention_mask: Tensor | None = None,
+        temb: Tensor | None = None,
+    ) -> Tensor:
         """hidden_states [B,HW,C], encoder_hidden_states [B,T,D] → [B,HW,C]."""
         context = hidden_states if encoder_hidden_states is None else encoder_hidden_states
         if encoder_hidden_states is not None and attn.norm_cross:
             context = attn.norm_encoder_hidden_states(context)
-        query, key, value = (_heads(x, attn.heads) for x in
-                             (attn.to_q(hidden_states), attn.to_k(context), attn.to_v(context)))
+        query, key, value = (
+            _heads(x, attn.heads)
+            for x in (attn.to_q(hidden_states), attn.to_k(context), attn.to_v(context))
+        )
         scores = query @ key.transpose(-1, -2) * attn.scale  # [B,heads,HW,T]
         if attention_mask is not None:
             mask = attn.prepare_attention_mask(attention_mask, key.shape[2], len(query))
@@ -76,7 +84,13 @@ class Recorder:
     only_h  leave the forward by `Reached` once h is known: the up blocks are not computed, f and a are empty
     """
 
-    def __init__(self, unet: nn.Module, tap: str = "attention", rows: slice = slice(None), only_h: bool = False):
+    def __init__(
+        self,
+        unet: nn.Module,
+        tap: str = "attention",
+        rows: slice = slice(None),
+        only_h: bool = False,
+    ):
         self.unet, self.tap, self.rows, self.only_h = unet, tap, rows, only_h
         self.up = [b for b in unet.up_blocks if getattr(b, "has_cross_attention", False)]
         self._undo: list = []
@@ -91,7 +105,9 @@ class Recorder:
         hook = self.unet.up_blocks[0].register_forward_pre_hook(self._see_h, with_kwargs=True)
         self._undo.append(hook.remove)
         for n, block in enumerate(self.up):
-            self._undo.append(block.attentions[-1].register_forward_hook(self._see_attention(n)).remove)
+            self._undo.append(
+                block.attentions[-1].register_forward_hook(self._see_attention(n)).remove
+            )
             if self.tap == "block":
                 self._undo.append(block.register_forward_hook(self._see_block(n)).remove)
             for attn in cross_attentions(block):
@@ -107,7 +123,9 @@ class Recorder:
 
     def _see_h(self, module, args, kwargs) -> None:
         self.blocks = [Block() for _ in self.up]  # a new forward pass begins
-        self.h = (kwargs["hidden_states"] if "hidden_states" in kwargs else args[0])[self.rows].float()
+        self.h = (kwargs["hidden_states"] if "hidden_states" in kwargs else args[0])[
+            self.rows
+        ].float()
         if self.only_h:
             raise StopForward
 
@@ -117,11 +135,13 @@ class Recorder:
             self.blocks[n].size = tuple(sample.shape[-2:])
             if self.tap == "attention":
                 self.blocks[n].f = sample[self.rows].float()
+
         return hook
 
     def _see_block(self, n: int):
         def hook(module, args, output):
             self.blocks[n].f = output[self.rows].float()
+
         return hook
 
     def _see_layer(self, n: int):
@@ -129,6 +149,7 @@ class Recorder:
             block = self.blocks[n]
             block.output = _maximum(block.output, output[self.rows])
             block.probability = _maximum(block.probability, probabilities[self.rows].amax(1))
+
         return record
 
     def read(self) -> tuple[Tensor, tuple[Tensor, ...], tuple[Tensor, ...], tuple[Tensor, ...]]:

@@ -33,7 +33,9 @@ def grid(scheduler, steps: int) -> tuple[int, ...]:
 
 def levels(scheduler, t: Tensor, like: Tensor) -> tuple[Tensor, Tensor]:
     """√ᾱ_t and √(1−ᾱ_t), each [B,1,1,1]."""
-    alpha = scheduler.alphas_cumprod.to(like.device)[t.to(like.device)].to(like.dtype).view(-1, 1, 1, 1)
+    alpha = (
+        scheduler.alphas_cumprod.to(like.device)[t.to(like.device)].to(like.dtype).view(-1, 1, 1, 1)
+    )
     return alpha.sqrt(), (1 - alpha).sqrt()
 
 

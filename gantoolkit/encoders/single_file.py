@@ -11,25 +11,36 @@ import shutil
 import tempfile
 from pathlib import Path
 
+import gantoolkit.core.compat  # noqa: F401  diffusers and transformers import torchvision
+
 import torch
 from torch import Tensor
 
-import gantoolkit.core.compat  # noqa: F401  diffusers and transformers import torchvision
 from gantoolkit.core import files
-from gantoolkit.encoders.folders import save_part
 from gantoolkit.core.errors import WeightsError
+from gantoolkit.encoders.folders import save_part
 
 UNET, CONTROL = "model.diffusion_model.", "control_model."
 VAE, TEXT = "first_stage_model.", "cond_stage_model.transformer."
 HEADS = 8  # of every attention of Stable Diffusion 1: no shape shows it
-SCHEDULER = {"_class_name": "DDIMScheduler", "num_train_timesteps": 1000, "beta_start": 0.00085, "beta_end": 0.012,
-             "beta_schedule": "scaled_linear", "clip_sample": False, "set_alpha_to_one": False, "steps_offset": 1,
-             "prediction_type": "epsilon"}
+SCHEDULER = {
+    "_class_name": "DDIMScheduler",
+    "num_train_timesteps": 1000,
+    "beta_start": 0.00085,
+    "beta_end": 0.012,
+    "beta_schedule": "scaled_linear",
+    "clip_sample": False,
+    "set_alpha_to_one": False,
+    "steps_offset": 1,
+    "prediction_type": "epsilon",
+}
 
 
 def below(state: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
     """The tensors whose names begin with `prefix`, without it."""
-    return {key.removeprefix(prefix): value for key, value in state.items() if key.startswith(prefix)}
+    return {
+        key.removeprefix(prefix): value for key, value in state.items() if key.startswith(prefix)
+    }
 
 
 def blocks_config(state: dict[str, Tensor]) -> dict:
@@ -43,40 +54,64 @@ def blocks_config(state: dict[str, Tensor]) -> dict:
     keys = [value for key, value in state.items() if key.endswith("attn2.to_k.weight")]
     projections = [value for key, value in state.items() if key.endswith("1.proj_in.weight")]
     if not keys or any(p.ndim == 2 for p in projections):
-        raise WeightsError("This is Stable Diffusion 2, XL or later; version 1 is known here. Use diffusers' own "
-                           "scripts and give the folder.")
-    return {"in_channels": state["input_blocks.0.0.weight"].shape[1], "layers_per_block": period - 1,
-            "block_out_channels": [len(state[f"input_blocks.{i}.0.out_layers.3.weight"]) for i in firsts],
-            "down_block_types": ["CrossAttnDownBlock2D" if c else "DownBlock2D" for c in crosses],
-            "cross_attention_dim": keys[0].shape[1], "attention_head_dim": HEADS}
+        raise WeightsError(
+            "This is Stable Diffusion 2, XL or later; version 1 is known here. Use diffusers' own "
+            "scripts and give the folder."
+        )
+    return {
+        "in_channels": state["input_blocks.0.0.weight"].shape[1],
+        "layers_per_block": period - 1,
+        "block_out_channels": [
+            len(state[f"input_blocks.{i}.0.out_layers.3.weight"]) for i in firsts
+        ],
+        "down_block_types": ["CrossAttnDownBlock2D" if c else "DownBlock2D" for c in crosses],
+        "cross_attention_dim": keys[0].shape[1],
+        "attention_head_dim": HEADS,
+    }
 
 
 def unet_config(state: dict[str, Tensor]) -> dict:
     """config.json of UNet2DConditionModel."""
     down = blocks_config(state)
     ups = [kind.replace("Down", "Up") for kind in reversed(down["down_block_types"])]
-    return {"_class_name": "UNet2DConditionModel", **down, "out_channels": len(state["out.2.weight"]),
-            "up_block_types": ups, "sample_size": 64}
+    return {
+        "_class_name": "UNet2DConditionModel",
+        **down,
+        "out_channels": len(state["out.2.weight"]),
+        "up_block_types": ups,
+        "sample_size": 64,
+    }
 
 
 def controlnet_config(state: dict[str, Tensor]) -> dict:
     """config.json of ControlNetModel."""
     hint = "input_hint_block.{}.weight"
-    return {"_class_name": "ControlNetModel", **blocks_config(state),
-            "conditioning_channels": state[hint.format(0)].shape[1],
-            "conditioning_embedding_out_channels": [len(state[hint.format(i)]) for i in (0, 4, 8, 12)]}
+    return {
+        "_class_name": "ControlNetModel",
+        **blocks_config(state),
+        "conditioning_channels": state[hint.format(0)].shape[1],
+        "conditioning_embedding_out_channels": [len(state[hint.format(i)]) for i in (0, 4, 8, 12)],
+    }
 
 
 def vae_config(state: dict[str, Tensor]) -> dict:
     """config.json of AutoencoderKL."""
     levels = 1 + max(int(key.split(".")[2]) for key in state if key.startswith("encoder.down."))
     widths = [len(state[f"encoder.down.{i}.block.0.conv1.weight"]) for i in range(levels)]
-    return {"_class_name": "AutoencoderKL", "in_channels": state["encoder.conv_in.weight"].shape[1],
-            "out_channels": len(state["decoder.conv_out.weight"]), "block_out_channels": widths,
-            "latent_channels": state["post_quant_conv.weight"].shape[1], "scaling_factor": 0.18215,
-            "layers_per_block": sum(f"encoder.down.0.block.{j}.conv1.weight" in state for j in range(9)),
-            "down_block_types": ["DownEncoderBlock2D"] * levels, "up_block_types": ["UpDecoderBlock2D"] * levels,
-            "sample_size": 512}
+    return {
+        "_class_name": "AutoencoderKL",
+        "in_channels": state["encoder.conv_in.weight"].shape[1],
+        "out_channels": len(state["decoder.conv_out.weight"]),
+        "block_out_channels": widths,
+        "latent_channels": state["post_quant_conv.weight"].shape[1],
+        "scaling_factor": 0.18215,
+        "layers_per_block": sum(
+            f"encoder.down.0.block.{j}.conv1.weight" in state for j in range(9)
+        ),
+        "down_block_types": ["DownEncoderBlock2D"] * levels,
+        "up_block_types": ["UpDecoderBlock2D"] * levels,
+        "sample_size": 512,
+    }
 
 
 def from_single(cls, state: dict[str, Tensor], config: dict):
@@ -84,20 +119,32 @@ def from_single(cls, state: dict[str, Tensor], config: dict):
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / "config.json").write_text(json.dumps(config))
         try:
-            model = cls.from_single_file(dict(state), config=folder, subfolder="", local_files_only=True,
-                                         torch_dtype=torch.float32, low_cpu_mem_usage=False)
+            model = cls.from_single_file(
+                dict(state),
+                config=folder,
+                subfolder="",
+                local_files_only=True,
+                torch_dtype=torch.float32,
+                low_cpu_mem_usage=False,
+            )
         except Exception as error:  # whatever class diffusers chooses
             reason = " ".join(str(error).split())[:200]
-            raise WeightsError(f"diffusers cannot read these tensors as a {cls.__name__} ({reason}).") from None
+            raise WeightsError(
+                f"diffusers cannot read these tensors as a {cls.__name__} ({reason})."
+            ) from None
     return model.eval()
 
 
-def write_stable_diffusion(state: dict[str, Tensor], folder: Path, tokenizer: str | None) -> list[str]:
+def write_stable_diffusion(
+    state: dict[str, Tensor], folder: Path, tokenizer: str | None
+) -> list[str]:
     """unet, vae, text_encoder, scheduler and tokenizer; what could not be written is returned as sentences."""
     from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
     from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
 
-    save_part(from_single(UNet2DConditionModel, state, unet_config(below(state, UNET))), folder, "unet")
+    save_part(
+        from_single(UNet2DConditionModel, state, unet_config(below(state, UNET))), folder, "unet"
+    )
     missing = []
     if below(state, VAE):
         save_part(from_single(AutoencoderKL, state, vae_config(below(state, VAE))), folder, "vae")
@@ -109,10 +156,14 @@ def write_stable_diffusion(state: dict[str, Tensor], folder: Path, tokenizer: st
         missing.append("the file has no text encoder: copy text_encoder/ from another folder")
     files.write_json(folder / "scheduler/scheduler_config.json", SCHEDULER)
     if tokenizer:
-        shutil.copytree(tokenizer, folder / "tokenizer", dirs_exist_ok=True, copy_function=shutil.copyfile)
+        shutil.copytree(
+            tokenizer, folder / "tokenizer", dirs_exist_ok=True, copy_function=shutil.copyfile
+        )
     else:
-        missing.append("no single file has a tokenizer: give --tokenizer DIR, the folder tokenizer/ of "
-                       "stable-diffusion-v1-5/stable-diffusion-v1-5 or of openai/clip-vit-large-patch14")
+        missing.append(
+            "no single file has a tokenizer: give --tokenizer DIR, the folder tokenizer/ of "
+            "stable-diffusion-v1-5/stable-diffusion-v1-5 or of openai/clip-vit-large-patch14"
+        )
     return missing
 
 
@@ -129,17 +180,35 @@ def text_model(state: dict[str, Tensor]):
     """CLIPTextModel of the tensors under `text_model.`; its sizes are read off them."""
     from transformers import CLIPTextConfig, CLIPTextModel
 
-    state = {key.removeprefix("text_model."): value for key, value in state.items() if "position_ids" not in key}
+    state = {
+        key.removeprefix("text_model."): value
+        for key, value in state.items()
+        if "position_ids" not in key
+    }
     words, hidden = state["embeddings.token_embedding.weight"].shape
     config = CLIPTextConfig(
-        vocab_size=words, hidden_size=hidden, num_attention_heads=max(1, hidden // 64), hidden_act="quick_gelu",
-        intermediate_size=len(state["encoder.layers.0.mlp.fc1.weight"]), projection_dim=hidden,
-        num_hidden_layers=1 + max(int(key.split(".")[2]) for key in state if key.startswith("encoder.layers.")),
+        vocab_size=words,
+        hidden_size=hidden,
+        num_attention_heads=max(1, hidden // 64),
+        hidden_act="quick_gelu",
+        intermediate_size=len(state["encoder.layers.0.mlp.fc1.weight"]),
+        projection_dim=hidden,
+        num_hidden_layers=1
+        + max(int(key.split(".")[2]) for key in state if key.startswith("encoder.layers.")),
         max_position_embeddings=len(state["embeddings.position_embedding.weight"]),
-        bos_token_id=words - 2, eos_token_id=words - 1, pad_token_id=words - 1)
+        bos_token_id=words - 2,
+        eos_token_id=words - 1,
+        pad_token_id=words - 1,
+    )
     model = CLIPTextModel(config)
-    own = {key.removeprefix("text_model."): key for key in model.state_dict() if "position_ids" not in key}
+    own = {
+        key.removeprefix("text_model."): key
+        for key in model.state_dict()
+        if "position_ids" not in key
+    }
     if own.keys() != state.keys():
-        raise WeightsError(f"The text encoder in this file is not CLIP's ({min(own.keys() ^ state.keys())}).")
+        raise WeightsError(
+            f"The text encoder in this file is not CLIP's ({min(own.keys() ^ state.keys())})."
+        )
     model.load_state_dict({own[key]: value for key, value in state.items()}, strict=False)
     return model.eval()

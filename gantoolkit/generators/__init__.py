@@ -21,8 +21,8 @@ def load_generator(name_or_path: str | os.PathLike):
     `.query(planes, points [B,P,3])` → (colours [B,P,·], density [B,P,1]), for meshes, in a cube of the side `.box_warp`
     `.render(…, chunk=None)`: rays of one sample rendered at a time
     """
-    from gantoolkit.registry import manifest
     from gantoolkit import weights
+    from gantoolkit.registry import manifest
 
     state, arch, _ = weights.load(name_or_path, kinds=manifest.load().components["generator"])
     generator = build_generator(arch, name_or_path)
@@ -36,8 +36,10 @@ def build_generator(arch: dict, source="this file"):
 
     kwargs = {k: v for k, v in arch.items() if k != "type"}
     if "type" not in arch:
-        raise WeightsError(f"{source} does not say which generator it holds; `gantoolkit weights convert {source}` "
-                           "shows what it is.")
+        raise WeightsError(
+            f"{source} does not say which generator it holds; `gantoolkit weights convert {source}` "
+            "shows what it is."
+        )
     return get("generator", arch["type"])(**kwargs)
 
 
@@ -51,6 +53,8 @@ def load_state(generator, state: dict, source="this file") -> None:
     for problem, keys in problems.items():
         if keys:
             more = f" and {len(keys) - 3} more" if len(keys) > 3 else ""
-            raise WeightsError(f"{source} {problem} {', '.join(keys[:3])}{more}, so it does not fit "
-                               f"this {type(generator).__name__}.")
+            raise WeightsError(
+                f"{source} {problem} {', '.join(keys[:3])}{more}, so it does not fit "
+                f"this {type(generator).__name__}."
+            )
     generator.load_state_dict(state)

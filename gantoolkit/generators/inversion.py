@@ -10,9 +10,15 @@ from torch import Tensor
 from gantoolkit.core.types import Camera
 
 
-def invert(generator, images: Tensor, camera: Camera | Tensor | None = None, steps: int = 300,
-           lr: float = 0.05, perceptual: Callable[[Tensor, Tensor], Tensor] | None = None,
-           anchor: float = 0.0) -> Tensor:
+def invert(
+    generator,
+    images: Tensor,
+    camera: Camera | Tensor | None = None,
+    steps: int = 300,
+    lr: float = 0.05,
+    perceptual: Callable[[Tensor, Tensor], Tensor] | None = None,
+    anchor: float = 0.0,
+) -> Tensor:
     """ws [B,num_ws,w_dim], from mean_w by Adam on MSE + perceptual + anchor·mean|ws − w̄|².
 
     images [B,3,R,R] in −1..1; perceptual(image, target) gives distances, averaged. The generator should be
@@ -25,7 +31,9 @@ def invert(generator, images: Tensor, camera: Camera | Tensor | None = None, ste
     with torch.enable_grad():
         for step in range(steps):
             done = step / max(1, steps)
-            optimizer.param_groups[0]["lr"] = lr * min(1.0, (done + 1 / steps) / 0.05, (1 - done) / 0.25)
+            optimizer.param_groups[0]["lr"] = lr * min(
+                1.0, (done + 1 / steps) / 0.05, (1 - done) / 0.25
+            )
             image = generator.render(ws, camera, noise="const", deterministic=True).image
             loss = (image - images).square().mean((1, 2, 3)).sum()
             loss = loss + anchor * (ws - mean).square().mean((1, 2)).sum()

@@ -35,13 +35,16 @@ def density_grid(generator, planes: Tensor, resolution: int = 128, chunk: int = 
     half = generator.box_warp / 2
     axis = torch.linspace(-half, half, resolution, device=planes.device)
     points = torch.stack(torch.meshgrid(axis, axis, axis, indexing="ij"), -1).reshape(1, -1, 3)
-    parts = [generator.query(planes, part)[1].reshape(-1).float() for part in points.split(chunk, 1)]
+    parts = [
+        generator.query(planes, part)[1].reshape(-1).float() for part in points.split(chunk, 1)
+    ]
     return torch.cat(parts).reshape(resolution, resolution, resolution)
 
 
 @torch.no_grad()
-def extract(generator, ws: Tensor, resolution: int = 128, level: float | None = None,
-            coloured: bool = True) -> Mesh:
+def extract(
+    generator, ws: Tensor, resolution: int = 128, level: float | None = None, coloured: bool = True
+) -> Mesh:
     """The surface of one latent [1,L,w_dim] where its density crosses `level`, with a colour per vertex.
 
     Without a level: LEVEL, or half way between the median and the densest thousandth where that is less.
@@ -68,13 +71,19 @@ def surface(sigma: np.ndarray, level: float, side: float) -> Mesh:
     try:
         from skimage.measure import marching_cubes
     except ImportError:
-        raise UsageError("A mesh needs scikit-image; install it with `pip install scikit-image`.") from None
+        raise UsageError(
+            "A mesh needs scikit-image; install it with `pip install scikit-image`."
+        ) from None
     low, high = float(sigma.min()), float(sigma.max())
     if not low < level < high:
-        raise DataError(f"There is no surface of density {level:g}: this face's density goes from {low:.3g} "
-                        f"to {high:.3g}.")
+        raise DataError(
+            f"There is no surface of density {level:g}: this face's density goes from {low:.3g} "
+            f"to {high:.3g}."
+        )
     step = side / (sigma.shape[0] - 1)
-    vertices, faces, _, _ = marching_cubes(sigma, level, spacing=(step,) * 3, gradient_direction="ascent")
+    vertices, faces, _, _ = marching_cubes(
+        sigma, level, spacing=(step,) * 3, gradient_direction="ascent"
+    )
     return Mesh((vertices - side / 2).astype(np.float32), faces.astype(np.int32))
 
 
@@ -83,8 +92,14 @@ def without_crumbs(mesh: Mesh, share: float = CRUMB) -> Mesh:
     from scipy.sparse import coo_matrix
     from scipy.sparse.csgraph import connected_components
 
-    a, b, count = mesh.faces[:, [0, 1]].T.flatten(), mesh.faces[:, [1, 2]].T.flatten(), len(mesh.vertices)
-    _, piece = connected_components(coo_matrix((np.ones(len(a)), (a, b)), (count, count)), directed=False)
+    a, b, count = (
+        mesh.faces[:, [0, 1]].T.flatten(),
+        mesh.faces[:, [1, 2]].T.flatten(),
+        len(mesh.vertices),
+    )
+    _, piece = connected_components(
+        coo_matrix((np.ones(len(a)), (a, b)), (count, count)), directed=False
+    )
     sizes = np.bincount(piece)
     kept = (sizes >= share * sizes.max())[piece]
     place = np.cumsum(kept) - 1
@@ -94,10 +109,17 @@ def without_crumbs(mesh: Mesh, share: float = CRUMB) -> Mesh:
 def write_ply(mesh: Mesh, path: str | Path) -> Path:
     """Write a binary little-endian PLY file, atomically."""
     coloured = mesh.colours is not None
-    header = ["ply", "format binary_little_endian 1.0", f"element vertex {len(mesh.vertices)}",
-              *(f"property float {axis}" for axis in "xyz"),
-              *(f"property uchar {name}" for name in ("red", "green", "blue") if coloured),
-              f"element face {len(mesh.faces)}", "property list uchar int vertex_indices", "end_header", ""]
+    header = [
+        "ply",
+        "format binary_little_endian 1.0",
+        f"element vertex {len(mesh.vertices)}",
+        *(f"property float {axis}" for axis in "xyz"),
+        *(f"property uchar {name}" for name in ("red", "green", "blue") if coloured),
+        f"element face {len(mesh.faces)}",
+        "property list uchar int vertex_indices",
+        "end_header",
+        "",
+    ]
     kind = [("place", "<f4", 3)] + ([("colour", "u1", 3)] if coloured else [])
     vertices = np.zeros(len(mesh.vertices), kind)
     vertices["place"] = mesh.vertices
@@ -105,4 +127,6 @@ def write_ply(mesh: Mesh, path: str | Path) -> Path:
         vertices["colour"] = mesh.colours
     faces = np.zeros(len(mesh.faces), [("count", "u1"), ("indices", "<i4", 3)])
     faces["count"], faces["indices"] = 3, mesh.faces
-    return files.write_bytes(path, "\n".join(header).encode() + vertices.tobytes() + faces.tobytes())
+    return files.write_bytes(
+        path, "\n".join(header).encode() + vertices.tobytes() + faces.tobytes()
+    )

@@ -10,8 +10,14 @@ from torch import Tensor
 Streams = torch.Generator | Sequence[torch.Generator] | None
 
 
-def drawn(kind: Callable[..., Tensor], shape: Sequence[int], streams: Streams, device: torch.device) -> Tensor:
+def drawn(
+    kind: Callable[..., Tensor], shape: Sequence[int], streams: Streams, device: torch.device
+) -> Tensor:
     """torch.rand or torch.randn (`kind`) of a shape [B,…] from one stream, B streams, or torch's own (None)."""
     if isinstance(streams, Sequence):
-        return torch.stack([kind(*shape[1:], generator=stream, device=stream.device) for stream in streams]).to(device)
-    return kind(*shape, generator=streams, device=device if streams is None else streams.device).to(device)
+        return torch.stack(
+            [kind(*shape[1:], generator=stream, device=stream.device) for stream in streams]
+        ).to(device)
+    return kind(*shape, generator=streams, device=device if streams is None else streams.device).to(
+        device
+    )

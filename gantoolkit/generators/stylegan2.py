@@ -13,11 +13,19 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from gantoolkit.generators.sample_noise import Streams, drawn
-from gantoolkit.networks.ops import (SQRT2, FullyConnected, conv2d_resample, conv_weight, double, fir_buffer,
-                                     modulated_conv2d, normalize_2nd_moment)
-from gantoolkit.networks.cpu.weight_cache import FrozenWeightCache
 from gantoolkit.core.types import Latent, Render
+from gantoolkit.generators.sample_noise import Streams, drawn
+from gantoolkit.networks.cpu.weight_cache import FrozenWeightCache
+from gantoolkit.networks.ops import (
+    SQRT2,
+    FullyConnected,
+    conv2d_resample,
+    conv_weight,
+    double,
+    fir_buffer,
+    modulated_conv2d,
+    normalize_2nd_moment,
+)
 
 NOISES = ("const", "random", "none")
 Noise = str | Sequence[Tensor]  # one of NOISES, or one [B,1,r,r] map per layer, coarse to fine
@@ -31,8 +39,17 @@ def channel_table(resolution: int, base: int, maximum: int) -> tuple[int, ...]:
 class MappingNetwork(nn.Module):
     """z (and a label c) → w, repeated for every layer; keeps the running mean `w_avg` of w."""
 
-    def __init__(self, z_dim: int, c_dim: int, w_dim: int, num_ws: int | None, num_layers: int = 8,
-                 lr_multiplier: float = 0.01, features: int | None = None, w_avg_beta: float | None = 0.995):
+    def __init__(
+        self,
+        z_dim: int,
+        c_dim: int,
+        w_dim: int,
+        num_ws: int | None,
+        num_layers: int = 8,
+        lr_multiplier: float = 0.01,
+        features: int | None = None,
+        w_avg_beta: float | None = 0.995,
+    ):
         super().__init__()
         self.z_dim, self.c_dim, self.num_ws, self.num_layers = z_dim, c_dim, num_ws, num_layers
         self.w_avg_beta = w_avg_beta
@@ -46,8 +63,13 @@ class MappingNetwork(nn.Module):
         if num_ws is not None and w_avg_beta is not None:
             self.register_buffer("w_avg", torch.zeros(w_dim))
 
-    def forward(self, z: Tensor | None, c: Tensor | None = None, truncation_psi: float = 1.0,
-                truncation_cutoff: int | None = None) -> Tensor:
+    def forward(
+        self,
+        z: Tensor | None,
+        c: Tensor | None = None,
+        truncation_psi: float = 1.0,
+        truncation_cutoff: int | None = None,
+    ) -> Tensor:
         """ws [B,num_ws,w_dim] (or w [B,w_dim] without `num_ws`), pulled towards w_avg by 1−psi."""
         parts = [normalize_2nd_moment(z.float())] if self.z_dim else []
         if self.c_dim:
@@ -92,8 +114,15 @@ class Affine(FullyConnected):
 class SynthesisLayer(nn.Module):
     """Modulated 3×3 convolution, noise, bias, leaky ReLU."""
 
-    def __init__(self, in_channels: int, out_channels: int, w_dim: int, resolution: int, up: int = 1,
-                 conv_clamp: float | None = None):
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        w_dim: int,
+        resolution: int,
+        up: int = 1,
+        conv_clamp: float | None = None,
+    ):
         super().__init__()
         self.up, self.resolution, self.conv_clamp = up, resolution, conv_clamp
         self.affine = Affine(w_dim, in_channels)
@@ -104,8 +133,14 @@ class SynthesisLayer(nn.Module):
         self.kept = FrozenWeightCache()
         fir_buffer(self)
 
-    def forward(self, x: Tensor, w: Tensor, noise: str | Tensor = "const", gain: float = 1.0,
-                generator: Streams = None) -> Tensor:
+    def forward(
+        self,
+        x: Tensor,
+        w: Tensor,
+        noise: str | Tensor = "const",
+        gain: float = 1.0,
+        generator: Streams = None,
+    ) -> Tensor:
         """x [B,I,r,r] (r/2 when up = 2), w [B,w_dim] → [B,O,r,r].
 
         The activation's gain rides on the demodulation and the bias, because leaky ReLU is homogeneous.
@@ -114,8 +149,19 @@ class SynthesisLayer(nn.Module):
         noise = self._noise(noise, len(x), x.device, generator)
         noise = None if noise is None else noise * (self.noise_strength * full)
         x = x.contiguous(memory_format=torch.channels_last)
-        x = modulated_conv2d(x, self.weight, self.affine(w), noise, self.up, padding=1, f=self.resample_filter,
-                             flip_weight=self.up == 1, bias=self.bias * full, gain=full, kept=self.kept)
+        x = modulated_conv2d(
+            x,
+            self.weight,
+            self.affine(w),
+            noise,
+            self.up,
+            padding=1,
+            f=self.resample_filter,
+            flip_weight=self.up == 1,
+            bias=self.bias * full,
+            gain=full,
+            kept=self.kept,
+        )
         x = F.leaky_relu(x, 0.2, inplace=True)
         if self.conv_clamp is None:
             return x
@@ -135,7 +181,9 @@ class SynthesisLayer(nn.Module):
 class ToRGB(nn.Module):
     """Modulated 1×1 convolution to the image (or to feature planes), without demodulation."""
 
-    def __init__(self, in_channels: int, out_channels: int, w_dim: int, conv_clamp: float | None = None):
+    def __init__(
+        self, in_channels: int, out_channels: int, w_dim: int, conv_clamp: float | None = None
+    ):
         super().__init__()
         self.conv_clamp, self.weight_gain = conv_clamp, 1 / math.sqrt(in_channels)
         self.affine = Affine(w_dim, in_channels)
@@ -144,7 +192,10 @@ class ToRGB(nn.Module):
 
     def forward(self, x: Tensor, w: Tensor) -> Tensor:
         styles = self.affine(w) * self.weight_gain
-        y = modulated_conv2d(x, self.weight, styles, demodulate=False).float() + self.bias[:, None, None]
+        y = (
+            modulated_conv2d(x, self.weight, styles, demodulate=False).float()
+            + self.bias[:, None, None]
+        )
         return y if self.conv_clamp is None else y.clamp(-self.conv_clamp, self.conv_clamp)
 
 
@@ -168,23 +219,41 @@ class SynthesisBlock(nn.Module):
     last in memory, a quarter faster on CPUs. In the architectures "resnet" and "orig" only the `last` draws.
     """
 
-    def __init__(self, in_channels: int, out_channels: int, w_dim: int, resolution: int, img_channels: int,
-                 up: int = 2, conv_clamp: float | None = None, architecture: str = "skip", last: bool = True):
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        w_dim: int,
+        resolution: int,
+        img_channels: int,
+        up: int = 2,
+        conv_clamp: float | None = None,
+        architecture: str = "skip",
+        last: bool = True,
+    ):
         super().__init__()
         self.in_channels, self.up = in_channels, up
         fir_buffer(self)
         if in_channels == 0:
             self.const = nn.Parameter(torch.randn(out_channels, resolution, resolution))
         else:
-            self.conv0 = SynthesisLayer(in_channels, out_channels, w_dim, resolution, up, conv_clamp)
+            self.conv0 = SynthesisLayer(
+                in_channels, out_channels, w_dim, resolution, up, conv_clamp
+            )
         self.conv1 = SynthesisLayer(out_channels, out_channels, w_dim, resolution, 1, conv_clamp)
         draws, skips = last or architecture == "skip", in_channels and architecture == "resnet"
         self.torgb = ToRGB(out_channels, img_channels, w_dim, conv_clamp) if draws else None
         self.skip = EnlargingSkip(in_channels, out_channels) if skips else None
         self.num_conv = 1 if in_channels == 0 else 2
 
-    def forward(self, x: Tensor | None, img: Tensor | None, ws: Tensor, noise: Noise = "const",
-                generator: Streams = None) -> tuple[Tensor, Tensor | None]:
+    def forward(
+        self,
+        x: Tensor | None,
+        img: Tensor | None,
+        ws: Tensor,
+        noise: Noise = "const",
+        generator: Streams = None,
+    ) -> tuple[Tensor, Tensor | None]:
         """Features and image of this block; ws [B,num_conv+1,w_dim]."""
         maps = [noise] * self.num_conv if isinstance(noise, str) else noise
         around = None if self.skip is None else self.skip(x)
@@ -207,27 +276,45 @@ class SynthesisBlock(nn.Module):
 class SynthesisNetwork(nn.Module):
     """ws → image: blocks b4, b8, …, b{resolution}."""
 
-    def __init__(self, w_dim: int, resolution: int, img_channels: int, channels: Sequence[int],
-                 conv_clamp: float | None = None, architecture: str = "skip"):
+    def __init__(
+        self,
+        w_dim: int,
+        resolution: int,
+        img_channels: int,
+        channels: Sequence[int],
+        conv_clamp: float | None = None,
+        architecture: str = "skip",
+    ):
         super().__init__()
         self.resolutions = [2**level for level in range(2, int(math.log2(resolution)) + 1)]
         self.num_ws = 2 * len(self.resolutions)
         for before, width, size in zip([0, *channels], channels, self.resolutions, strict=False):
-            block = SynthesisBlock(before, width, w_dim, size, img_channels, 2, conv_clamp, architecture,
-                                   size == resolution)
+            block = SynthesisBlock(
+                before,
+                width,
+                w_dim,
+                size,
+                img_channels,
+                2,
+                conv_clamp,
+                architecture,
+                size == resolution,
+            )
             setattr(self, f"b{size}", block)
 
     def blocks(self, ws: Tensor, noise: Noise = "const", generator: Streams = None):
         """Yield (resolution, features, image) block by block."""
         if isinstance(noise, str) and noise not in NOISES:
-            raise ValueError(f"noise is '{noise}', expected one of {', '.join(NOISES)} or a list of maps")
+            raise ValueError(
+                f"noise is '{noise}', expected one of {', '.join(NOISES)} or a list of maps"
+            )
         x = img = None
         first = 0
         for size in self.resolutions:
             block = getattr(self, f"b{size}")
             last = first + block.num_conv
             part = noise if isinstance(noise, str) else noise[first:last]
-            x, img = block(x, img, ws[:, first:last + 1], part, generator)
+            x, img = block(x, img, ws[:, first : last + 1], part, generator)
             first = last
             yield size, x, img
 
@@ -241,26 +328,46 @@ class StyleGAN2(nn.Module):
 
     is_3d = False
 
-    def __init__(self, z_dim: int = 512, w_dim: int = 512, resolution: int = 1024, c_dim: int = 0,
-                 channel_base: int = 32768, channel_max: int = 512, channels: Sequence[int] | None = None,
-                 img_channels: int = 3, mapping_layers: int = 8, mapping_lr_mul: float = 0.01,
-                 mapping_features: int | None = None, conv_clamp: float | None = None,
-                 architecture: str = "skip"):
+    def __init__(
+        self,
+        z_dim: int = 512,
+        w_dim: int = 512,
+        resolution: int = 1024,
+        c_dim: int = 0,
+        channel_base: int = 32768,
+        channel_max: int = 512,
+        channels: Sequence[int] | None = None,
+        img_channels: int = 3,
+        mapping_layers: int = 8,
+        mapping_lr_mul: float = 0.01,
+        mapping_features: int | None = None,
+        conv_clamp: float | None = None,
+        architecture: str = "skip",
+    ):
         super().__init__()
         self.z_dim, self.c_dim, self.w_dim, self.resolution = z_dim, c_dim, w_dim, resolution
         channels = tuple(channels or channel_table(resolution, channel_base, channel_max))
-        self.synthesis = SynthesisNetwork(w_dim, resolution, img_channels, channels, conv_clamp, architecture)
+        self.synthesis = SynthesisNetwork(
+            w_dim, resolution, img_channels, channels, conv_clamp, architecture
+        )
         self.num_ws = self.synthesis.num_ws
-        self.mapping = MappingNetwork(z_dim, c_dim, w_dim, self.num_ws, mapping_layers, mapping_lr_mul,
-                                      mapping_features)
+        self.mapping = MappingNetwork(
+            z_dim, c_dim, w_dim, self.num_ws, mapping_layers, mapping_lr_mul, mapping_features
+        )
 
     @property
     def mean_w(self) -> Tensor:
         """w̄ [w_dim]."""
         return self.mapping.w_avg
 
-    def render(self, ws: Tensor | Latent, camera=None, noise: Noise = "const",
-               generator: Streams = None, deterministic: bool = False) -> Render:
+    def render(
+        self,
+        ws: Tensor | Latent,
+        camera=None,
+        noise: Noise = "const",
+        generator: Streams = None,
+        deterministic: bool = False,
+    ) -> Render:
         """Draw ws. The camera is ignored: this generator has none. `deterministic` forbids random noise."""
         ws = ws.ws if isinstance(ws, Latent) else ws
         noise = "const" if deterministic and noise == "random" else noise

@@ -22,9 +22,17 @@ VARIANTS = {
 class SuperResolution(nn.Module):
     """Feature image [B,C,r,r] → image; its first three channels are the image to start from."""
 
-    def __init__(self, in_channels: int, w_dim: int, variant: str = "8XDC",
-                 input_resolution: int | None = None, channels: Sequence[int] | None = None,
-                 conv_clamp: float | None = None, antialias: bool = True, noise: str = "none"):
+    def __init__(
+        self,
+        in_channels: int,
+        w_dim: int,
+        variant: str = "8XDC",
+        input_resolution: int | None = None,
+        channels: Sequence[int] | None = None,
+        conv_clamp: float | None = None,
+        antialias: bool = True,
+        noise: str = "none",
+    ):
         super().__init__()
         resolution, widths, ups, smooth = VARIANTS[variant]
         widths = tuple(channels or widths)
@@ -32,14 +40,21 @@ class SuperResolution(nn.Module):
         self.antialias, self.noise = antialias and smooth, noise
         first = self.input_resolution * ups[0]
         self.block0 = SynthesisBlock(in_channels, widths[0], w_dim, first, 3, ups[0], conv_clamp)
-        self.block1 = SynthesisBlock(widths[0], widths[1], w_dim, first * ups[1], 3, ups[1], conv_clamp)
+        self.block1 = SynthesisBlock(
+            widths[0], widths[1], w_dim, first * ups[1], 3, ups[1], conv_clamp
+        )
         self.resolution = first * ups[1]
 
     def forward(self, features: Tensor, ws: Tensor, noise: Noise | None = None) -> Tensor:
         """Only the last code of ws [B,L,w_dim] is used. → [B,3,resolution,resolution]."""
         if features.shape[-1] != self.input_resolution:
-            features = F.interpolate(features, size=[self.input_resolution] * 2, mode="bilinear",
-                                     align_corners=False, antialias=self.antialias)
+            features = F.interpolate(
+                features,
+                size=[self.input_resolution] * 2,
+                mode="bilinear",
+                align_corners=False,
+                antialias=self.antialias,
+            )
         ws = ws[:, -1:].expand(-1, 3, -1)
         noise = noise or self.noise
         x, image = self.block0(features, features[:, :3], ws, noise)

@@ -30,7 +30,10 @@ class Planes:
             pair = min(u, v), max(u, v)
             merged[pair] = merged[pair] + plane if pair in merged else plane
         self.pairs = list(merged)
-        table = torch.stack([F.pad(p, (0, 0, 1, 1, 1, 1)) for p in merged.values()], 1) / planes.shape[1]
+        table = (
+            torch.stack([F.pad(p, (0, 0, 1, 1, 1, 1)) for p in merged.values()], 1)
+            / planes.shape[1]
+        )
         self.table = table.flatten(0, 3)  # [B·pairs·(R+2)²,C]
 
     def __call__(self, points: Tensor) -> Tensor:
@@ -40,15 +43,23 @@ class Planes:
         place = points.transpose(1, 2) * (self.size / self.box_warp) + (self.size + 1) / 2
         place = place.clamp(0, self.size + 1)
         low = place.floor().clamp(max=self.size)
-        at = torch.stack([low, low + 1], 2).int()  # [B,3,2,P]: the two nearest pixels, and their shares
+        at = torch.stack(
+            [low, low + 1], 2
+        ).int()  # [B,3,2,P]: the two nearest pixels, and their shares
         share = torch.stack([low + 1 - place, place - low], 2)
-        first = torch.arange(b, device=points.device, dtype=torch.int32).view(b, 1, 1, 1) * len(self.pairs)
+        first = torch.arange(b, device=points.device, dtype=torch.int32).view(b, 1, 1, 1) * len(
+            self.pairs
+        )
         rows, shares = [], []
         for number, (u, v) in enumerate(self.pairs):
-            rows.append(((first + number) * side + at[:, v, :, None]) * side + at[:, u, None])  # [B,2,2,P]
+            rows.append(
+                ((first + number) * side + at[:, v, :, None]) * side + at[:, u, None]
+            )  # [B,2,2,P]
             shares.append(share[:, v, :, None] * share[:, u, None])
-        rows, shares = (torch.stack(x, 1).view(b, -1, p).transpose(1, 2).reshape(b * p, -1)
-                        for x in (rows, shares))
+        rows, shares = (
+            torch.stack(x, 1).view(b, -1, p).transpose(1, 2).reshape(b * p, -1)
+            for x in (rows, shares)
+        )
         return WeightedRows.apply(self.table, rows, shares.to(self.table.dtype)).view(b, p, -1)
 
 
@@ -71,16 +82,26 @@ class WeightedRows(torch.autograd.Function):
         of_table = of_shares = None
         if ctx.needs_input_grad[0]:
             ordered, order = rows.flatten().sort()
-            starts = torch.searchsorted(ordered, torch.arange(len(table), dtype=rows.dtype, device=rows.device))
-            of_table = F.embedding_bag(order // rows.shape[1], gradient.contiguous(), starts, mode="sum",
-                                       per_sample_weights=shares.flatten()[order])
+            starts = torch.searchsorted(
+                ordered, torch.arange(len(table), dtype=rows.dtype, device=rows.device)
+            )
+            of_table = F.embedding_bag(
+                order // rows.shape[1],
+                gradient.contiguous(),
+                starts,
+                mode="sum",
+                per_sample_weights=shares.flatten()[order],
+            )
         if ctx.needs_input_grad[2]:
-            of_shares = torch.stack([(table[row] * gradient).sum(1) for row in rows.long().unbind(1)], 1)
+            of_shares = torch.stack(
+                [(table[row] * gradient).sum(1) for row in rows.long().unbind(1)], 1
+            )
         return of_table, None, of_shares
 
 
-def stratified_depths(near: float | Tensor, far: float | Tensor, samples: int, jitter: Tensor,
-                      disparity: bool = False) -> Tensor:
+def stratified_depths(
+    near: float | Tensor, far: float | Tensor, samples: int, jitter: Tensor, disparity: bool = False
+) -> Tensor:
     """Evenly spaced depths, each moved on by jitter [B,M,D,1] (0..1) of a step.
 
     near and far are numbers or one limit per ray [B,M,1]; `disparity` spaces evenly in 1/depth.
@@ -155,18 +176,27 @@ def ray_weights(depths: Tensor, densities: Tensor) -> Tensor:
     sigma = F.softplus((densities[:, :, :-1] + densities[:, :, 1:]) / 2 - 1)
     thickness = sigma * (depths[:, :, 1:] - depths[:, :, :-1])
     before = torch.cumsum(thickness, 2) - thickness
-    return torch.exp(-before) * (1 - torch.exp(-thickness))  # exactly 0 where next to nothing is hit
+    return torch.exp(-before) * (
+        1 - torch.exp(-thickness)
+    )  # exactly 0 where next to nothing is hit
 
 
-def march(depths: Tensor, colors: Tensor, densities: Tensor, white_back: bool = False,
-          order: Tensor | None = None):
+def march(
+    depths: Tensor,
+    colors: Tensor,
+    densities: Tensor,
+    white_back: bool = False,
+    order: Tensor | None = None,
+):
     """Colour [B,M,C] in −1..1, mean depth [B,M,1] (not clamped, inf where nothing is hit) and weights.
 
     An interval has the mean colour of its ends. Colours lie as their depths do, or where `order` says.
     """
     weights = ray_weights(depths, densities)
     total = weights.sum(2)
-    shares = (F.pad(weights, (0, 0, 1, 0)) + F.pad(weights, (0, 0, 0, 1))) / 2  # of samples, not of intervals
+    shares = (
+        F.pad(weights, (0, 0, 1, 0)) + F.pad(weights, (0, 0, 0, 1))
+    ) / 2  # of samples, not of intervals
     if order is not None:
         shares = torch.zeros_like(shares).scatter(2, order, shares)
     with torch.autocast(colors.device.type, enabled=False):

@@ -10,25 +10,89 @@ from torch import Tensor
 from gantoolkit.core.types import Features
 
 # Words that say nothing of a place in the picture: articles, pronouns, auxiliaries; and the whole person.
-SMALL = frozenset("a an the this that these those and or with of in on at to by for from as who which whose "
-                  "has have had is are was were be wears wear wearing he she it they his her its".split())
-WHOLE = frozenset("man woman person lady gentleman guy girl boy people someone portrait photo".split())
+SMALL = frozenset(
+    [
+        "a",
+        "an",
+        "the",
+        "this",
+        "that",
+        "these",
+        "those",
+        "and",
+        "or",
+        "with",
+        "of",
+        "in",
+        "on",
+        "at",
+        "to",
+        "by",
+        "for",
+        "from",
+        "as",
+        "who",
+        "which",
+        "whose",
+        "has",
+        "have",
+        "had",
+        "is",
+        "are",
+        "was",
+        "were",
+        "be",
+        "wears",
+        "wear",
+        "wearing",
+        "he",
+        "she",
+        "it",
+        "they",
+        "his",
+        "her",
+        "its",
+    ]
+)
+WHOLE = frozenset(
+    [
+        "man",
+        "woman",
+        "person",
+        "lady",
+        "gentleman",
+        "guy",
+        "girl",
+        "boy",
+        "people",
+        "someone",
+        "portrait",
+        "photo",
+    ]
+)
 
 
 def word_attention(features: Features) -> Tensor:
     """Ā [B,1,H,W] (method, T 3): probabilities of a prompt's words, mean over words and up blocks; 1 without words."""
     size = features.attn_prob[-1].shape[-2:]
     words = features.words.float()
-    weights, silent = words / words.sum(1, keepdim=True).clamp(min=1), ~features.words.any(1).view(-1, 1, 1, 1)
+    weights, silent = (
+        words / words.sum(1, keepdim=True).clamp(min=1),
+        ~features.words.any(1).view(-1, 1, 1, 1),
+    )
     maps = [torch.einsum("bt,bthw->bhw", weights, p)[:, None] for p in features.attn_prob]
-    mean = torch.stack([torch.nn.functional.interpolate(m, size, mode="bilinear") for m in maps]).mean(0)
+    mean = torch.stack(
+        [torch.nn.functional.interpolate(m, size, mode="bilinear") for m in maps]
+    ).mean(0)
     return mean.masked_fill(silent, 1.0)
 
 
 def words(encoder, text: str, features: Features) -> tuple[tuple[str, Tensor], ...]:
     """Each word of a prompt with where the U-Net looked for it: [h,w], mean over up blocks."""
     size = features.attn_prob[-1].shape[-2:]
-    maps = [torch.nn.functional.interpolate(p[:1], size, mode="bilinear") for p in features.attn_prob]
+    maps = [
+        torch.nn.functional.interpolate(p[:1], size, mode="bilinear") for p in features.attn_prob
+    ]
     mean, found = torch.stack(maps).mean(0)[0], spelled(encoder, text, features)  # [T,h,w]
     return tuple((word, mean[where].mean(0)) for word, where in found if is_word(word))
 

@@ -14,11 +14,11 @@ from PIL import Image
 from torch import Tensor
 
 from gantoolkit.core import files
+from gantoolkit.core.camera import Frame, frame_of
+from gantoolkit.core.errors import DataError, UsageError
+from gantoolkit.core.types import Camera, Render
 from gantoolkit.data.cameras import complaint
 from gantoolkit.data.face_zip import DEPTH_RANGE
-from gantoolkit.core.errors import DataError, UsageError
-from gantoolkit.core.camera import Frame, frame_of
-from gantoolkit.core.types import Camera, Render
 
 CAMERAS = ("label", "frontal", "estimate")
 SIDE = 0.4  # radians: how far side views turn, as EG3D's own samples
@@ -29,7 +29,7 @@ DEPTH_UNIT = f"distance = value / 65535 * {DEPTH_RANGE:g}"
 def side_views(base: Camera, count: int, frame: Frame = Frame()) -> list[Camera]:
     """`count` cameras [1]: the base view, then views from −SIDE to SIDE level with faces in the generator's frame."""
     turns = torch.linspace(-SIDE, SIDE, count - 1) if count > 2 else torch.tensor([-SIDE])
-    return [base] + [_like(base, frame.facing(float(yaw))) for yaw in turns[:count - 1]]
+    return [base] + [_like(base, frame.facing(float(yaw))) for yaw in turns[: count - 1]]
 
 
 def turntable(base: Camera, frames: int = 48, frame: Frame = Frame()) -> Camera:
@@ -45,18 +45,23 @@ def render(generator, ws: Tensor, camera: Camera, batch: int = 8) -> Render:
     planes = generator.planes(ws)
     parts = []
     for first in range(0, len(camera), batch):
-        part = camera[first:first + batch].to(ws.device)
+        part = camera[first : first + batch].to(ws.device)
         n = len(part)
-        parts.append(generator.render_planes(planes.expand(n, *planes.shape[1:]), ws.expand(n, *ws.shape[1:]),
-                                             part, deterministic=True))
+        parts.append(
+            generator.render_planes(
+                planes.expand(n, *planes.shape[1:]),
+                ws.expand(n, *ws.shape[1:]),
+                part,
+                deterministic=True,
+            )
+        )
     depth = torch.cat([p.depth for p in parts]) if parts[0].depth is not None else None
     return Render(torch.cat([p.image for p in parts]), depth=depth, camera=camera)
 
 
 def save_turntable(generator, ws: Tensor, base: Camera, path: Path, frames: int = 48) -> Path:
     """Write the turntable of one latent as GIF or MP4."""
-    from gantoolkit.report import animation
-    from gantoolkit.report import sheets
+    from gantoolkit.report import animation, sheets
 
     images = render(generator, ws, turntable(base, frames, frame_of(generator))).image
     return animation.save([sheets.image_picture(image) for image in images], path)
@@ -76,7 +81,9 @@ def rounded(camera: Camera) -> list[float]:
     return [round(v, 6) for v in camera.label[0].tolist()]
 
 
-def camera_of(source: str, labels: Tensor | None, path: Path | None, frame: Frame = Frame()) -> Camera:
+def camera_of(
+    source: str, labels: Tensor | None, path: Path | None, frame: Frame = Frame()
+) -> Camera:
     """The camera [1] of one input: its label file, straight ahead, or fitted to its label map [H,W].
 
     frame  the generator's
@@ -86,12 +93,16 @@ def camera_of(source: str, labels: Tensor | None, path: Path | None, frame: Fram
     if source == "label":
         label = read_label(path) if path else None
         if label is None:
-            raise DataError(f"{path or 'This input'} has no camera label (dataset.json beside it, or a .json "
-                            "of its own name with 25 numbers); use --camera frontal or --camera estimate.")
+            raise DataError(
+                f"{path or 'This input'} has no camera label (dataset.json beside it, or a .json "
+                "of its own name with 25 numbers); use --camera frontal or --camera estimate."
+            )
         return label
     if labels is None:
-        raise UsageError("--camera estimate reads the parts of a mask; "
-                         "with scribbles use --camera frontal or label.")
+        raise UsageError(
+            "--camera estimate reads the parts of a mask; "
+            "with scribbles use --camera frontal or label."
+        )
     from gantoolkit.data.pose import estimate
 
     yaw, pitch = estimate(labels[None])
@@ -117,8 +128,10 @@ def read_label(path: Path) -> Camera | None:
             try:
                 found = {Path(name).stem: numbers for name, numbers in labels or ()}
             except (TypeError, ValueError):
-                raise DataError(f'{file} should hold {{"labels": [["file.png", [25 numbers]], …]}}; mend or remove '
-                                "it.") from None
+                raise DataError(
+                    f'{file} should hold {{"labels": [["file.png", [25 numbers]], …]}}; mend or remove '
+                    "it."
+                ) from None
             if path.stem in found:
                 return _camera(found[path.stem], file)
     return None
@@ -139,7 +152,9 @@ def _camera(numbers, file: Path) -> Camera:
     except (TypeError, ValueError):
         label = np.empty(0)
     if wrong := complaint(label.ravel()):
-        raise DataError(f"{file} should hold 25 numbers of a camera, cam2world (16), then intrinsics (9), but {wrong}.")
+        raise DataError(
+            f"{file} should hold 25 numbers of a camera, cam2world (16), then intrinsics (9), but {wrong}."
+        )
     return Camera.from_label(torch.from_numpy(label).float().reshape(1, 25))
 
 

@@ -13,11 +13,20 @@ from pathlib import Path
 import torch
 
 from gantoolkit.core import files
-from gantoolkit.data.face_zip import FaceZip
 from gantoolkit.core.errors import UsageError
+from gantoolkit.data.face_zip import FaceZip
 
-SYSTEM = ("run", "weights", "generator", "t_out", "aggregate")  # what a manifest's row says of the system that drew
-OTHER = {"weights": "other weights", "generator": "another generator"}  # whose values say little to a reader
+SYSTEM = (
+    "run",
+    "weights",
+    "generator",
+    "t_out",
+    "aggregate",
+)  # what a manifest's row says of the system that drew
+OTHER = {
+    "weights": "other weights",
+    "generator": "another generator",
+}  # whose values say little to a reader
 
 
 def generate(pipeline, options, origin: dict | None = None) -> Iterator[dict]:
@@ -28,10 +37,19 @@ def generate(pipeline, options, origin: dict | None = None) -> Iterator[dict]:
     from gantoolkit.inference.generate import MANIFEST
 
     data, out = FaceZip(options.data), Path(options.out)
-    settings = {"data": data.path.name, "data_sha256": data.sha256, "t_out": options.t_out,
-                "aggregate": options.aggregate, **(origin or {})}
+    settings = {
+        "data": data.path.name,
+        "data_sha256": data.sha256,
+        "t_out": options.t_out,
+        "aggregate": options.aggregate,
+        **(origin or {}),
+    }
     rows = {row["file"]: row for row in files.read_json_lines(out / MANIFEST) if "file" in row}
-    todo = [i for i in range(len(data)) if not _drawn(rows.get(_file(data, i)), out, _row(data, i, options, settings))]
+    todo = [
+        i
+        for i in range(len(data))
+        if not _drawn(rows.get(_file(data, i)), out, _row(data, i, options, settings))
+    ]
     for part in torch.tensor(todo).split(options.batch) if todo else ():
         for i, seconds in zip(part.tolist(), _batch(pipeline, data, part, options)):
             row = _row(data, i, options, settings) | {"seconds_latent": seconds}
@@ -44,12 +62,19 @@ def refuse_others(options, origin: dict) -> None:
     """Refuse a folder whose manifest names another system or seed: a stop in the middle would leave a mixture."""
     from gantoolkit.inference.generate import MANIFEST
 
-    wanted = {"t_out": options.t_out, "aggregate": options.aggregate, "seed": options.seed, **origin}
+    wanted = {
+        "t_out": options.t_out,
+        "aggregate": options.aggregate,
+        "seed": options.seed,
+        **origin,
+    }
     for row in files.read_json_lines(Path(options.out) / MANIFEST):
         other = [key for key in (*SYSTEM, "seed") if _told(row, key) != _told(wanted, key)]
         if "file" in row and other:
             said = [OTHER.get(key, f"{key} {row.get(key, 'unknown')}") for key in other]
-            raise UsageError(f"{options.out} holds pictures drawn with {', '.join(said)}; give another --out.")
+            raise UsageError(
+                f"{options.out} holds pictures drawn with {', '.join(said)}; give another --out."
+            )
 
 
 def _told(row: dict, key: str):
@@ -64,8 +89,14 @@ def _file(data: FaceZip, index: int) -> str:
 
 def _row(data: FaceZip, index: int, options, settings: dict) -> dict:
     """What decides a picture; the caption is the sample's first."""
-    return {"file": _file(data, index), "input": data.files[index], "kind": "image",
-            "text": next(iter(data.captions[index]), ""), "seed": options.seed, **settings}
+    return {
+        "file": _file(data, index),
+        "input": data.files[index],
+        "kind": "image",
+        "text": next(iter(data.captions[index]), ""),
+        "seed": options.seed,
+        **settings,
+    }
 
 
 def _drawn(row: dict | None, out: Path, wanted: dict) -> bool:

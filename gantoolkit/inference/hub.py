@@ -11,18 +11,20 @@ from pathlib import Path
 
 from huggingface_hub import ModelCard, ModelHubMixin, snapshot_download
 
-from gantoolkit.core import files
 from gantoolkit import __version__, weights
+from gantoolkit.core import files
+from gantoolkit.core.errors import UsageError, WeightsError
 from gantoolkit.data.user_inputs import kinds
 from gantoolkit.inference import load
-from gantoolkit.core.errors import UsageError, WeightsError
 from gantoolkit.pipeline import Pipeline
 
 CONFIG, MODEL, CARD = "config.json", load.HUB_MODEL, "README.md"
 SPECS = ("encoder", "bridge", "generator", "condition")
 
 
-class PretrainedPipeline(Pipeline, ModelHubMixin, library_name="gantoolkit", tags=["gan-inversion", "faces"]):
+class PretrainedPipeline(
+    Pipeline, ModelHubMixin, library_name="gantoolkit", tags=["gan-inversion", "faces"]
+):
     """A Pipeline with `from_pretrained(folder or repository)` and `save_pretrained(folder)`.
 
     `from_pretrained(folder, generator=…)` puts another generator with the same codes in place of the folder's.
@@ -33,7 +35,11 @@ class PretrainedPipeline(Pipeline, ModelHubMixin, library_name="gantoolkit", tag
         """The pipeline of a run folder, an exported bridge or a preset."""
         pipeline, specs = load.load_with_specs(source)
         record = Path(source) / "record.json"
-        scores = json.loads(record.read_text(encoding="utf-8")).get("scores", {}) if record.is_file() else {}
+        scores = (
+            json.loads(record.read_text(encoding="utf-8")).get("scores", {})
+            if record.is_file()
+            else {}
+        )
         return cls._join(pipeline, specs, scores)
 
     @classmethod
@@ -41,7 +47,9 @@ class PretrainedPipeline(Pipeline, ModelHubMixin, library_name="gantoolkit", tag
         whole = cls(pipeline.encoder, pipeline.bridge, pipeline.generator, specs["condition"])
         whole.specs, whole.scores = {key: specs[key] for key in SPECS}, scores
         whole.frozen = load.frozen(whole.specs)
-        whole.frozen |= {name: digest for name, digest in specs.get("frozen", {}).items() if name in whole.frozen}
+        whole.frozen |= {
+            name: digest for name, digest in specs.get("frozen", {}).items() if name in whole.frozen
+        }
         return whole
 
     def _save_pretrained(self, save_directory: Path) -> None:
@@ -50,28 +58,55 @@ class PretrainedPipeline(Pipeline, ModelHubMixin, library_name="gantoolkit", tag
         load.export(save_directory / MODEL, self.bridge, specs)
 
     @classmethod
-    def _from_pretrained(cls, *, model_id: str, revision=None, cache_dir=None, force_download=False,
-                         local_files_only=False, token=None, **specs) -> PretrainedPipeline:
+    def _from_pretrained(
+        cls,
+        *,
+        model_id: str,
+        revision=None,
+        cache_dir=None,
+        force_download=False,
+        local_files_only=False,
+        token=None,
+        **specs,
+    ) -> PretrainedPipeline:
         folder = Path(model_id)
         if not folder.is_dir():
-            folder = Path(snapshot_download(model_id, revision=revision, cache_dir=cache_dir, token=token,
-                                            force_download=force_download, local_files_only=local_files_only,
-                                            allow_patterns=[CONFIG, MODEL, CARD]))
+            folder = Path(
+                snapshot_download(
+                    model_id,
+                    revision=revision,
+                    cache_dir=cache_dir,
+                    token=token,
+                    force_download=force_download,
+                    local_files_only=local_files_only,
+                    allow_patterns=[CONFIG, MODEL, CARD],
+                )
+            )
         for name in (CONFIG, MODEL):
             if not (folder / name).is_file():
-                raise WeightsError(f"{folder} has no {name}, so it is no pipeline of gantoolkit's; "
-                                   "'gantoolkit weights export RUN FOLDER' writes one.")
+                raise WeightsError(
+                    f"{folder} has no {name}, so it is no pipeline of gantoolkit's; "
+                    "'gantoolkit weights export RUN FOLDER' writes one."
+                )
         state, _, _ = weights.load(folder / MODEL)
         stored = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
         given = specs.get("generator")
         specs = {key: specs.get(key, stored.get(key)) for key in SPECS}
         if any(value is None for value in specs.values()):
-            raise WeightsError(f"{folder / CONFIG} does not name encoder, bridge, generator and condition.")
+            raise WeightsError(
+                f"{folder / CONFIG} does not name encoder, bridge, generator and condition."
+            )
         specs["frozen"] = stored.get("frozen") or {}
         if other := load.changed(specs):
-            raise WeightsError(f"'{other[0]}' is not the file that this bridge was trained with (its sha256 differs); "
-                               "fetch that version, or choose another on purpose with generator=….")
-        other = load.replacement(given, stored["generator"]) if given and "generator" in stored else None
+            raise WeightsError(
+                f"'{other[0]}' is not the file that this bridge was trained with (its sha256 differs); "
+                "fetch that version, or choose another on purpose with generator=…."
+            )
+        other = (
+            load.replacement(given, stored["generator"])
+            if given and "generator" in stored
+            else None
+        )
         return cls._join(load.assemble(state, specs, generator=other), specs, {})
 
     def generate_model_card(self, *args, **kwargs) -> ModelCard:
@@ -104,7 +139,7 @@ def card(specs: dict, frozen: dict[str, str], scores: dict) -> str:
 library_name: gantoolkit
 tags: [gan-inversion, text-to-image, faces]
 ---
-# A {specs['bridge']['type']} bridge from text and a {' and a '.join(shown)} to the codes of a GAN
+# A {specs["bridge"]["type"]} bridge from text and a {" and a ".join(shown)} to the codes of a GAN
 
 It turns the features of a denoising U-Net into codes of a frozen generator. Load it with
 
@@ -128,7 +163,10 @@ without their consent.
 
 
 def _table(scores: dict) -> str:
-    rows = [f"| {system} | {name} | {score['value']:.4g} | {score['n']} |\n"
-            for system, found in scores.items() for name, score in found.items()]
+    rows = [
+        f"| {system} | {name} | {score['value']:.4g} | {score['n']} |\n"
+        for system, found in scores.items()
+        for name, score in found.items()
+    ]
     head = "| system | measure | value | n |\n|---|---|---|---|\n"
     return head + "".join(rows) if rows else "None were recorded.\n"

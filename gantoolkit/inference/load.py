@@ -7,14 +7,14 @@ from pathlib import Path
 
 import torch
 
-from gantoolkit.core.suggest import did_you_mean
-from gantoolkit.registry import manifest, registry
 from gantoolkit import weights
+from gantoolkit.core.errors import DataError, UsageError, WeightsError, warn
+from gantoolkit.core.suggest import did_you_mean
 from gantoolkit.encoders import folders
+from gantoolkit.pipeline import Pipeline
+from gantoolkit.registry import manifest, registry
 from gantoolkit.training import checkpoint
 from gantoolkit.training.run_folder import read_config
-from gantoolkit.core.errors import DataError, UsageError, WeightsError, warn
-from gantoolkit.pipeline import Pipeline
 
 EXPORTED = "export/bridge.safetensors"
 HUB_MODEL = "model.safetensors"  # of a folder that `gantoolkit weights export RUN FOLDER` wrote
@@ -26,11 +26,18 @@ def export(path: Path, bridge: torch.nn.Module, specs: dict) -> Path:
     `specs` may also say which `networks` its losses used, which no benchmark may judge it by, and the sha256 of what
     it was trained with (`frozen`).
     """
-    return weights.save(path, bridge.state_dict(), dict(specs["bridge"]), pipeline=json.dumps(specs))
+    return weights.save(
+        path, bridge.state_dict(), dict(specs["bridge"]), pipeline=json.dumps(specs)
+    )
 
 
-def load_pipeline(name: str | Path, device: str | torch.device = "cpu", steps: int | None = None,
-                  guidance: float | None = None, generator: str | None = None) -> Pipeline:
+def load_pipeline(
+    name: str | Path,
+    device: str | torch.device = "cpu",
+    steps: int | None = None,
+    guidance: float | None = None,
+    generator: str | None = None,
+) -> Pipeline:
     """The pipeline of a run folder, an exported bridge or folder, a preset or a weights name, ready to draw.
 
     `steps` and `guidance` replace those of the encoder's trajectory; `generator`, a weights name or file, draws
@@ -40,16 +47,22 @@ def load_pipeline(name: str | Path, device: str | torch.device = "cpu", steps: i
     return load_with_specs(name, generator, **changes)[0].to(device)
 
 
-def load_with_specs(name: str | Path, generator: str | None = None, **changes) -> tuple[Pipeline, dict]:
+def load_with_specs(
+    name: str | Path, generator: str | None = None, **changes
+) -> tuple[Pipeline, dict]:
     """`load_pipeline`, and the specs of its parts; `changes` replace arguments of the encoder."""
     state, specs = read(name)
     for network in changed(specs):
-        warn(f"'{network}' is not the file that '{name}' was trained with (its sha256 differs); pictures will differ.")
+        warn(
+            f"'{network}' is not the file that '{name}' was trained with (its sha256 differs); pictures will differ."
+        )
     other = None
     if generator is not None:
         other = replacement(generator, specs["generator"])
         specs = dict(specs, generator=str(generator))
-    specs = dict(specs, encoder=specs["encoder"] | {k: v for k, v in changes.items() if v is not None})
+    specs = dict(
+        specs, encoder=specs["encoder"] | {k: v for k, v in changes.items() if v is not None}
+    )
     return assemble(state, specs, generator=other), specs
 
 
@@ -102,12 +115,16 @@ def replacement(name: str, own: str):
     except WeightsError:  # not here: the sizes of the bridge's tensors decide
         return other
     if other.is_3d != trained.is_3d:
-        raise UsageError(f"{name} is {_kind(other)}, and this bridge was trained with {_kind(trained)} "
-                         f"('{own}'); give a generator that was fine-tuned from '{own}'.")
+        raise UsageError(
+            f"{name} is {_kind(other)}, and this bridge was trained with {_kind(trained)} "
+            f"('{own}'); give a generator that was fine-tuned from '{own}'."
+        )
     if (other.num_ws, other.w_dim) != (trained.num_ws, trained.w_dim):
-        raise UsageError(f"{name} takes {other.num_ws} codes of {other.w_dim} numbers, and this bridge makes "
-                         f"{trained.num_ws} of {trained.w_dim}; give a generator that was fine-tuned from "
-                         f"'{own}'.")
+        raise UsageError(
+            f"{name} takes {other.num_ws} codes of {other.w_dim} numbers, and this bridge makes "
+            f"{trained.num_ws} of {trained.w_dim}; give a generator that was fine-tuned from "
+            f"'{own}'."
+        )
     return other
 
 
@@ -122,8 +139,10 @@ def read(name: str | Path) -> tuple[dict, dict]:
         return _unfinished(folder)
     state, _, meta = weights.load(bridge_file(name))
     if "pipeline" not in meta:
-        raise WeightsError(f"'{name}' is not a bridge: its file does not say which encoder and generator it "
-                           "joins; give a run folder or a preset.")
+        raise WeightsError(
+            f"'{name}' is not a bridge: its file does not say which encoder and generator it "
+            "joins; give a run folder or a preset."
+        )
     return state, json.loads(meta["pipeline"])
 
 
@@ -138,14 +157,22 @@ def assemble(state: dict, specs: dict, encoder=None, generator=None) -> Pipeline
         bridge.load_state_dict(state)
     except RuntimeError as error:
         reason = str(error).splitlines()[-1].strip()
-        raise WeightsError(f"The bridge does not fit its encoder and generator ({reason}).") from None
+        raise WeightsError(
+            f"The bridge does not fit its encoder and generator ({reason})."
+        ) from None
     return Pipeline(encoder, bridge.requires_grad_(False), generator, specs["condition"])
 
 
 def build_bridge(spec: dict, encoder, generator):
     """A bridge whose sizes are those of its neighbours."""
-    return registry.build("bridge", spec, feature_shapes=encoder.shapes, num_ws=generator.num_ws,
-                          w_dim=generator.w_dim, mean_w=generator.mean_w.detach().clone())
+    return registry.build(
+        "bridge",
+        spec,
+        feature_shapes=encoder.shapes,
+        num_ws=generator.num_ws,
+        w_dim=generator.w_dim,
+        mean_w=generator.mean_w.detach().clone(),
+    )
 
 
 def bridge_file(name: str | Path) -> Path:
@@ -159,7 +186,9 @@ def bridge_file(name: str | Path) -> Path:
     preset = manifest.load().presets.get(str(name))
     if preset is not None:
         if "weights" not in preset:
-            raise UsageError(f"The preset '{name}' has no trained bridge; train one with `gantoolkit run {name}`.")
+            raise UsageError(
+                f"The preset '{name}' has no trained bridge; train one with `gantoolkit run {name}`."
+            )
         return weights.resolve(preset["weights"])
     try:
         return weights.resolve(name)
@@ -172,10 +201,16 @@ def bridge_file(name: str | Path) -> Path:
 def _unknown(path: Path) -> str:
     """The sentence for what is neither a run nor a preset."""
     presets = list(manifest.load().presets)
-    near = {file.parent for folder in (Path("runs"), path.parent) for file in folder.glob("*/config.json")}
+    near = {
+        file.parent
+        for folder in (Path("runs"), path.parent)
+        for file in folder.glob("*/config.json")
+    }
     runs = sorted(str(folder) for folder in near if _draws(folder))
-    return (f"There is no run or preset '{path}'{did_you_mean(str(path), [*presets, *runs])}; presets: "
-            f"{', '.join(presets) or 'none'}; runs: {', '.join(runs) or 'none here; train one with gantoolkit run'}.")
+    return (
+        f"There is no run or preset '{path}'{did_you_mean(str(path), [*presets, *runs])}; presets: "
+        f"{', '.join(presets) or 'none'}; runs: {', '.join(runs) or 'none here; train one with gantoolkit run'}."
+    )
 
 
 def _draws(folder: Path) -> bool:
@@ -189,10 +224,14 @@ def _draws(folder: Path) -> bool:
 def _unfinished(folder: Path) -> tuple[dict, dict]:
     """Bridge and specs of a run that has not exported yet: its config and newest checkpoint."""
     if not (folder / "config.json").is_file():
-        raise UsageError(f"{folder} is not a run folder; it has neither {EXPORTED} nor config.json.")
+        raise UsageError(
+            f"{folder} is not a run folder; it has neither {EXPORTED} nor config.json."
+        )
     config = read_config(folder)
     if config.get("task") != "bridge":
-        raise UsageError(f"{folder} is a run of the task '{config.get('task')}'; images come from `bridge` runs.")
+        raise UsageError(
+            f"{folder} is a run of the task '{config.get('task')}'; images come from `bridge` runs."
+        )
     specs = _whole(config, folder / "config.json")
     return checkpoint.part(folder / "checkpoint", "bridge"), specs
 
@@ -201,6 +240,8 @@ def _whole(found: dict, where: str | Path) -> dict:
     """The specs among what a run's config or an exported file says; DataError where one is missing or none."""
     parts = {"encoder": dict, "bridge": dict, "generator": str}
     if wrong := [name for name, kind in parts.items() if not isinstance(found.get(name), kind)]:
-        raise DataError(f"{where} does not say which {wrong[0]} the bridge was trained with; "
-                        "restore it, or give another run or a preset.")
+        raise DataError(
+            f"{where} does not say which {wrong[0]} the bridge was trained with; "
+            "restore it, or give another run or a preset."
+        )
     return {name: found[name] for name in parts} | {"condition": found.get("condition", "mask")}

@@ -26,13 +26,16 @@ class Identity(Loss):
 
     def _load(self, network: str) -> nn.Module:
         from gantoolkit import networks
+
         return networks.load(network)
 
     def _numbers(self, crop: str) -> tuple[int, ...]:
         from gantoolkit.networks.arcface import crop_of
 
         if not hasattr(self.recogniser, "crop"):
-            raise UsageError(f"'{self.network}' is no recogniser that crops its images; leave crop='{crop}' out.")
+            raise UsageError(
+                f"'{self.network}' is no recogniser that crops its images; leave crop='{crop}' out."
+            )
         return crop_of(crop)
 
     @torch.no_grad()

@@ -15,6 +15,7 @@ class Perceptual(Loss):
         super().__init__(weight, network)
         from gantoolkit import networks
         from gantoolkit.networks.perceptual import Perceptual as Distance
+
         self.distance = Distance(networks.load(network), None if levels is None else tuple(levels))
 
     @torch.no_grad()
@@ -35,6 +36,7 @@ class LPIPS(Loss):
     def __init__(self, network: str, net: str = "alex", weight: float = 0.8):
         super().__init__(weight, network)
         from gantoolkit.networks.lpips import LPIPS as Distance
+
         self.distance = Distance(net, network).requires_grad_(False)
 
     def forward(self, image: Tensor, target: Tensor) -> Tensor:

@@ -6,5 +6,6 @@ from __future__ import annotations
 def __getattr__(name: str):
     if name == "Evaluator":
         from gantoolkit.metrics.evaluator import Evaluator
+
         return Evaluator
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

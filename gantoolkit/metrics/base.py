@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from gantoolkit.core.errors import UsageError
-from gantoolkit.metrics import bootstrap
 from gantoolkit.core.types import Condition, Render, Score, Scores, Target
+from gantoolkit.metrics import bootstrap
 
 
 @dataclass
@@ -55,7 +55,8 @@ class EvalBatch:
             return self.condition.mask.argmax(1)
         if self.target.labels is None:
             raise UsageError(
-                "Parsing scores need an input mask or the target's label map; this data has neither.")
+                "Parsing scores need an input mask or the target's label map; this data has neither."
+            )
         return self.target.labels
 
 
@@ -119,20 +120,28 @@ class Metric:
 
     def add(self, view: EvalBatch, key: str, values: Tensor) -> None:
         """Add a value [B,…] per sample, once for the measurement and weighted for every replicate."""
-        weights = view.weights[:, :1 + self.replicates].to(values.device)
+        weights = view.weights[:, : 1 + self.replicates].to(values.device)
         values = values.detach().double()
-        self._put(key, torch.einsum("br,bk->rk", weights, values.flatten(1) if values.ndim > 1 else values[:, None])
-                  .reshape(weights.shape[1], *values.shape[1:]))
+        self._put(
+            key,
+            torch.einsum(
+                "br,bk->rk", weights, values.flatten(1) if values.ndim > 1 else values[:, None]
+            ).reshape(weights.shape[1], *values.shape[1:]),
+        )
 
     def _put(self, key: str, value: Tensor) -> None:
-        self.sums[key] = self.sums[key] + value.to(self.sums[key].device) if key in self.sums else value
+        self.sums[key] = (
+            self.sums[key] + value.to(self.sums[key].device) if key in self.sums else value
+        )
 
     def of(self, view: EvalBatch, what: str | int = "image") -> Tensor:
         """The field `uses` of what the network sees."""
         found = getattr(view.seen(self.network, what), self.uses, None)
         if found is None:
-            raise UsageError(f"The metric '{self.name}' needs a network that gives {self.uses}; "
-                             f"'{self.network_name}' does not.")
+            raise UsageError(
+                f"The metric '{self.name}' needs a network that gives {self.uses}; "
+                f"'{self.network_name}' does not."
+            )
         return found
 
     def update(self, view: EvalBatch) -> None:
@@ -155,9 +164,13 @@ class Metric:
         """{name[network]: Score}, the name saying part and network."""
         network = f"[{self.network_name}]" if self.network_name else ""
         return {
-            f"{self.name}{'_' + part if part else ''}{network}":
-                Score(float(values[0]), self.count(), self.higher_is_better, self.conditions(),
-                      bootstrap.interval(values.cpu()))
+            f"{self.name}{'_' + part if part else ''}{network}": Score(
+                float(values[0]),
+                self.count(),
+                self.higher_is_better,
+                self.conditions(),
+                bootstrap.interval(values.cpu()),
+            )
             for part, values in self.finish().items()
         }
 
@@ -181,8 +194,11 @@ class Mean(Metric):
         self.add(view, "skipped", ~found)
 
     def finish(self) -> dict[str, Tensor]:
-        return {key.removeprefix("total"): total / self.sums["n"]
-                for key, total in self.sums.items() if key.startswith("total")}
+        return {
+            key.removeprefix("total"): total / self.sums["n"]
+            for key, total in self.sums.items()
+            if key.startswith("total")
+        }
 
     def conditions(self) -> dict:
         skipped = round(float(self.sums["skipped"][0]))

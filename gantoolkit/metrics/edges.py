@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from gantoolkit.core.errors import UsageError
-from gantoolkit.metrics.base import Mean, EvalBatch
+from gantoolkit.metrics.base import EvalBatch, Mean
 
 LUMA = (0.299, 0.587, 0.114)
 
@@ -34,7 +34,10 @@ class Edges(Mean):
         lines = view.condition.scribble[:, 0].cpu().numpy() > 0.5
         greys = torch.einsum("bchw,c->bhw", view.image.cpu() / 2 + 0.5, torch.tensor(LUMA)).numpy()
         found = [self.agreement(grey, line) for grey, line in zip(greys, lines, strict=True)]
-        return {part: torch.tensor(values) for part, values in zip(("", "precision", "recall"), zip(*found))}
+        return {
+            part: torch.tensor(values)
+            for part, values in zip(("", "precision", "recall"), zip(*found))
+        }
 
     def agreement(self, grey: np.ndarray, lines: np.ndarray) -> tuple[float, float, float]:
         """(F, precision, recall) of a grey picture [H,W] in 0..1 and the lines [h,w] that it should have."""
@@ -46,7 +49,9 @@ class Edges(Mean):
         if not lines.any():
             return (np.nan,) * 3
         edges = canny(grey, self.sigma)
-        precision, recall = (self._near(edges, lines), self._near(lines, edges)) if edges.any() else (0.0, 0.0)
+        precision, recall = (
+            (self._near(edges, lines), self._near(lines, edges)) if edges.any() else (0.0, 0.0)
+        )
         total = precision + recall
         return 2 * precision * recall / total if total else 0.0, precision, recall
 

@@ -10,13 +10,13 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from gantoolkit.registry import registry
 from gantoolkit import networks, weights
 from gantoolkit.core.errors import GantoolkitError, UsageError
-from gantoolkit.metrics import bootstrap
-from gantoolkit.metrics.base import Metric, EvalBatch
-from gantoolkit.networks.blocks import fit
 from gantoolkit.core.types import Condition, Render, Scores, Target
+from gantoolkit.metrics import bootstrap
+from gantoolkit.metrics.base import EvalBatch, Metric
+from gantoolkit.networks.blocks import fit
+from gantoolkit.registry import registry
 
 DEFAULT = {"fid": {}, "lpips": {}, "ms_ssim": {}, "id_gt": {}, "acc": {}, "miou": {}}
 
@@ -33,10 +33,17 @@ class Evaluator:
     beside      another evaluator by the same judge, whose networks are read once for both
     """
 
-    def __init__(self, metrics: Mapping[str, dict] | None = None, judge: str | nn.Module = "judge",
-                 device: torch.device | str = "cpu", forbidden: Mapping[str, str] | None = None,
-                 size: int | None = None, conditions: Mapping[str, Any] | None = None, bootstrap: int = 0,
-                 beside: Evaluator | None = None):
+    def __init__(
+        self,
+        metrics: Mapping[str, dict] | None = None,
+        judge: str | nn.Module = "judge",
+        device: torch.device | str = "cpu",
+        forbidden: Mapping[str, str] | None = None,
+        size: int | None = None,
+        conditions: Mapping[str, Any] | None = None,
+        bootstrap: int = 0,
+        beside: Evaluator | None = None,
+    ):
         self.device, self.size, self.conditions = torch.device(device), size, dict(conditions or {})
         self.judge, self.bootstrap, self.seen = judge, bootstrap, 0
         self.metrics: dict[str, Metric] = {}
@@ -57,7 +64,8 @@ class Evaluator:
         roles = {
             digest: (role, name)
             for role, name in forbidden.items()
-            for digest in (name, _digest(name)) if digest
+            for digest in (name, _digest(name))
+            if digest
         }
         for name, metric in self.metrics.items():
             asked = metric.network_name
@@ -67,12 +75,20 @@ class Evaluator:
                 continue
             role, network = found
             if network == "judge":
-                advice = (f"network for the loss '{role}', such as 'arcface' for identity or 'parser' for perceptual "
-                          "distance; the judge is for metrics alone")
+                advice = (
+                    f"network for the loss '{role}', such as 'arcface' for identity or 'parser' for perceptual "
+                    "distance; the judge is for metrics alone"
+                )
             else:
-                advice = "judge, such as 'judge'" if asked == "judge" else "network for it, such as 'judge'"
-            raise UsageError(f"The metric '{name}' would be judged by '{source}', which the run's loss '{role}' used "
-                             f"('{network}'); choose another {advice}.")
+                advice = (
+                    "judge, such as 'judge'"
+                    if asked == "judge"
+                    else "network for it, such as 'judge'"
+                )
+            raise UsageError(
+                f"The metric '{name}' would be judged by '{source}', which the run's loss '{role}' used "
+                f"('{network}'); choose another {advice}."
+            )
 
     def _network(self, name: str, told: Mapping[str, str]) -> nn.Module:
         """The judge of a name; one that is told to look otherwise is another network."""
@@ -96,8 +112,16 @@ class Evaluator:
         return dict(self._shas)
 
     @torch.no_grad()
-    def update(self, image: Tensor, target: Target, condition: Condition, without_text: Tensor | None = None,
-               depth: Tensor | None = None, views: tuple[Render, ...] = (), numbers: Tensor | None = None) -> None:
+    def update(
+        self,
+        image: Tensor,
+        target: Target,
+        condition: Condition,
+        without_text: Tensor | None = None,
+        depth: Tensor | None = None,
+        views: tuple[Render, ...] = (),
+        numbers: Tensor | None = None,
+    ) -> None:
         """Add results [B,3,R,R] in −1..1; the targets are resized to their size, or both to `size`.
 
         depth, views  what a 3D system gives beside the image
@@ -111,11 +135,15 @@ class Evaluator:
             numbers = torch.arange(self.seen, self.seen + len(image))
         self.seen += len(image)
         view = EvalBatch(
-            fit(image, side), replace(target, image_gt=fit(target.image_gt, side)), condition.to(self.device),
+            fit(image, side),
+            replace(target, image_gt=fit(target.image_gt, side)),
+            condition.to(self.device),
             None if without_text is None else fit(self._images(without_text), side),
             None if depth is None else depth.detach().to(self.device).float(),
-            tuple(self._side(render, side) for render in views), numbers,
-            bootstrap.weights(numbers.tolist(), self.bootstrap))
+            tuple(self._side(render, side) for render in views),
+            numbers,
+            bootstrap.weights(numbers.tolist(), self.bootstrap),
+        )
         for metric in self.metrics.values():
             metric.update(view)
 
@@ -144,12 +172,13 @@ class Evaluator:
         for metric in self.metrics.values():
             if metric.empty():
                 raise UsageError(
-                    f"The metric '{metric.name}' has seen no image; the evaluation set is empty.")
+                    f"The metric '{metric.name}' has seen no image; the evaluation set is empty."
+                )
             shared = {"resize": self.resized, **self.conditions}
             if metric.network_name:
                 shared |= {
                     "network": metric.network_name,
-                    "network_sha256": self._shas.get(metric.network_name, "")
+                    "network_sha256": self._shas.get(metric.network_name, ""),
                 }
                 if isinstance(resize := getattr(metric.network, "resize", None), str):
                     shared["network_resize"] = resize
@@ -166,7 +195,7 @@ class Evaluator:
 
 def load_network(name: str) -> nn.Module:
     """A judge by weights name or file; 'alex', 'vgg' and 'squeeze' are the published LPIPS."""
-    from gantoolkit.networks.lpips import TRUNKS, LPIPS
+    from gantoolkit.networks.lpips import LPIPS, TRUNKS
 
     return LPIPS(name) if name in TRUNKS else networks.load(name)
 
@@ -179,7 +208,9 @@ def _told(network: nn.Module, name: str, told: Mapping[str, str]) -> nn.Module:
     other = copy.copy(network)  # shares the parameters
     for key, value in told.items():
         if not hasattr(network, key):
-            raise UsageError(f"The network '{name}' has no choice of a {key}; leave {key}='{value}' out.")
+            raise UsageError(
+                f"The network '{name}' has no choice of a {key}; leave {key}='{value}' out."
+            )
         setattr(other, key, dict(resize=check_resize, crop=crop_of)[key](value))
     return other
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from gantoolkit.metrics.base import Metric, EvalBatch
+from gantoolkit.metrics.base import EvalBatch, Metric
 
 WIDEST = 512  # features beyond which replicates would cost too much memory and time
 
@@ -47,17 +47,25 @@ class FID(Metric):
             if features.shape[1] > WIDEST:
                 self.replicates = 0
             self.add(view, f"{side}_total", features)
-            weights = view.weights[:, :1 + self.replicates].to(features)
-            self._put(f"{side}_outer", (weights.T[:, :, None] * features).mT @ features)  # [1+replicates,D,D]
+            weights = view.weights[:, : 1 + self.replicates].to(features)
+            self._put(
+                f"{side}_outer", (weights.T[:, :, None] * features).mT @ features
+            )  # [1+replicates,D,D]
         self.add(view, "n", torch.ones(len(features), device=features.device))
 
     def finish(self) -> dict[str, Tensor]:
-        values = [self._distance(r, n) if n > 0 else torch.nan for r, n in enumerate(self.sums["n"])]
-        return {"": torch.tensor(values, dtype=torch.float64)}  # a replicate of few samples may hold none
+        values = [
+            self._distance(r, n) if n > 0 else torch.nan for r, n in enumerate(self.sums["n"])
+        ]
+        return {
+            "": torch.tensor(values, dtype=torch.float64)
+        }  # a replicate of few samples may hold none
 
     def _distance(self, replicate: int, n: Tensor) -> float:
-        totals, outers = ([self.sums[f"{side}_{kind}"][replicate] for side in ("fake", "real")]
-                          for kind in ("total", "outer"))
+        totals, outers = (
+            [self.sums[f"{side}_{kind}"][replicate] for side in ("fake", "real")]
+            for kind in ("total", "outer")
+        )
         fake, real = (gaussian(n, *sums) for sums in zip(totals, outers))
         return frechet_distance(*fake, *real)
 

@@ -6,10 +6,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from gantoolkit.core.errors import UsageError
 from gantoolkit.core.camera import sample_rays
-from gantoolkit.metrics.base import Mean, EvalBatch
+from gantoolkit.core.errors import UsageError
 from gantoolkit.core.types import Camera
+from gantoolkit.metrics.base import EvalBatch, Mean
 
 SEEN = 0.03  # scene units by which a point may lie behind what a view sees at its place
 
@@ -28,10 +28,14 @@ class Depth(Mean):
 
     def values(self, view: EvalBatch) -> dict[str, Tensor]:
         if view.depth is None or view.target.depth is None:
-            raise UsageError("The metric 'depth' needs a 3D result and a data set with depth "
-                             "(`gantoolkit data render annyfaces --depth`); drop the metric.")
+            raise UsageError(
+                "The metric 'depth' needs a 3D result and a data set with depth "
+                "(`gantoolkit data render annyfaces --depth`); drop the metric."
+            )
         found = view.depth[:, 0].double()
-        truth = F.interpolate(view.target.depth[:, None].double(), found.shape[-2:], mode="nearest-exact")[:, 0]
+        truth = F.interpolate(
+            view.target.depth[:, None].double(), found.shape[-2:], mode="nearest-exact"
+        )[:, 0]
         errors, shapes = [], []
         for ours, theirs in zip(found, truth):
             face = (theirs > 0) & torch.isfinite(ours)
@@ -56,15 +60,25 @@ class Reprojection(Mean):
     def values(self, view: EvalBatch) -> Tensor:
         camera = view.condition.camera
         if not view.views or view.depth is None or camera is None:
-            raise UsageError("The metric 'reprojection' compares views of a 3D face; pass depth, views and the "
-                             "camera, or drop the metric.")
+            raise UsageError(
+                "The metric 'reprojection' compares views of a 3D face; pass depth, views and the "
+                "camera, or drop the metric."
+            )
         size = view.image.shape[-1]
         points = unproject(camera, enlarge(view.depth, size))
-        face = F.interpolate(view.labels()[:, None].float(), (size, size), mode="nearest")[:, 0].flatten(1) > 0
+        face = (
+            F.interpolate(view.labels()[:, None].float(), (size, size), mode="nearest")[
+                :, 0
+            ].flatten(1)
+            > 0
+        )
         total, count = 0.0, 0.0
         for other in view.views:
             place, distance = project(other.camera, points)
-            colours, depth = look_up(other.image, place), look_up(enlarge(other.depth, size), place)[:, 0]
+            colours, depth = (
+                look_up(other.image, place),
+                look_up(enlarge(other.depth, size), place)[:, 0],
+            )
             seen = face & (place.abs() <= 1).all(-1) & ((distance - depth).abs() < SEEN)
             difference = (view.image.flatten(2) - colours).abs().mean(1) / 2
             total, count = total + (difference * seen).sum(1), count + seen.sum(1)
@@ -91,4 +105,6 @@ def project(camera: Camera, points: Tensor) -> tuple[Tensor, Tensor]:
 
 def look_up(maps: Tensor, place: Tensor) -> Tensor:
     """Values [B,C,P] of maps [B,C,H,W] at places −1..1 [B,P,2], bilinear between pixel centres."""
-    return F.grid_sample(maps.float(), place[:, None].float(), align_corners=False, padding_mode="border")[:, :, 0]
+    return F.grid_sample(
+        maps.float(), place[:, None].float(), align_corners=False, padding_mode="border"
+    )[:, :, 0]

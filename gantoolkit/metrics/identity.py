@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from gantoolkit.core.errors import UsageError
-from gantoolkit.metrics.base import Mean, EvalBatch
+from gantoolkit.metrics.base import EvalBatch, Mean
 
 
 class _Identity(Mean):
@@ -44,8 +44,10 @@ class IdentityWithoutText(_Identity):
 
     def values(self, view: EvalBatch) -> Tensor:
         if view.without_text is None:
-            raise UsageError("The metric 'id_text' compares with the result for an empty prompt; "
-                             "pass it as without_text, or drop the metric.")
+            raise UsageError(
+                "The metric 'id_text' compares with the result for an empty prompt; "
+                "pass it as without_text, or drop the metric."
+            )
         return self.cosine(view, "image", "without_text")
 
 
@@ -56,5 +58,7 @@ class IdentityOverViews(_Identity):
 
     def values(self, view: EvalBatch) -> Tensor:
         if not view.views:
-            raise UsageError("The metric 'id_views' compares views of a 3D face; pass views, or drop the metric.")
+            raise UsageError(
+                "The metric 'id_views' compares views of a 3D face; pass views, or drop the metric."
+            )
         return torch.stack([self.cosine(view, "image", k) for k in range(len(view.views))]).mean(0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor
 
 from gantoolkit.core.errors import UsageError
-from gantoolkit.metrics.base import Mean, EvalBatch
+from gantoolkit.metrics.base import EvalBatch, Mean
 from gantoolkit.networks.perceptual import Perceptual, unit
 
 BETAS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)  # Wang et al. 2003, fine to coarse
@@ -41,14 +41,26 @@ class MSSSIM(Mean):
         self.scales = 0
 
     def values(self, view: EvalBatch) -> Tensor:
-        from gantoolkit.core import compat  # noqa: F401  before torchmetrics
-        from torchmetrics.functional.image import multiscale_structural_similarity_index_measure as ms_ssim
+        import gantoolkit.core.compat  # noqa: F401  before torchmetrics
+
+        from torchmetrics.functional.image import (
+            multiscale_structural_similarity_index_measure as ms_ssim,
+        )
 
         images, targets = unit_range(view)
         self.scales = scales_of(min(images.shape[-2:]))
-        betas = tuple(b / sum(BETAS[:self.scales]) for b in BETAS[:self.scales])
-        return ms_ssim(images, targets, gaussian_kernel=True, sigma=1.5, kernel_size=KERNEL, reduction="none",
-                       data_range=1.0, betas=betas, normalize="relu").reshape(len(images))
+        betas = tuple(b / sum(BETAS[: self.scales]) for b in BETAS[: self.scales])
+        return ms_ssim(
+            images,
+            targets,
+            gaussian_kernel=True,
+            sigma=1.5,
+            kernel_size=KERNEL,
+            reduction="none",
+            data_range=1.0,
+            betas=betas,
+            normalize="relu",
+        ).reshape(len(images))
 
     def conditions(self) -> dict:
         return {**super().conditions(), "scales": self.scales}
@@ -63,12 +75,22 @@ class SSIM(Mean):
         super().__init__(None)
 
     def values(self, view: EvalBatch) -> Tensor:
-        from gantoolkit.core import compat  # noqa: F401  before torchmetrics
+        import gantoolkit.core.compat  # noqa: F401  before torchmetrics
+
         from torchmetrics.functional.image import structural_similarity_index_measure as ssim
 
-        _, whole = ssim(*unit_range(view), gaussian_kernel=True, sigma=1.5, kernel_size=KERNEL, reduction="none",
-                        data_range=1.0, return_full_image=True)
-        edge = KERNEL // 2  # windows that reach beyond the image do not count, as in Wang's and scikit-image's code
+        _, whole = ssim(
+            *unit_range(view),
+            gaussian_kernel=True,
+            sigma=1.5,
+            kernel_size=KERNEL,
+            reduction="none",
+            data_range=1.0,
+            return_full_image=True,
+        )
+        edge = (
+            KERNEL // 2
+        )  # windows that reach beyond the image do not count, as in Wang's and scikit-image's code
         return whole[..., edge:-edge, edge:-edge].mean((1, 2, 3))
 
 
@@ -79,7 +101,11 @@ def unit_range(view: EvalBatch) -> tuple[Tensor, Tensor]:
 
 def scales_of(side: int) -> int:
     """How many of the five scales fit an image of `side` pixels (each halves it; the window is 11 pixels)."""
-    fitting = [n for n in range(1, 6) if side // max(1, n - 1)**2 > KERNEL - 1 and side >> (n - 1) >= KERNEL]
+    fitting = [
+        n
+        for n in range(1, 6)
+        if side // max(1, n - 1) ** 2 > KERNEL - 1 and side >> (n - 1) >= KERNEL
+    ]
     if not fitting:
         raise UsageError(f"MS-SSIM needs images of at least {KERNEL} pixels, got {side}.")
     return max(fitting)

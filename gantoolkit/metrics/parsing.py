@@ -6,9 +6,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from gantoolkit.core.labels import CLASSES
 from gantoolkit.core.errors import UsageError
-from gantoolkit.metrics.base import Metric, EvalBatch
+from gantoolkit.core.labels import CLASSES
+from gantoolkit.metrics.base import EvalBatch, Metric
 
 MODES = ("present", "all19", "confusion")
 
@@ -59,7 +59,9 @@ class _Parsed(Metric):
         if key not in view._seen:
             logits, labels = self.of(view), view.labels()
             if logits.shape[-2:] != labels.shape[-2:]:
-                logits = F.interpolate(logits, labels.shape[-2:], mode="bilinear", align_corners=False)
+                logits = F.interpolate(
+                    logits, labels.shape[-2:], mode="bilinear", align_corners=False
+                )
             view._seen[key] = confusions(logits.argmax(1), labels)
         return view._seen[key]
 
@@ -96,7 +98,9 @@ class MeanIoU(_Parsed):
         super().__init__(network)
         unknown = [mode for mode in modes if mode not in MODES]
         if unknown:
-            raise UsageError(f"The metric 'miou' has no mode '{unknown[0]}'; choose from {', '.join(MODES)}.")
+            raise UsageError(
+                f"The metric 'miou' has no mode '{unknown[0]}'; choose from {', '.join(MODES)}."
+            )
         self.modes = tuple(modes)
 
     def update(self, view: EvalBatch) -> None:
@@ -110,6 +114,9 @@ class MeanIoU(_Parsed):
 
     def finish(self) -> dict[str, Tensor]:
         n = self.sums["n"]
-        values = {"present": self.sums["present"] / n, "all19": self.sums["all19"] / n,
-                  "confusion": intersection_over_union(self.sums["matrix"]).nanmean(1)}
+        values = {
+            "present": self.sums["present"] / n,
+            "all19": self.sums["all19"] / n,
+            "confusion": intersection_over_union(self.sums["matrix"]).nanmean(1),
+        }
         return {mode: values[mode] for mode in self.modes}

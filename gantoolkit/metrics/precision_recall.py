@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from gantoolkit.metrics import bootstrap
-from gantoolkit.metrics.base import Metric, EvalBatch
+from gantoolkit.metrics.base import EvalBatch, Metric
 
 
 class FeatureBank(Metric):
@@ -25,8 +25,13 @@ class FeatureBank(Metric):
         return not self.kept
 
     def update(self, view: EvalBatch) -> None:
-        self.kept.append((view.numbers.cpu(), self.of(view).detach().float().cpu(),
-                          self.of(view, "image_gt").detach().float().cpu()))
+        self.kept.append(
+            (
+                view.numbers.cpu(),
+                self.of(view).detach().float().cpu(),
+                self.of(view, "image_gt").detach().float().cpu(),
+            )
+        )
         if sum(len(part[0]) for part in self.kept) > 2 * self.limit:
             self.kept = [self._first()]
 
@@ -43,7 +48,7 @@ class FeatureBank(Metric):
     def _first(self) -> tuple[Tensor, Tensor, Tensor]:
         """Everything kept, by number, cut to `limit`."""
         numbers, fake, real = (torch.cat(column) for column in zip(*self.kept))
-        order = numbers.argsort(stable=True)[:self.limit]
+        order = numbers.argsort(stable=True)[: self.limit]
         return numbers[order], fake[order], real[order]
 
     def count(self) -> int:
@@ -82,7 +87,7 @@ class KID(FeatureBank):
 
 def kernel(x: Tensor, y: Tensor) -> Tensor:
     """(x·y/D + 1)³ [n,m]."""
-    return (x @ y.T / x.shape[1] + 1)**3
+    return (x @ y.T / x.shape[1] + 1) ** 3
 
 
 class Precision(FeatureBank):

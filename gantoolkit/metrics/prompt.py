@@ -9,33 +9,56 @@ import torch
 from torch import Tensor
 
 from gantoolkit.core.errors import UsageError
-from gantoolkit.metrics.base import Mean, EvalBatch
+from gantoolkit.metrics.base import EvalBatch, Mean
 
 WORN = "anything but none"
 # Phrase → (attribute, admissible values); words of MM-CelebA-HQ's grammar and of the rendered faces' captions.
 STATED: tuple[tuple[str, str, tuple[str, ...] | str], ...] = (
-    (r"\b(woman|lady|girl|she|her)\b", "gender", ("female",)), (r"\b(man|boy|he|his)\b", "gender", ("male",)),
-    (r"\byoung\b", "age_group", ("young",)), (r"\bmiddle-aged\b", "age_group", ("middle-aged",)),
+    (r"\b(woman|lady|girl|she|her)\b", "gender", ("female",)),
+    (r"\b(man|boy|he|his)\b", "gender", ("male",)),
+    (r"\byoung\b", "age_group", ("young",)),
+    (r"\bmiddle-aged\b", "age_group", ("middle-aged",)),
     (r"\b(old|elderly)\b", "age_group", ("elderly",)),
-    (r"\bbald head\b|\bis bald\b", "bald", ("True",)), (r"\bbangs\b", "fringe", ("True",)),
+    (r"\bbald head\b|\bis bald\b", "bald", ("True",)),
+    (r"\bbangs\b", "fringe", ("True",)),
     (r"\breceding hairline\b", "balding", ("receding",)),
-    (r"\ba bun\b", "hair_style", ("bun",)), (r"\bponytail\b", "hair_style", ("ponytail",)),
-    (r"\ba bob\b", "hair_style", ("bob",)), (r"\ba buzz cut\b", "hair_style", ("buzz",)),
-    (r"\ban afro\b", "hair_style", ("afro",)), (r"\ba pixie cut\b", "hair_style", ("pixie",)),
+    (r"\ba bun\b", "hair_style", ("bun",)),
+    (r"\bponytail\b", "hair_style", ("ponytail",)),
+    (r"\ba bob\b", "hair_style", ("bob",)),
+    (r"\ba buzz cut\b", "hair_style", ("buzz",)),
+    (r"\ban afro\b", "hair_style", ("afro",)),
+    (r"\ba pixie cut\b", "hair_style", ("pixie",)),
     (r"\bnecktie\b", "necktie", ("True",)),
-    (r"\b5 o'clock shadow\b", "beard", ("stubble",)), (r"\bgoatee\b", "beard", ("goatee",)),
-    (r"\bmustache\b", "beard", ("mustache",)), (r"\ba beard\b", "beard", ("beard",)),
-    (r"\bbushy eyebrows\b", "brows", ("bushy",)), (r"\bmouth slightly open\b", "mouth_slightly_open", ("True",)),
-    (r"\brosy cheeks\b", "rosy_cheeks", ("True",)), (r"\bpale skin\b", "skin_tone", ("very fair",)),
-    (r"\bfair skin\b", "skin_tone", ("fair",)), (r"\bmedium skin\b", "skin_tone", ("medium",)),
-    (r"\btanned skin\b", "skin_tone", ("tan",)), (r"\bbrown skin\b", "skin_tone", ("brown",)),
-    (r"\bdark skin\b", "skin_tone", ("dark",)), (r"\boval face\b", "face_shape", ("oval",)),
-    (r"\beyeglasses\b|\bsunglasses\b|\bglasses\b", "glasses", WORN), (r"\bbeanie\b", "hat", ("beanie",)),
-    (r"\ba cap\b", "hat", ("cap",)), (r"\bbrimmed hat\b", "hat", ("brimmed hat",)),
-    (r"\bearrings\b", "earrings", WORN), (r"\bnecklace\b", "necklace", WORN), (r"\blipstick\b", "lipstick", ("True",)),
-    (r"\bheavy makeup\b", "heavy_makeup", ("True",)), (r"\bsmiling\b", "smiling", ("True",)))
-LISTED = (("hair_length", r"\b{}\b[\w ]* hair\b"), ("hair_texture", r"\b{}\b[\w ]* hair\b"),
-          ("hair_color", r"\b{} hair\b"), ("eye_color", r"\b{} eyes\b"))
+    (r"\b5 o'clock shadow\b", "beard", ("stubble",)),
+    (r"\bgoatee\b", "beard", ("goatee",)),
+    (r"\bmustache\b", "beard", ("mustache",)),
+    (r"\ba beard\b", "beard", ("beard",)),
+    (r"\bbushy eyebrows\b", "brows", ("bushy",)),
+    (r"\bmouth slightly open\b", "mouth_slightly_open", ("True",)),
+    (r"\brosy cheeks\b", "rosy_cheeks", ("True",)),
+    (r"\bpale skin\b", "skin_tone", ("very fair",)),
+    (r"\bfair skin\b", "skin_tone", ("fair",)),
+    (r"\bmedium skin\b", "skin_tone", ("medium",)),
+    (r"\btanned skin\b", "skin_tone", ("tan",)),
+    (r"\bbrown skin\b", "skin_tone", ("brown",)),
+    (r"\bdark skin\b", "skin_tone", ("dark",)),
+    (r"\boval face\b", "face_shape", ("oval",)),
+    (r"\beyeglasses\b|\bsunglasses\b|\bglasses\b", "glasses", WORN),
+    (r"\bbeanie\b", "hat", ("beanie",)),
+    (r"\ba cap\b", "hat", ("cap",)),
+    (r"\bbrimmed hat\b", "hat", ("brimmed hat",)),
+    (r"\bearrings\b", "earrings", WORN),
+    (r"\bnecklace\b", "necklace", WORN),
+    (r"\blipstick\b", "lipstick", ("True",)),
+    (r"\bheavy makeup\b", "heavy_makeup", ("True",)),
+    (r"\bsmiling\b", "smiling", ("True",)),
+)
+LISTED = (
+    ("hair_length", r"\b{}\b[\w ]* hair\b"),
+    ("hair_texture", r"\b{}\b[\w ]* hair\b"),
+    ("hair_color", r"\b{} hair\b"),
+    ("eye_color", r"\b{} eyes\b"),
+)
 
 
 def stated(prompt: str, known: dict[str, list[str]]) -> Iterator[tuple[str, set[str]]]:
@@ -45,7 +68,11 @@ def stated(prompt: str, known: dict[str, list[str]]) -> Iterator[tuple[str, set[
         if name in known and re.search(pattern, text):
             yield name, {v for v in known[name] if v != "none"} if values == WORN else set(values)
     for name, pattern in LISTED:
-        fitting = [v for v in known.get(name, ()) if v != "none" and re.search(pattern.format(re.escape(v)), text)]
+        fitting = [
+            v
+            for v in known.get(name, ())
+            if v != "none" and re.search(pattern.format(re.escape(v)), text)
+        ]
         if fitting:
             yield name, {max(fitting, key=len)}  # "dark brown hair" is not "brown hair"
 
@@ -61,8 +88,10 @@ class TextMatch(Mean):
     def values(self, view: EvalBatch) -> Tensor:
         read = getattr(self.network, "read", None) or getattr(self.network, "embed_text", None)
         if read is None:
-            raise UsageError(f"The metric '{self.name}' needs a network that reads text; "
-                             f"'{self.network_name}' does not.")
+            raise UsageError(
+                f"The metric '{self.name}' needs a network that reads text; "
+                f"'{self.network_name}' does not."
+            )
         return (self.of(view) * read(view.condition.text)).sum(1)
 
 
@@ -86,7 +115,9 @@ class Attributes(Mean):
     def wanted(self, view: EvalBatch) -> Iterator[list[tuple[str, set[str]]]]:
         """Per sample its (attribute, admissible values)."""
         if not view.target.attributes:
-            raise UsageError("The metric 'attributes' needs a data set with attributes; this one has none.")
+            raise UsageError(
+                "The metric 'attributes' needs a data set with attributes; this one has none."
+            )
         for truth in view.target.attributes:
             yield [(k, {str(v)}) for k, v in truth.items() if k in self.network.attributes]
 

@@ -17,7 +17,13 @@ from gantoolkit.networks.blocks import fit
 
 IR_SE50 = ((64, 3), (128, 4), (256, 14), (512, 3))
 PSP_CROP = (256, 35, 223, 32, 220)  # size, top, bottom, left, right: for FFHQ-aligned faces only
-EG3D_CROP = (256, 6, 206, 26, 226)  # the same part of a face where EG3D's crop frames it (data/crop.py)
+EG3D_CROP = (
+    256,
+    6,
+    206,
+    26,
+    226,
+)  # the same part of a face where EG3D's crop frames it (data/crop.py)
 CROPS = {"ffhq": PSP_CROP, "eg3d": EG3D_CROP}
 
 
@@ -49,24 +55,33 @@ class Unit(nn.Module):
         if inputs == outputs:
             self.shortcut_layer = nn.MaxPool2d(1, stride)
         else:
-            self.shortcut_layer = nn.Sequential(nn.Conv2d(inputs, outputs, 1, stride, bias=False),
-                                                nn.BatchNorm2d(outputs))
+            self.shortcut_layer = nn.Sequential(
+                nn.Conv2d(inputs, outputs, 1, stride, bias=False), nn.BatchNorm2d(outputs)
+            )
         self.res_layer = nn.Sequential(
-            nn.BatchNorm2d(inputs), nn.Conv2d(inputs, outputs, 3, 1, 1, bias=False), nn.PReLU(outputs),
-            nn.Conv2d(outputs, outputs, 3, stride, 1, bias=False), nn.BatchNorm2d(outputs),
-            SqueezeExcite(outputs))
+            nn.BatchNorm2d(inputs),
+            nn.Conv2d(inputs, outputs, 3, 1, 1, bias=False),
+            nn.PReLU(outputs),
+            nn.Conv2d(outputs, outputs, 3, stride, 1, bias=False),
+            nn.BatchNorm2d(outputs),
+            SqueezeExcite(outputs),
+        )
 
     def forward(self, x: Tensor) -> Tensor:
         return self.shortcut_layer(x) + self.res_layer(x)
 
 
-def trunk(units: tuple[tuple[int, int], ...], inputs: int = 3) -> tuple[nn.Sequential, nn.Sequential, int]:
+def trunk(
+    units: tuple[tuple[int, int], ...], inputs: int = 3
+) -> tuple[nn.Sequential, nn.Sequential, int]:
     """(input layer, stages, channels at the end) of an IR-SE network.
 
     units  (width, count) of the units of each stage, which halves the size
     """
     width = units[0][0]
-    first = nn.Sequential(nn.Conv2d(inputs, width, 3, 1, 1, bias=False), nn.BatchNorm2d(width), nn.PReLU(width))
+    first = nn.Sequential(
+        nn.Conv2d(inputs, width, 3, 1, 1, bias=False), nn.BatchNorm2d(width), nn.PReLU(width)
+    )
     body = []
     for outputs, count in units:
         for n in range(count):
@@ -83,23 +98,39 @@ class ArcFace(nn.Module):
     crop       (image size, top, bottom, left, right) taken before resizing, or None for the whole image
     """
 
-    def __init__(self, size: int = 64, units: tuple = ((16, 1), (48, 2), (96, 2), (128, 2)),
-                 embedding: int = 128, crop: tuple[int, ...] | None = None, dropout: float = 0.2):
+    def __init__(
+        self,
+        size: int = 64,
+        units: tuple = ((16, 1), (48, 2), (96, 2), (128, 2)),
+        embedding: int = 128,
+        crop: tuple[int, ...] | None = None,
+        dropout: float = 0.2,
+    ):
         super().__init__()
         self.size, self.embedding, self.dropout = size, embedding, dropout
         self.units = tuple((int(w), int(n)) for w, n in units)
         self.crop = None if crop is None else tuple(crop)
         self.input_layer, self.body, width = trunk(self.units)
         side = size // 2 ** len(self.units)
-        self.output_layer = nn.Sequential(nn.BatchNorm2d(width), nn.Dropout(dropout), nn.Flatten(),
-                                          nn.Linear(width * side * side, embedding),
-                                          nn.BatchNorm1d(embedding))
+        self.output_layer = nn.Sequential(
+            nn.BatchNorm2d(width),
+            nn.Dropout(dropout),
+            nn.Flatten(),
+            nn.Linear(width * side * side, embedding),
+            nn.BatchNorm1d(embedding),
+        )
 
     @property
     def arch(self) -> dict:
         """The constructor's arguments, for weights files."""
-        return {"type": "ArcFace", "size": self.size, "units": [list(u) for u in self.units],
-                "embedding": self.embedding, "crop": self.crop and list(self.crop), "dropout": self.dropout}
+        return {
+            "type": "ArcFace",
+            "size": self.size,
+            "units": [list(u) for u in self.units],
+            "embedding": self.embedding,
+            "crop": self.crop and list(self.crop),
+            "dropout": self.dropout,
+        }
 
     def prepare(self, images: Tensor) -> Tensor:
         """The size×size pixels that the network sees of images [B,3,H,W]."""
@@ -125,7 +156,9 @@ def irse50() -> ArcFace:
     return ArcFace(112, IR_SE50, 512, PSP_CROP, 0.6)
 
 
-def angular_margin(cosine: Tensor, labels: Tensor, scale: float = 32.0, margin: float = 0.3) -> Tensor:
+def angular_margin(
+    cosine: Tensor, labels: Tensor, scale: float = 32.0, margin: float = 0.3
+) -> Tensor:
     """Logits s·cos(θ + m·[label]) from cosines [B,P] and the column [B] that is right in each row.
 
     Beyond θ = π − m the curve goes on falling linearly, as in the published code.

@@ -40,8 +40,9 @@ class BasicBlock(nn.Module):
         self.bn2 = nn.BatchNorm2d(outputs)
         self.downsample = None
         if inputs != outputs or stride != 1:
-            self.downsample = nn.Sequential(nn.Conv2d(inputs, outputs, 1, stride, bias=False),
-                                            nn.BatchNorm2d(outputs))
+            self.downsample = nn.Sequential(
+                nn.Conv2d(inputs, outputs, 1, stride, bias=False), nn.BatchNorm2d(outputs)
+            )
 
     def forward(self, x: Tensor) -> Tensor:
         y = self.bn2(self.conv2(F.relu(self.bn1(self.conv1(x)))))
@@ -57,8 +58,11 @@ class ResNet18(nn.Module):
         self.bn1 = nn.BatchNorm2d(64)
         for n, (inputs, outputs) in enumerate(((64, 64), (64, 128), (128, 256), (256, 512)), 1):
             stride = 1 if n == 1 else 2
-            setattr(self, f"layer{n}",
-                    nn.Sequential(BasicBlock(inputs, outputs, stride), BasicBlock(outputs, outputs, 1)))
+            setattr(
+                self,
+                f"layer{n}",
+                nn.Sequential(BasicBlock(inputs, outputs, stride), BasicBlock(outputs, outputs, 1)),
+            )
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         x = F.max_pool2d(F.relu(self.bn1(self.conv1(x))), 3, 2, 1)
@@ -136,7 +140,10 @@ class BiSeNet(nn.Module):
         self.resolution, self.labels = resolution, labels
         self.cp, self.ffm = ContextPath(), FeatureFusion()
         self.conv_out, self.conv_out16, self.conv_out32 = (
-            Head(256, 256, labels), Head(128, 64, labels), Head(128, 64, labels))
+            Head(256, 256, labels),
+            Head(128, 64, labels),
+            Head(128, 64, labels),
+        )
 
     @property
     def arch(self) -> dict:
@@ -146,7 +153,9 @@ class BiSeNet(nn.Module):
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         eighth, near, deep = self.cp(x)
         maps = self.conv_out(self.ffm(eighth, near)), self.conv_out16(near), self.conv_out32(deep)
-        return tuple(F.interpolate(m, x.shape[-2:], mode="bilinear", align_corners=True) for m in maps)
+        return tuple(
+            F.interpolate(m, x.shape[-2:], mode="bilinear", align_corners=True) for m in maps
+        )
 
     def logits(self, images: Tensor) -> Tensor:
         """[B,19,H,W] in CelebAMask-HQ order, parsed at `resolution`."""

@@ -17,10 +17,9 @@ def fit(images: Tensor, size: int) -> Tensor:
     if height % size == 0 and width % size == 0:
         return F.avg_pool2d(images, (height // size, width // size))
     shrinks = height > size or width > size
-    return F.interpolate(images.float(), (size, size),
-                         mode="bilinear",
-                         align_corners=False,
-                         antialias=shrinks)
+    return F.interpolate(
+        images.float(), (size, size), mode="bilinear", align_corners=False, antialias=shrinks
+    )
 
 
 def conv_norm(inputs: int, outputs: int, kernel: int = 3, stride: int = 1) -> nn.Sequential:
@@ -34,7 +33,9 @@ class ResidualPair(nn.Module):
 
     def __init__(self, inputs: int, outputs: int, stride: int = 1):
         super().__init__()
-        self.body = nn.Sequential(conv_norm(inputs, outputs, 3, stride), conv_norm(outputs, outputs))
+        self.body = nn.Sequential(
+            conv_norm(inputs, outputs, 3, stride), conv_norm(outputs, outputs)
+        )
         same = inputs == outputs and stride == 1
         self.shortcut = nn.Identity() if same else nn.Conv2d(inputs, outputs, 1, stride)
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import gantoolkit.core.compat  # noqa: F401  transformers imports torchvision
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-import gantoolkit.core.compat  # noqa: F401  transformers imports torchvision
 from gantoolkit.core.errors import WeightsError
 
 MEAN = (0.48145466, 0.4578275, 0.40821073)
@@ -29,17 +30,25 @@ class CLIP(nn.Module):
         """From a folder with config.json, model.safetensors and the tokenizer's files; nothing is fetched."""
         from transformers import CLIPModel, CLIPTokenizer
 
-        kind = json.loads((Path(folder) / "config.json").read_text(encoding="utf-8")).get("model_type")
+        kind = json.loads((Path(folder) / "config.json").read_text(encoding="utf-8")).get(
+            "model_type"
+        )
         if kind != "clip":
-            raise WeightsError(f"{folder} holds a model of the type '{kind}', a CLIP model is expected.")
-        model = CLIPModel.from_pretrained(folder, local_files_only=True, use_safetensors=True, dtype=torch.float32)
+            raise WeightsError(
+                f"{folder} holds a model of the type '{kind}', a CLIP model is expected."
+            )
+        model = CLIPModel.from_pretrained(
+            folder, local_files_only=True, use_safetensors=True, dtype=torch.float32
+        )
         tokenizer = CLIPTokenizer.from_pretrained(folder, local_files_only=True)
         return cls(model.eval().requires_grad_(False), tokenizer)
 
     def pixels(self, images: Tensor) -> Tensor:
         """What the image tower sees of images −1..1: antialiased bicubic, CLIP's mean and deviation."""
         if images.shape[-1] != self.size:
-            images = F.interpolate(images.float(), (self.size, self.size), mode="bicubic", antialias=True)
+            images = F.interpolate(
+                images.float(), (self.size, self.size), mode="bicubic", antialias=True
+            )
         mean, std = (images.new_tensor(v).view(1, 3, 1, 1) for v in (MEAN, STD))
         return ((images.clamp(-1, 1) + 1) / 2 - mean) / std
 
@@ -50,7 +59,12 @@ class CLIP(nn.Module):
 
     def embed_text(self, captions: list[str] | tuple[str, ...]) -> Tensor:
         """[B,D] of captions, cut at the tokenizer's longest."""
-        batch = self.tokenizer(list(captions), padding=True, truncation=True, return_tensors="pt",
-                               max_length=self.model.config.text_config.max_position_embeddings)
+        batch = self.tokenizer(
+            list(captions),
+            padding=True,
+            truncation=True,
+            return_tensors="pt",
+            max_length=self.model.config.text_config.max_position_embeddings,
+        )
         pooled = self.model.text_model(**batch.to(self.model.device)).pooler_output
         return F.normalize(self.model.text_projection(pooled).float(), dim=1)

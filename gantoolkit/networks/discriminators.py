@@ -12,25 +12,49 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from gantoolkit.networks.ops import (FullyConnected, bias_act, conv2d_resample, downsample2d, fir_buffer,
-                                     normalize_2nd_moment)
+from gantoolkit.networks.ops import (
+    FullyConnected,
+    bias_act,
+    conv2d_resample,
+    downsample2d,
+    fir_buffer,
+    normalize_2nd_moment,
+)
 
 
 class Conv2d(nn.Module):
     """Convolution at equalised learning rate, halving the size where down = 2."""
 
-    def __init__(self, in_channels: int, out_channels: int, kernel: int, bias: bool = True,
-                 activation: str = "linear", down: int = 1, conv_clamp: float | None = None):
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel: int,
+        bias: bool = True,
+        activation: str = "linear",
+        down: int = 1,
+        conv_clamp: float | None = None,
+    ):
         super().__init__()
-        self.activation, self.down, self.conv_clamp, self.padding = activation, down, conv_clamp, kernel // 2
+        self.activation, self.down, self.conv_clamp, self.padding = (
+            activation,
+            down,
+            conv_clamp,
+            kernel // 2,
+        )
         self.weight = nn.Parameter(torch.randn(out_channels, in_channels, kernel, kernel))
         self.bias = nn.Parameter(torch.zeros(out_channels)) if bias else None
         self.weight_gain = 1 / math.sqrt(in_channels * kernel**2)
         fir_buffer(self)
 
     def forward(self, x: Tensor, gain: float = 1.0) -> Tensor:
-        x = conv2d_resample(x, self.weight * self.weight_gain, self.resample_filter, down=self.down,
-                            padding=self.padding)
+        x = conv2d_resample(
+            x,
+            self.weight * self.weight_gain,
+            self.resample_filter,
+            down=self.down,
+            padding=self.padding,
+        )
         clamp = None if self.conv_clamp is None else self.conv_clamp * gain
         act_gain = gain * (math.sqrt(2) if self.activation == "lrelu" else 1)
         return bias_act(x, self.bias, self.activation, gain=act_gain, clamp=clamp)
@@ -43,15 +67,24 @@ class DiscriminatorBlock(nn.Module):
     has neither.
     """
 
-    def __init__(self, in_channels: int, width: int, out_channels: int, img_channels: int,
-                 conv_clamp: float | None = None, architecture: str = "resnet"):
+    def __init__(
+        self,
+        in_channels: int,
+        width: int,
+        out_channels: int,
+        img_channels: int,
+        conv_clamp: float | None = None,
+        architecture: str = "resnet",
+    ):
         super().__init__()
         self.architecture = architecture
         fir_buffer(self)
         if in_channels == 0 or architecture == "skip":
             self.fromrgb = Conv2d(img_channels, width, 1, activation="lrelu", conv_clamp=conv_clamp)
         self.conv0 = Conv2d(width, width, 3, activation="lrelu", conv_clamp=conv_clamp)
-        self.conv1 = Conv2d(width, out_channels, 3, activation="lrelu", down=2, conv_clamp=conv_clamp)
+        self.conv1 = Conv2d(
+            width, out_channels, 3, activation="lrelu", down=2, conv_clamp=conv_clamp
+        )
         if architecture == "resnet":
             self.skip = Conv2d(width, out_channels, 1, bias=False, down=2)
 
@@ -79,14 +112,24 @@ def minibatch_std(x: Tensor, group: int | None = 4, channels: int = 1) -> Tensor
 class DiscriminatorEpilogue(nn.Module):
     """Minibatch statistic, one convolution, two layers, projection onto the mapped label."""
 
-    def __init__(self, in_channels: int, cmap_dim: int, mbstd_group: int | None = 4, mbstd_channels: int = 1,
-                 conv_clamp: float | None = None, img_channels: int = 0):
+    def __init__(
+        self,
+        in_channels: int,
+        cmap_dim: int,
+        mbstd_group: int | None = 4,
+        mbstd_channels: int = 1,
+        conv_clamp: float | None = None,
+        img_channels: int = 0,
+    ):
         super().__init__()
         if img_channels:  # architecture "skip"
-            self.fromrgb = Conv2d(img_channels, in_channels, 1, activation="lrelu", conv_clamp=conv_clamp)
+            self.fromrgb = Conv2d(
+                img_channels, in_channels, 1, activation="lrelu", conv_clamp=conv_clamp
+            )
         self.cmap_dim, self.mbstd_group, self.mbstd_channels = cmap_dim, mbstd_group, mbstd_channels
-        self.conv = Conv2d(in_channels + mbstd_channels, in_channels, 3, activation="lrelu",
-                           conv_clamp=conv_clamp)
+        self.conv = Conv2d(
+            in_channels + mbstd_channels, in_channels, 3, activation="lrelu", conv_clamp=conv_clamp
+        )
         self.fc = FullyConnected(in_channels * 16, in_channels, "lrelu")
         self.out = FullyConnected(in_channels, cmap_dim or 1)
 
@@ -119,10 +162,20 @@ class LabelMapping(nn.Module):
 class Discriminator(nn.Module):
     """StyleGAN2's discriminator, conditioned on a label c [B,c_dim] where c_dim > 0."""
 
-    def __init__(self, resolution: int, c_dim: int = 0, img_channels: int = 3, channel_base: int = 32768,
-                 channel_max: int = 512, channels: Sequence[int] | None = None, mapping_layers: int = 8,
-                 mbstd_group: int | None = 4, mbstd_channels: int = 1, conv_clamp: float | None = None,
-                 architecture: str = "resnet"):
+    def __init__(
+        self,
+        resolution: int,
+        c_dim: int = 0,
+        img_channels: int = 3,
+        channel_base: int = 32768,
+        channel_max: int = 512,
+        channels: Sequence[int] | None = None,
+        mapping_layers: int = 8,
+        mbstd_group: int | None = 4,
+        mbstd_channels: int = 1,
+        conv_clamp: float | None = None,
+        architecture: str = "resnet",
+    ):
         super().__init__()
         self.c_dim, self.resolution, self.architecture = c_dim, resolution, architecture
         levels = range(2, int(math.log2(resolution)) + 1)
@@ -131,13 +184,20 @@ class Discriminator(nn.Module):
         self.resolutions = [2**level for level in reversed(levels)][:-1]
         for i, size in enumerate(self.resolutions):
             before = 0 if i == 0 else widths[-1 - i]
-            block = DiscriminatorBlock(before, widths[-1 - i], widths[-2 - i], img_channels, conv_clamp,
-                                       architecture)
+            block = DiscriminatorBlock(
+                before, widths[-1 - i], widths[-2 - i], img_channels, conv_clamp, architecture
+            )
             setattr(self, f"b{size}", block)
         if c_dim:
             self.mapping = LabelMapping(c_dim, widths[0], mapping_layers)
-        self.b4 = DiscriminatorEpilogue(widths[0], widths[0] if c_dim else 0, mbstd_group, mbstd_channels,
-                                        conv_clamp, img_channels if architecture == "skip" else 0)
+        self.b4 = DiscriminatorEpilogue(
+            widths[0],
+            widths[0] if c_dim else 0,
+            mbstd_group,
+            mbstd_channels,
+            conv_clamp,
+            img_channels if architecture == "skip" else 0,
+        )
 
     def features(self, image: Tensor) -> list[Tensor]:
         """Output of every block, fine to coarse."""
@@ -164,23 +224,46 @@ class Discriminator(nn.Module):
 
 def resize_filtered(image: Tensor, size: int) -> Tensor:
     """Bilinear to size × size, antialiased when it shrinks (EG3D's `filtered_resizing`)."""
-    return F.interpolate(image, size=[size, size], mode="bilinear", align_corners=False, antialias=True)
+    return F.interpolate(
+        image, size=[size, size], mode="bilinear", align_corners=False, antialias=True
+    )
 
 
 class DualDiscriminator(Discriminator):
     """EG3D's: six channels, the image and the enlarged raw render, so that the two must agree."""
 
-    def __init__(self, resolution: int, c_dim: int = 25, channel_base: int = 32768, channel_max: int = 512,
-                 channels: Sequence[int] | None = None, mapping_layers: int = 8, mbstd_group: int | None = 4,
-                 mbstd_channels: int = 1, conv_clamp: float | None = None):
-        super().__init__(resolution, c_dim, 6, channel_base, channel_max, channels, mapping_layers,
-                         mbstd_group, mbstd_channels, conv_clamp)
+    def __init__(
+        self,
+        resolution: int,
+        c_dim: int = 25,
+        channel_base: int = 32768,
+        channel_max: int = 512,
+        channels: Sequence[int] | None = None,
+        mapping_layers: int = 8,
+        mbstd_group: int | None = 4,
+        mbstd_channels: int = 1,
+        conv_clamp: float | None = None,
+    ):
+        super().__init__(
+            resolution,
+            c_dim,
+            6,
+            channel_base,
+            channel_max,
+            channels,
+            mapping_layers,
+            mbstd_group,
+            mbstd_channels,
+            conv_clamp,
+        )
 
     def pair(self, image: Tensor, image_raw: Tensor) -> Tensor:
         """[B,6,R,R] from the image and a raw render of any size."""
         return torch.cat([image, resize_filtered(image_raw, image.shape[-1])], 1)
 
-    def forward(self, image: Tensor, c: Tensor | None = None, image_raw: Tensor | None = None) -> Tensor:
+    def forward(
+        self, image: Tensor, c: Tensor | None = None, image_raw: Tensor | None = None
+    ) -> Tensor:
         return super().forward(image if image_raw is None else self.pair(image, image_raw), c)
 
 
@@ -193,7 +276,9 @@ class CodeCritic(nn.Module):
     def __init__(self, w_dim: int, width: int = 384, layers: int = 3, together: int = 32):
         super().__init__()
         self.together = together
-        self.layers = nn.ModuleList(nn.Linear(w_dim if n == 0 else width, width) for n in range(layers))
+        self.layers = nn.ModuleList(
+            nn.Linear(w_dim if n == 0 else width, width) for n in range(layers)
+        )
         self.conclude = nn.Linear(width + 1, 1)
 
     def forward(self, w: Tensor) -> Tensor:

@@ -18,23 +18,41 @@ class FaceParser(nn.Module):
     finest  width of the decoder at `resolution`, where edges between labels are decided
     """
 
-    def __init__(self, resolution: int = 64, widths: tuple[int, ...] = (16, 48, 96, 128), labels: int = 19,
-                 finest: int = 32):
+    def __init__(
+        self,
+        resolution: int = 64,
+        widths: tuple[int, ...] = (16, 48, 96, 128),
+        labels: int = 19,
+        finest: int = 32,
+    ):
         super().__init__()
-        self.resolution, self.widths, self.labels, self.finest = resolution, tuple(widths), labels, finest
+        self.resolution, self.widths, self.labels, self.finest = (
+            resolution,
+            tuple(widths),
+            labels,
+            finest,
+        )
         self.stem = conv_norm(3, widths[0])
         before = (widths[0], *widths[:-1])
         self.encoder = nn.ModuleList(
-            ResidualPair(i, o, 1 if n == 0 else 2) for n, (i, o) in enumerate(zip(before, widths)))
+            ResidualPair(i, o, 1 if n == 0 else 2) for n, (i, o) in enumerate(zip(before, widths))
+        )
         coarse_to_fine = zip(widths[:0:-1], widths[-2::-1], (*widths[-2:0:-1], finest))
-        self.decoder = nn.ModuleList(conv_norm(deep + skip, out) for deep, skip, out in coarse_to_fine)
+        self.decoder = nn.ModuleList(
+            conv_norm(deep + skip, out) for deep, skip, out in coarse_to_fine
+        )
         self.head = nn.Sequential(conv_norm(finest, finest), nn.Conv2d(finest, labels, 1))
 
     @property
     def arch(self) -> dict:
         """The constructor's arguments, for weights files."""
-        return {"type": "FaceParser", "resolution": self.resolution, "widths": list(self.widths),
-                "labels": self.labels, "finest": self.finest}
+        return {
+            "type": "FaceParser",
+            "resolution": self.resolution,
+            "widths": list(self.widths),
+            "labels": self.labels,
+            "finest": self.finest,
+        }
 
     def features(self, images: Tensor) -> tuple[Tensor, ...]:
         """The encoder's maps, fine to coarse: [B,widths[n],·,·]."""
@@ -57,6 +75,8 @@ class FaceParser(nn.Module):
         logits = self.decode(self.features(images))
         if logits.shape[-2:] == images.shape[-2:]:
             return logits
-        return F.interpolate(logits.float(), images.shape[-2:], mode="bilinear", align_corners=False)
+        return F.interpolate(
+            logits.float(), images.shape[-2:], mode="bilinear", align_corners=False
+        )
 
     forward = logits

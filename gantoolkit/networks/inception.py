@@ -32,8 +32,11 @@ def graph_input(images: Tensor) -> Tensor:
         place = torch.arange(SIZE, device=pixels.device) * (count / SIZE)
         low = place.long()
         share = (place - low).view([-1 if d == axis else 1 for d in range(4)])
-        pixels = torch.lerp(pixels.index_select(axis, low),
-                            pixels.index_select(axis, (low + 1).clamp(max=count - 1)), share)
+        pixels = torch.lerp(
+            pixels.index_select(axis, low),
+            pixels.index_select(axis, (low + 1).clamp(max=count - 1)),
+            share,
+        )
     return (pixels - 128) / 128
 
 
@@ -72,8 +75,15 @@ class BlockA(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         double = self.branch3x3dbl_3(self.branch3x3dbl_2(self.branch3x3dbl_1(x)))
-        return torch.cat([self.branch1x1(x), self.branch5x5_2(self.branch5x5_1(x)), double,
-                          self.branch_pool(average(x))], 1)
+        return torch.cat(
+            [
+                self.branch1x1(x),
+                self.branch5x5_2(self.branch5x5_1(x)),
+                double,
+                self.branch_pool(average(x)),
+            ],
+            1,
+        )
 
 
 class BlockB(nn.Module):
@@ -98,9 +108,15 @@ class BlockC(nn.Module):
         wide, tall = dict(kernel=(1, 7), padding=(0, 3)), dict(kernel=(7, 1), padding=(3, 0))
         self.branch1x1 = Conv(inputs, 192)
         self.branch7x7_1, self.branch7x7_2, self.branch7x7_3 = (
-            Conv(inputs, width), Conv(width, width, **wide), Conv(width, 192, **tall))
+            Conv(inputs, width),
+            Conv(width, width, **wide),
+            Conv(width, 192, **tall),
+        )
         self.branch7x7dbl_1, self.branch7x7dbl_2 = Conv(inputs, width), Conv(width, width, **tall)
-        self.branch7x7dbl_3, self.branch7x7dbl_4 = Conv(width, width, **wide), Conv(width, width, **tall)
+        self.branch7x7dbl_3, self.branch7x7dbl_4 = (
+            Conv(width, width, **wide),
+            Conv(width, width, **tall),
+        )
         self.branch7x7dbl_5 = Conv(width, 192, **wide)
         self.branch_pool = Conv(inputs, 192)
 
@@ -117,8 +133,14 @@ class BlockD(nn.Module):
     def __init__(self, inputs: int):
         super().__init__()
         self.branch3x3_1, self.branch3x3_2 = Conv(inputs, 192), Conv(192, 320, 3, 2)
-        self.branch7x7x3_1, self.branch7x7x3_2 = Conv(inputs, 192), Conv(192, 192, (1, 7), padding=(0, 3))
-        self.branch7x7x3_3, self.branch7x7x3_4 = Conv(192, 192, (7, 1), padding=(3, 0)), Conv(192, 192, 3, 2)
+        self.branch7x7x3_1, self.branch7x7x3_2 = (
+            Conv(inputs, 192),
+            Conv(192, 192, (1, 7), padding=(0, 3)),
+        )
+        self.branch7x7x3_3, self.branch7x7x3_4 = (
+            Conv(192, 192, (7, 1), padding=(3, 0)),
+            Conv(192, 192, 3, 2),
+        )
 
     def forward(self, x: Tensor) -> Tensor:
         long = self.branch7x7x3_4(self.branch7x7x3_3(self.branch7x7x3_2(self.branch7x7x3_1(x))))
@@ -142,8 +164,17 @@ class BlockE(nn.Module):
         single = self.branch3x3_1(x)
         double = self.branch3x3dbl_2(self.branch3x3dbl_1(x))
         pooled = F.max_pool2d(x, 3, 1, 1) if self.last else average(x)
-        return torch.cat([self.branch1x1(x), self.branch3x3_2a(single), self.branch3x3_2b(single),
-                          self.branch3x3dbl_3a(double), self.branch3x3dbl_3b(double), self.branch_pool(pooled)], 1)
+        return torch.cat(
+            [
+                self.branch1x1(x),
+                self.branch3x3_2a(single),
+                self.branch3x3_2b(single),
+                self.branch3x3dbl_3a(double),
+                self.branch3x3dbl_3b(double),
+                self.branch_pool(pooled),
+            ],
+            1,
+        )
 
 
 def check_resize(resize: str) -> str:
@@ -165,9 +196,15 @@ class Inception(nn.Module):
         self.Conv2d_1a_3x3, self.Conv2d_2a_3x3 = Conv(3, 32, 3, 2), Conv(32, 32, 3)
         self.Conv2d_2b_3x3 = Conv(32, 64, 3, padding=1)
         self.Conv2d_3b_1x1, self.Conv2d_4a_3x3 = Conv(64, 80), Conv(80, 192, 3)
-        self.Mixed_5b, self.Mixed_5c, self.Mixed_5d = BlockA(192, 32), BlockA(256, 64), BlockA(288, 64)
+        self.Mixed_5b, self.Mixed_5c, self.Mixed_5d = (
+            BlockA(192, 32),
+            BlockA(256, 64),
+            BlockA(288, 64),
+        )
         self.Mixed_6a = BlockB(288)
-        self.Mixed_6b, self.Mixed_6c, self.Mixed_6d, self.Mixed_6e = (BlockC(768, w) for w in (128, 160, 160, 192))
+        self.Mixed_6b, self.Mixed_6c, self.Mixed_6d, self.Mixed_6e = (
+            BlockC(768, w) for w in (128, 160, 160, 192)
+        )
         self.Mixed_7a = BlockD(768)
         self.Mixed_7b, self.Mixed_7c = BlockE(1280), BlockE(2048, last=True)
         self.fc = nn.Linear(2048, classes)
@@ -190,7 +227,9 @@ class Inception(nn.Module):
         if self.resize == "tf":
             return self.trunk(graph_input(images))
         if images.shape[-2:] != (SIZE, SIZE):
-            images = F.interpolate(images.float(), (SIZE, SIZE), align_corners=False, **RESIZES[self.resize])
+            images = F.interpolate(
+                images.float(), (SIZE, SIZE), align_corners=False, **RESIZES[self.resize]
+            )
         return self.trunk(images.clamp(-1, 1))
 
     forward = features

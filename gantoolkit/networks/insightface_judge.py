@@ -13,8 +13,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from gantoolkit.core.images import to_uint8
 from gantoolkit.core.errors import WeightsError
+from gantoolkit.core.images import to_uint8
 
 PREFIX = "insightface:"
 DETECTION = (640, 640)  # fixed: its default changed between versions
@@ -25,17 +25,20 @@ class InsightFace(nn.Module):
 
     def __init__(self, path: str | Path):
         super().__init__()
-        from gantoolkit.core import compat  # noqa: F401
+        import gantoolkit.core.compat  # noqa: F401
 
         path, providers = Path(path), ["CPUExecutionProvider"]
         if not path.exists() or path.is_dir() and not list(path.glob("*.onnx")):
-            raise WeightsError(f"insightface needs {path}: a folder with a detector and a recogniser as *.onnx, or the "
-                               "file of a recogniser; see docs/weights.md for where models come from.")
+            raise WeightsError(
+                f"insightface needs {path}: a folder with a detector and a recogniser as *.onnx, or the "
+                "file of a recogniser; see docs/weights.md for where models come from."
+            )
         if path.is_dir():
             from insightface.app import FaceAnalysis
 
-            self.finder = FaceAnalysis(name=str(path), allowed_modules=["detection", "recognition"],
-                                       providers=providers)
+            self.finder = FaceAnalysis(
+                name=str(path), allowed_modules=["detection", "recognition"], providers=providers
+            )
             self.finder.prepare(ctx_id=-1, det_size=DETECTION)
             self.recogniser = None
         else:
@@ -48,7 +51,9 @@ class InsightFace(nn.Module):
         pictures = bgr(images)
         if self.recogniser is not None:
             size = self.recogniser.input_size[0]
-            pictures = bgr(F.interpolate(images.float(), (size, size), mode="bilinear", antialias=True))
+            pictures = bgr(
+                F.interpolate(images.float(), (size, size), mode="bilinear", antialias=True)
+            )
             found = [row for row in np.atleast_2d(self.recogniser.get_feat(pictures))]
         else:
             found = [_largest(self.finder.get(picture)) for picture in pictures]

@@ -49,12 +49,16 @@ class ParseHead(nn.Module):
         self.lateral = nn.ModuleList(nn.Conv2d(w, width, 1) for w in widths)
         self.settle = nn.ModuleList(Block(width, 2) for _ in widths[:-1])
         self.pixels = nn.Sequential(nn.Conv2d(12, width, 3, padding=1), nn.GELU())
-        self.join = nn.Sequential(nn.Conv2d(2 * width, joined, 1), Block(joined, 2), Block(joined, 2))
+        self.join = nn.Sequential(
+            nn.Conv2d(2 * width, joined, 1), Block(joined, 2), Block(joined, 2)
+        )
         self.logits = nn.Conv2d(joined, 4 * labels, 1)
 
     def forward(self, pixels: Tensor, maps: tuple[Tensor, ...]) -> Tensor:
         x = self.lateral[-1](maps[-1])
-        for lateral, settle, finer in zip(self.lateral[-2::-1], list(self.settle)[::-1], maps[-2::-1]):
+        for lateral, settle, finer in zip(
+            self.lateral[-2::-1], list(self.settle)[::-1], maps[-2::-1]
+        ):
             x = settle(F.interpolate(x, scale_factor=2.0, mode="nearest") + lateral(finer))
         joined = self.join(torch.cat([x, self.pixels(F.pixel_unshuffle(pixels, 2))], 1))
         return F.pixel_shuffle(self.logits(joined), 2)
@@ -72,11 +76,14 @@ class CaptionReader(nn.Module):
 
     def ids(self, captions: list[str] | tuple[str, ...]) -> Tensor:
         """Word numbers [B,longest], padded with 0; an empty caption is one unknown word."""
-        rows = [[self.index.get(w, 1) for w in re.findall(r"[^\W_]+|\.", text.lower())] or [1]
-                for text in captions]
+        rows = [
+            [self.index.get(w, 1) for w in re.findall(r"[^\W_]+|\.", text.lower())] or [1]
+            for text in captions
+        ]
         longest = max(len(row) for row in rows)
-        return torch.tensor([row + [0] * (longest - len(row)) for row in rows],
-                            device=self.embed.weight.device)
+        return torch.tensor(
+            [row + [0] * (longest - len(row)) for row in rows], device=self.embed.weight.device
+        )
 
     def forward(self, captions: list[str] | tuple[str, ...]) -> Tensor:
         ids = self.ids(captions)
@@ -103,25 +110,40 @@ class Judge(nn.Module):
     words       what the caption reader knows, in the order of its embedding
     """
 
-    def __init__(self, resolution: int = 64, widths: tuple[int, ...] = (32, 96, 160, 256),
-                 depths: tuple[int, ...] = (1, 2, 2, 1), labels: int = 19, embedding: int = 128,
-                 text_embedding: int = 64, attributes: dict[str, list[str]] | None = None,
-                 words: tuple[str, ...] | list[str] = ()):
+    def __init__(
+        self,
+        resolution: int = 64,
+        widths: tuple[int, ...] = (32, 96, 160, 256),
+        depths: tuple[int, ...] = (1, 2, 2, 1),
+        labels: int = 19,
+        embedding: int = 128,
+        text_embedding: int = 64,
+        attributes: dict[str, list[str]] | None = None,
+        words: tuple[str, ...] | list[str] = (),
+    ):
         super().__init__()
         self.resolution, self.widths, self.depths = resolution, tuple(widths), tuple(depths)
         self.labels, self.embedding, self.text_embedding = labels, embedding, text_embedding
         self.attributes, self.words = dict(attributes or {}), tuple(words)
         before = (3, *widths[:-1])
         self.down = nn.ModuleList(
-            nn.Sequential(nn.Conv2d(i, o, 3 if n == 0 else 2, 2, 1 if n == 0 else 0), ChannelNorm(o))
-            for n, (i, o) in enumerate(zip(before, widths)))
-        self.stages = nn.ModuleList(nn.Sequential(*(Block(w) for _ in range(d)))
-                                    for w, d in zip(widths, depths))
+            nn.Sequential(
+                nn.Conv2d(i, o, 3 if n == 0 else 2, 2, 1 if n == 0 else 0), ChannelNorm(o)
+            )
+            for n, (i, o) in enumerate(zip(before, widths))
+        )
+        self.stages = nn.ModuleList(
+            nn.Sequential(*(Block(w) for _ in range(d))) for w, d in zip(widths, depths)
+        )
         self.parse = ParseHead(widths, labels)
         self.pool = nn.Sequential(nn.LayerNorm(widths[-1]), nn.Linear(widths[-1], 256), nn.GELU())
         side = -(-resolution // 16)  # of the third map, halved
-        self.identify = nn.Sequential(nn.Conv2d(widths[2], 64, 3, 2, 1), nn.GELU(), nn.Flatten(),
-                                      nn.Linear(64 * side * side, embedding))
+        self.identify = nn.Sequential(
+            nn.Conv2d(widths[2], 64, 3, 2, 1),
+            nn.GELU(),
+            nn.Flatten(),
+            nn.Linear(64 * side * side, embedding),
+        )
         self.heads = nn.ModuleDict({k: nn.Linear(256, len(v)) for k, v in self.attributes.items()})
         self.see = nn.Linear(256, text_embedding)
         self.reader = CaptionReader(self.words, 64, text_embedding)
@@ -139,7 +161,7 @@ class Judge(nn.Module):
             "embedding": self.embedding,
             "text_embedding": self.text_embedding,
             "attributes": self.attributes,
-            "words": list(self.words)
+            "words": list(self.words),
         }
 
     def trunk(self, images: Tensor) -> tuple[Tensor, ...]:
@@ -161,10 +183,14 @@ class Judge(nn.Module):
         pooled = maps[-1].mean((2, 3))
         features = self.pool(pooled)
         identity = self.identify(maps[2])
-        return Observation(maps, features.float(), self.parse(pixels, maps).float(),
-                           F.normalize(identity.float(), dim=1),
-                           {k: head(features).float() for k, head in self.heads.items()},
-                           F.normalize(self.see(features).float(), dim=1))
+        return Observation(
+            maps,
+            features.float(),
+            self.parse(pixels, maps).float(),
+            F.normalize(identity.float(), dim=1),
+            {k: head(features).float() for k, head in self.heads.items()},
+            F.normalize(self.see(features).float(), dim=1),
+        )
 
     forward = observe
 

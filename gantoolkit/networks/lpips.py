@@ -26,7 +26,8 @@ class LPIPS(nn.Module):
 
     def __init__(self, trunk: str = "alex", weights: str | None = None):
         super().__init__()
-        from gantoolkit.core import compat  # noqa: F401  before lpips, which imports torchvision
+        import gantoolkit.core.compat  # noqa: F401  before lpips, which imports torchvision
+
         import lpips
 
         if trunk not in TRUNKS:
@@ -41,11 +42,16 @@ class LPIPS(nn.Module):
         """Copy torchvision's `features.*` into the slices, whose layers keep torchvision's numbers."""
         state, _, _ = weights.load(source)
         own = self.module.net.state_dict()
-        renamed = {key: state.get("features." + key.split(".", 1)[1], state.get(key)) for key in own}
-        missing = [key for key, value in renamed.items() if value is None or value.shape != own[key].shape]
+        renamed = {
+            key: state.get("features." + key.split(".", 1)[1], state.get(key)) for key in own
+        }
+        missing = [
+            key for key, value in renamed.items() if value is None or value.shape != own[key].shape
+        ]
         if missing:
             raise WeightsError(
-                f"{source} lacks the trunk's {missing[0]}; give torchvision's state dict as safetensors.")
+                f"{source} lacks the trunk's {missing[0]}; give torchvision's state dict as safetensors."
+            )
         self.module.net.load_state_dict(renamed)
 
     def train(self, mode: bool = True):
@@ -59,7 +65,8 @@ class LPIPS(nn.Module):
         for name, x in (("images", images), ("target", target)):
             if x.shape[1] != 3 or not x.is_meta and x.detach().abs().max() > 1.5:
                 raise ValueError(
-                    f"LPIPS wants RGB {name} in −1..1, got {list(x.shape)} up to {float(x.abs().max()):.1f}")
+                    f"LPIPS wants RGB {name} in −1..1, got {list(x.shape)} up to {float(x.abs().max()):.1f}"
+                )
         return self.module(images, target).flatten()
 
     @torch.no_grad()

@@ -20,7 +20,9 @@ class _Pixels(nn.Module):
 
     def forward(self, blob: Tensor) -> Tensor:
         if self.resize:  # a small network: insightface's router wants at least 112×112
-            blob = nn.functional.interpolate(blob, self.resize, mode="bilinear", align_corners=False)
+            blob = nn.functional.interpolate(
+                blob, self.resize, mode="bilinear", align_corners=False
+            )
         return self.network.raw(blob)
 
 
@@ -34,6 +36,14 @@ def export_onnx(network: ArcFace, path: Path | str, input_size: int = 112) -> Pa
     module = _Pixels(network, input_size).eval().cpu().float()
     blob = torch.zeros(1, 3, input_size, input_size)
     # torch's default exporter needs onnxscript; the TorchScript one does not (remove when it goes).
-    torch.onnx.export(module, (blob,), str(path), input_names=["data"], output_names=["embedding"],
-                      dynamic_axes={"data": {0: "n"}, "embedding": {0: "n"}}, opset_version=17, dynamo=False)
+    torch.onnx.export(
+        module,
+        (blob,),
+        str(path),
+        input_names=["data"],
+        output_names=["embedding"],
+        dynamic_axes={"data": {0: "n"}, "embedding": {0: "n"}},
+        opset_version=17,
+        dynamo=False,
+    )
     return path

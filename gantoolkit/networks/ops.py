@@ -33,8 +33,15 @@ ACTIVATIONS = {
 }
 
 
-def bias_act(x: Tensor, bias: Tensor | None = None, act: str = "linear", alpha: float | None = None,
-             gain: float | None = None, clamp: float | None = None, dim: int = 1) -> Tensor:
+def bias_act(
+    x: Tensor,
+    bias: Tensor | None = None,
+    act: str = "linear",
+    alpha: float | None = None,
+    gain: float | None = None,
+    clamp: float | None = None,
+    dim: int = 1,
+) -> Tensor:
     """clamp(gain · act(x + bias)); `bias` lies along `dim`, defaults come from ACTIVATIONS."""
     function, default_alpha, default_gain = ACTIVATIONS[act]
     if bias is not None:
@@ -46,8 +53,13 @@ def bias_act(x: Tensor, bias: Tensor | None = None, act: str = "linear", alpha: 
     return x if clamp is None else x.clamp(-clamp, clamp)
 
 
-def setup_filter(taps=FIR_TAPS, normalize: bool = True, flip_filter: bool = False, gain: float = 1.0,
-                 separable: bool | None = None) -> Tensor:
+def setup_filter(
+    taps=FIR_TAPS,
+    normalize: bool = True,
+    flip_filter: bool = False,
+    gain: float = 1.0,
+    separable: bool | None = None,
+) -> Tensor:
     """A filter for `upfirdn2d` from 1-D or 2-D taps; 1-D taps stay separable from 8 taps on."""
     f = torch.atleast_1d(torch.as_tensor(1 if taps is None else taps, dtype=torch.float32))
     if separable is None:
@@ -80,8 +92,16 @@ def _framed(x: Tensor, padding: tuple[int, int, int, int]) -> tuple[Tensor, tupl
     return F.pad(x, padding), (0, 0)
 
 
-def upfirdn2d(x: Tensor, f: Tensor | None, up=1, down=1, padding=0, flip_filter: bool = False,
-              gain: float = 1.0, bias: Tensor | None = None) -> Tensor:
+def upfirdn2d(
+    x: Tensor,
+    f: Tensor | None,
+    up=1,
+    down=1,
+    padding=0,
+    flip_filter: bool = False,
+    gain: float = 1.0,
+    bias: Tensor | None = None,
+) -> Tensor:
     """Insert zeros (`up`, one number or (x, y)), pad or crop, convolve with `f` (`flip_filter` correlates instead),
     keep every `down`-th pixel, add `bias` [C].
     """
@@ -130,9 +150,18 @@ def double(x: Tensor) -> Tensor:
     return x[:, :, 2:-2, 2:-2]
 
 
-def conv2d_resample(x: Tensor, w: Tensor, f: Tensor | None = None, up: int = 1, down: int = 1, padding=0,
-                    groups: int = 1, flip_weight: bool = True, bias: Tensor | None = None,
-                    kept: FrozenWeightCache | None = None) -> Tensor:
+def conv2d_resample(
+    x: Tensor,
+    w: Tensor,
+    f: Tensor | None = None,
+    up: int = 1,
+    down: int = 1,
+    padding=0,
+    groups: int = 1,
+    flip_weight: bool = True,
+    bias: Tensor | None = None,
+    kept: FrozenWeightCache | None = None,
+) -> Tensor:
     """Convolve with `w` [O,I/groups,k,k] while enlarging or shrinking with the low-pass filter `f`.
 
     `padding` counts in pixels of the enlarged input; `flip_weight=True` is correlation, as in `F.conv2d`.
@@ -176,10 +205,21 @@ def demodulation(energies: Tensor, styles: Tensor) -> Tensor:
     return (styles.float().square() @ energies + 1e-8).rsqrt()
 
 
-def modulated_conv2d(x: Tensor, weight: Tensor, styles: Tensor, noise: Tensor | None = None, up: int = 1,
-                     down: int = 1, padding=0, f: Tensor | None = None, demodulate: bool = True,
-                     flip_weight: bool = True, bias: Tensor | None = None, gain: float = 1.0,
-                     kept: FrozenWeightCache | None = None) -> Tensor:
+def modulated_conv2d(
+    x: Tensor,
+    weight: Tensor,
+    styles: Tensor,
+    noise: Tensor | None = None,
+    up: int = 1,
+    down: int = 1,
+    padding=0,
+    f: Tensor | None = None,
+    demodulate: bool = True,
+    flip_weight: bool = True,
+    bias: Tensor | None = None,
+    gain: float = 1.0,
+    kept: FrozenWeightCache | None = None,
+) -> Tensor:
     """Convolution with gain·weight·styles (of norm `gain` per output channel when `demodulate`), noise, bias.
 
     Input channels are scaled before and output channels after one shared convolution, which equals per-sample
@@ -187,9 +227,14 @@ def modulated_conv2d(x: Tensor, weight: Tensor, styles: Tensor, noise: Tensor | 
     convolution for their gradient, or what is kept of the plain ones. weight [O,I,k,k], styles [B,I], noise
     broadcastable to the output, bias [O]; `kept` holds what follows from the weight alone.
     """
-    how, scale = dict(f=f, up=up, down=down, padding=padding, flip_weight=flip_weight), styles.new_tensor([[gain]])
+    how, scale = (
+        dict(f=f, up=up, down=down, padding=padding, flip_weight=flip_weight),
+        styles.new_tensor([[gain]]),
+    )
     if demodulate:
-        scale = scale * demodulation(kept(weight, "energy", energy) if kept else energy(weight), styles)
+        scale = scale * demodulation(
+            kept(weight, "energy", energy) if kept else energy(weight), styles
+        )
     plain = torch.is_grad_enabled() or up == down == 1 and winograd_bf16.pays(x, weight, kept)
     if len(x) == 1 and weight.numel() < x.numel() and (weight.shape[-1] == 1 or not plain):
         weight = weight * (styles[0, :, None, None] * scale[0, :, None, None, None])
@@ -223,8 +268,14 @@ class FullyConnected(nn.Module):
     In float32 even under autocast, unless `autocast` allows it.
     """
 
-    def __init__(self, in_features: int, out_features: int, activation: str = "linear", lr_multiplier: float = 1.0,
-                 autocast: bool = False):
+    def __init__(
+        self,
+        in_features: int,
+        out_features: int,
+        activation: str = "linear",
+        lr_multiplier: float = 1.0,
+        autocast: bool = False,
+    ):
         super().__init__()
         self.weight = nn.Parameter(torch.randn(out_features, in_features) / lr_multiplier)
         self.bias = nn.Parameter(torch.zeros(out_features))
@@ -237,7 +288,9 @@ class FullyConnected(nn.Module):
         if self.autocast:
             return bias_act(F.linear(x, self.weight * self.weight_gain, bias), act=self.activation)
         with torch.autocast(x.device.type, enabled=False):
-            return bias_act(F.linear(x.float(), self.weight * self.weight_gain, bias), act=self.activation)
+            return bias_act(
+                F.linear(x.float(), self.weight * self.weight_gain, bias), act=self.activation
+            )
 
 
 def fir_buffer(module: nn.Module) -> None:

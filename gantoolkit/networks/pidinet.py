@@ -10,11 +10,25 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-KINDS = ("cd", "ad", "rd", "cv")  # central, angular, radial difference, plain: the order of config carv4
+KINDS = (
+    "cd",
+    "ad",
+    "rd",
+    "cv",
+)  # central, angular, radial difference, plain: the order of config carv4
 STAGES = (3, 4, 4, 4)  # blocks per stage; the first of stages 2 to 4 halves the size
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 _ROTATED = (3, 0, 1, 6, 4, 2, 7, 8, 5)  # the neighbour one step round the ring, per position of 3×3
-_OUTER = (0, 2, 4, 10, 14, 20, 22, 24)  # positions of 5×5 that positions 0..3, 5..8 of 3×3 move out to
+_OUTER = (
+    0,
+    2,
+    4,
+    10,
+    14,
+    20,
+    22,
+    24,
+)  # positions of 5×5 that positions 0..3, 5..8 of 3×3 move out to
 _INNER = (6, 7, 8, 11, 13, 16, 17, 18)
 
 
@@ -38,7 +52,7 @@ def block_names() -> list[str]:
     """Names of the convolutions with pixel differences, in order: kind k of `KINDS` repeats along them."""
     return [
         "init_block",
-        *(f"block{s}_{n}.conv1" for s, count in enumerate(STAGES, 1) for n in range(1, count + 1))
+        *(f"block{s}_{n}.conv1" for s, count in enumerate(STAGES, 1) for n in range(1, count + 1)),
     ]
 
 
@@ -59,7 +73,9 @@ class Block(nn.Module):
         self.starts = starts
         if starts:
             self.shortcut = nn.Conv2d(inputs, outputs, 1)
-        self.conv1 = nn.Conv2d(inputs, inputs, kernel, padding=kernel // 2, groups=inputs, bias=False)
+        self.conv1 = nn.Conv2d(
+            inputs, inputs, kernel, padding=kernel // 2, groups=inputs, bias=False
+        )
         self.conv2 = nn.Conv2d(inputs, outputs, 1, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:

@@ -29,8 +29,14 @@ class PSPEncoder(nn.Module):
     mean   rows of the mean code that is added: 0 none, 1 for all styles, num_ws for one each
     """
 
-    def __init__(self, num_ws: int = 18, kind: str = "psp", inputs: int = 3,
-                 units: Sequence[Sequence[int]] = IR_SE50, mean: int = 0):
+    def __init__(
+        self,
+        num_ws: int = 18,
+        kind: str = "psp",
+        inputs: int = 3,
+        units: Sequence[Sequence[int]] = IR_SE50,
+        mean: int = 0,
+    ):
         super().__init__()
         if kind not in KINDS:
             raise UsageError(f"PSPEncoder has no kind '{kind}'; choose from {', '.join(KINDS)}.")
@@ -49,8 +55,12 @@ class PSPEncoder(nn.Module):
             self.latlayer1 = nn.Conv2d(self.units[2][0], width, 1)
             self.latlayer2 = nn.Conv2d(self.units[1][0], width, 1)
         elif self.kind == "w+":
-            self.output_layer_2 = nn.Sequential(nn.BatchNorm2d(width), nn.AdaptiveAvgPool2d(7), nn.Flatten(),
-                                                nn.Linear(width * 49, width))
+            self.output_layer_2 = nn.Sequential(
+                nn.BatchNorm2d(width),
+                nn.AdaptiveAvgPool2d(7),
+                nn.Flatten(),
+                nn.Linear(width * 49, width),
+            )
             self.linear = EqualLinear(width, width * self.num_ws)
         else:
             self.linear = EqualLinear(width, width)
@@ -58,9 +68,14 @@ class PSPEncoder(nn.Module):
     @property
     def arch(self) -> dict:
         """The constructor's arguments, for weights files."""
-        return {"type": "PSPEncoder", "num_ws": self.num_ws, "kind": self.kind, "inputs": self.inputs,
-                "units": [list(u) for u in self.units],
-                "mean": 0 if self.latent_avg is None else len(self.latent_avg)}
+        return {
+            "type": "PSPEncoder",
+            "num_ws": self.num_ws,
+            "kind": self.kind,
+            "inputs": self.inputs,
+            "units": [list(u) for u in self.units],
+            "mean": 0 if self.latent_avg is None else len(self.latent_avg),
+        }
 
     def features(self, images: Tensor) -> list[Tensor]:
         """Maps at 64, 32 and 16 pixels (of images of 256): the last of stages 2, 3 and 4."""
@@ -76,13 +91,17 @@ class PSPEncoder(nn.Module):
         if self.kind in ("psp", "e4e"):
             return self._pyramid(*maps)
         if self.kind == "w+":
-            return self.linear(self.output_layer_2(maps[-1])).unflatten(1, (self.num_ws, self.w_dim))
+            return self.linear(self.output_layer_2(maps[-1])).unflatten(
+                1, (self.num_ws, self.w_dim)
+            )
         return self.linear(maps[-1].mean((2, 3)))[:, None].expand(-1, self.num_ws, -1)
 
     def _pyramid(self, fine: Tensor, medium: Tensor, coarse: Tensor) -> Tensor:
         middle = _enlarge(coarse, medium) + self.latlayer1(medium)
         wide = _enlarge(middle, fine) + self.latlayer2(fine)
-        sources = [coarse if i < COARSE else middle if i < MEDIUM else wide for i in range(self.num_ws)]
+        sources = [
+            coarse if i < COARSE else middle if i < MEDIUM else wide for i in range(self.num_ws)
+        ]
         codes = torch.stack([style(x) for style, x in zip(self.styles, sources, strict=True)], 1)
         if self.kind == "e4e":  # every later style is an offset from the first
             codes = torch.cat([codes[:, :1], codes[:, :1] + codes[:, 1:]], 1)

@@ -23,7 +23,7 @@ def byte_characters() -> list[str]:
 def _merge(word: tuple[str, ...], pair: tuple[str, str]) -> tuple[str, ...]:
     out, n = [], 0
     while n < len(word):
-        if word[n:n + 2] == pair:
+        if word[n : n + 2] == pair:
             out.append(word[n] + word[n + 1])
             n += 2
         else:
@@ -55,24 +55,31 @@ def tokenizer_from(merges: list[tuple[str, str]], length: int):
     Every byte is a token, so that no text is unknown (the unknown token of CLIP is its end of text).
     """
     import gantoolkit.core.compat  # noqa: F401  transformers imports torchvision
+
     from transformers import CLIPTokenizer
 
     bytes_ = byte_characters()
     tokens = [*bytes_, *(b + SUFFIX for b in bytes_), *("".join(m) for m in merges), START, END]
     vocabulary = {token: n for n, token in enumerate(dict.fromkeys(tokens))}
-    return CLIPTokenizer(vocab=vocabulary, merges=[tuple(m) for m in merges], model_max_length=length)
+    return CLIPTokenizer(
+        vocab=vocabulary, merges=[tuple(m) for m in merges], model_max_length=length
+    )
 
 
 def pieces(text: str, tokenizer) -> list[str]:
     """The words of `text` as the tokenizer sees them, in byte characters."""
     backend = tokenizer.backend_tokenizer
-    return [p for p, _ in backend.pre_tokenizer.pre_tokenize_str(backend.normalizer.normalize_str(text))]
+    return [
+        p for p, _ in backend.pre_tokenizer.pre_tokenize_str(backend.normalizer.normalize_str(text))
+    ]
 
 
 def train_tokenizer(captions: Iterable[str], tokens: int = 1000, length: int = 64):
     """A CLIPTokenizer of at most `tokens` tokens learned from `captions`; `length` is its longest text."""
     bare = tokenizer_from([], length)
-    words = Counter(piece for text, n in Counter(captions).items() for piece in pieces(text, bare) * n)
+    words = Counter(
+        piece for text, n in Counter(captions).items() for piece in pieces(text, bare) * n
+    )
     return tokenizer_from(learn_merges(words, tokens - len(bare)), length)
 
 
@@ -92,7 +99,9 @@ def save_tokenizer(tokenizer, folder: Path, words: list[str]) -> list[Path]:
     tokenizer.save_pretrained(folder)
     model = json.loads(tokenizer.backend_tokenizer.to_str())["model"]
     merges = [m if isinstance(m, str) else " ".join(m) for m in model["merges"]]
-    (folder / "vocab.json").write_text(json.dumps(model["vocab"], ensure_ascii=False), encoding="utf-8")
+    (folder / "vocab.json").write_text(
+        json.dumps(model["vocab"], ensure_ascii=False), encoding="utf-8"
+    )
     (folder / "merges.txt").write_text("\n".join(["#version: 0.2", *merges, ""]), encoding="utf-8")
     (folder / "words.txt").write_text("\n".join([*words, ""]), encoding="utf-8")
     return sorted(p for p in folder.iterdir() if p.is_file())

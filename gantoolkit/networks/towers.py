@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import gantoolkit.core.compat  # noqa: F401  transformers imports torchvision
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-import gantoolkit.core.compat  # noqa: F401  transformers imports torchvision
 from gantoolkit import weights
 from gantoolkit.core.errors import WeightsError
 from gantoolkit.networks.blocks import ResidualPair, conv_norm, fit
@@ -22,22 +23,29 @@ from gantoolkit.networks.tokenizer import save_tokenizer
 class ImageTower(nn.Module):
     """Images −1..1 of any size to [B,embedding], not yet of unit length."""
 
-    def __init__(self,
-                 resolution: int = 64,
-                 widths: tuple[int, ...] = (32, 64, 96, 128),
-                 embedding: int = 64):
+    def __init__(
+        self, resolution: int = 64, widths: tuple[int, ...] = (32, 64, 96, 128), embedding: int = 64
+    ):
         super().__init__()
         self.resolution, self.widths, self.embedding = resolution, tuple(widths), embedding
         before = (widths[0], *widths[:-1])
         self.stem = conv_norm(3, widths[0], 3, 2)
-        self.stages = nn.Sequential(*(ResidualPair(i, o, 1 if n == 0 else 2)
-                                      for n, (i, o) in enumerate(zip(before, widths))))
+        self.stages = nn.Sequential(
+            *(
+                ResidualPair(i, o, 1 if n == 0 else 2)
+                for n, (i, o) in enumerate(zip(before, widths))
+            )
+        )
         self.project = nn.Linear(widths[-1], embedding, bias=False)
 
     @property
     def arch(self) -> dict:
         """The constructor's arguments."""
-        return {"resolution": self.resolution, "widths": list(self.widths), "embedding": self.embedding}
+        return {
+            "resolution": self.resolution,
+            "widths": list(self.widths),
+            "embedding": self.embedding,
+        }
 
     def forward(self, images: Tensor) -> Tensor:
         return self.project(self.stages(self.stem(fit(images, self.resolution))).mean((2, 3)))
@@ -48,10 +56,17 @@ def text_model(tokenizer, width: int = 96, layers: int = 4, heads: int = 4):
     from transformers import CLIPTextConfig, CLIPTextModel
 
     config = CLIPTextConfig(
-        vocab_size=len(tokenizer), hidden_size=width, intermediate_size=4 * width, projection_dim=width,
-        num_hidden_layers=layers, num_attention_heads=heads,
-        max_position_embeddings=tokenizer.model_max_length, bos_token_id=tokenizer.bos_token_id,
-        eos_token_id=tokenizer.eos_token_id, pad_token_id=tokenizer.pad_token_id)
+        vocab_size=len(tokenizer),
+        hidden_size=width,
+        intermediate_size=4 * width,
+        projection_dim=width,
+        num_hidden_layers=layers,
+        num_attention_heads=heads,
+        max_position_embeddings=tokenizer.model_max_length,
+        bos_token_id=tokenizer.bos_token_id,
+        eos_token_id=tokenizer.eos_token_id,
+        pad_token_id=tokenizer.pad_token_id,
+    )
     return CLIPTextModel(config)
 
 
@@ -67,8 +82,13 @@ class Towers(nn.Module):
     def tokens(self, captions: list[str] | tuple[str, ...], pad_to: int | None = None) -> Tensor:
         """Token ids [B,T], padded to the longest caption or to `pad_to`."""
         device = self.log_scale.device
-        batch = self.tokenizer(list(captions), padding="max_length" if pad_to else True, truncation=True,
-                               max_length=pad_to or self.tokenizer.model_max_length, return_tensors="pt")
+        batch = self.tokenizer(
+            list(captions),
+            padding="max_length" if pad_to else True,
+            truncation=True,
+            max_length=pad_to or self.tokenizer.model_max_length,
+            return_tensors="pt",
+        )
         return batch.input_ids.to(device)
 
     def embed_tokens(self, ids: Tensor) -> Tensor:
@@ -103,7 +123,9 @@ class Towers(nn.Module):
         half = copy.deepcopy(self.text).cpu().half().to(memory_format=torch.contiguous_format)
         half.save_pretrained(folder / "text_encoder", safe_serialization=True)
         save_tokenizer(self.tokenizer, folder / "tokenizer", self.words)
-        (folder / "text_encoder" / "words.txt").write_text("\n".join([*self.words, ""]), encoding="utf-8")
+        (folder / "text_encoder" / "words.txt").write_text(
+            "\n".join([*self.words, ""]), encoding="utf-8"
+        )
         rest = {k: v for k, v in self.state_dict().items() if not k.startswith("text.")}
         arch = {"type": "Towers", "image": self.image.arch}
         weights.save(folder / "towers.safetensors", rest, arch, half=True)
@@ -117,11 +139,12 @@ class Towers(nn.Module):
         folder = Path(folder)
         if not (folder / "towers.safetensors").exists():
             raise WeightsError(
-                f"{folder} has no towers.safetensors; expected a folder written by the towers recipe.")
+                f"{folder} has no towers.safetensors; expected a folder written by the towers recipe."
+            )
         state, arch, _ = weights.load(folder / "towers.safetensors")
-        text = CLIPTextModel.from_pretrained(folder / "text_encoder",
-                                             local_files_only=True,
-                                             dtype=torch.float32)
+        text = CLIPTextModel.from_pretrained(
+            folder / "text_encoder", local_files_only=True, dtype=torch.float32
+        )
         tokenizer = CLIPTokenizer.from_pretrained(folder / "tokenizer", local_files_only=True)
         words = (folder / "tokenizer" / "words.txt").read_text(encoding="utf-8").split()
         towers = cls(text, tokenizer, ImageTower(**arch["image"]), words)

@@ -11,17 +11,22 @@ from typing import Any
 
 import torch
 
-from gantoolkit.data.face_zip import FaceZip
-from gantoolkit.inference import load
-from gantoolkit.planning import meta_models
-from gantoolkit.tasks.bridge import evaluation
-from gantoolkit.planning.peak_memory import flops, peak
-from gantoolkit.tasks.bridge.objective import Objective
-from gantoolkit.planning.plan import Plan, lines
-from gantoolkit.tasks.bridge.trajectories import CacheConfig, TimestepBatch, SamplingConfig, row_bytes
 from gantoolkit.core.errors import GantoolkitError, UsageError
 from gantoolkit.core.types import Camera, Condition, Latent, Target
 from gantoolkit.core.types import Sample as Pair
+from gantoolkit.data.face_zip import FaceZip
+from gantoolkit.inference import load
+from gantoolkit.planning import meta_models
+from gantoolkit.planning.peak_memory import flops, peak
+from gantoolkit.planning.plan import Plan, lines
+from gantoolkit.tasks.bridge import evaluation
+from gantoolkit.tasks.bridge.objective import Objective
+from gantoolkit.tasks.bridge.trajectories import (
+    CacheConfig,
+    SamplingConfig,
+    TimestepBatch,
+    row_bytes,
+)
 
 ASSUMED = dict(train=24000, val=2000, resolution=512)  # CelebAMask-HQ, where a zip is not here
 TRAINED = 16  # bytes per trained parameter: weight, gradient and two moments of Adam in fp32
@@ -38,8 +43,10 @@ def main(config: dict[str, Any], processes: int | None = None) -> int:
 def plan(config: dict[str, Any], processes: int | None = None) -> Plan:
     """The plan of a `bridge` or `controlnet` config, for `processes` (default: torchrun's, else 1)."""
     if config["task"] not in ("bridge", "controlnet"):
-        raise UsageError(f"--dry-run plans the tasks bridge and controlnet; '{config['task']}' is small and "
-                         "just runs.")
+        raise UsageError(
+            f"--dry-run plans the tasks bridge and controlnet; '{config['task']}' is small and "
+            "just runs."
+        )
     schedule = config.get("schedule", {})
     world = processes or int(os.environ.get("WORLD_SIZE", 1))
     if world < 1:
@@ -57,12 +64,16 @@ def _bridge(config: dict, found: Plan) -> None:
     from gantoolkit.encoders.published import planned
 
     if config["encoder"]["type"] not in ("ControlNetEncoder", "DiffusionEncoder"):
-        raise UsageError(f"--dry-run knows no architecture of the encoder '{config['encoder']['type']}'.")
+        raise UsageError(
+            f"--dry-run knows no architecture of the encoder '{config['encoder']['type']}'."
+        )
     encoder, notes = planned(config["encoder"])
     found.notes += notes
     objective = build(config, encoder, found.notes)
     precision = "bf16" if encoder.unet.dtype == torch.bfloat16 else "fp32"
-    held, waits = (0, ", waits in the CPU's memory") if config["encoder"].get("offload") else (None, "")
+    held, waits = (
+        (0, ", waits in the CPU's memory") if config["encoder"].get("offload") else (None, "")
+    )
     found.add("U-Net", encoder.unet, f"frozen, {precision}{waits}", held)
     for one in encoder.controls:
         found.add("ControlNet", one, f"frozen, {precision}, sees a {one.kind}{waits}", held)
@@ -94,20 +105,27 @@ def _trained(config: dict, objective: Objective, found: Plan) -> None:
         parts["T"] = list(objective.bridge.modulation_parameters())
     for name, parameters in parts.items():
         count = sum(p.numel() for p in parameters)
-        found.parts.append((f"bridge {name}", count, TRAINED * count, "trained: weights, gradients, Adam"))
+        found.parts.append(
+            (f"bridge {name}", count, TRAINED * count, "trained: weights, gradients, Adam")
+        )
     if config.get("ema") is not None:
         found.add("bridge, moving average", objective.bridge, "fp32")
 
 
 def _sizes(config: dict, objective: Objective, found: Plan) -> None:
     """Rows and bytes of every cache."""
-    sampling, keeping = SamplingConfig.of(config.get("sampling") or {}), CacheConfig.of(config.get("cache") or {})
+    sampling, keeping = (
+        SamplingConfig.of(config.get("sampling") or {}),
+        CacheConfig.of(config.get("cache") or {}),
+    )
     encoder = objective.encoder
     steps = len(encoder.timesteps)
     one = row_bytes(steps, encoder.latent_shape, encoder.resolution, sampling.noised)
     rows = {}
     for split in ("train", "val"):
-        count = _samples(config["data"], split, found) * (sampling.captions if split == "train" else 1)
+        count = _samples(config["data"], split, found) * (
+            sampling.captions if split == "train" else 1
+        )
         rows[split] = count
         found.cache[f"trajectories of {split}"] = count, one
     if "id_text" in (config.get("metrics") or {}):
@@ -115,12 +133,17 @@ def _sizes(config: dict, objective: Objective, found: Plan) -> None:
     each = steps if sampling.noised and objective.targets["identity"] == "x0" else 1
     for name, term in objective.terms.items():
         if term.compares == "identity":
-            found.cache[f"embeddings ({name})"] = rows["train"], 4 * term.recogniser.embedding * each
+            found.cache[f"embeddings ({name})"] = (
+                rows["train"],
+                4 * term.recogniser.embedding * each,
+            )
     features = steps * _feature_bytes(encoder)
     found.cache["features, if cache.max_gb allowed them"] = rows["train"], features
     if keeping.stream:
-        found.notes.append("cache.stream: nothing of this is written; every sample's trajectory is computed "
-                           "when drawn")
+        found.notes.append(
+            "cache.stream: nothing of this is written; every sample's trajectory is computed "
+            "when drawn"
+        )
 
 
 def _feature_bytes(encoder) -> int:
@@ -155,14 +178,22 @@ def _moment(objective: Objective, batch: int) -> TimestepBatch:
     camera = Camera(empty(4, 4), empty(3, 3)) if objective.generator.is_3d else None
     condition = Condition(("",) * batch, empty(19, size, size), empty(1, size, size), camera)
     target = Target(empty(3, size, size), empty(size, size, dtype=torch.int64))
-    return TimestepBatch(Pair(condition, target), empty(*encoder.latent_shape), empty(dtype=torch.int64),
-                  empty(3, size, size), empty(dtype=torch.int64), empty(dtype=torch.int64))
+    return TimestepBatch(
+        Pair(condition, target),
+        empty(*encoder.latent_shape),
+        empty(dtype=torch.int64),
+        empty(3, size, size),
+        empty(dtype=torch.int64),
+        empty(dtype=torch.int64),
+    )
 
 
 def _iteration(objective: Objective, batch: int, phase: str) -> None:
     """One turn: features, codes, render, losses, backward."""
     moment = _moment(objective, batch)
-    features = objective.encoder.features(moment.latents, moment.t, moment.sample.condition, only_h=objective.only_h(phase))
+    features = objective.encoder.features(
+        moment.latents, moment.t, moment.sample.condition, only_h=objective.only_h(phase)
+    )
     for parameter in objective.bridge.parameters():
         parameter.requires_grad_(True)
     latent = objective.bridge(features, mapping_only=phase == "M")
@@ -173,14 +204,20 @@ def _iteration(objective: Objective, batch: int, phase: str) -> None:
 def _measure(config: dict, objective: Objective, found: Plan) -> None:
     """Peaks of live tensors and floating-point work of training and of filling the cache."""
     phases = ("M",) if config.get("training") == "M only" else ("M", "T")
-    found.peaks["training"] = peak(lambda: _iteration(objective, found.batch, phases[-1]))  # T holds more
+    found.peaks["training"] = peak(
+        lambda: _iteration(objective, found.batch, phases[-1])
+    )  # T holds more
     for phase in phases:
         found.flops[f"training {phase}"] = flops(lambda: _iteration(objective, 1, phase))
     size = found.cached = SamplingConfig.of(config.get("sampling") or {}).batch
     latents = torch.empty(size, *objective.encoder.latent_shape, device="meta")
-    found.peaks["caching"] = max(peak(lambda: _denoise(objective.encoder, size)),
-                                 peak(lambda: objective.encoder.decode(latents)))
-    found.flops["caching"] = flops(lambda: _denoise(objective.encoder, 1)) * len(objective.encoder.timesteps)
+    found.peaks["caching"] = max(
+        peak(lambda: _denoise(objective.encoder, size)),
+        peak(lambda: objective.encoder.decode(latents)),
+    )
+    found.flops["caching"] = flops(lambda: _denoise(objective.encoder, 1)) * len(
+        objective.encoder.timesteps
+    )
     found.scored = min(evaluation.BATCH, size)
     found.peaks["scoring"] = peak(lambda: _score(objective, found.scored))
 
@@ -190,18 +227,27 @@ def _score(objective: Objective, batch: int) -> None:
     """Pictures of one batch of the validation split (its features take less than a guided step of the cache)."""
     generator = objective.generator
     camera = _moment(objective, batch).sample.condition.camera
-    objective.draw(Latent(torch.empty(batch, generator.num_ws, generator.w_dim, device="meta")), camera)
+    objective.draw(
+        Latent(torch.empty(batch, generator.num_ws, generator.w_dim, device="meta")), camera
+    )
 
 
 def _denoise(encoder, batch: int) -> None:
     """One guided step."""
     size = encoder.resolution
-    condition = Condition(("",) * batch, torch.empty(batch, 19, size, size, device="meta"),
-                          torch.empty(batch, 1, size, size, device="meta"))
+    condition = Condition(
+        ("",) * batch,
+        torch.empty(batch, 19, size, size, device="meta"),
+        torch.empty(batch, 1, size, size, device="meta"),
+    )
     with torch.no_grad(), encoder.awake("unet", "controls"):
         (_, both), pictures = encoder._encode_text(condition), encoder._pictures(condition)
-        encoder._guided(torch.empty(batch, *encoder.latent_shape, device="meta"), encoder.timesteps[0], both,
-                        pictures)
+        encoder._guided(
+            torch.empty(batch, *encoder.latent_shape, device="meta"),
+            encoder.timesteps[0],
+            both,
+            pictures,
+        )
 
 
 # -- the ControlNet ----------------------------------------------------------------------------------------
@@ -213,8 +259,12 @@ def _controlnet(config: dict, found: Plan) -> None:
 
     kind, palette = config.get("condition", "mask"), config.get("palette")
     channels = 3 if config.get("start") or palette not in (None, "one-hot") else CHANNELS[kind]
-    spec = dict(weights=config["diffusion"], controlnet=config.get("start") or "", condition=kind,
-                palette=palette)
+    spec = dict(
+        weights=config["diffusion"],
+        controlnet=config.get("start") or "",
+        condition=kind,
+        palette=palette,
+    )
     encoder, notes = planned(spec, channels)
     found.notes += notes
     network = encoder.controls[0].network.train().requires_grad_(True)
@@ -235,10 +285,19 @@ def _controlnet(config: dict, found: Plan) -> None:
         shown = torch.empty(batch, network.config.conditioning_channels, size, size, device="meta")
         words = encoder.prompts([""] * batch).embedding
         down, mid = network(z, t, words, controlnet_cond=shown, return_dict=False)
-        encoder.unet(z, t, words, down_block_additional_residuals=down, mid_block_additional_residual=mid,
-                     return_dict=False)[0].square().mean().backward()
+        encoder.unet(
+            z,
+            t,
+            words,
+            down_block_additional_residuals=down,
+            mid_block_additional_residual=mid,
+            return_dict=False,
+        )[0].square().mean().backward()
 
     found.peaks["training"] = peak(lambda: iteration(found.batch))
     found.flops["training"] = flops(lambda: iteration(1))
     rows = _samples(dict(train=config["data"]), "train", found)
-    found.cache["latents of the images (in memory too)"] = rows, 2 * torch.Size(encoder.latent_shape).numel()
+    found.cache["latents of the images (in memory too)"] = (
+        rows,
+        2 * torch.Size(encoder.latent_shape).numel(),
+    )

@@ -11,16 +11,19 @@ import warnings
 import torch
 from torch import nn
 
-from gantoolkit.registry import registry
 from gantoolkit import weights
 from gantoolkit.core.errors import GantoolkitError, UsageError
 from gantoolkit.generators import build_generator
 from gantoolkit.losses.identity import Identity
 from gantoolkit.networks.arcface import irse50
+from gantoolkit.registry import registry
 
 GENERATORS = {  # published weights → architecture, where the file is not here
-    "eg3d-ffhq": dict(type="EG3D"), "eg3d-ffhq-rebalanced": dict(type="EG3D"),
-    "stylegan2-ffhq": dict(type="StyleGAN2"), "stylegan2-ffhq-rosinality": dict(type="StyleGAN2")}
+    "eg3d-ffhq": dict(type="EG3D"),
+    "eg3d-ffhq-rebalanced": dict(type="EG3D"),
+    "stylegan2-ffhq": dict(type="StyleGAN2"),
+    "stylegan2-ffhq-rosinality": dict(type="StyleGAN2"),
+}
 
 
 def generator(name: str, notes: list[str]) -> nn.Module:
@@ -30,10 +33,14 @@ def generator(name: str, notes: list[str]) -> nn.Module:
     except (GantoolkitError, KeyError):
         arch = GENERATORS.get(name)
         if arch is None:
-            raise UsageError(f"The generator '{name}' is not here and its architecture is not known; convert "
-                             f"it first, or use one of {', '.join(GENERATORS)}.") from None
-        notes.append(f"'{name}' is not here: the published architecture is assumed; gantoolkit weights get "
-                     f"{name}")
+            raise UsageError(
+                f"The generator '{name}' is not here and its architecture is not known; convert "
+                f"it first, or use one of {', '.join(GENERATORS)}."
+            ) from None
+        notes.append(
+            f"'{name}' is not here: the published architecture is assumed; gantoolkit weights get "
+            f"{name}"
+        )
     with torch.device("meta"):
         return build_generator(arch, name).eval().requires_grad_(False)
 
@@ -42,13 +49,19 @@ def loss(name: str, spec: dict, notes: list[str]) -> nn.Module:
     """The loss `name` of a config; what is not here is added to `notes`."""
     network = spec.get("network")
     if network and _absent(network):
-        notes.append(f"'{network}' of the loss '{name}' is not here; gantoolkit weights get {network}")
+        notes.append(
+            f"'{network}' of the loss '{name}' is not here; gantoolkit weights get {network}"
+        )
         if spec["type"] == "Identity":
             with torch.device("meta"):
-                return _PublishedIdentity(**{key: value for key, value in spec.items() if key != "type"})
+                return _PublishedIdentity(
+                    **{key: value for key, value in spec.items() if key != "type"}
+                )
         if spec["type"] != "LPIPS":
-            raise UsageError(f"The network '{network}' of the loss '{name}' is not here and its architecture "
-                             "is not known.")
+            raise UsageError(
+                f"The network '{network}' of the loss '{name}' is not here and its architecture "
+                "is not known."
+            )
         spec = dict(spec, network="random")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # lpips builds its trunk in torchvision's old way

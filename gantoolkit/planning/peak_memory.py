@@ -29,7 +29,8 @@ class PeakMemoryTracker(TorchDispatchMode):
         out = function(*args, **(kwargs or {}))
         mine = {
             t.untyped_storage()._cdata
-            for t in tree_leaves((args, kwargs)) if isinstance(t, torch.Tensor)
+            for t in tree_leaves((args, kwargs))
+            if isinstance(t, torch.Tensor)
         }
         for tensor in tree_leaves(out):
             if isinstance(tensor, torch.Tensor):
@@ -71,7 +72,9 @@ def _meta_device(fused: bool):
     kept = torch.autocast, F.scaled_dot_product_attention
     torch.autocast = lambda *_, **__: nullcontext()
     if fused:
-        F.scaled_dot_product_attention = lambda query, key, value, *_, **__: _Fused.apply(query, key, value)
+        F.scaled_dot_product_attention = lambda query, key, value, *_, **__: _Fused.apply(
+            query, key, value
+        )
     try:
         yield
     finally:

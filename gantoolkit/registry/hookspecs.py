@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 import pluggy
 
 if TYPE_CHECKING:
-    from gantoolkit.core.types import Record
     from gantoolkit.core.parts import Part
+    from gantoolkit.core.types import Record
 
 hookspec = pluggy.HookspecMarker("gantoolkit")
 

@@ -44,7 +44,9 @@ class Provider:
 class Manifest:
     """components[kind][name], weights[name], …: dicts as authored, plus "owner" (a name) each."""
 
-    components: dict[str, dict[str, dict]] = field(default_factory=lambda: {kind: {} for kind in KINDS})
+    components: dict[str, dict[str, dict]] = field(
+        default_factory=lambda: {kind: {} for kind in KINDS}
+    )
     weights: dict[str, dict] = field(default_factory=dict)
     data: dict[str, dict] = field(default_factory=dict)
     presets: dict[str, dict] = field(default_factory=dict)
@@ -57,7 +59,9 @@ class Manifest:
         """Where the file of a `weights` or `data` entry lies: in its package, or in the cache once it is fetched."""
         if "file" in entry:
             return self.owners[entry["owner"]].root / entry["file"]
-        return cache_folder("downloads") / entry.get("save_as", entry.get("url", "").rpartition("/")[2])
+        return cache_folder("downloads") / entry.get(
+            "save_as", entry.get("url", "").rpartition("/")[2]
+        )
 
     def kinds_of(self, name: str) -> list[str]:
         """The kinds that have a component of this name."""
@@ -76,7 +80,9 @@ def package_root() -> Path:
 def cache_root() -> Path:
     """What is kept between commands lies here: $GANTOOLKIT_CACHE, else gantoolkit in $XDG_CACHE_HOME or ~/.cache."""
     here = os.environ.get("GANTOOLKIT_CACHE")
-    return Path(here or Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache") / "gantoolkit").expanduser()
+    return Path(
+        here or Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache") / "gantoolkit"
+    ).expanduser()
 
 
 def cache_folder(name: str) -> Path:
@@ -87,7 +93,9 @@ def cache_folder(name: str) -> Path:
 def checkout_root() -> Path | None:
     """The repository that this package runs from, or None when it is installed."""
     root = package_root().parent
-    return root if (root / "registry.yaml").is_file() and (root / "pyproject.toml").is_file() else None
+    return (
+        root if (root / "registry.yaml").is_file() and (root / "pyproject.toml").is_file() else None
+    )
 
 
 @lru_cache
@@ -96,7 +104,11 @@ def load() -> Manifest:
     manifest = Manifest()
     root = package_root()
     packed = root / "registry.yaml"
-    _add(manifest, Provider(GROUP, root), packed if packed.is_file() else root.parent / "registry.yaml")
+    _add(
+        manifest,
+        Provider(GROUP, root),
+        packed if packed.is_file() else root.parent / "registry.yaml",
+    )
     for owner in _plugins():
         if owner.name not in manifest.owners:
             _add(manifest, owner, owner.root / "registry.yaml")
@@ -125,12 +137,15 @@ def _add(manifest: Manifest, owner: Provider, file: Path) -> None:
         owner.error = f"{file}: {error}".replace("\n", " ")
 
 
-def _merge(manifest: Manifest, what: str, known: dict, entries: dict | None, owner: Provider) -> None:
+def _merge(
+    manifest: Manifest, what: str, known: dict, entries: dict | None, owner: Provider
+) -> None:
     for name, entry in (entries or {}).items():
         if name in known:
             first = known[name]["owner"]
-            manifest.clashes.append(f"{what} '{name}' is offered by {first} and {owner.name}; "
-                                    f"{first}'s is used")
+            manifest.clashes.append(
+                f"{what} '{name}' is offered by {first} and {owner.name}; {first}'s is used"
+            )
         else:
             known[name] = {**entry, "owner": owner.name}
 
@@ -153,7 +168,11 @@ def _plugins() -> Iterator[Provider]:
 
 def plugin_folders() -> list[Path]:
     """Folders with a pyproject.toml named by $GANTOOLKIT_PLUGINS or lying in plugins/ of a checkout."""
-    named = [Path(p).expanduser() for p in os.environ.get("GANTOOLKIT_PLUGINS", "").split(os.pathsep) if p]
+    named = [
+        Path(p).expanduser()
+        for p in os.environ.get("GANTOOLKIT_PLUGINS", "").split(os.pathsep)
+        if p
+    ]
     checkout = checkout_root()
     in_tree = sorted((checkout / "plugins").glob("*/pyproject.toml")) if checkout else []
     return named + [file.parent for file in in_tree]
@@ -165,8 +184,12 @@ def _folder_plugins(folder: Path) -> Iterator[Provider]:
             project = tomllib.load(stream)["project"]
         entries = project.get("entry-points", {})[GROUP]
     except (OSError, KeyError, tomllib.TOMLDecodeError) as error:
-        yield Provider(folder.name, folder, error=f"{folder}/pyproject.toml names no entry point of the group "
-                                               f"'{GROUP}' ({error!r})")
+        yield Provider(
+            folder.name,
+            folder,
+            error=f"{folder}/pyproject.toml names no entry point of the group "
+            f"'{GROUP}' ({error!r})",
+        )
         return
     for name, module in entries.items():
         package = module.partition(":")[0].partition(".")[0]
@@ -180,8 +203,12 @@ def _installed(entry: metadata.EntryPoint) -> Provider:
     package = entry.module.partition(".")[0]
     try:
         spec = importlib.util.find_spec(package)  # finds a top-level package without importing it
-        folder = Path(spec.submodule_search_locations[0] if spec.submodule_search_locations else spec.origin)
+        folder = Path(
+            spec.submodule_search_locations[0] if spec.submodule_search_locations else spec.origin
+        )
     except Exception as error:
         missing = f"its package '{package}' cannot be found ({error})"
         return Provider(entry.name, Path(), entry.value, None, version, missing)
-    return Provider(entry.name, folder if folder.is_dir() else folder.parent, entry.value, None, version)
+    return Provider(
+        entry.name, folder if folder.is_dir() else folder.parent, entry.value, None, version
+    )

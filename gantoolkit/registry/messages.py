@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from gantoolkit.core.suggest import did_you_mean
 from gantoolkit.registry import manifest
 
+
 def existing(kind: str, registered: Iterable[str] = ()) -> list[str]:
     """All names of a kind, sorted."""
     return sorted({*manifest.load().components[kind], *registered})
@@ -26,21 +27,31 @@ def unknown(kind: str, name: str, registered: Iterable[str] = ()) -> str:
 def unknown_command(verb: str, name: str, known: Iterable[str]) -> str:
     """The sentence for a command that no plugin offers."""
     known = sorted(known)
-    return (f"There is no '{verb} {name}'{did_you_mean(name, known)}; known: {', '.join(known) or 'none'}"
-            + _elsewhere(f"command/{verb} {name}") + ".")
+    return (
+        f"There is no '{verb} {name}'{did_you_mean(name, known)}; known: {', '.join(known) or 'none'}"
+        + _elsewhere(f"command/{verb} {name}")
+        + "."
+    )
 
 
 def _elsewhere(what: str) -> str:
     """Known plugins that would provide it, and plugins that failed."""
     index = manifest.load()
-    found = [f"; the plugin '{plugin}' has it: {entry['install']}"
-             for plugin, entry in index.external.items() if what in entry.get("provides", ())]
-    found += [f"; the plugin '{owner.name}' could not be used: {owner.error}" for owner in index.failed()]
+    found = [
+        f"; the plugin '{plugin}' has it: {entry['install']}"
+        for plugin, entry in index.external.items()
+        if what in entry.get("provides", ())
+    ]
+    found += [
+        f"; the plugin '{owner.name}' could not be used: {owner.error}" for owner in index.failed()
+    ]
     return "".join(found)
 
 
 def wrong_argument(kind: str, name: str, argument: str, known: Iterable[str]) -> str:
     """The sentence for a constructor argument that does not exist."""
     known = list(known)
-    return (f"The {kind} '{name}' takes no argument '{argument}'{did_you_mean(argument, known)}; "
-            f"it takes {', '.join(known) or 'none'}.")
+    return (
+        f"The {kind} '{name}' takes no argument '{argument}'{did_you_mean(argument, known)}; "
+        f"it takes {', '.join(known) or 'none'}."
+    )

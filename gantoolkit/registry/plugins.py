@@ -13,13 +13,17 @@ from types import SimpleNamespace
 import pluggy
 
 from gantoolkit.core import errors
+from gantoolkit.core.errors import GantoolkitError
 from gantoolkit.core.suggest import did_you_mean
 from gantoolkit.registry import hookspecs, manifest
-from gantoolkit.core.errors import GantoolkitError
 
 hookimpl = pluggy.HookimplMarker("gantoolkit")
 MARK = "gantoolkit_impl"  # the attribute that hookimpl leaves on a function
-BUILT_IN = ("gantoolkit.weights", "gantoolkit.convert", "gantoolkit.training.tensorboard")  # hooks of the package
+BUILT_IN = (
+    "gantoolkit.weights",
+    "gantoolkit.convert",
+    "gantoolkit.training.tensorboard",
+)  # hooks of the package
 
 
 @functools.lru_cache
@@ -33,7 +37,10 @@ def manager() -> pluggy.PluginManager:
         if owner.entry and not owner.error:
             try:
                 _register(plugins, owner)
-            except (Exception, SystemExit) as error:  # whatever it does at import must not stop the others
+            except (
+                Exception,
+                SystemExit,
+            ) as error:  # whatever it does at import must not stop the others
                 _report(owner, f"the plugin '{owner.name}' ({owner.entry}) is left out", error)
     return plugins
 
@@ -62,10 +69,14 @@ def _register(plugins: pluggy.PluginManager, owner: manifest.Provider) -> None:
     name, _, attribute = owner.entry.partition(":")
     plugin = importlib.import_module(name)
     plugin = getattr(plugin, attribute) if attribute else plugin
-    guarded = _Hooks(**{name: _guarded(name, hook, owner) for name, hook in _marked(plugin).items()})
+    guarded = _Hooks(
+        **{name: _guarded(name, hook, owner) for name, hook in _marked(plugin).items()}
+    )
     mistyped = [name for name in vars(guarded) if name not in hook_names()]
     if mistyped:
-        raise AttributeError(f"there is no hook {mistyped[0]}{did_you_mean(mistyped[0], hook_names())}")
+        raise AttributeError(
+            f"there is no hook {mistyped[0]}{did_you_mean(mistyped[0], hook_names())}"
+        )
     try:
         plugins.register(guarded, owner.name)
     except Exception:
@@ -77,7 +88,9 @@ def _register(plugins: pluggy.PluginManager, owner: manifest.Provider) -> None:
 def _marked(plugin: object) -> dict[str, Callable]:
     """The functions of a module or object that are marked as hooks."""
     found = {name: getattr(plugin, name, None) for name in dir(plugin)}
-    return {name: hook for name, hook in found.items() if isinstance(getattr(hook, MARK, None), dict)}
+    return {
+        name: hook for name, hook in found.items() if isinstance(getattr(hook, MARK, None), dict)
+    }
 
 
 def _guarded(name: str, hook: Callable, owner: manifest.Provider) -> Callable:

@@ -12,9 +12,9 @@ from typing import Any
 
 from mmengine.registry import Registry
 
+from gantoolkit.core.errors import UsageError
 from gantoolkit.core.suggest import did_you_mean
 from gantoolkit.registry import manifest, messages
-from gantoolkit.core.errors import UsageError
 
 
 class LazyRegistry(Registry):
@@ -37,19 +37,23 @@ class LazyRegistry(Registry):
         owner.reach()
         module, _, attribute = entry["module"].partition(":")
         if owner.name == manifest.GROUP:
-            from gantoolkit.core import compat  # noqa: F401  before timm, lpips, transformers, …
+            import gantoolkit.core.compat  # noqa: F401  before timm, lpips, transformers, …
         try:
             return getattr(importlib.import_module(module), attribute)
         except Exception as error:
-            raise UsageError(f"The {self.name} '{key}' of {owner.name} ({entry['module']}) cannot be "
-                             f"imported ({type(error).__name__}: {error}); try 'gantoolkit doctor'.") from error
+            raise UsageError(
+                f"The {self.name} '{key}' of {owner.name} ({entry['module']}) cannot be "
+                f"imported ({type(error).__name__}: {error}); try 'gantoolkit doctor'."
+            ) from error
 
     def build(self, cfg: dict, *args, **extra) -> Any:
         """Construct what `cfg["type"]` names from the other keys and `extra` (which wins no conflict)."""
         spec = {**extra, **cfg}
         if not isinstance(spec.get("type"), str):
-            raise UsageError(f"A {self.name} needs type='NAME', got {dict(cfg)!r}; known: "
-                             f"{', '.join(messages.existing(self.name, self._module_dict))}.")
+            raise UsageError(
+                f"A {self.name} needs type='NAME', got {dict(cfg)!r}; known: "
+                f"{', '.join(messages.existing(self.name, self._module_dict))}."
+            )
         component = self.get(spec["type"])
         check_arguments(self.name, spec["type"], component, set(spec) - {"type"})
         return super().build(spec, *args)
@@ -60,8 +64,10 @@ REGISTRIES = {kind: LazyRegistry(kind, scope="gantoolkit") for kind in manifest.
 
 def _registry(kind: str) -> LazyRegistry:
     if kind not in REGISTRIES:
-        raise UsageError(f"There is no kind '{kind}'{did_you_mean(kind, REGISTRIES)}; "
-                         f"kinds: {', '.join(REGISTRIES)}.")
+        raise UsageError(
+            f"There is no kind '{kind}'{did_you_mean(kind, REGISTRIES)}; "
+            f"kinds: {', '.join(REGISTRIES)}."
+        )
     return REGISTRIES[kind]
 
 
@@ -89,5 +95,6 @@ def check_arguments(kind: str, name: str, component: Any, given: set[str]) -> No
     named = [p for p in parameters.values() if p.kind is not p.VAR_POSITIONAL]
     missing = [p.name for p in named if p.default is p.empty and p.name not in given]
     if missing:
-        raise UsageError(f"The {kind} '{name}' needs {', '.join(missing)}; "
-                         f"see 'gantoolkit show {name}'.")
+        raise UsageError(
+            f"The {kind} '{name}' needs {', '.join(missing)}; see 'gantoolkit show {name}'."
+        )

@@ -31,17 +31,28 @@ def check(kind: str) -> None:
         try:
             import imageio_ffmpeg  # noqa: F401
         except ImportError:
-            raise UsageError("MP4 needs imageio-ffmpeg; type: pip install 'gantoolkit[films]', or choose gif.") from None
+            raise UsageError(
+                "MP4 needs imageio-ffmpeg; type: pip install 'gantoolkit[films]', or choose gif."
+            ) from None
 
 
 def _save_gif(frames: Sequence[np.ndarray], path: Path, fps: int) -> Path:
     """One palette for all frames, so that colours do not flicker; times are multiples of 10 ms."""
-    strip = Image.fromarray(np.concatenate(list(frames)[::max(len(frames) // 8, 1)], 1))
+    strip = Image.fromarray(np.concatenate(list(frames)[:: max(len(frames) // 8, 1)], 1))
     palette = strip.quantize(256, method=Image.Quantize.MEDIANCUT)
-    pictures = [Image.fromarray(f).quantize(palette=palette, dither=Image.Dither.NONE) for f in frames]
+    pictures = [
+        Image.fromarray(f).quantize(palette=palette, dither=Image.Dither.NONE) for f in frames
+    ]
     content = io.BytesIO()
-    pictures[0].save(content, "GIF", save_all=True, append_images=pictures[1:], loop=0,
-                     duration=max(round(100 / fps), 2) * 10, optimize=False)
+    pictures[0].save(
+        content,
+        "GIF",
+        save_all=True,
+        append_images=pictures[1:],
+        loop=0,
+        duration=max(round(100 / fps), 2) * 10,
+        optimize=False,
+    )
     return files.write_bytes(path, content.getvalue())
 
 
@@ -53,7 +64,9 @@ def _save_mp4(frames: Sequence[np.ndarray], path: Path, fps: int) -> Path:
     handle, temporary = tempfile.mkstemp(suffix=".mp4")
     os.close(handle)
     try:
-        writer = imageio_ffmpeg.write_frames(temporary, (width, height), fps=fps, macro_block_size=2)
+        writer = imageio_ffmpeg.write_frames(
+            temporary, (width, height), fps=fps, macro_block_size=2
+        )
         writer.send(None)
         for frame in frames:
             writer.send(np.ascontiguousarray(frame))

@@ -13,7 +13,10 @@ from gantoolkit.report.lettering import INK, QUIET
 
 WIDTH = 1700  # about twice the width of a page, so that a sheet is sharp there
 LARGEST = 256  # side of a picture on the sheet
-TEXT, SMALLEST = 27, 17  # size of letters; titles shrink until they fit, and are broken where they do not
+TEXT, SMALLEST = (
+    27,
+    17,
+)  # size of letters; titles shrink until they fit, and are broken where they do not
 MARGIN, GAP, APART = 20, 6, 22  # around the sheet, between pictures, between groups of columns
 
 
@@ -43,7 +46,9 @@ class Sheet:
     @property
     def left(self) -> int:
         """Where the pictures begin."""
-        widest = max((lettering.width(line, TEXT) for row in self.rows for line in row.label), default=0)
+        widest = max(
+            (lettering.width(line, TEXT) for row in self.rows for line in row.label), default=0
+        )
         return MARGIN + (round(widest) + 2 * GAP if widest else 0)
 
     @property
@@ -74,11 +79,22 @@ class Sheet:
     @property
     def titles(self) -> list[list[tuple[str, tuple]]]:
         """(line, ink) of the columns' titles, lines that are too wide for their column broken."""
-        def broken(line: str) -> list[str]:
-            return [line] if lettering.width(line, SMALLEST) <= self.side else lettering.fold(line, SMALLEST, self.side)
 
-        return [[(part, QUIET if i else INK) for i, line in enumerate(title.split("\n")) for part in broken(line)]
-                for title in self.columns]
+        def broken(line: str) -> list[str]:
+            return (
+                [line]
+                if lettering.width(line, SMALLEST) <= self.side
+                else lettering.fold(line, SMALLEST, self.side)
+            )
+
+        return [
+            [
+                (part, QUIET if i else INK)
+                for i, line in enumerate(title.split("\n"))
+                for part in broken(line)
+            ]
+            for title in self.columns
+        ]
 
     @property
     def head(self) -> int:
@@ -89,7 +105,9 @@ class Sheet:
 
     def draw(self) -> np.ndarray:
         """The sheet [H,W,3] on white."""
-        captions = [lettering.wrap(row.caption, TEXT, self.width - self.left - MARGIN) for row in self.rows]
+        captions = [
+            lettering.wrap(row.caption, TEXT, self.width - self.left - MARGIN) for row in self.rows
+        ]
         step, tops, y = lettering.height(TEXT), [], self.head
         for caption in captions:
             y += len(caption) * step + (GAP if caption else 0)
@@ -126,8 +144,15 @@ class Sheet:
                 pen.line([(start, under), (end, under)], fill=QUIET, width=2)
             first += count
 
-    def _row(self, canvas: Image.Image, pen: ImageDraw.ImageDraw, row: Row, caption: list[str], top: int,
-             step: int) -> None:
+    def _row(
+        self,
+        canvas: Image.Image,
+        pen: ImageDraw.ImageDraw,
+        row: Row,
+        caption: list[str],
+        top: int,
+        step: int,
+    ) -> None:
         for i, line in enumerate(caption):
             lettering.put(pen, self.left, top - GAP - (len(caption) - i) * step, line, TEXT, QUIET)
         begin = top + (self.side - len(row.label) * step) / 2
@@ -142,7 +167,9 @@ def note(text: str, sheet: Sheet) -> np.ndarray:
     """A remark in small letters that is set below a sheet."""
     size = TEXT - 4
     lines = lettering.wrap(text, size, sheet.width - 2 * MARGIN)
-    canvas = Image.new("RGB", (sheet.width, len(lines) * lettering.height(size) + MARGIN), (255, 255, 255))
+    canvas = Image.new(
+        "RGB", (sheet.width, len(lines) * lettering.height(size) + MARGIN), (255, 255, 255)
+    )
     pen = ImageDraw.Draw(canvas)
     for i, line in enumerate(lines):
         lettering.put(pen, MARGIN, i * lettering.height(size), line, size, QUIET)
@@ -158,5 +185,9 @@ def _fitting(line: str, limit: float) -> int:
 def stack(parts: Sequence[np.ndarray]) -> np.ndarray:
     """Sheets below each other, narrower ones filled up with white."""
     width = max(part.shape[1] for part in parts)
-    return np.concatenate([np.pad(part, ((0, 0), (0, width - part.shape[1]), (0, 0)), constant_values=255)
-                           for part in parts])
+    return np.concatenate(
+        [
+            np.pad(part, ((0, 0), (0, width - part.shape[1]), (0, 0)), constant_values=255)
+            for part in parts
+        ]
+    )

@@ -14,7 +14,11 @@ from functools import lru_cache
 from PIL import ImageDraw, ImageFont
 
 INK, QUIET = (28, 30, 36), (108, 112, 122)
-SMALLER, RAISED, LOWERED = 0.68, 0.42, 0.2  # size and shift of superscripts and subscripts, in text sizes
+SMALLER, RAISED, LOWERED = (
+    0.68,
+    0.42,
+    0.2,
+)  # size and shift of superscripts and subscripts, in text sizes
 MATHS = re.compile(r"\$([^$]+)\$")
 PART = re.compile(r"([\^_])(?:\{([^}]*)\}|(.))|\\bar\s*(\w)|([^\^_\\]+)")
 TOKEN = re.compile(r"(?:\$[^$]+\$|\S)+")  # a word, with the spaces of formulas in it
@@ -79,8 +83,15 @@ def _pieces(word: str, size: int, limit: float) -> list[str]:
     return parts
 
 
-def put(draw: ImageDraw.ImageDraw, x: float, top: float, text: str, size: int, ink=INK,
-        anchor: str = "left") -> None:
+def put(
+    draw: ImageDraw.ImageDraw,
+    x: float,
+    top: float,
+    text: str,
+    size: int,
+    ink=INK,
+    anchor: str = "left",
+) -> None:
     """Draw one line whose box begins at `top`; x is its left end, middle or right end."""
     left = x - ANCHORS[anchor] * width(text, size)
     base = top + size
@@ -89,7 +100,9 @@ def put(draw: ImageDraw.ImageDraw, x: float, top: float, text: str, size: int, i
         if bar:
             over = base + shift - 0.64 * s
             end = left + start + font(s).getlength(part)
-            draw.line([(left + start + 1, over), (end - 1, over)], fill=ink, width=max(round(s / 14), 1))
+            draw.line(
+                [(left + start + 1, over), (end - 1, over)], fill=ink, width=max(round(s / 14), 1)
+            )
 
 
 def _laid(text: str, size: int) -> Iterator[tuple[str, float, float, int, bool]]:

@@ -13,7 +13,9 @@ def filled(page: str, begin: str, end: str, content: str, name: str = "The page"
     head, first, rest = page.partition(begin)
     _, second, tail = rest.partition(end)
     if not first or not second:
-        raise DataError(f"{name} lacks the marks '{begin}' and '{end}'; put them where the table belongs.")
+        raise DataError(
+            f"{name} lacks the marks '{begin}' and '{end}'; put them where the table belongs."
+        )
     return f"{head}{begin}\n{content}\n{end}{tail}"
 
 

@@ -18,7 +18,11 @@ from gantoolkit.report.tables import decimals, number
 HEIGHT, TOP, BOTTOM = 184, 22, 22  # of a panel, in pixels
 TEXT = 25
 FINER = 3  # lines are drawn so many times larger and reduced, which smooths them
-COLOURS = ((31, 90, 166), (214, 110, 20), (96, 100, 108))  # lines, in order; readable without colour vision
+COLOURS = (
+    (31, 90, 166),
+    (214, 110, 20),
+    (96, 100, 108),
+)  # lines, in order; readable without colour vision
 RULE = (226, 228, 232)
 
 
@@ -33,7 +37,9 @@ class Line:
     level: bool = False
 
 
-def panel(title: str, lines: Sequence[Line], places: Sequence[float], width: int, left: int) -> np.ndarray:
+def panel(
+    title: str, lines: Sequence[Line], places: Sequence[float], width: int, left: int
+) -> np.ndarray:
     """One plot [HEIGHT,width,3]: title from the left edge, axis at `left`, points at `places` in pixels."""
     low, high = bounds(lines)
     right = places[-1] + (places[-1] - places[0]) / max(2 * len(places) - 2, 2)
@@ -45,7 +51,9 @@ def panel(title: str, lines: Sequence[Line], places: Sequence[float], width: int
     pen, shown = ImageDraw.Draw(large, "RGBA"), ticks(low, high, 3)
     for tick in shown:
         _stroke(pen, [(left, y(tick)), (right, y(tick))], RULE, 1)
-    coloured = [(line, c) for line, c in zip(lines, COLOURS) if any(map(math.isfinite, line.values))]
+    coloured = [
+        (line, c) for line, c in zip(lines, COLOURS) if any(map(math.isfinite, line.values))
+    ]
     for line, colour in coloured:
         _line(pen, line, colour, places, right, y)
     canvas = large.resize((width, HEIGHT), Image.Resampling.BOX)
@@ -55,7 +63,9 @@ def panel(title: str, lines: Sequence[Line], places: Sequence[float], width: int
     return np.asarray(canvas)
 
 
-def _said(pen: ImageDraw.ImageDraw, title: str, ticks: Sequence[tuple[float, str]], left: int) -> None:
+def _said(
+    pen: ImageDraw.ImageDraw, title: str, ticks: Sequence[tuple[float, str]], left: int
+) -> None:
     """The title from the left edge, and the numbers of the axis that ends at `left`."""
     for at, text in ticks:
         lettering.put(pen, left - 10, at - TEXT * 0.64, text, TEXT - 4, QUIET, "right")
@@ -80,7 +90,9 @@ def places_of(shown: Sequence[float]) -> int:
     return max(-math.floor(math.log10(shown[1] - shown[0]) + 1e-9), 0)
 
 
-def _line(pen: ImageDraw.ImageDraw, line: Line, colour, places: Sequence[float], right: float, y) -> None:
+def _line(
+    pen: ImageDraw.ImageDraw, line: Line, colour, places: Sequence[float], right: float, y
+) -> None:
     """Dots joined by a line over the band of the interval; values that are missing are left out."""
     if line.level:
         return _dashes(pen, places[0], right, y(line.values[0]), colour)
@@ -91,14 +103,22 @@ def _line(pen: ImageDraw.ImageDraw, line: Line, colour, places: Sequence[float],
     points = [(x, y(v)) for x, v in zip(places, line.values) if math.isfinite(v)]
     _stroke(pen, points, colour, 3)
     for x, v in points:
-        pen.ellipse([(x - 5) * FINER, (v - 5) * FINER, (x + 5) * FINER, (v + 5) * FINER], fill=colour)
+        pen.ellipse(
+            [(x - 5) * FINER, (v - 5) * FINER, (x + 5) * FINER, (v + 5) * FINER], fill=colour
+        )
 
 
-def _stroke(pen: ImageDraw.ImageDraw, points: Sequence[tuple[float, float]], colour, width: int) -> None:
-    pen.line([(x * FINER, v * FINER) for x, v in points], fill=colour, width=width * FINER, joint="curve")
+def _stroke(
+    pen: ImageDraw.ImageDraw, points: Sequence[tuple[float, float]], colour, width: int
+) -> None:
+    pen.line(
+        [(x * FINER, v * FINER) for x, v in points], fill=colour, width=width * FINER, joint="curve"
+    )
 
 
-def _dashes(pen: ImageDraw.ImageDraw, left: float, right: float, at: float, colour, long: float = 14) -> None:
+def _dashes(
+    pen: ImageDraw.ImageDraw, left: float, right: float, at: float, colour, long: float = 14
+) -> None:
     start = left
     while start < right:
         _stroke(pen, [(start, at), (min(start + long * 0.6, right), at)], colour, 3)
@@ -108,8 +128,10 @@ def _dashes(pen: ImageDraw.ImageDraw, left: float, right: float, at: float, colo
 def _names(pen: ImageDraw.ImageDraw, coloured: Sequence[tuple[Line, tuple]], x: float, y) -> None:
     """Every line's name at its right end; names that would overlap are moved apart, within the panel."""
     step = lettering.height(TEXT)
-    ends = sorted((y([v for v in line.values if math.isfinite(v)][-1]) - TEXT * 0.64, line.name, colour)
-                  for line, colour in coloured)
+    ends = sorted(
+        (y([v for v in line.values if math.isfinite(v)][-1]) - TEXT * 0.64, line.name, colour)
+        for line, colour in coloured
+    )
     tops = [min(top, HEIGHT - (len(ends) - i) * step) for i, (top, _, _) in enumerate(ends)]
     for i in range(1, len(tops)):
         tops[i] = max(tops[i], tops[i - 1] + step)

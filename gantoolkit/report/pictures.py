@@ -11,10 +11,18 @@ from PIL import Image, UnidentifiedImageError
 from gantoolkit.report.record import MAPPED, RUN
 from gantoolkit.report.sheets import uri
 
-LABELS = {"condition": "condition", "image_gt": "I<sup>gt</sup>", "x0": "I<sup>d</sup><sub>0</sub>",
-          MAPPED: "G(w<sup>m</sup>)", RUN: "G(w)", "attention": "Ā over G(w)"}
+LABELS = {
+    "condition": "condition",
+    "image_gt": "I<sup>gt</sup>",
+    "x0": "I<sup>d</sup><sub>0</sub>",
+    MAPPED: "G(w<sup>m</sup>)",
+    RUN: "G(w)",
+    "attention": "Ā over G(w)",
+}
 LARGEST = 1024  # longest side of an embedded picture
-FEW_COLOURS = 64  # a picture of fewer colours is a label map: stored without loss, shown with hard pixels
+FEW_COLOURS = (
+    64  # a picture of fewer colours is a label map: stored without loss, shown with hard pixels
+)
 
 
 @lru_cache(maxsize=4096)
@@ -37,7 +45,9 @@ def figure(path: Path, alternative: str, caption: str = "") -> str:
     """One picture with its caption (HTML); a missing file leaves a quiet gap."""
     found = embed(path)
     if found:
-        image = f'<img src="{found[0]}" class="{found[1]}" alt="{escape(alternative)}" loading="lazy">'
+        image = (
+            f'<img src="{found[0]}" class="{found[1]}" alt="{escape(alternative)}" loading="lazy">'
+        )
     else:
         image = '<span class="missing">no picture</span>'
     return f"<figure>{image}{f'<figcaption>{caption}</figcaption>' if caption else ''}</figure>"
@@ -54,15 +64,27 @@ def sample(folder: Path, entry: dict) -> str:
     facts = [escape(str(entry.get("file", "")))]
     facts += [f"seed {entry['seed']}"] if "seed" in entry else []
     facts += [f"t = {entry['t']}"] if "t" in entry else []
-    images = [figure(folder / path, f"{column}: {prompt}", label(column))
-              for column, path in entry.get("images", {}).items()]
-    views = [figure(folder / path, f"view {i + 1}: {prompt}")
-             for i, path in enumerate(entry.get("views") or [])]
-    three = (f'<div class="views"><div class="cells">{"".join(views)}</div>'
-             '<p class="caption">G(w) from several cameras</p></div>') if views else ""
-    return (f'<article class="sample"><p class="prompt">{_prompt(prompt)} '
-            f'<small>{" · ".join(f for f in facts if f)}</small></p>'
-            f'<div class="row"><div class="cells">{"".join(images)}</div>{three}</div></article>')
+    images = [
+        figure(folder / path, f"{column}: {prompt}", label(column))
+        for column, path in entry.get("images", {}).items()
+    ]
+    views = [
+        figure(folder / path, f"view {i + 1}: {prompt}")
+        for i, path in enumerate(entry.get("views") or [])
+    ]
+    three = (
+        (
+            f'<div class="views"><div class="cells">{"".join(views)}</div>'
+            '<p class="caption">G(w) from several cameras</p></div>'
+        )
+        if views
+        else ""
+    )
+    return (
+        f'<article class="sample"><p class="prompt">{_prompt(prompt)} '
+        f"<small>{' · '.join(f for f in facts if f)}</small></p>"
+        f'<div class="row"><div class="cells">{"".join(images)}</div>{three}</div></article>'
+    )
 
 
 def strip(folder: Path, entry: dict) -> str:
@@ -73,13 +95,17 @@ def strip(folder: Path, entry: dict) -> str:
     rows = []
     for column in columns:
         paths = [(step.get("t"), step.get("images", {}).get(column)) for step in steps]
-        cells = [f'<td>{figure(folder / path, f"{column} at t = {t}") if path else ""}</td>'
-                 for t, path in paths]
+        cells = [
+            f"<td>{figure(folder / path, f'{column} at t = {t}') if path else ''}</td>"
+            for t, path in paths
+        ]
         rows.append(f'<tr><th scope="row">{label(column)}</th>{"".join(cells)}</tr>')
-    return (f'<article class="sample"><p class="prompt">{_prompt(entry.get("prompt", ""))} '
-            f'<small>{escape(str(entry.get("file", "")))}</small></p>'
-            f'<div class="scroll"><table class="strip"><thead><tr><th></th>{heads}</tr></thead><tbody>'
-            f'{"".join(rows)}</tbody></table></div></article>')
+    return (
+        f'<article class="sample"><p class="prompt">{_prompt(entry.get("prompt", ""))} '
+        f"<small>{escape(str(entry.get('file', '')))}</small></p>"
+        f'<div class="scroll"><table class="strip"><thead><tr><th></th>{heads}</tr></thead><tbody>'
+        f"{''.join(rows)}</tbody></table></div></article>"
+    )
 
 
 def sheets(folder: Path, shown: int = 4) -> str:

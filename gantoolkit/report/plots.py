@@ -28,8 +28,10 @@ def curves(rows: Sequence[dict]) -> dict[str, dict[str, Points]]:
             if isinstance(iteration, (int, float)):
                 phase, _, bare = (f"{name}/total" if name in totals else name).rpartition("/")
                 found.setdefault(bare, {}).setdefault(phase, {})[float(iteration)] = float(value)
-    return {name: {phase: sorted(points.items()) for phase, points in phases.items()}
-            for name, phases in found.items()}
+    return {
+        name: {phase: sorted(points.items()) for phase, points in phases.items()}
+        for name, phases in found.items()
+    }
 
 
 def smooth(points: Points, share: float = 0.04) -> Points:
@@ -75,10 +77,14 @@ def chart(name: str, phases: dict[str, Points], colours: dict[str, int]) -> str:
     def y(value: float) -> float:
         return TOP + (high - value) / (high - low) * (HEIGHT - TOP - BOTTOM)
 
-    parts = [f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(name)} over iterations">']
+    parts = [
+        f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(name)} over iterations">'
+    ]
     for tick in ticks(low, high, 3):
         place = f'x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y(tick):.1f}" y2="{y(tick):.1f}"'
-        parts.append(f'<line class="rule" {place}/>{_text(f"{tick:.3g}", LEFT - 6, y(tick) + 3.5, "end")}')
+        parts.append(
+            f'<line class="rule" {place}/>{_text(f"{tick:.3g}", LEFT - 6, y(tick) + 3.5, "end")}'
+        )
     parts += [_text(f"{tick:g}", x(tick), HEIGHT - 6, "middle") for tick in ticks(first, last)]
     for phase, points in phases.items():
         for kind, line in (("raw", points), ("line", smooth(points))):

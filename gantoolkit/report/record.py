@@ -40,8 +40,10 @@ def from_json(data: dict) -> Record:
     """The record behind `to_json`; keys that this version does not know are ignored."""
     known = {f.name for f in fields(Record)}
     data = {k: v for k, v in data.items() if k in known}
-    scores = {system: {metric: _score(score) for metric, score in metrics.items()}
-              for system, metrics in data.pop("scores", {}).items()}
+    scores = {
+        system: {metric: _score(score) for metric, score in metrics.items()}
+        for system, metrics in data.pop("scores", {}).items()
+    }
     return Record(**data, scores=scores)
 
 
@@ -68,7 +70,9 @@ def load(folder: str | Path) -> Record:
     try:
         return from_json(json.loads(path.read_text(encoding="utf-8")))
     except FileNotFoundError:
-        raise DataError(f"There is no {NAME} in {path.parent}; give the folder of a finished run.") from None
+        raise DataError(
+            f"There is no {NAME} in {path.parent}; give the folder of a finished run."
+        ) from None
     except (json.JSONDecodeError, UnicodeDecodeError, TypeError, AttributeError) as error:
         raise DataError(f"{path} is not the record of a run ({error}).") from None
 

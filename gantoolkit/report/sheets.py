@@ -21,16 +21,20 @@ from torch.nn.functional import interpolate
 
 from gantoolkit.core import files
 from gantoolkit.core.labels import PALETTE
-from gantoolkit.report.record import RUN
 from gantoolkit.core.types import Condition
+from gantoolkit.report.record import RUN
 
 ABOUT = "gantoolkit"  # key of a picture's own description
 # Anchors of a perceptually even blue–green–yellow scale, near → far (own interpolation between them).
-_NEAR_TO_FAR = np.array([(253, 231, 37), (122, 209, 81), (34, 168, 132), (42, 120, 142), (65, 68, 135),
-                         (68, 1, 84)], float)
+_NEAR_TO_FAR = np.array(
+    [(253, 231, 37), (122, 209, 81), (34, 168, 132), (42, 120, 142), (65, 68, 135), (68, 1, 84)],
+    float,
+)
 # Low → high: night blue, violet, red, orange, yellow; lightness rises all the way.
-_COLD_TO_HOT = np.array([(12, 14, 48), (78, 20, 110), (168, 40, 92), (232, 92, 40), (251, 170, 32),
-                         (252, 248, 150)], float)
+_COLD_TO_HOT = np.array(
+    [(12, 14, 48), (78, 20, 110), (168, 40, 92), (232, 92, 40), (251, 170, 32), (252, 248, 150)],
+    float,
+)
 
 
 def _one(value: Tensor, ndim: int) -> Tensor:
@@ -109,7 +113,9 @@ def heat_picture(image: Tensor, attention: Tensor, share: float = 0.62) -> np.nd
 
 def _heat(attention: Tensor, size: tuple[int, int]) -> Tensor:
     """A map [h,w] enlarged to `size` and scaled to 0..1."""
-    heat = interpolate(_one(attention, 2)[None, None], size, mode="bilinear", align_corners=False)[0, 0]
+    heat = interpolate(_one(attention, 2)[None, None], size, mode="bilinear", align_corners=False)[
+        0, 0
+    ]
     return (heat - heat.min()) / (heat.max() - heat.min()).clamp_min(1e-8)
 
 
@@ -123,14 +129,17 @@ def resized(picture: np.ndarray, height: int, width: int | None = None) -> np.nd
 
 def grid(rows: Sequence[Sequence[np.ndarray]], gap: int = 2, background: int = 255) -> np.ndarray:
     """Rows of pictures on one sheet; all take the size of the largest, short rows are filled up."""
-    size = max(p.shape[0] for row in rows for p in row), max(p.shape[1] for row in rows for p in row)
+    size = (
+        max(p.shape[0] for row in rows for p in row),
+        max(p.shape[1] for row in rows for p in row),
+    )
     columns = max(len(row) for row in rows)
     shape = len(rows) * (size[0] + gap) - gap, columns * (size[1] + gap) - gap, 3
     sheet = np.full(shape, background, np.uint8)
     for i, row in enumerate(rows):
         for j, picture in enumerate(row):
             y, x = i * (size[0] + gap), j * (size[1] + gap)
-            sheet[y:y + size[0], x:x + size[1]] = resized(picture, *size)
+            sheet[y : y + size[0], x : x + size[1]] = resized(picture, *size)
     return sheet
 
 
@@ -144,13 +153,17 @@ def save(picture: np.ndarray, path: str | Path, about: Mapping | None = None) ->
     if about is not None:
         extra["pnginfo"] = PngInfo()
         extra["pnginfo"].add_itxt(ABOUT, json.dumps(about, ensure_ascii=False))
-    return files.write_bytes(path, encoded(picture, path.suffix.lstrip(".").upper() or "PNG", **extra))
+    return files.write_bytes(
+        path, encoded(picture, path.suffix.lstrip(".").upper() or "PNG", **extra)
+    )
 
 
 def encoded(picture: np.ndarray | Image.Image, form: str = "PNG", **options) -> bytes:
     """A picture as a file of the form that Pillow names so."""
     content = io.BytesIO()
-    (picture if isinstance(picture, Image.Image) else Image.fromarray(picture)).save(content, form, **options)
+    (picture if isinstance(picture, Image.Image) else Image.fromarray(picture)).save(
+        content, form, **options
+    )
     return content.getvalue()
 
 
@@ -159,9 +172,16 @@ def uri(picture: np.ndarray | Image.Image, form: str = "PNG", **options) -> str:
     return f"data:image/{form.lower()};base64,{base64.b64encode(encoded(picture, form, **options)).decode()}"
 
 
-def save_sample(folder: str | Path, name: str, condition: Condition, columns: Mapping[str, Tensor],
-                views: Iterable[Tensor] = (), steps: Iterable[tuple[int, Mapping[str, Tensor]]] = (),
-                t: int | None = None, attention: Mapping[int, Tensor] | None = None) -> dict:
+def save_sample(
+    folder: str | Path,
+    name: str,
+    condition: Condition,
+    columns: Mapping[str, Tensor],
+    views: Iterable[Tensor] = (),
+    steps: Iterable[tuple[int, Mapping[str, Tensor]]] = (),
+    t: int | None = None,
+    attention: Mapping[int, Tensor] | None = None,
+) -> dict:
     """Write one sample's pictures below `folder`/pictures and give its entry for `Record.samples`.
 
     columns    column name → image [1,3,R,R] in −1..1 (image_gt, x0, G(w_m), G(w) are known)
@@ -173,20 +193,30 @@ def save_sample(folder: str | Path, name: str, condition: Condition, columns: Ma
 
     def put(part: str, picture: np.ndarray) -> str:
         part = re.sub(r"\W+", "_", part).strip("_")
-        return save(picture, folder / "pictures" / f"{stem}-{part}.png").relative_to(folder).as_posix()
+        return (
+            save(picture, folder / "pictures" / f"{stem}-{part}.png").relative_to(folder).as_posix()
+        )
 
     images = {"condition": put("condition", condition_picture(condition))}
     images |= {column: put(column, image_picture(image)) for column, image in columns.items()}
     rows = []
     for step, shown in steps:
-        row = {column: put(f"t{int(step):03d}-{column}", image_picture(image))
-               for column, image in shown.items()}
+        row = {
+            column: put(f"t{int(step):03d}-{column}", image_picture(image))
+            for column, image in shown.items()
+        }
         if attention and step in attention and RUN in shown:
-            row["attention"] = put(f"t{int(step):03d}-attention",
-                                   attention_picture(shown[RUN], attention[step]))
+            row["attention"] = put(
+                f"t{int(step):03d}-attention", attention_picture(shown[RUN], attention[step])
+            )
         rows.append({"t": int(step), "images": row})
-    entry = {"file": name, "prompt": condition.text[0], "images": images, "steps": rows,
-             "views": [put(f"view{i}", image_picture(view)) for i, view in enumerate(views)]}
+    entry = {
+        "file": name,
+        "prompt": condition.text[0],
+        "images": images,
+        "steps": rows,
+        "views": [put(f"view{i}", image_picture(view)) for i, view in enumerate(views)],
+    }
     if condition.seed is not None:
         entry["seed"] = int(condition.seed[0])
     return entry if t is None else entry | {"t": int(t)}

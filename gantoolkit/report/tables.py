@@ -7,14 +7,35 @@ import math
 from collections.abc import Iterable
 from html import escape
 
-from gantoolkit.report.record import CEILING, DIFFUSED, FLOOR, MAPPED, RUN, closed
 from gantoolkit.core.types import Record, Score, Scores
+from gantoolkit.report.record import CEILING, DIFFUSED, FLOOR, MAPPED, RUN, closed
 
-TITLES = {MAPPED: "G(w<sup>m</sup>)", DIFFUSED: "I<sup>d</sup><sub>0</sub>"}  # of systems whose names are not plain text
-ROLES = {FLOOR: "floor", DIFFUSED: "the diffusion model", MAPPED: "M only", RUN: "this run", CEILING: "ceiling"}
-METRICS = {"fid": "FID", "lpips": "LPIPS", "ms_ssim": "MS-SSIM", "ssim": "SSIM", "id": "ID", "id_gt": "ID",
-           "id_text": "ID (text)", "acc": "ACC", "miou": "mIoU", "miou_present": "mIoU present",
-           "miou_all19": "mIoU all 19", "iou": "IoU", "miou_confusion": "mIoU pooled"}
+TITLES = {
+    MAPPED: "G(w<sup>m</sup>)",
+    DIFFUSED: "I<sup>d</sup><sub>0</sub>",
+}  # of systems whose names are not plain text
+ROLES = {
+    FLOOR: "floor",
+    DIFFUSED: "the diffusion model",
+    MAPPED: "M only",
+    RUN: "this run",
+    CEILING: "ceiling",
+}
+METRICS = {
+    "fid": "FID",
+    "lpips": "LPIPS",
+    "ms_ssim": "MS-SSIM",
+    "ssim": "SSIM",
+    "id": "ID",
+    "id_gt": "ID",
+    "id_text": "ID (text)",
+    "acc": "ACC",
+    "miou": "mIoU",
+    "miou_present": "mIoU present",
+    "miou_all19": "mIoU all 19",
+    "iou": "IoU",
+    "miou_confusion": "mIoU pooled",
+}
 
 
 def title(metric: str) -> str:
@@ -70,19 +91,26 @@ def scores(record: Record) -> str:
     """Metrics as rows, systems as columns, the run's own in bold, the closed share of the gap as a bar."""
     systems = ordered(record.scores)
     bars = FLOOR in systems and CEILING in systems
-    heads = "".join(f'<th class="num{" run" if s == RUN else ""}" scope="col">{TITLES.get(s, escape(s))}'
-                    f'<small>{ROLES.get(s, "")}</small></th>' for s in systems)
+    heads = "".join(
+        f'<th class="num{" run" if s == RUN else ""}" scope="col">{TITLES.get(s, escape(s))}'
+        f"<small>{ROLES.get(s, '')}</small></th>"
+        for s in systems
+    )
     rows = []
     for metric, example in metrics_of(record.scores).items():
         arrow = ("↑", "higher is better") if example.higher_is_better else ("↓", "lower is better")
         found = [record.scores[s].get(metric) for s in systems]
         places = decimals(score.value for score in found if score)
         cells = "".join(_cell(score, s == RUN, places) for s, score in zip(systems, found))
-        rows.append(f'<tr><th scope="row">{title(metric)} <abbr title="{arrow[1]}">{arrow[0]}</abbr></th>'
-                    f'{cells}{f"<td>{_bar(gap(record, metric))}</td>" if bars else ""}</tr>')
+        rows.append(
+            f'<tr><th scope="row">{title(metric)} <abbr title="{arrow[1]}">{arrow[0]}</abbr></th>'
+            f"{cells}{f'<td>{_bar(gap(record, metric))}</td>' if bars else ''}</tr>"
+        )
     heads += '<th scope="col">gap closed<small>floor → ceiling</small></th>' if bars else ""
-    return (f'<div class="scroll"><table class="{"scores" if len(systems) > 1 else ""}"><thead><tr>'
-            f'<th scope="col">metric</th>{heads}</tr></thead><tbody>{"".join(rows)}</tbody></table></div>')
+    return (
+        f'<div class="scroll"><table class="{"scores" if len(systems) > 1 else ""}"><thead><tr>'
+        f'<th scope="col">metric</th>{heads}</tr></thead><tbody>{"".join(rows)}</tbody></table></div>'
+    )
 
 
 def conditions(record: Record) -> str:
@@ -93,25 +121,35 @@ def conditions(record: Record) -> str:
     rows = []
     for metric, score in metrics.items():
         cells = "".join(f"<td>{escape(_condition(k, score.conditions.get(k)))}</td>" for k in keys)
-        rows.append(f'<tr><th scope="row">{title(metric)}</th><td class="num">{score.n}</td>{cells}</tr>')
-    return ('<div class="scroll"><table><thead><tr><th scope="col">metric</th>'
-            f'<th class="num" scope="col">n</th>{heads}</tr></thead>'
-            f'<tbody>{"".join(rows)}</tbody></table></div>')
+        rows.append(
+            f'<tr><th scope="row">{title(metric)}</th><td class="num">{score.n}</td>{cells}</tr>'
+        )
+    return (
+        '<div class="scroll"><table><thead><tr><th scope="col">metric</th>'
+        f'<th class="num" scope="col">n</th>{heads}</tr></thead>'
+        f"<tbody>{''.join(rows)}</tbody></table></div>"
+    )
 
 
 def timings(parts: dict[str, float]) -> str:
     """Seconds per part with bars to scale."""
     most = max(parts.values(), default=1.0) or 1.0
-    rows = [f'<tr><th scope="row">{escape(k)}</th><td class="num">{seconds(v)}</td>'
-            f'<td class="wide"><span class="bar"><i style="width:{100 * v / most:.1f}%"></i></span></td></tr>'
-            for k, v in parts.items()]
-    return f'<div class="scroll"><table class="timings"><tbody>{"".join(rows)}</tbody></table></div>'
+    rows = [
+        f'<tr><th scope="row">{escape(k)}</th><td class="num">{seconds(v)}</td>'
+        f'<td class="wide"><span class="bar"><i style="width:{100 * v / most:.1f}%"></i></span></td></tr>'
+        for k, v in parts.items()
+    ]
+    return (
+        f'<div class="scroll"><table class="timings"><tbody>{"".join(rows)}</tbody></table></div>'
+    )
 
 
 def pairs(values: dict) -> str:
     """Names and values, one per row."""
-    rows = "".join(f'<tr><th scope="row">{escape(str(k))}</th><td><code>{escape(_text(v))}</code></td></tr>'
-                   for k, v in values.items())
+    rows = "".join(
+        f'<tr><th scope="row">{escape(str(k))}</th><td><code>{escape(_text(v))}</code></td></tr>'
+        for k, v in values.items()
+    )
     return f'<div class="scroll"><table class="pairs"><tbody>{rows}</tbody></table></div>'
 
 
@@ -123,9 +161,11 @@ def settings(config: dict) -> str:
 def _lines(config: dict, depth: int) -> str:
     lines = []
     for key, value in config.items():
-        name = f'{"  " * depth}<b>{escape(str(key))}</b>'
+        name = f"{'  ' * depth}<b>{escape(str(key))}</b>"
         nested = isinstance(value, dict) and value
-        lines.append(f"{name}\n{_lines(value, depth + 1)}" if nested else f"{name} = {escape(_text(value))}")
+        lines.append(
+            f"{name}\n{_lines(value, depth + 1)}" if nested else f"{name} = {escape(_text(value))}"
+        )
     return "\n".join(lines)
 
 

@@ -1,18 +1,18 @@
 """Training anything: the runner, the loop, batches, checkpoints, caches.
 
-    runner         from a resolved config to a run folder with a record and a report
-    loop           zero_grad, forward, backward, clip, step, log, save
-    task           what can be trained; gantoolkit/tasks holds the tasks
-    batch          which samples an iteration takes, and a random stream for each
-    schedule       how long and in what portions a run trains
-    checkpoint     states as safetensors and JSON, resumed exactly
-    ema            moving averages of weights
-    run_folder     what lies in a run folder beside checkpoints
-    oom            out of memory, answered with the setting to lower
-    signals        a stop on request, with a checkpoint
-    freeze         training some parts of a network only
-    tensor_cache   what frozen networks say about a data set, on disk
-    tensor_stream  the same, computed when it is asked for
-    prefetch       the next batch, read in a thread
-    tensorboard    scalars, by the hooks that plugins use
+runner         from a resolved config to a run folder with a record and a report
+loop           zero_grad, forward, backward, clip, step, log, save
+task           what can be trained; gantoolkit/tasks holds the tasks
+batch          which samples an iteration takes, and a random stream for each
+schedule       how long and in what portions a run trains
+checkpoint     states as safetensors and JSON, resumed exactly
+ema            moving averages of weights
+run_folder     what lies in a run folder beside checkpoints
+oom            out of memory, answered with the setting to lower
+signals        a stop on request, with a checkpoint
+freeze         training some parts of a network only
+tensor_cache   what frozen networks say about a data set, on disk
+tensor_stream  the same, computed when it is asked for
+prefetch       the next batch, read in a thread
+tensorboard    scalars, by the hooks that plugins use
 """

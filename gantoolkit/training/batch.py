@@ -24,10 +24,14 @@ class SeededBatch:
         return [torch.Generator().manual_seed(seed) for seed in self.seeds.tolist()]
 
     @classmethod
-    def of_iteration(cls, seed: int, iteration: int, phase: int, batch: int, size: int) -> SeededBatch:
+    def of_iteration(
+        cls, seed: int, iteration: int, phase: int, batch: int, size: int
+    ) -> SeededBatch:
         """The global batch of an iteration: each epoch is a permutation of 0..size−1 drawn from `seed`."""
         first = iteration * batch
-        indices = [_permutation(seed, p // size, size)[p % size] for p in range(first, first + batch)]
+        indices = [
+            _permutation(seed, p // size, size)[p % size] for p in range(first, first + batch)
+        ]
         mix = torch.Generator().manual_seed((seed * 1_000_003 + iteration) * 31 + phase)
         seeds = torch.randint(2**62, (batch,), generator=mix)
         return cls(torch.tensor(indices), seeds)

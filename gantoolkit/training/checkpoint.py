@@ -17,8 +17,8 @@ import torch
 from torch import Tensor
 
 from gantoolkit import weights
-from gantoolkit.training.task import Task
 from gantoolkit.core.errors import GantoolkitError, WeightsError
+from gantoolkit.training.task import Task
 
 KEEP = 2
 TENSORS = "trainable.safetensors"
@@ -32,7 +32,9 @@ def trainable_state(task: Task) -> dict[str, Tensor]:
     held = {id(p) for o in task.optimizers.values() for g in o.param_groups for p in g["params"]}
     state = {}
     for name, module in task.modules.items():
-        frozen = {key for key, p in module.named_parameters(remove_duplicate=False) if id(p) not in held}
+        frozen = {
+            key for key, p in module.named_parameters(remove_duplicate=False) if id(p) not in held
+        }
         state.update({f"{name}.{k}": v for k, v in module.state_dict().items() if k not in frozen})
     for name, module in task.averages.items():
         state.update({f"averages.{name}.{k}": v for k, v in module.state_dict().items()})
@@ -59,8 +61,10 @@ def _restore_optimizers(task: Task, tensors: dict[str, Tensor], rest: dict) -> N
     """State and groups as they were, but for the learning rates, which are those that the task was built with."""
     for phase, optimizer in task.optimizers.items():
         rates = [group.get("initial_lr", group["lr"]) for group in optimizer.param_groups]
-        groups = [{**{k: tuple(v) if k == "betas" else v for k, v in group.items()}, "initial_lr": rate}
-                  for group, rate in zip(rest[phase]["groups"], rates)]
+        groups = [
+            {**{k: tuple(v) if k == "betas" else v for k, v in group.items()}, "initial_lr": rate}
+            for group, rate in zip(rest[phase]["groups"], rates)
+        ]
         state: dict[int, dict] = {int(i): dict(v) for i, v in rest[phase]["numbers"].items()}
         for name, tensor in tensors.items():
             owner, index, key = name.split("/")
@@ -70,7 +74,9 @@ def _restore_optimizers(task: Task, tensors: dict[str, Tensor], rest: dict) -> N
 
 
 def _contiguous(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    return {k: v.detach().cpu().clone(memory_format=torch.contiguous_format) for k, v in tensors.items()}
+    return {
+        k: v.detach().cpu().clone(memory_format=torch.contiguous_format) for k, v in tensors.items()
+    }
 
 
 def save(folder: Path, task: Task, iteration: int, extra: dict) -> Path:
@@ -108,10 +114,14 @@ def _disk_error(error: Exception, path: Path) -> Exception:
     """A sentence where the disk is the trouble, else the error itself."""
     full = getattr(error, "errno", None) == errno.ENOSPC or "No space left" in str(error)
     if full:
-        return GantoolkitError(f"No space is left on the disk of {path}; free some, then repeat the command "
-                               "with --resume (the previous checkpoint is whole).")
+        return GantoolkitError(
+            f"No space is left on the disk of {path}; free some, then repeat the command "
+            "with --resume (the previous checkpoint is whole)."
+        )
     if isinstance(error, OSError):
-        return GantoolkitError(f"{path} cannot be written ({error}); mend that, then repeat with --resume.")
+        return GantoolkitError(
+            f"{path} cannot be written ({error}); mend that, then repeat with --resume."
+        )
     return error
 
 
@@ -148,15 +158,19 @@ def load_latest(folder: Path, task: Task) -> dict | None:
         _restore_optimizers(task, tensors, state["optimizers"])
         return state
     if trouble:
-        raise WeightsError(f"{trouble} and there is no older checkpoint; delete {folder} to start afresh.")
+        raise WeightsError(
+            f"{trouble} and there is no older checkpoint; delete {folder} to start afresh."
+        )
     return None
 
 
 def _same_weights(old: dict[str, str], new: dict[str, str], path: Path) -> None:
     """Refuse frozen networks whose content is not what this checkpoint was trained with."""
     if changed := weights.differing(old, new):
-        raise WeightsError(f"'{changed[0]}' is not the file that {path} was trained with (its sha256 differs); put that "
-                           "version back, or start a new run with --out OTHER.")
+        raise WeightsError(
+            f"'{changed[0]}' is not the file that {path} was trained with (its sha256 differs); put that "
+            "version back, or start a new run with --out OTHER."
+        )
 
 
 @torch.no_grad()
@@ -168,12 +182,18 @@ def begin_from(run: Path, task: Task) -> str:
     from safetensors.torch import load_file
 
     if not run.is_dir():
-        raise WeightsError(f"There is no run folder {run}; load_from takes the folder of a run with checkpoints.")
+        raise WeightsError(
+            f"There is no run folder {run}; load_from takes the folder of a run with checkpoints."
+        )
     path = newest(run / "checkpoint")
     target, source = trainable_state(task), load_file(path)
-    fitting = [key for key, tensor in target.items() if key in source and source[key].shape == tensor.shape]
+    fitting = [
+        key for key, tensor in target.items() if key in source and source[key].shape == tensor.shape
+    ]
     if not fitting:
-        raise WeightsError(f"Nothing in {path} fits this task; `load_from` takes a run of the same kind of network.")
+        raise WeightsError(
+            f"Nothing in {path} fits this task; `load_from` takes a run of the same kind of network."
+        )
     for key in fitting:
         target[key].copy_(source[key])
     return f"began from the run '{run.name}': {len(fitting)} of {len(target)} tensors"
@@ -182,10 +202,14 @@ def begin_from(run: Path, task: Task) -> str:
 @torch.no_grad()
 def copy_into(target: dict[str, Tensor], source: dict[str, Tensor], path: Path) -> None:
     """Copy `source` into the tensors of `target`; both must hold the same keys and shapes."""
-    wrong = set(target) ^ set(source) | {k for k in set(target) & set(source) if target[k].shape != source[k].shape}
+    wrong = set(target) ^ set(source) | {
+        k for k in set(target) & set(source) if target[k].shape != source[k].shape
+    }
     if wrong:
-        raise WeightsError(f"{path} does not fit this task: {len(wrong)} tensors differ, such as "
-                           f"'{sorted(wrong)[0]}'; resume with the config that the run began with.")
+        raise WeightsError(
+            f"{path} does not fit this task: {len(wrong)} tensors differ, such as "
+            f"'{sorted(wrong)[0]}'; resume with the config that the run began with."
+        )
     for key, tensor in target.items():
         tensor.copy_(source[key])
 
@@ -195,4 +219,6 @@ def part(folder: Path, name: str) -> dict[str, Tensor]:
     from safetensors.torch import load_file
 
     state = load_file(newest(folder))
-    return {key[len(name) + 1:]: value for key, value in state.items() if key.startswith(f"{name}.")}
+    return {
+        key[len(name) + 1 :]: value for key, value in state.items() if key.startswith(f"{name}.")
+    }

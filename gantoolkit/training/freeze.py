@@ -14,8 +14,10 @@ def learn_only(network: nn.Module, only: list[str] | None) -> list[nn.Module]:
     """
     parts = dict(network.named_children())
     if unknown := set(only or ()) - set(parts):
-        raise UsageError(f"{type(network).__name__} has no part '{sorted(unknown)[0]}'; its parts are "
-                         f"{', '.join(parts)}.")
+        raise UsageError(
+            f"{type(network).__name__} has no part '{sorted(unknown)[0]}'; its parts are "
+            f"{', '.join(parts)}."
+        )
     for name, parameter in network.named_parameters():
         parameter.requires_grad_(not only or name.split(".")[0] in only)
     return [part for name, part in parts.items() if only and name not in only]

@@ -17,14 +17,14 @@ import torch
 from torch import Tensor
 
 from gantoolkit.core import distributed
+from gantoolkit.core.errors import UsageError
+from gantoolkit.core.progress import Progress
 from gantoolkit.training import checkpoint
 from gantoolkit.training.batch import SeededBatch
 from gantoolkit.training.run_folder import write_pictures, write_scores
-from gantoolkit.training.signals import Interrupt
-from gantoolkit.core.progress import Progress
 from gantoolkit.training.schedule import Schedule
+from gantoolkit.training.signals import Interrupt
 from gantoolkit.training.task import Task
-from gantoolkit.core.errors import UsageError
 
 
 @dataclass
@@ -38,8 +38,12 @@ class Run:
     seed: int
     device: torch.device
     iteration: int = 0  # iterations done
-    timings: dict[str, float] = field(default_factory=dict)  # seconds per part, summed over resumptions
-    pending: dict[str, list[float]] = field(default_factory=dict)  # loss → [sum, count] since the last log
+    timings: dict[str, float] = field(
+        default_factory=dict
+    )  # seconds per part, summed over resumptions
+    pending: dict[str, list[float]] = field(
+        default_factory=dict
+    )  # loss → [sum, count] since the last log
     finished: bool = False
 
     @property
@@ -64,12 +68,16 @@ class Trainer:
         self.stop = False
         smallest = run.world * self.schedule.accumulate
         if self.schedule.batch < smallest:
-            raise UsageError(f"schedule.batch={self.schedule.batch} is smaller than the {smallest} parts of "
-                             f"{run.world} process(es) × accumulate={self.schedule.accumulate}.")
+            raise UsageError(
+                f"schedule.batch={self.schedule.batch} is smaller than the {smallest} parts of "
+                f"{run.world} process(es) × accumulate={self.schedule.accumulate}."
+            )
         if smallest > 1 and not self.task.separable:
-            raise UsageError(f"The loss of the task '{run.config['task']}' is of a batch as a whole, which cannot be split "
-                             "among processes or by schedule.accumulate; use one process, and a smaller schedule.batch "
-                             "where the memory is short.")
+            raise UsageError(
+                f"The loss of the task '{run.config['task']}' is of a batch as a whole, which cannot be split "
+                "among processes or by schedule.accumulate; use one process, and a smaller schedule.batch "
+                "where the memory is short."
+            )
         for optimizer in self.task.optimizers.values():
             for group in optimizer.param_groups:
                 group.setdefault("initial_lr", group["lr"])
@@ -83,7 +91,10 @@ class Trainer:
     def train(self) -> bool:
         """Train until the last iteration (True) or until a stop was asked for (False)."""
         run = self.run
-        with Interrupt(self._ask_to_stop), self.progress.bar("train", self.schedule.iterations, run.iteration):
+        with (
+            Interrupt(self._ask_to_stop),
+            self.progress.bar("train", self.schedule.iterations, run.iteration),
+        ):
             while run.iteration < self.schedule.iterations:
                 self.iterate(run.iteration)
                 run.iteration += 1
@@ -101,7 +112,9 @@ class Trainer:
         for number, phase in enumerate(self.task.phases(iteration)):
             optimizer = self.task.optimizers[phase]
             for group in optimizer.param_groups:
-                group["lr"] = group["initial_lr"] * self.schedule.rate(iteration, self.task.phase_range(phase))
+                group["lr"] = group["initial_lr"] * self.schedule.rate(
+                    iteration, self.task.phase_range(phase)
+                )
             torch.manual_seed(hash((self.run.seed, iteration, number, self.run.rank)) % 2**31)
             optimizer.zero_grad(set_to_none=True)
             self._accumulate(phase, number, iteration)
@@ -119,7 +132,9 @@ class Trainer:
         for index in range(self.schedule.accumulate):
             part = self._part(iteration, number, index)
             weight = len(part) / batch
-            with torch.autocast(run.device.type, torch.bfloat16, enabled=self.schedule.precision == "bf16"):
+            with torch.autocast(
+                run.device.type, torch.bfloat16, enabled=self.schedule.precision == "bf16"
+            ):
                 losses = self.task.losses(phase, part, iteration)
             if coming := self._next(iteration, number, index):
                 self.task.prefetch(self._part(*coming))
@@ -129,7 +144,9 @@ class Trainer:
 
     def _part(self, iteration: int, number: int, index: int) -> SeededBatch:
         """This process's share of a turn's batch, cut into accumulation parts: the index-th."""
-        whole = SeededBatch.of_iteration(self.run.seed, iteration, number, self.schedule.batch, self.task.size())
+        whole = SeededBatch.of_iteration(
+            self.run.seed, iteration, number, self.schedule.batch, self.task.size()
+        )
         return whole.part(self.run.rank, self.run.world).part(index, self.schedule.accumulate)
 
     def _next(self, iteration: int, number: int, index: int) -> tuple[int, int, int] | None:
@@ -140,7 +157,9 @@ class Trainer:
             return iteration, number + 1, 0
         return (iteration + 1, 0, 0) if iteration + 1 < self.schedule.iterations else None
 
-    def _note(self, phase: str, losses: dict[str, Tensor], total: Tensor, weight: float, first: bool) -> None:
+    def _note(
+        self, phase: str, losses: dict[str, Tensor], total: Tensor, weight: float, first: bool
+    ) -> None:
         """Add this part's losses to the sums that the next log line averages (kept on the device)."""
         for name, value in [*losses.items(), ("", total)]:
             key = f"{phase}/{name.lstrip('_')}" if name else phase
@@ -167,7 +186,9 @@ class Trainer:
         losses = {n: s / max(1, run.pending[n][1]) for n, s in zip(names, sums)}
         run.pending = {}
         if run.rank == 0:
-            line = dict(iteration=run.iteration, seconds=round(time.monotonic() - self.started, 2), **losses)
+            line = dict(
+                iteration=run.iteration, seconds=round(time.monotonic() - self.started, 2), **losses
+            )
             with open(run.folder / "losses.jsonl", "a") as file:
                 file.write(json.dumps(line) + "\n")
             self.progress.advance(run.iteration, losses)
@@ -177,8 +198,10 @@ class Trainer:
     def _refuse_infinite(self, losses: dict[str, float]) -> None:
         """Stop before a checkpoint keeps what made a loss infinite."""
         if bad := [name for name, value in losses.items() if not math.isfinite(value)]:
-            raise UsageError(f"The loss '{bad[0]}' is not finite at iteration {self.run.iteration}; repeat with --resume "
-                             "and a lower learning rate (lr=…) or a limit on gradients (schedule.clip=1).")
+            raise UsageError(
+                f"The loss '{bad[0]}' is not finite at iteration {self.run.iteration}; repeat with --resume "
+                "and a lower learning rate (lr=…) or a limit on gradients (schedule.clip=1)."
+            )
 
     def _look(self) -> None:
         """Validation and pictures on the way."""
@@ -189,16 +212,23 @@ class Trainer:
             return
         if validate and (scores := self.task.validate(plan.validate_limit)):
             write_scores(run.folder, run.iteration, scores)
-            self.progress.say("scores  " + "  ".join(f"{k} {s.value:.4f}" for k, s in scores.items()))
+            self.progress.say(
+                "scores  " + "  ".join(f"{k} {s.value:.4f}" for k, s in scores.items())
+            )
         if every and run.iteration % every == 0:
             write_pictures(run.folder, run.iteration, self.task.pictures())
 
     # -- checkpoints and stops -----------------------------------------------------------------------
 
     def _save_due(self) -> bool:
-        if self.run.iteration % self.schedule.save_every == 0 or self.run.iteration == self.schedule.iterations:
+        if (
+            self.run.iteration % self.schedule.save_every == 0
+            or self.run.iteration == self.schedule.iterations
+        ):
             return True
-        return not self.run.pending and time.monotonic() - self.saved > 60 * self.schedule.save_minutes
+        return (
+            not self.run.pending and time.monotonic() - self.saved > 60 * self.schedule.save_minutes
+        )
 
     def save(self) -> None:
         """Write a checkpoint (rank 0). The pending loss means go with it, so that a resumed log is the same.
@@ -214,8 +244,12 @@ class Trainer:
         self.run.add_time("train", now - self.counted)
         self.counted = self.saved = now
         if self.run.rank == 0:
-            checkpoint.save(self.run.folder / "checkpoint", self.task, self.run.iteration,
-                            dict(pending=self.run.pending, timings=self.run.timings))
+            checkpoint.save(
+                self.run.folder / "checkpoint",
+                self.task,
+                self.run.iteration,
+                dict(pending=self.run.pending, timings=self.run.timings),
+            )
             self.saved = time.monotonic()
 
     def _stop_wanted(self) -> bool:

@@ -7,11 +7,13 @@ from typing import Any
 
 import torch
 
-from gantoolkit.registry import registry
 from gantoolkit.core.errors import GantoolkitError
+from gantoolkit.registry import registry
 
 WORDS = ("out of memory", "can't allocate memory", "cannot allocate memory", "not enough memory")
-WHEN = dict(prepare="while caches were filled", train="while training", validate="while scoring and drawing")
+WHEN = dict(
+    prepare="while caches were filled", train="while training", validate="while scoring and drawing"
+)
 OFFLOADED = ("ControlNetEncoder", "DiffusionEncoder")  # encoders that know `offload`
 
 
@@ -31,16 +33,22 @@ def settings(config: dict[str, Any], phase: str, world: int = 1) -> list[str]:
     if phase == "prepare" and size > 1:
         found.append(f"sampling.batch={size // 2}")
     if phase == "train" and here > 1 and _separable(config):
-        found.append(f"schedule.accumulate={2 * parts} (the same result from {-(-here // 2)} samples at a time)")
+        found.append(
+            f"schedule.accumulate={2 * parts} (the same result from {-(-here // 2)} samples at a time)"
+        )
     if config.get("task") != "bridge":
         return found
     if phase != "prepare":
         if config.get("recompute") != 1:
-            found.append("recompute=1 (the generator draws one sample at a time, a third more time)")
+            found.append(
+                "recompute=1 (the generator draws one sample at a time, a third more time)"
+            )
         if not config.get("chunk"):
             found.append("chunk=4096 (rays of a 3D generator at a time)")
     if encoder.get("type") in OFFLOADED and not encoder.get("offload"):
-        found.append("encoder.offload=True (the encoder waits in the CPU's memory while others work)")
+        found.append(
+            "encoder.offload=True (the encoder waits in the CPU's memory while others work)"
+        )
     return found
 
 
@@ -51,8 +59,11 @@ def advice(config: dict[str, Any], phase: str, world: int = 1) -> str:
     encoder, schedule = config.get("encoder") or {}, config.get("schedule") or {}
     if phase == "train" and not _separable(config) and (batch := schedule.get("batch", 8)) > 1:
         return f"start a new run (--out OTHER) with schedule.batch={batch // 2}"
-    name, value = (("encoder.precision", encoder.get("precision", "fp32")) if phase == "prepare" and encoder else
-                   ("schedule.precision", schedule.get("precision", "fp32")))
+    name, value = (
+        ("encoder.precision", encoder.get("precision", "fp32"))
+        if phase == "prepare" and encoder
+        else ("schedule.precision", schedule.get("precision", "fp32"))
+    )
     if value != "bf16":
         return f"start a new run (--out OTHER) with {name}=bf16"
     return "take a smaller model or a larger device"
@@ -71,4 +82,6 @@ def answered(config: dict[str, Any], phase: str, world: int = 1):
     except Exception as error:
         if not is_out_of_memory(error):
             raise
-        raise GantoolkitError(f"The memory ran out {WHEN[phase]}; {advice(config, phase, world)}.") from error
+        raise GantoolkitError(
+            f"The memory ran out {WHEN[phase]}; {advice(config, phase, world)}."
+        ) from error

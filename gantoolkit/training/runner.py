@@ -10,21 +10,25 @@ import torch
 
 from gantoolkit.config.loader import defaults
 from gantoolkit.core import distributed
-from gantoolkit.training import checkpoint, oom
-from gantoolkit.training import run_folder
+from gantoolkit.core.errors import UsageError
 from gantoolkit.core.progress import Progress
+from gantoolkit.core.types import Record
+from gantoolkit.report import record as records
+from gantoolkit.training import checkpoint, oom, run_folder
+from gantoolkit.training.loop import Run, Trainer
 from gantoolkit.training.schedule import Schedule
 from gantoolkit.training.task import Task
-from gantoolkit.training.loop import Run, Trainer
-from gantoolkit.core.errors import UsageError
-from gantoolkit.report import record as records
-from gantoolkit.core.types import Record
 
 RUNNER_KEYS = {"task", *defaults()}
 
 
-def run(config: dict, out: str | Path | None = None, resume: bool = False, raw: str | Path | None = None,
-        command: list[str] | None = None) -> Record | None:
+def run(
+    config: dict,
+    out: str | Path | None = None,
+    resume: bool = False,
+    raw: str | Path | None = None,
+    command: list[str] | None = None,
+) -> Record | None:
     """Train, validate, export and report; the Record, or None when the run stopped early.
 
     config  plain resolved dict: the runner's keys and the task's keyword arguments
@@ -36,7 +40,9 @@ def run(config: dict, out: str | Path | None = None, resume: bool = False, raw: 
         folder = Path(out or Path("runs") / run_folder.named(config.get("name", "run")))
         if distributed.is_main():
             run_folder.check(folder, config, resume)
-        began = _start(config, folder, device, progress)  # a config that cannot be built leaves no folder behind
+        began = _start(
+            config, folder, device, progress
+        )  # a config that cannot be built leaves no folder behind
         if distributed.is_main():
             run_folder.describe(folder, config, raw, command or sys.argv, began.iteration)
         distributed.barrier()
@@ -48,7 +54,9 @@ def build_task(config: dict, device: torch.device, seed: int) -> Task:
     from gantoolkit.registry.registry import get
 
     if "task" not in config:
-        raise UsageError("The config has no 'task'; `gantoolkit list tasks` shows what can be trained.")
+        raise UsageError(
+            "The config has no 'task'; `gantoolkit list tasks` shows what can be trained."
+        )
     kwargs = {key: value for key, value in config.items() if key not in RUNNER_KEYS}
     torch.manual_seed(seed)
     return get("task", config["task"])(**kwargs, device=device, seed=seed)
@@ -64,7 +72,9 @@ def _start(config: dict, folder: Path, device: torch.device, progress: Progress)
     if state := checkpoint.load_latest(folder / "checkpoint", task):
         run.iteration, run.timings = state["iteration"], state["timings"]
         _same_past(run)
-        run.pending = {n: [s if run.rank == 0 else 0.0, c] for n, (s, c) in state["pending"].items()}
+        run.pending = {
+            n: [s if run.rank == 0 else 0.0, c] for n, (s, c) in state["pending"].items()
+        }
     elif other := config.get("load_from"):
         progress.say(checkpoint.begin_from(Path(other), task))
     return run
@@ -72,15 +82,18 @@ def _start(config: dict, folder: Path, device: torch.device, progress: Progress)
 
 def _same_past(run: Run) -> None:
     """Refuse another number of iterations under which those that are done would have trained other parts."""
+
     def past(iterations: int) -> list[tuple[str, ...]]:
         run.task.plan(iterations)
         return [tuple(run.task.phases(number)) for number in range(run.iteration)]
 
     before = Schedule.of(run_folder.read_config(run.folder).get("schedule", {})).iterations
     if past(before) != past(run.schedule.iterations):
-        raise UsageError(f"With schedule.iterations={run.schedule.iterations} in place of {before}, the "
-                         f"{run.iteration} iterations of {run.folder} would have trained other parts; go on in a new run, "
-                         f"load_from={run.folder}.")
+        raise UsageError(
+            f"With schedule.iterations={run.schedule.iterations} in place of {before}, the "
+            f"{run.iteration} iterations of {run.folder} would have trained other parts; go on in a new run, "
+            f"load_from={run.folder}."
+        )
 
 
 def _go(run: Run, progress: Progress) -> Record | None:
@@ -98,7 +111,9 @@ def _go(run: Run, progress: Progress) -> Record | None:
     with oom.answered(run.config, "train", run.world):
         done = _train(run, trainer, manager)
     if not done:
-        progress.say(f"stopped at iteration {run.iteration}; repeat the command with --resume to go on")
+        progress.say(
+            f"stopped at iteration {run.iteration}; repeat the command with --resume to go on"
+        )
         return None
     record = None
     if distributed.is_main():
@@ -129,24 +144,38 @@ def finish(run: Run, progress: Progress) -> Record:
         scores = _timed(run, "validate", task.validate)
         if scores:
             run_folder.write_scores(folder, run.iteration, scores)
-    _timed(run, "pictures", lambda: run_folder.write_pictures(folder, run.iteration, task.pictures()))
+    _timed(
+        run, "pictures", lambda: run_folder.write_pictures(folder, run.iteration, task.pictures())
+    )
     others = _timed(run, "references", task.other_scores) if scores else {}
     samples = _timed(run, "samples", lambda: task.samples(folder))
     record = Record(
-        run=folder.resolve().name, config=run.config, command=run_folder.command(folder),
-        environment=run_folder.environment(run.device), seed=run.seed, weights=task.weights(),
+        run=folder.resolve().name,
+        config=run.config,
+        command=run_folder.command(folder),
+        environment=run_folder.environment(run.device),
+        seed=run.seed,
+        weights=task.weights(),
         timings={k: round(v, 2) for k, v in run.timings.items()},
         scores={**others, task.system: scores},
-        samples=samples, notes=_origin(run.config) + run_folder.changes(folder) + task.notes())
+        samples=samples,
+        notes=_origin(run.config) + run_folder.changes(folder) + task.notes(),
+    )
     for name, score in scores.items():
-        progress.say(f"{name:>20} {score.value:.4f} {'↑' if score.higher_is_better else '↓'}  n={score.n}")
+        progress.say(
+            f"{name:>20} {score.value:.4f} {'↑' if score.higher_is_better else '↓'}  n={score.n}"
+        )
     return record
 
 
 def _origin(config: dict) -> list[str]:
     """A sentence where the run did not begin from random numbers alone."""
     other = config.get("load_from")
-    return [f"Began from the trained tensors of the run '{Path(other).name}', not from random ones."] if other else []
+    return (
+        [f"Began from the trained tensors of the run '{Path(other).name}', not from random ones."]
+        if other
+        else []
+    )
 
 
 def _report(run: Run, record: Record, progress: Progress) -> None:

@@ -35,7 +35,9 @@ class Schedule:
             if getattr(self, name) < (0 if name == "iterations" else 1):
                 raise UsageError(f"schedule.{name}={getattr(self, name)} must be positive.")
         if self.precision not in ("fp32", "bf16"):
-            raise UsageError(f"schedule.precision='{self.precision}' is unknown; choose fp32 or bf16.")
+            raise UsageError(
+                f"schedule.precision='{self.precision}' is unknown; choose fp32 or bf16."
+            )
         if self.decay not in ("none", "cosine"):
             raise UsageError(f"schedule.decay='{self.decay}' is unknown; choose none or cosine.")
 

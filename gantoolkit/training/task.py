@@ -13,8 +13,8 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from gantoolkit.training.batch import SeededBatch
 from gantoolkit.core.types import Scores
+from gantoolkit.training.batch import SeededBatch
 
 
 class Task:

@@ -23,21 +23,26 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from gantoolkit.core import files
-from gantoolkit.registry import manifest
-from gantoolkit.core import distributed
+from gantoolkit.core import distributed, files
 from gantoolkit.core.errors import DataError, GantoolkitError
+from gantoolkit.registry import manifest
 
 VERSION = 1  # of the layout; part of every key
 STALE = 3600.0  # seconds after which a claim of another machine is void
 UNSIGNED = 5.0  # seconds after which a claim without a name is void
-LOST = 6 * STALE  # and one of this machine whose process seems alive: its number may be another's by now
+LOST = (
+    6 * STALE
+)  # and one of this machine whose process seems alive: its number may be another's by now
 PATIENT = 60.0  # seconds of waiting for other processes after which that is said
 
 
 def root(folder: str | Path | None = None) -> Path:
     """Where caches live: $GANTOOLKIT_CACHE, else the config's folder, else ~/.cache/gantoolkit."""
-    return manifest.cache_root() if os.environ.get("GANTOOLKIT_CACHE") or not folder else Path(folder).expanduser()
+    return (
+        manifest.cache_root()
+        if os.environ.get("GANTOOLKIT_CACHE") or not folder
+        else Path(folder).expanduser()
+    )
 
 
 def digest(key: dict) -> str:
@@ -52,8 +57,15 @@ class Cache:
     `key` is the JSON-able description of what the content depends on.
     """
 
-    def __init__(self, folder: str | Path | None, kind: str, key: dict, rows: int, size: int = 48,
-                 verify: bool = False):
+    def __init__(
+        self,
+        folder: str | Path | None,
+        kind: str,
+        key: dict,
+        rows: int,
+        size: int = 48,
+        verify: bool = False,
+    ):
         self.key, self.rows, self.size = dict(key, rows=rows, shard=size), rows, size
         self.folder, self.verify = root(folder) / kind / digest(self.key)[:24], verify
         self.count = -(-rows // size)
@@ -83,8 +95,13 @@ class Cache:
         except DataError:  # a note that cannot be written, as on a read-only disk
             return True
 
-    def fill(self, compute: Callable[[Tensor], dict[str, Tensor]], progress: Callable = lambda *_: None,
-             name: str = "cache", row_bytes: int | None = None) -> int:
+    def fill(
+        self,
+        compute: Callable[[Tensor], dict[str, Tensor]],
+        progress: Callable = lambda *_: None,
+        name: str = "cache",
+        row_bytes: int | None = None,
+    ) -> int:
         """Make the missing shards; `compute(rows)` gives their tensors. Processes share the work.
 
         row_bytes  of one sample where known: what is needed is compared with the free space before it starts
@@ -95,7 +112,7 @@ class Cache:
             return 0
         self._expect(row_bytes, self._samples(todo), progress, name)
         files.write_json(self.folder / "key.json", self.key)
-        mine = todo[distributed.rank()::distributed.world()]
+        mine = todo[distributed.rank() :: distributed.world()]
         others = [number for number in reversed(todo) if number not in set(mine)]
         made, total = 0, self._samples(mine)
         for done, number in enumerate([*mine, *others]):
@@ -113,8 +130,10 @@ class Cache:
             made += sum(self._make(number, compute) for number in waiting) or time.sleep(0.2) or 0
             if not said and time.monotonic() - since > PATIENT and hasattr(progress, "say"):
                 said = True
-                progress.say(f"{name}: waiting for {self._samples(waiting)} samples that other processes are at; where "
-                             f"none runs, delete {self.folder}/*.claim")
+                progress.say(
+                    f"{name}: waiting for {self._samples(waiting)} samples that other processes are at; where "
+                    f"none runs, delete {self.folder}/*.claim"
+                )
         return made
 
     def _samples(self, shards: list[int]) -> int:
@@ -147,8 +166,10 @@ class Cache:
                     return False
                 path.unlink(missing_ok=True)
             except OSError as error:
-                raise DataError(f"The cache cannot be written: {path} ({error.strerror or error}). Point "
-                                "cache.folder or $GANTOOLKIT_CACHE to a disk that can.") from None
+                raise DataError(
+                    f"The cache cannot be written: {path} ({error.strerror or error}). Point "
+                    "cache.folder or $GANTOOLKIT_CACHE to a disk that can."
+                ) from None
         return False
 
     def _expect(self, row_bytes: int | None, samples: int, progress: Callable, name: str) -> None:
@@ -159,12 +180,16 @@ class Cache:
         place = next(p for p in (self.folder, *self.folder.parents) if p.exists())
         free = shutil.disk_usage(place).free
         if distributed.is_main() and hasattr(progress, "say"):
-            progress.say(f"{name}: {samples} of {self.rows} samples, {_gb(needed)} to write in {self.folder}, "
-                         f"{_gb(free)} free")
+            progress.say(
+                f"{name}: {samples} of {self.rows} samples, {_gb(needed)} to write in {self.folder}, "
+                f"{_gb(free)} free"
+            )
         if needed > free:
-            raise DataError(f"The cache '{name}' needs {_gb(needed)}, but {place} has {_gb(free)} free; point "
-                            "cache.folder or $GANTOOLKIT_CACHE to a larger disk, lower sampling.captions, or "
-                            "set cache.stream=True to do without.")
+            raise DataError(
+                f"The cache '{name}' needs {_gb(needed)}, but {place} has {_gb(free)} free; point "
+                "cache.folder or $GANTOOLKIT_CACHE to a larger disk, lower sampling.captions, or "
+                "set cache.stream=True to do without."
+            )
 
     def _write(self, number: int, tensors: dict[str, Tensor]) -> None:
         from safetensors import SafetensorError
@@ -175,26 +200,52 @@ class Cache:
         path.with_suffix(".json").unlink(missing_ok=True)
         try:
             files.write_bytes(path, content)
-            files.write_json(path.with_suffix(".json"),
-                             dict(bytes=len(content), sha256=hashlib.sha256(content).hexdigest(),
-                                  mtime_ns=path.stat().st_mtime_ns))
+            files.write_json(
+                path.with_suffix(".json"),
+                dict(
+                    bytes=len(content),
+                    sha256=hashlib.sha256(content).hexdigest(),
+                    mtime_ns=path.stat().st_mtime_ns,
+                ),
+            )
         except (GantoolkitError, SafetensorError) as error:
-            raise DataError(f"The cache cannot be written: {error} Point cache.folder or $GANTOOLKIT_CACHE to a "
-                            f"disk with about {self.count * len(content) / 1e9:.1f} GB free, then repeat the "
-                            "command with --resume.") from error
+            raise DataError(
+                f"The cache cannot be written: {error} Point cache.folder or $GANTOOLKIT_CACHE to a "
+                f"disk with about {self.count * len(content) / 1e9:.1f} GB free, then repeat the "
+                "command with --resume."
+            ) from error
 
     def _write_index(self) -> None:
         """index.json: every shard with its rows, size and sha256, and the tensors of a sample."""
         if not distributed.is_main():
             return
-        notes = [json.loads(self._path(n).with_suffix(".json").read_text()) for n in range(self.count)]
+        notes = [
+            json.loads(self._path(n).with_suffix(".json").read_text()) for n in range(self.count)
+        ]
         first = self._open(0)
-        tensors = {k: dict(dtype=first.get_slice(k).get_dtype(), shape=first.get_slice(k).get_shape()[1:])
-                   for k in first.keys()}
-        shards = [dict(file=self._path(n).name, first=n * self.size, rows=self._samples([n]), bytes=note["bytes"],
-                       sha256=note["sha256"]) for n, note in enumerate(notes)]
-        files.write_json(self.folder / "index.json", dict(rows=self.rows, bytes=sum(s["bytes"] for s in shards),
-                                                          tensors=tensors, shards=shards))
+        tensors = {
+            k: dict(dtype=first.get_slice(k).get_dtype(), shape=first.get_slice(k).get_shape()[1:])
+            for k in first.keys()
+        }
+        shards = [
+            dict(
+                file=self._path(n).name,
+                first=n * self.size,
+                rows=self._samples([n]),
+                bytes=note["bytes"],
+                sha256=note["sha256"],
+            )
+            for n, note in enumerate(notes)
+        ]
+        files.write_json(
+            self.folder / "index.json",
+            dict(
+                rows=self.rows,
+                bytes=sum(s["bytes"] for s in shards),
+                tensors=tensors,
+                shards=shards,
+            ),
+        )
 
     # -- reading -------------------------------------------------------------------------------------
 
@@ -207,10 +258,10 @@ class Cache:
         for position, row in enumerate(torch.as_tensor(rows).tolist()):
             view, inside = self._open(row // self.size).get_slice(name), row % self.size
             if steps is None:
-                found = view[inside:inside + 1][0]
+                found = view[inside : inside + 1][0]
             else:
                 step = int(steps[position])
-                found = view[inside:inside + 1, step:step + 1][0, 0]
+                found = view[inside : inside + 1, step : step + 1][0, 0]
             out = found.new_empty(len(rows), *found.shape) if out is None else out
             out[position] = found
         return out
@@ -221,8 +272,10 @@ class Cache:
         try:
             return safe_open(self._path(number), "pt")
         except (OSError, SafetensorError) as error:
-            raise DataError(f"{self._path(number)} cannot be read ({error}); repeat the command and the "
-                            "cache will be mended.") from None
+            raise DataError(
+                f"{self._path(number)} cannot be read ({error}); repeat the command and the "
+                "cache will be mended."
+            ) from None
 
     def _path(self, number: int) -> Path:
         return self.folder / f"{number:06d}.safetensors"

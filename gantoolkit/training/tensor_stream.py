@@ -29,11 +29,13 @@ class Streamed:
         """Nothing ever is."""
         return []
 
-    def fill(self,
-             compute,
-             progress: Callable = lambda *_: None,
-             name: str = "",
-             row_bytes: int | None = None) -> int:
+    def fill(
+        self,
+        compute,
+        progress: Callable = lambda *_: None,
+        name: str = "",
+        row_bytes: int | None = None,
+    ) -> int:
         """Remember how rows are computed."""
         self.compute = compute
         return 0
@@ -45,7 +47,9 @@ class Streamed:
         values = [found[row][name] for row in rows]
         if steps is not None:
             values = [value[int(step)] for value, step in zip(values, steps)]
-        out = values[0].new_empty(len(rows), *values[0].shape)  # autocast on a CPU cannot stack halves
+        out = values[0].new_empty(
+            len(rows), *values[0].shape
+        )  # autocast on a CPU cannot stack halves
         for place, value in zip(out, values):
             place.copy_(value)
         return out

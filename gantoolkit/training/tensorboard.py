@@ -19,9 +19,15 @@ def run_started(run) -> None:
     try:
         from torch.utils.tensorboard import SummaryWriter
 
-        _writers[str(run.folder)] = SummaryWriter(run.folder / "tensorboard", purge_step=run.iteration or None)
-    except Exception as error:  # an installation that does not fit, of protobuf for instance, must not end a run
-        warn(f"nothing is written for TensorBoard: {type(error).__name__}: {' '.join(str(error).split())}")
+        _writers[str(run.folder)] = SummaryWriter(
+            run.folder / "tensorboard", purge_step=run.iteration or None
+        )
+    except (
+        Exception
+    ) as error:  # an installation that does not fit, of protobuf for instance, must not end a run
+        warn(
+            f"nothing is written for TensorBoard: {type(error).__name__}: {' '.join(str(error).split())}"
+        )
 
 
 @hookimpl
@@ -50,4 +56,6 @@ def report_sections(record, folder) -> list[tuple[str, str]]:
     """How to look at the scalars."""
     if not (folder / "tensorboard").is_dir():
         return []
-    return [("TensorBoard", f"<pre>tensorboard --logdir {escape(str(folder / 'tensorboard'))}</pre>")]
+    return [
+        ("TensorBoard", f"<pre>tensorboard --logdir {escape(str(folder / 'tensorboard'))}</pre>")
+    ]

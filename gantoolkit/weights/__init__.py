@@ -9,13 +9,23 @@ from functools import lru_cache
 from pathlib import Path
 
 from gantoolkit.core import files
-from gantoolkit.core.suggest import did_you_mean
-from gantoolkit.registry import manifest, plugins
 from gantoolkit.core.errors import WeightsError
 from gantoolkit.core.parts import Part
+from gantoolkit.core.suggest import did_you_mean
+from gantoolkit.registry import manifest, plugins
 
 MAX_HEADER = 100 << 20  # bytes, safetensors' own limit
-__all__ = ["Part", "checksums", "differing", "header", "load", "matches", "resolve", "save", "sha256"]
+__all__ = [
+    "Part",
+    "checksums",
+    "differing",
+    "header",
+    "load",
+    "matches",
+    "resolve",
+    "save",
+    "sha256",
+]
 
 
 @plugins.hookimpl(trylast=True)
@@ -44,19 +54,27 @@ def resolve(name_or_path: str | os.PathLike) -> Path:
     name, known = str(name_or_path), manifest.load().weights
     path = plugins.hooks().resolve_weights(name=name)
     if path is None:
-        raise WeightsError(f"No weights named '{name}' and no such file{did_you_mean(name, known)}; "
-                           f"known weights: {', '.join(sorted(known)) or 'none'}.")
+        raise WeightsError(
+            f"No weights named '{name}' and no such file{did_you_mean(name, known)}; "
+            f"known weights: {', '.join(sorted(known)) or 'none'}."
+        )
     if not Path(path).exists():
         if "file" not in known.get(name, {"file": ""}):
-            raise WeightsError(f"The weights '{name}' are not here yet; type 'gantoolkit weights get {name}' "
-                               f"(licence: {known[name].get('licence', 'unknown')}).")
+            raise WeightsError(
+                f"The weights '{name}' are not here yet; type 'gantoolkit weights get {name}' "
+                f"(licence: {known[name].get('licence', 'unknown')})."
+            )
         recipe = known.get(name, {}).get("recipe", "docs/zoo.md")
-        raise WeightsError(f"The weights '{name}' should be at {path}, which does not exist; reinstall "
-                           f"gantoolkit or train them with their recipe ({recipe}).")
+        raise WeightsError(
+            f"The weights '{name}' should be at {path}, which does not exist; reinstall "
+            f"gantoolkit or train them with their recipe ({recipe})."
+        )
     return Path(path)
 
 
-def save(path: str | os.PathLike, state: dict, arch: dict, half: bool = False, **metadata: str) -> Path:
+def save(
+    path: str | os.PathLike, state: dict, arch: dict, half: bool = False, **metadata: str
+) -> Path:
     """Write tensors and the architecture `arch` (JSON-able, with "type") as one safetensors file.
 
     `half` stores floating tensors of more than one element as float16. Written beside, then renamed.
@@ -77,11 +95,11 @@ def save(path: str | os.PathLike, state: dict, arch: dict, half: bool = False, *
 def _ordered(content: bytes) -> bytes:
     """A safetensors file with its metadata in order, so that equal content is equal bytes."""
     size = int.from_bytes(content[:8], "little")
-    header = json.loads(content[8:8 + size])
+    header = json.loads(content[8 : 8 + size])
     header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
     text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
     text += b" " * (-len(text) % 8)  # tensors begin at multiples of 8 bytes
-    return b"".join([len(text).to_bytes(8, "little"), text, memoryview(content)[8 + size:]])
+    return b"".join([len(text).to_bytes(8, "little"), text, memoryview(content)[8 + size :]])
 
 
 def load(name_or_path: str | os.PathLike, kinds: Container[str] = ()) -> tuple[dict, dict, dict]:
@@ -104,7 +122,9 @@ def load(name_or_path: str | os.PathLike, kinds: Container[str] = ()) -> tuple[d
             state = {key: file.get_tensor(key) for key in file.keys()}
     except (SafetensorError, OSError) as error:
         raise WeightsError(f"{path} is not a readable safetensors file ({error}).") from None
-    state = {k: v.float() if v.dtype in (torch.float16, torch.bfloat16) else v for k, v in state.items()}
+    state = {
+        k: v.float() if v.dtype in (torch.float16, torch.bfloat16) else v for k, v in state.items()
+    }
     return state, json.loads(metadata.pop("arch", "{}")), metadata
 
 

@@ -16,11 +16,11 @@ import urllib.request
 from argparse import Namespace
 from pathlib import Path
 
+from gantoolkit import __version__
 from gantoolkit.core import files
+from gantoolkit.core.errors import UsageError, WeightsError
 from gantoolkit.core.suggest import did_you_mean
 from gantoolkit.registry import manifest, plugins
-from gantoolkit import __version__
-from gantoolkit.core.errors import UsageError, WeightsError
 from gantoolkit.weights import matches
 
 TRIES = 5  # in a row without a single new byte
@@ -33,8 +33,10 @@ def main(args: Namespace) -> None:
     """Fetch one entry of registry.yaml and say where it lies and what it is."""
     entry = entry_of(args.name)
     path = get(args.name, args.mirror, args.offline)
-    print(f"{args.name}: {path}\nlicence: {entry.get('licence', 'unknown')}"
-          + (f" ({entry['page']})" if "page" in entry else ""))
+    print(
+        f"{args.name}: {path}\nlicence: {entry.get('licence', 'unknown')}"
+        + (f" ({entry['page']})" if "page" in entry else "")
+    )
     if entry.get("use"):
         print(f"use: {entry['use']}")
 
@@ -43,7 +45,9 @@ def entry_of(name: str) -> dict:
     """The entry of a name in registry.yaml."""
     known = manifest.load().weights
     if name not in known:
-        raise UsageError(f"No weights named '{name}'{did_you_mean(name, known)}; known: {', '.join(sorted(known))}.")
+        raise UsageError(
+            f"No weights named '{name}'{did_you_mean(name, known)}; known: {', '.join(sorted(known))}."
+        )
     return known[name]
 
 
@@ -59,8 +63,10 @@ def get(name: str, mirror: str | None = None, offline: str | None = None) -> Pat
     mirror = mirror or os.environ.get("GANTOOLKIT_MIRROR")
     if "url" not in entry and not mirror:
         what = "save the file as" if target.suffix else "save its files in the folder"
-        raise WeightsError(f"'{name}' has no address that a program can fetch; open {entry.get('page', 'its page')}, "
-                           f"{what} {target} and repeat.")
+        raise WeightsError(
+            f"'{name}' has no address that a program can fetch; open {entry.get('page', 'its page')}, "
+            f"{what} {target} and repeat."
+        )
     url = f"{mirror.rstrip('/')}/{target.name}" if mirror else entry["url"]
     return fetch(url, target, str(entry.get("sha256", "")), int(entry.get("bytes", 0)))
 
@@ -68,7 +74,9 @@ def get(name: str, mirror: str | None = None, offline: str | None = None) -> Pat
 def checked(path: Path, entry: dict, name: str) -> Path:
     """`path`, if its content is what registry.yaml states."""
     if path.is_file() and not matches(path, entry):
-        raise WeightsError(f"{path} is not the file that '{name}' names (its sha256 differs); delete it and repeat.")
+        raise WeightsError(
+            f"{path} is not the file that '{name}' names (its sha256 differs); delete it and repeat."
+        )
     return path
 
 
@@ -76,8 +84,10 @@ def copied(name: str, entry: dict, folder: Path, target: Path) -> Path:
     """The file from a folder that somebody filled elsewhere; nothing is fetched."""
     source = folder / target.name
     if not source.exists():
-        raise WeightsError(f"{folder} has no {target.name}, and nothing is fetched while offline; copy it there from "
-                           f"{entry.get('url', entry.get('page', 'its page'))}.")
+        raise WeightsError(
+            f"{folder} has no {target.name}, and nothing is fetched while offline; copy it there from "
+            f"{entry.get('url', entry.get('page', 'its page'))}."
+        )
     checked(source, entry, name)
     target.parent.mkdir(parents=True, exist_ok=True)
     part = target.with_name(f"{target.name}.copy")
@@ -88,8 +98,14 @@ def copied(name: str, entry: dict, folder: Path, target: Path) -> Path:
     return part.replace(target)
 
 
-def fetch(url: str, target: Path, digest: str = "", size: int = 0, timeout: float = TIMEOUT,
-          pause: float = 1.0) -> Path:
+def fetch(
+    url: str,
+    target: Path,
+    digest: str = "",
+    size: int = 0,
+    timeout: float = TIMEOUT,
+    pause: float = 1.0,
+) -> Path:
     """Bring `url` to `target`. digest: sha256 or its beginning, "" where none is known; size: bytes, 0 unknown."""
     if not url.startswith(("https://", "http://")):
         raise WeightsError(f"{url} is not an address of the web (http or https).")
@@ -102,8 +118,10 @@ def fetch(url: str, target: Path, digest: str = "", size: int = 0, timeout: floa
             return part.replace(target)
         part.unlink()  # resumed from another version perhaps: once more from the beginning
         if not again:
-            raise WeightsError(f"{url} gives a file with the sha256 {found[:16]}…, not {digest[:16]}…; it was "
-                               "damaged on the way or has changed; try another mirror with --mirror URL.")
+            raise WeightsError(
+                f"{url} gives a file with the sha256 {found[:16]}…, not {digest[:16]}…; it was "
+                "damaged on the way or has changed; try another mirror with --mirror URL."
+            )
     raise AssertionError
 
 
@@ -117,18 +135,26 @@ def complete(url: str, part: Path, size: int, timeout: float, pause: float) -> N
             reason = "the connection ended early"
         except urllib.error.HTTPError as error:
             if error.code not in (408, 429, 500, 502, 503, 504):
-                raise WeightsError(f"{url} answers {error.code} {error.reason}; the file may have moved, see "
-                                   "'gantoolkit show NAME' for its page.") from None
+                raise WeightsError(
+                    f"{url} answers {error.code} {error.reason}; the file may have moved, see "
+                    "'gantoolkit show NAME' for its page."
+                ) from None
             reason = f"the server answers {error.code}"
         except (urllib.error.URLError, http.client.HTTPException, OSError) as error:
-            if isinstance(error, OSError) and error.filename and not isinstance(error, urllib.error.URLError):
+            if (
+                isinstance(error, OSError)
+                and error.filename
+                and not isinstance(error, urllib.error.URLError)
+            ):
                 raise
             reason = f"{getattr(error, 'reason', None) or error or type(error).__name__}"
         have = part.stat().st_size if part.exists() else 0
         failures, had = (0, have) if have > had else (failures + 1, had)
         if failures >= TRIES:
-            raise WeightsError(f"{url} could not be fetched ({reason}); {have / 1e6:.1f} MB are kept and the next try "
-                               "goes on from there. Without a network: --offline DIR.")
+            raise WeightsError(
+                f"{url} could not be fetched ({reason}); {have / 1e6:.1f} MB are kept and the next try "
+                "goes on from there. Without a network: --offline DIR."
+            )
         time.sleep(min(pause * 2**failures, 30))
 
 
@@ -158,14 +184,20 @@ def resume(url: str, part: Path, size: int, timeout: float) -> bool:
 
 
 def _receive(answer, part: Path, have: int, size: int) -> bool:
-    continues = answer.status == 206 and (answer.headers.get("Content-Range") or "").startswith(f"bytes {have}-")
+    continues = answer.status == 206 and (answer.headers.get("Content-Range") or "").startswith(
+        f"bytes {have}-"
+    )
     have = have if continues else 0
     length = answer.headers.get("Content-Length")
     total = have + int(length) if length and length.isdigit() else 0
     if size and total and total != size:
-        raise WeightsError(f"{answer.url} has {total:,} bytes where {size:,} are expected; it is another file.")
+        raise WeightsError(
+            f"{answer.url} has {total:,} bytes where {size:,} are expected; it is another file."
+        )
     if answer.headers.get_content_type() == "text/html":
-        raise WeightsError(f"{answer.url} is a web page, not a file; fetch it with a browser and use --offline DIR.")
+        raise WeightsError(
+            f"{answer.url} is a web page, not a file; fetch it with a browser and use --offline DIR."
+        )
     limit = size or total or LARGEST
     with open(part, "ab" if continues else "wb") as file:
         while have <= limit and (block := answer.read1(BLOCK)):

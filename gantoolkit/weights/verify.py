@@ -11,13 +11,19 @@ from gantoolkit.weights.download import entry_of
 
 def main(args: Namespace) -> int:
     """Print one line per entry; 1 when a file differs from its entry."""
-    chosen = {args.name: entry_of(args.name)} if args.name else dict(sorted(manifest.load().weights.items()))
+    chosen = (
+        {args.name: entry_of(args.name)}
+        if args.name
+        else dict(sorted(manifest.load().weights.items()))
+    )
     states = {name: state(entry) for name, entry in chosen.items()}
     for name, text in states.items():
         print(f"{text:<10} {name}")
     wrong = [name for name, text in states.items() if text == "DIFFERS"]
     if wrong:
-        print(f"\n{len(wrong)} differ from registry.yaml; fetch them again (gantoolkit weights get NAME) or reinstall.")
+        print(
+            f"\n{len(wrong)} differ from registry.yaml; fetch them again (gantoolkit weights get NAME) or reinstall."
+        )
     return 1 if wrong or args.name and states[args.name] != "ok" else 0
 
 

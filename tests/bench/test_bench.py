@@ -11,16 +11,17 @@ from types import SimpleNamespace
 
 import pytest
 import torch
-from gantoolkit.bench import draw_row
-from gantoolkit.bench import page, pairs, run, suite as suites, systems, tables
+
+from gantoolkit.bench import draw_row, page, pairs, run, systems, tables
+from gantoolkit.bench import suite as suites
 from gantoolkit.cli.main import main, parse
-from gantoolkit.core.labels import PALETTE
-from gantoolkit.core.errors import DataError, UsageError
 from gantoolkit.core.camera import sample_rays
+from gantoolkit.core.errors import DataError, UsageError
+from gantoolkit.core.labels import PALETTE
+from gantoolkit.core.types import Render
 from gantoolkit.metrics.base import Metric
 from gantoolkit.registry.registry import REGISTRIES
 from gantoolkit.report import record as records
-from gantoolkit.core.types import Render
 
 COLOURS = torch.tensor(PALETTE).float() / 127.5 - 1
 SEEN: list = []  # (condition, image) that systems were handed
@@ -35,7 +36,9 @@ class Painted(systems.System):
     def solve(self, condition, image=None):
         SEEN.append((condition, image))
         told = torch.tensor([0.1 * bool(t) for t in condition.text]).view(-1, 1, 1, 1)
-        return Render(torch.einsum("bkhw,kc->bchw", condition.mask, COLOURS) * (0.9 - self.grey) + told)
+        return Render(
+            torch.einsum("bkhw,kc->bchw", condition.mask, COLOURS) * (0.9 - self.grey) + told
+        )
 
     def networks(self):
         return {"loss": self.uses} if self.uses else {}
@@ -106,8 +109,19 @@ def here(tmp_path, monkeypatch):
 
     def go(*arguments):
         made.clear()
-        return run.main(parse(["bench", str(tmp_path / "toy.yaml"), "--out", str(tmp_path / "out"), "--runs",
-                               str(tmp_path), *arguments]))
+        return run.main(
+            parse(
+                [
+                    "bench",
+                    str(tmp_path / "toy.yaml"),
+                    "--out",
+                    str(tmp_path / "out"),
+                    "--runs",
+                    str(tmp_path),
+                    *arguments,
+                ]
+            )
+        )
 
     return SimpleNamespace(go=go, made=made, out=tmp_path / "out", folder=tmp_path)
 
@@ -116,20 +130,41 @@ def test_a_suite_from_rows_to_page_and_back(here, capsys):
     assert here.go() == 0
     assert len(here.made) == 4 and "gantoolkit run nowhere.py" in capsys.readouterr().err
     text = (here.out / "toy" / "toy.md").read_text()
-    lines = {line.split(" | ")[0].lstrip("| "): line for line in text.splitlines() if line.startswith("| ")}
-    assert "mini universe" in text[:400] and "not measured: absent; make it with `gantoolkit run nowhere.py`" in text
+    lines = {
+        line.split(" | ")[0].lstrip("| "): line
+        for line in text.splitlines()
+        if line.startswith("| ")
+    }
+    assert (
+        "mini universe" in text[:400]
+        and "not measured: absent; make it with `gantoolkit run nowhere.py`" in text
+    )
     assert "| text, mask |" in lines["painted"] and "| text, mask, camera |" in lines["a plane"]
-    order = [line.split(" | ")[0].lstrip("| ") for line in text.splitlines() if line.startswith("| ")]
+    order = [
+        line.split(" | ")[0].lstrip("| ") for line in text.splitlines() if line.startswith("| ")
+    ]
     assert order.index("peeking") == order.index("a plane") + 2  # after the line that says why
     assert "**" not in lines["peeking"] and "| 12.50 |" in text
-    assert "<u>" in lines["painted"] + lines["a plane"] and any("**" in line for line in lines.values())
-    assert (here.out / "toy" / "toy.webp").is_file() and "\\toprule" in (here.out / "toy" / "toy.tex").read_text()
+    assert "<u>" in lines["painted"] + lines["a plane"] and any(
+        "**" in line for line in lines.values()
+    )
+    assert (here.out / "toy" / "toy.webp").is_file() and "\\toprule" in (
+        here.out / "toy" / "toy.tex"
+    ).read_text()
     found = records.load(here.out / "toy" / "painted.json")
     scores = found.scores["painted"]
-    assert scores["acc[judge]"].n == 12 and scores["id_text[judge]"].n == 5 and scores["ssim"].interval
-    assert found.timings["seconds_per_image"] > 0 and found.config["exact"] == {"pictures": 12, "label maps": 12}
+    assert (
+        scores["acc[judge]"].n == 12 and scores["id_text[judge]"].n == 5 and scores["ssim"].interval
+    )
+    assert found.timings["seconds_per_image"] > 0 and found.config["exact"] == {
+        "pictures": 12,
+        "label maps": 12,
+    }
     flat = records.load(here.out / "toy" / "flat.json").scores["flat"]
-    assert flat["reprojection"].value == pytest.approx(0, abs=1e-6) and flat["id_views[judge]"].value > 0.999
+    assert (
+        flat["reprojection"].value == pytest.approx(0, abs=1e-6)
+        and flat["id_views[judge]"].value > 0.999
+    )
     assert flat["reprojection"].n == 3
     assert "depth_abs" not in flat  # the split val has no depth
     assert here.go() == 0 and not here.made  # all records are current
@@ -139,9 +174,15 @@ def test_a_system_is_told_what_it_declares_and_no_more(here):
     assert here.go("--only", "painted", "peeking") == 0
     for condition, image in SEEN:
         if image is None:
-            assert condition.camera is None and condition.scribble is None and condition.mask is not None
+            assert (
+                condition.camera is None
+                and condition.scribble is None
+                and condition.mask is not None
+            )
         else:
-            assert condition.mask is None and set(condition.text) == {""} and condition.camera is None
+            assert (
+                condition.mask is None and set(condition.text) == {""} and condition.camera is None
+            )
 
 
 def test_an_interrupted_row_goes_on(here):
@@ -154,7 +195,9 @@ def test_an_interrupted_row_goes_on(here):
     SEEN.clear()
     assert here.go("--only", "painted") == 0
     assert batches[0].stat().st_mtime_ns == kept and batches[1].is_file()
-    assert len(SEEN) == 2  # a warm-up and the one batch (4 pairs, none of them drawn without a prompt)
+    assert (
+        len(SEEN) == 2
+    )  # a warm-up and the one batch (4 pairs, none of them drawn without a prompt)
 
 
 def test_another_judge_measures_the_same_images_again(here):
@@ -170,7 +213,10 @@ def test_another_judge_measures_the_same_images_again(here):
     file.write_text(json.dumps(record))
     SEEN.clear()
     assert here.go("--only", "painted") == 0
-    assert json.loads(file.read_text())["scores"]["painted"]["lpips[judge]"]["value"] == truth and not SEEN
+    assert (
+        json.loads(file.read_text())["scores"]["painted"]["lpips[judge]"]["value"] == truth
+        and not SEEN
+    )
 
 
 def test_a_suite_that_measures_something_else_measures_the_same_images_again(here):
@@ -183,9 +229,14 @@ def test_a_suite_that_measures_something_else_measures_the_same_images_again(her
 
 @pytest.mark.parametrize("kept", [True, False], ids=["images there", "images gone"])
 def test_images_of_weights_that_were_replaced_are_made_again(kept, here):
-    (here.folder / "toy.yaml").write_text(SUITE.replace("{type: Painted}", "{type: Painted, uses: eg3d}"))
+    (here.folder / "toy.yaml").write_text(
+        SUITE.replace("{type: Painted}", "{type: Painted, uses: eg3d}")
+    )
     assert here.go("--only", "painted") == 0
-    file, made = here.out / "toy" / "painted.json", next((here.out / "work" / "toy").glob("painted-*/made.json"))
+    file, made = (
+        here.out / "toy" / "painted.json",
+        next((here.out / "work" / "toy").glob("painted-*/made.json")),
+    )
     for path in (file, made):
         content = json.loads(path.read_text())
         content["weights"]["eg3d"] = "0" * 64
@@ -223,18 +274,26 @@ def test_check_says_how_much_it_looked_at(capsys, tmp_path):
 
 def test_a_page_links_to_the_protocol_where_that_lies(here):
     assert here.go("--only", "painted") == 0
-    assert "see the protocol, docs/benchmark-protocol.md." in (here.out / "toy" / "toy.md").read_text()
+    assert (
+        "see the protocol, docs/benchmark-protocol.md." in (here.out / "toy" / "toy.md").read_text()
+    )
     (here.folder / "docs").mkdir()
     (here.folder / "docs/benchmark-protocol.md").touch()
     assert here.go("--only", "painted", "--tables", str(here.folder / "docs/tables")) == 0
-    assert "see [the protocol](../benchmark-protocol.md)." in (here.folder / "docs/tables/toy.md").read_text()
+    assert (
+        "see [the protocol](../benchmark-protocol.md)."
+        in (here.folder / "docs/tables/toy.md").read_text()
+    )
 
 
 def test_a_record_of_other_pairs_makes_no_page(here):
     here.go("--only", "painted")
     (here.folder / "toy.yaml").write_text(SUITE.replace("pairs: 12", "pairs: 13"))
     toy = suites.load(str(here.folder / "toy.yaml"))
-    with pytest.raises(DataError, match="painted.json was measured on 12 pairs of the split 'val', .* asks for 13 pairs"):
+    with pytest.raises(
+        DataError,
+        match="painted.json was measured on 12 pairs of the split 'val', .* asks for 13 pairs",
+    ):
         page.write(toy, here.out / "toy", here.out / "toy")
 
 
@@ -251,7 +310,10 @@ def test_a_sheet_of_all_systems_outlives_the_images_of_some(here):
 def test_a_suite_may_have_no_sheet(here):
     (here.folder / "toy.yaml").write_text(SUITE + "sheet: false\n")
     assert here.go("--only", "painted") == 0
-    assert not list(here.out.rglob("*.webp")) and ".webp" not in (here.out / "toy" / "toy.md").read_text()
+    assert (
+        not list(here.out.rglob("*.webp"))
+        and ".webp" not in (here.out / "toy" / "toy.md").read_text()
+    )
 
 
 def test_pages_of_this_repository_follow_from_their_records(capsys):
@@ -268,7 +330,9 @@ def test_pages_of_this_repository_follow_from_their_records(capsys):
 
 
 def test_a_judge_that_a_system_used_ends_the_suite(here):
-    (here.folder / "toy.yaml").write_text(SUITE.replace("{type: Painted}", "{type: Painted, uses: judge}"))
+    (here.folder / "toy.yaml").write_text(
+        SUITE.replace("{type: Painted}", "{type: Painted, uses: judge}")
+    )
     with pytest.raises(UsageError, match="choose another network"):
         here.go("--only", "painted")
 
@@ -323,7 +387,9 @@ def test_shipped_suites_are_whole(name):
     for metric in scores:
         assert issubclass(registry.get("metric", metric), Metric)
     for column in suite.columns:
-        assert column in tables.TITLES and any(column.startswith(metric) for metric in scores), column
+        assert column in tables.TITLES and any(column.startswith(metric) for metric in scores), (
+            column
+        )
     for row in suite.paper.get("rows", []):
         assert len(row) == len(suite.paper["columns"])
 
@@ -344,7 +410,10 @@ def test_pairs_are_frozen_and_other_pictures_are_noticed():
     opened = pairs.open_pairs("val", 6)
     assert opened.verify() == {"pictures": 6, "label maps": 6}
     sample = opened.sample(torch.tensor([1, 4]), "mask")
-    assert sample.condition.seed.tolist() == [1, 4] and sample.condition.text[0] == opened.data.captions[1][7]
+    assert (
+        sample.condition.seed.tolist() == [1, 4]
+        and sample.condition.text[0] == opened.data.captions[1][7]
+    )
     opened.data.images = opened.data.images.clone()
     opened.data.images[2, 0, 0, 0] ^= 1  # another processor's rounding
     assert opened.verify() == {"pictures": 5, "label maps": 6}
@@ -373,9 +442,13 @@ def test_a_process_that_fails_says_why(tmp_path, monkeypatch, capsys):
     assert page.rows(suites.load("table1"), tmp_path) == []
 
 
-@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="counts what the parent held, but on Linux")
+@pytest.mark.skipif(
+    not Path("/proc/self/status").exists(), reason="counts what the parent held, but on Linux"
+)
 def test_peak_memory_is_of_the_row_and_not_of_who_started_it():
     held = bytearray(b"1") * 1_500_000_000  # more than the child, which imports torch alone
     command = "from gantoolkit.bench.draw_row import peak_mb; print(peak_mb('cpu'))"
-    said = subprocess.run([sys.executable, "-c", command], capture_output=True, text=True, check=True).stdout
+    said = subprocess.run(
+        [sys.executable, "-c", command], capture_output=True, text=True, check=True
+    ).stdout
     assert 50 < int(said) < len(held) / 1e6

@@ -7,14 +7,14 @@ import json
 import numpy as np
 import pytest
 import torch
-from gantoolkit.bench import official_outputs
-from gantoolkit.bench import compare
+from PIL import Image
+
+from gantoolkit.bench import compare, official_outputs
 from gantoolkit.bench.official_outputs import ADAPTERS, Wanted, outputs
 from gantoolkit.bench.reference import Reference, read
 from gantoolkit.cli.main import main
 from gantoolkit.core.errors import DataError, UsageError
 from gantoolkit.report import record as records
-from PIL import Image
 
 IDS = ["00000000", "00000001", "00000002", "00000003"]
 TEXTS = ["A man.", "She smiles.", "A man.", "He: is old."]
@@ -33,7 +33,8 @@ def put(path, array):
 
 def two_tiles(right, padding=2):
     """A reconstruction and the result, as torchvision's save_image lays two tiles."""
-    from gantoolkit.core import compat  # noqa: F401  before torchvision
+    import gantoolkit.core.compat  # noqa: F401  before torchvision
+
     from torchvision.utils import make_grid
 
     left = torch.zeros(3, *right.shape[:2], dtype=torch.uint8)
@@ -55,7 +56,10 @@ def tree(kind, folder, pictures):
         elif kind == "uac":
             home = folder / "results/face/non_grid/Face_Hair_Text" / (" " + text.partition(":")[0])
             put(home / f"{sum(t == text for t in TEXTS[:n])}.png", array)
-            put(folder / "results/face/grid/Face_Hair_Text" / text / "0.png", np.concatenate([array, array], 1))
+            put(
+                folder / "results/face/grid/Face_Hair_Text" / text / "0.png",
+                np.concatenate([array, array], 1),
+            )
         elif kind == "uac-lost-text":
             put(folder / "non_grid/Face_Hair_Text" / f"{n}.png", array)
         elif kind == "collaborative":
@@ -67,14 +71,27 @@ def tree(kind, folder, pictures):
             put(folder / f"{name}-seed0.png", array)
             with open(folder / "manifest.jsonl", "a") as file:
                 for k in (0, 1):
-                    row = dict(file=f"{name}-seed0.png", kind="image", view=k, input=f"/masks/{name}.png")
+                    row = dict(
+                        file=f"{name}-seed0.png", kind="image", view=k, input=f"/masks/{name}.png"
+                    )
                     file.write(json.dumps(row) + "\n")
         else:
             put(folder / f"{number}.png", array)
 
 
-@pytest.mark.parametrize("kind", ["tedigan", "tedigan-base", "ide3d", "uac", "uac-lost-text", "collaborative",
-                                  "gantoolkit", "controlnet"])
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "tedigan",
+        "tedigan-base",
+        "ide3d",
+        "uac",
+        "uac-lost-text",
+        "collaborative",
+        "gantoolkit",
+        "controlnet",
+    ],
+)
 def test_every_programs_tree_is_understood(tmp_path, kind):
     size = {"tedigan": 256, "ide3d": 512, "uac": 256}.get(kind, 64)
     tree(kind, tmp_path, {i: picture(n, size) for n, i in enumerate(IDS)})
@@ -85,7 +102,9 @@ def test_every_programs_tree_is_understood(tmp_path, kind):
         image = read(found[i], 32)
         assert image.shape == (3, 32, 32)
         expected = torch.tensor([40.0 * (n + 1), 90, 120]) / 127.5 - 1
-        torch.testing.assert_close(image, expected.view(3, 1, 1).expand_as(image), atol=1e-4, rtol=0)
+        torch.testing.assert_close(
+            image, expected.view(3, 1, 1).expand_as(image), atol=1e-4, rtol=0
+        )
 
 
 def test_a_grid_of_1024_px_is_cut_where_the_facts_say(tmp_path):
@@ -102,13 +121,17 @@ def test_a_grid_of_1024_px_is_cut_where_the_facts_say(tmp_path):
 def test_numbers_match_only_where_that_is_unambiguous(tmp_path):
     for name in ("img0001.png", "pic1.png", "img0002.png"):
         put(tmp_path / name, picture(0))
-    assert list(official_outputs.plain(tmp_path, [Wanted("1"), Wanted("0002"), Wanted("3")])) == ["0002"]
+    assert list(official_outputs.plain(tmp_path, [Wanted("1"), Wanted("0002"), Wanted("3")])) == [
+        "0002"
+    ]
 
 
 def test_a_manifest_is_believed_before_the_adapter(tmp_path):
     tree("controlnet", tmp_path, {i: picture(n) for n, i in enumerate(IDS)})
     put(tmp_path / "odd name.png", picture(4))
-    (tmp_path / "outputs.jsonl").write_text(json.dumps({"id": IDS[1], "file": "odd name.png"}) + "\n")
+    (tmp_path / "outputs.jsonl").write_text(
+        json.dumps({"id": IDS[1], "file": "odd name.png"}) + "\n"
+    )
     found = outputs(ADAPTERS["folder"], tmp_path, WANTED)
     assert found[IDS[1]].path.name == "odd name.png" and found[IDS[2]].path.name == "2.png"
     (tmp_path / "outputs.jsonl").write_text(json.dumps({"id": IDS[1], "file": "gone.png"}) + "\n")
@@ -117,17 +140,30 @@ def test_a_manifest_is_believed_before_the_adapter(tmp_path):
 
 
 @pytest.mark.parametrize("kind", ["gantoolkit", "folder"])
-@pytest.mark.parametrize("more", [dict(run="runs/b"), dict(weights={"bridge": "1"}), dict(t_out=500)])
+@pytest.mark.parametrize(
+    "more", [dict(run="runs/b"), dict(weights={"bridge": "1"}), dict(t_out=500)]
+)
 def test_pictures_of_several_systems_are_not_scored_as_one(tmp_path, kind, more):
-    rows = [dict(file=f"{i}.png", kind="image", input=f"{i}.png", run="runs/a", weights={"bridge": "0"}, t_out=0)
-            for i in IDS]
+    rows = [
+        dict(
+            file=f"{i}.png",
+            kind="image",
+            input=f"{i}.png",
+            run="runs/a",
+            weights={"bridge": "0"},
+            t_out=0,
+        )
+        for i in IDS
+    ]
     for row in rows:
         put(tmp_path / row["file"], picture(0))
     write = (tmp_path / "manifest.jsonl").write_text
     write("".join(json.dumps(row) + "\n" for row in rows))
     assert len(outputs(ADAPTERS[kind], tmp_path, WANTED)) == 4
     write("".join(json.dumps(row) + "\n" for row in [*rows[:3], rows[3] | more]))
-    with pytest.raises(DataError, match=f"manifest.jsonl names more than one {next(iter(more))}; draw each"):
+    with pytest.raises(
+        DataError, match=f"manifest.jsonl names more than one {next(iter(more))}; draw each"
+    ):
         outputs(ADAPTERS[kind], tmp_path, WANTED)
     assert len(outputs(ADAPTERS[kind], tmp_path, WANTED[:3])) == 3
 
@@ -162,22 +198,48 @@ def test_compare_scores_what_all_have_and_names_what_is_missing(tmp_path, capsys
     tree("tedigan", tmp_path / "t", truth)
     tree("ide3d", tmp_path / "i", {i: picture(n, 128) for n, i in enumerate(IDS[:3])})
     (tmp_path / "m.yaml").write_text("{lpips: {}, acc: {}, id_gt: {}}")
-    code = main(["compare", "--data", "val", "--limit", "4", "--outputs", f"tedigan={tmp_path / 't'}",
-                 f"ide3d={tmp_path / 'i'}", "--out", str(tmp_path / "out"), "--metrics", str(tmp_path / "m.yaml"),
-                 "--bootstrap", "0"])
+    code = main(
+        [
+            "compare",
+            "--data",
+            "val",
+            "--limit",
+            "4",
+            "--outputs",
+            f"tedigan={tmp_path / 't'}",
+            f"ide3d={tmp_path / 'i'}",
+            "--out",
+            str(tmp_path / "out"),
+            "--metrics",
+            str(tmp_path / "m.yaml"),
+            "--bootstrap",
+            "0",
+        ]
+    )
     said = capsys.readouterr().err
-    assert code == 0 and "ide3d: 1 of 4 outputs are missing: 00000003 (looked for ID/rec_img.png" in said
+    assert (
+        code == 0
+        and "ide3d: 1 of 4 outputs are missing: 00000003 (looked for ID/rec_img.png" in said
+    )
     assert "scored on the 3 samples that all have, of 4" in said and "tedigan:" not in said
     exact = records.load(tmp_path / "out" / "tedigan.json").scores["tedigan"]
-    assert exact["lpips[judge]"].value == pytest.approx(0, abs=1e-9) and exact["lpips[judge]"].n == 3
+    assert (
+        exact["lpips[judge]"].value == pytest.approx(0, abs=1e-9) and exact["lpips[judge]"].n == 3
+    )
     other = records.load(tmp_path / "out" / "ide3d.json").scores["ide3d"]["lpips[judge]"]
     assert other.value > 0.1 and other.conditions["resize"].startswith("128 to 64")
     text = (tmp_path / "out" / "compare.md").read_text()
     assert "mini universe" not in text and "sees photos" in text and "| – | – |" in text
 
 
-@pytest.mark.parametrize("arguments, words", [
-    (["ide3d"], "write NAME=DIR"), (["x:tedigen=d"], "did you mean 'tedigan'"), (["a=x", "a=y"], "one name")])
+@pytest.mark.parametrize(
+    "arguments, words",
+    [
+        (["ide3d"], "write NAME=DIR"),
+        (["x:tedigen=d"], "did you mean 'tedigan'"),
+        (["a=x", "a=y"], "one name"),
+    ],
+)
 def test_mistyped_folders_are_answered(capsys, arguments, words):
     assert main(["compare", "--data", "val", "--outputs", *arguments]) == 2
     assert words in capsys.readouterr().err
@@ -185,9 +247,11 @@ def test_mistyped_folders_are_answered(capsys, arguments, words):
 
 def test_what_is_given_in_vain_is_refused_before_anything_is_read(capsys, tmp_path):
     (tmp_path / "taken").touch()
-    for more, words in ((["--prepare", "tedigan", "--outputs", "a=dv"], "--outputs cannot stand beside --prepare"),
-                        (["--prepare", "tedigan", "--out", str(tmp_path / "taken")], "taken is a file; give --out"),
-                        (["--outputs", "a=dv", "--out", str(tmp_path / "taken" / "below")], "taken is a file")):
+    for more, words in (
+        (["--prepare", "tedigan", "--outputs", "a=dv"], "--outputs cannot stand beside --prepare"),
+        (["--prepare", "tedigan", "--out", str(tmp_path / "taken")], "taken is a file; give --out"),
+        (["--outputs", "a=dv", "--out", str(tmp_path / "taken" / "below")], "taken is a file"),
+    ):
         assert main(["compare", "--data", "nothing.zip", *more]) == 2
         said = capsys.readouterr().err
         assert words in said and said.count("\n") == 1
@@ -195,35 +259,75 @@ def test_what_is_given_in_vain_is_refused_before_anything_is_read(capsys, tmp_pa
 
 @pytest.mark.parametrize("name", ["../x", "p/q", "a|b*c", ".hidden", "..", "a b", "a\\b"])
 def test_names_that_are_no_file_names_are_refused(name, capsys, tmp_path):
-    assert main(["compare", "--data", "val", "--outputs", f"{name}={tmp_path}", "--out", str(tmp_path / "out")]) == 2
+    assert (
+        main(
+            [
+                "compare",
+                "--data",
+                "val",
+                "--outputs",
+                f"{name}={tmp_path}",
+                "--out",
+                str(tmp_path / "out"),
+            ]
+        )
+        == 2
+    )
     said = capsys.readouterr().err
     assert f"'{name}'" in said and "letters, digits" in said and said.count("\n") == 1
-    assert not (tmp_path / "out").exists() and compare.Folder.parse("run-2.b_1:tedigan=d").name == "run-2.b_1"
+    assert (
+        not (tmp_path / "out").exists()
+        and compare.Folder.parse("run-2.b_1:tedigan=d").name == "run-2.b_1"
+    )
 
 
-@pytest.mark.parametrize("text, words", [
-    ("[lpips, acc]", "should name metrics; write a name per line"),
-    ("lpips", "should name metrics"), ("", "should name metrics"),
-    ("lpips: 3", "lpips should be followed by its arguments, not 3; write"),
-    ("lpips: {network: alex", "is no YAML"),
-    ("lipps: {}", "no metric 'lipps' (did you mean 'lpips'"),
-    ("lpips: {netwrk: alex}", "did you mean 'network'"),
-])
+@pytest.mark.parametrize(
+    "text, words",
+    [
+        ("[lpips, acc]", "should name metrics; write a name per line"),
+        ("lpips", "should name metrics"),
+        ("", "should name metrics"),
+        ("lpips: 3", "lpips should be followed by its arguments, not 3; write"),
+        ("lpips: {network: alex", "is no YAML"),
+        ("lipps: {}", "no metric 'lipps' (did you mean 'lpips'"),
+        ("lpips: {netwrk: alex}", "did you mean 'network'"),
+    ],
+)
 def test_what_is_no_list_of_metrics_is_answered_with_an_example(tmp_path, capsys, text, words):
     (tmp_path / "m.yaml").write_text(text)
-    assert main(["compare", "--data", "val", "--outputs", "x=d", "--metrics", str(tmp_path / "m.yaml")]) == 2
+    assert (
+        main(
+            ["compare", "--data", "val", "--outputs", "x=d", "--metrics", str(tmp_path / "m.yaml")]
+        )
+        == 2
+    )
     said = capsys.readouterr().err
     assert words in said and "m.yaml" in said and said.count("\n") == 1, said
 
 
 def test_metrics_without_arguments_are_taken(tmp_path):
     (tmp_path / "m.yaml").write_text("lpips: {network: alex}\nms_ssim:\n")
-    assert compare.read_metrics(str(tmp_path / "m.yaml")) == {"lpips": {"network": "alex"}, "ms_ssim": {}}
+    assert compare.read_metrics(str(tmp_path / "m.yaml")) == {
+        "lpips": {"network": "alex"},
+        "ms_ssim": {},
+    }
 
 
 def test_nothing_in_common_says_what_to_do(tmp_path, capsys):
     (tmp_path / "empty").mkdir()
-    assert main(["compare", "--data", "val", "--outputs", f"uac={tmp_path / 'empty'}", f"x={tmp_path / 'no'}"]) == 1
+    assert (
+        main(
+            [
+                "compare",
+                "--data",
+                "val",
+                "--outputs",
+                f"uac={tmp_path / 'empty'}",
+                f"x={tmp_path / 'no'}",
+            ]
+        )
+        == 1
+    )
     assert "There is no folder" in capsys.readouterr().err
     assert main(["compare", "--data", "val", "--outputs", f"uac={tmp_path / 'empty'}"]) == 1
     assert "outputs.jsonl" in capsys.readouterr().err

@@ -5,12 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from types import SimpleNamespace
 
+import mini
 import numpy as np
 import pytest
-import torch
-
-import mini
 import tiny
+import torch
 from cells import cell, rows_of
 
 from gantoolkit.bench.figures import attention, scene
@@ -18,8 +17,8 @@ from gantoolkit.bridges.absm import AbSM
 from gantoolkit.data.face_zip import FaceZip
 from gantoolkit.encoders.controlnet import ControlNetEncoder
 from gantoolkit.encoders.recorder import cross_attentions
-from gantoolkit.inference import attention as words
 from gantoolkit.generators import load_generator
+from gantoolkit.inference import attention as words
 from gantoolkit.pipeline import Pipeline
 from gantoolkit.report import sheets
 
@@ -38,7 +37,9 @@ def thinking(model, tiny_zip):
     data = FaceZip(tiny_zip)
     data.captions = [["A man with black hair, a hat"], ["blond hair"], [""]]
     pipeline = Pipeline(encoder, bridge, generator)
-    return scene.Scene((scene.Run("runs/thinking", pipeline, dict(condition="mask")),), data, (0, 1))
+    return scene.Scene(
+        (scene.Run("runs/thinking", pipeline, dict(condition="mask")),), data, (0, 1)
+    )
 
 
 def _generator(folder: Path) -> str:
@@ -62,7 +63,9 @@ def by_hand(model, encoder, condition, step: int) -> list[torch.Tensor]:
     for n, block in enumerate(blocks):
         layers = []
         for k, layer in enumerate(cross_attentions(block)):
-            q, key = (seen[n, k, part][step][-1] for part in ("to_q", "to_k"))  # the half with the prompt
+            q, key = (
+                seen[n, k, part][step][-1] for part in ("to_q", "to_k")
+            )  # the half with the prompt
             q, key = (v.view(len(v), layer.heads, -1).transpose(0, 1) for v in (q, key))
             layers.append(torch.softmax(q @ key.transpose(1, 2) / q.shape[-1] ** 0.5, -1))
             torch.testing.assert_close(layers[-1].sum(-1), torch.ones(layers[-1].shape[:2]))
@@ -74,18 +77,28 @@ def by_hand(model, encoder, condition, step: int) -> list[torch.Tensor]:
 
 def test_maps_of_a_sheet_are_the_means_of_the_tests_own_softmax(model, thinking):
     picture, facts = attention.draw(thinking, SimpleNamespace(words=[]))
-    assert facts["words"][0] == ["hair", "hat"] and facts["words"][1] == ["hair"]  # "man" is the whole person
+    assert facts["words"][0] == ["hair", "hat"] and facts["words"][1] == [
+        "hair"
+    ]  # "man" is the whole person
     condition = thinking.sample([0]).condition
     ids = model.tokenizer(condition.text[0].lower()).input_ids[1:-1]
     spelled = [model.tokenizer(word).input_ids[1:-1] for word in ("hair", "hat")]
-    places = [[1 + i + j for i in range(len(ids)) if ids[i:i + len(word)] == word for j in range(len(word))]
-              for word in spelled]
+    places = [
+        [
+            1 + i + j
+            for i in range(len(ids))
+            if ids[i : i + len(word)] == word
+            for j in range(len(word))
+        ]
+        for word in spelled
+    ]
     places.append(list(range(1, len(ids) + 1)))  # all words
     moments = next(iter(attention._samples(thinking)))[2]
     layout = attention.sheet(condition, moments, dict(hair=places[0], hat=places[1]), 5)
     assert layout.columns == ["$G(w_t)$", *["hair", "hat", "all words"] * 2]
     assert [row.label for row in layout.rows] == [
-        (f"t = {thinking.times[i]}", f"step {i + 1} of 5") for i in (0, 2, 4)]
+        (f"t = {thinking.times[i]}", f"step {i + 1} of 5") for i in (0, 2, 4)
+    ]
     top = rows_of(layout.draw(), layout.x(0), layout.side)
     for row, step in enumerate((0, 2, 4)):
         expected = by_hand(model, thinking.first.encoder, condition, step)
@@ -93,7 +106,9 @@ def test_maps_of_a_sheet_are_the_means_of_the_tests_own_softmax(model, thinking)
         for n, probabilities in enumerate(expected):
             for k, where in enumerate(places):
                 mean = probabilities[where].mean(0)
-                torch.testing.assert_close(attention.block_map(moments[row][0], n, where), mean, atol=1e-5, rtol=1e-4)
+                torch.testing.assert_close(
+                    attention.block_map(moments[row][0], n, where), mean, atol=1e-5, rtol=1e-4
+                )
                 shown = cell(picture, top[row], layout.x(1 + 3 * n + k), layout.side)
                 assert np.abs(shown.astype(int) - sheets.heat_picture(image, mean)).max() <= 3
 
@@ -110,7 +125,11 @@ def test_maps_of_words_add_up_to_that_of_the_prompt(thinking):
         parts = sum(len(where) * attention.block_map(features, n, where) for _, where in spelled)
         everything = attention.block_map(features, n, whole)
         torch.testing.assert_close(parts / len(whole), everything)
-        mean.append(torch.nn.functional.interpolate(everything[None, None], bar.shape, mode="bilinear")[0, 0])
+        mean.append(
+            torch.nn.functional.interpolate(everything[None, None], bar.shape, mode="bilinear")[
+                0, 0
+            ]
+        )
     torch.testing.assert_close(torch.stack(mean).mean(0), bar)  # Ā of the method
 
 
@@ -119,7 +138,10 @@ def test_nouns_are_the_last_words_of_phrases():
         return words.heads(text.replace(",", " ,").replace(".", " .").lower().split())
 
     assert nouns("This man has short straight black hair, a mustache, and bushy eyebrows.") == [
-        "hair", "mustache", "eyebrows"]
+        "hair",
+        "mustache",
+        "eyebrows",
+    ]
     assert nouns("She is smiling.") == ["smiling"] and nouns("") == []
     assert nouns("blond hair and a red hat") == ["hair", "hat"]
 
@@ -134,7 +156,9 @@ def test_named_words_stand_in_the_order_they_are_named(thinking):
     said = f"'beard' is not in the prompt of sample 0, “{text}”; its words: a, man, with, black, hair, hat"
     with pytest.raises(scene.UsageError, match=said):
         attention.choose(thinking.first.encoder, text, moments, ["hair", "beard"], "sample 0")
-    with pytest.raises(scene.UsageError, match="prompt of sample 2 is empty; choose another with --pick"):
+    with pytest.raises(
+        scene.UsageError, match="prompt of sample 2 is empty; choose another with --pick"
+    ):
         attention.draw(scene.Scene(thinking.runs, thinking.data, (2,)), SimpleNamespace(words=[]))
 
 

@@ -8,11 +8,12 @@ import zipfile
 
 import numpy as np
 import pytest
-from gantoolkit.cli import main
-from gantoolkit.registry import manifest
-from gantoolkit.core.labels import PALETTE
-from gantoolkit.report import labelled, sheets
 from PIL import Image
+
+from gantoolkit.cli import main
+from gantoolkit.core.labels import PALETTE
+from gantoolkit.registry import manifest
+from gantoolkit.report import labelled, sheets
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +56,9 @@ def test_faces_with_their_conditions(sheet, archive):
 
 def test_several_data_sets_stand_below_each_other(sheet, archive):
     rows, about = sheet("val", "bridge-train", "--samples", 3)
-    assert [list(row.label) for row in rows] == [["val"], ["bridge-train"]] and len(about["sha256"]) == 2
+    assert [list(row.label) for row in rows] == [["val"], ["bridge-train"]] and len(
+        about["sha256"]
+    ) == 2
     assert (rows[0].cells[2] == stored(archive, "image", 2)).all()
 
 
@@ -64,4 +67,8 @@ def test_what_cannot_be_drawn_is_a_sentence(capsys, tmp_path):
     assert main.main(["figure", "data", "vall", "--out", str(tmp_path / "sheet.png")]) == 1
     assert main.main(["figure", "data", "val", "--out", "sheet.xyz"]) == 2
     said = capsys.readouterr().err
-    assert "--samples must be at least 1" in said and "No data set 'vall'" in said and "sheet.xyz is no PNG" in said
+    assert (
+        "--samples must be at least 1" in said
+        and "No data set 'vall'" in said
+        and "sheet.xyz is no PNG" in said
+    )

@@ -7,11 +7,12 @@ import json
 import numpy as np
 import pytest
 import torch
-from gantoolkit.cli import main
-from gantoolkit.generators import load_generator
-from gantoolkit.core.camera import orbit_camera
-from gantoolkit.report import labelled, sheets
 from PIL import Image
+
+from gantoolkit.cli import main
+from gantoolkit.core.camera import orbit_camera
+from gantoolkit.generators import load_generator
+from gantoolkit.report import labelled, sheets
 
 SEED, PSI, WALKS = 3, 0.7, 2
 
@@ -30,8 +31,24 @@ def cells(monkeypatch, tmp_path):
         draw = labelled.Sheet.draw
         monkeypatch.setattr(labelled.Sheet, "draw", lambda self: kept.append(self) or draw(self))
         out = tmp_path / "sheet.png"
-        assert main.main(["figure", "generator", name, "--seed", str(SEED), "--truncation", str(PSI), "--walks", str(WALKS),
-                         "--out", str(out)]) == 0
+        assert (
+            main.main(
+                [
+                    "figure",
+                    "generator",
+                    name,
+                    "--seed",
+                    str(SEED),
+                    "--truncation",
+                    str(PSI),
+                    "--walks",
+                    str(WALKS),
+                    "--out",
+                    str(out),
+                ]
+            )
+            == 0
+        )
         with Image.open(out) as file:
             return [row.cells for row in kept[0].rows], json.loads(file.text[sheets.ABOUT])
 
@@ -50,9 +67,15 @@ def test_faces_and_walks_of_a_2d_generator(cells):
     assert len(rows) == 1 + WALKS and about["generator"] == "stylegan2" and about["seed"] == SEED
     assert near(rows[0][5], drawn.render(ws[5:6], noise="const").image[0])
     for k in range(WALKS):
-        ends = drawn.render(ws[8 + 2 * k:10 + 2 * k], noise="const").image
-        middle = drawn.render((4 * ws[8 + 2 * k] + 3 * ws[9 + 2 * k])[None] / 7, noise="const").image[0]
-        assert near(rows[1 + k][0], ends[0]) and near(rows[1 + k][3], middle) and near(rows[1 + k][7], ends[1])
+        ends = drawn.render(ws[8 + 2 * k : 10 + 2 * k], noise="const").image
+        middle = drawn.render(
+            (4 * ws[8 + 2 * k] + 3 * ws[9 + 2 * k])[None] / 7, noise="const"
+        ).image[0]
+        assert (
+            near(rows[1 + k][0], ends[0])
+            and near(rows[1 + k][3], middle)
+            and near(rows[1 + k][7], ends[1])
+        )
 
 
 @torch.no_grad()
@@ -62,11 +85,18 @@ def test_a_3d_generator_is_seen_from_three_sides_and_in_depth(cells):
     assert len(rows) == 4 + WALKS
     ws = codes(drawn, 8 + 2 * WALKS)[2:3]
     for row, yaw in enumerate((-0.4, 0.0, 0.4)):
-        seen = drawn.render(ws, orbit_camera(torch.tensor([yaw]), drawn.frame.level), noise="const", deterministic=True)
+        seen = drawn.render(
+            ws,
+            orbit_camera(torch.tensor([yaw]), drawn.frame.level),
+            noise="const",
+            deterministic=True,
+        )
         assert near(rows[row][2], seen.image[0])
     depth = rows[3][2]
     assert depth.min() == 0 and depth.max() == 255
-    assert depth[24:40, 24:40].mean() > depth[:8].mean() + 50  # a face is nearer than what is behind it
+    assert (
+        depth[24:40, 24:40].mean() > depth[:8].mean() + 50
+    )  # a face is nearer than what is behind it
 
 
 def test_what_cannot_be_drawn_is_a_sentence(capsys, tmp_path):

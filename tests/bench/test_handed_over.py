@@ -12,12 +12,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from gantoolkit.bench import official_outputs
-from gantoolkit.bench import prepare
+from gantoolkit.bench import official_outputs, prepare
 from gantoolkit.bench.official_outputs import ADAPTERS, Wanted, outputs
 from gantoolkit.cli.main import main, parser
-from gantoolkit.data import cameras
 from gantoolkit.core.labels import PALETTE
+from gantoolkit.data import cameras
 from gantoolkit.data.face_zip import FaceZip
 
 LONG = "She " + "really " * 60 + "smiles."
@@ -32,8 +31,11 @@ def data(tmp_path, tiny_zip) -> Path:
         for name in old.namelist():
             content = old.read(name)
             if name == "samples.jsonl":
-                rows = [json.loads(line) for line in content.decode().splitlines()[:len(CAPTIONS)]]
-                content = "".join(json.dumps(row | dict(captions=[text])) + "\n" for row, text in zip(rows, CAPTIONS))
+                rows = [json.loads(line) for line in content.decode().splitlines()[: len(CAPTIONS)]]
+                content = "".join(
+                    json.dumps(row | dict(captions=[text])) + "\n"
+                    for row, text in zip(rows, CAPTIONS)
+                )
             if name == "dataset.json":
                 content = json.dumps(json.loads(content) | dict(crop="eg3d"))
             new.writestr(name, content)
@@ -61,9 +63,14 @@ def put(path: Path) -> None:
     Image.new("RGB", (4, 4)).save(path)
 
 
-@pytest.mark.parametrize("program, name, size", [
-    ("tedigan", "masks/{0}/{0}.png", 256), ("collaborative", "masks/{0}.png", 512),
-    ("ide3d", "masks/00000/img{0}.png", 512)])
+@pytest.mark.parametrize(
+    "program, name, size",
+    [
+        ("tedigan", "masks/{0}/{0}.png", 256),
+        ("collaborative", "masks/{0}.png", 512),
+        ("ide3d", "masks/00000/img{0}.png", 512),
+    ],
+)
 def test_masks_are_numbers_where_programs_convert_to_grey(data, tmp_path, program, name, size):
     """`.convert("L")` of the zip's palette pictures would be luminances; of these it is the labels."""
     out = handed(program, data, tmp_path / "in")
@@ -83,23 +90,33 @@ def test_ide3d_finds_photo_mask_and_camera(data, tmp_path, capsys):
         c = np.array([labels[path[-21:]]])
         c[:, [1, 2, 5, 6, 9, 10]] *= -1
         forward, position = c[0, [2, 6, 10]], c[0, [3, 7, 11]]
-        assert forward @ -position < 0 and cameras.convention(c) == "ide3d"  # its camera looks along −z
-        np.testing.assert_allclose(cameras.to_eg3d(c, "ide3d")[0], faces.cameras[row].numpy(), atol=1e-6)
+        assert (
+            forward @ -position < 0 and cameras.convention(c) == "ide3d"
+        )  # its camera looks along −z
+        np.testing.assert_allclose(
+            cameras.to_eg3d(c, "ide3d")[0], faces.cameras[row].numpy(), atol=1e-6
+        )
         with Image.open(path) as file:
             assert (file.mode, file.size) == ("RGB", (512, 512))
             shown = np.asarray(file).reshape(32, 16, 32, 16, 3).mean((1, 3))
         assert np.abs(shown - faces.images[row].permute(1, 2, 0).numpy()).mean() < 12
         put(tmp_path / "out" / Path(path).stem / "rec_img.png")
-    assert list(outputs(ADAPTERS["ide3d"], tmp_path / "out", wanted(data))) == [one.id for one in wanted(data)]
+    assert list(outputs(ADAPTERS["ide3d"], tmp_path / "out", wanted(data))) == [
+        one.id for one in wanted(data)
+    ]
 
 
 def test_uac_finds_maps_and_prompts(data, tmp_path):
     """As its paired_data_loader and save_images: files in order of names, text up to the second colon, a counter."""
     out = handed("uac", data, tmp_path / "in")
     lines = (out / "text.txt").read_text().splitlines(keepends=True)
-    told = {parts[0].strip(" "): parts[1] for parts in (line.strip("\n").split(":") for line in lines)}
+    told = {
+        parts[0].strip(" "): parts[1] for parts in (line.strip("\n").split(":") for line in lines)
+    }
     names = sorted(p.name for p in (out / "face_map").iterdir())
-    assert len(lines) == len(names) == len(CAPTIONS) and names == sorted(p.name for p in (out / "hair_map").iterdir())
+    assert len(lines) == len(names) == len(CAPTIONS) and names == sorted(
+        p.name for p in (out / "hair_map").iterdir()
+    )
     home = tmp_path / "out/results/face/non_grid/Face_Hair_Text"
     for row, name in enumerate(names):
         labels = truth(data, row, 256)
@@ -109,7 +126,11 @@ def test_uac_finds_maps_and_prompts(data, tmp_path):
         where = home / told[name]
         count = next(n for n in range(9) if not (where / f"{n}.png").exists())
         put(where / f"{count}.png")
-    assert [told[name].strip() for name in names[:3]] == ["A man.", "He, is old.", "a b c \"quoted\" 'test' $HOME"]
+    assert [told[name].strip() for name in names[:3]] == [
+        "A man.",
+        "He, is old.",
+        "a b c \"quoted\" 'test' $HOME",
+    ]
     found = outputs(ADAPTERS["uac"], tmp_path / "out", wanted(data))
     assert list(sorted(found)) == [one.id for one in wanted(data)]
     assert [found[one.id].path.name for one in wanted(data)] == ["0.png"] * 5 + ["1.png"]
@@ -139,7 +160,9 @@ def test_jobs_run_and_their_results_are_found(data, tmp_path, program, monkeypat
     (tmp_path / "bin" / "python").chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path / "bin"), prepend=":")
     for _ in range(2):
-        subprocess.run(["sh", str(out / "jobs.sh"), str(tmp_path / "out put")], check=True, cwd=tmp_path)
+        subprocess.run(
+            ["sh", str(out / "jobs.sh"), str(tmp_path / "out put")], check=True, cwd=tmp_path
+        )
         (tmp_path / "bin" / "python").write_text("#!/bin/sh\nexit 1\n")
     found = outputs(ADAPTERS[program], tmp_path / "out put", wanted(data))
     assert list(sorted(found)) == [one.id for one in wanted(data)]
@@ -147,17 +170,23 @@ def test_jobs_run_and_their_results_are_found(data, tmp_path, program, monkeypat
         assert [(found[o.id].path.parent / "said").read_text() for o in wanted(data)] == CAPTIONS
     if program == "collaborative":
         for row, one in enumerate(wanted(data)):
-            np.testing.assert_array_equal(np.asarray(Image.open(found[one.id].path)), truth(data, row, 512))
+            np.testing.assert_array_equal(
+                np.asarray(Image.open(found[one.id].path)), truth(data, row, 512)
+            )
 
 
 def test_controlnet_is_shown_the_palette(data, tmp_path):
     out = handed("controlnet", data, tmp_path / "in")
     rows = [json.loads(line) for line in (out / "prompts.jsonl").read_text().splitlines()]
-    assert [r["text"] for r in rows] == CAPTIONS and {(r["ddim_steps"], r["guidance"]) for r in rows} == {(20, 9.0)}
+    assert [r["text"] for r in rows] == CAPTIONS and {
+        (r["ddim_steps"], r["guidance"]) for r in rows
+    } == {(20, 9.0)}
     for row, one in enumerate(wanted(data)):
         with Image.open(out / "images" / f"{one.id}.png") as file:
             assert file.mode == "RGB"
-            np.testing.assert_array_equal(np.asarray(file), np.array(PALETTE)[truth(data, row, 512)])
+            np.testing.assert_array_equal(
+                np.asarray(file), np.array(PALETTE)[truth(data, row, 512)]
+            )
 
 
 @pytest.mark.parametrize("text", [*CAPTIONS, "..", "a" * 300, "Größe " * 60])
@@ -165,7 +194,9 @@ def test_prompts_can_name_a_folder(tmp_path, text):
     for prompt in (official_outputs.uac_prompt(text), official_outputs.collaborative_prompt(text)):
         (tmp_path / prompt).mkdir(exist_ok=True)
         assert (tmp_path / prompt).parent == tmp_path and prompt and len(prompt.encode()) <= 200
-    assert official_outputs.collaborative_prompt("The Man.") == "the man." and ":" not in official_outputs.uac_prompt(text)
+    assert official_outputs.collaborative_prompt(
+        "The Man."
+    ) == "the man." and ":" not in official_outputs.uac_prompt(text)
 
 
 def test_bad_inputs_are_sentences(data, tmp_path, capsys):
@@ -177,15 +208,30 @@ def test_bad_inputs_are_sentences(data, tmp_path, capsys):
     with zipfile.ZipFile(data) as old, zipfile.ZipFile(named, "w") as new:
         for name in old.namelist():
             content = old.read(name)
-            new.writestr(name.replace("00000003", "anna"), content.replace(b"00000003", b"anna")
-                         if name.endswith(("json", "jsonl")) else content)
-    assert main(["compare", "--prepare", "ide3d", "--data", str(named), "--out", str(tmp_path / "no")]) == 1
-    assert "'anna' is none; name the pictures 0.png" in capsys.readouterr().err and not (tmp_path / "no").exists()
+            new.writestr(
+                name.replace("00000003", "anna"),
+                content.replace(b"00000003", b"anna")
+                if name.endswith(("json", "jsonl"))
+                else content,
+            )
+    assert (
+        main(["compare", "--prepare", "ide3d", "--data", str(named), "--out", str(tmp_path / "no")])
+        == 1
+    )
+    assert (
+        "'anna' is none; name the pictures 0.png" in capsys.readouterr().err
+        and not (tmp_path / "no").exists()
+    )
     handed("collaborative", named, tmp_path / "yes")
-    assert "trained on ffhq's framing of faces, and named.zip was prepared with --crop eg3d" in capsys.readouterr().err
+    assert (
+        "trained on ffhq's framing of faces, and named.zip was prepared with --crop eg3d"
+        in capsys.readouterr().err
+    )
 
 
 def test_the_verb_offers_every_program():
-    compare = next(a for a in parser([])._actions if hasattr(a, "choices") and a.choices).choices["compare"]
+    compare = next(a for a in parser([])._actions if hasattr(a, "choices") and a.choices).choices[
+        "compare"
+    ]
     choices = next(a.choices for a in compare._actions if a.dest == "prepare")
     assert tuple(choices) == prepare.PROGRAMS and set(choices) <= set(ADAPTERS)

@@ -5,18 +5,17 @@ from __future__ import annotations
 import json
 
 import pytest
-import torch
-
 import small
 import tiny
+import torch
 
-from gantoolkit.cli import main
-from gantoolkit.bench import draw_row
-from gantoolkit.bench import run, suite as suites, tables
+from gantoolkit.bench import draw_row, run, tables
+from gantoolkit.bench import suite as suites
 from gantoolkit.bridges.absm import AbSM
+from gantoolkit.cli import main
 from gantoolkit.encoders.controlnet import ControlNetEncoder
-from gantoolkit.inference import load as sample
 from gantoolkit.generators import load_generator
+from gantoolkit.inference import load as sample
 from gantoolkit.report import record as records
 
 SPAWN = run.spawn
@@ -30,15 +29,28 @@ def runs(tmp_path_factory):
     tiny.write(folder, parts)
     small.write_runs(folder)
     encoder = ControlNetEncoder(parts, steps=3)
-    spec = dict(type="ControlNetEncoder", weights=str(folder / "diffusion"), controlnet=str(folder / "controlnet"),
-                steps=3)
+    spec = dict(
+        type="ControlNetEncoder",
+        weights=str(folder / "diffusion"),
+        controlnet=str(folder / "controlnet"),
+        steps=3,
+    )
     for name, file in (("long_stylegan2", "flat"), ("long_eg3d", "solid")):
         generator = load_generator(str(folder / f"{file}.safetensors"))
-        sizes = dict(feature_shapes=encoder.shapes, num_ws=generator.num_ws, w_dim=generator.w_dim,
-                     mean_w=generator.mean_w)
+        sizes = dict(
+            feature_shapes=encoder.shapes,
+            num_ws=generator.num_ws,
+            w_dim=generator.w_dim,
+            mean_w=generator.mean_w,
+        )
         bridge = tiny.spread(AbSM(**sizes, width=8, mapping=dict(width=8)), scale=0.05)
-        specs = dict(encoder=spec, bridge=dict(type="AbSM", width=8, mapping=dict(width=8)), condition="mask",
-                     generator=str(folder / f"{file}.safetensors"), networks={})
+        specs = dict(
+            encoder=spec,
+            bridge=dict(type="AbSM", width=8, mapping=dict(width=8)),
+            condition="mask",
+            generator=str(folder / f"{file}.safetensors"),
+            networks={},
+        )
         sample.export(folder / "trained" / name / sample.EXPORTED, bridge, specs)
     return folder / "trained"
 
@@ -64,19 +76,34 @@ def test_the_quick_form_of_table1_from_runs_to_page(runs, tmp_path, monkeypatch,
     for name, record in found.items():
         scores = record.scores[name]
         for column in suite.columns:
-            if column != "depth_shape" and (name == "ours-3d" or column not in ("id_views", "reprojection")):
+            if column != "depth_shape" and (
+                name == "ours-3d" or column not in ("id_views", "reprojection")
+            ):
                 score = tables.find(record, column)
                 assert score.n > 0 and score.conditions["split"] == "val", (name, column)
-        assert record.config["pairs"] == 4 and record.config["exact"] == {"pictures": 4, "label maps": 4}
-        assert {score.n for score in scores.values()} <= set(range(5)) and record.timings["seconds_per_image"] > 0
+        assert record.config["pairs"] == 4 and record.config["exact"] == {
+            "pictures": 4,
+            "label maps": 4,
+        }
+        assert {score.n for score in scores.values()} <= set(range(5)) and record.timings[
+            "seconds_per_image"
+        ] > 0
     page = (folder / "table1.md").read_text()
-    measured = page[page.index("## Measured"):page.index("## Conditions")]
-    absent = {line.removeprefix("- not measured: ").partition("; make it")[0]
-              for line in measured.splitlines() if line.startswith("- not measured: ")}
+    measured = page[page.index("## Measured") : page.index("## Conditions")]
+    absent = {
+        line.removeprefix("- not measured: ").partition("; make it")[0]
+        for line in measured.splitlines()
+        if line.startswith("- not measured: ")
+    }
     assert absent == {row.label for row in suite.rows if row.name not in rows}
     assert all(f"| {suite.row(name).label} |" in measured for name in rows)
     assert "split: val" in page and "pairs: 4" in page and "## The paper's own table" in page
-    assert {f.name for f in folder.iterdir()} >= {"table1.md", "table1.csv", "table1.tex", "table1.webp"}
+    assert {f.name for f in folder.iterdir()} >= {
+        "table1.md",
+        "table1.csv",
+        "table1.tex",
+        "table1.webp",
+    }
     assert main.main([*command, "--only", *rows]) == 0 and made == rows  # nothing is made twice
 
 
@@ -89,8 +116,18 @@ def test_a_retrained_run_is_measured_again(runs, tmp_path, monkeypatch):
 
     monkeypatch.setattr(run, "spawn", spawn)
     monkeypatch.setattr(suites, "load", lambda name, load=suites.load: _lighter(load(name)))
-    command = ["bench", "table2", "--pairs", "2", "--only", "e", "--runs", str(tmp_path), "--out",
-               str(tmp_path / "out")]
+    command = [
+        "bench",
+        "table2",
+        "--pairs",
+        "2",
+        "--only",
+        "e",
+        "--runs",
+        str(tmp_path),
+        "--out",
+        str(tmp_path / "out"),
+    ]
     file = tmp_path / "e_full" / sample.EXPORTED
     file.parent.mkdir(parents=True)
     file.write_bytes((runs / "long_stylegan2" / sample.EXPORTED).read_bytes())

@@ -6,15 +6,16 @@ import shutil
 
 import pytest
 import torch
-from gantoolkit.registry import manifest
+
 from gantoolkit import weights
-from gantoolkit.bench import reference_systems
-from gantoolkit.bench import suite as suites, systems
-from gantoolkit.data.face_zip import SEED_STRIDE, FaceZip
-from gantoolkit.core.errors import DataError
-from gantoolkit.generators import load_generator
+from gantoolkit.bench import reference_systems, systems
+from gantoolkit.bench import suite as suites
 from gantoolkit.core.camera import Frame
+from gantoolkit.core.errors import DataError
 from gantoolkit.core.types import Condition
+from gantoolkit.data.face_zip import SEED_STRIDE, FaceZip
+from gantoolkit.generators import load_generator
+from gantoolkit.registry import manifest
 
 
 def condition(*seeds):
@@ -35,11 +36,17 @@ def test_fewer_pictures_than_pairs_are_a_sentence():
 def test_a_row_may_name_a_run_that_trained_a_generator(tmp_path):
     index, export = manifest.load(), tmp_path / "mine" / "export"
     export.mkdir(parents=True)
-    shutil.copy(index.file(index.weights["stylegan2"]), export / "stylegan2.safetensors")  # as GAN.export names it
+    shutil.copy(
+        index.file(index.weights["stylegan2"]), export / "stylegan2.safetensors"
+    )  # as GAN.export names it
     spec = dict(type="Drawn", generator="mine")
-    assert "no run 'mine'" in suites.absent(spec, tmp_path / "elsewhere") and not suites.absent(spec, tmp_path)
+    assert "no run 'mine'" in suites.absent(spec, tmp_path / "elsewhere") and not suites.absent(
+        spec, tmp_path
+    )
     system = systems.build(suites.located(spec, tmp_path))
-    z = torch.stack([torch.randn(system.generator.z_dim, generator=torch.Generator().manual_seed(5))])
+    z = torch.stack(
+        [torch.randn(system.generator.z_dim, generator=torch.Generator().manual_seed(5))]
+    )
     expected = load_generator("stylegan2").mapping(z)
     assert torch.equal(system.solve(condition(5)), expected)
     assert list(system.weights().values()) == [index.weights["stylegan2"]["sha256"]]
@@ -47,7 +54,11 @@ def test_a_row_may_name_a_run_that_trained_a_generator(tmp_path):
 
 def test_views_are_drawn_where_the_generator_s_own_cameras_stand(tmp_path):
     state, arch, _ = weights.load("eg3d")
-    weights.save(tmp_path / "cats.safetensors", state, dict(arch, pivot=[0, 0, 0], radius=1.7, focal=1.7, level=-0.1))
+    weights.save(
+        tmp_path / "cats.safetensors",
+        state,
+        dict(arch, pivot=[0, 0, 0], radius=1.7, focal=1.7, level=-0.1),
+    )
     system = systems.build(dict(type="Drawn", generator=str(tmp_path / "cats.safetensors")))
     assert system.frame == Frame(-0.1, (0, 0, 0), 1.7, 1.7)
     origin = system.frame.side(0.4).cam2world[0, :3, 3]

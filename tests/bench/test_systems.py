@@ -7,6 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+
 from gantoolkit.bench import systems
 from gantoolkit.core.errors import UsageError
 
@@ -34,7 +35,9 @@ def test_ours_is_a_run_left_early_or_late_and_names_its_losses_networks(tmp_path
         system = systems.build(dict(type="Ours", run=str(tmp_path), after=after))
         assert system.render(system.solve(None), "camera") == ("codes", "camera")
     assert drawn == [(0, "last"), (900, "last"), (300, "last")]
-    assert system.needs == ("text", "scribble", "camera") and system.networks() == {"lpips": "parser"}
+    assert system.needs == ("text", "scribble", "camera") and system.networks() == {
+        "lpips": "parser"
+    }
     assert set(system.weights()) == {"bridge", "diffusion", "eg3d"} and not system.notes()
     with pytest.raises(UsageError, match="has 4 steps"):
         systems.Ours(str(tmp_path), after=5)

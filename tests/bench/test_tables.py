@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from gantoolkit.bench import suite as suites, tables
+from gantoolkit.bench import suite as suites
+from gantoolkit.bench import tables
 from gantoolkit.core.types import Record, Score
 
 
@@ -10,8 +11,15 @@ def line(name, needs, **values):
     row = suites.Row(name, name, {})
     scores = {k: Score(v, 10, k != "fid") for k, v in values.items()}
     config = dict(needs=needs, model="GAN", domain="2D", pairs=10)
-    return row, Record(name, config, [], {}, 0, timings=dict(seconds_per_image=1.0, peak_memory_mb=2.0),
-                       scores={name: scores})
+    return row, Record(
+        name,
+        config,
+        [],
+        {},
+        0,
+        timings=dict(seconds_per_image=1.0, peak_memory_mb=2.0),
+        scores={name: scores},
+    )
 
 
 def test_signs_of_markdown_and_latex_in_labels_are_no_markup():
@@ -21,14 +29,21 @@ def test_signs_of_markdown_and_latex_in_labels_are_no_markup():
     cells = tables.markdown(suite, [(row, found[1])]).splitlines()[2].replace(r"\|", "").split("|")
     assert len(cells) == tables.markdown(suite, [found]).splitlines()[2].count("|") + 1
     written = tables.latex(suite, [(row, found[1])])
-    assert r"50 \% a|b\_c \{d\} \#1 \$x\textasciitilde{}y \textbackslash{}z \& more & text & 90.0" in written
+    assert (
+        r"50 \% a|b\_c \{d\} \#1 \$x\textasciitilde{}y \textbackslash{}z \& more & text & 90.0"
+        in written
+    )
     assert r"system & inputs & ACC \% $\uparrow$ & s / image" in written
 
 
 def test_ranks_by_hand():
-    rows = [line("a", ["text", "mask"], fid=10.0, acc=0.9), line("b", ["text", "mask", "camera"], fid=11.0, acc=0.9001),
-            line("c", ["text", "mask"], fid=12.0, acc=0.5), line("p", ["text", "mask", "image"], fid=1.0, acc=1.0),
-            line("s", ["text", "scribble"], fid=2.0, acc=0.2)]
+    rows = [
+        line("a", ["text", "mask"], fid=10.0, acc=0.9),
+        line("b", ["text", "mask", "camera"], fid=11.0, acc=0.9001),
+        line("c", ["text", "mask"], fid=12.0, acc=0.5),
+        line("p", ["text", "mask", "image"], fid=1.0, acc=1.0),
+        line("s", ["text", "scribble"], fid=2.0, acc=0.2),
+    ]
     assert tables.ranks(rows, "fid") == {"a": 1, "b": 2}
     assert tables.ranks(rows, "acc") == {"a": 1, "b": 1, "c": 2}  # equal as printed
     assert tables.group(rows[3][1]) is None and tables.arrow(rows, "fid") == "↓"

@@ -14,7 +14,9 @@ from gantoolkit.tasks.bridge.trajectories import row_bytes
 
 ROOT = Path(__file__).parents[2]
 PAGES = {name: ROOT / "docs" / name for name in ("scaling.md", "full-scale.md")}
-pytestmark = pytest.mark.skipif(not all(p.is_file() for p in PAGES.values()), reason="docs/ is not installed")
+pytestmark = pytest.mark.skipif(
+    not all(p.is_file() for p in PAGES.values()), reason="docs/ is not installed"
+)
 sys.path.insert(0, str(ROOT / "benchmarks" / "scale"))
 
 
@@ -28,8 +30,10 @@ def rows(page: str, heading: str) -> list[list[str]]:
 def test_hours_are_those_of_the_simulation():
     import simulate
 
-    wanted = [[str(gpus), str(batch), f"{cache:.2f}", f"{train:.2f}", slowest]
-              for gpus, batch, cache, train, slowest in simulate.table(simulate.ASSUMED, 25e9, 2e9)]
+    wanted = [
+        [str(gpus), str(batch), f"{cache:.2f}", f"{train:.2f}", slowest]
+        for gpus, batch, cache, train, slowest in simulate.table(simulate.ASSUMED, 25e9, 2e9)
+    ]
     assert rows("scaling.md", "## From 1 to 64 GPUs")[1:] == wanted
 
 
@@ -41,7 +45,10 @@ def test_bytes_are_those_of_the_cache():
     assert said["z_t, all steps"] == 20 * said["z_t, one step"] == row_bytes(20, (4, size, size), 0)
     assert said["a cached trajectory"] == row_bytes(20, (4, size, size), 512)
     one = said["the same with the words' probabilities"]
-    assert said["features of all steps"] == 20 * one and one > said["h, f, a of one step, without probabilities"]
+    assert (
+        said["features of all steps"] == 20 * one
+        and one > said["h, f, a of one step, without probabilities"]
+    )
 
 
 def test_features_are_those_that_a_dry_run_counts(monkeypatch, tmp_path):
@@ -51,7 +58,10 @@ def test_features_are_those_that_a_dry_run_counts(monkeypatch, tmp_path):
     monkeypatch.setenv("GANTOOLKIT_CACHE", str(tmp_path))
     values = loader.load_config("configs/full/absm_eg3d.py").to_dict()
     said = {row[0]: int(row[2].replace(",", "")) for row in rows("scaling.md", "## Bytes")[1:]}
-    assert _feature_bytes(planned(values["encoder"])[0]) == said["the same with the words' probabilities"]
+    assert (
+        _feature_bytes(planned(values["encoder"])[0])
+        == said["the same with the words' probabilities"]
+    )
 
 
 @pytest.mark.parametrize("page", PAGES)
@@ -59,7 +69,9 @@ def test_the_peak_of_the_whole_chain_is_that_of_its_record(page):
     record = json.loads((ROOT / "benchmarks/results/chain.json").read_text(encoding="utf-8"))
     text = " ".join(PAGES[page].read_text(encoding="utf-8").split())
     assert f"{record['peak_process_bytes'] / 1e9:.1f} GB" in text and "results/chain.json" in text
-    assert record["batch"] == 1 and record["steps"] == 2 and record["peak_process_bytes"] < 24 * 2**30
+    assert (
+        record["batch"] == 1 and record["steps"] == 2 and record["peak_process_bytes"] < 24 * 2**30
+    )
     assert record["config"] == "configs/full/absm_eg3d.py" and "one thread" in record["about"]
 
 
@@ -69,11 +81,31 @@ def test_the_chain_is_measured_in_miniature(monkeypatch, tmp_path):
     import chain
 
     monkeypatch.setenv("GANTOOLKIT_CACHE", str(tmp_path))
-    monkeypatch.setattr(sys, "argv", ["chain.py", "configs/absm_stylegan2.py", "encoder.steps=4", "--batch", "1",
-                                      "--repeats", "1", "--device", "cpu", "--out", str(tmp_path / "record.json")])
+    monkeypatch.setattr(
+        sys,
+        "argv",
+        [
+            "chain.py",
+            "configs/absm_stylegan2.py",
+            "encoder.steps=4",
+            "--batch",
+            "1",
+            "--repeats",
+            "1",
+            "--device",
+            "cpu",
+            "--out",
+            str(tmp_path / "record.json"),
+        ],
+    )
     chain.main()
     seconds = json.loads((tmp_path / "record.json").read_text())["seconds_per_sample"]
-    assert min(seconds.values()) > 0 and set(seconds) >= {"trajectory", "iteration", "iteration of M", "naive iteration"}
+    assert min(seconds.values()) > 0 and set(seconds) >= {
+        "trajectory",
+        "iteration",
+        "iteration of M",
+        "naive iteration",
+    }
     assert seconds["naive iteration"] > seconds["trajectory"]
 
 
@@ -87,7 +119,11 @@ def test_memory_is_what_a_dry_run_counts(monkeypatch, tmp_path):
         name, overrides = what.split(",")[0], re.findall(r"`([^`]+)`", what)
         counted = memory.counted(name, " ".join(overrides))
         for text, size in zip(said, counted, strict=True):
-            assert text == "" if not size else float(text.removesuffix(" GB")) == pytest.approx(size, rel=0.03, abs=0.1)
+            assert (
+                text == ""
+                if not size
+                else float(text.removesuffix(" GB")) == pytest.approx(size, rel=0.03, abs=0.1)
+            )
         checked += 1
     assert checked == len(memory.ROWS)
 
@@ -95,8 +131,13 @@ def test_memory_is_what_a_dry_run_counts(monkeypatch, tmp_path):
 def test_the_table_of_memory_has_the_rows_of_its_script():
     import memory
 
-    shown = [what.replace("`", "") for what, *_ in rows("scaling.md", "## Memory of one process")[1:]]
-    assert shown == [f"{name}, {beside.format(overrides)}".replace("`", "") for name, overrides, beside in memory.ROWS]
+    shown = [
+        what.replace("`", "") for what, *_ in rows("scaling.md", "## Memory of one process")[1:]
+    ]
+    assert shown == [
+        f"{name}, {beside.format(overrides)}".replace("`", "")
+        for name, overrides, beside in memory.ROWS
+    ]
 
 
 def test_work_of_both_turns_is_what_the_simulation_takes():

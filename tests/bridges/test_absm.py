@@ -7,9 +7,9 @@ from scipy.signal import correlate
 from test_mapping import SHAPES, features
 
 from gantoolkit.bridges.absm import AbSM
-from gantoolkit.inference.attention import word_attention
 from gantoolkit.core.errors import UsageError
-from gantoolkit.core.types import FeatureShapes, Features
+from gantoolkit.core.types import Features, FeatureShapes
+from gantoolkit.inference.attention import word_attention
 
 MEAN = torch.linspace(-1, 1, 6)
 
@@ -33,18 +33,26 @@ def upsample(x, size):
     out = np.zeros((len(x), *size))
     for i in range(size[0]):
         for j in range(size[1]):
-            y, z = (max((k + 0.5) * n / s - 0.5, 0) for k, n, s in ((i, h, size[0]), (j, w, size[1])))
+            y, z = (
+                max((k + 0.5) * n / s - 0.5, 0) for k, n, s in ((i, h, size[0]), (j, w, size[1]))
+            )
             a, b = int(y), int(z)
             c, d = min(a + 1, h - 1), min(b + 1, w - 1)
             p, q = y - a, z - b
-            out[:, i, j] = ((1 - p) * (1 - q) * x[:, a, b] + (1 - p) * q * x[:, a, d]
-                            + p * (1 - q) * x[:, c, b] + p * q * x[:, c, d])
+            out[:, i, j] = (
+                (1 - p) * (1 - q) * x[:, a, b]
+                + (1 - p) * q * x[:, a, d]
+                + p * (1 - q) * x[:, c, b]
+                + p * q * x[:, c, d]
+            )
     return out
 
 
 def conv(x, weight, bias, stride=1):
     padded = np.pad(x, ((0, 0), (1, 1), (1, 1)))
-    full = np.stack([sum(correlate(padded[i], w[i], "valid") for i in range(len(x))) for w in weight])
+    full = np.stack(
+        [sum(correlate(padded[i], w[i], "valid") for i in range(len(x))) for w in weight]
+    )
     return full[:, ::stride, ::stride] + bias[:, None, None]
 
 
@@ -64,14 +72,17 @@ def styles(p, prefix, x):
         x = leaky(conv(x, p[f"{prefix}.convs.{n}.weight"], p[f"{prefix}.convs.{n}.bias"], 2), 0.01)
         n += 2
     weight = p[f"{prefix}.linear.weight"]
-    return (weight / np.sqrt(weight.shape[1]) @ x[:, 0, 0] + p[f"{prefix}.linear.bias"]).reshape(5, 6)
+    return (weight / np.sqrt(weight.shape[1]) @ x[:, 0, 0] + p[f"{prefix}.linear.bias"]).reshape(
+        5, 6
+    )
 
 
 def reference(bridge, found, b):
     """w of sample b by the equations of section 3.3."""
     p = {k: v.detach().double().numpy() for k, v in bridge.state_dict().items()}
-    f, a, prob = ([x[b].double().numpy() for x in maps]
-                  for maps in (found.f, found.attn_out, found.attn_prob))
+    f, a, prob = (
+        [x[b].double().numpy() for x in maps] for maps in (found.f, found.attn_out, found.attn_prob)
+    )
     words, size = found.words[b].numpy(), bridge.size
     F = [upsample(x, size) for x in f]
     A = [upsample(x, size) for x in a]
@@ -81,7 +92,9 @@ def reference(bridge, found, b):
     codes = {}
     for k in ("gamma", "beta"):
         alpha = 1 / (1 + np.exp(-p[f"a.{k}"][0]))
-        mixed = alpha * stack(p, f"local.{k}", local) + (1 - alpha) * stack(p, f"overall.{k}", overall)
+        mixed = alpha * stack(p, f"local.{k}", local) + (1 - alpha) * stack(
+            p, f"overall.{k}", overall
+        )
         codes[k] = styles(p, f"styles.{k}.blocks.0", mixed)
     w_m = styles(p, "mapping.styles.blocks.0", found.h[b].double().numpy()) + p["mapping.mean_w"]
     return w_m * (1 + codes["gamma"]) + codes["beta"]
@@ -91,16 +104,25 @@ def test_equations_3_and_4():
     bridge, found = absm(), features()
     latent = bridge(found)
     for b in range(3):
-        np.testing.assert_allclose(latent.ws[b].detach().numpy(), reference(bridge, found, b), atol=2e-5)
+        np.testing.assert_allclose(
+            latent.ws[b].detach().numpy(), reference(bridge, found, b), atol=2e-5
+        )
     torch.testing.assert_close(latent.ws, latent.w_m * latent.w_gamma + latent.w_beta)
 
 
 # -- the start, the switches ---------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("switches", [{}, {"attention": "none"}, {"attention": "prob_proj"},
-                                      {"per_style": True},
-                                      {"attention": "prob_broadcast", "alpha": "per_step", "tokens": "all"}])
+@pytest.mark.parametrize(
+    "switches",
+    [
+        {},
+        {"attention": "none"},
+        {"attention": "prob_proj"},
+        {"per_style": True},
+        {"attention": "prob_broadcast", "alpha": "per_step", "tokens": "all"},
+    ],
+)
 def test_untrained_bridge_gives_the_mean_exactly(switches):
     latent = AbSM(SHAPES, 5, 6, MEAN, width=8, **switches)(features())
     assert torch.equal(latent.ws, MEAN.expand(3, 5, 6))
@@ -116,12 +138,20 @@ def changed(name, **switches):
     return not torch.allclose(bridge(found).ws, bridge(Features(**fields)).ws, atol=1e-6)
 
 
-@pytest.mark.parametrize("switches,sees", [
-    ({}, "f attn_out attn_prob words"), ({"attention": "none"}, "f"),
-    ({"attention": "prob_broadcast"}, "f attn_prob words"), ({"attention": "prob_proj"}, "f attn_prob words"),
-    ({"tokens": "all"}, "f attn_out attn_prob")])
+@pytest.mark.parametrize(
+    "switches,sees",
+    [
+        ({}, "f attn_out attn_prob words"),
+        ({"attention": "none"}, "f"),
+        ({"attention": "prob_broadcast"}, "f attn_prob words"),
+        ({"attention": "prob_proj"}, "f attn_prob words"),
+        ({"tokens": "all"}, "f attn_out attn_prob"),
+    ],
+)
 def test_a_switch_decides_what_t_sees(switches, sees):
-    assert {n for n in ("f", "attn_out", "attn_prob", "words") if changed(n, **switches)} == set(sees.split())
+    assert {n for n in ("f", "attn_out", "attn_prob", "words") if changed(n, **switches)} == set(
+        sees.split()
+    )
 
 
 @pytest.mark.parametrize("attention", ["output_max", "prob_broadcast", "prob_proj"])
@@ -172,10 +202,14 @@ def grads(parameters):
 def test_each_loss_reaches_its_own_network():
     bridge = absm()
     bridge(features()).ws.square().sum().backward()
-    assert all(grads(bridge.modulation_parameters())) and not any(grads(bridge.mapping_parameters()))
+    assert all(grads(bridge.modulation_parameters())) and not any(
+        grads(bridge.mapping_parameters())
+    )
     bridge.zero_grad()
     bridge(features(), mapping_only=True).ws.square().sum().backward()
-    assert all(grads(bridge.mapping_parameters())) and not any(grads(bridge.modulation_parameters()))
+    assert all(grads(bridge.mapping_parameters())) and not any(
+        grads(bridge.modulation_parameters())
+    )
     bridge.zero_grad()
     joint = absm(detach=False)
     joint(features()).ws.square().sum().backward()
@@ -184,15 +218,24 @@ def test_each_loss_reaches_its_own_network():
 
 def test_parameters_are_either_m_or_t():
     bridge = absm(attention="prob_proj")
-    m, t = ({id(p) for p in part} for part in (bridge.mapping_parameters(), bridge.modulation_parameters()))
+    m, t = (
+        {id(p) for p in part}
+        for part in (bridge.mapping_parameters(), bridge.modulation_parameters())
+    )
     assert not m & t and len(m | t) == len(list(bridge.parameters()))
 
 
 def test_gradient_by_finite_differences():
     bridge = absm().double()
     found = features(1)
-    found = Features(**{k: tuple(x.double() for x in v) if isinstance(v, tuple) else
-                        (v.double() if k == "h" else v) for k, v in found.__dict__.items()})
+    found = Features(
+        **{
+            k: tuple(x.double() for x in v)
+            if isinstance(v, tuple)
+            else (v.double() if k == "h" else v)
+            for k, v in found.__dict__.items()
+        }
+    )
     for name in ("a.gamma", "styles.beta.blocks.0.linear.bias", "local.gamma.0.bias"):
         parameter = dict(bridge.named_parameters())[name]
         bridge.zero_grad()

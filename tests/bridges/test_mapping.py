@@ -8,8 +8,8 @@ from golden_files import golden
 
 from gantoolkit.bridges.layers import resize
 from gantoolkit.bridges.mapping import Mapping
+from gantoolkit.core.types import Features, FeatureShapes
 from gantoolkit.networks.map2style import EqualLinear, MapToStyle
-from gantoolkit.core.types import FeatureShapes, Features
 
 SHAPES = FeatureShapes(h=(12, 4, 4), f=((12, 4, 4), (8, 8, 8)), tokens=7, steps=(900, 500, 100))
 
@@ -32,7 +32,9 @@ def test_map2style_equals_psp(golden_dir):
         key = case["key"]
         block = MapToStyle(case["in_c"], case["spatial"], case["out_c"])
         prefix = f"state.{key}."
-        block.load_state_dict({k[len(prefix):]: v for k, v in tensors.items() if k.startswith(prefix)})
+        block.load_state_dict(
+            {k[len(prefix) :]: v for k, v in tensors.items() if k.startswith(prefix)}
+        )
         x = tensors[f"in.{key}.x"]
         torch.testing.assert_close(block.convs(x), tensors[f"out.{key}.convs"], atol=1e-5, rtol=0)
         torch.testing.assert_close(block(x), tensors[f"out.{key}.y"], atol=1e-5, rtol=0)
@@ -51,7 +53,9 @@ def test_equal_linear_is_a_scaled_linear():
     torch.testing.assert_close(layer(x), x @ layer.weight.T / 3 + layer.bias)
 
 
-@pytest.mark.parametrize("switches", [{}, {"per_style": True}, {"stem": 2, "normalize": True}, {"pyramid": 5}])
+@pytest.mark.parametrize(
+    "switches", [{}, {"per_style": True}, {"stem": 2, "normalize": True}, {"pyramid": 5}]
+)
 def test_untrained_mapping_gives_the_mean(switches):
     mean_w = torch.randn(6)
     latent = Mapping(SHAPES, 5, 6, mean_w, width=16, **switches)(features())
@@ -64,7 +68,9 @@ def test_without_the_offset_it_gives_zero():
 
 
 def test_per_style_has_one_block_per_code():
-    shared, single = (Mapping(SHAPES, 5, 6, torch.zeros(6), width=16, per_style=p) for p in (False, True))
+    shared, single = (
+        Mapping(SHAPES, 5, 6, torch.zeros(6), width=16, per_style=p) for p in (False, True)
+    )
     assert [len(m.styles.blocks) for m in (shared, single)] == [1, 5]
     assert shared.styles.blocks[0].linear.weight.shape == (30, 16)
     assert single.styles.blocks[0].linear.weight.shape == (6, 16)
@@ -72,17 +78,25 @@ def test_per_style_has_one_block_per_code():
 
 def test_normalised_features_have_no_scale():
     """M of h and of 3·h + 1 agree, and gradients reach its layers."""
-    bridge, seen = Mapping(SHAPES, 5, 6, torch.zeros(6), width=16, stem=1, normalize=True), features()
+    bridge, seen = (
+        Mapping(SHAPES, 5, 6, torch.zeros(6), width=16, stem=1, normalize=True),
+        features(),
+    )
     torch.nn.init.normal_(bridge.styles.blocks[0].linear.weight)
     codes = bridge.codes(seen)
-    torch.testing.assert_close(bridge.codes(replace(seen, h=3 * seen.h + 1)), codes, atol=1e-4, rtol=1e-4)
+    torch.testing.assert_close(
+        bridge.codes(replace(seen, h=3 * seen.h + 1)), codes, atol=1e-4, rtol=1e-4
+    )
     codes.square().sum().backward()
     assert all(p.grad.any() for p in bridge.parameters())
 
 
 def test_a_pyramid_reads_every_level_and_no_scale():
     """Codes change with the directions of h and of each f^n, and not with their sizes and means."""
-    bridge, seen = Mapping(SHAPES, 5, 6, torch.zeros(6), width=16, normalize=True, pyramid=7), features()
+    bridge, seen = (
+        Mapping(SHAPES, 5, 6, torch.zeros(6), width=16, normalize=True, pyramid=7),
+        features(),
+    )
     torch.nn.init.normal_(bridge.styles.blocks[0].linear.weight)
     h, f = seen.h.requires_grad_(), tuple(m.requires_grad_() for m in seen.f)
     codes = bridge.codes(seen)
@@ -97,8 +111,10 @@ def test_full_scale_parameter_counts():
     """facts: M 15.3 M (L = 18), 14.3 M (L = 14) with one trunk; 195.9 M and 152.3 M with L blocks."""
     shapes = FeatureShapes((1280, 8, 8), ((1280, 16, 16),), 77)
     with torch.device("meta"):
-        made = [Mapping(shapes, L, 512, torch.zeros(512), 512, per_style=s)
-                for L, s in ((18, False), (14, False), (18, True), (14, True))]
+        made = [
+            Mapping(shapes, L, 512, torch.zeros(512), 512, per_style=s)
+            for L, s in ((18, False), (14, False), (18, True), (14, True))
+        ]
     counts = [sum(p.numel() for p in m.parameters()) for m in made]
     assert [round(c / 1e6, 1) for c in counts] == [15.3, 14.3, 195.9, 152.3]
 

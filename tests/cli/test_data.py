@@ -9,18 +9,29 @@ import pytest
 from gantoolkit.cli import main
 from gantoolkit.core import labels
 from gantoolkit.data import cameras, crop, scribbles
-from gantoolkit.data.prepare import write
-from gantoolkit.data.prepare import sources, split
+from gantoolkit.data.prepare import sources, split, write
 from gantoolkit.inference import cameras as views
 from gantoolkit.report import animation
 
 WANTED = {
-    "data prepare": {"source": sources.NAMES, "split": split.SPLITS, "convention": cameras.CONVENTIONS,
-                     "format": write.FORMATS, "crop": crop.CROPS, "scribbles": write.SCRIBBLES,
-                     "preprocessing": scribbles.PREPROCESSING, "cameras": write.CAMERAS},
+    "data prepare": {
+        "source": sources.NAMES,
+        "split": split.SPLITS,
+        "convention": cameras.CONVENTIONS,
+        "format": write.FORMATS,
+        "crop": crop.CROPS,
+        "scribbles": write.SCRIBBLES,
+        "preprocessing": scribbles.PREPROCESSING,
+        "cameras": write.CAMERAS,
+    },
     "data check": {"convention": cameras.CONVENTIONS},
-    "generate": {"labels": labels.ORDERS, "camera": views.CAMERAS, "turntable": animation.KINDS,
-                 "aggregate": ("last", "mean")}}
+    "generate": {
+        "labels": labels.ORDERS,
+        "camera": views.CAMERAS,
+        "turntable": animation.KINDS,
+        "aggregate": ("last", "mean"),
+    },
+}
 
 
 def below(parser: argparse.ArgumentParser, verb: str) -> argparse.ArgumentParser:
@@ -33,5 +44,9 @@ def below(parser: argparse.ArgumentParser, verb: str) -> argparse.ArgumentParser
 
 @pytest.mark.parametrize("verb", WANTED)
 def test_choices_are_those_of_the_code(verb):
-    offered = {action.dest: tuple(action.choices) for action in below(main.parser([]), verb)._actions if action.choices}
+    offered = {
+        action.dest: tuple(action.choices)
+        for action in below(main.parser([]), verb)._actions
+        if action.choices
+    }
     assert offered == {name: tuple(known) for name, known in WANTED[verb].items()}

@@ -21,11 +21,15 @@ def test_missing_and_damaged_weights(monkeypatch, tmp_path):
     (tmp_path / "good").write_bytes(b"good")
     (tmp_path / "bad").write_bytes(b"bad")
     for name in ("good", "bad", "gone"):
-        index.weights[name] = dict(file=name, owner="gantoolkit", sha256=hashlib.sha256(b"good").hexdigest())
+        index.weights[name] = dict(
+            file=name, owner="gantoolkit", sha256=hashlib.sha256(b"good").hexdigest()
+        )
     monkeypatch.setattr(manifest, "load", lambda: index)
     found = list(doctor.files(quick=False))
     assert states(found) == [doctor.BROKEN, doctor.BROKEN, doctor.OK]
-    assert "damaged" in found[0].what and "missing" in found[1].what and "1 verified" in found[2].what
+    assert (
+        "damaged" in found[0].what and "missing" in found[1].what and "1 verified" in found[2].what
+    )
 
 
 def test_dependencies(monkeypatch):

@@ -11,17 +11,28 @@ import pytest
 
 from gantoolkit.cli import list_show, main
 from gantoolkit.config import loader
-from gantoolkit.registry import manifest
 from gantoolkit.core.errors import DataError, UsageError
+from gantoolkit.registry import manifest
 
 ROOT = Path(main.__file__).parents[2]
 HEAVY = ("torch", "mmengine", "diffusers", "transformers", "numpy", "pluggy", "rich", "loud_plugin")
-LIGHT = [["--help"], ["--version"], ["list"], ["list", "generators"], ["list", "plugins"], ["run", "--help"],
-         ["generate", "--help"], ["figure", "steps", "--help"], ["doctor", "--quick"]]
-LIGHT += [["show", name] for entries in manifest.load().components.values() for name in list(entries)[:1]]
+LIGHT = [
+    ["--help"],
+    ["--version"],
+    ["list"],
+    ["list", "generators"],
+    ["list", "plugins"],
+    ["run", "--help"],
+    ["generate", "--help"],
+    ["figure", "steps", "--help"],
+    ["doctor", "--quick"],
+]
+LIGHT += [
+    ["show", name] for entries in manifest.load().components.values() for name in list(entries)[:1]
+]
 PROBE = """
 import json, sys, time
-from gantoolkit import cli
+from gantoolkit.cli import main as cli
 try: code = cli.main(sys.argv[2:])
 except SystemExit as e: code = e.code
 modules = sorted(m.partition(".")[0] for m in sys.modules)
@@ -32,8 +43,13 @@ json.dump([code or 0, time.process_time(), modules], open(sys.argv[1], "w"))
 def run(tmp_path, *arguments, **environment):
     """(exit code, CPU seconds of the process, top-level modules, stdout + stderr) of one command."""
     out = tmp_path / "probe.json"
-    done = subprocess.run([sys.executable, "-c", PROBE, str(out), *arguments], cwd=tmp_path, text=True,
-                          capture_output=True, env={**os.environ, "PYTHONPATH": str(ROOT), **environment})
+    done = subprocess.run(
+        [sys.executable, "-c", PROBE, str(out), *arguments],
+        cwd=tmp_path,
+        text=True,
+        capture_output=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT), **environment},
+    )
     code, seconds, modules = json.loads(out.read_text())
     return code, seconds, set(modules), done.stdout + done.stderr
 
@@ -42,11 +58,14 @@ def run(tmp_path, *arguments, **environment):
 def loud_plugin(tmp_path):
     """A folder plugin that must never be imported by a light verb."""
     (tmp_path / "loud_plugin").mkdir()
-    (tmp_path / "pyproject.toml").write_text('[project]\nname = "loud"\nversion = "3"\n'
-                                             '[project.entry-points.gantoolkit]\nloud = "loud_plugin"\n')
+    (tmp_path / "pyproject.toml").write_text(
+        '[project]\nname = "loud"\nversion = "3"\n'
+        '[project.entry-points.gantoolkit]\nloud = "loud_plugin"\n'
+    )
     (tmp_path / "loud_plugin" / "__init__.py").write_text('raise RuntimeError("imported")\n')
     (tmp_path / "loud_plugin" / "registry.yaml").write_text(
-        'components: {generator: {Loud: {module: "loud_plugin:Loud", summary: "a loud one"}}}\n')
+        'components: {generator: {Loud: {module: "loud_plugin:Loud", summary: "a loud one"}}}\n'
+    )
     return str(tmp_path)
 
 
@@ -82,8 +101,12 @@ def test_show_config_prints_every_value_with_its_origin(capsys):
     name = loader.shipped_configs()[0]
     assert main.main(["show", name, "schedule.batch=3"]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert any(re.match(r"schedule\.batch = 3 +# override schedule\.batch=3", line) for line in lines)
-    assert any(line.endswith(f"# {name}") for line in lines) and all("  # " in line for line in lines)
+    assert any(
+        re.match(r"schedule\.batch = 3 +# override schedule\.batch=3", line) for line in lines
+    )
+    assert any(line.endswith(f"# {name}") for line in lines) and all(
+        "  # " in line for line in lines
+    )
 
 
 def test_list_knows_singular_plural_and_every_section(capsys):
@@ -91,19 +114,33 @@ def test_list_knows_singular_plural_and_every_section(capsys):
         assert main.main(["list", typed]) == 0
 
 
-@pytest.mark.parametrize("arguments, words", [
-    (["list", "generater"], ["did you mean 'generators'"]),
-    (["show", "Mappin"], ["did you mean 'Mapping'"]),
-    (["show", "configs/absent.py"], ["no config 'configs/absent.py'"]),
-    (["run", "configs/absent.py"], ["no config 'configs/absent.py'", "gantoolkit list configs"]),
-    (["run", loader.shipped_configs()[0], "schedule.iteration=1"], ["did you mean 'iterations'"]),
-    (["run", loader.shipped_configs()[0], "--out", "x", "schedule.iteration=1"], ["did you mean 'iterations'"]),
-    (["new", "plugin", "Not A Name"], ["lower-case"]),
-])
+@pytest.mark.parametrize(
+    "arguments, words",
+    [
+        (["list", "generater"], ["did you mean 'generators'"]),
+        (["show", "Mappin"], ["did you mean 'Mapping'"]),
+        (["show", "configs/absent.py"], ["no config 'configs/absent.py'"]),
+        (
+            ["run", "configs/absent.py"],
+            ["no config 'configs/absent.py'", "gantoolkit list configs"],
+        ),
+        (
+            ["run", loader.shipped_configs()[0], "schedule.iteration=1"],
+            ["did you mean 'iterations'"],
+        ),
+        (
+            ["run", loader.shipped_configs()[0], "--out", "x", "schedule.iteration=1"],
+            ["did you mean 'iterations'"],
+        ),
+        (["new", "plugin", "Not A Name"], ["lower-case"]),
+    ],
+)
 def test_wrong_usage_is_one_sentence_and_exit_code_2(capsys, arguments, words):
     assert main.main(arguments) == 2
     captured = capsys.readouterr()
-    assert captured.err.count("\n") == 1 and all(word in captured.err for word in words), captured.err
+    assert captured.err.count("\n") == 1 and all(word in captured.err for word in words), (
+        captured.err
+    )
 
 
 def test_run_with_a_mistake_does_not_import_torch(tmp_path):
@@ -111,15 +148,26 @@ def test_run_with_a_mistake_does_not_import_torch(tmp_path):
     assert code == 2 and "torch" not in modules
 
 
-@pytest.mark.parametrize("error, code, words", [
-    (UsageError("What was asked."), 2, "What was asked."),
-    (DataError("What is broken."), 1, "What is broken."),
-    (OSError(28, "No space left on device", "/x/y"), 1, "The disk is full (/x/y)"),
-    (OSError(13, "Permission denied", "/x/y"), 1, "/x/y: permission denied."),
-    (ModuleNotFoundError("No module named 'anny'", name="anny"), 1, "needs the Python package 'anny'"),
-    (ZeroDivisionError("division\nby zero"), 1, "ZeroDivisionError: division by zero. Repeat with --debug"),
-    (KeyboardInterrupt(), 130, "interrupted"),
-])
+@pytest.mark.parametrize(
+    "error, code, words",
+    [
+        (UsageError("What was asked."), 2, "What was asked."),
+        (DataError("What is broken."), 1, "What is broken."),
+        (OSError(28, "No space left on device", "/x/y"), 1, "The disk is full (/x/y)"),
+        (OSError(13, "Permission denied", "/x/y"), 1, "/x/y: permission denied."),
+        (
+            ModuleNotFoundError("No module named 'anny'", name="anny"),
+            1,
+            "needs the Python package 'anny'",
+        ),
+        (
+            ZeroDivisionError("division\nby zero"),
+            1,
+            "ZeroDivisionError: division by zero. Repeat with --debug",
+        ),
+        (KeyboardInterrupt(), 130, "interrupted"),
+    ],
+)
 def test_every_error_is_a_sentence(monkeypatch, capsys, error, code, words):
     def fail(args):
         raise error
@@ -140,35 +188,53 @@ def test_overrides_may_stand_anywhere():
         main.parse(["run", "c.py", "--outt", "here"])
 
 
-@pytest.mark.parametrize("arguments, words", [
-    ("generate x --t-out -5", "--t-out must be from 0 to 999, not -5"),
-    ("generate x --t-out 5000", "--t-out must be from 0 to 999, not 5000"),
-    ("generate x --seed 99999999999999999999999", "--seed must be from 0 to 4294967295"),
-    ("generate x --count 0", "--count must be at least 1, not 0"),
-    ("generate x --views many", "--views must be a whole number, not 'many'"),
-    ("generate x --frames 2.5", "--frames must be a whole number, not '2.5'"),
-    ("generate x --device cuba", "--device: there is no device 'cuba' (did you mean 'cuda'?); choose cpu, cuda"),
-    ("bench table1 --device cuda:x", "there is no device 'cuda:x'"),
-    ("figure views x --device CPU", "did you mean 'cpu'"),
-    ("generate x --sede 3", "there is no option '--sede' (did you mean '--seed'"),
-    ("generate x --labels bisnet", "--labels: there is no 'bisnet' (did you mean 'bisenet'?); choose celebamask, "),
-    ("generate x y", "unrecognized arguments: y; see 'gantoolkit generate --help'"),
-    ("generat x", "there is no 'generat' (did you mean 'generate'"),
-    ("figure vews x", "there is no 'vews' (did you mean 'views'"),
-    ("demo --port 99999999", "--port must be from 1 to 65535"),
-    ("data prepare folder --root x --out y --limit -1", "--limit must be at least 1, not -1"),
-    ("data prepare folder --root x --out y --test-share 7", "--test-share must be from 0 to 1, not 7"),
-    ("data resize x --out y --resolution 8 --limit -3", "--resolution must be from 16 to 2048, not 8"),
-    ("data resize x --out y --resolution 32 --limit -3", "--limit must be at least 1, not -3"),
-    ("bench table1 --pairs 0", "--pairs must be at least 2, not 0"),
-    ("compare --data x --outputs a=b --size 0", "--size must be from 16 to 2048, not 0"),
-    ("compare --data x --outputs a=b --bootstrap -5", "--bootstrap must be at least 0, not -5"),
-    ("figure generator x --truncation nan", "--truncation must be a finite number, not 'nan'"),
-    ("figure generator x --truncation 1e999", "--truncation must be a finite number, not '1e999'"),
-    ("figure generator x --seed -1", "--seed must be from 0 to 4294967295, not -1"),
-    ("run c.py --processes 0 --dry-run", "--processes must be at least 1, not 0"),
-    ("", "the following arguments are required: VERB; see 'gantoolkit --help'"),
-])
+@pytest.mark.parametrize(
+    "arguments, words",
+    [
+        ("generate x --t-out -5", "--t-out must be from 0 to 999, not -5"),
+        ("generate x --t-out 5000", "--t-out must be from 0 to 999, not 5000"),
+        ("generate x --seed 99999999999999999999999", "--seed must be from 0 to 4294967295"),
+        ("generate x --count 0", "--count must be at least 1, not 0"),
+        ("generate x --views many", "--views must be a whole number, not 'many'"),
+        ("generate x --frames 2.5", "--frames must be a whole number, not '2.5'"),
+        (
+            "generate x --device cuba",
+            "--device: there is no device 'cuba' (did you mean 'cuda'?); choose cpu, cuda",
+        ),
+        ("bench table1 --device cuda:x", "there is no device 'cuda:x'"),
+        ("figure views x --device CPU", "did you mean 'cpu'"),
+        ("generate x --sede 3", "there is no option '--sede' (did you mean '--seed'"),
+        (
+            "generate x --labels bisnet",
+            "--labels: there is no 'bisnet' (did you mean 'bisenet'?); choose celebamask, ",
+        ),
+        ("generate x y", "unrecognized arguments: y; see 'gantoolkit generate --help'"),
+        ("generat x", "there is no 'generat' (did you mean 'generate'"),
+        ("figure vews x", "there is no 'vews' (did you mean 'views'"),
+        ("demo --port 99999999", "--port must be from 1 to 65535"),
+        ("data prepare folder --root x --out y --limit -1", "--limit must be at least 1, not -1"),
+        (
+            "data prepare folder --root x --out y --test-share 7",
+            "--test-share must be from 0 to 1, not 7",
+        ),
+        (
+            "data resize x --out y --resolution 8 --limit -3",
+            "--resolution must be from 16 to 2048, not 8",
+        ),
+        ("data resize x --out y --resolution 32 --limit -3", "--limit must be at least 1, not -3"),
+        ("bench table1 --pairs 0", "--pairs must be at least 2, not 0"),
+        ("compare --data x --outputs a=b --size 0", "--size must be from 16 to 2048, not 0"),
+        ("compare --data x --outputs a=b --bootstrap -5", "--bootstrap must be at least 0, not -5"),
+        ("figure generator x --truncation nan", "--truncation must be a finite number, not 'nan'"),
+        (
+            "figure generator x --truncation 1e999",
+            "--truncation must be a finite number, not '1e999'",
+        ),
+        ("figure generator x --seed -1", "--seed must be from 0 to 4294967295, not -1"),
+        ("run c.py --processes 0 --dry-run", "--processes must be at least 1, not 0"),
+        ("", "the following arguments are required: VERB; see 'gantoolkit --help'"),
+    ],
+)
 def test_a_wrong_option_is_one_sentence_before_anything_else(arguments, words, capsys):
     assert main.main(arguments.split()) == 2
     said = capsys.readouterr().err
@@ -182,8 +248,11 @@ def test_a_device_that_is_not_here_is_one_sentence(monkeypatch):
 
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
     monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
-    for name, words in (("cuda:2", "sees 2 CUDA devices; use another"), ("mps", "sees no MPS device"),
-                        ("gpu", "no device 'gpu'")):
+    for name, words in (
+        ("cuda:2", "sees 2 CUDA devices; use another"),
+        ("mps", "sees no MPS device"),
+        ("gpu", "no device 'gpu'"),
+    ):
         with pytest.raises(UsageError, match=words):
             pick_device(name)
     assert pick_device("cpu").type == "cpu"

@@ -20,15 +20,31 @@ def installed(tmp_path_factory):
     environment = {k: v for k, v in os.environ.items() if not k.startswith("GANTOOLKIT")}
     assert main.main(["new", "plugin", "my-gan", "--out", str(folder)]) == 0
     plugin, site = folder / "gantoolkit-my-gan", folder / "site"
-    done = subprocess.run([sys.executable, "-m", "pip", "install", "-q", "--no-deps", "--no-build-isolation",
-                           "--no-index", "--target", str(site), str(plugin)], text=True, capture_output=True)
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "pip",
+            "install",
+            "-q",
+            "--no-deps",
+            "--no-build-isolation",
+            "--no-index",
+            "--target",
+            str(site),
+            str(plugin),
+        ],
+        text=True,
+        capture_output=True,
+    )
     assert done.returncode == 0, done.stderr
     return plugin, {**environment, "PYTHONPATH": os.pathsep.join((str(ROOT), str(site)))}
 
 
 def python(environment, *arguments, cwd):
-    return subprocess.run([sys.executable, *arguments], text=True, capture_output=True, env=environment,
-                          cwd=cwd)
+    return subprocess.run(
+        [sys.executable, *arguments], text=True, capture_output=True, env=environment, cwd=cwd
+    )
 
 
 def test_it_is_listed_and_explained(installed, tmp_path):
@@ -41,7 +57,9 @@ def test_it_is_listed_and_explained(installed, tmp_path):
 
 def test_its_own_test_passes(installed):
     plugin, environment = installed
-    done = python(environment, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(plugin), cwd=plugin)
+    done = python(
+        environment, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(plugin), cwd=plugin
+    )
     assert done.returncode == 0 and "1 passed" in done.stdout, done.stdout + done.stderr
 
 
@@ -56,18 +74,31 @@ generator = dict(type="MyGan", resolution=32)
 schedule = dict(iterations=1, batch=2, precision="fp32", final_validate=False)
 ''')
     done = python(environment, "-m", "gantoolkit", "run", "mine.py", cwd=tmp_path)
-    assert done.returncode == 0 and "my-gan saw the end of runs/mine" in done.stdout, done.stderr[-2000:]
-    code = ("import sys; from gantoolkit.generators import load_generator\n"
-            "print(type(load_generator(sys.argv[1])).__module__)")
+    assert done.returncode == 0 and "my-gan saw the end of runs/mine" in done.stdout, done.stderr[
+        -2000:
+    ]
+    code = (
+        "import sys; from gantoolkit.generators import load_generator\n"
+        "print(type(load_generator(sys.argv[1])).__module__)"
+    )
     exported = next((tmp_path / "runs" / "mine" / "export").glob("*.safetensors"))
     loaded = python(environment, "-c", code, str(exported), cwd=tmp_path)
     assert loaded.stdout.strip() == "gantoolkit_my_gan.generator", loaded.stderr
-    wrong = python(environment, "-m", "gantoolkit", "show", "mine.py", "generator.resolutoin=3", cwd=tmp_path)
+    wrong = python(
+        environment, "-m", "gantoolkit", "show", "mine.py", "generator.resolutoin=3", cwd=tmp_path
+    )
     assert wrong.returncode == 2 and "did you mean 'resolution'" in wrong.stderr
 
 
-@pytest.mark.parametrize("name, taken", [("eg3d", "component EG3D"), ("style-gan2", "component StyleGAN2"),
-                                         ("style-gan2_", "is no name"), ("annyfaces", "a plugin 'annyfaces'")])
+@pytest.mark.parametrize(
+    "name, taken",
+    [
+        ("eg3d", "component EG3D"),
+        ("style-gan2", "component StyleGAN2"),
+        ("style-gan2_", "is no name"),
+        ("annyfaces", "a plugin 'annyfaces'"),
+    ],
+)
 def test_names_that_are_taken(tmp_path, name, taken):
     with pytest.raises(UsageError, match=taken):
         new_plugin.write(name, tmp_path)

@@ -33,10 +33,10 @@ class More(Data):
 
 def function(u, v=3): ...
 '''
-BASE = '''
+BASE = """
 class Base:
     def __init__(self, deep: bool = True): ...
-'''
+"""
 
 
 @pytest.fixture(scope="module")

@@ -19,7 +19,10 @@ class Names(dict):
         self[self.prefix + name] = torch.randn(shape, generator=self.random)
 
     def conv(self, name, inputs, outputs, kernel=3):
-        self.add(f"{name}.weight", outputs, inputs, kernel, kernel), self.add(f"{name}.bias", outputs)
+        (
+            self.add(f"{name}.weight", outputs, inputs, kernel, kernel),
+            self.add(f"{name}.bias", outputs),
+        )
 
     def linear(self, name, inputs, outputs, bias=True):
         self.add(f"{name}.weight", outputs, inputs)
@@ -32,26 +35,38 @@ class Names(dict):
     def residual(self, name, inputs, outputs):
         self.norm(f"{name}.in_layers.0", inputs), self.conv(f"{name}.in_layers.2", inputs, outputs)
         self.linear(f"{name}.emb_layers.1", 4 * WIDTHS[0], outputs)
-        self.norm(f"{name}.out_layers.0", outputs), self.conv(f"{name}.out_layers.3", outputs, outputs)
+        (
+            self.norm(f"{name}.out_layers.0", outputs),
+            self.conv(f"{name}.out_layers.3", outputs, outputs),
+        )
         if inputs != outputs:
             self.conv(f"{name}.skip_connection", inputs, outputs, 1)
 
     def transformer(self, name, width):
         self.norm(f"{name}.norm", width)
-        self.conv(f"{name}.proj_in", width, width, 1), self.conv(f"{name}.proj_out", width, width, 1)
+        (
+            self.conv(f"{name}.proj_in", width, width, 1),
+            self.conv(f"{name}.proj_out", width, width, 1),
+        )
         block = f"{name}.transformer_blocks.0"
         for attention, context in (("attn1", width), ("attn2", CONTEXT)):
             self.linear(f"{block}.{attention}.to_q", width, width, False)
             self.linear(f"{block}.{attention}.to_k", context, width, False)
             self.linear(f"{block}.{attention}.to_v", context, width, False)
             self.linear(f"{block}.{attention}.to_out.0", width, width)
-        self.linear(f"{block}.ff.net.0.proj", width, 8 * width), self.linear(f"{block}.ff.net.2", 4 * width, width)
+        (
+            self.linear(f"{block}.ff.net.0.proj", width, 8 * width),
+            self.linear(f"{block}.ff.net.2", 4 * width, width),
+        )
         for i in (1, 2, 3):
             self.norm(f"{block}.norm{i}", width)
 
     def down(self) -> list[int]:
         """input_blocks and middle_block; the widths that the up path receives."""
-        self.linear("time_embed.0", WIDTHS[0], 4 * WIDTHS[0]), self.linear("time_embed.2", 4 * WIDTHS[0], 4 * WIDTHS[0])
+        (
+            self.linear("time_embed.0", WIDTHS[0], 4 * WIDTHS[0]),
+            self.linear("time_embed.2", 4 * WIDTHS[0], 4 * WIDTHS[0]),
+        )
         self.conv("input_blocks.0.0", 4, WIDTHS[0])
         skips, width, k = [WIDTHS[0]], WIDTHS[0], 1
         for level, wide in enumerate(WIDTHS):
@@ -108,7 +123,10 @@ def vae(widths=(32, 64)) -> Names:
             names.conv(f"{name}.nin_shortcut", inputs, outputs, 1)
 
     def middle(side):
-        block(f"{side}.mid.block_1", widths[-1], widths[-1]), block(f"{side}.mid.block_2", widths[-1], widths[-1])
+        (
+            block(f"{side}.mid.block_1", widths[-1], widths[-1]),
+            block(f"{side}.mid.block_2", widths[-1], widths[-1]),
+        )
         names.norm(f"{side}.mid.attn_1.norm", widths[-1])
         for part in ("q", "k", "v", "proj_out"):
             names.conv(f"{side}.mid.attn_1.{part}", widths[-1], widths[-1], 1)
@@ -116,7 +134,10 @@ def vae(widths=(32, 64)) -> Names:
     names.conv("encoder.conv_in", 3, widths[0]), names.conv("decoder.conv_in", 4, widths[-1])
     width = widths[0]
     for i, wide in enumerate(widths):
-        block(f"encoder.down.{i}.block.0", width, wide), block(f"encoder.down.{i}.block.1", wide, wide)
+        (
+            block(f"encoder.down.{i}.block.0", width, wide),
+            block(f"encoder.down.{i}.block.1", wide, wide),
+        )
         if i < len(widths) - 1:
             names.conv(f"encoder.down.{i}.downsample.conv", wide, wide)
         width = wide
@@ -142,7 +163,10 @@ def text(words: int = 50, hidden: int = CONTEXT, layers: int = 2) -> Names:
         layer = f"encoder.layers.{i}"
         for part in ("q_proj", "k_proj", "v_proj", "out_proj"):
             names.linear(f"{layer}.self_attn.{part}", hidden, hidden)
-        names.linear(f"{layer}.mlp.fc1", hidden, 4 * hidden), names.linear(f"{layer}.mlp.fc2", 4 * hidden, hidden)
+        (
+            names.linear(f"{layer}.mlp.fc1", hidden, 4 * hidden),
+            names.linear(f"{layer}.mlp.fc2", 4 * hidden, hidden),
+        )
         names.norm(f"{layer}.layer_norm1", hidden), names.norm(f"{layer}.layer_norm2", hidden)
     names.norm("final_layer_norm", hidden)
     return names

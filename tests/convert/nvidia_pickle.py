@@ -21,10 +21,20 @@ from gantoolkit.generators.eg3d import EG3D
 from gantoolkit.generators.superresolution import SuperResolution
 
 SOURCE = "import os\nopen('executed', 'w').close()\n"  # an official reader would execute it
-PLAIN = {"Sequential": "torch.nn.modules.container", "Softplus": "torch.nn.modules.activation",
-         "OSGDecoder": "training.triplane", "ImportanceRenderer": "training.volumetric_rendering.renderer"}
-CLASSES = {"StyleGAN2": "Generator", "EG3D": "TriPlaneGenerator", "FullyConnected": "FullyConnectedLayer",
-           "Affine": "FullyConnectedLayer", "ToRGB": "ToRGBLayer", "EnlargingSkip": "Conv2dLayer"}
+PLAIN = {
+    "Sequential": "torch.nn.modules.container",
+    "Softplus": "torch.nn.modules.activation",
+    "OSGDecoder": "training.triplane",
+    "ImportanceRenderer": "training.volumetric_rendering.renderer",
+}
+CLASSES = {
+    "StyleGAN2": "Generator",
+    "EG3D": "TriPlaneGenerator",
+    "FullyConnected": "FullyConnectedLayer",
+    "Affine": "FullyConnectedLayer",
+    "ToRGB": "ToRGBLayer",
+    "EnlargingSkip": "Conv2dLayer",
+}
 
 
 @contextmanager
@@ -45,6 +55,7 @@ def importable(*names: str):
 
 def named(module: str, name: str, kind=None):
     """A class (or function) that pickle writes as this global."""
+
     def function(*arguments):
         raise AssertionError("never called")
 
@@ -58,7 +69,9 @@ class Persistent:
     """REDUCE of `_reconstruct_persistent_obj` on one dict."""
 
     def __init__(self, class_name: str, state: dict, source: str = SOURCE):
-        self.meta = dict(type="class", version=6, module_src=source, class_name=class_name, state=state)
+        self.meta = dict(
+            type="class", version=6, module_src=source, class_name=class_name, state=state
+        )
 
     def __reduce__(self):
         return sys.modules["torch_utils.persistence"]._reconstruct_persistent_obj, (self.meta,)
@@ -79,20 +92,37 @@ def module_state(module: nn.Module, ordered: bool, children: dict, more: dict) -
     mapping = OrderedDict if ordered else dict
     parameters = mapping((k, v) for k, v in module._parameters.items())
     buffers = mapping((k, v) for k, v in module._buffers.items())
-    state = {"training": False, "_parameters": parameters, "_buffers": buffers, "_non_persistent_buffers_set": set(),
-             "_backward_hooks": mapping(), "_is_full_backward_hook": None, "_forward_hooks": mapping(),
-             "_state_dict_hooks": mapping(), "_modules": mapping(children)}
+    state = {
+        "training": False,
+        "_parameters": parameters,
+        "_buffers": buffers,
+        "_non_persistent_buffers_set": set(),
+        "_backward_hooks": mapping(),
+        "_is_full_backward_hook": None,
+        "_forward_hooks": mapping(),
+        "_state_dict_hooks": mapping(),
+        "_modules": mapping(children),
+    }
     return {**state, **more, "_init_args": (), "_init_kwargs": {}}
 
 
 def graph(module: nn.Module, ordered: bool = True, name: str = "", extra: dict | None = None):
     """A module and its children as their pickle has them; `extra`: path → further attributes."""
     extra = extra or {}
-    children = {key: graph(child, ordered, f"{name}.{key}".lstrip("."), extra)
-                for key, child in module._modules.items() if child is not None}
+    children = {
+        key: graph(child, ordered, f"{name}.{key}".lstrip("."), extra)
+        for key, child in module._modules.items()
+        if child is not None
+    }
     kind = type(module).__name__
     more = {"weight_gain": np.float64(0.5)} if CLASSES.get(kind) == "FullyConnectedLayer" else {}
-    for attribute in ("bias_gain", "conv_clamp", "activation", "input_resolution", "neural_rendering_resolution"):
+    for attribute in (
+        "bias_gain",
+        "conv_clamp",
+        "activation",
+        "input_resolution",
+        "neural_rendering_resolution",
+    ):
         if hasattr(module, attribute):
             more[attribute] = getattr(module, attribute)
     if kind == "SuperResolution":
@@ -108,13 +138,28 @@ def graph(module: nn.Module, ordered: bool = True, name: str = "", extra: dict |
 
 def eg3d_extra(g: EG3D, variant: str) -> dict:
     """What the top module of an EG3D keeps beside its tensors."""
-    options = {"depth_resolution": g.samples, "depth_resolution_importance": g.importance, "ray_start": g.ray_start,
-               "ray_end": g.ray_end, "box_warp": g.box_warp, "clamp_mode": "softplus", "c_scale": g.c_scale,
-               "c_gen_conditioning_zero": False, "superresolution_noise_mode": "none", "white_back": g.white_back,
-               "disparity_space_sampling": g.disparity}
+    options = {
+        "depth_resolution": g.samples,
+        "depth_resolution_importance": g.importance,
+        "ray_start": g.ray_start,
+        "ray_end": g.ray_end,
+        "box_warp": g.box_warp,
+        "clamp_mode": "softplus",
+        "c_scale": g.c_scale,
+        "c_gen_conditioning_zero": False,
+        "superresolution_noise_mode": "none",
+        "white_back": g.white_back,
+        "disparity_space_sampling": g.disparity,
+    }
     easy = named("dnnlib.util", "EasyDict", dict)
-    return {"": {"neural_rendering_resolution": g.rays, "rendering_kwargs": easy(options), "_last_planes": None},
-            "variant": variant}
+    return {
+        "": {
+            "neural_rendering_resolution": g.rays,
+            "rendering_kwargs": easy(options),
+            "_last_planes": None,
+        },
+        "variant": variant,
+    }
 
 
 def with_renderer(top: Persistent, axes: torch.Tensor) -> Persistent:
@@ -127,8 +172,15 @@ def with_renderer(top: Persistent, axes: torch.Tensor) -> Persistent:
 
 def dump(networks: dict, protocol: int = 4, **more) -> bytes:
     """The pickle of {training_set_kwargs, G, D, G_ema, augment_pipe}."""
-    content = {"training_set_kwargs": {"class_name": "training.dataset.ImageFolderDataset", "resolution": 32},
-               **networks, "augment_pipe": None, **more}
+    content = {
+        "training_set_kwargs": {
+            "class_name": "training.dataset.ImageFolderDataset",
+            "resolution": 32,
+        },
+        **networks,
+        "augment_pipe": None,
+        **more,
+    }
     stream = io.BytesIO()
     pickle.dump(content, stream, protocol=protocol)
     return stream.getvalue()
@@ -137,7 +189,11 @@ def dump(networks: dict, protocol: int = 4, **more) -> bytes:
 @contextmanager
 def writing():
     """Everything that must exist while a pickle is written."""
-    with importable("torch_utils.persistence", "dnnlib.util", "training.triplane",
-                    "training.volumetric_rendering.renderer"):
+    with importable(
+        "torch_utils.persistence",
+        "dnnlib.util",
+        "training.triplane",
+        "training.volumetric_rendering.renderer",
+    ):
         named("torch_utils.persistence", "_reconstruct_persistent_obj")
         yield

@@ -9,8 +9,8 @@ import torch
 from safetensors import safe_open
 
 import gantoolkit
-from gantoolkit.cli import main
 from gantoolkit import convert, weights
+from gantoolkit.cli import main
 from gantoolkit.generators.stylegan2 import StyleGAN2
 
 FLAT = dict(z_dim=16, w_dim=16, resolution=32, channels=[8, 8, 6, 4], mapping_layers=2)
@@ -43,7 +43,9 @@ def test_there_and_back(target):
     assert not part.unused and not part.missing
 
 
-UNLIKE = dict(mapping_layers=3, mapping_lr_mul=1.0)  # what no shape of a tensor shows, or not what others assume
+UNLIKE = dict(
+    mapping_layers=3, mapping_lr_mul=1.0
+)  # what no shape of a tensor shows, or not what others assume
 
 
 def scrambled(**more) -> StyleGAN2:
@@ -55,9 +57,16 @@ def scrambled(**more) -> StyleGAN2:
     return g
 
 
-@pytest.mark.parametrize("target, more", [
-    ("g.pt", UNLIKE), ("n.safetensors", UNLIKE), ("n.safetensors", UNLIKE | dict(z_dim=20, mapping_features=24)),
-    ("n.safetensors", UNLIKE | dict(c_dim=5, conv_clamp=0.5))], ids=str)
+@pytest.mark.parametrize(
+    "target, more",
+    [
+        ("g.pt", UNLIKE),
+        ("n.safetensors", UNLIKE),
+        ("n.safetensors", UNLIKE | dict(z_dim=20, mapping_features=24)),
+        ("n.safetensors", UNLIKE | dict(c_dim=5, conv_clamp=0.5)),
+    ],
+    ids=str,
+)
 @torch.no_grad()
 def test_what_no_tensor_shows_comes_back(target, more):
     g = scrambled(**more)
@@ -76,7 +85,7 @@ def theirs(state: dict, z: torch.Tensor, layers: int, name: str, gain: float) ->
     x = z / (z.square().mean(1, keepdim=True) + 1e-8).sqrt()
     for i in range(layers):
         weight, bias = (state[f"{name.format(i=i, j=i + 1)}.{part}"] for part in ("weight", "bias"))
-        x = x @ (weight * (gain / weight.shape[1]**0.5)).T + bias * gain
+        x = x @ (weight * (gain / weight.shape[1] ** 0.5)).T + bias * gain
         x = torch.where(x > 0, x, 0.2 * x) * 2**0.5
     return x
 
@@ -93,13 +102,21 @@ def test_other_code_computes_the_same_codes():
         given = json.loads(file.metadata()["init_kwargs"])["mapping_kwargs"]
         state = {key: file.get_tensor(key) for key in file.keys()}
     assert given == {"num_layers": 3, "lr_multiplier": 1.0, "layer_features": 16}
-    torch.testing.assert_close(theirs(state, z, 3, "mapping.fc{i}", given["lr_multiplier"]), w, atol=1e-5, rtol=0)
+    torch.testing.assert_close(
+        theirs(state, z, 3, "mapping.fc{i}", given["lr_multiplier"]), w, atol=1e-5, rtol=0
+    )
 
 
-@pytest.mark.parametrize("text, words", [
-    ('{"mapping_kwargs": {"lr_multiplier": "much"}}', "lr_multiplier as 'much'"), ("[]", "NVIDIA's Generator"),
-    ('{"synthesis_kwargs": {"conv_clamp": -1}}', "conv_clamp as -1"), ("{", "does not have its form"),
-    ('{"mapping_kwargs": {"activation": "swish"}}', "swish")])
+@pytest.mark.parametrize(
+    "text, words",
+    [
+        ('{"mapping_kwargs": {"lr_multiplier": "much"}}', "lr_multiplier as 'much'"),
+        ("[]", "NVIDIA's Generator"),
+        ('{"synthesis_kwargs": {"conv_clamp": -1}}', "conv_clamp as -1"),
+        ("{", "does not have its form"),
+        ('{"mapping_kwargs": {"activation": "swish"}}', "swish"),
+    ],
+)
 def test_wrong_arguments_are_said(text, words, capsys):
     from safetensors.torch import save_file
 
@@ -127,24 +144,41 @@ def test_nvidia_names_are_the_official_ones(golden_dir, case):
         for key, value in official.items():
             torch.testing.assert_close(file.get_tensor(key), value)
     assert all(kwargs[key] == value for key, value in init.items() if not key.endswith("kwargs"))
-    widths = [min(kwargs["synthesis_kwargs"]["channel_base"] // (4 << i), kwargs["synthesis_kwargs"]["channel_max"])
-              for i in range(len(part.arch["channels"]))]
+    widths = [
+        min(
+            kwargs["synthesis_kwargs"]["channel_base"] // (4 << i),
+            kwargs["synthesis_kwargs"]["channel_max"],
+        )
+        for i in range(len(part.arch["channels"]))
+    ]
     assert widths == part.arch["channels"]
 
 
-@pytest.mark.parametrize("more, target, words", [
-    (dict(architecture="resnet"), "g.pt", "skip architecture"), (dict(c_dim=3), "g.pt", "labels"),
-    (dict(z_dim=20), "g.pt", "z 20"), (dict(mapping_features=24), "g.pt", "layers 24"), (dict(), "g.npz", "--to")])
+@pytest.mark.parametrize(
+    "more, target, words",
+    [
+        (dict(architecture="resnet"), "g.pt", "skip architecture"),
+        (dict(c_dim=3), "g.pt", "labels"),
+        (dict(z_dim=20), "g.pt", "z 20"),
+        (dict(mapping_features=24), "g.pt", "layers 24"),
+        (dict(), "g.npz", "--to"),
+    ],
+)
 def test_what_does_not_fit_is_said(more, target, words, capsys):
     make(**more)
     assert main.main(["weights", "export", "g.safetensors", target]) in (1, 2)
     assert words in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("source, target, words", [
-    ("runs/gan", "g.pt", "its generator, runs/gan/export/mygan.safetensors"),
-    ("runs/bridge", "g.pt", "without an ending"), ("eg3d-mask", "n.safetensors", "without an ending"),
-    ("g.safetensors", "g.safetensors", "is the source itself")])
+@pytest.mark.parametrize(
+    "source, target, words",
+    [
+        ("runs/gan", "g.pt", "its generator, runs/gan/export/mygan.safetensors"),
+        ("runs/bridge", "g.pt", "without an ending"),
+        ("eg3d-mask", "n.safetensors", "without an ending"),
+        ("g.safetensors", "g.safetensors", "is the source itself"),
+    ],
+)
 def test_folders_bridges_and_the_source_are_refused(tmp_path, source, target, words, capsys):
     make()
     for run, name in (("gan", "mygan"), ("bridge", "bridge")):

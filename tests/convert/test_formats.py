@@ -11,8 +11,8 @@ import torch
 from golden_files import close, golden
 
 import gantoolkit
-from gantoolkit.cli import main
 from gantoolkit import convert, networks, weights
+from gantoolkit.cli import main
 from gantoolkit.convert import recognizers
 from gantoolkit.convert.fit import fit
 from gantoolkit.convert.rosinality import to_rosinality
@@ -88,7 +88,9 @@ def test_psp_checkpoint(golden_dir):
 
 def flat(**more) -> StyleGAN2:
     torch.manual_seed(1)
-    g = StyleGAN2(**{**dict(z_dim=16, w_dim=16, resolution=16, channels=(8, 8, 6), mapping_layers=2), **more}).eval()
+    g = StyleGAN2(
+        **{**dict(z_dim=16, w_dim=16, resolution=16, channels=(8, 8, 6), mapping_layers=2), **more}
+    ).eval()
     g.mapping.w_avg.normal_()
     for parameter in g.synthesis.parameters():
         parameter.copy_(torch.randn_like(parameter) * 0.5)
@@ -100,13 +102,23 @@ def test_jojogan_and_training_snapshots():
     g = flat(mapping_layers=8)
     state, _ = to_rosinality(g.state_dict())
     torch.save({"g": state}, "jojo.pt")
-    torch.save({"g": state, "g_ema": state, "g_optim": {"state": {}, "param_groups": [{"lr": 2e-3}]},
-                "args": argparse.Namespace(size=16, path="data"), "ada_aug_p": 0.0}, "train.pt")
+    torch.save(
+        {
+            "g": state,
+            "g_ema": state,
+            "g_optim": {"state": {}, "param_groups": [{"lr": 2e-3}]},
+            "args": argparse.Namespace(size=16, path="data"),
+            "ada_aug_p": 0.0,
+        },
+        "train.pt",
+    )
     for name in ("jojo.pt", "train.pt"):
         stylised = gantoolkit.load_generator(name)
         ws = g.mapping(torch.randn(2, 16))
         torch.testing.assert_close(stylised.render(ws).image, g.render(ws).image)
-        mapped = g.mapping(torch.randn(20_000, 16, generator=torch.Generator().manual_seed(9)))[:, 0]
+        mapped = g.mapping(torch.randn(20_000, 16, generator=torch.Generator().manual_seed(9)))[
+            :, 0
+        ]
         error = (stylised.mean_w - mapped.mean(0)).norm() / mapped.std(0).norm()
         assert error < 0.05, "the mean code is that of the mapping network"
     facts = {part.name: part.facts for part in convert.parts(weights.resolve("train.pt"))}
@@ -116,41 +128,62 @@ def test_jojogan_and_training_snapshots():
 def test_old_files_lack_noise_and_use_the_old_serialisation():
     g = flat()
     state, average = to_rosinality(g.state_dict())
-    bare = OrderedDict((k, v) for k, v in state.items() if not k.startswith("noises.") and not k.endswith("kernel"))
-    torch.save({"g_ema": bare, "latent_avg": average}, "old.pt", _use_new_zipfile_serialization=False)
+    bare = OrderedDict(
+        (k, v) for k, v in state.items() if not k.startswith("noises.") and not k.endswith("kernel")
+    )
+    torch.save(
+        {"g_ema": bare, "latent_avg": average}, "old.pt", _use_new_zipfile_serialization=False
+    )
     (part,) = convert.parts(weights.resolve("old.pt"))
     assert part.missing == [f"noises.noise_{i}" for i in range(5)] and not part.unused
     old, ws = gantoolkit.load_generator("old.pt"), g.mapping(torch.randn(1, 16))
     torch.testing.assert_close(old.render(ws).image, g.render(ws, noise="none").image)
 
 
-@pytest.mark.parametrize("kind, opts", [
-    ("psp", {"encoder_type": "GradualStyleEncoder", "start_from_latent_avg": False, "label_nc": 19}),
-    ("e4e", {"encoder_type": "Encoder4Editing"}), ("w+", {"start_from_latent_avg": True}),
-    ("w", {"start_from_latent_avg": True, "learn_in_w": True})])
+@pytest.mark.parametrize(
+    "kind, opts",
+    [
+        (
+            "psp",
+            {"encoder_type": "GradualStyleEncoder", "start_from_latent_avg": False, "label_nc": 19},
+        ),
+        ("e4e", {"encoder_type": "Encoder4Editing"}),
+        ("w+", {"start_from_latent_avg": True}),
+        ("w", {"start_from_latent_avg": True, "learn_in_w": True}),
+    ],
+)
 def test_encoders(kind, opts):
     torch.manual_seed(2)
     inputs = opts.get("label_nc", 3)
     encoder = PSPEncoder(6, kind, inputs, ((4, 3), (4, 4), (6, 14), (8, 3))).eval()
     g, average = flat(w_dim=8), torch.randn(1 if kind == "w" else 6, 8)
     decoder, _ = to_rosinality(g.state_dict())
-    state = {**{f"encoder.{k}": v for k, v in encoder.state_dict().items()},
-             **{f"decoder.{k}": v for k, v in decoder.items()}}
+    state = {
+        **{f"encoder.{k}": v for k, v in encoder.state_dict().items()},
+        **{f"decoder.{k}": v for k, v in decoder.items()},
+    }
     torch.save({"state_dict": state, "opts": opts, "latent_avg": average}, "psp.pt")
     found, x = networks.load("psp.pt"), torch.rand(1, inputs, 256, 256)
     adds = opts.get("start_from_latent_avg", kind == "e4e")
     torch.testing.assert_close(found(x), encoder(x) + (average if adds else 0))
-    assert found.arch["kind"] == kind and found.num_ws == 6 == gantoolkit.load_generator("psp.pt").num_ws
+    assert (
+        found.arch["kind"] == kind
+        and found.num_ws == 6 == gantoolkit.load_generator("psp.pt").num_ws
+    )
 
 
-@pytest.mark.parametrize("network", [
-    ArcFace(32, ((4, 1), (6, 2), (8, 1)), 12), PiDiNet(20, 8), PiDiNet(12, None)], ids=["irse", "pidinet", "pidinet-l"])
+@pytest.mark.parametrize(
+    "network",
+    [ArcFace(32, ((4, 1), (6, 2), (8, 1)), 12), PiDiNet(20, 8), PiDiNet(12, None)],
+    ids=["irse", "pidinet", "pidinet-l"],
+)
 def test_recognisers(network):
     state = network.state_dict()
     torch.save({"state_dict": {f"module.{k}": v for k, v in state.items()}, "epoch": 3}, "n.pth")
     found = networks.load("n.pth")
     assert {k: v for k, v in found.arch.items() if k not in ("crop", "dropout")} == {
-        k: v for k, v in network.arch.items() if k not in ("crop", "dropout")}
+        k: v for k, v in network.arch.items() if k not in ("crop", "dropout")
+    }
     for key, value in found.state_dict().items():
         assert torch.equal(value, state[key])
 
@@ -167,7 +200,9 @@ def test_full_size(make):
 
 
 @pytest.mark.golden
-@pytest.mark.parametrize("name", ["pidinet", "pidinet-l", "pidinet-small", "pidinet-tiny", "pidinet-tiny-l"])
+@pytest.mark.parametrize(
+    "name", ["pidinet", "pidinet-l", "pidinet-small", "pidinet-tiny", "pidinet-tiny-l"]
+)
 def test_published_pidinet(golden_dir, name):
     network = networks.load(golden_dir / "weights" / f"table5_{name}.pth")
     case = golden_dir / f"{name.replace('-', '_')}_carv4.safetensors"
@@ -177,7 +212,8 @@ def test_published_pidinet(golden_dir, name):
 
 
 def test_trunks_of_lpips():
-    from gantoolkit.core import compat  # noqa: F401
+    import gantoolkit.core.compat  # noqa: F401
+
     import lpips
 
     ours = lpips.LPIPS(net="squeeze", pnet_rand=True, verbose=False)
@@ -203,14 +239,26 @@ def test_insightface_onnx_is_recognised(capsys):
 def test_convert_prints_and_writes(capsys):
     g = flat()
     state, average = to_rosinality(g.state_dict())
-    torch.save({"g_ema": state | {"strange.weight": torch.zeros(2)}, "g": state, "latent_avg": average}, "f.pt")
+    torch.save(
+        {"g_ema": state | {"strange.weight": torch.zeros(2)}, "g": state, "latent_avg": average},
+        "f.pt",
+    )
     assert main.main(["weights", "convert", "f.pt", "out/g.safetensors", "--licence", "mine"]) == 0
     text = capsys.readouterr().out
-    for words in ("StyleGAN2", "16 px", "num_ws:          6", "camera:          none", "strange.weight",
-                  "not written: raw"):
+    for words in (
+        "StyleGAN2",
+        "16 px",
+        "num_ws:          6",
+        "camera:          none",
+        "strange.weight",
+        "not written: raw",
+    ):
         assert words in text, words
     metadata = weights.load("out/g.safetensors")[2]
-    assert metadata["source_sha256"] == weights.sha256(weights.resolve("f.pt")) and metadata["licence"] == "mine"
+    assert (
+        metadata["source_sha256"] == weights.sha256(weights.resolve("f.pt"))
+        and metadata["licence"] == "mine"
+    )
     z = torch.randn(3, 16)
     again = gantoolkit.load_generator("out/g.safetensors")
     torch.testing.assert_close(again.render(again.mapping(z)).image, g.render(g.mapping(z)).image)
@@ -228,9 +276,14 @@ def test_a_foreign_file_is_converted_once(monkeypatch):
     assert torch.equal(first.mean_w, second.mean_w)
 
 
-@pytest.mark.parametrize("content, words", [
-    ({"a": torch.zeros(3)}, "no checkpoint that is known"), ({"input.input": torch.zeros(1, 2, 4, 4)}, "form"),
-    ({"state_dict": {"encoder.input_layer.0.weight": torch.zeros(1)}}, "none of pSp's|form")])
+@pytest.mark.parametrize(
+    "content, words",
+    [
+        ({"a": torch.zeros(3)}, "no checkpoint that is known"),
+        ({"input.input": torch.zeros(1, 2, 4, 4)}, "form"),
+        ({"state_dict": {"encoder.input_layer.0.weight": torch.zeros(1)}}, "none of pSp's|form"),
+    ],
+)
 def test_what_is_not_known_is_a_sentence(content, words):
     torch.save(content, "x.pt")
     with pytest.raises(WeightsError, match=words) as caught:
@@ -243,9 +296,14 @@ def test_mapping_of_psp_files_uses_every_row():
     g = flat(w_dim=8)
     encoder = PSPEncoder(6, "w+", 3, ((4, 3), (4, 4), (6, 14), (8, 3)))
     average = torch.from_numpy(np.random.default_rng(0).normal(size=(6, 8))).float()
-    state = {**{f"encoder.{k}": v for k, v in encoder.state_dict().items()},
-             **{f"decoder.{k}": v for k, v in to_rosinality(g.state_dict())[0].items()}}
-    torch.save({"state_dict": state, "opts": {"start_from_latent_avg": True}, "latent_avg": average}, "psp.pt")
+    state = {
+        **{f"encoder.{k}": v for k, v in encoder.state_dict().items()},
+        **{f"decoder.{k}": v for k, v in to_rosinality(g.state_dict())[0].items()},
+    }
+    torch.save(
+        {"state_dict": state, "opts": {"start_from_latent_avg": True}, "latent_avg": average},
+        "psp.pt",
+    )
     torch.testing.assert_close(gantoolkit.load_generator("psp.pt").mean_w, average.mean(0))
     assert torch.equal(networks.load("psp.pt").latent_avg, average)
     assert isinstance(g.mapping, MappingNetwork)

@@ -12,11 +12,11 @@ import time
 import zipfile
 from pathlib import Path
 
+import nvidia_pickle as write
 import pytest
 import torch
 from torch import nn
 
-import nvidia_pickle as write
 from gantoolkit import convert
 from gantoolkit.convert import scan, torchfile, unpickle
 from gantoolkit.core.errors import WeightsError
@@ -66,30 +66,57 @@ def stream(*opcodes: bytes, protocol: int = 2) -> bytes:
     return b"\x80" + bytes([protocol]) + b"".join(opcodes) + b"."
 
 
-def storage_bytes(numel: int = 4, claim: int | None = None, graph: bytes | None = None, keys: bytes | None = None,
-                  data: bytes | None = None, count: int | None = None) -> bytes:
+def storage_bytes(
+    numel: int = 4,
+    claim: int | None = None,
+    graph: bytes | None = None,
+    keys: bytes | None = None,
+    data: bytes | None = None,
+    count: int | None = None,
+) -> bytes:
     """The bytes of `torch.storage._load_from_bytes`, any part of them replaced."""
-    pid = (b"(" + text("storage") + G % (b"torch", b"FloatStorage") + text("0") + text("cpu")
-           + b"\x8a\x08" + struct.pack("<q", numel if claim is None else claim) + b"NtQ")
+    pid = (
+        b"("
+        + text("storage")
+        + G % (b"torch", b"FloatStorage")
+        + text("0")
+        + text("cpu")
+        + b"\x8a\x08"
+        + struct.pack("<q", numel if claim is None else claim)
+        + b"NtQ"
+    )
     data = bytes(4 * numel) if data is None else data
-    return (torchfile.HEADER + (stream(pid) if graph is None else graph)
-            + (pickle.dumps(["0"], 2) if keys is None else keys)
-            + struct.pack("<q", numel if count is None else count) + data)
+    return (
+        torchfile.HEADER
+        + (stream(pid) if graph is None else graph)
+        + (pickle.dumps(["0"], 2) if keys is None else keys)
+        + struct.pack("<q", numel if count is None else count)
+        + data
+    )
 
 
-def tensor(offset: int = 0, size: tuple = (2, 2), stride: tuple = (2, 1), content: bytes | None = None,
-           before: bytes = b"") -> bytes:
+def tensor(
+    offset: int = 0,
+    size: tuple = (2, 2),
+    stride: tuple = (2, 1),
+    content: bytes | None = None,
+    before: bytes = b"",
+) -> bytes:
     """Opcodes of `_rebuild_tensor_v2` on such a storage."""
     content = storage_bytes() if content is None else content
     load = G % (b"torch.storage", b"_load_from_bytes") + blob(content) + b"\x85R"
-    parts = b"".join(pickle.dumps(value, 2)[2:-1].replace(b"q\x00", b"") for value in (offset, size, stride))
+    parts = b"".join(
+        pickle.dumps(value, 2)[2:-1].replace(b"q\x00", b"") for value in (offset, size, stride)
+    )
     return G % (b"torch._utils", b"_rebuild_tensor_v2") + b"(" + before + load + parts + b"\x89}tR"
 
 
 def deep(kind: str, depth: int) -> bytes:
     if kind == "key":  # a tuple of tuples as the key of a dict: hashing it would recurse in C
         return stream(b"}", b")" + b"\x85" * depth, b"Ns")
-    return stream({"list": b"]" * depth + b"a" * (depth - 1), "tuple": b")" + b"\x85" * depth}[kind])
+    return stream(
+        {"list": b"]" * depth + b"a" * (depth - 1), "tuple": b")" + b"\x85" * depth}[kind]
+    )
 
 
 def shared_modules(levels: int) -> bytes:
@@ -97,7 +124,9 @@ def shared_modules(levels: int) -> bytes:
     with write.writing():
         node = write.Persistent("Layer", write.module_state(nn.Linear(1, 1), True, {}, {}))
         for _ in range(levels):
-            node = write.Persistent("Layer", write.module_state(nn.Module(), True, {"a": node, "b": node}, {}))
+            node = write.Persistent(
+                "Layer", write.module_state(nn.Module(), True, {"a": node, "b": node}, {})
+            )
         return write.dump({"G_ema": node})
 
 
@@ -132,69 +161,128 @@ def legacy(content) -> bytes:
 
 UNPICKLED = {
     "os.system": pickle.dumps(Calls(os.system, "touch pwned"), 3),
-    "exec": pickle.dumps(Calls(exec, PWN), 3), "eval": pickle.dumps(Calls(eval, PWN), 4),
-    "import": pickle.dumps(Calls(__import__, "antigravity"), 4), "open": pickle.dumps(Calls(open, "pwned", "w"), 4),
+    "exec": pickle.dumps(Calls(exec, PWN), 3),
+    "eval": pickle.dumps(Calls(eval, PWN), 4),
+    "import": pickle.dumps(Calls(__import__, "antigravity"), 4),
+    "open": pickle.dumps(Calls(open, "pwned", "w"), 4),
     "getattr": pickle.dumps(Calls(getattr, "text", "format"), 4),
-    "getattr chain": stream(G % (b"builtins", b"getattr"), G % (b"torch_utils", b"persistence"), text("__globals__"),
-                            b"\x86R"),
-    "dotted name": b"\x80\x04" + b"\x8c\x05torch" + b"\x8c\x17serialization.os.system" + b"\x93" + text("touch pwned")
-                   + b"\x85R.",
+    "getattr chain": stream(
+        G % (b"builtins", b"getattr"),
+        G % (b"torch_utils", b"persistence"),
+        text("__globals__"),
+        b"\x86R",
+    ),
+    "dotted name": b"\x80\x04"
+    + b"\x8c\x05torch"
+    + b"\x8c\x17serialization.os.system"
+    + b"\x93"
+    + text("touch pwned")
+    + b"\x85R.",
     "dotted stub": b"\x80\x04" + b"\x8c\x08training" + b"\x8c\x0f__init__.func.x" + b"\x93.",
     "torch.load": stream(G % (b"torch", b"load"), text("x"), b"\x85R"),
     "real storage loader": stream(G % (b"torch.jit", b"load"), text("x"), b"\x85R"),
     "code object": stream(G % (b"types", b"CodeType"), b")R"),
     "numpy objects": stream(G % (b"numpy", b"frombuffer"), b")R"),
-    "persistent id": stream(text("0"), b"Q"), "persistent id, text": stream(b"P0\n"),
-    "extension code": stream(b"\x82\x01"), "instance by name": b"(ios\nsystem\n.", "object by class": stream(b"(Nos"),
-    "memo bomb": stream(b"N", b"r\xff\xff\xff\x7f"), "memo bomb, text": stream(b"N", b"p2147483646\n"),
+    "persistent id": stream(text("0"), b"Q"),
+    "persistent id, text": stream(b"P0\n"),
+    "extension code": stream(b"\x82\x01"),
+    "instance by name": b"(ios\nsystem\n.",
+    "object by class": stream(b"(Nos"),
+    "memo bomb": stream(b"N", b"r\xff\xff\xff\x7f"),
+    "memo bomb, text": stream(b"N", b"p2147483646\n"),
     "frame bomb": b"\x80\x04\x95" + struct.pack("<Q", 1 << 62) + b"N.",
     "long string": stream(b"B\xff\xff\xff\x7fabc"),
     "longer string": b"\x80\x04\x8e" + struct.pack("<Q", 1 << 60) + b"N.",
-    "huge number": stream(b"\x8b\xff\xff\xff\x7f"), "number as text": stream(b"I" + b"9" * 10000 + b"\n"),
-    "deep tuples": deep("tuple", 100_000), "deep lists": deep("list", 100_000), "deep key": deep("key", 100_000),
-    "endless": stream(b"N0" * 200_000), "marks alone": stream(b"(" * 1000),
-    "empty stack": stream(b"R"), "append to a mark": stream(b"(]a"), "unknown memo": stream(b"h\x07"),
-    "storage with code": stream(tensor(content=storage_bytes(graph=pickle.dumps(Calls(exec, PWN), 2)))),
+    "huge number": stream(b"\x8b\xff\xff\xff\x7f"),
+    "number as text": stream(b"I" + b"9" * 10000 + b"\n"),
+    "deep tuples": deep("tuple", 100_000),
+    "deep lists": deep("list", 100_000),
+    "deep key": deep("key", 100_000),
+    "endless": stream(b"N0" * 200_000),
+    "marks alone": stream(b"(" * 1000),
+    "empty stack": stream(b"R"),
+    "append to a mark": stream(b"(]a"),
+    "unknown memo": stream(b"h\x07"),
+    "storage with code": stream(
+        tensor(content=storage_bytes(graph=pickle.dumps(Calls(exec, PWN), 2)))
+    ),
     "keys with code": stream(tensor(content=storage_bytes(keys=pickle.dumps(Calls(exec, PWN), 2)))),
     "header with code": stream(tensor(content=torchfile.MAGIC + pickle.dumps(Calls(exec, PWN), 2))),
-    "zip in a pickle": stream(tensor(content=torch_zip())), "pickle in a pickle": stream(tensor(content=tiny())),
+    "zip in a pickle": stream(tensor(content=torch_zip())),
+    "pickle in a pickle": stream(tensor(content=tiny())),
     "storage claims more": stream(tensor(content=storage_bytes(claim=1 << 40))),
     "storage counts more": stream(tensor(content=storage_bytes(count=1 << 40))),
     "storage of negative length": stream(tensor(content=storage_bytes(claim=-4))),
-    "storage cut off": stream(tensor(content=storage_bytes()[:-3])), "storage of text": stream(
-        G % (b"torch.storage", b"_load_from_bytes") + text("abc") + b"\x85R"),
+    "storage cut off": stream(tensor(content=storage_bytes()[:-3])),
+    "storage of text": stream(G % (b"torch.storage", b"_load_from_bytes") + text("abc") + b"\x85R"),
     "tensor beyond its storage": stream(tensor(size=(1000, 1000), stride=(1000, 1))),
-    "tensor before its storage": stream(tensor(offset=-1)), "tensor of overlapping rows": stream(
-        tensor(size=(1 << 20, 1 << 20), stride=(0, 0))),
+    "tensor before its storage": stream(tensor(offset=-1)),
+    "tensor of overlapping rows": stream(tensor(size=(1 << 20, 1 << 20), stride=(0, 0))),
     "tensor of negative size": stream(tensor(size=(-2, -2))),
     "tensor of negative stride": stream(tensor(stride=(-2, 1))),
-    "tensor of one stride": stream(tensor(stride=(1,))), "tensor of text": stream(
-        G % (b"torch._utils", b"_rebuild_tensor_v2") + b"(" + text("a") * 6 + b"tR"),
-    "storage read again": copies(50), "function changed": stream(
-        G % (b"torch._utils", b"_rebuild_tensor_v2"), b"N}" + text("__defaults__") + b")s\x86b"),
+    "tensor of one stride": stream(tensor(stride=(1,))),
+    "tensor of text": stream(
+        G % (b"torch._utils", b"_rebuild_tensor_v2") + b"(" + text("a") * 6 + b"tR"
+    ),
+    "storage read again": copies(50),
+    "function changed": stream(
+        G % (b"torch._utils", b"_rebuild_tensor_v2"), b"N}" + text("__defaults__") + b")s\x86b"
+    ),
     "class changed": stream(G % (b"training.x", b"Y"), b"N}" + text("__setstate__") + b"Ns\x86b"),
-    "dict class changed": stream(G % (b"collections", b"OrderedDict"), b"N}" + text("get") + b"Ns\x86b"),
-    "rebuilt by copyreg": stream(G % (b"copyreg", b"_reconstructor"), b"(" + G % (b"builtins", b"set")
-                                 + G % (b"builtins", b"object") + b"NtR"),
-    "network without a state": stream(G % (b"torch_utils.persistence", b"_reconstruct_persistent_obj"), b"}\x85R"),
-    "number of objects": stream(G % (b"numpy.core.multiarray", b"scalar"), b"(" + G % (b"numpy", b"dtype") + text("O8")
-                                + b"\x85R" + blob(bytes(8)) + b"tR"),
+    "dict class changed": stream(
+        G % (b"collections", b"OrderedDict"), b"N}" + text("get") + b"Ns\x86b"
+    ),
+    "rebuilt by copyreg": stream(
+        G % (b"copyreg", b"_reconstructor"),
+        b"(" + G % (b"builtins", b"set") + G % (b"builtins", b"object") + b"NtR",
+    ),
+    "network without a state": stream(
+        G % (b"torch_utils.persistence", b"_reconstruct_persistent_obj"), b"}\x85R"
+    ),
+    "number of objects": stream(
+        G % (b"numpy.core.multiarray", b"scalar"),
+        b"(" + G % (b"numpy", b"dtype") + text("O8") + b"\x85R" + blob(bytes(8)) + b"tR",
+    ),
 }
 
 
 WORDS = {  # what the refusal says, where it is not about a global or an opcode
-    "dotted name": "asks for the attribute", "dotted stub": "asks for the attribute", "memo bomb": "place 2147483647",
-    "frame bomb": "frame of", "long string": "cut off", "longer string": "cut off", "huge number": "cut off|opcode",
-    "number as text": "cut off|opcode", "deep tuples": "nests more", "deep lists": "nests more",
-    "deep key": "nests more", "endless": "more than 200,000", "marks alone": "mark", "colliding keys": "long integers",
-    "many classes": "classes", "empty stack": "cut off", "append to a mark": "mark",
-    "unknown memo": "cut off", "storage with code": "list of storages", "keys with code": "exec",
-    "header with code": "exec", "zip in a pickle": "no file of torch", "pickle in a pickle": "no file of torch",
-    "storage claims more": "more or fewer bytes", "storage counts more": "another length",
-    "storage of negative length": "unknown kind", "storage cut off": "more or fewer", "storage of text": "not of bytes",
-    "storage read again": "over and over", "function changed": "not callable", "class changed": "__setstate__",
-    "dict class changed": "__setstate__", "rebuilt by copyreg": "no network", "network without a state": "of the form",
-    "number of objects": "unknown type", **{name: "more than its storage" for name in UNPICKLED if "tensor" in name},
+    "dotted name": "asks for the attribute",
+    "dotted stub": "asks for the attribute",
+    "memo bomb": "place 2147483647",
+    "frame bomb": "frame of",
+    "long string": "cut off",
+    "longer string": "cut off",
+    "huge number": "cut off|opcode",
+    "number as text": "cut off|opcode",
+    "deep tuples": "nests more",
+    "deep lists": "nests more",
+    "deep key": "nests more",
+    "endless": "more than 200,000",
+    "marks alone": "mark",
+    "colliding keys": "long integers",
+    "many classes": "classes",
+    "empty stack": "cut off",
+    "append to a mark": "mark",
+    "unknown memo": "cut off",
+    "storage with code": "list of storages",
+    "keys with code": "exec",
+    "header with code": "exec",
+    "zip in a pickle": "no file of torch",
+    "pickle in a pickle": "no file of torch",
+    "storage claims more": "more or fewer bytes",
+    "storage counts more": "another length",
+    "storage of negative length": "unknown kind",
+    "storage cut off": "more or fewer",
+    "storage of text": "not of bytes",
+    "storage read again": "over and over",
+    "function changed": "not callable",
+    "class changed": "__setstate__",
+    "dict class changed": "__setstate__",
+    "rebuilt by copyreg": "no network",
+    "network without a state": "of the form",
+    "number of objects": "unknown type",
+    **{name: "more than its storage" for name in UNPICKLED if "tensor" in name},
 }
 
 
@@ -210,9 +298,19 @@ def test_pickles(name, monkeypatch):
     assert time.process_time() - begun < 5
 
 
-@pytest.mark.parametrize("change", [
-    dict(_parameters={"weight": "text"}), dict(_parameters={"weight": {"a": 1}}), dict(_parameters=[1, 2]),
-    dict(_modules={1: 2}), dict(_buffers=5), dict(_modules=7), dict(_parameters={(1, 2): None})], ids=str)
+@pytest.mark.parametrize(
+    "change",
+    [
+        dict(_parameters={"weight": "text"}),
+        dict(_parameters={"weight": {"a": 1}}),
+        dict(_parameters=[1, 2]),
+        dict(_modules={1: 2}),
+        dict(_buffers=5),
+        dict(_modules=7),
+        dict(_parameters={(1, 2): None}),
+    ],
+    ids=str,
+)
 def test_modules_of_a_wrong_form(change):
     Path("x.pkl").write_bytes(tiny(**change))
     with pytest.raises(WeightsError):
@@ -232,15 +330,21 @@ TORCH = {
     "code in a zip": torch_zip(lambda _: pickle.dumps(Calls(exec, PWN), 2)),
     "getattr in a zip": torch_zip(lambda _: pickle.dumps(Calls(getattr, "a", "format"), 2)),
     "storage claims more": torch_zip(lambda old: old.replace(b"K\x04tq", b"M\xff\xfftq")),
-    "storage is not there": torch_zip(drop="archive/data/0"), "no data.pkl": torch_zip(drop="archive/data.pkl"),
+    "storage is not there": torch_zip(drop="archive/data/0"),
+    "no data.pkl": torch_zip(drop="archive/data.pkl"),
     "zip bomb": torch_zip(data__1=bytes(50_000_000)),
-    "TorchScript": torch_zip(code____torch__="def f(): pass".encode()),
+    "TorchScript": torch_zip(code____torch__=b"def f(): pass"),
     "two pickles": torch_zip(more__data_pkl=b"N.").replace(b"data_pkl", b"data.pkl"),
-    "memo bomb": torch_zip(lambda _: b"\x80\x02Nr\xff\xff\xff\x7f."), "not a zip inside": b"PK\x03\x04" + bytes(100),
-    "code in an old file": torchfile.HEADER + pickle.dumps(Calls(exec, PWN), 2) + pickle.dumps([], 2),
+    "memo bomb": torch_zip(lambda _: b"\x80\x02Nr\xff\xff\xff\x7f."),
+    "not a zip inside": b"PK\x03\x04" + bytes(100),
+    "code in an old file": torchfile.HEADER
+    + pickle.dumps(Calls(exec, PWN), 2)
+    + pickle.dumps([], 2),
     "old file cut off": legacy({"a": torch.zeros(100)})[:-50],
     "old file too long": legacy({"a": torch.zeros(3)}) + b"x",
-    "old file claims more": legacy({"a": torch.zeros(4)}).replace(b"cpuq\x06K\x04", b"cpuq\x06K\x44"),
+    "old file claims more": legacy({"a": torch.zeros(4)}).replace(
+        b"cpuq\x06K\x04", b"cpuq\x06K\x44"
+    ),
     "persistent id that is no storage": torch_zip(lambda _: stream(text("module"), b"Q")),
 }
 
@@ -261,11 +365,19 @@ def test_repeated_rows_in_a_torch_file():
         convert.parts(Path("x.pt"))
 
 
-@pytest.mark.parametrize("content, words", [
-    (b"<!doctype html><html>", "web page"), (b"", "neither"), (b"\x89PNG\r\n", "neither"),
-    (pickle.dumps({"a": 1}, 0), "neither"), (pickle.dumps((1, 2, 3), 2), "TensorFlow"),
-    (pickle.dumps([1], 2), "TensorFlow"), (pickle.dumps({"a": 1}, 2), "without the networks"),
-    (struct.pack("<Q", 10) + b"{not json!", "safetensors")])
+@pytest.mark.parametrize(
+    "content, words",
+    [
+        (b"<!doctype html><html>", "web page"),
+        (b"", "neither"),
+        (b"\x89PNG\r\n", "neither"),
+        (pickle.dumps({"a": 1}, 0), "neither"),
+        (pickle.dumps((1, 2, 3), 2), "TensorFlow"),
+        (pickle.dumps([1], 2), "TensorFlow"),
+        (pickle.dumps({"a": 1}, 2), "without the networks"),
+        (struct.pack("<Q", 10) + b"{not json!", "safetensors"),
+    ],
+)
 def test_other_files_are_named(content, words):
     Path("x.bin").write_bytes(content)
     with pytest.raises(WeightsError, match=words):
@@ -280,7 +392,10 @@ def test_source_text_is_not_executed_and_not_kept():
 
 def damage(content: bytes, rng: random.Random) -> bytes:
     """Flipped bits, a cut, a repeated or an exchanged piece."""
-    kind, cut = rng.choice("flip flip flip cut repeat swap".split()), rng.randrange(len(content))
+    kind, cut = (
+        rng.choice(["flip", "flip", "flip", "cut", "repeat", "swap"]),
+        rng.randrange(len(content)),
+    )
     new = bytearray(content)
     if kind == "flip":
         for _ in range(rng.choice((1, 1, 2, 8))):
@@ -288,16 +403,18 @@ def damage(content: bytes, rng: random.Random) -> bytes:
     elif kind == "cut":
         del new[cut:]
     elif kind == "repeat":
-        new[cut:cut] = new[cut:cut + rng.randrange(1, 60)]
+        new[cut:cut] = new[cut : cut + rng.randrange(1, 60)]
     else:
         other = rng.randrange(len(new))
-        new[cut:cut + 8], new[other:other + 8] = new[other:other + 8], new[cut:cut + 8]
+        new[cut : cut + 8], new[other : other + 8] = new[other : other + 8], new[cut : cut + 8]
     return bytes(new)
 
 
 @pytest.mark.parametrize("form, count", [("pickle", 150), ("zip", 60), ("legacy", 60)])
 def test_damaged_files_are_read_or_refused(form, count):
-    base = {"pickle": tiny, "zip": torch_zip, "legacy": lambda: legacy({"a": torch.zeros(4)})}[form]()
+    base = {"pickle": tiny, "zip": torch_zip, "legacy": lambda: legacy({"a": torch.zeros(4)})}[
+        form
+    ]()
     path, outcomes = Path("x.pkl"), {"read": 0, "refused": 0}
     for seed in range(count):
         path.write_bytes(damage(base, random.Random(seed)))

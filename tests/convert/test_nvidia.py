@@ -5,20 +5,20 @@ from __future__ import annotations
 import math
 import os
 
+import nvidia_pickle as write
 import pytest
 import torch
 from golden_files import close, golden
 
 import gantoolkit
-import nvidia_pickle as write
 from gantoolkit import convert
 from gantoolkit.convert import eg3d, nvidia, unpickle
-from gantoolkit.inference import cameras
+from gantoolkit.core.camera import FFHQ_LEVEL, orbit_camera
 from gantoolkit.core.errors import WeightsError
 from gantoolkit.generators import build_generator, load_state
-from gantoolkit.core.camera import FFHQ_LEVEL, orbit_camera
 from gantoolkit.generators.eg3d import EG3D
 from gantoolkit.generators.stylegan2 import StyleGAN2
+from gantoolkit.inference import cameras
 from gantoolkit.registry.registry import get
 
 
@@ -35,14 +35,19 @@ def own_cache(tmp_path, monkeypatch):
 def test_genuine_stylegan2(golden_dir):
     _, t = golden(golden_dir, "nvpkl_sg2_tiny_torch171_proto3_expected")
     path = golden_dir / "nvpkl_sg2_tiny_torch171_proto3_nosrc.pkl"
-    found = {name: nvidia.network(stub) for name, stub in unpickle.read(path).items()
-             if isinstance(stub, unpickle.Stub)}
+    found = {
+        name: nvidia.network(stub)
+        for name, stub in unpickle.read(path).items()
+        if isinstance(stub, unpickle.Stub)
+    }
     states = {key: value for key, value in t.items() if key.startswith("state.")}
     for key, value in states.items():
         _, network, name = key.split(".", 2)
         assert torch.equal(found[network].tensors[name], value), key
     for name in ("G", "D", "G_ema"):
-        assert found[name].tensors.keys() == {k.split(".", 2)[2] for k in states if k.startswith(f"state.{name}.")}
+        assert found[name].tensors.keys() == {
+            k.split(".", 2)[2] for k in states if k.startswith(f"state.{name}.")
+        }
     parts = {part.name: part for part in convert.parts(path)}
     g = gantoolkit.load_generator(path)
     ws = g.mapping(t["in.z"], t["in.c"], truncation_psi=0.7)
@@ -87,8 +92,11 @@ def test_genuine_source_is_not_executed(golden_dir):
 
 def built(part):
     kind = "generator" if part.arch["type"] in ("StyleGAN2", "EG3D") else "network"
-    module = build_generator(part.arch) if kind == "generator" else get(kind, part.arch["type"])(
-        **{k: v for k, v in part.arch.items() if k != "type"})
+    module = (
+        build_generator(part.arch)
+        if kind == "generator"
+        else get(kind, part.arch["type"])(**{k: v for k, v in part.arch.items() if k != "type"})
+    )
     load_state(module, part.state)
     return module.eval()
 
@@ -96,7 +104,10 @@ def built(part):
 def scrambled(module):
     """The module with every tensor drawn anew, so that nothing stays at 0 or 1."""
     random = torch.Generator().manual_seed(3)
-    for value in (*module.parameters(), *(b for n, b in module.named_buffers() if not n.endswith("filter"))):
+    for value in (
+        *module.parameters(),
+        *(b for n, b in module.named_buffers() if not n.endswith("filter")),
+    ):
         value.data = torch.randn(value.shape, generator=random) * 0.5
     return module.eval()
 
@@ -104,10 +115,18 @@ def scrambled(module):
 FLAT = dict(z_dim=6, w_dim=8, resolution=16, channels=(8, 6, 4), mapping_layers=2)
 
 
-@pytest.mark.parametrize("options, protocol, ordered", [
-    (dict(), 2, True), (dict(c_dim=5, mapping_layers=8), 3, True), (dict(architecture="resnet"), 4, False),
-    (dict(architecture="orig", conv_clamp=256), 4, True), (dict(mapping_lr_mul=0.1, mapping_features=12), 4, False),
-    (dict(conv_clamp=0.5), 5, False)], ids=str)
+@pytest.mark.parametrize(
+    "options, protocol, ordered",
+    [
+        (dict(), 2, True),
+        (dict(c_dim=5, mapping_layers=8), 3, True),
+        (dict(architecture="resnet"), 4, False),
+        (dict(architecture="orig", conv_clamp=256), 4, True),
+        (dict(mapping_lr_mul=0.1, mapping_features=12), 4, False),
+        (dict(conv_clamp=0.5), 5, False),
+    ],
+    ids=str,
+)
 @torch.no_grad()
 def test_honest_stylegan2(tmp_path, options, protocol, ordered):
     ours = scrambled(StyleGAN2(**{**FLAT, **options}))
@@ -125,24 +144,54 @@ def test_honest_stylegan2(tmp_path, options, protocol, ordered):
 AXES = [[[1, 0, 0], [0, 1, 0], [0, 0, 1]], [[1, 0, 0], [0, 0, 1], [0, 1, 0]]]
 
 
-@pytest.mark.parametrize("variant, size, axes", [("2X", 32, "eg3d"), ("4X", 32, "fixed"), ("8X", 64, "eg3d"),
-                                                 ("8XDC", 64, "fixed"), ("Deepfp32", 32, "eg3d")])
+@pytest.mark.parametrize(
+    "variant, size, axes",
+    [
+        ("2X", 32, "eg3d"),
+        ("4X", 32, "fixed"),
+        ("8X", 64, "eg3d"),
+        ("8XDC", 64, "fixed"),
+        ("Deepfp32", 32, "eg3d"),
+    ],
+)
 @torch.no_grad()
 def test_honest_eg3d(tmp_path, variant, size, axes):
     name = variant.replace("Deepfp32", "deep")
-    ours = scrambled(EG3D(
-        z_dim=6, w_dim=8, resolution=size, channels=(8, 8, 6), plane_resolution=16, plane_channels=4, plane_axes=axes,
-        decoder_hidden=10, decoder_channels=7, decoder_lr_mul=0.5, rays=8, samples=5, importance=4, box_warp=1.6,
-        white_back=True, superresolution=name, sr_input=16, sr_channels=(6, 4),
-        sr_clamp=None if name == "deep" else 256, sr_antialias=variant != "4X", c_scale=0.5))
+    ours = scrambled(
+        EG3D(
+            z_dim=6,
+            w_dim=8,
+            resolution=size,
+            channels=(8, 8, 6),
+            plane_resolution=16,
+            plane_channels=4,
+            plane_axes=axes,
+            decoder_hidden=10,
+            decoder_channels=7,
+            decoder_lr_mul=0.5,
+            rays=8,
+            samples=5,
+            importance=4,
+            box_warp=1.6,
+            white_back=True,
+            superresolution=name,
+            sr_input=16,
+            sr_channels=(6, 4),
+            sr_clamp=None if name == "deep" else 256,
+            sr_antialias=variant != "4X",
+            c_scale=0.5,
+        )
+    )
     third = torch.tensor([*AXES, eg3d.THIRD_PLANE[axes]], dtype=torch.float32)
     with write.writing():
         top = write.with_renderer(write.graph(ours, extra=write.eg3d_extra(ours, variant)), third)
         (tmp_path / "g.pkl").write_bytes(write.dump({"G_ema": top}, 3))
     theirs = gantoolkit.load_generator(tmp_path / "g.pkl")
     ws, camera = ours.mapping(torch.randn(1, 6), torch.randn(1, 25)), orbit_camera(0.2, 0.1)
-    for mine, other in zip(*(vars(g.render(ws, camera, deterministic=True)).values() for g in (ours, theirs)),
-                           strict=True):
+    for mine, other in zip(
+        *(vars(g.render(ws, camera, deterministic=True)).values() for g in (ours, theirs)),
+        strict=True,
+    ):
         if isinstance(mine, torch.Tensor):
             torch.testing.assert_close(other, mine)
     z, c = torch.randn(2, 6), torch.randn(2, 25)
@@ -150,14 +199,27 @@ def test_honest_eg3d(tmp_path, variant, size, axes):
     assert theirs.plane_axes == axes
 
 
-SMALL = dict(z_dim=6, w_dim=8, resolution=32, channels=(8, 8, 6), plane_resolution=16, plane_channels=4,
-             superresolution="2X", sr_input=16, sr_channels=(6, 4))
+SMALL = dict(
+    z_dim=6,
+    w_dim=8,
+    resolution=32,
+    channels=(8, 8, 6),
+    plane_resolution=16,
+    plane_channels=4,
+    superresolution="2X",
+    sr_input=16,
+    sr_channels=(6, 4),
+)
 
 
-@pytest.mark.parametrize("pivot, radius, focal, level", [
-    ((0, 0, 0.2), 2.7, 4.2647, FFHQ_LEVEL),  # FFHQ
-    ((0, 0, -0.06), 2.7, 4.2647, 0),  # AFHQ cats
-    ((0, 0, 0), 1.7, 1 / (math.tan(math.radians(45 / 2)) * 1.414), 0)])  # ShapeNet cars: EG3D's --fov-deg=45
+@pytest.mark.parametrize(
+    "pivot, radius, focal, level",
+    [
+        ((0, 0, 0.2), 2.7, 4.2647, FFHQ_LEVEL),  # FFHQ
+        ((0, 0, -0.06), 2.7, 4.2647, 0),  # AFHQ cats
+        ((0, 0, 0), 1.7, 1 / (math.tan(math.radians(45 / 2)) * 1.414), 0),
+    ],
+)  # ShapeNet cars: EG3D's --fov-deg=45
 @torch.no_grad()
 def test_cameras_of_other_data_sets(tmp_path, pivot, radius, focal, level):
     """Views of a file stand where EG3D's LookAtPoseSampler puts them for its pivot and radius."""
@@ -168,19 +230,56 @@ def test_cameras_of_other_data_sets(tmp_path, pivot, radius, focal, level):
         (tmp_path / "g.pkl").write_bytes(write.dump({"G_ema": write.graph(ours, extra=extra)}))
     g = gantoolkit.load_generator(tmp_path / "g.pkl")
     base = cameras.camera_of("frontal", None, None, g.frame)
-    assert float(base.intrinsics[0, 0, 0]) == pytest.approx(focal, abs=1e-4) and g.frame.level == level
+    assert (
+        float(base.intrinsics[0, 0, 0]) == pytest.approx(focal, abs=1e-4) and g.frame.level == level
+    )
     for camera, yaw in zip(cameras.side_views(base, 3, g.frame), (0, -cameras.SIDE, cameras.SIDE)):
         h, v = math.pi / 2 + yaw, math.pi / 2 + level
         phi = math.acos(1 - 2 * v / math.pi)
-        origin = radius * torch.tensor([math.sin(phi) * math.cos(math.pi - h), math.cos(phi),
-                                        math.sin(phi) * math.sin(math.pi - h)])
+        origin = radius * torch.tensor(
+            [
+                math.sin(phi) * math.cos(math.pi - h),
+                math.cos(phi),
+                math.sin(phi) * math.sin(math.pi - h),
+            ]
+        )
         torch.testing.assert_close(camera.cam2world[0, :3, 3], origin, atol=1e-5, rtol=0)
         towards = torch.tensor(pivot, dtype=torch.float32) - origin
-        torch.testing.assert_close(camera.cam2world[0, :3, 2], towards / towards.norm(), atol=1e-5, rtol=0)
+        torch.testing.assert_close(
+            camera.cam2world[0, :3, 2], towards / towards.norm(), atol=1e-5, rtol=0
+        )
         assert torch.equal(camera.intrinsics, base.intrinsics)
-    front = [1, 0, 0, 0, 0, -1, 0, 0, 0, 0, -1, radius, 0, 0, 0, 1, focal, 0, 0.5, 0, focal, 0.5, 0, 0, 1]
+    front = [
+        1,
+        0,
+        0,
+        0,
+        0,
+        -1,
+        0,
+        0,
+        0,
+        0,
+        -1,
+        radius,
+        0,
+        0,
+        0,
+        1,
+        focal,
+        0,
+        0.5,
+        0,
+        focal,
+        0.5,
+        0,
+        0,
+        1,
+    ]
     z = torch.randn(2, 6)
-    torch.testing.assert_close(g.mapping(z), g.mapping(z, torch.tensor([front] * 2)), atol=1e-4, rtol=1e-4)
+    torch.testing.assert_close(
+        g.mapping(z), g.mapping(z, torch.tensor([front] * 2)), atol=1e-4, rtol=1e-4
+    )
     assert (g.mapping(z) - g.mapping(z, torch.zeros(2, 25))).abs().max() > 1e-3
 
 
@@ -191,7 +290,11 @@ def test_views_and_noiseless_layers(tmp_path):
     layer.weight.data = layer.weight.data.to(memory_format=torch.channels_last).half()
     with write.writing():
         top = write.graph(g)
-        state = top.meta["state"]["_modules"]["synthesis"].meta["state"]["_modules"]["b16"].meta["state"]
+        state = (
+            top.meta["state"]["_modules"]["synthesis"]
+            .meta["state"]["_modules"]["b16"]
+            .meta["state"]
+        )
         conv = state["_modules"]["conv1"].meta["state"]
         del conv["_parameters"]["noise_strength"], conv["_buffers"]["noise_const"]
         (tmp_path / "g.pkl").write_bytes(write.dump({"G_ema": top}))
@@ -200,11 +303,14 @@ def test_views_and_noiseless_layers(tmp_path):
     assert theirs.synthesis.b16.conv1.noise_strength == 0
 
 
-@pytest.mark.parametrize("change, words", [
-    (lambda extra: extra[""]["rendering_kwargs"].update(clamp_mode="relu"), "softplus"),
-    (lambda extra: extra[""]["rendering_kwargs"].pop("ray_end"), "ray_end"),
-    (lambda extra: extra.update(variant="16X"), "SuperresolutionHybrid16X"),
-])
+@pytest.mark.parametrize(
+    "change, words",
+    [
+        (lambda extra: extra[""]["rendering_kwargs"].update(clamp_mode="relu"), "softplus"),
+        (lambda extra: extra[""]["rendering_kwargs"].pop("ray_end"), "ray_end"),
+        (lambda extra: extra.update(variant="16X"), "SuperresolutionHybrid16X"),
+    ],
+)
 def test_what_cannot_be_built_is_said(tmp_path, change, words):
     g = EG3D(**SMALL)
     with write.writing():
@@ -220,8 +326,15 @@ def test_other_filters_and_activations_are_refused(tmp_path):
     g.synthesis.b8.resample_filter = torch.ones(4, 4) / 16
     with write.writing():
         (tmp_path / "g.pkl").write_bytes(write.dump({"G_ema": write.graph(g)}))
-        (tmp_path / "h.pkl").write_bytes(write.dump({"G_ema": write.graph(
-            StyleGAN2(**FLAT), extra={"synthesis.b8.conv0": {"activation": "swish"}})}))
+        (tmp_path / "h.pkl").write_bytes(
+            write.dump(
+                {
+                    "G_ema": write.graph(
+                        StyleGAN2(**FLAT), extra={"synthesis.b8.conv0": {"activation": "swish"}}
+                    )
+                }
+            )
+        )
     for name, words in (("g", "1-3-3-1"), ("h", "swish")):
         with pytest.raises(WeightsError, match=words):
             convert.parts(tmp_path / f"{name}.pkl")

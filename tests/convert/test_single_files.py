@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import ldm_file as ldm
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-import ldm_file as ldm
-from gantoolkit.cli import main
 from gantoolkit import weights
+from gantoolkit.cli import main
 from gantoolkit.core.errors import WeightsError
 
 ZOO = Path(weights.__file__).parents[1] / "zoo"
@@ -31,6 +31,7 @@ def written(folder: str) -> dict[str, torch.Tensor]:
 
 def same_numbers(folder: str, wanted: dict[str, torch.Tensor]) -> None:
     """Every tensor of the one is a tensor of the other (as float16, up to a 1×1 of linear layers)."""
+
     def marks(tensors):
         return sorted((t.numel(), round(float(t.half().double().sum()), 4)) for t in tensors)
 
@@ -43,21 +44,43 @@ def test_stable_diffusion_in_one_file(capsys):
     save_file({k: v for names in parts.values() for k, v in names.items()}, "sd.safetensors")
     with pytest.raises(WeightsError, match="encoders read folders"):
         weights.load("sd.safetensors")
-    assert main.main(["weights", "convert", "sd.safetensors", "sd15", "--tokenizer", str(ZOO / "diffusion/tokenizer"),
-                     "--licence", "RAIL"]) == 0
+    assert (
+        main.main(
+            [
+                "weights",
+                "convert",
+                "sd.safetensors",
+                "sd15",
+                "--tokenizer",
+                str(ZOO / "diffusion/tokenizer"),
+                "--licence",
+                "RAIL",
+            ]
+        )
+        == 0
+    )
     assert "Stable Diffusion 1" in capsys.readouterr().out
     for name, names in parts.items():
         same_numbers(f"sd15/{name}", names)
     assert json.loads(Path("sd15/provenance.json").read_text())["licence"] == "RAIL"
     from gantoolkit.encoders import folders
 
-    unet, vae, scheduler = folders.load_unet("sd15"), folders.load_vae("sd15"), folders.load_scheduler("sd15")
-    assert list(unet.config.block_out_channels) == [32, 64, 128, 128] and unet.config.cross_attention_dim == 24
+    unet, vae, scheduler = (
+        folders.load_unet("sd15"),
+        folders.load_vae("sd15"),
+        folders.load_scheduler("sd15"),
+    )
+    assert (
+        list(unet.config.block_out_channels) == [32, 64, 128, 128]
+        and unet.config.cross_attention_dim == 24
+    )
     assert unet.down_blocks[0].attentions[0].transformer_blocks[0].attn2.heads == 8
     assert scheduler.config.beta_end == 0.012
     key = "model.diffusion_model.output_blocks.8.1.transformer_blocks.0.attn2.to_k.weight"  # up block 2, third layer
     wanted = parts["unet"][key].half().float()
-    assert torch.equal(unet.up_blocks[2].attentions[2].transformer_blocks[0].attn2.to_k.weight, wanted)
+    assert torch.equal(
+        unet.up_blocks[2].attentions[2].transformer_blocks[0].attn2.to_k.weight, wanted
+    )
     assert list(vae.config.block_out_channels) == [32, 64] and vae.config.scaling_factor == 0.18215
     assert folders.load_text("sd15")[0].config.num_hidden_layers == 2
 

@@ -22,7 +22,9 @@ def test_a_failure_leaves_what_was_there(tmp_path):
 
 
 def test_the_digest_is_that_of_the_whole_content(tmp_path):
-    one, two = (files.write_bytes(tmp_path / name, bytes(size)) for name, size in (("a", 300_000), ("b", 7)))
+    one, two = (
+        files.write_bytes(tmp_path / name, bytes(size)) for name, size in (("a", 300_000), ("b", 7))
+    )
     assert files.sha256(one) == hashlib.sha256(bytes(300_000)).hexdigest()
     assert files.sha256(one, two) == hashlib.sha256(bytes(300_007)).hexdigest()
 
@@ -38,13 +40,23 @@ def test_lines_of_json_come_back_and_a_torn_one_is_dropped(tmp_path):
 def test_permissions_are_those_of_any_new_file(tmp_path):
     subprocess.run(["touch", tmp_path / "touched"], check=True)
     written = files.write_bytes(tmp_path / "written", b"x")
-    assert stat.S_IMODE(written.stat().st_mode) == stat.S_IMODE((tmp_path / "touched").stat().st_mode)
+    assert stat.S_IMODE(written.stat().st_mode) == stat.S_IMODE(
+        (tmp_path / "touched").stat().st_mode
+    )
 
 
-@pytest.mark.parametrize("number, advice, said", [
-    (28, "", "The disk is full: {} could not be written; free some space or choose another folder."),
-    (28, "repeat", "The disk is full: {} could not be written; repeat."),
-    (13, "", "{} could not be written (denied); choose another folder.")])
+@pytest.mark.parametrize(
+    "number, advice, said",
+    [
+        (
+            28,
+            "",
+            "The disk is full: {} could not be written; free some space or choose another folder.",
+        ),
+        (28, "repeat", "The disk is full: {} could not be written; repeat."),
+        (13, "", "{} could not be written (denied); choose another folder."),
+    ],
+)
 def test_what_the_disk_refuses_is_a_sentence(tmp_path, number, advice, said):
     with pytest.raises(DataError) as caught, files.atomic_write(tmp_path / "a", advice):
         raise OSError(number, "denied")
@@ -64,17 +76,25 @@ def test_a_broken_picture_is_not_the_disks_fault(tmp_path):
 
 def test_zips_have_fixed_dates_and_modes(tmp_path):
     content = {"image/0.png": b"\x89PNG" * 99, "dataset.json": "{}" * 99}
-    one, two = (files.write_zip(tmp_path / name, content.items()) for name in ("one.zip", "two.zip"))
+    one, two = (
+        files.write_zip(tmp_path / name, content.items()) for name in ("one.zip", "two.zip")
+    )
     assert one.read_bytes() == two.read_bytes()
     with zipfile.ZipFile(one) as archive:
         found = [(e.date_time, e.external_attr >> 16, e.compress_type) for e in archive.infolist()]
         assert archive.read("dataset.json") == b"{}" * 99
-    assert found == [((2020, 1, 1, 0, 0, 0), 0o644, kind) for kind in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)]
+    assert found == [
+        ((2020, 1, 1, 0, 0, 0), 0o644, kind) for kind in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+    ]
 
 
 def test_json_is_readable_and_what_it_was(tmp_path):
-    content = {"a": [1, 2.5, None], "b": {"c": {"text": "é [\n] {x}", "d": []}, "e": [{"f": True}, {}]},
-               "g": "[", "h": ["]", "{"]}
+    content = {
+        "a": [1, 2.5, None],
+        "b": {"c": {"text": "é [\n] {x}", "d": []}, "e": [{"f": True}, {}]},
+        "g": "[",
+        "h": ["]", "{"],
+    }
     path = files.write_json(tmp_path / "a.json", content)
     assert json.loads(path.read_text(encoding="utf-8")) == content
     assert path.read_text(encoding="utf-8").splitlines()[:2] == ["{", ' "a": [1, 2.5, null],']

@@ -8,16 +8,23 @@ import numpy as np
 import pytest
 import torch
 
+from gantoolkit.core.camera import orbit_camera
+from gantoolkit.core.errors import DataError, UsageError
 from gantoolkit.data import cameras, landmarks, pose
 from gantoolkit.data.face_zip import FaceZip
-from gantoolkit.core.errors import DataError, UsageError
-from gantoolkit.core.camera import orbit_camera
 
-MASK_POINTS = {"yaw_mean": 9.0, "pitch_mean": 12.5}  # degrees on rendered faces of 64 px, docs/full-scale.md
+MASK_POINTS = {
+    "yaw_mean": 9.0,
+    "pitch_mean": 12.5,
+}  # degrees on rendered faces of 64 px, docs/full-scale.md
 
 
 def ring() -> np.ndarray:
-    return orbit_camera(torch.linspace(-0.6, 0.6, 7), torch.linspace(-0.3, 0.2, 7)).label.double().numpy()
+    return (
+        orbit_camera(torch.linspace(-0.6, 0.6, 7), torch.linspace(-0.3, 0.2, 7))
+        .label.double()
+        .numpy()
+    )
 
 
 def test_conventions_are_recognised_and_converted():
@@ -37,7 +44,9 @@ def test_conventions_are_recognised_and_converted():
 def test_a_mirrored_label_is_the_camera_on_the_other_side():
     yaw, pitch = torch.tensor([0.3]), torch.tensor([0.1])
     expected = orbit_camera(-yaw, pitch).label[0].numpy()
-    np.testing.assert_allclose(cameras.mirrored(orbit_camera(yaw, pitch).label[0].numpy()), expected, atol=1e-6)
+    np.testing.assert_allclose(
+        cameras.mirrored(orbit_camera(yaw, pitch).label[0].numpy()), expected, atol=1e-6
+    )
 
 
 def test_label_files(tmp_path):
@@ -48,7 +57,12 @@ def test_label_files(tmp_path):
     file.write_text(json.dumps({"labels": rows}))
     found = cameras.read_labels(file)
     assert list(found) == [str(k) for k in range(7)] and np.allclose(found["3"], labels[3])
-    assert cameras.stem("12.jpg") == cameras.stem("00012_.png".replace("_", "")) == "12" != cameras.stem("face.png")
+    assert (
+        cameras.stem("12.jpg")
+        == cameras.stem("00012_.png".replace("_", ""))
+        == "12"
+        != cameras.stem("face.png")
+    )
     file.write_text('{"labels": null}')
     with pytest.raises(DataError, match="holds no camera labels"):
         cameras.read_labels(file)
@@ -77,13 +91,17 @@ def test_fit_bears_noise_and_agrees_with_opencv():
     rng, off = np.random.default_rng(0), []
     for label in FaceZip("val").cameras[:40].double().numpy():
         to_camera = np.linalg.inv(label[:16].reshape(4, 4))
-        points = cameras.project(model, to_camera[:3, :3], to_camera[:3, 3]) + rng.normal(0, 0.004, (len(model), 2))
+        points = cameras.project(model, to_camera[:3, :3], to_camera[:3, 3]) + rng.normal(
+            0, 0.004, (len(model), 2)
+        )
         found, _ = cameras.fit(points, model)
         off.append(np.abs(angles_of(found) - angles_of(label)))
         inner = np.array([[4.2647, 0, 0.5], [0, 4.2647, 0.5], [0, 0, 1]])
         _, turn, shift = cv2.solvePnP(model, points, inner, None, flags=cv2.SOLVEPNP_ITERATIVE)
         place = -cv2.Rodrigues(turn)[0].T @ shift.ravel()
-        np.testing.assert_allclose(found[[3, 7, 11]], place * 2.7 / np.linalg.norm(place), atol=0.02)
+        np.testing.assert_allclose(
+            found[[3, 7, 11]], place * 2.7 / np.linalg.norm(place), atol=0.02
+        )
     assert np.mean(off, 0).max() < 2.0  # degrees, for landmarks off by two pixels of 512
 
 
@@ -98,7 +116,9 @@ def test_five_points_of_a_label_map_give_a_rough_camera():
             continue
         off.append(np.abs(angles_of(cameras.fit(five)[0]) - angles_of(camera)))
     yaw, pitch = np.mean(off, 0)
-    print(f"five points of a label map: yaw {yaw:.2f}°, pitch {pitch:.2f}°, {missed} of 120 without")
+    print(
+        f"five points of a label map: yaw {yaw:.2f}°, pitch {pitch:.2f}°, {missed} of 120 without"
+    )
     assert missed < 12 and yaw < MASK_POINTS["yaw_mean"] and pitch < MASK_POINTS["pitch_mean"]
 
 

@@ -8,12 +8,12 @@ import shutil
 
 import numpy as np
 import pytest
+import trees
 from PIL import Image
 
-import trees
 from gantoolkit.cli import main
-from gantoolkit.data.check import check
 from gantoolkit.core.labels import PALETTE
+from gantoolkit.data.check import check
 
 
 def said(found) -> str:
@@ -28,7 +28,9 @@ def test_published_layouts_are_clean(layout, tmp_path):
     harmless = [p for p in found.problems if "palette image" in p.problem]
     assert found.samples == 6 and found.problems == harmless
     assert len(harmless) == (6 if layout == "collaborative" else 0)
-    assert found.facts.get("label order", "celebamask") == ("bisenet" if layout == "bisenet" else "celebamask")
+    assert found.facts.get("label order", "celebamask") == (
+        "bisenet" if layout == "bisenet" else "celebamask"
+    )
     skin = float((trees.faces().labels[:6] == 1).float().mean())
     assert abs(found.shares["skin"][0] - skin) < 0.01 and found.shares["skin"][1] == 1
     assert trees.snapshot(root) == before
@@ -52,27 +54,58 @@ def test_planted_faults_are_found(tmp_path, capsys):
     Image.fromarray(trees.faces().labels[0].numpy()).save(masks / "77.png")
     found = check(root, threads=1)
     text = said(found)
-    for name, words in ((k[0], "unreadable image"), (k[1], "100×100 pixels, most images have 128×128"),
-                        (k[2], "unknown labels"), (k[4], f"the same image as {k[3]}"),
-                        (k[5], "an image without a mask"), (k[6], "no captions"), (k[7], "a palette image"),
-                        (k[8], "1 captions instead of 10"),
-                        ("77", "a mask without an image")):
+    for name, words in (
+        (k[0], "unreadable image"),
+        (k[1], "100×100 pixels, most images have 128×128"),
+        (k[2], "unknown labels"),
+        (k[4], f"the same image as {k[3]}"),
+        (k[5], "an image without a mask"),
+        (k[6], "no captions"),
+        (k[7], "a palette image"),
+        (k[8], "1 captions instead of 10"),
+        ("77", "a mask without an image"),
+    ):
         assert re.search(rf"^0*{name}: .*{re.escape(words)}", text, re.M), (words, text)
     assert found.broken == 3
     page = tmp_path / "page.html"
     assert main.main(["data", "check", str(root), "--page", str(page), "--workers", "1"]) == 1
     out = capsys.readouterr().out
     assert "3 of them leave a sample out" in out and "data:image/webp" in page.read_text()
-    assert "<script" not in page.read_text() and "http" not in page.read_text().replace("http-equiv", "")
+    assert "<script" not in page.read_text() and "http" not in page.read_text().replace(
+        "http-equiv", ""
+    )
 
 
 def test_prepared_zips_are_checked(tmp_path, capsys):
     root = trees.tedigan(tmp_path / "tree", 8)
     out, k = tmp_path / "out", list(trees.numbers(8))
-    shutil.copy(root / f"images/{k[0]}.jpg", root / f"images/{k[6]}.jpg")  # of the training and of the test split
-    assert main.main(["data", "prepare", "celebamask-hq", "--root", str(root), "--out", str(out), "--resolution", "64",
-                     "--scribbles", "none", "--workers", "1"]) == 0
-    assert said(check(out, threads=1)) == f"test.zip:{k[6]}: the same image as train.zip:{k[0]}, which is trained on"
+    shutil.copy(
+        root / f"images/{k[0]}.jpg", root / f"images/{k[6]}.jpg"
+    )  # of the training and of the test split
+    assert (
+        main.main(
+            [
+                "data",
+                "prepare",
+                "celebamask-hq",
+                "--root",
+                str(root),
+                "--out",
+                str(out),
+                "--resolution",
+                "64",
+                "--scribbles",
+                "none",
+                "--workers",
+                "1",
+            ]
+        )
+        == 0
+    )
+    assert (
+        said(check(out, threads=1))
+        == f"test.zip:{k[6]}: the same image as train.zip:{k[0]}, which is trained on"
+    )
     manifest = json.loads((out / "manifest.json").read_text())
     manifest["files"]["train.zip"]["sha256"] = "0" * 64
     (out / "manifest.json").write_text(json.dumps(manifest))
@@ -88,6 +121,9 @@ def test_names_are_known(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     assert main.main(["data", "check", "val", "--page", "page.html", "--workers", "1"]) == 0
     assert "val.zip: 200 samples" in capsys.readouterr().out and (tmp_path / "page.html").is_file()
-    assert main.main(["data", "check", "vall"]) == 1 and "did you mean 'val'" in capsys.readouterr().err
+    assert (
+        main.main(["data", "check", "vall"]) == 1
+        and "did you mean 'val'" in capsys.readouterr().err
+    )
     (tmp_path / "val").mkdir()  # a path that is there goes first
     assert main.main(["data", "check", "val"]) == 1

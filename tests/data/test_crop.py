@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from gantoolkit.core.camera import FFHQ_LEVEL, PIVOT, orbit_camera
+from gantoolkit.core.errors import UsageError
 from gantoolkit.data import crop, landmarks
 from gantoolkit.data.face_zip import FaceZip
-from gantoolkit.core.errors import UsageError
-from gantoolkit.core.camera import FFHQ_LEVEL, PIVOT, orbit_camera
 from gantoolkit.networks.arcface import EG3D_CROP, PSP_CROP
 
 FIVE = np.array([[380.0, 470], [640, 480], [500, 620], [410, 740], [600, 750]])
@@ -28,7 +28,9 @@ def test_eg3d_square_is_resize_then_cut_then_cut():
     up = h / 2 - 512 + (height / 2 - k[7]) * s + (1024 - 700) / 2
     found = crop.eg3d(FIVE, height)
     half = found.right[0]
-    np.testing.assert_allclose([found.centre[0] - half, found.centre[1] - half], [left / s, up / s], atol=1e-6)
+    np.testing.assert_allclose(
+        [found.centre[0] - half, found.centre[1] - half], [left / s, up / s], atol=1e-6
+    )
     assert found.side == pytest.approx(700 / s) and found.right[1] == 0
 
 
@@ -57,10 +59,13 @@ def test_the_identity_crop_of_eg3d_is_psps_part_of_the_face():
     middle = centre + side / size * np.array([(left + right - size) / 2, (size - top - bottom) / 2])
     half = side * (bottom - top) / size / 2
     pixels = EG3D_CROP[0] / (700 / 300)  # per unit
-    expected = EG3D_CROP[0] / 2 + pixels * np.array([-middle[1] - half, -middle[1] + half, middle[0] - half,
-                                                     middle[0] + half])
+    expected = EG3D_CROP[0] / 2 + pixels * np.array(
+        [-middle[1] - half, -middle[1] + half, middle[0] - half, middle[0] + half]
+    )
     np.testing.assert_allclose(EG3D_CROP[1:], expected, atol=1)
-    assert bottom - top == right - left and EG3D_CROP[2] - EG3D_CROP[1] == EG3D_CROP[4] - EG3D_CROP[3]
+    assert (
+        bottom - top == right - left and EG3D_CROP[2] - EG3D_CROP[1] == EG3D_CROP[4] - EG3D_CROP[3]
+    )
 
 
 def test_the_identity_crop_of_eg3d_by_both_squares():
@@ -68,11 +73,16 @@ def test_the_identity_crop_of_eg3d_by_both_squares():
     five = 2000 + 300 * crop.STANDARD[:, :2] * [1, -1]
     outer, inner = crop.ffhq(five), crop.eg3d(five, 4000)
     size, top, bottom, left, right = PSP_CROP
-    place = np.array(outer.centre) + (np.array([left + right, top + bottom]) / 2 / size - 0.5) * outer.side
+    place = (
+        np.array(outer.centre)
+        + (np.array([left + right, top + bottom]) / 2 / size - 0.5) * outer.side
+    )
     rows = np.array(EG3D_CROP[1:])
     found = ((place - inner.centre) / inner.side + 0.5) * EG3D_CROP[0]
     np.testing.assert_allclose([(rows[2] + rows[3]) / 2, (rows[0] + rows[1]) / 2], found, atol=2.5)
-    assert (bottom - top) / size * outer.side / inner.side * EG3D_CROP[0] == pytest.approx(rows[1] - rows[0], abs=1)
+    assert (bottom - top) / size * outer.side / inner.side * EG3D_CROP[0] == pytest.approx(
+        rows[1] - rows[0], abs=1
+    )
 
 
 def ramp(size=200) -> Image.Image:
@@ -89,7 +99,11 @@ def test_cut_takes_the_right_place(turn):
         u = (np.arange(size) + 0.5) / size * 2 - 1
         across, down = np.meshgrid(u, u)
         right = np.array(where.right)
-        expected = np.array(where.centre) + across[..., None] * right + down[..., None] * [-right[1], right[0]]
+        expected = (
+            np.array(where.centre)
+            + across[..., None] * right
+            + down[..., None] * [-right[1], right[0]]
+        )
         assert np.abs(found[1:-1, 1:-1, :2] - expected[1:-1, 1:-1]).max() < 1.6
 
 

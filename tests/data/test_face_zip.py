@@ -6,11 +6,11 @@ import zipfile
 import pytest
 import torch
 
+from gantoolkit.core.errors import DataError
 from gantoolkit.core.images import one_hot, to_float, to_uint8
+from gantoolkit.data.face_zip import FaceZip
 from gantoolkit.data.lazy_images import Pictures
 from gantoolkit.data.resize import resize
-from gantoolkit.data.face_zip import FaceZip
-from gantoolkit.core.errors import DataError
 
 
 def test_reads_everything(tiny_zip):
@@ -70,16 +70,34 @@ MALFORMED = [
     (lambda meta, rows: ([1, 2], rows), "a camera for every picture"),
     (lambda meta, rows: meta.update(labels=[["image/00000000.png"]]), "a camera for every picture"),
     (lambda meta, rows: meta.update(resolution="64"), "should hold .resolution"),
-    (lambda meta, rows: (meta, [list(row) for row in rows]), "line 1 of samples.jsonl should be an object"),
-    (lambda meta, rows: rows[2].update(file=2), "line 3 of samples.jsonl should be an object with the name"),
-    (lambda meta, rows: rows[2].update(file="absent.png"), "line 3 of samples.jsonl names absent.png"),
+    (
+        lambda meta, rows: (meta, [list(row) for row in rows]),
+        "line 1 of samples.jsonl should be an object",
+    ),
+    (
+        lambda meta, rows: rows[2].update(file=2),
+        "line 3 of samples.jsonl should be an object with the name",
+    ),
+    (
+        lambda meta, rows: rows[2].update(file="absent.png"),
+        "line 3 of samples.jsonl names absent.png",
+    ),
     (lambda meta, rows: rows[1].update(captions="a face"), "line 2 .* list of texts as 'captions'"),
     (lambda meta, rows: rows[1].update(identity="one"), "line 2 .* whole number as 'identity'"),
     (lambda meta, rows: rows[1].update(attributes=[3]), "line 2 .* object as 'attributes'"),
     (lambda meta, rows: rows[1].update(factors=[3]), "equally many numbers"),
-    (lambda meta, rows: meta["labels"][1].__setitem__(1, [0.0] * 16), "the camera of image/00000001.png .* 25 finite"),
-    (lambda meta, rows: meta["labels"][1][1].__setitem__(3, float("nan")), "the camera of image/00000001.png .* 25 finite"),
-    (lambda meta, rows: meta["labels"][1].__setitem__(1, "front"), "the camera of image/00000001.png .* 25 finite"),
+    (
+        lambda meta, rows: meta["labels"][1].__setitem__(1, [0.0] * 16),
+        "the camera of image/00000001.png .* 25 finite",
+    ),
+    (
+        lambda meta, rows: meta["labels"][1][1].__setitem__(3, float("nan")),
+        "the camera of image/00000001.png .* 25 finite",
+    ),
+    (
+        lambda meta, rows: meta["labels"][1].__setitem__(1, "front"),
+        "the camera of image/00000001.png .* 25 finite",
+    ),
     (lambda meta, rows: meta["labels"][1].__setitem__(1, [0.0] * 25), "its rotation is none"),
 ]
 
@@ -93,18 +111,39 @@ def test_malformed_zips_answer_with_a_sentence(tiny_zip, tmp_path, change, words
 
 
 def test_large_sets_decode_on_demand_to_the_same_values(tiny_zip, monkeypatch):
-    whole, lazy, kinds = FaceZip(tiny_zip), FaceZip(tiny_zip), ("images", "labels", "scribbles", "depths")
+    whole, lazy, kinds = (
+        FaceZip(tiny_zip),
+        FaceZip(tiny_zip),
+        ("images", "labels", "scribbles", "depths"),
+    )
     kept = [getattr(whole, kind) for kind in kinds]
     monkeypatch.setenv("GANTOOLKIT_DATA_GB", "1e-6")
     for here, there in zip(kept, (getattr(lazy, kind) for kind in kinds)):
         assert isinstance(there, Pictures) and isinstance(here, torch.Tensor)
         assert there.shape == here.shape and there.dtype == here.dtype and len(there) == len(here)
-        for index in (3, -1, slice(4, 9), [5, 2, 5], torch.tensor([0, 23]), torch.arange(24) % 7 == 2, []):
-            expected = here[torch.tensor(index, dtype=torch.int64)] if isinstance(index, list) else here[index]
+        for index in (
+            3,
+            -1,
+            slice(4, 9),
+            [5, 2, 5],
+            torch.tensor([0, 23]),
+            torch.arange(24) % 7 == 2,
+            [],
+        ):
+            expected = (
+                here[torch.tensor(index, dtype=torch.int64)]
+                if isinstance(index, list)
+                else here[index]
+            )
             assert torch.equal(there[index], expected)
         assert torch.equal(torch.cat(list(there.split(10))), here)
-    one, two = whole.sample([3, 5], condition="both", seed=2), lazy.sample([3, 5], condition="both", seed=2)
-    assert torch.equal(one.condition.mask, two.condition.mask) and torch.equal(one.target.image_gt, two.target.image_gt)
+    one, two = (
+        whole.sample([3, 5], condition="both", seed=2),
+        lazy.sample([3, 5], condition="both", seed=2),
+    )
+    assert torch.equal(one.condition.mask, two.condition.mask) and torch.equal(
+        one.target.image_gt, two.target.image_gt
+    )
     assert torch.equal(one.condition.scribble, two.condition.scribble)
 
 

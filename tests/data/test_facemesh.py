@@ -12,19 +12,25 @@ from PIL import Image
 from test_cameras import angles_of
 from test_label_maps import REAL, real
 
-from gantoolkit.data import cameras, landmarks, pose
-from gantoolkit.data.label_maps import read_labels
-from gantoolkit.data.face_zip import FaceZip
-from gantoolkit.core.errors import DataError, UsageError
 from gantoolkit.core.camera import FFHQ_LEVEL
+from gantoolkit.core.errors import DataError, UsageError
+from gantoolkit.data import cameras, landmarks, pose
+from gantoolkit.data.face_zip import FaceZip
+from gantoolkit.data.label_maps import read_labels
 
-STATED = {"yaw": 2.2, "pitch": 5.5, "constant": 3.5}  # degrees, above what docs/full-scale.md states
+STATED = {
+    "yaw": 2.2,
+    "pitch": 5.5,
+    "constant": 3.5,
+}  # degrees, above what docs/full-scale.md states
 
 
 @pytest.fixture(scope="module")
 def mesh() -> landmarks.FaceMesh:
     """The mesh that the library holds itself."""
-    mediapipe = pytest.importorskip("mediapipe", reason="the extra 'landmarks' (MediaPipe) is not installed")
+    mediapipe = pytest.importorskip(
+        "mediapipe", reason="the extra 'landmarks' (MediaPipe) is not installed"
+    )
     if not hasattr(mediapipe, "solutions"):
         pytest.skip(f"MediaPipe {mediapipe.__version__} holds no face mesh; 0.10.14 does")
     return landmarks.FaceMesh()
@@ -43,9 +49,14 @@ def test_error_on_rendered_faces_is_as_stated(mesh):
         off.append(angles_of(found) - angles_of(camera))
     off = np.array(off)
     constant = off[:, 1].mean()
-    print(f"yaw {np.abs(off[:, 0]).mean():.2f}°, pitch {np.abs(off[:, 1] - constant).mean():.2f}° "
-          f"beside {constant:.2f}°")
-    assert np.abs(off[:, 0]).mean() < STATED["yaw"] and np.abs(off[:, 1] - constant).mean() < STATED["pitch"]
+    print(
+        f"yaw {np.abs(off[:, 0]).mean():.2f}°, pitch {np.abs(off[:, 1] - constant).mean():.2f}° "
+        f"beside {constant:.2f}°"
+    )
+    assert (
+        np.abs(off[:, 0]).mean() < STATED["yaw"]
+        and np.abs(off[:, 1] - constant).mean() < STATED["pitch"]
+    )
     assert abs(constant - np.rad2deg(FFHQ_LEVEL)) < STATED["constant"]
 
 
@@ -69,11 +80,34 @@ def test_prepare_takes_cameras_from_photos(mesh, tmp_path):
 
     out = tmp_path / "out"
     tree = str(trees.tedigan(tmp_path / "tree", 2))
-    assert main.main(["data", "prepare", "celebamask-hq", "--root", tree, "--out", str(out), "--resolution", "64",
-                     "--scribbles", "none", "--cameras", "photo", "--workers", "1"]) == 0
+    assert (
+        main.main(
+            [
+                "data",
+                "prepare",
+                "celebamask-hq",
+                "--root",
+                tree,
+                "--out",
+                str(out),
+                "--resolution",
+                "64",
+                "--scribbles",
+                "none",
+                "--cameras",
+                "photo",
+                "--workers",
+                "1",
+            ]
+        )
+        == 0
+    )
     data = FaceZip(out / "train.zip")
     for row in range(2):
-        found, truth = angles_of(data.cameras[row].numpy()), angles_of(trees.faces().cameras[row].numpy())
+        found, truth = (
+            angles_of(data.cameras[row].numpy()),
+            angles_of(trees.faces().cameras[row].numpy()),
+        )
         assert abs(found[0] - truth[0]) < 8
     assert [row["camera_from"] for row in data.rows] == ["photo", "photo"]
 
@@ -89,13 +123,15 @@ def test_a_file_that_is_no_model_is_a_sentence(tmp_path):
 
 def test_later_versions_ask_for_their_model(monkeypatch):
     monkeypatch.setitem(sys.modules, "mediapipe", SimpleNamespace(__version__="1.2.2"))
-    with pytest.raises(UsageError, match=r"1\.2\.2 brings no face mesh.*--face-model.*mediapipe==0\.10\.14"):
+    with pytest.raises(
+        UsageError, match=r"1\.2\.2 brings no face mesh.*--face-model.*mediapipe==0\.10\.14"
+    ):
         landmarks.FaceMesh()
 
 
 def test_cameras_of_label_maps_are_moved_into_ffhqs_frame():
-    from gantoolkit.data.prepare.write import Recipe, _camera
     from gantoolkit.data.prepare.sources import Entry
+    from gantoolkit.data.prepare.write import Recipe, _camera
 
     labels = FaceZip("val").labels[:4]
     yaw, pitch = pose.estimate(labels)

@@ -11,14 +11,16 @@ import pytest
 import torch
 from PIL import Image
 
+from gantoolkit.core.errors import DataError, UsageError
 from gantoolkit.core.images import flip_labels
 from gantoolkit.core.labels import CLASSES, ORDERS, PALETTE, index
 from gantoolkit.data.label_maps import list_pictures, read_labels
-from gantoolkit.core.errors import DataError, UsageError
 
 BESIDE = Path(__file__).resolve().parents[3] / "shared" / "realdata"
 REAL = Path(os.environ.get("GANTOOLKIT_REALDATA") or BESIDE)
-real = pytest.mark.skipif(not REAL.is_dir(), reason=f"no real pictures at {REAL} (set GANTOOLKIT_REALDATA)")
+real = pytest.mark.skipif(
+    not REAL.is_dir(), reason=f"no real pictures at {REAL} (set GANTOOLKIT_REALDATA)"
+)
 
 
 @pytest.fixture
@@ -49,12 +51,17 @@ def off(labels: np.ndarray) -> Image.Image:
     return Image.fromarray(np.clip(colours(labels).astype(int) + 6, 0, 255).astype(np.uint8))
 
 
-WAYS = {"grey": Image.fromarray, "16 bit": lambda m: Image.fromarray(m.astype(np.uint16)),
-        "rgb of numbers": lambda m: Image.fromarray(np.repeat(m[..., None], 3, 2)),
-        "colours": lambda m: Image.fromarray(colours(m)), "slightly off": off,
-        "colours with alpha": lambda m: Image.fromarray(colours(m)).convert("RGBA"),
-        "palette": palette_picture, "reordered palette": shuffled,
-        "palette of greys": lambda m: palette_picture(m, [(8 * i + 50,) * 3 for i in range(19)])}
+WAYS = {
+    "grey": Image.fromarray,
+    "16 bit": lambda m: Image.fromarray(m.astype(np.uint16)),
+    "rgb of numbers": lambda m: Image.fromarray(np.repeat(m[..., None], 3, 2)),
+    "colours": lambda m: Image.fromarray(colours(m)),
+    "slightly off": off,
+    "colours with alpha": lambda m: Image.fromarray(colours(m)).convert("RGBA"),
+    "palette": palette_picture,
+    "reordered palette": shuffled,
+    "palette of greys": lambda m: palette_picture(m, [(8 * i + 50,) * 3 for i in range(19)]),
+}
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -81,8 +88,27 @@ def test_sizes_change_by_nearest_and_oblong_maps_are_padded(labels, tmp_path):
 
 def test_bisenet_order(tmp_path):
     """The names of face-parsing.PyTorch's classes, looked up by name."""
-    theirs = ("background skin l_brow r_brow l_eye r_eye eye_g l_ear r_ear ear_r nose mouth u_lip l_lip neck "
-              "neck_l cloth hair hat").split()
+    theirs = [
+        "background",
+        "skin",
+        "l_brow",
+        "r_brow",
+        "l_eye",
+        "r_eye",
+        "eye_g",
+        "l_ear",
+        "r_ear",
+        "ear_r",
+        "nose",
+        "mouth",
+        "u_lip",
+        "l_lip",
+        "neck",
+        "neck_l",
+        "cloth",
+        "hair",
+        "hat",
+    ]
     assert [CLASSES[i] for i in ORDERS["bisenet"]] == theirs
     numbers = np.kron(np.arange(25).reshape(5, 5) % 19, np.ones((8, 8))).astype(np.uint8)
     Image.fromarray(numbers).save(tmp_path / "b.png")
@@ -101,14 +127,17 @@ def wrong_numbers() -> Image.Image:
     return Image.fromarray(np.kron([[1, 19], [253, 0]], np.ones((16, 16))).astype(np.uint8))
 
 
-REFUSED = {"unknown labels (19, 253)": lambda p: wrong_numbers().save(p),
-           "a photo": lambda p: photo().save(p), "grey levels": lambda p: photo().convert("L").save(p),
-           "values 0 and 255 alone": lambda p: Image.fromarray(np.eye(32, dtype=np.uint8) * 255).save(p),
-           "background alone": lambda p: Image.new("L", (32, 32)).save(p),
-           "4×4 pixels": lambda p: Image.new("L", (4, 4), 1).save(p),
-           "crop it": lambda p: Image.new("L", (400, 40), 1).save(p),
-           "not a readable picture": lambda p: p.write_bytes(b"\x89PNG\r\n\x1a\nbroken"),
-           "not a readable": lambda p: p.write_bytes(b"")}
+REFUSED = {
+    "unknown labels (19, 253)": lambda p: wrong_numbers().save(p),
+    "a photo": lambda p: photo().save(p),
+    "grey levels": lambda p: photo().convert("L").save(p),
+    "values 0 and 255 alone": lambda p: Image.fromarray(np.eye(32, dtype=np.uint8) * 255).save(p),
+    "background alone": lambda p: Image.new("L", (32, 32)).save(p),
+    "4×4 pixels": lambda p: Image.new("L", (4, 4), 1).save(p),
+    "crop it": lambda p: Image.new("L", (400, 40), 1).save(p),
+    "not a readable picture": lambda p: p.write_bytes(b"\x89PNG\r\n\x1a\nbroken"),
+    "not a readable": lambda p: p.write_bytes(b""),
+}
 
 
 @pytest.mark.parametrize("part", REFUSED)
@@ -118,14 +147,19 @@ def test_refused_with_one_sentence(part, tmp_path):
     with pytest.raises(DataError) as error:
         read_labels(path, 64)
     sentence = str(error.value)
-    assert part in sentence and str(path) in sentence and sentence.endswith(".") and "\n" not in sentence
+    assert (
+        part in sentence
+        and str(path) in sentence
+        and sentence.endswith(".")
+        and "\n" not in sentence
+    )
 
 
 def test_truncated_file_is_refused(labels, tmp_path):
     noisy = np.random.default_rng(0).integers(0, 19, (256, 256)).astype(np.uint8)
     Image.fromarray(noisy).save(tmp_path / "m.png")
     content = (tmp_path / "m.png").read_bytes()
-    (tmp_path / "m.png").write_bytes(content[:len(content) // 2])
+    (tmp_path / "m.png").write_bytes(content[: len(content) // 2])
     with pytest.raises(DataError, match="not a readable picture"):
         read_labels(tmp_path / "m.png", 64)
 
@@ -167,13 +201,24 @@ def test_real_bisenet_map_and_the_manifest_of_encodings():
     found = read_labels(REAL / "masks" / "fp_hair_512.png", 64, "bisenet")
     assert found.unique().tolist() == [0, index("hair")]
     theirs = json.loads((REAL / "label_encodings.json").read_text())
-    assert theirs["B_to_A"] == list(ORDERS["bisenet"]) and theirs["encoding_A_celebamask_hq"] == list(CLASSES)
-    assert theirs["collaborative_diffusion_palette_rgb_for_encoding_A"] == [list(c) for c in PALETTE]
+    assert theirs["B_to_A"] == list(ORDERS["bisenet"]) and theirs[
+        "encoding_A_celebamask_hq"
+    ] == list(CLASSES)
+    assert theirs["collaborative_diffusion_palette_rgb_for_encoding_A"] == [
+        list(c) for c in PALETTE
+    ]
 
 
 @real
-@pytest.mark.parametrize("name", ["triple_psp/photo.jpg", "photos_misc/mmagic_000001.png",
-                                  "style_aligned/jojo.png", "triple_psp/sketch.jpg"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "triple_psp/photo.jpg",
+        "photos_misc/mmagic_000001.png",
+        "style_aligned/jojo.png",
+        "triple_psp/sketch.jpg",
+    ],
+)
 def test_real_photos_and_drawings_are_no_masks(name):
     with pytest.raises(DataError, match="photo"):
         read_labels(REAL / name, 64)

@@ -9,15 +9,17 @@ import pytest
 from PIL import Image
 from test_label_maps import REAL, real
 
-from gantoolkit.core.labels import CLASSES, FLIP, ORDERS
-from gantoolkit.data.label_orders import other_order, recognise
-from gantoolkit.data.label_maps import native_labels
-from gantoolkit.data.face_zip import FaceZip
 from gantoolkit.core.errors import DataError
+from gantoolkit.core.labels import CLASSES, FLIP, ORDERS
+from gantoolkit.data.face_zip import FaceZip
+from gantoolkit.data.label_maps import native_labels
+from gantoolkit.data.label_orders import other_order, recognise
 
 LIST1 = "skin neck hat eye_g hair ear_r neck_l cloth l_eye r_eye l_brow r_brow nose l_ear r_ear mouth u_lip l_lip"
-SEGNET20 = ("background skin l_brow r_brow l_eye r_eye nose nose mouth u_lip l_lip l_ear r_ear ear_r eye_g neck "
-            "neck_l cloth hair hat")
+SEGNET20 = (
+    "background skin l_brow r_brow l_eye r_eye nose nose mouth u_lip l_lip l_ear r_ear ear_r eye_g neck "
+    "neck_l cloth hair hat"
+)
 
 
 @pytest.fixture(scope="module")
@@ -65,10 +67,14 @@ def test_what_is_no_face_is_refused():
 def test_real_maps():
     listed = json.loads((REAL / "label_encodings.json").read_text())
     assert [CLASSES[k] for k in ORDERS["bisenet"]] == listed["encoding_B_face_parsing_pytorch"]
-    paths = [REAL / "masks/cd_27007_512.png", REAL / "masks/cd_29980_512.png", REAL / "triple_psp/mask.png"]
+    paths = [
+        REAL / "masks/cd_27007_512.png",
+        REAL / "masks/cd_29980_512.png",
+        REAL / "triple_psp/mask.png",
+    ]
     maps = [native_labels(path)[::2, ::2] for path in paths]
     smallest = min(m.shape for m in maps)
-    maps = np.stack([m[:smallest[0], :smallest[1]] for m in maps])
+    maps = np.stack([m[: smallest[0], : smallest[1]] for m in maps])
     for order in ORDERS:
         assert recognise(as_written(maps, order)).order == order
 
@@ -85,8 +91,14 @@ def test_single_maps_in_another_order_are_noticed_and_no_other(tmp_path):
 
 @real
 def test_no_real_map_is_taken_for_another_order(tmp_path):
-    for path in [*REAL.glob("masks/cd_*.png"), REAL / "triple_psp/mask.png", REAL / "masks/fp_hair_512.png"]:
+    for path in [
+        *REAL.glob("masks/cd_*.png"),
+        REAL / "triple_psp/mask.png",
+        REAL / "masks/fp_hair_512.png",
+    ]:
         assert other_order([path], "celebamask") is None
         for order in ("bisenet", "segnet20", "celebamask-list1") if "hair" not in path.name else ():
-            Image.fromarray(as_written(np.asarray(Image.open(path)), order)).save(tmp_path / "map.png")
+            Image.fromarray(as_written(np.asarray(Image.open(path)), order)).save(
+                tmp_path / "map.png"
+            )
             assert other_order([tmp_path / "map.png"], "celebamask") == order

@@ -6,30 +6,57 @@ import pytest
 import torch
 from test_label_maps import REAL, real
 
-from gantoolkit.data import pose
-from gantoolkit.core.images import flip_labels
-from gantoolkit.data.label_maps import read_labels
-from gantoolkit.core.errors import GantoolkitError
 from gantoolkit.core.camera import orbit_camera
+from gantoolkit.core.errors import GantoolkitError
+from gantoolkit.core.images import flip_labels
+from gantoolkit.data import pose
+from gantoolkit.data.label_maps import read_labels
 
-STATED = {"yaw_mean": 0.85, "yaw_p95": 2.65, "pitch_mean": 2.65, "pitch_p95": 7.15}  # degrees, docs/generate.md
+STATED = {
+    "yaw_mean": 0.85,
+    "yaw_p95": 2.65,
+    "pitch_mean": 2.65,
+    "pitch_p95": 7.15,
+}  # degrees, docs/generate.md
 
 
-def head(yaw: float, pitch: float, size: int = 96, shift: float = 0.0, scale: float = 1.0) -> torch.Tensor:
+def head(
+    yaw: float, pitch: float, size: int = 96, shift: float = 0.0, scale: float = 1.0
+) -> torch.Tensor:
     """A label map [size,size] of a ball of a head with eyes, brows, nose, mouth and ears as discs on it."""
-    parts = {4: (0.35, 0.2, 0.1), 5: (-0.35, 0.2, 0.1), 6: (0.35, 0.42, 0.1), 7: (-0.35, 0.42, 0.1),
-             2: (0, -0.05, 0.14), 10: (0, -0.45, 0.13), 8: (0.98, 0.0, 0.15), 9: (-0.98, 0.0, 0.15)}
+    parts = {
+        4: (0.35, 0.2, 0.1),
+        5: (-0.35, 0.2, 0.1),
+        6: (0.35, 0.42, 0.1),
+        7: (-0.35, 0.42, 0.1),
+        2: (0, -0.05, 0.14),
+        10: (0, -0.45, 0.13),
+        8: (0.98, 0.0, 0.15),
+        9: (-0.98, 0.0, 0.15),
+    }
     pixels = ((torch.arange(size) + 0.5) / size * 2 - 1) / (0.6 * scale)
     y, x = torch.meshgrid(-pixels, pixels - shift, indexing="ij")
     labels = (x**2 + y**2 < 1).long()
-    direction = torch.stack([x, y, (1 - x**2 - y**2).clamp_min(0).sqrt()], -1)  # seen from the front camera
+    direction = torch.stack(
+        [x, y, (1 - x**2 - y**2).clamp_min(0).sqrt()], -1
+    )  # seen from the front camera
     tilt, turn = torch.tensor(-pitch), torch.tensor(yaw)  # pitch > 0 lowers the camera
     for label, (px, py, radius) in parts.items():
         point = torch.tensor([px, py, max(1 - px**2 - py**2, 0.0) ** 0.5])
-        point = torch.stack([turn.cos() * point[0] - turn.sin() * point[2], point[1],
-                             turn.sin() * point[0] + turn.cos() * point[2]])
-        point = torch.stack([point[0], tilt.cos() * point[1] - tilt.sin() * point[2],
-                             tilt.sin() * point[1] + tilt.cos() * point[2]])
+        point = torch.stack(
+            [
+                turn.cos() * point[0] - turn.sin() * point[2],
+                point[1],
+                turn.sin() * point[0] + turn.cos() * point[2],
+            ]
+        )
+        point = torch.stack(
+            [
+                point[0],
+                tilt.cos() * point[1] - tilt.sin() * point[2],
+                tilt.sin() * point[1] + tilt.cos() * point[2],
+            ]
+        )
         labels[(labels > 0) & ((direction - point).norm(dim=-1) < radius)] = label
     return labels.to(torch.uint8)
 
@@ -55,8 +82,10 @@ def test_signs_on_a_ball_of_a_head():
 
 
 def test_place_size_and_resolution_of_the_face_hardly_matter():
-    base, moved, small, fine = (pose.estimate(head(0.25, 0.05, **k)[None]) for k in (
-        {}, {"shift": 0.2}, {"scale": 0.8}, {"size": 256}))
+    base, moved, small, fine = (
+        pose.estimate(head(0.25, 0.05, **k)[None])
+        for k in ({}, {"shift": 0.2}, {"scale": 0.8}, {"size": 256})
+    )
     for other in (moved, small, fine):
         assert abs(float(other[0] - base[0])) < 0.05 and abs(float(other[1] - base[1])) < 0.1
 
@@ -74,7 +103,11 @@ def test_fit_finds_the_angles_of_heads_it_has_not_seen():
 def test_maps_without_a_face_stay_within_bounds():
     for labels in (torch.zeros(1, 32, 32), torch.full((1, 32, 32), 13), torch.full((1, 32, 32), 4)):
         yaw, pitch = pose.estimate(labels.to(torch.uint8))
-        assert yaw.isfinite().all() and abs(float(yaw)) <= pose.YAW and abs(float(pitch)) <= pose.PITCH + 1e-6
+        assert (
+            yaw.isfinite().all()
+            and abs(float(yaw)) <= pose.YAW
+            and abs(float(pitch)) <= pose.PITCH + 1e-6
+        )
 
 
 def test_error_on_renders_is_as_stated():

@@ -9,8 +9,8 @@ import torch
 from PIL import Image
 
 from gantoolkit.cli import main
-from gantoolkit.data.resize import resize
 from gantoolkit.data.face_zip import FaceZip
+from gantoolkit.data.resize import resize
 
 
 @pytest.fixture
@@ -42,7 +42,9 @@ def test_compact_is_near_and_takes_half_the_room(tmp_path):
         resize(whole.path, tmp_path / f"{name}.zip", 64, limit=8, compact=compact)
     near, rows = FaceZip(tmp_path / "compact.zip"), torch.arange(8)
     assert torch.equal(near.labels[:], whole.labels[rows])
-    assert (near.images[:].float() - whole.images[rows].float()).square().mean() < 255 ** 2 / 10 ** 3.5  # 35 dB
+    assert (
+        near.images[:].float() - whole.images[rows].float()
+    ).square().mean() < 255**2 / 10**3.5  # 35 dB
     greys = near.scribbles[:].float()
     assert (greys - whole.scribbles[rows].float()).abs().max() <= 8.5 and (greys % 17 == 0).all()
     assert (tmp_path / "compact.zip").stat().st_size < 0.5 * (tmp_path / "plain.zip").stat().st_size
@@ -51,11 +53,26 @@ def test_compact_is_near_and_takes_half_the_room(tmp_path):
 def test_parts_and_samples_are_left_out(tiny_zip, tmp_path, capsys):
     out = tmp_path / "few.zip"
     size = FaceZip(tiny_zip).resolution
-    code = main.main(["data", "resize", str(tiny_zip), "--resolution", str(size), "--out", str(out), "--limit", "3",
-                     "--no-depth", "--no-factors"])
+    code = main.main(
+        [
+            "data",
+            "resize",
+            str(tiny_zip),
+            "--resolution",
+            str(size),
+            "--out",
+            str(out),
+            "--limit",
+            "3",
+            "--no-depth",
+            "--no-factors",
+        ]
+    )
     assert code == 0 and "3 samples" in capsys.readouterr().out
     names = zipfile.ZipFile(out).namelist()
-    assert sum(name.startswith("image/") for name in names) == 3 and not any("depth" in name for name in names)
+    assert sum(name.startswith("image/") for name in names) == 3 and not any(
+        "depth" in name for name in names
+    )
     assert len(FaceZip(out)) == 3 and b"factors" not in zipfile.ZipFile(out).read("samples.jsonl")
     name = next(name for name in names if name.startswith("image/"))
     with zipfile.ZipFile(tiny_zip) as old:
@@ -70,7 +87,17 @@ def test_what_cannot_be_is_a_sentence(tiny_zip, tmp_path, capsys, bad):
     else:
         source = tmp_path / "torn.zip"
         source.write_bytes(tiny_zip.read_bytes()[:2000])
-    code = main.main(["data", "resize", str(source), "--resolution", str(size), "--out", str(tmp_path / "out.zip")])
+    code = main.main(
+        [
+            "data",
+            "resize",
+            str(source),
+            "--resolution",
+            str(size),
+            "--out",
+            str(tmp_path / "out.zip"),
+        ]
+    )
     said = capsys.readouterr().err
     assert code in (1, 2) and said.startswith("gantoolkit: ") and "Traceback" not in said
     assert [p.name for p in tmp_path.iterdir() if "out" in p.name] == []
@@ -79,7 +106,7 @@ def test_what_cannot_be_is_a_sentence(tiny_zip, tmp_path, capsys, bad):
 def test_sixteen_bit_depth_survives(tmp_path):
     from gantoolkit.data.resize import _smaller
 
-    depth = (np.arange(64, dtype=np.uint16).reshape(8, 8) * 1000)
+    depth = np.arange(64, dtype=np.uint16).reshape(8, 8) * 1000
     out = io.BytesIO()
     Image.fromarray(depth).save(out, "PNG")
     small = np.array(Image.open(io.BytesIO(_smaller(out.getvalue(), "depth", 4))))
@@ -91,8 +118,13 @@ def test_the_source_is_never_replaced(tiny_zip, tmp_path, capsys):
     source.write_bytes(tiny_zip.read_bytes())
     (tmp_path / "link.zip").symlink_to(source)
     for out in (source, tmp_path / "link.zip"):
-        assert main.main(["data", "resize", str(source), "--resolution", "16", "--out", str(out)]) == 2
+        assert (
+            main.main(["data", "resize", str(source), "--resolution", "16", "--out", str(out)]) == 2
+        )
         assert "is the source itself; name another --out" in capsys.readouterr().err
-    assert main.main(["data", "resize", str(source), "--resolution", "16", "--out", str(tmp_path)]) == 2
+    assert (
+        main.main(["data", "resize", str(source), "--resolution", "16", "--out", str(tmp_path)])
+        == 2
+    )
     assert "is a folder; name a file in it" in capsys.readouterr().err
     assert source.read_bytes() == tiny_zip.read_bytes()

@@ -41,9 +41,18 @@ def test_post_process_is_opencvs(drawing):
 
 
 def test_safe_steps_and_sizes():
-    assert scribbles.safe_steps(np.array([0, 0.3, 0.34, 0.67, 0.9, 1.0])).tolist() == [0, 0, 0.5, 1, 1, 1.5]
+    assert scribbles.safe_steps(np.array([0, 0.3, 0.34, 0.67, 0.9, 1.0])).tolist() == [
+        0,
+        0,
+        0.5,
+        1,
+        1,
+        1.5,
+    ]
     assert scribbles.detect_size(1024, 1024) == (512, 512)
-    assert scribbles.detect_size(800, 600) == (704, 512) and scribbles.detect_size(300, 900, 128) == (128, 384)
+    assert scribbles.detect_size(800, 600) == (704, 512) and scribbles.detect_size(
+        300, 900, 128
+    ) == (128, 384)
 
 
 def test_canny_is_opencvs_and_shrinks():
@@ -61,19 +70,38 @@ def test_pidinet_with_published_weights(golden_dir):
     """Both preprocessings by definition, and strokes where a photo has its outlines."""
     network = scribbles.load_pidinet(golden_dir / "weights" / "table5_pidinet-tiny.pth")
     assert network.width == 20 and network.dilation == 8
-    picture = Image.open(REAL / "triple_psp/photo.jpg").convert("RGB").resize((128, 128), Image.Resampling.LANCZOS)
+    picture = (
+        Image.open(REAL / "triple_psp/photo.jpg")
+        .convert("RGB")
+        .resize((128, 128), Image.Resampling.LANCZOS)
+    )
     pixels = np.asarray(picture)
     plain = torch.from_numpy(pixels.copy()).permute(2, 0, 1)[None] / 255
     expected = network(plain[:, [2, 1, 0]])[-1][0, 0].detach().numpy()
     np.testing.assert_allclose(scribbles.edges(pixels, network), expected, atol=1e-6)
-    normal = ((plain - torch.tensor((0.485, 0.456, 0.406)).view(3, 1, 1))
-              / torch.tensor((0.229, 0.224, 0.225)).view(3, 1, 1))
+    normal = (plain - torch.tensor((0.485, 0.456, 0.406)).view(3, 1, 1)) / torch.tensor(
+        (0.229, 0.224, 0.225)
+    ).view(3, 1, 1)
     expected = network(normal)[-1][0, 0].detach().numpy()
     np.testing.assert_allclose(scribbles.edges(pixels, network, "original"), expected, atol=1e-5)
-    found = scribbles.pidinet_scribble(np.asarray(Image.open(REAL / "triple_psp/photo.jpg").convert("RGB")), network,
-                                       256, detect=256)
-    assert found.shape == (256, 256) and set(np.unique(found)) == {0, 255} and 0.02 < (found > 0).mean() < 0.4
-    labels = np.asarray(Image.open(REAL / "triple_psp/mask.png").resize((256, 256), Image.Resampling.NEAREST))
-    edge = (np.diff(labels.astype(int), axis=0, prepend=0) != 0) | (np.diff(labels.astype(int), axis=1, prepend=0) != 0)
+    found = scribbles.pidinet_scribble(
+        np.asarray(Image.open(REAL / "triple_psp/photo.jpg").convert("RGB")),
+        network,
+        256,
+        detect=256,
+    )
+    assert (
+        found.shape == (256, 256)
+        and set(np.unique(found)) == {0, 255}
+        and 0.02 < (found > 0).mean() < 0.4
+    )
+    labels = np.asarray(
+        Image.open(REAL / "triple_psp/mask.png").resize((256, 256), Image.Resampling.NEAREST)
+    )
+    edge = (np.diff(labels.astype(int), axis=0, prepend=0) != 0) | (
+        np.diff(labels.astype(int), axis=1, prepend=0) != 0
+    )
     near = cv2.dilate(edge.astype(np.uint8), np.ones((11, 11), np.uint8)) > 0
-    assert (near & (found > 0)).sum() / (found > 0).sum() > near.mean() * 1.3  # strokes follow outlines
+    assert (near & (found > 0)).sum() / (
+        found > 0
+    ).sum() > near.mean() * 1.3  # strokes follow outlines

@@ -6,20 +6,23 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from gantoolkit.data.user_inputs import names, read_inputs
+from gantoolkit.core.errors import DataError
 from gantoolkit.core.labels import PALETTE
 from gantoolkit.data.face_zip import FaceZip
-from gantoolkit.core.errors import DataError
+from gantoolkit.data.user_inputs import names, read_inputs
 
 
-@pytest.mark.parametrize("files, expected", [
-    (["a.png", "b.jpg"], ["a", "b"]),
-    (["a.jpg", "a.png"], ["a_jpg", "a_png"]),
-    (["a b.png", "a-b.png"], ["a-b_png", "a-b_png-2"]),
-    (["a.jpg", "a.png", "a_png.png"], ["a_jpg", "a_png", "a_png-2"]),
-    (["A.png", "a.png"], ["A", "a-2"]),
-    (["é?.png", "é!.png", "é-_png-2.png"], ["é-_png", "é-_png-2", "é-_png-2-2"]),
-])
+@pytest.mark.parametrize(
+    "files, expected",
+    [
+        (["a.png", "b.jpg"], ["a", "b"]),
+        (["a.jpg", "a.png"], ["a_jpg", "a_png"]),
+        (["a b.png", "a-b.png"], ["a-b_png", "a-b_png-2"]),
+        (["a.jpg", "a.png", "a_png.png"], ["a_jpg", "a_png", "a_png-2"]),
+        (["A.png", "a.png"], ["A", "a-2"]),
+        (["é?.png", "é!.png", "é-_png-2.png"], ["é-_png", "é-_png-2", "é-_png-2-2"]),
+    ],
+)
 def test_names_are_unique(files, expected):
     assert names([Path(f) for f in files]) == expected
 
@@ -34,8 +37,13 @@ def test_one_part_alone_is_a_label_map_in_any_palette_but_black_and_white(faces,
     for part, colours in ((skin, [(0, 0, 0), (128, 0, 0)]), (13 * skin, PALETTES["greys"])):
         path = saved(indexed(part, colours), tmp_path / "m.png")
         assert np.array_equal(read_inputs(path, "mask", 64)[0].labels.numpy(), part)
-    with pytest.raises(DataError, match="dark and light alone, a drawing or the mask of one part, rather than a label"):
-        read_inputs(saved(indexed(skin, [(0, 0, 0), (255, 255, 255)]), tmp_path / "m.png"), "mask", 64)
+    with pytest.raises(
+        DataError,
+        match="dark and light alone, a drawing or the mask of one part, rather than a label",
+    ):
+        read_inputs(
+            saved(indexed(skin, [(0, 0, 0), (255, 255, 255)]), tmp_path / "m.png"), "mask", 64
+        )
 
 
 def saved(picture: Image.Image, path: Path) -> Path:
@@ -51,31 +59,46 @@ def indexed(labels: np.ndarray, colours) -> Image.Image:
     return picture
 
 
-FEW = {"one bit": lambda p: p.convert("1"), "two greys": lambda p: p.point(lambda v: 255 * (v > 99)).quantize(2),
-       "two other greys": lambda p: p.point(lambda v: 20 + 60 * (v > 99)).quantize(2),
-       "16 greys": lambda p: p.quantize(16), "4 greys": lambda p: p.quantize(4),
-       "dark on paper": lambda p: Image.eval(p, lambda v: 250 - v * 9 // 10).quantize(16),
-       "16 colours": lambda p: Image.merge("RGB", (p, p.point(lambda v: v // 3), Image.new("L", p.size))).quantize(16)}
+FEW = {
+    "one bit": lambda p: p.convert("1"),
+    "two greys": lambda p: p.point(lambda v: 255 * (v > 99)).quantize(2),
+    "two other greys": lambda p: p.point(lambda v: 20 + 60 * (v > 99)).quantize(2),
+    "16 greys": lambda p: p.quantize(16),
+    "4 greys": lambda p: p.quantize(4),
+    "dark on paper": lambda p: Image.eval(p, lambda v: 250 - v * 9 // 10).quantize(16),
+    "16 colours": lambda p: Image.merge(
+        "RGB", (p, p.point(lambda v: v // 3), Image.new("L", p.size))
+    ).quantize(16),
+}
 
 
 @pytest.mark.parametrize("way", FEW)
 def test_drawings_in_few_values_are_refused_as_masks(way, faces, tmp_path):
     for number in range(5):
-        drawing = Image.fromarray(faces.scribbles[number].numpy()).resize((256, 256), Image.Resampling.BILINEAR)
-        with pytest.raises(DataError, match="rather than a label map; give drawings with --scribble"):
+        drawing = Image.fromarray(faces.scribbles[number].numpy()).resize(
+            (256, 256), Image.Resampling.BILINEAR
+        )
+        with pytest.raises(
+            DataError, match="rather than a label map; give drawings with --scribble"
+        ):
             read_inputs(saved(FEW[way](drawing), tmp_path / "d.png"), "mask", 64)
 
 
 def test_photos_in_few_colours_are_refused_as_masks(faces, tmp_path):
-    photo = Image.fromarray(faces.images[0].permute(1, 2, 0).numpy()).resize((256, 256), Image.Resampling.BICUBIC)
+    photo = Image.fromarray(faces.images[0].permute(1, 2, 0).numpy()).resize(
+        (256, 256), Image.Resampling.BICUBIC
+    )
     grain = np.random.default_rng(0).integers(-9, 9, (256, 256, 3))
     photo = Image.fromarray(np.clip(np.asarray(photo) + grain, 0, 255).astype(np.uint8))
     with pytest.raises(DataError, match="a photo in few colours, rather than a label map"):
         read_inputs(saved(photo.quantize(16), tmp_path / "p.png"), "mask", 64)
 
 
-PALETTES = {"the data set's": PALETTE, "greys": [(13 * i,) * 3 for i in range(19)],
-            "others": np.random.default_rng(1).integers(0, 255, (19, 3))}
+PALETTES = {
+    "the data set's": PALETTE,
+    "greys": [(13 * i,) * 3 for i in range(19)],
+    "others": np.random.default_rng(1).integers(0, 255, (19, 3)),
+}
 
 
 @pytest.mark.parametrize("name", PALETTES)

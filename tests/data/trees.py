@@ -42,7 +42,9 @@ def write_parts(folder: Path, count: int) -> None:
         for label, name in enumerate(CLASSES[1:], 1):
             if (labels == label).any():
                 part = np.where(labels == label, 255, 0).astype(np.uint8)
-                Image.fromarray(np.repeat(part[..., None], 3, 2)).save(place / f"{k:05d}_{name}.png")
+                Image.fromarray(np.repeat(part[..., None], 3, 2)).save(
+                    place / f"{k:05d}_{name}.png"
+                )
 
 
 def write_maps(folder: Path, count: int, order: str = "celebamask", palette: bool = False) -> None:
@@ -87,7 +89,10 @@ def collaborative(root: Path, count: int = 12) -> Path:
     write_images(root / "image/image_512_downsampled_from_hq_1024", count, factor=1)
     write_maps(root / "mask/CelebAMask-HQ-mask", count, palette=True)
     (root / "text").mkdir()
-    texts = {f"{k}.jpg": {"Beard_and_Age": faces().captions[row][0]} for row, k in enumerate(numbers(count))}
+    texts = {
+        f"{k}.jpg": {"Beard_and_Age": faces().captions[row][0]}
+        for row, k in enumerate(numbers(count))
+    }
     (root / "text/captions_hq_beard_and_age_2022-08-19.json").write_text(json.dumps(texts))
     return root
 
@@ -100,7 +105,12 @@ def bisenet(root: Path, count: int = 12) -> Path:
     return root
 
 
-LAYOUTS = {"official": official, "tedigan": tedigan, "collaborative": collaborative, "bisenet": bisenet}
+LAYOUTS = {
+    "official": official,
+    "tedigan": tedigan,
+    "collaborative": collaborative,
+    "bisenet": bisenet,
+}
 
 
 def snapshot(root: Path) -> dict:

@@ -8,11 +8,11 @@ import torch
 from torch import nn
 
 from gantoolkit import weights
-from gantoolkit.inference import load
+from gantoolkit.core.types import Features, FeatureShapes, Latent
 from gantoolkit.generators.eg3d import EG3D
 from gantoolkit.generators.stylegan2 import StyleGAN2
+from gantoolkit.inference import load
 from gantoolkit.registry.registry import REGISTRIES
-from gantoolkit.core.types import Features, FeatureShapes, Latent
 
 
 class StepEncoder(nn.Module):
@@ -54,15 +54,41 @@ def write_runs(folder: Path, **kinds: str) -> Path:
     """runs/solid (masks), runs/flat (masks) and runs/lines (scribbles) below `folder`; `kinds`: other runs' conditions."""
     torch.manual_seed(3)
     flat = dict(z_dim=8, w_dim=8, resolution=32, channels=[8, 8, 8, 8], mapping_layers=2)
-    solid = dict(z_dim=8, w_dim=8, resolution=32, plane_resolution=16, plane_channels=8, channels=[8, 8, 8],
-                 mapping_layers=1, rays=16, samples=6, importance=6, decoder_channels=8, decoder_hidden=8,
-                 superresolution="2X", sr_input=16, sr_channels=[8, 8])
-    weights.save(folder / "flat.safetensors", StyleGAN2(**flat).state_dict(), dict(type="StyleGAN2", **flat))
-    weights.save(folder / "solid.safetensors", EG3D(**solid).state_dict(), dict(type="EG3D", **solid))
-    for name, generator, kind in (("flat", "flat", "mask"), ("lines", "flat", "scribble"),
-                                  ("solid", "solid", "mask"), *((n, "flat", k) for n, k in kinds.items())):
-        specs = dict(encoder=dict(type="StepEncoder"), bridge=dict(type="AddBridge"),
-                     generator=str(folder / f"{generator}.safetensors"), condition=kind)
+    solid = dict(
+        z_dim=8,
+        w_dim=8,
+        resolution=32,
+        plane_resolution=16,
+        plane_channels=8,
+        channels=[8, 8, 8],
+        mapping_layers=1,
+        rays=16,
+        samples=6,
+        importance=6,
+        decoder_channels=8,
+        decoder_hidden=8,
+        superresolution="2X",
+        sr_input=16,
+        sr_channels=[8, 8],
+    )
+    weights.save(
+        folder / "flat.safetensors", StyleGAN2(**flat).state_dict(), dict(type="StyleGAN2", **flat)
+    )
+    weights.save(
+        folder / "solid.safetensors", EG3D(**solid).state_dict(), dict(type="EG3D", **solid)
+    )
+    for name, generator, kind in (
+        ("flat", "flat", "mask"),
+        ("lines", "flat", "scribble"),
+        ("solid", "solid", "mask"),
+        *((n, "flat", k) for n, k in kinds.items()),
+    ):
+        specs = dict(
+            encoder=dict(type="StepEncoder"),
+            bridge=dict(type="AddBridge"),
+            generator=str(folder / f"{generator}.safetensors"),
+            condition=kind,
+        )
         bridge = AddBridge(StepEncoder.shapes, 1, 8, torch.zeros(8))
         load.export(folder / "runs" / name / load.EXPORTED, bridge, specs)
     return folder / "runs"

@@ -12,17 +12,22 @@ from pathlib import Path
 import pytest
 
 CHROMIUM = os.environ.get("GANTOOLKIT_CHROMIUM") or next(
-    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-pytestmark = [pytest.mark.slow,
-              pytest.mark.skipif(not CHROMIUM, reason="no chromium (set GANTOOLKIT_CHROMIUM)")]
+    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
+)
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(not CHROMIUM, reason="no chromium (set GANTOOLKIT_CHROMIUM)"),
+]
 pytest.importorskip("gradio", reason="the optional extra 'demo' is not installed")
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 
 from small import write_runs  # noqa: E402
 
 ROOT = Path(__file__).resolve().parents[2]
-SERVE = ("import sys; sys.path.insert(0, sys.argv.pop(1)); import small; from gantoolkit.cli.main import main; "
-         "main(sys.argv[1:])")
+SERVE = (
+    "import sys; sys.path.insert(0, sys.argv.pop(1)); import small; from gantoolkit.cli.main import main; "
+    "main(sys.argv[1:])"
+)
 
 
 @pytest.fixture(scope="module")
@@ -34,9 +39,22 @@ def address(tmp_path_factory):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    command = [sys.executable, "-c", SERVE, str(Path(__file__).parent), "demo", *runs, "--port", str(port)]
-    with open(folder / "log", "w") as log, subprocess.Popen(
-            command, stdout=log, stderr=log, env={**os.environ, "PYTHONPATH": str(ROOT)}) as server:
+    command = [
+        sys.executable,
+        "-c",
+        SERVE,
+        str(Path(__file__).parent),
+        "demo",
+        *runs,
+        "--port",
+        str(port),
+    ]
+    with (
+        open(folder / "log", "w") as log,
+        subprocess.Popen(
+            command, stdout=log, stderr=log, env={**os.environ, "PYTHONPATH": str(ROOT)}
+        ) as server,
+    ):
         until = time.time() + 180
         while "demo is at" not in (folder / "log").read_text():
             assert server.poll() is None and time.time() < until, (folder / "log").read_text()
@@ -96,8 +114,12 @@ def test_from_drawing_to_download(tab, tmp_path, record_property):
     assert "step" in tab.inner_text("#gt-notice") and tab.locator("#gt-parts figure").count() >= 4
 
     slider = tab.locator("#gt-yaw input[type=range]")
-    record_property("seconds_turn", changed(tab, lambda: [slider.focus(), *(tab.keyboard.press("ArrowRight")
-                                                                              for _ in range(12))]))
+    record_property(
+        "seconds_turn",
+        changed(
+            tab, lambda: [slider.focus(), *(tab.keyboard.press("ArrowRight") for _ in range(12))]
+        ),
+    )
     rests(tab)
     changed(tab, lambda: tab.locator("#gt-examples button").nth(3).click())
     with tab.expect_download() as download:

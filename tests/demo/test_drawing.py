@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from gantoolkit.core.errors import DataError
 from gantoolkit.core.labels import PALETTE
 from gantoolkit.demo import drawing
-from gantoolkit.core.errors import DataError
 
 
 def uri(picture) -> str:
@@ -20,7 +20,7 @@ def uri(picture) -> str:
 
 def face(size=256) -> np.ndarray:
     labels = np.zeros((size, size), np.uint8)
-    labels[size // 8:size // 2], labels[size // 2:] = 13, 1
+    labels[size // 8 : size // 2], labels[size // 2 :] = 13, 1
     return labels
 
 
@@ -58,16 +58,28 @@ def test_a_drawing_of_one_bit_is_no_mask(tmp_path):
     lines = np.zeros((64, 64), np.uint8)
     lines[20:22, 8:56] = 255
     Image.fromarray(lines).convert("1").save(tmp_path / "lines.png")
-    with pytest.raises(DataError, match="lines.png is dark and light alone, .* choose a run that takes scribbles"):
+    with pytest.raises(
+        DataError, match="lines.png is dark and light alone, .* choose a run that takes scribbles"
+    ):
         drawing.read_upload(tmp_path / "lines.png", "mask")
 
 
-@pytest.mark.parametrize("value, words", [
-    (None, "mask is empty"), ("", "mask is empty"), ("file:///etc/passwd", "PNG as data URI"),
-    (drawing.HEAD + "!!", "not a readable PNG"), (drawing.HEAD + "A" * (5 << 20), "at most 4 MB"),
-    (uri(np.zeros((256, 256, 3))), "mask is empty"), (uri(np.zeros((2100, 20, 3))), "the painter makes 256"),
-    (uri(np.random.default_rng(0).integers(0, 255, (64, 64, 3))), "photo or uses another palette"),
-])
+@pytest.mark.parametrize(
+    "value, words",
+    [
+        (None, "mask is empty"),
+        ("", "mask is empty"),
+        ("file:///etc/passwd", "PNG as data URI"),
+        (drawing.HEAD + "!!", "not a readable PNG"),
+        (drawing.HEAD + "A" * (5 << 20), "at most 4 MB"),
+        (uri(np.zeros((256, 256, 3))), "mask is empty"),
+        (uri(np.zeros((2100, 20, 3))), "the painter makes 256"),
+        (
+            uri(np.random.default_rng(0).integers(0, 255, (64, 64, 3))),
+            "photo or uses another palette",
+        ),
+    ],
+)
 def test_wrong_paintings_are_sentences(value, words):
     with pytest.raises(DataError, match=words):
         drawing.read_painting(value, "mask", 64)
@@ -79,8 +91,12 @@ def test_wrong_uploads_are_sentences_that_name_no_folder(tmp_path):
     Image.new("L", (5000, 40)).save(large)
     photo = tmp_path / "photo.png"
     Image.fromarray(np.random.default_rng(0).integers(0, 255, (64, 64, 3), np.uint8)).save(photo)
-    for path, kind, words in ((text, "mask", "not a readable picture"), (large, "mask", "at most 4096"),
-                              (photo, "mask", "photo"), (photo, "scribble", "photo")):
+    for path, kind, words in (
+        (text, "mask", "not a readable picture"),
+        (large, "mask", "at most 4096"),
+        (photo, "mask", "photo"),
+        (photo, "scribble", "photo"),
+    ):
         with pytest.raises(DataError, match=words) as caught:
             drawing.read_upload(path, kind)
         assert path.name in str(caught.value) and str(tmp_path) not in str(caught.value)

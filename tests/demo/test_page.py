@@ -11,14 +11,17 @@ import numpy as np
 import pytest
 
 gradio = pytest.importorskip("gradio", reason="the optional extra 'demo' is not installed")
-client_of = pytest.importorskip("gradio_client", reason="the optional extra 'demo' is not installed").Client
+client_of = pytest.importorskip(
+    "gradio_client", reason="the optional extra 'demo' is not installed"
+).Client
 
+from small import write_runs  # noqa: E402
+
+from gantoolkit.core.errors import UsageError  # noqa: E402
 from gantoolkit.core.labels import CLASSES  # noqa: E402
 from gantoolkit.demo import drawing, painter  # noqa: E402
 from gantoolkit.demo.models import Models, offered  # noqa: E402
 from gantoolkit.demo.page import Page, launch  # noqa: E402
-from gantoolkit.core.errors import UsageError  # noqa: E402
-from small import write_runs  # noqa: E402
 
 
 @pytest.fixture(scope="module")
@@ -49,8 +52,9 @@ def face() -> str:
 
 
 def ask(client, run="solid", mask=None, seed=0, text="a face", yaw=0, scribble=""):
-    return client.predict(run, text, face() if mask is None else mask, scribble, seed, 3, yaw, 0,
-                          api_name="/generate")
+    return client.predict(
+        run, text, face() if mask is None else mask, scribble, seed, 3, yaw, 0, api_name="/generate"
+    )
 
 
 def picture(html: str) -> str:
@@ -66,22 +70,36 @@ def test_a_face_its_parts_and_its_download(client):
     html, parts, packed, notice = ask(client, yaw=20)
     assert picture(html) and parts.count("<figure") == 4 and "step 3 of 3 (t = 300)" in notice
     with zipfile.ZipFile(packed) as file:
-        assert {"face.png", "face-w_m.png", "attention.png", "depth.png", "mask.png", "mask.json",
-                "manifest.jsonl"} == set(file.namelist())
+        assert {
+            "face.png",
+            "face-w_m.png",
+            "attention.png",
+            "depth.png",
+            "mask.png",
+            "mask.json",
+            "manifest.jsonl",
+        } == set(file.namelist())
     assert picture(html) != picture(ask(client, yaw=-20)[0]) != picture(ask(client, "flat")[0])
 
 
-@pytest.mark.parametrize("inputs, words", [
-    (dict(mask=""), "The mask is empty; paint"), (dict(mask="file:///etc/passwd"), "PNG as data URI"),
-    (dict(run="lines"), "The scribble is empty; draw"), (dict(seed=-3), "seed must lie between"),
-    (dict(text="x" * 600), "at most 500"),
-])
+@pytest.mark.parametrize(
+    "inputs, words",
+    [
+        (dict(mask=""), "The mask is empty; paint"),
+        (dict(mask="file:///etc/passwd"), "PNG as data URI"),
+        (dict(run="lines"), "The scribble is empty; draw"),
+        (dict(seed=-3), "seed must lie between"),
+        (dict(text="x" * 600), "at most 500"),
+    ],
+)
 def test_mistakes_are_sentences_on_the_page(client, inputs, words):
     try:
         notice = ask(client, **inputs)[-1]
     except Exception as error:  # Gradio's own check of a control's limits
         notice = str(error)
-    assert words in notice or "minimum" in notice and "seed" in inputs or "max_length" in notice, notice
+    assert words in notice or "minimum" in notice and "seed" in inputs or "max_length" in notice, (
+        notice
+    )
 
 
 def test_a_bug_is_a_sentence_and_leaves_the_picture(served, monkeypatch, capsys):
@@ -89,7 +107,10 @@ def test_a_bug_is_a_sentence_and_leaves_the_picture(served, monkeypatch, capsys)
     monkeypatch.setattr(page.studio, "face", lambda wish: 1 / 0)
     *rest, notice = page.generate("solid", "", face(), "", 0, 3, 0, 0)
     assert "could not do this (ZeroDivisionError)" in notice and 'role="alert"' in notice
-    assert all(isinstance(value, dict) for value in rest) and "ZeroDivisionError" in capsys.readouterr().err
+    assert (
+        all(isinstance(value, dict) for value in rest)
+        and "ZeroDivisionError" in capsys.readouterr().err
+    )
 
 
 def test_visitors_at_once_get_their_own_faces(client):
@@ -107,17 +128,26 @@ def test_turning_waits_in_a_queue_of_its_own(served):
 
 def test_nothing_outside_the_temporary_folder_is_served(served):
     _, address, secret = served
-    for path in (secret, "secret.txt", "/etc/passwd", secret.parent / "served" / ".." / "secret.txt"):
+    for path in (
+        secret,
+        "secret.txt",
+        "/etc/passwd",
+        secret.parent / "served" / ".." / "secret.txt",
+    ):
         with pytest.raises(urllib.error.HTTPError) as caught:
             urllib.request.urlopen(f"{address}gradio_api/file={path}", timeout=10)
         assert caught.value.code in (403, 404), path
 
 
 def test_large_uploads_are_refused(served):
-    body = (b'--x\r\nContent-Disposition: form-data; name="files"; filename="a.png"\r\n\r\n' + bytes(9 << 20)
-            + b"\r\n--x--\r\n")
-    request = urllib.request.Request(f"{served[1]}gradio_api/upload", body,
-                                     {"Content-Type": "multipart/form-data; boundary=x"})
+    body = (
+        b'--x\r\nContent-Disposition: form-data; name="files"; filename="a.png"\r\n\r\n'
+        + bytes(9 << 20)
+        + b"\r\n--x--\r\n"
+    )
+    request = urllib.request.Request(
+        f"{served[1]}gradio_api/upload", body, {"Content-Type": "multipart/form-data; boundary=x"}
+    )
     with pytest.raises(urllib.error.HTTPError) as caught:
         urllib.request.urlopen(request, timeout=30)
     assert caught.value.code == 413
@@ -138,7 +168,12 @@ def test_a_taken_port_is_a_sentence(served):
 def test_controls_follow_the_run(served):
     page = served[0]
     mask, scribble, step, yaw, _, gallery, notice = page.choose("lines")
-    assert mask["visible"] == "hidden" and scribble["visible"] is True and not yaw["visible"] and not notice
+    assert (
+        mask["visible"] == "hidden"
+        and scribble["visible"] is True
+        and not yaw["visible"]
+        and not notice
+    )
     assert step["maximum"] == 3 and len(gallery) == len(page.examples)
 
 

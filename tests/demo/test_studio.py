@@ -10,18 +10,18 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from small import StepEncoder, write_runs
 
 from gantoolkit.cli import main
+from gantoolkit.core.camera import Frame, orbit_camera
+from gantoolkit.core.errors import UsageError
 from gantoolkit.data.pose import angles
 from gantoolkit.demo import package
 from gantoolkit.demo.models import Models, offered
 from gantoolkit.demo.studio import Studio, Wish, turned
 from gantoolkit.inference.attention import whole_words
 from gantoolkit.inference.generate import Options, generate
-from gantoolkit.core.errors import UsageError
-from gantoolkit.core.camera import Frame, orbit_camera
 from gantoolkit.report.sheets import image_picture
-from small import StepEncoder, write_runs
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +56,10 @@ def test_what_holds_no_run_is_refused_in_a_sentence(tmp_path, monkeypatch, capsy
 
 def test_a_run_on_both_is_refused_in_a_sentence(tmp_path):
     models = Models(offered([str(write_runs(tmp_path, pair="both") / "pair")]))
-    with pytest.raises(UsageError, match="'pair' takes a mask and a scribble at once.*generate RUN --mask FILE --scribble"):
+    with pytest.raises(
+        UsageError,
+        match="'pair' takes a mask and a scribble at once.*generate RUN --mask FILE --scribble",
+    ):
         models["pair"]
 
 
@@ -139,14 +142,19 @@ def test_generate_repeats_a_download(studio, tmp_path, run, yaw):
     packed = package.write(tmp_path, studio.models.sources[run], face, w, w_m, w)
     with zipfile.ZipFile(packed) as file:
         file.extractall(tmp_path / "files")
-    rows = [json.loads(line) for line in (tmp_path / "files" / "manifest.jsonl").read_text().splitlines()]
+    rows = [
+        json.loads(line)
+        for line in (tmp_path / "files" / "manifest.jsonl").read_text().splitlines()
+    ]
     assert {row["file"] for row in rows} <= {path.name for path in (tmp_path / "files").iterdir()}
     assert rows[0]["seed"] == 7 and rows[0]["t_out"] == 600 and rows[0]["text"] == "a face"
     mask, out = tmp_path / "files" / "mask.png", tmp_path / "again"
     options = Options(text="a face", mask=str(mask), out=str(out), seed=7, t_out=600)
     again = next(iter(generate(studio.models[run], options)))
-    pictures = [np.asarray(Image.open(path)) for path in (tmp_path / "files" / "face.png",
-                                                          Path(options.out) / again["file"])]
+    pictures = [
+        np.asarray(Image.open(path))
+        for path in (tmp_path / "files" / "face.png", Path(options.out) / again["file"])
+    ]
     assert (pictures[0] == pictures[1]).all() and (pictures[0] == image_picture(w.image)).all()
 
 

@@ -4,10 +4,10 @@ import pytest
 import torch
 from tiny import condition, parts, write
 
-from gantoolkit.encoders import folders
-from gantoolkit.encoders.controlnet import ControlNetEncoder
 from gantoolkit.core.errors import UsageError, WeightsError
 from gantoolkit.core.types import Condition
+from gantoolkit.encoders import folders
+from gantoolkit.encoders.controlnet import ControlNetEncoder
 
 
 @pytest.fixture(scope="module")
@@ -25,7 +25,9 @@ def close(a, b, tolerance=1e-4):
     for name in ("h", "f", "attn_out", "attn_prob", "latents"):
         x, y = getattr(a, name), getattr(b, name)
         for p, q in zip(x, y) if isinstance(x, tuple) else [(x, y)]:
-            torch.testing.assert_close(p, q, atol=tolerance * max(1.0, float(q.abs().max())), rtol=tolerance)
+            torch.testing.assert_close(
+                p, q, atol=tolerance * max(1.0, float(q.abs().max())), rtol=tolerance
+            )
     assert torch.equal(a.t, b.t) and torch.equal(a.words, b.words)
 
 
@@ -43,7 +45,9 @@ def test_shapes_are_those_of_real_features(model, tap):
 def test_trace_follows_the_trajectory(encoder):
     wanted = condition()
     steps, (latents, x0) = list(encoder.trace(wanted)), encoder.trajectory(wanted)
-    assert latents.shape == (3, 4, 4, 8, 8) and [int(s.t[0]) for s in steps] == list(encoder.timesteps)
+    assert latents.shape == (3, 4, 4, 8, 8) and [int(s.t[0]) for s in steps] == list(
+        encoder.timesteps
+    )
     for n, step in enumerate(steps):
         torch.testing.assert_close(step.latents, latents[:, n], atol=1e-4, rtol=1e-4)
         assert (step.x0 is None) == (n < 3)
@@ -78,8 +82,12 @@ def test_independent_of_batch_and_order(encoder):
         one = wanted[row]
         for a, b in zip(encoder.trace(one), whole):
             close(a, b[row])
-        torch.testing.assert_close(encoder.trajectory(one)[0], latents[row:row + 1], atol=1e-4, rtol=1e-4)
-    assert not torch.allclose(x0[0], encoder.trajectory(condition(3, seeds=(12, 22, 33)))[1][0], atol=1e-3)
+        torch.testing.assert_close(
+            encoder.trajectory(one)[0], latents[row : row + 1], atol=1e-4, rtol=1e-4
+        )
+    assert not torch.allclose(
+        x0[0], encoder.trajectory(condition(3, seeds=(12, 22, 33)))[1][0], atol=1e-3
+    )
 
 
 def test_condition_prompt_and_guidance_matter(model, encoder):
@@ -162,7 +170,10 @@ def test_single_files_are_named_with_what_makes_folders_of_them(tmp_path):
     file = tmp_path / "v1-5.safetensors"
     file.write_bytes(b"")
     for load in (ControlNetEncoder, folders.load_controlnet):
-        with pytest.raises(WeightsError, match=rf"single file; make a folder of it with `gantoolkit weights convert {file}"):
+        with pytest.raises(
+            WeightsError,
+            match=rf"single file; make a folder of it with `gantoolkit weights convert {file}",
+        ):
             load(file)
 
 

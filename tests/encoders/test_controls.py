@@ -3,10 +3,10 @@
 import pytest
 import torch
 
-from gantoolkit.core.labels import PALETTE
-from gantoolkit.encoders.controls import control_picture, kind_of, mask_picture, palette_of
 from gantoolkit.core.errors import UsageError
+from gantoolkit.core.labels import PALETTE
 from gantoolkit.core.types import Condition
+from gantoolkit.encoders.controls import control_picture, kind_of, mask_picture, palette_of
 
 LABELS = torch.arange(19).view(1, 1, 19).repeat(1, 2, 1)
 MASK = torch.nn.functional.one_hot(LABELS, 19).permute(0, 3, 1, 2).float()
@@ -34,15 +34,24 @@ def test_masks_are_resized_without_mixing():
 def test_thin_strokes_survive_a_smaller_size():
     scribble = torch.zeros(1, 1, 64, 64)
     scribble[..., 31] = 1
-    picture = control_picture(Condition(("",), scribble=scribble), "scribble", 3, "one-hot", (16, 16))
+    picture = control_picture(
+        Condition(("",), scribble=scribble), "scribble", 3, "one-hot", (16, 16)
+    )
     assert picture.shape == (1, 3, 16, 16) and picture.max() > 0.1 and picture.max() <= 1
 
 
 def test_kinds_and_palettes_follow_the_channels():
     assert [kind_of(19, None), kind_of(1, None), kind_of(3, None), kind_of(3, "scribble")] == [
-        "mask", "scribble", "mask", "scribble"]
+        "mask",
+        "scribble",
+        "mask",
+        "scribble",
+    ]
     assert [palette_of(19, None), palette_of(3, None), palette_of(3, "ade20k")] == [
-        "one-hot", "celebamask", "ade20k"]
+        "one-hot",
+        "celebamask",
+        "ade20k",
+    ]
     with pytest.raises(UsageError, match="takes 1 conditioning channel"):
         kind_of(1, "mask")
     with pytest.raises(UsageError, match="'rainbow' is unknown"):

@@ -26,14 +26,19 @@ def groups(encoder) -> dict[str, torch.nn.Module]:
 def test_the_numbers_are_equal(precision):
     given, z = condition(2), torch.randn(2, 4, 8, 8, generator=torch.Generator().manual_seed(0))
     image = torch.rand(2, 3, 32, 32, generator=torch.Generator().manual_seed(1)) * 2 - 1
-    plain, waiting = (ControlNetEncoder(parts(), steps=2, precision=precision, offload=o).to("cpu")
-                      for o in (False, True))
+    plain, waiting = (
+        ControlNetEncoder(parts(), steps=2, precision=precision, offload=o).to("cpu")
+        for o in (False, True)
+    )
     for one, two in zip(plain.trajectory(given), waiting.trajectory(given), strict=True):
         assert torch.equal(one, two)
     assert torch.equal(plain.features(z, 500, given).h, waiting.features(z, 500, given).h)
     for source in ("trajectory", "gt_noised") if precision == "fp32" else ():
-        for one, two in zip(plain.trace(given, source=source, image=image),
-                            waiting.trace(given, source=source, image=image), strict=True):
+        for one, two in zip(
+            plain.trace(given, source=source, image=image),
+            waiting.trace(given, source=source, image=image),
+            strict=True,
+        ):
             pairs = zip((one.h, *one.f, *one.attn_prob), (two.h, *two.f, *two.attn_prob))
             assert all(torch.equal(a, b) for a, b in pairs)
         assert torch.equal(one.x0, two.x0)  # of the last step
@@ -44,8 +49,10 @@ def test_the_numbers_are_equal(precision):
 def test_each_group_is_on_the_device_only_while_it_works():
     """The meta device in place of a GPU: during a forward pass all its tensors are there, afterwards at home."""
     encoder = ControlNetEncoder(parts(), steps=2, offload=True)
-    before = {name: {k: v.clone() for k, v in network.state_dict().items()}
-              for name, network in groups(encoder).items()}
+    before = {
+        name: {k: v.clone() for k, v in network.state_dict().items()}
+        for name, network in groups(encoder).items()
+    }
     encoder.to("meta")
     assert encoder.device.type == "meta" and encoder.unet.device.type == "cpu"
     for name, network in groups(encoder).items():
@@ -55,7 +62,9 @@ def test_each_group_is_on_the_device_only_while_it_works():
                 assert kinds == {"meta" if other == name else "cpu"}, (name, other)
             with encoder.awake(name):
                 pass
-            assert next(network.parameters()).device.type == "meta"  # the outer block still needs it
+            assert (
+                next(network.parameters()).device.type == "meta"
+            )  # the outer block still needs it
         for key, tensor in network.state_dict().items():
             assert torch.equal(tensor, before[name][key])
     with pytest.raises(RuntimeError, match="inside"), encoder.awake("unet"):

@@ -22,8 +22,15 @@ def call(model):
     @torch.no_grad()
     def run():
         down, mid = model.controlnet(z, t, e, controlnet_cond=x, return_dict=False)
-        return model.unet(z, t, e, down_block_additional_residuals=down, mid_block_additional_residual=mid,
-                          return_dict=False)[0], mid
+        return model.unet(
+            z,
+            t,
+            e,
+            down_block_additional_residuals=down,
+            mid_block_additional_residual=mid,
+            return_dict=False,
+        )[0], mid
+
     return run
 
 
@@ -55,7 +62,9 @@ def test_everything_is_put_back(model, call):
 
 def test_only_cross_attention_of_up_blocks_is_replaced(model, call):
     with Recorder(model.unet):
-        recording = {n for n, p in model.unet.attn_processors.items() if isinstance(p, RecordingProcessor)}
+        recording = {
+            n for n, p in model.unet.attn_processors.items() if isinstance(p, RecordingProcessor)
+        }
     names = model.unet.attn_processors
     assert recording == {n for n in names if n.startswith("up_blocks") and ".attn2." in n}
     assert len(recording) == 2 * 3
@@ -77,8 +86,11 @@ def test_f_is_the_output_at_the_tap(model, call, tap):
     seen, hooks = [], []
     for block in up_blocks(model.unet):
         module = block if tap == "block" else block.attentions[-1]
-        hooks.append(module.register_forward_hook(
-            lambda m, a, out: seen.append(out[0] if isinstance(out, tuple) else out)))
+        hooks.append(
+            module.register_forward_hook(
+                lambda m, a, out: seen.append(out[0] if isinstance(out, tuple) else out)
+            )
+        )
     with Recorder(model.unet, tap) as recorder:
         call()
         f = recorder.read()[1]
@@ -93,6 +105,7 @@ def test_attention_equals_an_independent_softmax(model, call):
     seen, hooks = {}, []
     for n, block in enumerate(up_blocks(model.unet)):
         for attn in cross_attentions(block):
+
             def see(m, args, kwargs, out, n=n):
                 seen.setdefault(n, []).append((m, args[0], kwargs["encoder_hidden_states"], out))
 
@@ -105,7 +118,9 @@ def test_attention_equals_an_independent_softmax(model, call):
     for n, layers in seen.items():
         assert len(layers) == 3
         size = outputs[n].shape[-2:]
-        expected = torch.stack([out for *_, out in layers]).amax(0).transpose(1, 2).unflatten(2, size)
+        expected = (
+            torch.stack([out for *_, out in layers]).amax(0).transpose(1, 2).unflatten(2, size)
+        )
         torch.testing.assert_close(outputs[n], expected, atol=1e-5, rtol=1e-5)
         found = []
         for attn, x, context, _ in layers:

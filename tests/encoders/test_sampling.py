@@ -1,23 +1,32 @@
 """DDIM against diffusers' scheduler; noise per sample; guidance."""
 
+import gantoolkit.core.compat  # noqa: F401
+
 import pytest
 import torch
 
-import gantoolkit.core.compat  # noqa: F401
+from gantoolkit.core.errors import UsageError
 from gantoolkit.encoders import sampling
 from gantoolkit.tasks.diffusion.diffusion import ddim_schedule
-from gantoolkit.core.errors import UsageError
 
 
 def sd15_schedule():
     from diffusers.schedulers.scheduling_ddim import DDIMScheduler
 
-    return DDIMScheduler(beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear", clip_sample=False,
-                         set_alpha_to_one=False, steps_offset=1, timestep_spacing="leading")
+    return DDIMScheduler(
+        beta_start=0.00085,
+        beta_end=0.012,
+        beta_schedule="scaled_linear",
+        clip_sample=False,
+        set_alpha_to_one=False,
+        steps_offset=1,
+        timestep_spacing="leading",
+    )
 
 
-@pytest.mark.parametrize("schedule,steps,ends", [(ddim_schedule, 10, (999, 99)),
-                                                 (sd15_schedule, 20, (951, 1))])
+@pytest.mark.parametrize(
+    "schedule,steps,ends", [(ddim_schedule, 10, (999, 99)), (sd15_schedule, 20, (951, 1))]
+)
 def test_ddim_equals_diffusers(schedule, steps, ends):
     scheduler = schedule()
     times = sampling.grid(scheduler, steps)
@@ -30,15 +39,18 @@ def test_ddim_equals_diffusers(schedule, steps, ends):
     expected = start
     for t in scheduler.timesteps:
         expected = scheduler.step(epsilon(expected, int(t)), t, expected, eta=0.0).prev_sample
-    torch.testing.assert_close(sampling.run(scheduler, times, start, epsilon), expected, atol=1e-5, rtol=1e-4)
+    torch.testing.assert_close(
+        sampling.run(scheduler, times, start, epsilon), expected, atol=1e-5, rtol=1e-4
+    )
 
 
 def test_q_sample_equals_diffusers():
     scheduler, g = ddim_schedule(), torch.Generator().manual_seed(0)
     clean, epsilon = torch.randn(4, 4, 3, 3, generator=g), torch.randn(4, 4, 3, 3, generator=g)
     t = torch.tensor([0, 99, 500, 999])
-    torch.testing.assert_close(sampling.q_sample(scheduler, clean, t, epsilon),
-                               scheduler.add_noise(clean, epsilon, t))
+    torch.testing.assert_close(
+        sampling.q_sample(scheduler, clean, t, epsilon), scheduler.add_noise(clean, epsilon, t)
+    )
 
 
 def test_exact_noise_leads_back_to_the_image():
@@ -62,10 +74,12 @@ def test_guidance_extrapolates_and_scale_one_is_conditional():
         return z * e + t.view(-1, 1) / 100
 
     z, both = torch.ones(2, 3), torch.tensor([[1.0], [1.0], [2.0], [5.0]])
-    torch.testing.assert_close(sampling.guided(forward, z, 50, both, 3.0),
-                               torch.tensor([[4.5] * 3, [13.5] * 3]))
-    torch.testing.assert_close(sampling.guided(forward, z, 50, both, 1.0),
-                               torch.tensor([[2.5] * 3, [5.5] * 3]))
+    torch.testing.assert_close(
+        sampling.guided(forward, z, 50, both, 3.0), torch.tensor([[4.5] * 3, [13.5] * 3])
+    )
+    torch.testing.assert_close(
+        sampling.guided(forward, z, 50, both, 1.0), torch.tensor([[2.5] * 3, [5.5] * 3])
+    )
 
 
 @pytest.mark.parametrize("steps", [0, -1, 5000])

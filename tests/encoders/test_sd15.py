@@ -1,9 +1,10 @@
 """The real Stable Diffusion 1.5 configuration, on the meta device: the shapes that method.md states."""
 
+import gantoolkit.core.compat  # noqa: F401
+
 import pytest
 import torch
 
-import gantoolkit.core.compat  # noqa: F401
 from gantoolkit.bridges.absm import AbSM
 from gantoolkit.encoders.controlnet import ControlNetEncoder
 from gantoolkit.encoders.folders import Parts
@@ -11,10 +12,17 @@ from gantoolkit.encoders.recorder import Recorder, cross_attentions
 from gantoolkit.networks.tokenizer import train_tokenizer
 from gantoolkit.networks.towers import text_model
 
-UNET = dict(sample_size=64, in_channels=4, out_channels=4, block_out_channels=(320, 640, 1280, 1280),
-            layers_per_block=2, cross_attention_dim=768, attention_head_dim=8,
-            down_block_types=("CrossAttnDownBlock2D",) * 3 + ("DownBlock2D",),
-            up_block_types=("UpBlock2D",) + ("CrossAttnUpBlock2D",) * 3)
+UNET = dict(
+    sample_size=64,
+    in_channels=4,
+    out_channels=4,
+    block_out_channels=(320, 640, 1280, 1280),
+    layers_per_block=2,
+    cross_attention_dim=768,
+    attention_head_dim=8,
+    down_block_types=("CrossAttnDownBlock2D",) * 3 + ("DownBlock2D",),
+    up_block_types=("UpBlock2D",) + ("CrossAttnUpBlock2D",) * 3,
+)
 
 
 @pytest.fixture(scope="module")
@@ -26,13 +34,26 @@ def sd15():
 
     tokenizer = train_tokenizer(["a face"], tokens=520, length=77)
     with torch.device("meta"):
-        unet, vae = UNet2DConditionModel(**UNET), AutoencoderKL(
-            latent_channels=4, block_out_channels=(128, 256, 512, 512), layers_per_block=2,
-            down_block_types=("DownEncoderBlock2D",) * 4, up_block_types=("UpDecoderBlock2D",) * 4)
+        unet, vae = (
+            UNet2DConditionModel(**UNET),
+            AutoencoderKL(
+                latent_channels=4,
+                block_out_channels=(128, 256, 512, 512),
+                layers_per_block=2,
+                down_block_types=("DownEncoderBlock2D",) * 4,
+                up_block_types=("UpDecoderBlock2D",) * 4,
+            ),
+        )
         controlnet = ControlNetModel.from_unet(unet, load_weights_from_unet=False)
         text = text_model(tokenizer, 768, 1, 12)
-    scheduler = DDIMScheduler(beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear",
-                              clip_sample=False, set_alpha_to_one=False, steps_offset=1)
+    scheduler = DDIMScheduler(
+        beta_start=0.00085,
+        beta_end=0.012,
+        beta_schedule="scaled_linear",
+        clip_sample=False,
+        set_alpha_to_one=False,
+        steps_offset=1,
+    )
     return Parts(unet, controlnet, vae, text, tokenizer, scheduler)
 
 
@@ -47,7 +68,9 @@ def test_shapes_from_the_configuration(sd15):
     assert encoder.shapes.h == (1280, 8, 8)
     assert encoder.shapes.f == ((1280, 16, 16), (640, 32, 32), (320, 64, 64))
     assert encoder.shapes.tokens == 77
-    assert encoder.timesteps[0] == 951 and encoder.timesteps[-1] == 1 and len(encoder.timesteps) == 20
+    assert (
+        encoder.timesteps[0] == 951 and encoder.timesteps[-1] == 1 and len(encoder.timesteps) == 20
+    )
     block = ControlNetEncoder(sd15, tap="block").shapes
     assert block.f == ((1280, 32, 32), (640, 64, 64), (320, 64, 64))
 

@@ -7,22 +7,28 @@ import torch
 from tiny import condition, parts, write
 
 from gantoolkit.bridges.absm import AbSM
-from gantoolkit.encoders.controls import kind_by_name
+from gantoolkit.core.errors import UsageError
+from gantoolkit.core.types import Condition
 from gantoolkit.encoders.controlnet import ControlNetEncoder
+from gantoolkit.encoders.controls import kind_by_name
 from gantoolkit.encoders.diffusion import DiffusionEncoder
 from gantoolkit.encoders.folders import Parts, save_part
 from gantoolkit.encoders.pyramid import PyramidEncoder
 from gantoolkit.encoders.recorder import Recorder
-from gantoolkit.core.errors import UsageError
-from gantoolkit.core.types import Condition
 
 
 @pytest.fixture(scope="module")
 def both():
     """Parts with a mask and a scribble ControlNet beside one U-Net."""
     mask, scribble = parts(19), parts(1)
-    return Parts(mask.unet, [mask.controlnet, scribble.controlnet], mask.vae, mask.text, mask.tokenizer,
-                 mask.scheduler)
+    return Parts(
+        mask.unet,
+        [mask.controlnet, scribble.controlnet],
+        mask.vae,
+        mask.text,
+        mask.tokenizer,
+        mask.scheduler,
+    )
 
 
 @pytest.fixture(scope="module")
@@ -34,22 +40,37 @@ def seen() -> Condition:
 def test_residuals_of_several_are_added(both, seen):
     """By hand: diffusers' U-Net with the sums of both ControlNets' residuals, each at its strength."""
     encoder = ControlNetEncoder(both, steps=2, strength=[1.0, 0.3])
-    assert encoder.condition == "both" and [c.kind for c in encoder.controls] == ["mask", "scribble"]
-    z, t = torch.randn(2, 4, 8, 8, generator=torch.Generator().manual_seed(0)), torch.tensor([500, 500])
+    assert encoder.condition == "both" and [c.kind for c in encoder.controls] == [
+        "mask",
+        "scribble",
+    ]
+    z, t = (
+        torch.randn(2, 4, 8, 8, generator=torch.Generator().manual_seed(0)),
+        torch.tensor([500, 500]),
+    )
     embedding = encoder.prompts(seen.text).embedding
     with torch.no_grad():
         first = both.controlnet[0](z, t, embedding, controlnet_cond=seen.mask, return_dict=False)
-        second = both.controlnet[1](z, t, embedding, controlnet_cond=seen.scribble, return_dict=False)
+        second = both.controlnet[1](
+            z, t, embedding, controlnet_cond=seen.scribble, return_dict=False
+        )
         down = [a + 0.3 * b for a, b in zip(first[0], second[0])]
         with Recorder(both.unet) as recorder:
-            both.unet(z, t, embedding, down_block_additional_residuals=down,
-                      mid_block_additional_residual=first[1] + 0.3 * second[1])
+            both.unet(
+                z,
+                t,
+                embedding,
+                down_block_additional_residuals=down,
+                mid_block_additional_residual=first[1] + 0.3 * second[1],
+            )
             h, f, *_ = recorder.read()
     found = encoder.features(z, t, seen)
     torch.testing.assert_close(found.h, h, atol=1e-4, rtol=1e-4)
     torch.testing.assert_close(found.f[-1], f[-1], atol=1e-4, rtol=1e-4)
-    alone = ControlNetEncoder(Parts(both.unet, both.controlnet[0], both.vae, both.text, both.tokenizer,
-                                    both.scheduler), steps=2).features(z, t, seen)
+    alone = ControlNetEncoder(
+        Parts(both.unet, both.controlnet[0], both.vae, both.text, both.tokenizer, both.scheduler),
+        steps=2,
+    ).features(z, t, seen)
     assert (alone.h - h).abs().max() > 1e-2
     with pytest.raises(UsageError, match="the condition has none"):
         encoder.features(z, t, condition(2))
@@ -58,13 +79,17 @@ def test_residuals_of_several_are_added(both, seen):
 
 
 def test_from_folders_by_name(tmp_path, both, seen):
-    write(tmp_path, Parts(both.unet, both.controlnet[0], both.vae, both.text, both.tokenizer, both.scheduler))
+    write(
+        tmp_path,
+        Parts(both.unet, both.controlnet[0], both.vae, both.text, both.tokenizer, both.scheduler),
+    )
     save_part(both.controlnet[1], tmp_path, "control_scribble", half=False)
     names = [str(tmp_path / "controlnet"), str(tmp_path / "control_scribble")]
     encoder = ControlNetEncoder(str(tmp_path / "diffusion"), names, steps=2)
     z = torch.randn(2, 4, 8, 8)
-    torch.testing.assert_close(encoder.features(z, 500, seen).h,
-                               ControlNetEncoder(both, steps=2).features(z, 500, seen).h)
+    torch.testing.assert_close(
+        encoder.features(z, 500, seen).h, ControlNetEncoder(both, steps=2).features(z, 500, seen).h
+    )
     other = parts(19)
     other.unet.register_to_config(cross_attention_dim=17)
     from gantoolkit.encoders import folders
@@ -73,10 +98,17 @@ def test_from_folders_by_name(tmp_path, both, seen):
         folders._fits("sdxl", both.controlnet[0], "sd15", other.unet)
 
 
-@pytest.mark.parametrize("name, kind", [
-    ("lllyasviel/sd-controlnet-seg", "mask"), ("lllyasviel/sd-controlnet-scribble", "scribble"),
-    ("control_v11p_sd15_seg", "mask"), ("control_v11p_sd15_scribble", "scribble"),
-    ("runs/controlnet_mask/export/controlnet", "mask"), ("control_v11f1p_sd15_depth", None)])
+@pytest.mark.parametrize(
+    "name, kind",
+    [
+        ("lllyasviel/sd-controlnet-seg", "mask"),
+        ("lllyasviel/sd-controlnet-scribble", "scribble"),
+        ("control_v11p_sd15_seg", "mask"),
+        ("control_v11p_sd15_scribble", "scribble"),
+        ("runs/controlnet_mask/export/controlnet", "mask"),
+        ("control_v11f1p_sd15_depth", None),
+    ],
+)
 def test_published_names_say_what_they_are_shown(name, kind):
     assert kind_by_name(name) == kind
 
@@ -85,9 +117,14 @@ def test_without_a_controlnet_the_condition_does_not_matter(both):
     encoder = DiffusionEncoder(both, steps=2)
     one, two = condition(2), condition(2, seeds=[7, 8])
     blank = Condition(two.text, torch.zeros_like(two.mask), seed=two.seed)
-    assert torch.equal(encoder.trajectory(one)[0], encoder.trajectory(blank)[0]) and encoder.condition == "none"
-    shown = ControlNetEncoder(Parts(both.unet, both.controlnet[0], both.vae, both.text, both.tokenizer,
-                                    both.scheduler), steps=2)
+    assert (
+        torch.equal(encoder.trajectory(one)[0], encoder.trajectory(blank)[0])
+        and encoder.condition == "none"
+    )
+    shown = ControlNetEncoder(
+        Parts(both.unet, both.controlnet[0], both.vae, both.text, both.tokenizer, both.scheduler),
+        steps=2,
+    )
     assert (shown.trajectory(one)[0] - encoder.trajectory(one)[0]).abs().max() > 1e-3
     assert encoder.shapes == shown.shapes
 
@@ -96,12 +133,18 @@ def test_pyramid_drives_a_bridge():
     encoder = PyramidEncoder("resnet18", resolution=64)
     found = encoder.features(None, 0, condition(2))
     assert tuple(found.h.shape[1:]) == encoder.shapes.h == (512, 2, 2)
-    assert tuple(tuple(f.shape[1:]) for f in found.f) == encoder.shapes.f == ((512, 2, 2), (256, 4, 4), (128, 8, 8))
+    assert (
+        tuple(tuple(f.shape[1:]) for f in found.f)
+        == encoder.shapes.f
+        == ((512, 2, 2), (256, 4, 4), (128, 8, 8))
+    )
     bridge = AbSM(encoder.shapes, 4, 8, torch.zeros(8), width=8)
     torch.nn.init.normal_(bridge.styles["beta"].blocks[0].linear.weight)
     w = bridge(found).ws
     other = Condition(("another prompt", ""), condition(2).mask)
-    assert w.shape == (2, 4, 8) and torch.equal(bridge(encoder.features(None, 0, other)).ws, w)  # deaf to text
+    assert w.shape == (2, 4, 8) and torch.equal(
+        bridge(encoder.features(None, 0, other)).ws, w
+    )  # deaf to text
     blank = Condition(("", ""), torch.zeros_like(other.mask))
     assert not torch.equal(bridge(encoder.features(None, 0, blank)).ws, w)
     (step,) = encoder.trace(condition(2))
@@ -114,19 +157,27 @@ def test_pyramid_weights_come_from_a_file(tmp_path):
     from gantoolkit import weights
 
     first = PyramidEncoder("resnet18", resolution=64, seed=1)
-    assert torch.equal(first.features(None, 0, condition(2)).h, PyramidEncoder(resolution=64, seed=1).features(
-        None, 0, condition(2)).h)  # a random one is the same wherever its spec is read
+    assert torch.equal(
+        first.features(None, 0, condition(2)).h,
+        PyramidEncoder(resolution=64, seed=1).features(None, 0, condition(2)).h,
+    )  # a random one is the same wherever its spec is read
     weights.save(tmp_path / "p.safetensors", first.network.state_dict(), {"type": "timm"})
     again = PyramidEncoder("resnet18", str(tmp_path / "p.safetensors"), resolution=64)
-    assert torch.equal(first.features(None, 0, condition(2)).h, again.features(None, 0, condition(2)).h)
+    assert torch.equal(
+        first.features(None, 0, condition(2)).h, again.features(None, 0, condition(2)).h
+    )
     import timm
     from safetensors.torch import save_file
 
     torch.manual_seed(1)
-    model = timm.create_model("resnet18", pretrained=False)  # a file as the Hub has it: with a classifier, without ours
+    model = timm.create_model(
+        "resnet18", pretrained=False
+    )  # a file as the Hub has it: with a classifier, without ours
     save_file(model.state_dict(), tmp_path / "hub.safetensors", metadata={"format": "pt"})
     hub = PyramidEncoder("resnet18", str(tmp_path / "hub.safetensors"), resolution=64)
     assert torch.equal(hub.network.layer4[1].conv2.weight, model.layer4[1].conv2.weight)
-    weights.save(tmp_path / "q.safetensors", {"conv1.weight": first.network.conv1.weight}, {"type": "timm"})
+    weights.save(
+        tmp_path / "q.safetensors", {"conv1.weight": first.network.conv1.weight}, {"type": "timm"}
+    )
     with pytest.raises(UsageError, match="lacks"):
         PyramidEncoder("resnet18", str(tmp_path / "q.safetensors"))

@@ -2,16 +2,17 @@
 
 from pathlib import Path
 
+import gantoolkit.core.compat  # noqa: F401
+
 import torch
 
-import gantoolkit.core.compat  # noqa: F401
+from gantoolkit.core.types import Condition
 from gantoolkit.encoders.folders import Parts, save_part
+from gantoolkit.networks.tokenizer import train_tokenizer
+from gantoolkit.networks.towers import text_model
 from gantoolkit.tasks.diffusion.controlnet import controlnet
 from gantoolkit.tasks.diffusion.diffusion import ddim_schedule, unet
 from gantoolkit.tasks.diffusion.vae import autoencoder
-from gantoolkit.networks.tokenizer import train_tokenizer
-from gantoolkit.networks.towers import text_model
-from gantoolkit.core.types import Condition
 
 CAPTIONS = ["a woman with black hair", "a bald man who smiles", "blond hair and a hat"]
 
@@ -40,11 +41,17 @@ def condition(count=3, channels=19, seeds=None):
     """Prompts (the last one empty) with random masks or scribbles of 32 px."""
     g = torch.Generator().manual_seed(5)
     texts = tuple([*CAPTIONS, ""][(i if i < count - 1 else 3) % 4] for i in range(count))
-    labels = torch.randint(19, (count, 8, 8), generator=g).repeat_interleave(4, 1).repeat_interleave(4, 2)
+    labels = (
+        torch.randint(19, (count, 8, 8), generator=g)
+        .repeat_interleave(4, 1)
+        .repeat_interleave(4, 2)
+    )
     mask = torch.nn.functional.one_hot(labels, 19).permute(0, 3, 1, 2).float()
     scribble = (torch.rand(count, 1, 32, 32, generator=g) > 0.9).float()
     seed = torch.arange(count) + 7 if seeds is None else torch.tensor(seeds)
-    return Condition(texts, mask if channels != 1 else None, scribble if channels != 19 else None, seed=seed)
+    return Condition(
+        texts, mask if channels != 1 else None, scribble if channels != 19 else None, seed=seed
+    )
 
 
 def write(folder: Path, all_parts: Parts) -> Path:

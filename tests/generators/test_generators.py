@@ -7,18 +7,34 @@ import torch
 
 from gantoolkit import weights
 from gantoolkit.convert.rosinality import from_rosinality, to_rosinality
-from gantoolkit.core.errors import WeightsError
-from gantoolkit.generators import load_generator, load_state
 from gantoolkit.core.camera import orbit_camera
+from gantoolkit.core.errors import WeightsError
+from gantoolkit.core.types import Latent
+from gantoolkit.generators import load_generator, load_state
 from gantoolkit.generators.eg3d import EG3D
 from gantoolkit.generators.inversion import invert
 from gantoolkit.generators.stylegan2 import StyleGAN2
-from gantoolkit.core.types import Latent
 
 FLAT = dict(z_dim=12, w_dim=16, resolution=32, channel_base=256, channel_max=16, mapping_layers=2)
-SOLID = dict(z_dim=12, w_dim=16, resolution=32, c_dim=0, channel_base=256, channel_max=16,
-             plane_resolution=16, plane_channels=6, decoder_hidden=12, decoder_channels=8, rays=16, samples=6,
-             importance=5, superresolution="2X", sr_input=16, sr_channels=(8, 8), sr_clamp=None)
+SOLID = dict(
+    z_dim=12,
+    w_dim=16,
+    resolution=32,
+    c_dim=0,
+    channel_base=256,
+    channel_max=16,
+    plane_resolution=16,
+    plane_channels=6,
+    decoder_hidden=12,
+    decoder_channels=8,
+    rays=16,
+    samples=6,
+    importance=5,
+    superresolution="2X",
+    sr_input=16,
+    sr_channels=(8, 8),
+    sr_clamp=None,
+)
 
 
 def make(kind: str, **more):
@@ -32,7 +48,9 @@ def make(kind: str, **more):
 
 def codes(generator, batch: int = 2):
     torch.manual_seed(1)
-    return torch.randn(batch, generator.num_ws, generator.w_dim), orbit_camera([0.2, -0.3][:batch], 0.1)
+    return torch.randn(batch, generator.num_ws, generator.w_dim), orbit_camera(
+        [0.2, -0.3][:batch], 0.1
+    )
 
 
 @pytest.mark.parametrize("kind", ["flat", "solid"])
@@ -62,8 +80,10 @@ def test_noise_modes():
     ws, _ = codes(g)
     const, none = g.render(ws).image, g.render(ws, noise="none").image
     assert torch.equal(const, g.render(ws).image) and not torch.equal(const, none)
-    draws = [g.render(ws, noise="random", generator=torch.Generator().manual_seed(s)).image
-             for s in (5, 5, 6)]
+    draws = [
+        g.render(ws, noise="random", generator=torch.Generator().manual_seed(s)).image
+        for s in (5, 5, 6)
+    ]
     assert torch.equal(draws[0], draws[1]) and not torch.equal(draws[0], draws[2])
     assert torch.equal(g.render(ws, noise="random", deterministic=True).image, const)
     layers = [torch.zeros(2, 1, 4 << (i + 1) // 2, 4 << (i + 1) // 2) for i in range(7)]
@@ -86,7 +106,9 @@ def test_eg3d_randomness_and_determinism():
     ws, camera = codes(g)
     fixed = g.render(ws, camera, deterministic=True)
     assert torch.equal(fixed.image, g.render(ws, camera.label, deterministic=True).image)
-    a, b, c = (g.render(ws, camera, generator=torch.Generator().manual_seed(s)).image for s in (1, 1, 2))
+    a, b, c = (
+        g.render(ws, camera, generator=torch.Generator().manual_seed(s)).image for s in (1, 1, 2)
+    )
     assert torch.equal(a, b) and not torch.equal(a, c)
     with pytest.raises(ValueError, match="needs a camera"):
         g.render(ws)
@@ -130,8 +152,10 @@ def test_eg3d_planes_serve_several_cameras():
     g = make("solid")
     ws, camera = codes(g)
     planes = g.planes(ws)
-    torch.testing.assert_close(g.render_planes(planes, ws, camera, deterministic=True).image,
-                               g.render(ws, camera, deterministic=True).image)
+    torch.testing.assert_close(
+        g.render_planes(planes, ws, camera, deterministic=True).image,
+        g.render(ws, camera, deterministic=True).image,
+    )
     more_rays = g.render(ws, camera, deterministic=True, rays=24)
     assert more_rays.image_raw.shape[-1] == 24 and more_rays.image.shape[-1] == 32
 
@@ -153,14 +177,17 @@ def test_autocast_is_close(kind):
     assert (rough.float() - exact).abs().mean() < 0.03 * exact.abs().mean() + 0.01
 
 
-@pytest.mark.parametrize("kind, config", [("flat", {"type": "StyleGAN2", **FLAT}),
-                                          ("solid", {"type": "EG3D", **SOLID})])
+@pytest.mark.parametrize(
+    "kind, config", [("flat", {"type": "StyleGAN2", **FLAT}), ("solid", {"type": "EG3D", **SOLID})]
+)
 def test_weights_file_holds_its_architecture(kind, config, tmp_path):
     g = make(kind)
     loaded = load_generator(weights.save(tmp_path / "g.safetensors", g.state_dict(), config))
     ws, camera = codes(g)
-    assert torch.equal(loaded.render(ws, camera, deterministic=True).image,
-                       g.render(ws, camera, deterministic=True).image)
+    assert torch.equal(
+        loaded.render(ws, camera, deterministic=True).image,
+        g.render(ws, camera, deterministic=True).image,
+    )
     assert not loaded.training and not any(p.requires_grad for p in loaded.parameters())
 
 

@@ -15,14 +15,16 @@ from torch import Tensor
 
 from gantoolkit.convert.rosinality import from_rosinality, to_rosinality
 from gantoolkit.core import camera
+from gantoolkit.core.types import Camera
 from gantoolkit.generators import load_state, volume
 from gantoolkit.generators.eg3d import EG3D, OSGDecoder
 from gantoolkit.generators.stylegan2 import StyleGAN2
 from gantoolkit.networks import ops
 from gantoolkit.networks.discriminators import Discriminator, DualDiscriminator
-from gantoolkit.core.types import Camera
 
-GOLDEN = Path(os.environ.get("GANTOOLKIT_GOLDEN", Path(__file__).parents[2].parent / "shared" / "golden"))
+GOLDEN = Path(
+    os.environ.get("GANTOOLKIT_GOLDEN", Path(__file__).parents[2].parent / "shared" / "golden")
+)
 pytestmark = pytest.mark.golden
 
 
@@ -36,13 +38,21 @@ class Vectors:
         self.meta, tensors = golden(GOLDEN, name)
         self.state, self.inputs, self.out = (
             {k.removeprefix(p): v for k, v in tensors.items() if k.startswith(p)}
-            for p in ("state.", "in.", "out."))
+            for p in ("state.", "in.", "out.")
+        )
 
     def cases(self):
         """(name, meta, inputs) of every sub-case of an operation's file."""
         for name, meta in self.meta["subcases"].items():
-            yield name, meta, {k.removeprefix(name + "."): v for k, v in self.inputs.items()
-                               if k.startswith(name + ".")}
+            yield (
+                name,
+                meta,
+                {
+                    k.removeprefix(name + "."): v
+                    for k, v in self.inputs.items()
+                    if k.startswith(name + ".")
+                },
+            )
 
     def agree(self, key: str, value: Tensor, tolerance: float = 1e-4) -> None:
         """max |difference| ≤ tolerance · max(1, max |expected|)."""
@@ -88,19 +98,26 @@ def test_modulated_conv2d():
     v = Vectors("op_modulated_conv2d")
     for name, meta, t in v.cases():
         args = {k: a for k, a in meta["args"].items() if k != "fused_modconv"}
-        y = ops.modulated_conv2d(t["x"], t["weight"], t["styles"], noise=t.get("noise"), f=t.get("f"), **args)
+        y = ops.modulated_conv2d(
+            t["x"], t["weight"], t["styles"], noise=t.get("noise"), f=t.get("f"), **args
+        )
         v.agree(f"{name}.y", y, 1e-5)
 
 
 def stylegan2(meta: dict) -> StyleGAN2:
     init = dict(meta["init_kwargs"])
     synthesis = {k: x for k, x in init.pop("synthesis_kwargs").items() if k != "num_fp16_res"}
-    return StyleGAN2(resolution=init.pop("img_resolution"),
-                     mapping_layers=init.pop("mapping_kwargs").get("num_layers", 8), **init, **synthesis)
+    return StyleGAN2(
+        resolution=init.pop("img_resolution"),
+        mapping_layers=init.pop("mapping_kwargs").get("num_layers", 8),
+        **init,
+        **synthesis,
+    )
 
 
-@pytest.mark.parametrize("name", ["sg2ada_g32_w64", "sg2ada_g32_c25", "sg2ada_g64_w512",
-                                  "sg2ada_g16_resnet_optional"])
+@pytest.mark.parametrize(
+    "name", ["sg2ada_g32_w64", "sg2ada_g32_c25", "sg2ada_g64_w512", "sg2ada_g16_resnet_optional"]
+)
 def test_stylegan2(name):
     v = Vectors(name)
     g = stylegan2(v.meta)
@@ -138,7 +155,11 @@ def test_discriminator(name):
 
 def test_dual_discriminator():
     v = Vectors("eg3d_dualdisc_optional")
-    init = {k: x for k, x in v.meta["init_kwargs"].items() if k in ("c_dim", "channel_base", "channel_max")}
+    init = {
+        k: x
+        for k, x in v.meta["init_kwargs"].items()
+        if k in ("c_dim", "channel_base", "channel_max")
+    }
     d = DualDiscriminator(v.meta["init_kwargs"]["img_resolution"], **init)
     load_state(d, v.state)
     v.agree("logits", d(v.inputs["image"], v.inputs["c"], v.inputs["image_raw"]))
@@ -156,7 +177,7 @@ def test_rosinality():
     v.agree("latents_trunc07", g.mapping(z, truncation_psi=0.7))
     v.agree("image_trunc07", g.render(g.mapping(z, truncation_psi=0.7)).image)
     mixed = ws.clone()
-    mixed[:, v.meta["inject_index"]:] = g.mapping(v.inputs["z2"])[:, v.meta["inject_index"]:]
+    mixed[:, v.meta["inject_index"] :] = g.mapping(v.inputs["z2"])[:, v.meta["inject_index"] :]
     v.agree("latents_mix", mixed)
     v.agree("image_mix", g.render(mixed).image)
     v.agree("image_wplus", g.render(w_plus).image)
@@ -202,11 +223,17 @@ def test_volume_geometry():
     disparity = volume.stratified_depths(2.25, 3.3, 6, t["strat.disparity_jitter"], True)
     v.agree("strat.disparity", disparity, 1e-5)
     limits = v.out["box2.0.near"], v.out["box2.0.far"]
-    v.agree("strat.tensor_limits", volume.stratified_depths(*limits, 6, t["strat.tensor_jitter"]), 1e-5)
+    v.agree(
+        "strat.tensor_limits", volume.stratified_depths(*limits, 6, t["strat.tensor_jitter"]), 1e-5
+    )
     spread = torch.linspace(0, 1, 8).expand(6, 8)
     v.agree("pdf.det", volume.sample_pdf(t["pdf.bins"], t["pdf.weights"], spread), 1e-5)
     v.agree("pdf.rand", volume.sample_pdf(t["pdf.bins"], t["pdf.weights"], t["pdf.u"]), 1e-5)
-    v.agree("imp.depths_fine", volume.importance_depths(t["imp.depths"], t["imp.weights"], t["imp.u"]), 1e-5)
+    v.agree(
+        "imp.depths_fine",
+        volume.importance_depths(t["imp.depths"], t["imp.weights"], t["imp.u"]),
+        1e-5,
+    )
 
 
 def test_marching():
@@ -235,13 +262,23 @@ def test_marching():
 
 def eg3d(v: Vectors) -> EG3D:
     init, r = v.meta["init_kwargs"], v.meta["init_kwargs"]["rendering_kwargs"]
-    g = EG3D(z_dim=init["z_dim"], w_dim=init["w_dim"], resolution=init["img_resolution"],
-             channel_base=init["channel_base"], channel_max=init["channel_max"],
-             mapping_layers=init["mapping_kwargs"]["num_layers"], plane_resolution=v.meta["plane_resolution"],
-             rays=v.meta["neural_rendering_resolution"], samples=r["depth_resolution"],
-             importance=r["depth_resolution_importance"], ray_start=r["ray_start"], ray_end=r["ray_end"],
-             box_warp=r["box_warp"], superresolution=r["superresolution_module"].split("Hybrid")[1],
-             sr_clamp=256 if init["sr_num_fp16_res"] else None)
+    g = EG3D(
+        z_dim=init["z_dim"],
+        w_dim=init["w_dim"],
+        resolution=init["img_resolution"],
+        channel_base=init["channel_base"],
+        channel_max=init["channel_max"],
+        mapping_layers=init["mapping_kwargs"]["num_layers"],
+        plane_resolution=v.meta["plane_resolution"],
+        rays=v.meta["neural_rendering_resolution"],
+        samples=r["depth_resolution"],
+        importance=r["depth_resolution_importance"],
+        ray_start=r["ray_start"],
+        ray_end=r["ray_end"],
+        box_warp=r["box_warp"],
+        superresolution=r["superresolution_module"].split("Hybrid")[1],
+        sr_clamp=256 if init["sr_num_fp16_res"] else None,
+    )
     load_state(g, v.state)
     return g
 

@@ -54,9 +54,13 @@ def test_loose_crumbs_are_dropped_and_large_pieces_kept():
     class Scattered(Ball):
         def query(self, planes, points):
             def ball(x, radius):
-                return 10 + 50 * (radius - (points - torch.tensor([x, 0, 0])).norm(dim=-1, keepdim=True))
+                return 10 + 50 * (
+                    radius - (points - torch.tensor([x, 0, 0])).norm(dim=-1, keepdim=True)
+                )
 
-            return points, torch.maximum(torch.maximum(ball(-0.15, 0.25), ball(0.25, 0.1)), ball(0.42, 0.03))
+            return points, torch.maximum(
+                torch.maximum(ball(-0.15, 0.25), ball(0.25, 0.1)), ball(0.42, 0.03)
+            )
 
     found = mesh.extract(Scattered(), torch.zeros(1), 64, level=10)
     assert found.vertices[:, 0].max() == pytest.approx(0.35, abs=0.01)
@@ -88,21 +92,41 @@ def test_ply_reads_back(coloured, tmp_path):
     content = mesh.write_ply(found, tmp_path / "a.ply").read_bytes()
     header, _, body = content.partition(b"end_header\n")
     assert header.startswith(b"ply\nformat binary_little_endian 1.0\n")
-    assert f"element vertex {len(found.vertices)}".encode() in header and (b"red" in header) == coloured
+    assert (
+        f"element vertex {len(found.vertices)}".encode() in header
+        and (b"red" in header) == coloured
+    )
     kind = [("place", "<f4", 3)] + ([("colour", "u1", 3)] if coloured else [])
     vertices = np.frombuffer(body, kind, len(found.vertices))
-    faces = np.frombuffer(body[vertices.nbytes:], [("n", "u1"), ("i", "<i4", 3)])
-    assert np.array_equal(vertices["place"], found.vertices) and np.array_equal(faces["i"], found.faces)
+    faces = np.frombuffer(body[vertices.nbytes :], [("n", "u1"), ("i", "<i4", 3)])
+    assert np.array_equal(vertices["place"], found.vertices) and np.array_equal(
+        faces["i"], found.faces
+    )
     assert (faces["n"] == 3).all()
 
 
 def test_density_grid_of_eg3d_is_its_query_at_the_grid_points():
     torch.manual_seed(0)
-    generator = EG3D(z_dim=8, w_dim=8, resolution=32, channels=(8, 8, 8), plane_resolution=16,
-                     plane_channels=8, decoder_channels=8, decoder_hidden=8, rays=16, samples=4, importance=4,
-                     superresolution="2X", sr_input=16, sr_channels=(8, 8)).eval()
+    generator = EG3D(
+        z_dim=8,
+        w_dim=8,
+        resolution=32,
+        channels=(8, 8, 8),
+        plane_resolution=16,
+        plane_channels=8,
+        decoder_channels=8,
+        decoder_hidden=8,
+        rays=16,
+        samples=4,
+        importance=4,
+        superresolution="2X",
+        sr_input=16,
+        sr_channels=(8, 8),
+    ).eval()
     planes = generator.planes(generator.mapping(torch.randn(1, 8)))
     with torch.no_grad():
         grid = mesh.density_grid(generator, planes, 5, chunk=7)
         point = torch.tensor([[[-0.5, 0.25, 0.5]]])
-        assert torch.allclose(grid[0, 3, 4], generator.query(planes, point)[1].flatten()[0], atol=1e-5)
+        assert torch.allclose(
+            grid[0, 3, 4], generator.query(planes, point)[1].flatten()[0], atol=1e-5
+        )

@@ -14,20 +14,31 @@ from gantoolkit.generators.stylegan2 import Affine
 from gantoolkit.networks import ops
 
 
-@pytest.mark.parametrize("up, down, taps", [
-    (2, 1, (1, 3, 3, 1)), (1, 2, (1, 3, 3, 1)), (3, 2, (1, 4, -2)), (2, 3, (1, 2, 3, 5, 8, 5, 1, -1))])
+@pytest.mark.parametrize(
+    "up, down, taps",
+    [
+        (2, 1, (1, 3, 3, 1)),
+        (1, 2, (1, 3, 3, 1)),
+        (3, 2, (1, 4, -2)),
+        (2, 3, (1, 2, 3, 5, 8, 5, 1, -1)),
+    ],
+)
 def test_upfirdn2d_is_scipys_along_both_axes(up, down, taps):
     signal = pytest.importorskip("scipy.signal")
     x = torch.randn(2, 3, 9, 7, dtype=torch.float64)
     k = len(taps)
     f = torch.tensor(taps, dtype=torch.float64)
-    got = ops.upfirdn2d(x, f if k >= 8 else f.outer(f), up, down, padding=[k - 1, k - 1] * 2).numpy()
+    got = ops.upfirdn2d(
+        x, f if k >= 8 else f.outer(f), up, down, padding=[k - 1, k - 1] * 2
+    ).numpy()
     expected = x.numpy()
     for axis in (2, 3):
         expected = signal.upfirdn(taps, expected, up, down, axis=axis)
     rows, columns = (min(a, b) for a, b in zip(got.shape[2:], expected.shape[2:]))
     assert rows >= expected.shape[2] - 1
-    np.testing.assert_allclose(got[:, :, :rows, :columns], expected[:, :, :rows, :columns], atol=1e-12)
+    np.testing.assert_allclose(
+        got[:, :, :rows, :columns], expected[:, :, :rows, :columns], atol=1e-12
+    )
 
 
 def test_double_is_upsample2d():
@@ -40,13 +51,23 @@ def test_halving_keeps_a_constant_inside():
     torch.testing.assert_close(y[0, 0, 1:-1, 1:-1], torch.ones(2, 2))
 
 
-@pytest.mark.parametrize("act, function", [
-    ("linear", lambda x: x), ("relu", lambda x: max(x, 0) * math.sqrt(2)),
-    ("lrelu", lambda x: (x if x > 0 else 0.2 * x) * math.sqrt(2)), ("tanh", math.tanh),
-    ("sigmoid", lambda x: 1 / (1 + math.exp(-x))), ("elu", lambda x: x if x > 0 else math.expm1(x)),
-    ("selu", lambda x: 1.0507009873554805 * (x if x > 0 else 1.6732632423543772 * math.expm1(x))),
-    ("softplus", lambda x: math.log1p(math.exp(x))),
-    ("swish", lambda x: math.sqrt(2) * x / (1 + math.exp(-x)))])
+@pytest.mark.parametrize(
+    "act, function",
+    [
+        ("linear", lambda x: x),
+        ("relu", lambda x: max(x, 0) * math.sqrt(2)),
+        ("lrelu", lambda x: (x if x > 0 else 0.2 * x) * math.sqrt(2)),
+        ("tanh", math.tanh),
+        ("sigmoid", lambda x: 1 / (1 + math.exp(-x))),
+        ("elu", lambda x: x if x > 0 else math.expm1(x)),
+        (
+            "selu",
+            lambda x: 1.0507009873554805 * (x if x > 0 else 1.6732632423543772 * math.expm1(x)),
+        ),
+        ("softplus", lambda x: math.log1p(math.exp(x))),
+        ("swish", lambda x: math.sqrt(2) * x / (1 + math.exp(-x))),
+    ],
+)
 def test_activations(act, function):
     x, b = torch.linspace(-3, 3, 12).reshape(3, 4), torch.tensor([0.5, -1.0, 0.0, 2.0])
     expected = [[function(float(v + b[j])) for j, v in enumerate(row)] for row in x]
@@ -64,41 +85,72 @@ def test_modulated_convolution_is_one_convolution_per_sample(up):
         one = w * s[i].view(1, -1, 1, 1)
         one = one / (one.square().sum((1, 2, 3), keepdim=True) + 1e-8).sqrt()
         if up == 1:
-            expected = F.conv2d(x[i:i + 1], one, padding=1)
+            expected = F.conv2d(x[i : i + 1], one, padding=1)
         else:  # zeros between pixels, true convolution, low-pass filter
-            wide = F.pad(x[i:i + 1].reshape(1, 6, 8, 1, 8, 1), (0, 1, 0, 0, 0, 1)).reshape(1, 6, 16, 16)
+            wide = F.pad(x[i : i + 1].reshape(1, 6, 8, 1, 8, 1), (0, 1, 0, 0, 0, 1)).reshape(
+                1, 6, 16, 16
+            )
             wide = F.conv2d(F.pad(wide, (2, 1, 2, 1)), one.flip([2, 3]))  # 17 px kept of 18
             wide = F.conv2d(F.pad(wide, (1, 2, 1, 2)), (f * 4).expand(5, 1, 4, 4), groups=5)
             expected = wide[:, :, :16, :16]
-        torch.testing.assert_close(got[i:i + 1], expected, atol=1e-5, rtol=1e-4)
+        torch.testing.assert_close(got[i : i + 1], expected, atol=1e-5, rtol=1e-4)
 
 
 def per_sample(x, weight, styles, noise, bias, up, gain):
     """The definition: weights of its own for every sample, gradients by differentiating it."""
     w = weight[None] * styles[:, None, :, None, None]
     w = w * (w.square().sum((2, 3, 4), keepdim=True) + 1e-8).rsqrt() * gain
-    drawn = [ops.conv2d_resample(x[i:i + 1], w[i], ops.setup_filter(), up=up, padding=weight.shape[-1] // 2,
-                                 flip_weight=up == 1) for i in range(len(x))]
+    drawn = [
+        ops.conv2d_resample(
+            x[i : i + 1],
+            w[i],
+            ops.setup_filter(),
+            up=up,
+            padding=weight.shape[-1] // 2,
+            flip_weight=up == 1,
+        )
+        for i in range(len(x))
+    ]
     return torch.cat(drawn) + noise + bias[:, None, None]
 
 
-@pytest.mark.parametrize("batch, up, kernel, size",
-                         [(1, 1, 3, 4), (1, 1, 3, 16), (1, 2, 3, 16), (1, 1, 1, 16), (2, 1, 3, 16), (2, 2, 3, 4)])
+@pytest.mark.parametrize(
+    "batch, up, kernel, size",
+    [(1, 1, 3, 4), (1, 1, 3, 16), (1, 2, 3, 16), (1, 1, 1, 16), (2, 1, 3, 16), (2, 2, 3, 4)],
+)
 def test_every_way_to_modulate_is_the_definition(batch, up, kernel, size):
     """A sample alone, in a batch, without and with gradients; images smaller and larger than the weights."""
     weight = ops.conv_weight(5, 6, kernel, up)
-    leaves = [torch.randn(batch, 6, size, size), weight.detach(), torch.randn(batch, 6),
-              torch.randn(1, 1, up * size, up * size), torch.randn(5)]
+    leaves = [
+        torch.randn(batch, 6, size, size),
+        weight.detach(),
+        torch.randn(batch, 6),
+        torch.randn(1, 1, up * size, up * size),
+        torch.randn(5),
+    ]
     leaves = [leaf.requires_grad_() for leaf in leaves]
     ours = lambda x, w, s, n, b: ops.modulated_conv2d(  # noqa: E731
-        x, w, s, n, up, padding=kernel // 2, f=ops.setup_filter(), flip_weight=up == 1, bias=b, gain=1.3)
+        x,
+        w,
+        s,
+        n,
+        up,
+        padding=kernel // 2,
+        f=ops.setup_filter(),
+        flip_weight=up == 1,
+        bias=b,
+        gain=1.3,
+    )
     wanted, got = per_sample(*leaves, up, 1.3), ours(*leaves)
     torch.testing.assert_close(got, wanted, atol=1e-5, rtol=1e-4)
     with torch.no_grad():
         torch.testing.assert_close(ours(*leaves), wanted, atol=1e-5, rtol=1e-4)
     cotangent = torch.randn_like(wanted)
-    for mine, its in zip(torch.autograd.grad(got, leaves, cotangent),
-                         torch.autograd.grad(wanted, leaves, cotangent), strict=True):
+    for mine, its in zip(
+        torch.autograd.grad(got, leaves, cotangent),
+        torch.autograd.grad(wanted, leaves, cotangent),
+        strict=True,
+    ):
         torch.testing.assert_close(mine, its, atol=1e-4, rtol=1e-3)
 
 
@@ -115,4 +167,6 @@ def test_codes_do_not_depend_on_whether_gradients_are_asked_for():
         layer = kind(64, 32).requires_grad_(not frozen)
         wanted = layer(x).detach()
         with torch.no_grad():
-            torch.testing.assert_close(layer(x), wanted, **({} if frozen and kind is Affine else dict(rtol=0, atol=0)))
+            torch.testing.assert_close(
+                layer(x), wanted, **({} if frozen and kind is Affine else dict(rtol=0, atol=0))
+            )

@@ -12,24 +12,36 @@ from gantoolkit.generators.superresolution import SuperResolution
 from gantoolkit.networks import ops
 
 # from the table of the published classes: input size, channels, factor of each block, antialiased input
-PUBLISHED = {"8XDC": (128, (256, 128), (2, 2), True), "8X": (128, (128, 64), (2, 2), True),
-             "4X": (128, (128, 64), (1, 2), True), "2X": (64, (128, 64), (1, 2), True),
-             "deep": (128, (128, 64), (1, 2), False)}
+PUBLISHED = {
+    "8XDC": (128, (256, 128), (2, 2), True),
+    "8X": (128, (128, 64), (2, 2), True),
+    "4X": (128, (128, 64), (1, 2), True),
+    "2X": (64, (128, 64), (1, 2), True),
+    "deep": (128, (128, 64), (1, 2), False),
+}
 
 
 def layer(x, w, block, name, up):
     """Affine, modulated 3×3 convolution, bias, leaky ReLU; no noise, as the released files are rendered."""
     conv = getattr(block, name)
     styles = F.linear(w, conv.affine.weight / math.sqrt(w.shape[1]), conv.affine.bias)
-    x = ops.modulated_conv2d(x, conv.weight, styles, up=up, padding=1, f=ops.setup_filter(), flip_weight=up == 1)
+    x = ops.modulated_conv2d(
+        x, conv.weight, styles, up=up, padding=1, f=ops.setup_filter(), flip_weight=up == 1
+    )
     return ops.bias_act(x, conv.bias, "lrelu", clamp=conv.conv_clamp)
 
 
 def block_by_hand(block, x, image, w, up):
     x = layer(layer(x, w, block, "conv0", up), w, block, "conv1", 1)
     rgb = block.torgb
-    styles = F.linear(w, rgb.affine.weight / math.sqrt(w.shape[1]), rgb.affine.bias) / math.sqrt(x.shape[1])
-    drawn = ops.bias_act(ops.modulated_conv2d(x, rgb.weight, styles, demodulate=False), rgb.bias, clamp=rgb.conv_clamp)
+    styles = F.linear(w, rgb.affine.weight / math.sqrt(w.shape[1]), rgb.affine.bias) / math.sqrt(
+        x.shape[1]
+    )
+    drawn = ops.bias_act(
+        ops.modulated_conv2d(x, rgb.weight, styles, demodulate=False),
+        rgb.bias,
+        clamp=rgb.conv_clamp,
+    )
     image = ops.upsample2d(image, ops.setup_filter()) if up == 2 else image
     return x, image + drawn
 
@@ -51,7 +63,9 @@ def test_variant(variant, small):
     for parameter in network.parameters():
         parameter.copy_(torch.randn_like(parameter))
     features, ws = torch.randn(2, 7, 24, 24), torch.randn(2, 5, 10)
-    resized = F.interpolate(features, size=(16, 16), mode="bilinear", align_corners=False, antialias=smooth)
+    resized = F.interpolate(
+        features, size=(16, 16), mode="bilinear", align_corners=False, antialias=smooth
+    )
     x, image = resized, resized[:, :3]
     for block, up in zip((network.block0, network.block1), ups, strict=True):
         x, image = block_by_hand(block, x, image, ws[:, -1], up)

@@ -17,11 +17,15 @@ def test_constant_density_absorbs_exponentially():
     depths = torch.linspace(1, 3, 40).view(1, 1, 40, 1)
     raw = 2.0
     sigma = math.log1p(math.exp(raw - 1))
-    rgb, _, weights = volume.march(depths, torch.full((1, 1, 40, 3), 0.8), torch.full((1, 1, 40, 1), raw))
+    rgb, _, weights = volume.march(
+        depths, torch.full((1, 1, 40, 3), 0.8), torch.full((1, 1, 40, 1), raw)
+    )
     absorbed = 1 - math.exp(-2 * sigma)
     assert weights.sum().item() == pytest.approx(absorbed, rel=1e-5)
     torch.testing.assert_close(rgb, torch.full((1, 1, 3), 2 * 0.8 * absorbed - 1))
-    steps = torch.exp(-sigma * (depths[..., :-1, :] - 1)) - torch.exp(-sigma * (depths[..., 1:, :] - 1))
+    steps = torch.exp(-sigma * (depths[..., :-1, :] - 1)) - torch.exp(
+        -sigma * (depths[..., 1:, :] - 1)
+    )
     torch.testing.assert_close(weights, steps, atol=1e-6, rtol=1e-5)
 
 
@@ -45,19 +49,27 @@ def test_marching_is_the_loop_over_intervals(white):
     rgb, depth, _ = volume.march(depths, colors, densities, white)
     for b in range(2):
         for m in range(4):
-            expected = numpy_march(depths[b, m, :, 0].double().numpy(), colors[b, m].double().numpy(),
-                                   densities[b, m, :, 0].double().numpy(), white)
+            expected = numpy_march(
+                depths[b, m, :, 0].double().numpy(),
+                colors[b, m].double().numpy(),
+                densities[b, m, :, 0].double().numpy(),
+                white,
+            )
             np.testing.assert_allclose(rgb[b, m], expected[0], atol=1e-5)
             np.testing.assert_allclose(depth[b, m, 0], expected[1], atol=1e-5)
 
 
 def test_empty_rays_lie_at_infinity():
     depths = torch.linspace(2, 3, 5).view(1, 1, 5, 1)
-    _, depth, weights = volume.march(depths, torch.ones(1, 1, 5, 3), torch.full((1, 1, 5, 1), -80.0))
+    _, depth, weights = volume.march(
+        depths, torch.ones(1, 1, 5, 3), torch.full((1, 1, 5, 1), -80.0)
+    )
     assert weights.sum() == 0 and torch.isinf(depth).all()
 
 
-@pytest.mark.parametrize("axes, pairs", [("eg3d", ("xy", "xz", "zx")), ("fixed", ("xy", "xz", "zy"))])
+@pytest.mark.parametrize(
+    "axes, pairs", [("eg3d", ("xy", "xz", "zx")), ("fixed", ("xy", "xz", "zy"))]
+)
 def test_planes_are_interpolated_on_their_axes(axes, pairs):
     ndimage = pytest.importorskip("scipy.ndimage")
     planes, points = torch.randn(1, 3, 2, 8, 8), torch.rand(1, 50, 3) - 0.5
@@ -66,8 +78,9 @@ def test_planes_are_interpolated_on_their_axes(axes, pairs):
     for i, pair in enumerate(pairs):
         column, row = (((points[0, :, "xyz".index(a)] * 2 / 1.4 + 1) * 8 - 1) / 2 for a in pair)
         for c in range(2):
-            expected = ndimage.map_coordinates(planes[0, i, c].numpy(), np.stack([row, column]), order=1,
-                                               mode="constant", cval=0.0)
+            expected = ndimage.map_coordinates(
+                planes[0, i, c].numpy(), np.stack([row, column]), order=1, mode="constant", cval=0.0
+            )
             np.testing.assert_allclose(got[i][0, :, c], expected, atol=1e-5)
 
 
@@ -76,18 +89,27 @@ def test_planes_and_their_gradients_are_those_of_grid_sample(axes):
     """Of a batch, at points that lie partly outside the box."""
     planes = torch.randn(2, 3, 4, 8, 8, requires_grad=True)
     points = (torch.rand(2, 60, 3) * 3 - 1.5).requires_grad_()
-    grids = torch.stack([points[..., list(pair)] * (2 / 1.7) for pair in volume.PLANE_AXES[axes]], 1)
+    grids = torch.stack(
+        [points[..., list(pair)] * (2 / 1.7) for pair in volume.PLANE_AXES[axes]], 1
+    )
     wanted = F.grid_sample(planes.flatten(0, 1), grids.flatten(0, 1)[:, None], align_corners=False)
     wanted = wanted.view(2, 3, 4, 60).mean(1).transpose(1, 2)
     got, cotangent = volume.Planes(planes, 1.7, axes)(points), torch.randn(2, 60, 4)
     torch.testing.assert_close(got, wanted, atol=1e-6, rtol=1e-5)
-    for mine, its in zip(torch.autograd.grad(got, (planes, points), cotangent),
-                         torch.autograd.grad(wanted, (planes, points), cotangent), strict=True):
+    for mine, its in zip(
+        torch.autograd.grad(got, (planes, points), cotangent),
+        torch.autograd.grad(wanted, (planes, points), cotangent),
+        strict=True,
+    ):
         torch.testing.assert_close(mine, its, atol=1e-5, rtol=1e-4)
 
 
 def test_colours_may_lie_in_another_order_than_depths():
-    depths, colors, densities = torch.rand(2, 3, 7, 1) + 2, torch.rand(2, 3, 7, 4), torch.randn(2, 3, 7, 1) * 3
+    depths, colors, densities = (
+        torch.rand(2, 3, 7, 1) + 2,
+        torch.rand(2, 3, 7, 4),
+        torch.randn(2, 3, 7, 1) * 3,
+    )
     ordered, order = depths.sort(2)
     colors.requires_grad_(), densities.requires_grad_()
     dense = densities.gather(2, order)
@@ -95,8 +117,11 @@ def test_colours_may_lie_in_another_order_than_depths():
     wanted = volume.march(ordered, colors.gather(2, order.expand_as(colors)), dense)[0]
     torch.testing.assert_close(got, wanted)
     cotangent = torch.randn_like(got)
-    for mine, its in zip(torch.autograd.grad(got, (colors, densities), cotangent, retain_graph=True),
-                         torch.autograd.grad(wanted, (colors, densities), cotangent), strict=True):
+    for mine, its in zip(
+        torch.autograd.grad(got, (colors, densities), cotangent, retain_graph=True),
+        torch.autograd.grad(wanted, (colors, densities), cotangent),
+        strict=True,
+    ):
         torch.testing.assert_close(mine, its)
 
 

@@ -11,15 +11,26 @@ import torch
 from tiny import parts
 from torch import nn
 
-from gantoolkit import bridges, config, core, data, encoders, generators, inference, planning, registry, training
+from gantoolkit import (
+    bridges,
+    config,
+    core,
+    data,
+    encoders,
+    generators,
+    inference,
+    planning,
+    registry,
+    training,
+)
 from gantoolkit.bridges.absm import AbSM
 from gantoolkit.bridges.mapping import Mapping
+from gantoolkit.core.types import FeatureShapes
 from gantoolkit.encoders.controlnet import ControlNetEncoder
 from gantoolkit.encoders.diffusion import DiffusionEncoder
 from gantoolkit.encoders.pyramid import PyramidEncoder
 from gantoolkit.generators.eg3d import EG3D
 from gantoolkit.generators.stylegan2 import StyleGAN2
-from gantoolkit.core.types import FeatureShapes
 
 SHAPES, MEAN = FeatureShapes((8, 4, 4), ((8, 4, 4), (6, 8, 8)), 5), torch.zeros(6)
 
@@ -48,22 +59,39 @@ def offers(component, contract: str) -> None:
     name, arguments = re.match(r"(\w+)(?:\(([^)…]*)\))?", contract).groups()
     found = getattr(component, name)
     if arguments is not None:
-        taken = inspect.signature(found.forward if isinstance(found, nn.Module) else found).parameters
-        named = [argument.split("=")[0].split()[0] for argument in arguments.split(", ") if argument]
+        taken = inspect.signature(
+            found.forward if isinstance(found, nn.Module) else found
+        ).parameters
+        named = [
+            argument.split("=")[0].split()[0] for argument in arguments.split(", ") if argument
+        ]
         assert set(named) <= taken.keys(), f"{type(component).__name__}.{name}"
 
 
-@pytest.mark.parametrize("make", [lambda: ControlNetEncoder(parts()), lambda: DiffusionEncoder(parts()),
-                                  lambda: PyramidEncoder(resolution=32)], ids=["controlnet", "diffusion", "pyramid"])
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: ControlNetEncoder(parts()),
+        lambda: DiffusionEncoder(parts()),
+        lambda: PyramidEncoder(resolution=32),
+    ],
+    ids=["controlnet", "diffusion", "pyramid"],
+)
 def test_encoders_keep_their_contract(make):
-    encoder, contracts = make(), [row for row in rows(encoders) if row.split()[0] not in modules(encoders)]
+    encoder, contracts = (
+        make(),
+        [row for row in rows(encoders) if row.split()[0] not in modules(encoders)],
+    )
     assert len(contracts) == 7
     for contract in [*contracts, "resolution", "device"]:
         offers(encoder, contract)
 
 
-@pytest.mark.parametrize("bridge", [Mapping(SHAPES, 4, 6, MEAN, 8), AbSM(SHAPES, 4, 6, MEAN, width=8)],
-                         ids=["mapping", "absm"])
+@pytest.mark.parametrize(
+    "bridge",
+    [Mapping(SHAPES, 4, 6, MEAN, 8), AbSM(SHAPES, 4, 6, MEAN, width=8)],
+    ids=["mapping", "absm"],
+)
 def test_bridges_keep_their_contract(bridge):
     contracts = [row for row in rows(bridges) if not row.startswith("mapping ")]
     assert len(contracts) == 4
@@ -73,8 +101,14 @@ def test_bridges_keep_their_contract(bridge):
 
 @pytest.mark.parametrize("kind", [StyleGAN2, EG3D])
 def test_generators_keep_their_contract(kind):
-    more = {} if kind is StyleGAN2 else dict(plane_resolution=8, superresolution="2X", sr_input=8, sr_channels=(4, 4))
+    more = (
+        {}
+        if kind is StyleGAN2
+        else dict(plane_resolution=8, superresolution="2X", sr_input=8, sr_channels=(4, 4))
+    )
     generator = kind(8, 8, 16, channel_base=64, channel_max=8, **more)
     flat, solid = generators.load_generator.__doc__.split("In 3D also")
-    for name in re.findall(r"(?<=[` ])\.(\w+(?:\([^)…]*\))?)", flat if kind is StyleGAN2 else flat + solid):
+    for name in re.findall(
+        r"(?<=[` ])\.(\w+(?:\([^)…]*\))?)", flat if kind is StyleGAN2 else flat + solid
+    ):
         offers(generator, name)

@@ -12,13 +12,15 @@ from pathlib import Path
 import pytest
 import yaml
 
+from gantoolkit.bench.prepare import PROGRAMS
 from gantoolkit.cli import main
 from gantoolkit.config import loader
 from gantoolkit.registry import manifest
-from gantoolkit.bench.prepare import PROGRAMS
 
 PAGE = Path(main.__file__).parents[2] / "docs" / "full-scale.md"
-pytestmark = pytest.mark.skipif(not PAGE.is_file(), reason="docs/ is not part of an installed package")
+pytestmark = pytest.mark.skipif(
+    not PAGE.is_file(), reason="docs/ is not part of an installed package"
+)
 
 
 def text() -> str:
@@ -36,7 +38,10 @@ def understood(words: list[str]) -> None:
     given = get_args_parser().parse_args(words)
     assert given.module and given.training_script == "gantoolkit"
     args = main.parse(given.training_script_args)
-    assert args.resume and loader.load_config(args.config, args.overrides).task in ("bridge", "controlnet")
+    assert args.resume and loader.load_config(args.config, args.overrides).task in (
+        "bridge",
+        "controlnet",
+    )
 
 
 def test_torchrun_takes_its_commands():
@@ -54,28 +59,43 @@ def test_its_other_commands_are_understood():
     drawn = {(args.out, args.data): args.source for args in found if hasattr(args, "turntable")}
     compared = [args for args in found if getattr(args, "outputs", None)]
     prepared = {(args.prepare, args.data) for args in found if getattr(args, "prepare", None)}
-    assert prepared == {(name, args.data) for args in compared for name in (o.partition("=")[0] for o in args.outputs)
-                        if name in PROGRAMS}
+    assert prepared == {
+        (name, args.data)
+        for args in compared
+        for name in (o.partition("=")[0] for o in args.outputs)
+        if name in PROGRAMS
+    }
     assert len(found) >= 8 and len(drawn) == len(compared) == 2
     for args in compared:
         ours = next(o.partition("=")[2] for o in args.outputs if o.startswith("ours:"))
         source = drawn[ours, args.data]
         name = next(c for c in ("absm_eg3d", "absm_stylegan2") if source.startswith(f"runs/{c}"))
         values = loader.load_config(f"configs/full/{name}.py")
-        assert source == f"runs/{values.name}" and args.data == values.data.val and args.size == values.score_size
+        assert (
+            source == f"runs/{values.name}"
+            and args.data == values.data.val
+            and args.size == values.score_size
+        )
 
 
 def test_runs_of_paper_scale_and_of_the_embedded_universe_lie_apart():
     for name in ("absm_eg3d", "absm_stylegan2", "absm_eg3d_scribble", "absm_stylegan2_scribble"):
-        assert loader.load_config(f"configs/full/{name}.py").name != loader.load_config(f"configs/{name}.py").name
+        assert (
+            loader.load_config(f"configs/full/{name}.py").name
+            != loader.load_config(f"configs/{name}.py").name
+        )
 
 
 def test_the_job_script_calls_torchrun_as_it_should(tmp_path):
     """The script runs in bash, with programs in place of srun and torchrun that write down what they were given."""
     script = next(block for block in blocks("sh") if block.startswith("#!/bin/bash"))
-    (tmp_path / "srun").write_text('#!/bin/bash\nwhile [[ $1 == --* ]]; do shift; done\nexec "$@"\n')
-    (tmp_path / "torchrun").write_text(f'#!/bin/bash\nprintf "%s\\n" "$@" > {tmp_path}/given\n'
-                                       f'echo $TORCH_DISABLE_SHARE_RDZV_TCP_STORE > {tmp_path}/shared\n')
+    (tmp_path / "srun").write_text(
+        '#!/bin/bash\nwhile [[ $1 == --* ]]; do shift; done\nexec "$@"\n'
+    )
+    (tmp_path / "torchrun").write_text(
+        f'#!/bin/bash\nprintf "%s\\n" "$@" > {tmp_path}/given\n'
+        f"echo $TORCH_DISABLE_SHARE_RDZV_TCP_STORE > {tmp_path}/shared\n"
+    )
     (tmp_path / "hostname").write_text("#!/bin/bash\necho node1\n")
     (tmp_path / "scontrol").write_text(f'#!/bin/bash\necho "$@" > {tmp_path}/asked\n')
     for name in ("srun", "torchrun", "hostname", "scontrol"):
@@ -85,9 +105,13 @@ def test_the_job_script_calls_torchrun_as_it_should(tmp_path):
     (tmp_path / "runs").mkdir()
 
     def submitted() -> int:
-        return subprocess.run([bash, "-eu"], input=script, text=True, env=environment, cwd=tmp_path).returncode
+        return subprocess.run(
+            [bash, "-eu"], input=script, text=True, env=environment, cwd=tmp_path
+        ).returncode
 
-    assert submitted() == 0 and (tmp_path / "asked").read_text() == "requeue 7\n"  # stopped: it goes on later
+    assert (
+        submitted() == 0 and (tmp_path / "asked").read_text() == "requeue 7\n"
+    )  # stopped: it goes on later
     (tmp_path / "asked").unlink()
     home = tmp_path / "runs" / loader.load_config("configs/full/absm_eg3d.py").name
     home.mkdir()
@@ -101,7 +125,9 @@ def test_the_job_script_calls_torchrun_as_it_should(tmp_path):
 
 def test_every_override_in_its_sentences_is_taken():
     """Each `key=value` in the text, by the config that has the key."""
-    found = re.findall(r"`((?:[a-z_]+\.)?[a-z_]+=[^`]+)`", re.sub(r"```.*?```", "", text(), flags=re.S))
+    found = re.findall(
+        r"`((?:[a-z_]+\.)?[a-z_]+=[^`]+)`", re.sub(r"```.*?```", "", text(), flags=re.S)
+    )
     assert len(found) >= 15
     for typed in found:
         words = shlex.split(typed) if "{" not in typed and "[" not in typed else [typed]
@@ -119,9 +145,20 @@ def test_links_and_sums_of_weights_are_those_of_the_registry():
             continue
         seen.add(name.strip("`"))
         assert address in (entry.get("url"), entry["page"]), name
-        assert str(entry.get("sha256", "")).startswith(total.strip("`")) and bool(total) == ("sha256" in entry), name
-        assert licence.split()[0].strip(",") in entry["licence"] or "research" in entry["licence"], name
-    assert {"stable-diffusion-v1-5", "eg3d-ffhq", "stylegan2-ffhq", "irse50", "bisenet", "pidinet"} <= seen
+        assert str(entry.get("sha256", "")).startswith(total.strip("`")) and bool(total) == (
+            "sha256" in entry
+        ), name
+        assert (
+            licence.split()[0].strip(",") in entry["licence"] or "research" in entry["licence"]
+        ), name
+    assert {
+        "stable-diffusion-v1-5",
+        "eg3d-ffhq",
+        "stylegan2-ffhq",
+        "irse50",
+        "bisenet",
+        "pidinet",
+    } <= seen
 
 
 def test_the_judges_are_those_of_the_configs():

@@ -11,8 +11,23 @@ import gantoolkit
 PACKAGE = Path(gantoolkit.__file__).parent
 STAGES = ("networks", "encoders", "bridges", "generators", "losses", "metrics", "data")
 ORDER = (  # a room may import those before it, and stages may import networks only
-    "core", "registry", "config", "weights", *STAGES, "pipeline", "report", "training", "inference", "tasks",
-    "planning", "convert", "bench", "demo", "cli", "__main__")
+    "core",
+    "registry",
+    "config",
+    "weights",
+    *STAGES,
+    "pipeline",
+    "report",
+    "training",
+    "inference",
+    "tasks",
+    "planning",
+    "convert",
+    "bench",
+    "demo",
+    "cli",
+    "__main__",
+)
 THIRD = {  # third party → rooms or files that may import it
     "mmengine": {"registry/registry.py", "config/loader.py"},
     "diffusers": {"encoders", "tasks"},
@@ -26,12 +41,24 @@ THIRD = {  # third party → rooms or files that may import it
     "pluggy": {"registry/hookspecs.py", "registry/plugins.py"},
 }
 LIGHT = {  # what `--help`, `list` and `show` need: nothing heavy at the top
-    "cli", "registry/manifest", "registry/messages", "config/signature", "config/value_types", "config/validate",
-    "core/errors", "core/files", "core/labels", "core/suggest"}
+    "cli",
+    "registry/manifest",
+    "registry/messages",
+    "config/signature",
+    "config/value_types",
+    "config/validate",
+    "core/errors",
+    "core/files",
+    "core/labels",
+    "core/suggest",
+}
 NEEDY = ("timm", "lpips", "torchmetrics", "diffusers", "transformers")  # they import torchvision
 STDLIB = sys.stdlib_module_names
-FILES = sorted(f for f in PACKAGE.rglob("*.py")
-               if f.relative_to(PACKAGE).parts[0] not in ("templates", "configs"))
+FILES = sorted(
+    f
+    for f in PACKAGE.rglob("*.py")
+    if f.relative_to(PACKAGE).parts[0] not in ("templates", "configs")
+)
 
 
 def room(file: Path) -> str:
@@ -74,7 +101,7 @@ def test_a_file_imports_only_rooms_before_its_own(file):
     here = room(file)
     if here == "__init__":
         return
-    before = set(ORDER[:ORDER.index(here)])
+    before = set(ORDER[: ORDER.index(here)])
     if here in STAGES:
         before -= set(STAGES) - {"networks"}
     for module, line, _ in imports(file):
@@ -85,12 +112,16 @@ def test_a_file_imports_only_rooms_before_its_own(file):
 
 def test_no_file_imports_itself_through_others():
     """Depth-first search for a circle of files."""
-    graph = {module_name(file): {target for name, *_ in imports(file) for target in [known_module(name)] if target}
-             for file in FILES}
+    graph = {
+        module_name(file): {
+            target for name, *_ in imports(file) for target in [known_module(name)] if target
+        }
+        for file in FILES
+    }
     done = set()
 
     def visit(module, path):
-        assert module not in path, " → ".join([*path[path.index(module):], module])
+        assert module not in path, " → ".join([*path[path.index(module) :], module])
         if module not in done:
             for target in sorted(graph[module] - {module}):
                 visit(target, [*path, module])
@@ -109,8 +140,12 @@ def test_third_parties_stay_in_their_rooms(file):
     for module, line, top in imports(file):
         third = module.partition(".")[0]
         if third in THIRD:
-            fits = any(name == allowed or name.startswith(f"{allowed}/") for allowed in THIRD[third])
-            assert fits, f"{name}:{line}: {third} belongs in {', '.join(sorted(THIRD[third])) or 'compat.py'}"
+            fits = any(
+                name == allowed or name.startswith(f"{allowed}/") for allowed in THIRD[third]
+            )
+            assert fits, (
+                f"{name}:{line}: {third} belongs in {', '.join(sorted(THIRD[third])) or 'compat.py'}"
+            )
         if {room(file), name.removesuffix(".py")} & LIGHT and top:
             assert third == "gantoolkit" or third in STDLIB, f"{name}:{line}: {module} is heavy"
 
@@ -119,5 +154,11 @@ def test_what_needs_torchvision_is_imported_after_the_shim():
     for file in FILES:
         needy = [line for module, line, _ in imports(file) if module.partition(".")[0] in NEEDY]
         text = file.read_text().splitlines()
-        shim = [i for i, line in enumerate(text, 1) if "gantoolkit.core.compat" in line or "import compat" in line]
-        assert not needy or (shim and min(shim) < min(needy)), f"{file}: import gantoolkit.core.compat first"
+        shim = [
+            i
+            for i, line in enumerate(text, 1)
+            if "gantoolkit.core.compat" in line or "import compat" in line
+        ]
+        assert not needy or (shim and min(shim) < min(needy)), (
+            f"{file}: import gantoolkit.core.compat first"
+        )

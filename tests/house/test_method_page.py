@@ -9,8 +9,14 @@ from gantoolkit.config import signature
 from gantoolkit.registry import manifest
 
 PAGE = Path(__file__).parents[2] / "docs/method.md"
-OWNERS = {"bridge": ("bridge", "AbSM"), "encoder": ("encoder", "ControlNetEncoder"), "": ("task", "bridge")}
-pytestmark = pytest.mark.skipif(not PAGE.exists(), reason="docs/ is not part of an installed package")
+OWNERS = {
+    "bridge": ("bridge", "AbSM"),
+    "encoder": ("encoder", "ControlNetEncoder"),
+    "": ("task", "bridge"),
+}
+pytestmark = pytest.mark.skipif(
+    not PAGE.exists(), reason="docs/ is not part of an installed package"
+)
 
 
 def switches():
@@ -22,7 +28,9 @@ def switches():
             yield owner, argument, re.findall(r'"([^"]+)"', cells[2])
 
 
-@pytest.mark.parametrize("owner, argument, values", [s for s in switches() if s[0] in OWNERS] if PAGE.exists() else [])
+@pytest.mark.parametrize(
+    "owner, argument, values", [s for s in switches() if s[0] in OWNERS] if PAGE.exists() else []
+)
 def test_switches_are_arguments(owner, argument, values):
     kind, name = OWNERS[owner]
     found = {a.name: a for a in signature.of(manifest.load().components[kind][name]).arguments}

@@ -10,13 +10,14 @@ import pytest
 import torch
 from PIL import Image
 
+from gantoolkit.core.camera import Frame, orbit_camera
+from gantoolkit.core.errors import DataError, UsageError
+from gantoolkit.core.types import Latent, Render
 from gantoolkit.data import pose
 from gantoolkit.data.user_inputs import read_condition
-from gantoolkit.inference import cameras, generate as verb
+from gantoolkit.inference import cameras
+from gantoolkit.inference import generate as verb
 from gantoolkit.inference.generate import Options, generate, unknown_words
-from gantoolkit.core.errors import DataError, UsageError
-from gantoolkit.core.camera import Frame, orbit_camera
-from gantoolkit.core.types import Latent, Render
 
 
 class Flat:
@@ -78,19 +79,28 @@ def options(masks, tmp_path, **more) -> Options:
 
 def lend(monkeypatch, load) -> None:
     """Let the verb draw with load(source, generator)."""
-    monkeypatch.setattr("gantoolkit.inference.load.load_with_specs", lambda source, generator: (load(source, generator), {}))
-    monkeypatch.setattr("gantoolkit.inference.load.checksums", lambda name, specs: {"bridge": "0" * 64})
+    monkeypatch.setattr(
+        "gantoolkit.inference.load.load_with_specs",
+        lambda source, generator: (load(source, generator), {}),
+    )
+    monkeypatch.setattr(
+        "gantoolkit.inference.load.checksums", lambda name, specs: {"bridge": "0" * 64}
+    )
 
 
 def manifest(tmp_path) -> list[dict]:
-    return [json.loads(line) for line in (tmp_path / "out" / "manifest.jsonl").read_text().splitlines()]
+    return [
+        json.loads(line) for line in (tmp_path / "out" / "manifest.jsonl").read_text().splitlines()
+    ]
 
 
 def test_another_generator_is_named_in_the_manifest(masks, tmp_path, monkeypatch):
     from gantoolkit.cli import main
 
     asked = []
-    lend(monkeypatch, lambda source, generator: asked.append((source, generator)) or Pipeline(Flat()))
+    lend(
+        monkeypatch, lambda source, generator: asked.append((source, generator)) or Pipeline(Flat())
+    )
     command = ["generate", "runs/x", "--mask", str(masks), "--out", str(tmp_path / "out")]
     assert main.main([*command, "--generator", "marble.safetensors"]) == 0
     assert asked == [("runs/x", "marble.safetensors")]
@@ -99,7 +109,11 @@ def test_another_generator_is_named_in_the_manifest(masks, tmp_path, monkeypatch
 
 
 def test_file_names_are_stable_and_listed(masks, tmp_path):
-    rows = list(generate(Pipeline(Flat()), options(masks, tmp_path, seed=3, count=2, batch=4), {"run": "runs/x"}))
+    rows = list(
+        generate(
+            Pipeline(Flat()), options(masks, tmp_path, seed=3, count=2, batch=4), {"run": "runs/x"}
+        )
+    )
     names = [f"{stem}-seed{seed}.png" for stem in ("a_png", "a_webp", "b") for seed in (3, 4)]
     assert [r["file"] for r in rows] == names and [r["file"] for r in manifest(tmp_path)] == names
     assert all((tmp_path / "out" / n).exists() for n in names)
@@ -121,13 +135,23 @@ def test_batches_do_not_change_a_picture(masks, tmp_path):
     for batch in (1, 3):
         wanted = Options(mask=str(masks), out=str(tmp_path / str(batch)), batch=batch, t_out=1)
         list(generate(Pipeline(Flat()), wanted))
-    assert (tmp_path / "1" / "b-seed0.png").read_bytes() == (tmp_path / "3" / "b-seed0.png").read_bytes()
+    assert (tmp_path / "1" / "b-seed0.png").read_bytes() == (
+        tmp_path / "3" / "b-seed0.png"
+    ).read_bytes()
 
 
 def test_everything_of_a_3d_face(masks, tmp_path):
     pytest.importorskip("skimage.measure")
-    wanted = options(masks / "b.png", tmp_path, views=3, camera="frontal", depth=True, mesh=True,
-                     turntable="gif", frames=6)
+    wanted = options(
+        masks / "b.png",
+        tmp_path,
+        views=3,
+        camera="frontal",
+        depth=True,
+        mesh=True,
+        turntable="gif",
+        frames=6,
+    )
     rows = list(generate(Pipeline(Solid()), wanted))
     images = [r for r in rows if r["kind"] == "image"]
     assert [r["file"] for r in images] == [f"b-seed0-view{k}.png" for k in range(3)]
@@ -180,10 +204,12 @@ def test_what_cannot_end_well_is_refused_before_anything_is_drawn(masks, tmp_pat
     taken = tmp_path / "taken"
     taken.touch()
     command = ["generate", "runs/x", "--mask", str(masks)]
-    for more, words in ((["--seed", "4294967295", "--count", "2"], "beyond the last, 4294967295; give a smaller"),
-                        (["--frames", "10"], "--frames belongs to --turntable"),
-                        (["--out", str(taken)], f"{taken} is a file; give --out a folder."),
-                        (["--out", str(taken / "below")], f"{taken} is a file; give --out a folder.")):
+    for more, words in (
+        (["--seed", "4294967295", "--count", "2"], "beyond the last, 4294967295; give a smaller"),
+        (["--frames", "10"], "--frames belongs to --turntable"),
+        (["--out", str(taken)], f"{taken} is a file; give --out a folder."),
+        (["--out", str(taken / "below")], f"{taken} is a file; give --out a folder."),
+    ):
         assert main.main([*command, *more]) == 2
         said = capsys.readouterr().err
         assert words in said and said.count("\n") == 1
@@ -201,12 +227,18 @@ def test_a_folder_of_another_system_is_refused_beside_data(tiny_zip, tmp_path, m
     command = ["generate", "runs/x", "--data", str(tiny_zip), "--out", str(tmp_path / "out")]
     assert main.main(command) == 0 and main.main(["generate", "runs/x/", *command[2:]]) == 0
     before = manifest(tmp_path)
-    monkeypatch.setattr("gantoolkit.inference.load.checksums", lambda name, specs: {"bridge": name[-1] * 64})
+    monkeypatch.setattr(
+        "gantoolkit.inference.load.checksums", lambda name, specs: {"bridge": name[-1] * 64}
+    )
     capsys.readouterr()
     elsewhere = ["generate", "runs/y", *command[2:]]
-    for other, words in ((command, "other weights"), (elsewhere, "run runs/x, other weights"),
-                         ([*command, "--seed", "1"], "seed 0"), ([*command, "--t-out", "500"], "t_out 0"),
-                         ([*command, "--generator", "a.safetensors"], "another generator")):
+    for other, words in (
+        (command, "other weights"),
+        (elsewhere, "run runs/x, other weights"),
+        ([*command, "--seed", "1"], "seed 0"),
+        ([*command, "--t-out", "500"], "t_out 0"),
+        ([*command, "--generator", "a.safetensors"], "another generator"),
+    ):
         assert main.main(other) == 2
         said = capsys.readouterr().err
         assert words in said and "give another --out" in said and said.count("\n") == 1
@@ -226,7 +258,10 @@ class Both(Pipeline):
 @pytest.fixture
 def pairs(tmp_path):
     """masks/{a,b}.png with a quarter and a half of skin, drawings/{b,a}.webp with a quarter and an eighth of white."""
-    for folder, suffix, value, rows in (("masks", "png", 1, {"a": 8, "b": 16}), ("drawings", "webp", 255, {"a": 4, "b": 8})):
+    for folder, suffix, value, rows in (
+        ("masks", "png", 1, {"a": 8, "b": 16}),
+        ("drawings", "webp", 255, {"a": 4, "b": 8}),
+    ):
         (tmp_path / folder).mkdir()
         for name, count in rows.items():
             drawn = np.zeros((32, 32), np.uint8)
@@ -240,13 +275,19 @@ def grey(path) -> float:
 
 
 def test_a_run_on_both_is_given_pairs_by_name(pairs):
-    wanted = Options(mask=str(pairs / "masks"), scribble=str(pairs / "drawings"), out=str(pairs / "out"))
+    wanted = Options(
+        mask=str(pairs / "masks"), scribble=str(pairs / "drawings"), out=str(pairs / "out")
+    )
     rows = list(generate(Both(Flat()), wanted))
     assert [row["file"] for row in rows] == ["a-seed0.png", "b-seed0.png"]
     for row, share in zip(rows, (1 / 4 + 1 / 8 - 1, 1 / 2 + 1 / 4 - 1)):
         assert grey(pairs / "out" / row["file"]) == pytest.approx(share, abs=0.01)
         assert row["scribble"] == str(pairs / "drawings" / f"{row['file'][0]}.webp")
-    one = Options(mask=str(pairs / "masks/b.png"), scribble=str(pairs / "drawings/a.webp"), out=str(pairs / "one"))
+    one = Options(
+        mask=str(pairs / "masks/b.png"),
+        scribble=str(pairs / "drawings/a.webp"),
+        out=str(pairs / "one"),
+    )
     assert [row["file"] for row in generate(Both(Flat()), one)] == ["b-seed0.png"]
     assert grey(pairs / "one/b-seed0.png") == pytest.approx(1 / 2 + 1 / 8 - 1, abs=0.01)
 
@@ -260,23 +301,37 @@ def test_a_run_on_both_says_what_is_missing(pairs):
     with pytest.raises(UsageError, match="--mask, --scribble cannot stand beside --data"):
         Options.of(SimpleNamespace(data="x.zip", mask=masks, scribble=drawings))
     (pairs / "masks/a.png").rename(pairs / "masks/c.png")
-    with pytest.raises(DataError, match="drawings has nothing named c; .*masks has nothing named a"):
+    with pytest.raises(
+        DataError, match="drawings has nothing named c; .*masks has nothing named a"
+    ):
         list(generate(Both(Flat()), Options(mask=masks, scribble=drawings)))
 
 
 def test_a_condition_of_both_in_python(pairs):
-    found = read_condition("old", mask=pairs / "masks/a.png", scribble=pairs / "drawings/b.webp", resolution=32)
-    assert found.mask[0, 1].sum() == 8 * 32 and found.scribble.sum() == 8 * 32 and found.text == ("old",)
+    found = read_condition(
+        "old", mask=pairs / "masks/a.png", scribble=pairs / "drawings/b.webp", resolution=32
+    )
+    assert (
+        found.mask[0, 1].sum() == 8 * 32
+        and found.scribble.sum() == 8 * 32
+        and found.text == ("old",)
+    )
 
 
-def test_unknown_words_are_named_once_and_an_empty_prompt_is_fine(masks, tmp_path, monkeypatch, capsys):
+def test_unknown_words_are_named_once_and_an_empty_prompt_is_fine(
+    masks, tmp_path, monkeypatch, capsys
+):
     assert unknown_words("An old, OLD pirate's hat", {"an", "old", "hat"}) == ["pirate", "s"]
     assert unknown_words("", {"a"}) == [] and unknown_words("anything", None) == []
     (tmp_path / "words.txt").write_text("man\nold\n")
     pipeline = Pipeline(Flat())
-    pipeline.encoder.prompts = SimpleNamespace(tokenizer=SimpleNamespace(name_or_path=str(tmp_path)))
+    pipeline.encoder.prompts = SimpleNamespace(
+        tokenizer=SimpleNamespace(name_or_path=str(tmp_path))
+    )
     lend(monkeypatch, lambda *_: pipeline)
-    arguments = SimpleNamespace(source="run", text="an old robot", mask=str(masks), out=str(tmp_path / "out"))
+    arguments = SimpleNamespace(
+        source="run", text="an old robot", mask=str(masks), out=str(tmp_path / "out")
+    )
     assert verb.main(arguments) == 0
     shown = capsys.readouterr()
     assert "never saw “an” and “robot”" in shown.err and shown.out.count("seed0.png") == 3
@@ -302,10 +357,15 @@ def test_a_prompt_that_is_cut_is_said_once(masks, tmp_path, monkeypatch, capsys)
     pipeline = Pipeline(Flat())
     pipeline.encoder.prompts = Prompts(text, Letters())
     lend(monkeypatch, lambda *_: pipeline)
-    for words, said in ((10, ""), (11, "from “w10” on it is not read (1 of 11 words)"),
-                        (5000, "from “w10 w11 w12 w13 w14 w15 …” on it is not read (4990 of 5000 words)")):
+    for words, said in (
+        (10, ""),
+        (11, "from “w10” on it is not read (1 of 11 words)"),
+        (5000, "from “w10 w11 w12 w13 w14 w15 …” on it is not read (4990 of 5000 words)"),
+    ):
         prompt = " ".join(f"w{i}" for i in range(words))
-        arguments = SimpleNamespace(source="run", text=prompt, mask=str(masks), out=str(tmp_path / "out"), batch=1)
+        arguments = SimpleNamespace(
+            source="run", text=prompt, mask=str(masks), out=str(tmp_path / "out"), batch=1
+        )
         assert verb.main(arguments) == 0
         shown = capsys.readouterr().err
         assert (said in shown and shown.count("\n") == 1) if said else not shown
@@ -316,9 +376,16 @@ def test_maps_numbered_in_another_order_are_said(tmp_path, capsys):
     from gantoolkit.data.face_zip import FaceZip
 
     labels = FaceZip("val").labels[0].numpy()
-    Image.fromarray(np.argsort(ORDERS["bisenet"]).astype(np.uint8)[labels]).save(tmp_path / "map.png")
+    Image.fromarray(np.argsort(ORDERS["bisenet"]).astype(np.uint8)[labels]).save(
+        tmp_path / "map.png"
+    )
     for order, said in (("celebamask", "repeat with --labels bisenet"), ("bisenet", "")):
-        list(generate(Pipeline(Flat()), Options(mask=str(tmp_path / "map.png"), out=str(tmp_path / "out"), labels=order)))
+        list(
+            generate(
+                Pipeline(Flat()),
+                Options(mask=str(tmp_path / "map.png"), out=str(tmp_path / "out"), labels=order),
+            )
+        )
         shown = capsys.readouterr().err
         assert (said in shown and shown.count("\n") == 1) if said else not shown
 
@@ -330,7 +397,11 @@ def test_cameras_are_level_in_the_frame_of_the_generator(masks, tmp_path):
     for source in ("frontal", "estimate"):
         found = []
         for name, generator in (("plain", Solid()), ("tilted", tilted)):
-            rows = list(generate(Pipeline(generator), options(masks, tmp_path / name, camera=source, views=3)))
+            rows = list(
+                generate(
+                    Pipeline(generator), options(masks, tmp_path / name, camera=source, views=3)
+                )
+            )
             found.append(torch.tensor([row["label"] for row in rows]))
         (yaw, pitch), (same, lower) = (pose.angles(labels) for labels in found)
         torch.testing.assert_close(same, yaw, atol=1e-4, rtol=0)

@@ -12,10 +12,10 @@ import torch
 from PIL import Image
 
 from gantoolkit.cli import main
+from gantoolkit.core.types import Latent, Render
 from gantoolkit.data.face_zip import SEED_STRIDE, FaceZip
 from gantoolkit.inference import generate_dataset
 from gantoolkit.inference.generate import Options
-from gantoolkit.core.types import Latent, Render
 
 
 class Told:
@@ -44,11 +44,19 @@ def test_captions_conditions_cameras_and_seeds_are_the_samples_own(tiny_zip, tmp
     options = Options(data=str(tiny_zip), out=str(tmp_path), seed=3, batch=5)
     rows = list(generate_dataset.generate(pipeline, options, {"run": "runs/x"}))
     wanted = data.sample(torch.arange(len(data)), seed=3)
-    assert [t for c in pipeline.seen for t in c.text] == list(wanted.condition.text) == [r["text"] for r in rows]
+    assert (
+        [t for c in pipeline.seen for t in c.text]
+        == list(wanted.condition.text)
+        == [r["text"] for r in rows]
+    )
     assert torch.equal(torch.cat([c.mask for c in pipeline.seen]), wanted.condition.mask)
-    assert torch.equal(torch.cat([c.seed for c in pipeline.seen]), 3 * SEED_STRIDE + torch.arange(len(data)))
+    assert torch.equal(
+        torch.cat([c.seed for c in pipeline.seen]), 3 * SEED_STRIDE + torch.arange(len(data))
+    )
     assert torch.equal(torch.cat([c.label for c in pipeline.cameras]), data.cameras)
-    assert [r["file"] for r in rows] == [f"{Path(f).stem}.png" for f in data.files] and rows_of(tmp_path) == rows
+    assert [r["file"] for r in rows] == [f"{Path(f).stem}.png" for f in data.files] and rows_of(
+        tmp_path
+    ) == rows
     grey = np.asarray(Image.open(tmp_path / rows[1]["file"]))[0, 0, 0] / 127.5 - 1
     assert grey == pytest.approx((3 * SEED_STRIDE + 1) % 7 / 7, abs=0.01)
 
@@ -63,26 +71,48 @@ def test_only_what_is_missing_is_drawn(tiny_zip, tmp_path):
     total = len(FaceZip(tiny_zip))
     assert len(again) == total - 4 and len(rows_of(tmp_path)) == total
     assert list(generate_dataset.generate(Told(), options)) == []
-    assert len(list(generate_dataset.generate(Told(), Options(data=str(tiny_zip), out=str(tmp_path), seed=1)))) == total
+    assert (
+        len(
+            list(
+                generate_dataset.generate(
+                    Told(), Options(data=str(tiny_zip), out=str(tmp_path), seed=1)
+                )
+            )
+        )
+        == total
+    )
 
 
 def test_what_something_else_made_is_drawn_again(tiny_zip, tmp_path):
     """Another bridge at the same place, or other pictures in a file of the same name."""
     total, copy = len(FaceZip(tiny_zip)), tmp_path / "faces.zip"
     copy.write_bytes(tiny_zip.read_bytes())
-    options, old = Options(data=str(copy), out=str(tmp_path)), {"run": "runs/x", "weights": {"bridge": "old"}}
+    options, old = (
+        Options(data=str(copy), out=str(tmp_path)),
+        {"run": "runs/x", "weights": {"bridge": "old"}},
+    )
     assert len(list(generate_dataset.generate(Told(), options, old))) == total
     assert not list(generate_dataset.generate(Told(), options, old))
     new = old | {"weights": {"bridge": "new"}}
-    assert len(list(generate_dataset.generate(Told(), options, new))) == total and rows_of(tmp_path)[0]["weights"] == new["weights"]
+    assert (
+        len(list(generate_dataset.generate(Told(), options, new))) == total
+        and rows_of(tmp_path)[0]["weights"] == new["weights"]
+    )
     with zipfile.ZipFile(copy, "a") as file:
         file.writestr("README", "another set")
     assert len(list(generate_dataset.generate(Told(), options, new))) == total
 
 
-@pytest.mark.parametrize("more", [["--text", "a face"], ["--count", "2"], ["--views", "3"], ["--camera", "frontal"]])
+@pytest.mark.parametrize(
+    "more", [["--text", "a face"], ["--count", "2"], ["--views", "3"], ["--camera", "frontal"]]
+)
 def test_what_has_no_meaning_beside_data_is_refused(tiny_zip, tmp_path, capsys, more):
-    assert main.main(["generate", "runs/x", "--data", str(tiny_zip), "--out", str(tmp_path / "out"), *more]) == 2
+    assert (
+        main.main(
+            ["generate", "runs/x", "--data", str(tiny_zip), "--out", str(tmp_path / "out"), *more]
+        )
+        == 2
+    )
     assert f"{more[0]} cannot stand beside --data" in capsys.readouterr().err
 
 

@@ -6,18 +6,18 @@ import json
 import shutil
 from types import SimpleNamespace
 
+import mini
 import pytest
 import torch
 
-import mini
-from gantoolkit.cli import main
 from gantoolkit import PretrainedPipeline, weights
+from gantoolkit.cli import main
 from gantoolkit.convert.rosinality import to_rosinality
-from gantoolkit.training.runner import run
-from gantoolkit.inference.load import load_pipeline
 from gantoolkit.core.errors import GantoolkitError, UsageError
-from gantoolkit.generators.stylegan2 import StyleGAN2
 from gantoolkit.core.types import Condition
+from gantoolkit.generators.stylegan2 import StyleGAN2
+from gantoolkit.inference.load import load_pipeline
+from gantoolkit.training.runner import run
 
 
 @pytest.fixture(scope="module")
@@ -31,13 +31,22 @@ def folder(tmp_path_factory, tiny_zip):
 
 @pytest.fixture
 def condition():
-    return Condition(("a face", "another"), scribble=torch.rand(2, 1, 32, 32), seed=torch.tensor([1, 2]))
+    return Condition(
+        ("a face", "another"), scribble=torch.rand(2, 1, 32, 32), seed=torch.tensor([1, 2])
+    )
 
 
 def test_the_folder_draws_what_the_run_draws(folder, condition):
-    assert sorted(p.name for p in (folder / "out").iterdir()) == ["README.md", "config.json", "model.safetensors"]
+    assert sorted(p.name for p in (folder / "out").iterdir()) == [
+        "README.md",
+        "config.json",
+        "model.safetensors",
+    ]
     before = load_pipeline(folder / "run")(condition).image
-    for pipeline in (PretrainedPipeline.from_pretrained(folder / "out"), load_pipeline(folder / "out")):
+    for pipeline in (
+        PretrainedPipeline.from_pretrained(folder / "out"),
+        load_pipeline(folder / "out"),
+    ):
         assert torch.equal(pipeline(condition).image, before)
 
 
@@ -49,11 +58,18 @@ def test_an_export_goes_to_a_folder_of_its_own(folder, tmp_path, capsys):
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine/config.json").write_text('{"library": "another"}')
     (tmp_path / "file").write_text("mine")
-    for target, words in (("mine", "holds no earlier export"), ("file", "is a file"), ("x.pt", "goes to a folder")):
+    for target, words in (
+        ("mine", "holds no earlier export"),
+        ("file", "is a file"),
+        ("x.pt", "goes to a folder"),
+    ):
         capsys.readouterr()
         assert export(tmp_path / target) == 2 and words in capsys.readouterr().err
     assert [path.name for path in (tmp_path / "mine").iterdir()] == ["config.json"]
-    assert "another" in (tmp_path / "mine/config.json").read_text() and (tmp_path / "file").read_text() == "mine"
+    assert (
+        "another" in (tmp_path / "mine/config.json").read_text()
+        and (tmp_path / "file").read_text() == "mine"
+    )
 
 
 def test_save_pretrained_again(folder, tmp_path, condition):
@@ -67,25 +83,40 @@ def test_save_pretrained_again(folder, tmp_path, condition):
 def test_card_and_config_name_what_is_needed(folder):
     config = json.loads((folder / "out/config.json").read_text())
     name = str(folder / "generator.safetensors")
-    assert config["frozen"][name] == weights.sha256(weights.resolve(name)) and config["bridge"]["type"] == "FakeBridge"
+    assert (
+        config["frozen"][name] == weights.sha256(weights.resolve(name))
+        and config["bridge"]["type"] == "FakeBridge"
+    )
     card = (folder / "out/README.md").read_text()
-    assert card.startswith("---\nlibrary_name: gantoolkit") and name in card and "from_pretrained" in card
+    assert (
+        card.startswith("---\nlibrary_name: gantoolkit")
+        and name in card
+        and "from_pretrained" in card
+    )
 
 
-@pytest.mark.parametrize("condition, call", [("scribble", 'scribble="SCRIBBLE.png"'),
-                                             ("both", 'mask="MASK.png", scribble="SCRIBBLE.png"')])
+@pytest.mark.parametrize(
+    "condition, call",
+    [("scribble", 'scribble="SCRIBBLE.png"'), ("both", 'mask="MASK.png", scribble="SCRIBBLE.png"')],
+)
 def test_the_card_hands_over_what_the_run_takes(condition, call):
     from gantoolkit.inference import hub
 
-    assert f'hair", {call}))' in hub.card(dict(bridge=dict(type="AbSM"), condition=condition), {}, {})
+    assert f'hair", {call}))' in hub.card(
+        dict(bridge=dict(type="AbSM"), condition=condition), {}, {}
+    )
 
 
 def test_another_generator_takes_the_place(folder, tmp_path, condition):
     state, arch, _ = weights.load(folder / "generator.safetensors")
     weights.save(tmp_path / "other.safetensors", {k: v * 1.5 for k, v in state.items()}, arch)
-    pipeline = PretrainedPipeline.from_pretrained(folder / "out", generator=str(tmp_path / "other.safetensors"))
+    pipeline = PretrainedPipeline.from_pretrained(
+        folder / "out", generator=str(tmp_path / "other.safetensors")
+    )
     own = PretrainedPipeline.from_pretrained(folder / "out")
-    assert torch.equal(pipeline.bridge.state_dict()["m.0.weight"], own.bridge.state_dict()["m.0.weight"])
+    assert torch.equal(
+        pipeline.bridge.state_dict()["m.0.weight"], own.bridge.state_dict()["m.0.weight"]
+    )
     assert not torch.allclose(pipeline(condition).image, own(condition).image)
 
 
@@ -100,12 +131,21 @@ def test_a_released_style_draws_for_a_run(folder, tmp_path, condition):
     assert torch.equal(styled.latent(condition).ws, own.latent(condition).ws)
     own.generator.load_state_dict(state)
     torch.testing.assert_close(styled(condition).image, own(condition).image)
-    assert not torch.allclose(own(condition).image, load_pipeline(folder / "run")(condition).image, atol=0.01)
+    assert not torch.allclose(
+        own(condition).image, load_pipeline(folder / "run")(condition).image, atol=0.01
+    )
 
 
-@pytest.mark.parametrize("arch, words", [
-    (dict(resolution=64, channels=[8] * 5), "takes 10 codes of 16 numbers, and this bridge makes 8 of 16"),
-    (dict(w_dim=20), "takes 8 codes of 20 numbers")])
+@pytest.mark.parametrize(
+    "arch, words",
+    [
+        (
+            dict(resolution=64, channels=[8] * 5),
+            "takes 10 codes of 16 numbers, and this bridge makes 8 of 16",
+        ),
+        (dict(w_dim=20), "takes 8 codes of 20 numbers"),
+    ],
+)
 def test_a_generator_of_other_codes_is_refused(folder, tmp_path, arch, words):
     arch = dict(z_dim=16, w_dim=16, resolution=32, channels=[8] * 4, mapping_layers=2) | arch
     state = StyleGAN2(**arch).state_dict()
@@ -115,11 +155,16 @@ def test_a_generator_of_other_codes_is_refused(folder, tmp_path, arch, words):
             load(folder / source, generator=str(tmp_path / "other.safetensors"))
 
 
-@pytest.mark.parametrize("change, words", [
-    (lambda c: c.pop("encoder"), "does not name"), (lambda c: c["frozen"].update({c["generator"]: "0" * 64}), "sha256"),
-    (lambda c: c["bridge"].update(type="os.system"), "no bridge 'os.system'"),
-    (lambda c: c["bridge"].update(mean=1), "no argument"),
-    (lambda c: c.update(generator="nowhere.pkl"), "nowhere.pkl")])
+@pytest.mark.parametrize(
+    "change, words",
+    [
+        (lambda c: c.pop("encoder"), "does not name"),
+        (lambda c: c["frozen"].update({c["generator"]: "0" * 64}), "sha256"),
+        (lambda c: c["bridge"].update(type="os.system"), "no bridge 'os.system'"),
+        (lambda c: c["bridge"].update(mean=1), "no argument"),
+        (lambda c: c.update(generator="nowhere.pkl"), "nowhere.pkl"),
+    ],
+)
 def test_a_folder_that_lies_is_refused(folder, tmp_path, change, words):
     shutil.copytree(folder / "out", tmp_path / "bad")
     config = json.loads((tmp_path / "bad/config.json").read_text())
@@ -141,7 +186,9 @@ def test_nothing_but_three_files_is_asked_of_the_hub(monkeypatch, folder):
 
     monkeypatch.setattr(hub, "snapshot_download", fake)
     config = json.loads((folder / "out/config.json").read_text())
-    hub.PretrainedPipeline._from_pretrained(model_id="me/bridge", **{k: config[k] for k in hub.SPECS})
+    hub.PretrainedPipeline._from_pretrained(
+        model_id="me/bridge", **{k: config[k] for k in hub.SPECS}
+    )
     assert asked.patterns == ["config.json", "model.safetensors", "README.md"]
     shutil.rmtree(folder / "empty", ignore_errors=True)
     (folder / "empty").mkdir()

@@ -7,20 +7,33 @@ import json
 import pytest
 
 from gantoolkit.cli import main
-from gantoolkit.inference import load
 from gantoolkit.core.errors import UsageError
+from gantoolkit.inference import load
 
-RUN = dict(task="bridge", encoder=dict(type="ControlNetEncoder"), bridge=dict(type="AbSM"), generator="eg3d-mini")
+RUN = dict(
+    task="bridge",
+    encoder=dict(type="ControlNetEncoder"),
+    bridge=dict(type="AbSM"),
+    generator="eg3d-mini",
+)
 
 
-@pytest.mark.parametrize("typed, meant", [("eg3d_mask", "eg3d-mask"), ("EG3D-mask", "eg3d-mask"), ("runs/absm", "runs/absn")])
-def test_a_mistyped_run_or_preset_is_answered_about_runs_and_presets(typed, meant, tmp_path, monkeypatch, capsys):
+@pytest.mark.parametrize(
+    "typed, meant",
+    [("eg3d_mask", "eg3d-mask"), ("EG3D-mask", "eg3d-mask"), ("runs/absm", "runs/absn")],
+)
+def test_a_mistyped_run_or_preset_is_answered_about_runs_and_presets(
+    typed, meant, tmp_path, monkeypatch, capsys
+):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "runs/absn").mkdir(parents=True)
     (tmp_path / "runs/absn/config.json").write_text(json.dumps(RUN))
     assert main.main(["generate", typed, "--mask", "absent.png"]) == 2
     said = capsys.readouterr().err
-    assert f"There is no run or preset '{typed}' (did you mean '{meant}'" in said and "weights" not in said
+    assert (
+        f"There is no run or preset '{typed}' (did you mean '{meant}'" in said
+        and "weights" not in said
+    )
     assert "presets: eg3d-mask, " in said and said.count("runs/absn") >= 1 and said.count("\n") == 1
 
 
@@ -52,13 +65,19 @@ def test_a_name_of_a_plugins_weights_is_left_to_the_plugin(tmp_path, monkeypatch
         plugins.manager().unregister(hub)
 
 
-@pytest.mark.parametrize("content, words", [
-    ("{not json", "config.json is no config of a run"),
-    ("[1]", "config.json is no config of a run"),
-    (json.dumps({k: v for k, v in RUN.items() if k != "encoder"}), "config.json does not say which encoder"),
-    (json.dumps(RUN | dict(bridge="AbSM")), "config.json does not say which bridge"),
-    (json.dumps(RUN), "There is no checkpoint"),
-])
+@pytest.mark.parametrize(
+    "content, words",
+    [
+        ("{not json", "config.json is no config of a run"),
+        ("[1]", "config.json is no config of a run"),
+        (
+            json.dumps({k: v for k, v in RUN.items() if k != "encoder"}),
+            "config.json does not say which encoder",
+        ),
+        (json.dumps(RUN | dict(bridge="AbSM")), "config.json does not say which bridge"),
+        (json.dumps(RUN), "There is no checkpoint"),
+    ],
+)
 def test_broken_run_folders_are_sentences(content, words, tmp_path, capsys):
     (tmp_path / "run").mkdir()
     (tmp_path / "run/config.json").write_text(content)

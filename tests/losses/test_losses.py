@@ -40,7 +40,9 @@ def images(seed):
 
 def test_l2_is_the_mean_square():
     a, b = images(0), images(1)
-    assert L2()(a, b).item() == pytest.approx(float(np.mean((a.numpy() - b.numpy()) ** 2)), rel=1e-6)
+    assert L2()(a, b).item() == pytest.approx(
+        float(np.mean((a.numpy() - b.numpy()) ** 2)), rel=1e-6
+    )
 
 
 def test_perceptual_by_hand(zoo):
@@ -48,7 +50,7 @@ def test_perceptual_by_hand(zoo):
     expected = []
     for p, q in zip(zoo.features(a), zoo.features(b)):
         p, q = p.numpy().astype(float), q.numpy().astype(float)
-        p, q = (m / np.sqrt((m ** 2).sum(1, keepdims=True) + 1e-8) for m in (p, q))
+        p, q = (m / np.sqrt((m**2).sum(1, keepdims=True) + 1e-8) for m in (p, q))
         expected.append(((p - q) ** 2).sum(1).mean((1, 2)))
     assert loss(a, loss.prepare(b)).item() == pytest.approx(float(np.mean(expected)), rel=1e-4)
     assert loss(a, loss.prepare(a)).item() == 0
@@ -91,7 +93,8 @@ def test_latent_norm_is_the_mean_frobenius_norm():
 
 
 def test_lpips_package_with_a_given_trunk(monkeypatch):
-    from gantoolkit.core import compat  # noqa: F401
+    import gantoolkit.core.compat  # noqa: F401
+
     import lpips
 
     torch.manual_seed(1)

@@ -6,11 +6,12 @@ import json
 
 import pytest
 import torch
-from gantoolkit.metrics import Evaluator, bootstrap
-from gantoolkit.metrics.base import Mean, EvalBatch
-from gantoolkit.report import record as records
-from gantoolkit.core.types import Condition, Record, Score, Target
 from test_fid import Pooled
+
+from gantoolkit.core.types import Condition, Record, Score, Target
+from gantoolkit.metrics import Evaluator, bootstrap
+from gantoolkit.metrics.base import EvalBatch, Mean
+from gantoolkit.report import record as records
 
 
 class Brightness(Mean):
@@ -25,14 +26,25 @@ class Brightness(Mean):
 
 def view(image, numbers=None, replicates=0):
     numbers = torch.arange(len(image)) if numbers is None else numbers
-    return EvalBatch(image, Target(image), Condition(("",) * len(image)), numbers=numbers,
-                weights=bootstrap.weights(numbers.tolist(), replicates))
+    return EvalBatch(
+        image,
+        Target(image),
+        Condition(("",) * len(image)),
+        numbers=numbers,
+        weights=bootstrap.weights(numbers.tolist(), replicates),
+    )
 
 
 def test_weights_belong_to_the_number():
     drawn = bootstrap.weights([7, 3, 7], 2000)
-    assert (drawn[:, 0] == 1).all() and torch.equal(drawn[0], drawn[2]) and not torch.equal(drawn[0], drawn[1])
-    assert drawn[0, 1:].mean() == pytest.approx(1, abs=0.1) and drawn[0, 1:].var() == pytest.approx(1, abs=0.2)
+    assert (
+        (drawn[:, 0] == 1).all()
+        and torch.equal(drawn[0], drawn[2])
+        and not torch.equal(drawn[0], drawn[1])
+    )
+    assert drawn[0, 1:].mean() == pytest.approx(1, abs=0.1) and drawn[0, 1:].var() == pytest.approx(
+        1, abs=0.2
+    )
 
 
 def test_interval_of_a_mean_is_two_standard_errors():
@@ -72,7 +84,9 @@ def test_merged_processes_equal_one():
         found = Evaluator(metrics, judge=Judged(), bootstrap=40)
         for rows in parts:
             rows = torch.tensor(rows)
-            found.update(image[rows], Target(truth[rows]), Condition(("",) * len(rows)), numbers=rows)
+            found.update(
+                image[rows], Target(truth[rows]), Condition(("",) * len(rows)), numbers=rows
+            )
         return found
 
     whole = evaluator(range(30)).compute()
@@ -83,12 +97,18 @@ def test_merged_processes_equal_one():
     for name, score in whole.items():
         assert merged[name].value == pytest.approx(score.value, rel=1e-6, abs=1e-9), name
         assert merged[name].interval == pytest.approx(score.interval, rel=1e-6, abs=1e-9), name
-        assert score.interval[0] <= score.value <= score.interval[1] or name in ("fid[judge]", "kid[judge]")
+        assert score.interval[0] <= score.value <= score.interval[1] or name in (
+            "fid[judge]",
+            "kid[judge]",
+        )
         assert merged[name].n == 30
 
 
 def test_interval_survives_a_record(tmp_path):
     score = Score(0.5, 3, True, {"skipped": 1}, (0.25, 0.75))
     records.save(Record("r", {}, [], {}, 0, scores={"s": {"m": score}}), tmp_path)
-    assert json.loads((tmp_path / "record.json").read_text())["scores"]["s"]["m"]["interval"] == [0.25, 0.75]
+    assert json.loads((tmp_path / "record.json").read_text())["scores"]["s"]["m"]["interval"] == [
+        0.25,
+        0.75,
+    ]
     assert records.load(tmp_path).scores["s"]["m"] == score

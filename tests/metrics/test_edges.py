@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+
 from gantoolkit.core.errors import UsageError
+from gantoolkit.core.types import Condition, Target
 from gantoolkit.metrics.base import EvalBatch
 from gantoolkit.metrics.edges import Edges
-from gantoolkit.core.types import Condition, Target
 
 
 def view(image, scribble):
@@ -34,7 +35,9 @@ def scores(image, scribble, **options):
 
 
 def test_an_outline_where_the_edges_are_is_perfect_and_one_elsewhere_is_nothing():
-    assert scores(box(20, 60), outline(20, 60)) == dict(edges=1.0, edges_precision=1.0, edges_recall=1.0)
+    assert scores(box(20, 60), outline(20, 60)) == dict(
+        edges=1.0, edges_precision=1.0, edges_recall=1.0
+    )
     assert scores(box(20, 60), outline(28, 52))["edges"] == 0.0
     moved = outline(22, 58)  # two pixels inside
     assert scores(box(20, 60), moved, tolerance=1 / 80)["edges"] < 0.1
@@ -49,7 +52,9 @@ def test_lines_that_are_not_drawn_cost_recall_and_edges_without_lines_precision(
     assert found["edges"] == pytest.approx(2 / 3, abs=0.03)
     more = np.maximum(outline(20, 60), outline(5, 75))
     found = scores(box(20, 60), more)
-    assert found["edges_precision"] == 1.0 and found["edges_recall"] == pytest.approx(156 / (156 + 276), abs=0.02)
+    assert found["edges_precision"] == 1.0 and found["edges_recall"] == pytest.approx(
+        156 / (156 + 276), abs=0.02
+    )
 
 
 def test_pictures_without_edges_and_data_without_scribbles():

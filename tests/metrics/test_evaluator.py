@@ -5,13 +5,14 @@ from __future__ import annotations
 import pytest
 import torch
 import torch.nn.functional as F
+
 from gantoolkit import weights
 from gantoolkit.core.errors import UsageError
+from gantoolkit.core.types import Condition, Target
 from gantoolkit.metrics import Evaluator
 from gantoolkit.networks.arcface import EG3D_CROP, PSP_CROP, ArcFace
-from gantoolkit.networks.judge import Judge
 from gantoolkit.networks.face_parser import FaceParser
-from gantoolkit.core.types import Condition, Target
+from gantoolkit.networks.judge import Judge
 
 
 @pytest.fixture(scope="module")
@@ -23,7 +24,10 @@ def judge():
 @pytest.fixture(scope="module")
 def judge_file(judge, tmp_path_factory):
     return str(
-        weights.save(tmp_path_factory.mktemp("zoo") / "judge.safetensors", judge.state_dict(), judge.arch))
+        weights.save(
+            tmp_path_factory.mktemp("zoo") / "judge.safetensors", judge.state_dict(), judge.arch
+        )
+    )
 
 
 def data(n=6, size=32, seed=0):
@@ -37,10 +41,18 @@ def test_one_pass_gives_all_scores(judge):
     image, target, condition = data()
     evaluator = Evaluator(judge=judge, conditions={"latent_source": "trajectory"})
     for n in range(0, 6, 4):
-        evaluator.update(image[n:n + 4], target[n:n + 4], condition[n:n + 4])
+        evaluator.update(image[n : n + 4], target[n : n + 4], condition[n : n + 4])
     scores = evaluator.compute()
-    assert set(scores) == {"fid[judge]", "lpips[judge]", "ms_ssim", "id_gt[judge]", "acc[judge]",
-                           "miou_present[judge]", "miou_all19[judge]", "miou_confusion[judge]"}
+    assert set(scores) == {
+        "fid[judge]",
+        "lpips[judge]",
+        "ms_ssim",
+        "id_gt[judge]",
+        "acc[judge]",
+        "miou_present[judge]",
+        "miou_all19[judge]",
+        "miou_confusion[judge]",
+    }
     assert all(s.n == 6 and s.conditions["latent_source"] == "trajectory" for s in scores.values())
     assert not scores["lpips[judge]"].higher_is_better and scores["acc[judge]"].higher_is_better
     whole = Evaluator(judge=judge)
@@ -51,11 +63,14 @@ def test_one_pass_gives_all_scores(judge):
 
 def test_itself_is_perfect(judge):
     _, target, condition = data()
-    evaluator = Evaluator({"fid": {}, "lpips": {}, "ms_ssim": {}, "id_gt": {}, "text": {}}, judge=judge)
+    evaluator = Evaluator(
+        {"fid": {}, "lpips": {}, "ms_ssim": {}, "id_gt": {}, "text": {}}, judge=judge
+    )
     evaluator.update(target.image_gt, target, condition)
     values = {k: s.value for k, s in evaluator.compute().items()}
-    assert values["fid[judge]"] == pytest.approx(0, abs=1e-8) and values["lpips[judge]"] == pytest.approx(
-        0, abs=1e-8)
+    assert values["fid[judge]"] == pytest.approx(0, abs=1e-8) and values[
+        "lpips[judge]"
+    ] == pytest.approx(0, abs=1e-8)
     assert values["id_gt[judge]"] == pytest.approx(1, abs=1e-5) and -1 <= values["text[judge]"] <= 1
 
 
@@ -73,18 +88,38 @@ def test_networks_of_the_losses_never_judge(judge_file, tmp_path):
     allowed = Evaluator({"lpips": {}}, judge=judge_file, forbidden={"perceptual": str(file)})
     assert allowed.networks() == {"lpips": "judge"} and len(allowed.weights()["judge"]) == 64
     for metrics, forbidden, source, advice in (
-            ({"lpips": {"network": str(file)}}, {"perceptual": str(file)}, judge_file, "network for it, such as 'judge'"),  # by name
-            ({"acc": {}}, {"identity": "judge"}, judge_file, "network for the loss 'identity', such"),  # the judge as a loss
-            ({"acc": {}}, {"identity": judge_file}, judge_file, "judge, such as 'judge'"),  # by path
-            ({"id_gt": {"network": "arcface"}}, {"identity": "arcface"}, judge_file, "network for it, such as 'judge'")):
+        (
+            {"lpips": {"network": str(file)}},
+            {"perceptual": str(file)},
+            judge_file,
+            "network for it, such as 'judge'",
+        ),  # by name
+        (
+            {"acc": {}},
+            {"identity": "judge"},
+            judge_file,
+            "network for the loss 'identity', such",
+        ),  # the judge as a loss
+        ({"acc": {}}, {"identity": judge_file}, judge_file, "judge, such as 'judge'"),  # by path
+        (
+            {"id_gt": {"network": "arcface"}},
+            {"identity": "arcface"},
+            judge_file,
+            "network for it, such as 'judge'",
+        ),
+    ):
         with pytest.raises(UsageError, match=f"choose another {advice}"):
             Evaluator(metrics, judge=source, forbidden=forbidden)
     copy = tmp_path / "innocent.safetensors"  # the same file under another name
     copy.write_bytes(file.read_bytes())
     with pytest.raises(UsageError, match="which the run's loss 'perceptual' used"):
-        Evaluator({"lpips": {"network": str(copy)}}, judge=judge_file, forbidden={"perceptual": str(file)})
+        Evaluator(
+            {"lpips": {"network": str(copy)}}, judge=judge_file, forbidden={"perceptual": str(file)}
+        )
     with pytest.raises(UsageError):
-        Evaluator({"lpips": {"network": "alex"}}, judge=judge_file, forbidden={"perceptual": "alex"})
+        Evaluator(
+            {"lpips": {"network": "alex"}}, judge=judge_file, forbidden={"perceptual": "alex"}
+        )
 
 
 def test_a_recogniser_is_told_how_faces_are_framed(tmp_path):
@@ -92,7 +127,9 @@ def test_a_recogniser_is_told_how_faces_are_framed(tmp_path):
     torch.manual_seed(0)
     network = ArcFace(16, ((4, 1), (4, 1)), 8, PSP_CROP).eval()
     file = str(weights.save(tmp_path / "arcface.safetensors", network.state_dict(), network.arch))
-    images, truth = torch.rand(2, 3, 3, 256, 256, generator=torch.Generator().manual_seed(1)) * 2 - 1
+    images, truth = (
+        torch.rand(2, 3, 3, 256, 256, generator=torch.Generator().manual_seed(1)) * 2 - 1
+    )
     found = []
     for crop in (None, "ffhq", "eg3d"):
         evaluator = Evaluator(dict(id_gt=dict(network=file, crop=crop)))

@@ -6,11 +6,12 @@ import math
 
 import pytest
 import torch
+from torch import nn
+
+from gantoolkit.core.types import Condition, Target
 from gantoolkit.metrics import bootstrap
 from gantoolkit.metrics.base import EvalBatch
 from gantoolkit.metrics.fid import FID, frechet_distance, gaussian
-from gantoolkit.core.types import Condition, Target
-from torch import nn
 
 G = torch.Generator().manual_seed(0)
 
@@ -22,8 +23,9 @@ def spd(n, rank=None):
 
 def test_one_dimension():
     # (μ1 − μ2)² + (σ1 − σ2)²
-    d = frechet_distance(torch.tensor([1.0]), torch.tensor([[4.0]]), torch.tensor([3.0]),
-                         torch.tensor([[9.0]]))
+    d = frechet_distance(
+        torch.tensor([1.0]), torch.tensor([[4.0]]), torch.tensor([3.0]), torch.tensor([[9.0]])
+    )
     assert d == pytest.approx(4 + 1)
 
 
@@ -41,9 +43,9 @@ def test_general_and_singular_covariances_agree_with_scipy():
         a, b = spd(6, rank), spd(6)
         root = linalg.sqrtm((a @ b).numpy()).real
         expected = float(a.trace() + b.trace() - 2 * root.trace())
-        assert frechet_distance(torch.zeros(6), a, torch.zeros(6), b) == pytest.approx(expected,
-                                                                                       rel=1e-5,
-                                                                                       abs=1e-6)
+        assert frechet_distance(torch.zeros(6), a, torch.zeros(6), b) == pytest.approx(
+            expected, rel=1e-5, abs=1e-6
+        )
 
 
 def test_gaussian_of_sums():
@@ -67,7 +69,9 @@ class Pooled(nn.Module):
 
 def batches(n=40, seed=0):
     g = torch.Generator().manual_seed(seed)
-    fake, real = (torch.randint(0, 256, (n, 3, 8, 8), generator=g, dtype=torch.uint8) for _ in range(2))
+    fake, real = (
+        torch.randint(0, 256, (n, 3, 8, 8), generator=g, dtype=torch.uint8) for _ in range(2)
+    )
     return fake // 2 + 30, real
 
 
@@ -81,11 +85,14 @@ def fid_of(fake, real, split=16):
 
 
 def test_same_as_torchmetrics():
-    from gantoolkit.core import compat  # noqa: F401
+    import gantoolkit.core.compat  # noqa: F401
+
     from torchmetrics.image.fid import FrechetInceptionDistance
 
     fake, real = batches()
-    reference = FrechetInceptionDistance(Pooled(), input_img_size=(3, 8, 8)).set_dtype(torch.float64)
+    reference = FrechetInceptionDistance(Pooled(), input_img_size=(3, 8, 8)).set_dtype(
+        torch.float64
+    )
     reference.update(real, real=True)
     reference.update(fake, real=False)
     score = fid_of(fake, real)

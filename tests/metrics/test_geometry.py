@@ -6,12 +6,13 @@ import math
 
 import pytest
 import torch
-from gantoolkit.core.errors import UsageError
+
 from gantoolkit.core.camera import orbit_camera, sample_rays
-from gantoolkit.metrics.base import EvalBatch
-from gantoolkit.metrics.identity import IdentityOverViews
-from gantoolkit.metrics.geometry import Depth, Reprojection, project, unproject
+from gantoolkit.core.errors import UsageError
 from gantoolkit.core.types import Condition, Render, Target
+from gantoolkit.metrics.base import EvalBatch
+from gantoolkit.metrics.geometry import Depth, Reprojection, project, unproject
+from gantoolkit.metrics.identity import IdentityOverViews
 
 SIZE = 48
 
@@ -27,8 +28,13 @@ def plane(camera, colour=lambda x, y: torch.stack([x, y, x * 0]) * 4):
 
 def view(render, views=(), depth=None, truth=None):
     labels = torch.ones(1, SIZE, SIZE, dtype=torch.int64)
-    return EvalBatch(render.image, Target(render.image, labels, depth=truth), Condition(("",), camera=render.camera),
-                depth=render.depth if depth is None else depth, views=tuple(views))
+    return EvalBatch(
+        render.image,
+        Target(render.image, labels, depth=truth),
+        Condition(("",), camera=render.camera),
+        depth=render.depth if depth is None else depth,
+        views=tuple(views),
+    )
 
 
 def test_points_lie_where_cameras_see_them():
@@ -62,7 +68,9 @@ def test_wrong_depth_and_hidden_points():
     middle, left = plane(orbit_camera(0.0)), plane(orbit_camera(-0.3))
     shifted = view(middle, (left,), depth=middle.depth + 0.02)  # still within what counts as seen
     assert reprojection(shifted).value > 5 * reprojection(view(middle, (left,))).value
-    wall = Render(-torch.ones_like(left.image), depth=left.depth - 0.5, camera=left.camera)  # something in front
+    wall = Render(
+        -torch.ones_like(left.image), depth=left.depth - 0.5, camera=left.camera
+    )  # something in front
     score = reprojection(view(middle, (wall,)), view(middle, (left,)))
     assert score.conditions["skipped"] == 1 and score.n == 1 and score.value < 2e-3
 
@@ -79,7 +87,9 @@ def test_depth_by_hand():
     truth[0, 1:3, 1:3] = torch.tensor([[2.5, 2.5], [2.5, 2.6]])
     found = torch.full((1, 1, 4, 4), 2.6)
     found[0, 0, 0, 0] = 99.0  # background does not count
-    assert depth_scores(found, truth) == pytest.approx({"depth_abs": 0.075, "depth_shape": 0.025}, abs=1e-6)
+    assert depth_scores(found, truth) == pytest.approx(
+        {"depth_abs": 0.075, "depth_shape": 0.025}, abs=1e-6
+    )
     doubled = truth.repeat_interleave(2, 1).repeat_interleave(2, 2)
     assert depth_scores(found, doubled)["depth_abs"] == pytest.approx(0.075, abs=1e-6)
     assert math.isnan(depth_scores(found, truth * 0)["depth_abs"])

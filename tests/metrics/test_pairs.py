@@ -5,27 +5,33 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from torch import nn
+
 from gantoolkit.core.errors import UsageError
+from gantoolkit.core.types import Condition, Target
 from gantoolkit.metrics.base import EvalBatch
 from gantoolkit.metrics.identity import IdentityToTruth, IdentityWithoutText
 from gantoolkit.metrics.pairs import BETAS, LPIPS, MSSSIM, SSIM, scales_of
 from gantoolkit.metrics.prompt import Attributes
 from gantoolkit.networks.face_parser import FaceParser
 from gantoolkit.networks.perceptual import Perceptual
-from gantoolkit.core.types import Condition, Target
-from torch import nn
 
 
 def pair(n=2, size=64, noise=0.2, seed=0):
     g = torch.Generator().manual_seed(seed)
-    base = nn.functional.interpolate(torch.rand(n, 3, 8, 8, generator=g) * 1.6 - 0.8, (size, size),
-                                     mode="bicubic").clamp(-1, 1)
+    base = nn.functional.interpolate(
+        torch.rand(n, 3, 8, 8, generator=g) * 1.6 - 0.8, (size, size), mode="bicubic"
+    ).clamp(-1, 1)
     return (base + noise * torch.randn(base.shape, generator=g)).clamp(-1, 1), base
 
 
 def view(image, truth, **extra):
-    return EvalBatch(image, Target(truth, attributes=extra.pop("attributes", None)), Condition(
-        ("", ) * len(image)), **extra)
+    return EvalBatch(
+        image,
+        Target(truth, attributes=extra.pop("attributes", None)),
+        Condition(("",) * len(image)),
+        **extra,
+    )
 
 
 def value(metric, *views):
@@ -39,17 +45,20 @@ def ms_ssim_by_hand(a, b, scales):
     """Wang et al. 2003 from scikit-image's maps: contrast at all scales, luminance at the last."""
     metrics = pytest.importorskip("skimage.metrics")
     out, betas = 1.0, np.array(BETAS[:scales]) / sum(BETAS[:scales])
-    options = dict(data_range=1.0,
-                   gaussian_weights=True,
-                   sigma=1.5,
-                   use_sample_covariance=False,
-                   channel_axis=0,
-                   full=True)
+    options = dict(
+        data_range=1.0,
+        gaussian_weights=True,
+        sigma=1.5,
+        use_sample_covariance=False,
+        channel_axis=0,
+        full=True,
+    )
     for n in range(scales):
         _, full = metrics.structural_similarity(a, b, **options)
         # contrast·structure = SSIM without its luminance factor
         blur = lambda x: np.stack(
-            [__import__("scipy.ndimage").ndimage.gaussian_filter(c, 1.5, truncate=3.5) for c in x])
+            [__import__("scipy.ndimage").ndimage.gaussian_filter(c, 1.5, truncate=3.5) for c in x]
+        )
         ma, mb, c1 = blur(a), blur(b), 0.01**2
         luminance = (2 * ma * mb + c1) / (ma**2 + mb**2 + c1)
         chosen = full if n == scales - 1 else full / luminance
@@ -62,7 +71,11 @@ def test_ms_ssim_by_hand():
     image, truth = pair()
     score = value(MSSSIM(), view(image, truth))
     by_hand = np.mean(
-        [ms_ssim_by_hand(a, b, 3) for a, b in zip(*(((x + 1) / 2).double().numpy() for x in (image, truth)))])
+        [
+            ms_ssim_by_hand(a, b, 3)
+            for a, b in zip(*(((x + 1) / 2).double().numpy() for x in (image, truth)))
+        ]
+    )
     assert score.value == pytest.approx(by_hand, abs=2e-3)
     assert score.conditions["scales"] == 3 and score.n == 2
     assert value(MSSSIM(), view(truth, truth)).value == pytest.approx(1, abs=1e-5)
@@ -81,14 +94,13 @@ class Faces(nn.Module):
 
     def observe(self, images):
         from types import SimpleNamespace
+
         mean = images.mean((2, 3))
         bright = mean.mean(1)
         two = torch.stack([-bright, bright], 1)
-        return SimpleNamespace(identity=nn.functional.normalize(mean, dim=1),
-                               attributes={
-                                   "smile": two,
-                                   "hair": two
-                               })
+        return SimpleNamespace(
+            identity=nn.functional.normalize(mean, dim=1), attributes={"smile": two, "hair": two}
+        )
 
 
 def with_network(metric, network):
@@ -99,10 +111,15 @@ def with_network(metric, network):
 def test_identity_by_hand():
     image, truth = pair(3, 16)
     expected = nn.functional.cosine_similarity(image.mean((2, 3)), truth.mean((2, 3))).mean()
-    score = value(with_network(IdentityToTruth("faces"), Faces()), view(image[:2], truth[:2]),
-                  view(image[2:], truth[2:]))
+    score = value(
+        with_network(IdentityToTruth("faces"), Faces()),
+        view(image[:2], truth[:2]),
+        view(image[2:], truth[2:]),
+    )
     assert score.value == pytest.approx(float(expected), abs=1e-6) and score.n == 3
-    other = value(with_network(IdentityWithoutText("faces"), Faces()), view(image, truth, without_text=image))
+    other = value(
+        with_network(IdentityWithoutText("faces"), Faces()), view(image, truth, without_text=image)
+    )
     assert other.value == pytest.approx(1, abs=1e-6)
     with pytest.raises(UsageError, match="without_text"):
         value(with_network(IdentityWithoutText("faces"), Faces()), view(image, truth))
@@ -128,9 +145,17 @@ def test_lpips_of_a_network_is_the_perceptual_distance():
 def test_ssim_is_scikit_images():
     metrics = pytest.importorskip("skimage.metrics")
     image, truth = pair()
-    options = dict(data_range=1.0, gaussian_weights=True, sigma=1.5, use_sample_covariance=False, channel_axis=0)
-    theirs = [metrics.structural_similarity(a, b, **options)
-              for a, b in zip(*(((x + 1) / 2).double().numpy() for x in (image, truth)))]
+    options = dict(
+        data_range=1.0,
+        gaussian_weights=True,
+        sigma=1.5,
+        use_sample_covariance=False,
+        channel_axis=0,
+    )
+    theirs = [
+        metrics.structural_similarity(a, b, **options)
+        for a, b in zip(*(((x + 1) / 2).double().numpy() for x in (image, truth)))
+    ]
     score = value(SSIM(), view(image, truth))
     assert score.value == pytest.approx(np.mean(theirs), abs=1e-4) and score.n == 2
     assert value(SSIM(), view(truth, truth)).value == pytest.approx(1, abs=1e-6)

@@ -4,11 +4,18 @@ from __future__ import annotations
 
 import pytest
 import torch
-from gantoolkit.core.errors import UsageError
-from gantoolkit.metrics.base import EvalBatch
-from gantoolkit.metrics.parsing import Accuracy, Confusion, MeanIoU, confusions, intersection_over_union
-from gantoolkit.core.types import Condition, Target
 from torch import nn
+
+from gantoolkit.core.errors import UsageError
+from gantoolkit.core.types import Condition, Target
+from gantoolkit.metrics.base import EvalBatch
+from gantoolkit.metrics.parsing import (
+    Accuracy,
+    Confusion,
+    MeanIoU,
+    confusions,
+    intersection_over_union,
+)
 
 WANTED = torch.tensor([[[0, 0, 1], [0, 1, 1]], [[2, 2, 2], [2, 2, 2]]])
 FOUND = torch.tensor([[[0, 1, 1], [0, 1, 1]], [[2, 2, 2], [2, 2, 3]]])
@@ -22,8 +29,10 @@ class Told(nn.Module):
 
 
 def view(found, wanted, mask=False):
-    condition = Condition(("", ) * len(found),
-                          mask=nn.functional.one_hot(wanted, 19).movedim(-1, 1).float() if mask else None)
+    condition = Condition(
+        ("",) * len(found),
+        mask=nn.functional.one_hot(wanted, 19).movedim(-1, 1).float() if mask else None,
+    )
     target = Target(torch.zeros(len(found), 3, *found.shape[1:]), None if mask else wanted)
     return EvalBatch(found[:, None].float().expand(-1, 3, -1, -1), target, condition)
 
@@ -40,9 +49,9 @@ def test_confusion_counts():
     assert counts[0].tolist() == [[2, 1, 0, 0], [0, 3, 0, 0], [0] * 4, [0] * 4]
     assert counts[1, 2].tolist() == [0, 0, 5, 1]
     iou = intersection_over_union(counts[0])
-    torch.testing.assert_close(iou,
-                               torch.tensor([2 / 3, 3 / 4, torch.nan, torch.nan], dtype=torch.float64),
-                               equal_nan=True)
+    torch.testing.assert_close(
+        iou, torch.tensor([2 / 3, 3 / 4, torch.nan, torch.nan], dtype=torch.float64), equal_nan=True
+    )
 
 
 def test_ignored_labels_do_not_count():
@@ -53,9 +62,11 @@ def test_ignored_labels_do_not_count():
 
 def test_readings_of_miou_by_hand():
     got = scores(MeanIoU("told"), view(FOUND, WANTED))
-    first = (2 / 3 + 3 / 4)
+    first = 2 / 3 + 3 / 4
     assert got["miou_present[told]"] == pytest.approx((first / 2 + 5 / 6) / 2)
-    assert got["miou_all19[told]"] == pytest.approx((first / 19 + (5 / 6) / 19) / 2)  # class 3: 0 of 1
+    assert got["miou_all19[told]"] == pytest.approx(
+        (first / 19 + (5 / 6) / 19) / 2
+    )  # class 3: 0 of 1
     assert got["miou_confusion[told]"] == pytest.approx((2 / 3 + 3 / 4 + 5 / 6 + 0) / 4)
     assert scores(Accuracy("told"), view(FOUND, WANTED))["acc[told]"] == pytest.approx(5 / 6)
 
@@ -64,7 +75,8 @@ def test_perfect_result_with_absent_classes():
     got = scores(MeanIoU("told"), view(WANTED, WANTED))
     assert got["miou_present[told]"] == pytest.approx(1)
     assert got["miou_all19[told]"] == pytest.approx(
-        (2 / 19 + 1 / 19) / 2)  # IDE-3D's reading punishes absence
+        (2 / 19 + 1 / 19) / 2
+    )  # IDE-3D's reading punishes absence
     assert got["miou_confusion[told]"] == pytest.approx(1)
 
 
@@ -80,9 +92,14 @@ def test_confusion_agrees_with_sklearn_style_loop():
     whole = Confusion(5)
     whole.update(found[:1], wanted[:1])
     whole.update(found[1:], wanted[1:])
-    by_hand = [((found == k) & (wanted == k)).sum() / ((found == k) | (wanted == k)).sum() for k in range(5)]
+    by_hand = [
+        ((found == k) & (wanted == k)).sum() / ((found == k) | (wanted == k)).sum()
+        for k in range(5)
+    ]
     torch.testing.assert_close(whole.per_class(), torch.stack(by_hand).double(), atol=1e-6, rtol=0)
-    assert whole.accuracy() == pytest.approx(float((found == wanted).double().mean())) and whole.n == 3
+    assert (
+        whole.accuracy() == pytest.approx(float((found == wanted).double().mean())) and whole.n == 3
+    )
 
 
 def test_unknown_mode_and_missing_labels():
@@ -91,4 +108,6 @@ def test_unknown_mode_and_missing_labels():
     metric = Accuracy("told")
     metric.network = Told()
     with pytest.raises(UsageError, match="need an input mask"):
-        metric.update(EvalBatch(torch.zeros(1, 3, 2, 3), Target(torch.zeros(1, 3, 2, 3)), Condition(("",))))
+        metric.update(
+            EvalBatch(torch.zeros(1, 3, 2, 3), Target(torch.zeros(1, 3, 2, 3)), Condition(("",)))
+        )

@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from test_fid import Pooled, batches
+
+from gantoolkit.core.types import Condition, Target
 from gantoolkit.metrics.base import EvalBatch
 from gantoolkit.metrics.precision_recall import KID, Precision, Recall, in_manifold
-from gantoolkit.core.types import Condition, Target
-from test_fid import Pooled, batches
 
 
 def value(metric, fake, real, split=16):
@@ -16,14 +17,19 @@ def value(metric, fake, real, split=16):
     start = 0
     for f, r in zip(fake.split(split), real.split(split)):
         f, r = (x.float() / 127.5 - 1 for x in (f, r))
-        metric.update(EvalBatch(f, Target(r), Condition(("",) * len(f)), numbers=torch.arange(start, start + len(f))))
+        metric.update(
+            EvalBatch(
+                f, Target(r), Condition(("",) * len(f)), numbers=torch.arange(start, start + len(f))
+            )
+        )
         start += len(f)
     (score,) = metric.compute().values()
     return score
 
 
 def test_kid_is_torchmetrics():
-    from gantoolkit.core import compat  # noqa: F401
+    import gantoolkit.core.compat  # noqa: F401
+
     from torchmetrics.image.kid import KernelInceptionDistance
 
     fake, real = batches()
@@ -39,7 +45,9 @@ def test_kid_of_equal_distributions_is_about_zero_and_independent_of_order():
     fake, real = batches()
     order = torch.randperm(40, generator=torch.Generator().manual_seed(1))
     score = value(KID("pooled"), fake, real)
-    assert value(KID("pooled"), fake[order], real[order.flip(0)], 7).value == pytest.approx(score.value, rel=1e-9)
+    assert value(KID("pooled"), fake[order], real[order.flip(0)], 7).value == pytest.approx(
+        score.value, rel=1e-9
+    )
     assert abs(value(KID("pooled"), real[:20], real[20:]).value) < score.value / 20
 
 
@@ -65,7 +73,10 @@ def test_covered_is_the_loop():
 def test_precision_and_recall_by_hand():
     """Results in one of two clusters of truths: all are precise, half of the truths are recalled."""
     fake, real = batches()
-    assert value(Precision("pooled"), real, real).value == 1 and value(Recall("pooled"), real, real).value == 1
+    assert (
+        value(Precision("pooled"), real, real).value == 1
+        and value(Recall("pooled"), real, real).value == 1
+    )
     two = torch.cat([real[:20] // 8, 255 - real[20:] // 8])  # dark and bright
     narrow = two[:20].roll(1, 0).repeat(2, 1, 1, 1)
     assert value(Precision("pooled"), narrow, two).value == 1
@@ -84,7 +95,9 @@ def test_what_is_kept_is_gathered_from_all_processes(monkeypatch):
     for metric, rows in zip(halves, (range(24, 40), range(24))):
         metric.network = Pooled()
         f, r = (x[list(rows)].float() / 127.5 - 1 for x in (fake, real))
-        metric.update(EvalBatch(f, Target(r), Condition(("",) * len(f)), numbers=torch.tensor(rows)))
+        metric.update(
+            EvalBatch(f, Target(r), Condition(("",) * len(f)), numbers=torch.tensor(rows))
+        )
 
     def gather(found, own):
         found[:] = [own, [halves[1]._first()]]
@@ -93,4 +106,7 @@ def test_what_is_kept_is_gathered_from_all_processes(monkeypatch):
     monkeypatch.setattr(dist, "all_gather_object", gather)
     halves[0].all_reduce()
     score = halves[0].compute()["kid[pooled]"]
-    assert score.value == pytest.approx(value(KID("pooled"), fake, real).value, rel=1e-9) and score.n == 40
+    assert (
+        score.value == pytest.approx(value(KID("pooled"), fake, real).value, rel=1e-9)
+        and score.n == 40
+    )

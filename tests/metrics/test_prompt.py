@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import pytest
 import torch
+from test_pairs import Faces
+
+from gantoolkit.core.types import Condition, Target
 from gantoolkit.data.face_zip import FaceZip
 from gantoolkit.metrics.base import EvalBatch
 from gantoolkit.metrics.prompt import CLIPScore, PromptAttributes, stated
-from gantoolkit.core.types import Condition, Target
-from test_pairs import Faces
 
 
 def test_what_captions_state_is_true_of_the_rendered_people():
@@ -29,10 +30,17 @@ def test_what_captions_state_is_true_of_the_rendered_people():
 
 
 def test_stated_by_hand():
-    known = {"hair_color": ["brown", "dark brown"], "smile": ["False"], "gender": ["female", "male"],
-             "glasses": ["none", "eyeglasses", "sunglasses"]}
+    known = {
+        "hair_color": ["brown", "dark brown"],
+        "smile": ["False"],
+        "gender": ["female", "male"],
+        "glasses": ["none", "eyeglasses", "sunglasses"],
+    }
     assert dict(stated("She has long dark brown hair and wears sunglasses.", known)) == {
-        "gender": {"female"}, "hair_color": {"dark brown"}, "glasses": {"eyeglasses", "sunglasses"}}
+        "gender": {"female"},
+        "hair_color": {"dark brown"},
+        "glasses": {"eyeglasses", "sunglasses"},
+    }
     assert dict(stated("", known)) == {}
 
 
@@ -57,7 +65,9 @@ def with_network(metric):
 def test_prompt_attributes_skip_prompts_that_state_nothing():
     image = torch.ones(3, 3, 4, 4) * torch.tensor([0.5, -0.5, 0.5]).view(3, 1, 1, 1)
     metric = with_network(PromptAttributes("smiles"))
-    metric.update(EvalBatch(image, Target(image), Condition(("He is smiling.", "She is smiling.", ""))))
+    metric.update(
+        EvalBatch(image, Target(image), Condition(("He is smiling.", "She is smiling.", "")))
+    )
     (score,) = metric.compute().values()
     assert score.value == pytest.approx(0.5) and score.n == 2 and score.conditions["skipped"] == 1
 

@@ -14,7 +14,9 @@ def by_recipe(module: torch.nn.Module, seed: int, bn_lo: float, bn_span: float, 
     norms = {k.rsplit(".", 1)[0] for k in module.state_dict() if k.endswith("running_mean")}
     state = {}
     for key, value in module.state_dict().items():
-        u = np.random.RandomState((zlib.crc32(key.encode()) + seed) % 2**32).random_sample(tuple(value.shape))
+        u = np.random.RandomState((zlib.crc32(key.encode()) + seed) % 2**32).random_sample(
+            tuple(value.shape)
+        )
         if key.endswith("num_batches_tracked"):
             new = np.zeros((), np.int64)
         elif key.endswith("running_mean"):

@@ -7,17 +7,19 @@ import math
 import numpy as np
 import pytest
 import torch
-from gantoolkit.networks.arcface import IR_SE50, PSP_CROP, ArcFace, angular_margin, irse50
-
 from golden_files import golden
 from network_golden import by_recipe
+
+from gantoolkit.networks.arcface import IR_SE50, PSP_CROP, ArcFace, angular_margin, irse50
 
 
 def check(out: dict, network: ArcFace, pixels: torch.Tensor):
     body = network.body(network.input_layer(pixels))
     raw = network.output_layer(body)
     unit = torch.nn.functional.normalize(raw, dim=1)
-    for name, value in dict(body=body, pre_norm=raw, embedding=unit, cosine_matrix=unit @ unit.T).items():
+    for name, value in dict(
+        body=body, pre_norm=raw, embedding=unit, cosine_matrix=unit @ unit.T
+    ).items():
         torch.testing.assert_close(value, out[f"out.{name}"], atol=1e-4, rtol=0)
 
 
@@ -25,7 +27,9 @@ def check(out: dict, network: ArcFace, pixels: torch.Tensor):
 @torch.no_grad()
 def test_narrow_backbone(golden_dir):
     meta, t = golden(golden_dir, "irse_backbone_narrow")
-    network = ArcFace(112, tuple(zip(meta["channels"], meta["units"])), meta["embedding_dim"]).eval()
+    network = ArcFace(
+        112, tuple(zip(meta["channels"], meta["units"])), meta["embedding_dim"]
+    ).eval()
     network.load_state_dict({k[6:]: v for k, v in t.items() if k.startswith("state.")})
     check(t, network, t["in.image_u8"] / 127.5 - 1)
 
@@ -65,15 +69,15 @@ def test_margin_is_the_angle_plus_m():
     labels = torch.tensor([0, 1, 2, 3, 0])
     wider = angle.clone()
     wider[torch.arange(5), labels] += 0.4
-    torch.testing.assert_close(angular_margin(angle.cos(), labels, 10.0, 0.4),
-                               10 * wider.cos(),
-                               atol=1e-3,
-                               rtol=1e-3)
-    torch.testing.assert_close(angular_margin(angle.cos(), labels, 10.0, 0.0),
-                               10 * angle.cos(),
-                               atol=1e-3,
-                               rtol=1e-3)
-    falling = angular_margin(torch.linspace(-1, 1, 50)[:, None], torch.zeros(50, dtype=torch.int64)).flatten()
+    torch.testing.assert_close(
+        angular_margin(angle.cos(), labels, 10.0, 0.4), 10 * wider.cos(), atol=1e-3, rtol=1e-3
+    )
+    torch.testing.assert_close(
+        angular_margin(angle.cos(), labels, 10.0, 0.0), 10 * angle.cos(), atol=1e-3, rtol=1e-3
+    )
+    falling = angular_margin(
+        torch.linspace(-1, 1, 50)[:, None], torch.zeros(50, dtype=torch.int64)
+    ).flatten()
     assert (falling.diff() > 0).all()
 
 
@@ -86,12 +90,23 @@ def test_insightface_scores_with_the_export(tmp_path, size, input_size):
     network = ArcFace(size, ((8, 1), (8, 1), (12, 1)), 16).eval()
     file = export_onnx(network, tmp_path / "arcface.onnx", input_size)
     recogniser = insightface.get_model(str(file), providers=["CPUExecutionProvider"])
-    assert type(recogniser).__name__ == "ArcFaceONNX" and recogniser.input_size == (input_size, input_size)
-    bgr = [np.random.default_rng(n).integers(0, 256, (input_size, input_size, 3), np.uint8) for n in range(2)]
+    assert type(recogniser).__name__ == "ArcFaceONNX" and recogniser.input_size == (
+        input_size,
+        input_size,
+    )
+    bgr = [
+        np.random.default_rng(n).integers(0, 256, (input_size, input_size, 3), np.uint8)
+        for n in range(2)
+    ]
     theirs = recogniser.compute_sim(*recogniser.get_feat(bgr))
-    rgb = torch.from_numpy(np.stack([x[..., ::-1] for x in bgr])).permute(0, 3, 1, 2).float() / 127.5 - 1
+    rgb = (
+        torch.from_numpy(np.stack([x[..., ::-1] for x in bgr])).permute(0, 3, 1, 2).float() / 127.5
+        - 1
+    )
     if size != input_size:
-        rgb = torch.nn.functional.interpolate(rgb, (size, size), mode="bilinear", align_corners=False)
+        rgb = torch.nn.functional.interpolate(
+            rgb, (size, size), mode="bilinear", align_corners=False
+        )
     with torch.no_grad():
         a, b = network.embed(rgb)
     assert theirs == pytest.approx(float(a @ b), abs=1e-4)

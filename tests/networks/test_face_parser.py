@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+
 from gantoolkit import networks, weights
 from gantoolkit.core.errors import WeightsError
 from gantoolkit.networks.face_parser import FaceParser
@@ -19,7 +20,9 @@ def test_logits_have_the_size_of_the_images(size):
 
 def test_travels_through_a_file(tmp_path):
     parser = FaceParser(32, (8, 12, 16)).eval()
-    file = weights.save(tmp_path / "parser.safetensors", parser.state_dict(), parser.arch, half=True)
+    file = weights.save(
+        tmp_path / "parser.safetensors", parser.state_dict(), parser.arch, half=True
+    )
     loaded = networks.load(str(file))
     x = torch.rand(2, 3, 32, 32) * 2 - 1
     torch.testing.assert_close(loaded.logits(x), parser.logits(x), atol=5e-3, rtol=5e-3)
@@ -31,7 +34,10 @@ def test_refuses_files_that_are_something_else(tmp_path):
     other = weights.save(tmp_path / "other.safetensors", parser.state_dict(), {"type": "Toaster"})
     with pytest.raises(WeightsError, match="Toaster"):
         networks.load(str(other))
-    wrong = weights.save(tmp_path / "wrong.safetensors", parser.state_dict(),
-                         {"type": "FaceParser", "widths": [8, 12, 20]})
+    wrong = weights.save(
+        tmp_path / "wrong.safetensors",
+        parser.state_dict(),
+        {"type": "FaceParser", "widths": [8, 12, 20]},
+    )
     with pytest.raises(WeightsError, match="does not fit FaceParser"):
         networks.load(str(wrong))

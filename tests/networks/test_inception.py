@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+
 from gantoolkit import networks, weights
-from gantoolkit.core.images import to_uint8
 from gantoolkit.core.errors import UsageError
+from gantoolkit.core.images import to_uint8
 from gantoolkit.metrics import Evaluator
 from gantoolkit.networks.inception import Inception, graph_input
 
@@ -22,7 +23,8 @@ def network():
 
 
 def test_same_as_torchvision_with_fids_pooling(network, monkeypatch):
-    from gantoolkit.core import compat  # noqa: F401  before torchvision
+    import gantoolkit.core.compat  # noqa: F401  before torchvision
+
     from torchvision.models import inception as theirs
 
     calls = []
@@ -31,10 +33,16 @@ def test_same_as_torchvision_with_fids_pooling(network, monkeypatch):
         """Of nine average poolings the last is a maximum in FID's graph; the others leave the border out."""
         calls.append(1)
         last = len(calls) == 9
-        return F.max_pool2d(x, 3, 1, 1) if last else F.avg_pool2d(x, **options, count_include_pad=False)
+        return (
+            F.max_pool2d(x, 3, 1, 1)
+            if last
+            else F.avg_pool2d(x, **options, count_include_pad=False)
+        )
 
     monkeypatch.setattr(theirs, "F", SimpleNamespace(**{**vars(F), "avg_pool2d": pooled}))
-    model = theirs.Inception3(num_classes=1008, aux_logits=False, transform_input=False, init_weights=False).eval()
+    model = theirs.Inception3(
+        num_classes=1008, aux_logits=False, transform_input=False, init_weights=False
+    ).eval()
     model.load_state_dict(network.state_dict())
     model.fc = torch.nn.Identity()
     pixels = torch.rand(1, 3, 299, 299, generator=torch.Generator().manual_seed(1)) * 2 - 1
@@ -99,5 +107,7 @@ def test_the_evaluator_is_told_how_to_resize(network, tmp_path):
 
 
 def test_read_back_from_a_file(network, tmp_path):
-    file = weights.save(tmp_path / "inception.safetensors", network.state_dict(), network.arch, half=True)
+    file = weights.save(
+        tmp_path / "inception.safetensors", network.state_dict(), network.arch, half=True
+    )
     assert type(networks.load(str(file))) is Inception

@@ -7,6 +7,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
+
 from gantoolkit import networks
 from gantoolkit.core.errors import WeightsError
 from gantoolkit.networks.arcface import ArcFace
@@ -21,7 +22,10 @@ def test_a_recognisers_file_sees_the_whole_image(tmp_path):
     network = ArcFace(112, ((8, 1), (8, 1)), 16).eval()
     file = export_onnx(network, tmp_path / "arcface.onnx", 112)
     judge = networks.load(f"insightface:{file}")
-    images = torch.randint(0, 256, (3, 3, 112, 112), generator=torch.Generator().manual_seed(0)) / 127.5 - 1
+    images = (
+        torch.randint(0, 256, (3, 3, 112, 112), generator=torch.Generator().manual_seed(0)) / 127.5
+        - 1
+    )
     with torch.no_grad():
         torch.testing.assert_close(judge.embed(images), network.embed(images), atol=1e-4, rtol=1e-3)
 

@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import torch
+
 from gantoolkit import networks, weights
 from gantoolkit.networks.judge import Judge
 
 
 def small():
     torch.manual_seed(0)
-    return Judge(32, (8, 12, 16, 24), (1, 1, 1, 1), embedding=16, text_embedding=8,
-                 attributes={"hair": ["black", "blond"], "smile": ["False", "True"]},
-                 words=[".", "a", "blond", "face"]).eval()
+    return Judge(
+        32,
+        (8, 12, 16, 24),
+        (1, 1, 1, 1),
+        embedding=16,
+        text_embedding=8,
+        attributes={"hair": ["black", "blond"], "smile": ["False", "True"]},
+        words=[".", "a", "blond", "face"],
+    ).eval()
 
 
 @torch.no_grad()
@@ -33,6 +40,10 @@ def test_observation_and_file(tmp_path):
 def test_captions_do_not_disturb_each_other():
     judge = small()
     alone = judge.read(["a blond face."])
-    torch.testing.assert_close(judge.read(["a blond face.", "a face, a face, a blond blond face"])[:1], alone)
-    assert (judge.read(["face blond"]) - judge.read(["blond face"])).abs().max() > 1e-5  # order counts
+    torch.testing.assert_close(
+        judge.read(["a blond face.", "a face, a face, a blond blond face"])[:1], alone
+    )
+    assert (
+        judge.read(["face blond"]) - judge.read(["blond face"])
+    ).abs().max() > 1e-5  # order counts
     assert torch.isfinite(judge.read(["", "zebra"])).all()

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import pytest
 import torch
+
 from gantoolkit import weights
 from gantoolkit.core.errors import WeightsError
 from gantoolkit.networks.blocks import fit
-from gantoolkit.networks.lpips import LPIPS
 from gantoolkit.networks.face_parser import FaceParser
+from gantoolkit.networks.lpips import LPIPS
 from gantoolkit.networks.perceptual import Perceptual, unit
 
 
@@ -65,7 +66,9 @@ def test_lpips_reads_a_trunk_and_refuses_a_wrong_one(tmp_path):
     import torchvision.models
 
     trunk = torchvision.models.squeezenet1_1(weights=None)
-    file = weights.save(tmp_path / "squeeze.safetensors", trunk.state_dict(), {"type": "squeezenet1_1"})
+    file = weights.save(
+        tmp_path / "squeeze.safetensors", trunk.state_dict(), {"type": "squeezenet1_1"}
+    )
     loaded = LPIPS("squeeze", str(file))
     torch.testing.assert_close(loaded.module.net.slice1[0].weight, trunk.features[0].weight)
     x = images(1, 64, 6) / 2

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 import torch
 import torch.nn.functional as F
-from gantoolkit.networks.pidinet import KINDS, MEAN, STD, PiDiNet, convert, plain_kernel
-
 from golden_files import golden
+
+from gantoolkit.networks.pidinet import KINDS, MEAN, STD, PiDiNet, convert, plain_kernel
 
 
 def test_kernels_by_definition():
@@ -15,11 +15,15 @@ def test_kernels_by_definition():
     g = torch.Generator().manual_seed(0)
     w, x = torch.randn(1, 1, 3, 3, generator=g), torch.randn(1, 1, 5, 5, generator=g)
     near, centre = x[..., 1:4, 1:4], x[..., 2, 2]
-    got = {k: F.conv2d(x, plain_kernel(w, k), padding=2 if k == "rd" else 1)[0, 0, 2, 2] for k in KINDS}
+    got = {
+        k: F.conv2d(x, plain_kernel(w, k), padding=2 if k == "rd" else 1)[0, 0, 2, 2] for k in KINDS
+    }
     torch.testing.assert_close(got["cv"], (w * near).sum())
     torch.testing.assert_close(got["cd"], (w * (near - centre)).sum())
     ring = [(0, 0), (0, 1), (0, 2), (1, 2), (2, 2), (2, 1), (2, 0), (1, 0)]  # clockwise
-    angular = sum(w[0, 0][a] * (near[0, 0][a] - near[0, 0][b]) for a, b in zip(ring, ring[1:] + ring[:1]))
+    angular = sum(
+        w[0, 0][a] * (near[0, 0][a] - near[0, 0][b]) for a, b in zip(ring, ring[1:] + ring[:1])
+    )
     torch.testing.assert_close(got["ad"], angular)
     outer = x[0, 0, ::2, ::2].flatten()[[0, 1, 2, 3, 5, 6, 7, 8]]
     inner = near.flatten()[[0, 1, 2, 3, 5, 6, 7, 8]]
@@ -27,8 +31,15 @@ def test_kernels_by_definition():
 
 
 @pytest.mark.golden
-@pytest.mark.parametrize("name,width,dilation", [("pidinet", 60, 24), ("pidinet_small", 30, 12),
-                                                 ("pidinet_tiny", 20, 8), ("pidinet_tiny_l", 20, None)])
+@pytest.mark.parametrize(
+    "name,width,dilation",
+    [
+        ("pidinet", 60, 24),
+        ("pidinet_small", 30, 12),
+        ("pidinet_tiny", 20, 8),
+        ("pidinet_tiny_l", 20, None),
+    ],
+)
 @torch.no_grad()
 def test_trained_weights(golden_dir, name, width, dilation):
     meta, t = golden(golden_dir, f"{name}_carv4")
@@ -39,11 +50,12 @@ def test_trained_weights(golden_dir, name, width, dilation):
             torch.testing.assert_close(state[key.removeprefix("state.converted.")], value)
     network = PiDiNet(width, dilation).eval()
     network.load_state_dict(state)
-    pixels = (t["in.image_u8"] / 255 - torch.tensor(MEAN).view(3, 1, 1)) / torch.tensor(STD).view(3, 1, 1)
+    pixels = (t["in.image_u8"] / 255 - torch.tensor(MEAN).view(3, 1, 1)) / torch.tensor(STD).view(
+        3, 1, 1
+    )
     for side, value in zip(("e1", "e2", "e3", "e4", "fused"), network(pixels)):
         for form in ("pdc", "converted"):
             torch.testing.assert_close(value, t[f"out.{form}.{side}"], atol=1e-4, rtol=0)
-    torch.testing.assert_close(network.edges(t["in.image_u8"] / 127.5 - 1),
-                               t["out.pdc.fused"],
-                               atol=1e-4,
-                               rtol=0)
+    torch.testing.assert_close(
+        network.edges(t["in.image_u8"] / 127.5 - 1), t["out.pdc.fused"], atol=1e-4, rtol=0
+    )

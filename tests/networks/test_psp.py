@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 import torch
+from golden_files import golden
+
 from gantoolkit.core.errors import UsageError
 from gantoolkit.networks.psp import PSPEncoder
-
-from golden_files import golden
 
 SMALL = ((4, 1), (4, 1), (6, 1), (8, 1))
 
@@ -20,7 +20,9 @@ def test_published_encoder(golden_dir):
     network = PSPEncoder(meta["opts"]["n_styles"], "psp", meta["opts"]["input_nc"], units).eval()
     network.load_state_dict({k[6:]: v for k, v in t.items() if k.startswith("state.")})
     images = t["in.image_u8"] / 127.5 - 1
-    found = dict(zip(("c1", "c2", "c3"), network.features(images), strict=True), codes=network(images))
+    found = dict(
+        zip(("c1", "c2", "c3"), network.features(images), strict=True), codes=network(images)
+    )
     for name, value in found.items():
         torch.testing.assert_close(value, t[f"out.{name}"], atol=1e-4, rtol=0)
 

@@ -4,24 +4,31 @@ from __future__ import annotations
 
 from collections import Counter
 
+import gantoolkit.core.compat  # noqa: F401
+
 import pytest
 import torch
-from gantoolkit.core import compat  # noqa: F401
+
 from gantoolkit import networks  # noqa: F401
 from gantoolkit.core.errors import WeightsError
 from gantoolkit.networks.tokenizer import byte_characters, learn_merges, train_tokenizer, words_of
 from gantoolkit.networks.towers import ImageTower, Towers, text_model
 
-CAPTIONS = ["She has long wavy brown hair and wears lipstick.", "This man is bald and has a grey beard.",
-            "He's young, has blue eyes and eyeglasses.", "A woman with a hat, earrings and a necklace."]
+CAPTIONS = [
+    "She has long wavy brown hair and wears lipstick.",
+    "This man is bald and has a grey beard.",
+    "He's young, has blue eyes and eyeglasses.",
+    "A woman with a hat, earrings and a necklace.",
+]
 
 
 @pytest.fixture(scope="module")
 def towers():
     torch.manual_seed(0)
     tokenizer = train_tokenizer(CAPTIONS, 620, 24)
-    return Towers(text_model(tokenizer, 16, 1, 2), tokenizer, ImageTower(32, (8, 8), 12),
-                  words_of(CAPTIONS)).eval()
+    return Towers(
+        text_model(tokenizer, 16, 1, 2), tokenizer, ImageTower(32, (8, 8), 12), words_of(CAPTIONS)
+    ).eval()
 
 
 def test_bytes_are_those_of_the_reference():
@@ -50,7 +57,10 @@ def test_tokenizer_round_trip(towers):
 
 @torch.no_grad()
 def test_padding_does_not_matter(towers):
-    short, long = towers.embed_text(CAPTIONS[:1]), towers.embed_tokens(towers.tokens(CAPTIONS[:1], pad_to=24))
+    short, long = (
+        towers.embed_text(CAPTIONS[:1]),
+        towers.embed_tokens(towers.tokens(CAPTIONS[:1], pad_to=24)),
+    )
     torch.testing.assert_close(short, long)
     together = towers.embed_text(CAPTIONS)
     torch.testing.assert_close(together[:1], short)
@@ -64,21 +74,30 @@ def test_folders_are_read_by_transformers_and_by_us(towers, tmp_path):
 
     towers.save(tmp_path)
     tokenizer = CLIPTokenizer.from_pretrained(tmp_path / "tokenizer", local_files_only=True)
-    model = CLIPTextModel.from_pretrained(tmp_path / "text_encoder",
-                                          local_files_only=True,
-                                          dtype=torch.float32)
+    model = CLIPTextModel.from_pretrained(
+        tmp_path / "text_encoder", local_files_only=True, dtype=torch.float32
+    )
     text = ["A bald man with Zürich glasses", ""]
     batch = tokenizer(text, padding=True, truncation=True, return_tensors="pt")
-    assert batch.input_ids.tolist() == towers.tokens(text).tolist() and tokenizer.model_max_length == 24
-    torch.testing.assert_close(model(input_ids=batch.input_ids).pooler_output,
-                               towers.text(input_ids=towers.tokens(text)).pooler_output, atol=2e-2, rtol=0)
+    assert (
+        batch.input_ids.tolist() == towers.tokens(text).tolist()
+        and tokenizer.model_max_length == 24
+    )
+    torch.testing.assert_close(
+        model(input_ids=batch.input_ids).pooler_output,
+        towers.text(input_ids=towers.tokens(text)).pooler_output,
+        atol=2e-2,
+        rtol=0,
+    )
     again = networks.load(str(tmp_path))
     x = torch.rand(2, 3, 64, 64) * 2 - 1
     torch.testing.assert_close(again.embed_text(text), towers.embed_text(text), atol=5e-3, rtol=0)
     torch.testing.assert_close(again.embed_image(x), towers.embed_image(x), atol=5e-3, rtol=0)
     assert again.words == towers.words
-    old = CLIPTokenizer(vocab=str(tmp_path / "tokenizer" / "vocab.json"),
-                        merges=str(tmp_path / "tokenizer" / "merges.txt"))
+    old = CLIPTokenizer(
+        vocab=str(tmp_path / "tokenizer" / "vocab.json"),
+        merges=str(tmp_path / "tokenizer" / "merges.txt"),
+    )
     assert old(text[0]).input_ids == tokenizer(text[0]).input_ids
 
 

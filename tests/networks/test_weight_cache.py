@@ -12,11 +12,13 @@ import torch.nn.functional as F
 from torch import nn
 
 from gantoolkit.generators.stylegan2 import SynthesisLayer
-from gantoolkit.networks.cpu import conv, onednn
 from gantoolkit.networks import ops
+from gantoolkit.networks.cpu import conv, onednn
 from gantoolkit.networks.cpu.weight_cache import FrozenWeightCache
 
-packs = pytest.mark.skipif(not onednn.precisions(), reason="this build of torch has no oneDNN operations")
+packs = pytest.mark.skipif(
+    not onednn.precisions(), reason="this build of torch has no oneDNN operations"
+)
 
 
 def frozen(*shape: int) -> nn.Parameter:
@@ -32,10 +34,12 @@ def made(kept: FrozenWeightCache, weight) -> tuple[bool, torch.Tensor]:
 
 
 CHANGES = dict(
-    optimizer=lambda w: torch.no_grad()(w.add_)(1), data=lambda w: w.data.mul_(2),
+    optimizer=lambda w: torch.no_grad()(w.add_)(1),
+    data=lambda w: w.data.mul_(2),
     average=lambda w: torch._foreach_lerp_([w.data], [torch.ones_like(w)], 0.5),
     exchange=lambda w: setattr(w, "data", torch.ones_like(w)),
-    precision=lambda w: setattr(w, "data", w.data.double()))
+    precision=lambda w: setattr(w, "data", w.data.double()),
+)
 
 
 @pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
@@ -98,12 +102,17 @@ def test_packed_weights_convolve_as_plain_ones_in_float64(dtype, near, autocast,
     for edge in (size, size + 3):
         x = torch.randn(batch, 6, edge, edge).contiguous(memory_format=torch.channels_last)
         given = x if autocast else x.to(dtype)
-        with torch.no_grad(), torch.autocast("cpu", dtype, enabled=autocast and dtype == torch.bfloat16):
+        with (
+            torch.no_grad(),
+            torch.autocast("cpu", dtype, enabled=autocast and dtype == torch.bfloat16),
+        ):
             got = conv.conv2d(given, weight, None, (1, 1), kept=kept)
             larger = conv.transposed(given, weight, 2, kept=back)
         assert got.dtype == larger.dtype == dtype and ("packed", dtype) in kept._kept[1]
         wide, w = x.double(), weight.double()
-        torch.testing.assert_close(got.double(), F.conv2d(wide, w, padding=1), atol=10 * near, rtol=near)
+        torch.testing.assert_close(
+            got.double(), F.conv2d(wide, w, padding=1), atol=10 * near, rtol=near
+        )
         turned = F.conv_transpose2d(wide, w.transpose(0, 1), stride=2)
         torch.testing.assert_close(larger.double(), turned, atol=10 * near, rtol=near)
 
@@ -118,7 +127,9 @@ def test_a_layer_draws_the_same_frozen_and_free(up):
         for _ in range(2):
             with torch.no_grad():
                 torch.testing.assert_close(kept(x, w), free(x, w), atol=1e-5, rtol=1e-4)
-        torch.testing.assert_close(kept(x, w.requires_grad_()), free(x, w), atol=0, rtol=0)  # as in training
+        torch.testing.assert_close(
+            kept(x, w.requires_grad_()), free(x, w), atol=0, rtol=0
+        )  # as in training
         w = w.detach()
         kept.weight.data.normal_()
 
@@ -165,7 +176,11 @@ def saved_bytes(draw) -> int:
         saved += getattr(node, "saved_tensors", ())  # of functions written in Python
         seen[node] = [tensor for tensor in saved if isinstance(tensor, torch.Tensor)]
         todo += [parent for parent, _ in node.next_functions]
-    found = {t.untyped_storage().data_ptr(): t.untyped_storage().nbytes() for ts in seen.values() for t in ts}
+    found = {
+        t.untyped_storage().data_ptr(): t.untyped_storage().nbytes()
+        for ts in seen.values()
+        for t in ts
+    }
     return sum(found.values())
 
 
@@ -175,7 +190,10 @@ def test_frozen_layers_save_one_map_less_and_give_the_same_gradients(up, precisi
     """Also of second order, within a checkpoint and under autocast."""
     from torch.utils.checkpoint import checkpoint
 
-    weight, x = frozen(5, 6, 3, 3), torch.randn(2, 6, 16, 16).contiguous(memory_format=torch.channels_last)
+    weight, x = (
+        frozen(5, 6, 3, 3),
+        torch.randn(2, 6, 16, 16).contiguous(memory_format=torch.channels_last),
+    )
     leaves = [x.requires_grad_(), torch.randn(2, 6).requires_grad_()]
 
     def draw(w):
@@ -188,10 +206,16 @@ def test_frozen_layers_save_one_map_less_and_give_the_same_gradients(up, precisi
 
     free = nn.Parameter(weight.detach().clone(memory_format=torch.preserve_format))
     wanted = gradients(draw(free))
-    for found in (gradients(draw(weight)), gradients(checkpoint(draw, weight, use_reentrant=False))):
+    for found in (
+        gradients(draw(weight)),
+        gradients(checkpoint(draw, weight, use_reentrant=False)),
+    ):
         for mine, its in zip(found, wanted, strict=True):
             assert torch.equal(mine, its)
-    assert saved_bytes(lambda: draw(free)) - saved_bytes(lambda: draw(weight)) >= x.numel() * precision.itemsize
+    assert (
+        saved_bytes(lambda: draw(free)) - saved_bytes(lambda: draw(weight))
+        >= x.numel() * precision.itemsize
+    )
 
 
 @pytest.mark.parametrize("taps", [(1, 3, 3, 1), (1, 2, 3, 5, 8, 5, 1, -1)])

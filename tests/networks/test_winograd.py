@@ -6,8 +6,8 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from gantoolkit.networks.cpu import onednn, winograd, winograd_bf16
 from gantoolkit.networks import ops
+from gantoolkit.networks.cpu import onednn, winograd, winograd_bf16
 from gantoolkit.networks.cpu.weight_cache import FrozenWeightCache
 
 
@@ -18,7 +18,9 @@ def test_equals_the_plain_convolution(strip, monkeypatch):
     x, weight, bias = torch.randn(2, 6, 16, 10), torch.randn(5, 6, 3, 3) / 8, torch.randn(5)
     wanted = F.conv2d(x.double(), weight.double(), bias.double(), padding=1)
     for b, expected in ((bias, wanted), (None, wanted - bias[:, None, None])):
-        torch.testing.assert_close(winograd.conv2d(x, weight, b).double(), expected, atol=2e-5, rtol=0)
+        torch.testing.assert_close(
+            winograd.conv2d(x, weight, b).double(), expected, atol=2e-5, rtol=0
+        )
 
 
 def test_stands_in_only_without_gradients_and_in_its_shapes(monkeypatch):
@@ -42,7 +44,10 @@ def test_stands_in_only_without_gradients_and_in_its_shapes(monkeypatch):
 def test_in_bf16_within_three_hundredths_of_the_spread(strip, monkeypatch):
     """For a batch, with strips, where height and width differ; a plain convolution in bf16 is within 0.005."""
     monkeypatch.setattr(winograd_bf16, "STRIP", strip)
-    x, weight = torch.randn(2, 32, 16, 24), torch.nn.Parameter(torch.randn(24, 32, 3, 3) / 17, requires_grad=False)
+    x, weight = (
+        torch.randn(2, 32, 16, 24),
+        torch.nn.Parameter(torch.randn(24, 32, 3, 3) / 17, requires_grad=False),
+    )
     bias = torch.randn(24)
     wanted = F.conv2d(x.double(), weight.double(), bias.double(), padding=1)
     with torch.no_grad():
@@ -56,14 +61,19 @@ def test_in_bf16_stands_in_for_frozen_weights_that_are_kept(monkeypatch):
     monkeypatch.setattr(winograd_bf16, "LEAST", 4)
     calls, real = [], winograd_bf16.conv2d
     monkeypatch.setattr(winograd_bf16, "conv2d", lambda *a: calls.append(a) or real(*a))
-    x, weight = torch.randn(1, 4, 32, 32), torch.nn.Parameter(torch.randn(4, 4, 3, 3), requires_grad=False)
+    x, weight = (
+        torch.randn(1, 4, 32, 32),
+        torch.nn.Parameter(torch.randn(4, 4, 3, 3), requires_grad=False),
+    )
     with torch.no_grad():
         with torch.autocast("cpu", torch.bfloat16):
             ops.conv2d_resample(x, weight, padding=1, kept=FrozenWeightCache())
             assert len(calls) == 1
             ops.conv2d_resample(x, weight, padding=1)
             ops.conv2d_resample(x[:, :, :30], weight, padding=1, kept=FrozenWeightCache())
-            ops.conv2d_resample(x, weight.clone().requires_grad_(), padding=1, kept=FrozenWeightCache())
+            ops.conv2d_resample(
+                x, weight.clone().requires_grad_(), padding=1, kept=FrozenWeightCache()
+            )
         ops.conv2d_resample(x, weight, padding=1, kept=FrozenWeightCache())
     with torch.autocast("cpu", torch.bfloat16):
         ops.conv2d_resample(x, weight, padding=1, kept=FrozenWeightCache())

@@ -10,13 +10,13 @@ from torch import nn
 
 from gantoolkit.cli import main
 from gantoolkit.config import loader
-from gantoolkit.registry import registry
+from gantoolkit.core.errors import UsageError
 from gantoolkit.data.face_zip import find
+from gantoolkit.generators import load_generator
 from gantoolkit.planning import dry_run
 from gantoolkit.planning.peak_memory import PeakMemoryTracker
 from gantoolkit.planning.plan import lines
-from gantoolkit.core.errors import UsageError
-from gantoolkit.generators import load_generator
+from gantoolkit.registry import registry
 
 
 @pytest.mark.parametrize("device", ["cpu", "meta"])
@@ -51,8 +51,12 @@ def test_parameters_are_those_of_the_real_networks(small):
     def size(module):
         return sum(p.numel() for p in module.parameters())
 
-    assert counted["U-Net"] == size(encoder.unet) and counted["ControlNet"] == size(encoder.controls[0])
-    assert counted["VAE"] == size(encoder.vae) and counted["text model"] == size(encoder.prompts.text)
+    assert counted["U-Net"] == size(encoder.unet) and counted["ControlNet"] == size(
+        encoder.controls[0]
+    )
+    assert counted["VAE"] == size(encoder.vae) and counted["text model"] == size(
+        encoder.prompts.text
+    )
     assert counted["generator eg3d"] == size(load_generator("eg3d"))
     assert small.notes == [] and small.fixed == sum(part[2] for part in small.parts)
 
@@ -72,7 +76,9 @@ def test_m_alone_costs_less_than_t(small):
 
 def test_processes_and_recomputation_lower_the_peak(small):
     overrides = ["schedule.batch=16", "schedule.accumulate=2", "recompute=1", "sampling.batch=8"]
-    shared = dry_run.plan(loader.load_config("configs/absm_eg3d.py", overrides).to_dict(), processes=4)
+    shared = dry_run.plan(
+        loader.load_config("configs/absm_eg3d.py", overrides).to_dict(), processes=4
+    )
     assert shared.batch == small.batch == 2 and shared.world == 4
     assert shared.peaks["training"] < 0.75 * small.peaks["training"]
     assert (small.cached, small.scored, shared.cached, shared.scored) == (48, 25, 8, 8)
@@ -95,11 +101,28 @@ def test_an_encoder_that_waits_on_the_cpu_lowers_what_is_held(small):
 
 def test_the_verb_prints_and_runs_nothing(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    assert main.main(["run", "configs/pretrain/controlnet_mask.py", "--dry-run", "data=val", "diffusion=diffusion",
-                     "--processes", "4"]) == 0
+    assert (
+        main.main(
+            [
+                "run",
+                "configs/pretrain/controlnet_mask.py",
+                "--dry-run",
+                "data=val",
+                "diffusion=diffusion",
+                "--processes",
+                "4",
+            ]
+        )
+        == 0
+    )
     out = capsys.readouterr().out
     assert "in each of 4 processes" in out
-    assert "ControlNet" in out and "peak of training" in out and "200 rows" in out and not list(tmp_path.iterdir())
+    assert (
+        "ControlNet" in out
+        and "peak of training" in out
+        and "200 rows" in out
+        and not list(tmp_path.iterdir())
+    )
     assert main.main(["run", "configs/pretrain/controlnet_mask.py", "--processes", "2"]) == 2
     assert "--processes belongs to --dry-run" in capsys.readouterr().err
     with pytest.raises(UsageError, match="'vae' is small and just runs"):
@@ -107,8 +130,16 @@ def test_the_verb_prints_and_runs_nothing(tmp_path, monkeypatch, capsys):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["absm_eg3d", "absm_stylegan2", "absm_eg3d_scribble", "absm_stylegan2_scribble",
-                                  "controlnet_mask"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "absm_eg3d",
+        "absm_stylegan2",
+        "absm_eg3d_scribble",
+        "absm_stylegan2_scribble",
+        "controlnet_mask",
+    ],
+)
 def test_paper_scale_needs_no_download(name, monkeypatch, tmp_path):
     import socket
 
@@ -119,7 +150,8 @@ def test_paper_scale_needs_no_download(name, monkeypatch, tmp_path):
     assert counted["U-Net"] == 859.5 and counted["ControlNet"] == 361.3
     if name != "controlnet_mask":
         assert counted[f"generator {'eg3d-ffhq' if 'eg3d' in name else 'stylegan2-ffhq'}"] == (
-            30.7 if "eg3d" in name else 30.4)
+            30.7 if "eg3d" in name else 30.4
+        )
         assert found.cache["trajectories of train"] == (24000, 20 * 32768 + 786432)
         assert found.fixed + found.peaks["training"] < 24e9
     assert any("is not here" in note for note in found.notes)

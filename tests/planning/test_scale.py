@@ -7,22 +7,22 @@ import json
 import threading
 from dataclasses import replace
 
+import mini
 import pytest
 import torch
+from mini import losses, make
 
 from gantoolkit import weights
-from gantoolkit.data.face_zip import FaceZip
-from gantoolkit.training import oom, run_folder as folder
-from gantoolkit.training.prefetch import Prefetcher
-from gantoolkit.training.batch import SeededBatch
-from gantoolkit.training.runner import run
-from gantoolkit.training.tensor_stream import Streamed
-from gantoolkit.tasks.bridge.trajectories import row_bytes
 from gantoolkit.core.errors import GantoolkitError, UsageError
 from gantoolkit.core.types import Latent
-
-import mini
-from mini import losses, make
+from gantoolkit.data.face_zip import FaceZip
+from gantoolkit.tasks.bridge.trajectories import row_bytes
+from gantoolkit.training import oom
+from gantoolkit.training import run_folder as folder
+from gantoolkit.training.batch import SeededBatch
+from gantoolkit.training.prefetch import Prefetcher
+from gantoolkit.training.runner import run
+from gantoolkit.training.tensor_stream import Streamed
 
 
 @pytest.fixture(autouse=True)
@@ -34,7 +34,13 @@ def own_cache(monkeypatch):
 
 
 def content(rows):
-    return dict(z=(rows[:, None, None].float() * 100 + torch.arange(4)[None, :, None] * 10 + torch.arange(3.0)).half())
+    return dict(
+        z=(
+            rows[:, None, None].float() * 100
+            + torch.arange(4)[None, :, None] * 10
+            + torch.arange(3.0)
+        ).half()
+    )
 
 
 def test_stream_reads_like_a_cache_and_forgets():
@@ -88,15 +94,21 @@ def test_what_is_expected_is_read_in_a_thread_and_all_else_at_once():
     ahead.expect(rows, steps)
     assert ahead.get(rows.clone(), steps.clone()).tolist() == [4, 6] and seen == [True, False]
     ahead.expect(rows, steps)
-    assert ahead.get(rows, steps + 1).tolist() == [5, 7] and seen[-1]  # another batch: nothing old is given
+    assert (
+        ahead.get(rows, steps + 1).tolist() == [5, 7] and seen[-1]
+    )  # another batch: nothing old is given
     assert ahead.get(rows, steps).tolist() == [4, 6] and ahead.hits == 1
     ahead.expect(torch.tensor([9]), torch.tensor([0]))
     with pytest.raises(ValueError, match="damaged"):
         ahead.get(torch.tensor([9]), torch.tensor([0]))
 
 
-@pytest.mark.parametrize("more", [dict(training="alternating", schedule=dict(accumulate=2)), dict(condition="both")])
-def test_reading_ahead_changes_nothing_and_misses_the_first_batch_alone(tmp_path, tiny_zip, monkeypatch, more):
+@pytest.mark.parametrize(
+    "more", [dict(training="alternating", schedule=dict(accumulate=2)), dict(condition="both")]
+)
+def test_reading_ahead_changes_nothing_and_misses_the_first_batch_alone(
+    tmp_path, tiny_zip, monkeypatch, more
+):
     from gantoolkit.tasks.bridge.task import Bridge
 
     made, opened = [], Bridge._open_data
@@ -112,21 +124,33 @@ def test_reading_ahead_changes_nothing_and_misses_the_first_batch_alone(tmp_path
     parts = 4 if "training" in more else 1
     assert made[0].hits == 12 * parts - 1
     for one, two in zip(losses(tmp_path / "plain"), losses(tmp_path / "ahead"), strict=True):
-        assert {k: v for k, v in one.items() if k != "seconds"} == {k: v for k, v in two.items() if k != "seconds"}
+        assert {k: v for k, v in one.items() if k != "seconds"} == {
+            k: v for k, v in two.items() if k != "seconds"
+        }
 
 
 def test_masks_and_images_are_made_where_they_are_needed(tiny_zip):
     """On the device named, from bytes; elsewhere nothing of them exists."""
     data, rows = FaceZip(tiny_zip), torch.tensor([3, 1])
     found = data.sample(rows, condition="both", seed=2, device="meta")
-    made = [found.condition.mask, found.condition.scribble, found.condition.camera.cam2world, found.target.image_gt,
-            found.target.labels, found.target.identity]
-    assert {tensor.device.type for tensor in made} == {"meta"} and found.condition.seed.device.type == "cpu"
+    made = [
+        found.condition.mask,
+        found.condition.scribble,
+        found.condition.camera.cam2world,
+        found.target.image_gt,
+        found.target.labels,
+        found.target.identity,
+    ]
+    assert {tensor.device.type for tensor in made} == {
+        "meta"
+    } and found.condition.seed.device.type == "cpu"
     pictures = data.pictures(rows, "both")
     assert {p.dtype for p in pictures.values()} == {torch.uint8}
     given = data.sample(rows, condition="both", seed=2, pictures=pictures)
     assert torch.equal(given.condition.mask, data.sample(rows, condition="mask").condition.mask)
-    assert torch.equal(given.condition.scribble, data.sample(rows, condition="scribble").condition.scribble)
+    assert torch.equal(
+        given.condition.scribble, data.sample(rows, condition="scribble").condition.scribble
+    )
 
 
 # -- the moving average ------------------------------------------------------------------------------------
@@ -152,7 +176,9 @@ def test_average_follows_is_scored_exported_and_resumed(tmp_path, tiny_zip):
     exported = weights.load(tmp_path / "run/export/bridge.safetensors")[0]
     assert all(torch.equal(v, saved[f"averages.bridge.{k}"]) for k, v in exported.items())
     assert any(not torch.equal(v, saved[f"bridge.{k}"]) for k, v in exported.items())
-    half = mini.config(tmp_path, tiny_zip, ema=0.5, schedule=dict(save_every=3, time_limit=1e-6))  # stops at once
+    half = mini.config(
+        tmp_path, tiny_zip, ema=0.5, schedule=dict(save_every=3, time_limit=1e-6)
+    )  # stops at once
     run(half, tmp_path / "half")
     run(config, tmp_path / "half", resume=True)
     again = weights.load(tmp_path / "half/export/bridge.safetensors")[0]
@@ -197,8 +223,12 @@ def test_scoring_draws_as_many_at_a_time_as_training(tmp_path, tiny_zip, monkeyp
     whole, parts = make(tmp_path, tiny_zip), make(tmp_path, tiny_zip, recompute=2)
     codes = Latent(torch.randn(5, whole.generator.num_ws, whole.generator.w_dim))
     drawn, render = [], parts._render
-    monkeypatch.setattr(parts, "_render", lambda ws, *rest: drawn.append(len(ws)) or render(ws, *rest))
-    torch.testing.assert_close(parts.draw(codes).image, whole.draw(codes).image, atol=1e-5, rtol=1e-4)
+    monkeypatch.setattr(
+        parts, "_render", lambda ws, *rest: drawn.append(len(ws)) or render(ws, *rest)
+    )
+    torch.testing.assert_close(
+        parts.draw(codes).image, whole.draw(codes).image, atol=1e-5, rtol=1e-4
+    )
     assert drawn == [2, 2, 1]
     assert [len(m.rows) for m in parts.evaluation.moments()] == [6]  # sampling.batch is 8
     monkeypatch.setattr(parts.val, "sampling", replace(parts.val.sampling, batch=4))
@@ -212,7 +242,10 @@ def test_where_the_encoder_waits_decides_no_cache_and_no_export(tmp_path, tiny_z
             self.offload = offload
 
     mini.REGISTRIES["encoder"].register_module("Waiting", module=Waiting, force=True)
-    one, two = (make(tmp_path, tiny_zip, encoder=dict(type="Waiting", **more)) for more in ({}, dict(offload=True)))
+    one, two = (
+        make(tmp_path, tiny_zip, encoder=dict(type="Waiting", **more))
+        for more in ({}, dict(offload=True))
+    )
     assert two.encoder.offload and two.encoder.trajectories == 0 and one.encoder.trajectories == 30
     assert one.specs == two.specs and one.train.cache.folder == two.train.cache.folder
 
@@ -230,41 +263,66 @@ def test_random_noise_is_each_sample_s_own_however_a_batch_is_split(tmp_path, ti
     task.generator.synthesis.b32.conv1.noise_strength.data.fill_(1.0)
     ws, seeds = task.generator.mapping(torch.randn(4, task.generator.z_dim)), [5, 6, 7, 8]
     whole = task.draw(Latent(ws), seeds=seeds).image
-    parts = [task.draw(Latent(ws[rows]), seeds=seeds[rows]).image for rows in (slice(0, 1), slice(1, 4))]
+    parts = [
+        task.draw(Latent(ws[rows]), seeds=seeds[rows]).image for rows in (slice(0, 1), slice(1, 4))
+    ]
     task.recompute = 2
     for split in (torch.cat(parts), task.draw(Latent(ws), seeds=seeds).image):
         torch.testing.assert_close(split, whole, atol=1e-5, rtol=0)
-    assert (task.draw(Latent(ws), seeds=[5, 6, 7, 9]).image - whole).abs().amax((1, 2, 3)).gt(1e-3).tolist() == [
-        False, False, False, True]
+    assert (task.draw(Latent(ws), seeds=[5, 6, 7, 9]).image - whole).abs().amax((1, 2, 3)).gt(
+        1e-3
+    ).tolist() == [False, False, False, True]
 
 
 # -- memory ------------------------------------------------------------------------------------------------
 
-CONFIG = dict(task="bridge", schedule=dict(batch=8, accumulate=1, precision="bf16"), sampling=dict(batch=48),
-              encoder=dict(type="ControlNetEncoder"))
-SMALL = dict(schedule=dict(batch=8, accumulate=8, precision="fp32"), sampling=dict(batch=1), recompute=1, chunk=4096)
+CONFIG = dict(
+    task="bridge",
+    schedule=dict(batch=8, accumulate=1, precision="bf16"),
+    sampling=dict(batch=48),
+    encoder=dict(type="ControlNetEncoder"),
+)
+SMALL = dict(
+    schedule=dict(batch=8, accumulate=8, precision="fp32"),
+    sampling=dict(batch=1),
+    recompute=1,
+    chunk=4096,
+)
 OFFLOADED = dict(encoder=dict(type="ControlNetEncoder", offload=True))
 
 
-@pytest.mark.parametrize("phase, changes, words", [
-    ("prepare", {}, "sampling.batch=24"), ("prepare", SMALL, "encoder.offload=True"),
-    ("prepare", dict(sampling=None, schedule=None), "sampling.batch=24"),
-    ("prepare", SMALL | OFFLOADED, "encoder.precision=bf16"), ("train", {}, "schedule.accumulate=2"),
-    ("train", dict(schedule=dict(batch=8, accumulate=8)), "recompute=1"), ("train", dict(recompute=2), "recompute=1"),
-    ("train", SMALL | dict(chunk=None), "chunk=4096"), ("train", SMALL, "encoder.offload=True"),
-    ("train", SMALL | OFFLOADED, "schedule.precision=bf16"), ("validate", {}, "recompute=1"),
-    ("validate", SMALL, "encoder.offload=True")])
+@pytest.mark.parametrize(
+    "phase, changes, words",
+    [
+        ("prepare", {}, "sampling.batch=24"),
+        ("prepare", SMALL, "encoder.offload=True"),
+        ("prepare", dict(sampling=None, schedule=None), "sampling.batch=24"),
+        ("prepare", SMALL | OFFLOADED, "encoder.precision=bf16"),
+        ("train", {}, "schedule.accumulate=2"),
+        ("train", dict(schedule=dict(batch=8, accumulate=8)), "recompute=1"),
+        ("train", dict(recompute=2), "recompute=1"),
+        ("train", SMALL | dict(chunk=None), "chunk=4096"),
+        ("train", SMALL, "encoder.offload=True"),
+        ("train", SMALL | OFFLOADED, "schedule.precision=bf16"),
+        ("validate", {}, "recompute=1"),
+        ("validate", SMALL, "encoder.offload=True"),
+    ],
+)
 def test_a_full_memory_names_the_setting_to_lower(phase, changes, words):
     given = CONFIG | changes
-    for error in (torch.OutOfMemoryError("CUDA out of memory"), RuntimeError("[enforce fail] can't allocate memory")):
+    for error in (
+        torch.OutOfMemoryError("CUDA out of memory"),
+        RuntimeError("[enforce fail] can't allocate memory"),
+    ):
         with pytest.raises(GantoolkitError, match="memory ran out") as caught:
             with oom.answered(given, phase):
                 raise error
         said = str(caught.value)
-        assert words in said and ("--resume" in said) == ("precision" not in words) == ("--out" not in said)
-    with pytest.raises(RuntimeError, match="shape"):
-        with oom.answered(given, phase):
-            raise RuntimeError("shape mismatch")
+        assert words in said and ("--resume" in said) == ("precision" not in words) == (
+            "--out" not in said
+        )
+    with pytest.raises(RuntimeError, match="shape"), oom.answered(given, phase):
+        raise RuntimeError("shape mismatch")
 
 
 @pytest.mark.parametrize("task", ["judge", "parser", "identity", "towers", "gan"])
@@ -275,14 +333,28 @@ def test_a_batch_that_cannot_be_split_is_made_smaller(task):
 
 def test_every_setting_that_is_named_may_change_on_resumption(tmp_path):
     """What the answer proposes together with --resume is accepted by the run folder; what decides the result is not."""
-    given = mini.config(tmp_path, tmp_path / "data.zip", encoder=dict(type="ControlNetEncoder", weights="w"))
+    given = mini.config(
+        tmp_path, tmp_path / "data.zip", encoder=dict(type="ControlNetEncoder", weights="w")
+    )
     (tmp_path / "run/checkpoint/00000001").mkdir(parents=True)
     (tmp_path / "run/config.json").write_text(json.dumps(given))
     named = {s.split()[0] for phase in oom.WHEN for s in oom.settings(given, phase)}
     named.add("cache.folder='/elsewhere'")
-    assert {s.partition("=")[0] for s in named} == {"sampling.batch", "schedule.accumulate", "recompute", "chunk",
-                                                    "encoder.offload", "cache.folder"}
-    for setting in [*named, "schedule.batch=2", "sampling.captions=2", "encoder.steps=3", "share=1"]:
+    assert {s.partition("=")[0] for s in named} == {
+        "sampling.batch",
+        "schedule.accumulate",
+        "recompute",
+        "chunk",
+        "encoder.offload",
+        "cache.folder",
+    }
+    for setting in [
+        *named,
+        "schedule.batch=2",
+        "sampling.captions=2",
+        "encoder.steps=3",
+        "share=1",
+    ]:
         changed, (name, _, value) = json.loads(json.dumps(given)), setting.partition("=")
         *where, last = name.split(".")
         (changed.setdefault(where[0], {}) if where else changed)[last] = ast.literal_eval(value)
@@ -293,7 +365,9 @@ def test_every_setting_that_is_named_may_change_on_resumption(tmp_path):
                 folder.check(tmp_path / "run", changed, resume=True)
 
 
-def test_a_run_that_fills_the_memory_says_what_to_type_and_goes_on_so(tmp_path, tiny_zip, monkeypatch):
+def test_a_run_that_fills_the_memory_says_what_to_type_and_goes_on_so(
+    tmp_path, tiny_zip, monkeypatch
+):
     def full(self, latent, camera=None, seeds=None):
         raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB")
 
@@ -302,8 +376,14 @@ def test_a_run_that_fills_the_memory_says_what_to_type_and_goes_on_so(tmp_path, 
     with monkeypatch.context() as patch, pytest.raises(GantoolkitError) as caught:
         patch.setattr(Bridge, "draw", full)
         run(mini.config(tmp_path, tiny_zip), tmp_path / "run")
-    assert "while training; repeat the command with --resume and schedule.accumulate=2" in str(caught.value)
-    run(mini.config(tmp_path, tiny_zip, schedule=dict(accumulate=2), recompute=1), tmp_path / "run", resume=True)
+    assert "while training; repeat the command with --resume and schedule.accumulate=2" in str(
+        caught.value
+    )
+    run(
+        mini.config(tmp_path, tiny_zip, schedule=dict(accumulate=2), recompute=1),
+        tmp_path / "run",
+        resume=True,
+    )
     run(mini.config(tmp_path, tiny_zip), tmp_path / "plain")
     for one, two in zip(losses(tmp_path / "run"), losses(tmp_path / "plain"), strict=True):
         assert all(abs(one[k] - two[k]) <= 1e-4 for k in set(one) - {"seconds"})
@@ -312,18 +392,26 @@ def test_a_run_that_fills_the_memory_says_what_to_type_and_goes_on_so(tmp_path, 
 # -- several processes ---------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("restarts, local, prefix", [("0", "2", None), ("1", "2", "attempt-1"), ("1", "1", None)])
-def test_processes_meet_where_no_dead_one_was_and_wait_for_long_scores(monkeypatch, restarts, local, prefix):
+@pytest.mark.parametrize(
+    "restarts, local, prefix", [("0", "2", None), ("1", "2", "attempt-1"), ("1", "1", None)]
+)
+def test_processes_meet_where_no_dead_one_was_and_wait_for_long_scores(
+    monkeypatch, restarts, local, prefix
+):
     """A restart on one machine has a corner of torchrun's store for itself; over machines torchrun makes a new one."""
     import torch.distributed as dist
 
     from gantoolkit.core import distributed
 
     met, store = {}, dist.HashStore()
-    for name, value in dict(WORLD_SIZE="2", LOCAL_WORLD_SIZE=local, TORCHELASTIC_RESTART_COUNT=restarts).items():
+    for name, value in dict(
+        WORLD_SIZE="2", LOCAL_WORLD_SIZE=local, TORCHELASTIC_RESTART_COUNT=restarts
+    ).items():
         monkeypatch.setenv(name, value)
     monkeypatch.setattr(dist, "rendezvous", lambda url: iter([(store, 0, 2)]))
-    monkeypatch.setattr(dist, "init_process_group", lambda backend, **given: met.update(given, backend=backend))
+    monkeypatch.setattr(
+        dist, "init_process_group", lambda backend, **given: met.update(given, backend=backend)
+    )
     monkeypatch.setattr(dist, "destroy_process_group", lambda: None)
     with distributed.joined(torch.device("cpu")):
         pass

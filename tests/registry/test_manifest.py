@@ -21,7 +21,8 @@ def plugin(folder, name, registry="", hooks="", version="1.2"):
     package.mkdir(parents=True)
     (folder / "pyproject.toml").write_text(
         f'[project]\nname = "{name}"\nversion = "{version}"\n'
-        f'[project.entry-points.gantoolkit]\n{name} = "pkg_{name}.hooks"\n')
+        f'[project.entry-points.gantoolkit]\n{name} = "pkg_{name}.hooks"\n'
+    )
     (package / "__init__.py").write_text("")
     (package / "hooks.py").write_text(hooks)
     (package / "registry.yaml").write_text(registry)
@@ -33,7 +34,9 @@ def generator(name, module="nowhere:X"):
 
 
 def test_folder_plugin_is_read_but_not_imported(tmp_path, monkeypatch, fresh):
-    monkeypatch.setenv("GANTOOLKIT_PLUGINS", str(plugin(tmp_path / "a", "alpha", generator("Alpha"))))
+    monkeypatch.setenv(
+        "GANTOOLKIT_PLUGINS", str(plugin(tmp_path / "a", "alpha", generator("Alpha")))
+    )
     index = fresh()
     assert index.components["generator"]["Alpha"]["owner"] == "alpha"
     assert index.owners["alpha"].version == "1.2" and not index.owners["alpha"].error
@@ -78,7 +81,9 @@ def test_files_lie_in_their_owner(fresh):
             assert index.file(entry).is_relative_to(index.owners[entry["owner"]].root)
 
 
-def test_published_weights_lie_in_the_cache_and_say_where_they_are_from(fresh, monkeypatch, tmp_path):
+def test_published_weights_lie_in_the_cache_and_say_where_they_are_from(
+    fresh, monkeypatch, tmp_path
+):
     monkeypatch.setenv("GANTOOLKIT_CACHE", str(tmp_path))
     index = fresh()
     published = [entry for entry in index.weights.values() if "file" not in entry]
@@ -87,4 +92,7 @@ def test_published_weights_lie_in_the_cache_and_say_where_they_are_from(fresh, m
     for entry, place in zip(published, places, strict=True):
         assert place.parent == tmp_path / "downloads" and (place.suffix or "url" not in entry)
         assert entry["licence"] and entry["summary"] and entry["page"].startswith("https://")
-        assert entry.get("url", "https://").startswith("https://") and len(entry.get("sha256", "8 digits")) >= 8
+        assert (
+            entry.get("url", "https://").startswith("https://")
+            and len(entry.get("sha256", "8 digits")) >= 8
+        )

@@ -6,10 +6,10 @@ from types import SimpleNamespace
 
 import pytest
 
-from gantoolkit.registry import hookspecs, manifest, plugins
 from gantoolkit import weights
 from gantoolkit.core.errors import DataError, WeightsError
 from gantoolkit.core.types import Record, Score
+from gantoolkit.registry import hookspecs, manifest, plugins
 
 GOOD = "from gantoolkit.registry.plugins import hookimpl\n"
 
@@ -29,7 +29,8 @@ def load(tmp_path, monkeypatch):
             (package / "__init__.py").write_text(source)
             (tmp_path / name / "pyproject.toml").write_text(
                 f'[project]\nname = "{name}"\n'
-                f'[project.entry-points.gantoolkit]\n{name} = "hooks_of_{name}"\n')
+                f'[project.entry-points.gantoolkit]\n{name} = "hooks_of_{name}"\n'
+            )
             folders.append(str(tmp_path / name))
         monkeypatch.setenv("GANTOOLKIT_PLUGINS", ":".join(folders))
         manifest.load.cache_clear()
@@ -41,16 +42,21 @@ def load(tmp_path, monkeypatch):
     plugins.manager.cache_clear()
 
 
-@pytest.mark.parametrize("source, reason", [
-    ("import no_such_module", "ModuleNotFoundError"),
-    ("1 / 0", "ZeroDivisionError"),
-    ("def f(:", "SyntaxError"),
-    ("raise SystemExit(3)", "SystemExit"),
-    (GOOD + "@hookimpl\ndef run_startet(run): ...", "no hook run_startet"),
-    (GOOD + "@hookimpl\ndef run_started(runn): ...", "runn"),
-])
+@pytest.mark.parametrize(
+    "source, reason",
+    [
+        ("import no_such_module", "ModuleNotFoundError"),
+        ("1 / 0", "ZeroDivisionError"),
+        ("def f(:", "SyntaxError"),
+        ("raise SystemExit(3)", "SystemExit"),
+        (GOOD + "@hookimpl\ndef run_startet(run): ...", "no hook run_startet"),
+        (GOOD + "@hookimpl\ndef run_started(runn): ...", "runn"),
+    ],
+)
 def test_a_broken_plugin_is_reported_and_left_out(load, capsys, source, reason):
-    manager = load(bad=source, good=GOOD + "@hookimpl\ndef resolve_weights(name): return '/from/good'")
+    manager = load(
+        bad=source, good=GOOD + "@hookimpl\ndef resolve_weights(name): return '/from/good'"
+    )
     assert reason in manifest.load().owners["bad"].error
     assert not manager.has_plugin("bad") and manager.has_plugin("good")
     assert "the plugin 'bad'" in capsys.readouterr().err
@@ -67,12 +73,16 @@ def test_a_hook_that_fails_is_reported_once_and_left_out(load, capsys):
 
 def test_plugins_without_hooks_do_not_displace_each_other(load, capsys):
     manager = load(first="", second="")
-    assert manager.has_plugin("first") and manager.has_plugin("second") and not capsys.readouterr().err
+    assert (
+        manager.has_plugin("first") and manager.has_plugin("second") and not capsys.readouterr().err
+    )
 
 
 def test_a_hooks_own_sentence_reaches_the_user(load):
-    load(p=GOOD + "from gantoolkit.core.errors import DataError\n"
-                  "@hookimpl\ndef resolve_weights(name): raise DataError('Buy them first.')")
+    load(
+        p=GOOD + "from gantoolkit.core.errors import DataError\n"
+        "@hookimpl\ndef resolve_weights(name): raise DataError('Buy them first.')"
+    )
     with pytest.raises(DataError, match="Buy them first"):
         weights.resolve("mine")
 
@@ -80,8 +90,10 @@ def test_a_hooks_own_sentence_reaches_the_user(load):
 def test_resolve_weights(load, tmp_path):
     file = tmp_path / "w.safetensors"
     file.write_bytes(b"")
-    load(p=GOOD + "@hookimpl\ndef resolve_weights(name):\n"
-                  f"    return {str(file)!r} if name == 'mine' else None")
+    load(
+        p=GOOD + "@hookimpl\ndef resolve_weights(name):\n"
+        f"    return {str(file)!r} if name == 'mine' else None"
+    )
     assert weights.resolve("mine") == file and weights.resolve(file) == file
     for name, entry in list(manifest.load().weights.items())[:1]:
         assert weights.resolve(name) == manifest.load().file(entry)
@@ -93,11 +105,13 @@ def test_convert_checkpoint(load, tmp_path, monkeypatch):
     """A plugin's format is asked before the package's; a file given as weights is converted through it."""
     monkeypatch.setenv("GANTOOLKIT_CACHE", str(tmp_path / "cache"))
     (tmp_path / "w.mine").write_text("7")
-    load(p=GOOD + "import torch\nfrom gantoolkit.weights import Part\n"
-                  "@hookimpl\ndef convert_checkpoint(path):\n"
-                  "    if path.suffix == '.mine':\n"
-                  "        state = {'a': torch.tensor(float(path.read_text()))}\n"
-                  "        return [Part('network', {'type': 'Mine'}, state, 'my format', 'Mine')]\n")
+    load(
+        p=GOOD + "import torch\nfrom gantoolkit.weights import Part\n"
+        "@hookimpl\ndef convert_checkpoint(path):\n"
+        "    if path.suffix == '.mine':\n"
+        "        state = {'a': torch.tensor(float(path.read_text()))}\n"
+        "        return [Part('network', {'type': 'Mine'}, state, 'my format', 'Mine')]\n"
+    )
     state, arch, metadata = weights.load(tmp_path / "w.mine")
     assert state["a"] == 7 and arch == {"type": "Mine"} and metadata["source_format"] == "my format"
     (tmp_path / "w.other").write_text("8")
@@ -108,21 +122,29 @@ def test_convert_checkpoint(load, tmp_path, monkeypatch):
 def test_register_commands(load, capsys):
     from gantoolkit.cli import main
 
-    source = GOOD + ("@hookimpl\ndef register_commands(subparsers):\n"
-                     "    p = subparsers['data render'].add_parser('things')\n"
-                     "    p.add_argument('--count', type=int)\n"
-                     "    p.set_defaults(command=lambda args: print('count', args.count))\n")
+    source = GOOD + (
+        "@hookimpl\ndef register_commands(subparsers):\n"
+        "    p = subparsers['data render'].add_parser('things')\n"
+        "    p.add_argument('--count', type=int)\n"
+        "    p.set_defaults(command=lambda args: print('count', args.count))\n"
+    )
     load(p=source)
     manifest.load().commands["data render things"] = {"owner": "p", "summary": "renders things"}
     assert main.main(["data", "render", "things", "--count", "3"]) == 0
     assert capsys.readouterr().out == "count 3\n"
 
 
-def test_a_command_of_a_plugin_that_is_not_installed_says_how_to_install_it(load, capsys, monkeypatch):
+def test_a_command_of_a_plugin_that_is_not_installed_says_how_to_install_it(
+    load, capsys, monkeypatch
+):
     from gantoolkit.cli import main
 
     load()
-    entry = {"install": "pip install far", "provides": ["command/data render far"], "owner": "gantoolkit"}
+    entry = {
+        "install": "pip install far",
+        "provides": ["command/data render far"],
+        "owner": "gantoolkit",
+    }
     monkeypatch.setitem(manifest.load().external, "far", entry)
     assert main.main(["data", "render", "far", "--count", "3"]) == 2
     assert "the plugin 'far' has it: pip install far." in capsys.readouterr().err
@@ -133,7 +155,11 @@ def test_run_started_batch_done_run_finished(load, tmp_path):
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
     names = ("run_started", "on_log", "run_finished")
-    load(p=GOOD + "seen = []\n" + "".join(f"@hookimpl\ndef {n}(run): seen.append('{n}')\n" for n in names))
+    load(
+        p=GOOD
+        + "seen = []\n"
+        + "".join(f"@hookimpl\ndef {n}(run): seen.append('{n}')\n" for n in names)
+    )
     run = SimpleNamespace(folder=tmp_path, rank=0, iteration=0)
     record = Record("r", {}, [], {}, 0, scores={"G(w)": {"mIoU": Score(0.5, 3, True)}})
     hooks = plugins.hooks()
@@ -150,7 +176,9 @@ def test_run_started_batch_done_run_finished(load, tmp_path):
     assert hooks_of_p.seen == ["run_started", "on_log", "on_log", "run_finished"]
 
 
-@pytest.mark.parametrize("there, said", [(False, ""), (True, "nothing is written for TensorBoard: TypeError: protobuf")])
+@pytest.mark.parametrize(
+    "there, said", [(False, ""), (True, "nothing is written for TensorBoard: TypeError: protobuf")]
+)
 def test_a_run_goes_on_without_tensorboard(load, tmp_path, monkeypatch, capsys, there, said):
     from gantoolkit.training import tensorboard
 
@@ -169,8 +197,10 @@ def test_a_run_goes_on_without_tensorboard(load, tmp_path, monkeypatch, capsys, 
 
 def test_around_run(load):
     """Wrappers of plugins surround the loop that the runner registers."""
-    load(p=GOOD + "seen = []\n@hookimpl(wrapper=True)\ndef around_run(run):\n"
-                  "    seen.append('before')\n    yield\n    seen.append('after')\n")
+    load(
+        p=GOOD + "seen = []\n@hookimpl(wrapper=True)\ndef around_run(run):\n"
+        "    seen.append('before')\n    yield\n    seen.append('after')\n"
+    )
     import hooks_of_p
 
     class Loop:

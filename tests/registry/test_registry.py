@@ -8,12 +8,16 @@ import pytest
 import torch
 
 from gantoolkit.config import signature
-from gantoolkit.registry import manifest, registry
 from gantoolkit.core.errors import UsageError
+from gantoolkit.registry import manifest, registry
 
 ROOT = Path(manifest.__file__).parents[2]
-OWN = [(kind, name, entry) for kind, entries in manifest.load().components.items()
-       for name, entry in entries.items() if entry["owner"] == manifest.GROUP]
+OWN = [
+    (kind, name, entry)
+    for kind, entries in manifest.load().components.items()
+    for name, entry in entries.items()
+    if entry["owner"] == manifest.GROUP
+]
 BASES = {"Task": "task"}  # a class of ours with one of these bases must be listed
 
 
@@ -29,13 +33,16 @@ def test_build_takes_config_and_extra():
     assert (built.width, built.depth) == (4, 3)
 
 
-@pytest.mark.parametrize("kind, spec, words", [
-    ("bridge", dict(type="ForTest"), ["no bridge 'ForTest'", "did you mean 'ForTests'"]),
-    ("bridge", dict(type="ForTests", widht=3), ["no argument 'widht'", "did you mean 'width'"]),
-    ("bridge", dict(type="ForTests"), ["needs width"]),
-    ("bridge", dict(depth=1), ["needs type='NAME'"]),
-    ("brigde", dict(type="X"), ["no kind 'brigde'", "did you mean 'bridge'"]),
-])
+@pytest.mark.parametrize(
+    "kind, spec, words",
+    [
+        ("bridge", dict(type="ForTest"), ["no bridge 'ForTest'", "did you mean 'ForTests'"]),
+        ("bridge", dict(type="ForTests", widht=3), ["no argument 'widht'", "did you mean 'width'"]),
+        ("bridge", dict(type="ForTests"), ["needs width"]),
+        ("bridge", dict(depth=1), ["needs type='NAME'"]),
+        ("brigde", dict(type="X"), ["no kind 'brigde'", "did you mean 'bridge'"]),
+    ],
+)
 def test_mistakes_are_sentences(kind, spec, words):
     with pytest.raises(UsageError) as caught:
         registry.build(kind, spec)
@@ -43,7 +50,11 @@ def test_mistakes_are_sentences(kind, spec, words):
 
 
 def test_unknown_name_of_an_external_plugin_says_how_to_install(monkeypatch):
-    faraway = {"install": "pip install faraway", "provides": ["generator/Far"], "owner": "gantoolkit"}
+    faraway = {
+        "install": "pip install faraway",
+        "provides": ["generator/Far"],
+        "owner": "gantoolkit",
+    }
     monkeypatch.setattr(manifest.load(), "external", {"faraway": faraway})
     with pytest.raises(UsageError, match="pip install faraway"):
         registry.get("generator", "Far")
@@ -77,7 +88,11 @@ def classes():
     """(kind, module:class) of every class whose base makes it a component, bases of others excepted."""
     found = list(_classes())
     bases = {base.rpartition(".")[2] for _, _, bases in found for base in bases}
-    return [(kind, module) for kind, module, _ in found if kind and module.partition(":")[2] not in bases]
+    return [
+        (kind, module)
+        for kind, module, _ in found
+        if kind and module.partition(":")[2] not in bases
+    ]
 
 
 def _classes():
@@ -87,7 +102,11 @@ def _classes():
             if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
                 bases = [ast.unparse(base) for base in node.bases]
                 if any(base in BASES for base in bases) or "tasks" in module:
-                    yield next((BASES[b] for b in bases if b in BASES), None), f"{module}:{node.name}", bases
+                    yield (
+                        next((BASES[b] for b in bases if b in BASES), None),
+                        f"{module}:{node.name}",
+                        bases,
+                    )
 
 
 @pytest.mark.parametrize("kind, module", classes())
@@ -105,7 +124,9 @@ def test_weights_and_data_are_described():
         assert re.fullmatch("[0-9a-f]{64}", entry.get("sha256", "")), name
         assert index.file(entry).exists(), name
         if entry.get("recipe"):
-            assert (manifest.package_root() / entry["recipe"]).is_file(), f"{name}: {entry['recipe']}"
+            assert (manifest.package_root() / entry["recipe"]).is_file(), (
+                f"{name}: {entry['recipe']}"
+            )
 
 
 def test_presets_name_configs_that_exist():

@@ -18,8 +18,10 @@ def test_only_what_stands_between_is_replaced(tmp_path):
     assert path.read_text(encoding="utf-8") == text
 
 
-@pytest.mark.parametrize("begin, end", [("<!-- b -->", "<!-- end -->"), ("<!-- a -->", "<!-- stop -->"),
-                                        ("lines", "<!-- a -->")])
+@pytest.mark.parametrize(
+    "begin, end",
+    [("<!-- b -->", "<!-- end -->"), ("<!-- a -->", "<!-- stop -->"), ("lines", "<!-- a -->")],
+)
 def test_a_page_without_the_marks_is_left_alone(tmp_path, begin, end):
     path = tmp_path / "page.md"
     path.write_text(PAGE)

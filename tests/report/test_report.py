@@ -11,11 +11,12 @@ import pytest
 import torch
 
 from gantoolkit.cli import main
-from gantoolkit.registry import manifest
-from gantoolkit.core.images import one_hot
 from gantoolkit.core.errors import DataError, UsageError
-from gantoolkit.report import html, plots, record as records, sheets, tables, zoo
+from gantoolkit.core.images import one_hot
 from gantoolkit.core.types import Condition, Record, Score
+from gantoolkit.registry import manifest
+from gantoolkit.report import html, plots, sheets, tables, zoo
+from gantoolkit.report import record as records
 
 VOID = {"meta", "img", "br", "hr", "input", "link"}
 SVG = {"line", "polyline", "circle"}
@@ -29,7 +30,9 @@ class Checker(HTMLParser):
         self.open, self.wrong, self.addresses, self.text = [], [], [], []
 
     def handle_starttag(self, tag, attrs):
-        self.addresses += [v for k, v in attrs if k in ("src", "href", "xlink:href", "srcset", "action")]
+        self.addresses += [
+            v for k, v in attrs if k in ("src", "href", "xlink:href", "srcset", "action")
+        ]
         if tag not in VOID:
             self.open.append(tag)
 
@@ -54,30 +57,52 @@ def make_sample(folder, i: int, prompt: str, solid: bool = True) -> dict:
 
     mask = one_hot(torch.randint(0, 19, (1, 64, 64), generator=g))
     steps = [(t, {"G(w_m)": image(), "G(w)": image()}) for t in (901, 501, 1)]
-    return sheets.save_sample(folder, f"val/{i:08d}", Condition((prompt,), mask=mask, seed=torch.tensor([i])),
-                              {"image_gt": image(), "x0": image(), "G(w_m)": image(), "G(w)": image()},
-                              views=[image() for _ in range(3)] if solid else (), steps=steps, t=1,
-                              attention={1: torch.rand(1, 1, 8, 8, generator=g)})
+    return sheets.save_sample(
+        folder,
+        f"val/{i:08d}",
+        Condition((prompt,), mask=mask, seed=torch.tensor([i])),
+        {"image_gt": image(), "x0": image(), "G(w_m)": image(), "G(w)": image()},
+        views=[image() for _ in range(3)] if solid else (),
+        steps=steps,
+        t=1,
+        attention={1: torch.rand(1, 1, 8, 8, generator=g)},
+    )
 
 
 def score(value: float, up: bool) -> Score:
-    return Score(value, 200, up, {"network": "judge", "resize": "none", "latent_source": "trajectory"})
+    return Score(
+        value, 200, up, {"network": "judge", "resize": "none", "latent_source": "trajectory"}
+    )
 
 
 @pytest.fixture
 def run(tmp_path):
-    prompts = ["She has <wavy> hair & a \"hat\".", "", "He is old."]
+    prompts = ['She has <wavy> hair & a "hat".', "", "He is old."]
     samples = [make_sample(tmp_path, i, p) for i, p in enumerate(prompts)]
     nothing = score(float("nan"), False)
-    scores = {"mean face": {"lpips": score(0.6, False), "miou": score(0.2, True)},
-              "G(w)": {"lpips": score(0.3, False), "miou": score(0.4, True), "fid": nothing},
-              "W+ inversion": {"lpips": score(0.1, False), "miou": score(0.6, True)}}
+    scores = {
+        "mean face": {"lpips": score(0.6, False), "miou": score(0.2, True)},
+        "G(w)": {"lpips": score(0.3, False), "miou": score(0.4, True), "fid": nothing},
+        "W+ inversion": {"lpips": score(0.1, False), "miou": score(0.6, True)},
+    }
     config = {"task": "bridge", "generator": {"type": "EG3D"}, "schedule": {"iterations": 9}}
     environment = {"torch": "2.13.0", "commit": "abc"}
-    record = Record("absm_eg3d", config, ["gantoolkit", "run", "x.py"], environment, 0, {"eg3d-mini": "f" * 64},
-                    {"cache": 3.0, "train": 61.5}, scores, samples, ["A <note>."])
+    record = Record(
+        "absm_eg3d",
+        config,
+        ["gantoolkit", "run", "x.py"],
+        environment,
+        0,
+        {"eg3d-mini": "f" * 64},
+        {"cache": 3.0, "train": 61.5},
+        scores,
+        samples,
+        ["A <note>."],
+    )
     records.save(record, tmp_path)
-    lines = [{"iteration": i, "M": 2.0 / (i + 1), "M/l2": 1.0 / (i + 1), "M/id": 0.5} for i in range(50)]
+    lines = [
+        {"iteration": i, "M": 2.0 / (i + 1), "M/l2": 1.0 / (i + 1), "M/id": 0.5} for i in range(50)
+    ]
     torn = '{"iteration": 50, "M/l'  # killed while writing
     (tmp_path / "losses.jsonl").write_text("\n".join([*map(json.dumps, lines), torn]))
     return tmp_path
@@ -92,7 +117,9 @@ def test_page_is_valid_and_needs_nothing_else(run):
     assert all(a.startswith(("data:image/webp;base64,", "#")) for a in checker.addresses)
     assert not any(word in page for word in ("http://", "https://", "<script", "@import", "url("))
     text = "".join(checker.text)
-    assert "She has <wavy> hair & a \"hat\"." in text and "empty prompt" in text and "A <note>." in text
+    assert (
+        'She has <wavy> hair & a "hat".' in text and "empty prompt" in text and "A <note>." in text
+    )
     assert all(f"val/0000000{i}" in text for i in range(3))
     assert all(name in text for name in ("eg3d-mini", "judge", "trajectory", "↓", "↑"))
     pictures = sum(a.startswith("data:") for a in checker.addresses)
@@ -120,7 +147,9 @@ def test_record_round_trip(run):
     again = records.from_json(json.loads(json.dumps(records.to_json(record))))
     assert again.samples == record.samples
     assert record.scores["G(w)"]["lpips"] == score(0.3, False)
-    assert record.scores["G(w)"]["fid"].value != record.scores["G(w)"]["fid"].value  # null came back as NaN
+    assert (
+        record.scores["G(w)"]["fid"].value != record.scores["G(w)"]["fid"].value
+    )  # null came back as NaN
     assert record.timings == {"cache": 3.0, "train": 61.5}
 
 
@@ -142,19 +171,33 @@ def test_a_wrong_folder_does_not_keep_others_from_their_report(run, tmp_path, ca
     runs = [str(path) for path in (tmp_path / "none", one, empty, two)]
     assert main.main(["report", *runs]) == 1
     said = capsys.readouterr()
-    assert said.out.split() == [str(path / "report.html") for path in (one, two)] and (two / "report.html").is_file()
-    assert said.err.count("\n") == 1 and "2 of 4" in said.err and all(run in said.err for run in (runs[0], runs[2]))
-    assert main.main(["report", runs[0], runs[1]]) == 2 and "no run folder" in capsys.readouterr().err
+    assert (
+        said.out.split() == [str(path / "report.html") for path in (one, two)]
+        and (two / "report.html").is_file()
+    )
+    assert (
+        said.err.count("\n") == 1
+        and "2 of 4" in said.err
+        and all(run in said.err for run in (runs[0], runs[2]))
+    )
+    assert (
+        main.main(["report", runs[0], runs[1]]) == 2 and "no run folder" in capsys.readouterr().err
+    )
 
 
 def test_loss_curves_by_turn():
-    rows = [{"iteration": 1, "M": 3.0, "M/l2": 1.0, "M/id": 2.0, "seconds": 1},
-            {"iteration": 1, "T": 5.0, "T/l2": 5.0},
-            {"iteration": 2, "M/l2": 0.5, "lr": 1.0}, {"iteration": 2, "M/l2": float("nan")}]
+    rows = [
+        {"iteration": 1, "M": 3.0, "M/l2": 1.0, "M/id": 2.0, "seconds": 1},
+        {"iteration": 1, "T": 5.0, "T/l2": 5.0},
+        {"iteration": 2, "M/l2": 0.5, "lr": 1.0},
+        {"iteration": 2, "M/l2": float("nan")},
+    ]
     found = plots.curves(rows)
-    assert found == {"total": {"M": [(1.0, 3.0)], "T": [(1.0, 5.0)]},
-                     "id": {"M": [(1.0, 2.0)]},
-                     "l2": {"M": [(1.0, 1.0), (2.0, 0.5)], "T": [(1.0, 5.0)]}}
+    assert found == {
+        "total": {"M": [(1.0, 3.0)], "T": [(1.0, 5.0)]},
+        "id": {"M": [(1.0, 2.0)]},
+        "l2": {"M": [(1.0, 1.0), (2.0, 0.5)], "T": [(1.0, 5.0)]},
+    }
 
 
 def test_ticks_are_round_and_inside():
@@ -171,9 +214,19 @@ def test_smoothing_keeps_a_line():
     assert len(plots.thin(line, 10)) == 10 and plots.thin(line, 10)[-1] == line[-1]
 
 
-@pytest.mark.parametrize("value, shown", [
-    (0.4321, "0.432"), (12.34, "12.3"), (212.3, "212.3"), (0.0123, "0.0123"), (-0.5, "−0.500"), (None, "–"),
-    (float("inf"), "–"), (0.0, "0.0")])
+@pytest.mark.parametrize(
+    "value, shown",
+    [
+        (0.4321, "0.432"),
+        (12.34, "12.3"),
+        (212.3, "212.3"),
+        (0.0123, "0.0123"),
+        (-0.5, "−0.500"),
+        (None, "–"),
+        (float("inf"), "–"),
+        (0.0, "0.0"),
+    ],
+)
 def test_numbers(value, shown):
     assert tables.number(value) == shown
 
@@ -206,16 +259,24 @@ def test_the_zoo_page_follows_from_its_records():
     assert f"{zoo.BEGIN}\n{zoo.tables(records)}\n{zoo.END}" in page.read_text(encoding="utf-8")
 
 
-RESULTS = [file for file in (Path(__file__).parents[2] / "benchmarks" / "results").glob("*/*.json")
-           if file.parent.name != "work"]
+RESULTS = [
+    file
+    for file in (Path(__file__).parents[2] / "benchmarks" / "results").glob("*/*.json")
+    if file.parent.name != "work"
+]
 
 
 def test_records_of_tables_name_no_place():
-    assert RESULTS and not [file.name for file in RESULTS if '"/' in file.read_text(encoding="utf-8")]
+    assert RESULTS and not [
+        file.name for file in RESULTS if '"/' in file.read_text(encoding="utf-8")
+    ]
 
 
-@pytest.mark.parametrize("file", sorted((manifest.package_root() / "zoo" / "records").glob("*.json")),
-                         ids=lambda f: f.stem)
+@pytest.mark.parametrize(
+    "file",
+    sorted((manifest.package_root() / "zoo" / "records").glob("*.json")),
+    ids=lambda f: f.stem,
+)
 def test_records_of_the_zoo_can_be_read_and_name_no_place(file):
     found = records.load(file)
     assert found.run and found.scores and not found.command and not found.samples

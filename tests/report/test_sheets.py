@@ -10,11 +10,10 @@ import pytest
 import torch
 from PIL import Image
 
-from gantoolkit.core.labels import PALETTE
 from gantoolkit.core.errors import UsageError
-from gantoolkit.report import animation
-from gantoolkit.report import sheets
+from gantoolkit.core.labels import PALETTE
 from gantoolkit.core.types import Condition
+from gantoolkit.report import animation, sheets
 
 
 def test_image_picture_spans_the_bytes():
@@ -26,7 +25,9 @@ def test_mask_picture_uses_the_palette():
     labels = torch.arange(19).reshape(1, 19)
     one_hot = torch.nn.functional.one_hot(labels, 19).permute(2, 0, 1)
     for given in (labels, one_hot, one_hot[None]):
-        assert [tuple(c) for c in sheets.mask_picture(given)[0].tolist()] == [tuple(c) for c in PALETTE]
+        assert [tuple(c) for c in sheets.mask_picture(given)[0].tolist()] == [
+            tuple(c) for c in PALETTE
+        ]
 
 
 def test_depth_picture_marks_near_far_and_background():
@@ -62,7 +63,9 @@ def test_save_sample_writes_every_picture(tmp_path):
     condition = Condition(("x",), scribble=torch.rand(1, 1, 8, 8), seed=torch.tensor([7]))
     image = torch.zeros(1, 3, 8, 8)
     columns = {"G(w)": image, "G(w_m)": image}
-    entry = sheets.save_sample(tmp_path, "a b/1", condition, columns, [image], [(901, {"G(w)": image})])
+    entry = sheets.save_sample(
+        tmp_path, "a b/1", condition, columns, [image], [(901, {"G(w)": image})]
+    )
     paths = [*entry["images"].values(), *entry["views"], *entry["steps"][0]["images"].values()]
     assert len(set(paths)) == 5 and entry["seed"] == 7
     assert list(entry["images"]) == ["condition", "G(w)", "G(w_m)"]

@@ -12,10 +12,10 @@ import torch
 from torch import nn
 
 from gantoolkit import weights
+from gantoolkit.core.types import Features, FeatureShapes, Latent
 from gantoolkit.generators.stylegan2 import StyleGAN2
 from gantoolkit.networks.arcface import ArcFace
 from gantoolkit.registry.registry import REGISTRIES
-from gantoolkit.core.types import Features, FeatureShapes, Latent
 
 
 class FakeEncoder(nn.Module):
@@ -29,11 +29,17 @@ class FakeEncoder(nn.Module):
 
     def trajectory(self, condition):
         self.trajectories += len(condition)
-        noise = torch.stack([torch.randn(4, 8, 8, generator=torch.Generator().manual_seed(int(s)))
-                             for s in condition.seed])
+        noise = torch.stack(
+            [
+                torch.randn(4, 8, 8, generator=torch.Generator().manual_seed(int(s)))
+                for s in condition.seed
+            ]
+        )
         words = torch.tensor([float(len(t)) for t in condition.text]).view(-1, 1, 1, 1)
         picture = nn.functional.adaptive_avg_pool2d(_picture(condition), 8)
-        z = torch.stack([noise * t / 1000 + picture[:, :4] + words / 100 for t in self.timesteps], 1)
+        z = torch.stack(
+            [noise * t / 1000 + picture[:, :4] + words / 100 for t in self.timesteps], 1
+        )
         return z, self.denoise(z[:, -1], condition)
 
     def denoise(self, z, condition):
@@ -55,22 +61,36 @@ class FakeEncoder(nn.Module):
             found = self.features(z[:, s], torch.full((len(condition),), t), condition)
             ends = last if t == self.timesteps[-1] else None
             own = self.denoise(z[:, s], condition) if source == "gt_noised" else ends
-            yield Features(found.h, found.f, found.attn_out, found.attn_prob, found.words, found.t, z[:, s],
-                           own if x0 else None)
+            yield Features(
+                found.h,
+                found.f,
+                found.attn_out,
+                found.attn_prob,
+                found.words,
+                found.t,
+                z[:, s],
+                own if x0 else None,
+            )
 
 
 def _picture(condition):
-    return condition.mask if condition.mask is not None else condition.scribble.expand(-1, 4, -1, -1)
+    return (
+        condition.mask if condition.mask is not None else condition.scribble.expand(-1, 4, -1, -1)
+    )
 
 
 class FakeBridge(nn.Module):
     """w^m from the mean of h, then a scale and a shift from the mean of f."""
 
-    def __init__(self, feature_shapes: FeatureShapes, num_ws: int, w_dim: int, mean_w, hidden: int = 16):
+    def __init__(
+        self, feature_shapes: FeatureShapes, num_ws: int, w_dim: int, mean_w, hidden: int = 16
+    ):
         super().__init__()
         self.shape = (num_ws, w_dim)
         self.register_buffer("mean_w", mean_w)
-        self.m = nn.Sequential(nn.Linear(feature_shapes.h[0], hidden), nn.Tanh(), nn.Linear(hidden, num_ws * w_dim))
+        self.m = nn.Sequential(
+            nn.Linear(feature_shapes.h[0], hidden), nn.Tanh(), nn.Linear(hidden, num_ws * w_dim)
+        )
         self.t = nn.Linear(feature_shapes.f[0][0], 2 * num_ws * w_dim)
         nn.init.zeros_(self.t.weight), nn.init.zeros_(self.t.bias)
 
@@ -98,7 +118,9 @@ def write_networks(folder: Path) -> None:
     kwargs = dict(z_dim=16, w_dim=16, resolution=32, channels=[8, 8, 8, 8], mapping_layers=2)
     generator = StyleGAN2(**kwargs)
     generator.mapping.w_avg.copy_(generator.mapping(torch.randn(64, 16)).mean((0, 1)).detach())
-    weights.save(folder / "generator.safetensors", generator.state_dict(), dict(type="StyleGAN2", **kwargs))
+    weights.save(
+        folder / "generator.safetensors", generator.state_dict(), dict(type="StyleGAN2", **kwargs)
+    )
     face = ArcFace(32, ((8, 1), (8, 1)), 16)
     weights.save(folder / "arcface.safetensors", face.state_dict(), face.arch)
 
@@ -107,13 +129,28 @@ def config(folder: Path, data: Path, **keys) -> dict:
     """A config of the task `bridge`; `schedule` keys are merged."""
     if not (folder / "generator.safetensors").exists():
         write_networks(folder)
-    losses = dict(l2=dict(type="L2"), identity=dict(type="Identity", network=str(folder / "arcface.safetensors")),
-                  code=dict(type="LatentNorm"))
+    losses = dict(
+        l2=dict(type="L2"),
+        identity=dict(type="Identity", network=str(folder / "arcface.safetensors")),
+        code=dict(type="LatentNorm"),
+    )
     schedule = dict(iterations=12, batch=4, log_every=1, save_every=4) | keys.pop("schedule", {})
-    base = dict(task="bridge", name="mini", seed=1, device="cpu", report=False, metrics={},
-                data=dict(train=str(data), val=str(data), val_limit=6), encoder=dict(type="FakeEncoder"),
-                bridge=dict(type="FakeBridge"), generator=str(folder / "generator.safetensors"), losses=losses,
-                cache=dict(folder=str(folder / "cache")), sampling=dict(batch=8), lr=1e-2)
+    base = dict(
+        task="bridge",
+        name="mini",
+        seed=1,
+        device="cpu",
+        report=False,
+        metrics={},
+        data=dict(train=str(data), val=str(data), val_limit=6),
+        encoder=dict(type="FakeEncoder"),
+        bridge=dict(type="FakeBridge"),
+        generator=str(folder / "generator.safetensors"),
+        losses=losses,
+        cache=dict(folder=str(folder / "cache")),
+        sampling=dict(batch=8),
+        lr=1e-2,
+    )
     return base | keys | dict(schedule=schedule)
 
 

@@ -6,24 +6,23 @@ import subprocess
 import sys
 import time
 
+import mini
 import numpy as np
 import pytest
 import torch
+from mini import losses, make
 from safetensors.torch import load_file
 
 from gantoolkit import weights
-from gantoolkit.core.images import to_float
-from gantoolkit.training.batch import SeededBatch
-from gantoolkit.training.runner import build_task, run
-from gantoolkit.inference.load import load_pipeline
-from gantoolkit.tasks.bridge.trajectories import row_bytes
 from gantoolkit.core.errors import UsageError, WeightsError
+from gantoolkit.core.images import to_float
+from gantoolkit.core.types import Target
+from gantoolkit.inference.load import load_pipeline
 from gantoolkit.metrics import Evaluator
 from gantoolkit.report import record
-from gantoolkit.core.types import Target
-
-import mini
-from mini import losses, make
+from gantoolkit.tasks.bridge.trajectories import row_bytes
+from gantoolkit.training.batch import SeededBatch
+from gantoolkit.training.runner import build_task, run
 
 
 @pytest.fixture(autouse=True)
@@ -44,13 +43,18 @@ def by_hand(task, draw, phase, reconstruct, identify):
     steps = SeededBatch(draw.indices, draw.seeds).integers(4)
     moment = task.train.read(draw.indices, steps)
     with torch.no_grad():
-        latent = task.bridge(task.encoder.features(moment.latents, moment.t, None), mapping_only=phase == "M")
+        latent = task.bridge(
+            task.encoder.features(moment.latents, moment.t, None), mapping_only=phase == "M"
+        )
         image = task.generator.render(latent.ws, noise="const").image
         embed = task.terms["identity"].recogniser.embed
         cosine = (embed(identify(moment)) * embed(image)).sum(1).numpy()
     codes = (latent.ws - task.generator.mean_w).numpy()
-    return dict(l2=np.mean((reconstruct(moment).numpy() - image.numpy()) ** 2), identity=0.1 * np.mean(1 - cosine),
-                code=0.005 * np.mean([np.sqrt((c ** 2).sum()) for c in codes]))
+    return dict(
+        l2=np.mean((reconstruct(moment).numpy() - image.numpy()) ** 2),
+        identity=0.1 * np.mean(1 - cosine),
+        code=0.005 * np.mean([np.sqrt((c**2).sum()) for c in codes]),
+    )
 
 
 def gt(moment):
@@ -61,9 +65,17 @@ def x0(moment):
     return moment.x0
 
 
-@pytest.mark.parametrize("targets, turn, reconstruct, identify", [
-    ("paper", "M", gt, gt), ("paper", "T", x0, gt), ("x0", "M", x0, x0), ("x0", "T", x0, x0),
-    ("gt", "M", gt, gt), ("gt", "T", gt, gt)])
+@pytest.mark.parametrize(
+    "targets, turn, reconstruct, identify",
+    [
+        ("paper", "M", gt, gt),
+        ("paper", "T", x0, gt),
+        ("x0", "M", x0, x0),
+        ("x0", "T", x0, x0),
+        ("gt", "M", gt, gt),
+        ("gt", "T", gt, gt),
+    ],
+)
 def test_equations_6_and_7(tmp_path, tiny_zip, targets, phase, reconstruct, identify):
     task = make(tmp_path, tiny_zip, targets=targets)
     torch.nn.init.normal_(task.bridge.t.weight, std=0.05)
@@ -75,7 +87,10 @@ def test_equations_6_and_7(tmp_path, tiny_zip, targets, phase, reconstruct, iden
 
 def test_only_the_turn_gets_gradients(tmp_path, tiny_zip):
     task = make(tmp_path, tiny_zip)
-    for phase, own, other in (("M", task.bridge.m, task.bridge.t), ("T", task.bridge.t, task.bridge.m)):
+    for phase, own, other in (
+        ("M", task.bridge.m, task.bridge.t),
+        ("T", task.bridge.t, task.bridge.m),
+    ):
         task.bridge.zero_grad()
         sum(task.losses(phase, SeededBatch.of_iteration(0, 0, 0, 4, 24), 0).values()).backward()
         assert all(p.grad is not None for p in own.parameters())
@@ -85,7 +100,11 @@ def test_only_the_turn_gets_gradients(tmp_path, tiny_zip):
 
 def test_equation_7_reaches_m_where_the_bridge_does_not_detach(tmp_path, tiny_zip):
     for detach in (True, False):
-        task = make(tmp_path, tiny_zip, bridge=dict(type="AbSM", width=4, mapping=dict(width=8), detach=detach))
+        task = make(
+            tmp_path,
+            tiny_zip,
+            bridge=dict(type="AbSM", width=4, mapping=dict(width=8), detach=detach),
+        )
         mapping = [p.clone() for p in task.bridge.mapping_parameters()]
         torch.nn.init.normal_(task.bridge.styles["gamma"].blocks[0].linear.weight, std=0.1)
         for phase in ("M", "T"):  # M's turn last but one: T's must free again what it froze
@@ -94,13 +113,23 @@ def test_equation_7_reaches_m_where_the_bridge_does_not_detach(tmp_path, tiny_zi
                 assert all(p.grad is not None for p in task.bridge.mapping_parameters())
                 task.bridge.zero_grad()
         task.optimizers["T"].step()
-        moved = any(not torch.equal(p, q) for p, q in zip(mapping, task.bridge.mapping_parameters()))
+        moved = any(
+            not torch.equal(p, q) for p, q in zip(mapping, task.bridge.mapping_parameters())
+        )
         assert moved != detach
 
 
 @pytest.mark.parametrize("pyramid", [0, 4])
 def test_the_encoder_stops_at_h_only_where_m_reads_no_f(tmp_path, tiny_zip, monkeypatch, pyramid):
-    task, asked = make(tmp_path, tiny_zip, bridge=dict(type="Mapping", width=8, pyramid=pyramid), training="M only"), []
+    task, asked = (
+        make(
+            tmp_path,
+            tiny_zip,
+            bridge=dict(type="Mapping", width=8, pyramid=pyramid),
+            training="M only",
+        ),
+        [],
+    )
     features = task.encoder.features
     monkeypatch.setattr(task.encoder, "features", lambda *a: asked.append(a[-1]) or features(*a))
     sum(task.losses("M", SeededBatch.of_iteration(0, 0, 0, 4, 24), 0).values()).backward()
@@ -123,12 +152,17 @@ def test_a_run_is_not_made_so_long_that_t_would_have_been_m(tmp_path, tiny_zip):
     run(config, folder)
     done = config["schedule"]["iterations"]
     longer = config | dict(schedule=config["schedule"] | dict(iterations=3 * done))
-    with pytest.raises(UsageError, match=f"the {done} iterations of .* would have trained other parts; .*load_from="):
+    with pytest.raises(
+        UsageError,
+        match=f"the {done} iterations of .* would have trained other parts; .*load_from=",
+    ):
         run(longer, folder, resume=True)
     alternating = mini.config(tmp_path, tiny_zip, training="alternating", **plain)
     run(alternating, tmp_path / "other")
     record = run(alternating | dict(schedule=longer["schedule"]), tmp_path / "other", resume=True)
-    assert record.notes == [f"Resumed at iteration {done} with schedule.iterations {3 * done} in place of {done}."]
+    assert record.notes == [
+        f"Resumed at iteration {done} with schedule.iterations {3 * done} in place of {done}."
+    ]
 
 
 def test_an_encoder_without_images_has_none_in_scores_and_sheets(tmp_path, tiny_zip):
@@ -138,9 +172,12 @@ def test_an_encoder_without_images_has_none_in_scores_and_sheets(tmp_path, tiny_
         assert (record.DIFFUSED in task.other_scores()) == generates
         assert task.evaluation.sheet(2).shape[1] // task.generator.resolution == rows
         assert ("x0" in task.samples(tmp_path / str(generates))[0]["images"]) == generates
-    mini.REGISTRIES["encoder"].register_module("Blind", module=type("Blind", (mini.FakeEncoder,), {"generates": False}),
-                                               force=True)
-    with pytest.raises(UsageError, match="Blind makes no image I.d_0, so targets='gt' with against='x0' cannot be"):
+    mini.REGISTRIES["encoder"].register_module(
+        "Blind", module=type("Blind", (mini.FakeEncoder,), {"generates": False}), force=True
+    )
+    with pytest.raises(
+        UsageError, match="Blind makes no image I.d_0, so targets='gt' with against='x0' cannot be"
+    ):
         make(tmp_path, tiny_zip, encoder=dict(type="Blind"), targets="gt", against="x0")
 
 
@@ -148,9 +185,14 @@ def test_controlnets_are_shown_what_the_condition_has(tmp_path, tiny_zip):
     for wanted, condition in (("scribble", "mask"), ("both", "mask"), ("mask", "scribble")):
         kind = type("Shown", (mini.FakeEncoder,), {"condition": wanted})
         mini.REGISTRIES["encoder"].register_module("Shown", module=kind, force=True)
-        with pytest.raises(UsageError, match=f"ControlNets are shown '{wanted}', but condition='{condition}'; set"):
+        with pytest.raises(
+            UsageError, match=f"ControlNets are shown '{wanted}', but condition='{condition}'; set"
+        ):
             make(tmp_path, tiny_zip, encoder=dict(type="Shown"), condition=condition)
-        assert make(tmp_path, tiny_zip, encoder=dict(type="Shown"), condition="both").encoder.condition == wanted
+        assert (
+            make(tmp_path, tiny_zip, encoder=dict(type="Shown"), condition="both").encoder.condition
+            == wanted
+        )
 
 
 def test_early_steps_that_there_are_not_are_noted(tmp_path, tiny_zip):
@@ -167,9 +209,15 @@ def test_trains_from_the_cache_alone(whole, tmp_path, tiny_zip):
     z, last = task.encoder.trajectory(moment.sample.condition)
     assert torch.equal(moment.latents, z[[0, 1], [0, 3]].half().float())
     assert (moment.x0 - last).abs().max() <= 1 / 255 + 1e-6
-    other = build_task(mini.config(whole, tiny_zip, encoder=dict(type="FakeEncoder", guidance=4.0)),
-                       torch.device("cpu"), 1)
-    assert other.train.cache.folder != task.train.cache.folder and len(other.train.cache.missing()) == 3
+    other = build_task(
+        mini.config(whole, tiny_zip, encoder=dict(type="FakeEncoder", guidance=4.0)),
+        torch.device("cpu"),
+        1,
+    )
+    assert (
+        other.train.cache.folder != task.train.cache.folder
+        and len(other.train.cache.missing()) == 3
+    )
 
 
 def test_more_captions_and_noised_truth(tmp_path, tiny_zip):
@@ -179,8 +227,10 @@ def test_more_captions_and_noised_truth(tmp_path, tiny_zip):
     assert [t[-1] for t in texts] == ["2", "3", "4"] and len({t[:-1] for t in texts}) == 1
     plain = make(tmp_path, tiny_zip, sampling=dict(batch=8))
     assert not torch.equal(task.train.read([2]).latents, plain.train.read([2]).latents)
-    assert torch.equal(task.train.target([2]) if hasattr(task.train, "target") else gt(task.train.read([2])),
-                       to_float(task.train.data.images[[2]]))
+    assert torch.equal(
+        task.train.target([2]) if hasattr(task.train, "target") else gt(task.train.read([2])),
+        to_float(task.train.data.images[[2]]),
+    )
 
 
 def test_noised_truth_has_an_x0_of_every_step(tmp_path, tiny_zip):
@@ -189,24 +239,32 @@ def test_noised_truth_has_an_x0_of_every_step(tmp_path, tiny_zip):
     rows, steps = torch.tensor([3, 9, 9]), torch.tensor([0, 3, 1])
     moment = task.train.read(rows, steps)
     own = task.encoder.denoise(moment.latents, moment.sample.condition)
-    assert (moment.x0 - own).abs().max() <= 1 / 255 + 1e-3 and (moment.x0[1] - moment.x0[2]).abs().max() > 0.05
+    assert (moment.x0 - own).abs().max() <= 1 / 255 + 1e-3 and (
+        moment.x0[1] - moment.x0[2]
+    ).abs().max() > 0.05
     wanted = task.terms["identity"].prepare(moment.x0)
     torch.testing.assert_close(task.embeddings.read("identity", rows, steps), wanted)
     found = sum(task.losses("T", SeededBatch.of_iteration(0, 0, 0, 4, 24), 0).values())
     assert torch.isfinite(found)
     index = json.loads((task.train.cache.folder / "index.json").read_text())
-    assert 0 < index["bytes"] - 24 * row_bytes(4, (4, 8, 8), 32, noised=True) < 3 * 400  # headers of three shards
+    assert (
+        0 < index["bytes"] - 24 * row_bytes(4, (4, 8, 8), 32, noised=True) < 3 * 400
+    )  # headers of three shards
 
 
 def test_embeddings_belong_to_a_crop(tmp_path, tiny_zip):
     plain = make(tmp_path, tiny_zip)
     losses = mini.config(tmp_path, tiny_zip)["losses"]
-    cut = make(tmp_path, tiny_zip, losses=losses | dict(identity=losses["identity"] | dict(crop="eg3d")))
+    cut = make(
+        tmp_path, tiny_zip, losses=losses | dict(identity=losses["identity"] | dict(crop="eg3d"))
+    )
     assert plain.train.cache.folder == cut.train.cache.folder
     assert plain.embeddings.cache.folder != cut.embeddings.cache.folder
     rows = torch.arange(4)
     found = cut.embeddings.read("identity", rows)
-    torch.testing.assert_close(found, cut.terms["identity"].prepare(to_float(cut.train.data.images[rows])))
+    torch.testing.assert_close(
+        found, cut.terms["identity"].prepare(to_float(cut.train.data.images[rows]))
+    )
     assert (found - plain.embeddings.read("identity", rows)).abs().max() > 1e-3
 
 
@@ -220,7 +278,10 @@ def test_features_are_cached_only_within_the_budget(tmp_path, tiny_zip):
     assert torch.equal(stored.words, computed.words) and torch.equal(stored.t, computed.t)
     torch.testing.assert_close(stored.h, computed.h, atol=2e-3, rtol=1e-3)
     torch.testing.assert_close(stored.f[0], computed.f[0], atol=2e-3, rtol=1e-3)
-    totals = [sum(task.losses("M", SeededBatch.of_iteration(0, 0, 0, 4, 24), 0).values()) for task in (small, large)]
+    totals = [
+        sum(task.losses("M", SeededBatch.of_iteration(0, 0, 0, 4, 24), 0).values())
+        for task in (small, large)
+    ]
     assert totals[0].item() == pytest.approx(totals[1].item(), rel=1e-3)
 
 
@@ -231,7 +292,9 @@ def test_run_learns_and_checkpoints_only_the_bridge(whole):
     assert {k.split(".")[0] for k in keys} == {"bridge"}
     record = json.loads((whole / "run/record.json").read_text())
     assert len(record["samples"]) == 6 and record["samples"][0]["images"]["G(w)"].endswith(".png")
-    assert set(record["weights"]) == {str(whole / n) for n in ("generator.safetensors", "arcface.safetensors")}
+    assert set(record["weights"]) == {
+        str(whole / n) for n in ("generator.safetensors", "arcface.safetensors")
+    }
 
 
 @pytest.mark.parametrize("moment", ["cache", "training"])
@@ -240,9 +303,13 @@ def test_kill_at_any_moment_and_resume(whole, tmp_path, tiny_zip, moment):
     out, config = tmp_path / "run", mini.config(whole, tiny_zip)
     mini.write_networks(tmp_path)
     (tmp_path / "arcface.safetensors").write_bytes((whole / "arcface.safetensors").read_bytes())
-    process = subprocess.Popen([sys.executable, mini.__file__, str(out), str(tiny_zip)], stderr=subprocess.DEVNULL)
-    wanted = dict(cache=lambda: list(tmp_path.rglob("000000.safetensors")),
-                  training=lambda: (out / "losses.jsonl").exists() and len(losses(out)) >= 5)[moment]
+    process = subprocess.Popen(
+        [sys.executable, mini.__file__, str(out), str(tiny_zip)], stderr=subprocess.DEVNULL
+    )
+    wanted = dict(
+        cache=lambda: list(tmp_path.rglob("000000.safetensors")),
+        training=lambda: (out / "losses.jsonl").exists() and len(losses(out)) >= 5,
+    )[moment]
     while not wanted() and process.poll() is None:
         time.sleep(0.005)
     process.kill()
@@ -254,10 +321,21 @@ def test_kill_at_any_moment_and_resume(whole, tmp_path, tiny_zip, moment):
 
 
 def test_two_processes_equal_one(whole, tmp_path, tiny_zip):
-    launch = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--master-port",
-              str(20000 + (os.getpid() + 7) % 20000)]
-    done = subprocess.run([*launch, mini.__file__, str(tmp_path / "run"), str(tiny_zip)], capture_output=True,
-                          text=True, env=os.environ | {"OMP_NUM_THREADS": "1"})
+    launch = [
+        sys.executable,
+        "-m",
+        "torch.distributed.run",
+        "--nproc-per-node",
+        "2",
+        "--master-port",
+        str(20000 + (os.getpid() + 7) % 20000),
+    ]
+    done = subprocess.run(
+        [*launch, mini.__file__, str(tmp_path / "run"), str(tiny_zip)],
+        capture_output=True,
+        text=True,
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
+    )
     assert done.returncode == 0, done.stderr
     for one, two in zip(losses(whole / "run"), losses(tmp_path / "run"), strict=True):
         assert all(abs(one[k] - two[k]) <= 1e-4 for k in set(one) - {"seconds"})
@@ -275,10 +353,18 @@ def test_scores_of_all_systems(tmp_path, tiny_zip):
     found = task.other_scores() | {task.system: task.validate()}
     early = "G(w) after 1 of 4 steps"
     assert set(found) == {"mean face", "G(w_m)", "G(w)", "I^d_0", early}
-    assert found[early]["ms_ssim"].conditions["t_out"] == 900 and found["G(w)"]["ms_ssim"].conditions["t_out"] == 225
+    assert (
+        found[early]["ms_ssim"].conditions["t_out"] == 900
+        and found["G(w)"]["ms_ssim"].conditions["t_out"] == 225
+    )
     assert found[early]["ms_ssim"].conditions["seconds_per_image"] > 0
-    assert found["G(w)"]["ms_ssim"].n == 6 and found["G(w)"]["ms_ssim"].conditions["latent_source"] == "trajectory"
-    assert found["G(w)"]["ms_ssim"].value == pytest.approx(found["G(w_m)"]["ms_ssim"].value)  # T starts as identity
+    assert (
+        found["G(w)"]["ms_ssim"].n == 6
+        and found["G(w)"]["ms_ssim"].conditions["latent_source"] == "trajectory"
+    )
+    assert found["G(w)"]["ms_ssim"].value == pytest.approx(
+        found["G(w_m)"]["ms_ssim"].value
+    )  # T starts as identity
     assert "no share of the gap" in task.notes()[0]
     assert task.pictures()["val"].shape == (3, 5 * 32, 6 * 32)
 
@@ -287,14 +373,20 @@ def test_scores_against_the_diffusion_models_image(tmp_path, tiny_zip):
     """Style transfer: no photo is the truth, and I^d_0 is not scored against itself."""
     task = make(tmp_path, tiny_zip, metrics=dict(ms_ssim={}), targets="x0", against="x0")
     found = task.other_scores() | {task.system: task.validate()}
-    assert set(found) == {"mean face", "G(w_m)", "G(w)"} and found["G(w)"]["ms_ssim"].conditions["target"] == "I^d_0"
+    assert (
+        set(found) == {"mean face", "G(w_m)", "G(w)"}
+        and found["G(w)"]["ms_ssim"].conditions["target"] == "I^d_0"
+    )
     moment = task.val.read(torch.arange(6))
     image = task.evaluation.images(moment, ("G(w)",))["G(w)"]
     own = Evaluator(dict(ms_ssim={}))
     own.update(image, Target(moment.x0), moment.sample.condition)
     assert found["G(w)"]["ms_ssim"].value == pytest.approx(own.compute()["ms_ssim"].value, abs=1e-6)
     photo = make(tmp_path, tiny_zip, metrics=dict(ms_ssim={}), targets="x0").validate()["ms_ssim"]
-    assert photo.value != pytest.approx(own.compute()["ms_ssim"].value, abs=1e-3) and "target" not in photo.conditions
+    assert (
+        photo.value != pytest.approx(own.compute()["ms_ssim"].value, abs=1e-3)
+        and "target" not in photo.conditions
+    )
     with pytest.raises(UsageError, match="against='photo' is unknown; choose one of 'gt', 'x0'"):
         make(tmp_path, tiny_zip, against="photo")
 
@@ -307,10 +399,14 @@ def test_pipeline_from_a_run(whole, tiny_zip):
     moment = task.val.read([0, 1])
     expected = task.evaluation.images(moment, ("G(w)",))["G(w)"]
     condition = moment.sample.condition
-    torch.testing.assert_close(pipeline(condition).image, expected, atol=2e-3, rtol=0)  # the cache holds halves
+    torch.testing.assert_close(
+        pipeline(condition).image, expected, atol=2e-3, rtol=0
+    )  # the cache holds halves
     steps = [pipeline.bridge(f).ws for f in pipeline.encoder.trace(condition)]
     assert torch.equal(pipeline.latent(condition, t_out=500).ws, steps[2])
-    torch.testing.assert_close(pipeline.latent(condition, aggregate="mean").ws, torch.stack(steps).mean(0))
+    torch.testing.assert_close(
+        pipeline.latent(condition, aggregate="mean").ws, torch.stack(steps).mean(0)
+    )
     with pytest.raises(WeightsError):
         load_pipeline(whole / "generator.safetensors")
 

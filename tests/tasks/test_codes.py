@@ -4,20 +4,30 @@ from __future__ import annotations
 
 import pytest
 import torch
+from test_gan import FLAT, SOLID, iterate
+
 from gantoolkit import weights
-from gantoolkit.training import checkpoint
-from gantoolkit.training.runner import build_task, run
 from gantoolkit.core.errors import UsageError
 from gantoolkit.generators import load_generator
-from test_gan import FLAT, SOLID, iterate
+from gantoolkit.training import checkpoint
+from gantoolkit.training.runner import build_task, run
 
 SMALL = dict(task="codes", layers=2, features=32, critic=dict(width=48, together=8), held_out=4)
 
 
 def finished(tiny_zip, folder, generator, **more):
     """A run of task `gan`."""
-    config = dict(task="gan", name="gan", data=str(tiny_zip), generator=generator, held_out=4, report=False,
-                  schedule=dict(iterations=1, batch=4), encoder=dict(type="FaceEncoder"), **more)
+    config = dict(
+        task="gan",
+        name="gan",
+        data=str(tiny_zip),
+        generator=generator,
+        held_out=4,
+        report=False,
+        schedule=dict(iterations=1, batch=4),
+        encoder=dict(type="FaceEncoder"),
+        **more,
+    )
     run(config, folder)
     return folder
 
@@ -25,9 +35,20 @@ def finished(tiny_zip, folder, generator, **more):
 @pytest.mark.parametrize("generator", [FLAT, SOLID], ids=["flat", "solid"])
 def test_only_the_mapping_is_new(tiny_zip, tmp_path, generator):
     gan = finished(tiny_zip, tmp_path / "gan", generator)
-    run(dict(SMALL, name="codes", data=str(tiny_zip), run=str(gan), report=False,
-             schedule=dict(iterations=2, batch=8)), tmp_path / "codes")
-    (old,), (new,) = ((tmp_path / name / "export").glob("*.safetensors") for name in ("gan", "codes"))
+    run(
+        dict(
+            SMALL,
+            name="codes",
+            data=str(tiny_zip),
+            run=str(gan),
+            report=False,
+            schedule=dict(iterations=2, batch=8),
+        ),
+        tmp_path / "codes",
+    )
+    (old,), (new,) = (
+        (tmp_path / name / "export").glob("*.safetensors") for name in ("gan", "codes")
+    )
     assert old.name == new.name
     before, after = weights.load(old)[0], weights.load(new)[0]
     same = {key for key in before if key in after and before[key].equal(after[key])}
@@ -40,16 +61,30 @@ def test_the_codes_of_faces_are_what_the_encoder_reads_off_them(tiny_zip, tmp_pa
     gan = finished(tiny_zip, tmp_path / "gan", FLAT)
     task = build_task(dict(SMALL, data=str(tiny_zip), run=str(gan)), torch.device("cpu"), 0)
     task.prepare(tmp_path, lambda *_: None)
-    teacher = build_task(dict(task="gan", data=str(tiny_zip), generator=FLAT, encoder=dict(type="FaceEncoder")),
-                         torch.device("cpu"), 5)
+    teacher = build_task(
+        dict(task="gan", data=str(tiny_zip), generator=FLAT, encoder=dict(type="FaceEncoder")),
+        torch.device("cpu"),
+        5,
+    )
     checkpoint.load_latest(gan / "checkpoint", teacher)
-    torch.testing.assert_close(task.codes, teacher.encoder(teacher.images(torch.arange(len(task.zip)))))
-    assert task.scaled(task.codes[:task.size()]).std(0).sub(1).abs().max() < 1e-4
+    torch.testing.assert_close(
+        task.codes, teacher.encoder(teacher.images(torch.arange(len(task.zip))))
+    )
+    assert task.scaled(task.codes[: task.size()]).std(0).sub(1).abs().max() < 1e-4
 
 
 def test_mapping_learns_a_distribution_that_is_known(tiny_zip, tmp_path):
-    task = build_task(dict(SMALL, data=str(tiny_zip), run=str(finished(tiny_zip, tmp_path / "gan", FLAT)), lr=3e-3,
-                           ema=0.9), torch.device("cpu"), 0)
+    task = build_task(
+        dict(
+            SMALL,
+            data=str(tiny_zip),
+            run=str(finished(tiny_zip, tmp_path / "gan", FLAT)),
+            lr=3e-3,
+            ema=0.9,
+        ),
+        torch.device("cpu"),
+        0,
+    )
     task.prepare(tmp_path, lambda *_: None)
     stream = torch.Generator().manual_seed(0)
     mix = torch.randn(4, task.generator.w_dim, generator=stream)
@@ -67,14 +102,18 @@ def test_mapping_learns_a_distribution_that_is_known(tiny_zip, tmp_path):
     def far() -> float:
         """How wrong the first two moments are, relative to the spread."""
         w = task.average(z)[:, 0]
-        wrong = (w.mean(0) - mean).square().sum() / spread.trace() + (torch.cov(w.T) - spread).norm() / spread.norm()
+        wrong = (w.mean(0) - mean).square().sum() / spread.trace() + (
+            torch.cov(w.T) - spread
+        ).norm() / spread.norm()
         return float(wrong)
 
     began = far()
     for iteration in range(1000):
         iterate(task, iteration, 32)
     assert far() < 0.3 * began
-    assert ((task.average(z)[:, 0].mean(1) > 0).float().mean() - 0.5).abs() < 0.2  # both centres are drawn
+    assert (
+        (task.average(z)[:, 0].mean(1) > 0).float().mean() - 0.5
+    ).abs() < 0.2  # both centres are drawn
 
 
 def test_a_run_that_cannot_teach_is_a_sentence(tiny_zip, tmp_path, capsys):

@@ -7,20 +7,20 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from gantoolkit.core.errors import UsageError, WeightsError
 from gantoolkit.core.images import to_float
+from gantoolkit.core.progress import Progress
 from gantoolkit.data.face_zip import FaceZip
 from gantoolkit.encoders.controlnet import ControlNetEncoder
 from gantoolkit.encoders.folders import save_part
-from gantoolkit.training.ema import frozen_copy, update_ema
-from gantoolkit.training.batch import SeededBatch
-from gantoolkit.core.progress import Progress
-from gantoolkit.training.runner import run
+from gantoolkit.networks.tokenizer import train_tokenizer
+from gantoolkit.networks.towers import text_model
 from gantoolkit.tasks.diffusion.controlnet import ControlNet
 from gantoolkit.tasks.diffusion.diffusion import Diffusion
 from gantoolkit.tasks.diffusion.vae import VAE, multiscale
-from gantoolkit.core.errors import UsageError, WeightsError
-from gantoolkit.networks.tokenizer import train_tokenizer
-from gantoolkit.networks.towers import text_model
+from gantoolkit.training.batch import SeededBatch
+from gantoolkit.training.ema import frozen_copy, update_ema
+from gantoolkit.training.runner import run
 
 SCHEDULE = dict(iterations=2, batch=4, log_every=1, save_every=2)
 
@@ -35,10 +35,32 @@ def chain(tmp_path_factory, tiny_zip):
     save_part(tokenizer, folder / "towers", "tokenizer")
     common = dict(data=str(tiny_zip), schedule=SCHEDULE, report=False, device="cpu", held_out=4)
     run(dict(common, task="vae", widths=(8, 8, 8), groups=4), folder / "vae")
-    run(dict(common, task="diffusion", vae=str(folder / "vae/export"), text=str(folder / "towers"), text_lr=1e-4,
-             widths=(8, 16, 16), groups=4, steps=2, cache=str(folder / "cache")), folder / "diffusion")
-    run(dict(common, task="controlnet", diffusion=str(folder / "diffusion/export"), condition="mask", steps=2,
-             widths=(4, 8, 8), cache=str(folder / "cache")), folder / "mask")
+    run(
+        dict(
+            common,
+            task="diffusion",
+            vae=str(folder / "vae/export"),
+            text=str(folder / "towers"),
+            text_lr=1e-4,
+            widths=(8, 16, 16),
+            groups=4,
+            steps=2,
+            cache=str(folder / "cache"),
+        ),
+        folder / "diffusion",
+    )
+    run(
+        dict(
+            common,
+            task="controlnet",
+            diffusion=str(folder / "diffusion/export"),
+            condition="mask",
+            steps=2,
+            widths=(4, 8, 8),
+            cache=str(folder / "cache"),
+        ),
+        folder / "mask",
+    )
     return folder
 
 
@@ -52,7 +74,9 @@ def test_every_run_leaves_its_record_and_pictures(chain):
 def test_the_encoder_reads_what_the_recipes_write(chain, tiny_zip):
     folders = str(chain / "diffusion/export"), str(chain / "mask/export/controlnet")
     encoder = ControlNetEncoder(*folders, steps=2)
-    assert encoder.condition == "mask" and encoder.resolution == 32 and encoder.timesteps == (999, 499)
+    assert (
+        encoder.condition == "mask" and encoder.resolution == 32 and encoder.timesteps == (999, 499)
+    )
     wanted = FaceZip(tiny_zip).sample([0, 1], seed=3).condition
     last = list(encoder.trace(wanted))[-1]
     assert last.x0.shape == (2, 3, 32, 32) and last.words.any()
@@ -68,8 +92,16 @@ def test_latents_have_unit_variance_and_are_encoded_once(chain):
 
 
 def diffusion(chain, tiny_zip, **options):
-    task = Diffusion(str(tiny_zip), str(chain / "vae/export"), str(chain / "towers"), held_out=4, groups=4,
-                     widths=(8, 16, 16), cache=str(chain / "cache"), **options)
+    task = Diffusion(
+        str(tiny_zip),
+        str(chain / "vae/export"),
+        str(chain / "towers"),
+        held_out=4,
+        groups=4,
+        widths=(8, 16, 16),
+        cache=str(chain / "cache"),
+        **options,
+    )
     task.prepare(chain, Progress(quiet=True))
     return task
 
@@ -103,7 +135,9 @@ def test_text_encoder_is_frozen_unless_it_has_a_rate(chain, tiny_zip):
         for module in task.unet.modules():  # zero layers hide the text at the start
             if hasattr(module, "weight") and module.weight is not None and not module.weight.any():
                 torch.nn.init.normal_(module.weight, std=0.1)
-        sum(task.losses("unet", SeededBatch.of_iteration(0, 0, 0, 4, task.size()), 0).values()).backward()
+        sum(
+            task.losses("unet", SeededBatch.of_iteration(0, 0, 0, 4, task.size()), 0).values()
+        ).backward()
         text = list(task.prompts.text.parameters())
         assert any(p.grad is not None for p in text) == (rate is not None)
         assert sorted(task.averages) == (["text", "unet"] if rate else ["unet"])
@@ -115,26 +149,43 @@ def test_it_goes_on_from_another_u_net_and_keeps_ordinary_faces(chain, tiny_zip)
     task = diffusion(chain, tiny_zip, start=str(chain / "diffusion/export"), also=str(tiny_zip))
     before = load_unet(chain / "diffusion/export").state_dict()
     assert all(torch.equal(v, before[k]) for k, v in task.unet.state_dict().items())
-    assert all(p.requires_grad for p in task.unet.parameters()) and str(chain / "diffusion/export") in task.weights()
+    assert (
+        all(p.requires_grad for p in task.unet.parameters())
+        and str(chain / "diffusion/export") in task.weights()
+    )
     more = FaceZip(tiny_zip)
     assert task.size() == 20 + 24 and task.captions_of(19) == task.zip.captions[19]
     assert task.captions_of(20) == more.captions[0] and task.captions_of(43) == more.captions[23]
     with torch.no_grad():
-        wanted = task.vae.encode(to_float(more.images[[0, 23]])).latent_dist.mode() * task.vae.config.scaling_factor
-    torch.testing.assert_close(task.latents[[20, 43]].float(), wanted, atol=2e-2, rtol=1e-2)  # halves
+        wanted = (
+            task.vae.encode(to_float(more.images[[0, 23]])).latent_dist.mode()
+            * task.vae.config.scaling_factor
+        )
+    torch.testing.assert_close(
+        task.latents[[20, 43]].float(), wanted, atol=2e-2, rtol=1e-2
+    )  # halves
     assert task.held[0] is task.zip and task.held[1].tolist() == [20, 21, 22, 23]
 
 
 def test_a_controlnet_starts_silent_and_only_it_learns(chain, tiny_zip):
-    task = ControlNet(str(tiny_zip), str(chain / "diffusion/export"), "scribble", held_out=4,
-                      cache=str(chain / "cache"))
+    task = ControlNet(
+        str(tiny_zip),
+        str(chain / "diffusion/export"),
+        "scribble",
+        held_out=4,
+        cache=str(chain / "cache"),
+    )
     task.prepare(chain, Progress(quiet=True))
     batch = task.noised(SeededBatch.of_iteration(0, 0, 0, 4, task.size()))
     picture = task._picture(task.zip, batch.rows)
     with torch.no_grad():
-        plain = task.unet(batch.latents, batch.t, task.prompts(batch.prompts).embedding, return_dict=False)[0]
+        plain = task.unet(
+            batch.latents, batch.t, task.prompts(batch.prompts).embedding, return_dict=False
+        )[0]
         torch.testing.assert_close(task._predict(task.controlnet, batch, picture), plain)
-    sum(task.losses("controlnet", SeededBatch.of_iteration(0, 0, 0, 4, task.size()), 0).values()).backward()
+    sum(
+        task.losses("controlnet", SeededBatch.of_iteration(0, 0, 0, 4, task.size()), 0).values()
+    ).backward()
     assert any(p.grad is not None and p.grad.any() for p in task.controlnet.parameters())
     assert all(p.grad is None for p in task.unet.parameters())
     with pytest.raises(UsageError, match="condition='photo'"):
@@ -150,7 +201,10 @@ def test_what_is_scored_is_what_is_exported(chain, tiny_zip, tmp_path):
     """The averaged text encoder beside the averaged U-Net."""
     task = diffusion(chain, tiny_zip, text_lr=1e-4)
     batch = task.held_batch(4)
-    before, sample = task._predict(batch, batch.prompts), task.sample(batch.prompts, torch.arange(4))
+    before, sample = (
+        task._predict(batch, batch.prompts),
+        task.sample(batch.prompts, torch.arange(4)),
+    )
     with torch.no_grad():
         for parameter in task.prompts.text.parameters():
             parameter.normal_()
@@ -162,24 +216,47 @@ def test_a_u_net_that_predicts_something_else_is_refused(chain, tmp_path):
     shutil.copytree(chain / "diffusion/export", tmp_path / "v")
     file = tmp_path / "v/scheduler/scheduler_config.json"
     file.write_text(json.dumps(json.loads(file.read_text()) | dict(prediction_type="v_prediction")))
-    with pytest.raises(WeightsError, match="U-Net that predicts 'v_prediction'; only those that predict the noise"):
+    with pytest.raises(
+        WeightsError, match="U-Net that predicts 'v_prediction'; only those that predict the noise"
+    ):
         ControlNetEncoder(str(tmp_path / "v"), str(chain / "mask/export/controlnet"))
 
 
 def test_a_decoder_that_goes_on_learning_keeps_the_latents(chain, tiny_zip, tmp_path):
     before, folder = chain / "vae/export", tmp_path / "vae"
-    run(dict(task="vae", data=str(tiny_zip), held_out=4, start=str(before), only=["decoder", "post_quant_conv"], mse=10.0,
-             schedule=SCHEDULE, report=False, device="cpu"), folder)
+    run(
+        dict(
+            task="vae",
+            data=str(tiny_zip),
+            held_out=4,
+            start=str(before),
+            only=["decoder", "post_quant_conv"],
+            mse=10.0,
+            schedule=SCHEDULE,
+            report=False,
+            device="cpu",
+        ),
+        folder,
+    )
     name = "vae/diffusion_pytorch_model.safetensors"
     old, new = load_file(before / name), load_file(folder / "export" / name)
-    assert {key.split(".")[0] for key in old if not torch.equal(old[key], new[key])} == {"decoder", "post_quant_conv"}
-    was, now = (json.loads((path / "vae/config.json").read_text()) for path in (before, folder / "export"))
-    assert was == now and now["scaling_factor"] != 0.18215  # what diffusers writes where nobody measured it
+    assert {key.split(".")[0] for key in old if not torch.equal(old[key], new[key])} == {
+        "decoder",
+        "post_quant_conv",
+    }
+    was, now = (
+        json.loads((path / "vae/config.json").read_text()) for path in (before, folder / "export")
+    )
+    assert (
+        was == now and now["scaling_factor"] != 0.18215
+    )  # what diffusers writes where nobody measured it
     assert list(json.loads((folder / "record.json").read_text())["weights"]) == [str(before)]
 
 
 def test_vae_refuses_parts_it_has_not(chain, tiny_zip):
-    with pytest.raises(UsageError, match="AutoencoderKL has no part 'decode'; its parts are encoder, decoder,"):
+    with pytest.raises(
+        UsageError, match="AutoencoderKL has no part 'decode'; its parts are encoder, decoder,"
+    ):
         VAE(str(tiny_zip), start=str(chain / "vae/export"), only=["decode"])
 
 

@@ -5,16 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import tiny
 import torch
 
 from gantoolkit.core.labels import PALETTE
+from gantoolkit.core.progress import Progress
 from gantoolkit.data.face_zip import FaceZip
 from gantoolkit.encoders.controlnet import ControlNetEncoder
-from gantoolkit.training.batch import SeededBatch
-from gantoolkit.core.progress import Progress
 from gantoolkit.tasks.diffusion.controlnet import ControlNet
-
-import tiny
+from gantoolkit.training.batch import SeededBatch
 
 
 @pytest.fixture(scope="module")
@@ -24,14 +23,25 @@ def folder(tmp_path_factory) -> Path:
 
 
 def task_of(folder: Path, data: Path, **keys) -> ControlNet:
-    task = ControlNet(str(data), str(folder / "diffusion"), "mask", held_out=4, cache=str(folder / "cache"),
-                      start=str(folder / "controlnet"), palette="celebamask", steps=2, **keys)
+    task = ControlNet(
+        str(data),
+        str(folder / "diffusion"),
+        "mask",
+        held_out=4,
+        cache=str(folder / "cache"),
+        start=str(folder / "controlnet"),
+        palette="celebamask",
+        steps=2,
+        **keys,
+    )
     task.prepare(folder, Progress(quiet=True))
     return task
 
 
 def gradients(task: ControlNet) -> list[torch.Tensor]:
-    sum(task.losses("controlnet", SeededBatch.of_iteration(0, 0, 0, 4, task.size()), 0).values()).backward()
+    sum(
+        task.losses("controlnet", SeededBatch.of_iteration(0, 0, 0, 4, task.size()), 0).values()
+    ).backward()
     return [p.grad for p in task.controlnet.parameters()]
 
 
@@ -41,7 +51,9 @@ def test_it_begins_with_the_published_weights_and_sees_colours(folder, tiny_zip)
     assert all(torch.equal(v, published[k]) for k, v in task.controlnet.state_dict().items())
     rows = torch.tensor([2, 5])
     labels, picture = FaceZip(tiny_zip).labels[rows].long(), task._picture(task.zip, rows)
-    assert torch.equal((picture * 255).round().long().permute(0, 2, 3, 1), torch.tensor(PALETTE)[labels])
+    assert torch.equal(
+        (picture * 255).round().long().permute(0, 2, 3, 1), torch.tensor(PALETTE)[labels]
+    )
     assert set(task.weights()) >= {"unet", "vae", str(folder / "controlnet")}
 
 
@@ -56,7 +68,11 @@ def test_the_export_is_read_by_the_encoder(folder, tiny_zip, tmp_path):
     task = task_of(folder, tiny_zip)
     task.export(tmp_path)
     wanted = FaceZip(tiny_zip).sample([0, 1], seed=3).condition
-    encoder = ControlNetEncoder(str(folder / "diffusion"), str(tmp_path / "controlnet"), palette="celebamask", steps=2)
+    encoder = ControlNetEncoder(
+        str(folder / "diffusion"), str(tmp_path / "controlnet"), palette="celebamask", steps=2
+    )
     mine = task.encoder()
     assert mine.controls[0].palette == "celebamask"
-    torch.testing.assert_close(encoder.trajectory(wanted)[0], mine.trajectory(wanted)[0], atol=0.1, rtol=0.05)  # halves
+    torch.testing.assert_close(
+        encoder.trajectory(wanted)[0], mine.trajectory(wanted)[0], atol=0.1, rtol=0.05
+    )  # halves

@@ -5,16 +5,29 @@ from __future__ import annotations
 import pytest
 import torch
 
-from gantoolkit.training.batch import SeededBatch
-from gantoolkit.tasks.gan.task import GAN
-from gantoolkit.tasks.gan.losses import depth_error, pyramid
 from gantoolkit.generators import load_generator
+from gantoolkit.tasks.gan.losses import depth_error, pyramid
+from gantoolkit.tasks.gan.task import GAN
+from gantoolkit.training.batch import SeededBatch
 
 COMMON = dict(w_dim=16, channel_base=256, channel_max=16, mapping_layers=2, mapping_lr_mul=1.0)
 FLAT = dict(type="StyleGAN2", **COMMON)
-SOLID = dict(type="EG3D", **COMMON, c_dim=0, plane_resolution=16, plane_channels=6, decoder_hidden=12,
-             decoder_channels=8, rays=16, samples=6, importance=0, superresolution="2X", sr_input=16,
-             sr_channels=(8, 8), sr_clamp=None)
+SOLID = dict(
+    type="EG3D",
+    **COMMON,
+    c_dim=0,
+    plane_resolution=16,
+    plane_channels=6,
+    decoder_hidden=12,
+    decoder_channels=8,
+    rays=16,
+    samples=6,
+    importance=0,
+    superresolution="2X",
+    sr_input=16,
+    sr_channels=(8, 8),
+    sr_clamp=None,
+)
 JUDGE = dict(channel_base=256, channel_max=16)
 
 
@@ -28,7 +41,9 @@ def iterate(task: GAN, iteration: int, batch: int = 4) -> dict[str, float]:
     for number, phase in enumerate(task.phases(iteration)):
         optimizer = task.optimizers[phase]
         optimizer.zero_grad()
-        losses = task.losses(phase, SeededBatch.of_iteration(0, iteration, number, batch, task.size()), iteration)
+        losses = task.losses(
+            phase, SeededBatch.of_iteration(0, iteration, number, batch, task.size()), iteration
+        )
         sum(v for k, v in losses.items() if not k.startswith("_")).backward()
         optimizer.step()
         seen |= {f"{phase}/{k}": v.item() for k, v in losses.items()}

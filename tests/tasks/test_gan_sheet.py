@@ -13,6 +13,9 @@ def test_sheet_lays_out_rows_and_columns():
 
 
 def test_sheet_is_what_concatenation_gives():
-    rows = [torch.rand(4, 3, 5, 5, generator=torch.Generator().manual_seed(seed)) * 2 - 1 for seed in range(3)]
+    rows = [
+        torch.rand(4, 3, 5, 5, generator=torch.Generator().manual_seed(seed)) * 2 - 1
+        for seed in range(3)
+    ]
     assert torch.equal(joined(rows), torch.cat([torch.cat(list(row), 2) for row in rows], 1))
     assert joined([2 * rows[0]]).abs().amax() == 1

@@ -10,16 +10,15 @@ import sys
 import time
 from pathlib import Path
 
+import mini
 import pytest
 import torch
+import trees
 from PIL import Image
 
 from gantoolkit.cli import main
 from gantoolkit.data.face_zip import FaceZip
 from gantoolkit.training.runner import run
-
-import mini
-import trees
 
 
 @pytest.fixture(autouse=True)
@@ -30,8 +29,28 @@ def own_cache(monkeypatch):
 def prepared(layout: str, folder: Path, count: int = 12) -> Path:
     """train.zip and pairs.zip at the mini generator's 32 px."""
     root, out = trees.LAYOUTS[layout](folder / "tree", count), folder / "data"
-    assert main.main(["data", "prepare", "celebamask-hq", "--root", str(root), "--out", str(out), "--resolution", "32",
-                     "--scribbles", "canny", "--detect", "64", "--workers", "1"]) == 0
+    assert (
+        main.main(
+            [
+                "data",
+                "prepare",
+                "celebamask-hq",
+                "--root",
+                str(root),
+                "--out",
+                str(out),
+                "--resolution",
+                "32",
+                "--scribbles",
+                "canny",
+                "--detect",
+                "64",
+                "--workers",
+                "1",
+            ]
+        )
+        == 0
+    )
     return out
 
 
@@ -43,13 +62,18 @@ def config(folder: Path, data: Path, **keys) -> dict:
 @pytest.mark.parametrize("layout", trees.LAYOUTS)
 def test_every_layout_trains_and_is_evaluated(layout, tmp_path):
     data = prepared(layout, tmp_path)
-    record = run(config(tmp_path, data, schedule=dict(iterations=4), sampling=dict(batch=4, captions=2)),
-                 tmp_path / "run")
+    record = run(
+        config(tmp_path, data, schedule=dict(iterations=4), sampling=dict(batch=4, captions=2)),
+        tmp_path / "run",
+    )
     pairs = FaceZip(data / "pairs.zip")
     assert record.scores["G(w)"]["ms_ssim"].n == len(pairs) > 0
     shown = {sample["prompt"] for sample in record.samples}
     assert shown <= {captions[0] for captions in pairs.captions}  # the pair's own caption
-    caches = [json.loads(p.read_text())["rows"] for p in sorted((tmp_path / "cache/trajectories").rglob("index.json"))]
+    caches = [
+        json.loads(p.read_text())["rows"]
+        for p in sorted((tmp_path / "cache/trajectories").rglob("index.json"))
+    ]
     assert sorted(caches) == sorted([12, len(pairs)])  # six images with two captions each
 
 
@@ -58,16 +82,46 @@ def test_own_results_and_those_of_others_end_in_one_table(tmp_path, capsys):
     data = prepared("official", tmp_path)
     run(config(tmp_path, data, schedule=dict(iterations=2)), tmp_path / "run")
     pairs, others = FaceZip(data / "pairs.zip"), tmp_path / "others"
-    assert main.main(["generate", str(tmp_path / "run"), "--data", str(pairs.path), "--out", str(tmp_path / "ours")]) == 0
+    assert (
+        main.main(
+            [
+                "generate",
+                str(tmp_path / "run"),
+                "--data",
+                str(pairs.path),
+                "--out",
+                str(tmp_path / "ours"),
+            ]
+        )
+        == 0
+    )
     others.mkdir()
     for file, image in zip(pairs.files, pairs.images):
         Image.fromarray(image.permute(1, 2, 0).numpy()).save(others / f"{Path(file).stem}.png")
     (tmp_path / "judges.yaml").write_text("ms_ssim: {}\n")
-    assert main.main(["compare", "--data", str(pairs.path), "--metrics", str(tmp_path / "judges.yaml"), "--outputs",
-                     f"ours:gantoolkit={tmp_path / 'ours'}", f"copy={others}", "--out", str(tmp_path / "table"),
-                     "--bootstrap", "4"]) == 0
-    found = {name: json.loads((tmp_path / f"table/{name}.json").read_text())["scores"][name]["ms_ssim"]
-             for name in ("ours", "copy")}
+    assert (
+        main.main(
+            [
+                "compare",
+                "--data",
+                str(pairs.path),
+                "--metrics",
+                str(tmp_path / "judges.yaml"),
+                "--outputs",
+                f"ours:gantoolkit={tmp_path / 'ours'}",
+                f"copy={others}",
+                "--out",
+                str(tmp_path / "table"),
+                "--bootstrap",
+                "4",
+            ]
+        )
+        == 0
+    )
+    found = {
+        name: json.loads((tmp_path / f"table/{name}.json").read_text())["scores"][name]["ms_ssim"]
+        for name in ("ours", "copy")
+    }
     assert found["copy"]["value"] == pytest.approx(1, abs=1e-5) and found["ours"]["value"] < 0.999
     assert found["ours"]["n"] == found["copy"]["n"] == len(pairs)
     table = (tmp_path / "table/compare.md").read_text()
@@ -83,14 +137,33 @@ run(json.load(open(sys.argv[1])), sys.argv[2], resume=sys.argv[3] == "True")
 """
 
 
-def launch(config: dict, out: Path, resume: bool, script: str = SCRIPT, *more: str) -> subprocess.Popen:
+def launch(
+    config: dict, out: Path, resume: bool, script: str = SCRIPT, *more: str
+) -> subprocess.Popen:
     """The run in two processes, in a session of its own; `more` goes to torchrun."""
     (out.parent / "script.py").write_text(script)
     (out.parent / "config.json").write_text(json.dumps(config))
-    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", *more,
-               out.parent / "script.py", out.parent / "config.json", out, str(resume)]
-    return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
-                            env=os.environ | {"OMP_NUM_THREADS": "1"}, start_new_session=True)
+    command = [
+        sys.executable,
+        "-m",
+        "torch.distributed.run",
+        "--standalone",
+        "--nproc-per-node",
+        "2",
+        *more,
+        out.parent / "script.py",
+        out.parent / "config.json",
+        out,
+        str(resume),
+    ]
+    return subprocess.Popen(
+        command,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
+        start_new_session=True,
+    )
 
 
 def rows(folder: Path) -> list[dict]:
@@ -115,9 +188,13 @@ def test_two_processes_are_killed_and_resume(tmp_path):
     run(whole, tmp_path / "one")
     for one, two in zip(rows(tmp_path / "one"), rows(out), strict=True):
         assert all(abs(one[k] - two[k]) <= 1e-4 for k in set(one) - {"seconds"})
-    scores = [json.loads((folder / "record.json").read_text())["scores"]["G(w)"]["ms_ssim"]
-              for folder in (tmp_path / "one", out)]
-    assert scores[0]["n"] == scores[1]["n"] and scores[0]["value"] == pytest.approx(scores[1]["value"], abs=1e-4)
+    scores = [
+        json.loads((folder / "record.json").read_text())["scores"]["G(w)"]["ms_ssim"]
+        for folder in (tmp_path / "one", out)
+    ]
+    assert scores[0]["n"] == scores[1]["n"] and scores[0]["value"] == pytest.approx(
+        scores[1]["value"], abs=1e-4
+    )
 
 
 DYING = """
@@ -142,7 +219,9 @@ def test_torchrun_restarts_what_has_died(tmp_path):
     head, last = SCRIPT.rsplit("\n", 2)[0], SCRIPT.rsplit("\n", 2)[1]
     running = launch(whole, out, True, f"{head}\n{DYING}\n{last}\n", "--max-restarts", "3")
     assert running.wait() == 0, running.stderr.read()
-    assert (tmp_path / "died").exists() and len((out / "command").read_text().splitlines()) == 2  # begun twice
+    assert (tmp_path / "died").exists() and len(
+        (out / "command").read_text().splitlines()
+    ) == 2  # begun twice
     run(whole, tmp_path / "one")
     for one, two in zip(rows(tmp_path / "one"), rows(out), strict=True):
         assert all(abs(one[k] - two[k]) <= 1e-4 for k in set(one) - {"seconds"})
@@ -150,6 +229,8 @@ def test_torchrun_restarts_what_has_died(tmp_path):
 
 def test_scribbles_of_prepared_data_reach_the_encoder(tmp_path):
     data = prepared("tedigan", tmp_path)
-    record = run(config(tmp_path, data, condition="scribble", schedule=dict(iterations=2)), tmp_path / "run")
+    record = run(
+        config(tmp_path, data, condition="scribble", schedule=dict(iterations=2)), tmp_path / "run"
+    )
     assert record.scores["G(w)"]["ms_ssim"].n > 0
     assert torch.isfinite(torch.tensor(record.scores["G(w)"]["ms_ssim"].value))

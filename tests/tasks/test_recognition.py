@@ -6,25 +6,25 @@ import math
 
 import pytest
 import torch
+
 from gantoolkit import networks
-from gantoolkit.training.batch import SeededBatch
+from gantoolkit.core.errors import UsageError
 from gantoolkit.tasks.recognition import recognizer
 from gantoolkit.tasks.recognition.identity import Identity
 from gantoolkit.tasks.recognition.judge import Judge
 from gantoolkit.tasks.recognition.parser import Parser, class_weights, parsing_loss
 from gantoolkit.tasks.recognition.towers import TextImage, contrastive_loss
-from gantoolkit.core.errors import UsageError
+from gantoolkit.training.batch import SeededBatch
 
 SMALL = {
     Parser: dict(network=dict(widths=(8, 12))),
     Identity: dict(network=dict(units=((8, 1), (8, 1)), embedding=16)),
-    TextImage: dict(image=dict(widths=(8, 8), embedding=8),
-                    tokens=560,
-                    length=32,
-                    width=16,
-                    layers=1,
-                    heads=2),
-    Judge: dict(network=dict(widths=(8, 8, 8, 8), depths=(1, 1, 1, 1), embedding=8, text_embedding=8)),
+    TextImage: dict(
+        image=dict(widths=(8, 8), embedding=8), tokens=560, length=32, width=16, layers=1, heads=2
+    ),
+    Judge: dict(
+        network=dict(widths=(8, 8, 8, 8), depths=(1, 1, 1, 1), embedding=8, text_embedding=8)
+    ),
 }
 
 
@@ -36,7 +36,9 @@ def test_task_learns_scores_and_exports(kind, tiny_zip, tmp_path):
     (optimizer,) = task.optimizers.values()
     totals = []
     for iteration in range(12):
-        draw = SeededBatch.of_iteration(0, 0, 0, 8, task.size())  # the same batch, so that it must fall
+        draw = SeededBatch.of_iteration(
+            0, 0, 0, 8, task.size()
+        )  # the same batch, so that it must fall
         losses = task.losses("network", draw, 0)
         total = sum(v for k, v in losses.items() if not k.startswith("_"))
         optimizer.zero_grad()
@@ -46,8 +48,9 @@ def test_task_learns_scores_and_exports(kind, tiny_zip, tmp_path):
     assert totals[-1] < totals[0]
     assert all(-1 <= s.value <= 1 or math.isnan(s.value) for s in task.validate(6).values())
     paths = task.export(tmp_path)
-    loadable = [p for p in paths if p.suffix == ".safetensors" and p.parent == tmp_path
-                ] or [tmp_path / "towers"]
+    loadable = [p for p in paths if p.suffix == ".safetensors" and p.parent == tmp_path] or [
+        tmp_path / "towers"
+    ]
     assert not networks.load(str(loadable[0])).training
     for name, picture in task.pictures().items():
         assert picture.ndim == 3 and picture.shape[0] == 3, name
@@ -58,9 +61,15 @@ def test_parts_that_do_not_learn_stay_to_the_last_bit(kind, only, tiny_zip):
     task = kind(str(tiny_zip), holdout=0.25, only=only, **SMALL[kind])
     before = {key: tensor.clone() for key, tensor in task.network.state_dict().items()}
     (optimizer,) = task.optimizers.values()
-    sum(task.losses("network", SeededBatch.of_iteration(0, 0, 0, 8, task.size()), 0).values()).backward()
+    sum(
+        task.losses("network", SeededBatch.of_iteration(0, 0, 0, 8, task.size()), 0).values()
+    ).backward()
     optimizer.step()
-    moved = {key.split(".")[0] for key, tensor in task.network.state_dict().items() if not tensor.equal(before[key])}
+    moved = {
+        key.split(".")[0]
+        for key, tensor in task.network.state_dict().items()
+        if not tensor.equal(before[key])
+    }
     assert moved == set(only)
     with pytest.raises(UsageError, match="no part 'nose'.*its parts are"):
         kind(str(tiny_zip), holdout=0.25, only=["nose"], **SMALL[kind])
@@ -68,7 +77,9 @@ def test_parts_that_do_not_learn_stay_to_the_last_bit(kind, only, tiny_zip):
 
 def test_attributes_teach_the_text_tower_alone(tiny_zip):
     task = TextImage(str(tiny_zip), holdout=0.25, **SMALL[TextImage])
-    task.losses("network", SeededBatch.of_iteration(0, 0, 0, 8, task.size()), 0)["attributes"].backward()
+    task.losses("network", SeededBatch.of_iteration(0, 0, 0, 8, task.size()), 0)[
+        "attributes"
+    ].backward()
     assert all(p.grad is None for p in task.network.image.parameters())
     assert task.network.text.get_input_embeddings().weight.grad.abs().sum() > 0
 
@@ -79,8 +90,11 @@ def test_exported_strangers_have_mean_zero(tiny_zip, tmp_path):
         task.export(tmp_path)
         images = task.images(task.rows)
         network = networks.load(str(tmp_path / f"{name}.safetensors"))
-        raw = (network.raw(network.prepare(images)) if kind is Identity
-               else network.identify(network.features(images)[2]))
+        raw = (
+            network.raw(network.prepare(images))
+            if kind is Identity
+            else network.identify(network.features(images)[2])
+        )
         assert raw.mean(0).abs().max() < 0.02 * raw.abs().max()
 
 
@@ -91,6 +105,7 @@ def test_augmentation_moves_images_and_labels_together():
     moved, where = recognizer.Augmentation(noise=0, blur=0, gain=0)(draw, images, labels)
     known = where != recognizer.IGNORED
     from gantoolkit.core.labels import flip_table
+
     table = torch.tensor(flip_table())
     found = (moved[:, 0] * 8).round().long()
     assert ((found == where) | (table[found] == where))[known].all() and known.float().mean() > 0.6
@@ -101,7 +116,9 @@ def test_augmentation_moves_images_and_labels_together():
 def test_flip_swaps_sides():
     draw = SeededBatch(torch.arange(8), torch.arange(8))
     labels = torch.full((8, 4, 4), 4)
-    _, where = recognizer.Augmentation(shift=0, noise=0, blur=0, gain=0)(draw, torch.zeros(8, 3, 4, 4), labels)
+    _, where = recognizer.Augmentation(shift=0, noise=0, blur=0, gain=0)(
+        draw, torch.zeros(8, 3, 4, 4), labels
+    )
     assert set(where.unique().tolist()) == {4, 5}
 
 
@@ -113,7 +130,10 @@ def test_verification_rate_and_matching():
     near = same.clone()
     near[2:4] = near[:2]  # person 1 looks like person 0, who is of another group
     assert recognizer.verification_rate(near, people)[0] == 0.0
-    assert recognizer.verification_rate(near, people, torch.tensor([0, 0, 1, 1, 0, 0, 1, 1])) == (1.0, 4)
+    assert recognizer.verification_rate(near, people, torch.tensor([0, 0, 1, 1, 0, 0, 1, 1])) == (
+        1.0,
+        4,
+    )
     assert recognizer.top1(torch.eye(4), torch.eye(4), list("abcd"), of=4) == (1.0, 4)
     assert recognizer.top1(torch.eye(4), torch.eye(4).roll(1, 0), list("abcd"), of=4) == (0.0, 4)
     assert recognizer.top1(torch.eye(4), torch.eye(4), list("abca"), of=3) == (1.0, 3)
@@ -122,15 +142,20 @@ def test_verification_rate_and_matching():
 def test_losses_have_their_minimum_at_the_truth():
     labels = torch.tensor([[[0, 1], [2, recognizer.IGNORED]]])
     sure = torch.nn.functional.one_hot(labels.clamp(max=2), 19).movedim(-1, 1) * 50.0
-    assert parsing_loss(sure, labels, torch.ones(19)) < 1e-3 < parsing_loss(-sure, labels, torch.ones(19))
+    assert (
+        parsing_loss(sure, labels, torch.ones(19))
+        < 1e-3
+        < parsing_loss(-sure, labels, torch.ones(19))
+    )
     weights = class_weights(torch.tensor([[0, 0, 0, 1]], dtype=torch.uint8), 0.5)
     assert weights[1] / weights[0] == pytest.approx(3**0.5)
     eye = torch.eye(3)
     scale = torch.tensor(50.0)
     assert contrastive_loss(eye, eye, scale, ["a", "b", "c"]) < 1e-4
     twins = torch.tensor([[1.0, 0], [1, 0], [0, 1]])  # equal captions share the answer
-    assert contrastive_loss(twins, twins, scale, ["a", "a", "b"]) == pytest.approx(2 / 3 * math.log(2),
-                                                                                   abs=1e-4)
+    assert contrastive_loss(twins, twins, scale, ["a", "a", "b"]) == pytest.approx(
+        2 / 3 * math.log(2), abs=1e-4
+    )
 
 
 def test_attributes_become_numbers(tiny_zip):
@@ -141,4 +166,6 @@ def test_attributes_become_numbers(tiny_zip):
     table = recognizer.attribute_table(faces, values)
     assert set(values) == {"skin", "hair", "smile"} and values["smile"] == ["False", "True"]
     n = list(values).index("hair")
-    assert [values["hair"][i] for i in table[:, n].tolist()] == [row["hair"] for row in faces.attributes]
+    assert [values["hair"][i] for i in table[:, n].tolist()] == [
+        row["hair"] for row in faces.attributes
+    ]

@@ -6,15 +6,37 @@ from pathlib import Path
 
 import pytest
 from conftest import write_tiny_zip
+
 from gantoolkit.cli import main
 from gantoolkit.config import loader
 
 pytestmark = pytest.mark.slow
-CHAIN = [f"configs/pretrain/{name}.py" for name in (
-    "parser", "towers", "vae", "diffusion", "diffusion_marble", "controlnet_mask", "controlnet_scribble", "arcface", "judge",
-    "eg3d", "eg3d_codes", "stylegan2", "stylegan2_codes", "ceiling_eg3d", "ceiling_stylegan2")]  # each reads what is before it
-OWN = [name for name in loader.shipped_configs() if (Path(loader.__file__).parents[1] / name).is_file()]
-BRIDGES = [name for name in OWN if name not in CHAIN and "/full/" not in name]  # full: test_dryrun.py
+CHAIN = [
+    f"configs/pretrain/{name}.py"
+    for name in (
+        "parser",
+        "towers",
+        "vae",
+        "diffusion",
+        "diffusion_marble",
+        "controlnet_mask",
+        "controlnet_scribble",
+        "arcface",
+        "judge",
+        "eg3d",
+        "eg3d_codes",
+        "stylegan2",
+        "stylegan2_codes",
+        "ceiling_eg3d",
+        "ceiling_stylegan2",
+    )
+]  # each reads what is before it
+OWN = [
+    name for name in loader.shipped_configs() if (Path(loader.__file__).parents[1] / name).is_file()
+]
+BRIDGES = [
+    name for name in OWN if name not in CHAIN and "/full/" not in name
+]  # full: test_dryrun.py
 
 
 def test_the_chain_names_every_recipe():
@@ -41,4 +63,8 @@ def test_it_runs(name, place, monkeypatch):
         few = ["data=val", "limit=4"]
     assert main.main(["run", name, *few, "schedule.iterations=1", "schedule.batch=2"]) == 0
     run = place / "runs" / loaded.name
-    assert (run / "record.json").is_file() and (run / "report.html").is_file() and any((run / "export").iterdir())
+    assert (
+        (run / "record.json").is_file()
+        and (run / "report.html").is_file()
+        and any((run / "export").iterdir())
+    )

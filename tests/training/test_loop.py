@@ -11,15 +11,14 @@ from pathlib import Path
 
 import pytest
 import torch
+import toy
 from safetensors.torch import load_file
 
+from gantoolkit.core.errors import GantoolkitError, UsageError, WeightsError
 from gantoolkit.training import checkpoint
 from gantoolkit.training.batch import SeededBatch
 from gantoolkit.training.runner import run
 from gantoolkit.training.schedule import Schedule
-from gantoolkit.core.errors import GantoolkitError, UsageError, WeightsError
-
-import toy
 
 TOY = [sys.executable, str(Path(__file__).with_name("toy.py"))]
 
@@ -46,8 +45,17 @@ def whole(tmp_path_factory) -> Path:
 
 def test_run_folder_holds_what_it_should(whole):
     names = {p.name for p in whole.iterdir()}
-    assert {"config.json", "command", "environment.json", "losses.jsonl", "scores.jsonl", "record.json",
-            "checkpoint", "pictures", "export"} <= names
+    assert {
+        "config.json",
+        "command",
+        "environment.json",
+        "losses.jsonl",
+        "scores.jsonl",
+        "record.json",
+        "checkpoint",
+        "pictures",
+        "export",
+    } <= names
     record = json.loads((whole / "record.json").read_text())
     assert record["seed"] == 3 and record["scores"]["run"]["norm"]["n"] == 1
     assert record["timings"]["train"] > 0 and record["config"]["task"] == "toy"
@@ -58,8 +66,15 @@ def test_run_folder_holds_what_it_should(whole):
 
 def test_checkpoint_holds_trainables_only(whole):
     keys = set(load_file(whole / "checkpoint/00000040/trainable.safetensors"))
-    assert keys == {"a.1.weight", "a.1.bias", "a.steps", "b.weight", "b.bias",
-                    "averages.b.weight", "averages.b.bias"}
+    assert keys == {
+        "a.1.weight",
+        "a.1.bias",
+        "a.steps",
+        "b.weight",
+        "b.bias",
+        "averages.b.weight",
+        "averages.b.bias",
+    }
     assert not list(whole.rglob("*.pt")) + list(whole.rglob("*.pth")) + list(whole.rglob("*.pkl"))
 
 
@@ -97,8 +112,10 @@ def test_a_run_whose_frozen_network_changed_is_not_resumed(tmp_path, monkeypatch
 
 def test_sigint_saves(tmp_path):
     folder = tmp_path / "run"
-    process = subprocess.Popen([*TOY, str(folder), "schedule={'iterations': 1000000, 'save_every': 1000000}"],
-                               stderr=subprocess.DEVNULL)
+    process = subprocess.Popen(
+        [*TOY, str(folder), "schedule={'iterations': 1000000, 'save_every': 1000000}"],
+        stderr=subprocess.DEVNULL,
+    )
     while not (folder / "losses.jsonl").exists():
         time.sleep(0.05)
         assert process.poll() is None
@@ -133,7 +150,9 @@ def test_sentences(tmp_path, whole):
 def test_a_batch_that_is_judged_as_a_whole_is_not_split(tmp_path, monkeypatch):
     monkeypatch.setattr(toy.Toy, "separable", False)
     run(toy.config(schedule=dict(iterations=1)), tmp_path / "whole")
-    with pytest.raises(UsageError, match="loss of the task 'toy' is of a batch as a whole, which cannot be split"):
+    with pytest.raises(
+        UsageError, match="loss of the task 'toy' is of a batch as a whole, which cannot be split"
+    ):
         run(toy.config(schedule=dict(accumulate=2)), tmp_path / "split")
 
 
@@ -159,7 +178,10 @@ def test_a_run_s_name_is_that_of_a_folder(name, tmp_path, monkeypatch):
 def test_what_the_answer_to_an_infinite_loss_says_can_be_done(tmp_path):
     """A resumption with a lower rate is taken, begins from a sound checkpoint, uses the rate, and the record says so."""
     folder, plan = tmp_path / "run", dict(log_every=4, save_every=10)
-    with pytest.raises(UsageError, match=r"'A' is not finite at iteration 28; repeat with --resume and a lower .*lr"):
+    with pytest.raises(
+        UsageError,
+        match=r"'A' is not finite at iteration 28; repeat with --resume and a lower .*lr",
+    ):
         run(toy.config(lr=2.0, schedule=plan), folder)
     lower = toy.config(lr=1e-3, schedule=plan | dict(clip=1.0))
     record = run(lower, folder, resume=True)
@@ -173,7 +195,10 @@ def test_what_the_answer_to_an_infinite_loss_says_can_be_done(tmp_path):
 def test_no_checkpoint_keeps_an_infinite_loss(tmp_path):
     with pytest.raises(UsageError, match="not finite at iteration 30"):
         run(toy.config(lr=2.0, schedule=dict(log_every=40)), tmp_path / "run")
-    assert [p.name for p in sorted((tmp_path / "run/checkpoint").iterdir())] == ["00000010", "00000020"]
+    assert [p.name for p in sorted((tmp_path / "run/checkpoint").iterdir())] == [
+        "00000010",
+        "00000020",
+    ]
 
 
 def test_damaged_newest_checkpoint_falls_back(whole, tmp_path):

@@ -11,9 +11,9 @@ import pytest
 import torch
 
 from gantoolkit.core import files
+from gantoolkit.core.errors import DataError
 from gantoolkit.registry import manifest
 from gantoolkit.training.tensor_cache import Cache, digest, root
-from gantoolkit.core.errors import DataError
 
 KEY = dict(data="abc", steps=10, seed=0, weights=dict(unet="123"))
 
@@ -39,7 +39,9 @@ def test_reads_what_was_written(tmp_path, monkeypatch):
     assert make(tmp_path).fill(lambda rows: pytest.fail("computed again")) == 0
 
 
-@pytest.mark.parametrize("change", [dict(data="abd"), dict(steps=11), dict(seed=1), dict(weights=dict(unet="124"))])
+@pytest.mark.parametrize(
+    "change", [dict(data="abd"), dict(steps=11), dict(seed=1), dict(weights=dict(unet="124"))]
+)
 def test_everything_named_in_the_key_matters(change):
     assert digest(KEY) == digest(dict(reversed(KEY.items())))
     assert digest(KEY) != digest(KEY | change)
@@ -56,7 +58,9 @@ def test_damage_is_noticed_and_mended(tmp_path):
     assert make(tmp_path).missing() == [2, 3]
     seen = []
     make(tmp_path).fill(lambda rows: seen.append(rows[0].item()) or content(rows))
-    assert seen == [10, 15] and torch.equal(make(tmp_path).read("z", [12])[0], content(torch.tensor([12]))["z"][0])
+    assert seen == [10, 15] and torch.equal(
+        make(tmp_path).read("z", [12])[0], content(torch.tensor([12]))["z"][0]
+    )
 
 
 def test_continues_after_a_kill(tmp_path):
@@ -96,9 +100,15 @@ def test_caches_and_downloads_have_one_root(tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
     assert root() == manifest.cache_root() == tmp_path / ".cache/gantoolkit"
-    assert root("~/other") == tmp_path / "other" and manifest.cache_folder("downloads") == root() / "downloads"
+    assert (
+        root("~/other") == tmp_path / "other"
+        and manifest.cache_folder("downloads") == root() / "downloads"
+    )
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "xdg"))
-    assert root() == manifest.cache_root() == tmp_path / "xdg/gantoolkit" and root("~/other") == tmp_path / "other"
+    assert (
+        root() == manifest.cache_root() == tmp_path / "xdg/gantoolkit"
+        and root("~/other") == tmp_path / "other"
+    )
     monkeypatch.setenv("GANTOOLKIT_CACHE", "~/typed")
     assert root() == root("~/other") == manifest.cache_root() == tmp_path / "typed"
 
@@ -111,7 +121,10 @@ def test_a_touched_shard_is_hashed_again_and_verify_hashes_all(tmp_path, monkeyp
     os.utime(make(tmp_path).folder / "000001.safetensors")
     assert make(tmp_path).missing() == [] and hashed == ["000001.safetensors"]
     assert make(tmp_path).missing() == [] and len(hashed) == 1  # noted
-    assert Cache(tmp_path, "trajectory", KEY, 23, size=5, verify=True).missing() == [] and len(hashed) == 6
+    assert (
+        Cache(tmp_path, "trajectory", KEY, 23, size=5, verify=True).missing() == []
+        and len(hashed) == 6
+    )
     shard = make(tmp_path).folder / "000002.safetensors"
     stamp, raw = shard.stat().st_mtime_ns, bytearray(shard.read_bytes())
     raw[-1] ^= 1
@@ -128,8 +141,10 @@ def test_index_lists_shards_and_tensors(tmp_path):
     cache = make(tmp_path)
     cache.fill(content)
     index = json.loads((cache.folder / "index.json").read_text())
-    assert index["rows"] == 23 and index["tensors"] == {"z": {"dtype": "F16", "shape": [4, 3]},
-                                                        "x0": {"dtype": "U8", "shape": [1]}}
+    assert index["rows"] == 23 and index["tensors"] == {
+        "z": {"dtype": "F16", "shape": [4, 3]},
+        "x0": {"dtype": "U8", "shape": [1]},
+    }
     assert [s["rows"] for s in index["shards"]] == [5, 5, 5, 5, 3]
     for shard in index["shards"]:
         raw = (cache.folder / shard["file"]).read_bytes()
@@ -155,7 +170,9 @@ make({str(tmp_path)!r}, rows=60).fill(compute)
     assert [p.wait() for p in both] == [0, 0]
     made = sorted(int(line) for line in (tmp_path / "log").read_text().split())
     assert made == list(range(0, 60, 5))
-    assert make(tmp_path, rows=60).missing() == [] and not list(make(tmp_path, rows=60).folder.glob("*.claim"))
+    assert make(tmp_path, rows=60).missing() == [] and not list(
+        make(tmp_path, rows=60).folder.glob("*.claim")
+    )
 
 
 def test_claims_of_the_living_are_respected_and_of_the_dead_are_void(tmp_path):
@@ -186,8 +203,8 @@ def test_claims_of_the_living_are_respected_and_of_the_dead_are_void(tmp_path):
 def test_long_waiting_is_said_once_and_ends_with_the_claim(tmp_path, monkeypatch):
     import socket
 
-    from gantoolkit.training import tensor_cache as module
     from gantoolkit.core.progress import Progress
+    from gantoolkit.training import tensor_cache as module
 
     monkeypatch.setattr(module, "PATIENT", 0.3)
     cache, said, progress = make(tmp_path), [], Progress(quiet=True)
@@ -223,6 +240,8 @@ def test_size_is_said_and_a_small_disk_refused(tmp_path, monkeypatch):
     make(tmp_path).fill(content, Progress(), "z", row_bytes=25)
     assert "z: 3 of 23 samples" in said[1] and seen[-1] == ("z", 3, 3)
     monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=1e6))
-    with pytest.raises(DataError, match=r"needs 23.0 GB, but .* has 1.0 MB free.*cache.stream=True"):
+    with pytest.raises(
+        DataError, match=r"needs 23.0 GB, but .* has 1.0 MB free.*cache.stream=True"
+    ):
         make(tmp_path / "other").fill(content, row_bytes=10**9)
     assert not (tmp_path / "other").exists()

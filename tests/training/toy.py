@@ -13,10 +13,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # a checkout need 
 import torch
 from torch import nn
 
+from gantoolkit.core.types import Score
+from gantoolkit.registry.registry import REGISTRIES
 from gantoolkit.training.runner import run
 from gantoolkit.training.task import Task
-from gantoolkit.registry.registry import REGISTRIES
-from gantoolkit.core.types import Score
 
 CONFIG = dict(task="toy", name="toy", seed=3, device="cpu", report=False)
 
@@ -24,15 +24,19 @@ CONFIG = dict(task="toy", name="toy", seed=3, device="cpu", report=False)
 class Toy(Task):
     """Two networks that play turns, a frozen one, a buffer and a moving average."""
 
-    def __init__(self, width: int = 8, kill_at: int = -1, lr: float = 1e-2, device=None, seed: int = 0):
+    def __init__(
+        self, width: int = 8, kill_at: int = -1, lr: float = 1e-2, device=None, seed: int = 0
+    ):
         self.frozen = nn.Linear(4, width).requires_grad_(False)
         self.a = nn.Sequential(self.frozen, nn.Linear(width, width), nn.Dropout(0.1))
         self.b = nn.Linear(width, 1)
         self.a.register_buffer("steps", torch.zeros(()))
         self.modules = dict(a=self.a, b=self.b)
         self.averages = dict(b=copy.deepcopy(self.b).requires_grad_(False))
-        self.optimizers = dict(A=torch.optim.Adam(self.a[1].parameters(), lr, betas=(0.5, 0.9)),
-                               B=torch.optim.AdamW(self.b.parameters(), 1e-2))
+        self.optimizers = dict(
+            A=torch.optim.Adam(self.a[1].parameters(), lr, betas=(0.5, 0.9)),
+            B=torch.optim.AdamW(self.b.parameters(), 1e-2),
+        )
         self.data = torch.randn(37, 4, generator=torch.Generator().manual_seed(0))
         self.kill_at, self.broken = kill_at, lr > 1  # and so a loss is not a number
 
@@ -77,5 +81,7 @@ def config(**keys) -> dict:
 if __name__ == "__main__":
     import ast
 
-    keys = {k: ast.literal_eval(v) for k, _, v in (a.partition("=") for a in sys.argv[2:] if "=" in a)}
+    keys = {
+        k: ast.literal_eval(v) for k, _, v in (a.partition("=") for a in sys.argv[2:] if "=" in a)
+    }
     run(config(**keys), sys.argv[1], resume="--resume" in sys.argv)

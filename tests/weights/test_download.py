@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from gantoolkit.cli import main
-from gantoolkit.registry import manifest, plugins
 from gantoolkit import weights
+from gantoolkit.cli import main
 from gantoolkit.core.errors import UsageError, WeightsError
+from gantoolkit.registry import manifest, plugins
 from gantoolkit.weights import download
 
 CONTENT = bytes(range(256)) * 800  # 204,800 bytes
@@ -43,14 +43,19 @@ class Server(http.server.BaseHTTPRequestHandler):
             body = bytes([body[0] ^ 1]) + body[1:]
         if how == "longer":
             body += b"x"
-        more = {"Content-Range": f"bytes {first}-{len(CONTENT) - 1}/{len(CONTENT)}"} if first else {}
+        more = (
+            {"Content-Range": f"bytes {first}-{len(CONTENT) - 1}/{len(CONTENT)}"} if first else {}
+        )
         sent = {"cut": body[:70_000], "stall": body[:50_000]}.get(how, body)
         self.reply(206 if first else 200, sent, more, len(body), how == "stall")
 
     def reply(self, status, body, headers, length=None, stall=False):
         try:
             self.send_response(status)
-            for key, value in {"Content-Length": str(len(body) if length is None else length), **headers}.items():
+            for key, value in {
+                "Content-Length": str(len(body) if length is None else length),
+                **headers,
+            }.items():
                 self.send_header(key, value)
             self.end_headers()
             self.wfile.write(body)
@@ -77,23 +82,36 @@ def address():
 @pytest.fixture
 def bring(address, tmp_path):
     """Fetch by a plan; the content that arrived, and the ranges that were asked for."""
+
     def run(*plan, digest=DIGEST, size=0):
         Server.plan, Server.seen = list(plan), []
-        path = download.fetch(f"{address}/w.pt", tmp_path / "w.pt", digest, size, timeout=0.4, pause=0.01)
+        path = download.fetch(
+            f"{address}/w.pt", tmp_path / "w.pt", digest, size, timeout=0.4, pause=0.01
+        )
         return path.read_bytes(), Server.seen
+
     return run
 
 
 def test_whole(bring, tmp_path):
     content, seen = bring("good")
-    assert content == CONTENT and seen == [None] and [p.name for p in tmp_path.iterdir()] == ["w.pt"]
+    assert (
+        content == CONTENT and seen == [None] and [p.name for p in tmp_path.iterdir()] == ["w.pt"]
+    )
 
 
-@pytest.mark.parametrize("plan, ranges", [
-    (["cut", "good"], [None, "bytes=70000-"]), (["cut", "cut", "good"], [None, "bytes=70000-", "bytes=140000-"]),
-    (["stall", "good"], [None, "bytes=50000-"]), (["503", "429", "good"], [None, None, None]),
-    (["cut", "503", "good"], [None, "bytes=70000-", "bytes=70000-"]),
-    (["cut", "no ranges"], [None, "bytes=70000-"])], ids=str)
+@pytest.mark.parametrize(
+    "plan, ranges",
+    [
+        (["cut", "good"], [None, "bytes=70000-"]),
+        (["cut", "cut", "good"], [None, "bytes=70000-", "bytes=140000-"]),
+        (["stall", "good"], [None, "bytes=50000-"]),
+        (["503", "429", "good"], [None, None, None]),
+        (["cut", "503", "good"], [None, "bytes=70000-", "bytes=70000-"]),
+        (["cut", "no ranges"], [None, "bytes=70000-"]),
+    ],
+    ids=str,
+)
 def test_broken_connections_are_resumed(bring, plan, ranges):
     content, seen = bring(*plan)
     assert content == CONTENT and seen == ranges
@@ -120,10 +138,19 @@ def test_corruption_on_the_way_is_repaired_once(bring):
     assert content == CONTENT and seen == [None, None]
 
 
-@pytest.mark.parametrize("plan, more, words", [
-    (["corrupt"], {}, "sha256"), (["404"], {}, "answers 404"), (["page"], {}, "web page"),
-    (["503"], {}, "could not be fetched"), (["good"], dict(size=7), "another file"),
-    (["longer"], dict(size=len(CONTENT)), "another file"), (["good"], dict(digest="00ff00ff"), "sha256")], ids=str)
+@pytest.mark.parametrize(
+    "plan, more, words",
+    [
+        (["corrupt"], {}, "sha256"),
+        (["404"], {}, "answers 404"),
+        (["page"], {}, "web page"),
+        (["503"], {}, "could not be fetched"),
+        (["good"], dict(size=7), "another file"),
+        (["longer"], dict(size=len(CONTENT)), "another file"),
+        (["good"], dict(digest="00ff00ff"), "sha256"),
+    ],
+    ids=str,
+)
 def test_what_cannot_be_mended_is_a_sentence(bring, tmp_path, plan, more, words):
     with pytest.raises(WeightsError, match=words) as caught:
         bring(*plan, **more)
@@ -142,8 +169,14 @@ def listed(address, tmp_path, monkeypatch):
     """An entry `far` of registry.yaml, and a cache of its own."""
     monkeypatch.setenv("GANTOOLKIT_CACHE", str(tmp_path / "cache"))
     monkeypatch.delenv("GANTOOLKIT_OFFLINE", raising=False)
-    entry = dict(url=f"{address}/x/far.pt", page="https://example.org", sha256=DIGEST[:12], licence="mine",
-                 owner=manifest.GROUP, summary="s")
+    entry = dict(
+        url=f"{address}/x/far.pt",
+        page="https://example.org",
+        sha256=DIGEST[:12],
+        licence="mine",
+        owner=manifest.GROUP,
+        summary="s",
+    )
     monkeypatch.setitem(manifest.load().weights, "far", entry)
     Server.plan, Server.seen = ["good"], []
     return entry
@@ -159,8 +192,12 @@ def test_get_verify_and_resolve(listed, capsys):
     assert main.main(["weights", "verify", "far"]) == 0
     assert main.main(["weights", "get", "far"]) == 0 and len(Server.seen) == 1, "fetched once"
     path.write_bytes(CONTENT + b"!")
-    assert main.main(["weights", "verify", "far"]) == 1 and main.main(["weights", "get", "far"]) == 1
-    assert main.main(["weights", "get", "fer"]) == 2 and main.main(["weights", "verify", "fer"]) == 2
+    assert (
+        main.main(["weights", "verify", "far"]) == 1 and main.main(["weights", "get", "far"]) == 1
+    )
+    assert (
+        main.main(["weights", "get", "fer"]) == 2 and main.main(["weights", "verify", "fer"]) == 2
+    )
 
 
 def test_mirror(listed, address, monkeypatch):
@@ -187,7 +224,9 @@ def test_offline_folders_of_diffusers(listed, tmp_path):
         download.get("far")
     (tmp_path / "disk/model/unet").mkdir(parents=True)
     (tmp_path / "disk/model/unet/config.json").write_text("{}")
-    assert (download.get("far", offline=str(tmp_path / "disk")) / "unet/config.json").read_text() == "{}"
+    assert (
+        download.get("far", offline=str(tmp_path / "disk")) / "unet/config.json"
+    ).read_text() == "{}"
 
 
 def test_no_address_names_the_page(listed):

@@ -9,10 +9,10 @@ import torch
 from torch import Tensor
 
 from gantoolkit.bench.figures.scene import Scene
-from gantoolkit.inference import attention
 from gantoolkit.core.errors import UsageError
-from gantoolkit.report import labelled, sheets
 from gantoolkit.core.types import Condition, Features
+from gantoolkit.inference import attention
+from gantoolkit.report import labelled, sheets
 
 SHOWN = 2  # words, where none are named
 ALL = "all words"
@@ -23,11 +23,15 @@ TimestepBatch = tuple[Features, Tensor]  # features [1] of a step, and G(w_t) [1
 def draw(scene: Scene, args) -> tuple[np.ndarray, dict]:
     """The sheet [H,W,3], one sample below the other, and the words that it shows."""
     if getattr(scene.first.encoder, "prompts", None) is None:
-        raise UsageError(f"{scene.runs[0].source} reads no prompt (its encoder is "
-                         f"{type(scene.first.encoder).__name__}), so there is no word to look for.")
+        raise UsageError(
+            f"{scene.runs[0].source} reads no prompt (its encoder is "
+            f"{type(scene.first.encoder).__name__}), so there is no word to look for."
+        )
     parts, shown = [], {}
     for number, condition, moments in _samples(scene):
-        words = choose(scene.first.encoder, condition.text[0], moments, args.words, f"sample {number}")
+        words = choose(
+            scene.first.encoder, condition.text[0], moments, args.words, f"sample {number}"
+        )
         parts.append(sheet(condition, moments, words, len(scene.times)).draw())
         shown[number] = list(words)
     return labelled.stack(parts), {"words": shown}
@@ -44,11 +48,16 @@ def _samples(scene: Scene):
                 image = scene.runs[0].image(scene.first.bridge(features), camera)
                 moments.append((features.to("cpu"), image))
         for i in range(len(found)):
-            yield next(numbers), found.condition[i], [(f[i], image[i:i + 1]) for f, image in moments]
+            yield (
+                next(numbers),
+                found.condition[i],
+                [(f[i], image[i : i + 1]) for f, image in moments],
+            )
 
 
-def choose(encoder, text: str, moments: Sequence[TimestepBatch], named: Sequence[str],
-           whose: str) -> dict[str, list[int]]:
+def choose(
+    encoder, text: str, moments: Sequence[TimestepBatch], named: Sequence[str], whose: str
+) -> dict[str, list[int]]:
     """word → places of its tokens: the named words, or the SHOWN nouns with most attention, in order."""
     spelled = attention.spelled(encoder, text, moments[0][0])
     places: dict[str, list[int]] = {}
@@ -58,13 +67,21 @@ def choose(encoder, text: str, moments: Sequence[TimestepBatch], named: Sequence
     if not places:
         raise UsageError(f"The prompt of {whose} is empty; choose another with --pick.")
     if absent := [word for word in named if word.lower() not in places]:
-        raise UsageError(f"'{absent[0]}' is not in the prompt of {whose}, “{text}”; "
-                         f"its words: {', '.join(places)}.")
+        raise UsageError(
+            f"'{absent[0]}' is not in the prompt of {whose}, “{text}”; "
+            f"its words: {', '.join(places)}."
+        )
     if named:
         return {word.lower(): places[word.lower()] for word in named}
     nouns = attention.heads([word for word, _ in spelled]) or list(places)
-    mass = {word: sum(float(block_map(f, n, places[word]).mean()) for f, _ in moments
-                      for n in range(len(f.attn_prob))) for word in nouns}
+    mass = {
+        word: sum(
+            float(block_map(f, n, places[word]).mean())
+            for f, _ in moments
+            for n in range(len(f.attn_prob))
+        )
+        for word in nouns
+    }
     most = sorted(nouns, key=lambda word: -mass[word])[:SHOWN]
     return {word: places[word] for word in nouns if word in most}
 
@@ -74,20 +91,34 @@ def block_map(features: Features, block: int, places: Sequence[int]) -> Tensor:
     return features.attn_prob[block][0, list(places)].mean(0)
 
 
-def sheet(condition: Condition, moments: Sequence[TimestepBatch], words: dict[str, list[int]],
-          steps: int) -> labelled.Sheet:
+def sheet(
+    condition: Condition, moments: Sequence[TimestepBatch], words: dict[str, list[int]], steps: int
+) -> labelled.Sheet:
     """Rows: steps; columns: the face, then per block each word and all words; the condition in the corner."""
     first = moments[0][0]
     shown = {**words, ALL: first.words[0].nonzero().flatten().tolist()}
     rows = []
     for place, (features, image) in enumerate(moments):
-        maps = [block_map(features, n, where)
-                for n in range(len(first.attn_prob)) for where in shown.values()]
-        cells = [sheets.image_picture(image), *(sheets.heat_picture(image, found) for found in maps)]
-        rows.append(labelled.Row(cells, _step(features, place, len(moments), steps),
-                                 "" if place else f"“{condition.text[0]}”"))
-    groups = [(f"up block {n}, {p.shape[-2]} x {p.shape[-1]}", len(shown))
-              for n, p in enumerate(first.attn_prob, 1)]
+        maps = [
+            block_map(features, n, where)
+            for n in range(len(first.attn_prob))
+            for where in shown.values()
+        ]
+        cells = [
+            sheets.image_picture(image),
+            *(sheets.heat_picture(image, found) for found in maps),
+        ]
+        rows.append(
+            labelled.Row(
+                cells,
+                _step(features, place, len(moments), steps),
+                "" if place else f"“{condition.text[0]}”",
+            )
+        )
+    groups = [
+        (f"up block {n}, {p.shape[-2]} x {p.shape[-1]}", len(shown))
+        for n, p in enumerate(first.attn_prob, 1)
+    ]
     columns = ["$G(w_t)$", *(word for _ in groups for word in shown)]
     return labelled.Sheet(columns, rows, [("", 1), *groups], sheets.condition_picture(condition))
 

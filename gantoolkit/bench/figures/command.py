@@ -16,7 +16,9 @@ def main(args) -> int:
     from gantoolkit.core.distributed import pick_device
     from gantoolkit.report import sheets
 
-    scene = open_scene(args.runs, args.data, args.pick or args.samples, args.batch, pick_device(args.device))
+    scene = open_scene(
+        args.runs, args.data, args.pick or args.samples, args.batch, pick_device(args.device)
+    )
     picture, facts = import_module(f"gantoolkit.bench.figures.{args.figure}").draw(scene, args)
     print(sheets.save(picture, args.out, {"figure": args.figure, **scene.facts(), **facts}))
     return 0
@@ -37,4 +39,6 @@ def check_out(args) -> None:
     if Path(args.out).is_dir():
         raise UsageError(f"--out {args.out} is a folder; name a file in it.")
     if other := blocking_file(Path(args.out).parent):
-        raise UsageError(f"--out {args.out} cannot be written, because {other} is a file; choose another folder.")
+        raise UsageError(
+            f"--out {args.out} cannot be written, because {other} is a file; choose another folder."
+        )

@@ -19,7 +19,11 @@ def main(args) -> int:
     """`gantoolkit figure data ZIP …`"""
     command.check_out(args)
     sets = [FaceZip(name) for name in args.data]
-    facts = {"figure": "data", "samples": args.samples, "sha256": {one.path.name: one.sha256 for one in sets}}
+    facts = {
+        "figure": "data",
+        "samples": args.samples,
+        "sha256": {one.path.name: one.sha256 for one in sets},
+    }
     print(sheets.save(draw(sets, args.samples, args.conditions), args.out, facts))
     return 0
 
@@ -36,4 +40,6 @@ def _rows(data: FaceZip, count: int, conditions: bool) -> Iterator[labelled.Row]
         yield labelled.Row(faces, label=[data.path.stem] if number == 0 else [])
         if conditions:
             yield labelled.Row([sheets.mask_picture(labels) for labels in data.labels[rows]])
-            yield labelled.Row([sheets.scribble_picture(drawn / 255) for drawn in data.scribbles[rows]])
+            yield labelled.Row(
+                [sheets.scribble_picture(drawn / 255) for drawn in data.scribbles[rows]]
+            )

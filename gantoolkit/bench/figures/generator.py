@@ -10,10 +10,10 @@ from torch import Tensor
 
 from gantoolkit import weights
 from gantoolkit.bench.figures import command
-from gantoolkit.core.distributed import pick_device
-from gantoolkit.tasks.gan import sheet
 from gantoolkit.core.camera import YAWS, frame_of
+from gantoolkit.core.distributed import pick_device
 from gantoolkit.report import labelled, sheets
+from gantoolkit.tasks.gan import sheet
 
 COLUMNS = 8
 
@@ -24,7 +24,10 @@ def main(args) -> int:
 
     command.check_out(args)
     generator = load_generator(args.generator).to(pick_device(args.device))
-    facts = {"figure": "generator", **{key: getattr(args, key) for key in ("generator", "walks", "seed", "truncation")}}
+    facts = {
+        "figure": "generator",
+        **{key: getattr(args, key) for key in ("generator", "walks", "seed", "truncation")},
+    }
     facts["sha256"] = weights.sha256(weights.resolve(args.generator))
     print(sheets.save(draw(generator, args.walks, args.seed, args.truncation), args.out, facts))
     return 0
@@ -39,7 +42,9 @@ def draw(generator, walks: int, seed: int = 0, truncation: float = 1.0) -> np.nd
     rows = [_row(images, label) for label, images in _views(generator, ws[:COLUMNS])]
     share = torch.linspace(0, 1, COLUMNS, device=ws.device)[:, None, None]
     for start, end in ws[COLUMNS:].unflatten(0, (-1, 2)):
-        rows.append(_row(_render(generator, torch.lerp(start, end, share), 0.0).image, ["walk", "in W"]))
+        rows.append(
+            _row(_render(generator, torch.lerp(start, end, share), 0.0).image, ["walk", "in W"])
+        )
     return labelled.Sheet([""] * COLUMNS, rows).draw()
 
 

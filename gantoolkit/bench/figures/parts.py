@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 
 from gantoolkit.bench.figures.scene import Scene
-from gantoolkit.report import labelled
 from gantoolkit.core.types import Features, Latent
+from gantoolkit.report import labelled
 
 MEAN, MAPPED, FULL = "mean face\n$G(\\bar w)$", "M alone\n$G(w^m)$", "M and T\n$G(w)$"
 
@@ -36,5 +36,7 @@ def faces(scene: Scene, features: Features, camera) -> list[tuple[str, Tensor]]:
     if modulated:
         found.append((MAPPED, first.image(Latent(latent.w_m), camera)))
     found.append((first.label or (FULL if modulated else MAPPED), first.image(latent, camera)))
-    return found + [(run.label or f"$G(w)$ of\n{run.name}", run.image(run.pipeline.bridge(features), camera))
-                    for run in scene.runs[1:]]
+    return found + [
+        (run.label or f"$G(w)$ of\n{run.name}", run.image(run.pipeline.bridge(features), camera))
+        for run in scene.runs[1:]
+    ]

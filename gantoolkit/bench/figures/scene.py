@@ -11,12 +11,12 @@ import torch
 from torch import Tensor
 
 from gantoolkit import weights
+from gantoolkit.core.errors import UsageError
+from gantoolkit.core.types import Camera, Condition, Features, Latent, Sample
 from gantoolkit.data.face_zip import FaceZip
 from gantoolkit.inference import load as runs
-from gantoolkit.core.errors import UsageError
 from gantoolkit.pipeline import Pipeline
 from gantoolkit.report import labelled, sheets
-from gantoolkit.core.types import Camera, Condition, Features, Latent, Sample
 
 ALIKE = {"generator": "draws with", "encoder": "reads the encoder", "condition": "was trained on"}
 
@@ -78,14 +78,17 @@ class Scene:
         """Samples by number, on the CPU."""
         rows = torch.tensor(list(numbers))
         kind = self.runs[0].specs["condition"]
-        return self.data.sample(rows, 7 * rows, kind if kind in ("scribble", "both") else "mask", seed=0)
+        return self.data.sample(
+            rows, 7 * rows, kind if kind in ("scribble", "both") else "mask", seed=0
+        )
 
-    def batches(self, numbers: Sequence[int] | None = None
-                ) -> Iterator[tuple[Sample, Condition, Camera | None]]:
+    def batches(
+        self, numbers: Sequence[int] | None = None
+    ) -> Iterator[tuple[Sample, Condition, Camera | None]]:
         """(samples, their condition on the device, its camera) of what is shown, or of `numbers`."""
         numbers = self.numbers if numbers is None else numbers
         for first in range(0, len(numbers), self.batch):
-            found = self.sample(numbers[first:first + self.batch])
+            found = self.sample(numbers[first : first + self.batch])
             condition = found.condition.to(self.device)
             yield found, condition, self.first.camera(condition)
 
@@ -104,21 +107,34 @@ class Scene:
     def row(condition: Condition, images: Sequence[Tensor]) -> labelled.Row:
         """The prompt of a condition [1] above it and its images [3,R,R]."""
         text = condition.text[0]
-        cells = [sheets.condition_picture(condition), *(sheets.image_picture(image) for image in images)]
+        cells = [
+            sheets.condition_picture(condition),
+            *(sheets.image_picture(image) for image in images),
+        ]
         return labelled.Row(cells, caption=f"“{text}”" if text else "no prompt")
 
     def facts(self) -> dict:
         """How the figure was made, JSON-able, without paths."""
         bridges = [(run.name, Path(run.source) / runs.EXPORTED) for run in self.runs]
         return dict(
-            runs=[[name, weights.sha256(file) if file.is_file() else None] for name, file in bridges],
-            **{key: self.runs[0].specs[key] for key in ALIKE}, data=self.data.path.name,
-            data_sha256=self.data.sha256, samples=list(self.numbers),
-            prompts=list(self.sample(self.numbers).condition.text))
+            runs=[
+                [name, weights.sha256(file) if file.is_file() else None] for name, file in bridges
+            ],
+            **{key: self.runs[0].specs[key] for key in ALIKE},
+            data=self.data.path.name,
+            data_sha256=self.data.sha256,
+            samples=list(self.numbers),
+            prompts=list(self.sample(self.numbers).condition.text),
+        )
 
 
-def open_scene(sources: Sequence[str], data: str, numbers: int | Sequence[int], batch: int = 8,
-               device: str = "cpu") -> Scene:
+def open_scene(
+    sources: Sequence[str],
+    data: str,
+    numbers: int | Sequence[int],
+    batch: int = 8,
+    device: str = "cpu",
+) -> Scene:
     """Load runs that share encoder, generator and condition; `numbers`: the first N samples, or which."""
     loader = runs.Loader(device)
     loaded = tuple(_load(loader, source) for source in sources)
@@ -127,8 +143,10 @@ def open_scene(sources: Sequence[str], data: str, numbers: int | Sequence[int], 
     faces = FaceZip(data)
     numbers = range(numbers) if isinstance(numbers, int) else numbers
     if absent := [i for i in numbers if not 0 <= i < len(faces)]:
-        raise UsageError(f"There is no sample {absent[0]}: {faces.path.name} has {len(faces)}, "
-                         f"from 0 to {len(faces) - 1}.")
+        raise UsageError(
+            f"There is no sample {absent[0]}: {faces.path.name} has {len(faces)}, "
+            f"from 0 to {len(faces) - 1}."
+        )
     return Scene(loaded, faces, tuple(numbers), batch, device)
 
 
@@ -144,7 +162,11 @@ def _alike(first: Run, other: Run) -> None:
     """UsageError unless both runs differ in their bridge alone: they share one trajectory and its I^d_0."""
     for key, verb in ALIKE.items():
         if first.specs[key] != other.specs[key]:
-            said = [json.dumps(run.specs[key], ensure_ascii=False).replace('"', "'")
-                    for run in (first, other)]
-            raise UsageError(f"{first.source} {verb} {said[0]}, {other.source} {said[1]}; "
-                             f"one figure compares runs of one {key}.")
+            said = [
+                json.dumps(run.specs[key], ensure_ascii=False).replace('"', "'")
+                for run in (first, other)
+            ]
+            raise UsageError(
+                f"{first.source} {verb} {said[0]}, {other.source} {said[1]}; "
+                f"one figure compares runs of one {key}."
+            )

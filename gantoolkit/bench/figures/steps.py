@@ -10,10 +10,15 @@ import torch
 
 from gantoolkit.bench import systems, tables
 from gantoolkit.bench.figures.scene import Scene
-from gantoolkit.report import labelled, panels
 from gantoolkit.core.types import Scores
+from gantoolkit.report import labelled, panels
 
-METRICS: dict[str, dict] = {"id_gt": {}, "lpips": {}, "acc": {}, "clip": {}}  # means over images: few suffice
+METRICS: dict[str, dict] = {
+    "id_gt": {},
+    "lpips": {},
+    "acc": {},
+    "clip": {},
+}  # means over images: few suffice
 MOST = 10  # steps on a sheet; of a longer grid some are left out
 BOOTSTRAP = 200
 
@@ -28,13 +33,22 @@ def draw(scene: Scene, args) -> tuple[np.ndarray, dict]:
     count = min(args.scored, len(scene.data))
     found, final = score(scene, shown, count, args.judge)
     below = plots(sheet, found, final)
-    note = labelled.note(f"Scores by the network '{args.judge}' over {count} samples of "
-                         f"{scene.data.path.name}, with 95 % bootstrap intervals; dashed: the diffusion "
-                         "model's own image.", sheet)
-    values = {str(t): {name: one.value for name, one in scores.items()} for t, scores in zip(shown, found)}
+    note = labelled.note(
+        f"Scores by the network '{args.judge}' over {count} samples of "
+        f"{scene.data.path.name}, with 95 % bootstrap intervals; dashed: the diffusion "
+        "model's own image.",
+        sheet,
+    )
+    values = {
+        str(t): {name: one.value for name, one in scores.items()} for t, scores in zip(shown, found)
+    }
     return labelled.stack([sheet.draw(), *below, note]), {
-        "steps": shown, "scored": count, "judge": args.judge, "scores": values,
-        "I^d_0": {name: one.value for name, one in final.items()}}
+        "steps": shown,
+        "scored": count,
+        "judge": args.judge,
+        "scores": values,
+        "I^d_0": {name: one.value for name, one in final.items()},
+    }
 
 
 def chosen(times: Sequence[int]) -> list[int]:
@@ -52,7 +66,9 @@ def faces(scene: Scene, shown: Sequence[int]) -> labelled.Sheet:
             if int(features.t[0]) in shown:
                 images.append(scene.runs[0].image(scene.first.bridge(features), camera))
         images = [found.target.image_gt, *images, features.x0.cpu()]
-        rows += [scene.row(found.condition[i], [image[i] for image in images]) for i in range(len(found))]
+        rows += [
+            scene.row(found.condition[i], [image[i] for image in images]) for i in range(len(found))
+        ]
     numbers = [scene.times.index(t) + 1 for t in shown]
     titles = [f"t = {t}\nstep {n}" for t, n in zip(shown, numbers)]
     total = len(scene.times)
@@ -61,13 +77,18 @@ def faces(scene: Scene, shown: Sequence[int]) -> labelled.Sheet:
     return labelled.Sheet([*scene.titles, *titles, "diffusion\n$I^d_0$"], rows, groups)
 
 
-def score(scene: Scene, shown: Sequence[int], count: int, judge: str) -> tuple[list[Scores], Scores]:
+def score(
+    scene: Scene, shown: Sequence[int], count: int, judge: str
+) -> tuple[list[Scores], Scores]:
     """Scores of G(w_t) at every shown step, and of I^d_0, over the first `count` samples, against photos."""
     from gantoolkit.metrics import Evaluator
 
     run = scene.runs[0]
     used = systems.networks_of(run.source, run.specs)
-    judged = {t: Evaluator(METRICS, judge, scene.device, used, bootstrap=BOOTSTRAP) for t in [*shown, None]}
+    judged = {
+        t: Evaluator(METRICS, judge, scene.device, used, bootstrap=BOOTSTRAP)
+        for t in [*shown, None]
+    }
     done = 0
     for found, condition, camera in scene.batches(range(count)):
         for features in scene.first.encoder.trace(condition):
@@ -76,7 +97,12 @@ def score(scene: Scene, shown: Sequence[int], count: int, judge: str) -> tuple[l
                 judged[t].update(image, found.target, found.condition)
         judged[None].update(features.x0, found.target, found.condition)
         done += len(found)
-        print(f"\rscored {done} of {count}", end="" if done < count else "\n", file=sys.stderr, flush=True)
+        print(
+            f"\rscored {done} of {count}",
+            end="" if done < count else "\n",
+            file=sys.stderr,
+            flush=True,
+        )
     final = judged.pop(None).compute()
     return [evaluator.compute() for evaluator in judged.values()], final
 
@@ -89,8 +115,12 @@ def plots(sheet: labelled.Sheet, found: Sequence[Scores], final: Scores) -> list
         metric = name.partition("[")[0]
         values, between = zip(*(tables.scaled(metric, scores[name]) for scores in found))
         low, high = zip(*(b or (v, v) for v, b in zip(values, between)))
-        lines = [panels.Line("$G(w_t)$", values, low, high),
-                 panels.Line("$I^d_0$", [tables.scaled(metric, example)[0]], level=True)]
-        title = f"{tables.title(metric)}\n{'higher' if example.higher_is_better else 'lower'} is better"
+        lines = [
+            panels.Line("$G(w_t)$", values, low, high),
+            panels.Line("$I^d_0$", [tables.scaled(metric, example)[0]], level=True),
+        ]
+        title = (
+            f"{tables.title(metric)}\n{'higher' if example.higher_is_better else 'lower'} is better"
+        )
         out.append(panels.panel(title, lines, places, sheet.width, sheet.x(2)))
     return out

@@ -22,7 +22,9 @@ def draw(scene: Scene, args) -> tuple[np.ndarray, dict]:
         features, x0 = scene.features_and_image(condition, at)
         images = [run.image(run.pipeline.bridge(features), camera) for run in scene.runs]
         images = [found.target.image_gt, x0, *images]
-        rows += [scene.row(found.condition[i], [image[i] for image in images]) for i in range(len(found))]
+        rows += [
+            scene.row(found.condition[i], [image[i] for image in images]) for i in range(len(found))
+        ]
     titles = [*scene.titles, "diffusion\n$I^d_0$", *labels(scene.runs)]
     return labelled.Sheet(titles, rows).draw(), {"t": at}
 

@@ -18,11 +18,25 @@ def draw(scene: Scene, args, diffused: bool = False) -> tuple[np.ndarray, dict]:
     at, rows, run = scene.step(args.t_out), [], scene.runs[0]
     yaws = YAWS if scene.first.generator.is_3d else ()
     for found, condition, camera in scene.batches():
-        features, *x0 = scene.features_and_image(condition, at) if diffused else [scene.features(condition, at)]
+        features, *x0 = (
+            scene.features_and_image(condition, at) if diffused else [scene.features(condition, at)]
+        )
         latent = scene.first.bridge(features)
-        cameras = [camera, *(frame_of(scene.first.generator).side(yaw, len(found)).to(scene.device) for yaw in yaws)]
+        cameras = [
+            camera,
+            *(
+                frame_of(scene.first.generator).side(yaw, len(found)).to(scene.device)
+                for yaw in yaws
+            ),
+        ]
         images = [*x0, *(run.image(latent, view) for view in cameras)]
-        rows += [scene.row(found.condition[i], [image[i] for image in images]) for i in range(len(found))]
-    titles = [scene.titles[0], *["diffusion\n$I^d_0$"] * diffused, "result\n$G(w)$",
-              *(f"from\n{math.degrees(yaw):.0f}°" for yaw in yaws)]
+        rows += [
+            scene.row(found.condition[i], [image[i] for image in images]) for i in range(len(found))
+        ]
+    titles = [
+        scene.titles[0],
+        *["diffusion\n$I^d_0$"] * diffused,
+        "result\n$G(w)$",
+        *(f"from\n{math.degrees(yaw):.0f}°" for yaw in yaws),
+    ]
     return labelled.Sheet(titles, rows).draw(), {"t": at, "yaws": list(yaws)}

@@ -17,10 +17,10 @@ import numpy as np
 from PIL import Image
 
 from gantoolkit.core import files
-from gantoolkit.core.labels import CLASSES
-from gantoolkit.data.face_zip import FaceZip
-from gantoolkit.core.progress import Progress
 from gantoolkit.core.errors import DataError, UsageError, warn
+from gantoolkit.core.labels import CLASSES
+from gantoolkit.core.progress import Progress
+from gantoolkit.data.face_zip import FaceZip
 from gantoolkit.report import sheets
 
 PROGRAMS = ("tedigan", "ide3d", "uac", "collaborative", "controlnet")
@@ -51,7 +51,9 @@ class Face:
         """Label numbers 0..18 in CelebAMask-HQ's order, mode L [size,size], by nearest neighbour."""
         labels = self.data.picture("mask", None, np.uint8, self.row)
         if labels.max() >= len(CLASSES):
-            raise DataError(f"{self.data.path} has the label {labels.max()} in {self.id}; labels are 0 to {len(CLASSES) - 1}.")
+            raise DataError(
+                f"{self.data.path} has the label {labels.max()} in {self.id}; labels are 0 to {len(CLASSES) - 1}."
+            )
         return Image.fromarray(labels).resize((size, size), Image.Resampling.NEAREST)
 
     def image(self, size: int) -> Image.Image:
@@ -63,17 +65,29 @@ class Face:
 def main(args) -> int:
     """The verb with --prepare."""
     if Path(args.data).is_dir():
-        raise UsageError(f"--prepare reads a data set zip, and {args.data} is a folder; `gantoolkit data prepare folder` "
-                         "makes a zip of it.")
+        raise UsageError(
+            f"--prepare reads a data set zip, and {args.data} is a folder; `gantoolkit data prepare folder` "
+            "makes a zip of it."
+        )
     program, data = import_module(f"{__name__}.{args.prepare}"), FaceZip(args.data)
     out = Path(args.out or f"for-{args.prepare}")
-    faces = [Face(data, row) for row in range(len(data))][:args.limit]
+    faces = [Face(data, row) for row in range(len(data))][: args.limit]
     if len({face.id for face in faces}) < len(faces):
-        raise DataError(f"{data.path} names two pictures alike, so that results could not be told apart.")
-    if (crop := data.meta.get("crop")) and program.CROP and (crop == "eg3d") != (program.CROP == "eg3d"):
-        warn(f"{args.prepare} was trained on {program.CROP}'s framing of faces, and {data.path.name} was prepared with "
-             f"--crop {crop}.")
-    texts = program.texts(faces)  # which refuses what the program could not read, before anything is written
+        raise DataError(
+            f"{data.path} names two pictures alike, so that results could not be told apart."
+        )
+    if (
+        (crop := data.meta.get("crop"))
+        and program.CROP
+        and (crop == "eg3d") != (program.CROP == "eg3d")
+    ):
+        warn(
+            f"{args.prepare} was trained on {program.CROP}'s framing of faces, and {data.path.name} was prepared with "
+            f"--crop {crop}."
+        )
+    texts = program.texts(
+        faces
+    )  # which refuses what the program could not read, before anything is written
     progress = Progress()
     with progress.bar(f"for {args.prepare}", len(faces)):
         for done, face in enumerate(faces, 1):
@@ -89,15 +103,22 @@ def main(args) -> int:
 
 def prompts(faces: Iterable[Face], prompt: Callable[[str], str], **more) -> str:
     """prompts.jsonl: of every sample its id, caption, what the program is told, and a seed; `more` is the same for all."""
-    rows = (dict(id=face.id, text=face.text, prompt=prompt(face.text), seed=face.row, **more) for face in faces)
+    rows = (
+        dict(id=face.id, text=face.text, prompt=prompt(face.text), seed=face.row, **more)
+        for face in faces
+    )
     return files.json_lines(rows)
 
 
 def jobs(head: Sequence[str], commands: Iterable[tuple[str, str]]) -> str:
     """jobs.sh: a shell command per sample, left out where its result (a path below $OUT) is there; `head` as comments."""
-    lines = ["#!/bin/sh", *(f"# {line}" for line in head),
-             'IN=$(cd "$(dirname "$0")" && pwd) OUT=${1:?write: sh jobs.sh RESULTS}', 'mkdir -p "$OUT"',
-             'OUT=$(cd "$OUT" && pwd)']
+    lines = [
+        "#!/bin/sh",
+        *(f"# {line}" for line in head),
+        'IN=$(cd "$(dirname "$0")" && pwd) OUT=${1:?write: sh jobs.sh RESULTS}',
+        'mkdir -p "$OUT"',
+        'OUT=$(cd "$OUT" && pwd)',
+    ]
     lines += [f'[ -e "$OUT"/{quoted(result)} ] || {{ {command}; }}' for result, command in commands]
     return "\n".join(lines) + "\n"
 

@@ -9,8 +9,10 @@ from gantoolkit.bench.prepare import Face, jobs, prompts, quoted
 
 CROP = "ffhq"
 SIZE = 512  # the program shrinks it to 32 by nearest neighbour
-HEAD = ("Collaborative Diffusion: run this in its folder, where pretrained/ holds 512_codiff_mask_text.ckpt. It has no",
-        "option for a seed. Then: gantoolkit compare --data ZIP --outputs collaborative=RESULTS")
+HEAD = (
+    "Collaborative Diffusion: run this in its folder, where pretrained/ holds 512_codiff_mask_text.ckpt. It has no",
+    "option for a seed. Then: gantoolkit compare --data ZIP --outputs collaborative=RESULTS",
+)
 
 
 def pictures(face: Face) -> dict:
@@ -20,10 +22,15 @@ def pictures(face: Face) -> dict:
 
 def texts(faces: Sequence[Face]) -> dict[str, str]:
     """prompts.jsonl and jobs.sh, whose results are RESULTS/ID.png/PROMPT/000000_x_0.png."""
-    lines = ((f"{face.id}.png/{collaborative_prompt(face.text)}/000000_x_0.png", _command(face)) for face in faces)
+    lines = (
+        (f"{face.id}.png/{collaborative_prompt(face.text)}/000000_x_0.png", _command(face))
+        for face in faces
+    )
     return {"prompts.jsonl": prompts(faces, collaborative_prompt), "jobs.sh": jobs(HEAD, lines)}
 
 
 def _command(face: Face) -> str:
-    return (f'python generate.py --mask_path "$IN"/masks/{quoted(face.id)}.png --input_text '
-            f'{quoted(collaborative_prompt(face.text))} --batch_size 1 --save_folder "$OUT"')
+    return (
+        f'python generate.py --mask_path "$IN"/masks/{quoted(face.id)}.png --input_text '
+        f'{quoted(collaborative_prompt(face.text))} --batch_size 1 --save_folder "$OUT"'
+    )

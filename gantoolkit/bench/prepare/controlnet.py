@@ -15,15 +15,24 @@ from gantoolkit.core.labels import PALETTE
 
 CROP = None  # any
 SIZE = 512
-SETTINGS = dict(added_prompt="best quality, extremely detailed",
-                negative_prompt="longbody, lowres, bad anatomy, bad hands, missing fingers, extra digit, fewer digits, "
-                                "cropped, worst quality, low quality",
-                ddim_steps=20, eta=0.0, guidance=9.0, strength=1.0)
+SETTINGS = dict(
+    added_prompt="best quality, extremely detailed",
+    negative_prompt="longbody, lowres, bad anatomy, bad hands, missing fingers, extra digit, fewer digits, "
+    "cropped, worst quality, low quality",
+    ddim_steps=20,
+    eta=0.0,
+    guidance=9.0,
+    strength=1.0,
+)
 
 
 def pictures(face: Face) -> dict:
     """images/ID.png: RGB, to be shown to the ControlNet as it is."""
-    return {f"images/{face.id}.png": Image.fromarray(np.asarray(PALETTE, np.uint8)[np.asarray(face.labels(SIZE))])}
+    return {
+        f"images/{face.id}.png": Image.fromarray(
+            np.asarray(PALETTE, np.uint8)[np.asarray(face.labels(SIZE))]
+        )
+    }
 
 
 def texts(faces: Sequence[Face]) -> dict[str, str]:

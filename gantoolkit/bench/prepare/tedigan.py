@@ -12,8 +12,10 @@ from gantoolkit.bench.prepare import Face, jobs, prompts, quoted
 
 CROP = "ffhq"
 SIZE = 256
-HEAD = ("TediGAN, text and mask: run this in TediGAN/ext, where pretrained_models/ holds psp_celebs_seg_to_face.pt and",
-        "stylegan2-ffhq-config-f.pt. Then: gantoolkit compare --data ZIP --outputs tedigan=RESULTS")
+HEAD = (
+    "TediGAN, text and mask: run this in TediGAN/ext, where pretrained_models/ holds psp_celebs_seg_to_face.pt and",
+    "stylegan2-ffhq-config-f.pt. Then: gantoolkit compare --data ZIP --outputs tedigan=RESULTS",
+)
 
 
 def pictures(face: Face) -> dict:
@@ -23,13 +25,17 @@ def pictures(face: Face) -> dict:
 
 def texts(faces: Sequence[Face]) -> dict[str, str]:
     """prompts.jsonl and jobs.sh, whose results are RESULTS/ID/final_result.png."""
-    return {"prompts.jsonl": prompts(faces, str),
-            "jobs.sh": jobs(HEAD, ((f"{face.id}/final_result.png", _command(face)) for face in faces))}
+    return {
+        "prompts.jsonl": prompts(faces, str),
+        "jobs.sh": jobs(HEAD, ((f"{face.id}/final_result.png", _command(face)) for face in faces)),
+    }
 
 
 def _command(face: Face) -> str:
     name = quoted(face.id)
-    return (f'python inference.py --exp_dir "$OUT"/{name} --checkpoint_path pretrained_models/psp_celebs_seg_to_face.pt '
-            f'--data_path "$IN"/masks/{name} --test_batch_size 1 && python demo.py --mode man --description '
-            f'{quoted(face.text)} --latent_path "$OUT"/{name}/inference_results/inverted_codes.pt --results_dir '
-            f'"$OUT"/{name} --step 500 --loss_clip_weight 200')
+    return (
+        f'python inference.py --exp_dir "$OUT"/{name} --checkpoint_path pretrained_models/psp_celebs_seg_to_face.pt '
+        f'--data_path "$IN"/masks/{name} --test_batch_size 1 && python demo.py --mode man --description '
+        f'{quoted(face.text)} --latent_path "$OUT"/{name}/inference_results/inverted_codes.pt --results_dir '
+        f'"$OUT"/{name} --step 500 --loss_clip_weight 200'
+    )

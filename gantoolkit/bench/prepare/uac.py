@@ -23,8 +23,12 @@ MAPS = {"face_map": ("skin", "l_ear", "r_ear"), "hair_map": ("hair",)}
 def pictures(face: Face) -> dict:
     """face_map/ID.jpg and hair_map/ID.jpg: 255 inside, 0 outside, mode L."""
     labels = np.asarray(face.labels(SIZE))
-    return {f"{folder}/{face.id}.jpg": Image.fromarray(np.isin(labels, [*map(index, parts)]).astype(np.uint8) * 255)
-            for folder, parts in MAPS.items()}
+    return {
+        f"{folder}/{face.id}.jpg": Image.fromarray(
+            np.isin(labels, [*map(index, parts)]).astype(np.uint8) * 255
+        )
+        for folder, parts in MAPS.items()
+    }
 
 
 def texts(faces: Sequence[Face]) -> dict[str, str]:

@@ -2,15 +2,22 @@
 task = "bridge"
 data = dict(train="bridge-train", val="val", train_limit=1200, val_limit=200)
 condition = "mask"
-encoder = dict(type="ControlNetEncoder", weights="diffusion", controlnet="controlnet-mask", steps=10, guidance=3.0,
-               precision="bf16")
+encoder = dict(
+    type="ControlNetEncoder",
+    weights="diffusion",
+    controlnet="controlnet-mask",
+    steps=10,
+    guidance=3.0,
+    precision="bf16",
+)
 bridge = dict(type="AbSM", mapping=dict(width=384, normalize=True))
 generator = "eg3d"
 losses = dict(  # λ0 … λ3 of Eq. 6 and 7
     l2=dict(type="L2", weight=1.0),
     lpips=dict(type="Perceptual", weight=0.8, network="parser"),
     identity=dict(type="Identity", weight=0.1, network="arcface"),
-    code=dict(type="LatentNorm", weight=0.005))
+    code=dict(type="LatentNorm", weight=0.005),
+)
 metrics = dict(fid={}, lpips={}, ms_ssim={}, id_gt={}, acc={}, miou={})
 early = [1, 5]  # also scored after so few denoising steps
 training = "M then T"
@@ -20,5 +27,14 @@ cache = dict(max_gb=0.0)
 lr = 4e-3
 lr_modulation = 5e-4
 share = 0.85
-schedule = dict(iterations=1200, batch=8, precision="bf16", warmup=20, decay="cosine", clip=5.0, log_every=10,
-                save_every=200, pictures_every=200)
+schedule = dict(
+    iterations=1200,
+    batch=8,
+    precision="bf16",
+    warmup=20,
+    decay="cosine",
+    clip=5.0,
+    log_every=10,
+    save_every=200,
+    pictures_every=200,
+)

@@ -4,5 +4,7 @@ name = "absm_eg3d_scribble_512"  # of the run folder; the mini config has the ot
 condition = "scribble"
 encoder = dict(controlnet="control_v11p_sd15_scribble", palette=None)
 generator = "eg3d-ffhq"
-data = dict(train="data/celebamask-hq-eg3d/train.zip", val="data/celebamask-hq-eg3d/pairs.zip")  # EG3D's crop
+data = dict(
+    train="data/celebamask-hq-eg3d/train.zip", val="data/celebamask-hq-eg3d/pairs.zip"
+)  # EG3D's crop
 losses = dict(identity=dict(crop="eg3d"))

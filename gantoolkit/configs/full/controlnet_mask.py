@@ -11,5 +11,12 @@ steps = 20
 guidance = 9.0
 ema = 0.9995
 lr = 1e-5
-schedule = dict(iterations=20_000, batch=32, accumulate=4, warmup=500, decay="none", save_every=2000,
-                pictures_every=2000)
+schedule = dict(
+    iterations=20_000,
+    batch=32,
+    accumulate=4,
+    warmup=500,
+    decay="none",
+    save_every=2000,
+    pictures_every=2000,
+)

@@ -5,8 +5,17 @@ task = "identity"
 name = "arcface"
 seed = 1
 data = "zoo-train"
-network = dict(units=((16, 1), (48, 2), (96, 2), (128, 2)), embedding=128,
-               size=48, crop=(64, 8, 56, 8, 56))  # the middle of the picture: face without most of the hair
+network = dict(
+    units=((16, 1), (48, 2), (96, 2), (128, 2)), embedding=128, size=48, crop=(64, 8, 56, 8, 56)
+)  # the middle of the picture: face without most of the hair
 lr = 2e-3
-schedule = dict(iterations=1200, batch=40, precision="bf16", warmup=50, decay="cosine", clip=5.0,
-                log_every=20, save_every=400)
+schedule = dict(
+    iterations=1200,
+    batch=40,
+    precision="bf16",
+    warmup=50,
+    decay="cosine",
+    clip=5.0,
+    log_every=20,
+    save_every=400,
+)

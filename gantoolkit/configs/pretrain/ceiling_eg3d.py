@@ -9,6 +9,9 @@ losses = dict(
     l2=dict(type="L2", weight=1.0),
     lpips=dict(type="Perceptual", weight=0.8, network="parser"),
     identity=dict(type="Identity", weight=0.1, network="arcface"),
-    code=dict(type="LatentNorm", weight=0.0005))
+    code=dict(type="LatentNorm", weight=0.0005),
+)
 lr = 0.1
-schedule = dict(iterations=480, batch=25, precision="bf16", decay="cosine", log_every=40, save_every=120)
+schedule = dict(
+    iterations=480, batch=25, precision="bf16", decay="cosine", log_every=40, save_every=120
+)

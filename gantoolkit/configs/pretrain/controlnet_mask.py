@@ -7,5 +7,14 @@ diffusion = "runs/diffusion/export"
 condition = "mask"
 cache = "runs/cache"
 lr = 1e-3
-schedule = dict(iterations=1600, batch=48, precision="bf16", warmup=50, decay="cosine", clip=1.0,
-                log_every=20, save_every=400, pictures_every=400)
+schedule = dict(
+    iterations=1600,
+    batch=48,
+    precision="bf16",
+    warmup=50,
+    decay="cosine",
+    clip=1.0,
+    log_every=20,
+    save_every=400,
+    pictures_every=400,
+)

@@ -9,5 +9,14 @@ text = "runs/towers/export/towers"
 cache = "runs/cache"
 widths = (32, 64, 96, 96)
 lr = 1e-3
-schedule = dict(iterations=1000, batch=64, precision="bf16", warmup=100, decay="cosine", clip=1.0,
-                log_every=20, save_every=500, pictures_every=1000)
+schedule = dict(
+    iterations=1000,
+    batch=64,
+    precision="bf16",
+    warmup=100,
+    decay="cosine",
+    clip=1.0,
+    log_every=20,
+    save_every=500,
+    pictures_every=1000,
+)

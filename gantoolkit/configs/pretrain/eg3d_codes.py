@@ -5,4 +5,6 @@ name = "eg3d_codes"
 seed = 0
 data = "zoo-train"
 run = "runs/eg3d"
-schedule = dict(iterations=12000, batch=128, decay="cosine", log_every=200, save_every=3000, validate_every=3000)
+schedule = dict(
+    iterations=12000, batch=128, decay="cosine", log_every=200, save_every=3000, validate_every=3000
+)

@@ -7,5 +7,13 @@ seed = 101
 data = "judge-train"
 network = dict(widths=(32, 96, 160, 256), depths=(1, 2, 2, 1))
 lr = 2e-3
-schedule = dict(iterations=800, batch=20, precision="bf16", warmup=50, decay="cosine", clip=5.0,
-                log_every=20, save_every=500)
+schedule = dict(
+    iterations=800,
+    batch=20,
+    precision="bf16",
+    warmup=50,
+    decay="cosine",
+    clip=5.0,
+    log_every=20,
+    save_every=500,
+)

@@ -6,5 +6,14 @@ seed = 0
 data = "zoo-train"
 network = dict(widths=(16, 48, 96, 128))
 lr = 3e-3
-schedule = dict(iterations=800, batch=32, precision="bf16", warmup=50, decay="cosine", clip=5.0,
-                log_every=20, save_every=500, pictures_every=500)
+schedule = dict(
+    iterations=800,
+    batch=32,
+    precision="bf16",
+    warmup=50,
+    decay="cosine",
+    clip=5.0,
+    log_every=20,
+    save_every=500,
+    pictures_every=500,
+)

@@ -10,5 +10,13 @@ width = 96
 layers = 4
 heads = 4
 lr = 1e-3
-schedule = dict(iterations=500, batch=128, precision="bf16", warmup=50, decay="cosine", clip=1.0,
-                log_every=20, save_every=350)
+schedule = dict(
+    iterations=500,
+    batch=128,
+    precision="bf16",
+    warmup=50,
+    decay="cosine",
+    clip=1.0,
+    log_every=20,
+    save_every=350,
+)

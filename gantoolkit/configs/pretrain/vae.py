@@ -8,5 +8,14 @@ data = "zoo-train"
 widths = (16, 32, 64)
 lr = 1e-3
 perceptual = dict(type="Perceptual", network="parser")
-schedule = dict(iterations=800, batch=32, precision="bf16", warmup=50, decay="cosine", clip=1.0,
-                log_every=20, save_every=400, pictures_every=400)
+schedule = dict(
+    iterations=800,
+    batch=32,
+    precision="bf16",
+    warmup=50,
+    decay="cosine",
+    clip=1.0,
+    log_every=20,
+    save_every=400,
+    pictures_every=400,
+)

@@ -9,9 +9,9 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from gantoolkit.core.errors import DataError
 from gantoolkit.data.cameras import stem
 from gantoolkit.data.prepare.problem import Problem
-from gantoolkit.core.errors import DataError
 
 FOLDERS = ("text/celeba-caption", "text", "celeba_caption", "celeba-caption", "captions")
 
@@ -19,8 +19,12 @@ FOLDERS = ("text/celeba-caption", "text", "celeba_caption", "celeba-caption", "c
 class Captions:
     """`of(key, problems)` gives the captions of a sample and notes missing and short files."""
 
-    def __init__(self, files: dict[str, Path] | None = None, texts: dict[str, tuple[str, ...]] | None = None,
-                 per_image: int = 1):
+    def __init__(
+        self,
+        files: dict[str, Path] | None = None,
+        texts: dict[str, tuple[str, ...]] | None = None,
+        per_image: int = 1,
+    ):
         self.files, self.texts, self.per_image = files or {}, texts or {}, per_image
         self.given = bool(files or texts)
 
@@ -28,9 +32,14 @@ class Captions:
     def find(cls, root: Path, given: Path | None = None, per_image: int = 1) -> Captions:
         """From a folder of .txt files or a .json file, named by the user or looked for under the root."""
         if given is not None and not Path(given).exists():
-            raise DataError(f"There are no captions at {given}; give a folder of NAME.txt or a .json file.")
-        place = Path(given) if given else next(
-            (root / n for n in FOLDERS if any((root / n).glob("*.txt"))), None)
+            raise DataError(
+                f"There are no captions at {given}; give a folder of NAME.txt or a .json file."
+            )
+        place = (
+            Path(given)
+            if given
+            else next((root / n for n in FOLDERS if any((root / n).glob("*.txt"))), None)
+        )
         if place is None:
             place = next(iter(sorted((root / "text").glob("*.json"))), None)
         if place is None:
@@ -48,7 +57,9 @@ class Captions:
         else:
             found = self.texts.get(key, ())
         if self.given and len(found) < self.per_image:
-            what = "no captions" if not found else f"{len(found)} captions instead of {self.per_image}"
+            what = (
+                "no captions" if not found else f"{len(found)} captions instead of {self.per_image}"
+            )
             problems.append(Problem(key, what, str(path or "")))
         return found
 
@@ -58,7 +69,9 @@ def _read_json(path: Path) -> dict[str, tuple[str, ...]]:
         content = json.loads(path.read_text(encoding="utf-8"))
         return {stem(name): _texts(value) for name, value in content.items()}
     except (OSError, ValueError, AttributeError) as error:
-        raise DataError(f"{path} holds no captions ({error}); a JSON object of names is expected.") from None
+        raise DataError(
+            f"{path} holds no captions ({error}); a JSON object of names is expected."
+        ) from None
 
 
 def _texts(value) -> tuple[str, ...]:

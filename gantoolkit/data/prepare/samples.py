@@ -16,22 +16,24 @@ from dataclasses import asdict
 from pathlib import Path
 
 from gantoolkit.core import files
-from gantoolkit.data.prepare.write import Made, Recipe, make
+from gantoolkit.core.errors import DataError, UsageError
 from gantoolkit.data.prepare.problem import Problem
 from gantoolkit.data.prepare.sources import Entry, Source
+from gantoolkit.data.prepare.write import Made, Recipe, make
 from gantoolkit.data.workers import spread
-from gantoolkit.core.errors import DataError, UsageError
 
 SHARD = 64  # samples
 
 
-def prepare(source: Source,
-            splits: dict[str, list[Entry]],
-            pairs: list[tuple[str, int]],
-            recipe: Recipe,
-            out: Path,
-            workers: int = 1,
-            progress: Callable[[str, int, int], None] = lambda *_: None) -> dict:
+def prepare(
+    source: Source,
+    splits: dict[str, list[Entry]],
+    pairs: list[tuple[str, int]],
+    recipe: Recipe,
+    out: Path,
+    workers: int = 1,
+    progress: Callable[[str, int, int], None] = lambda *_: None,
+) -> dict:
     """Write OUT/<split>.zip, OUT/pairs.zip and pairs.json, problems.jsonl and manifest.json; the manifest."""
     out = Path(out)
     _apart(source.root, out)
@@ -56,7 +58,9 @@ def prepare(source: Source,
 def _apart(root: Path, out: Path) -> None:
     """The output may not lie in the source, which is never written to."""
     if out.resolve().is_relative_to(root.resolve()):
-        raise UsageError(f"{out} lies inside the source {root}, which stays untouched; choose another --out.")
+        raise UsageError(
+            f"{out} lies inside the source {root}, which stays untouched; choose another --out."
+        )
     if out.is_file():
         raise UsageError(f"{out} is a file; --out names a folder.")
 
@@ -69,8 +73,12 @@ def _job(source: Source, splits, pairs, recipe: Recipe) -> str:
         sizes = [(p.name, p.stat().st_size) for p in inputs if p is not None and p.exists()]
         return [entry.name, sizes, entry.captions, entry.camera, entry.five]
 
-    content = dict(source=source.name, splits={k: [of(e) for e in v] for k, v in splits.items()}, pairs=pairs,
-                   recipe={k: v for k, v in asdict(recipe).items() if k != "device"})
+    content = dict(
+        source=source.name,
+        splits={k: [of(e) for e in v] for k, v in splits.items()},
+        pairs=pairs,
+        recipe={k: v for k, v in asdict(recipe).items() if k != "device"},
+    )
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
@@ -80,8 +88,10 @@ def _finished(out: Path, job: str) -> dict | None:
         manifest = json.loads((out / "manifest.json").read_text())
     except (OSError, ValueError):
         return None
-    whole = all((out / name).is_file() and (out / name).stat().st_size == entry["bytes"]
-                for name, entry in manifest["files"].items())
+    whole = all(
+        (out / name).is_file() and (out / name).stat().st_size == entry["bytes"]
+        for name, entry in manifest["files"].items()
+    )
     return manifest if manifest["job"] == job and whole else None
 
 
@@ -89,15 +99,19 @@ def _open_parts(out: Path, job: str) -> Path:
     parts = out / ".parts"
     note = parts / "job"
     if note.is_file() and note.read_text() != job or (out / "manifest.json").is_file():
-        raise UsageError(f"{out} holds another preparation (other files or settings); choose another --out, "
-                         f"or delete it.")
+        raise UsageError(
+            f"{out} holds another preparation (other files or settings); choose another --out, "
+            f"or delete it."
+        )
     files.write_text(note, job)
     return parts
 
 
 def _tasks(entries: list[Entry], recipe: Recipe, folder: Path) -> list[tuple]:
-    return [(entries[first:first + SHARD], recipe, str(folder / f"{first:06d}.zip"))
-            for first in range(0, len(entries), SHARD)]
+    return [
+        (entries[first : first + SHARD], recipe, str(folder / f"{first:06d}.zip"))
+        for first in range(0, len(entries), SHARD)
+    ]
 
 
 def write_shard(task: tuple) -> int:
@@ -116,7 +130,9 @@ def write_shard(task: tuple) -> int:
         whole.cameras += made.cameras
         whole.rows += made.rows
         whole.problems += made.problems
-    notes = dict(cameras=whole.cameras, rows=whole.rows, problems=[asdict(p) for p in whole.problems])
+    notes = dict(
+        cameras=whole.cameras, rows=whole.rows, problems=[asdict(p) for p in whole.problems]
+    )
     content = whole.files | {"shard.json": json.dumps(notes).encode()}
     files.write_zip(path, content.items(), files.RESUMABLE)
     return len(entries)
@@ -129,11 +145,16 @@ def _assemble(source: Source, tasks, pairs, recipe: Recipe, out: Path, job: str,
         progress(f"writing {name}.zip", 0, len(group))
         notes = [_notes(task[2]) for task in group]
         problems += [Problem(**p) for n in notes for p in n["problems"]]
-        rows, labels = [r for n in notes for r in n["rows"]], [c for n in notes for c in n["cameras"]]
+        rows, labels = (
+            [r for n in notes for r in n["rows"]],
+            [c for n in notes for c in n["cameras"]],
+        )
         cameras.update(row["camera_from"] for row in rows)
         counts[f"{name}.zip"] = len(rows)
         if rows:
-            _write_split(out / f"{name}.zip", f"{source.name} {name}", recipe, rows, labels, _pictures(group))
+            _write_split(
+                out / f"{name}.zip", f"{source.name} {name}", recipe, rows, labels, _pictures(group)
+            )
     chosen = _pairs_zip(source, tasks, pairs, recipe, out)
     counts["pairs.zip"] = chosen
     files.write_json(out / "pairs.json", {"source": source.name, "pairs": pairs, "found": chosen})
@@ -141,10 +162,21 @@ def _assemble(source: Source, tasks, pairs, recipe: Recipe, out: Path, job: str,
     files.write_json_lines(out / "problems.jsonl", lines)
     from gantoolkit.weights import sha256
 
-    written = {name: dict(samples=count, bytes=(out / name).stat().st_size, sha256=sha256(out / name))
-               for name, count in counts.items() if count}
-    manifest = dict(source=source.name, root=str(source.root), recipe=asdict(recipe), job=job, files=written,
-                    cameras=dict(cameras), problems=len(problems), skipped=sum(p.skipped for p in problems))
+    written = {
+        name: dict(samples=count, bytes=(out / name).stat().st_size, sha256=sha256(out / name))
+        for name, count in counts.items()
+        if count
+    }
+    manifest = dict(
+        source=source.name,
+        root=str(source.root),
+        recipe=asdict(recipe),
+        job=job,
+        files=written,
+        cameras=dict(cameras),
+        problems=len(problems),
+        skipped=sum(p.skipped for p in problems),
+    )
     files.write_json(out / "manifest.json", manifest)
     return manifest
 
@@ -163,10 +195,23 @@ def _pictures(group, wanted: set[str] | None = None):
                     yield name, archive.read(name)
 
 
-def _write_split(path: Path, name: str, recipe: Recipe, rows: list[dict], labels: list, pictures) -> None:
-    meta = dict(name=name, resolution=recipe.resolution, domain="photo", labels=labels, crop=recipe.crop,
-                scribble=recipe.scribble, factor_names=[], identity_factors=0)
-    lines = [json.dumps({"file": row["file"], "index": i, "identity": i, **row}) for i, row in enumerate(rows)]
+def _write_split(
+    path: Path, name: str, recipe: Recipe, rows: list[dict], labels: list, pictures
+) -> None:
+    meta = dict(
+        name=name,
+        resolution=recipe.resolution,
+        domain="photo",
+        labels=labels,
+        crop=recipe.crop,
+        scribble=recipe.scribble,
+        factor_names=[],
+        identity_factors=0,
+    )
+    lines = [
+        json.dumps({"file": row["file"], "index": i, "identity": i, **row})
+        for i, row in enumerate(rows)
+    ]
 
     def content():
         yield from pictures
@@ -184,10 +229,19 @@ def _pairs_zip(source: Source, tasks, pairs, recipe: Recipe, out: Path) -> int:
     labels = {Path(file).stem: (file, label) for n in notes for file, label in n["cameras"]}
     found = [(name, caption) for name, caption in pairs if name in rows]
     if found:
-        chosen = [{**rows[name], "captions": _one(rows[name]["captions"], caption)} for name, caption in found]
+        chosen = [
+            {**rows[name], "captions": _one(rows[name]["captions"], caption)}
+            for name, caption in found
+        ]
         names = {name for name, _ in found}
-        _write_split(out / "pairs.zip", f"{source.name} pairs", recipe, chosen, [labels[n] for n, _ in found],
-                     _pictures(group, names))
+        _write_split(
+            out / "pairs.zip",
+            f"{source.name} pairs",
+            recipe,
+            chosen,
+            [labels[n] for n, _ in found],
+            _pictures(group, names),
+        )
     return len(found)
 
 

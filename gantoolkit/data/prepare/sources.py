@@ -11,20 +11,27 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from gantoolkit.data.cameras import read_labels, stem
+from gantoolkit.core.errors import DataError
 from gantoolkit.core.labels import CLASSES
+from gantoolkit.data.cameras import read_labels, stem
+from gantoolkit.data.label_maps import SUFFIXES
 from gantoolkit.data.landmarks import read_five
 from gantoolkit.data.prepare.captions import FOLDERS, Captions
 from gantoolkit.data.prepare.problem import Problem
-from gantoolkit.data.label_maps import SUFFIXES
-from gantoolkit.core.errors import DataError
 
 NAMES = ("celebamask-hq", "folder")
 PER_FOLDER = 2000  # images whose parts lie in one numbered folder
 # Where published copies keep things, relative to the root (or to CelebAMask-HQ/ in it).
 IMAGES = ("CelebA-HQ-img", "images", "image/image_512_downsampled_from_hq_1024", "image", "img")
 PARTS = ("CelebAMask-HQ-mask-anno",)
-MASKS = ("CelebAMaskHQ-mask", "CelebAMask-HQ-mask", "mask/CelebAMask-HQ-mask", "masks", "mask", "labels")
+MASKS = (
+    "CelebAMaskHQ-mask",
+    "CelebAMask-HQ-mask",
+    "mask/CelebAMask-HQ-mask",
+    "masks",
+    "mask",
+    "labels",
+)
 PUBLISHED = (IMAGES[0], *PARTS, *MASKS[:3])  # a folder of one's own has none of these
 DRAWINGS = ("scribbles", "drawings", "sketch")
 CAMERAS = ("dataset.json",)
@@ -75,8 +82,13 @@ def find(name: str, root: Path, places: Places = Places(), limit: int | None = N
     masks, parts = _masks(root, places, source.problems)
     captions = Captions.find(root, places.captions, per_image=10 if name == "celebamask-hq" else 1)
     if not captions.given:
-        source.problems.append(Problem("", "there are no captions (NAME.txt with one per line is looked for in "
-                                           f"{', '.join(FOLDERS)}), so that every prompt will be empty"))
+        source.problems.append(
+            Problem(
+                "",
+                "there are no captions (NAME.txt with one per line is looked for in "
+                f"{', '.join(FOLDERS)}), so that every prompt will be empty",
+            )
+        )
     drawings = _folder(root, places.drawings, DRAWINGS, "drawings", needed=False)
     drawn = _pictures(drawings, source.problems) if drawings else {}
     cameras = _cameras(root, places)
@@ -86,10 +98,17 @@ def find(name: str, root: Path, places: Places = Places(), limit: int | None = N
     for key in list(safe)[:limit]:
         label, points = cameras.get(key), five.get(key)
         source.entries.append(
-            Entry(safe[key], images[key], masks.get(key), tuple(sorted(parts.get(key, {}).items())),
-                  captions.of(key, source.problems), drawn.get(key),
-                  None if label is None else tuple(map(float, label)),
-                  None if points is None else tuple(map(tuple, points.tolist()))))
+            Entry(
+                safe[key],
+                images[key],
+                masks.get(key),
+                tuple(sorted(parts.get(key, {}).items())),
+                captions.of(key, source.problems),
+                drawn.get(key),
+                None if label is None else tuple(map(float, label)),
+                None if points is None else tuple(map(tuple, points.tolist())),
+            )
+        )
     for key in sorted({**masks, **parts}.keys() - images.keys(), key=_order):
         mask = masks.get(key) or next(iter(parts[key].values()))
         source.problems.append(Problem(key, "a mask without an image", str(mask)))
@@ -99,30 +118,44 @@ def find(name: str, root: Path, places: Places = Places(), limit: int | None = N
 def _inside(root: Path) -> Path:
     root = Path(root).expanduser()
     if not root.is_dir():
-        raise DataError(f"There is no folder {root}; give the folder that the data was unpacked to.")
+        raise DataError(
+            f"There is no folder {root}; give the folder that the data was unpacked to."
+        )
     return root / "CelebAMask-HQ" if (root / "CelebAMask-HQ").is_dir() else root
 
 
-def _folder(root: Path, given: Path | None, known: Iterable[str], what: str, needed: bool = True) -> Path | None:
+def _folder(
+    root: Path, given: Path | None, known: Iterable[str], what: str, needed: bool = True
+) -> Path | None:
     if given is not None:
         if not Path(given).is_dir():
             raise DataError(f"There is no folder {given} of {what}.")
         return Path(given)
     found = next((root / name for name in known if (root / name).is_dir()), None)
     if found is None and needed:
-        raise DataError(f"{root} has no folder of {what} ({', '.join(known)}); name it with --{what}.")
+        raise DataError(
+            f"{root} has no folder of {what} ({', '.join(known)}); name it with --{what}."
+        )
     return found
 
 
 def _pictures(folder: Path, problems: list[Problem]) -> dict[str, Path]:
     """stem → path of the pictures directly in a folder; of two with one stem ("12.png", "00012.jpg") the first."""
-    found = sorted(p for p in folder.iterdir() if p.suffix.lower() in SUFFIXES and not p.name.startswith("."))
+    found = sorted(
+        p for p in folder.iterdir() if p.suffix.lower() in SUFFIXES and not p.name.startswith(".")
+    )
     if not found:
         raise DataError(f"The folder {folder} holds no pictures ({', '.join(SUFFIXES)}).")
     kept: dict[str, Path] = {}
     for path in found:
         if kept.setdefault(stem(path), path) is not path:
-            problems.append(Problem(stem(path), f"a second file of this name; {kept[stem(path)].name} is used", str(path)))
+            problems.append(
+                Problem(
+                    stem(path),
+                    f"a second file of this name; {kept[stem(path)].name} is used",
+                    str(path),
+                )
+            )
     return kept
 
 
@@ -130,7 +163,9 @@ def _masks(root: Path, places: Places, problems: list[Problem]):
     """(stem → label map, stem → {class: part mask}); one of them is empty."""
     folder = places.masks or next((root / n for n in (*PARTS, *MASKS) if (root / n).is_dir()), None)
     if folder is None:
-        raise DataError(f"{root} has no folder of masks ({', '.join((*PARTS, *MASKS))}); name it with --masks.")
+        raise DataError(
+            f"{root} has no folder of masks ({', '.join((*PARTS, *MASKS))}); name it with --masks."
+        )
     parts = find_parts(Path(folder), problems)
     return ({}, parts) if parts else (_pictures(Path(folder), problems), {})
 
@@ -152,7 +187,9 @@ def find_parts(folder: Path, problems: list[Problem]) -> dict[str, dict[int, Pat
             belongs = int(key) // PER_FOLDER
             problems.append(Problem(key, f"lies in folder {home}, belongs in {belongs}", str(path)))
         if label in found.setdefault(key, {}):
-            problems.append(Problem(key, f"a second {CLASSES[label]} mask; the first is used", str(path)))
+            problems.append(
+                Problem(key, f"a second {CLASSES[label]} mask; the first is used", str(path))
+            )
         found[key].setdefault(label, path)
     return found
 
@@ -169,8 +206,13 @@ def _numbering(images: dict, masks: dict, problems: list[Problem]) -> None:
         moved = {n + shift for n in numbers[0]}
         if len(numbers[0]) > 1 and moved == numbers[1] and moved != numbers[0]:
             first = [min(n) for n in numbers]
-            problems.append(Problem("", f"masks are numbered from {first[1]} but images from {first[0]}: "
-                                        "every mask may belong to its neighbour"))
+            problems.append(
+                Problem(
+                    "",
+                    f"masks are numbered from {first[1]} but images from {first[0]}: "
+                    "every mask may belong to its neighbour",
+                )
+            )
 
 
 def _order(key: str) -> tuple:
@@ -182,8 +224,14 @@ def _names(images: dict[str, Path], problems: list[Problem]) -> dict[str, str]:
     taken: dict[str, str] = {}
     for key in sorted(images, key=_order):
         if (other := taken.setdefault(_safe(key), key)) != key:
-            problems.append(Problem(key, f"its name is that of '{other}' but for odd characters; rename it",
-                                    str(images[key]), skipped=True))
+            problems.append(
+                Problem(
+                    key,
+                    f"its name is that of '{other}' but for odd characters; rename it",
+                    str(images[key]),
+                    skipped=True,
+                )
+            )
     return {key: name for name, key in taken.items()}
 
 

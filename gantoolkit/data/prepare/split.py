@@ -13,8 +13,8 @@ import random
 from importlib.resources import files as package_files
 from pathlib import Path
 
-from gantoolkit.data.prepare.sources import Entry, Source
 from gantoolkit.core.errors import DataError, UsageError
+from gantoolkit.data.prepare.sources import Entry, Source
 
 SPLITS = ("mm", "celeba", "share")
 FIRST_TEST = 24000  # MM-CelebA-HQ
@@ -28,12 +28,16 @@ def split(source: Source, how: str, share: float = 0.1) -> dict[str, list[Entry]
     if how not in SPLITS:
         raise UsageError(f"The split '{how}' is unknown; choose {', '.join(SPLITS)}.")
     if how != "share" and not all(e.name.isdecimal() for e in source.entries):
-        raise UsageError(f"The split '{how}' goes by CelebA-HQ's numbers, which these names are not; use "
-                         f"--split share.")
+        raise UsageError(
+            f"The split '{how}' goes by CelebA-HQ's numbers, which these names are not; use "
+            f"--split share."
+        )
     tested = _tested([e.name for e in source.entries], share) if how == "share" else set()
-    place = {"mm": lambda e: "train" if int(e.name) < FIRST_TEST else "test",
-             "celeba": _celeba(source.root) if how == "celeba" else None,
-             "share": lambda e: "test" if e.name in tested else "train"}[how]
+    place = {
+        "mm": lambda e: "train" if int(e.name) < FIRST_TEST else "test",
+        "celeba": _celeba(source.root) if how == "celeba" else None,
+        "share": lambda e: "test" if e.name in tested else "train",
+    }[how]
     found: dict[str, list[Entry]] = {"train": [], "val": [], "test": []}
     for entry in source.entries:
         found[place(entry)].append(entry)
@@ -62,20 +66,24 @@ def _tested(names: list[str], share: float) -> set[str]:
     if not 0 <= share < 1:
         raise UsageError(f"A test share of {share} makes no sense; choose 0 to 1.")
     ordered = sorted(names, key=lambda name: hashlib.sha256(name.encode()).digest())
-    return set(ordered[:max(round(share * len(names)), min(1, len(names) - 1))]) if share else set()
+    return (
+        set(ordered[: max(round(share * len(names)), min(1, len(names) - 1))]) if share else set()
+    )
 
 
 def frozen() -> list[tuple[str, int]]:
     """The 2,000 (name, caption) pairs of CelebAMask-HQ's test split."""
-    text = package_files("gantoolkit.data.prepare").joinpath("celebamask_pairs.json").read_text(
-        encoding="utf-8")
+    text = (
+        package_files("gantoolkit.data.prepare")
+        .joinpath("celebamask_pairs.json")
+        .read_text(encoding="utf-8")
+    )
     return [(f"{number:05d}", caption) for number, caption in json.loads(text)["pairs"]]
 
 
-def draw(names: list[str],
-         captions: dict[str, int],
-         count: int = PAIRS,
-         seed: int = 0) -> list[tuple[str, int]]:
+def draw(
+    names: list[str], captions: dict[str, int], count: int = PAIRS, seed: int = 0
+) -> list[tuple[str, int]]:
     """Up to `count` names in a seeded order, each with one of its captions."""
     stream = random.Random(seed)
     chosen = stream.sample(sorted(names), min(count, len(names)))
@@ -96,9 +104,13 @@ def pairs(source: Source, tested: list[Entry]) -> list[tuple[str, int]]:
 def main() -> None:
     """Print the frozen list anew: `python -m gantoolkit.data.prepare.split > celebamask_pairs.json`."""
     names = [str(number) for number in range(FIRST_TEST, 30000)]
-    rows = sorted((int(name), caption) for name, caption in draw(names, {name: 10 for name in names}))
-    about = ("2,000 pairs (image, caption 0..9) of CelebAMask-HQ's test split 24000..29999, drawn by "
-             "random.Random(0)")
+    rows = sorted(
+        (int(name), caption) for name, caption in draw(names, {name: 10 for name in names})
+    )
+    about = (
+        "2,000 pairs (image, caption 0..9) of CelebAMask-HQ's test split 24000..29999, drawn by "
+        "random.Random(0)"
+    )
     print(json.dumps({"about": about, "pairs": rows}, separators=(",", ":")))
 
 

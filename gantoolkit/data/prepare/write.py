@@ -10,20 +10,23 @@ import numpy as np
 import torch
 from PIL import Image
 
-from gantoolkit.data import cameras, crop, landmarks, pose, scribbles
+from gantoolkit.core.camera import FFHQ_LEVEL, orbit_camera
+from gantoolkit.core.errors import DataError, UsageError
 from gantoolkit.core.images import flip_labels
 from gantoolkit.core.labels import CLASSES, FLIP, ORDERS, PALETTE
+from gantoolkit.data import cameras, crop, landmarks, pose, scribbles
+from gantoolkit.data.label_maps import native_labels, open_picture
 from gantoolkit.data.prepare.problem import Problem
 from gantoolkit.data.prepare.sources import Entry
-from gantoolkit.data.label_maps import native_labels, open_picture
 from gantoolkit.data.user_scribbles import native_strokes, read_scribble
-from gantoolkit.core.errors import DataError, UsageError
-from gantoolkit.core.camera import FFHQ_LEVEL, orbit_camera
 
 SCRIBBLES = ("pidinet", "canny", "drawings", "none")
 CAMERAS = ("auto", "label", "photo", "mask", "frontal")
-FORMATS = {"jpg": dict(format="JPEG", quality=97, subsampling=0), "png": dict(format="PNG"),
-           "webp": dict(format="WEBP", quality=95, method=4)}
+FORMATS = {
+    "jpg": dict(format="JPEG", quality=97, subsampling=0),
+    "png": dict(format="PNG"),
+    "webp": dict(format="WEBP", quality=95, method=4),
+}
 POSE_SIZE = 128  # pixels of the label map that a camera is fitted to
 
 
@@ -41,20 +44,32 @@ class Recipe:
     safe: bool = False
     detect: int = scribbles.DETECT
     camera: str = "auto"  # label where there is one, else mask; or label, photo, mask, frontal
-    face_model: str = ""  # MediaPipe's model file, for cameras from photos ("": the library's own mesh)
+    face_model: str = (
+        ""  # MediaPipe's model file, for cameras from photos ("": the library's own mesh)
+    )
     format: str = "jpg"  # of images; or png, webp
     mirror: bool = False  # every sample a second time, flipped
     device: str = "cpu"
 
     def __post_init__(self):
-        for name, known in (("scribble", SCRIBBLES), ("camera", CAMERAS), ("format", FORMATS), ("crop",
-                                                                                                crop.CROPS)):
+        for name, known in (
+            ("scribble", SCRIBBLES),
+            ("camera", CAMERAS),
+            ("format", FORMATS),
+            ("crop", crop.CROPS),
+        ):
             if getattr(self, name) not in known:
-                raise UsageError(f"{name} '{getattr(self, name)}' is unknown; choose {', '.join(known)}.")
+                raise UsageError(
+                    f"{name} '{getattr(self, name)}' is unknown; choose {', '.join(known)}."
+                )
         if self.order not in ORDERS:
-            raise UsageError(f"The label order '{self.order}' is unknown; choose auto, {', '.join(ORDERS)}.")
+            raise UsageError(
+                f"The label order '{self.order}' is unknown; choose auto, {', '.join(ORDERS)}."
+            )
         if not 16 <= self.resolution <= 2048:
-            raise UsageError(f"A resolution of {self.resolution} pixels makes no sense; choose 16 to 2048.")
+            raise UsageError(
+                f"A resolution of {self.resolution} pixels makes no sense; choose 16 to 2048."
+            )
 
 
 @dataclass
@@ -76,10 +91,16 @@ def make(entry: Entry, recipe: Recipe) -> Made:
     if recipe.crop != "none" and five is None:
         five = landmarks.five_of_labels(labels) * (np.array(labels.shape[::-1]) / factor)
     square = crop.square(recipe.crop, picture.size, five)
-    fine = square.cut(picture,
-                      max(recipe.resolution, recipe.detect if recipe.scribble in ("pidinet", "canny") else 0))
-    image = np.asarray(fine if fine.width == recipe.resolution else square.cut(picture, recipe.resolution))
-    mask = np.asarray(square.scaled(factor).cut(Image.fromarray(labels), recipe.resolution, nearest=True))
+    fine = square.cut(
+        picture,
+        max(recipe.resolution, recipe.detect if recipe.scribble in ("pidinet", "canny") else 0),
+    )
+    image = np.asarray(
+        fine if fine.width == recipe.resolution else square.cut(picture, recipe.resolution)
+    )
+    mask = np.asarray(
+        square.scaled(factor).cut(Image.fromarray(labels), recipe.resolution, nearest=True)
+    )
     if not mask.any():
         raise DataError("its label map holds background alone")
     strokes = _scribble(entry, recipe, np.asarray(fine), square, picture.width)
@@ -88,10 +109,21 @@ def make(entry: Entry, recipe: Recipe) -> Made:
     _add(made, entry, recipe, entry.name, image, mask, strokes, camera, came)
     if recipe.mirror:
         flipped = flip_labels(torch.from_numpy(mask.copy())).numpy()
-        _add(made, entry, recipe, f"{entry.name}_mirror", image[:, ::-1], flipped,
-             None if strokes is None else strokes[:, ::-1], cameras.mirrored(camera), came)
+        _add(
+            made,
+            entry,
+            recipe,
+            f"{entry.name}_mirror",
+            image[:, ::-1],
+            flipped,
+            None if strokes is None else strokes[:, ::-1],
+            cameras.mirrored(camera),
+            came,
+        )
     if came != recipe.camera and recipe.camera != "auto":
-        made.problems.append(Problem(entry.name, f"no camera from {recipe.camera}; fitted to its {came}"))
+        made.problems.append(
+            Problem(entry.name, f"no camera from {recipe.camera}; fitted to its {came}")
+        )
     return made
 
 
@@ -118,12 +150,15 @@ def merge_parts(parts) -> np.ndarray:
     """Part masks (class, file) → label map [H,W]; a later class overwrites an earlier one."""
     labels = None
     for label, path in sorted(parts):
-        part = np.asarray(open_picture(path).convert("RGB"))[...,
-                                                             2] != 0  # the channel that published code reads
+        part = (
+            np.asarray(open_picture(path).convert("RGB"))[..., 2] != 0
+        )  # the channel that published code reads
         labels = np.zeros(part.shape, np.uint8) if labels is None else labels
         if part.shape != labels.shape:
-            raise DataError(f"{path} is {part.shape[1]}×{part.shape[0]} pixels, other parts are "
-                            f"{labels.shape[1]}×{labels.shape[0]}")
+            raise DataError(
+                f"{path} is {part.shape[1]}×{part.shape[0]} pixels, other parts are "
+                f"{labels.shape[1]}×{labels.shape[0]}"
+            )
         labels[part] = label
     return labels
 
@@ -132,14 +167,18 @@ def _factor(size: tuple[int, int], shape: tuple[int, int]) -> float:
     """Mask pixels per image pixel; both must have the same shape."""
     across, down = shape[1] / size[0], shape[0] / size[1]
     if abs(across / down - 1) > 0.02:
-        raise DataError(f"its image is {size[0]}×{size[1]} pixels but its mask {shape[1]}×{shape[0]}")
+        raise DataError(
+            f"its image is {size[0]}×{size[1]} pixels but its mask {shape[1]}×{shape[0]}"
+        )
     return across
 
 
 # -- scribbles and cameras ---------------------------------------------------------------------------------
 
 
-def _scribble(entry: Entry, recipe: Recipe, fine: np.ndarray, square: crop.Square, width: int) -> np.ndarray | None:
+def _scribble(
+    entry: Entry, recipe: Recipe, fine: np.ndarray, square: crop.Square, width: int
+) -> np.ndarray | None:
     """Strokes [R,R] of 0..255, white on black; None where none are wanted. `width` is the whole picture's."""
     size = recipe.resolution
     if recipe.scribble == "none":
@@ -148,8 +187,9 @@ def _scribble(entry: Entry, recipe: Recipe, fine: np.ndarray, square: crop.Squar
         return scribbles.canny_scribble(fine, size, recipe.detect)
     if recipe.scribble == "pidinet":
         network = _pidinet(recipe.pidinet, recipe.device)
-        return scribbles.pidinet_scribble(fine, network, size, recipe.preprocessing, recipe.safe,
-                                          recipe.detect)
+        return scribbles.pidinet_scribble(
+            fine, network, size, recipe.preprocessing, recipe.safe, recipe.detect
+        )
     if entry.drawing is None:
         raise DataError("it has no drawing")
     if recipe.crop == "none":
@@ -158,7 +198,9 @@ def _scribble(entry: Entry, recipe: Recipe, fine: np.ndarray, square: crop.Squar
     return np.asarray(square.scaled(drawn.width / width).cut(drawn, size))
 
 
-def _camera(entry: Entry, recipe: Recipe, image: np.ndarray, mask: np.ndarray) -> tuple[np.ndarray, str]:
+def _camera(
+    entry: Entry, recipe: Recipe, image: np.ndarray, mask: np.ndarray
+) -> tuple[np.ndarray, str]:
     """(label [25] in FFHQ's frame, where it came from): as asked, else from the mask."""
     if recipe.camera in ("auto", "label") and entry.camera is not None:
         wrong = cameras.complaint(np.array(entry.camera))
@@ -190,15 +232,18 @@ def _mesh(model: str) -> landmarks.FaceMesh:
 # -- files -------------------------------------------------------------------------------------------------
 
 
-def _add(made: Made, entry: Entry, recipe: Recipe, name: str, image, mask, strokes, camera,
-         came: str) -> None:
+def _add(
+    made: Made, entry: Entry, recipe: Recipe, name: str, image, mask, strokes, camera, came: str
+) -> None:
     file = f"image/{name}.{recipe.format}"
     made.files[file] = encode(image, **FORMATS[recipe.format])
     made.files[f"mask/{name}.png"] = encode(mask, PALETTE, format="PNG")
     if strokes is not None:
         made.files[f"scribble/{name}.png"] = encode(strokes, format="PNG")
     made.cameras.append((file, [float(v) for v in camera]))
-    made.rows.append({"file": file, "captions": list(entry.captions), "attributes": {}, "camera_from": came})
+    made.rows.append(
+        {"file": file, "captions": list(entry.captions), "attributes": {}, "camera_from": came}
+    )
 
 
 def encode(array: np.ndarray, palette=None, **options) -> bytes:

@@ -13,8 +13,14 @@ from gantoolkit.networks.cpu import onednn, winograd, winograd_bf16
 from gantoolkit.networks.cpu.weight_cache import FrozenWeightCache, is_cacheable
 
 
-def conv2d(x: Tensor, w: Tensor, bias: Tensor | None = None, padding: tuple[int, int] = (0, 0), groups: int = 1,
-           kept: FrozenWeightCache | None = None) -> Tensor:
+def conv2d(
+    x: Tensor,
+    w: Tensor,
+    bias: Tensor | None = None,
+    padding: tuple[int, int] = (0, 0),
+    groups: int = 1,
+    kept: FrozenWeightCache | None = None,
+) -> Tensor:
     """F.conv2d of x [B,I,H,W] with w [O,I/groups,k,k]; `kept` holds what is made of w."""
     if padding == (1, 1) and groups == 1:
         if winograd.pays(x, w):
@@ -27,21 +33,31 @@ def conv2d(x: Tensor, w: Tensor, bias: Tensor | None = None, padding: tuple[int,
     return onednn.conv2d(x, packed, bias, padding)
 
 
-def plain(x: Tensor, w: Tensor, bias: Tensor | None = None, stride: tuple[int, int] = (1, 1),
-          padding: tuple[int, int] = (0, 0), groups: int = 1) -> Tensor:
+def plain(
+    x: Tensor,
+    w: Tensor,
+    bias: Tensor | None = None,
+    stride: tuple[int, int] = (1, 1),
+    padding: tuple[int, int] = (0, 0),
+    groups: int = 1,
+) -> Tensor:
     """F.conv2d with w in the precision of x; saves no x where w is frozen."""
     if bias is None and passes(x, w):
         return frozen(x, w, stride, padding, False, groups)
     return F.conv2d(x, w.to(x.dtype), bias, stride, padding, groups=groups)
 
 
-def transposed(x: Tensor, w: Tensor, up: int, groups: int = 1, kept: FrozenWeightCache | None = None) -> Tensor:
+def transposed(
+    x: Tensor, w: Tensor, up: int, groups: int = 1, kept: FrozenWeightCache | None = None
+) -> Tensor:
     """Full convolution of the zero-stuffed x [B,I,H,W] with w [O,I/groups,k,k]: [B,O,up·H−up+k,up·W−up+k]."""
     if passes(x, w):
         return frozen(x, swapped(w, groups), (up, up), (0, 0), True, groups)
     if groups != 1 or not packs(x, w, kept):
         return F.conv_transpose2d(x, swapped(w.to(x.dtype), groups), stride=up, groups=groups)
-    packed = kept(w, ("transposed", onednn.precision(x)), lambda w: onednn.pack_transposed(swapped(w), up, x))
+    packed = kept(
+        w, ("transposed", onednn.precision(x)), lambda w: onednn.pack_transposed(swapped(w), up, x)
+    )
     return onednn.conv_transpose2d(x, packed, up)
 
 
@@ -62,11 +78,19 @@ def passes(x: Tensor, w: Tensor) -> bool:
     return torch.is_grad_enabled() and x.requires_grad and not w.requires_grad
 
 
-def frozen(x: Tensor, w: Tensor, stride: tuple[int, int], padding: tuple[int, int], transposed: bool,
-           groups: int) -> Tensor:
+def frozen(
+    x: Tensor,
+    w: Tensor,
+    stride: tuple[int, int],
+    padding: tuple[int, int],
+    transposed: bool,
+    groups: int,
+) -> Tensor:
     """A convolution with a frozen w, in the precision of autocast; see FrozenConv."""
     precision = onednn.precision(x)
-    return FrozenConv.apply(x.to(precision), w.to(precision), stride, padding, (1, 1), transposed, (0, 0), groups)
+    return FrozenConv.apply(
+        x.to(precision), w.to(precision), stride, padding, (1, 1), transposed, (0, 0), groups
+    )
 
 
 class FrozenConv(torch.autograd.Function):
@@ -80,6 +104,11 @@ class FrozenConv(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx, gradient: Tensor) -> tuple[Tensor | None, ...]:
-        x, (w,) = gradient.new_empty_strided(*ctx.form), ctx.saved_tensors  # asked for the form of x, never its values
-        found = torch.ops.aten.convolution_backward(gradient, x, w, None, *ctx.how, (True, False, False))[0]
+        x, (w,) = (
+            gradient.new_empty_strided(*ctx.form),
+            ctx.saved_tensors,
+        )  # asked for the form of x, never its values
+        found = torch.ops.aten.convolution_backward(
+            gradient, x, w, None, *ctx.how, (True, False, False)
+        )[0]
         return found, *(None,) * (1 + len(ctx.how))

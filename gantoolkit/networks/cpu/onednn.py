@@ -11,15 +11,22 @@ from functools import cache
 import torch
 from torch import Tensor
 
-OPERATIONS = ("_reorder_convolution_weight", "_convolution_pointwise", "_reorder_convolution_transpose_weight",
-              "_convolution_transpose_pointwise", "_is_mkldnn_bf16_supported")
+OPERATIONS = (
+    "_reorder_convolution_weight",
+    "_convolution_pointwise",
+    "_reorder_convolution_transpose_weight",
+    "_convolution_transpose_pointwise",
+    "_is_mkldnn_bf16_supported",
+)
 ONE, NONE = (1, 1), ("none", [], "")  # stride or dilation; nothing to be done to the result
 
 
 @cache
 def precisions() -> tuple[torch.dtype, ...]:
     """That this build of torch and this machine have operations for."""
-    if not torch.backends.mkldnn.is_available() or not all(hasattr(torch.ops.mkldnn, n) for n in OPERATIONS):
+    if not torch.backends.mkldnn.is_available() or not all(
+        hasattr(torch.ops.mkldnn, n) for n in OPERATIONS
+    ):
         return ()
     bf16 = torch.ops.mkldnn._is_mkldnn_bf16_supported()
     return (torch.float32, torch.bfloat16) if bf16 else (torch.float32,)
@@ -35,8 +42,14 @@ def precision(x: Tensor) -> torch.dtype:
 
 def serves(x: Tensor) -> bool:
     """Whether the operations below can convolve x here and now."""
-    return (x.device.type == "cpu" and not torch.is_grad_enabled() and precision(x) in precisions()
-            and torch.backends.mkldnn.enabled and not torch.jit.is_tracing() and not torch.compiler.is_compiling())
+    return (
+        x.device.type == "cpu"
+        and not torch.is_grad_enabled()
+        and precision(x) in precisions()
+        and torch.backends.mkldnn.enabled
+        and not torch.jit.is_tracing()
+        and not torch.compiler.is_compiling()
+    )
 
 
 def pack(weight: Tensor, padding: tuple[int, int], like: Tensor) -> Tensor:
@@ -54,11 +67,13 @@ def conv2d(x: Tensor, packed: Tensor, bias: Tensor | None, padding: tuple[int, i
 def pack_transposed(weight: Tensor, stride: int, like: Tensor) -> Tensor:
     """weight [I,O,k,k] in the order and the precision to enlarge maps `like` [B,I,H,W]."""
     weight, none = weight.to(precision(like)), (0, 0)
-    return torch.ops.mkldnn._reorder_convolution_transpose_weight(weight, none, none, (stride, stride), ONE, 1,
-                                                                  like.shape)
+    return torch.ops.mkldnn._reorder_convolution_transpose_weight(
+        weight, none, none, (stride, stride), ONE, 1, like.shape
+    )
 
 
 def conv_transpose2d(x: Tensor, packed: Tensor, stride: int) -> Tensor:
     """F.conv_transpose2d with what `pack_transposed` made."""
     return torch.ops.mkldnn._convolution_transpose_pointwise(
-        x.to(precision(x)), packed, None, (0, 0), (0, 0), (stride, stride), ONE, 1, *NONE)
+        x.to(precision(x)), packed, None, (0, 0), (0, 0), (stride, stride), ONE, 1, *NONE
+    )

@@ -39,7 +39,10 @@ class FrozenWeightCache:
             state, values = _State(weight), {}  # taken before anything is made from the weight
             self._kept = state, values
         if name not in values:
-            with torch.inference_mode(False), torch.no_grad():  # also for passes that ask for gradients later
+            with (
+                torch.inference_mode(False),
+                torch.no_grad(),
+            ):  # also for passes that ask for gradients later
                 values[name] = make(weight)
         return values[name]
 
@@ -57,15 +60,24 @@ def clear(network: nn.Module) -> None:
 
 def is_cacheable(weight: Tensor) -> bool:
     """Whether a change of `weight` would be noticed, and none by training is to be expected."""
-    return (type(weight) is nn.Parameter and not weight.requires_grad and not weight.is_inference()
-            and weight.device.type != "meta" and not torch.compiler.is_compiling())
+    return (
+        type(weight) is nn.Parameter
+        and not weight.requires_grad
+        and not weight.is_inference()
+        and weight.device.type != "meta"
+        and not torch.compiler.is_compiling()
+    )
 
 
 class _State:
     """By what a changed weight is told."""
 
     def __init__(self, weight: Tensor):
-        self.weight, self.place, self.sample = weakref.ref(weight), _place(weight), _sample(weight).clone()
+        self.weight, self.place, self.sample = (
+            weakref.ref(weight),
+            _place(weight),
+            _sample(weight).clone(),
+        )
 
     def holds(self, weight: Tensor) -> bool:
         same = self.weight() is weight and self.place == _place(weight)
@@ -73,7 +85,14 @@ class _State:
 
 
 def _place(weight: Tensor) -> tuple:
-    return weight._version, weight.data_ptr(), weight.dtype, weight.device, weight.shape, weight.stride()
+    return (
+        weight._version,
+        weight.data_ptr(),
+        weight.dtype,
+        weight.device,
+        weight.shape,
+        weight.stride(),
+    )
 
 
 def _sample(weight: Tensor) -> Tensor:

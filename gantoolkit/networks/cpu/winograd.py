@@ -16,18 +16,29 @@ from torch import Tensor
 from gantoolkit.networks.cpu.weight_cache import FrozenWeightCache
 
 LEAST = 128  # channels from which sums cost less than the products that they save
-STRIP = 2**21  # numbers of a map that are worked on at a time, so that sums of rows stay in the caches
+STRIP = (
+    2**21
+)  # numbers of a map that are worked on at a time, so that sums of rows stay in the caches
 NEAR, FAR = 0.5**0.5, 2**0.5
 
 
 def pays(x: Tensor, weight: Tensor) -> bool:
     """Whether `conv2d` is the faster way to convolve x [B,I,H,W] with weight [O,I,k,k] at padding 1."""
-    return (weight.shape[2:] == (3, 3) and min(weight.shape[:2]) >= LEAST and x.shape[2] >= 32
-            and x.shape[2] % 4 == 0 and x.device.type == "cpu" and x.dtype == weight.dtype == torch.float32
-            and not torch.is_autocast_enabled("cpu") and not torch.is_grad_enabled())
+    return (
+        weight.shape[2:] == (3, 3)
+        and min(weight.shape[:2]) >= LEAST
+        and x.shape[2] >= 32
+        and x.shape[2] % 4 == 0
+        and x.device.type == "cpu"
+        and x.dtype == weight.dtype == torch.float32
+        and not torch.is_autocast_enabled("cpu")
+        and not torch.is_grad_enabled()
+    )
 
 
-def conv2d(x: Tensor, weight: Tensor, bias: Tensor | None = None, kept: FrozenWeightCache | None = None) -> Tensor:
+def conv2d(
+    x: Tensor, weight: Tensor, bias: Tensor | None = None, kept: FrozenWeightCache | None = None
+) -> Tensor:
     """F.conv2d(x, weight, bias, padding=1), channels last in memory; `kept` holds what is made of the weight."""
     b, _, h, w = x.shape
     kernels = transformed(weight) if kept is None else kept(weight, "rows", transformed)
@@ -36,7 +47,7 @@ def conv2d(x: Tensor, weight: Tensor, bias: Tensor | None = None, kept: FrozenWe
     step = max(1, STRIP // (4 * b * w * max(weight.shape[:2])))
     for first in range(0, h // 4, step):
         last = min(first + step, h // 4)
-        strip = rows[:, max(4 * first - 1, 0):4 * last + 1]
+        strip = rows[:, max(4 * first - 1, 0) : 4 * last + 1]
         if first == 0 or last == h // 4:
             strip = F.pad(strip, (0, 0, 0, 0, int(first == 0), int(last == h // 4)))
         _convolve(strip, kernels, bias, out[:, first:last])
@@ -46,7 +57,7 @@ def conv2d(x: Tensor, weight: Tensor, bias: Tensor | None = None, kept: FrozenWe
 def _convolve(strip: Tensor, kernels: list[Tensor], bias: Tensor | None, out: Tensor) -> None:
     """Fill out [B,n,4,W,O] from the rows [B,4n+2,W,I] around it."""
     n, products = out.shape[1], [strip] * 6
-    for number, rows in sums([strip[:, i:i + 4 * n - 3:4] for i in range(6)]):
+    for number, rows in sums([strip[:, i : i + 4 * n - 3 : 4] for i in range(6)]):
         found = F.conv2d(rows.permute(0, 3, 1, 2), kernels[number], padding=(0, 1))
         products[number] = found.permute(0, 2, 3, 1)
     pixels(products, out.unbind(2), bias)

@@ -13,15 +13,25 @@ from torch import Tensor
 from gantoolkit.networks.cpu import onednn, winograd
 from gantoolkit.networks.cpu.weight_cache import FrozenWeightCache, is_cacheable
 
-LEAST, SMALLEST = 256, 32  # channels and pixels from which sums cost less than the products that they save
+LEAST, SMALLEST = (
+    256,
+    32,
+)  # channels and pixels from which sums cost less than the products that they save
 STRIP = 2**22  # numbers of the sums that are worked on at a time
 
 
 def pays(x: Tensor, weight: Tensor, kept: FrozenWeightCache | None) -> bool:
     """Whether `conv2d` is the faster way; to make its kernels takes longer than they save in one pass."""
-    return (kept is not None and weight.shape[2:] == (3, 3) and min(weight.shape[:2]) >= LEAST
-            and x.shape[2] >= SMALLEST and x.shape[2] % 4 == x.shape[3] % 4 == 0 and is_cacheable(weight)
-            and onednn.precision(x) == torch.bfloat16 and onednn.serves(x))
+    return (
+        kept is not None
+        and weight.shape[2:] == (3, 3)
+        and min(weight.shape[:2]) >= LEAST
+        and x.shape[2] >= SMALLEST
+        and x.shape[2] % 4 == x.shape[3] % 4 == 0
+        and is_cacheable(weight)
+        and onednn.precision(x) == torch.bfloat16
+        and onednn.serves(x)
+    )
 
 
 def conv2d(x: Tensor, weight: Tensor, bias: Tensor | None, kept: FrozenWeightCache) -> Tensor:
@@ -33,7 +43,7 @@ def conv2d(x: Tensor, weight: Tensor, bias: Tensor | None, kept: FrozenWeightCac
     step = max(1, STRIP // (9 * b * w * max(weight.shape[:2])))
     for first in range(0, h // 4, step):
         last = min(first + step, h // 4)
-        sums = spread(rows[:, 4 * first:4 * last + 2])
+        sums = spread(rows[:, 4 * first : 4 * last + 2])
         products = torch.bmm(sums.flatten(2, 4).flatten(0, 1), kernels).view(*sums.shape[:-1], o)
         gather(products, out[:, first:last])
     out = out.view(b, h, w, o).permute(0, 3, 1, 2)
@@ -54,9 +64,12 @@ def spread(strip: Tensor) -> Tensor:
     b, height, width, i = strip.shape
     n, m = height // 4, width // 4
     across = strip.new_empty(b, height, 6, m, i)
-    _fill([strip[:, :, k:k + 4 * m - 3:4] for k in range(6)], across.unbind(2))
+    _fill([strip[:, :, k : k + 4 * m - 3 : 4] for k in range(6)], across.unbind(2))
     sums = strip.new_empty(6, 6, b, n, m, i)
-    _fill([across[:, k:k + 4 * n - 3:4] for k in range(6)], [s.permute(1, 2, 0, 3, 4) for s in sums])
+    _fill(
+        [across[:, k : k + 4 * n - 3 : 4] for k in range(6)],
+        [s.permute(1, 2, 0, 3, 4) for s in sums],
+    )
     return sums
 
 

@@ -14,15 +14,15 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from gantoolkit.registry import manifest
-from gantoolkit.core.images import to_float
-from gantoolkit.inference.attention import word_attention
-from gantoolkit.tasks.sheet import joined
-from gantoolkit.tasks.bridge.trajectories import TimestepBatch
 from gantoolkit.core.camera import YAWS, frame_of
+from gantoolkit.core.images import to_float
+from gantoolkit.core.types import Latent, Scores
+from gantoolkit.inference.attention import word_attention
+from gantoolkit.registry import manifest
 from gantoolkit.report import record as records
 from gantoolkit.report.record import CEILING, DIFFUSED, FLOOR, MAPPED, RUN
-from gantoolkit.core.types import Latent, Scores
+from gantoolkit.tasks.bridge.trajectories import TimestepBatch
+from gantoolkit.tasks.sheet import joined
 
 BATCH = 25
 
@@ -34,7 +34,14 @@ class Evaluation:
     `against` x0 scores by likeness to I^d_0, where no photo is the truth.
     """
 
-    def __init__(self, task, metrics: dict | None, judge: str, early: tuple[int, ...] = (), against: str = "gt"):
+    def __init__(
+        self,
+        task,
+        metrics: dict | None,
+        judge: str,
+        early: tuple[int, ...] = (),
+        against: str = "gt",
+    ):
         self.task, self.metrics, self.judge, self.early = task, metrics, judge, tuple(early)
         self.against = against
         self.wants_untold = bool(metrics) and "id_text" in metrics
@@ -50,10 +57,21 @@ class Evaluation:
         if self.against == "x0":
             conditions["target"] = DIFFUSED
         if hasattr(task, "val"):
-            conditions |= dict(latent_source=task.val.sampling.source, steps=len(task.val.timesteps),
-                               guidance=getattr(task.encoder, "guidance", None), t_out=int(task.val.timesteps[step]))
-        return Evaluator(self.metrics, self.judge, task.device, forbidden=task.networks(), conditions=conditions,
-                         size=getattr(task, "score_size", None), beside=beside)
+            conditions |= dict(
+                latent_source=task.val.sampling.source,
+                steps=len(task.val.timesteps),
+                guidance=getattr(task.encoder, "guidance", None),
+                t_out=int(task.val.timesteps[step]),
+            )
+        return Evaluator(
+            self.metrics,
+            self.judge,
+            task.device,
+            forbidden=task.networks(),
+            conditions=conditions,
+            size=getattr(task, "score_size", None),
+            beside=beside,
+        )
 
     @property
     def diffused(self) -> tuple[str, ...]:
@@ -62,11 +80,15 @@ class Evaluation:
 
     # -- images --------------------------------------------------------------------------------------
 
-    def moments(self, limit: int | None = None, step: int = -1, untold: bool = False) -> Iterator[TimestepBatch]:
+    def moments(
+        self, limit: int | None = None, step: int = -1, untold: bool = False
+    ) -> Iterator[TimestepBatch]:
         """The validation split at one step of the grid, in batches."""
         source = self.task.val_untold if untold else self.task.val
         count = min(limit or len(source), len(source))
-        sampling = getattr(source, "sampling", None)  # a batch that the encoder could sample fits here too
+        sampling = getattr(
+            source, "sampling", None
+        )  # a batch that the encoder could sample fits here too
         for rows in torch.arange(count).split(min(BATCH, sampling.batch if sampling else BATCH)):
             yield source.read(rows, step)
 
@@ -103,7 +125,9 @@ class Evaluation:
         return found if limit else self._timed(found, len(self.task.val.timesteps))
 
     @torch.no_grad()
-    def _scores(self, limit: int | None, systems: tuple[str, ...], step: int = -1) -> dict[str, Scores]:
+    def _scores(
+        self, limit: int | None, systems: tuple[str, ...], step: int = -1
+    ) -> dict[str, Scores]:
         first = self._evaluator(step)
         evaluators = {name: self._evaluator(step, first) for name in systems}
         untold = self.moments(limit, step, untold=True) if self.wants_untold else None
@@ -131,20 +155,28 @@ class Evaluation:
 
     def _timed(self, scores: Scores, steps: int) -> Scores:
         seconds = round(self.seconds_per_image(steps), 4)
-        return {name: replace(score, conditions=score.conditions | dict(seconds_per_image=seconds))
-                for name, score in scores.items()}
+        return {
+            name: replace(score, conditions=score.conditions | dict(seconds_per_image=seconds))
+            for name, score in scores.items()
+        }
 
     def references(self) -> dict[str, Scores]:
         """Floor, G(w^m), the diffusion model's image and, from the zoo, the ceiling; gaps closed become notes."""
         if self.metrics == {}:
             return {}
-        itself = self.against == "x0"  # then I^d_0 would be compared with itself, and no ceiling is known
+        itself = (
+            self.against == "x0"
+        )  # then I^d_0 would be compared with itself, and no ceiling is known
         found = self._scores(None, (FLOOR, MAPPED) if itself else (FLOOR, MAPPED, *self.diffused))
         total = len(self.task.val.timesteps)
         if beyond := [steps for steps in self.early if steps > total]:
-            self._notes.append(f"The encoder takes {total} steps, so nothing is scored early after "
-                               f"{', '.join(map(str, beyond))}.")
-        for steps in (s for s in self.early if s < total):  # `total` is the whole trajectory, scored anyway
+            self._notes.append(
+                f"The encoder takes {total} steps, so nothing is scored early after "
+                f"{', '.join(map(str, beyond))}."
+            )
+        for steps in (
+            s for s in self.early if s < total
+        ):  # `total` is the whole trajectory, scored anyway
             scores = self._scores(None, (RUN,), steps - 1)[RUN]
             found[f"{RUN} after {steps} of {total} steps"] = self._timed(scores, steps)
         if not itself and (ceiling := self._ceiling(found[FLOOR])):
@@ -154,16 +186,30 @@ class Evaluation:
     def _ceiling(self, floor: Scores) -> Scores:
         """Scores of W+ inversion for this generator, if the zoo has them by the same judge."""
         entry = manifest.load().weights.get(self.task.specs["generator"], {})
-        file = manifest.load().owners[entry["owner"]].root / entry["ceiling"] if entry.get("ceiling") else None
+        file = (
+            manifest.load().owners[entry["owner"]].root / entry["ceiling"]
+            if entry.get("ceiling")
+            else None
+        )
         if file is None or not file.exists():
-            self._notes.append("The zoo has no W+ inversion record of this generator, so no share of the gap is given.")
+            self._notes.append(
+                "The zoo has no W+ inversion record of this generator, so no share of the gap is given."
+            )
             return {}
         record = records.load(file)
         scores = record.scores.get(CEILING, {})
-        other = [name for name, score in scores.items() if name in floor and _judged(score) != _judged(floor[name])]
+        other = [
+            name
+            for name, score in scores.items()
+            if name in floor and _judged(score) != _judged(floor[name])
+        ]
         if other:
-            self._notes.append(f"The ceiling of {', '.join(other)} was measured by another judge and is left out.")
-        return {name: score for name, score in scores.items() if name in floor and name not in other}
+            self._notes.append(
+                f"The ceiling of {', '.join(other)} was measured by another judge and is left out."
+            )
+        return {
+            name: score for name, score in scores.items() if name in floor and name not in other
+        }
 
     def notes(self) -> list[str]:
         return self._notes
@@ -180,7 +226,10 @@ class Evaluation:
         images = self.images(moment, systems)
         condition = moment.sample.condition
         size = images[RUN].shape[-1]
-        shown = [sheets.resized(sheets.condition_picture(condition[i]), size) for i in range(len(moment.rows))]
+        shown = [
+            sheets.resized(sheets.condition_picture(condition[i]), size)
+            for i in range(len(moment.rows))
+        ]
         shown = to_float(torch.stack([torch.tensor(p) for p in shown]).permute(0, 3, 1, 2))
         rows = [shown, moment.sample.target.image_gt.cpu(), *(images[n] for n in systems)]
         rows = [torch.nn.functional.interpolate(r.float(), size, mode="area") for r in rows]
@@ -197,23 +246,37 @@ class Evaluation:
         for row in range(min(count, len(val))):
             rows = torch.tensor([row])
             moment = val.read(rows)
-            columns = {"image_gt": moment.sample.target.image_gt} | ({"x0": moment.x0} if self.diffused else {})
+            columns = {"image_gt": moment.sample.target.image_gt} | (
+                {"x0": moment.x0} if self.diffused else {}
+            )
             images = self.images(moment, (MAPPED, RUN))
             over_steps, attention = [], {}
             for step in chosen:
                 now = val.read(rows, step)
                 over_steps.append((int(now.t[0]), self.images(now, (MAPPED, RUN))))
                 attention[int(now.t[0])] = word_attention(val.features(now))
-            found.append(sheets.save_sample(
-                folder, f"val/{row:08d}", moment.sample.condition, columns | images, views=self.views(moment),
-                steps=over_steps, t=int(moment.t[0]), attention=attention))
+            found.append(
+                sheets.save_sample(
+                    folder,
+                    f"val/{row:08d}",
+                    moment.sample.condition,
+                    columns | images,
+                    views=self.views(moment),
+                    steps=over_steps,
+                    t=int(moment.t[0]),
+                    attention=attention,
+                )
+            )
         return found
 
     def views(self, moment: TimestepBatch, yaws: tuple[float, ...] = YAWS) -> list[Tensor]:
         """G(w) of a 3D generator from the left, the front and the right."""
         if not self.task.generator.is_3d:
             return []
-        latent, cameras = self.latent(moment), [frame_of(self.task.generator).side(yaw) for yaw in yaws]
+        latent, cameras = (
+            self.latent(moment),
+            [frame_of(self.task.generator).side(yaw) for yaw in yaws],
+        )
         return [self.task.draw(latent, camera.to(self.task.device)).image for camera in cameras]
 
 

@@ -13,8 +13,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from gantoolkit.tasks.bridge.trajectories import Embeddings, TimestepBatch
 from gantoolkit.core.types import Latent, Render
+from gantoolkit.tasks.bridge.trajectories import Embeddings, TimestepBatch
 
 TARGETS = {  # turn → what reconstruction and perceptual terms compare with; then the identity term's target
     "paper": dict(M="gt", T="x0", identity="gt"),
@@ -33,15 +33,26 @@ class Objective:
 
     embeddings: Embeddings
 
-    def __init__(self, encoder: nn.Module, bridge: nn.Module, generator: nn.Module,
-                 terms: dict[str, nn.Module], targets: str = "paper", noise: str = "const",
-                 loss_size: int | None = None, recompute: int = 0, chunk: int | None = None):
+    def __init__(
+        self,
+        encoder: nn.Module,
+        bridge: nn.Module,
+        generator: nn.Module,
+        terms: dict[str, nn.Module],
+        targets: str = "paper",
+        noise: str = "const",
+        loss_size: int | None = None,
+        recompute: int = 0,
+        chunk: int | None = None,
+    ):
         self.encoder, self.bridge, self.generator, self.terms = encoder, bridge, generator, terms
         self.mean_w = generator.mean_w.detach().clone()
         self.targets, self.noise, self.loss_size = TARGETS[targets], noise, loss_size
         self.recompute, self.chunk = recompute, chunk
 
-    def compare(self, phase: str, latent: Latent, render: Render, moment: TimestepBatch) -> dict[str, Tensor]:
+    def compare(
+        self, phase: str, latent: Latent, render: Render, moment: TimestepBatch
+    ) -> dict[str, Tensor]:
         """The weighted terms of Eq. 6 (turn M) or Eq. 7 (turn T)."""
         images = dict(gt=moment.sample.target.image_gt, x0=moment.x0)
         wanted, image = self.pool(images[self.targets[phase]]), self.pool(render.image)
@@ -74,16 +85,33 @@ class Objective:
         parts = []
         for first in range(0, len(latent), self.recompute):
             rows = slice(first, first + self.recompute)
-            given = (latent.ws[rows], None if camera is None else camera[rows],
-                     None if seeds is None else seeds[rows])
-            parts.append(checkpoint(self._image, *given, use_reentrant=False) if again else self._image(*given))
+            given = (
+                latent.ws[rows],
+                None if camera is None else camera[rows],
+                None if seeds is None else seeds[rows],
+            )
+            parts.append(
+                checkpoint(self._image, *given, use_reentrant=False)
+                if again
+                else self._image(*given)
+            )
         return Render(torch.cat(parts), camera=camera)
 
     def _image(self, ws: Tensor, camera, seeds: Sequence[int] | None) -> Tensor:
         return self._render(ws, camera, seeds).image
 
     def _render(self, ws: Tensor, camera, seeds: Sequence[int] | None) -> Render:
-        streams = None if seeds is None else [torch.Generator(ws.device).manual_seed(seed) for seed in seeds]
+        streams = (
+            None
+            if seeds is None
+            else [torch.Generator(ws.device).manual_seed(seed) for seed in seeds]
+        )
         rays = {"chunk": self.chunk} if self.chunk and self.generator.is_3d else {}
-        return self.generator.render(ws, camera, noise="const" if seeds is None else "random", generator=streams,
-                                     deterministic=seeds is None, **rays)
+        return self.generator.render(
+            ws,
+            camera,
+            noise="const" if seeds is None else "random",
+            generator=streams,
+            deterministic=seeds is None,
+            **rays,
+        )

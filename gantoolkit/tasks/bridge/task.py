@@ -10,21 +10,27 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from gantoolkit.config import validate as checks
-from gantoolkit.registry import registry
 from gantoolkit import weights
+from gantoolkit.config import validate as checks
+from gantoolkit.core.errors import UsageError
+from gantoolkit.core.types import Scores
 from gantoolkit.data.face_zip import FaceZip
 from gantoolkit.encoders import folders
 from gantoolkit.inference import load
+from gantoolkit.registry import registry
 from gantoolkit.tasks.bridge import evaluation
-from gantoolkit.training.prefetch import Prefetcher
-from gantoolkit.training.ema import frozen_copy, update_ema
-from gantoolkit.training.batch import SeededBatch
 from gantoolkit.tasks.bridge.objective import TARGETS, Objective
+from gantoolkit.tasks.bridge.trajectories import (
+    CacheConfig,
+    DataConfig,
+    Embeddings,
+    SamplingConfig,
+    Trajectories,
+)
+from gantoolkit.training.batch import SeededBatch
+from gantoolkit.training.ema import frozen_copy, update_ema
+from gantoolkit.training.prefetch import Prefetcher
 from gantoolkit.training.task import Task
-from gantoolkit.tasks.bridge.trajectories import Embeddings, CacheConfig, SamplingConfig, DataConfig, Trajectories
-from gantoolkit.core.errors import UsageError
-from gantoolkit.core.types import Scores
 
 MODES = ("M then T", "alternating", "M only")
 
@@ -50,14 +56,35 @@ class Bridge(Objective, Task):
 
     system = evaluation.RUN
 
-    def __init__(self, data: dict, encoder: dict, bridge: dict, generator: str, losses: dict, device: torch.device,
-                 seed: int, metrics: dict | None = None, condition: Literal["mask", "scribble", "both"] = "mask",
-                 training: Literal["M then T", "alternating", "M only"] = "M then T", share: float = 0.5,
-                 targets: Literal["paper", "x0", "gt"] = "paper", sampling: dict | None = None, cache: dict | None = None,
-                 noise: Literal["const", "random"] = "const", loss_size: int | None = None, score_size: int | None = None,
-                 lr: float = 1e-3, lr_modulation: float | None = None, betas: tuple[float, float] = (0.9, 0.99),
-                 judge: str = "judge", early: tuple[int, ...] = (), against: Literal["gt", "x0"] = "gt",
-                 ema: float | None = None, recompute: int = 0, chunk: int | None = None):
+    def __init__(
+        self,
+        data: dict,
+        encoder: dict,
+        bridge: dict,
+        generator: str,
+        losses: dict,
+        device: torch.device,
+        seed: int,
+        metrics: dict | None = None,
+        condition: Literal["mask", "scribble", "both"] = "mask",
+        training: Literal["M then T", "alternating", "M only"] = "M then T",
+        share: float = 0.5,
+        targets: Literal["paper", "x0", "gt"] = "paper",
+        sampling: dict | None = None,
+        cache: dict | None = None,
+        noise: Literal["const", "random"] = "const",
+        loss_size: int | None = None,
+        score_size: int | None = None,
+        lr: float = 1e-3,
+        lr_modulation: float | None = None,
+        betas: tuple[float, float] = (0.9, 0.99),
+        judge: str = "judge",
+        early: tuple[int, ...] = (),
+        against: Literal["gt", "x0"] = "gt",
+        ema: float | None = None,
+        recompute: int = 0,
+        chunk: int | None = None,
+    ):
         from gantoolkit.generators import load_generator
 
         _choose("training", training, MODES)
@@ -65,13 +92,17 @@ class Bridge(Objective, Task):
         _choose("condition", condition, ("mask", "scribble", "both"))
         _choose("against", against, ("gt", "x0"))
         self.device, self.condition, self.training, self.share = device, condition, training, share
-        numbers = {key: value for key, value in encoder.items() if key != "offload"}  # which moves memory alone
+        numbers = {
+            key: value for key, value in encoder.items() if key != "offload"
+        }  # which moves memory alone
         self.specs = dict(encoder=numbers, bridge=bridge, generator=generator, condition=condition)
         self.ema, self.score_size = ema, score_size
         frozen = registry.build("encoder", encoder).to(device)
         if (targets, against) != ("gt", "gt") and not getattr(frozen, "generates", True):
-            raise UsageError(f"The encoder {encoder['type']} makes no image I^d_0, so targets='{targets}' with "
-                             f"against='{against}' cannot be; use 'gt' for both.")
+            raise UsageError(
+                f"The encoder {encoder['type']} makes no image I^d_0, so targets='{targets}' with "
+                f"against='{against}' cannot be; use 'gt' for both."
+            )
         _shown(getattr(frozen, "condition", condition), condition)
         drawn = load_generator(generator).to(device)
         trained = load.build_bridge(bridge, frozen, drawn).to(device)
@@ -81,11 +112,15 @@ class Bridge(Objective, Task):
         self._open_data(data, SamplingConfig.of(sampling or {}), CacheConfig.of(cache or {}))
         self.modules = dict(bridge=self.bridge)
         self.averages = {} if ema is None else dict(bridge=frozen_copy(self.bridge))
-        self.optimizers = dict(M=torch.optim.Adam(list(self.bridge.mapping_parameters()), lr, betas))
+        self.optimizers = dict(
+            M=torch.optim.Adam(list(self.bridge.mapping_parameters()), lr, betas)
+        )
         if training != "M only":
             modulation = list(self.bridge.modulation_parameters())
             if not modulation:
-                raise UsageError(f"The bridge {bridge['type']} has no T to train; use training='M only'.")
+                raise UsageError(
+                    f"The bridge {bridge['type']} has no T to train; use training='M only'."
+                )
             if not getattr(self.bridge, "detach", True):  # Eq. 7 reaches M
                 modulation += self.bridge.mapping_parameters()
             self.optimizers["T"] = torch.optim.Adam(modulation, lr_modulation or lr, betas)
@@ -93,18 +128,38 @@ class Bridge(Objective, Task):
 
     def _open_data(self, data: dict, sampling: SamplingConfig, keeping: CacheConfig) -> None:
         given = checks.build(DataConfig, "data", data)
-        key = dict(spec=self.specs["encoder"], weights=list(folders.checksums(self.specs["encoder"]).values()))
+        key = dict(
+            spec=self.specs["encoder"],
+            weights=list(folders.checksums(self.specs["encoder"]).values()),
+        )
 
         def trajectories(split: str, **kw) -> Trajectories:
-            here = sampling if split == "train" else replace(sampling, captions=1)  # a pair is scored once
-            return Trajectories(FaceZip(getattr(given, split)), self.encoder, key, self.condition, here,
-                                keeping, getattr(given, f"{split}_limit"), device=self.device, **kw)
+            here = (
+                sampling if split == "train" else replace(sampling, captions=1)
+            )  # a pair is scored once
+            return Trajectories(
+                FaceZip(getattr(given, split)),
+                self.encoder,
+                key,
+                self.condition,
+                here,
+                keeping,
+                getattr(given, f"{split}_limit"),
+                device=self.device,
+                **kw,
+            )
 
         self.train, self.val = trajectories("train"), trajectories("val")
         self.max_gb = float(keeping.max_gb)
-        self.ahead = Prefetcher(self.train.fetch) if self.device.type == "cuda" and not keeping.stream else None
+        self.ahead = (
+            Prefetcher(self.train.fetch)
+            if self.device.type == "cuda" and not keeping.stream
+            else None
+        )
         self.val_untold = trajectories("val", text="") if self.evaluation.wants_untold else None
-        self.embeddings = Embeddings(self.train, self.terms, self.targets["identity"], self.weights())
+        self.embeddings = Embeddings(
+            self.train, self.terms, self.targets["identity"], self.weights()
+        )
 
     # -- what the runner asks ------------------------------------------------------------------------
 
@@ -135,7 +190,9 @@ class Bridge(Objective, Task):
 
     def losses(self, phase: str, draw: SeededBatch, iteration: int) -> dict[str, Tensor]:
         steps = draw.integers(len(self.train.timesteps))
-        moment = self.train.read(draw.indices, steps, self.ahead and self.ahead.get(draw.indices, steps))
+        moment = self.train.read(
+            draw.indices, steps, self.ahead and self.ahead.get(draw.indices, steps)
+        )
         self.bridge.train()
         for name in self.optimizers:
             self._parameters(name, False)
@@ -143,7 +200,9 @@ class Bridge(Objective, Task):
         features = self.train.features(moment, only_h=self.only_h(phase))
         latent = self.bridge(features, mapping_only=phase == "M")
         seeds = draw.seeds.tolist() if self.noise == "random" else None
-        return self.compare(phase, latent, self.draw(latent, moment.sample.condition.camera, seeds), moment)
+        return self.compare(
+            phase, latent, self.draw(latent, moment.sample.condition.camera, seeds), moment
+        )
 
     def prefetch(self, draw: SeededBatch) -> None:
         if self.ahead:  # a GPU computes while the CPU reads; a stream would compute too
@@ -195,10 +254,14 @@ class Bridge(Objective, Task):
 def _shown(wanted: str, condition: str) -> None:
     """Refuse an encoder whose ControlNets are shown what the run's condition has not."""
     if wanted not in (condition, "none") and condition != "both":
-        raise UsageError(f"The encoder's ControlNets are shown '{wanted}', but condition='{condition}'; set "
-                         f"condition='{wanted}', or encoder.controlnet to one for '{condition}'.")
+        raise UsageError(
+            f"The encoder's ControlNets are shown '{wanted}', but condition='{condition}'; set "
+            f"condition='{wanted}', or encoder.controlnet to one for '{condition}'."
+        )
 
 
 def _choose(key: str, value: str, known: Iterable[str]) -> None:
     if value not in known:
-        raise UsageError(f"{key}='{value}' is unknown; choose one of {', '.join(repr(k) for k in known)}.")
+        raise UsageError(
+            f"{key}='{value}' is unknown; choose one of {', '.join(repr(k) for k in known)}."
+        )

@@ -17,13 +17,13 @@ import torch
 from torch import Tensor
 
 from gantoolkit.config import validate
+from gantoolkit.core.errors import UsageError
 from gantoolkit.core.images import to_float, to_uint8
+from gantoolkit.core.types import Features, Sample
 from gantoolkit.data.face_zip import FaceZip
+from gantoolkit.encoders.sampling import check_source
 from gantoolkit.training.tensor_cache import Cache
 from gantoolkit.training.tensor_stream import Streamed
-from gantoolkit.encoders.sampling import check_source
-from gantoolkit.core.errors import UsageError
-from gantoolkit.core.types import Features, Sample
 
 
 @dataclass(frozen=True)
@@ -104,16 +104,35 @@ class Trajectories:
     text         replaces every caption (the empty prompt of `id_text`)
     """
 
-    def __init__(self, data: FaceZip, encoder, encoder_key: dict, condition: str, sampling: SamplingConfig,
-                 keeping: CacheConfig | str | Path | None = None, limit: int | None = None, text: str | None = None,
-                 device="cpu"):
+    def __init__(
+        self,
+        data: FaceZip,
+        encoder,
+        encoder_key: dict,
+        condition: str,
+        sampling: SamplingConfig,
+        keeping: CacheConfig | str | Path | None = None,
+        limit: int | None = None,
+        text: str | None = None,
+        device="cpu",
+    ):
         self.data, self.encoder, self.condition, self.sampling = data, encoder, condition, sampling
-        self.keeping = keeping if isinstance(keeping, CacheConfig) else CacheConfig(keeping and str(keeping))
+        self.keeping = (
+            keeping if isinstance(keeping, CacheConfig) else CacheConfig(keeping and str(keeping))
+        )
         self.text, self.device = text, torch.device(device)
         self.samples = min(limit or len(data), len(data))
-        self.key = dict(data=data.sha256, samples=self.samples, condition=condition, text=text,
-                        seed=sampling.seed, captions=sampling.captions, source=sampling.source,
-                        encoder=encoder_key, **(dict(x0="of every step") if sampling.noised else {}))
+        self.key = dict(
+            data=data.sha256,
+            samples=self.samples,
+            condition=condition,
+            text=text,
+            seed=sampling.seed,
+            captions=sampling.captions,
+            source=sampling.source,
+            encoder=encoder_key,
+            **(dict(x0="of every step") if sampling.noised else {}),
+        )
         self.cache = self.keeping.open("trajectories", self.key, len(self), sampling.batch, device)
         self.stored: StoredFeatures | None = None
 
@@ -129,7 +148,9 @@ class Trajectories:
         """Conditions and targets of rows on the device; the caption and the seed are functions of the row."""
         index, number = rows % self.samples, rows // self.samples
         seeds = (self.sampling.seed * 1_000_003 + index) * 101 + number
-        sample = self.data.sample(index, index + number, self.condition, seeds, self.device, pictures)
+        sample = self.data.sample(
+            index, index + number, self.condition, seeds, self.device, pictures
+        )
         if self.text is None:
             return sample
         return Sample(replace(sample.condition, text=(self.text,) * len(rows)), sample.target)
@@ -140,7 +161,10 @@ class Trajectories:
 
     def row_bytes(self) -> int | None:
         """Bytes of one row: z_t of all steps as halves and I^d_0 as 8-bit RGB; None where the encoder does not say."""
-        shape, size = getattr(self.encoder, "latent_shape", None), getattr(self.encoder, "resolution", None)
+        shape, size = (
+            getattr(self.encoder, "latent_shape", None),
+            getattr(self.encoder, "resolution", None),
+        )
         return shape and size and row_bytes(len(self.timesteps), shape, size, self.sampling.noised)
 
     @torch.no_grad()
@@ -149,7 +173,9 @@ class Trajectories:
         if not self.sampling.noised:
             latents, x0 = self.encoder.trajectory(sample.condition)
             return dict(z=latents.half(), x0=to_uint8(x0))
-        trace = self.encoder.trace(sample.condition, source=self.sampling.source, image=sample.target.image_gt)
+        trace = self.encoder.trace(
+            sample.condition, source=self.sampling.source, image=sample.target.image_gt
+        )
         latents, x0 = zip(*((step.latents.half(), to_uint8(step.x0)) for step in trace))
         return dict(z=torch.stack(latents, 1), x0=torch.stack(x0, 1))
 
@@ -159,17 +185,27 @@ class Trajectories:
 
     def fetch(self, rows: Tensor, steps: Tensor) -> dict:
         """What of a Moment lies on disk, as it is stored; touches no device, so that a thread may read ahead."""
-        return dict(z=self.cache.read("z", rows, steps), x0=self.x0(rows, steps),
-                    pictures=self.data.pictures(rows % self.samples, self.condition))
+        return dict(
+            z=self.cache.read("z", rows, steps),
+            x0=self.x0(rows, steps),
+            pictures=self.data.pictures(rows % self.samples, self.condition),
+        )
 
-    def read(self, rows: Tensor, steps: Tensor | int = -1, fetched: dict | None = None) -> TimestepBatch:
+    def read(
+        self, rows: Tensor, steps: Tensor | int = -1, fetched: dict | None = None
+    ) -> TimestepBatch:
         """Rows at given steps of the grid (0 = noise … −1 = last); `fetched` is what `fetch` gave for them."""
         rows = torch.as_tensor(rows)
         steps = torch.as_tensor(steps).expand(len(rows)) % len(self.timesteps)
         found = fetched or self.fetch(rows, steps)
-        return TimestepBatch(sample=self.sample(rows, found["pictures"]), latents=found["z"].to(self.device).float(),
-                      t=self.timesteps[steps].to(self.device), x0=to_float(found["x0"].to(self.device)), rows=rows,
-                      steps=steps)
+        return TimestepBatch(
+            sample=self.sample(rows, found["pictures"]),
+            latents=found["z"].to(self.device).float(),
+            t=self.timesteps[steps].to(self.device),
+            x0=to_float(found["x0"].to(self.device)),
+            rows=rows,
+            steps=steps,
+        )
 
     @torch.no_grad()
     def features(self, moment: TimestepBatch, only_h: bool = False) -> Features:
@@ -187,7 +223,9 @@ class Trajectories:
                 self.stored = stored
 
 
-def row_bytes(steps: int, latent_shape: tuple[int, ...], resolution: int, noised: bool = False) -> int:
+def row_bytes(
+    steps: int, latent_shape: tuple[int, ...], resolution: int, noised: bool = False
+) -> int:
     """Bytes of a cached trajectory of S steps: 2 per number of z_t, 3 per pixel of I^d_0 (S of them of noised truth)."""
     return 2 * steps * math.prod(latent_shape) + 3 * resolution**2 * (steps if noised else 1)
 
@@ -197,7 +235,9 @@ class StoredFeatures:
 
     def __init__(self, trajectories: Trajectories):
         self.trajectories = trajectories
-        self.cache = trajectories.keeping.open("features", trajectories.cache.key, len(trajectories), 16)
+        self.cache = trajectories.keeping.open(
+            "features", trajectories.cache.key, len(trajectories), 16
+        )
 
     def bytes(self) -> int:
         """Of the whole cache, judged by the first row."""
@@ -210,14 +250,20 @@ class StoredFeatures:
         source, found = self.trajectories, []
         for step in range(len(source.timesteps)):
             moment = source.read(rows, step)
-            found.append(self._flat(source.encoder.features(moment.latents, moment.t, moment.sample.condition)))
+            found.append(
+                self._flat(
+                    source.encoder.features(moment.latents, moment.t, moment.sample.condition)
+                )
+            )
         return {name: torch.stack([f[name] for f in found], 1) for name in found[0]}
 
     @staticmethod
     def _flat(features: Features) -> dict[str, Tensor]:
         tensors = dict(h=features.h.half(), words=features.words.to(torch.uint8))
         for name in ("f", "attn_out", "attn_prob"):
-            tensors |= {f"{name}.{n}": value.half() for n, value in enumerate(getattr(features, name))}
+            tensors |= {
+                f"{name}.{n}": value.half() for n, value in enumerate(getattr(features, name))
+            }
         return tensors
 
     def read(self, moment: TimestepBatch) -> Features:
@@ -225,10 +271,19 @@ class StoredFeatures:
         levels = range(len(self.trajectories.encoder.shapes.f))
 
         def get(name: str) -> Tensor:
-            return self.cache.read(name, moment.rows, moment.steps).float().to(self.trajectories.device)
+            return (
+                self.cache.read(name, moment.rows, moment.steps)
+                .float()
+                .to(self.trajectories.device)
+            )
 
-        maps = {name: tuple(get(f"{name}.{n}") for n in levels) for name in ("f", "attn_out", "attn_prob")}
-        return Features(get("h"), **maps, words=get("words").bool(), t=moment.t, latents=moment.latents)
+        maps = {
+            name: tuple(get(f"{name}.{n}") for n in levels)
+            for name in ("f", "attn_out", "attn_prob")
+        }
+        return Features(
+            get("h"), **maps, words=get("words").bool(), t=moment.t, latents=moment.latents
+        )
 
 
 class Embeddings:
@@ -237,11 +292,22 @@ class Embeddings:
     def __init__(self, trajectories: Trajectories, losses: dict, of: str, digests: dict[str, str]):
         self.trajectories, self.of = trajectories, of
         self.losses = {name: loss for name, loss in losses.items() if loss.compares == "identity"}
-        key = dict(trajectories=trajectories.cache.key, of=of,
-                   networks={name: digests.get(loss.network, loss.network) for name, loss in self.losses.items()})
-        crops = {name: crop for name, loss in self.losses.items() if (crop := getattr(loss, "crop", None))}
+        key = dict(
+            trajectories=trajectories.cache.key,
+            of=of,
+            networks={
+                name: digests.get(loss.network, loss.network) for name, loss in self.losses.items()
+            },
+        )
+        crops = {
+            name: crop
+            for name, loss in self.losses.items()
+            if (crop := getattr(loss, "crop", None))
+        }
         key |= dict(crops=crops) if crops else {}
-        self.cache = trajectories.keeping.open("embeddings", key, len(trajectories), 512, trajectories.device)
+        self.cache = trajectories.keeping.open(
+            "embeddings", key, len(trajectories), 512, trajectories.device
+        )
 
     def prepare(self, progress) -> None:
         if self.losses:
@@ -253,7 +319,9 @@ class Embeddings:
         for part in rows.split(64):
             images = self.target(part)
             for name, loss in self.losses.items():
-                found[name].append(loss.prepare(images.flatten(0, -4)).unflatten(0, images.shape[:-3]).cpu())
+                found[name].append(
+                    loss.prepare(images.flatten(0, -4)).unflatten(0, images.shape[:-3]).cpu()
+                )
         return {name: torch.cat(parts) for name, parts in found.items()}
 
     def target(self, rows: Tensor) -> Tensor:

@@ -4,23 +4,23 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import gantoolkit.core.compat  # noqa: F401  diffusers imports torchvision
+
 import torch
 from torch import Tensor
 
-import gantoolkit.core.compat  # noqa: F401  diffusers imports torchvision
 from gantoolkit import weights
+from gantoolkit.core.errors import UsageError
 from gantoolkit.core.images import one_hot, to_float
 from gantoolkit.core.labels import PALETTE
+from gantoolkit.core.types import Score, Scores
 from gantoolkit.data.face_zip import FaceZip
-from gantoolkit.encoders import controls
-from gantoolkit.encoders import folders
+from gantoolkit.encoders import controls, folders
 from gantoolkit.encoders.controlnet import ControlNetEncoder
-from gantoolkit.training.ema import frozen_copy, update_ema
-from gantoolkit.training.batch import SeededBatch
 from gantoolkit.tasks.diffusion.denoising import Denoising, Noised, explicit_attention
 from gantoolkit.tasks.sheet import joined
-from gantoolkit.core.errors import UsageError
-from gantoolkit.core.types import Score, Scores
+from gantoolkit.training.batch import SeededBatch
+from gantoolkit.training.ema import frozen_copy, update_ema
 
 CHANNELS = {"mask": 19, "scribble": 1}
 
@@ -37,13 +37,41 @@ class ControlNet(Denoising):
     empty      part of the prompts that are empty; high, so that the condition is followed without words
     """
 
-    def __init__(self, data: str, diffusion: str, condition: str = "mask", val: str | None = None,
-                 held_out: int = 64, widths: tuple[int, ...] | None = None, lr: float = 1e-3,
-                 empty: float = 0.3, min_snr: float | None = 5.0, ema: float = 0.998, guidance: float = 3.0,
-                 steps: int = 10, cache: str | None = None, start: str | None = None, palette: str | None = None,
-                 checkpointing: bool = False, device: str | torch.device = "cpu", seed: int = 0):
-        super().__init__(data, val, held_out, diffusion, diffusion, folders.load_scheduler(diffusion), empty,
-                         min_snr, guidance, steps, cache, device)
+    def __init__(
+        self,
+        data: str,
+        diffusion: str,
+        condition: str = "mask",
+        val: str | None = None,
+        held_out: int = 64,
+        widths: tuple[int, ...] | None = None,
+        lr: float = 1e-3,
+        empty: float = 0.3,
+        min_snr: float | None = 5.0,
+        ema: float = 0.998,
+        guidance: float = 3.0,
+        steps: int = 10,
+        cache: str | None = None,
+        start: str | None = None,
+        palette: str | None = None,
+        checkpointing: bool = False,
+        device: str | torch.device = "cpu",
+        seed: int = 0,
+    ):
+        super().__init__(
+            data,
+            val,
+            held_out,
+            diffusion,
+            diffusion,
+            folders.load_scheduler(diffusion),
+            empty,
+            min_snr,
+            guidance,
+            steps,
+            cache,
+            device,
+        )
         torch.manual_seed(seed)
         self.unet_source = folders.part(diffusion, "unet")
         self.unet = folders.load_unet(diffusion).to(self.device)
@@ -61,8 +89,11 @@ class ControlNet(Denoising):
         explicit_attention(self.controlnet)
         self.ema = ema
         self.modules, self.averages = {"controlnet": self.controlnet}, {"controlnet": self.average}
-        self.optimizers = {"controlnet": torch.optim.AdamW(self.controlnet.parameters(), lr, (0.9, 0.99),
-                                                           weight_decay=1e-3)}
+        self.optimizers = {
+            "controlnet": torch.optim.AdamW(
+                self.controlnet.parameters(), lr, (0.9, 0.99), weight_decay=1e-3
+            )
+        }
 
     def _begin(self, start: str | None, palette: str | None, widths: tuple[int, ...] | None):
         """The ControlNet at the first iteration: a published one, or a copy of the U-Net's encoder."""
@@ -85,9 +116,17 @@ class ControlNet(Denoising):
         """ε̂(z_t, t, c, x) [b,4,h,w]."""
         with torch.no_grad():
             embedding = self.prompts(batch.prompts).embedding
-        down, mid = model(batch.latents, batch.t, embedding, controlnet_cond=picture, return_dict=False)
-        return self.unet(batch.latents, batch.t, embedding, down_block_additional_residuals=down,
-                         mid_block_additional_residual=mid, return_dict=False)[0]
+        down, mid = model(
+            batch.latents, batch.t, embedding, controlnet_cond=picture, return_dict=False
+        )
+        return self.unet(
+            batch.latents,
+            batch.t,
+            embedding,
+            down_block_additional_residuals=down,
+            mid_block_additional_residual=mid,
+            return_dict=False,
+        )[0]
 
     def losses(self, phase: str, draw: SeededBatch, iteration: int) -> dict[str, Tensor]:
         batch = self.noised(draw)
@@ -101,30 +140,54 @@ class ControlNet(Denoising):
     def validate(self, limit: int | None = None) -> Scores:
         """Squared error of ε̂ on held-out rows, and how much the right condition helps against another's."""
         batch, (source, rows) = self.held_batch(min(limit or 128, 128)), self.held
-        picture = self._picture(source, rows[:len(batch.t)])
+        picture = self._picture(source, rows[: len(batch.t)])
         right = (self._predict(self.average, batch, picture) - batch.epsilon).square().mean()
-        wrong = (self._predict(self.average, batch, picture.roll(1, 0)) - batch.epsilon).square().mean()
+        wrong = (
+            (self._predict(self.average, batch, picture.roll(1, 0)) - batch.epsilon).square().mean()
+        )
         conditions = {"steps": "even over 20..980", "data": "held out"}
-        return {"epsilon MSE": Score(float(right), len(batch.t), False, conditions),
-                "condition gain": Score(float(wrong / right - 1), len(batch.t), True, conditions)}
+        return {
+            "epsilon MSE": Score(float(right), len(batch.t), False, conditions),
+            "condition gain": Score(float(wrong / right - 1), len(batch.t), True, conditions),
+        }
 
     def encoder(self) -> ControlNetEncoder:
         """The present state as everybody else uses it."""
-        parts = folders.Parts(self.unet, self.average, self.vae, self.prompts.text, self.prompts.tokenizer,
-                              self.scheduler)
+        parts = folders.Parts(
+            self.unet,
+            self.average,
+            self.vae,
+            self.prompts.text,
+            self.prompts.tokenizer,
+            self.scheduler,
+        )
         palette = self.palette if self.condition == "mask" else None
-        return ControlNetEncoder(parts, condition=self.condition, palette=palette, steps=self.steps,
-                                 guidance=self.guidance)
+        return ControlNetEncoder(
+            parts,
+            condition=self.condition,
+            palette=palette,
+            steps=self.steps,
+            guidance=self.guidance,
+        )
 
     def pictures(self) -> dict[str, Tensor]:
         """Conditions, samples with the caption, samples without words, ground truth."""
         source, rows = self.held
         wanted = source.sample(rows[:8], condition=self.condition, seed=1)
         condition, encoder = wanted.condition.to(self.device), self.encoder()
-        silent = type(condition)(("",) * len(condition), condition.mask, condition.scribble, condition.camera,
-                                 condition.seed)
-        shown = [_shown(condition), encoder.trajectory(condition)[1], encoder.trajectory(silent)[1],
-                 to_float(source.images[rows[:8]])]
+        silent = type(condition)(
+            ("",) * len(condition),
+            condition.mask,
+            condition.scribble,
+            condition.camera,
+            condition.seed,
+        )
+        shown = [
+            _shown(condition),
+            encoder.trajectory(condition)[1],
+            encoder.trajectory(silent)[1],
+            to_float(source.images[rows[:8]]),
+        ]
         return {"samples": joined(shown)}
 
     def export(self, folder: Path) -> list[Path]:
@@ -152,7 +215,8 @@ def controlnet(unet, channels: int, widths: tuple[int, ...]):
     """
     from diffusers.models.controlnets.controlnet import ControlNetModel
 
-    model = ControlNetModel.from_unet(unet, conditioning_channels=channels,
-                                      conditioning_embedding_out_channels=widths)
+    model = ControlNetModel.from_unet(
+        unet, conditioning_channels=channels, conditioning_embedding_out_channels=widths
+    )
     model.controlnet_cond_embedding.conv_out.reset_parameters()
     return model.requires_grad_(True).train().to(memory_format=torch.channels_last)

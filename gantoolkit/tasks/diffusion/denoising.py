@@ -5,17 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+import gantoolkit.core.compat  # noqa: F401  diffusers imports torchvision
+
 import torch
 from torch import Tensor
 
-import gantoolkit.core.compat  # noqa: F401  diffusers imports torchvision
 from gantoolkit import weights
 from gantoolkit.core.images import to_float
 from gantoolkit.data.face_zip import FaceZip
 from gantoolkit.encoders import folders, sampling
 from gantoolkit.encoders.prompts import Prompts
-from gantoolkit.training.batch import SeededBatch
 from gantoolkit.tasks.diffusion.latent_cache import latents_of
+from gantoolkit.training.batch import SeededBatch
 from gantoolkit.training.task import Task
 
 
@@ -39,9 +40,22 @@ class Denoising(Task):
 
     texts: int | None = None  # so many captions of a sample are used, the first ones; None: all
 
-    def __init__(self, data: str, val: str | None, held_out: int, vae: str, text: str, scheduler,
-                 empty: float, min_snr: float | None, guidance: float, steps: int, cache: str | None,
-                 device: str | torch.device, also: str | None = None):
+    def __init__(
+        self,
+        data: str,
+        val: str | None,
+        held_out: int,
+        vae: str,
+        text: str,
+        scheduler,
+        empty: float,
+        min_snr: float | None,
+        guidance: float,
+        steps: int,
+        cache: str | None,
+        device: str | torch.device,
+        also: str | None = None,
+    ):
         self.device = torch.device(device)
         self.zip, self.val = FaceZip(data), FaceZip(val) if val else None
         self.also = FaceZip(also) if also else None
@@ -68,7 +82,7 @@ class Denoising(Task):
         self.latents = latents_of(self.zip, self.vae, key, kept, progress)
         if self.also:
             more = latents_of(self.also, self.vae, key, kept, progress)
-            self.latents = torch.cat([self.latents[:self.own], more])
+            self.latents = torch.cat([self.latents[: self.own], more])
 
     # -- one batch -----------------------------------------------------------------------------------
 
@@ -78,8 +92,10 @@ class Denoising(Task):
         t = draw.integers(self.scheduler.config.num_train_timesteps).to(self.device)
         epsilon = draw.normal(*clean.shape[1:]).to(self.device)
         numbers, dropped = draw.integers(2**31).tolist(), (draw.uniform() < self.empty).tolist()
-        captions = (self.captions_of(i)[:self.texts] for i in draw.indices.tolist())
-        prompts = ["" if d or not c else c[n % len(c)] for c, n, d in zip(captions, numbers, dropped)]
+        captions = (self.captions_of(i)[: self.texts] for i in draw.indices.tolist())
+        prompts = [
+            "" if d or not c else c[n % len(c)] for c, n, d in zip(captions, numbers, dropped)
+        ]
         return self._noised(draw.indices, clean, epsilon, t, prompts)
 
     def captions_of(self, row: int) -> list[str]:
@@ -88,7 +104,9 @@ class Denoising(Task):
 
     def _noised(self, rows, clean: Tensor, epsilon: Tensor, t: Tensor, prompts) -> Noised:
         latents = sampling.q_sample(self.scheduler, clean, t, epsilon)
-        return Noised(rows, latents.contiguous(memory_format=torch.channels_last), epsilon, t, list(prompts))
+        return Noised(
+            rows, latents.contiguous(memory_format=torch.channels_last), epsilon, t, list(prompts)
+        )
 
     def weighted(self, predicted: Tensor, batch: Noised) -> Tensor:
         """The loss [b] before the mean over the batch."""
@@ -116,7 +134,9 @@ class Denoising(Task):
         images = to_float(source.images[rows]).to(self.device)
         clean = self.vae.encode(images).latent_dist.mode() * self.vae.config.scaling_factor
         epsilon = sampling.noise(rows, clean.shape[1:]).to(self.device)
-        t = torch.linspace(20, 980, len(rows)).long()[torch.randperm(len(rows), generator=_stream())]
+        t = torch.linspace(20, 980, len(rows)).long()[
+            torch.randperm(len(rows), generator=_stream())
+        ]
         return self._noised(rows, clean, epsilon, t.to(self.device), self.captions(source, rows))
 
     @staticmethod
@@ -125,8 +145,10 @@ class Denoising(Task):
         return [source.captions[i][0] if source.captions[i] else "" for i in rows.tolist()]
 
     def weights(self) -> dict[str, str]:
-        return {"vae": weights.sha256(self.vae_source),
-                "text_encoder": weights.sha256(self.text_source / "text_encoder")}
+        return {
+            "vae": weights.sha256(self.vae_source),
+            "text_encoder": weights.sha256(self.text_source / "text_encoder"),
+        }
 
 
 def _stream() -> torch.Generator:

@@ -5,19 +5,20 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+import gantoolkit.core.compat  # noqa: F401  diffusers imports torchvision
+
 import torch
 from torch import Tensor
 
-import gantoolkit.core.compat  # noqa: F401  diffusers imports torchvision
 from gantoolkit import weights
 from gantoolkit.core.images import to_float
+from gantoolkit.core.types import Score, Scores
 from gantoolkit.encoders import folders, sampling
 from gantoolkit.encoders.prompts import Prompts
-from gantoolkit.training.ema import frozen_copy, update_ema
-from gantoolkit.training.batch import SeededBatch
 from gantoolkit.tasks.diffusion.denoising import Denoising, Noised, explicit_attention
 from gantoolkit.tasks.sheet import joined
-from gantoolkit.core.types import Score, Scores
+from gantoolkit.training.batch import SeededBatch
+from gantoolkit.training.ema import frozen_copy, update_ema
 
 
 class Diffusion(Denoising):
@@ -32,14 +33,46 @@ class Diffusion(Denoising):
     cache       folder for the encoded data sets (default: the run folder)
     """
 
-    def __init__(self, data: str, vae: str, text: str, val: str | None = None, held_out: int = 64,
-                 widths: tuple[int, ...] = (32, 64, 96, 96), layers: int = 1, heads: int = 2, groups: int = 8,
-                 lr: float = 1e-3, text_lr: float | None = None, texts: int | None = None, empty: float = 0.12,
-                 min_snr: float | None = 5.0, ema: float = 0.999, guidance: float = 3.0, steps: int = 10,
-                 cache: str | None = None, start: str | None = None, also: str | None = None,
-                 device: str | torch.device = "cpu", seed: int = 0):
-        super().__init__(data, val, held_out, vae, text, ddim_schedule(), empty, min_snr, guidance, steps,
-                         cache, device, also)
+    def __init__(
+        self,
+        data: str,
+        vae: str,
+        text: str,
+        val: str | None = None,
+        held_out: int = 64,
+        widths: tuple[int, ...] = (32, 64, 96, 96),
+        layers: int = 1,
+        heads: int = 2,
+        groups: int = 8,
+        lr: float = 1e-3,
+        text_lr: float | None = None,
+        texts: int | None = None,
+        empty: float = 0.12,
+        min_snr: float | None = 5.0,
+        ema: float = 0.999,
+        guidance: float = 3.0,
+        steps: int = 10,
+        cache: str | None = None,
+        start: str | None = None,
+        also: str | None = None,
+        device: str | torch.device = "cpu",
+        seed: int = 0,
+    ):
+        super().__init__(
+            data,
+            val,
+            held_out,
+            vae,
+            text,
+            ddim_schedule(),
+            empty,
+            min_snr,
+            guidance,
+            steps,
+            cache,
+            device,
+            also,
+        )
         torch.manual_seed(seed)
         self.start = start
         self.unet = self._begin(widths, layers, heads, groups).to(self.device)
@@ -55,7 +88,9 @@ class Diffusion(Denoising):
             self.averages["text"] = self.text_average = frozen_copy(text_model)
             self.averaged_prompts = Prompts(self.text_average, self.prompts.tokenizer)
             parameters.append(dict(params=list(text_model.parameters()), lr=text_lr))
-        self.optimizers = {"unet": torch.optim.AdamW(parameters, lr, (0.9, 0.99), weight_decay=1e-3)}
+        self.optimizers = {
+            "unet": torch.optim.AdamW(parameters, lr, (0.9, 0.99), weight_decay=1e-3)
+        }
 
     def _begin(self, widths, layers: int, heads: int, groups: int):
         """The U-Net at the first iteration: that of `start`, or a new one of the VAE's and the text's sizes."""
@@ -63,7 +98,9 @@ class Diffusion(Denoising):
             return folders.load_unet(self.start).requires_grad_(True).train()
         factor = 2 ** (len(self.vae.config.block_out_channels) - 1)
         size, channels = self.zip.resolution // factor, self.vae.config.latent_channels
-        return unet(channels, size, widths, layers, heads, groups, self.prompts.text.config.hidden_size)
+        return unet(
+            channels, size, widths, layers, heads, groups, self.prompts.text.config.hidden_size
+        )
 
     def _embed(self, prompts: list[str]) -> Tensor:
         """Embeddings [b,T,D]; with a gradient when the text encoder is trained."""
@@ -72,7 +109,9 @@ class Diffusion(Denoising):
 
     def losses(self, phase: str, draw: SeededBatch, iteration: int) -> dict[str, Tensor]:
         batch = self.noised(draw)
-        predicted = self.unet(batch.latents, batch.t, self._embed(batch.prompts), return_dict=False)[0]
+        predicted = self.unet(
+            batch.latents, batch.t, self._embed(batch.prompts), return_dict=False
+        )[0]
         return {"epsilon": self.weighted(predicted, batch).mean()}
 
     def after_step(self, iteration: int) -> None:
@@ -84,8 +123,12 @@ class Diffusion(Denoising):
         """ε̂ of the averaged U-Net and text encoder."""
         embedding = self.averaged_prompts(prompts).embedding
         rows = torch.arange(len(batch.t)).split(size)
-        return torch.cat([self.average(batch.latents[r], batch.t[r], embedding[r], return_dict=False)[0]
-                          for r in rows])
+        return torch.cat(
+            [
+                self.average(batch.latents[r], batch.t[r], embedding[r], return_dict=False)[0]
+                for r in rows
+            ]
+        )
 
     @torch.no_grad()
     def validate(self, limit: int | None = None) -> Scores:
@@ -95,20 +138,30 @@ class Diffusion(Denoising):
         other = batch.prompts[1:] + batch.prompts[:1]
         wrong = (self._predict(batch, other) - batch.epsilon).square().mean()
         conditions = {"steps": "even over 20..980", "data": "held out"}
-        return {"epsilon MSE": Score(float(right), len(batch.t), False, conditions),
-                "prompt gain": Score(float(wrong / right - 1), len(batch.t), True, conditions)}
+        return {
+            "epsilon MSE": Score(float(right), len(batch.t), False, conditions),
+            "prompt gain": Score(float(wrong / right - 1), len(batch.t), True, conditions),
+        }
 
     @torch.no_grad()
     def sample(self, prompts: list[str], seeds: Tensor) -> Tensor:
         """Images [B,3,R,R] in −1..1 of the averaged networks: DDIM with guidance from each seed's noise."""
-        both = torch.cat([self.averaged_prompts(told).embedding for told in ([""] * len(prompts), prompts)])
+        both = torch.cat(
+            [self.averaged_prompts(told).embedding for told in ([""] * len(prompts), prompts)]
+        )
         config = self.average.config
         start = sampling.noise(seeds, (config.in_channels, config.sample_size, config.sample_size))
         forward = lambda z, t, e: self.average(z, t, e, return_dict=False)[0]  # noqa: E731
         times = sampling.grid(self.scheduler, self.steps)
-        last = sampling.run(self.scheduler, times, start.to(self.device),
-                            lambda z, t: sampling.guided(forward, z, t, both, self.guidance))
-        return self.vae.decode(last / self.vae.config.scaling_factor, return_dict=False)[0].clamp(-1, 1)
+        last = sampling.run(
+            self.scheduler,
+            times,
+            start.to(self.device),
+            lambda z, t: sampling.guided(forward, z, t, both, self.guidance),
+        )
+        return self.vae.decode(last / self.vae.config.scaling_factor, return_dict=False)[0].clamp(
+            -1, 1
+        )
 
     def pictures(self) -> dict[str, Tensor]:
         """Held-out faces, and two samples of each one's caption."""
@@ -124,9 +177,15 @@ class Diffusion(Denoising):
 
     def export(self, folder: Path) -> list[Path]:
         """unet/ scheduler/ vae/ text_encoder/ tokenizer/ in diffusers' layout, float16."""
-        paths = [folders.save_part(self.average, folder, "unet"),
-                 folders.save_part(self.scheduler, folder, "scheduler")]
-        for source in (self.vae_source, self.text_source / "text_encoder", self.text_source / "tokenizer"):
+        paths = [
+            folders.save_part(self.average, folder, "unet"),
+            folders.save_part(self.scheduler, folder, "scheduler"),
+        ]
+        for source in (
+            self.vae_source,
+            self.text_source / "text_encoder",
+            self.text_source / "tokenizer",
+        ):
             paths.append(Path(shutil.copytree(source, folder / source.name, dirs_exist_ok=True)))
         if self.text_lr is not None:
             folders.save_part(self.text_average, folder, "text_encoder")
@@ -137,9 +196,17 @@ def ddim_schedule():
     """Stable Diffusion's noise schedule; the grid ends at the first steps and begins at pure noise."""
     from diffusers.schedulers.scheduling_ddim import DDIMScheduler
 
-    return DDIMScheduler(num_train_timesteps=1000, beta_start=0.00085, beta_end=0.012,
-                         beta_schedule="scaled_linear", clip_sample=False, set_alpha_to_one=True,
-                         steps_offset=0, prediction_type="epsilon", timestep_spacing="trailing")
+    return DDIMScheduler(
+        num_train_timesteps=1000,
+        beta_start=0.00085,
+        beta_end=0.012,
+        beta_schedule="scaled_linear",
+        clip_sample=False,
+        set_alpha_to_one=True,
+        steps_offset=0,
+        prediction_type="epsilon",
+        timestep_spacing="trailing",
+    )
 
 
 def unet(channels: int, size: int, widths, layers: int, heads: int, groups: int, context: int):
@@ -148,12 +215,19 @@ def unet(channels: int, size: int, widths, layers: int, heads: int, groups: int,
 
     crossed = len(widths) - 1
     model = UNet2DConditionModel(
-        sample_size=size, in_channels=channels, out_channels=channels, block_out_channels=tuple(widths),
-        layers_per_block=layers, attention_head_dim=heads, norm_num_groups=groups,
+        sample_size=size,
+        in_channels=channels,
+        out_channels=channels,
+        block_out_channels=tuple(widths),
+        layers_per_block=layers,
+        attention_head_dim=heads,
+        norm_num_groups=groups,
         cross_attention_dim=context,
         down_block_types=("CrossAttnDownBlock2D",) * crossed + ("DownBlock2D",),
         up_block_types=("UpBlock2D",) + ("CrossAttnUpBlock2D",) * crossed,
-        only_cross_attention=(True,) + (False,) * crossed, mid_block_only_cross_attention=False)
+        only_cross_attention=(True,) + (False,) * crossed,
+        mid_block_only_cross_attention=False,
+    )
     with torch.no_grad():
         for name, module in model.named_modules():
             if name.endswith(("conv2", "proj_out")) or name == "conv_out":

@@ -13,7 +13,9 @@ from gantoolkit.data.face_zip import FaceZip
 
 
 @torch.no_grad()
-def latents_of(data: FaceZip, vae: nn.Module, key: str, folder: Path, progress, batch: int | None = None) -> Tensor:
+def latents_of(
+    data: FaceZip, vae: nn.Module, key: str, folder: Path, progress, batch: int | None = None
+) -> Tensor:
     """z_0 of every image [N,4,h,w] float16: posterior means times the scaling factor.
 
     key  what the VAE's weights are (a digest); with the data set's digest it names the file in `folder`
@@ -26,7 +28,9 @@ def latents_of(data: FaceZip, vae: nn.Module, key: str, folder: Path, progress, 
     with progress.bar("latents", len(data)):
         for images in data.images.split(batch):
             images = to_float(images).to(device).contiguous(memory_format=torch.channels_last)
-            parts.append((vae.encode(images).latent_dist.mode() * vae.config.scaling_factor).half().cpu())
+            parts.append(
+                (vae.encode(images).latent_dist.mode() * vae.config.scaling_factor).half().cpu()
+            )
             progress.advance(sum(map(len, parts)))
     latents = torch.cat(parts).contiguous()
     weights.save(path, {"latents": latents}, {"type": "latents"})

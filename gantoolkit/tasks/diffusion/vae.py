@@ -4,23 +4,24 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import gantoolkit.core.compat  # noqa: F401  diffusers imports torchvision
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-import gantoolkit.core.compat  # noqa: F401  diffusers imports torchvision
 from gantoolkit import weights
+from gantoolkit.core.errors import UsageError
 from gantoolkit.core.images import to_float
+from gantoolkit.core.types import Score, Scores
 from gantoolkit.data.face_zip import FaceZip
 from gantoolkit.encoders import folders
-from gantoolkit.training.ema import frozen_copy, update_ema
-from gantoolkit.training.batch import SeededBatch
-from gantoolkit.training.task import Task
-from gantoolkit.training.freeze import learn_only
-from gantoolkit.tasks.sheet import joined
-from gantoolkit.core.errors import UsageError
 from gantoolkit.registry.registry import build
-from gantoolkit.core.types import Score, Scores
+from gantoolkit.tasks.sheet import joined
+from gantoolkit.training.batch import SeededBatch
+from gantoolkit.training.ema import frozen_copy, update_ema
+from gantoolkit.training.freeze import learn_only
+from gantoolkit.training.task import Task
 
 
 class VAE(Task):
@@ -36,11 +37,26 @@ class VAE(Task):
                 are, and diffusion models of them go on to work (as of Stable Diffusion's ft-MSE decoders)
     """
 
-    def __init__(self, data: str, val: str | None = None, held_out: int = 64,
-                 widths: tuple[int, ...] = (32, 48, 64), layers: int = 1, latent_channels: int = 4,
-                 groups: int = 8, lr: float = 1e-3, kl: float = 1e-3, mse: float = 1.0,
-                 perceptual: dict | None = None, ramp: int = 400, ema: float = 0.998, start: str | None = None,
-                 only: list[str] | None = None, device: str | torch.device = "cpu", seed: int = 0):
+    def __init__(
+        self,
+        data: str,
+        val: str | None = None,
+        held_out: int = 64,
+        widths: tuple[int, ...] = (32, 48, 64),
+        layers: int = 1,
+        latent_channels: int = 4,
+        groups: int = 8,
+        lr: float = 1e-3,
+        kl: float = 1e-3,
+        mse: float = 1.0,
+        perceptual: dict | None = None,
+        ramp: int = 400,
+        ema: float = 0.998,
+        start: str | None = None,
+        only: list[str] | None = None,
+        device: str | torch.device = "cpu",
+        seed: int = 0,
+    ):
         self.device = torch.device(device)
         self.zip = FaceZip(data)
         self.val = FaceZip(val) if val else None
@@ -51,8 +67,9 @@ class VAE(Task):
         learn_only(self.vae, only)
         self.average = frozen_copy(self.vae)
         self.modules, self.averages = {"vae": self.vae}, {"vae": self.average}
-        self.optimizers = {"vae": torch.optim.AdamW(self.vae.parameters(), lr, (0.9, 0.99),
-                                                    weight_decay=1e-3)}
+        self.optimizers = {
+            "vae": torch.optim.AdamW(self.vae.parameters(), lr, (0.9, 0.99), weight_decay=1e-3)
+        }
         self.kl, self.mse, self.ema = kl, mse, ema
         self.perceptual = build("loss", perceptual).to(self.device) if perceptual else None
         self.ramp = ramp
@@ -81,10 +98,16 @@ class VAE(Task):
         noise = draw.normal(*mean.shape[1:]).to(self.device)
         decoded = self.vae.decode(mean + noise * (0.5 * logvar).exp()).sample.float()
         kl = 0.5 * (mean.square() + logvar.exp() - 1 - logvar).mean()
-        losses = {"l1": multiscale(decoded, images), "mse": self.mse * F.mse_loss(decoded, images), "kl": self.kl * kl}
+        losses = {
+            "l1": multiscale(decoded, images),
+            "mse": self.mse * F.mse_loss(decoded, images),
+            "kl": self.kl * kl,
+        }
         if self.perceptual is not None:
             weight = self.perceptual.weight * min(1.0, iteration / max(1, self.ramp))
-            losses["perceptual"] = weight * self.perceptual(decoded, self.perceptual.prepare(images))
+            losses["perceptual"] = weight * self.perceptual(
+                decoded, self.perceptual.prepare(images)
+            )
         return losses
 
     def after_step(self, iteration: int) -> None:
@@ -93,7 +116,7 @@ class VAE(Task):
     def _held_out(self, limit: int) -> Tensor:
         """Images that training does not see, [n,3,R,R] in −1..1."""
         source, first = (self.val, 0) if self.val else (self.zip, self.size())
-        rows = source.images[first:first + limit]
+        rows = source.images[first : first + limit]
         return to_float(rows if len(rows) else self.zip.images[:limit]).to(self.device)
 
     @torch.no_grad()
@@ -107,7 +130,9 @@ class VAE(Task):
         images = self._held_out(limit or 500)
         error = (self.reconstruct(images) - images).square().mean((1, 2, 3)).clamp_min(1e-10)
         psnr = (10 * torch.log10(4 / error)).mean()
-        return {"PSNR": Score(float(psnr), len(images), True, {"range": "-1..1", "data": "held out"})}
+        return {
+            "PSNR": Score(float(psnr), len(images), True, {"range": "-1..1", "data": "held out"})
+        }
 
     def pictures(self) -> dict[str, Tensor]:
         images = self._held_out(8)
@@ -139,15 +164,24 @@ def autoencoder(widths, layers: int, latent_channels: int, groups: int, resoluti
     from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
 
     model = AutoencoderKL(
-        in_channels=3, out_channels=3, latent_channels=latent_channels, block_out_channels=tuple(widths),
+        in_channels=3,
+        out_channels=3,
+        latent_channels=latent_channels,
+        block_out_channels=tuple(widths),
         down_block_types=("DownEncoderBlock2D",) * len(widths),
-        up_block_types=("UpDecoderBlock2D",) * len(widths), layers_per_block=layers, norm_num_groups=groups,
-        sample_size=resolution, mid_block_add_attention=False)
+        up_block_types=("UpDecoderBlock2D",) * len(widths),
+        layers_per_block=layers,
+        norm_num_groups=groups,
+        sample_size=resolution,
+        mid_block_add_attention=False,
+    )
     with torch.no_grad():
         # little noise in the latents, or the decoder first learns to ignore them
         model.quant_conv.bias[latent_channels:].fill_(-5.0)
         for name, module in model.named_modules():
-            if name.endswith("conv2"):  # residual blocks start as the identity: escapes the blurs sooner
+            if name.endswith(
+                "conv2"
+            ):  # residual blocks start as the identity: escapes the blurs sooner
                 module.weight.zero_()
                 module.bias.zero_()
     return model.to(memory_format=torch.channels_last)
@@ -166,4 +200,6 @@ def multiscale(image: Tensor, target: Tensor, scales: int = 3) -> Tensor:
 def _check_resolution(resolution: int, levels: int) -> None:
     factor = 2 ** (levels - 1)
     if resolution % factor:
-        raise UsageError(f"Images of {resolution} px cannot be reduced by {factor}; use fewer widths.")
+        raise UsageError(
+            f"Images of {resolution} px cannot be reduced by {factor}; use fewer widths."
+        )

@@ -19,8 +19,15 @@ class Adversary:
     matching       weight of the distance between the discriminator's features of a face and its reconstruction
     """
 
-    def __init__(self, discriminator, rays: int | None, r1: float, r1_every: int, adversarial: float,
-                 matching: float):
+    def __init__(
+        self,
+        discriminator,
+        rays: int | None,
+        r1: float,
+        r1_every: int,
+        adversarial: float,
+        matching: float,
+    ):
         self.network, self.rays = discriminator, rays
         self.r1, self.r1_every = r1, r1_every
         self.adversarial, self.matching = adversarial, matching
@@ -32,11 +39,19 @@ class Adversary:
             raw = F.interpolate(images, size=[self.rays] * 2, mode="bilinear", antialias=True)
         return Render(images, raw)
 
-    def judge(self, real: Render, drawn: Render, cameras: Tensor, iteration: int) -> dict[str, Tensor]:
+    def judge(
+        self, real: Render, drawn: Render, cameras: Tensor, iteration: int
+    ) -> dict[str, Tensor]:
         """The discriminator's losses."""
-        logits_real, logits_drawn = self._logits(self._seen(real), cameras), self._logits(self._seen(drawn), cameras)
-        losses = {"real": F.softplus(-logits_real).mean(), "fake": F.softplus(logits_drawn).mean(),
-                  "_sign": torch.sign(logits_real).mean()}
+        logits_real, logits_drawn = (
+            self._logits(self._seen(real), cameras),
+            self._logits(self._seen(drawn), cameras),
+        )
+        losses = {
+            "real": F.softplus(-logits_real).mean(),
+            "fake": F.softplus(logits_drawn).mean(),
+            "_sign": torch.sign(logits_real).mean(),
+        }
         if iteration % self.r1_every == 0:
             losses["r1"] = self.r1 / 2 * self.r1_every * self._penalty(real, cameras)
         return losses
@@ -45,13 +60,21 @@ class Adversary:
         """The generator's losses; the first faces drawn are reconstructions of the faces `known` [k,3,R,R]."""
         self.network.requires_grad_(False)
         found = self.network.features(self._seen(drawn))
-        losses = {"adversarial": self.adversarial * F.softplus(-self.network.conclude(found[-1], cameras)).mean()}
+        losses = {
+            "adversarial": self.adversarial
+            * F.softplus(-self.network.conclude(found[-1], cameras)).mean()
+        }
         if self.matching:
             with torch.no_grad():
                 wanted = self.network.features(self._seen(self.real(known)))
-            pairs = [(f[:len(known)].float(), w.float()) for f, w in zip(found, wanted, strict=True)]
-            losses["matching"] = self.matching * sum(
-                (f - w).abs().mean() / w.abs().mean() for f, w in pairs) / len(pairs)
+            pairs = [
+                (f[: len(known)].float(), w.float()) for f, w in zip(found, wanted, strict=True)
+            ]
+            losses["matching"] = (
+                self.matching
+                * sum((f - w).abs().mean() / w.abs().mean() for f, w in pairs)
+                / len(pairs)
+            )
         self.network.requires_grad_(True)
         return losses
 
@@ -68,5 +91,7 @@ class Adversary:
         seen = self._seen(real)
         with torch.autocast(seen.device.type, enabled=False):
             seen = seen.requires_grad_()
-            (gradient,) = torch.autograd.grad(self._logits(seen, cameras).sum(), seen, create_graph=True)
+            (gradient,) = torch.autograd.grad(
+                self._logits(seen, cameras).sum(), seen, create_graph=True
+            )
         return gradient.square().sum((1, 2, 3)).mean()

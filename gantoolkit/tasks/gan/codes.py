@@ -15,21 +15,21 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from gantoolkit.registry import registry
 from gantoolkit import weights
-from gantoolkit.core.images import to_float
-from gantoolkit.data.face_zip import FaceZip
-from gantoolkit.training import checkpoint
-from gantoolkit.training.ema import frozen_copy, update_ema
-from gantoolkit.training.batch import SeededBatch
-from gantoolkit.training.run_folder import exported
-from gantoolkit.training.task import Task
-from gantoolkit.tasks.sheet import joined
 from gantoolkit.core.errors import UsageError
+from gantoolkit.core.images import to_float
+from gantoolkit.core.types import Score, Scores
+from gantoolkit.data.face_zip import FaceZip
 from gantoolkit.generators.stylegan2 import MappingNetwork
 from gantoolkit.metrics.fid import frechet_distance
 from gantoolkit.networks.discriminators import CodeCritic
-from gantoolkit.core.types import Score, Scores
+from gantoolkit.registry import registry
+from gantoolkit.tasks.sheet import joined
+from gantoolkit.training import checkpoint
+from gantoolkit.training.batch import SeededBatch
+from gantoolkit.training.ema import frozen_copy, update_ema
+from gantoolkit.training.run_folder import exported
+from gantoolkit.training.task import Task
 
 
 class Codes(Task):
@@ -43,9 +43,22 @@ class Codes(Task):
     held_out         faces at the end of the data whose codes are for scores alone
     """
 
-    def __init__(self, data: str, run: str, layers: int = 3, features: int = 256, critic: dict | None = None,
-                 r1: float = 1.0, r1_every: int = 4, lr: float = 5e-3, lr_critic: float = 1e-3, ema: float = 0.998,
-                 held_out: int = 600, device: torch.device | str = "cpu", seed: int = 0):
+    def __init__(
+        self,
+        data: str,
+        run: str,
+        layers: int = 3,
+        features: int = 256,
+        critic: dict | None = None,
+        r1: float = 1.0,
+        r1_every: int = 4,
+        lr: float = 5e-3,
+        lr_critic: float = 1e-3,
+        ema: float = 0.998,
+        held_out: int = 600,
+        device: torch.device | str = "cpu",
+        seed: int = 0,
+    ):
         from gantoolkit.generators import load_generator
 
         self.device, self.seed, self.zip, self.ema = torch.device(device), seed, FaceZip(data), ema
@@ -60,13 +73,25 @@ class Codes(Task):
         self.encoder.to(self.device).requires_grad_(False)
         torch.manual_seed(seed)
         self.arch = {"mapping_layers": layers, "mapping_features": features, "mapping_lr_mul": 1.0}
-        self.mapping = MappingNetwork(self.generator.z_dim, 0, self.generator.w_dim, self.generator.num_ws, layers, 1.0,
-                                      features).to(self.device)
+        self.mapping = MappingNetwork(
+            self.generator.z_dim,
+            0,
+            self.generator.w_dim,
+            self.generator.num_ws,
+            layers,
+            1.0,
+            features,
+        ).to(self.device)
         self.critic = CodeCritic(self.generator.w_dim, **(critic or {})).to(self.device)
         self.average = frozen_copy(self.mapping)
-        self.modules, self.averages = {"mapping": self.mapping, "critic": self.critic}, {"mapping": self.average}
-        self.optimizers = {"D": torch.optim.Adam(self.critic.parameters(), lr_critic, (0.0, 0.99)),
-                           "M": torch.optim.Adam(self.mapping.parameters(), lr, (0.0, 0.99))}
+        self.modules, self.averages = (
+            {"mapping": self.mapping, "critic": self.critic},
+            {"mapping": self.average},
+        )
+        self.optimizers = {
+            "D": torch.optim.Adam(self.critic.parameters(), lr_critic, (0.0, 0.99)),
+            "M": torch.optim.Adam(self.mapping.parameters(), lr, (0.0, 0.99)),
+        }
 
     def size(self) -> int:
         return len(self.zip) - self.held_out
@@ -79,7 +104,7 @@ class Codes(Task):
             found.append(self.encoder(to_float(self.zip.images[rows]).to(self.device)))
             progress("codes of faces", int(rows[-1]) + 1, len(self.zip))
         self.codes = torch.cat(found)
-        self.mean, self.std = self.codes[:self.size()].mean(0), self.codes[:self.size()].std(0)
+        self.mean, self.std = self.codes[: self.size()].mean(0), self.codes[: self.size()].std(0)
 
     def scaled(self, w: Tensor) -> Tensor:
         """Codes [B,w_dim] with mean 0 and variance 1 in every number, as the critic sees them."""
@@ -103,8 +128,12 @@ class Codes(Task):
         logits = [self.critic(w.requires_grad_(penalised)) for w in (real, fake)]
         losses = {"real": F.softplus(-logits[0]).mean(), "fake": F.softplus(logits[1]).mean()}
         if penalised:
-            slopes = torch.autograd.grad([logit.sum() for logit in logits], (real, fake), create_graph=True)
-            losses["r1"] = self.r1 / 2 * self.r1_every * sum(slope.square().sum(1).mean() for slope in slopes)
+            slopes = torch.autograd.grad(
+                [logit.sum() for logit in logits], (real, fake), create_graph=True
+            )
+            losses["r1"] = (
+                self.r1 / 2 * self.r1_every * sum(slope.square().sum(1).mean() for slope in slopes)
+            )
         return losses
 
     def after_step(self, iteration: int) -> None:
@@ -118,21 +147,31 @@ class Codes(Task):
 
         A share below 1 in `nearest` says that drawn codes lie nearer to training codes than those of other faces do.
         """
-        held, known = self.scaled(self.codes[self.size():]), self.scaled(self.codes[:self.size()])
+        held, known = self.scaled(self.codes[self.size() :]), self.scaled(self.codes[: self.size()])
         stream = torch.Generator().manual_seed(self.seed)
-        drawn = self.drawn(self.average, torch.randn(limit or 2000, self.generator.z_dim, generator=stream))
+        drawn = self.drawn(
+            self.average, torch.randn(limit or 2000, self.generator.z_dim, generator=stream)
+        )
         near, usual = (torch.cdist(w, known).amin(1).mean() for w in (drawn, held))
         conditions = {"reference": "codes of held-out faces", "unit": "standard deviations"}
-        return {"distance": Score(_distance(drawn, held), len(drawn), False, conditions),
-                "distance[training codes]": Score(_distance(known, held), len(known), False, conditions),
-                "nearest": Score(float(near / usual), len(drawn), False, {"relative to": "held-out faces"})}
+        return {
+            "distance": Score(_distance(drawn, held), len(drawn), False, conditions),
+            "distance[training codes]": Score(
+                _distance(known, held), len(known), False, conditions
+            ),
+            "nearest": Score(
+                float(near / usual), len(drawn), False, {"relative to": "held-out faces"}
+            ),
+        }
 
     @torch.no_grad()
     def pictures(self) -> dict[str, Tensor]:
         """Faces of random codes (3D: three sides and the depth)."""
         from gantoolkit.tasks.gan import sheet
 
-        z = torch.randn(2 * sheet.COLUMNS, self.generator.z_dim, generator=torch.Generator().manual_seed(1))
+        z = torch.randn(
+            2 * sheet.COLUMNS, self.generator.z_dim, generator=torch.Generator().manual_seed(1)
+        )
         parts = self.average(z.to(self.device)).split(sheet.COLUMNS)
         return {"samples": joined([row for ws in parts for row in sheet.drawn(self.generator, ws)])}
 
@@ -143,7 +182,15 @@ class Codes(Task):
         kept = {key: value for key, value in state.items() if not key.startswith(place)}
         mapping = {place + key: value for key, value in self.average.state_dict().items()}
         mapping[place + "w_avg"] = state[place + "w_avg"]
-        return [weights.save(folder / self.exported.name, kept | mapping, {**arch, **self.arch}, half=True, **meta)]
+        return [
+            weights.save(
+                folder / self.exported.name,
+                kept | mapping,
+                {**arch, **self.arch},
+                half=True,
+                **meta,
+            )
+        ]
 
 
 def _config(run: Path) -> dict:
@@ -151,7 +198,9 @@ def _config(run: Path) -> dict:
     file = run / "config.json"
     config = json.loads(file.read_text()) if file.is_file() else {}
     if config.get("task") != "gan" or not config.get("encoder") or not exported(run):
-        raise UsageError(f"{run} is no finished run of task 'gan' with an encoder; give the folder of one as `run`.")
+        raise UsageError(
+            f"{run} is no finished run of task 'gan' with an encoder; give the folder of one as `run`."
+        )
     return config
 
 

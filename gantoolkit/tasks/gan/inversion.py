@@ -11,14 +11,14 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from gantoolkit.registry import registry
 from gantoolkit import weights
+from gantoolkit.core.types import Camera, Scores
 from gantoolkit.data.face_zip import FaceZip
+from gantoolkit.registry import registry
+from gantoolkit.report.record import CEILING
+from gantoolkit.tasks.sheet import joined
 from gantoolkit.training.batch import SeededBatch
 from gantoolkit.training.task import Task
-from gantoolkit.tasks.sheet import joined
-from gantoolkit.report.record import CEILING
-from gantoolkit.core.types import Camera, Scores
 
 
 class Inversion(Task):
@@ -29,16 +29,28 @@ class Inversion(Task):
 
     system = CEILING
 
-    def __init__(self, data: str, generator: str, losses: dict, device: torch.device, seed: int, limit: int = 200,
-                 lr: float = 0.05, betas: tuple[float, float] = (0.9, 0.99), metrics: dict | None = None,
-                 judge: str = "judge"):
+    def __init__(
+        self,
+        data: str,
+        generator: str,
+        losses: dict,
+        device: torch.device,
+        seed: int,
+        limit: int = 200,
+        lr: float = 0.05,
+        betas: tuple[float, float] = (0.9, 0.99),
+        metrics: dict | None = None,
+        judge: str = "judge",
+    ):
         from gantoolkit.generators import load_generator
         from gantoolkit.metrics import Evaluator
 
         self.device, self.data, self.name = device, FaceZip(data), generator
         self.count = min(limit, len(self.data))
         self.generator = load_generator(generator).to(device)
-        self.terms = {name: registry.build("loss", spec).to(device) for name, spec in losses.items()}
+        self.terms = {
+            name: registry.build("loss", spec).to(device) for name, spec in losses.items()
+        }
         shape = (self.generator.num_ws, self.generator.w_dim)
         self.codes = nn.Embedding(self.count, shape[0] * shape[1], sparse=True).to(device)
         with torch.no_grad():
@@ -47,14 +59,18 @@ class Inversion(Task):
         self.optimizers = dict(w=torch.optim.SparseAdam(self.codes.parameters(), lr, betas))
         self.evaluator = None
         if metrics != {}:
-            self.evaluator = Evaluator(metrics, judge, device, self.networks(), conditions=dict(split="val"))
+            self.evaluator = Evaluator(
+                metrics, judge, device, self.networks(), conditions=dict(split="val")
+            )
 
     def size(self) -> int:
         return self.count
 
     def draw(self, rows: Tensor) -> tuple[Tensor, Tensor]:
         """(codes [B,L,w_dim], images [B,3,R,R]) of some photographs."""
-        ws = self.codes(rows.to(self.device)).unflatten(1, (self.generator.num_ws, self.generator.w_dim))
+        ws = self.codes(rows.to(self.device)).unflatten(
+            1, (self.generator.num_ws, self.generator.w_dim)
+        )
         camera = Camera.from_label(self.data.cameras[rows]).to(self.device)
         return ws, self.generator.render(ws, camera, noise="const", deterministic=True).image
 
@@ -63,7 +79,11 @@ class Inversion(Task):
         target = self.data.target(draw.indices).image_gt.to(self.device)
         found = {}
         for name, term in self.terms.items():
-            value = term(ws, self.generator.mean_w) if term.compares == "code" else term(image, term.prepare(target))
+            value = (
+                term(ws, self.generator.mean_w)
+                if term.compares == "code"
+                else term(image, term.prepare(target))
+            )
             found[name] = term.weight * value
         return found
 
@@ -85,7 +105,11 @@ class Inversion(Task):
 
     def export(self, folder: Path) -> list[Path]:
         ws = self.codes.weight.detach().unflatten(1, (self.generator.num_ws, self.generator.w_dim))
-        return [weights.save(folder / "codes.safetensors", dict(ws=ws), dict(type="Codes", generator=self.name))]
+        return [
+            weights.save(
+                folder / "codes.safetensors", dict(ws=ws), dict(type="Codes", generator=self.name)
+            )
+        ]
 
     def networks(self) -> dict[str, str]:
         return {name: term.network for name, term in self.terms.items() if term.network}

@@ -30,7 +30,12 @@ def pyramid(image: Tensor, target: Tensor, scales: int = 3) -> Tensor:
     error, total = image - target, 0.0
     for scale in range(scales):
         error = F.avg_pool2d(error, 2) if scale else error
-        total = total + error.abs().mean() + error.diff(dim=2).abs().mean() + error.diff(dim=3).abs().mean()
+        total = (
+            total
+            + error.abs().mean()
+            + error.diff(dim=2).abs().mean()
+            + error.diff(dim=3).abs().mean()
+        )
     return total
 
 

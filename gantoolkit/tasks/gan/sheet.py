@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from gantoolkit.tasks.sheet import joined
 from gantoolkit.core.camera import YAWS, frame_of
+from gantoolkit.tasks.sheet import joined
 
 COLUMNS = 8
 
@@ -21,13 +21,19 @@ def sheet(task) -> Tensor:
         rows += [task.images(part, which), task.regressed(part, which)]
         if task.encoder is not None:
             rows.append(task.encoded(part, which))
-    z = torch.randn(COLUMNS, task.arch["z_dim"], generator=torch.Generator().manual_seed(1)).to(task.device)
+    z = torch.randn(COLUMNS, task.arch["z_dim"], generator=torch.Generator().manual_seed(1)).to(
+        task.device
+    )
     return joined(map(_fill, rows + drawn(task.average, task.average.mapping(z))))
 
 
 def drawn(generator, ws: Tensor, noise: str = "none") -> list[Tensor]:
     """Rows of images [b,3,R,R] that show the codes ws, in 3D as `three_views` does."""
-    return three_views(generator, ws, noise) if generator.is_3d else [generator.render(ws, noise=noise).image]
+    return (
+        three_views(generator, ws, noise)
+        if generator.is_3d
+        else [generator.render(ws, noise=noise).image]
+    )
 
 
 def three_views(generator, ws: Tensor, noise: str) -> list[Tensor]:

@@ -16,13 +16,13 @@ from torch import Tensor
 
 from gantoolkit import weights
 from gantoolkit.core.images import to_float
+from gantoolkit.core.types import Render, Score, Scores
 from gantoolkit.data.face_zip import FaceZip
-from gantoolkit.training.ema import frozen_copy, update_ema
-from gantoolkit.training.batch import SeededBatch
-from gantoolkit.training.task import Task
 from gantoolkit.tasks.gan.adversary import Adversary
 from gantoolkit.tasks.gan.losses import Angles, depth_error, partners, pyramid
-from gantoolkit.core.types import Render, Score, Scores
+from gantoolkit.training.batch import SeededBatch
+from gantoolkit.training.ema import frozen_copy, update_ema
+from gantoolkit.training.task import Task
 
 
 class GAN(Task):
@@ -43,12 +43,30 @@ class GAN(Task):
 
     separable = False  # known faces are the first half of whatever batch there is
 
-    def __init__(self, data: str, generator: dict, discriminator: dict | None = None, val: str | None = None,
-                 held_out: int = 64, regress: int = 2000, lr: float = 3e-3, lr_adversarial: float = 1e-3,
-                 pairs: float = 0.5, matching: float = 1.0, adversarial: float = 0.1, raw: float = 0.5,
-                 depth: float = 0.3, r1: float = 1.0, r1_every: int = 16, ema: float = 0.998,
-                 perceptual: dict | None = None, encoder: dict | None = None, compact: float = 0.02,
-                 device: str | torch.device = "cpu", seed: int = 0):
+    def __init__(
+        self,
+        data: str,
+        generator: dict,
+        discriminator: dict | None = None,
+        val: str | None = None,
+        held_out: int = 64,
+        regress: int = 2000,
+        lr: float = 3e-3,
+        lr_adversarial: float = 1e-3,
+        pairs: float = 0.5,
+        matching: float = 1.0,
+        adversarial: float = 0.1,
+        raw: float = 0.5,
+        depth: float = 0.3,
+        r1: float = 1.0,
+        r1_every: int = 16,
+        ema: float = 0.998,
+        perceptual: dict | None = None,
+        encoder: dict | None = None,
+        compact: float = 0.02,
+        device: str | torch.device = "cpu",
+        seed: int = 0,
+    ):
         from gantoolkit.registry.registry import build, get
 
         self.device, self.seed = torch.device(device), seed
@@ -69,13 +87,17 @@ class GAN(Task):
         self.encoder = None
         if encoder:
             sizes = {"resolution": self.zip.resolution, "w_dim": self.generator.w_dim}
-            self.encoder = self.modules["encoder"] = build("network", {**sizes, **encoder}).to(self.device)
+            self.encoder = self.modules["encoder"] = build("network", {**sizes, **encoder}).to(
+                self.device
+            )
             learning += self.encoder.parameters()
             self.partner = partners(self.zip) if solid else torch.arange(len(self.zip))
         self.optimizers = {"G": torch.optim.Adam(learning, lr, (0.9, 0.99))}
         self.adversary = None
         if discriminator:
-            network = build("network", {"resolution": self.zip.resolution, **discriminator}).to(self.device)
+            network = build("network", {"resolution": self.zip.resolution, **discriminator}).to(
+                self.device
+            )
             rays = self.generator.rays if solid else None
             self.adversary = Adversary(network, rays, r1, r1_every, adversarial, matching)
             self.modules["discriminator"] = network
@@ -116,11 +138,15 @@ class GAN(Task):
         if self.encoder is None:
             return mapped, {}
         w = self.encoder(self.images(self.partner[rows]))
-        losses = {"code": F.mse_loss(mapped[:, 0].float(), w.detach()),
-                  "compact": self.weight["compact"] * w.square().mean()}
+        losses = {
+            "code": F.mse_loss(mapped[:, 0].float(), w.detach()),
+            "compact": self.weight["compact"] * w.square().mean(),
+        }
         return w[:, None].expand(-1, self.generator.num_ws, -1), losses
 
-    def draw(self, generator, ws: Tensor, cameras: Tensor, random: SeededBatch | None = None) -> Render:
+    def draw(
+        self, generator, ws: Tensor, cameras: Tensor, random: SeededBatch | None = None
+    ) -> Render:
         """Render ws; with `random` EG3D's samples are jittered by its numbers, else deterministic."""
         if random is not None:
             (generator.backbone if generator.is_3d else generator).mapping.track(ws[:, 0])
@@ -139,7 +165,9 @@ class GAN(Task):
         if iteration < self.regress or self.adversary is None:
             z, cameras = self.codes(draw.indices)
             ws, losses = self.paired(draw.indices, z)
-            return losses | self._compare(self.draw(self.generator, ws, cameras, draw), draw.indices, 1.0)
+            return losses | self._compare(
+                self.draw(self.generator, ws, cameras, draw), draw.indices, 1.0
+            )
         return self._convince(draw)
 
     def _compare(self, render: Render, rows: Tensor, weight: float) -> dict[str, Tensor]:
@@ -148,10 +176,14 @@ class GAN(Task):
         losses = {"pyramid": weight * pyramid(render.image.float(), target)}
         if render.image_raw is not None and self.weight["raw"]:
             small = F.interpolate(target, size=render.image_raw.shape[-2:], mode="area")
-            losses["raw"] = weight * self.weight["raw"] * pyramid(render.image_raw.float(), small, 2)
+            losses["raw"] = (
+                weight * self.weight["raw"] * pyramid(render.image_raw.float(), small, 2)
+            )
         if render.depth is not None and self.weight["depth"] and self.zip.depths is not None:
             true = self.zip.depths[rows][:, None].to(self.device)
-            losses["depth"] = weight * self.weight["depth"] * depth_error(render.depth.float(), true)
+            losses["depth"] = (
+                weight * self.weight["depth"] * depth_error(render.depth.float(), true)
+            )
         if self.perceptual is not None:
             distance = self.perceptual(render.image.float(), self.perceptual.prepare(target))
             losses["perceptual"] = weight * self.perceptual.weight * distance
@@ -170,7 +202,9 @@ class GAN(Task):
         with torch.no_grad():
             ws, cameras, _, _ = self._mixed(draw)
             drawn = self.draw(self.generator, ws, cameras, draw)
-        return self.adversary.judge(self.adversary.real(self.images(draw.indices)), drawn, cameras, iteration)
+        return self.adversary.judge(
+            self.adversary.real(self.images(draw.indices)), drawn, cameras, iteration
+        )
 
     def _convince(self, draw: SeededBatch) -> dict[str, Tensor]:
         """Generator in phase B."""
@@ -215,8 +249,10 @@ class GAN(Task):
             l1.append(error.abs().mean((1, 2, 3)))
             psnr.append(10 * torch.log10(4 / error.square().mean((1, 2, 3)).clamp_min(1e-10)))
         conditions = {"range": "-1..1", "data": "held out", "from": "factors"}
-        return {"L1": Score(float(torch.cat(l1).mean()), len(rows), False, conditions),
-                "PSNR": Score(float(torch.cat(psnr).mean()), len(rows), True, conditions)}
+        return {
+            "L1": Score(float(torch.cat(l1).mean()), len(rows), False, conditions),
+            "PSNR": Score(float(torch.cat(psnr).mean()), len(rows), True, conditions),
+        }
 
     def pictures(self) -> dict[str, Tensor]:
         """Faces and their regressions, unseen faces and theirs, random codes (EG3D: three views, depth)."""
@@ -229,12 +265,20 @@ class GAN(Task):
         self._measure_mean()
         name = f"{self.arch['type'].lower()}.safetensors"
         state = {k: v for k, v in self.average.state_dict().items()}
-        return [weights.save(folder / name, state, self.arch, half=True, data=self.zip.meta.get("name", ""))]
+        return [
+            weights.save(
+                folder / name, state, self.arch, half=True, data=self.zip.meta.get("name", "")
+            )
+        ]
 
     @torch.no_grad()
     def _measure_mean(self, count: int = 10_000) -> None:
-        z = torch.randn(count, self.arch["z_dim"], generator=torch.Generator().manual_seed(self.seed))
-        mean = torch.cat([self.average.mapping(part)[:, 0] for part in z.to(self.device).split(1000)]).mean(0)
+        z = torch.randn(
+            count, self.arch["z_dim"], generator=torch.Generator().manual_seed(self.seed)
+        )
+        mean = torch.cat(
+            [self.average.mapping(part)[:, 0] for part in z.to(self.device).split(1000)]
+        ).mean(0)
         self.average.mean_w.copy_(mean)
 
     def networks(self) -> dict[str, str]:

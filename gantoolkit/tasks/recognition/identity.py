@@ -8,11 +8,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from gantoolkit.training.batch import SeededBatch
+from gantoolkit.core.types import Scores
+from gantoolkit.networks.arcface import ArcFace
 from gantoolkit.tasks.recognition import recognizer
 from gantoolkit.tasks.sheet import joined
-from gantoolkit.networks.arcface import ArcFace
-from gantoolkit.core.types import Scores
+from gantoolkit.training.batch import SeededBatch
 
 
 class Identity(recognizer.Recogniser):
@@ -25,10 +25,23 @@ class Identity(recognizer.Recogniser):
     margin, scale   of the angular logits
     """
 
-    def __init__(self, data: str, network: dict | None = None, holdout: float = 0.05, lr: float = 2e-3,
-                 weight_decay: float = 0.02, factors: float = 10.0, pairs: float = 0.5, margin: float = 0.1,
-                 scale: float = 10.0, warmup: int = 300, onnx: bool = True, augment: dict | None = None,
-                 device: torch.device | str = "cpu", seed: int = 0):
+    def __init__(
+        self,
+        data: str,
+        network: dict | None = None,
+        holdout: float = 0.05,
+        lr: float = 2e-3,
+        weight_decay: float = 0.02,
+        factors: float = 10.0,
+        pairs: float = 0.5,
+        margin: float = 0.1,
+        scale: float = 10.0,
+        warmup: int = 300,
+        onnx: bool = True,
+        augment: dict | None = None,
+        device: torch.device | str = "cpu",
+        seed: int = 0,
+    ):
         super().__init__(data, holdout, lr, weight_decay, augment, device, seed)
         self.factor_weight, self.pair_weight = factors, pairs
         self.margin, self.scale, self.warmup, self.onnx = margin, scale, warmup, onnx
@@ -43,18 +56,22 @@ class Identity(recognizer.Recogniser):
         rows, images, _ = self.training_batch(draw, partners=self.partners)
         raw = self.network.raw(self.network.prepare(images)).float()
         grown = min(1.0, iteration / max(1, self.warmup))
-        people = self.zip.identities[rows[:len(draw)]].to(self.device)
-        pairs = recognizer.pair_loss(*F.normalize(raw, dim=1).chunk(2), people, self.scale,
-                                    grown * self.margin)
+        people = self.zip.identities[rows[: len(draw)]].to(self.device)
+        pairs = recognizer.pair_loss(
+            *F.normalize(raw, dim=1).chunk(2), people, self.scale, grown * self.margin
+        )
         out = {"pairs": grown * self.pair_weight * pairs}
         if self.known_factors:
-            wanted = self.zip.factors[rows, :self.known_factors].to(self.device)
-            out["factors"] = self.factor_weight * F.mse_loss(raw[:, :self.known_factors], wanted)
+            wanted = self.zip.factors[rows, : self.known_factors].to(self.device)
+            out["factors"] = self.factor_weight * F.mse_loss(raw[:, : self.known_factors], wanted)
         return out
 
     @torch.no_grad()
     def validate(self, limit: int | None = None) -> Scores:
-        found = [(self.network.embed(images), rows) for rows, images in self.validation_batches(limit or 2000)]
+        found = [
+            (self.network.embed(images), rows)
+            for rows, images in self.validation_batches(limit or 2000)
+        ]
         return self.identity_scores(*(torch.cat(list(part)) for part in zip(*found)))
 
     @torch.no_grad()
@@ -71,5 +88,6 @@ class Identity(recognizer.Recogniser):
         if self.onnx:
             from gantoolkit.networks import load
             from gantoolkit.networks.onnx import export_onnx
+
             paths.append(export_onnx(load(str(paths[0])), Path(folder) / "arcface.onnx"))
         return paths

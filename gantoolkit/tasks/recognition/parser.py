@@ -9,12 +9,12 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from gantoolkit.core.labels import CLASSES, PALETTE
-from gantoolkit.training.batch import SeededBatch
-from gantoolkit.tasks.recognition import recognizer
-from gantoolkit.tasks.sheet import joined
+from gantoolkit.core.types import Scores
 from gantoolkit.metrics.parsing import Confusion
 from gantoolkit.networks.face_parser import FaceParser
-from gantoolkit.core.types import Scores
+from gantoolkit.tasks.recognition import recognizer
+from gantoolkit.tasks.sheet import joined
+from gantoolkit.training.batch import SeededBatch
 
 
 def class_weights(labels: Tensor, power: float) -> Tensor:
@@ -47,10 +47,20 @@ class Parser(recognizer.Recogniser):
     only        parts of the network that learn: with ["decoder", "head"] the perceptual trunk stays as it was
     """
 
-    def __init__(self, data: str, network: dict | None = None, holdout: float = 0.05, lr: float = 3e-3,
-                 weight_decay: float = 0.01, attributes: float = 0.3, balance: float = 0.3,
-                 only: list[str] | None = None, augment: dict | None = None, device: torch.device | str = "cpu",
-                 seed: int = 0):
+    def __init__(
+        self,
+        data: str,
+        network: dict | None = None,
+        holdout: float = 0.05,
+        lr: float = 3e-3,
+        weight_decay: float = 0.01,
+        attributes: float = 0.3,
+        balance: float = 0.3,
+        only: list[str] | None = None,
+        augment: dict | None = None,
+        device: torch.device | str = "cpu",
+        seed: int = 0,
+    ):
         super().__init__(data, holdout, lr, weight_decay, augment, device, seed)
         self.attribute_weight = attributes
         self.values = recognizer.attribute_values(self.zip)
@@ -83,7 +93,10 @@ class Parser(recognizer.Recogniser):
     def pictures(self) -> dict[str, Tensor]:
         rows, images = next(iter(self.validation_batches(8)))
         colours = torch.tensor(PALETTE, device=self.device).float() / 127.5 - 1
-        maps = [colours[m].movedim(-1, 1) for m in (self.labels(rows), self.network.logits(images).argmax(1))]
+        maps = [
+            colours[m].movedim(-1, 1)
+            for m in (self.labels(rows), self.network.logits(images).argmax(1))
+        ]
         return {"parsed": joined([images, *maps])}
 
     def export(self, folder: Path) -> list[Path]:

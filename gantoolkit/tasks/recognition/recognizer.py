@@ -10,16 +10,16 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from gantoolkit import weights
+from gantoolkit.core.errors import DataError
 from gantoolkit.core.images import to_float
 from gantoolkit.core.labels import CLASSES, flip_table
+from gantoolkit.core.types import Score, Scores
 from gantoolkit.data.face_zip import FaceZip
-from gantoolkit.training.batch import SeededBatch
-from gantoolkit.training.task import Task
-from gantoolkit.training.freeze import learn_only
-from gantoolkit.core.errors import DataError
 from gantoolkit.metrics.parsing import Confusion
 from gantoolkit.networks.arcface import angular_margin
-from gantoolkit.core.types import Score, Scores
+from gantoolkit.training.batch import SeededBatch
+from gantoolkit.training.freeze import learn_only
+from gantoolkit.training.task import Task
 
 IGNORED = 255  # a label that counts in no loss and no score
 
@@ -52,10 +52,14 @@ class Augmentation:
         k, size = self.shift, images.shape[-1]
         tops, lefts = ((u[:, n] * (2 * k + 1)).long().clamp(max=2 * k).tolist() for n in (1, 2))
         padded = F.pad(images, (k, k, k, k), mode="replicate")
-        images = torch.stack([p[:, t:t + size, x:x + size] for p, t, x in zip(padded, tops, lefts)])
+        images = torch.stack(
+            [p[:, t : t + size, x : x + size] for p, t, x in zip(padded, tops, lefts)]
+        )
         if labels is not None:
             padded = F.pad(labels, (k, k, k, k), value=IGNORED)
-            labels = torch.stack([p[t:t + size, x:x + size] for p, t, x in zip(padded, tops, lefts)])
+            labels = torch.stack(
+                [p[t : t + size, x : x + size] for p, t, x in zip(padded, tops, lefts)]
+            )
         return images, labels
 
     def _degraded(self, u: Tensor, noise: Tensor, images: Tensor) -> Tensor:
@@ -65,7 +69,9 @@ class Augmentation:
             soft = F.interpolate(small, images.shape[-2:], mode="bilinear", align_corners=False)
             images = torch.where((u[:, 3] < self.blur)[column], soft, images)
         gain = 1 + self.gain * (2 * u[:, 4] - 1)
-        return ((images + 1) * gain[column] - 1 + noise * (self.noise * u[:, 5])[column]).clamp(-1, 1)
+        return ((images + 1) * gain[column] - 1 + noise * (self.noise * u[:, 5])[column]).clamp(
+            -1, 1
+        )
 
 
 class Recogniser(Task):
@@ -77,18 +83,28 @@ class Recogniser(Task):
 
     separable = False
 
-    def __init__(self, data: str, holdout: float, lr: float, weight_decay: float, augment: dict | None,
-                 device: torch.device | str, seed: int):
+    def __init__(
+        self,
+        data: str,
+        holdout: float,
+        lr: float,
+        weight_decay: float,
+        augment: dict | None,
+        device: torch.device | str,
+        seed: int,
+    ):
         self.zip, self.device = FaceZip(data), torch.device(device)
         self.lr, self.weight_decay = lr, weight_decay
         self.augmentation = Augmentation(**(augment or {}))
         people = torch.unique(self.zip.identities)
         shuffled = people[torch.randperm(len(people), generator=torch.Generator().manual_seed(0))]
-        kept_out = shuffled[:max(1, round(holdout * len(people)))]
+        kept_out = shuffled[: max(1, round(holdout * len(people)))]
         out = torch.isin(self.zip.identities, kept_out)
         self.rows, self.held_out = torch.nonzero(~out)[:, 0], torch.nonzero(out)[:, 0]
         if not len(self.rows):
-            raise DataError(f"{data} has {len(people)} people, too few to hold out a share of {holdout}.")
+            raise DataError(
+                f"{data} has {len(people)} people, too few to hold out a share of {holdout}."
+            )
         torch.manual_seed(seed)
 
     def start(self, network: nn.Module, only: list[str] | None = None, **heads: nn.Module) -> None:
@@ -99,8 +115,10 @@ class Recogniser(Task):
         self.modules = {"network": self.network, "heads": self.heads}
         parameters = [*self.network.parameters(), *self.heads.parameters()]
         # Norms, biases and single numbers are not decayed.
-        groups = [{"params": [p for p in parameters if p.ndim > 1], "weight_decay": self.weight_decay},
-                  {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0}]
+        groups = [
+            {"params": [p for p in parameters if p.ndim > 1], "weight_decay": self.weight_decay},
+            {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
+        ]
         self.optimizers = {"network": torch.optim.AdamW(groups, lr=self.lr, betas=(0.9, 0.99))}
 
     def size(self) -> int:
@@ -121,7 +139,9 @@ class Recogniser(Task):
         lists = (self.zip.captions[row] for row in rows.tolist())
         return [texts[n % len(texts)] if texts else "" for texts, n in zip(lists, choices)]
 
-    def training_batch(self, draw: SeededBatch, with_labels: bool = False, partners: Partners | None = None):
+    def training_batch(
+        self, draw: SeededBatch, with_labels: bool = False, partners: Partners | None = None
+    ):
         """(rows of the zip, augmented images, augmented labels or None) of a draw.
 
         With `partners` the second half of the batch shows the persons of the first half again.
@@ -131,9 +151,14 @@ class Recogniser(Task):
             part.eval()
         rows = self.rows[draw.indices]
         parts = [rows] if partners is None else [rows, partners(rows, draw)]
-        images, labels = zip(*(self.augmentation(draw, self.images(part),
-                                                 self.labels(part) if with_labels else None)
-                               for part in parts))
+        images, labels = zip(
+            *(
+                self.augmentation(
+                    draw, self.images(part), self.labels(part) if with_labels else None
+                )
+                for part in parts
+            )
+        )
         images = torch.cat(images).contiguous(memory_format=torch.channels_last)
         return torch.cat(parts), images, torch.cat(labels) if with_labels else None
 
@@ -150,10 +175,14 @@ class Recogniser(Task):
         An exported embedding is shifted by it, so that the cosine of two strangers is 0 on average.
         """
         self.network.eval()
-        rows = self.rows[torch.randperm(len(self.rows), generator=torch.Generator().manual_seed(0))[:most]]
+        rows = self.rows[
+            torch.randperm(len(self.rows), generator=torch.Generator().manual_seed(0))[:most]
+        ]
         return torch.cat([embed(self.images(part)).float() for part in rows.split(64)]).mean(0)
 
-    def export_network(self, folder: Path, name: str, shift: tuple[str, Tensor] | None = None) -> list[Path]:
+    def export_network(
+        self, folder: Path, name: str, shift: tuple[str, Tensor] | None = None
+    ) -> list[Path]:
         """The network in 16 bit with its architecture; `shift` = (tensor's name, what to subtract)."""
         state = dict(self.network.state_dict())
         if shift:
@@ -164,26 +193,41 @@ class Recogniser(Task):
 
     def score(self, value: float, n: int, higher: bool = True, **conditions) -> Score:
         """A score on the held-out people."""
-        return Score(float(value), int(n), higher,
-                     {"data": self.zip.path.name, "split": "held-out people", **conditions})
+        return Score(
+            float(value),
+            int(n),
+            higher,
+            {"data": self.zip.path.name, "split": "held-out people", **conditions},
+        )
 
     def parsing_scores(self, confusion: Confusion) -> Scores:
         """Accuracy and mIoU over all pixels, and the IoU of every class that occurs, with its share of the pixels."""
         shares = confusion.matrix.sum(1) / confusion.matrix.sum()
         classes = zip(CLASSES, confusion.per_class().tolist(), shares.tolist())
-        return {"acc": self.score(confusion.accuracy(), confusion.n), "miou": self.score(confusion.miou(), confusion.n),
-                **{f"iou[{name}]": self.score(iou, confusion.n, share=share)
-                   for name, iou, share in classes if share > 0}}
+        return {
+            "acc": self.score(confusion.accuracy(), confusion.n),
+            "miou": self.score(confusion.miou(), confusion.n),
+            **{
+                f"iou[{name}]": self.score(iou, confusion.n, share=share)
+                for name, iou, share in classes
+                if share > 0
+            },
+        }
 
     def identity_scores(self, embeddings: Tensor, rows: Tensor) -> Scores:
         """Pictures of one person across views, hair and expression, told from all others and from similar ones."""
-        people, faces = self.zip.identities[rows].to(embeddings.device), [self.zip.attributes[n] for n in rows.tolist()]
+        people, faces = (
+            self.zip.identities[rows].to(embeddings.device),
+            [self.zip.attributes[n] for n in rows.tolist()],
+        )
         found = {"tar@far1e-3": self.score(*verification_rate(embeddings, people))}
         kinds = [(face.get("skin_tone"), face.get("gender")) for face in faces]
         numbers = {kind: n for n, kind in enumerate(dict.fromkeys(kinds))}
         if len(numbers) > 1:
             alike = torch.tensor([numbers[kind] for kind in kinds], device=people.device)
-            found["tar@far1e-3[same tone and gender]"] = self.score(*verification_rate(embeddings, people, alike))
+            found["tar@far1e-3[same tone and gender]"] = self.score(
+                *verification_rate(embeddings, people, alike)
+            )
         return found
 
 
@@ -194,21 +238,29 @@ def attribute_values(faces: FaceZip, most: int = 24) -> dict[str, list[str]]:
         for name, value in row.items():
             if not isinstance(value, float):  # amounts such as an age are no classes
                 found.setdefault(name, set()).add(str(value))
-    return {name: sorted(values) for name, values in sorted(found.items()) if 2 <= len(values) <= most}
+    return {
+        name: sorted(values) for name, values in sorted(found.items()) if 2 <= len(values) <= most
+    }
 
 
 def attribute_table(faces: FaceZip, values: dict[str, list[str]]) -> Tensor:
     """Value numbers [N,A] of all rows, in the order of `values`; −100 where a row lacks the attribute."""
     index = {name: {v: n for n, v in enumerate(known)} for name, known in values.items()}
-    rows = [[index[name].get(str(row[name]), -100) if name in row else -100 for name in values]
-            for row in faces.attributes]
+    rows = [
+        [index[name].get(str(row[name]), -100) if name in row else -100 for name in values]
+        for row in faces.attributes
+    ]
     return torch.tensor(rows, dtype=torch.int64).reshape(len(faces), len(values))
 
 
 def attribute_loss(logits: dict[str, Tensor], wanted: Tensor) -> Tensor:
     """Cross-entropy, mean over attributes; `wanted` [B,A] in the order of `logits`."""
-    terms = [F.cross_entropy(value.float(), wanted[:, n], ignore_index=-100) if (wanted[:, n] >= 0).any()
-             else value.float().sum() * 0 for n, value in enumerate(logits.values())]
+    terms = [
+        F.cross_entropy(value.float(), wanted[:, n], ignore_index=-100)
+        if (wanted[:, n] >= 0).any()
+        else value.float().sum() * 0
+        for n, value in enumerate(logits.values())
+    ]
     return torch.stack(terms).mean()
 
 
@@ -223,13 +275,17 @@ class Partners:
         self.of: dict[int, list[int]] = {}
         for group in groups.values():
             for row in group:
-                others = [r for r in group if state[r] != state[row]] or [r for r in group if r != row]
+                others = [r for r in group if state[r] != state[row]] or [
+                    r for r in group if r != row
+                ]
                 self.of[row] = others or [row]
 
     def __call__(self, rows: Tensor, draw: SeededBatch) -> Tensor:
         """Rows [B] of the partners, drawn per sample."""
         choice = draw.integers(2**30).tolist()
-        return torch.tensor([self.of[row][n % len(self.of[row])] for row, n in zip(rows.tolist(), choice)])
+        return torch.tensor(
+            [self.of[row][n % len(self.of[row])] for row, n in zip(rows.tolist(), choice)]
+        )
 
 
 def pair_loss(first: Tensor, second: Tensor, people: Tensor, scale: float, margin: float) -> Tensor:
@@ -248,8 +304,12 @@ def pair_loss(first: Tensor, second: Tensor, people: Tensor, scale: float, margi
     return loss
 
 
-def verification_rate(embeddings: Tensor, identities: Tensor, groups: Tensor | None = None,
-                      false_accepts: float = 1e-3) -> tuple[float, int]:
+def verification_rate(
+    embeddings: Tensor,
+    identities: Tensor,
+    groups: Tensor | None = None,
+    false_accepts: float = 1e-3,
+) -> tuple[float, int]:
     """(share of same-person pairs accepted where `false_accepts` of the others are, number of pairs).
 
     With `groups` [N], the others are people of the same group alone.

@@ -7,8 +7,8 @@ from torch import Tensor
 
 from gantoolkit import weights as zoo
 from gantoolkit.bench.systems import System, seen
-from gantoolkit.encoders import sampling
 from gantoolkit.core.types import Condition, Render
+from gantoolkit.encoders import sampling
 from gantoolkit_baselines.influence import DynamicDiffusers
 from gantoolkit_baselines.runs import exported
 from gantoolkit_baselines.unimodal import Estimates, Prepared, UniModal
@@ -20,7 +20,10 @@ class _Combined(System):
     model = "diffusion"
 
     def __init__(self, weights: str, controlnet: str, steps: int, precision: str):
-        self.names, self.models = (weights, controlnet), UniModal(weights, controlnet, steps, precision)
+        self.names, self.models = (
+            (weights, controlnet),
+            UniModal(weights, controlnet, steps, precision),
+        )
         self.needs = seen(self.models.encoder.condition)
 
     def combine(self, latents: Tensor, t: Tensor, found: Estimates, given: Prepared) -> Tensor:
@@ -52,8 +55,15 @@ class UniteAndConquer(_Combined):
     mask_weight, text_weight   reliability of the models; above 1 they also guide. The published code takes 1 and 1
     """
 
-    def __init__(self, weights: str, controlnet: str, steps: int = 20, mask_weight: float = 1.5,
-                 text_weight: float = 2.0, precision: str = "fp32"):
+    def __init__(
+        self,
+        weights: str,
+        controlnet: str,
+        steps: int = 20,
+        mask_weight: float = 1.5,
+        text_weight: float = 2.0,
+        precision: str = "fp32",
+    ):
         super().__init__(weights, controlnet, steps, precision)
         self.mask_weight, self.text_weight = mask_weight, text_weight
 
@@ -68,7 +78,9 @@ class CollaborativeDiffusion(_Combined):
     diffusers   run folder or export of the task `collaborative`; it knows the models that it was trained between
     """
 
-    def __init__(self, diffusers: str, steps: int = 20, guidance: float = 3.0, precision: str = "fp32"):
+    def __init__(
+        self, diffusers: str, steps: int = 20, guidance: float = 3.0, precision: str = "fp32"
+    ):
         file = exported(diffusers, "diffusers.safetensors")
         state, arch, meta = zoo.load(file)
         super().__init__(meta["diffusion"], meta["controlnet"], steps, precision)
@@ -79,7 +91,9 @@ class CollaborativeDiffusion(_Combined):
 
     def combine(self, latents: Tensor, t: Tensor, found: Estimates, given: Prepared) -> Tensor:
         influence = self.influences(latents, t, given.words, given.picture.float())
-        return self.influences.mix(influence, sampling.guide(found.text, found.empty, self.guidance), found.mask)
+        return self.influences.mix(
+            influence, sampling.guide(found.text, found.empty, self.guidance), found.mask
+        )
 
     def to(self, device):
         self.influences.to(device)

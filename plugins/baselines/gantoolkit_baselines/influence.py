@@ -23,17 +23,23 @@ class DynamicDiffuser(nn.Module):
     vectors  length of a condition that is a vector (a prompt's embedding)
     """
 
-    def __init__(self, latents: int = 4, maps: int = 0, vectors: int = 0, width: int = 48, blocks: int = 3):
+    def __init__(
+        self, latents: int = 4, maps: int = 0, vectors: int = 0, width: int = 48, blocks: int = 3
+    ):
         super().__init__()
         self.width = width
         self.stem = nn.Conv2d(latents + maps, width, 3, padding=1)
         self.time = nn.Linear(width + vectors, 2 * width * blocks)
         self.norms = nn.ModuleList(nn.GroupNorm(8, width) for _ in range(blocks))
-        self.convs = nn.ModuleList(nn.Conv2d(width, width, 3, padding=1, dilation=1) for _ in range(blocks))
+        self.convs = nn.ModuleList(
+            nn.Conv2d(width, width, 3, padding=1, dilation=1) for _ in range(blocks)
+        )
         self.head = nn.Conv2d(width, 1, 1)
         nn.init.zeros_(self.head.weight), nn.init.zeros_(self.head.bias)
 
-    def forward(self, latents: Tensor, t: Tensor, maps: Tensor | None = None, vectors: Tensor | None = None) -> Tensor:
+    def forward(
+        self, latents: Tensor, t: Tensor, maps: Tensor | None = None, vectors: Tensor | None = None
+    ) -> Tensor:
         x = self.stem(latents if maps is None else torch.cat([latents, maps], 1))
         said = time_features(t, self.width)
         said = self.time(F.silu(said if vectors is None else torch.cat([said, vectors], 1)))
@@ -46,10 +52,18 @@ class DynamicDiffuser(nn.Module):
 class DynamicDiffusers(nn.Module):
     """One dynamic diffuser per modality; `forward` gives the influences of text and mask, which sum to 1."""
 
-    def __init__(self, latents: int = 4, classes: int = 19, text: int = 96, width: int = 48, blocks: int = 3):
+    def __init__(
+        self, latents: int = 4, classes: int = 19, text: int = 96, width: int = 48, blocks: int = 3
+    ):
         super().__init__()
-        self.arch = dict(type="DynamicDiffusers", latents=latents, classes=classes, text=text, width=width,
-                         blocks=blocks)
+        self.arch = dict(
+            type="DynamicDiffusers",
+            latents=latents,
+            classes=classes,
+            text=text,
+            width=width,
+            blocks=blocks,
+        )
         self.text = DynamicDiffuser(latents, 0, text, width, blocks)
         self.mask = DynamicDiffuser(latents, classes, 0, width, blocks)
 

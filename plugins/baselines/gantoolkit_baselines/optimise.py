@@ -24,8 +24,14 @@ class Follow:
     precision: str = "fp32"
 
 
-def follow_text(draw: Callable[[Tensor], Tensor], towers, ws: Tensor, texts: Sequence[str], first: int,
-                how: Follow) -> Tensor:
+def follow_text(
+    draw: Callable[[Tensor], Tensor],
+    towers,
+    ws: Tensor,
+    texts: Sequence[str],
+    first: int,
+    how: Follow,
+) -> Tensor:
     """ws [B,L,w_dim] whose codes from `first` on were moved; rows with an empty prompt stay as they are.
 
     Codes before `first` keep the structure that the mask gave (style mixing: the others are the prompt's).

@@ -8,8 +8,8 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from gantoolkit.registry import registry
 from gantoolkit.core.types import Condition
+from gantoolkit.registry import registry
 
 
 @dataclass(frozen=True)
@@ -36,26 +36,49 @@ class UniModal(nn.Module):
     weights, controlnet   folders or names; steps: DDIM steps; precision: 'fp32' or 'bf16'
     """
 
-    def __init__(self, weights: str | Path, controlnet: str | Path, steps: int = 20, precision: str = "fp32"):
+    def __init__(
+        self, weights: str | Path, controlnet: str | Path, steps: int = 20, precision: str = "fp32"
+    ):
         super().__init__()
-        self.encoder = registry.build("encoder", dict(type="ControlNetEncoder", weights=str(weights),
-                                                      controlnet=str(controlnet), steps=steps, precision=precision))
+        self.encoder = registry.build(
+            "encoder",
+            dict(
+                type="ControlNetEncoder",
+                weights=str(weights),
+                controlnet=str(controlnet),
+                steps=steps,
+                precision=precision,
+            ),
+        )
 
     def prepare(self, condition: Condition) -> Prepared:
         """Embeddings and picture of a condition."""
         encoder = self.encoder
         picture = encoder.controls[0].picture(condition, (encoder.resolution, encoder.resolution))
-        return Prepared(encoder.prompts(condition.text).embedding, encoder.prompts([""] * len(condition)).embedding,
-                        picture.to(encoder.device, encoder.unet.dtype))
+        return Prepared(
+            encoder.prompts(condition.text).embedding,
+            encoder.prompts([""] * len(condition)).embedding,
+            picture.to(encoder.device, encoder.unet.dtype),
+        )
 
     @torch.no_grad()
     def estimates(self, latents: Tensor, t: Tensor, given: Prepared) -> Estimates:
         """Three evaluations of the U-Net, one of the ControlNet; t [B]."""
         unet, count = self.encoder.unet, len(latents)
         latents, silence, words = (x.to(unet.dtype) for x in (latents, given.silence, given.words))
-        both = unet(torch.cat([latents, latents]), torch.cat([t, t]), torch.cat([silence, words]),
-                    return_dict=False)[0]
+        both = unet(
+            torch.cat([latents, latents]),
+            torch.cat([t, t]),
+            torch.cat([silence, words]),
+            return_dict=False,
+        )[0]
         down, mid = self.encoder.controls[0](latents, t, silence, given.picture)
-        mask = unet(latents, t, silence, down_block_additional_residuals=down, mid_block_additional_residual=mid,
-                    return_dict=False)[0]
+        mask = unet(
+            latents,
+            t,
+            silence,
+            down_block_additional_residuals=down,
+            mid_block_additional_residual=mid,
+            return_dict=False,
+        )[0]
         return Estimates(both[:count].float(), both[count:].float(), mask.float())

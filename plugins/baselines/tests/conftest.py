@@ -17,7 +17,9 @@ def tiny_zip(tmp_path_factory):
     """24 oval faces at 32 px."""
     import importlib.util
 
-    spec = importlib.util.spec_from_file_location("gantoolkit_tests", ROOT / "tests" / "conftest.py")
+    spec = importlib.util.spec_from_file_location(
+        "gantoolkit_tests", ROOT / "tests" / "conftest.py"
+    )
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module.write_tiny_zip(tmp_path_factory.mktemp("data") / "tiny.zip")

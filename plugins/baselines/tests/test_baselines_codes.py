@@ -4,19 +4,19 @@ import json
 
 import pytest
 import torch
+from gantoolkit_baselines.codes import CodeEncoder, classes_of
+from gantoolkit_baselines.optimise import Follow, follow_text
 
 from gantoolkit import weights
 from gantoolkit.bench import systems
-from gantoolkit.training.runner import run
-from gantoolkit.core.errors import UsageError
 from gantoolkit.core.camera import orbit_camera
+from gantoolkit.core.errors import UsageError
+from gantoolkit.core.types import Condition
 from gantoolkit.generators.eg3d import EG3D
 from gantoolkit.generators.stylegan2 import StyleGAN2
 from gantoolkit.networks.tokenizer import train_tokenizer
 from gantoolkit.networks.towers import ImageTower, Towers, text_model
-from gantoolkit.core.types import Condition
-from gantoolkit_baselines.codes import CodeEncoder, classes_of
-from gantoolkit_baselines.optimise import Follow, follow_text
+from gantoolkit.training.runner import run
 
 CAPTIONS = ["a face with black hair", "a face with blond hair"]
 SMALL = dict(z_dim=8, w_dim=16, resolution=32, mapping_layers=2)
@@ -28,19 +28,47 @@ def zoo(tmp_path_factory):
     folder = tmp_path_factory.mktemp("zoo")
     torch.manual_seed(0)
     flat = dict(SMALL, channels=[8, 8, 8, 8])
-    solid = dict(SMALL, channels=[8, 8, 8], plane_resolution=16, plane_channels=4, decoder_hidden=8, decoder_channels=8,
-                 rays=16, samples=6, importance=0, superresolution="2X", sr_input=16, sr_channels=[8, 8], c_dim=0)
-    weights.save(folder / "flat.safetensors", StyleGAN2(**flat).state_dict(), dict(type="StyleGAN2", **flat))
-    weights.save(folder / "solid.safetensors", EG3D(**solid).state_dict(), dict(type="EG3D", **solid))
+    solid = dict(
+        SMALL,
+        channels=[8, 8, 8],
+        plane_resolution=16,
+        plane_channels=4,
+        decoder_hidden=8,
+        decoder_channels=8,
+        rays=16,
+        samples=6,
+        importance=0,
+        superresolution="2X",
+        sr_input=16,
+        sr_channels=[8, 8],
+        c_dim=0,
+    )
+    weights.save(
+        folder / "flat.safetensors", StyleGAN2(**flat).state_dict(), dict(type="StyleGAN2", **flat)
+    )
+    weights.save(
+        folder / "solid.safetensors", EG3D(**solid).state_dict(), dict(type="EG3D", **solid)
+    )
     tokenizer = train_tokenizer(CAPTIONS, 560, 24)
-    Towers(text_model(tokenizer, 16, 1, 2), tokenizer, ImageTower(32, (8, 8), 12), ["face"]).save(folder / "towers")
+    Towers(text_model(tokenizer, 16, 1, 2), tokenizer, ImageTower(32, (8, 8), 12), ["face"]).save(
+        folder / "towers"
+    )
     return folder
 
 
 def config(zoo, tiny_zip, generator, **keys):
-    return dict(task="code_encoder", data=str(tiny_zip), held_out=4, generator=str(zoo / generator), device="cpu",
-                losses=dict(l2=dict(type="L2"), code=dict(type="LatentNorm", weight=0.005)), widths=[8, 8, 8],
-                report=False, schedule=dict(iterations=3, batch=4, log_every=1), **keys)
+    return dict(
+        task="code_encoder",
+        data=str(tiny_zip),
+        held_out=4,
+        generator=str(zoo / generator),
+        device="cpu",
+        losses=dict(l2=dict(type="L2"), code=dict(type="LatentNorm", weight=0.005)),
+        widths=[8, 8, 8],
+        report=False,
+        schedule=dict(iterations=3, batch=4, log_every=1),
+        **keys,
+    )
 
 
 def masks(count=2):
@@ -78,11 +106,15 @@ def test_following_moves_only_what_is_free_and_only_told_rows():
         return ws.mean(1)[:, :, None, None].expand(-1, -1, 2, 2)
 
     ws = torch.tensor([0.1, 0.5, 0.2]).expand(2, 4, 3).clone()
-    moved = follow_text(draw, Reds(), ws, ["red", ""], 2, Follow(steps=60, lr=0.1, pixels=0.0, code=0.0))
+    moved = follow_text(
+        draw, Reds(), ws, ["red", ""], 2, Follow(steps=60, lr=0.1, pixels=0.0, code=0.0)
+    )
     assert torch.equal(moved[1], ws[1]) and torch.equal(moved[0, :2], ws[0, :2])
     before, after = (Reds().embed_image(draw(w))[0, 0] for w in (ws, moved))
     assert before < 0.3 and after > 0.95
-    kept = follow_text(draw, Reds(), ws, ["red", ""], 2, Follow(steps=60, lr=0.1, pixels=50.0, code=50.0))
+    kept = follow_text(
+        draw, Reds(), ws, ["red", ""], 2, Follow(steps=60, lr=0.1, pixels=50.0, code=50.0)
+    )
     assert (kept - ws).abs().max() < (moved - ws).abs().max() / 4
     assert torch.equal(follow_text(draw, Reds(), ws, ["", ""], 0, Follow()), ws)
 
@@ -91,13 +123,21 @@ def test_tedigan_style_from_training_to_faces(zoo, tiny_zip, tmp_path):
     run(config(zoo, tiny_zip, "flat.safetensors"), tmp_path / "run")
     record = json.loads((tmp_path / "run" / "record.json").read_text())
     assert record["scores"]["encoder"]["L1"]["value"] > 0
-    spec = dict(type="TediGANStyle", encoder=str(tmp_path / "run"), towers=str(zoo / "towers"), steps=3)
+    spec = dict(
+        type="TediGANStyle", encoder=str(tmp_path / "run"), towers=str(zoo / "towers"), steps=3
+    )
     system = systems.build(spec)
-    assert system.needs == ("text", "mask") and system.domain == "2D" and system.networks()["text"].endswith("towers")
+    assert (
+        system.needs == ("text", "mask")
+        and system.domain == "2D"
+        and system.networks()["text"].endswith("towers")
+    )
     condition = Condition((CAPTIONS[0], ""), masks())
     found, untold = system.solve(condition), system.encoder(condition.mask)
-    assert torch.equal(found[:, :system.mix], untold[:, :system.mix]) and torch.equal(found[1], untold[1])
-    assert (found[0, system.mix:] - untold[0, system.mix:]).abs().max() > 1e-3
+    assert torch.equal(found[:, : system.mix], untold[:, : system.mix]) and torch.equal(
+        found[1], untold[1]
+    )
+    assert (found[0, system.mix :] - untold[0, system.mix :]).abs().max() > 1e-3
     assert system.render(found, None).image.shape == (2, 3, 32, 32)
     with pytest.raises(UsageError, match="ide3d_hybrid"):
         systems.build(dict(spec, type="IDE3DStyle"))
@@ -109,12 +149,16 @@ def test_ide3d_style_from_training_to_faces(zoo, tiny_zip, tmp_path):
     run(keys, tmp_path / "run")
     scores = json.loads((tmp_path / "run" / "record.json").read_text())["scores"]["encoder"]
     assert 0 <= scores["rendered acc"]["value"] <= 1
-    spec = dict(type="IDE3DStyle", encoder=str(tmp_path / "run"), towers=str(zoo / "towers"), steps=2)
+    spec = dict(
+        type="IDE3DStyle", encoder=str(tmp_path / "run"), towers=str(zoo / "towers"), steps=2
+    )
     system = systems.build(spec)
     assert system.needs == ("text", "mask", "camera", "image") and system.solid and system.mix == 3
     camera = orbit_camera(torch.tensor([0.1, -0.2]))
-    found = system.solve(Condition((CAPTIONS[0], CAPTIONS[1]), masks(), camera=camera),
-                         torch.rand(2, 3, 32, 32) * 2 - 1)
+    found = system.solve(
+        Condition((CAPTIONS[0], CAPTIONS[1]), masks(), camera=camera),
+        torch.rand(2, 3, 32, 32) * 2 - 1,
+    )
     render = system.render(found, camera)
     assert render.image.shape == (2, 3, 32, 32) and render.depth is not None
 
@@ -123,7 +167,10 @@ def test_classes_are_composited_as_colours_are(zoo):
     """With the colour network in the place of the classes, the result is the generator's own raw image."""
     from gantoolkit.generators import load_generator
 
-    generator, camera = load_generator(str(zoo / "solid.safetensors")), orbit_camera(torch.tensor([0.2]))
+    generator, camera = (
+        load_generator(str(zoo / "solid.safetensors")),
+        orbit_camera(torch.tensor([0.2])),
+    )
     ws = torch.randn(1, generator.num_ws, 16, generator=torch.Generator().manual_seed(3))
 
     def colours(features):
@@ -138,6 +185,10 @@ def test_classes_are_composited_as_colours_are(zoo):
 def test_a_training_step_lowers_the_loss(zoo, tiny_zip, tmp_path):
     keys = config(zoo, tiny_zip, "flat.safetensors", lr=3e-3)
     run(keys | dict(schedule=dict(iterations=30, batch=8, log_every=1)), tmp_path / "run")
-    rows = [json.loads(line) for line in (tmp_path / "run" / "losses.jsonl").read_text().splitlines()]
-    first, last = (sum(row["encoder/l2"] for row in part) / len(part) for part in (rows[:5], rows[-5:]))
+    rows = [
+        json.loads(line) for line in (tmp_path / "run" / "losses.jsonl").read_text().splitlines()
+    ]
+    first, last = (
+        sum(row["encoder/l2"] for row in part) / len(part) for part in (rows[:5], rows[-5:])
+    )
     assert last < first

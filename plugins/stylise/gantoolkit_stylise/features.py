@@ -8,10 +8,10 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from gantoolkit.registry import plugins, registry
 from gantoolkit import networks, weights
 from gantoolkit.core.errors import UsageError
 from gantoolkit.generators import load_state
+from gantoolkit.registry import plugins, registry
 
 KIND = "Discriminator"
 
@@ -37,7 +37,11 @@ class Matching(nn.Module):
         found = self.network.features(images)
         levels = [(a.float() - b).abs().mean() for a, b in zip(found, wanted[1:], strict=True)]
         terms = {"features": sum(levels) / len(levels)}
-        return terms | {"pixels": self.pixels * (images - wanted[0]).abs().mean()} if self.pixels else terms
+        return (
+            terms | {"pixels": self.pixels * (images - wanted[0]).abs().mean()}
+            if self.pixels
+            else terms
+        )
 
 
 def find(generator: str, features: str, trunk: str, resolution: int) -> tuple[nn.Module, str, str]:
@@ -49,18 +53,26 @@ def find(generator: str, features: str, trunk: str, resolution: int) -> tuple[nn
     network = discriminator(source)
     if network is not None:
         if network.resolution != resolution:
-            raise UsageError(f"The discriminator in {source} sees {network.resolution} px and the generator "
-                             f"draws {resolution} px; give the one that it was trained with.")
+            raise UsageError(
+                f"The discriminator in {source} sees {network.resolution} px and the generator "
+                f"draws {resolution} px; give the one that it was trained with."
+            )
         whose = "the generator's own discriminator"
         whose = whose if features == "auto" else f"the discriminator in {features}"
         return network, source, f"Images are compared by features of {whose}."
     name = trunk if features == "auto" else features
     network = networks.load(name)
     if not hasattr(network, "features"):
-        raise UsageError(f"{name} holds a {type(network).__name__}, which has no features to compare; "
-                         "give a discriminator, or the trunk 'parser'.")
+        raise UsageError(
+            f"{name} holds a {type(network).__name__}, which has no features to compare; "
+            "give a discriminator, or the trunk 'parser'."
+        )
     why = f", because {generator} ships no discriminator" if features == "auto" else ""
-    return network, name, f"Images are compared by features of '{name}' ({type(network).__name__}){why}."
+    return (
+        network,
+        name,
+        f"Images are compared by features of '{name}' ({type(network).__name__}){why}.",
+    )
 
 
 def discriminator(source: str) -> nn.Module | None:

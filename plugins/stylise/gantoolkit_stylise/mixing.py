@@ -20,17 +20,22 @@ FIRST = 7  # every code from here on is replaced
 PRESERVING = (9, 11, 15, 16, 17)  # only these are replaced where the input's colours shall stay
 
 
-def replaced(num_ws: int, layers: Sequence[int] | None = None,
-             preserve_color: bool = False) -> tuple[int, ...]:
+def replaced(
+    num_ws: int, layers: Sequence[int] | None = None, preserve_color: bool = False
+) -> tuple[int, ...]:
     """The codes that are drawn: `layers`, or the published ones at the same depth of `num_ws` codes."""
     if layers is None:
         published = PRESERVING if preserve_color else range(FIRST, PUBLISHED)
         return tuple(sorted({i * num_ws // PUBLISHED for i in published}))
     if preserve_color:
-        raise UsageError("Give either layers or preserve_color=True, which chooses the layers itself.")
+        raise UsageError(
+            "Give either layers or preserve_color=True, which chooses the layers itself."
+        )
     wrong = [i for i in layers if not 0 <= i < num_ws]
     if wrong or not layers:
-        raise UsageError(f"layers={list(layers)} must name at least one of the codes 0 to {num_ws - 1}.")
+        raise UsageError(
+            f"layers={list(layers)} must name at least one of the codes 0 to {num_ws - 1}."
+        )
     return tuple(sorted(set(layers)))
 
 

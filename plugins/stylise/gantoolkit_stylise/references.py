@@ -9,8 +9,8 @@ import torch
 from PIL import Image, ImageOps
 from torch import Tensor
 
-from gantoolkit.data.label_maps import list_pictures, open_picture
 from gantoolkit.core.errors import UsageError
+from gantoolkit.data.label_maps import list_pictures, open_picture
 
 ENCODED = 256  # pixels that a published encoder sees
 
@@ -18,8 +18,10 @@ ENCODED = 256  # pixels that a published encoder sees
 def paths(style: str) -> list[Path]:
     """The pictures behind `style`, a file or a folder."""
     if not style:
-        raise UsageError("There is no style reference; type 'gantoolkit run configs/stylize.py style=FILE' with "
-                         "a picture of a face.")
+        raise UsageError(
+            "There is no style reference; type 'gantoolkit run configs/stylize.py style=FILE' with "
+            "a picture of a face."
+        )
     return list_pictures(style)
 
 
@@ -29,12 +31,21 @@ def read(path: Path, resolution: int) -> Tensor:
     if picture.mode in ("RGBA", "LA", "PA") or "transparency" in picture.info:
         picture = picture.convert("RGBA")
         picture = Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture)
-    picture = ImageOps.fit(picture.convert("RGB"), (resolution, resolution), Image.Resampling.LANCZOS)
+    picture = ImageOps.fit(
+        picture.convert("RGB"), (resolution, resolution), Image.Resampling.LANCZOS
+    )
     return torch.from_numpy(np.array(picture)).permute(2, 0, 1).float() / 127.5 - 1
 
 
-def codes(generator, images: Tensor, trunk: str, steps: int = 300, lr: float = 0.05, anchor: float = 1.0,
-          encoder: str | None = None) -> Tensor:
+def codes(
+    generator,
+    images: Tensor,
+    trunk: str,
+    steps: int = 300,
+    lr: float = 0.05,
+    anchor: float = 1.0,
+    encoder: str | None = None,
+) -> Tensor:
     """ws [B,num_ws,w_dim] of images −1..1: by optimisation, or read by a published encoder of W+ (pSp, e4e).
 
     A large `anchor` keeps codes near w̄, where the generator draws a plain face: the paper wants the
@@ -52,6 +63,8 @@ def codes(generator, images: Tensor, trunk: str, steps: int = 300, lr: float = 0
         found = networks.load(encoder, images.device)(small)
     wanted = (len(images), generator.num_ws, generator.w_dim)
     if getattr(found, "shape", None) != wanted:
-        raise UsageError(f"The encoder {encoder} does not give {wanted[1]} codes of {wanted[2]} numbers; "
-                         "leave inversion.encoder out to invert by optimisation.")
+        raise UsageError(
+            f"The encoder {encoder} does not give {wanted[1]} codes of {wanted[2]} numbers; "
+            "leave inversion.encoder out to invert by optimisation."
+        )
     return found

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
-from gantoolkit.data.label_maps import open_picture
 from gantoolkit.core.errors import GantoolkitError, UsageError
+from gantoolkit.data.label_maps import open_picture
 from gantoolkit.report import sheets
 
 
@@ -21,8 +21,10 @@ def row(argument: str, columns: int) -> list[np.ndarray]:
     reference, colon, folder = argument.rpartition(":")
     manifest = Path(folder) / "manifest.jsonl"
     if not colon or not manifest.is_file():
-        raise UsageError(f"'{argument}' is no row; write REFERENCE:FOLDER or :FOLDER with a folder that "
-                         "'gantoolkit generate --out FOLDER' wrote.")
+        raise UsageError(
+            f"'{argument}' is no row; write REFERENCE:FOLDER or :FOLDER with a folder that "
+            "'gantoolkit generate --out FOLDER' wrote."
+        )
     lines = [json.loads(line) for line in manifest.read_text(encoding="utf-8").splitlines()]
     names = [line["file"] for line in lines if line["kind"] == "image"][:columns]
     pictures = [np.asarray(open_picture(Path(folder) / name).convert("RGB")) for name in names]

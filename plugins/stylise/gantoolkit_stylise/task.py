@@ -8,11 +8,11 @@ import torch
 from torch import Tensor
 
 from gantoolkit import weights
-from gantoolkit.training.batch import SeededBatch
-from gantoolkit.training.task import Task
-from gantoolkit.tasks.sheet import joined
 from gantoolkit.core.errors import UsageError
 from gantoolkit.core.types import Score, Scores
+from gantoolkit.tasks.sheet import joined
+from gantoolkit.training.batch import SeededBatch
+from gantoolkit.training.task import Task
 from gantoolkit_stylise import features as comparing
 from gantoolkit_stylise import references
 from gantoolkit_stylise.mixing import mix, replaced
@@ -41,17 +41,31 @@ class Stylise(Task):
 
     system = "stylised"
 
-    def __init__(self, style: str, generator: str = "stylegan2", features: str = "auto",
-                 trunk: str = "parser", pixels: float = 0.0, alpha: float = 1.0,
-                 layers: tuple[int, ...] | None = None, preserve_color: bool = False,
-                 inversion: dict | None = None, freeze: tuple[int, ...] = (),
-                 noise: str = "random", lr: float = 2e-3, betas: tuple[float, float] = (0.0, 0.99),
-                 device: str | torch.device = "cpu", seed: int = 0):
+    def __init__(
+        self,
+        style: str,
+        generator: str = "stylegan2",
+        features: str = "auto",
+        trunk: str = "parser",
+        pixels: float = 0.0,
+        alpha: float = 1.0,
+        layers: tuple[int, ...] | None = None,
+        preserve_color: bool = False,
+        inversion: dict | None = None,
+        freeze: tuple[int, ...] = (),
+        noise: str = "random",
+        lr: float = 2e-3,
+        betas: tuple[float, float] = (0.0, 0.99),
+        device: str | torch.device = "cpu",
+        seed: int = 0,
+    ):
         self.paths = references.paths(style)
         self.device, self.seed, self.name, self.trunk = torch.device(device), seed, generator, trunk
         self.inversion, self.alpha, self.noise = dict(inversion or {}), alpha, noise
         if wrong := set(self.inversion) - set(INVERSION):
-            raise UsageError(f"There is no '{sorted(wrong)[0]}' in inversion ({', '.join(INVERSION)}).")
+            raise UsageError(
+                f"There is no '{sorted(wrong)[0]}' in inversion ({', '.join(INVERSION)})."
+            )
         if not 0 < alpha <= 1:
             raise UsageError(f"alpha={alpha} must lie above 0 and not above 1.")
         self.before, self.generator = (load(generator).to(self.device) for _ in range(2))
@@ -79,9 +93,13 @@ class Stylise(Task):
     @torch.no_grad()
     def mixed(self, rows: Tensor, z: Tensor) -> Tensor:
         """s̃ [B,L,w_dim] of references `rows` and random z [B,z_dim]; the mapping is never trained."""
-        return mix(self.codes[rows], self.before.mapping(z.to(self.device)), self.layers, self.alpha)
+        return mix(
+            self.codes[rows], self.before.mapping(z.to(self.device)), self.layers, self.alpha
+        )
 
-    def distance(self, generator, rows: Tensor, ws: Tensor, noise: str, seed: int) -> dict[str, Tensor]:
+    def distance(
+        self, generator, rows: Tensor, ws: Tensor, noise: str, seed: int
+    ) -> dict[str, Tensor]:
         """The terms of what a generator draws of ws against its references."""
         stream = torch.Generator(self.device).manual_seed(seed)
         image = generator.render(ws, noise=noise, generator=stream).image.float()
@@ -105,7 +123,9 @@ class Stylise(Task):
 
     def random(self, count: int) -> Tensor:
         """z [count,z_dim], the same every time."""
-        return torch.randn(count, self.before.z_dim, generator=torch.Generator().manual_seed(self.seed + 1))
+        return torch.randn(
+            count, self.before.z_dim, generator=torch.Generator().manual_seed(self.seed + 1)
+        )
 
     def validate(self, limit: int | None = None) -> Scores:
         return self._scores(self.generator)
@@ -117,34 +137,55 @@ class Stylise(Task):
     def pictures(self) -> dict[str, Tensor]:
         """Rows: references and what their codes drew; random people before; the same after."""
         ws = self.before.mapping(self.random(COLUMNS))
-        shown = [self.images, self.before.render(self.codes).image, self.generator.render(self.codes).image]
+        shown = [
+            self.images,
+            self.before.render(self.codes).image,
+            self.generator.render(self.codes).image,
+        ]
         top = torch.stack([image for trio in zip(*shown) for image in trio])[:COLUMNS]
         top = torch.cat([top, top.new_ones(COLUMNS - len(top), *top.shape[1:])])
-        return {"stylised": joined([top, self.before.render(ws).image, self.generator.render(ws).image])}
+        return {
+            "stylised": joined([top, self.before.render(ws).image, self.generator.render(ws).image])
+        }
 
     def export(self, folder: Path) -> list[Path]:
         """FOLDER/stylised.safetensors: a StyleGAN2 like the zoo's, mean code and mapping as they were."""
         _, arch, meta = weights.load(self.name, kinds=("StyleGAN2",))
-        facts = {"style": ", ".join(path.name for path in self.paths), "base": self.name,
-                 "base_sha256": weights.sha256(weights.resolve(self.name)), "compared_by": self.compared,
-                 "licence": meta.get("licence", "that of its base")}
+        facts = {
+            "style": ", ".join(path.name for path in self.paths),
+            "base": self.name,
+            "base_sha256": weights.sha256(weights.resolve(self.name)),
+            "compared_by": self.compared,
+            "licence": meta.get("licence", "that of its base"),
+        }
         path, state = folder / "stylised.safetensors", self.generator.state_dict()
         return [weights.save(path, state, arch, half=True, **facts)]
 
     def notes(self) -> list[str]:
-        sums = ", ".join(f"{path.name} (sha256 {weights.sha256(path)[:16]}…)" for path in self.paths)
-        ours = [f"Pixels are compared too (weight {self.matching.pixels:g}); the paper has no such term."]
+        sums = ", ".join(
+            f"{path.name} (sha256 {weights.sha256(path)[:16]}…)" for path in self.paths
+        )
+        ours = [
+            f"Pixels are compared too (weight {self.matching.pixels:g}); the paper has no such term."
+        ]
         ours = ours if self.matching.pixels else []
         layers = f"{', '.join(map(str, self.layers))} of {self.before.num_ws}"
-        return [self.sentence, *ours,
-                f"Style: {sums}. Codes {layers} were drawn at random (alpha {self.alpha:g})."]
+        return [
+            self.sentence,
+            *ours,
+            f"Style: {sums}. Codes {layers} were drawn at random (alpha {self.alpha:g}).",
+        ]
 
     def networks(self) -> dict[str, str]:
         found = {"features": self.compared}
         return found if self.inversion.get("encoder") else found | {"inversion": self.trunk}
 
     def weights(self) -> dict[str, str]:
-        names = {self.name, *self.networks().values(), *filter(None, [self.inversion.get("encoder")])}
+        names = {
+            self.name,
+            *self.networks().values(),
+            *filter(None, [self.inversion.get("encoder")]),
+        }
         return weights.checksums(names)
 
 
@@ -155,8 +196,12 @@ def load(name: str):
 
     generator = load_generator(name)
     if not isinstance(generator, StyleGAN2) or generator.c_dim:
-        kind = type(generator).__name__ + (" with labels" if isinstance(generator, StyleGAN2) else "")
-        raise UsageError(f"{name} holds {kind}; what can be stylised is a StyleGAN2 without labels.")
+        kind = type(generator).__name__ + (
+            " with labels" if isinstance(generator, StyleGAN2) else ""
+        )
+        raise UsageError(
+            f"{name} holds {kind}; what can be stylised is a StyleGAN2 without labels."
+        )
     return generator
 
 
@@ -164,7 +209,9 @@ def thaw(generator, freeze: tuple[int, ...]) -> list[torch.nn.Parameter]:
     """Parameters of the synthesis that train: those of all blocks but the frozen ones; no mapping network."""
     sizes = generator.synthesis.resolutions
     if wrong := [size for size in freeze if size not in sizes]:
-        raise UsageError(f"freeze names a block of {wrong[0]} px; there are {', '.join(map(str, sizes))}.")
+        raise UsageError(
+            f"freeze names a block of {wrong[0]} px; there are {', '.join(map(str, sizes))}."
+        )
     blocks = [getattr(generator.synthesis, f"b{size}") for size in sizes if size not in freeze]
     if not blocks:
         raise UsageError("freeze leaves no block to train; leave one out.")

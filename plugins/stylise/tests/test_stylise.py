@@ -5,21 +5,21 @@ import json
 import numpy as np
 import pytest
 import torch
+from gantoolkit_stylise import features, sheet
+from gantoolkit_stylise.mixing import mix, replaced
+from gantoolkit_stylise.task import Stylise
 from PIL import Image
 
 import gantoolkit
-from gantoolkit.cli import main
 from gantoolkit import weights
+from gantoolkit.cli import main
 from gantoolkit.convert.rosinality import _discriminator_names, to_rosinality
-from gantoolkit.training.batch import SeededBatch
 from gantoolkit.core.errors import UsageError
 from gantoolkit.generators.stylegan2 import StyleGAN2
 from gantoolkit.networks.discriminators import Discriminator
 from gantoolkit.networks.face_parser import FaceParser
 from gantoolkit.networks.psp import PSPEncoder
-from gantoolkit_stylise import features, sheet
-from gantoolkit_stylise.mixing import mix, replaced
-from gantoolkit_stylise.task import Stylise
+from gantoolkit.training.batch import SeededBatch
 
 SMALL = dict(z_dim=16, w_dim=16, resolution=16, channels=[8, 8, 8], mapping_layers=2)
 
@@ -44,14 +44,27 @@ def zoo(tmp_path_factory):
 
 
 def task(zoo, **more) -> Stylise:
-    found = Stylise(**dict(style=str(zoo / "style.png"), generator=str(zoo / "g.safetensors"),
-                           trunk=str(zoo / "trunk.safetensors"), inversion=dict(steps=2)) | more)
+    found = Stylise(
+        **dict(
+            style=str(zoo / "style.png"),
+            generator=str(zoo / "g.safetensors"),
+            trunk=str(zoo / "trunk.safetensors"),
+            inversion=dict(steps=2),
+        )
+        | more
+    )
     found.prepare(zoo, lambda *_: None)
     return found
 
 
 def test_the_published_layers_at_their_own_depth():
-    assert replaced(18) == tuple(range(7, 18)) and replaced(18, preserve_color=True) == (9, 11, 15, 16, 17)
+    assert replaced(18) == tuple(range(7, 18)) and replaced(18, preserve_color=True) == (
+        9,
+        11,
+        15,
+        16,
+        17,
+    )
     for num_ws in (8, 10, 14):
         every, fewer = replaced(num_ws), replaced(num_ws, preserve_color=True)
         assert set(fewer) < set(every) and every[-1] == num_ws - 1
@@ -101,7 +114,9 @@ def test_the_generators_own_discriminator_is_found_and_else_the_trunk(zoo):
         torch.testing.assert_close(a, b)
     assert "own discriminator" in sentence and name.endswith("both.pt")
     network, name, sentence = features.find(str(zoo / "g.safetensors"), "auto", trunk, 16)
-    assert isinstance(network, FaceParser) and name == trunk and "ships no discriminator" in sentence
+    assert (
+        isinstance(network, FaceParser) and name == trunk and "ships no discriminator" in sentence
+    )
     with pytest.raises(UsageError, match="sees 16 px and the generator draws 32 px"):
         features.find(trunk, str(zoo / "both.pt"), trunk, 32)
 
@@ -122,7 +137,9 @@ def test_only_unfrozen_blocks_train(zoo):
 def test_mixed_codes_keep_the_coarse_codes_of_their_reference(zoo):
     found = task(zoo)
     ws = found.mixed(torch.tensor([0, 0]), found.random(2))
-    assert found.layers == (2, 3, 4, 5) and torch.equal(ws[:, :2], found.codes[:, :2].expand(2, -1, -1))
+    assert found.layers == (2, 3, 4, 5) and torch.equal(
+        ws[:, :2], found.codes[:, :2].expand(2, -1, -1)
+    )
     assert torch.equal(ws[:, 2:], found.before.mapping(found.random(2))[:, 2:])
 
 
@@ -137,11 +154,18 @@ def test_codes_may_come_from_a_published_encoder(zoo, tmp_path):
         task(zoo, inversion=dict(encoder=str(zoo / "trunk.safetensors")))
 
 
-@pytest.mark.parametrize("wrong, words", [
-    (dict(style=""), "style=FILE"), (dict(style="nowhere.png"), "nowhere.png"),
-    (dict(alpha=0.0), "alpha=0.0"),
-    (dict(freeze=(5,)), "block of 5 px"), (dict(freeze=(4, 8, 16)), "no block to train"),
-    (dict(inversion=dict(stepz=1)), "'stepz'"), (dict(generator="eg3d"), "eg3d holds EG3D")])
+@pytest.mark.parametrize(
+    "wrong, words",
+    [
+        (dict(style=""), "style=FILE"),
+        (dict(style="nowhere.png"), "nowhere.png"),
+        (dict(alpha=0.0), "alpha=0.0"),
+        (dict(freeze=(5,)), "block of 5 px"),
+        (dict(freeze=(4, 8, 16)), "no block to train"),
+        (dict(inversion=dict(stepz=1)), "'stepz'"),
+        (dict(generator="eg3d"), "eg3d holds EG3D"),
+    ],
+)
 def test_what_cannot_be_is_said(zoo, wrong, words):
     with pytest.raises(gantoolkit.core.errors.GantoolkitError, match=words):
         task(zoo, **wrong)
@@ -149,18 +173,38 @@ def test_what_cannot_be_is_said(zoo, wrong, words):
 
 def test_a_run_brings_the_reference_nearer_and_exports_a_generator(zoo, tmp_path, capsys):
     out = tmp_path / "run"
-    assert main.main(["run", "configs/stylize.py", f"style={zoo / 'style.png'}",
-                     f"generator={zoo / 'both.pt'}",
-                     f"trunk={zoo / 'trunk.safetensors'}", "freeze=[]", "inversion.steps=3", "lr=0.02",
-                     "schedule.iterations=25", "device=cpu", "--out", str(out)]) == 0
+    assert (
+        main.main(
+            [
+                "run",
+                "configs/stylize.py",
+                f"style={zoo / 'style.png'}",
+                f"generator={zoo / 'both.pt'}",
+                f"trunk={zoo / 'trunk.safetensors'}",
+                "freeze=[]",
+                "inversion.steps=3",
+                "lr=0.02",
+                "schedule.iterations=25",
+                "device=cpu",
+                "--out",
+                str(out),
+            ]
+        )
+        == 0
+    )
     assert "own discriminator" in capsys.readouterr().err
     record = json.loads((out / "record.json").read_text())
     score = {system: found["distance"]["value"] for system, found in record["scores"].items()}
     assert score["stylised"] < 0.8 * score["before"]
     assert any("own discriminator" in note for note in record["notes"])
-    assert len(list((out / "pictures").glob("*_stylised.png"))) == 1 and (out / "report.html").is_file()
-    before, after = (gantoolkit.load_generator(zoo / "both.pt"),
-                     gantoolkit.load_generator(out / "export/stylised.safetensors"))
+    assert (
+        len(list((out / "pictures").glob("*_stylised.png"))) == 1
+        and (out / "report.html").is_file()
+    )
+    before, after = (
+        gantoolkit.load_generator(zoo / "both.pt"),
+        gantoolkit.load_generator(out / "export/stylised.safetensors"),
+    )
     torch.testing.assert_close(after.mean_w, before.mean_w, atol=1e-3, rtol=1e-3)  # kept as float16
     meta = weights.header(out / "export/stylised.safetensors")
     assert meta["base_sha256"] == weights.sha256(zoo / "both.pt") and meta["style"] == "style.png"

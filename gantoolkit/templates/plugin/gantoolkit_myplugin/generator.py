@@ -19,14 +19,23 @@ class Mapping(nn.Module):
     def __init__(self, z_dim: int, w_dim: int, num_ws: int):
         super().__init__()
         self.num_ws = num_ws
-        self.layers = nn.Sequential(nn.Linear(z_dim, w_dim), nn.LeakyReLU(0.2), nn.Linear(w_dim, w_dim))
+        self.layers = nn.Sequential(
+            nn.Linear(z_dim, w_dim), nn.LeakyReLU(0.2), nn.Linear(w_dim, w_dim)
+        )
         self.register_buffer("w_avg", torch.zeros(w_dim))
 
-    def forward(self, z: Tensor, c: Tensor | None = None, truncation_psi: float = 1.0,
-                truncation_cutoff: int | None = None) -> Tensor:
+    def forward(
+        self,
+        z: Tensor,
+        c: Tensor | None = None,
+        truncation_psi: float = 1.0,
+        truncation_cutoff: int | None = None,
+    ) -> Tensor:
         ws = self.layers(z).float()[:, None].expand(-1, self.num_ws, -1)
         near = self.w_avg.lerp(ws[:, :truncation_cutoff], truncation_psi)
-        return near if truncation_cutoff is None else torch.cat([near, ws[:, truncation_cutoff:]], 1)
+        return (
+            near if truncation_cutoff is None else torch.cat([near, ws[:, truncation_cutoff:]], 1)
+        )
 
     @torch.no_grad()
     def track(self, w: Tensor) -> None:
@@ -46,7 +55,9 @@ class MyPlugin(nn.Module):
         self.mapping = Mapping(z_dim, w_dim, self.num_ws)
         self.const = nn.Parameter(torch.randn(1, channels, 4, 4))
         self.scales = nn.ModuleList(nn.Linear(w_dim, channels) for _ in range(self.num_ws))
-        self.convs = nn.ModuleList(nn.Conv2d(channels, channels, 3, padding=1) for _ in range(self.num_ws))
+        self.convs = nn.ModuleList(
+            nn.Conv2d(channels, channels, 3, padding=1) for _ in range(self.num_ws)
+        )
         self.to_rgb = nn.Conv2d(channels, 3, 1)
 
     @property
@@ -54,8 +65,14 @@ class MyPlugin(nn.Module):
         """w̄ [w_dim]."""
         return self.mapping.w_avg
 
-    def render(self, ws: Tensor | Latent, camera=None, noise: str = "const",
-               generator: torch.Generator | None = None, deterministic: bool = False) -> Render:
+    def render(
+        self,
+        ws: Tensor | Latent,
+        camera=None,
+        noise: str = "const",
+        generator: torch.Generator | None = None,
+        deterministic: bool = False,
+    ) -> Render:
         """Draw ws; there is neither a camera nor noise."""
         ws = ws.ws if isinstance(ws, Latent) else ws
         x = self.const.expand(len(ws), -1, -1, -1)

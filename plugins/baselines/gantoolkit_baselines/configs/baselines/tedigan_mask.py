@@ -6,6 +6,9 @@ generator = "stylegan2"
 losses = dict(
     l2=dict(type="L2", weight=1.0),
     lpips=dict(type="Perceptual", weight=0.8, network="parser"),
-    code=dict(type="LatentNorm", weight=0.005))
+    code=dict(type="LatentNorm", weight=0.005),
+)
 lr = 1e-3
-schedule = dict(iterations=2400, batch=8, precision="bf16", warmup=20, decay="cosine", clip=5.0, log_every=10)
+schedule = dict(
+    iterations=2400, batch=8, precision="bf16", warmup=20, decay="cosine", clip=5.0, log_every=10
+)
