@@ -58,7 +58,7 @@ class Pipeline:
     ) -> Render:
         """Faces [B,3,R,R] from `camera`, by default from where the condition was seen."""
         latent = self.latent(condition, t_out, aggregate, **options)
-        return self.draw(latent, camera or self.camera(condition))
+        return self.render(latent, camera or self.camera(condition))
 
     def camera(self, condition: Condition) -> Camera | None:
         """The condition's own camera; else, for a 3D generator, one fitted to its mask or straight ahead."""
@@ -76,7 +76,7 @@ class Pipeline:
         device = next(self.generator.parameters()).device
         return frame_of(self.generator).facing(yaw, pitch).to(device)
 
-    def draw(self, latent: Latent, camera: Camera | None = None) -> Render:
+    def render(self, latent: Latent, camera: Camera | None = None) -> Render:
         """G(w), the same picture every time."""
         return self.generator.render(latent.ws, camera, noise="const", deterministic=True)
 

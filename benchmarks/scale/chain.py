@@ -96,7 +96,7 @@ def iteration(task, given: Condition, bf16: bool, turn: str = "T") -> None:
     features = task.encoder.features(moment.latents, moment.t, given, only_h=task.only_h(turn))
     with torch.autocast(device.type, torch.bfloat16, enabled=bf16):
         latent = task.bridge(features, mapping_only=turn == "M")
-        losses = task.compare(turn, latent, task.draw(latent, given.camera), moment)
+        losses = task.compare(turn, latent, task.render(latent, given.camera), moment)
     sum(losses.values()).float().backward()
     task.bridge.zero_grad(set_to_none=True)
 
@@ -124,7 +124,7 @@ def image(task, given: Condition, steps: int | None, bf16: bool) -> None:
         if number == steps:
             break
     with torch.autocast(task.device.type, torch.bfloat16, enabled=bf16):
-        task.draw(task.bridge(features), given.camera)
+        task.render(task.bridge(features), given.camera)
 
 
 def timed(work, device: torch.device, repeats: int) -> float:

@@ -140,7 +140,7 @@ class Ours(System):
 
     def render(self, solution, camera: Camera | None) -> Render:
         with torch.no_grad():
-            return self.pipeline.draw(solution, camera)
+            return self.pipeline.render(solution, camera)
 
     def networks(self) -> dict[str, str]:
         return networks_of(self.run, self.specs)

@@ -81,8 +81,8 @@ class Page:
 
     def shown(self, face: Face, yaw: float, pitch: float):
         """(face, parts, download) from one camera."""
-        w, w_m = self.studio.draw(face, yaw, pitch)
-        front = self.studio.draw(face)[0] if yaw or pitch else w
+        w, w_m = self.studio.render(face, yaw, pitch)
+        front = self.studio.render(face)[0] if yaw or pitch else w
         source = self.models.sources[face.wish.run]
         packed = package.write(self.folder, source, face, w, w_m, front)
         return figures.face(w, face.wish.text), figures.parts(face, w, w_m, front), str(packed)
@@ -93,7 +93,7 @@ class Page:
         if wish is None:
             return gr.skip(), gr.skip()
         return figures.face(
-            self.studio.draw(self.studio.face(wish), yaw, pitch)[0], wish.text
+            self.studio.render(self.studio.face(wish), yaw, pitch)[0], wish.text
         ), gr.skip()
 
     @said

@@ -159,7 +159,7 @@ class Studio:
             time.perf_counter() - started,
         )
 
-    def draw(self, face: Face, yaw: float = 0.0, pitch: float = 0.0) -> tuple[Render, Render]:
+    def render(self, face: Face, yaw: float = 0.0, pitch: float = 0.0) -> tuple[Render, Render]:
         """G(w) and G(w^m); in 3D turned by degrees from where the drawing was seen."""
         pipeline = self.models[face.wish.run]
         if face.planes is None:

@@ -116,6 +116,6 @@ def _batch(pipeline, data: FaceZip, rows: torch.Tensor, options) -> list[float]:
     solid = pipeline.generator.is_3d
     for place, index in enumerate(rows.tolist()):
         camera = condition.camera[place].to(latent.ws.device) if solid else None
-        image = pipeline.draw(latent[place], camera).image
+        image = pipeline.render(latent[place], camera).image
         sheets.save(sheets.image_picture(image), Path(options.out) / _file(data, index))
     return [seconds] * len(rows)

@@ -197,7 +197,7 @@ def _iteration(objective: Objective, batch: int, phase: str) -> None:
     for parameter in objective.bridge.parameters():
         parameter.requires_grad_(True)
     latent = objective.bridge(features, mapping_only=phase == "M")
-    render = objective.draw(latent, moment.sample.condition.camera)
+    render = objective.render(latent, moment.sample.condition.camera)
     sum(objective.compare(phase, latent, render, moment).values()).backward()
 
 
@@ -227,7 +227,7 @@ def _score(objective: Objective, batch: int) -> None:
     """Pictures of one batch of the validation split (its features take less than a guided step of the cache)."""
     generator = objective.generator
     camera = _moment(objective, batch).sample.condition.camera
-    objective.draw(
+    objective.render(
         Latent(torch.empty(batch, generator.num_ws, generator.w_dim, device="meta")), camera
     )
 

@@ -25,7 +25,7 @@ def test_ours_is_a_run_left_early_or_late_and_names_its_losses_networks(tmp_path
             drawn.append((t_out, aggregate))
             return "codes"
 
-        def draw(self, latent, camera):
+        def render(self, latent, camera):
             return (latent, camera)
 
     specs = dict(encoder=dict(weights="diffusion"), generator="eg3d", networks=dict(lpips="parser"))

@@ -72,7 +72,7 @@ def test_runs_share_their_parts(studio):
 def test_features_are_made_once(studio):
     first = studio.face(wish(step=2))
     assert StepEncoder.made == 2 and first.t == 600
-    studio.draw(first, 10.0)
+    studio.render(first, 10.0)
     assert studio.face(wish(step=2)) is first and StepEncoder.made == 2
     assert studio.face(wish(step=1)).t == 900 and StepEncoder.made == 2
     assert studio.face(wish("flat")).t == 300 and StepEncoder.made == 3
@@ -138,7 +138,7 @@ def test_pieces_of_words_are_joined():
 @pytest.mark.parametrize("run, yaw", [("solid", 25.0), ("flat", 0.0)])
 def test_generate_repeats_a_download(studio, tmp_path, run, yaw):
     face = studio.face(wish(run, seed=7, step=2))
-    w, w_m = studio.draw(face, yaw)
+    w, w_m = studio.render(face, yaw)
     packed = package.write(tmp_path, studio.models.sources[run], face, w, w_m, w)
     with zipfile.ZipFile(packed) as file:
         file.extractall(tmp_path / "files")
@@ -161,7 +161,7 @@ def test_generate_repeats_a_download(studio, tmp_path, run, yaw):
 def test_old_downloads_are_removed(studio, tmp_path, monkeypatch):
     monkeypatch.setattr(package, "KEPT", 2)
     face = studio.face(wish("flat"))
-    w, w_m = studio.draw(face)
+    w, w_m = studio.render(face)
     for _ in range(5):
         newest = package.write(tmp_path, "flat", face, w, w_m, w)
     assert newest.exists() and len(list(tmp_path.iterdir())) == 3

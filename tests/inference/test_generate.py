@@ -220,7 +220,7 @@ def test_a_folder_of_another_system_is_refused_beside_data(tiny_zip, tmp_path, m
     from gantoolkit.cli import main
 
     class Drawing(Pipeline):
-        def draw(self, latent, camera=None):
+        def render(self, latent, camera=None):
             return self.generator.render(latent.ws)
 
     lend(monkeypatch, lambda source, generator: Drawing(Flat()))

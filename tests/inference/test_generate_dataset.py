@@ -30,7 +30,7 @@ class Told:
         self.seen.append(condition)
         return Latent((condition.seed.float() % 7 / 7)[:, None, None].expand(-1, 4, 8))
 
-    def draw(self, latent, camera=None):
+    def render(self, latent, camera=None):
         self.cameras.append(camera)
         return Render(latent.ws.mean((1, 2))[:, None, None, None].expand(-1, 3, 8, 8))
 

@@ -227,7 +227,7 @@ def test_scoring_draws_as_many_at_a_time_as_training(tmp_path, tiny_zip, monkeyp
         parts, "_render", lambda ws, *rest: drawn.append(len(ws)) or render(ws, *rest)
     )
     torch.testing.assert_close(
-        parts.draw(codes).image, whole.draw(codes).image, atol=1e-5, rtol=1e-4
+        parts.render(codes).image, whole.render(codes).image, atol=1e-5, rtol=1e-4
     )
     assert drawn == [2, 2, 1]
     assert [len(m.rows) for m in parts.evaluation.moments()] == [6]  # sampling.batch is 8
@@ -262,14 +262,14 @@ def test_random_noise_is_each_sample_s_own_however_a_batch_is_split(tmp_path, ti
     task = make(tmp_path, tiny_zip, noise="random")
     task.generator.synthesis.b32.conv1.noise_strength.data.fill_(1.0)
     ws, seeds = task.generator.mapping(torch.randn(4, task.generator.z_dim)), [5, 6, 7, 8]
-    whole = task.draw(Latent(ws), seeds=seeds).image
+    whole = task.render(Latent(ws), seeds=seeds).image
     parts = [
-        task.draw(Latent(ws[rows]), seeds=seeds[rows]).image for rows in (slice(0, 1), slice(1, 4))
+        task.render(Latent(ws[rows]), seeds=seeds[rows]).image for rows in (slice(0, 1), slice(1, 4))
     ]
     task.recompute = 2
-    for split in (torch.cat(parts), task.draw(Latent(ws), seeds=seeds).image):
+    for split in (torch.cat(parts), task.render(Latent(ws), seeds=seeds).image):
         torch.testing.assert_close(split, whole, atol=1e-5, rtol=0)
-    assert (task.draw(Latent(ws), seeds=[5, 6, 7, 9]).image - whole).abs().amax((1, 2, 3)).gt(
+    assert (task.render(Latent(ws), seeds=[5, 6, 7, 9]).image - whole).abs().amax((1, 2, 3)).gt(
         1e-3
     ).tolist() == [False, False, False, True]
 
@@ -374,7 +374,7 @@ def test_a_run_that_fills_the_memory_says_what_to_type_and_goes_on_so(
     from gantoolkit.tasks.bridge.task import Bridge
 
     with monkeypatch.context() as patch, pytest.raises(GantoolkitError) as caught:
-        patch.setattr(Bridge, "draw", full)
+        patch.setattr(Bridge, "render", full)
         run(mini.config(tmp_path, tiny_zip), tmp_path / "run")
     assert "while training; repeat the command with --resume and schedule.accumulate=2" in str(
         caught.value

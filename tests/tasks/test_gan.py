@@ -65,7 +65,7 @@ def test_both_phases(tiny_zip, tmp_path, kind):
     (path,) = task.export(tmp_path)
     loaded = load_generator(path)
     z, cameras = task.codes(torch.arange(2))
-    image = task.draw(loaded, loaded.mapping(z), cameras).image
+    image = task.render(loaded, loaded.mapping(z), cameras).image
     torch.testing.assert_close(image, task.regressed(torch.arange(2)), atol=0.02, rtol=0.02)
 
 

@@ -42,7 +42,7 @@ class Run:
 
     def image(self, latent: Latent, camera: Camera | None) -> Tensor:
         """G(w) [B,3,R,R] on the CPU."""
-        return self.pipeline.draw(latent, camera).image.cpu()
+        return self.pipeline.render(latent, camera).image.cpu()
 
 
 @dataclass(frozen=True)

@@ -100,14 +100,14 @@ class Evaluation:
             found[DIFFUSED] = moment.x0
         if FLOOR in systems:
             mean = task.mean_w.expand(len(moment.rows), task.generator.num_ws, -1)
-            found[FLOOR] = task.draw(Latent(mean), camera).image
+            found[FLOOR] = task.render(Latent(mean), camera).image
         if RUN in systems or MAPPED in systems:
             latent = self.latent(moment)
             if RUN in systems:
-                found[RUN] = task.draw(latent, camera).image
+                found[RUN] = task.render(latent, camera).image
             if MAPPED in systems:
                 mapped = Latent(latent.w_m if latent.w_m is not None else latent.ws)
-                found[MAPPED] = task.draw(mapped, camera).image
+                found[MAPPED] = task.render(mapped, camera).image
         return found
 
     @torch.no_grad()
@@ -150,7 +150,7 @@ class Evaluation:
         for number, features in enumerate(self.task.encoder.trace(condition, x0=False), 1):
             if number == steps:
                 break
-        self.task.draw(self.task.judged.eval()(features), condition.camera).image.sum().item()
+        self.task.render(self.task.judged.eval()(features), condition.camera).image.sum().item()
         return (time.monotonic() - began) / len(moment.rows)
 
     def _timed(self, scores: Scores, steps: int) -> Scores:
@@ -277,7 +277,7 @@ class Evaluation:
             self.latent(moment),
             [frame_of(self.task.generator).side(yaw) for yaw in yaws],
         )
-        return [self.task.draw(latent, camera.to(self.task.device)).image for camera in cameras]
+        return [self.task.render(latent, camera.to(self.task.device)).image for camera in cameras]
 
 
 def _judged(score) -> tuple:

@@ -77,7 +77,7 @@ class Objective:
             return images
         return F.adaptive_avg_pool2d(images, self.loss_size)
 
-    def draw(self, latent: Latent, camera=None, seeds: Sequence[int] | None = None) -> Render:
+    def render(self, latent: Latent, camera=None, seeds: Sequence[int] | None = None) -> Render:
         """G(w) from the sample's camera; with seeds, one per sample, noise and ray jitter are random."""
         if not self.recompute:
             return self._render(latent.ws, camera, seeds)

@@ -201,7 +201,7 @@ class Bridge(Objective, Task):
         latent = self.bridge(features, mapping_only=phase == "M")
         seeds = draw.seeds.tolist() if self.noise == "random" else None
         return self.compare(
-            phase, latent, self.draw(latent, moment.sample.condition.camera, seeds), moment
+            phase, latent, self.render(latent, moment.sample.condition.camera, seeds), moment
         )
 
     def prefetch(self, draw: SeededBatch) -> None:

@@ -66,7 +66,7 @@ class Inversion(Task):
     def size(self) -> int:
         return self.count
 
-    def draw(self, rows: Tensor) -> tuple[Tensor, Tensor]:
+    def render(self, rows: Tensor) -> tuple[Tensor, Tensor]:
         """(codes [B,L,w_dim], images [B,3,R,R]) of some photographs."""
         ws = self.codes(rows.to(self.device)).unflatten(
             1, (self.generator.num_ws, self.generator.w_dim)
@@ -75,7 +75,7 @@ class Inversion(Task):
         return ws, self.generator.render(ws, camera, noise="const", deterministic=True).image
 
     def losses(self, phase: str, draw: SeededBatch, iteration: int) -> dict[str, Tensor]:
-        ws, image = self.draw(draw.indices)
+        ws, image = self.render(draw.indices)
         target = self.data.target(draw.indices).image_gt.to(self.device)
         found = {}
         for name, term in self.terms.items():
@@ -94,14 +94,14 @@ class Inversion(Task):
         self.evaluator.reset()
         for rows in torch.arange(min(limit or self.count, self.count)).split(25):
             sample = self.data.sample(rows)
-            self.evaluator.update(self.draw(rows)[1], sample.target, sample.condition)
+            self.evaluator.update(self.render(rows)[1], sample.target, sample.condition)
         return self.evaluator.compute()
 
     @torch.no_grad()
     def pictures(self) -> dict[str, Tensor]:
         rows = torch.arange(min(8, self.count))
         truth = self.data.target(rows).image_gt
-        return dict(inversion=joined([truth, self.draw(rows)[1]]))
+        return dict(inversion=joined([truth, self.render(rows)[1]]))
 
     def export(self, folder: Path) -> list[Path]:
         ws = self.codes.weight.detach().unflatten(1, (self.generator.num_ws, self.generator.w_dim))

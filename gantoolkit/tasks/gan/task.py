@@ -144,7 +144,7 @@ class GAN(Task):
         }
         return w[:, None].expand(-1, self.generator.num_ws, -1), losses
 
-    def draw(
+    def render(
         self, generator, ws: Tensor, cameras: Tensor, random: SeededBatch | None = None
     ) -> Render:
         """Render ws; with `random` EG3D's samples are jittered by its numbers, else deterministic."""
@@ -166,7 +166,7 @@ class GAN(Task):
             z, cameras = self.codes(draw.indices)
             ws, losses = self.paired(draw.indices, z)
             return losses | self._compare(
-                self.draw(self.generator, ws, cameras, draw), draw.indices, 1.0
+                self.render(self.generator, ws, cameras, draw), draw.indices, 1.0
             )
         return self._convince(draw)
 
@@ -201,7 +201,7 @@ class GAN(Task):
         """Discriminator in phase B."""
         with torch.no_grad():
             ws, cameras, _, _ = self._mixed(draw)
-            drawn = self.draw(self.generator, ws, cameras, draw)
+            drawn = self.render(self.generator, ws, cameras, draw)
         return self.adversary.judge(
             self.adversary.real(self.images(draw.indices)), drawn, cameras, iteration
         )
@@ -209,7 +209,7 @@ class GAN(Task):
     def _convince(self, draw: SeededBatch) -> dict[str, Tensor]:
         """Generator in phase B."""
         ws, cameras, paired, losses = self._mixed(draw)
-        render, rows = self.draw(self.generator, ws, cameras, draw), draw.indices[:paired]
+        render, rows = self.render(self.generator, ws, cameras, draw), draw.indices[:paired]
         losses = losses | self._compare(render[:paired], rows, self.weight["pairs"])
         return losses | self.adversary.convince(render, cameras, self.images(rows))
 
@@ -229,14 +229,14 @@ class GAN(Task):
     def regressed(self, rows: Tensor, source: FaceZip | None = None) -> Tensor:
         """The average generator's faces [b,3,R,R] for the factors of these rows."""
         z, cameras = self.codes(rows, source)
-        return self.draw(self.average, self.average.mapping(z), cameras).image
+        return self.render(self.average, self.average.mapping(z), cameras).image
 
     @torch.no_grad()
     def encoded(self, rows: Tensor, source: FaceZip | None = None) -> Tensor:
         """The average generator's faces [b,3,R,R] for what the encoder reads off these rows' own faces."""
         w = self.encoder(self.images(rows, source))
         ws = w[:, None].expand(-1, self.average.num_ws, -1)
-        return self.draw(self.average, ws, self.codes(rows, source)[1]).image
+        return self.render(self.average, ws, self.codes(rows, source)[1]).image
 
     @torch.no_grad()
     def validate(self, limit: int | None = None) -> Scores:

@@ -75,14 +75,14 @@ class CodeEncoding(Task):
         """ws [B,num_ws,w_dim]"""
         return self.encoder(sample.condition.mask, sample.target.image_gt)
 
-    def draw(self, ws: Tensor, sample: Sample) -> Render:
+    def render(self, ws: Tensor, sample: Sample) -> Render:
         """G(ws) from where the photo was taken."""
         return self.generator.render(ws, sample.condition.camera, noise="const", deterministic=True)
 
     def losses(self, phase: str, draw: SeededBatch, iteration: int) -> dict[str, Tensor]:
         sample = self.zip.sample(draw.indices).to(self.device)
         ws = self.codes(sample)
-        image, found = self.draw(ws, sample).image, {}
+        image, found = self.render(ws, sample).image, {}
         for name, term in self.terms.items():
             target = (
                 term.prepare(sample.target.image_gt)
@@ -114,7 +114,7 @@ class CodeEncoding(Task):
         self.encoder.eval()
         sample = self._held(min(limit or 64, 64))
         ws = self.codes(sample)
-        error = (self.draw(ws, sample).image.clamp(-1, 1) - sample.target.image_gt).abs().mean()
+        error = (self.render(ws, sample).image.clamp(-1, 1) - sample.target.image_gt).abs().mean()
         found = {
             "L1": Score(float(error), len(sample), False, {"range": "-1..1", "data": "held out"})
         }
@@ -131,7 +131,7 @@ class CodeEncoding(Task):
         sample = self._held(8)
         return {
             "held_out": joined(
-                [sample.target.image_gt, self.draw(self.codes(sample), sample).image]
+                [sample.target.image_gt, self.render(self.codes(sample), sample).image]
             )
         }
 
