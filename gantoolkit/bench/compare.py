@@ -223,7 +223,7 @@ def record(
         missing=len(reference.wanted) - len(found),
         needs=list(adapter.needs or ("text", "mask")),
         model=adapter.model,
-        domain=adapter.domain,
+        domain="3D" if adapter.is_3d else "2D",
     )
     notes = [] if adapter.needs else ["what it saw is not known; text and mask are assumed"]
     return Record(

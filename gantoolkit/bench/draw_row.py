@@ -83,7 +83,7 @@ def run(job: Job, folder: Path) -> dict:
     made = dict(
         threads=torch.get_num_threads(),
         needs=list(system.needs),
-        solid=system.solid,
+        is_3d=system.is_3d,
         frame=asdict(system.frame),
         model=system.model,
         domain=system.domain,
@@ -123,11 +123,11 @@ def _make(
         found |= dict(seconds=np.float64(seconds), peak_mb=np.int64(peak_mb(job.device)))
     if result.depth is not None and job.views:
         found["depth"] = result.depth.half().cpu().numpy()
-    if system.solid and int(rows[0]) < job.views:
+    if system.is_3d and int(rows[0]) < job.views:
         found |= _sides(system, solution, condition)
     if int(rows[0]) < job.without_text and "text" in system.needs:
-        untold = replace(condition, text=("",) * len(condition))
-        silent = system.render(share(untold, image), condition.camera).image
+        empty_prompt = replace(condition, text=("",) * len(condition))
+        silent = system.render(share(empty_prompt, image), condition.camera).image
         found["without_text"] = to_uint8(silent).cpu().numpy()
     content = io.BytesIO()
     np.savez(content, **found)

@@ -49,7 +49,7 @@ class Adapter:
     looks_for: str
     needs: tuple[str, ...] | None = ("text", "mask")
     model: str = "GAN"
-    domain: str = "2D"
+    is_3d: bool = False
 
 
 def outputs(adapter: Adapter, folder: Path, wanted: Sequence[Wanted]) -> Found:
@@ -208,7 +208,7 @@ ADAPTERS = {
     "folder": Adapter(plain, "ID.png", None),
     "gantoolkit": Adapter(own, f"{DRAWN}, ID.png"),
     "tedigan": Adapter(tedigan, "ID/final_result.png, ID.png, ID_inv.png"),
-    "ide3d": Adapter(ide3d, "ID/rec_img.png", ("text", "mask", "camera", "image"), "GAN", "3D"),
+    "ide3d": Adapter(ide3d, "ID/rec_img.png", ("text", "mask", "camera", "image"), is_3d=True),
     "uac": Adapter(uac, "non_grid/MODALITIES/TEXT/N.png", model="diffusion"),
     "controlnet": Adapter(plain, "ID.png", model="diffusion"),
     "collaborative": Adapter(collaborative, "ID.png/PROMPT/000000_x_0.png", model="diffusion"),

@@ -67,8 +67,9 @@ class Drawn(System):
         trained = exported(Path(generator))
         self.name, self.psi = str(trained[0]) if trained else generator, truncation_psi
         self.generator = load_generator(self.name)
-        self.solid, self.frame = self.generator.is_3d, frame_of(self.generator)
-        self.needs, self.domain = (("camera",), "3D") if self.solid else ((), "2D")
+        self.is_3d = self.generator.is_3d
+        self.frame = frame_of(self.generator)
+        self.needs = ("camera",) if self.is_3d else ()
         self.latent_source = "random codes"
 
     @torch.no_grad()

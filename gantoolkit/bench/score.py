@@ -21,16 +21,16 @@ from gantoolkit.training.run_folder import environment
 def evaluators(
     suite: Suite, made: Mapping, device: str, split: str, deep: bool
 ) -> dict[str, Evaluator]:
-    """'all', 'text' and 'solid': the suite's metrics by what they need; refuses networks that the system used.
+    """'all', 'text' and '3D': the suite's metrics by what they need; refuses networks that the system used.
 
     deep: whether the data has depth; the metric `depth` is left out where it has none.
     """
     groups = {"all": suite.metrics}
     if suite.without_text and "text" in made["needs"]:
         groups["text"] = suite.text_metrics
-    if suite.views and made["solid"]:
-        groups["solid"] = {
-            k: v for k, v in suite.solid_metrics.items() if deep or v.get("type", k) != "depth"
+    if suite.views and made["is_3d"]:
+        groups["3D"] = {
+            k: v for k, v in suite.metrics_3d.items() if deep or v.get("type", k) != "depth"
         }
     conditions = dict(split=split, latent_source=made["latent_source"])
     return {
@@ -68,12 +68,12 @@ def scores(
                 batch.without_text[few],
                 numbers=batch.numbers[few],
             )
-        if "solid" in judged and batch.views:
+        if "3D" in judged and batch.views:
             few = _first(job.views, batch)
             target = (
                 replace(sample.target, depth=opened.depth(batch.numbers)) if deep else sample.target
             )
-            judged["solid"].update(
+            judged["3D"].update(
                 batch.image[few],
                 target[few],
                 sample.condition[few],
@@ -141,7 +141,7 @@ def record(
 
 def measures(suite: Suite) -> str:
     """Changes with what a suite measures, and how."""
-    how = [suite.metrics, suite.text_metrics, suite.solid_metrics, suite.judge, suite.bootstrap]
+    how = [suite.metrics, suite.text_metrics, suite.metrics_3d, suite.judge, suite.bootstrap]
     return hashlib.sha256(json.dumps(how, sort_keys=True).encode()).hexdigest()[:12]
 
 

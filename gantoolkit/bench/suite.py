@@ -36,7 +36,7 @@ class Suite:
     """One table.
 
     metrics       name → arguments, as in configs; those of `text_metrics` also need results without the prompt,
-                  those of `solid_metrics` depth and further views of 3D systems
+                  those of `metrics_3d` depth and further views of 3D systems
     columns       scores in the order of the table, without their network: "fid", "miou_all19"
     without_text  pairs drawn a second time with an empty prompt (0: none); views: pairs drawn from the side too
     sheet         whether the page shows what every row draws of the first conditions
@@ -56,7 +56,7 @@ class Suite:
     judge: str = "judge"
     metrics: dict[str, dict] = field(default_factory=dict)
     text_metrics: dict[str, dict] = field(default_factory=dict)
-    solid_metrics: dict[str, dict] = field(default_factory=dict)
+    metrics_3d: dict[str, dict] = field(default_factory=dict)
     columns: tuple[str, ...] = ()
     without_text: int = 0
     views: int = 0

@@ -25,14 +25,21 @@ class System:
     """Base of all systems; another one needs `needs` and `solve`.
 
     needs          what it sees, of NEEDS; it is handed that alone. "image" is the photo itself
-    solid          whether its solution can be drawn from any camera; frame: where those of its generator stand
-    model, domain  what tables print: "GAN" or "diffusion"; "2D" or "3D"
+    is_3d          whether its solution can be rendered from any camera
+    frame          where the cameras of its generator stand
+    model          what tables print: "GAN" or "diffusion"
     """
 
     needs: tuple[str, ...] = ("text", "mask")
-    solid, frame = False, Frame()
-    model, domain = "GAN", "2D"
+    is_3d = False
+    frame = Frame()
+    model = "GAN"
     latent_source = "trajectory"
+
+    @property
+    def domain(self) -> str:
+        """What tables print: '2D' or '3D'."""
+        return "3D" if self.is_3d else "2D"
 
     def solve(self, condition: Condition, image: Tensor | None = None) -> Any:
         """What the system finds for a batch: a Render, or whatever its `render` draws. `image` is I^gt [B,3,R,R]."""
@@ -43,7 +50,7 @@ class System:
         return self.solve(condition, image)
 
     def render(self, solution: Any, camera: Camera | None) -> Render:
-        """A solution as images [B,3,R,R], from `camera` if it is solid."""
+        """A solution as images [B,3,R,R], from `camera` if it is 3D."""
         return solution
 
     def networks(self) -> dict[str, str]:
@@ -114,10 +121,9 @@ class Ours(System):
         self.pipeline, self.specs = load_with_specs(run, steps=steps, guidance=guidance)
         if mapped:
             self.pipeline.bridge = getattr(self.pipeline.bridge, "mapping", self.pipeline.bridge)
-        self.solid = self.pipeline.generator.is_3d
+        self.is_3d = self.pipeline.generator.is_3d
         self.frame = frame_of(self.pipeline.generator)
-        self.domain = "3D" if self.solid else "2D"
-        self.needs = (*seen(self.pipeline.condition), *(["camera"] if self.solid else []))
+        self.needs = (*seen(self.pipeline.condition), *(["camera"] if self.is_3d else []))
         grid = self.pipeline.encoder.timesteps
         if after is not None and not 1 <= after <= len(grid):
             raise UsageError(f"after={after}: the trajectory of {run} has {len(grid)} steps.")

@@ -64,9 +64,9 @@ class ControlNetEncoder(nn.Module):
         networks = dict(unet=self.unet, controls=self.controls, vae=self.vae, text=self.prompts)
         self._sleepers = CpuOffload(networks) if offload else None
 
-    def awake(self, *names: str) -> AbstractContextManager:
+    def on_device(self, *names: str) -> AbstractContextManager:
         """A block in which networks ('unet', 'controls', 'vae', 'text') are on the device, where they sleep else."""
-        return self._sleepers.awake(*names) if self._sleepers else nullcontext()
+        return self._sleepers.on_device(*names) if self._sleepers else nullcontext()
 
     def to(self, device: torch.device | str):
         """On another device; where networks sleep, they will work there."""
@@ -166,7 +166,7 @@ class ControlNetEncoder(nn.Module):
 
     def _encode_text(self, condition: Condition) -> tuple[Prompt, Tensor]:
         """(the prompts, embeddings [2B,T,D] of the empty prompt and of the prompts)."""
-        with self.awake("text"):
+        with self.on_device("text"):
             prompt = self.prompts(condition.text)
             empty = self.prompts([""] * len(condition)).embedding
         return prompt, torch.cat([empty, prompt.embedding])
@@ -178,7 +178,7 @@ class ControlNetEncoder(nn.Module):
     @torch.no_grad()
     def decode(self, latents: Tensor) -> Tensor:
         """z_0 [B,4,h,w] → images in −1..1 [B,3,R,R]."""
-        with torch.autocast(self.device.type, enabled=False), self.awake("vae"):
+        with torch.autocast(self.device.type, enabled=False), self.on_device("vae"):
             images = self.vae.decode(
                 latents.float() / self.vae.config.scaling_factor, return_dict=False
             )[0]
@@ -187,7 +187,7 @@ class ControlNetEncoder(nn.Module):
     @torch.no_grad()
     def encode(self, images: Tensor) -> Tensor:
         """Images in −1..1 [B,3,R,R] → z_0 [B,4,h,w] (the posterior's mean)."""
-        with torch.autocast(self.device.type, enabled=False), self.awake("vae"):
+        with torch.autocast(self.device.type, enabled=False), self.on_device("vae"):
             posterior = self.vae.encode(images.to(self.device).float()).latent_dist
         return (posterior.mode() * self.vae.config.scaling_factor).contiguous()
 
@@ -208,10 +208,10 @@ class ControlNetEncoder(nn.Module):
         """
         t = torch.as_tensor(t, device=self.device).expand(len(condition)).contiguous()
         latents = latents.to(self.device).float()
-        with torch.autocast(self.device.type, enabled=False), self.awake("text"):
+        with torch.autocast(self.device.type, enabled=False), self.on_device("text"):
             prompt = self.prompts(condition.text)  # in float32, as where trajectories are made
         with (
-            self.awake("unet", "controls"),
+            self.on_device("unet", "controls"),
             Recorder(self.unet, self.tap, only_h=only_h) as recorder,
         ):
             with suppress(StopForward):
@@ -240,7 +240,7 @@ class ControlNetEncoder(nn.Module):
         (prompt, both), pictures = self._encode_text(condition), self._pictures(condition)
         latents, times = self.noise(condition), self._grid(steps)
         rows = slice(len(condition) if self.guidance != 1 else 0, None)
-        with self.awake("unet", "controls"):
+        with self.on_device("unet", "controls"):
             for t, before in zip(times, (*times[1:], None)):
                 with Recorder(self.unet, self.tap, rows) as recorder:
                     epsilon = self._guided(latents, t, both, pictures)
@@ -269,7 +269,7 @@ class ControlNetEncoder(nn.Module):
 
     def _denoise(self, latents: Tensor, times: tuple[int, ...], condition: Condition) -> Tensor:
         (_, both), pictures = self._encode_text(condition), self._pictures(condition)
-        with self.awake("unet", "controls"):
+        with self.on_device("unet", "controls"):
             last = sampling.run(
                 self.scheduler,
                 times,
@@ -288,7 +288,7 @@ class ControlNetEncoder(nn.Module):
             seen.append(latents)
             return self._guided(latents, t, both, pictures)
 
-        with self.awake("unet", "controls"):
+        with self.on_device("unet", "controls"):
             last = sampling.run(self.scheduler, self._grid(steps), self.noise(condition), epsilon)
         return torch.stack(seen, 1), self.decode(last)
 

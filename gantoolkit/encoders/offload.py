@@ -46,7 +46,7 @@ class Slot:
 
 
 class CpuOffload:
-    """Networks by name; `with sleepers.awake(name, …):` brings those named to `device` for the block."""
+    """Networks by name; `with sleepers.on_device(name, …):` brings those named to `device` for the block."""
 
     def __init__(self, networks: dict[str, nn.Module]):
         self.slots = {name: list(_slots(network)) for name, network in networks.items()}
@@ -61,7 +61,7 @@ class CpuOffload:
                 slot.pin()
 
     @contextmanager
-    def awake(self, *names: str) -> Iterator[None]:
+    def on_device(self, *names: str) -> Iterator[None]:
         """Blocks may lie inside each other: a network sleeps when the last one that named it ends."""
         for slot in self._of(name for name in names if not self._users[name]):
             slot.wake(self.device)

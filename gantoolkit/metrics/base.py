@@ -83,7 +83,8 @@ class Metric:
     name        key of the config, first part of the score's name
     uses        the field of an observation that the network must give
     network     weights name of the network that judges, or None
-    told        what the network is told beside its file, where it has a choice: resize (Inception), crop (ArcFace)
+    network_options  what the network is configured with beside its weights, where it has a choice:
+                     resize (Inception), crop (ArcFace)
     replicates  of the bootstrap; the evaluator sets it
     """
 
@@ -92,9 +93,11 @@ class Metric:
     higher_is_better = True
     most_replicates = 200
 
-    def __init__(self, network: str | None = None, **told: str | None):
+    def __init__(self, network: str | None = None, **network_options: str | None):
         self.network_name, self.network = network, None
-        self.told = {key: value for key, value in told.items() if value is not None}
+        self.network_options = {
+            key: value for key, value in network_options.items() if value is not None
+        }
         self.replicates = 0
         self.sums: dict[str, Tensor] = {}  # [1+replicates,…] float64 each
 

@@ -56,7 +56,7 @@ class Evaluator:
         self._shas: dict[str, str] = beside._shas if beside else {}
         for metric in self.metrics.values():
             if metric.network_name:
-                metric.network = self._network(metric.network_name, metric.told)
+                metric.network = self._network(metric.network_name, metric.network_options)
         self.resized = "none"
 
     def _refuse(self, forbidden: Mapping[str, str]) -> None:
@@ -90,9 +90,9 @@ class Evaluator:
                 f"('{network}'); choose another {advice}."
             )
 
-    def _network(self, name: str, told: Mapping[str, str]) -> nn.Module:
-        """The judge of a name; one that is told to look otherwise is another network."""
-        key = (name, *sorted(told.items()))
+    def _network(self, name: str, network_options: Mapping[str, str]) -> nn.Module:
+        """The judge of a name; one that is configured to look otherwise is another network."""
+        key = (name, *sorted(network_options.items()))
         if key not in self._networks:
             source = self.judge if name == "judge" else name
             if isinstance(source, nn.Module):
@@ -100,7 +100,9 @@ class Evaluator:
             else:
                 network = load_network(source).to(self.device)
                 self._shas[name] = _digest(source) or ""
-            self._networks[key] = _told(network, name, told) if told else network
+            self._networks[key] = (
+                _configure(network, name, network_options) if network_options else network
+            )
         return self._networks[key]
 
     def networks(self) -> dict[str, str]:
@@ -200,13 +202,13 @@ def load_network(name: str) -> nn.Module:
     return LPIPS(name) if name in TRUNKS else networks.load(name)
 
 
-def _told(network: nn.Module, name: str, told: Mapping[str, str]) -> nn.Module:
+def _configure(network: nn.Module, name: str, network_options: Mapping[str, str]) -> nn.Module:
     """The network with another resize or crop; one that has no choice is refused."""
     from gantoolkit.networks.arcface import crop_of
     from gantoolkit.networks.inception import check_resize
 
     other = copy.copy(network)  # shares the parameters
-    for key, value in told.items():
+    for key, value in network_options.items():
         if not hasattr(network, key):
             raise UsageError(
                 f"The network '{name}' has no choice of a {key}; leave {key}='{value}' out."

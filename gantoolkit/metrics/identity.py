@@ -21,7 +21,7 @@ class _Identity(Mean):
         super().__init__(network, crop=crop)
 
     def conditions(self) -> dict:
-        return super().conditions() | self.told
+        return super().conditions() | self.network_options
 
     def cosine(self, view: EvalBatch, first: str | int, second: str | int) -> Tensor:
         """[B]"""

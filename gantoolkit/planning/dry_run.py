@@ -240,7 +240,7 @@ def _denoise(encoder, batch: int) -> None:
         torch.empty(batch, 19, size, size, device="meta"),
         torch.empty(batch, 1, size, size, device="meta"),
     )
-    with torch.no_grad(), encoder.awake("unet", "controls"):
+    with torch.no_grad(), encoder.on_device("unet", "controls"):
         (_, both), pictures = encoder._encode_text(condition), encoder._pictures(condition)
         encoder._guided(
             torch.empty(batch, *encoder.latent_shape, device="meta"),

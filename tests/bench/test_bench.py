@@ -57,7 +57,8 @@ class Peeking(Painted):
 class Flat(Painted):
     """A 3D system: a plane at z = 0.2 in one colour."""
 
-    needs, solid, domain = ("text", "mask", "camera"), True, "3D"
+    needs = ("text", "mask", "camera")
+    is_3d = True
 
     def solve(self, condition, image=None):
         return condition.mask.flatten(1).mean(1)
@@ -81,7 +82,7 @@ views: 3
 bootstrap: 30
 metrics: {lpips: {}, id_gt: {}, acc: {}, ssim: {}}
 text_metrics: {id_text: {}}
-solid_metrics: {depth: {}, id_views: {}, reprojection: {}}
+metrics_3d: {depth: {}, id_views: {}, reprojection: {}}
 columns: [lpips, id_gt, id_text, acc, id_views, reprojection]
 rows:
   - {name: painted, label: painted, system: {type: Painted}}
@@ -383,7 +384,7 @@ def test_shipped_suites_are_whole(name):
 
     suite = suites.load(name)
     assert len({row.name for row in suite.rows}) == len(suite.rows)
-    scores = {*suite.metrics, *suite.text_metrics, *suite.solid_metrics}
+    scores = {*suite.metrics, *suite.text_metrics, *suite.metrics_3d}
     for metric in scores:
         assert issubclass(registry.get("metric", metric), Metric)
     for column in suite.columns:

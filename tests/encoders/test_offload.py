@@ -56,18 +56,18 @@ def test_each_group_is_on_the_device_only_while_it_works():
     encoder.to("meta")
     assert encoder.device.type == "meta" and encoder.unet.device.type == "cpu"
     for name, network in groups(encoder).items():
-        with encoder.awake(name):
+        with encoder.on_device(name):
             for other, module in groups(encoder).items():
                 kinds = {t.device.type for t in (*module.parameters(), *module.buffers())}
                 assert kinds == {"meta" if other == name else "cpu"}, (name, other)
-            with encoder.awake(name):
+            with encoder.on_device(name):
                 pass
             assert (
                 next(network.parameters()).device.type == "meta"
             )  # the outer block still needs it
         for key, tensor in network.state_dict().items():
             assert torch.equal(tensor, before[name][key])
-    with pytest.raises(RuntimeError, match="inside"), encoder.awake("unet"):
+    with pytest.raises(RuntimeError, match="inside"), encoder.on_device("unet"):
         raise RuntimeError("inside")
     assert encoder.unet.device.type == "cpu"
 
@@ -95,6 +95,6 @@ def test_a_network_without_tensors_and_shared_ones():
     two.weight = one.weight
     both, x = torch.nn.Sequential(one, two, torch.nn.ReLU()), torch.ones(1, 3)
     wanted, sleepers = both(x), CpuOffload(dict(net=both, empty=torch.nn.ReLU()))
-    with sleepers.awake("net", "empty"):
+    with sleepers.on_device("net", "empty"):
         assert one.weight is not two.weight and torch.equal(both(x), wanted)
     assert one.weight is two.weight and one.weight.requires_grad

@@ -44,7 +44,7 @@ class Evaluation:
     ):
         self.task, self.metrics, self.judge, self.early = task, metrics, judge, tuple(early)
         self.against = against
-        self.wants_untold = bool(metrics) and "id_text" in metrics
+        self.wants_empty_prompt = bool(metrics) and "id_text" in metrics
         self._notes: list[str] = []
         if metrics != {}:
             self._evaluator(0)  # refuses a judge that a loss used before anything is trained
@@ -81,10 +81,10 @@ class Evaluation:
     # -- images --------------------------------------------------------------------------------------
 
     def moments(
-        self, limit: int | None = None, step: int = -1, untold: bool = False
+        self, limit: int | None = None, step: int = -1, empty_prompt: bool = False
     ) -> Iterator[TimestepBatch]:
         """The validation split at one step of the grid, in batches."""
-        source = self.task.val_untold if untold else self.task.val
+        source = self.task.val_empty_prompt if empty_prompt else self.task.val
         count = min(limit or len(source), len(source))
         sampling = getattr(
             source, "sampling", None
@@ -130,10 +130,12 @@ class Evaluation:
     ) -> dict[str, Scores]:
         first = self._evaluator(step)
         evaluators = {name: self._evaluator(step, first) for name in systems}
-        untold = self.moments(limit, step, untold=True) if self.wants_untold else None
+        empty_prompt = (
+            self.moments(limit, step, empty_prompt=True) if self.wants_empty_prompt else None
+        )
         for moment in self.moments(limit, step):
             images = self.images(moment, systems)
-            other = self.images(next(untold), systems) if untold else {}
+            other = self.images(next(empty_prompt), systems) if empty_prompt else {}
             target = moment.sample.target
             if self.against == "x0":
                 target = replace(target, image_gt=moment.x0)

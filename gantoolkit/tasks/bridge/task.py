@@ -156,7 +156,9 @@ class Bridge(Objective, Task):
             if self.device.type == "cuda" and not keeping.stream
             else None
         )
-        self.val_untold = trajectories("val", text="") if self.evaluation.wants_untold else None
+        self.val_empty_prompt = (
+            trajectories("val", text="") if self.evaluation.wants_empty_prompt else None
+        )
         self.embeddings = Embeddings(
             self.train, self.terms, self.targets["identity"], self.weights()
         )
@@ -173,8 +175,8 @@ class Bridge(Objective, Task):
     def prepare(self, folder: Path, progress) -> None:
         self.train.prepare(progress, "trajectories of train")
         self.val.prepare(progress, "trajectories of val")
-        if self.val_untold:
-            self.val_untold.prepare(progress, "trajectories of val without text")
+        if self.val_empty_prompt:
+            self.val_empty_prompt.prepare(progress, "trajectories of val without text")
         self.embeddings.prepare(progress)
         self.train.store_features(self.max_gb, progress, "features of train")
 

@@ -58,13 +58,13 @@ class TediGANStyle(System):
         self.generator_source, self.towers = meta["generator"], rooms.load(self.tower_source)
         self.mix = self.generator.num_ws // 2 if mix is None else mix
         self.how = Follow(steps, lr, text, pixels, code, precision)
-        self.solid = self.generator.is_3d
-        self.domain, self.frame = "3D" if self.solid else "2D", frame_of(self.generator)
+        self.is_3d = self.generator.is_3d
+        self.frame = frame_of(self.generator)
         self._check()
 
     def _check(self) -> None:
         """The encoder must be of this system's kind."""
-        if self.solid or self.encoder.photo is not None:
+        if self.is_3d or self.encoder.photo is not None:
             raise UsageError(
                 "TediGANStyle draws with a 2D generator from the mask alone; give an encoder of "
                 "configs/baselines/tedigan_mask.py."
@@ -115,7 +115,7 @@ class IDE3DStyle(TediGANStyle):
     needs = ("text", "mask", "camera", "image")
 
     def _check(self) -> None:
-        if not self.solid or self.encoder.photo is None:
+        if not self.is_3d or self.encoder.photo is None:
             raise UsageError(
                 "IDE3DStyle draws with a 3D generator from mask and photo; give an encoder of "
                 "configs/baselines/ide3d_hybrid.py."

@@ -153,7 +153,7 @@ def test_ide3d_style_from_training_to_faces(zoo, tiny_zip, tmp_path):
         type="IDE3DStyle", encoder=str(tmp_path / "run"), towers=str(zoo / "towers"), steps=2
     )
     system = systems.build(spec)
-    assert system.needs == ("text", "mask", "camera", "image") and system.solid and system.mix == 3
+    assert system.needs == ("text", "mask", "camera", "image") and system.is_3d and system.mix == 3
     camera = orbit_camera(torch.tensor([0.1, -0.2]))
     found = system.solve(
         Condition((CAPTIONS[0], CAPTIONS[1]), masks(), camera=camera),
