@@ -90,9 +90,12 @@ def call(args: argparse.Namespace) -> int | None:
 def sentence(error: Exception) -> str:
     """An exception in one sentence."""
     from gantoolkit.core.errors import GantoolkitError
+    from gantoolkit.registry import messages
 
     if isinstance(error, GantoolkitError):
         return str(error)
+    if isinstance(error, ImportError) and (moved := messages.moved_module(error)):
+        return f"{error}{moved}."
     if (
         isinstance(error, ModuleNotFoundError)
         and error.name

@@ -36,8 +36,16 @@ class Parser(argparse.ArgumentParser):
             known = list(map(str, action.choices))
             raise argparse.ArgumentError(
                 action,
-                f"there is no '{value}'{did_you_mean(value, known)}; choose {', '.join(known)}",
+                f"there is no '{value}'{self._hint(action, value, known)}; choose {', '.join(known)}",
             )
+
+    def _hint(self, action: argparse.Action, value: str, known: list[str]) -> str:
+        if not isinstance(action, argparse._SubParsersAction):
+            return did_you_mean(value, known)
+        from gantoolkit.registry import messages
+
+        verb = self.prog.partition(" ")[2]  # without "gantoolkit"
+        return messages.command_hint(verb, value, known)
 
 
 def whole(least: int | None = None, most: int | None = None) -> Callable[[str], int]:

@@ -44,7 +44,7 @@ def check(values: dict, runner: Iterable[str], provenance: dict[str, str]) -> No
     for key in values:
         if key not in known and not (task and task.open):
             raise UsageError(
-                f"The config has no key '{key}'{did_you_mean(key, known)} "
+                f"The config has no key '{key}'{messages.hint('keys', key, known)} "
                 f"({source(key, provenance)}); the task '{values['task']}' takes "
                 f"{', '.join(task.names if task else ())}, the runner {', '.join(runner)}."
             )
@@ -147,7 +147,7 @@ def _check_spec(dotted: str, kind: str | None, spec: dict, provenance: dict[str,
         sentence = (
             messages.unknown(kind, str(name))
             if kind
-            else (f"There is no component '{name}'{did_you_mean(name, known)}.")
+            else (f"There is no component '{name}'{messages.hint('components', name, known)}.")
         )
         where = f"{dotted}.type" if f"{dotted}.type" in provenance else dotted
         raise UsageError(f"{dotted} ({source(where, provenance)}): {sentence}")
@@ -193,7 +193,7 @@ def _no_key(key: str, values: dict) -> str:
     ]
     if near:
         return (
-            f"The config has no key '{key}'{did_you_mean(key.rpartition('.')[2], near)}; "
+            f"The config has no key '{key}'{messages.hint('keys', key.rpartition('.')[2], near)}; "
             f"under '{parent}' there are {', '.join(near)}."
         )
     return f"The config has no key '{key}'{did_you_mean(key, known)}."
@@ -242,7 +242,7 @@ def _check_settings(values: dict, provenance: dict[str, str]) -> None:
             if name not in known:
                 where = source(f"{key}.{name}", provenance)
                 raise UsageError(
-                    f"The config has no key '{key}.{name}'{did_you_mean(name, known)} ({where}); "
+                    f"The config has no key '{key}.{name}'{messages.hint('keys', name, known)} ({where}); "
                     f"{key} takes {', '.join(known)}."
                 )
             _check_value(f"{key}.{name}", value, known[name].annotation, provenance)
@@ -252,7 +252,9 @@ def build(cls: type[T], key: str, values: dict[str, Any]) -> T:
     """The dataclass that stands for the config's dict `key`; keys that it lacks are refused."""
     known = {field.name: field for field in fields(cls)}
     if wrong := [name for name in values if name not in known]:
-        raise UsageError(f"{key} has no key '{wrong[0]}'; it has {', '.join(known)}.")
+        raise UsageError(
+            f"{key} has no key '{wrong[0]}'{messages.hint('keys', wrong[0], known)}; it has {', '.join(known)}."
+        )
     if lacking := [
         name for name, field in known.items() if field.default is MISSING and name not in values
     ]:

@@ -6,6 +6,8 @@ import difflib
 import re
 from collections.abc import Iterable
 
+from gantoolkit.core.errors import UsageError
+
 DEVICES = ("cpu", "cuda", "mps")
 
 
@@ -14,6 +16,26 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     by_lower = {str(k).lower(): str(k) for k in known}
     close = difflib.get_close_matches(str(name).lower(), by_lower, n=2, cutoff=0.6)
     return f" (did you mean {' or '.join(repr(by_lower[c]) for c in close)}?)" if close else ""
+
+
+def check_choice(
+    name: str, value: object, choices: Iterable[object], error: type[Exception] = UsageError
+) -> None:
+    """Raise `error` unless `value` is one of `choices`.
+
+    name  what is chosen, as the user knows it: a config key or an option
+
+    >>> check_choice("decay", "cosin", ("none", "cosine"))
+    Traceback (most recent call last):
+    gantoolkit.core.errors.UsageError: decay='cosin' is unknown (did you mean 'cosine'?); choose 'none' or 'cosine'.
+    """
+    choices = list(choices)
+    if value in choices:
+        return
+    *others, last = map(repr, choices)
+    listed = f"{', '.join(others)} or {last}" if others else last
+    close = did_you_mean(str(value), map(str, choices))
+    raise error(f"{name}={value!r} is unknown{close}; choose {listed}.")
 
 
 def unknown_device(name: str, also: Iterable[str] = ()) -> str:

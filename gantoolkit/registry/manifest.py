@@ -17,10 +17,13 @@ from functools import lru_cache
 from importlib import metadata
 from pathlib import Path
 
+from gantoolkit.core.suggest import check_choice
+
 GROUP = "gantoolkit"
 KINDS = ("encoder", "bridge", "generator", "network", "loss", "metric", "task", "system")
 PLURALS = {"losses" if kind == "loss" else f"{kind}s": kind for kind in KINDS}
 SECTIONS = ("weights", "data", "presets", "external", "commands")
+RENAMED = ("keys", "components", "hooks", "commands", "modules")  # sections of `renamed`
 
 
 @dataclass
@@ -34,7 +37,7 @@ class Provider:
     version: str = ""
     error: str = ""  # why it could not be read or loaded
 
-    def reach(self) -> None:
+    def add_to_sys_path(self) -> None:
         """Make a folder plugin importable."""
         if self.folder and str(self.folder) not in sys.path:
             sys.path.append(str(self.folder))
@@ -52,6 +55,9 @@ class Manifest:
     presets: dict[str, dict] = field(default_factory=dict)
     external: dict[str, dict] = field(default_factory=dict)
     commands: dict[str, dict] = field(default_factory=dict)
+    renamed: dict[str, dict[str, list[str]]] = field(
+        default_factory=lambda: {section: {} for section in RENAMED}
+    )  # section → old name → what it may be called now
     owners: dict[str, Provider] = field(default_factory=dict)
     clashes: list[str] = field(default_factory=list)
 
@@ -126,11 +132,13 @@ def _add(manifest: Manifest, owner: Provider, file: Path) -> None:
     try:
         content = read_yaml(file)
         for kind, entries in (content.get("components") or {}).items():
-            if kind not in KINDS:
-                raise ValueError(f"unknown kind '{kind}'; kinds: {', '.join(KINDS)}")
+            check_choice("kind", kind, KINDS, ValueError)
             _merge(manifest, kind, manifest.components[kind], entries, owner)
         for section in SECTIONS:
             _merge(manifest, section, getattr(manifest, section), content.get(section), owner)
+        for section, names in (content.get("renamed") or {}).items():
+            check_choice("renamed", section, RENAMED, ValueError)
+            _merge_renamed(manifest.renamed[section], names)
     except Exception as error:  # a plugin's file may be anything; it must not take the others down
         if owner.name == GROUP:
             raise
@@ -148,6 +156,12 @@ def _merge(
             )
         else:
             known[name] = {**entry, "owner": owner.name}
+
+
+def _merge_renamed(known: dict[str, list[str]], names: dict[str, str | list[str]] | None) -> None:
+    """Add old name → new name, or a list of new names of which each component takes its own."""
+    for old, new in (names or {}).items():
+        known.setdefault(str(old), []).extend([new] if isinstance(new, str) else new)
 
 
 def read_yaml(file: Path) -> dict:

@@ -14,8 +14,7 @@ import pluggy
 
 from gantoolkit.core import errors
 from gantoolkit.core.errors import GantoolkitError
-from gantoolkit.core.suggest import did_you_mean
-from gantoolkit.registry import hookspecs, manifest
+from gantoolkit.registry import hookspecs, manifest, messages
 
 hookimpl = pluggy.HookimplMarker("gantoolkit")
 MARK = "gantoolkit_impl"  # the attribute that hookimpl leaves on a function
@@ -47,7 +46,7 @@ def manager() -> pluggy.PluginManager:
 
 def _report(owner: manifest.Provider, what: str, error: BaseException) -> None:
     """Note a plugin's failure for `doctor`, and say it once."""
-    text = f"{type(error).__name__}: {' '.join(str(error).split())}"
+    text = f"{type(error).__name__}: {' '.join(str(error).split())}{messages.moved_module(error)}"
     if owner.error != text:
         owner.error = text
         errors.warn(f"{what}: {text}")
@@ -65,7 +64,7 @@ class _Hooks(SimpleNamespace):
 
 
 def _register(plugins: pluggy.PluginManager, owner: manifest.Provider) -> None:
-    owner.reach()
+    owner.add_to_sys_path()
     name, _, attribute = owner.entry.partition(":")
     plugin = importlib.import_module(name)
     plugin = getattr(plugin, attribute) if attribute else plugin
@@ -75,7 +74,7 @@ def _register(plugins: pluggy.PluginManager, owner: manifest.Provider) -> None:
     mistyped = [name for name in vars(guarded) if name not in hook_names()]
     if mistyped:
         raise AttributeError(
-            f"there is no hook {mistyped[0]}{did_you_mean(mistyped[0], hook_names())}"
+            f"there is no hook {mistyped[0]}{messages.hint('hooks', mistyped[0], hook_names())}"
         )
     try:
         plugins.register(guarded, owner.name)

@@ -34,7 +34,7 @@ class LazyRegistry(Registry):
 
     def _import(self, key: str, entry: dict) -> Any:
         owner = manifest.load().owners[entry["owner"]]
-        owner.reach()
+        owner.add_to_sys_path()
         module, _, attribute = entry["module"].partition(":")
         if owner.name == manifest.GROUP:
             import gantoolkit.core.compat  # noqa: F401  before timm, lpips, transformers, …
@@ -43,7 +43,7 @@ class LazyRegistry(Registry):
         except Exception as error:
             raise UsageError(
                 f"The {self.name} '{key}' of {owner.name} ({entry['module']}) cannot be "
-                f"imported ({type(error).__name__}: {error}); try 'gantoolkit doctor'."
+                f"imported ({type(error).__name__}: {error}{messages.moved_module(error)}); try 'gantoolkit doctor'."
             ) from error
 
     def build(self, cfg: dict, *args, **extra) -> Any:

@@ -53,7 +53,7 @@ def test_broken_registry_is_reported_and_the_others_work(tmp_path, monkeypatch, 
     index = fresh()
     failed = {owner.name: owner.error for owner in index.failed()}
     assert failed.keys() == {"alpha", "beta", "c"}, failed
-    assert "unknown kind 'gnerator'" in failed["alpha"] and "pyproject.toml" in failed["c"]
+    assert "kind='gnerator' is unknown" in failed["alpha"] and "pyproject.toml" in failed["c"]
     assert "Delta" in index.components["generator"]
 
 

@@ -150,7 +150,7 @@ def test_a_command_of_a_plugin_that_is_not_installed_says_how_to_install_it(
     assert "the plugin 'far' has it: pip install far." in capsys.readouterr().err
 
 
-def test_run_started_batch_done_run_finished(load, tmp_path):
+def test_run_started_on_log_run_finished(load, tmp_path):
     """The package's own use: TensorBoard scalars; and a plugin that sees the same calls."""
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
@@ -231,3 +231,19 @@ def test_every_hook_has_a_docstring_a_test_and_a_use_in_the_tree():
         assert inspect.getdoc(getattr(hookspecs, name)), name
         assert f"test_{name}" in tests or f"_{name}" in tests, name
         assert f".{name}(" in code, f"nobody calls {name}"
+
+
+def test_a_hook_with_an_old_name_is_reported_with_the_new_one(load, capsys):
+    load(bad=GOOD + "@hookimpl\ndef batch_done(run): ...")
+    assert "no hook batch_done (now called 'on_log')" in capsys.readouterr().err
+
+
+def test_a_plugin_may_carry_its_own_old_names(load, tmp_path):
+    load(p="")
+    (tmp_path / "p" / "hooks_of_p" / "registry.yaml").write_text(
+        "renamed: {components: {Olden: Newer}, keys: {olden: newer}}"
+    )
+    manifest.load.cache_clear()
+    renamed = manifest.load().renamed
+    assert renamed["components"]["Olden"] == ["Newer"] and renamed["keys"]["olden"] == ["newer"]
+    assert renamed["hooks"]["batch_done"] == ["on_log"]
