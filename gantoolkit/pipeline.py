@@ -10,9 +10,11 @@ stop saves the evaluations that follow. `aggregate="mean"` averages w over all s
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import fields
 
 import torch
+from torch import nn
 
 from gantoolkit.core.types import Camera, Condition, Latent, Render
 
@@ -21,12 +23,25 @@ class Pipeline:
     """Encoder, bridge and generator; `pipeline(condition) -> Render`.
 
     condition   'mask', 'scribble' or 'both': what the encoder's ControlNets were trained for
+    camera_for  (condition, generator) → Camera [B] or None: where a 3D face is seen from unless a
+                camera is given; by default the condition's own camera
     resolution  pixels per side of the images, and of the masks that the mini models saw
     """
 
-    def __init__(self, encoder, bridge, generator, condition: str = "mask"):
-        self.encoder, self.bridge, self.generator = encoder, bridge.eval(), generator
-        self.condition, self.resolution = condition, generator.resolution
+    def __init__(
+        self,
+        encoder,
+        bridge,
+        generator,
+        condition: str = "mask",
+        camera_for: Callable[[Condition, nn.Module], Camera | None] | None = None,
+    ):
+        self.encoder = encoder
+        self.bridge = bridge.eval()
+        self.generator = generator
+        self.condition = condition
+        self.camera_for = camera_for or own_camera
+        self.resolution = generator.resolution
 
     @torch.no_grad()
     def latent(
@@ -56,25 +71,9 @@ class Pipeline:
         aggregate: str = "last",
         **options,
     ) -> Render:
-        """Faces [B,3,R,R] from `camera`, by default from where the condition was seen."""
+        """Render faces [B,3,R,R] from `camera` (default: what `camera_for` says)."""
         latent = self.latent(condition, t_out, aggregate, **options)
-        return self.render(latent, camera or self.camera(condition))
-
-    def camera(self, condition: Condition) -> Camera | None:
-        """The condition's own camera; else, for a 3D generator, one fitted to its mask or straight ahead."""
-        if condition.camera is not None or not self.generator.is_3d:
-            return condition.camera
-        from gantoolkit.core.camera import frame_of
-        from gantoolkit.data import pose
-
-        front = torch.zeros(len(condition))
-        yaw, pitch = (
-            (front, front)
-            if condition.mask is None
-            else pose.estimate(condition.mask.argmax(1).cpu())
-        )
-        device = next(self.generator.parameters()).device
-        return frame_of(self.generator).facing(yaw, pitch).to(device)
+        return self.render(latent, camera or self.camera_for(condition, self.generator))
 
     def render(self, latent: Latent, camera: Camera | None = None) -> Render:
         """G(w), the same picture every time."""
@@ -85,6 +84,11 @@ class Pipeline:
         for part in (self.encoder, self.bridge, self.generator):
             part.to(device)
         return self
+
+
+def own_camera(condition: Condition, generator) -> Camera | None:
+    """The camera that the condition was seen from, if it has one."""
+    return condition.camera
 
 
 def mean(latents: list[Latent]) -> Latent:

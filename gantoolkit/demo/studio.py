@@ -22,7 +22,7 @@ from torch import Tensor
 from gantoolkit.core.camera import Frame, frame_of
 from gantoolkit.core.errors import UsageError
 from gantoolkit.core.types import Camera, Condition, Features, Latent, Render
-from gantoolkit.data.user_inputs import Input, condition
+from gantoolkit.data.user_inputs import UserInput, make_condition
 from gantoolkit.demo.models import Models
 from gantoolkit.inference.attention import word_attention, words
 
@@ -130,11 +130,11 @@ class Studio:
         """The Condition [1] of a wish."""
         drawing, path = torch.from_numpy(wish.drawing), Path("drawing")
         one = (
-            Input(path, "drawing", labels=drawing)
+            UserInput(path, "drawing", labels=drawing)
             if wish.drawing.dtype == np.uint8
-            else Input(path, "drawing", scribble=drawing[None])
+            else UserInput(path, "drawing", scribble=drawing[None])
         )
-        return condition([one], wish.text, [wish.seed])
+        return make_condition([one], wish.text, [wish.seed])
 
     @torch.no_grad()
     def _make(self, pipeline, wish: Wish) -> Face:
@@ -144,7 +144,7 @@ class Studio:
         trace = self._traces.get((id(encoder), *wish.key), lambda: Trace(encoder, asked, lock))
         features = trace.at(wish.step)
         latent = pipeline.bridge(features)
-        planes, base = None, pipeline.camera(asked)
+        planes, base = None, pipeline.camera_for(asked, pipeline.generator)
         if pipeline.generator.is_3d:
             planes = tuple(pipeline.generator.planes(ws) for ws in codes(latent))
         return Face(

@@ -16,9 +16,10 @@ from torch import Tensor
 from gantoolkit.core import files
 from gantoolkit.core.camera import Frame, frame_of
 from gantoolkit.core.errors import DataError, UsageError
-from gantoolkit.core.types import Camera, Render
-from gantoolkit.data.cameras import complaint
+from gantoolkit.core.types import Camera, Condition, Render
+from gantoolkit.data.cameras import find_label_problem
 from gantoolkit.data.face_zip import DEPTH_RANGE
+from gantoolkit.generators.views import render_views
 
 CAMERAS = ("label", "frontal", "estimate")
 SIDE = 0.4  # radians: how far side views turn, as EG3D's own samples
@@ -41,22 +42,13 @@ def turntable(base: Camera, frames: int = 48, frame: Frame = Frame()) -> Camera:
 
 @torch.no_grad()
 def render(generator, ws: Tensor, camera: Camera, batch: int = 8) -> Render:
-    """One latent [1,L,w_dim] from all cameras [V], without randomness; the planes are drawn once."""
-    planes = generator.planes(ws)
-    parts = []
-    for first in range(0, len(camera), batch):
-        part = camera[first : first + batch].to(ws.device)
-        n = len(part)
-        parts.append(
-            generator.render_planes(
-                planes.expand(n, *planes.shape[1:]),
-                ws.expand(n, *ws.shape[1:]),
-                part,
-                deterministic=True,
-            )
-        )
-    depth = torch.cat([p.depth for p in parts]) if parts[0].depth is not None else None
-    return Render(torch.cat([p.image for p in parts]), depth=depth, camera=camera)
+    """Render one latent [1,L,w_dim] from all cameras [V], `batch` of them at a time."""
+    batches = [camera[first : first + batch] for first in range(0, len(camera), batch)]
+    renders = render_views(generator, ws, batches)
+    images = torch.cat([render.image for render in renders])
+    has_depth = renders[0].depth is not None
+    depth = torch.cat([render.depth for render in renders]) if has_depth else None
+    return Render(images, depth=depth, camera=camera)
 
 
 def save_turntable(generator, ws: Tensor, base: Camera, path: Path, frames: int = 48) -> Path:
@@ -109,6 +101,24 @@ def camera_of(
     return frame.facing(yaw, pitch)
 
 
+def estimate_camera(condition: Condition, generator) -> Camera | None:
+    """The camera [B] to render a condition from; the `camera_for` of pipelines.
+
+    It is the condition's own camera; else, for a 3D generator, one fitted to its mask, or straight
+    ahead where there is no mask.
+    """
+    if condition.camera is not None or not generator.is_3d:
+        return condition.camera
+    from gantoolkit.data.pose import estimate
+
+    if condition.mask is None:
+        yaw = pitch = torch.zeros(len(condition))
+    else:
+        yaw, pitch = estimate(condition.mask.argmax(1).cpu())
+    device = next(generator.parameters()).device
+    return frame_of(generator).facing(yaw, pitch).to(device)
+
+
 def default_source(labels: Tensor | None, path: Path | None) -> str:
     """label where there is one, else estimate for masks, else frontal."""
     if path is not None and read_label(path) is not None:
@@ -151,7 +161,7 @@ def _camera(numbers, file: Path) -> Camera:
         label = np.asarray(numbers, np.float64)
     except (TypeError, ValueError):
         label = np.empty(0)
-    if wrong := complaint(label.ravel()):
+    if wrong := find_label_problem(label.ravel()):
         raise DataError(
             f"{file} should hold 25 numbers of a camera, cam2world (16), then intrinsics (9), but {wrong}."
         )

@@ -164,7 +164,7 @@ def unknown_words(text: str, known) -> list[str]:
 
 def generate(pipeline, options: Options, origin: dict | None = None) -> Iterator[dict]:
     """Write every output and yield its manifest row with `origin` in it; the manifest is complete after each batch."""
-    from gantoolkit.data.label_orders import other_order
+    from gantoolkit.data.label_orders import conflicting_order
 
     _fits(pipeline.condition, options, (origin or {}).get("run", "This run"))
     if options.solid and not pipeline.generator.is_3d:
@@ -175,7 +175,7 @@ def generate(pipeline, options: Options, origin: dict | None = None) -> Iterator
         )
     inputs = _inputs(pipeline, options)
     if options.mask is not None and (
-        other := other_order([item.path for item in inputs], options.labels)
+        other := conflicting_order([item.path for item in inputs], options.labels)
     ):
         warn(
             f"the label maps look as if they were numbered in the order '{other}', and are read as '{options.labels}'; "
@@ -193,9 +193,9 @@ def generate(pipeline, options: Options, origin: dict | None = None) -> Iterator
 
 def _fits(condition: str, options: Options, run: str) -> None:
     """Refuse pictures that the run was not trained on, and too few of them."""
-    from gantoolkit.data.user_inputs import KINDS, kinds
+    from gantoolkit.data.user_inputs import KINDS, condition_kinds
 
-    wanted = kinds(condition)
+    wanted = condition_kinds(condition)
     given = {name for name in KINDS if getattr(options, name) is not None}
     if given != set(wanted):
         alone = " alone" if given > set(wanted) else " as well" if given < set(wanted) else ""
@@ -220,11 +220,11 @@ def _inputs(pipeline, options: Options) -> list:
 
 def _batch(pipeline, jobs, options: Options) -> Iterator[dict]:
     """One pass of the diffusion model for all jobs, then each latent is drawn."""
-    from gantoolkit.data.user_inputs import condition
+    from gantoolkit.data.user_inputs import make_condition
 
     started = time.perf_counter()
     latent = pipeline.latent(
-        condition([item for item, _ in jobs], options.text, [seed for _, seed in jobs]),
+        make_condition([item for item, _ in jobs], options.text, [seed for _, seed in jobs]),
         t_out=options.t_out,
         aggregate=options.aggregate,
     )

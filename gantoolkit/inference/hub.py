@@ -14,7 +14,7 @@ from huggingface_hub import ModelCard, ModelHubMixin, snapshot_download
 from gantoolkit import __version__, weights
 from gantoolkit.core import files
 from gantoolkit.core.errors import UsageError, WeightsError
-from gantoolkit.data.user_inputs import kinds
+from gantoolkit.data.user_inputs import condition_kinds
 from gantoolkit.inference import load
 from gantoolkit.pipeline import Pipeline
 
@@ -44,7 +44,13 @@ class PretrainedPipeline(
 
     @classmethod
     def _join(cls, pipeline: Pipeline, specs: dict, scores: dict) -> PretrainedPipeline:
-        whole = cls(pipeline.encoder, pipeline.bridge, pipeline.generator, specs["condition"])
+        whole = cls(
+            pipeline.encoder,
+            pipeline.bridge,
+            pipeline.generator,
+            specs["condition"],
+            pipeline.camera_for,
+        )
         whole.specs, whole.scores = {key: specs[key] for key in SPECS}, scores
         whole.frozen = load.frozen(whole.specs)
         whole.frozen |= {
@@ -133,7 +139,7 @@ def _exported(folder: Path) -> bool:
 def card(specs: dict, frozen: dict[str, str], scores: dict) -> str:
     """The model card in Markdown."""
     names = "".join(f"- `{name}` (sha256 `{digest[:16]}…`)\n" for name, digest in frozen.items())
-    shown = kinds(specs["condition"])
+    shown = condition_kinds(specs["condition"])
     pictures = ", ".join(f'{kind}="{kind.upper()}.png"' for kind in shown)
     return f"""---
 library_name: gantoolkit

@@ -11,6 +11,7 @@ from gantoolkit import weights
 from gantoolkit.core.errors import DataError, UsageError, WeightsError, warn
 from gantoolkit.core.suggest import did_you_mean
 from gantoolkit.encoders import folders
+from gantoolkit.inference.cameras import estimate_camera
 from gantoolkit.pipeline import Pipeline
 from gantoolkit.registry import manifest, registry
 from gantoolkit.training import checkpoint
@@ -160,7 +161,9 @@ def assemble(state: dict, specs: dict, encoder=None, generator=None) -> Pipeline
         raise WeightsError(
             f"The bridge does not fit its encoder and generator ({reason})."
         ) from None
-    return Pipeline(encoder, bridge.requires_grad_(False), generator, specs["condition"])
+    return Pipeline(
+        encoder, bridge.requires_grad_(False), generator, specs["condition"], estimate_camera
+    )
 
 
 def build_bridge(spec: dict, encoder, generator):

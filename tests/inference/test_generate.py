@@ -34,7 +34,7 @@ class Solid:
 
     is_3d, box_warp = True, 1.0
 
-    def planes(self, ws):
+    def planes(self, ws, noise="const"):
         return ws[:, None, :, :, None]
 
     def query(self, planes, points):

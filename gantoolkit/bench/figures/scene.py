@@ -16,7 +16,7 @@ from gantoolkit.core.types import Camera, Condition, Features, Latent, Sample
 from gantoolkit.data.face_zip import FaceZip
 from gantoolkit.inference import load as runs
 from gantoolkit.pipeline import Pipeline
-from gantoolkit.report import labelled, sheets
+from gantoolkit.report import figure_sheets, sheets
 
 ALIKE = {"generator": "draws with", "encoder": "reads the encoder", "condition": "was trained on"}
 
@@ -90,7 +90,7 @@ class Scene:
         for first in range(0, len(numbers), self.batch):
             found = self.sample(numbers[first : first + self.batch])
             condition = found.condition.to(self.device)
-            yield found, condition, self.first.camera(condition)
+            yield found, condition, self.first.camera_for(condition, self.first.generator)
 
     def features(self, condition: Condition, at: int) -> Features:
         """What the encoder gives at the time `at` of its grid."""
@@ -104,14 +104,14 @@ class Scene:
         return features, last.x0.cpu()
 
     @staticmethod
-    def row(condition: Condition, images: Sequence[Tensor]) -> labelled.Row:
+    def row(condition: Condition, images: Sequence[Tensor]) -> figure_sheets.SheetRow:
         """The prompt of a condition [1] above it and its images [3,R,R]."""
         text = condition.text[0]
         cells = [
             sheets.condition_picture(condition),
             *(sheets.image_picture(image) for image in images),
         ]
-        return labelled.Row(cells, caption=f"“{text}”" if text else "no prompt")
+        return figure_sheets.SheetRow(cells, caption=f"“{text}”" if text else "no prompt")
 
     def facts(self) -> dict:
         """How the figure was made, JSON-able, without paths."""

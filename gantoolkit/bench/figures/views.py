@@ -9,7 +9,8 @@ import torch
 
 from gantoolkit.bench.figures.scene import Scene
 from gantoolkit.core.camera import YAWS, frame_of
-from gantoolkit.report import labelled
+from gantoolkit.generators.views import render_views
+from gantoolkit.report import figure_sheets
 
 
 @torch.no_grad()
@@ -22,14 +23,11 @@ def draw(scene: Scene, args, diffused: bool = False) -> tuple[np.ndarray, dict]:
             scene.features_and_image(condition, at) if diffused else [scene.features(condition, at)]
         )
         latent = scene.first.bridge(features)
-        cameras = [
-            camera,
-            *(
-                frame_of(scene.first.generator).side(yaw, len(found)).to(scene.device)
-                for yaw in yaws
-            ),
-        ]
-        images = [*x0, *(run.image(latent, view) for view in cameras)]
+        images = [*x0, run.image(latent, camera)]
+        if yaws:
+            sides = [frame_of(run.pipeline.generator).side(yaw, len(found)) for yaw in yaws]
+            renders = render_views(run.pipeline.generator, latent.ws, sides)
+            images += [render.image.cpu() for render in renders]
         rows += [
             scene.row(found.condition[i], [image[i] for image in images]) for i in range(len(found))
         ]
@@ -39,4 +37,4 @@ def draw(scene: Scene, args, diffused: bool = False) -> tuple[np.ndarray, dict]:
         "result\n$G(w)$",
         *(f"from\n{math.degrees(yaw):.0f}°" for yaw in yaws),
     ]
-    return labelled.Sheet(titles, rows).draw(), {"t": at, "yaws": list(yaws)}
+    return figure_sheets.FigureSheet(titles, rows).render(), {"t": at, "yaws": list(yaws)}

@@ -17,6 +17,7 @@ from torch import Tensor
 from gantoolkit.core.camera import YAWS, frame_of
 from gantoolkit.core.images import to_float
 from gantoolkit.core.types import Latent, Scores
+from gantoolkit.generators.views import render_views
 from gantoolkit.inference.attention import word_attention
 from gantoolkit.registry import manifest
 from gantoolkit.report import record as records
@@ -273,13 +274,12 @@ class Evaluation:
 
     def views(self, moment: TimestepBatch, yaws: tuple[float, ...] = YAWS) -> list[Tensor]:
         """G(w) of a 3D generator from the left, the front and the right."""
-        if not self.task.generator.is_3d:
+        generator = self.task.generator
+        if not generator.is_3d:
             return []
-        latent, cameras = (
-            self.latent(moment),
-            [frame_of(self.task.generator).side(yaw) for yaw in yaws],
-        )
-        return [self.task.render(latent, camera.to(self.task.device)).image for camera in cameras]
+        latent = self.latent(moment)
+        cameras = [frame_of(generator).side(yaw) for yaw in yaws]
+        return [render.image for render in render_views(generator, latent.ws, cameras)]
 
 
 def _judged(score) -> tuple:
