@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +13,8 @@ import torch
 from gantoolkit.bench import draw_row
 from gantoolkit.bench.pairs import open_pairs
 from gantoolkit.bench.tables import Line
-from gantoolkit.report import labelled, lettering, sheets
+from gantoolkit.core.errors import warn
+from gantoolkit.report import figure_sheets, sheets
 
 SHOWN = 3  # conditions
 WIDTH = 1000  # pixels, of a page
@@ -24,6 +25,9 @@ def write(lines: Sequence[Line], work: Path, out: Path) -> Path | None:
 
     None without images, and where only some systems have theirs here and a sheet is there already: it stays as it is.
     """
+    if find_spec("matplotlib") is None:
+        warn("the sheet of the suite needs matplotlib: pip install 'gantoolkit[figures]'.")
+        return None
     folders = [(row.label, work / record.config["work"]) for row, record in lines]
     columns = {label: images for label, folder in folders if (images := _images(folder))}
     jobs = [file for _, folder in folders if (file := folder / "job.json").is_file()]
@@ -41,12 +45,9 @@ def write(lines: Sequence[Line], work: Path, out: Path) -> Path | None:
             sheets.image_picture(sample.target.image_gt[i]),
             *(images[i] for images in columns.values()),
         ]
-        rows.append(labelled.Row(pictures, caption=sample.condition.text[i]))
-    sheet = labelled.Sheet(["condition", "photo", *columns], rows)
-    titles = [
-        "\n".join(lettering.wrap(title, labelled.SMALLEST, sheet.side)) for title in sheet.columns
-    ]
-    picture = replace(sheet, columns=titles).draw()
+        rows.append(figure_sheets.SheetRow(pictures, caption=sample.condition.text[i]))
+    sheet = figure_sheets.FigureSheet(["condition", "photo", *columns], rows)
+    picture = sheet.render()
     height, width = picture.shape[:2]
     return sheets.save(sheets.resized(picture, round(height * WIDTH / width), WIDTH), out)
 

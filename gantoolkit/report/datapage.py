@@ -11,14 +11,14 @@ from pathlib import Path
 import numpy as np
 
 from gantoolkit.core import files
-from gantoolkit.data.check import Checked, Seen
+from gantoolkit.data.check import CheckReport, SampleSummary
 from gantoolkit.data.prepare.problem import Problem
 from gantoolkit.report.sheets import mask_picture, uri
 
 LISTED = 20  # problems of one kind that are shown in full
 
 
-def write(checked: Checked, path: str | Path) -> Path:
+def write(checked: CheckReport, path: str | Path) -> Path:
     """Write the page to `path`."""
     style = package_files("gantoolkit.report").joinpath("style.css").read_text(encoding="utf-8")
     body = "".join(
@@ -67,7 +67,7 @@ def problems(found: list[Problem]) -> str:
     return "".join(parts) or "<p>None.</p>"
 
 
-def sample(seen: Seen) -> str:
+def sample(seen: SampleSummary) -> str:
     """Image and mask side by side, the caption below."""
     shown = [
         p

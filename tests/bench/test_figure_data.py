@@ -13,7 +13,7 @@ from PIL import Image
 from gantoolkit.cli import main
 from gantoolkit.core.labels import PALETTE
 from gantoolkit.registry import manifest
-from gantoolkit.report import labelled, sheets
+from gantoolkit.report import figure_sheets, sheets
 
 
 @pytest.fixture(scope="module")
@@ -28,8 +28,8 @@ def sheet(monkeypatch, tmp_path):
 
     def make(*arguments):
         kept = []
-        draw = labelled.Sheet.draw
-        monkeypatch.setattr(labelled.Sheet, "draw", lambda self: kept.append(self) or draw(self))
+        draw = figure_sheets.FigureSheet.render
+        monkeypatch.setattr(figure_sheets.FigureSheet, "render", lambda self: kept.append(self) or draw(self))
         out = tmp_path / "sheet.png"
         assert main.main(["figure", "data", *map(str, arguments), "--out", str(out)]) == 0
         with Image.open(out) as file:

@@ -12,7 +12,7 @@ from PIL import Image
 from gantoolkit.cli import main
 from gantoolkit.core.camera import orbit_camera
 from gantoolkit.generators import load_generator
-from gantoolkit.report import labelled, sheets
+from gantoolkit.report import figure_sheets, sheets
 
 SEED, PSI, WALKS = 3, 0.7, 2
 
@@ -28,8 +28,8 @@ def cells(monkeypatch, tmp_path):
 
     def make(name):
         kept = []
-        draw = labelled.Sheet.draw
-        monkeypatch.setattr(labelled.Sheet, "draw", lambda self: kept.append(self) or draw(self))
+        draw = figure_sheets.FigureSheet.render
+        monkeypatch.setattr(figure_sheets.FigureSheet, "render", lambda self: kept.append(self) or draw(self))
         out = tmp_path / "sheet.png"
         assert (
             main.main(

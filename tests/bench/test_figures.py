@@ -17,7 +17,7 @@ from gantoolkit.core.camera import orbit_camera
 from gantoolkit.data.face_zip import FaceZip
 from gantoolkit.generators import load_generator
 from gantoolkit.inference import load
-from gantoolkit.report import labelled, sheets
+from gantoolkit.report import figure_sheets, sheets
 
 
 @pytest.fixture(scope="module")
@@ -57,8 +57,8 @@ def figure(runs, tiny_zip, tmp_path):
         )
         with Image.open(out) as file:
             picture, about = np.asarray(file), json.loads(file.text[sheets.ABOUT])
-        blank = labelled.Row([np.zeros((32, 32, 3), np.uint8)] * columns)
-        layout = labelled.Sheet([""] * columns, [blank], groups)
+        blank = figure_sheets.SheetRow([np.zeros((32, 32, 3), np.uint8)] * columns)
+        layout = figure_sheets.FigureSheet([""] * columns, [blank], groups)
         assert picture.shape[1] == layout.width
         return picture, about, [layout.x(j) for j in range(columns)], layout.side
 

@@ -12,7 +12,7 @@ from gantoolkit.bench.figures.scene import Scene
 from gantoolkit.core.errors import UsageError
 from gantoolkit.core.types import Condition, Features
 from gantoolkit.inference import attention
-from gantoolkit.report import labelled, sheets
+from gantoolkit.report import figure_sheets, sheets
 
 SHOWN = 2  # words, where none are named
 ALL = "all words"
@@ -32,9 +32,9 @@ def draw(scene: Scene, args) -> tuple[np.ndarray, dict]:
         words = choose(
             scene.first.encoder, condition.text[0], moments, args.words, f"sample {number}"
         )
-        parts.append(sheet(condition, moments, words, len(scene.times)).draw())
+        parts.append(sheet(condition, moments, words, len(scene.times)).render())
         shown[number] = list(words)
-    return labelled.stack(parts), {"words": shown}
+    return figure_sheets.stack(parts), {"words": shown}
 
 
 def _samples(scene: Scene):
@@ -93,7 +93,7 @@ def block_map(features: Features, block: int, places: Sequence[int]) -> Tensor:
 
 def sheet(
     condition: Condition, moments: Sequence[TimestepBatch], words: dict[str, list[int]], steps: int
-) -> labelled.Sheet:
+) -> figure_sheets.FigureSheet:
     """Rows: steps; columns: the face, then per block each word and all words; the condition in the corner."""
     first = moments[0][0]
     shown = {**words, ALL: first.words[0].nonzero().flatten().tolist()}
@@ -109,7 +109,7 @@ def sheet(
             *(sheets.heat_picture(image, found) for found in maps),
         ]
         rows.append(
-            labelled.Row(
+            figure_sheets.SheetRow(
                 cells,
                 _step(features, place, len(moments), steps),
                 "" if place else f"“{condition.text[0]}”",
@@ -120,7 +120,9 @@ def sheet(
         for n, p in enumerate(first.attn_prob, 1)
     ]
     columns = ["$G(w_t)$", *(word for _ in groups for word in shown)]
-    return labelled.Sheet(columns, rows, [("", 1), *groups], sheets.condition_picture(condition))
+    return figure_sheets.FigureSheet(
+        columns, rows, [("", 1), *groups], sheets.condition_picture(condition)
+    )
 
 
 def _step(features: Features, place: int, moments: int, steps: int) -> tuple[str, str]:

@@ -10,7 +10,7 @@ import torch
 from gantoolkit.bench.figures import command
 from gantoolkit.core.images import to_float
 from gantoolkit.data.face_zip import FaceZip
-from gantoolkit.report import labelled, sheets
+from gantoolkit.report import figure_sheets, sheets
 
 COLUMNS = 8
 
@@ -31,15 +31,17 @@ def main(args) -> int:
 def draw(sets: list[FaceZip], count: int, conditions: bool = False) -> np.ndarray:
     """The sheet [H,W,3]: the first `count` faces of every set, label maps and scribbles below each row of them."""
     rows = [row for data in sets for row in _rows(data, min(count, len(data)), conditions)]
-    return labelled.Sheet([""] * COLUMNS, rows).draw()
+    return figure_sheets.FigureSheet([""] * COLUMNS, rows).render()
 
 
-def _rows(data: FaceZip, count: int, conditions: bool) -> Iterator[labelled.Row]:
+def _rows(data: FaceZip, count: int, conditions: bool) -> Iterator[figure_sheets.SheetRow]:
     for number, rows in enumerate(torch.arange(count).split(COLUMNS)):
         faces = [sheets.image_picture(image) for image in to_float(data.images[rows])]
-        yield labelled.Row(faces, label=[data.path.stem] if number == 0 else [])
+        yield figure_sheets.SheetRow(faces, label=[data.path.stem] if number == 0 else [])
         if conditions:
-            yield labelled.Row([sheets.mask_picture(labels) for labels in data.labels[rows]])
-            yield labelled.Row(
+            yield figure_sheets.SheetRow(
+                [sheets.mask_picture(labels) for labels in data.labels[rows]]
+            )
+            yield figure_sheets.SheetRow(
                 [sheets.scribble_picture(drawn / 255) for drawn in data.scribbles[rows]]
             )

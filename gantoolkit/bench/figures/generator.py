@@ -12,7 +12,7 @@ from gantoolkit import weights
 from gantoolkit.bench.figures import command
 from gantoolkit.core.camera import YAWS, frame_of
 from gantoolkit.core.distributed import pick_device
-from gantoolkit.report import labelled, sheets
+from gantoolkit.report import figure_sheets, sheets
 from gantoolkit.tasks.gan import sheet
 
 COLUMNS = 8
@@ -45,7 +45,7 @@ def draw(generator, walks: int, seed: int = 0, truncation: float = 1.0) -> np.nd
         rows.append(
             _row(_render(generator, torch.lerp(start, end, share), 0.0).image, ["walk", "in W"])
         )
-    return labelled.Sheet([""] * COLUMNS, rows).draw()
+    return figure_sheets.FigureSheet([""] * COLUMNS, rows).render()
 
 
 def _views(generator, ws: Tensor) -> list[tuple[list[str], Tensor]]:
@@ -60,5 +60,7 @@ def _render(generator, ws: Tensor, yaw: float):
     return generator.render(ws, camera, noise="const", deterministic=True)
 
 
-def _row(images: Tensor, label: list[str]) -> labelled.Row:
-    return labelled.Row([sheets.image_picture(image.cpu()) for image in images], label=label)
+def _row(images: Tensor, label: list[str]) -> figure_sheets.SheetRow:
+    return figure_sheets.SheetRow(
+        [sheets.image_picture(image.cpu()) for image in images], label=label
+    )

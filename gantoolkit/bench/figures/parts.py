@@ -8,7 +8,7 @@ from torch import Tensor
 
 from gantoolkit.bench.figures.scene import Scene
 from gantoolkit.core.types import Features, Latent
-from gantoolkit.report import labelled
+from gantoolkit.report import figure_sheets
 
 MEAN, MAPPED, FULL = "mean face\n$G(\\bar w)$", "M alone\n$G(w^m)$", "M and T\n$G(w)$"
 
@@ -24,7 +24,7 @@ def draw(scene: Scene, args) -> tuple[np.ndarray, dict]:
         for i in range(len(found)):
             shown = [found.target.image_gt[i], *(image[i] for _, image in images)]
             rows.append(scene.row(found.condition[i], shown))
-    return labelled.Sheet([*scene.titles, *titles], rows).draw(), {"t": at}
+    return figure_sheets.FigureSheet([*scene.titles, *titles], rows).render(), {"t": at}
 
 
 def faces(scene: Scene, features: Features, camera) -> list[tuple[str, Tensor]]:

@@ -11,7 +11,7 @@ import torch
 from gantoolkit.bench import systems, tables
 from gantoolkit.bench.figures.scene import Scene
 from gantoolkit.core.types import Scores
-from gantoolkit.report import labelled, panels
+from gantoolkit.report import figure_sheets, score_panels
 
 METRICS: dict[str, dict] = {
     "id_gt": {},
@@ -29,11 +29,11 @@ def draw(scene: Scene, args) -> tuple[np.ndarray, dict]:
     shown = chosen(scene.times)
     sheet = faces(scene, shown)
     if not args.scored:
-        return sheet.draw(), {"steps": shown}
+        return sheet.render(), {"steps": shown}
     count = min(args.scored, len(scene.data))
     found, final = score(scene, shown, count, args.judge)
     below = plots(sheet, found, final)
-    note = labelled.note(
+    note = figure_sheets.note(
         f"Scores by the network '{args.judge}' over {count} samples of "
         f"{scene.data.path.name}, with 95 % bootstrap intervals; dashed: the diffusion "
         "model's own image.",
@@ -42,7 +42,7 @@ def draw(scene: Scene, args) -> tuple[np.ndarray, dict]:
     values = {
         str(t): {name: one.value for name, one in scores.items()} for t, scores in zip(shown, found)
     }
-    return labelled.stack([sheet.draw(), *below, note]), {
+    return figure_sheets.stack([sheet.render(), *below, note]), {
         "steps": shown,
         "scored": count,
         "judge": args.judge,
@@ -57,7 +57,7 @@ def chosen(times: Sequence[int]) -> list[int]:
     return [times[round(i * (len(times) - 1) / max(count - 1, 1))] for i in range(count)]
 
 
-def faces(scene: Scene, shown: Sequence[int]) -> labelled.Sheet:
+def faces(scene: Scene, shown: Sequence[int]) -> figure_sheets.FigureSheet:
     """A row per sample: condition, photo, G(w_t) of every step, I^d_0."""
     rows = []
     for found, condition, camera in scene.batches():
@@ -74,7 +74,7 @@ def faces(scene: Scene, shown: Sequence[int]) -> labelled.Sheet:
     total = len(scene.times)
     said = f"each of {total}" if len(shown) == total else f"{len(shown)} of {total}"
     groups = [("", 2), (f"$G(w_t)$ after {said} denoising steps", len(shown)), ("", 1)]
-    return labelled.Sheet([*scene.titles, *titles, "diffusion\n$I^d_0$"], rows, groups)
+    return figure_sheets.FigureSheet([*scene.titles, *titles, "diffusion\n$I^d_0$"], rows, groups)
 
 
 def score(
@@ -107,7 +107,9 @@ def score(
     return [evaluator.compute() for evaluator in judged.values()], final
 
 
-def plots(sheet: labelled.Sheet, found: Sequence[Scores], final: Scores) -> list[np.ndarray]:
+def plots(
+    sheet: figure_sheets.FigureSheet, found: Sequence[Scores], final: Scores
+) -> list[np.ndarray]:
     """A panel per score, its points below the columns of the steps."""
     places = [sheet.middle(2 + i) for i in range(len(found))]
     out = []
@@ -116,11 +118,11 @@ def plots(sheet: labelled.Sheet, found: Sequence[Scores], final: Scores) -> list
         values, between = zip(*(tables.scaled(metric, scores[name]) for scores in found))
         low, high = zip(*(b or (v, v) for v, b in zip(values, between)))
         lines = [
-            panels.Line("$G(w_t)$", values, low, high),
-            panels.Line("$I^d_0$", [tables.scaled(metric, example)[0]], level=True),
+            score_panels.ScoreLine("$G(w_t)$", values, low, high),
+            score_panels.ScoreLine("$I^d_0$", [tables.scaled(metric, example)[0]], is_level=True),
         ]
         title = (
             f"{tables.title(metric)}\n{'higher' if example.higher_is_better else 'lower'} is better"
         )
-        out.append(panels.panel(title, lines, places, sheet.width, sheet.x(2)))
+        out.append(score_panels.score_panel(title, lines, places, sheet.width, sheet.x(2)))
     return out

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from gantoolkit.bench.figures.scene import Run, Scene
-from gantoolkit.report import labelled
+from gantoolkit.report import figure_sheets
 
 # what the config's `targets` means
 TOWARDS = {"x0": "towards $I^d_0$", "gt": "towards $I^{gt}$", "paper": "towards both"}
@@ -26,7 +26,7 @@ def draw(scene: Scene, args) -> tuple[np.ndarray, dict]:
             scene.row(found.condition[i], [image[i] for image in images]) for i in range(len(found))
         ]
     titles = [*scene.titles, "diffusion\n$I^d_0$", *labels(scene.runs)]
-    return labelled.Sheet(titles, rows).draw(), {"t": at}
+    return figure_sheets.FigureSheet(titles, rows).render(), {"t": at}
 
 
 def labels(runs: tuple[Run, ...]) -> list[str]:
