@@ -258,10 +258,10 @@ def _controlnet(config: dict, found: Plan) -> None:
     from gantoolkit.tasks.diffusion.controlnet import CHANNELS
 
     kind, palette = config.get("condition", "mask"), config.get("palette")
-    channels = 3 if config.get("start") or palette not in (None, "one-hot") else CHANNELS[kind]
+    channels = 3 if config.get("init_from") or palette not in (None, "one-hot") else CHANNELS[kind]
     spec = dict(
         weights=config["diffusion"],
-        controlnet=config.get("start") or "",
+        controlnet=config.get("init_from") or "",
         condition=kind,
         palette=palette,
     )
@@ -274,7 +274,7 @@ def _controlnet(config: dict, found: Plan) -> None:
     count = sum(p.numel() for p in network.parameters())
     found.parts.append(("ControlNet", count, TRAINED * count, "trained: weights, gradients, Adam"))
     found.add("ControlNet, moving average", network, "fp32")
-    if config.get("checkpointing"):
+    if config.get("recompute"):
         network.enable_gradient_checkpointing()
         encoder.unet.train().enable_gradient_checkpointing()
 

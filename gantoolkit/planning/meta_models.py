@@ -5,7 +5,6 @@ They have the architecture of their files, or the published one where a file is 
 
 from __future__ import annotations
 
-import json
 import warnings
 
 import torch
@@ -18,7 +17,7 @@ from gantoolkit.losses.identity import Identity
 from gantoolkit.networks.arcface import irse50
 from gantoolkit.registry import registry
 
-GENERATORS = {  # published weights → architecture, where the file is not here
+PUBLISHED = {  # published weights → architecture, where the file is not here
     "eg3d-ffhq": dict(type="EG3D"),
     "eg3d-ffhq-rebalanced": dict(type="EG3D"),
     "stylegan2-ffhq": dict(type="StyleGAN2"),
@@ -29,14 +28,16 @@ GENERATORS = {  # published weights → architecture, where the file is not here
 def generator(name: str, notes: list[str]) -> nn.Module:
     """The generator `name`; what had to be assumed is added to `notes`."""
     try:
-        arch = json.loads(weights.header(weights.resolve(name))["arch"])
-    except (GantoolkitError, KeyError):
-        arch = GENERATORS.get(name)
+        arch = weights.architecture(weights.resolve(name))
+    except GantoolkitError:
+        arch = {}
+    if not arch:
+        arch = PUBLISHED.get(name)
         if arch is None:
             raise UsageError(
                 f"The generator '{name}' is not here and its architecture is not known; convert "
-                f"it first, or use one of {', '.join(GENERATORS)}."
-            ) from None
+                f"it first, or use one of {', '.join(PUBLISHED)}."
+            )
         notes.append(
             f"'{name}' is not here: the published architecture is assumed; gantoolkit weights get "
             f"{name}"

@@ -19,7 +19,7 @@ from gantoolkit.registry import hookspecs, manifest, messages
 hookimpl = pluggy.HookimplMarker("gantoolkit")
 MARK = "gantoolkit_impl"  # the attribute that hookimpl leaves on a function
 BUILT_IN = (
-    "gantoolkit.weights",
+    "gantoolkit.weights.names",
     "gantoolkit.convert",
     "gantoolkit.training.tensorboard",
 )  # hooks of the package

@@ -6,75 +6,80 @@ import json
 from collections.abc import Container
 from pathlib import Path
 
-from gantoolkit import weights
 from gantoolkit.core import files
 from gantoolkit.core.errors import WeightsError
 from gantoolkit.core.parts import Part
 from gantoolkit.registry import manifest, plugins
+from gantoolkit.weights.names import matches, sha256
+from gantoolkit.weights.writing import save
 
 VERSION = 3  # of the converters: raise it when one of them gives another result for the same file
 
 
 def converted(path: Path, kinds: Container[str] = ()) -> Path | None:
-    """Our form of a foreign checkpoint, converted the first time that these bytes are seen.
+    """Return our form of a foreign checkpoint, converted the first time that these bytes come by.
 
-    None when `path` is a safetensors file of a form that nobody knows. Raises WeightsError for other unknown files.
+    None when `path` is a safetensors file of an unknown form. Raises WeightsError for other unknown files.
     """
-    digest = weights.sha256(path)
-    here = manifest.cache_folder("converted") / f"v{VERSION}" / digest[:24]
-    index = here / "parts.json"
+    folder = manifest.cache_folder("converted") / f"v{VERSION}" / sha256(path)[:24]
+    index = folder / "parts.json"
     if not index.is_file():
-        found = plugins.hooks().convert_checkpoint(path=path)
-        if not found:
+        networks = plugins.hooks().convert_checkpoint(path=path)
+        if not networks:
             return unknown(path)
-        if any("folder" in part.arch for part in found):
-            raise WeightsError(
-                f"{path} is a {found[0].kind} in one file; encoders read folders: type "
-                f"'gantoolkit weights convert {path}' and give the folder."
-            )
-        types = {}
-        for part in found:
-            if part.wanted and part.state:
-                types[part.name] = part.arch.get("type", "")
-                write(part, here / f"{part.name}.safetensors", path)
-        if not types:
-            raise WeightsError(
-                f"{path} is a {found[0].format}, which holds nothing to load as weights."
-            )
-        files.write_json(index, types)
+        files.write_json(index, _write_all(networks, folder, path))
+
     types = json.loads(index.read_text(encoding="utf-8"))
-    chosen = next((name for name, kind in types.items() if kind in kinds), next(iter(types)))
-    return here / f"{chosen}.safetensors"
+    fitting = [name for name, type_name in types.items() if type_name in kinds]
+    chosen = fitting[0] if fitting else next(iter(types))
+    return folder / f"{chosen}.safetensors"
+
+
+def _write_all(networks: list[Part], folder: Path, source: Path) -> dict[str, str]:
+    """Write the networks that one loads; returns the type of each by its name."""
+    first = networks[0]
+    if any("folder" in network.arch for network in networks):
+        raise WeightsError(
+            f"{source} is a {first.kind} in one file; encoders read folders: type "
+            f"'gantoolkit weights convert {source}' and give the folder."
+        )
+    types = {}
+    for network in networks:
+        if network.is_main and network.state:
+            types[network.name] = network.arch.get("type", "")
+            write(network, folder / f"{network.name}.safetensors", source)
+    if not types:
+        raise WeightsError(f"{source} is a {first.format}, which holds nothing to load as weights.")
+    return types
 
 
 def unknown(path: Path) -> None:
-    """None for safetensors, which may be read as they are; an error for everything else."""
+    """Return None for safetensors, which may be read as they are; refuse every other file."""
     if path.suffix != ".safetensors":
         raise WeightsError(
-            f"{path} is no checkpoint that is known here; 'gantoolkit weights convert {path}' says "
-            "which are."
+            f"{path} is not a known checkpoint; 'gantoolkit weights convert {path}' says "
+            "which are known."
         )
 
 
 def write(part: Part, path: Path, source: Path, licence: str = "") -> Path:
-    """A part as safetensors, with its architecture and where it comes from."""
-    known = {
+    """Write a network as safetensors, with its architecture and where it comes from."""
+    facts = {key.replace(" ", "_"): value for key, value in part.facts.items()}
+    metadata = {
         "source": source.name,
-        "source_sha256": weights.sha256(source),
+        "source_sha256": sha256(source),
         "source_format": part.format,
         "source_class": part.kind,
         "licence": licence or licence_of(source),
         "part": part.name,
-        **{key.replace(" ", "_"): value for key, value in part.facts.items()},
+        **facts,
     }
-    return weights.save(path, part.state, part.arch, **known)
+    return save(path, part.state, part.arch, **metadata)
 
 
 def licence_of(source: Path) -> str:
-    """The licence of a file that registry.yaml knows by its sha256."""
-    known = (
-        e
-        for e in manifest.load().weights.values()
-        if e.get("sha256") and weights.matches(source, e)
-    )
-    return next((entry["licence"] for entry in known), "unknown: ask whoever published the file")
+    """Look up the licence of a file that registry.yaml knows by its sha256."""
+    for entry in manifest.load().weights.values():
+        if entry.get("sha256") and matches(source, entry):
+            return entry["licence"]
+    return "unknown: ask whoever published the file"

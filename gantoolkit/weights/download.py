@@ -21,7 +21,7 @@ from gantoolkit.core import files
 from gantoolkit.core.errors import UsageError, WeightsError
 from gantoolkit.core.suggest import did_you_mean
 from gantoolkit.registry import manifest, plugins
-from gantoolkit.weights import matches
+from gantoolkit.weights.names import matches
 
 TRIES = 5  # in a row without a single new byte
 TIMEOUT = 30.0  # seconds without a byte before a connection counts as dead

@@ -5,7 +5,7 @@ from __future__ import annotations
 from argparse import Namespace
 
 from gantoolkit.registry import manifest
-from gantoolkit.weights import matches
+from gantoolkit.weights.names import matches
 from gantoolkit.weights.download import entry_of
 
 

@@ -1,0 +1,96 @@
+"""The file behind a name of registry.yaml, and checksums of files and folders."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from functools import lru_cache
+from pathlib import Path
+
+from gantoolkit.core import files
+from gantoolkit.core.errors import WeightsError
+from gantoolkit.core.suggest import did_you_mean
+from gantoolkit.registry import manifest, plugins
+
+
+@plugins.hookimpl(trylast=True)
+def resolve_weights(name: str) -> Path | None:
+    """Look a name up in every registry.yaml: the package's own implementation of this hook.
+
+    The file lies in its package, in $GANTOOLKIT_OFFLINE, or among the downloads; it may not exist yet.
+    """
+    entry = manifest.load().weights.get(name)
+    if not entry:
+        return None
+    path = manifest.load().file(entry)
+    offline = os.environ.get("GANTOOLKIT_OFFLINE")
+    if offline and "file" not in entry and not path.exists():
+        return Path(offline) / path.name
+    return path
+
+
+def resolve(name_or_path: str | os.PathLike) -> Path:
+    """Find the file or folder behind a path, or behind a name that registry.yaml or a plugin knows.
+
+    Raises WeightsError, with what exists, when there is neither.
+    """
+    path = Path(name_or_path)
+    if path.exists():
+        return path
+
+    name = str(name_or_path)
+    known = manifest.load().weights
+    answer = plugins.hooks().resolve_weights(name=name)
+    if answer is None:
+        raise WeightsError(
+            f"No weights named '{name}' and no such file{did_you_mean(name, known)}; "
+            f"known weights: {', '.join(sorted(known)) or 'none'}."
+        )
+    path = Path(answer)
+    if path.exists():
+        return path
+
+    entry = known.get(name)
+    if entry and "file" not in entry:
+        raise WeightsError(
+            f"The weights '{name}' are not here yet; type 'gantoolkit weights get {name}' "
+            f"(licence: {entry.get('licence', 'unknown')})."
+        )
+    recipe = (entry or {}).get("recipe", "docs/zoo.md")
+    raise WeightsError(
+        f"The weights '{name}' should be at {path}, which does not exist; reinstall "
+        f"gantoolkit or train them with their recipe ({recipe})."
+    )
+
+
+def sha256(path: Path) -> str:
+    """Hash a file, or all files of a folder in sorted order; the hex digest is kept until one changes."""
+    stats = [file.stat() for file in _files(path)]
+    return _sha256(path, tuple((stat.st_mtime_ns, stat.st_size) for stat in stats))
+
+
+def matches(path: Path, entry: dict) -> bool:
+    """Whether a file has the sha256 (or its first digits) that its entry of registry.yaml states, if any."""
+    return sha256(path).startswith(str(entry.get("sha256", "")))
+
+
+def checksums(names: Iterable[str]) -> dict[str, str]:
+    """Map each name or path to the `sha256` of its file, in sorted order."""
+    return {name: sha256(resolve(name)) for name in sorted(set(names))}
+
+
+def differing(known: dict[str, str], now: dict[str, str]) -> list[str]:
+    """List the names whose sha256 has changed; a name that only one of both holds is not compared."""
+    return [name for name, digest in known.items() if now.get(name, digest) != digest]
+
+
+def _files(path: Path) -> list[Path]:
+    if not path.is_dir():
+        return [path]
+    return sorted(file for file in path.rglob("*") if file.is_file())
+
+
+@lru_cache
+def _sha256(path: Path, state: tuple) -> str:
+    """Hash a file; `state` (times and sizes) makes a changed file another entry of the cache."""
+    return files.sha256(*_files(path))
