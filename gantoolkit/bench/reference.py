@@ -16,7 +16,7 @@ from gantoolkit.core.errors import DataError
 from gantoolkit.core.images import one_hot, to_float
 from gantoolkit.core.types import Condition, Sample, Target
 from gantoolkit.data.face_zip import FaceZip
-from gantoolkit.data.label_maps import open_picture
+from gantoolkit.data.label_maps import open_image
 from gantoolkit.data.user_inputs import read_mask
 from gantoolkit.networks.blocks import fit
 
@@ -119,7 +119,7 @@ def read(output: Output, size: int) -> Tensor:
 
 def opened(output: Output) -> Image.Image:
     """A program's square picture, its tile cut out."""
-    picture = _opened(output.path) if output.right else open_picture(output.path)
+    picture = _opened(output.path) if output.right else open_image(output.path)
     if output.right and picture.width > picture.height:
         picture = right_tile(picture, output.path)
     if picture.width != picture.height:

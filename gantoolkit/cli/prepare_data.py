@@ -13,9 +13,9 @@ from gantoolkit.core.errors import DataError, UsageError
 from gantoolkit.core.progress import Progress
 from gantoolkit.data import check as checks
 from gantoolkit.data import landmarks
-from gantoolkit.data.label_orders import recognise_files
-from gantoolkit.data.prepare import samples, sources, split
-from gantoolkit.data.prepare.write import Recipe
+from gantoolkit.data.label_orders import detect_order_of_files
+from gantoolkit.data.prepare import shards, sources, split
+from gantoolkit.data.prepare.sample import PrepareConfig
 
 ON_GPU = 4  # processes by default where PiDiNet is on a GPU, of which each holds a context
 
@@ -24,18 +24,18 @@ def prepare(args: Namespace) -> int:
     """`gantoolkit data prepare`: exit code 0, also where broken samples were left out (they are listed)."""
     progress = Progress()
     pick_device(args.device)
-    source = sources.find(args.source, Path(args.root), places(args), args.limit)
-    progress.say(f"{len(source.entries)} samples under {source.root}")
+    source = sources.find_source(args.source, Path(args.root), places(args), args.limit)
+    progress.say(f"{len(source.samples)} samples under {source.root}")
     for problem in source.problems:
         if not problem.name:  # it concerns all samples
             progress.say(problem.problem)
     recipe = recipe_of(args, source, progress)
-    splits = split.split(
+    splits = split.split_source(
         source, args.split or ("mm" if args.source == "celebamask-hq" else "share"), args.test_share
     )
-    pairs = split.pairs(source, splits.get("test", []))
+    pairs = split.evaluation_pairs(source, splits.get("test", []))
     workers = args.workers or (os.cpu_count() or 1 if args.device == "cpu" else ON_GPU)
-    manifest = samples.prepare(source, splits, pairs, recipe, Path(args.out), workers, progress)
+    manifest = shards.prepare(source, splits, pairs, recipe, Path(args.out), workers, progress)
     for name, entry in manifest["files"].items():
         progress.say(
             f"{Path(args.out) / name}: {entry['samples']} samples, {entry['bytes'] / 1e6:.1f} MB"
@@ -60,26 +60,26 @@ def prepare(args: Namespace) -> int:
 
 def check(args: Namespace) -> int:
     """`gantoolkit data check`: exit code 1 where samples would be left out."""
-    from gantoolkit.report import datapage
+    from gantoolkit.report import data_page
 
     progress = Progress()
     workers = args.workers or os.cpu_count() or 1
     found = checks.check(Path(args.root), places(args), args.labels, workers, progress)
     for name, value in found.facts.items():
         print(f"{name}: {value}")
-    groups = Counter(datapage.kind(p) for p in found.problems)
-    for problem in {datapage.kind(p): p for p in reversed(found.problems)}.values():
-        count = groups[datapage.kind(problem)]
+    groups = Counter(data_page.kind(p) for p in found.problems)
+    for problem in {data_page.kind(p): p for p in reversed(found.problems)}.values():
+        count = groups[data_page.kind(problem)]
         more = f" ({count} of this kind)" if count > 1 else ""
         print(f"{problem.name or 'all'}: {problem.problem}{more}")
     print(
         f"{found.samples} samples, {len(found.problems)} problems, {found.broken} of them leave a sample "
-        f"out; page: {datapage.write(found, args.page)}"
+        f"out; page: {data_page.write(found, args.page)}"
     )
     return 1 if found.broken else 0
 
 
-def places(args: Namespace) -> sources.Places:
+def places(args: Namespace) -> sources.SourcePaths:
     """Where the user says that things are."""
     named = dict(
         images=args.images,
@@ -90,10 +90,10 @@ def places(args: Namespace) -> sources.Places:
         landmarks=args.landmarks,
     )
     paths = {key: Path(value) if value else None for key, value in named.items()}
-    return sources.Places(**paths, convention=args.convention)
+    return sources.SourcePaths(**paths, convention=args.convention)
 
 
-def recipe_of(args: Namespace, source: sources.Source, progress: Progress) -> Recipe:
+def recipe_of(args: Namespace, source: sources.Source, progress: Progress) -> PrepareConfig:
     """The recipe of the arguments; what would fail for every sample fails here."""
     if args.scribbles == "pidinet":
         try:
@@ -108,7 +108,7 @@ def recipe_of(args: Namespace, source: sources.Source, progress: Progress) -> Re
     order = args.labels
     if order == "auto":
         order = order_of(source, args.swap_sides, progress)
-    return Recipe(
+    return PrepareConfig(
         args.resolution,
         order,
         args.swap_sides,
@@ -128,11 +128,11 @@ def recipe_of(args: Namespace, source: sources.Source, progress: Progress) -> Re
 
 def order_of(source: sources.Source, swap_sides: bool, progress: Progress) -> str:
     """The order of numbered label maps, recognised from some; part masks and colours need none."""
-    found = recognise_files(entry.mask for entry in source.entries if entry.mask is not None)
+    found = detect_order_of_files(entry.mask for entry in source.samples if entry.mask is not None)
     if found is None:
         return "celebamask"
     progress.say(
-        f"label maps are in the order '{found.order}' ({found.shares[found.order]:.0%} of anatomy fits)"
+        f"label maps are in the order '{found.order}' ({found.scores[found.order]:.0%} of anatomy fits)"
     )
     if found.swapped and not swap_sides:
         raise UsageError(

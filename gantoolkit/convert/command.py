@@ -22,7 +22,7 @@ def main(args: Namespace) -> None:
         raise UsageError(
             f"{source} is a folder; diffusers' folders are read as they are, others are not known."
         )
-    found = convert.parts(source)
+    found = convert.read_parts(source)
     chosen = choose(found, args.part)
     for part in found:
         print("\n".join(describe(part)[: None if part in chosen or not part.state else 2]))
@@ -47,7 +47,7 @@ def choose(found: list[Part], name: str | None) -> list[Part]:
                 f"This file has no part '{name}'; it has {', '.join(part.name for part in found)}."
             )
         return chosen
-    return [part for part in found if part.wanted and part.state]
+    return [part for part in found if part.is_main and part.state]
 
 
 def describe(part: Part) -> list[str]:

@@ -41,7 +41,7 @@ def parts(source: Source) -> list[Part] | None:
                     rest,
                     FORMAT,
                     "Stable Diffusion 1",
-                    wanted=not found,
+                    is_main=not found,
                 )
             )
         return found

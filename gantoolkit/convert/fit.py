@@ -10,7 +10,7 @@ BUILT = ("generator", "network")  # kinds whose components a file may hold
 FILLED = (".noise_const", "num_batches_tracked")  # what may be missing: 0 stands in for it
 
 
-def fit(part: Part) -> Part:
+def fit_to_network(part: Part) -> Part:
     """The part with exactly the tensors of its network. Raises WeightsError where shapes differ or weights lack."""
     kinds = [kind for kind in manifest.load().kinds_of(part.arch.get("type", "")) if kind in BUILT]
     if not kinds or not part.state:

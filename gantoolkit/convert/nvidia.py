@@ -46,11 +46,11 @@ def parts(source: Source) -> list[Part] | None:
     found = []
     for key, name in NETWORKS.items():
         if isinstance(content, dict) and isinstance(content.get(key), Stub):
-            found.append(part(network(content[key]), name, wanted=key == "G_ema"))
+            found.append(part(network(content[key]), name, is_main=key == "G_ema"))
     if not found:
         raise WeightsError(f"{source.path} is a pickle without the networks G_ema, G or D.")
-    if not any(p.wanted for p in found):
-        found[0].wanted = True
+    if not any(p.is_main for p in found):
+        found[0].is_main = True
     return found
 
 
@@ -91,7 +91,7 @@ def _items(group):
     return (group or {}).items()
 
 
-def part(net: Network, name: str, wanted: bool) -> Part:
+def part(net: Network, name: str, is_main: bool) -> Part:
     """Our form of a network, from its class."""
     state, facts = net.tensors, {}
     if "superresolution" in net.kinds:
@@ -108,7 +108,7 @@ def part(net: Network, name: str, wanted: bool) -> Part:
             {},
             {"note": "no component here builds this class; only its tensors can be written"},
         )
-    return Part(name, arch, state, FORMAT, net.kind, facts, wanted)
+    return Part(name, arch, state, FORMAT, net.kind, facts, is_main)
 
 
 def silent(state: dict, arch: dict) -> dict:

@@ -36,7 +36,7 @@ def parts(source: Source) -> list[Part] | None:
         state = source.state(key) if source.get(key) is not None else {}
         if name == "discriminator" and "convs.0.0.weight" in state:
             new, arch = discriminator(state)
-            found.append(Part(name, arch, new, FORMAT, "Discriminator", wanted=False))
+            found.append(Part(name, arch, new, FORMAT, "Discriminator", is_main=False))
         elif "input.input" in state:
             name = "generator" if not found else name
             found.append(generator(state, average, FORMAT, name))

@@ -17,7 +17,7 @@ class Part:
     format   whose file it is, in words
     kind     the class as the file or its publisher calls it
     facts    further things to tell about it: {"where mean_w is from": "…"}
-    wanted   written without being asked for
+    is_main  what people usually load: `weights convert` writes it without being asked
     """
 
     name: str
@@ -26,7 +26,7 @@ class Part:
     format: str
     kind: str
     facts: dict[str, str] = field(default_factory=dict)
-    wanted: bool = True
+    is_main: bool = True
     missing: list[str] = field(default_factory=list)  # tensors that the file lacks and ours needs
     unused: list[str] = field(
         default_factory=list

@@ -20,7 +20,7 @@ MIRRORED = (1, 2, 4, 8, 3)  # what a horizontal flip of the picture negates (EG3
 # Five points of a mean face in EG3D's world, in the order of landmark files: the eye on the image's left, the
 # other eye, nose tip, the mouth's corners. 0.27 × the standard face of Deep3DFaceRecon + (0, 0.006, 0.161), the
 # scale and offset with which EG3D made FFHQ's cameras.
-FIVE = np.array(
+MEAN_FACE = np.array(
     [
         [-0.0841, 0.0304, 0.1971],
         [0.0836, 0.0302, 0.1966],
@@ -31,7 +31,7 @@ FIVE = np.array(
 )
 
 
-def convention(labels: np.ndarray) -> str:
+def detect_convention(labels: np.ndarray) -> str:
     """'eg3d' where labels [N,25] look towards the origin along +z of the camera, 'ide3d' where along −z."""
     forward, place = labels[:, [2, 6, 10]], labels[:, [3, 7, 11]]
     return "eg3d" if np.median((forward * -place).sum(1)) > 0 else "ide3d"
@@ -44,19 +44,19 @@ def to_eg3d(labels: np.ndarray, given: str = "auto") -> np.ndarray:
             f"The camera convention '{given}' is unknown; choose {', '.join(CONVENTIONS)}."
         )
     labels = np.array(labels, np.float64)
-    if (convention(labels) if given == "auto" else given) == "ide3d":
+    if (detect_convention(labels) if given == "auto" else given) == "ide3d":
         labels[:, list(FLIPPED)] *= -1
     return labels
 
 
-def mirrored(label: np.ndarray) -> np.ndarray:
+def mirror_label(label: np.ndarray) -> np.ndarray:
     """The label [...,25] of the horizontally flipped picture."""
     label = np.array(label, np.float64)
     label[..., list(MIRRORED)] *= -1
     return label
 
 
-def complaint(label: np.ndarray) -> str:
+def find_label_problem(label: np.ndarray) -> str:
     """What is wrong with a label [25] in EG3D's convention, or ""."""
     if label.shape != (25,) or not np.isfinite(label).all():
         return "it does not hold 25 finite numbers"
@@ -70,7 +70,7 @@ def complaint(label: np.ndarray) -> str:
     return ""
 
 
-def read_labels(path: str | Path, given: str = "auto") -> dict[str, np.ndarray]:
+def read_camera_labels(path: str | Path, given: str = "auto") -> dict[str, np.ndarray]:
     """stem → label [25] in EG3D's convention, of a dataset.json {"labels": [[file, 25 numbers], …]}.
 
     Leading zeros of numbers do not matter; entries of mirrored pictures are left out.
@@ -117,8 +117,8 @@ def project(
     return focal * seen[:, :2] / seen[:, 2:] + 0.5
 
 
-def fit(
-    points: np.ndarray, model: np.ndarray = FIVE, focal: float = FOCAL
+def fit_camera(
+    points: np.ndarray, model: np.ndarray = MEAN_FACE, focal: float = FOCAL
 ) -> tuple[np.ndarray, float]:
     """(label [25], root-mean-square error in image widths) of the camera that sees `model` at `points`.
 

@@ -16,19 +16,18 @@ from PIL import Image
 from gantoolkit.core.errors import DataError
 from gantoolkit.core.labels import CLASSES
 from gantoolkit.data import cameras
-from gantoolkit.data.face_zip import FaceZip
-from gantoolkit.data.face_zip import find as find_zip
-from gantoolkit.data.label_maps import open_picture
-from gantoolkit.data.label_orders import recognise_files
+from gantoolkit.data.face_zip import FaceZip, find_dataset
+from gantoolkit.data.label_maps import open_image
+from gantoolkit.data.label_orders import detect_order_of_files
 from gantoolkit.data.prepare.problem import Problem
-from gantoolkit.data.prepare.sources import PUBLISHED, Entry, Places, find
-from gantoolkit.data.prepare.write import Recipe, whole_labels
+from gantoolkit.data.prepare.sample import PrepareConfig, whole_labels
+from gantoolkit.data.prepare.sources import PUBLISHED, SourcePaths, SourceSample, find_source
 
 THUMB, SHOWN = 96, 24  # pixels, samples on the page
 
 
 @dataclass
-class Seen:
+class SampleSummary:
     """What one sample looks like."""
 
     name: str
@@ -41,14 +40,14 @@ class Seen:
 
 
 @dataclass
-class Checked:
+class CheckReport:
     """The result: facts to print, problems to mend, samples to show."""
 
     root: Path
     samples: int
     facts: dict[str, str]
     problems: list[Problem]
-    shown: list[Seen]
+    shown: list[SampleSummary]
     shares: dict[str, tuple[float, float]]  # class → (share of pixels, share of samples)
 
     @property
@@ -59,11 +58,11 @@ class Checked:
 
 def check(
     root: Path,
-    places: Places = Places(),
+    places: SourcePaths = SourcePaths(),
     order: str = "auto",
     threads: int = 4,
     progress: Callable[[str, int, int], None] = lambda *_: None,
-) -> Checked:
+) -> CheckReport:
     """Look at every file of a prepared folder, a data set zip (by path or name), or a source tree."""
     root = Path(root).expanduser()
     root = root if root.exists() else _named(root)
@@ -86,30 +85,32 @@ def _named(name: Path) -> Path:
             f"There is neither a folder nor a zip '{name}'{did_you_mean(str(name), known)}; give one, or "
             f"a name: {', '.join(sorted(known)) or 'none is known'}."
         )
-    return find_zip(name)
+    return find_dataset(name)
 
 
 # -- a source tree -----------------------------------------------------------------------------------------
 
 
-def _check_source(root: Path, places: Places, order: str, threads: int, progress) -> Checked:
+def _check_source(
+    root: Path, places: SourcePaths, order: str, threads: int, progress
+) -> CheckReport:
     published = any(
         (root / sub / name).is_dir() for sub in ("", "CelebAMask-HQ") for name in PUBLISHED
     )
     name = "celebamask-hq" if published else "folder"
-    source = find(name, root, places)
+    source = find_source(name, root, places)
     facts, problems = {"layout": name, "root": str(source.root)}, list(source.problems)
     if order == "auto":
-        order = _order(source.entries, facts, problems)
+        order = _order(source.samples, facts, problems)
     look = lambda entry: look_at(entry, order)  # noqa: E731
-    seen = list(_mapped(look, source.entries, threads, progress))
+    seen = list(_mapped(look, source.samples, threads, progress))
     return _summary(root, seen, facts, problems)
 
 
-def _order(entries: list[Entry], facts: dict, problems: list[Problem]) -> str:
+def _order(entries: list[SourceSample], facts: dict, problems: list[Problem]) -> str:
     """The order of numbered label maps, from some of them."""
     try:
-        found = recognise_files(entry.mask for entry in entries if entry.mask is not None)
+        found = detect_order_of_files(entry.mask for entry in entries if entry.mask is not None)
     except DataError as error:
         problems.append(Problem("", str(error)))
         return "celebamask"
@@ -127,15 +128,15 @@ def _order(entries: list[Entry], facts: dict, problems: list[Problem]) -> str:
     return found.order
 
 
-def look_at(entry: Entry, order: str) -> Seen:
+def look_at(entry: SourceSample, order: str) -> SampleSummary:
     """Everything that can be said of one sample from its files."""
-    seen = Seen(entry.name, caption=entry.captions[0] if entry.captions else "")
+    seen = SampleSummary(entry.name, caption=entry.captions[0] if entry.captions else "")
 
     def wrong(problem: str, file: Path | None, skipped: bool = True) -> None:
         seen.problems.append(Problem(entry.name, problem, str(file or ""), skipped))
 
     try:
-        picture = open_picture(entry.image)
+        picture = open_image(entry.image)
         seen.size, seen.digest = picture.size, hashlib.sha256(entry.image.read_bytes()).hexdigest()
         seen.image = thumbnail(np.asarray(picture.convert("RGB")))
     except DataError as error:
@@ -151,7 +152,7 @@ def look_at(entry: Entry, order: str) -> Seen:
                 skipped=False,
             )
     try:
-        labels = whole_labels(entry, Recipe(order=order))
+        labels = whole_labels(entry, PrepareConfig(order=order))
         seen.labels = thumbnail(labels)
         if (
             seen.size
@@ -177,7 +178,7 @@ def _mode(path: Path) -> str:
 # -- prepared zips -----------------------------------------------------------------------------------------
 
 
-def _check_zips(root: Path, zips: list[Path], threads: int, progress) -> Checked:
+def _check_zips(root: Path, zips: list[Path], threads: int, progress) -> CheckReport:
     facts, problems, every = {"layout": "prepared"}, [], []
     manifest = (
         json.loads((root / "manifest.json").read_text())
@@ -211,16 +212,16 @@ def _check_zips(root: Path, zips: list[Path], threads: int, progress) -> Checked
     return _summary(root, every, facts, problems, duplicates=False)
 
 
-def _look_in(data: FaceZip, index: int) -> Seen:
-    seen = Seen(f"{data.path.name}:{Path(data.files[index]).stem}")
+def _look_in(data: FaceZip, index: int) -> SampleSummary:
+    seen = SampleSummary(f"{data.path.name}:{Path(data.files[index]).stem}")
     seen.caption = next(iter(data.captions[index]), "")
 
     def wrong(problem: str, skipped: bool = True) -> None:
         seen.problems.append(Problem(seen.name, problem, str(data.path), skipped))
 
     try:
-        image = data.picture("image", "RGB", np.uint8, index)
-        labels = data.picture("mask", None, np.uint8, index)
+        image = data.read_image("image", "RGB", np.uint8, index)
+        labels = data.read_image("mask", None, np.uint8, index)
     except DataError as error:
         wrong(str(error))
         return seen
@@ -233,7 +234,7 @@ def _look_in(data: FaceZip, index: int) -> Seen:
         )
     if labels.max() >= len(CLASSES):
         wrong(f"unknown label {labels.max()}")
-    if complaint := cameras.complaint(data.cameras[index].double().numpy()):
+    if complaint := cameras.find_label_problem(data.cameras[index].double().numpy()):
         wrong(f"camera: {complaint}")
     if not data.captions[index]:
         wrong("no captions", skipped=False)
@@ -260,7 +261,7 @@ def thumbnail(picture: np.ndarray) -> np.ndarray:
     return np.asarray(Image.fromarray(picture).resize(size, method))
 
 
-def _duplicates(seen: list[Seen]) -> list[Problem]:
+def _duplicates(seen: list[SampleSummary]) -> list[Problem]:
     same: dict[str, list[str]] = defaultdict(list)
     for one in seen:
         if one.digest:
@@ -272,7 +273,7 @@ def _duplicates(seen: list[Seen]) -> list[Problem]:
     ]
 
 
-def _leaks(seen: list[Seen]) -> list[Problem]:
+def _leaks(seen: list[SampleSummary]) -> list[Problem]:
     """Images of other splits that are trained on too; pairs.zip repeats test.zip."""
     trained = {
         one.digest: one.name for one in seen if one.digest and one.name.startswith("train.zip:")
@@ -285,7 +286,7 @@ def _leaks(seen: list[Seen]) -> list[Problem]:
     ]
 
 
-def _sizes(seen: list[Seen]) -> list[Problem]:
+def _sizes(seen: list[SampleSummary]) -> list[Problem]:
     """Images whose size is not that of most, or that are not square."""
     count = Counter(one.size for one in seen if one.size)
     usual = count.most_common(1)[0][0] if count else None
@@ -299,8 +300,12 @@ def _sizes(seen: list[Seen]) -> list[Problem]:
 
 
 def _summary(
-    root: Path, seen: list[Seen], facts: dict, problems: list[Problem], duplicates: bool = True
-) -> Checked:
+    root: Path,
+    seen: list[SampleSummary],
+    facts: dict,
+    problems: list[Problem],
+    duplicates: bool = True,
+) -> CheckReport:
     problems = problems + [p for one in seen for p in one.problems]
     problems += (_duplicates(seen) if duplicates else []) + _sizes(seen)
     sizes = Counter(one.size for one in seen if one.size).most_common(3)
@@ -315,4 +320,4 @@ def _summary(
         for k, name in enumerate(CLASSES)
     }
     every = max(1, len(seen) // SHOWN)
-    return Checked(root, len(seen), facts, problems, seen[::every][:SHOWN], shares)
+    return CheckReport(root, len(seen), facts, problems, seen[::every][:SHOWN], shares)

@@ -22,23 +22,23 @@ from gantoolkit.core.errors import DataError, UsageError
 from gantoolkit.core.images import one_hot, to_float
 from gantoolkit.core.labels import CLASSES
 from gantoolkit.core.types import Camera, Condition, Sample, Target
-from gantoolkit.data.cameras import complaint
-from gantoolkit.data.lazy_images import Pictures, fits_memory
+from gantoolkit.data.cameras import find_label_problem
+from gantoolkit.data.lazy_images import LazyImages, fits_memory
 
 DEPTH_RANGE = 4.0  # 16-bit depth pictures store depth / 4 · 65535, 0 = background
 SEED_STRIDE = 1_000_003
 
 
 class FaceZip:
-    """Pictures, label maps, scribbles, cameras, captions and factors of N faces.
+    """LazyImages, label maps, scribbles, cameras, captions and factors of N faces.
 
-    Pictures are decoded in a thread pool the first time that they are asked for, each kind on its own,
+    LazyImages are decoded in a thread pool the first time that they are asked for, each kind on its own,
     so that a task which needs images alone does not pay for masks. Kinds that would take more than
-    $GANTOOLKIT_DATA_GB (2) gigabytes are `Pictures`, which decode the rows that are indexed.
+    $GANTOOLKIT_DATA_GB (2) gigabytes are `LazyImages`, which decode the rows that are indexed.
     """
 
     def __init__(self, path: str | Path):
-        self.path = find(path)
+        self.path = find_dataset(path)
         try:
             with zipfile.ZipFile(self.path) as file:
                 self.names = set(file.namelist())
@@ -99,7 +99,7 @@ class FaceZip:
             label = np.asarray(numbers, np.float64)
         except (TypeError, ValueError):
             label = np.empty(0)
-        if wrong := complaint(label):
+        if wrong := find_label_problem(label):
             raise DataError(
                 f"{self.path}: the camera of {file} in dataset.json cannot be used: {wrong}."
             )
@@ -109,22 +109,22 @@ class FaceZip:
         return len(self.rows)
 
     @cached_property
-    def images(self) -> Tensor | Pictures:
+    def images(self) -> Tensor | LazyImages:
         """RGB [N,3,R,R] uint8."""
         return self._decode("image", "RGB", np.uint8, lambda x: x.permute(0, 3, 1, 2).contiguous())
 
     @cached_property
-    def labels(self) -> Tensor | Pictures:
+    def labels(self) -> Tensor | LazyImages:
         """CelebAMask-HQ label maps [N,R,R] uint8, 0..18."""
         return self._decode("mask", None, np.uint8, self._checked)
 
     @cached_property
-    def scribbles(self) -> Tensor | Pictures:
+    def scribbles(self) -> Tensor | LazyImages:
         """White strokes on black [N,R,R] uint8."""
         return self._decode("scribble", "L", np.uint8)
 
     @cached_property
-    def depths(self) -> Tensor | Pictures | None:
+    def depths(self) -> Tensor | LazyImages | None:
         """Distance along the ray [N,R,R] float, 0 = background; None where the zip has no depth."""
         if not any(name.startswith("depth/") for name in self.names):
             return None
@@ -137,12 +137,14 @@ class FaceZip:
             )
         return labels
 
-    def _decode(self, kind: str, mode: str | None, dtype, finish=lambda x: x) -> Tensor | Pictures:
+    def _decode(
+        self, kind: str, mode: str | None, dtype, finish=lambda x: x
+    ) -> Tensor | LazyImages:
         """All pictures of one kind as one tensor [N,…], or what decodes them on demand."""
-        first = self.picture(kind, mode, dtype, 0)
+        first = self.read_image(kind, mode, dtype, 0)
 
         def read(index: int) -> np.ndarray:
-            picture = self.picture(kind, mode, dtype, index)
+            picture = self.read_image(kind, mode, dtype, index)
             if picture.shape != first.shape:
                 raise DataError(
                     f"{self.path}: {kind} {index} has the size {picture.shape[:2]}, "
@@ -151,7 +153,7 @@ class FaceZip:
             return picture
 
         if not fits_memory(len(self), first.shape, first.itemsize):
-            return Pictures(read, len(self), finish)
+            return LazyImages(read, len(self), finish)
         out = np.empty((len(self), *first.shape), dtype)
 
         def fill(index: int) -> None:
@@ -162,7 +164,7 @@ class FaceZip:
         self._close()
         return finish(torch.from_numpy(out))
 
-    def picture(self, kind: str, mode: str | None, dtype, index: int) -> np.ndarray:
+    def read_image(self, kind: str, mode: str | None, dtype, index: int) -> np.ndarray:
         """One picture of a sample as it is stored: kind image, mask, scribble or depth; mode of Pillow, None its own."""
         from PIL import Image
 
@@ -190,7 +192,7 @@ class FaceZip:
     def _close(self) -> None:
         self.__dict__.pop("_zip").close()  # opened again by the next kind
 
-    def pictures(self, rows: Tensor, condition: str = "mask") -> dict[str, Tensor]:
+    def read_images(self, rows: Tensor, condition: str = "mask") -> dict[str, Tensor]:
         """images, labels and, for scribbles, scribbles [b,…] uint8 of some rows: all that `sample` decodes."""
         found = {"images": self.images[rows], "labels": self.labels[rows]}
         return found if condition == "mask" else found | {"scribbles": self.scribbles[rows]}
@@ -202,13 +204,13 @@ class FaceZip:
         condition: str = "mask",
         seed: int | Tensor | None = None,
         device: torch.device | str = "cpu",
-        pictures: dict[str, Tensor] | None = None,
+        images: dict[str, Tensor] | None = None,
     ) -> Sample:
         """Rows `indices` as a Sample; `caption` is one number for all or one per row (modulo what exists).
 
         seed      None, one per row, or a run's seed, which gives row i the seed `seed · 1000003 + i`
         device    where masks and images are made; bytes travel there, a tenth of what is made of them
-        pictures  of these rows, where they are decoded already
+        images    of these rows, where they are decoded already
         """
         if condition not in ("mask", "scribble", "both"):
             raise UsageError(
@@ -216,7 +218,7 @@ class FaceZip:
             )
         rows = torch.as_tensor(indices, dtype=torch.int64).reshape(-1)
         found = {
-            name: p.to(device) for name, p in (pictures or self.pictures(rows, condition)).items()
+            name: p.to(device) for name, p in (images or self.read_images(rows, condition)).items()
         }
         numbers = torch.as_tensor(caption).expand(len(rows)).tolist()
         texts = (self.captions[row] for row in rows.tolist())
@@ -272,7 +274,7 @@ def _complaint(row, files: Collection[str]) -> str:
     )
 
 
-def find(name: str | Path) -> Path:
+def find_dataset(name: str | Path) -> Path:
     """A data set's file: a path as typed, or a name of registry.yaml's section `data`."""
     path = Path(name).expanduser()
     if path.is_file():

@@ -23,7 +23,7 @@ SMALLEST, LONGEST = 16, 3  # pixels of the short side; long side / short side
 NEAR, SURE = 25.0, 0.9  # RGB distance to a palette colour; share of pixels that must be that near
 
 
-def list_pictures(path: str | Path) -> list[Path]:
+def list_images(path: str | Path) -> list[Path]:
     """The picture itself, or all pictures of a folder in the order of their names."""
     path = Path(path)
     if path.is_dir():
@@ -39,7 +39,7 @@ def list_pictures(path: str | Path) -> list[Path]:
     return [path]
 
 
-def open_picture(path: str | Path) -> Image.Image:
+def open_image(path: str | Path) -> Image.Image:
     """The decoded picture, upright; an unreadable file is refused."""
     try:
         with Image.open(path) as file:
@@ -65,25 +65,25 @@ def open_picture(path: str | Path) -> Image.Image:
     return picture
 
 
-def read_labels(path: str | Path, resolution: int, order: str = "celebamask") -> Tensor:
+def read_label_map(path: str | Path, resolution: int, order: str = "celebamask") -> Tensor:
     """A label map [resolution,resolution] uint8 in the order of CelebAMask-HQ.
 
     Maps that are not square are padded with background; sizes change by NEAREST. `order` says how label
     numbers (never colours) are to be read: a name of `labels.ORDERS`.
     """
-    square = pad_square(native_labels(path, order))
+    square = pad_square(read_native_label_map(path, order))
     size = (resolution, resolution)
     return torch.from_numpy(
         np.array(Image.fromarray(square).resize(size, Image.Resampling.NEAREST))
     )
 
 
-def native_labels(path: str | Path, order: str = "celebamask") -> np.ndarray:
+def read_native_label_map(path: str | Path, order: str = "celebamask") -> np.ndarray:
     """The label map [H,W] uint8 of a picture in the order of CelebAMask-HQ, at its own size."""
     if order not in ORDERS:
         raise UsageError(f"Unknown label order '{order}'; known: {', '.join(ORDERS)}.")
     table = np.asarray(ORDERS[order], np.uint8)
-    labels, numbered = decode(open_picture(path), path, len(table))
+    labels, numbered = decode(open_image(path), path, len(table))
     if numbered:
         labels = table[labels]
     if not labels.any():

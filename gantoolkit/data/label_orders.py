@@ -14,7 +14,7 @@ import numpy as np
 
 from gantoolkit.core.errors import DataError
 from gantoolkit.core.labels import CLASSES, ORDERS
-from gantoolkit.data.label_maps import decode, open_picture
+from gantoolkit.data.label_maps import decode, open_image
 
 SURE, AHEAD = (
     0.7,
@@ -48,11 +48,11 @@ SMALLER = (  # (a, b): a covers fewer pixels than b
 
 
 @dataclass(frozen=True)
-class Recognised:
+class DetectedOrder:
     """The order, the share of anatomical rules kept by each candidate, and whether sides are swapped."""
 
     order: str
-    shares: dict[str, float]
+    scores: dict[str, float]
     swapped: bool  # l_* parts lie on the left of the image: the viewer's left, not the person's
 
 
@@ -77,7 +77,7 @@ def rules(labels: np.ndarray) -> np.ndarray:
     return np.array(found)
 
 
-def recognise(maps: Iterable[np.ndarray], candidates: Iterable[str] = ORDERS) -> Recognised:
+def detect_order(maps: Iterable[np.ndarray], candidates: Iterable[str] = ORDERS) -> DetectedOrder:
     """The order of label maps [H,W] with numbers 0..18 (or 0..19); DataError when no order fits plainly."""
     maps = list(maps)
     kept: dict[str, np.ndarray] = {}
@@ -96,26 +96,26 @@ def recognise(maps: Iterable[np.ndarray], candidates: Iterable[str] = ORDERS) ->
         )
     sides = [n for n, (_, _, axis) in enumerate(BEFORE) if axis == 1]
     right_way = np.nanmean(kept[ranked[0]][:, sides]) if len(maps) else 1.0
-    return Recognised(ranked[0], shares, bool(right_way < 0.2))
+    return DetectedOrder(ranked[0], shares, bool(right_way < 0.2))
 
 
-def recognise_files(paths: Iterable[Path]) -> Recognised | None:
+def detect_order_of_files(paths: Iterable[Path]) -> DetectedOrder | None:
     """The order of the first few label maps; None where they need none, being colours. DataError as above."""
     maps = []
     for path in islice(paths, LOOKED):
         try:
-            labels, numbered = decode(open_picture(path), path, 20)
+            labels, numbered = decode(open_image(path), path, 20)
         except DataError:
             continue
         if numbered:
             maps.append(labels)
-    return recognise(maps) if maps else None
+    return detect_order(maps) if maps else None
 
 
-def other_order(paths: Iterable[Path], given: str) -> str | None:
+def conflicting_order(paths: Iterable[Path], given: str) -> str | None:
     """The order that label maps plainly have, where it is another than the one they are read in."""
     try:
-        found = recognise_files(paths)
+        found = detect_order_of_files(paths)
     except DataError:  # it cannot be told
         return None
     return found.order if found and found.order != given else None

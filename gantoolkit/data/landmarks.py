@@ -13,7 +13,7 @@ import numpy as np
 
 from gantoolkit.core.errors import DataError, UsageError
 from gantoolkit.core.labels import CLASSES
-from gantoolkit.data.cameras import FIVE, stem
+from gantoolkit.data.cameras import MEAN_FACE, stem
 
 # Points of MediaPipe's canonical face (centimetres; x to the person's left, y up, z forward) that hardly move
 # with the expression: corners of the eyes, nose, temples, and the mouth's corners. Number → place.
@@ -37,7 +37,7 @@ MESH = {
 }
 
 
-def mesh_five(points: np.ndarray) -> np.ndarray:
+def five_points_of_mesh(points: np.ndarray) -> np.ndarray:
     """The five points [5,·] of a face mesh [468 or more,·]: eyes, nose tip, mouth corners."""
     return np.stack(
         [points[[33, 133]].mean(0), points[[362, 263]].mean(0), points[1], points[61], points[291]]
@@ -45,20 +45,20 @@ def mesh_five(points: np.ndarray) -> np.ndarray:
 
 
 @lru_cache(maxsize=1)
-def mesh_model() -> tuple[list[int], np.ndarray]:
-    """(numbers, places [N,3] in EG3D's world) of MESH: the similarity that brings its five points onto FIVE."""
+def mesh_landmarks() -> tuple[list[int], np.ndarray]:
+    """(numbers, places [N,3] in EG3D's world) of MESH: the similarity that brings its five points onto MEAN_FACE."""
     numbers = list(MESH)
     whole = np.zeros((max(numbers) + 1, 3))
     whole[numbers] = [MESH[k] for k in numbers]
-    five = mesh_five(whole)
-    here, there = five - five.mean(0), FIVE - FIVE.mean(0)
+    five = five_points_of_mesh(whole)
+    here, there = five - five.mean(0), MEAN_FACE - MEAN_FACE.mean(0)
     u, s, v = np.linalg.svd(there.T @ here)  # Umeyama
     sign = np.diag([1, 1, np.sign(np.linalg.det(u @ v))])
     turn, scale = u @ sign @ v, (s * sign.diagonal()).sum() / (here**2).sum()
-    return numbers, (whole[numbers] - five.mean(0)) @ turn.T * scale + FIVE.mean(0)
+    return numbers, (whole[numbers] - five.mean(0)) @ turn.T * scale + MEAN_FACE.mean(0)
 
 
-def five_of_labels(labels: np.ndarray) -> np.ndarray:
+def landmarks_of_label_map(labels: np.ndarray) -> np.ndarray:
     """[5,2] in 0..1 (x, y): eyes, nose tip and mouth corners of a label map [H,W]."""
     number = {name: k for k, name in enumerate(CLASSES)}
     size = np.array(labels.shape[::-1], float)
@@ -84,7 +84,7 @@ def five_of_labels(labels: np.ndarray) -> np.ndarray:
     return np.stack([left.mean(0), right.mean(0), tip, *corners])
 
 
-def read_five(folder: str | Path) -> dict[str, np.ndarray]:
+def read_landmark_folder(folder: str | Path) -> dict[str, np.ndarray]:
     """stem → [5,2] in pixels, of a folder of NAME.txt with five lines "x y" (MTCNN's, as EG3D keeps them)."""
     found = {}
     for path in sorted(Path(folder).glob("*.txt")):

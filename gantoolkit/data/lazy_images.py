@@ -1,4 +1,4 @@
-"""Pictures of a data set that are decoded when they are asked for, in place of one large tensor."""
+"""LazyImages of a data set that are decoded when they are asked for, in place of one large tensor."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def fits_memory(count: int, shape: tuple[int, ...], itemsize: int) -> bool:
     return count * int(np.prod(shape)) * itemsize <= limit * 1e9
 
 
-class Pictures:
+class LazyImages:
     """Indexes like the tensor [N,…] that it stands for; every index decodes anew, in threads.
 
     read    number → array of `shape`

@@ -19,7 +19,7 @@ from gantoolkit.core.errors import DataError, UsageError
 from gantoolkit.core.images import one_hot
 from gantoolkit.core.labels import PALETTE
 from gantoolkit.core.types import Camera, Condition
-from gantoolkit.data.label_maps import list_pictures, open_picture, read_labels
+from gantoolkit.data.label_maps import list_images, open_image, read_label_map
 from gantoolkit.data.user_scribbles import LOOKED, read_scribble
 
 KINDS = ("mask", "scribble")
@@ -30,13 +30,13 @@ AREAS, FLAT = (
 CONTRAST = 48  # of 255, between ink and paper at least; numbered greys of labels 0 and 1 lie closer
 
 
-def kinds(condition: str) -> tuple[str, ...]:
+def condition_kinds(condition: str) -> tuple[str, ...]:
     """The pictures that a run on 'mask', 'scribble' or 'both' is given."""
     return KINDS if condition == "both" else (condition,)
 
 
 @dataclass(frozen=True)
-class Input:
+class UserInput:
     """One picture of a user, or a label map with its drawing."""
 
     path: Path
@@ -48,27 +48,30 @@ class Input:
 
 def read_inputs(
     path: str | Path, kind: str, resolution: int, order: str = "celebamask"
-) -> list[Input]:
+) -> list[UserInput]:
     """The label maps (kind "mask") or drawings ("scribble") of a file or folder, at `resolution`."""
     if kind not in KINDS:
         raise UsageError(f"Unknown kind of condition '{kind}'; known: {', '.join(KINDS)}.")
-    paths = list_pictures(path)
+    paths = list_images(path)
     if kind == "mask":
         return [
-            Input(p, n, labels=read_mask(p, resolution, order)) for p, n in zip(paths, names(paths))
+            UserInput(p, n, labels=read_mask(p, resolution, order))
+            for p, n in zip(paths, names(paths))
         ]
-    return [Input(p, n, scribble=read_scribble(p, resolution)) for p, n in zip(paths, names(paths))]
+    return [
+        UserInput(p, n, scribble=read_scribble(p, resolution)) for p, n in zip(paths, names(paths))
+    ]
 
 
 def read_mask(path: Path, resolution: int, order: str = "celebamask") -> Tensor:
-    """A label map as `read_labels` reads it; drawings and photos whose few colours count as labels are refused."""
-    if why := no_label_map(open_picture(path)):
+    """A label map as `read_label_map` reads it; drawings and photos whose few colours count as labels are refused."""
+    if why := no_label_map(open_image(path)):
         raise DataError(
             f"{path} {why}, rather than a label map; give drawings with --scribble, and save label numbers "
             "0 to 18 as 8-bit grey PNG."
         )
     try:
-        return read_labels(path, resolution, order)
+        return read_label_map(path, resolution, order)
     except DataError as error:
         if path.suffix.lower() not in (".jpg", ".jpeg"):
             raise
@@ -109,7 +112,7 @@ def _dark_and_light(colours: Sequence[tuple[int, int, int]]) -> bool:
 
 def read_pairs(
     mask: str | Path, scribble: str | Path, resolution: int, order: str = "celebamask"
-) -> list[Input]:
+) -> list[UserInput]:
     """Label maps with their drawings: two files, or two folders whose files are paired by name without suffix."""
     masks = read_inputs(mask, "mask", resolution, order)
     drawn = {item.name: item for item in read_inputs(scribble, "scribble", resolution)}
@@ -143,8 +146,8 @@ def names(paths: Sequence[Path]) -> list[str]:
     return list(found.values())
 
 
-def condition(
-    inputs: Sequence[Input],
+def make_condition(
+    inputs: Sequence[UserInput],
     text: str | Sequence[str],
     seeds: Iterable[int],
     camera: Camera | None = None,
@@ -173,6 +176,6 @@ def read_condition(
     if mask is None and scribble is None:
         raise UsageError("Give a mask, a scribble or both.")
     if mask is not None and scribble is not None:
-        return condition(read_pairs(mask, scribble, resolution)[:1], text, [seed])
+        return make_condition(read_pairs(mask, scribble, resolution)[:1], text, [seed])
     kind, path = ("mask", mask) if mask is not None else ("scribble", scribble)
-    return condition(read_inputs(path, kind, resolution)[:1], text, [seed])
+    return make_condition(read_inputs(path, kind, resolution)[:1], text, [seed])

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from gantoolkit.core.errors import DataError
 from gantoolkit.data.label_maps import decode as label_numbers
-from gantoolkit.data.label_maps import open_picture, pad_square
+from gantoolkit.data.label_maps import open_image, pad_square
 
 # A photo has many pixels that are neither paper nor stroke, and little paper or much colour.
 HALFTONES, PAPER, COLOUR = 0.2, 0.7, 0.025
@@ -27,12 +27,12 @@ def read_scribble(path: str | Path, resolution: int) -> Tensor:
     black. Drawings that are not square are padded; sizes change by area, after which thin strokes are
     brightened so that they do not fade with the scale.
     """
-    return torch.from_numpy(resize(pad_square(native_strokes(path)), resolution))[None]
+    return torch.from_numpy(resize(pad_square(read_native_scribble(path)), resolution))[None]
 
 
-def native_strokes(path: str | Path) -> np.ndarray:
+def read_native_scribble(path: str | Path) -> np.ndarray:
     """The strokes [H,W] in 0..1 at the drawing's own size; what is no drawing is refused."""
-    picture = open_picture(path)
+    picture = open_image(path)
     strokes = decode(picture)
     if not (strokes > 0.25).any():
         hint = "it looks like a label map, which --mask takes" if strokes.any() else "it is empty"

@@ -10,7 +10,7 @@ from typing import Any
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
-def spread(work: Callable[[Any], Any], tasks: Sequence, workers: int) -> Iterator:
+def parallel_map(work: Callable[[Any], Any], tasks: Sequence, workers: int) -> Iterator:
     """work(task) of all tasks: in order, made here; or as they are ready, made by `workers` processes."""
     if workers <= 1 or len(tasks) <= 1:
         yield from map(work, tasks)

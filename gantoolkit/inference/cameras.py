@@ -53,10 +53,10 @@ def render(generator, ws: Tensor, camera: Camera, batch: int = 8) -> Render:
 
 def save_turntable(generator, ws: Tensor, base: Camera, path: Path, frames: int = 48) -> Path:
     """Write the turntable of one latent as GIF or MP4."""
-    from gantoolkit.report import animation, sheets
+    from gantoolkit.report import animation, pictures
 
     images = render(generator, ws, turntable(base, frames, frame_of(generator))).image
-    return animation.save([sheets.image_picture(image) for image in images], path)
+    return animation.save([pictures.image_picture(image) for image in images], path)
 
 
 def save_depth(depth: Tensor, path: Path) -> Path:

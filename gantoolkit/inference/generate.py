@@ -250,10 +250,10 @@ def _batch(pipeline, jobs, options: Options) -> Iterator[dict]:
 
 def _flat(generator, ws, item, stem: str, options: Options) -> Iterator[dict]:
     """The picture of a 2D generator."""
-    from gantoolkit.report import sheets
+    from gantoolkit.report import pictures
 
-    path = sheets.save(
-        sheets.image_picture(generator.render(ws).image), Path(options.out) / f"{stem}.png"
+    path = pictures.save(
+        pictures.image_picture(generator.render(ws).image), Path(options.out) / f"{stem}.png"
     )
     yield {"file": path.name, "kind": "image"}
 
@@ -262,7 +262,7 @@ def _solid(generator, ws, item, stem: str, options: Options) -> Iterator[dict]:
     """Everything that was asked of a 3D generator: views, depths, a turntable, a mesh."""
     from gantoolkit.core.camera import frame_of
     from gantoolkit.inference import cameras as views
-    from gantoolkit.report import sheets
+    from gantoolkit.report import pictures
 
     out = Path(options.out)
     source = options.camera or views.default_source(item.labels, item.path)
@@ -273,7 +273,7 @@ def _solid(generator, ws, item, stem: str, options: Options) -> Iterator[dict]:
         facts = {"view": k, "camera": source if k == 0 else "side", "label": views.rounded(camera)}
         render = views.render(generator, ws, camera)
         yield {
-            "file": sheets.save(sheets.image_picture(render.image), out / f"{name}.png").name,
+            "file": pictures.save(pictures.image_picture(render.image), out / f"{name}.png").name,
             "kind": "image",
             **facts,
         }

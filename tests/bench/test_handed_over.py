@@ -91,7 +91,7 @@ def test_ide3d_finds_photo_mask_and_camera(data, tmp_path, capsys):
         c[:, [1, 2, 5, 6, 9, 10]] *= -1
         forward, position = c[0, [2, 6, 10]], c[0, [3, 7, 11]]
         assert (
-            forward @ -position < 0 and cameras.convention(c) == "ide3d"
+            forward @ -position < 0 and cameras.detect_convention(c) == "ide3d"
         )  # its camera looks along −z
         np.testing.assert_allclose(
             cameras.to_eg3d(c, "ide3d")[0], faces.cameras[row].numpy(), atol=1e-6

@@ -9,7 +9,7 @@ import pytest
 from gantoolkit.cli import main
 from gantoolkit.core import labels
 from gantoolkit.data import cameras, crop, scribbles
-from gantoolkit.data.prepare import sources, split, write
+from gantoolkit.data.prepare import sample, sources, split
 from gantoolkit.inference import cameras as views
 from gantoolkit.report import animation
 
@@ -18,11 +18,11 @@ WANTED = {
         "source": sources.NAMES,
         "split": split.SPLITS,
         "convention": cameras.CONVENTIONS,
-        "format": write.FORMATS,
+        "format": sample.FORMATS,
         "crop": crop.CROPS,
-        "scribbles": write.SCRIBBLES,
+        "scribbles": sample.SCRIBBLES,
         "preprocessing": scribbles.PREPROCESSING,
-        "cameras": write.CAMERAS,
+        "cameras": sample.CAMERAS,
     },
     "data check": {"convention": cameras.CONVENTIONS},
     "generate": {

@@ -39,7 +39,7 @@ def test_there_and_back(target):
     ws = g.mapping(z, truncation_psi=0.5)
     torch.testing.assert_close(back.mapping(z, truncation_psi=0.5), ws)
     torch.testing.assert_close(back.render(ws).image, g.render(ws).image)
-    part = convert.parts(weights.resolve(target))[0]
+    part = convert.read_parts(weights.resolve(target))[0]
     assert not part.unused and not part.missing
 
 
@@ -135,7 +135,7 @@ def test_nvidia_names_are_the_official_ones(golden_dir, case):
     from safetensors.torch import save_file
 
     save_file(official, "official.safetensors")
-    (part,) = convert.parts(weights.resolve("official.safetensors"))
+    (part,) = convert.read_parts(weights.resolve("official.safetensors"))
     weights.save("g.safetensors", part.state, part.arch)
     assert main.main(["weights", "export", "g.safetensors", "n.safetensors", "--to", "nvidia"]) == 0
     with safe_open("n.safetensors", "pt") as file:

@@ -14,7 +14,7 @@ import gantoolkit
 from gantoolkit import convert, networks, weights
 from gantoolkit.cli import main
 from gantoolkit.convert import recognizers
-from gantoolkit.convert.fit import fit
+from gantoolkit.convert.fit import fit_to_network
 from gantoolkit.convert.rosinality import to_rosinality
 from gantoolkit.convert.source import Source
 from gantoolkit.core.errors import WeightsError
@@ -43,7 +43,7 @@ def no_grad():
 def test_rosinality_checkpoint(golden_dir):
     _, t = golden(golden_dir, "rosinality_ckpt_tiny_expected")
     path = golden_dir / "rosinality_ckpt_tiny.pt"
-    parts = {part.name: part for part in convert.parts(path)}
+    parts = {part.name: part for part in convert.read_parts(path)}
     g, z = gantoolkit.load_generator(path), t["in.z"]
     close(g.render(g.mapping(z)).image, t["out.image"])
     close(g.render(g.mapping(z, truncation_psi=0.5)).image, t["out.image_trunc05"])
@@ -60,7 +60,7 @@ def test_rosinality_checkpoint(golden_dir):
 def test_rosinality_discriminator(golden_dir):
     _, t = golden(golden_dir, "rosinality_d32_optional")
     torch.save({"d": {k[6:]: v for k, v in t.items() if k.startswith("state.")}}, "d.pt")
-    (part,) = convert.parts(weights.resolve("d.pt"))
+    (part,) = convert.read_parts(weights.resolve("d.pt"))
     assert part.arch["channels"] == [32, 32, 24, 16]
     d = Discriminator(**{k: v for k, v in part.arch.items() if k != "type"})
     load_state(d, part.state)
@@ -121,7 +121,7 @@ def test_jojogan_and_training_snapshots():
         ]
         error = (stylised.mean_w - mapped.mean(0)).norm() / mapped.std(0).norm()
         assert error < 0.05, "the mean code is that of the mapping network"
-    facts = {part.name: part.facts for part in convert.parts(weights.resolve("train.pt"))}
+    facts = {part.name: part.facts for part in convert.read_parts(weights.resolve("train.pt"))}
     assert "no latent_avg" in facts["generator"]["mean_w"]
 
 
@@ -134,7 +134,7 @@ def test_old_files_lack_noise_and_use_the_old_serialisation():
     torch.save(
         {"g_ema": bare, "latent_avg": average}, "old.pt", _use_new_zipfile_serialization=False
     )
-    (part,) = convert.parts(weights.resolve("old.pt"))
+    (part,) = convert.read_parts(weights.resolve("old.pt"))
     assert part.missing == [f"noises.noise_{i}" for i in range(5)] and not part.unused
     old, ws = gantoolkit.load_generator("old.pt"), g.mapping(torch.randn(1, 16))
     torch.testing.assert_close(old.render(ws).image, g.render(ws, noise="none").image)
@@ -196,7 +196,7 @@ def test_full_size(make):
     (part,) = recognizers.parts(Source(None, "torch", network.state_dict()))
     assert part.arch.pop("resolution", 0) == 0
     assert part.arch == {k: v for k, v in network.arch.items() if k != "resolution"}
-    assert fit(part).missing == part.unused == []
+    assert fit_to_network(part).missing == part.unused == []
 
 
 @pytest.mark.golden
@@ -223,7 +223,9 @@ def test_trunks_of_lpips():
 
     images = torch.rand(2, 1, 3, 64, 64) * 2 - 1
     torch.testing.assert_close(LPIPS("squeeze", "squeezenet.pth")(*images), ours(*images).flatten())
-    assert convert.parts(weights.resolve("squeezenet.pth"))[0].unused == ["classifier.1.weight"]
+    assert convert.read_parts(weights.resolve("squeezenet.pth"))[0].unused == [
+        "classifier.1.weight"
+    ]
 
 
 def test_insightface_onnx_is_recognised(capsys):
@@ -287,7 +289,7 @@ def test_a_foreign_file_is_converted_once(monkeypatch):
 def test_what_is_not_known_is_a_sentence(content, words):
     torch.save(content, "x.pt")
     with pytest.raises(WeightsError, match=words) as caught:
-        convert.parts(weights.resolve("x.pt"))
+        convert.read_parts(weights.resolve("x.pt"))
     assert "\n" not in str(caught.value)
 
 

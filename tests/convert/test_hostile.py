@@ -314,7 +314,7 @@ def test_pickles(name, monkeypatch):
 def test_modules_of_a_wrong_form(change):
     Path("x.pkl").write_bytes(tiny(**change))
     with pytest.raises(WeightsError):
-        convert.parts(Path("x.pkl"))
+        convert.read_parts(Path("x.pkl"))
 
 
 @pytest.mark.parametrize("levels", [30, 60])
@@ -322,7 +322,7 @@ def test_modules_that_are_shared_without_end(levels):
     Path("x.pkl").write_bytes(shared_modules(levels))
     begun = time.process_time()
     with pytest.raises(WeightsError, match="nest"):
-        convert.parts(Path("x.pkl"))
+        convert.read_parts(Path("x.pkl"))
     assert time.process_time() - begun < 5
 
 
@@ -353,7 +353,7 @@ TORCH = {
 def test_torch_files(name):
     Path("x.pt").write_bytes(TORCH[name])
     with pytest.raises(WeightsError, match="damaged or refused|neither") as caught:
-        convert.parts(Path("x.pt"))
+        convert.read_parts(Path("x.pt"))
     assert "\n" not in str(caught.value)
     if "code" in name:
         assert "exec" in str(caught.value)
@@ -362,7 +362,7 @@ def test_torch_files(name):
 def test_repeated_rows_in_a_torch_file():
     torch.save({"input.input": torch.zeros(1, 1).expand(1 << 20, 1 << 20)}, "x.pt")
     with pytest.raises(WeightsError, match="claims more"):
-        convert.parts(Path("x.pt"))
+        convert.read_parts(Path("x.pt"))
 
 
 @pytest.mark.parametrize(
@@ -381,7 +381,7 @@ def test_repeated_rows_in_a_torch_file():
 def test_other_files_are_named(content, words):
     Path("x.bin").write_bytes(content)
     with pytest.raises(WeightsError, match=words):
-        convert.parts(Path("x.bin"))
+        convert.read_parts(Path("x.bin"))
 
 
 def test_source_text_is_not_executed_and_not_kept():

@@ -48,7 +48,7 @@ def test_genuine_stylegan2(golden_dir):
         assert found[name].tensors.keys() == {
             k.split(".", 2)[2] for k in states if k.startswith(f"state.{name}.")
         }
-    parts = {part.name: part for part in convert.parts(path)}
+    parts = {part.name: part for part in convert.read_parts(path)}
     g = gantoolkit.load_generator(path)
     ws = g.mapping(t["in.z"], t["in.c"], truncation_psi=0.7)
     close(ws, t["out.ws_psi07"])
@@ -71,7 +71,7 @@ def test_genuine_eg3d(golden_dir):
     close(render.image, t["out.image"])
     close(render.image_raw, t["out.image_raw"])
     close(render.depth, t["out.image_depth"])
-    d = next(built(part) for part in convert.parts(path) if part.name == "discriminator")
+    d = next(built(part) for part in convert.read_parts(path) if part.name == "discriminator")
     close(d(t["out.image"], t["in.c"], t["out.image_raw"]), t["out.d_logits"])
 
 
@@ -79,13 +79,13 @@ def test_genuine_eg3d(golden_dir):
 @pytest.mark.parametrize("kind", ["inner_exec", "oob_stride", "outer_exec"])
 def test_genuine_hostile_files_are_refused(golden_dir, kind):
     with pytest.raises(WeightsError, match="refused"):
-        convert.parts(golden_dir / f"evilpkl_{kind}.pkl")
+        convert.read_parts(golden_dir / f"evilpkl_{kind}.pkl")
     assert not os.path.exists("/tmp/golden_pwned")
 
 
 @pytest.mark.golden
 def test_genuine_source_is_not_executed(golden_dir):
-    parts = convert.parts(golden_dir / "evilpkl_source_side_effect.pkl")
+    parts = convert.read_parts(golden_dir / "evilpkl_source_side_effect.pkl")
     assert all(part.state and not part.arch for part in parts)
     assert not os.path.exists("/tmp/golden_pwned")
 
@@ -318,7 +318,7 @@ def test_what_cannot_be_built_is_said(tmp_path, change, words):
         change(extra)
         (tmp_path / "g.pkl").write_bytes(write.dump({"G_ema": write.graph(g, extra=extra)}))
     with pytest.raises(WeightsError, match=words):
-        convert.parts(tmp_path / "g.pkl")
+        convert.read_parts(tmp_path / "g.pkl")
 
 
 def test_other_filters_and_activations_are_refused(tmp_path):
@@ -337,4 +337,4 @@ def test_other_filters_and_activations_are_refused(tmp_path):
         )
     for name, words in (("g", "1-3-3-1"), ("h", "swish")):
         with pytest.raises(WeightsError, match=words):
-            convert.parts(tmp_path / f"{name}.pkl")
+            convert.read_parts(tmp_path / f"{name}.pkl")

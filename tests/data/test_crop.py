@@ -124,14 +124,14 @@ def test_image_and_mask_stay_together(name):
     data = FaceZip("val")
     for row in range(4):
         labels = data.labels[row].numpy()
-        five = landmarks.five_of_labels(labels) * labels.shape[0]
+        five = landmarks.landmarks_of_label_map(labels) * labels.shape[0]
         where = crop.square(name, labels.shape[::-1], five)
         picture = Image.fromarray(labels)
         small = np.asarray(where.cut(picture, 48, nearest=True))
         big = picture.resize((4 * labels.shape[1], 4 * labels.shape[0]), Image.Resampling.NEAREST)
         large = np.asarray(where.scaled(4).cut(big, 48, nearest=True))
         assert (small == large).mean() > 0.97
-        eyes = landmarks.five_of_labels(small)[:2]
+        eyes = landmarks.landmarks_of_label_map(small)[:2]
         assert abs(eyes[:, 0].mean() - 0.5) < 0.12
         if name == "ffhq":
             assert abs(eyes[0, 1] - eyes[1, 1]) < 0.05

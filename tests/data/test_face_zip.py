@@ -9,7 +9,7 @@ import torch
 from gantoolkit.core.errors import DataError
 from gantoolkit.core.images import one_hot, to_float, to_uint8
 from gantoolkit.data.face_zip import FaceZip
-from gantoolkit.data.lazy_images import Pictures
+from gantoolkit.data.lazy_images import LazyImages
 from gantoolkit.data.resize import resize
 
 
@@ -119,7 +119,7 @@ def test_large_sets_decode_on_demand_to_the_same_values(tiny_zip, monkeypatch):
     kept = [getattr(whole, kind) for kind in kinds]
     monkeypatch.setenv("GANTOOLKIT_DATA_GB", "1e-6")
     for here, there in zip(kept, (getattr(lazy, kind) for kind in kinds)):
-        assert isinstance(there, Pictures) and isinstance(here, torch.Tensor)
+        assert isinstance(there, LazyImages) and isinstance(here, torch.Tensor)
         assert there.shape == here.shape and there.dtype == here.dtype and len(there) == len(here)
         for index in (
             3,

@@ -16,7 +16,7 @@ from gantoolkit.core.camera import FFHQ_LEVEL
 from gantoolkit.core.errors import DataError, UsageError
 from gantoolkit.data import cameras, landmarks, pose
 from gantoolkit.data.face_zip import FaceZip
-from gantoolkit.data.label_maps import read_labels
+from gantoolkit.data.label_maps import read_label_map
 
 STATED = {
     "yaw": 2.2,
@@ -37,8 +37,8 @@ def mesh() -> landmarks.FaceMesh:
 
 
 def camera_of(mesh: landmarks.FaceMesh, picture: np.ndarray) -> np.ndarray:
-    numbers, model = landmarks.mesh_model()
-    return cameras.fit(mesh.points(picture)[numbers], model)[0]
+    numbers, model = landmarks.mesh_landmarks()
+    return cameras.fit_camera(mesh.points(picture)[numbers], model)[0]
 
 
 def test_error_on_rendered_faces_is_as_stated(mesh):
@@ -66,7 +66,7 @@ def test_photographs_and_their_mirror_images(mesh):
     photo = np.asarray(Image.open(REAL / "triple_psp/photo.jpg").convert("RGB").resize((512, 512)))
     (yaw, pitch), (other, same) = (angles_of(camera_of(mesh, p)) for p in (photo, photo[:, ::-1]))
     assert abs(yaw + other) < 3 and abs(pitch - same) < 3
-    guess = pose.estimate(read_labels(REAL / "triple_psp/mask.png", 128)[None])
+    guess = pose.estimate(read_label_map(REAL / "triple_psp/mask.png", 128)[None])
     mask_yaw, mask_pitch = (np.rad2deg(float(a)) for a in guess)
     assert abs(yaw - mask_yaw) < 5 and abs(pitch - (mask_pitch + np.rad2deg(FFHQ_LEVEL))) < 6
     nothing = np.asarray(Image.open(REAL / "photos_misc/no_face.png").convert("RGB"))
@@ -130,14 +130,14 @@ def test_later_versions_ask_for_their_model(monkeypatch):
 
 
 def test_cameras_of_label_maps_are_moved_into_ffhqs_frame():
-    from gantoolkit.data.prepare.sources import Entry
-    from gantoolkit.data.prepare.write import Recipe, _camera
+    from gantoolkit.data.prepare.sample import PrepareConfig, _camera
+    from gantoolkit.data.prepare.sources import SourceSample
 
     labels = FaceZip("val").labels[:4]
     yaw, pitch = pose.estimate(labels)
     for row in range(4):
-        entry = Entry("x", REAL)
-        label, came = _camera(entry, Recipe(scribble="none"), None, labels[row].numpy())
+        entry = SourceSample("x", REAL)
+        label, came = _camera(entry, PrepareConfig(scribble="none"), None, labels[row].numpy())
         found = pose.angles(torch.tensor(label)[None].float())
         assert came == "mask" and abs(float(found[0] - yaw[row])) < 0.05
         assert abs(float(found[1] - pitch[row]) - FFHQ_LEVEL) < 0.05

@@ -14,7 +14,7 @@ from PIL import Image
 from gantoolkit.core.errors import DataError, UsageError
 from gantoolkit.core.images import flip_labels
 from gantoolkit.core.labels import CLASSES, ORDERS, PALETTE, index
-from gantoolkit.data.label_maps import list_pictures, read_labels
+from gantoolkit.data.label_maps import list_images, read_label_map
 
 BESIDE = Path(__file__).resolve().parents[3] / "shared" / "realdata"
 REAL = Path(os.environ.get("GANTOOLKIT_REALDATA") or BESIDE)
@@ -67,22 +67,22 @@ WAYS = {
 @pytest.mark.parametrize("way", WAYS)
 def test_all_kinds_give_the_same_labels(way, labels, tmp_path):
     WAYS[way](labels).save(tmp_path / "m.png")
-    found = read_labels(tmp_path / "m.png", 64)
+    found = read_label_map(tmp_path / "m.png", 64)
     assert found.dtype == torch.uint8 and np.array_equal(found.numpy(), labels)
 
 
 def test_jpeg_of_the_colours_is_right_away_from_edges(labels, tmp_path):
     Image.fromarray(colours(labels)).resize((512, 512), 0).save(tmp_path / "m.jpg", quality=90)
-    found = read_labels(tmp_path / "m.jpg", 64).numpy()
+    found = read_label_map(tmp_path / "m.jpg", 64).numpy()
     inner = np.kron(np.ones((8, 8)), np.pad(np.ones((4, 4)), 2)).astype(bool)
     assert (found == labels)[inner].all() and (found == labels).mean() > 0.98
 
 
 def test_sizes_change_by_nearest_and_oblong_maps_are_padded(labels, tmp_path):
     Image.fromarray(labels).resize((512, 512), 0).save(tmp_path / "big.png")
-    assert np.array_equal(read_labels(tmp_path / "big.png", 64).numpy(), labels)
+    assert np.array_equal(read_label_map(tmp_path / "big.png", 64).numpy(), labels)
     Image.fromarray(np.ones((64, 32), np.uint8)).save(tmp_path / "tall.png")
-    found = read_labels(tmp_path / "tall.png", 32).numpy()
+    found = read_label_map(tmp_path / "tall.png", 32).numpy()
     assert (found[:, 8:24] == 1).all() and found[:, :8].max() == 0 and found[:, 24:].max() == 0
 
 
@@ -112,10 +112,10 @@ def test_bisenet_order(tmp_path):
     assert [CLASSES[i] for i in ORDERS["bisenet"]] == theirs
     numbers = np.kron(np.arange(25).reshape(5, 5) % 19, np.ones((8, 8))).astype(np.uint8)
     Image.fromarray(numbers).save(tmp_path / "b.png")
-    found = read_labels(tmp_path / "b.png", 40, order="bisenet").numpy()
+    found = read_label_map(tmp_path / "b.png", 40, order="bisenet").numpy()
     assert all(theirs[a] == CLASSES[b] for a, b in zip(numbers.flatten(), found.flatten()))
     with pytest.raises(UsageError, match="known: celebamask, .*bisenet"):
-        read_labels(tmp_path / "b.png", 40, order="coco")
+        read_label_map(tmp_path / "b.png", 40, order="coco")
 
 
 def photo() -> Image.Image:
@@ -145,7 +145,7 @@ def test_refused_with_one_sentence(part, tmp_path):
     path = tmp_path / "m.png"
     REFUSED[part](path)
     with pytest.raises(DataError) as error:
-        read_labels(path, 64)
+        read_label_map(path, 64)
     sentence = str(error.value)
     assert (
         part in sentence
@@ -161,18 +161,18 @@ def test_truncated_file_is_refused(labels, tmp_path):
     content = (tmp_path / "m.png").read_bytes()
     (tmp_path / "m.png").write_bytes(content[: len(content) // 2])
     with pytest.raises(DataError, match="not a readable picture"):
-        read_labels(tmp_path / "m.png", 64)
+        read_label_map(tmp_path / "m.png", 64)
 
 
 def test_folders_are_listed_in_order_and_empty_ones_refused(tmp_path):
     for name in ("b.png", "a.JPG", ".hidden.png", "notes.txt"):
         (tmp_path / name).write_bytes(b"x")
-    assert [p.name for p in list_pictures(tmp_path)] == ["a.JPG", "b.png"]
+    assert [p.name for p in list_images(tmp_path)] == ["a.JPG", "b.png"]
     (tmp_path / "empty").mkdir()
     with pytest.raises(DataError, match="holds no pictures"):
-        list_pictures(tmp_path / "empty")
+        list_images(tmp_path / "empty")
     with pytest.raises(DataError, match="no file or folder"):
-        list_pictures(tmp_path / "none")
+        list_images(tmp_path / "none")
 
 
 def test_flip_swaps_sides_and_is_its_own_inverse(labels):
@@ -188,7 +188,7 @@ def test_flip_swaps_sides_and_is_its_own_inverse(labels):
 @real
 @pytest.mark.parametrize("name", ["cd_27007_512", "cd_29980_512", "cd_29980_256"])
 def test_real_label_maps(name):
-    found = read_labels(REAL / "masks" / f"{name}.png", 128)
+    found = read_label_map(REAL / "masks" / f"{name}.png", 128)
     assert {1, 2, 4, 5, 10, 13, 17} <= set(found.unique().tolist())
     columns = torch.arange(128).float()
     left, right = ((found == index(part)).float().sum(0) for part in ("l_eye", "r_eye"))
@@ -198,7 +198,7 @@ def test_real_label_maps(name):
 
 @real
 def test_real_bisenet_map_and_the_manifest_of_encodings():
-    found = read_labels(REAL / "masks" / "fp_hair_512.png", 64, "bisenet")
+    found = read_label_map(REAL / "masks" / "fp_hair_512.png", 64, "bisenet")
     assert found.unique().tolist() == [0, index("hair")]
     theirs = json.loads((REAL / "label_encodings.json").read_text())
     assert theirs["B_to_A"] == list(ORDERS["bisenet"]) and theirs[
@@ -221,4 +221,4 @@ def test_real_bisenet_map_and_the_manifest_of_encodings():
 )
 def test_real_photos_and_drawings_are_no_masks(name):
     with pytest.raises(DataError, match="photo"):
-        read_labels(REAL / name, 64)
+        read_label_map(REAL / name, 64)

@@ -12,8 +12,8 @@ from test_label_maps import REAL, real
 from gantoolkit.core.errors import DataError
 from gantoolkit.core.labels import CLASSES, FLIP, ORDERS
 from gantoolkit.data.face_zip import FaceZip
-from gantoolkit.data.label_maps import native_labels
-from gantoolkit.data.label_orders import other_order, recognise
+from gantoolkit.data.label_maps import read_native_label_map
+from gantoolkit.data.label_orders import conflicting_order, detect_order
 
 LIST1 = "skin neck hat eye_g hair ear_r neck_l cloth l_eye r_eye l_brow r_brow nose l_ear r_ear mouth u_lip l_lip"
 SEGNET20 = (
@@ -46,7 +46,7 @@ def test_tables_follow_the_published_lists():
 @pytest.mark.parametrize("order", ORDERS)
 @pytest.mark.parametrize("count", [4, 24])
 def test_every_order_is_recognised(faces, order, count):
-    found = recognise(as_written(faces[:count], order))
+    found = detect_order(as_written(faces[:count], order))
     assert found.order == order and not found.swapped
 
 
@@ -54,13 +54,13 @@ def test_swapped_sides_are_noticed(faces):
     table = np.arange(19)
     for a, b in FLIP:
         table[a], table[b] = b, a
-    assert recognise(table[faces]).swapped
+    assert detect_order(table[faces]).swapped
 
 
 def test_what_is_no_face_is_refused():
     noise = np.random.default_rng(0).integers(0, 19, (8, 32, 32))
     with pytest.raises(DataError, match="cannot be told.*--labels"):
-        recognise(noise)
+        detect_order(noise)
 
 
 @real
@@ -72,11 +72,11 @@ def test_real_maps():
         REAL / "masks/cd_29980_512.png",
         REAL / "triple_psp/mask.png",
     ]
-    maps = [native_labels(path)[::2, ::2] for path in paths]
+    maps = [read_native_label_map(path)[::2, ::2] for path in paths]
     smallest = min(m.shape for m in maps)
     maps = np.stack([m[: smallest[0], : smallest[1]] for m in maps])
     for order in ORDERS:
-        assert recognise(as_written(maps, order)).order == order
+        assert detect_order(as_written(maps, order)).order == order
 
 
 def test_single_maps_in_another_order_are_noticed_and_no_other(tmp_path):
@@ -84,8 +84,8 @@ def test_single_maps_in_another_order_are_noticed_and_no_other(tmp_path):
     for labels in FaceZip("val").labels[:60].numpy():
         for order in ORDERS:
             Image.fromarray(as_written(labels, order)).save(path)
-            assert other_order([path], order) is None
-            found = other_order([path], "bisenet" if order == "celebamask" else "celebamask")
+            assert conflicting_order([path], order) is None
+            found = conflicting_order([path], "bisenet" if order == "celebamask" else "celebamask")
             assert found in (order, None)  # None where a face lacks too many parts to tell
 
 
@@ -96,9 +96,9 @@ def test_no_real_map_is_taken_for_another_order(tmp_path):
         REAL / "triple_psp/mask.png",
         REAL / "masks/fp_hair_512.png",
     ]:
-        assert other_order([path], "celebamask") is None
+        assert conflicting_order([path], "celebamask") is None
         for order in ("bisenet", "segnet20", "celebamask-list1") if "hair" not in path.name else ():
             Image.fromarray(as_written(np.asarray(Image.open(path)), order)).save(
                 tmp_path / "map.png"
             )
-            assert other_order([tmp_path / "map.png"], "celebamask") == order
+            assert conflicting_order([tmp_path / "map.png"], "celebamask") == order

@@ -10,7 +10,7 @@ from gantoolkit.core.camera import orbit_camera
 from gantoolkit.core.errors import GantoolkitError
 from gantoolkit.core.images import flip_labels
 from gantoolkit.data import pose
-from gantoolkit.data.label_maps import read_labels
+from gantoolkit.data.label_maps import read_label_map
 
 STATED = {
     "yaw_mean": 0.85,
@@ -125,6 +125,6 @@ def test_error_on_renders_is_as_stated():
 @real
 def test_real_masks_are_nearly_frontal():
     for name in ("cd_27007_512", "cd_29980_512", "cd_29980_256"):
-        labels = read_labels(REAL / "masks" / f"{name}.png", 128)[None]
+        labels = read_label_map(REAL / "masks" / f"{name}.png", 128)[None]
         yaw, pitch = pose.estimate(labels)
         assert abs(float(yaw)) < 0.35 and abs(float(pitch)) < 0.35

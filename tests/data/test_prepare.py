@@ -25,7 +25,7 @@ from gantoolkit.core.images import flip_labels
 from gantoolkit.core.labels import CLASSES
 from gantoolkit.data import cameras, pose
 from gantoolkit.data.face_zip import FaceZip
-from gantoolkit.data.prepare import samples, sources, split, write
+from gantoolkit.data.prepare import sample, shards, sources, split
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -110,11 +110,13 @@ def test_zips_hold_scribbles_cameras_pairs_and_a_manifest(prepared):
 
 
 def test_the_frozen_list_is_fixed():
-    listed = split.frozen()
+    listed = split.frozen_pairs()
     assert len(listed) == len({name for name, _ in listed}) == 2000
     assert all(24000 <= int(name) < 30000 and 0 <= caption < 10 for name, caption in listed)
     names = [str(n) for n in range(24000, 30000)]
-    assert split.draw(names, dict.fromkeys(names, 10)) == [(str(int(n)), c) for n, c in listed]
+    assert split.draw_pairs(names, dict.fromkeys(names, 10)) == [
+        (str(int(n)), c) for n, c in listed
+    ]
 
 
 def test_parts_overwrite_in_canonical_order(tmp_path):
@@ -126,7 +128,7 @@ def test_parts_overwrite_in_canonical_order(tmp_path):
         rows[first:last] = 255
         Image.fromarray(rows).save(tmp_path / f"00000_{name}.png")
         parts.append((CLASSES.index(name), tmp_path / f"00000_{name}.png"))
-    merged = write.merge_parts(parts)[:, 0]
+    merged = sample.merge_parts(parts)[:, 0]
     expected = np.zeros(64, int)
     for row in range(64):
         if row < 50:
@@ -169,7 +171,7 @@ def test_misplaced_and_shifted_parts_are_noticed(tmp_path):
         (anno / "11").rename(anno / "12"),
         (anno / "11a").rename(anno / "11"),
     )
-    found = sources.find("celebamask-hq", root)
+    found = sources.find_source("celebamask-hq", root)
     assert sorted(p.name for p in found.problems) == [str(k) for k in trees.numbers(12)]
     assert {p.problem for p in found.problems} == {
         "lies in folder 12, belongs in 11",
@@ -179,7 +181,7 @@ def test_misplaced_and_shifted_parts_are_noticed(tmp_path):
     images = root / "CelebAMask-HQ/CelebA-HQ-img"
     for path in sorted(images.iterdir()):
         path.rename(images / f"{int(path.stem) - 1}.jpg")
-    said = [p.problem for p in sources.find("celebamask-hq", root).problems]
+    said = [p.problem for p in sources.find_source("celebamask-hq", root).problems]
     assert any("masks are numbered from 23994 but images from 23993" in p for p in said)
 
 
@@ -193,7 +195,9 @@ def test_celebas_own_split(tmp_path):
     out = prepare(root, tmp_path / "out", "--split", "celeba")
     assert [len(FaceZip(out / f"{n}.zip")) for n in ("train", "val", "test")] == [2, 2, 2]
     with pytest.raises(DataError, match="needs; use --split mm"):
-        split.split(sources.find("celebamask-hq", trees.tedigan(tmp_path / "b", 2)), "celeba")
+        split.split_source(
+            sources.find_source("celebamask-hq", trees.tedigan(tmp_path / "b", 2)), "celeba"
+        )
 
 
 def test_a_folder_of_ones_own(tmp_path):
@@ -246,7 +250,7 @@ def test_a_folder_of_ones_own(tmp_path):
             image, strokes = trees.faces().images[row], trees.faces().scribbles[row]
             if other:
                 wanted, image, strokes = flip_labels(wanted), image.flip(-1), strokes.flip(-1)
-                camera = torch.tensor(cameras.mirrored(camera.double().numpy())).float()
+                camera = torch.tensor(cameras.mirror_label(camera.double().numpy())).float()
             assert torch.equal(zipped.labels[i], wanted) and torch.equal(zipped.images[i], image)
             assert ((zipped.scribbles[i] > 127) == (strokes > 127)).float().mean() > 0.97
             assert torch.allclose(zipped.cameras[i], camera, atol=1e-5)
@@ -331,7 +335,7 @@ def test_crops_cut_image_and_mask_alike(tmp_path):
 
 
 def test_workers_and_resumption_give_equal_bytes(tree, prepared, tmp_path, monkeypatch):
-    monkeypatch.setattr(samples, "SHARD", 4)
+    monkeypatch.setattr(shards, "SHARD", 4)
     out = tmp_path / "out"
     arguments = [
         "celebamask-hq",
@@ -348,7 +352,7 @@ def test_workers_and_resumption_give_equal_bytes(tree, prepared, tmp_path, monke
         "--format",
         "png",
     ]
-    whole, made = samples.write_shard, []
+    whole, made = shards.write_shard, []
 
     def stops(task):
         if len(made) == 2:
@@ -356,10 +360,10 @@ def test_workers_and_resumption_give_equal_bytes(tree, prepared, tmp_path, monke
         made.append(task)
         return whole(task)
 
-    monkeypatch.setattr(samples, "write_shard", stops)
+    monkeypatch.setattr(shards, "write_shard", stops)
     assert run(*arguments) == 130
     assert len(list((out / ".parts").rglob("*.zip"))) == 2
-    monkeypatch.setattr(samples, "write_shard", lambda task: made.append(task) or whole(task))
+    monkeypatch.setattr(shards, "write_shard", lambda task: made.append(task) or whole(task))
     assert run(*arguments) == 0 and len(made) == 4
     for name in ("train.zip", "test.zip", "pairs.zip"):
         assert (out / name).read_bytes() == (prepared / name).read_bytes()
@@ -370,7 +374,7 @@ def test_workers_and_resumption_give_equal_bytes(tree, prepared, tmp_path, monke
 @pytest.mark.slow
 def test_worker_processes(tree, prepared, tmp_path):
     code = (
-        "from gantoolkit.data.prepare import work; from gantoolkit.cli.main import main; import sys; work.SHARD = 3; "
+        "from gantoolkit.data.prepare import shards; from gantoolkit.cli.main import main; import sys; shards.SHARD = 3; "
         "sys.exit(main(sys.argv[1:]))"
     )
     arguments = [

@@ -11,7 +11,7 @@ from torch import nn
 from gantoolkit.cli import main
 from gantoolkit.config import loader
 from gantoolkit.core.errors import UsageError
-from gantoolkit.data.face_zip import find
+from gantoolkit.data.face_zip import find_dataset
 from gantoolkit.generators import load_generator
 from gantoolkit.planning import dry_run
 from gantoolkit.planning.peak_memory import PeakMemoryTracker
@@ -63,7 +63,7 @@ def test_parameters_are_those_of_the_real_networks(small):
 
 def test_cache_sizes_follow_the_config(small):
     rows, one = small.cache["trajectories of train"]
-    with zipfile.ZipFile(find("bridge-train")) as data:
+    with zipfile.ZipFile(find_dataset("bridge-train")) as data:
         people = len(data.read("samples.jsonl").splitlines())
     assert one == 2 * 10 * 4 * 16 * 16 + 3 * 64 * 64 and rows == people
     assert small.cache["embeddings (identity)"] == (people, 4 * 128)

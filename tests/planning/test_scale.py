@@ -144,9 +144,9 @@ def test_masks_and_images_are_made_where_they_are_needed(tiny_zip):
     assert {tensor.device.type for tensor in made} == {
         "meta"
     } and found.condition.seed.device.type == "cpu"
-    pictures = data.pictures(rows, "both")
+    images = data.read_images(rows, "both")
     assert {p.dtype for p in pictures.values()} == {torch.uint8}
-    given = data.sample(rows, condition="both", seed=2, pictures=pictures)
+    given = data.sample(rows, condition="both", seed=2, images=images)
     assert torch.equal(given.condition.mask, data.sample(rows, condition="mask").condition.mask)
     assert torch.equal(
         given.condition.scribble, data.sample(rows, condition="scribble").condition.scribble
@@ -174,7 +174,7 @@ def test_average_follows_is_scored_exported_and_resumed(tmp_path, tiny_zip):
     run(config, tmp_path / "run")
     saved = load_file(tmp_path / "run/checkpoint/00000012/trainable.safetensors")
     exported = weights.load(tmp_path / "run/export/bridge.safetensors")[0]
-    assert all(torch.equal(v, saved[f"averages.bridge.{k}"]) for k, v in exported.items())
+    assert all(torch.equal(v, saved[f"ema.bridge.{k}"]) for k, v in exported.items())
     assert any(not torch.equal(v, saved[f"bridge.{k}"]) for k, v in exported.items())
     half = mini.config(
         tmp_path, tiny_zip, ema=0.5, schedule=dict(save_every=3, time_limit=1e-6)
@@ -353,7 +353,7 @@ def test_every_setting_that_is_named_may_change_on_resumption(tmp_path):
         "schedule.batch=2",
         "sampling.captions=2",
         "encoder.steps=3",
-        "share=1",
+        "mapping_fraction=1",
     ]:
         changed, (name, _, value) = json.loads(json.dumps(given)), setting.partition("=")
         *where, last = name.split(".")

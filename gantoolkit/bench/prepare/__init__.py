@@ -21,7 +21,7 @@ from gantoolkit.core.errors import DataError, UsageError, warn
 from gantoolkit.core.labels import CLASSES
 from gantoolkit.core.progress import Progress
 from gantoolkit.data.face_zip import FaceZip
-from gantoolkit.report import sheets
+from gantoolkit.report import pictures
 
 PROGRAMS = ("tedigan", "ide3d", "uac", "collaborative", "controlnet")
 
@@ -49,7 +49,7 @@ class Face:
 
     def labels(self, size: int) -> Image.Image:
         """Label numbers 0..18 in CelebAMask-HQ's order, mode L [size,size], by nearest neighbour."""
-        labels = self.data.picture("mask", None, np.uint8, self.row)
+        labels = self.data.read_image("mask", None, np.uint8, self.row)
         if labels.max() >= len(CLASSES):
             raise DataError(
                 f"{self.data.path} has the label {labels.max()} in {self.id}; labels are 0 to {len(CLASSES) - 1}."
@@ -58,7 +58,7 @@ class Face:
 
     def image(self, size: int) -> Image.Image:
         """The photo, RGB [size,size]."""
-        pixels = self.data.picture("image", "RGB", np.uint8, self.row)
+        pixels = self.data.read_image("image", "RGB", np.uint8, self.row)
         return Image.fromarray(pixels).resize((size, size), Image.Resampling.LANCZOS)
 
 
@@ -93,7 +93,7 @@ def main(args) -> int:
         for done, face in enumerate(faces, 1):
             for name, picture in program.pictures(face).items():
                 form = {"form": "JPEG", "quality": 100} if name.endswith(".jpg") else {}
-                files.write_bytes(out / name, sheets.encoded(picture, **form))
+                files.write_bytes(out / name, pictures.encoded(picture, **form))
             progress.advance(done)
     for name, text in texts.items():
         files.write_text(out / name, text)

@@ -13,9 +13,9 @@ from pathlib import Path
 
 from gantoolkit.core.errors import DataError
 from gantoolkit.core.labels import CLASSES
-from gantoolkit.data.cameras import read_labels, stem
+from gantoolkit.data.cameras import read_camera_labels, stem
 from gantoolkit.data.label_maps import SUFFIXES
-from gantoolkit.data.landmarks import read_five
+from gantoolkit.data.landmarks import read_landmark_folder
 from gantoolkit.data.prepare.captions import FOLDERS, Captions
 from gantoolkit.data.prepare.problem import Problem
 
@@ -38,7 +38,7 @@ CAMERAS = ("dataset.json",)
 
 
 @dataclass(frozen=True)
-class Entry:
+class SourceSample:
     """The files of one sample."""
 
     name: str
@@ -57,12 +57,12 @@ class Source:
 
     name: str
     root: Path
-    entries: list[Entry] = field(default_factory=list)
+    samples: list[SourceSample] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
-class Places:
+class SourcePaths:
     """Folders and files that a user named; None: looked for under the root."""
 
     images: Path | None = None
@@ -74,7 +74,9 @@ class Places:
     convention: str = "auto"
 
 
-def find(name: str, root: Path, places: Places = Places(), limit: int | None = None) -> Source:
+def find_source(
+    name: str, root: Path, places: SourcePaths = SourcePaths(), limit: int | None = None
+) -> Source:
     """The source `name` ('celebamask-hq' or 'folder') under `root`."""
     root = _inside(root)
     source = Source(name, root)
@@ -92,13 +94,13 @@ def find(name: str, root: Path, places: Places = Places(), limit: int | None = N
     drawings = _folder(root, places.drawings, DRAWINGS, "drawings", needed=False)
     drawn = _pictures(drawings, source.problems) if drawings else {}
     cameras = _cameras(root, places)
-    five = read_five(places.landmarks) if places.landmarks else {}
+    five = read_landmark_folder(places.landmarks) if places.landmarks else {}
     _numbering(images, {**masks, **parts}, source.problems)
     safe = _names(images, source.problems)
     for key in list(safe)[:limit]:
         label, points = cameras.get(key), five.get(key)
-        source.entries.append(
-            Entry(
+        source.samples.append(
+            SourceSample(
                 safe[key],
                 images[key],
                 masks.get(key),
@@ -159,7 +161,7 @@ def _pictures(folder: Path, problems: list[Problem]) -> dict[str, Path]:
     return kept
 
 
-def _masks(root: Path, places: Places, problems: list[Problem]):
+def _masks(root: Path, places: SourcePaths, problems: list[Problem]):
     """(stem → label map, stem → {class: part mask}); one of them is empty."""
     folder = places.masks or next((root / n for n in (*PARTS, *MASKS) if (root / n).is_dir()), None)
     if folder is None:
@@ -194,9 +196,9 @@ def find_parts(folder: Path, problems: list[Problem]) -> dict[str, dict[int, Pat
     return found
 
 
-def _cameras(root: Path, places: Places) -> dict:
+def _cameras(root: Path, places: SourcePaths) -> dict:
     file = places.cameras or next((root / n for n in CAMERAS if (root / n).is_file()), None)
-    return {} if file is None else read_labels(file, places.convention)
+    return {} if file is None else read_camera_labels(file, places.convention)
 
 
 def _numbering(images: dict, masks: dict, problems: list[Problem]) -> None:

@@ -14,7 +14,7 @@ from importlib.resources import files as package_files
 from pathlib import Path
 
 from gantoolkit.core.errors import DataError, UsageError
-from gantoolkit.data.prepare.sources import Entry, Source
+from gantoolkit.data.prepare.sources import Source, SourceSample
 
 SPLITS = ("mm", "celeba", "share")
 FIRST_TEST = 24000  # MM-CelebA-HQ
@@ -23,36 +23,36 @@ MAPPING = "CelebA-HQ-to-CelebA-mapping.txt"
 PAIRS = 2000
 
 
-def split(source: Source, how: str, share: float = 0.1) -> dict[str, list[Entry]]:
+def split_source(source: Source, how: str, share: float = 0.1) -> dict[str, list[SourceSample]]:
     """'train', 'val', 'test' → entries; empty splits are left out."""
     if how not in SPLITS:
         raise UsageError(f"The split '{how}' is unknown; choose {', '.join(SPLITS)}.")
-    if how != "share" and not all(e.name.isdecimal() for e in source.entries):
+    if how != "share" and not all(e.name.isdecimal() for e in source.samples):
         raise UsageError(
             f"The split '{how}' goes by CelebA-HQ's numbers, which these names are not; use "
             f"--split share."
         )
-    tested = _tested([e.name for e in source.entries], share) if how == "share" else set()
+    tested = _tested([e.name for e in source.samples], share) if how == "share" else set()
     place = {
         "mm": lambda e: "train" if int(e.name) < FIRST_TEST else "test",
         "celeba": _celeba(source.root) if how == "celeba" else None,
         "share": lambda e: "test" if e.name in tested else "train",
     }[how]
-    found: dict[str, list[Entry]] = {"train": [], "val": [], "test": []}
-    for entry in source.entries:
+    found: dict[str, list[SourceSample]] = {"train": [], "val": [], "test": []}
+    for entry in source.samples:
         found[place(entry)].append(entry)
     return {name: entries for name, entries in found.items() if entries}
 
 
 def _celeba(root: Path):
-    """Entry → split by CelebA's original numbers: rows "index original_index original_file"."""
+    """SourceSample → split by CelebA's original numbers: rows "index original_index original_file"."""
     path = next((p for p in (root / MAPPING, root.parent / MAPPING) if p.is_file()), None)
     if path is None:
         raise DataError(f"{root} has no {MAPPING}, which --split celeba needs; use --split mm.")
     rows = (line.split() for line in path.read_text().splitlines())
     original = {int(row[0]): int(row[1]) for row in rows if len(row) >= 2 and row[0].isdecimal()}
 
-    def place(entry: Entry) -> str:
+    def place(entry: SourceSample) -> str:
         number = original.get(int(entry.name))
         if number is None:
             raise DataError(f"{path} has no row of image {int(entry.name)}.")
@@ -71,7 +71,7 @@ def _tested(names: list[str], share: float) -> set[str]:
     )
 
 
-def frozen() -> list[tuple[str, int]]:
+def frozen_pairs() -> list[tuple[str, int]]:
     """The 2,000 (name, caption) pairs of CelebAMask-HQ's test split."""
     text = (
         package_files("gantoolkit.data.prepare")
@@ -81,7 +81,7 @@ def frozen() -> list[tuple[str, int]]:
     return [(f"{number:05d}", caption) for number, caption in json.loads(text)["pairs"]]
 
 
-def draw(
+def draw_pairs(
     names: list[str], captions: dict[str, int], count: int = PAIRS, seed: int = 0
 ) -> list[tuple[str, int]]:
     """Up to `count` names in a seeded order, each with one of its captions."""
@@ -90,22 +90,22 @@ def draw(
     return sorted((name, stream.randrange(max(1, captions.get(name, 1)))) for name in chosen)
 
 
-def pairs(source: Source, tested: list[Entry]) -> list[tuple[str, int]]:
+def evaluation_pairs(source: Source, tested: list[SourceSample]) -> list[tuple[str, int]]:
     """The evaluation pairs of a source's test split: the frozen list where it applies, else a drawn one."""
     names = [entry.name for entry in tested]
     if source.name == "celebamask-hq":
         known = set(names)
-        found = [(name, caption) for name, caption in frozen() if name in known]
+        found = [(name, caption) for name, caption in frozen_pairs() if name in known]
         if found:
             return found
-    return draw(names, {e.name: len(e.captions) for e in tested})
+    return draw_pairs(names, {e.name: len(e.captions) for e in tested})
 
 
 def main() -> None:
     """Print the frozen list anew: `python -m gantoolkit.data.prepare.split > celebamask_pairs.json`."""
     names = [str(number) for number in range(FIRST_TEST, 30000)]
     rows = sorted(
-        (int(name), caption) for name, caption in draw(names, {name: 10 for name in names})
+        (int(name), caption) for name, caption in draw_pairs(names, {name: 10 for name in names})
     )
     about = (
         "2,000 pairs (image, caption 0..9) of CelebAMask-HQ's test split 24000..29999, drawn by "

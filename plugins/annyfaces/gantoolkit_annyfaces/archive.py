@@ -18,7 +18,7 @@ from dataclasses import asdict, dataclass
 import numpy as np
 
 from gantoolkit.core import files
-from gantoolkit.data.workers import spread
+from gantoolkit.data.workers import parallel_map
 from gantoolkit.core.errors import UsageError
 
 SHARD = 128               # samples
@@ -190,7 +190,7 @@ def write_zip(out, count, resolution=64, *, seed=0, start=0, states=1, views=1, 
     todo = [task for task in tasks if not pathlib.Path(task[3]).exists()]
     ready = count - sum(last - first for _, first, last, _ in todo)
     began, fresh = time.monotonic(), 0
-    for samples in spread(write_shard, todo, workers):
+    for samples in parallel_map(write_shard, todo, workers):
         fresh += samples
         if progress:
             progress(ready + fresh, count, fresh / max(time.monotonic() - began, 1e-9))

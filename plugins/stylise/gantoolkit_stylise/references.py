@@ -10,7 +10,7 @@ from PIL import Image, ImageOps
 from torch import Tensor
 
 from gantoolkit.core.errors import UsageError
-from gantoolkit.data.label_maps import list_pictures, open_picture
+from gantoolkit.data.label_maps import list_images, open_image
 
 ENCODED = 256  # pixels that a published encoder sees
 
@@ -22,12 +22,12 @@ def paths(style: str) -> list[Path]:
             "There is no style reference; type 'gantoolkit run configs/stylize.py style=FILE' with "
             "a picture of a face."
         )
-    return list_pictures(style)
+    return list_images(style)
 
 
 def read(path: Path, resolution: int) -> Tensor:
     """A picture [3,R,R] in −1..1, its centre cut square; what is transparent becomes white."""
-    picture = open_picture(path)
+    picture = open_image(path)
     if picture.mode in ("RGBA", "LA", "PA") or "transparency" in picture.info:
         picture = picture.convert("RGBA")
         picture = Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture)

@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 
 from gantoolkit.core.errors import GantoolkitError, UsageError
-from gantoolkit.data.label_maps import open_picture
-from gantoolkit.report import sheets
+from gantoolkit.data.label_maps import open_image
+from gantoolkit.report import pictures
 
 
 def row(argument: str, columns: int) -> list[np.ndarray]:
@@ -27,11 +27,11 @@ def row(argument: str, columns: int) -> list[np.ndarray]:
         )
     lines = [json.loads(line) for line in manifest.read_text(encoding="utf-8").splitlines()]
     names = [line["file"] for line in lines if line["kind"] == "image"][:columns]
-    pictures = [np.asarray(open_picture(Path(folder) / name).convert("RGB")) for name in names]
+    pictures = [np.asarray(open_image(Path(folder) / name).convert("RGB")) for name in names]
     size = pictures[0].shape[:2]
     first = np.full((*size, 3), 255, np.uint8)
     if reference:
-        first = np.asarray(open_picture(reference).convert("RGB").resize(size[::-1]))
+        first = np.asarray(open_image(reference).convert("RGB").resize(size[::-1]))
     return [first, *pictures]
 
 
@@ -40,7 +40,7 @@ def main(arguments: list[str], columns: int = 6) -> int:
     try:
         if len(arguments) < 2:
             raise UsageError("Give the file to write and at least one row, REFERENCE:FOLDER.")
-        print(sheets.save(sheets.grid([row(a, columns) for a in arguments[1:]]), arguments[0]))
+        print(pictures.save(pictures.grid([row(a, columns) for a in arguments[1:]]), arguments[0]))
     except GantoolkitError as error:
         print(f"gantoolkit_stylise.sheet: {error}", file=sys.stderr)
         return error.exit_code

@@ -15,10 +15,10 @@ from gantoolkit.core.errors import DataError, UsageError
 from gantoolkit.core.images import flip_labels
 from gantoolkit.core.labels import CLASSES, FLIP, ORDERS, PALETTE
 from gantoolkit.data import cameras, crop, landmarks, pose, scribbles
-from gantoolkit.data.label_maps import native_labels, open_picture
+from gantoolkit.data.label_maps import open_image, read_native_label_map
 from gantoolkit.data.prepare.problem import Problem
-from gantoolkit.data.prepare.sources import Entry
-from gantoolkit.data.user_scribbles import native_strokes, read_scribble
+from gantoolkit.data.prepare.sources import SourceSample
+from gantoolkit.data.user_scribbles import read_native_scribble, read_scribble
 
 SCRIBBLES = ("pidinet", "canny", "drawings", "none")
 CAMERAS = ("auto", "label", "photo", "mask", "frontal")
@@ -31,7 +31,7 @@ POSE_SIZE = 128  # pixels of the label map that a camera is fitted to
 
 
 @dataclass(frozen=True)
-class Recipe:
+class PrepareConfig:
     """Everything beside the files that decides what is made."""
 
     resolution: int = 512
@@ -73,7 +73,7 @@ class Recipe:
 
 
 @dataclass
-class Made:
+class PreparedSample:
     """Files of one sample (name in the zip → bytes), camera labels by image name, rows of samples.jsonl."""
 
     files: dict[str, bytes] = field(default_factory=dict)
@@ -82,14 +82,14 @@ class Made:
     problems: list[Problem] = field(default_factory=list)
 
 
-def make(entry: Entry, recipe: Recipe) -> Made:
+def make(entry: SourceSample, recipe: PrepareConfig) -> PreparedSample:
     """The sample of `entry`; DataError where it cannot be made."""
-    picture = open_picture(entry.image).convert("RGB")
+    picture = open_image(entry.image).convert("RGB")
     labels = whole_labels(entry, recipe)
     factor = _factor(picture.size, labels.shape)
     five = entry.five if entry.five is None else np.array(entry.five)
     if recipe.crop != "none" and five is None:
-        five = landmarks.five_of_labels(labels) * (np.array(labels.shape[::-1]) / factor)
+        five = landmarks.landmarks_of_label_map(labels) * (np.array(labels.shape[::-1]) / factor)
     square = crop.square(recipe.crop, picture.size, five)
     fine = square.cut(
         picture,
@@ -105,7 +105,7 @@ def make(entry: Entry, recipe: Recipe) -> Made:
         raise DataError("its label map holds background alone")
     strokes = _scribble(entry, recipe, np.asarray(fine), square, picture.width)
     camera, came = _camera(entry, recipe, image, mask)
-    made = Made()
+    made = PreparedSample()
     _add(made, entry, recipe, entry.name, image, mask, strokes, camera, came)
     if recipe.mirror:
         flipped = flip_labels(torch.from_numpy(mask.copy())).numpy()
@@ -117,7 +117,7 @@ def make(entry: Entry, recipe: Recipe) -> Made:
             image[:, ::-1],
             flipped,
             None if strokes is None else strokes[:, ::-1],
-            cameras.mirrored(camera),
+            cameras.mirror_label(camera),
             came,
         )
     if came != recipe.camera and recipe.camera != "auto":
@@ -130,12 +130,12 @@ def make(entry: Entry, recipe: Recipe) -> Made:
 # -- label maps --------------------------------------------------------------------------------------------
 
 
-def whole_labels(entry: Entry, recipe: Recipe) -> np.ndarray:
+def whole_labels(entry: SourceSample, recipe: PrepareConfig) -> np.ndarray:
     """The label map [H,W] uint8 in our order, from part masks or one file, at its own size."""
     if entry.parts:
         labels = merge_parts(entry.parts)
     elif entry.mask is not None:
-        labels = native_labels(entry.mask, recipe.order)
+        labels = read_native_label_map(entry.mask, recipe.order)
     else:
         raise DataError("it has no mask")
     if recipe.swap_sides:
@@ -151,7 +151,7 @@ def merge_parts(parts) -> np.ndarray:
     labels = None
     for label, path in sorted(parts):
         part = (
-            np.asarray(open_picture(path).convert("RGB"))[..., 2] != 0
+            np.asarray(open_image(path).convert("RGB"))[..., 2] != 0
         )  # the channel that published code reads
         labels = np.zeros(part.shape, np.uint8) if labels is None else labels
         if part.shape != labels.shape:
@@ -177,7 +177,7 @@ def _factor(size: tuple[int, int], shape: tuple[int, int]) -> float:
 
 
 def _scribble(
-    entry: Entry, recipe: Recipe, fine: np.ndarray, square: crop.Square, width: int
+    entry: SourceSample, recipe: PrepareConfig, fine: np.ndarray, square: crop.Square, width: int
 ) -> np.ndarray | None:
     """Strokes [R,R] of 0..255, white on black; None where none are wanted. `width` is the whole picture's."""
     size = recipe.resolution
@@ -194,16 +194,16 @@ def _scribble(
         raise DataError("it has no drawing")
     if recipe.crop == "none":
         return (read_scribble(entry.drawing, size)[0].numpy() * 255).round().astype(np.uint8)
-    drawn = Image.fromarray((native_strokes(entry.drawing) * 255).astype(np.uint8))
+    drawn = Image.fromarray((read_native_scribble(entry.drawing) * 255).astype(np.uint8))
     return np.asarray(square.scaled(drawn.width / width).cut(drawn, size))
 
 
 def _camera(
-    entry: Entry, recipe: Recipe, image: np.ndarray, mask: np.ndarray
+    entry: SourceSample, recipe: PrepareConfig, image: np.ndarray, mask: np.ndarray
 ) -> tuple[np.ndarray, str]:
     """(label [25] in FFHQ's frame, where it came from): as asked, else from the mask."""
     if recipe.camera in ("auto", "label") and entry.camera is not None:
-        wrong = cameras.complaint(np.array(entry.camera))
+        wrong = cameras.find_label_problem(np.array(entry.camera))
         if wrong:
             raise DataError(f"its camera label cannot be used: {wrong}")
         return np.array(entry.camera), "label"
@@ -212,8 +212,8 @@ def _camera(
     if recipe.camera == "photo":
         points = _mesh(recipe.face_model).points(image)
         if points is not None:
-            numbers, model = landmarks.mesh_model()
-            return cameras.fit(points[numbers], model)[0], "photo"
+            numbers, model = landmarks.mesh_landmarks()
+            return cameras.fit_camera(points[numbers], model)[0], "photo"
     small = Image.fromarray(mask).resize((POSE_SIZE, POSE_SIZE), Image.Resampling.NEAREST)
     yaw, pitch = pose.estimate(torch.from_numpy(np.array(small))[None])
     return orbit_camera(yaw, pitch + FFHQ_LEVEL).label[0].double().numpy(), "mask"
@@ -233,7 +233,15 @@ def _mesh(model: str) -> landmarks.FaceMesh:
 
 
 def _add(
-    made: Made, entry: Entry, recipe: Recipe, name: str, image, mask, strokes, camera, came: str
+    made: PreparedSample,
+    entry: SourceSample,
+    recipe: PrepareConfig,
+    name: str,
+    image,
+    mask,
+    strokes,
+    camera,
+    came: str,
 ) -> None:
     file = f"image/{name}.{recipe.format}"
     made.files[file] = encode(image, **FORMATS[recipe.format])

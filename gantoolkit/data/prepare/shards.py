@@ -18,18 +18,18 @@ from pathlib import Path
 from gantoolkit.core import files
 from gantoolkit.core.errors import DataError, UsageError
 from gantoolkit.data.prepare.problem import Problem
-from gantoolkit.data.prepare.sources import Entry, Source
-from gantoolkit.data.prepare.write import Made, Recipe, make
-from gantoolkit.data.workers import spread
+from gantoolkit.data.prepare.sample import PrepareConfig, PreparedSample, make
+from gantoolkit.data.prepare.sources import Source, SourceSample
+from gantoolkit.data.workers import parallel_map
 
 SHARD = 64  # samples
 
 
 def prepare(
     source: Source,
-    splits: dict[str, list[Entry]],
+    splits: dict[str, list[SourceSample]],
     pairs: list[tuple[str, int]],
-    recipe: Recipe,
+    recipe: PrepareConfig,
     out: Path,
     workers: int = 1,
     progress: Callable[[str, int, int], None] = lambda *_: None,
@@ -47,7 +47,7 @@ def prepare(
     total = sum(map(len, splits.values()))
     ready = total - sum(len(task[0]) for task in todo)
     progress("samples", ready, total)
-    for made in spread(write_shard, todo, workers):
+    for made in parallel_map(write_shard, todo, workers):
         ready += made
         progress("samples", ready, total)
     manifest = _assemble(source, tasks, pairs, recipe, out, job, progress)
@@ -65,10 +65,10 @@ def _apart(root: Path, out: Path) -> None:
         raise UsageError(f"{out} is a file; --out names a folder.")
 
 
-def _job(source: Source, splits, pairs, recipe: Recipe) -> str:
+def _job(source: Source, splits, pairs, recipe: PrepareConfig) -> str:
     """Digest of everything that decides the result (files by name and size)."""
 
-    def of(entry: Entry) -> list:
+    def of(entry: SourceSample) -> list:
         inputs = [entry.image, entry.mask, entry.drawing, *(path for _, path in entry.parts)]
         sizes = [(p.name, p.stat().st_size) for p in inputs if p is not None and p.exists()]
         return [entry.name, sizes, entry.captions, entry.camera, entry.five]
@@ -107,7 +107,7 @@ def _open_parts(out: Path, job: str) -> Path:
     return parts
 
 
-def _tasks(entries: list[Entry], recipe: Recipe, folder: Path) -> list[tuple]:
+def _tasks(entries: list[SourceSample], recipe: PrepareConfig, folder: Path) -> list[tuple]:
     return [
         (entries[first : first + SHARD], recipe, str(folder / f"{first:06d}.zip"))
         for first in range(0, len(entries), SHARD)
@@ -117,7 +117,7 @@ def _tasks(entries: list[Entry], recipe: Recipe, folder: Path) -> list[tuple]:
 def write_shard(task: tuple) -> int:
     """Make the samples of one shard; broken ones become problems."""
     entries, recipe, path = task
-    whole = Made()
+    whole = PreparedSample()
     for entry in entries:
         try:
             made = make(entry, recipe)
@@ -138,7 +138,9 @@ def write_shard(task: tuple) -> int:
     return len(entries)
 
 
-def _assemble(source: Source, tasks, pairs, recipe: Recipe, out: Path, job: str, progress) -> dict:
+def _assemble(
+    source: Source, tasks, pairs, recipe: PrepareConfig, out: Path, job: str, progress
+) -> dict:
     """Copy shards into the zips of the splits, write the lists beside them."""
     problems, counts, cameras = list(source.problems), {}, Counter()
     for name, group in tasks.items():
@@ -196,7 +198,7 @@ def _pictures(group, wanted: set[str] | None = None):
 
 
 def _write_split(
-    path: Path, name: str, recipe: Recipe, rows: list[dict], labels: list, pictures
+    path: Path, name: str, recipe: PrepareConfig, rows: list[dict], labels: list, pictures
 ) -> None:
     meta = dict(
         name=name,
@@ -221,7 +223,7 @@ def _write_split(
     files.write_zip(path, content(), files.RESUMABLE)
 
 
-def _pairs_zip(source: Source, tasks, pairs, recipe: Recipe, out: Path) -> int:
+def _pairs_zip(source: Source, tasks, pairs, recipe: PrepareConfig, out: Path) -> int:
     """pairs.zip: the evaluation pairs in their order, each with its one caption; the number found."""
     group = tasks.get("test", [])
     notes = [_notes(task[2]) for task in group]
