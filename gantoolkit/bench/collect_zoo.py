@@ -19,7 +19,7 @@ from gantoolkit.core import files
 from gantoolkit.core.errors import UsageError
 from gantoolkit.registry import manifest
 from gantoolkit.report import record as records
-from gantoolkit.report import zoo
+from gantoolkit.report import zoo_tables
 
 RECORDS = "zoo/records"
 
@@ -45,7 +45,7 @@ def collect(runs: Path, names: list[str]) -> list[str]:
     for run in sorted(runs.glob("*/record.json")):
         keep_record(run, manifest.package_root() / RECORDS / f"{run.parent.name}.json")
     register(root / "registry.yaml", {**manifest.load().weights, **manifest.load().data})
-    zoo.renew(root / "docs" / "zoo.md", manifest.package_root() / RECORDS)
+    zoo_tables.renew(root / "docs" / "zoo.md", manifest.package_root() / RECORDS)
     return copied
 
 

@@ -1,10 +1,9 @@
-"""The sheet of a suite: the same conditions, drawn by every system."""
+"""The sheet of a suite: images of the same conditions by every system."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -12,52 +11,57 @@ import torch
 
 from gantoolkit.bench import draw_row
 from gantoolkit.bench.pairs import open_pairs
-from gantoolkit.bench.tables import Line
-from gantoolkit.core.errors import warn
-from gantoolkit.report import figure_sheets, sheets
+from gantoolkit.bench.tables import MeasuredRow
+from gantoolkit.core.types import Sample
+from gantoolkit.report import figure_sheets, pictures
 
-SHOWN = 3  # conditions
+CONDITIONS = 3  # conditions on a sheet
 WIDTH = 1000  # pixels, of a page
 
 
-def write(lines: Sequence[Line], work: Path, out: Path) -> Path | None:
-    """A row per condition, its prompt above it: condition, photo, every system whose images are there.
+def write_sheet(rows: Sequence[MeasuredRow], work: Path, out: Path) -> Path | None:
+    """Write a sheet with a line per condition: prompt, condition, photo and the image of every system.
 
-    None without images, and where only some systems have theirs here and a sheet is there already: it stays as it is.
+    Images are read from the rows' folders in `work`. Where only some rows have theirs and the sheet exists
+    already, it stays as it is. Returns None if nothing was written.
     """
-    if find_spec("matplotlib") is None:
-        warn("the sheet of the suite needs matplotlib: pip install 'gantoolkit[figures]'.")
+    folders = {row.label: work / record.config["work"] for row, record in rows}
+    images = {label: _first_images(folder) for label, folder in folders.items()}
+    images = {label: found for label, found in images.items() if found}
+    jobs = [folder / "job.json" for folder in folders.values()]
+    jobs = [file for file in jobs if file.is_file()]
+    if not images or not jobs:
         return None
-    folders = [(row.label, work / record.config["work"]) for row, record in lines]
-    columns = {label: images for label, folder in folders if (images := _images(folder))}
-    jobs = [file for _, folder in folders if (file := folder / "job.json").is_file()]
-    if not columns or not jobs or (len(columns) < len(folders) and out.is_file()):
+    if len(images) < len(rows) and out.is_file():
         return None
+
     job = draw_row.Job(**json.loads(jobs[0].read_text()))
-    count = min(SHOWN, job.count, *(len(images) for images in columns.values()))
-    sample = open_pairs(job.split, job.count, job.seed, job.data).sample(
-        torch.arange(count), job.condition
-    )
-    rows = []
-    for i in range(count):
-        pictures = [
-            sheets.condition_picture(sample.condition[i]),
-            sheets.image_picture(sample.target.image_gt[i]),
-            *(images[i] for images in columns.values()),
-        ]
-        rows.append(figure_sheets.SheetRow(pictures, caption=sample.condition.text[i]))
-    sheet = figure_sheets.FigureSheet(["condition", "photo", *columns], rows)
-    picture = sheet.render()
+    count = min(CONDITIONS, job.count, *map(len, images.values()))
+    pairs = open_pairs(job.split, job.count, job.seed, job.data)
+    sample = pairs.sample(torch.arange(count), job.condition)
+    lines = [_line(sample, index, images) for index in range(count)]
+    picture = figure_sheets.FigureSheet(["condition", "photo", *images], lines).render()
     height, width = picture.shape[:2]
-    return sheets.save(sheets.resized(picture, round(height * WIDTH / width), WIDTH), out)
+    return pictures.save(pictures.resized(picture, round(height * WIDTH / width), WIDTH), out)
 
 
-def _images(folder: Path) -> list[np.ndarray]:
-    """The first pictures of a row [H,W,3]."""
-    found: list[np.ndarray] = []
-    number = 0
-    while len(found) < SHOWN and draw_row.path_of(folder, number).is_file():
-        with np.load(draw_row.path_of(folder, number), allow_pickle=False) as batch:
-            found += list(batch["image"].transpose(0, 2, 3, 1))
-        number += 1
-    return found
+def _line(sample: Sample, index: int, images: dict[str, list]) -> figure_sheets.SheetRow:
+    """Lay out one condition: itself, the photo, and the image of every system, below the prompt."""
+    cells = [
+        pictures.condition_picture(sample.condition[index]),
+        pictures.image_picture(sample.target.image_gt[index]),
+    ]
+    for of_system in images.values():
+        cells.append(of_system[index])
+    return figure_sheets.SheetRow(cells, caption=sample.condition.text[index])
+
+
+def _first_images(folder: Path) -> list[np.ndarray]:
+    """Read at least CONDITIONS images [H,W,3] of a row, if there are so many."""
+    images: list[np.ndarray] = []
+    batch = 0
+    while len(images) < CONDITIONS and draw_row.batch_path(folder, batch).is_file():
+        with np.load(draw_row.batch_path(folder, batch), allow_pickle=False) as arrays:
+            images += list(arrays["image"].transpose(0, 2, 3, 1))
+        batch += 1
+    return images

@@ -313,7 +313,7 @@ def _add_light(verbs) -> None:
     show.add_argument("name", metavar="NAME|CONFIG")
     show.add_argument("overrides", nargs="*", metavar="key=value", help="for a config")
     report = _verb(
-        verbs, "report", "gantoolkit.report.html:main", "write the report of finished runs again"
+        verbs, "report", "gantoolkit.report.run_page:main", "write the report of finished runs again"
     )
     report.add_argument("runs", nargs="+", metavar="RUN", help="the folder of a finished run")
     doctor = _verb(

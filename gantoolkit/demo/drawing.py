@@ -19,7 +19,7 @@ from gantoolkit.core.errors import DataError
 from gantoolkit.core.images import one_hot
 from gantoolkit.core.labels import PALETTE
 from gantoolkit.data import label_maps, user_inputs, user_scribbles
-from gantoolkit.report import sheets
+from gantoolkit.report import pictures
 
 CANVAS = 256  # pixels per side of the painter
 LONGEST = 4 << 20  # characters of a data URI
@@ -78,13 +78,13 @@ def read_upload(path: str | Path, kind: str) -> str:
 
 def mask_uri(found: np.ndarray) -> str:
     """Labels [R,R] as the painter shows them."""
-    return sheets.uri(np.asarray(PALETTE, np.uint8)[_nearest(found, CANVAS)])
+    return pictures.uri(np.asarray(PALETTE, np.uint8)[_nearest(found, CANVAS)])
 
 
 def scribble_uri(drawn: np.ndarray) -> str:
     """Strokes [R,R] in 0..1 as the painter shows them."""
     grey = Image.fromarray((np.clip(drawn, 0, 1) * 255).round().astype(np.uint8))
-    return sheets.uri(
+    return pictures.uri(
         np.asarray(grey.resize((CANVAS, CANVAS), Image.Resampling.BILINEAR).convert("RGB"))
     )
 

@@ -10,14 +10,14 @@ from PIL import Image
 
 from gantoolkit.core.types import Render
 from gantoolkit.demo.studio import Face
-from gantoolkit.report import sheets
+from gantoolkit.report import pictures
 
 SMALL = 192  # pixels: maps and small pictures are enlarged to this before they are sent
 
 
 def face(w: Render, alternative: str) -> str:
     """G(w), large."""
-    return _figure(sheets.image_picture(w.image), alternative, "G(w): what comes out", "large")
+    return _figure(pictures.image_picture(w.image), alternative, "G(w): what comes out", "large")
 
 
 def parts(found: Face, w: Render, w_m: Render, front: Render) -> str:
@@ -25,23 +25,23 @@ def parts(found: Face, w: Render, w_m: Render, front: Render) -> str:
 
     Maps lie over `front`, the face as it was drawn, because attention does not turn with the head.
     """
-    overall = sheets.attention_picture(front.image, found.attention)
+    overall = pictures.attention_picture(front.image, found.attention)
     plain = torch.equal(w.image, w_m.image)
     modulated = (
         "the same, for this run has no style modulation" if plain else "with style modulation"
     )
     shown = [
-        (sheets.image_picture(w_m.image), "G(w<sup>m</sup>): mapping network alone"),
-        (sheets.image_picture(w.image), f"G(w): {modulated}"),
+        (pictures.image_picture(w_m.image), "G(w<sup>m</sup>): mapping network alone"),
+        (pictures.image_picture(w.image), f"G(w): {modulated}"),
         (overall, "Ā: attention of all words"),
     ]
     if w.depth is not None:
-        shown.append((sheets.depth_picture(w.depth), "depth: near is yellow"))
+        shown.append((pictures.depth_picture(w.depth), "depth: near is yellow"))
     html = f'<div class="gt-parts">{"".join(_figure(p, _plain(c), c) for p, c in shown)}</div>'
     if not found.words:
         return html + '<p class="gt-quiet">There is no word in the prompt to attend to.</p>'
     maps = [
-        _figure(sheets.attention_picture(front.image, where), f"attention of {word}", escape(word))
+        _figure(pictures.attention_picture(front.image, where), f"attention of {word}", escape(word))
         for word, where in found.words
     ]
     return html + (
@@ -62,7 +62,7 @@ def _figure(picture: np.ndarray, alternative: str, caption: str, kind: str = "")
         image = Image.fromarray(picture).resize((SMALL, SMALL), Image.Resampling.BICUBIC)
     else:
         image = Image.fromarray(picture)
-    uri = sheets.uri(image, "WEBP", quality=90, method=0)
+    uri = pictures.uri(image, "WEBP", quality=90, method=0)
     return (
         f'<figure class="{kind}"><img src="{uri}" alt="{escape(alternative)}">'
         f"<figcaption>{caption}</figcaption></figure>"

@@ -18,7 +18,7 @@ from gantoolkit.core import files
 from gantoolkit.core.types import Render
 from gantoolkit.demo.studio import Face
 from gantoolkit.inference import cameras
-from gantoolkit.report import sheets
+from gantoolkit.report import pictures
 
 KEPT = 200  # the newest downloads; older ones are removed
 
@@ -29,15 +29,15 @@ def write(folder: Path, source: str, face: Face, w: Render, w_m: Render, front: 
     drawing = (
         face.wish.drawing if kind == "mask" else (face.wish.drawing * 255).round().astype(np.uint8)
     )
-    pictures = {
-        "face.png": sheets.image_picture(w.image),
-        "face-w_m.png": sheets.image_picture(w_m.image),
-        "attention.png": sheets.attention_picture(front.image, face.attention),
+    images = {
+        "face.png": pictures.image_picture(w.image),
+        "face-w_m.png": pictures.image_picture(w_m.image),
+        "attention.png": pictures.attention_picture(front.image, face.attention),
         f"{kind}.png": drawing,
     }
     if w.depth is not None:
-        pictures["depth.png"] = sheets.depth_picture(w.depth)
-    content = {name: sheets.encoded(picture) for name, picture in pictures.items()}
+        images["depth.png"] = pictures.depth_picture(w.depth)
+    content = {name: pictures.encoded(picture) for name, picture in images.items()}
     rows = row(kind, source, face, w)
     if "label" in rows[0]:
         content[f"{kind}.json"] = json.dumps({"camera": rows[0]["label"]})

@@ -20,7 +20,7 @@ from gantoolkit.demo.examples import examples
 from gantoolkit.demo.models import Models
 from gantoolkit.demo.studio import Face, Studio, Wish
 from gantoolkit.inference.generate import remarks
-from gantoolkit.report import sheets
+from gantoolkit.report import pictures
 
 UPLOAD = "8mb"
 PORT = 7860
@@ -136,9 +136,9 @@ class Page:
     def thumbnails(self, mask: bool) -> list:
         """The drawings of the examples, in the kind that a run takes."""
         return [
-            sheets.mask_picture(torch.from_numpy(one.labels))
+            pictures.mask_picture(torch.from_numpy(one.labels))
             if mask
-            else sheets.scribble_picture(torch.from_numpy(one.scribble))
+            else pictures.scribble_picture(torch.from_numpy(one.scribble))
             for one in self.examples
         ]
 

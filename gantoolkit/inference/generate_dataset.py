@@ -107,7 +107,7 @@ def _drawn(row: dict | None, out: Path, wanted: dict) -> bool:
 
 def _batch(pipeline, data: FaceZip, rows: torch.Tensor, options) -> list[float]:
     """One pass of the diffusion model for all rows, then each latent is drawn; seconds per latent."""
-    from gantoolkit.report import sheets
+    from gantoolkit.report import pictures
 
     began = time.perf_counter()
     condition = data.sample(rows, condition=pipeline.condition, seed=options.seed).condition
@@ -117,5 +117,5 @@ def _batch(pipeline, data: FaceZip, rows: torch.Tensor, options) -> list[float]:
     for place, index in enumerate(rows.tolist()):
         camera = condition.camera[place].to(latent.ws.device) if solid else None
         image = pipeline.render(latent[place], camera).image
-        sheets.save(sheets.image_picture(image), Path(options.out) / _file(data, index))
+        pictures.save(pictures.image_picture(image), Path(options.out) / _file(data, index))
     return [seconds] * len(rows)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gantoolkit.report import sheets
+from gantoolkit.report import pictures
 from gantoolkit.report.pixel_canvas import (
     INK,
     MUTED_INK,
@@ -124,7 +124,7 @@ class FigureSheet:
         self._draw_groups(canvas)
         if self.corner is not None:
             side = min(tops[0], self.left) - MARGIN - 2 * GAP
-            canvas.picture(sheets.resized(self.corner, side), MARGIN, MARGIN)
+            canvas.picture(pictures.resized(self.corner, side), MARGIN, MARGIN)
         for row, caption, top in zip(self.rows, captions, tops):
             self._draw_row(canvas, row, caption, top)
         return canvas.render()
@@ -179,7 +179,7 @@ class FigureSheet:
 
         for column, cell in enumerate(row.cells):
             if cell is not None:
-                canvas.picture(sheets.resized(cell, self.side), self.x(column), top)
+                canvas.picture(pictures.resized(cell, self.side), self.x(column), top)
 
 
 def note(text: str, sheet: FigureSheet) -> np.ndarray:

@@ -237,13 +237,13 @@ def write_scores(folder: Path, iteration: int, scores) -> None:
         file.write(json.dumps(line) + "\n")
 
 
-def write_pictures(folder: Path, iteration: int, pictures: dict[str, Tensor]) -> list[Path]:
+def write_pictures(folder: Path, iteration: int, sheets: dict[str, Tensor]) -> list[Path]:
     """pictures/<iteration>_<name>.png of sheets [3,H,W] in −1..1."""
-    from gantoolkit.report import sheets
+    from gantoolkit.report import pictures
 
     return [
-        sheets.save(
-            sheets.image_picture(sheet), folder / "pictures" / f"{iteration:08d}_{name}.png"
+        pictures.save(
+            pictures.image_picture(sheet), folder / "pictures" / f"{iteration:08d}_{name}.png"
         )
-        for name, sheet in pictures.items()
+        for name, sheet in sheets.items()
     ]

@@ -182,10 +182,10 @@ def _report(run: Run, record: Record, progress: Progress) -> None:
     if run.config.get("report", True) is False:
         return
     from gantoolkit.registry import plugins
-    from gantoolkit.report import html
+    from gantoolkit.report import run_page
 
     parts = plugins.hooks().report_sections(record=record, folder=run.folder)
-    path = html.write(run.folder, [section for part in parts for section in part])
+    path = run_page.write(run.folder, [section for part in parts for section in part])
     progress.say(f"report: {path}")
 
 

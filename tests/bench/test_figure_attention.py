@@ -20,7 +20,7 @@ from gantoolkit.encoders.recorder import cross_attentions
 from gantoolkit.generators import load_generator
 from gantoolkit.inference import attention as words
 from gantoolkit.pipeline import Pipeline
-from gantoolkit.report import sheets
+from gantoolkit.report import pictures
 
 
 @pytest.fixture(scope="module")
@@ -110,7 +110,7 @@ def test_maps_of_a_sheet_are_the_means_of_the_tests_own_softmax(model, thinking)
                     attention.block_map(moments[row][0], n, where), mean, atol=1e-5, rtol=1e-4
                 )
                 shown = cell(picture, top[row], layout.x(1 + 3 * n + k), layout.side)
-                assert np.abs(shown.astype(int) - sheets.heat_picture(image, mean)).max() <= 3
+                assert np.abs(shown.astype(int) - pictures.heat_picture(image, mean)).max() <= 3
 
 
 def test_maps_of_words_add_up_to_that_of_the_prompt(thinking):

@@ -13,7 +13,7 @@ from PIL import Image
 from gantoolkit.cli import main
 from gantoolkit.core.labels import PALETTE
 from gantoolkit.registry import manifest
-from gantoolkit.report import figure_sheets, sheets
+from gantoolkit.report import figure_sheets, pictures
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +33,7 @@ def sheet(monkeypatch, tmp_path):
         out = tmp_path / "sheet.png"
         assert main.main(["figure", "data", *map(str, arguments), "--out", str(out)]) == 0
         with Image.open(out) as file:
-            return kept[0].rows, json.loads(file.text[sheets.ABOUT])
+            return kept[0].rows, json.loads(file.text[pictures.ABOUT])
 
     return make
 

@@ -12,7 +12,7 @@ from PIL import Image
 from gantoolkit.cli import main
 from gantoolkit.core.camera import orbit_camera
 from gantoolkit.generators import load_generator
-from gantoolkit.report import figure_sheets, sheets
+from gantoolkit.report import figure_sheets, pictures
 
 SEED, PSI, WALKS = 3, 0.7, 2
 
@@ -50,13 +50,13 @@ def cells(monkeypatch, tmp_path):
             == 0
         )
         with Image.open(out) as file:
-            return [row.cells for row in kept[0].rows], json.loads(file.text[sheets.ABOUT])
+            return [row.cells for row in kept[0].rows], json.loads(file.text[pictures.ABOUT])
 
     return make
 
 
 def near(cell, image):
-    return np.abs(cell.astype(int) - sheets.image_picture(image).astype(int)).max() <= 1
+    return np.abs(cell.astype(int) - pictures.image_picture(image).astype(int)).max() <= 1
 
 
 @torch.no_grad()

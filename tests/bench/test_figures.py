@@ -17,7 +17,7 @@ from gantoolkit.core.camera import orbit_camera
 from gantoolkit.data.face_zip import FaceZip
 from gantoolkit.generators import load_generator
 from gantoolkit.inference import load
-from gantoolkit.report import figure_sheets, sheets
+from gantoolkit.report import figure_sheets, pictures
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +56,7 @@ def figure(runs, tiny_zip, tmp_path):
             main.main(["figure", name, *arguments, "--data", str(tiny_zip), "--out", str(out)]) == 0
         )
         with Image.open(out) as file:
-            picture, about = np.asarray(file), json.loads(file.text[sheets.ABOUT])
+            picture, about = np.asarray(file), json.loads(file.text[pictures.ABOUT])
         blank = figure_sheets.SheetRow([np.zeros((32, 32, 3), np.uint8)] * columns)
         layout = figure_sheets.FigureSheet([""] * columns, [blank], groups)
         assert picture.shape[1] == layout.width
@@ -81,7 +81,7 @@ def codes(run, condition):
 @torch.no_grad()
 def drawn(runs, ws):
     generator = load_generator(str(runs.parent / "generator.safetensors"))
-    return [sheets.image_picture(image) for image in generator.render(ws, deterministic=True).image]
+    return [pictures.image_picture(image) for image in generator.render(ws, deterministic=True).image]
 
 
 def test_parts_shows_photo_mean_face_and_what_m_and_t_add(figure, runs, tiny_zip):
@@ -98,8 +98,8 @@ def test_parts_shows_photo_mean_face_and_what_m_and_t_add(figure, runs, tiny_zip
     mean = load_generator(str(runs.parent / "generator.safetensors")).mean_w.expand_as(latent.ws)
     other = codes(runs / "two", found.condition)[-1][1]
     expected = [
-        [sheets.mask_picture(m) for m in found.condition.mask],
-        [sheets.image_picture(i) for i in found.target.image_gt],
+        [pictures.mask_picture(m) for m in found.condition.mask],
+        [pictures.image_picture(i) for i in found.target.image_gt],
         drawn(runs, mean),
         drawn(runs, latent.w_m),
         drawn(runs, latent.ws),
@@ -146,7 +146,7 @@ def test_views_turns_a_head(figure, runs, tiny_zip):
     places = [condition.camera, *(orbit_camera(torch.tensor([yaw])) for yaw in about["yaws"])]
     for left, place in zip(x[1:], places, strict=True):
         with torch.no_grad():
-            wanted = sheets.image_picture(generator.render(ws, place, deterministic=True).image)
+            wanted = pictures.image_picture(generator.render(ws, place, deterministic=True).image)
         shown = picture[top : top + side, left : left + side][
             side // 128 :: side // 64, side // 128 :: side // 64
         ]
@@ -165,8 +165,8 @@ def test_style_shows_what_the_losses_compared_with(figure, runs, tiny_zip):
         2
     ]  # the first step of 900, 675, 450, 225 that reaches 500
     expected = [
-        [sheets.mask_picture(m) for m in found.condition.mask],
-        [sheets.image_picture(i) for i in mini.FakeEncoder().trajectory(found.condition)[1]],
+        [pictures.mask_picture(m) for m in found.condition.mask],
+        [pictures.image_picture(i) for i in mini.FakeEncoder().trajectory(found.condition)[1]],
         drawn(runs, early[1].ws),
     ]
     for left, column in zip(x, expected, strict=True):
@@ -193,8 +193,8 @@ def test_targets_draws_the_same_samples_by_every_run(figure, runs, tiny_zip):
         about["t"] == 450 == int(early[0][0].t[0])
     )  # the first step of 900, 675, 450, 225 that reaches 500
     expected = [
-        [sheets.image_picture(i) for i in found.target.image_gt],
-        [sheets.image_picture(i) for i in x0],
+        [pictures.image_picture(i) for i in found.target.image_gt],
+        [pictures.image_picture(i) for i in x0],
         *(drawn(runs, latent.ws) for _, latent in early),
     ]
     for j, column in enumerate(expected, 1):

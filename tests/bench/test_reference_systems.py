@@ -1,4 +1,4 @@
-"""Yardsticks: other people's photos come as they lie in their archive, a trained run's generator draws its codes."""
+"""Reference systems: other people's photos come as they lie in their archive, a trained run's generator draws its codes."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ def condition(*seeds):
 
 def test_pair_i_gets_picture_i_whatever_the_seed_of_the_suite():
     images = FaceZip("val").images
-    drawn = reference_systems.Faces("val").solve(condition(3, 2 * SEED_STRIDE + 7)).image
+    drawn = reference_systems.OtherRealPhotos("val").solve(condition(3, 2 * SEED_STRIDE + 7)).image
     assert torch.equal(((drawn + 1) * 127.5).round().byte(), images[[3, 7]])
 
 
 def test_fewer_pictures_than_pairs_are_a_sentence():
     with pytest.raises(DataError, match="val.zip has 200 pictures, fewer than there are pairs"):
-        reference_systems.Faces("val").solve(condition(199, 200))
+        reference_systems.OtherRealPhotos("val").solve(condition(199, 200))
 
 
 def test_a_row_may_name_a_run_that_trained_a_generator(tmp_path):
@@ -39,7 +39,7 @@ def test_a_row_may_name_a_run_that_trained_a_generator(tmp_path):
     shutil.copy(
         index.file(index.weights["stylegan2"]), export / "stylegan2.safetensors"
     )  # as GAN.export names it
-    spec = dict(type="Drawn", generator="mine")
+    spec = dict(type="RandomSamples", generator="mine")
     assert "no run 'mine'" in suites.absent(spec, tmp_path / "elsewhere") and not suites.absent(
         spec, tmp_path
     )
@@ -59,7 +59,7 @@ def test_views_are_drawn_where_the_generator_s_own_cameras_stand(tmp_path):
         state,
         dict(arch, pivot=[0, 0, 0], radius=1.7, focal=1.7, level=-0.1),
     )
-    system = systems.build(dict(type="Drawn", generator=str(tmp_path / "cats.safetensors")))
+    system = systems.build(dict(type="RandomSamples", generator=str(tmp_path / "cats.safetensors")))
     assert system.frame == Frame(-0.1, (0, 0, 0), 1.7, 1.7)
     origin = system.frame.side(0.4).cam2world[0, :3, 3]
     assert float(origin.norm()) == pytest.approx(1.7, abs=1e-5)
@@ -68,5 +68,5 @@ def test_views_are_drawn_where_the_generator_s_own_cameras_stand(tmp_path):
 def test_names_of_the_registry_stay_names_beside_runs_that_are_called_the_same(tmp_path):
     for name in ("diffusion", "eg3d"):
         (tmp_path / name).mkdir()
-    for spec in (dict(type="Diffused", weights="diffusion"), dict(type="Drawn", generator="eg3d")):
+    for spec in (dict(type="Diffused", weights="diffusion"), dict(type="RandomSamples", generator="eg3d")):
         assert suites.located(spec, tmp_path) == spec and not suites.absent(spec, tmp_path)

@@ -21,7 +21,7 @@ from gantoolkit.demo.models import Models, offered
 from gantoolkit.demo.studio import Studio, Wish, turned
 from gantoolkit.inference.attention import whole_words
 from gantoolkit.inference.generate import Options, generate
-from gantoolkit.report.sheets import image_picture
+from gantoolkit.report.pictures import image_picture
 
 
 @pytest.fixture(scope="module")

@@ -145,7 +145,7 @@ def test_masks_and_images_are_made_where_they_are_needed(tiny_zip):
         "meta"
     } and found.condition.seed.device.type == "cpu"
     images = data.read_images(rows, "both")
-    assert {p.dtype for p in pictures.values()} == {torch.uint8}
+    assert {p.dtype for p in images.values()} == {torch.uint8}
     given = data.sample(rows, condition="both", seed=2, images=images)
     assert torch.equal(given.condition.mask, data.sample(rows, condition="mask").condition.mask)
     assert torch.equal(

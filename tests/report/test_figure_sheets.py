@@ -9,7 +9,7 @@ import pytest
 import torch
 from PIL import Image
 
-from gantoolkit.report import figure_sheets, pixel_canvas, score_panels, sheets
+from gantoolkit.report import figure_sheets, pictures, pixel_canvas, score_panels
 from gantoolkit.report.figure_sheets import FigureSheet, SheetRow
 from gantoolkit.report.pixel_canvas import PixelCanvas, line_height, literal, text_width, wrap
 
@@ -193,15 +193,15 @@ def test_a_line_without_values_is_left_out():
 
 
 def test_a_png_keeps_what_it_is_made_of(tmp_path):
-    path = sheets.save(plain_cell(0), tmp_path / "a.png", {"prompts": ["“hair” é"]})
+    path = pictures.save(plain_cell(0), tmp_path / "a.png", {"prompts": ["“hair” é"]})
     with Image.open(path) as file:
-        assert json.loads(file.text[sheets.ABOUT]) == {"prompts": ["“hair” é"]}
+        assert json.loads(file.text[pictures.ABOUT]) == {"prompts": ["“hair” é"]}
 
 
 def test_heat_rises_from_dark_to_light():
     ramp = torch.linspace(0, 1, 64).expand(64, 64)
-    picture = sheets.heat_picture(torch.zeros(1, 3, 64, 64), ramp).astype(int)
+    picture = pictures.heat_picture(torch.zeros(1, 3, 64, 64), ramp).astype(int)
     light = picture[0] @ np.array([0.299, 0.587, 0.114])
     assert (np.diff(light) >= 0).all() and light[-1] > light[0] + 100
-    bright = sheets.heat_picture(torch.ones(1, 3, 64, 64), ramp).astype(int)
+    bright = pictures.heat_picture(torch.ones(1, 3, 64, 64), ramp).astype(int)
     assert (bright.sum(2) > picture.sum(2)).all()  # the picture shines through

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from html.parser import HTMLParser
+from run_page.parser import HTMLParser
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +15,7 @@ from gantoolkit.core.errors import DataError, UsageError
 from gantoolkit.core.images import one_hot
 from gantoolkit.core.types import Condition, Record, Score
 from gantoolkit.registry import manifest
-from gantoolkit.report import html, plots, sheets, tables, zoo
+from gantoolkit.report import loss_curves, pictures, run_page, tables, zoo_tables
 from gantoolkit.report import record as records
 
 VOID = {"meta", "img", "br", "hr", "input", "link"}
@@ -57,7 +57,7 @@ def make_sample(folder, i: int, prompt: str, solid: bool = True) -> dict:
 
     mask = one_hot(torch.randint(0, 19, (1, 64, 64), generator=g))
     steps = [(t, {"G(w_m)": image(), "G(w)": image()}) for t in (901, 501, 1)]
-    return sheets.save_sample(
+    return pictures.save_sample(
         folder,
         f"val/{i:08d}",
         Condition((prompt,), mask=mask, seed=torch.tensor([i])),
@@ -109,7 +109,7 @@ def run(tmp_path):
 
 
 def test_page_is_valid_and_needs_nothing_else(run):
-    path = html.write(run)
+    path = run_page.write(run)
     page = path.read_text(encoding="utf-8")
     checker = Checker()
     checker.feed(page)
@@ -138,7 +138,7 @@ def test_share_of_the_gap(run):
 def test_missing_pictures_and_parts_leave_no_error(tmp_path):
     sample = {"prompt": "x", "images": {"G(w)": "pictures/none.png"}}
     records.save(Record("bare", {}, [], {}, 0, samples=[sample]), tmp_path)
-    page = html.write(tmp_path).read_text(encoding="utf-8")
+    page = run_page.write(tmp_path).read_text(encoding="utf-8")
     assert "no picture" in page and "Scores" not in page and "Losses" not in page
 
 
@@ -155,12 +155,12 @@ def test_record_round_trip(run):
 
 def test_a_folder_without_a_record_is_refused_with_a_sentence(tmp_path):
     with pytest.raises(DataError, match="no record.json"):
-        html.write(tmp_path)
+        run_page.write(tmp_path)
     (tmp_path / "record.json").write_text("{")
     with pytest.raises(DataError, match="not the record of a run"):
-        html.write(tmp_path)
+        run_page.write(tmp_path)
     with pytest.raises(UsageError, match="no run folder"):
-        html.main(type("Args", (), {"runs": [str(tmp_path / "none")]}))
+        run_page.main(type("Args", (), {"runs": [str(tmp_path / "none")]}))
 
 
 def test_a_wrong_folder_does_not_keep_others_from_their_report(run, tmp_path, capsys):
@@ -192,7 +192,7 @@ def test_loss_curves_by_turn():
         {"iteration": 2, "M/l2": 0.5, "lr": 1.0},
         {"iteration": 2, "M/l2": float("nan")},
     ]
-    found = plots.curves(rows)
+    found = loss_curves.curves(rows)
     assert found == {
         "total": {"M": [(1.0, 3.0)], "T": [(1.0, 5.0)]},
         "id": {"M": [(1.0, 2.0)]},
@@ -201,17 +201,17 @@ def test_loss_curves_by_turn():
 
 
 def test_ticks_are_round_and_inside():
-    assert plots.ticks(0.0, 1.0) == pytest.approx([0, 0.2, 0.4, 0.6, 0.8, 1.0])
-    assert plots.ticks(3.0, 3.0) == [3.0]
+    assert loss_curves.ticks(0.0, 1.0) == pytest.approx([0, 0.2, 0.4, 0.6, 0.8, 1.0])
+    assert loss_curves.ticks(3.0, 3.0) == [3.0]
     for low, high in ((0.013, 0.31), (100.0, 1800.0), (-2.0, 5.0)):
-        found = plots.ticks(low, high)
+        found = loss_curves.ticks(low, high)
         assert 2 <= len(found) <= 9 and min(found) >= low - 1e-9 and max(found) <= high + 1e-9
 
 
 def test_smoothing_keeps_a_line():
     line = [(float(i), 2.0) for i in range(100)]
-    assert plots.smooth(line, 0.1) == line
-    assert len(plots.thin(line, 10)) == 10 and plots.thin(line, 10)[-1] == line[-1]
+    assert loss_curves.smooth(line, 0.1) == line
+    assert len(loss_curves.thin(line, 10)) == 10 and loss_curves.thin(line, 10)[-1] == line[-1]
 
 
 @pytest.mark.parametrize(
@@ -234,16 +234,16 @@ def test_numbers(value, shown):
 def test_every_sample_of_a_2d_run_is_shown(tmp_path):
     samples = [make_sample(tmp_path, i, f"prompt {i}", solid=False) for i in range(5)]
     records.save(Record("flat", {}, [], {}, 0, samples=samples), tmp_path)
-    page = html.write(tmp_path).read_text(encoding="utf-8")
+    page = run_page.write(tmp_path).read_text(encoding="utf-8")
     assert all(page.count(f"prompt {i}") >= 2 for i in range(5)) and "several cameras" not in page
 
 
 def test_sheets_of_a_run_without_samples(tmp_path):
     for iteration in (0, 100, 200, 300, 400):
         sheet = np.full((8, 16, 3), iteration // 4, np.uint8)
-        sheets.save(sheet, tmp_path / "pictures" / f"{iteration:08d}_fakes.png")
+        pictures.save(sheet, tmp_path / "pictures" / f"{iteration:08d}_fakes.png")
     records.save(Record("gan", {"task": "gan"}, [], {}, 0), tmp_path)
-    page = html.write(tmp_path).read_text(encoding="utf-8")
+    page = run_page.write(tmp_path).read_text(encoding="utf-8")
     assert page.index("fakes, iteration 400") < page.index("fakes, iteration 0")
     assert page.count("data:image/webp") == 4
 
@@ -256,7 +256,7 @@ def test_metric_names_carry_their_network():
 def test_the_zoo_page_follows_from_its_records():
     records = manifest.package_root() / "zoo" / "records"
     page = Path(__file__).parents[2] / "docs" / "zoo.md"
-    assert f"{zoo.BEGIN}\n{zoo.tables(records)}\n{zoo.END}" in page.read_text(encoding="utf-8")
+    assert f"{zoo_tables.BEGIN}\n{zoo_tables.tables(records)}\n{zoo_tables.END}" in page.read_text(encoding="utf-8")
 
 
 RESULTS = [

@@ -12,7 +12,7 @@ from gantoolkit.bench.figures.scene import Scene
 from gantoolkit.core.errors import UsageError
 from gantoolkit.core.types import Condition, Features
 from gantoolkit.inference import attention
-from gantoolkit.report import figure_sheets, sheets
+from gantoolkit.report import figure_sheets, pictures
 
 SHOWN = 2  # words, where none are named
 ALL = "all words"
@@ -105,8 +105,8 @@ def sheet(
             for where in shown.values()
         ]
         cells = [
-            sheets.image_picture(image),
-            *(sheets.heat_picture(image, found) for found in maps),
+            pictures.image_picture(image),
+            *(pictures.heat_picture(image, found) for found in maps),
         ]
         rows.append(
             figure_sheets.SheetRow(
@@ -121,7 +121,7 @@ def sheet(
     ]
     columns = ["$G(w_t)$", *(word for _ in groups for word in shown)]
     return figure_sheets.FigureSheet(
-        columns, rows, [("", 1), *groups], sheets.condition_picture(condition)
+        columns, rows, [("", 1), *groups], pictures.condition_picture(condition)
     )
 
 

@@ -14,13 +14,13 @@ def main(args) -> int:
     _check(args)
     from gantoolkit.bench.figures.scene import open_scene
     from gantoolkit.core.distributed import pick_device
-    from gantoolkit.report import sheets
+    from gantoolkit.report import pictures
 
     scene = open_scene(
         args.runs, args.data, args.pick or args.samples, args.batch, pick_device(args.device)
     )
     picture, facts = import_module(f"gantoolkit.bench.figures.{args.figure}").draw(scene, args)
-    print(sheets.save(picture, args.out, {"figure": args.figure, **scene.facts(), **facts}))
+    print(pictures.save(picture, args.out, {"figure": args.figure, **scene.facts(), **facts}))
     return 0
 
 

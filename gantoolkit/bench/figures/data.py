@@ -10,7 +10,7 @@ import torch
 from gantoolkit.bench.figures import command
 from gantoolkit.core.images import to_float
 from gantoolkit.data.face_zip import FaceZip
-from gantoolkit.report import figure_sheets, sheets
+from gantoolkit.report import figure_sheets, pictures
 
 COLUMNS = 8
 
@@ -24,7 +24,7 @@ def main(args) -> int:
         "samples": args.samples,
         "sha256": {one.path.name: one.sha256 for one in sets},
     }
-    print(sheets.save(draw(sets, args.samples, args.conditions), args.out, facts))
+    print(pictures.save(draw(sets, args.samples, args.conditions), args.out, facts))
     return 0
 
 
@@ -36,12 +36,12 @@ def draw(sets: list[FaceZip], count: int, conditions: bool = False) -> np.ndarra
 
 def _rows(data: FaceZip, count: int, conditions: bool) -> Iterator[figure_sheets.SheetRow]:
     for number, rows in enumerate(torch.arange(count).split(COLUMNS)):
-        faces = [sheets.image_picture(image) for image in to_float(data.images[rows])]
+        faces = [pictures.image_picture(image) for image in to_float(data.images[rows])]
         yield figure_sheets.SheetRow(faces, label=[data.path.stem] if number == 0 else [])
         if conditions:
             yield figure_sheets.SheetRow(
-                [sheets.mask_picture(labels) for labels in data.labels[rows]]
+                [pictures.mask_picture(labels) for labels in data.labels[rows]]
             )
             yield figure_sheets.SheetRow(
-                [sheets.scribble_picture(drawn / 255) for drawn in data.scribbles[rows]]
+                [pictures.scribble_picture(drawn / 255) for drawn in data.scribbles[rows]]
             )

@@ -12,7 +12,7 @@ from gantoolkit import weights
 from gantoolkit.bench.figures import command
 from gantoolkit.core.camera import YAWS, frame_of
 from gantoolkit.core.distributed import pick_device
-from gantoolkit.report import figure_sheets, sheets
+from gantoolkit.report import figure_sheets, pictures
 from gantoolkit.tasks.gan import sheet
 
 COLUMNS = 8
@@ -29,7 +29,7 @@ def main(args) -> int:
         **{key: getattr(args, key) for key in ("generator", "walks", "seed", "truncation")},
     }
     facts["sha256"] = weights.sha256(weights.resolve(args.generator))
-    print(sheets.save(draw(generator, args.walks, args.seed, args.truncation), args.out, facts))
+    print(pictures.save(draw(generator, args.walks, args.seed, args.truncation), args.out, facts))
     return 0
 
 
@@ -62,5 +62,5 @@ def _render(generator, ws: Tensor, yaw: float):
 
 def _row(images: Tensor, label: list[str]) -> figure_sheets.SheetRow:
     return figure_sheets.SheetRow(
-        [sheets.image_picture(image.cpu()) for image in images], label=label
+        [pictures.image_picture(image.cpu()) for image in images], label=label
     )

@@ -16,7 +16,7 @@ from gantoolkit.core.types import Camera, Condition, Features, Latent, Sample
 from gantoolkit.data.face_zip import FaceZip
 from gantoolkit.inference import load as runs
 from gantoolkit.pipeline import Pipeline
-from gantoolkit.report import figure_sheets, sheets
+from gantoolkit.report import figure_sheets, pictures
 
 ALIKE = {"generator": "draws with", "encoder": "reads the encoder", "condition": "was trained on"}
 
@@ -108,8 +108,8 @@ class Scene:
         """The prompt of a condition [1] above it and its images [3,R,R]."""
         text = condition.text[0]
         cells = [
-            sheets.condition_picture(condition),
-            *(sheets.image_picture(image) for image in images),
+            pictures.condition_picture(condition),
+            *(pictures.image_picture(image) for image in images),
         ]
         return figure_sheets.SheetRow(cells, caption=f"“{text}”" if text else "no prompt")
 

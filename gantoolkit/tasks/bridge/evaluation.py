@@ -222,7 +222,7 @@ class Evaluation:
     @torch.no_grad()
     def sheet(self, count: int = 8) -> Tensor:
         """[3,H,W] in −1..1: rows condition, I^gt, I^d_0 (if any), G(w^m), G(w) for the first validation samples."""
-        from gantoolkit.report import sheets
+        from gantoolkit.report import pictures
 
         moment = self.task.val.read(torch.arange(min(count, len(self.task.val))))
         systems = (*self.diffused, MAPPED, RUN)
@@ -230,7 +230,7 @@ class Evaluation:
         condition = moment.sample.condition
         size = images[RUN].shape[-1]
         shown = [
-            sheets.resized(sheets.condition_picture(condition[i]), size)
+            pictures.resized(pictures.condition_picture(condition[i]), size)
             for i in range(len(moment.rows))
         ]
         shown = to_float(torch.stack([torch.tensor(p) for p in shown]).permute(0, 3, 1, 2))
@@ -241,7 +241,7 @@ class Evaluation:
     @torch.no_grad()
     def samples(self, folder: Path, count: int = 6, steps: int = 4) -> list[dict]:
         """Single samples with views and steps, as the report shows them."""
-        from gantoolkit.report import sheets
+        from gantoolkit.report import pictures
 
         val, found = self.task.val, []
         total = len(val.timesteps)
@@ -259,7 +259,7 @@ class Evaluation:
                 over_steps.append((int(now.t[0]), self.images(now, (MAPPED, RUN))))
                 attention[int(now.t[0])] = word_attention(val.features(now))
             found.append(
-                sheets.save_sample(
+                pictures.save_sample(
                     folder,
                     f"val/{row:08d}",
                     moment.sample.condition,

@@ -10,7 +10,7 @@ from pathlib import Path
 from gantoolkit.core import files
 from gantoolkit.core.errors import DataError, GantoolkitError, UsageError
 from gantoolkit.core.types import Record
-from gantoolkit.report import pictures, plots, tables
+from gantoolkit.report import loss_curves, page_pictures, tables
 from gantoolkit.report import record as records
 
 NAME = "report.html"
@@ -56,7 +56,7 @@ def _parts(record: Record, folder: Path, losses, sections) -> list[tuple[str, st
     return [
         ("samples", "Samples", _samples(record, folder)),
         ("steps", "Over the denoising steps", _steps(record, folder)),
-        ("sheets", "Sheets", pictures.sheets(folder)),
+        ("sheets", "Sheets", page_pictures.sheets(folder)),
         ("scores", "Scores", _scores(record)),
         ("losses", "Losses", _losses(losses)),
         ("timings", "Time", tables.timings(record.timings) if record.timings else ""),
@@ -107,7 +107,7 @@ def _cards(record: Record) -> str:
 
 
 def _samples(record: Record, folder: Path) -> str:
-    rows = [pictures.sample(folder, entry) for entry in record.samples if entry.get("images")]
+    rows = [page_pictures.sample(folder, entry) for entry in record.samples if entry.get("images")]
     about = (
         '<p class="about">What went in (prompt and condition), the truth I<sup>gt</sup>, the diffusion '
         "model’s own image I<sup>d</sup><sub>0</sub>, and the generator’s: G(w<sup>m</sup>) from the "
@@ -117,7 +117,7 @@ def _samples(record: Record, folder: Path) -> str:
 
 
 def _steps(record: Record, folder: Path) -> str:
-    rows = [pictures.strip(folder, entry) for entry in record.samples if entry.get("steps")]
+    rows = [page_pictures.strip(folder, entry) for entry in record.samples if entry.get("steps")]
     about = (
         '<p class="about">The same samples, rendered from the features of single denoising steps t, '
         "from noise (left) to the finished image (right).</p>"
@@ -146,7 +146,7 @@ def _scores(record: Record) -> str:
 
 
 def _losses(rows: Sequence[dict]) -> str:
-    found = plots.curves(rows)
+    found = loss_curves.curves(rows)
     phases = list(dict.fromkeys(phase for lines in found.values() for phase in lines))
     colours = {phase: i % 4 for i, phase in enumerate(phases)}
     legend = "".join(
@@ -157,10 +157,10 @@ def _losses(rows: Sequence[dict]) -> str:
     )
     charts = []
     for name, lines in found.items():
-        ends = ", ".join(tables.number(plots.smooth(points)[-1][1]) for points in lines.values())
+        ends = ", ".join(tables.number(loss_curves.smooth(points)[-1][1]) for points in lines.values())
         charts.append(
             f'<div class="plot"><h3>{escape(name.lstrip("_"))}<small>{ends}</small></h3>'
-            f"{plots.chart(name, lines, colours)}</div>"
+            f"{loss_curves.chart(name, lines, colours)}</div>"
         )
     if not charts:
         return ""

@@ -13,26 +13,26 @@ from PIL import Image
 from gantoolkit.core.errors import UsageError
 from gantoolkit.core.labels import PALETTE
 from gantoolkit.core.types import Condition
-from gantoolkit.report import animation, sheets
+from gantoolkit.report import animation, pictures
 
 
 def test_image_picture_spans_the_bytes():
     image = torch.tensor([-1.0, 0.0, 1.0, 3.0]).reshape(1, 1, 1, 4).expand(1, 3, 1, 4)
-    assert sheets.image_picture(image)[0, :, 0].tolist() == [0, 128, 255, 255]
+    assert pictures.image_picture(image)[0, :, 0].tolist() == [0, 128, 255, 255]
 
 
 def test_mask_picture_uses_the_palette():
     labels = torch.arange(19).reshape(1, 19)
     one_hot = torch.nn.functional.one_hot(labels, 19).permute(2, 0, 1)
     for given in (labels, one_hot, one_hot[None]):
-        assert [tuple(c) for c in sheets.mask_picture(given)[0].tolist()] == [
+        assert [tuple(c) for c in pictures.mask_picture(given)[0].tolist()] == [
             tuple(c) for c in PALETTE
         ]
 
 
 def test_depth_picture_marks_near_far_and_background():
     depth = torch.tensor([[0.0, 2.0], [2.5, 3.0]])
-    picture = sheets.depth_picture(depth)
+    picture = pictures.depth_picture(depth)
     assert picture[0, 0].tolist() == [0, 0, 0]
     assert picture[0, 1].sum() > picture[1, 0].sum() > picture[1, 1].sum() > 0
 
@@ -40,13 +40,13 @@ def test_depth_picture_marks_near_far_and_background():
 def test_attention_darkens_what_is_not_attended():
     image, attention = torch.zeros(1, 3, 16, 16), torch.zeros(1, 1, 4, 4)
     attention[..., :2] = 1
-    picture = sheets.attention_picture(image, attention)
+    picture = pictures.attention_picture(image, attention)
     assert picture[:, :6].mean() > 2 * picture[:, 10:].mean()
 
 
 def test_grid_places_pictures_and_fills_short_rows():
     black, white = np.zeros((4, 4, 3), np.uint8), np.full((8, 8, 3), 255, np.uint8)
-    sheet = sheets.grid([[black, white], [black]], gap=1, background=7)
+    sheet = pictures.grid([[black, white], [black]], gap=1, background=7)
     assert sheet.shape == (17, 17, 3)
     assert sheet[:8, :8].max() == 0 and sheet[:8, 9:].min() == 255 and (sheet[9:, 9:] == 7).all()
 
@@ -54,7 +54,7 @@ def test_grid_places_pictures_and_fills_short_rows():
 def test_a_uri_holds_the_picture():
     picture = np.arange(48, dtype=np.uint8).reshape(4, 4, 3)
     for form, options in (("PNG", {}), ("WEBP", dict(lossless=True))):
-        head, _, content = sheets.uri(picture, form, **options).partition(",")
+        head, _, content = pictures.uri(picture, form, **options).partition(",")
         assert head == f"data:image/{form.lower()};base64"
         assert (np.asarray(Image.open(io.BytesIO(base64.b64decode(content)))) == picture).all()
 
@@ -63,7 +63,7 @@ def test_save_sample_writes_every_picture(tmp_path):
     condition = Condition(("x",), scribble=torch.rand(1, 1, 8, 8), seed=torch.tensor([7]))
     image = torch.zeros(1, 3, 8, 8)
     columns = {"G(w)": image, "G(w_m)": image}
-    entry = sheets.save_sample(
+    entry = pictures.save_sample(
         tmp_path, "a b/1", condition, columns, [image], [(901, {"G(w)": image})]
     )
     paths = [*entry["images"].values(), *entry["views"], *entry["steps"][0]["images"].values()]
