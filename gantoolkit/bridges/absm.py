@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from gantoolkit.bridges.layers import Styles, conv_stack, resize
 from gantoolkit.bridges.mapping import Mapping
 from gantoolkit.core.errors import UsageError
+from gantoolkit.core.suggest import check_choice
 from gantoolkit.core.types import Features, FeatureShapes, Latent
 
 ATTENTION = ("output_max", "prob_broadcast", "prob_proj", "none")
@@ -180,5 +181,4 @@ class AbSM(nn.Module):
 
 def _check(**values: tuple[str, tuple[str, ...]]) -> None:
     for name, (value, known) in values.items():
-        if value not in known:
-            raise UsageError(f"{name}={value!r} is unknown; choose {', '.join(map(repr, known))}.")
+        check_choice(name, value, known)

@@ -34,8 +34,7 @@ def check_choice(
         return
     *others, last = map(repr, choices)
     listed = f"{', '.join(others)} or {last}" if others else last
-    close = did_you_mean(str(value), map(str, choices))
-    raise error(f"{name}={value!r} is unknown{close}; choose {listed}.")
+    raise error(f"{name}={value!r} is unknown; choose {listed}.")
 
 
 def unknown_device(name: str, also: Iterable[str] = ()) -> str:

@@ -12,7 +12,8 @@ from pathlib import Path
 import numpy as np
 
 from gantoolkit.core.camera import FOCAL, RADIUS
-from gantoolkit.core.errors import DataError, UsageError
+from gantoolkit.core.errors import DataError
+from gantoolkit.core.suggest import check_choice
 
 CONVENTIONS = ("auto", "eg3d", "ide3d")
 FLIPPED = (1, 2, 5, 6, 9, 10)  # what IDE-3D negates
@@ -39,10 +40,7 @@ def detect_convention(labels: np.ndarray) -> str:
 
 def to_eg3d(labels: np.ndarray, given: str = "auto") -> np.ndarray:
     """Labels [N,25] in EG3D's convention."""
-    if given not in CONVENTIONS:
-        raise UsageError(
-            f"The camera convention '{given}' is unknown; choose {', '.join(CONVENTIONS)}."
-        )
+    check_choice("convention", given, CONVENTIONS)
     labels = np.array(labels, np.float64)
     if (detect_convention(labels) if given == "auto" else given) == "ide3d":
         labels[:, list(FLIPPED)] *= -1

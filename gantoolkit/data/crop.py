@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
-from gantoolkit.core.errors import UsageError
+from gantoolkit.core.suggest import check_choice
 
 CROPS = ("none", "ffhq", "eg3d")
 # Standard face of Deep3DFaceRecon, onto which EG3D fits the five points (its similarity_Lm3D_all.mat).
@@ -105,8 +105,7 @@ def eg3d(five: np.ndarray, height: int) -> Square:
 
 def square(crop: str, size: tuple[int, int], five: np.ndarray | None) -> Square:
     """The square of a crop's name in a picture of size (width, height)."""
-    if crop not in CROPS:
-        raise UsageError(f"The crop '{crop}' is unknown; choose {', '.join(CROPS)}.")
+    check_choice("crop", crop, CROPS)
     if crop == "none":
         return whole(*size)
     return ffhq(five) if crop == "ffhq" else eg3d(five, size[1])

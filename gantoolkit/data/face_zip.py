@@ -18,9 +18,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from gantoolkit.core.errors import DataError, UsageError
+from gantoolkit.core.errors import DataError
 from gantoolkit.core.images import one_hot, to_float
 from gantoolkit.core.labels import CLASSES
+from gantoolkit.core.suggest import check_choice
 from gantoolkit.core.types import Camera, Condition, Sample, Target
 from gantoolkit.data.cameras import find_label_problem
 from gantoolkit.data.lazy_images import LazyImages, fits_memory
@@ -212,10 +213,7 @@ class FaceZip:
         device    where masks and images are made; bytes travel there, a tenth of what is made of them
         images    of these rows, where they are decoded already
         """
-        if condition not in ("mask", "scribble", "both"):
-            raise UsageError(
-                f"The condition '{condition}' is unknown; choose mask, scribble or both."
-            )
+        check_choice("condition", condition, ("mask", "scribble", "both"))
         rows = torch.as_tensor(indices, dtype=torch.int64).reshape(-1)
         found = {
             name: p.to(device) for name, p in (images or self.read_images(rows, condition)).items()

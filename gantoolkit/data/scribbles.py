@@ -12,6 +12,7 @@ from PIL import Image
 from scipy import ndimage
 
 from gantoolkit.core.errors import UsageError
+from gantoolkit.core.suggest import check_choice
 
 PREPROCESSING = ("controlnet", "original")
 DETECT = (
@@ -58,11 +59,7 @@ def detect_size(width: int, height: int, short: int = DETECT) -> tuple[int, int]
 @torch.no_grad()
 def edges(image: np.ndarray, network, preprocessing: str = "controlnet") -> np.ndarray:
     """PiDiNet's fused edges [H,W] in 0..1 of an RGB picture [H,W,3] uint8."""
-    if preprocessing not in PREPROCESSING:
-        raise UsageError(
-            f"PiDiNet's preprocessing '{preprocessing}' is unknown; choose "
-            f"{' or '.join(PREPROCESSING)}."
-        )
+    check_choice("preprocessing", preprocessing, PREPROCESSING)
     device = next(network.parameters()).device
     pixels = torch.from_numpy(np.array(image)).permute(2, 0, 1)[None].to(device).float() / 255
     found = (

@@ -12,12 +12,13 @@ import torch
 from torch import Tensor, nn
 
 from gantoolkit.core.errors import UsageError
+from gantoolkit.core.suggest import check_choice
 from gantoolkit.core.types import Condition, Features, FeatureShapes
-from gantoolkit.encoders import controls, sampling
-from gantoolkit.encoders.folders import Parts, load_parts
+from gantoolkit.encoders import conditioning, sampling
+from gantoolkit.encoders.folders import DiffusionModel, load_diffusion_model
 from gantoolkit.encoders.offload import CpuOffload
-from gantoolkit.encoders.prompts import Prompt, Prompts
 from gantoolkit.encoders.recorder import TAPS, Recorder, StopForward
+from gantoolkit.encoders.text_encoder import EncodedPrompts, TextEncoder
 
 
 class ControlNetEncoder(nn.Module):
@@ -48,16 +49,16 @@ class ControlNetEncoder(nn.Module):
         offload: bool = False,
     ):
         super().__init__()
-        parts = weights if isinstance(weights, Parts) else load_parts(weights, controlnet)
-        _check(tap, "tap", TAPS)
-        _check(precision, "precision", ("fp32", "bf16"))
+        parts = weights if isinstance(weights, Parts) else load_diffusion_model(weights, controlnet)
+        check_choice("tap", tap, TAPS)
+        check_choice("precision", precision, ("fp32", "bf16"))
         self.unet, self.vae = parts.unet, parts.vae
         if condition is None and parts.names:
-            condition = [controls.kind_by_name(name) for name in parts.names]
-        self.controls = controls.controls(parts.controlnets, condition, palette, strength)
+            condition = [conditioning.kind_by_name(name) for name in parts.names]
+        self.controls = conditioning.controls(parts.controlnets, condition, palette, strength)
         self.prompts, self.scheduler = Prompts(parts.text, parts.tokenizer), parts.scheduler
         self.steps, self.guidance, self.tap = steps, guidance, tap
-        self.timesteps = sampling.grid(self.scheduler, steps)
+        self.timesteps = sampling.timestep_grid(self.scheduler, steps)
         self.eval().requires_grad_(False)
         if precision == "bf16":
             self.unet.bfloat16(), self.controls.bfloat16()
@@ -142,7 +143,7 @@ class ControlNetEncoder(nn.Module):
             found = [
                 one(inputs, t, embedding, picture) for one, picture in zip(self.controls, pictures)
             ]
-            down, mid = controls.add_up(found) if found else (None, None)
+            down, mid = conditioning.add_up(found) if found else (None, None)
             return self.unet(
                 inputs,
                 t,
@@ -156,7 +157,7 @@ class ControlNetEncoder(nn.Module):
         """ε with guidance; `both` holds the embeddings of the empty prompt, then of the prompts."""
         if self.guidance != 1:
             pictures = [torch.cat([picture, picture]) for picture in pictures]
-        return sampling.guided(
+        return sampling.predict_guided(
             lambda z, steps, embedding: self._epsilon(z, steps, embedding, pictures),
             latents,
             t,
@@ -194,7 +195,7 @@ class ControlNetEncoder(nn.Module):
     def noise(self, condition: Condition) -> Tensor:
         """z_T [B,4,h,w]; row b depends on its own seed alone (no seeds: 0 for every sample)."""
         seeds = torch.zeros(len(condition)).long() if condition.seed is None else condition.seed
-        return sampling.noise(seeds, self.latent_shape).to(self.device)
+        return sampling.seeded_noise(seeds, self.latent_shape).to(self.device)
 
     # -- what others call ----------------------------------------------------------------------------
 
@@ -270,7 +271,7 @@ class ControlNetEncoder(nn.Module):
     def _denoise(self, latents: Tensor, times: tuple[int, ...], condition: Condition) -> Tensor:
         (_, both), pictures = self._encode_text(condition), self._pictures(condition)
         with self.on_device("unet", "controls"):
-            last = sampling.run(
+            last = sampling.ddim_loop(
                 self.scheduler,
                 times,
                 latents.to(self.device).float(),
@@ -289,7 +290,7 @@ class ControlNetEncoder(nn.Module):
             return self._guided(latents, t, both, pictures)
 
         with self.on_device("unet", "controls"):
-            last = sampling.run(self.scheduler, self._grid(steps), self.noise(condition), epsilon)
+            last = sampling.ddim_loop(self.scheduler, self._grid(steps), self.noise(condition), epsilon)
         return torch.stack(seen, 1), self.decode(last)
 
     def _times(self, condition: Condition, t: int) -> Tensor:
@@ -298,10 +299,5 @@ class ControlNetEncoder(nn.Module):
 
     def _grid(self, steps: int | None) -> tuple[int, ...]:
         return (
-            self.timesteps if steps in (None, self.steps) else sampling.grid(self.scheduler, steps)
+            self.timesteps if steps in (None, self.steps) else sampling.timestep_grid(self.scheduler, steps)
         )
-
-
-def _check(value: str, name: str, known: tuple[str, ...]) -> None:
-    if value not in known:
-        raise UsageError(f"{name}='{value}' is unknown; choose {' or '.join(known)}.")

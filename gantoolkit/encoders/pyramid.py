@@ -13,8 +13,9 @@ from torch import Tensor, nn
 
 from gantoolkit import weights as weights_files
 from gantoolkit.core.errors import UsageError
+from gantoolkit.core.suggest import check_choice
 from gantoolkit.core.types import Condition, Features, FeatureShapes
-from gantoolkit.encoders import controls, sampling
+from gantoolkit.encoders import conditioning, sampling
 
 
 class PyramidEncoder(nn.Module):
@@ -45,8 +46,7 @@ class PyramidEncoder(nn.Module):
         super().__init__()
         import timm
 
-        if condition not in ("mask", "scribble"):
-            raise UsageError(f"condition='{condition}' is unknown; choose mask or scribble.")
+        check_choice("condition", condition, ("mask", "scribble"))
         try:
             with torch.random.fork_rng(
                 devices=()
@@ -103,7 +103,7 @@ class PyramidEncoder(nn.Module):
     def picture(self, condition: Condition) -> Tensor:
         """What the network sees [B,3,R,R] in −1..1."""
         size = (self.resolution, self.resolution)
-        shown = controls.control_picture(condition, self.condition, 3, self.palette, size)
+        shown = conditioning.control_picture(condition, self.condition, 3, self.palette, size)
         return shown.to(self.device) * 2 - 1
 
     @torch.no_grad()

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from gantoolkit.core.errors import UsageError
+from gantoolkit.core.suggest import check_choice
 
 SOURCES = ("trajectory", "gt_noised")  # of z_t: one DDIM run from noise, or q_sample of the truth
 
@@ -18,8 +19,7 @@ def noise(seeds: Tensor, shape: tuple[int, ...]) -> Tensor:
 
 def check_source(source: str) -> None:
     """Refuse what is none of SOURCES."""
-    if source not in SOURCES:
-        raise UsageError(f"source='{source}' is unknown; choose {' or '.join(SOURCES)}.")
+    check_choice("source", source, SOURCES)
 
 
 def grid(scheduler, steps: int) -> tuple[int, ...]:

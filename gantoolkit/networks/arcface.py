@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from gantoolkit.core.errors import UsageError
+from gantoolkit.core.suggest import check_choice
 from gantoolkit.networks.blocks import fit
 
 IR_SE50 = ((64, 3), (128, 4), (256, 14), (512, 3))
@@ -29,8 +29,7 @@ CROPS = {"ffhq": PSP_CROP, "eg3d": EG3D_CROP}
 
 def crop_of(framing: str) -> tuple[int, ...]:
     """The crop for images that frame faces as 'ffhq' or 'eg3d' does; others are refused."""
-    if framing not in CROPS:
-        raise UsageError(f"crop='{framing}' is unknown; choose {' or '.join(map(repr, CROPS))}.")
+    check_choice("crop", framing, CROPS)
     return CROPS[framing]
 
 

@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from gantoolkit.core.errors import UsageError
+from gantoolkit.core.suggest import check_choice
 
 SIZE = 299
 RESIZES = {  # how images become 299×299
@@ -179,8 +179,7 @@ class BlockE(nn.Module):
 
 def check_resize(resize: str) -> str:
     """The name of a resize; others are refused."""
-    if resize not in RESIZES:
-        raise UsageError(f"Inception has no resize '{resize}'; choose {', '.join(RESIZES)}.")
+    check_choice("resize", resize, RESIZES)
     return resize
 
 

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from gantoolkit import weights
 from gantoolkit.core.errors import WeightsError
+from gantoolkit.core.suggest import check_choice
 
 TRUNKS = ("alex", "vgg", "squeeze")
 
@@ -30,8 +31,7 @@ class LPIPS(nn.Module):
 
         import lpips
 
-        if trunk not in TRUNKS:
-            raise WeightsError(f"LPIPS has no trunk '{trunk}'; choose from {', '.join(TRUNKS)}.")
+        check_choice("trunk", trunk, TRUNKS, WeightsError)
         self.module = lpips.LPIPS(net=trunk, pnet_rand=True, verbose=False)
         source = weights or os.environ.get(f"GANTOOLKIT_LPIPS_{trunk.upper()}") or f"lpips-{trunk}"
         if source != "random":

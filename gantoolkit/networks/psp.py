@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from gantoolkit.core.errors import UsageError
+from gantoolkit.core.suggest import check_choice
 from gantoolkit.networks.arcface import IR_SE50, trunk
 from gantoolkit.networks.map2style import EqualLinear, MapToStyle
 
@@ -38,8 +38,7 @@ class PSPEncoder(nn.Module):
         mean: int = 0,
     ):
         super().__init__()
-        if kind not in KINDS:
-            raise UsageError(f"PSPEncoder has no kind '{kind}'; choose from {', '.join(KINDS)}.")
+        check_choice("kind", kind, KINDS)
         self.num_ws, self.kind, self.inputs = num_ws, kind, inputs
         self.units = tuple((int(w), int(n)) for w, n in units)
         self.input_layer, self.body, width = trunk(self.units, inputs)

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from gantoolkit.config import validate
 from gantoolkit.core.errors import UsageError
+from gantoolkit.core.suggest import check_choice
 
 
 @dataclass(frozen=True)
@@ -34,12 +35,8 @@ class Schedule:
         for name in ("iterations", "batch", "accumulate", "log_every", "save_every"):
             if getattr(self, name) < (0 if name == "iterations" else 1):
                 raise UsageError(f"schedule.{name}={getattr(self, name)} must be positive.")
-        if self.precision not in ("fp32", "bf16"):
-            raise UsageError(
-                f"schedule.precision='{self.precision}' is unknown; choose fp32 or bf16."
-            )
-        if self.decay not in ("none", "cosine"):
-            raise UsageError(f"schedule.decay='{self.decay}' is unknown; choose none or cosine.")
+        check_choice("schedule.precision", self.precision, ("fp32", "bf16"))
+        check_choice("schedule.decay", self.decay, ("none", "cosine"))
 
     @classmethod
     def of(cls, values: dict[str, Any]) -> Schedule:

@@ -177,7 +177,7 @@ def test_misplaced_and_shifted_parts_are_noticed(tmp_path):
         "lies in folder 12, belongs in 11",
         "lies in folder 11, belongs in 12",
     }
-    assert all(e.parts for e in found.entries)
+    assert all(e.parts for e in found.samples)
     images = root / "CelebAMask-HQ/CelebA-HQ-img"
     for path in sorted(images.iterdir()):
         path.rename(images / f"{int(path.stem) - 1}.jpg")
@@ -438,7 +438,7 @@ def test_pidinet_scribbles(tree, tmp_path, golden_dir):
         (["--scribbles", "pidinet", "--pidinet", "nowhere"], 2, "--scribbles canny"),
         (["--cameras", "photo", "--face-model", "nowhere.task"], 2, "MediaPipe"),
         (["--resolution", "4"], 2, "--resolution must be from 16 to 2048, not 4"),
-        (["--labels", "coco"], 2, "label order 'coco' is unknown"),
+        (["--labels", "coco"], 2, "labels='coco' is unknown"),
         (["--camera-file", "nowhere.json"], 1, "holds no camera labels"),
     ],
 )

@@ -111,7 +111,7 @@ def test_h_depends_on_the_condition_at_the_same_latents(encoder):
 
 def test_words_lie_between_start_and_first_end(encoder):
     words = encoder.features(torch.randn(3, 4, 8, 8), 1, condition()).words
-    tokenizer = encoder.prompts.tokenizer
+    tokenizer = encoder.text_encoder.tokenizer
     count = len(tokenizer(condition().text[0]).input_ids) - 2
     assert words[0].tolist() == [False] + [True] * count + [False] * (23 - count)
     assert not words[2].any()  # the empty prompt
@@ -120,7 +120,7 @@ def test_words_lie_between_start_and_first_end(encoder):
 def test_gt_noised_starts_from_the_image(encoder):
     wanted, image = condition(2), torch.rand(2, 3, 32, 32) * 2 - 1
     steps = list(encoder.trace(wanted, source="gt_noised", image=image))
-    clean, noise = encoder.encode(image), encoder.noise(wanted)
+    clean, noise = encoder.encode(image), encoder.initial_latents(wanted)
     for step in steps:
         alpha = encoder.scheduler.alphas_cumprod[int(step.t[0])]
         torch.testing.assert_close(step.latents, alpha.sqrt() * clean + (1 - alpha).sqrt() * noise)
@@ -178,7 +178,7 @@ def test_single_files_are_named_with_what_makes_folders_of_them(tmp_path):
 
 
 def test_wrong_arguments_are_sentences(model, encoder):
-    with pytest.raises(UsageError, match="tap='end' is unknown; choose attention or block"):
+    with pytest.raises(UsageError, match="tap='end' is unknown; choose 'attention' or 'block'"):
         ControlNetEncoder(model, tap="end")
     with pytest.raises(UsageError, match="not a scribble"):
         ControlNetEncoder(model, condition="scribble")

@@ -14,6 +14,7 @@ from gantoolkit.core.camera import FFHQ_LEVEL, orbit_camera
 from gantoolkit.core.errors import DataError, UsageError
 from gantoolkit.core.images import flip_labels
 from gantoolkit.core.labels import CLASSES, FLIP, ORDERS, PALETTE
+from gantoolkit.core.suggest import check_choice
 from gantoolkit.data import cameras, crop, landmarks, pose, scribbles
 from gantoolkit.data.label_maps import open_image, read_native_label_map
 from gantoolkit.data.prepare.problem import Problem
@@ -58,14 +59,8 @@ class PrepareConfig:
             ("format", FORMATS),
             ("crop", crop.CROPS),
         ):
-            if getattr(self, name) not in known:
-                raise UsageError(
-                    f"{name} '{getattr(self, name)}' is unknown; choose {', '.join(known)}."
-                )
-        if self.order not in ORDERS:
-            raise UsageError(
-                f"The label order '{self.order}' is unknown; choose auto, {', '.join(ORDERS)}."
-            )
+            check_choice(name, getattr(self, name), known)
+        check_choice("labels", self.order, ORDERS)
         if not 16 <= self.resolution <= 2048:
             raise UsageError(
                 f"A resolution of {self.resolution} pixels makes no sense; choose 16 to 2048."

@@ -14,6 +14,7 @@ from importlib.resources import files as package_files
 from pathlib import Path
 
 from gantoolkit.core.errors import DataError, UsageError
+from gantoolkit.core.suggest import check_choice
 from gantoolkit.data.prepare.sources import Source, SourceSample
 
 SPLITS = ("mm", "celeba", "share")
@@ -25,8 +26,7 @@ PAIRS = 2000
 
 def split_source(source: Source, how: str, share: float = 0.1) -> dict[str, list[SourceSample]]:
     """'train', 'val', 'test' → entries; empty splits are left out."""
-    if how not in SPLITS:
-        raise UsageError(f"The split '{how}' is unknown; choose {', '.join(SPLITS)}.")
+    check_choice("split", how, SPLITS)
     if how != "share" and not all(e.name.isdecimal() for e in source.samples):
         raise UsageError(
             f"The split '{how}' goes by CelebA-HQ's numbers, which these names are not; use "
