@@ -25,7 +25,9 @@ def main(arguments: list[str] | None = None) -> int:
     arguments = sys.argv[1:] if arguments is None else arguments
     debug = "--debug" in arguments
     try:
-        return call(parse([a for a in arguments if a != "--debug"])) or 0
+        args = parse([a for a in arguments if a != "--debug"])
+        args.debug = debug
+        return call(args) or 0
     except Exception as error:
         if debug:
             raise
