@@ -210,7 +210,7 @@ def record(
         chosen = [ids[i] for i in part.tolist()]
         sample = reference.sample(chosen)
         image = torch.stack([read(found[i], reference.size) for i in chosen])
-        evaluator.update(image, sample.target, sample.condition, numbers=part)
+        evaluator.update(image, sample.target, sample.condition, sample_ids=part)
     adapter = official_outputs.ADAPTERS[folder.adapter]
     config = dict(
         protocol=PROTOCOL,

@@ -30,13 +30,13 @@ class Identity(Loss):
         return networks.load(network)
 
     def _numbers(self, crop: str) -> tuple[int, ...]:
-        from gantoolkit.networks.arcface import crop_of
+        from gantoolkit.networks.arcface import find_crop
 
         if not hasattr(self.recogniser, "crop"):
             raise UsageError(
                 f"'{self.network}' is no recogniser that crops its images; leave crop='{crop}' out."
             )
-        return crop_of(crop)
+        return find_crop(crop)
 
     @torch.no_grad()
     def prepare(self, target: Tensor) -> Tensor:

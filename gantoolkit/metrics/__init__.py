@@ -1,4 +1,7 @@
-"""Scores of finished images. Everything streams: sums in one pass, constant memory, exact over processes."""
+"""Scores of finished images.
+
+Every metric streams: sums in one pass, constant memory, exact over processes.
+"""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ from gantoolkit.metrics import bootstrap
 
 @dataclass
 class EvalBatch:
-    """One batch as the metrics see it; what a network sees in it is computed once and shared."""
+    """One batch to score; all metrics share it, so that each network runs once per image."""
 
     image: Tensor  # the result [B,3,R,R] in −1..1
     target: Target
@@ -23,180 +23,186 @@ class EvalBatch:
     without_text: Tensor | None = None  # the result for the same condition with an empty prompt
     depth: Tensor | None = None  # of the result [B,1,r,r], distance along the ray
     views: tuple[Render, ...] = ()  # the same heads from other cameras: image, depth, camera
-    numbers: Tensor | None = None  # [B] which samples of the set these are; seeds of the bootstrap
+    sample_ids: Tensor | None = None  # [B] indices in the data set; seeds of the bootstrap
     weights: Tensor | None = None  # [B,1+replicates], the first column 1
-    _seen: dict = field(default_factory=dict)
+    cache: dict = field(default_factory=dict)  # what metrics compute once and share
 
     def __post_init__(self):
         if self.weights is None:
             self.weights = torch.ones(len(self.image), 1, dtype=torch.float64)
-        if self.numbers is None:
-            self.numbers = torch.arange(len(self.image))
+        if self.sample_ids is None:
+            self.sample_ids = torch.arange(len(self.image))
 
     def __len__(self) -> int:
         return len(self.image)
 
-    def pictures(self, what: str | int) -> Tensor:
-        """'image', 'image_gt' or 'without_text'; a number is that of a further view."""
-        if isinstance(what, int):
-            return self.views[what].image
-        return self.target.image_gt if what == "image_gt" else getattr(self, what)
+    def images(self, source: str | int) -> Tensor:
+        """Return images [B,3,R,R]: 'image', 'image_gt', 'without_text', or the index of a view."""
+        if isinstance(source, int):
+            return self.views[source].image
+        if source == "image_gt":
+            return self.target.image_gt
+        return getattr(self, source)
 
-    def seen(self, network: nn.Module, what: str | int = "image") -> SimpleNamespace:
-        """What `network` sees in `pictures(what)`."""
-        key = (id(network), what)
-        if key not in self._seen:
-            self._seen[key] = look(network, self.pictures(what))
-        return self._seen[key]
+    def outputs(self, network: nn.Module, source: str | int = "image") -> SimpleNamespace:
+        """Run `network` on `images(source)`, once per batch."""
+        key = (id(network), source)
+        if key not in self.cache:
+            self.cache[key] = network_outputs(network, self.images(source))
+        return self.cache[key]
 
     def labels(self) -> Tensor:
-        """The label map that the result should follow [B,H,W]: the input mask, else the truth's."""
+        """Return the label map [B,H,W] to follow: the input mask, else the target's."""
         if self.condition.mask is not None:
             return self.condition.mask.argmax(1)
         if self.target.labels is None:
             raise UsageError(
-                "Parsing scores need an input mask or the target's label map; this data has neither."
+                "Parsing scores need an input mask or the target's label map; "
+                "this data has neither."
             )
         return self.target.labels
 
 
-def look(network: nn.Module, images: Tensor) -> SimpleNamespace:
-    """features, maps, logits, identity, … of images, as far as the network has them."""
+def network_outputs(network: nn.Module, images: Tensor) -> SimpleNamespace:
+    """Collect what `network` can give: identity, text, logits, maps (pyramid), features [B,D]."""
     if hasattr(network, "observe"):
         return SimpleNamespace(**vars(network.observe(images)))
-    found = SimpleNamespace()
+
+    outputs = SimpleNamespace()
     if hasattr(network, "embed"):
-        found.identity = network.embed(images)
+        outputs.identity = network.embed(images)
     if hasattr(network, "embed_image"):
-        found.text = network.embed_image(images)
+        outputs.text = network.embed_image(images)
     if hasattr(network, "logits"):
-        found.logits = network.logits(images)
+        outputs.logits = network.logits(images)
     if hasattr(network, "features"):
-        maps = network.features(images)
-        setattr(found, "maps" if isinstance(maps, tuple) else "features", maps)
-    return found
+        features = network.features(images)
+        if isinstance(features, tuple):
+            outputs.maps = features
+        else:
+            outputs.features = features
+    return outputs
 
 
 class Metric:
-    """Base of all metrics: `update` adds a batch, `finish` makes values of sums.
+    """Base of all metrics: `update` adds a batch, `compute` returns the scores.
 
-    name        key of the config, first part of the score's name
-    uses        the field of an observation that the network must give
-    network     weights name of the network that judges, or None
-    network_options  what the network is configured with beside its weights, where it has a choice:
-                     resize (Inception), crop (ArcFace)
-    replicates  of the bootstrap; the evaluator sets it
+    A subclass writes `update` (with `add`) and `compute_values`.
+
+    network          weights name of the network that judges, or None
+    network_options  of that network, where it has a choice: resize (Inception), crop (ArcFace)
     """
 
-    name = ""
-    uses: str | None = None
+    name = ""  # key of the config, first part of the score's name
+    output: str | None = None  # the field of the network's outputs that is read
     higher_is_better = True
-    most_replicates = 200
+    max_replicates = 200
 
     def __init__(self, network: str | None = None, **network_options: str | None):
-        self.network_name, self.network = network, None
+        self.network_name = network
+        self.network: nn.Module | None = None  # the evaluator sets it
         self.network_options = {
             key: value for key, value in network_options.items() if value is not None
         }
-        self.replicates = 0
+        self.replicates = 0  # of the bootstrap; the evaluator sets it
         self.sums: dict[str, Tensor] = {}  # [1+replicates,…] float64 each
 
     def reset(self) -> None:
-        """Forget everything seen."""
+        """Forget all batches."""
         self.sums = {}
 
-    def empty(self) -> bool:
-        """Whether no image was seen."""
+    def is_empty(self) -> bool:
+        """Say whether no image was added."""
         return not self.sums
 
     def merge(self, other: Metric) -> None:
-        """Add what another process's metric of the same kind has seen."""
+        """Add the sums of another process's metric of the same kind."""
         for key, value in other.sums.items():
-            self._put(key, value)
+            self._accumulate(key, value)
 
     def all_reduce(self) -> None:
-        """Add what all processes have seen; each must have seen a batch."""
+        """Sum over all processes; each must have added a batch."""
         import torch.distributed as dist
 
         for key in sorted(self.sums):
             dist.all_reduce(self.sums[key])
 
-    def add(self, view: EvalBatch, key: str, values: Tensor) -> None:
-        """Add a value [B,…] per sample, once for the measurement and weighted for every replicate."""
-        weights = view.weights[:, : 1 + self.replicates].to(values.device)
+    def add(self, batch: EvalBatch, key: str, values: Tensor) -> None:
+        """Add one value [B,…] per sample: as it is, and weighted for every replicate."""
+        weights = batch.weights[:, : 1 + self.replicates].to(values.device)
         values = values.detach().double()
-        self._put(
-            key,
-            torch.einsum(
-                "br,bk->rk", weights, values.flatten(1) if values.ndim > 1 else values[:, None]
-            ).reshape(weights.shape[1], *values.shape[1:]),
-        )
+        columns = values.flatten(1) if values.ndim > 1 else values[:, None]
+        sums = torch.einsum("br,bk->rk", weights, columns)
+        self._accumulate(key, sums.reshape(weights.shape[1], *values.shape[1:]))
 
-    def _put(self, key: str, value: Tensor) -> None:
-        self.sums[key] = (
-            self.sums[key] + value.to(self.sums[key].device) if key in self.sums else value
-        )
+    def _accumulate(self, key: str, value: Tensor) -> None:
+        if key in self.sums:
+            value = self.sums[key] + value.to(self.sums[key].device)
+        self.sums[key] = value
 
-    def of(self, view: EvalBatch, what: str | int = "image") -> Tensor:
-        """The field `uses` of what the network sees."""
-        found = getattr(view.seen(self.network, what), self.uses, None)
-        if found is None:
+    def network_output(self, batch: EvalBatch, source: str | int = "image") -> Tensor:
+        """Return the field `output` of what the network gives for `batch.images(source)`."""
+        value = getattr(batch.outputs(self.network, source), self.output, None)
+        if value is None:
             raise UsageError(
-                f"The metric '{self.name}' needs a network that gives {self.uses}; "
+                f"The metric '{self.name}' needs a network that gives {self.output}; "
                 f"'{self.network_name}' does not."
             )
-        return found
+        return value
 
-    def update(self, view: EvalBatch) -> None:
+    def update(self, batch: EvalBatch) -> None:
         """Add one batch."""
         raise NotImplementedError
 
-    def finish(self) -> dict[str, Tensor]:
-        """part of the name ("" = none) → values [1+replicates] of everything added so far."""
+    def compute_values(self) -> dict[str, Tensor]:
+        """Return suffix of the score's name ("" = none) → values [1+replicates]."""
         raise NotImplementedError
 
     def count(self) -> int:
-        """Samples behind the scores."""
+        """Return the number of samples behind the scores."""
         return round(float(self.sums["n"][0]))
 
     def conditions(self) -> dict:
-        """What decides the values, beside network and resize."""
+        """Return what decides the values, beside network and resize."""
         return {}
 
     def compute(self) -> Scores:
-        """{name[network]: Score}, the name saying part and network."""
+        """Return {name[network]: Score}, for example {"miou_present[judge]": Score(…)}."""
         network = f"[{self.network_name}]" if self.network_name else ""
-        return {
-            f"{self.name}{'_' + part if part else ''}{network}": Score(
+        scores: Scores = {}
+        for suffix, values in self.compute_values().items():
+            name = f"{self.name}_{suffix}" if suffix else self.name
+            scores[name + network] = Score(
                 float(values[0]),
                 self.count(),
                 self.higher_is_better,
                 self.conditions(),
                 bootstrap.interval(values.cpu()),
             )
-            for part, values in self.finish().items()
-        }
+        return scores
 
 
-class Mean(Metric):
-    """A metric that is the mean over images of `values`; images whose value is NaN are skipped and counted."""
+class MeanMetric(Metric):
+    """A metric that is the mean of `values` over images; NaN values are skipped and counted."""
 
-    may_skip = False
+    may_skip = False  # record the number of skipped images even where it is 0
 
-    def values(self, view: EvalBatch) -> Tensor | dict[str, Tensor]:
-        """[B], or part of the name → [B]."""
+    def values(self, batch: EvalBatch) -> Tensor | dict[str, Tensor]:
+        """Return one value per image [B], or suffix of the score's name → [B]."""
         raise NotImplementedError
 
-    def update(self, view: EvalBatch) -> None:
-        values = self.values(view)
-        parts = values if isinstance(values, dict) else {"": values}
-        found = torch.stack([torch.isfinite(v) for v in parts.values()]).all(0)
-        for part, value in parts.items():
-            self.add(view, f"total{part}", torch.where(found, value, 0))
-        self.add(view, "n", found)
-        self.add(view, "skipped", ~found)
+    def update(self, batch: EvalBatch) -> None:
+        values = self.values(batch)
+        if not isinstance(values, dict):
+            values = {"": values}
 
-    def finish(self) -> dict[str, Tensor]:
+        is_valid = torch.stack([torch.isfinite(value) for value in values.values()]).all(0)
+        for suffix, value in values.items():
+            self.add(batch, f"total{suffix}", torch.where(is_valid, value, 0))
+        self.add(batch, "n", is_valid)
+        self.add(batch, "skipped", ~is_valid)
+
+    def compute_values(self) -> dict[str, Tensor]:
         return {
             key.removeprefix("total"): total / self.sums["n"]
             for key, total in self.sums.items()

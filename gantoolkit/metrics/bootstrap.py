@@ -1,8 +1,8 @@
-"""Poisson bootstrap over samples, streaming: every replicate weighs a sample by a Poisson(1) number.
+"""Poisson bootstrap over samples, streaming: a replicate weighs each sample by a Poisson(1) number.
 
-The weights are a function of the sample's number alone, so that results of several systems on the same samples are
-resampled alike, whatever the batches or processes (Chamandy et al., Estimating Uncertainty for Massive Data
-Streams, 2012).
+The weights depend only on the sample's index, so that results of several systems on the same
+samples are resampled alike, whatever the batches or processes (Chamandy et al., Estimating
+Uncertainty for Massive Data Streams, 2012).
 """
 
 from __future__ import annotations
@@ -12,28 +12,42 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor
 
-LEVEL = 0.95
+LEVEL = 0.95  # of the intervals
+MIN_REPLICATES = 20  # finite ones, below which no interval is given
 
 
-def weights(numbers: Iterable[int], replicates: int) -> Tensor:
-    """[B,1+replicates] float64: a column of ones (the measurement), then one column per replicate."""
-    rows = []
-    for number in numbers:
-        stream = torch.Generator().manual_seed(int(number) * 2_654_435_761 % 2**63)
-        rows.append(torch.poisson(torch.ones(replicates), generator=stream))
-    drawn = torch.stack(rows).double() if rows else torch.zeros(0, replicates, dtype=torch.float64)
-    return torch.cat([torch.ones(len(drawn), 1, dtype=torch.float64), drawn], 1)
+def weights(sample_ids: Iterable[int], replicates: int) -> Tensor:
+    """Draw weights [B,1+replicates] in float64: ones (the measurement), then the replicates.
+
+    >>> weights([7, 3, 7], replicates=0)
+    tensor([[1.],
+            [1.],
+            [1.]], dtype=torch.float64)
+    """
+    per_sample = []
+    for sample_id in sample_ids:
+        generator = torch.Generator().manual_seed(int(sample_id) * 2_654_435_761 % 2**63)
+        per_sample.append(torch.poisson(torch.ones(replicates), generator=generator))
+
+    if per_sample:
+        resampled = torch.stack(per_sample).double()
+    else:
+        resampled = torch.zeros(0, replicates, dtype=torch.float64)
+    measured = torch.ones(len(resampled), 1, dtype=torch.float64)
+    return torch.cat([measured, resampled], 1)
 
 
 def interval(values: Tensor) -> tuple[float, float] | None:
-    """The interval about values[0] that values[1:] (the replicates) spread over; None without replicates.
+    """Return the interval about values[0] from the replicates values[1:], None with too few.
 
-    Quantiles are taken about the replicates' own mean: resampling repeats samples, which shifts scores such as FID.
+    Quantiles are taken about the replicates' own mean: resampling repeats samples, which shifts
+    scores such as FID.
     """
-    measured, others = values[0], values[1:]
-    others = others[torch.isfinite(others)]
-    if len(others) < 20:
+    measured, replicates = values[0], values[1:]
+    replicates = replicates[torch.isfinite(replicates)]
+    if len(replicates) < MIN_REPLICATES:
         return None
     tail = (1 - LEVEL) / 2
-    low, high = torch.quantile(others, others.new_tensor([tail, 1 - tail])) - others.mean()
+    quantiles = torch.quantile(replicates, replicates.new_tensor([tail, 1 - tail]))
+    low, high = quantiles - replicates.mean()
     return float(measured + low), float(measured + high)

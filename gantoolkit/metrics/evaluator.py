@@ -22,15 +22,23 @@ DEFAULT = {"fid": {}, "lpips": {}, "ms_ssim": {}, "id_gt": {}, "acc": {}, "miou"
 
 
 class Evaluator:
-    """Streaming scores of results against their targets and conditions.
+    """Score results against their targets and conditions, batch by batch.
 
     metrics     name → arguments; "type" names another class than the key, "network" its judge
     judge       what the network name 'judge' stands for: a weights name, a file, or a module
+    device      where networks and images are
     forbidden   role → weights name of every network in the run's losses; none of them may judge
-    size        images are box- or antialias-resized to size×size before everything (None = as they are)
+    size        images are resized to size×size first, by box or antialiased (None = not at all)
     conditions  recorded with every score, e.g. {"latent_source": "trajectory"}
     bootstrap   replicates behind the scores' intervals (0 = no intervals)
-    beside      another evaluator by the same judge, whose networks are read once for both
+    share_networks_with  another evaluator with the same judge, to read networks only once
+
+    >>> evaluator = Evaluator({"ssim": {}})
+    >>> images = torch.rand(4, 3, 32, 32) * 2 - 1
+    >>> evaluator.update(images, Target(images), Condition(("a face",) * 4))
+    >>> score = evaluator.compute()["ssim"]
+    >>> round(score.value, 4), score.n
+    (1.0, 4)
     """
 
     def __init__(
@@ -42,76 +50,73 @@ class Evaluator:
         size: int | None = None,
         conditions: Mapping[str, Any] | None = None,
         bootstrap: int = 0,
-        beside: Evaluator | None = None,
+        share_networks_with: Evaluator | None = None,
     ):
-        self.device, self.size, self.conditions = torch.device(device), size, dict(conditions or {})
-        self.judge, self.bootstrap, self.seen = judge, bootstrap, 0
-        self.metrics: dict[str, Metric] = {}
-        for name, arguments in (DEFAULT if metrics is None else metrics).items():
-            metric = registry.build("metric", {"type": name, **(arguments or {})})
-            metric.name, metric.replicates = name, min(bootstrap, metric.most_replicates)
-            self.metrics[name] = metric
-        self._refuse(forbidden or {})
-        self._networks: dict[tuple, nn.Module] = beside._networks if beside else {}
-        self._shas: dict[str, str] = beside._shas if beside else {}
+        self.judge = judge
+        self.device = torch.device(device)
+        self.size = size
+        self.conditions = dict(conditions or {})
+        self.bootstrap = bootstrap
+        self.num_samples = 0
+        self.resized = "none"
+        self.metrics = build_metrics(DEFAULT if metrics is None else metrics, bootstrap)
+        self._refuse_networks_of_losses(forbidden or {})
+
+        other = share_networks_with
+        self._networks: dict[tuple, nn.Module] = other._networks if other else {}
+        self._sha256: dict[str, str] = other._sha256 if other else {}
         for metric in self.metrics.values():
             if metric.network_name:
                 metric.network = self._network(metric.network_name, metric.network_options)
-        self.resized = "none"
 
-    def _refuse(self, forbidden: Mapping[str, str]) -> None:
+    def _refuse_networks_of_losses(self, forbidden: Mapping[str, str]) -> None:
         """Raise UsageError when a network of the losses would judge, by name or by content."""
-        roles = {
-            digest: (role, name)
-            for role, name in forbidden.items()
-            for digest in (name, _digest(name))
-            if digest
-        }
-        for name, metric in self.metrics.items():
-            asked = metric.network_name
-            source = self.judge if asked == "judge" else asked
-            keys = (asked, source if isinstance(source, str) else None, _digest(source))
-            if not (found := next((roles[key] for key in keys if key and key in roles), None)):
-                continue
-            role, network = found
-            if network == "judge":
-                advice = (
-                    f"network for the loss '{role}', such as 'arcface' for identity or 'parser' for perceptual "
-                    "distance; the judge is for metrics alone"
-                )
-            else:
-                advice = (
-                    "judge, such as 'judge'"
-                    if asked == "judge"
-                    else "network for it, such as 'judge'"
-                )
-            raise UsageError(
-                f"The metric '{name}' would be judged by '{source}', which the run's loss '{role}' used "
-                f"('{network}'); choose another {advice}."
-            )
+        used: dict[str, tuple[str, str]] = {}  # weights name or sha256 → (role, weights name)
+        for role, loss_network in forbidden.items():
+            for key in (loss_network, _sha256(loss_network)):
+                if key:
+                    used[key] = (role, loss_network)
 
-    def _network(self, name: str, network_options: Mapping[str, str]) -> nn.Module:
-        """The judge of a name; one that is configured to look otherwise is another network."""
-        key = (name, *sorted(network_options.items()))
+        for name, metric in self.metrics.items():
+            network_name = metric.network_name
+            source = self._source(network_name)
+            path = source if isinstance(source, str) else None
+            for key in (network_name, path, _sha256(source)):
+                if key and key in used:
+                    role, loss_network = used[key]
+                    raise UsageError(
+                        f"The metric '{name}' would be judged by '{source}', which the run's loss "
+                        f"'{role}' used ('{loss_network}'); "
+                        f"choose another {_advice(network_name, role, loss_network)}."
+                    )
+
+    def _source(self, network_name: str | None) -> str | nn.Module | None:
+        return self.judge if network_name == "judge" else network_name
+
+    def _network(self, name: str, options: Mapping[str, str]) -> nn.Module:
+        """Load a network that judges, once for each name and options."""
+        key = (name, *sorted(options.items()))
         if key not in self._networks:
-            source = self.judge if name == "judge" else name
+            source = self._source(name)
             if isinstance(source, nn.Module):
                 network = source.eval().requires_grad_(False).to(self.device)
             else:
                 network = load_network(source).to(self.device)
-                self._shas[name] = _digest(source) or ""
-            self._networks[key] = (
-                _configure(network, name, network_options) if network_options else network
-            )
+                self._sha256[name] = _sha256(source) or ""
+            self._networks[key] = _configure(network, name, options) if options else network
         return self._networks[key]
 
     def networks(self) -> dict[str, str]:
-        """metric → weights name of the network that judges it."""
-        return {name: m.network_name for name, m in self.metrics.items() if m.network_name}
+        """Return metric → weights name of the network that judges it."""
+        return {
+            name: metric.network_name
+            for name, metric in self.metrics.items()
+            if metric.network_name
+        }
 
     def weights(self) -> dict[str, str]:
-        """weights name → sha256 of the networks that judge."""
-        return dict(self._shas)
+        """Return weights name → sha256 of the networks that judge."""
+        return dict(self._sha256)
 
     @torch.no_grad()
     def update(
@@ -122,46 +127,56 @@ class Evaluator:
         without_text: Tensor | None = None,
         depth: Tensor | None = None,
         views: tuple[Render, ...] = (),
-        numbers: Tensor | None = None,
+        sample_ids: Tensor | None = None,
     ) -> None:
-        """Add results [B,3,R,R] in −1..1; the targets are resized to their size, or both to `size`.
+        """Add results [B,3,R,R] in −1..1; targets are resized to their size, or both to `size`.
 
+        without_text  results for the same conditions with an empty prompt
         depth, views  what a 3D system gives beside the image
-        numbers       which samples of the set these are [B] (default: in order of arrival)
+        sample_ids    indices [B] in the data set (default: in order of arrival)
         """
-        image, target = self._images(image), target.to(self.device)
-        side = self.size or image.shape[-1]
-        if side != image.shape[-1]:
-            self.resized = f"{image.shape[-1]} to {side}, box or antialiased bilinear"
-        if numbers is None:
-            numbers = torch.arange(self.seen, self.seen + len(image))
-        self.seen += len(image)
-        view = EvalBatch(
-            fit(image, side),
-            replace(target, image_gt=fit(target.image_gt, side)),
-            condition.to(self.device),
-            None if without_text is None else fit(self._images(without_text), side),
-            None if depth is None else depth.detach().to(self.device).float(),
-            tuple(self._side(render, side) for render in views),
-            numbers,
-            bootstrap.weights(numbers.tolist(), self.bootstrap),
+        image = self._prepare(image)
+        target = target.to(self.device)
+        size = self.size or image.shape[-1]
+        if size != image.shape[-1]:
+            self.resized = f"{image.shape[-1]} to {size}, box or antialiased bilinear"
+        if sample_ids is None:
+            sample_ids = torch.arange(self.num_samples, self.num_samples + len(image))
+        self.num_samples += len(image)
+
+        if without_text is not None:
+            without_text = fit(self._prepare(without_text), size)
+        if depth is not None:
+            depth = depth.detach().to(self.device).float()
+        batch = EvalBatch(
+            image=fit(image, size),
+            target=replace(target, image_gt=fit(target.image_gt, size)),
+            condition=condition.to(self.device),
+            without_text=without_text,
+            depth=depth,
+            views=tuple(self._prepare_view(view, size) for view in views),
+            sample_ids=sample_ids,
+            weights=bootstrap.weights(sample_ids.tolist(), self.bootstrap),
         )
         for metric in self.metrics.values():
-            metric.update(view)
+            metric.update(batch)
 
-    def _images(self, images: Tensor) -> Tensor:
+    def _prepare(self, images: Tensor) -> Tensor:
         return images.detach().to(self.device).float().clamp(-1, 1)
 
-    def _side(self, render: Render, side: int) -> Render:
-        return replace(render.to(self.device), image=fit(self._images(render.image), side))
+    def _prepare_view(self, view: Render, size: int) -> Render:
+        return replace(view.to(self.device), image=fit(self._prepare(view.image), size))
 
     def merge(self, other: Evaluator) -> None:
-        """Add what another evaluator of the same metrics has seen."""
+        """Add the images of another evaluator with the same metrics."""
         for name, metric in self.metrics.items():
             metric.merge(other.metrics[name])
 
     def all_reduce(self) -> None:
-        """Sum over processes; a no-op in one process. Every process must have seen at least one batch."""
+        """Sum over processes; does nothing in a single process.
+
+        Every process must have added at least one batch.
+        """
         import torch.distributed as dist
 
         if dist.is_available() and dist.is_initialized() and dist.get_world_size() > 1:
@@ -169,56 +184,84 @@ class Evaluator:
                 metric.all_reduce()
 
     def compute(self) -> Scores:
-        """All scores; UsageError before the first image."""
-        out: Scores = {}
+        """Return all scores; raise UsageError before the first image."""
+        scores: Scores = {}
         for metric in self.metrics.values():
-            if metric.empty():
+            if metric.is_empty():
                 raise UsageError(
                     f"The metric '{metric.name}' has seen no image; the evaluation set is empty."
                 )
-            shared = {"resize": self.resized, **self.conditions}
-            if metric.network_name:
-                shared |= {
-                    "network": metric.network_name,
-                    "network_sha256": self._shas.get(metric.network_name, ""),
-                }
-                if isinstance(resize := getattr(metric.network, "resize", None), str):
-                    shared["network_resize"] = resize
+            conditions = self._conditions(metric)
             for name, score in metric.compute().items():
-                out[name] = replace(score, conditions={**shared, **score.conditions})
-        return out
+                scores[name] = replace(score, conditions={**conditions, **score.conditions})
+        return scores
+
+    def _conditions(self, metric: Metric) -> dict[str, Any]:
+        """Return what is recorded with every score of `metric`."""
+        conditions = {"resize": self.resized, **self.conditions}
+        if metric.network_name:
+            conditions["network"] = metric.network_name
+            conditions["network_sha256"] = self._sha256.get(metric.network_name, "")
+            resize = getattr(metric.network, "resize", None)
+            if isinstance(resize, str):
+                conditions["network_resize"] = resize
+        return conditions
 
     def reset(self) -> None:
         """Forget all images, keep the networks."""
-        self.seen = 0
+        self.num_samples = 0
         for metric in self.metrics.values():
             metric.reset()
 
 
+def build_metrics(configs: Mapping[str, dict | None], replicates: int) -> dict[str, Metric]:
+    """Build the metrics of a config: name → arguments."""
+    metrics: dict[str, Metric] = {}
+    for name, arguments in configs.items():
+        metric = registry.build("metric", {"type": name, **(arguments or {})})
+        metric.name = name
+        metric.replicates = min(replicates, metric.max_replicates)
+        metrics[name] = metric
+    return metrics
+
+
 def load_network(name: str) -> nn.Module:
-    """A judge by weights name or file; 'alex', 'vgg' and 'squeeze' are the published LPIPS."""
+    """Load a judge by weights name or file; 'alex', 'vgg' and 'squeeze' are the published LPIPS."""
     from gantoolkit.networks.lpips import LPIPS, TRUNKS
 
     return LPIPS(name) if name in TRUNKS else networks.load(name)
 
 
-def _configure(network: nn.Module, name: str, network_options: Mapping[str, str]) -> nn.Module:
-    """The network with another resize or crop; one that has no choice is refused."""
-    from gantoolkit.networks.arcface import crop_of
+def _advice(network_name: str, role: str, loss_network: str) -> str:
+    """Say what to choose in place of a judge that a loss used."""
+    if loss_network == "judge":
+        return (
+            f"network for the loss '{role}', such as 'arcface' for identity or 'parser' for "
+            "perceptual distance; only metrics may use the judge"
+        )
+    if network_name == "judge":
+        return "judge, such as 'judge'"
+    return "network for it, such as 'judge'"
+
+
+def _configure(network: nn.Module, name: str, options: Mapping[str, str]) -> nn.Module:
+    """Return the network with another resize or crop; refuse one that has no such choice."""
+    from gantoolkit.networks.arcface import find_crop
     from gantoolkit.networks.inception import check_resize
 
-    other = copy.copy(network)  # shares the parameters
-    for key, value in network_options.items():
+    parsers = {"resize": check_resize, "crop": find_crop}
+    configured = copy.copy(network)  # shares the parameters
+    for key, value in options.items():
         if not hasattr(network, key):
             raise UsageError(
                 f"The network '{name}' has no choice of a {key}; leave {key}='{value}' out."
             )
-        setattr(other, key, dict(resize=check_resize, crop=crop_of)[key](value))
-    return other
+        setattr(configured, key, parsers[key](value))
+    return configured
 
 
-def _digest(source: Any) -> str | None:
-    """sha256 of what a weights name stands for, or None where it is no file."""
+def _sha256(source: Any) -> str | None:
+    """Return the sha256 of the file behind a weights name, or None where it names no file."""
     if not isinstance(source, str):
         return None
     try:

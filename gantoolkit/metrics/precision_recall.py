@@ -1,136 +1,76 @@
-"""Scores of two sets of features that need all pairs: KID, precision and recall. At most `limit` samples are kept."""
+"""Precision and recall of features by nearest-neighbor balls (Kynkäänniemi et al. 2019)."""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor
 
-from gantoolkit.metrics import bootstrap
-from gantoolkit.metrics.base import EvalBatch, Metric
-
-
-class FeatureBank(Metric):
-    """Keeps the features of result and truth of the first `limit` samples, in order of their numbers."""
-
-    uses = "features"
-
-    def __init__(self, network: str = "judge", limit: int = 2000, resize: str | None = None):
-        super().__init__(network, resize=resize)
-        self.limit, self.kept = limit, []  # (numbers [b], fake [b,D], real [b,D])
-
-    def reset(self) -> None:
-        self.kept = []
-
-    def empty(self) -> bool:
-        return not self.kept
-
-    def update(self, view: EvalBatch) -> None:
-        self.kept.append(
-            (
-                view.numbers.cpu(),
-                self.of(view).detach().float().cpu(),
-                self.of(view, "image_gt").detach().float().cpu(),
-            )
-        )
-        if sum(len(part[0]) for part in self.kept) > 2 * self.limit:
-            self.kept = [self._first()]
-
-    def merge(self, other: FeatureBank) -> None:
-        self.kept += other.kept
-
-    def all_reduce(self) -> None:
-        import torch.distributed as dist
-
-        gathered: list = [None] * dist.get_world_size()
-        dist.all_gather_object(gathered, [self._first()])
-        self.kept = [part for parts in gathered for part in parts]
-
-    def _first(self) -> tuple[Tensor, Tensor, Tensor]:
-        """Everything kept, by number, cut to `limit`."""
-        numbers, fake, real = (torch.cat(column) for column in zip(*self.kept))
-        order = numbers.argsort(stable=True)[: self.limit]
-        return numbers[order], fake[order], real[order]
-
-    def count(self) -> int:
-        return len(self._first()[0])
-
-    def conditions(self) -> dict:
-        return {"features": self.kept[0][1].shape[1], "most_samples": self.limit}
-
-    def weights(self, numbers: Tensor) -> Tensor:
-        """[1+replicates,n]"""
-        return bootstrap.weights(numbers.tolist(), self.replicates).T
-
-
-class KID(FeatureBank):
-    """Unbiased squared MMD with the kernel (x·y/D + 1)³ over all kept pairs (Bińkowski et al. 2018).
-
-    A replicate leaves out the pairs of a sample with itself, also where it was drawn more than once.
-    """
-
-    name, higher_is_better = "kid", False
-
-    def finish(self) -> dict[str, Tensor]:
-        numbers, fake, real = self._first()
-        weights, fake, real = self.weights(numbers), fake.double(), real.double()
-        within = [self._within(weights, kernel(x, x)) for x in (fake, real)]
-        across = ((weights @ kernel(fake, real)) * weights).sum(1) / weights.sum(1).square()
-        return {"": within[0] + within[1] - 2 * across}
-
-    @staticmethod
-    def _within(weights: Tensor, values: Tensor) -> Tensor:
-        """Mean of the kernel over pairs of different samples [1+replicates]."""
-        squares = weights.square()
-        pairs = ((weights @ values) * weights).sum(1) - squares @ values.diagonal()
-        return pairs / (weights.sum(1).square() - squares.sum(1)).clamp(min=1e-12)
-
-
-def kernel(x: Tensor, y: Tensor) -> Tensor:
-    """(x·y/D + 1)³ [n,m]."""
-    return (x @ y.T / x.shape[1] + 1) ** 3
+from gantoolkit.metrics.feature_bank import FeatureBank
 
 
 class Precision(FeatureBank):
-    """Share of results inside a ball around a truth that reaches to its k-th neighbour (Kynkäänniemi et al. 2019).
+    """Share of results inside a ball around a truth that reaches to its k-th neighbor.
 
-    Replicates resample which results count, not the balls.
+    Replicates of the bootstrap resample which results count, not the balls.
+
+    network      weights name of the network that gives features [B,D]
+    max_samples  how many samples are compared
+    neighbors    k
+
+    >>> from gantoolkit.core.types import Condition, Target
+    >>> from gantoolkit.metrics.base import EvalBatch
+    >>> from gantoolkit.networks.judge import Judge
+    >>> metric = Precision()
+    >>> metric.network = Judge(resolution=32, widths=(8, 8, 8, 8), depths=(1, 1, 1, 1))
+    >>> images = torch.rand(8, 3, 32, 32) * 2 - 1
+    >>> metric.update(EvalBatch(images, Target(images), Condition(("",) * 8)))
+    >>> metric.compute()["precision[judge]"].value
+    1.0
     """
 
     name = "precision"
 
-    def __init__(self, network: str = "judge", limit: int = 2000, neighbours: int = 3):
-        super().__init__(network, limit)
-        self.neighbours = neighbours
+    def __init__(self, network: str = "judge", max_samples: int = 2000, neighbors: int = 3):
+        super().__init__(network, max_samples)
+        self.neighbors = neighbors
 
-    def inside(self, fake: Tensor, real: Tensor) -> Tensor:
-        """[n] bool"""
-        return in_manifold(fake, real, self.neighbours)
+    def is_inside(self, fake: Tensor, real: Tensor) -> Tensor:
+        """Say which samples count [n] bool."""
+        return in_manifold(fake, real, self.neighbors)
 
-    def finish(self) -> dict[str, Tensor]:
-        numbers, fake, real = self._first()
-        weights = self.weights(numbers)
-        return {"": weights @ self.inside(fake, real).double() / weights.sum(1)}
+    def compute_values(self) -> dict[str, Tensor]:
+        sample_ids, fake, real = self.first_samples()
+        weights = self.weights(sample_ids)
+        return {"": weights @ self.is_inside(fake, real).double() / weights.sum(1)}
 
     def conditions(self) -> dict:
-        return {**super().conditions(), "neighbours": self.neighbours}
+        return {**super().conditions(), "neighbours": self.neighbors}  # as records have it
 
 
 class Recall(Precision):
-    """Share of truths inside a ball around a result that reaches to its k-th neighbour."""
+    """Share of truths inside a ball around a result that reaches to its k-th neighbor."""
 
     name = "recall"
 
-    def inside(self, fake: Tensor, real: Tensor) -> Tensor:
-        return in_manifold(real, fake, self.neighbours)
+    def is_inside(self, fake: Tensor, real: Tensor) -> Tensor:
+        return in_manifold(real, fake, self.neighbors)
 
 
-def in_manifold(points: Tensor, by: Tensor, neighbours: int) -> Tensor:
-    """[n] bool: which points lie within the distance that some row of `by` has to its k-th nearest other row."""
-    k = min(neighbours, len(by) - 1)
-    radius = distances(by, by).kthvalue(k + 1, 1).values  # the nearest is the row itself
-    return (distances(points, by) <= radius[None] * (1 + 1e-6)).any(1)
+def in_manifold(points: Tensor, reference: Tensor, neighbors: int) -> Tensor:
+    """Say which points [n,D] lie in a ball around a row of `reference` [m,D]: [n] bool.
+
+    Each ball reaches to the row's k-th nearest other row.
+
+    >>> reference = torch.tensor([[0.0], [1.0], [2.0]])
+    >>> in_manifold(torch.tensor([[2.5], [9.0]]), reference, neighbors=1).tolist()
+    [True, False]
+    """
+    k = min(neighbors, len(reference) - 1)
+    # the nearest row is the row itself
+    radius = distances(reference, reference).kthvalue(k + 1, 1).values
+    return (distances(points, reference) <= radius[None] * (1 + 1e-6)).any(1)
 
 
 def distances(x: Tensor, y: Tensor) -> Tensor:
-    """Euclidean distances [n,m], exact for equal rows."""
+    """Return Euclidean distances [n,m], exact for equal rows."""
     return torch.cdist(x.double(), y.double(), compute_mode="donot_use_mm_for_euclid_dist")

@@ -1,4 +1,4 @@
-"""Whether a result is what the prompt says: cosine in a text space, and attributes read off the face."""
+"""Whether a result is what the prompt says: a cosine in a text space, attributes of the face."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ import torch
 from torch import Tensor
 
 from gantoolkit.core.errors import UsageError
-from gantoolkit.metrics.base import EvalBatch, Mean
+from gantoolkit.metrics.base import EvalBatch, MeanMetric
 
-WORN = "anything but none"
-# Phrase → (attribute, admissible values); words of MM-CelebA-HQ's grammar and of the rendered faces' captions.
-STATED: tuple[tuple[str, str, tuple[str, ...] | str], ...] = (
+ANY_WORN = "anything but none"
+# (pattern, attribute, admissible values): phrases of MM-CelebA-HQ's grammar and of the captions of
+# rendered faces
+PHRASES: tuple[tuple[str, str, tuple[str, ...] | str], ...] = (
     (r"\b(woman|lady|girl|she|her)\b", "gender", ("female",)),
     (r"\b(man|boy|he|his)\b", "gender", ("male",)),
     (r"\byoung\b", "age_group", ("young",)),
@@ -43,100 +44,125 @@ STATED: tuple[tuple[str, str, tuple[str, ...] | str], ...] = (
     (r"\bbrown skin\b", "skin_tone", ("brown",)),
     (r"\bdark skin\b", "skin_tone", ("dark",)),
     (r"\boval face\b", "face_shape", ("oval",)),
-    (r"\beyeglasses\b|\bsunglasses\b|\bglasses\b", "glasses", WORN),
+    (r"\beyeglasses\b|\bsunglasses\b|\bglasses\b", "glasses", ANY_WORN),
     (r"\bbeanie\b", "hat", ("beanie",)),
     (r"\ba cap\b", "hat", ("cap",)),
     (r"\bbrimmed hat\b", "hat", ("brimmed hat",)),
-    (r"\bearrings\b", "earrings", WORN),
-    (r"\bnecklace\b", "necklace", WORN),
+    (r"\bearrings\b", "earrings", ANY_WORN),
+    (r"\bnecklace\b", "necklace", ANY_WORN),
     (r"\blipstick\b", "lipstick", ("True",)),
     (r"\bheavy makeup\b", "heavy_makeup", ("True",)),
     (r"\bsmiling\b", "smiling", ("True",)),
 )
-LISTED = (
-    ("hair_length", r"\b{}\b[\w ]* hair\b"),
-    ("hair_texture", r"\b{}\b[\w ]* hair\b"),
-    ("hair_color", r"\b{} hair\b"),
-    ("eye_color", r"\b{} eyes\b"),
-)
+VALUE_PATTERNS = {  # attribute → pattern that contains the value itself
+    "hair_length": r"\b{}\b[\w ]* hair\b",
+    "hair_texture": r"\b{}\b[\w ]* hair\b",
+    "hair_color": r"\b{} hair\b",
+    "eye_color": r"\b{} eyes\b",
+}
 
 
-def stated(prompt: str, known: dict[str, list[str]]) -> Iterator[tuple[str, set[str]]]:
-    """(attribute, admissible values) for every attribute that the prompt states, of `known` attribute → values."""
+def stated_attributes(prompt: str, known: dict[str, list[str]]) -> Iterator[tuple[str, set[str]]]:
+    """Yield (attribute, admissible values) for every attribute that the prompt states.
+
+    known  attribute → its values; other attributes are left out
+
+    >>> dict(stated_attributes("A bald man.", {"gender": ["female", "male"]}))
+    {'gender': {'male'}}
+    """
     text = prompt.lower()
-    for pattern, name, values in STATED:
-        if name in known and re.search(pattern, text):
-            yield name, {v for v in known[name] if v != "none"} if values == WORN else set(values)
-    for name, pattern in LISTED:
-        fitting = [
-            v
-            for v in known.get(name, ())
-            if v != "none" and re.search(pattern.format(re.escape(v)), text)
-        ]
-        if fitting:
-            yield name, {max(fitting, key=len)}  # "dark brown hair" is not "brown hair"
+    for pattern, attribute, values in PHRASES:
+        if attribute not in known or not re.search(pattern, text):
+            continue
+        if values == ANY_WORN:
+            yield attribute, {value for value in known[attribute] if value != "none"}
+        else:
+            yield attribute, set(values)
+
+    for attribute, pattern in VALUE_PATTERNS.items():
+        values = [value for value in known.get(attribute, ()) if value != "none"]
+        matches = [value for value in values if re.search(pattern.format(re.escape(value)), text)]
+        if matches:
+            yield attribute, {max(matches, key=len)}  # "dark brown hair" is not "brown hair"
 
 
-class TextMatch(Mean):
-    """Cosine between result and prompt in the network's own text space."""
+class TextMatch(MeanMetric):
+    """Cosine between result and prompt in the network's own text space.
 
-    name, uses = "text", "text"
+    network  weights name of a network that embeds images and reads text
+    """
+
+    name = "text"
+    output = "text"
 
     def __init__(self, network: str = "judge"):
         super().__init__(network)
 
-    def values(self, view: EvalBatch) -> Tensor:
+    def values(self, batch: EvalBatch) -> Tensor:
         read = getattr(self.network, "read", None) or getattr(self.network, "embed_text", None)
         if read is None:
             raise UsageError(
                 f"The metric '{self.name}' needs a network that reads text; "
                 f"'{self.network_name}' does not."
             )
-        return (self.of(view) * read(view.condition.text)).sum(1)
+        return (self.network_output(batch) * read(batch.condition.text)).sum(1)
 
 
 class CLIPScore(TextMatch):
-    """100 · max(0, cosine) of image and prompt (Hessel et al. 2021), in the judge's, the towers' or CLIP's space."""
+    """100 · max(0, cosine) of image and prompt (Hessel et al. 2021).
+
+    The space is the judge's, the towers' or that of a published CLIP.
+    """
 
     name = "clip"
 
-    def values(self, view: EvalBatch) -> Tensor:
-        return 100 * super().values(view).clamp(min=0)
+    def values(self, batch: EvalBatch) -> Tensor:
+        return 100 * super().values(batch).clamp(min=0)
 
 
-class Attributes(Mean):
-    """Share of the target's attributes that the judge reads off the result."""
+class Attributes(MeanMetric):
+    """Share of the target's attributes that the judge reads off the result.
 
-    name, uses = "attributes", "attributes"
+    network  weights name of a network with `attributes`: name → values
+    """
+
+    name = "attributes"
+    output = "attributes"
 
     def __init__(self, network: str = "judge"):
         super().__init__(network)
 
-    def wanted(self, view: EvalBatch) -> Iterator[list[tuple[str, set[str]]]]:
-        """Per sample its (attribute, admissible values)."""
-        if not view.target.attributes:
+    def expected(self, batch: EvalBatch) -> Iterator[list[tuple[str, set[str]]]]:
+        """Yield each sample's (attribute, admissible values)."""
+        if not batch.target.attributes:
             raise UsageError(
                 "The metric 'attributes' needs a data set with attributes; this one has none."
             )
-        for truth in view.target.attributes:
-            yield [(k, {str(v)}) for k, v in truth.items() if k in self.network.attributes]
+        known = self.network.attributes
+        for truth in batch.target.attributes:
+            yield [(name, {str(value)}) for name, value in truth.items() if name in known]
 
-    def values(self, view: EvalBatch) -> Tensor:
-        guesses = {k: v.argmax(1).tolist() for k, v in self.of(view).items()}
+    def values(self, batch: EvalBatch) -> Tensor:
+        known = self.network.attributes
+        predictions = {
+            name: logits.argmax(1).tolist() for name, logits in self.network_output(batch).items()
+        }
         shares = []
-        for n, wanted in enumerate(self.wanted(view)):
-            hits = [self.network.attributes[k][guesses[k][n]] in values for k, values in wanted]
+        for sample, expected in enumerate(self.expected(batch)):
+            hits = [known[name][predictions[name][sample]] in values for name, values in expected]
             shares.append(sum(hits) / len(hits) if hits else torch.nan)
         return torch.tensor(shares, dtype=torch.float64)
 
 
 class PromptAttributes(Attributes):
-    """Share of the attributes that the prompt states which the judge reads off the result.
+    """Share of the attributes stated by the prompt that the judge reads off the result.
 
     Samples whose prompt states none are skipped.
     """
 
-    name, may_skip = "attributes_prompt", True
+    name = "attributes_prompt"
+    may_skip = True
 
-    def wanted(self, view: EvalBatch) -> Iterator[list[tuple[str, set[str]]]]:
-        yield from (list(stated(text, self.network.attributes)) for text in view.condition.text)
+    def expected(self, batch: EvalBatch) -> Iterator[list[tuple[str, set[str]]]]:
+        for prompt in batch.condition.text:
+            yield list(stated_attributes(prompt, self.network.attributes))

@@ -27,7 +27,7 @@ EG3D_CROP = (
 CROPS = {"ffhq": PSP_CROP, "eg3d": EG3D_CROP}
 
 
-def crop_of(framing: str) -> tuple[int, ...]:
+def find_crop(framing: str) -> tuple[int, ...]:
     """The crop for images that frame faces as 'ffhq' or 'eg3d' does; others are refused."""
     check_choice("crop", framing, CROPS)
     return CROPS[framing]

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 
-def unit(maps: Tensor, eps: float = 1e-8) -> Tensor:
+def unit_length(maps: Tensor, eps: float = 1e-8) -> Tensor:
     """Features [B,C,H,W] scaled to length 1 along C at every place."""
     maps = maps.float()
     return maps * torch.rsqrt(maps.square().sum(1, keepdim=True) + eps)
@@ -34,7 +34,7 @@ class Perceptual(nn.Module):
         """Unit-length maps of the chosen levels, which `between` compares."""
         maps = self.trunk.features(images)
         chosen = range(len(maps)) if self.levels is None else self.levels
-        return tuple(unit(maps[n]) for n in chosen)
+        return tuple(unit_length(maps[n]) for n in chosen)
 
     @staticmethod
     def between(first: tuple[Tensor, ...], second: tuple[Tensor, ...]) -> Tensor:

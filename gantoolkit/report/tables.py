@@ -6,195 +6,208 @@ import json
 import math
 from collections.abc import Iterable
 from html import escape
+from typing import Any
 
 from gantoolkit.core.types import Record, Score, Scores
-from gantoolkit.report.record import CEILING, DIFFUSED, FLOOR, MAPPED, RUN, closed
+from gantoolkit.report.markup import column_head, row_head, table, tag
+from gantoolkit.metrics.titles import metric_title
+from gantoolkit.report.record import CEILING, DIFFUSED, FLOOR, MAPPED, RUN, gap_closed
 
-TITLES = {
+SYSTEM_TITLES = {  # of systems whose names are not plain text
     MAPPED: "G(w<sup>m</sup>)",
     DIFFUSED: "I<sup>d</sup><sub>0</sub>",
-}  # of systems whose names are not plain text
-ROLES = {
+}
+SYSTEM_ROLES = {
     FLOOR: "floor",
     DIFFUSED: "the diffusion model",
     MAPPED: "M only",
     RUN: "this run",
     CEILING: "ceiling",
 }
-METRICS = {
-    "fid": "FID",
-    "lpips": "LPIPS",
-    "ms_ssim": "MS-SSIM",
-    "ssim": "SSIM",
-    "id": "ID",
-    "id_gt": "ID",
-    "id_text": "ID (text)",
-    "acc": "ACC",
-    "miou": "mIoU",
-    "miou_present": "mIoU present",
-    "miou_all19": "mIoU all 19",
-    "iou": "IoU",
-    "miou_confusion": "mIoU pooled",
-}
+DIGEST_LENGTH = 12  # digits of a sha256 that are shown
 
 
 def title(metric: str) -> str:
-    """A metric's name as tables print it (HTML); "fid[judge]" was measured by the network "judge"."""
+    """Return a metric's title in HTML; "fid[judge]" was measured by the network "judge"."""
     name, _, network = metric.rstrip("]").partition("[")
-    shown = escape(METRICS.get(name.lower(), name))
+    shown = escape(metric_title(name))
     return f"{shown} <small>{escape(network)}</small>" if network else shown
 
 
 def decimals(values: Iterable[float]) -> int:
-    """Decimals that give the largest of `values` three significant digits: 1 to 4."""
-    most = max((abs(v) for v in values if math.isfinite(v)), default=0.0)
-    return min(max(2 - math.floor(math.log10(most)), 1), 4) if most > 0 else 1
+    """Return the decimals (1 to 4) that give the largest value three significant digits."""
+    largest = max((abs(value) for value in values if math.isfinite(value)), default=0.0)
+    if largest == 0:
+        return 1
+    return min(max(2 - math.floor(math.log10(largest)), 1), 4)
 
 
 def number(value: float | None, places: int | None = None) -> str:
-    """A number with `places` decimals (default: three significant digits); a dash where there is none."""
+    """Return a number with `places` decimals, by default three significant digits.
+
+    A missing value or one that is not finite is a dash.
+    """
     if value is None or not math.isfinite(value):
         return "–"
-    return f"{value:.{decimals([value]) if places is None else places}f}".replace("-", "−")
+    if places is None:
+        places = decimals([value])
+    return f"{value:.{places}f}".replace("-", "−")
 
 
 def seconds(value: float) -> str:
-    """A duration that a person reads at once."""
+    """Return a duration in the unit that a person reads at once."""
     if value < 1:
         return f"{value * 1000:.0f} ms"
+    if value < 10:
+        return f"{value:.1f} s"
     if value < 120:
-        return f"{value:.1f} s" if value < 10 else f"{value:.0f} s"
+        return f"{value:.0f} s"
     return f"{int(value // 60)} min {int(value % 60):02d} s"
 
 
-def ordered(systems: dict[str, Scores]) -> list[str]:
-    """Floor first, then the others as they come, the run, and the ceiling last."""
-    middle = [s for s in systems if s not in (FLOOR, MAPPED, RUN, CEILING)]
-    return [s for s in (FLOOR, *middle, MAPPED, RUN, CEILING) if s in systems]
-
-
-def metrics_of(systems: dict[str, Scores]) -> dict[str, Score]:
-    """Every metric with one of its scores (for direction and conditions), the run's own where it has one."""
-    found: dict[str, Score] = {}
-    for system in [*[s for s in systems if s != RUN], *([RUN] if RUN in systems else [])]:
-        found.update(systems[system])
-    names = [m for system in systems.values() for m in system]
-    return {name: found[name] for name in dict.fromkeys(names)}
-
-
-def gap(record: Record, metric: str, system: str = RUN) -> float | None:
-    """Share of the gap between floor and ceiling that a system closes in one metric."""
-    return closed(*(record.scores.get(s, {}).get(metric) for s in (FLOOR, system, CEILING)))
-
-
-def scores(record: Record) -> str:
-    """Metrics as rows, systems as columns, the run's own in bold, the closed share of the gap as a bar."""
-    systems = ordered(record.scores)
-    bars = FLOOR in systems and CEILING in systems
-    heads = "".join(
-        f'<th class="num{" run" if s == RUN else ""}" scope="col">{TITLES.get(s, escape(s))}'
-        f"<small>{ROLES.get(s, '')}</small></th>"
-        for s in systems
-    )
-    rows = []
-    for metric, example in metrics_of(record.scores).items():
-        arrow = ("↑", "higher is better") if example.higher_is_better else ("↓", "lower is better")
-        found = [record.scores[s].get(metric) for s in systems]
-        places = decimals(score.value for score in found if score)
-        cells = "".join(_cell(score, s == RUN, places) for s, score in zip(systems, found))
-        rows.append(
-            f'<tr><th scope="row">{title(metric)} <abbr title="{arrow[1]}">{arrow[0]}</abbr></th>'
-            f"{cells}{f'<td>{_bar(gap(record, metric))}</td>' if bars else ''}</tr>"
-        )
-    heads += '<th scope="col">gap closed<small>floor → ceiling</small></th>' if bars else ""
-    return (
-        f'<div class="scroll"><table class="{"scores" if len(systems) > 1 else ""}"><thead><tr>'
-        f'<th scope="col">metric</th>{heads}</tr></thead><tbody>{"".join(rows)}</tbody></table></div>'
-    )
-
-
-def conditions(record: Record) -> str:
-    """Under which conditions each metric was measured: one row per metric, one column per condition."""
-    metrics = metrics_of(record.scores)
-    keys = list(dict.fromkeys(k for score in metrics.values() for k in score.conditions))
-    heads = "".join(f'<th scope="col">{escape(k.replace("_", " "))}</th>' for k in keys)
-    rows = []
-    for metric, score in metrics.items():
-        cells = "".join(f"<td>{escape(_condition(k, score.conditions.get(k)))}</td>" for k in keys)
-        rows.append(
-            f'<tr><th scope="row">{title(metric)}</th><td class="num">{score.n}</td>{cells}</tr>'
-        )
-    return (
-        '<div class="scroll"><table><thead><tr><th scope="col">metric</th>'
-        f'<th class="num" scope="col">n</th>{heads}</tr></thead>'
-        f"<tbody>{''.join(rows)}</tbody></table></div>"
-    )
-
-
-def timings(parts: dict[str, float]) -> str:
-    """Seconds per part with bars to scale."""
-    most = max(parts.values(), default=1.0) or 1.0
-    rows = [
-        f'<tr><th scope="row">{escape(k)}</th><td class="num">{seconds(v)}</td>'
-        f'<td class="wide"><span class="bar"><i style="width:{100 * v / most:.1f}%"></i></span></td></tr>'
-        for k, v in parts.items()
-    ]
-    return (
-        f'<div class="scroll"><table class="timings"><tbody>{"".join(rows)}</tbody></table></div>'
-    )
-
-
-def pairs(values: dict) -> str:
-    """Names and values, one per row."""
-    rows = "".join(
-        f'<tr><th scope="row">{escape(str(k))}</th><td><code>{escape(_text(v))}</code></td></tr>'
-        for k, v in values.items()
-    )
-    return f'<div class="scroll"><table class="pairs"><tbody>{rows}</tbody></table></div>'
-
-
-def settings(config: dict) -> str:
-    """A resolved config as indented lines of key = value."""
-    return f'<pre class="config">{_lines(config, 0)}</pre>'
-
-
-def _lines(config: dict, depth: int) -> str:
-    lines = []
-    for key, value in config.items():
-        name = f"{'  ' * depth}<b>{escape(str(key))}</b>"
-        nested = isinstance(value, dict) and value
-        lines.append(
-            f"{name}\n{_lines(value, depth + 1)}" if nested else f"{name} = {escape(_text(value))}"
-        )
-    return "\n".join(lines)
-
-
-def _cell(score: Score | None, run: bool, places: int) -> str:
-    value = number(score.value if score else None, places)
-    return f'<td class="num{" run" if run else ""}">{value}</td>'
-
-
-def _bar(share: float | None) -> str:
-    if share is None:
-        return '<span class="none">–</span>'
-    width = 100 * min(max(share, 0.0), 1.0)
-    bar = f'<span class="bar"><i style="width:{width:.1f}%"></i></span>'
-    return f'<span class="share">{bar}{percent(share)}</span>'
-
-
 def percent(share: float) -> str:
-    """A share as whole per cent (HTML)."""
+    """Return a share as whole percent in HTML."""
     return f"{100 * share:.0f}&thinsp;%".replace("-", "−")
 
 
-def _condition(key: str, value) -> str:
-    """A condition's value; of a digest the first twelve digits."""
-    return _text(value)[:12] if key.endswith("sha256") else _text(value)
+def in_order(systems: dict[str, Scores]) -> list[str]:
+    """Return the systems' names: the floor, others as they come, M only, the run, the ceiling."""
+    placed = (FLOOR, MAPPED, RUN, CEILING)
+    others = [name for name in systems if name not in placed]
+    return [name for name in (FLOOR, *others, MAPPED, RUN, CEILING) if name in systems]
 
 
-def _text(value) -> str:
+def metrics_of(systems: dict[str, Scores]) -> dict[str, Score]:
+    """Return one score of every metric, the run's own where it has one.
+
+    Tables read a metric's direction and conditions off it.
+    """
+    examples: dict[str, Score] = {}
+    for scores_of_system in systems.values():
+        for metric, score in scores_of_system.items():
+            examples[metric] = systems.get(RUN, {}).get(metric, score)
+    return examples
+
+
+def gap(record: Record, metric: str, system: str = RUN) -> float | None:
+    """Return the share of the gap between floor and ceiling that a system closes in one metric."""
+    return gap_closed(
+        *(record.scores.get(name, {}).get(metric) for name in (FLOOR, system, CEILING))
+    )
+
+
+def scores(record: Record) -> str:
+    """Return metrics as rows and systems as columns, with the gap closed as a bar."""
+    systems = in_order(record.scores)
+    has_gap = FLOOR in systems and CEILING in systems
+
+    heads = [column_head("metric")]
+    for name in systems:
+        system_title = SYSTEM_TITLES.get(name, escape(name))
+        role = tag("small", SYSTEM_ROLES.get(name, ""))
+        heads.append(column_head(system_title + role, _number_class(name)))
+    if has_gap:
+        heads.append(column_head("gap closed<small>floor → ceiling</small>"))
+
+    rows = []
+    for metric, example in metrics_of(record.scores).items():
+        row = _score_row(record, metric, systems, example.higher_is_better)
+        if has_gap:
+            row += tag("td", _gap_bar(gap(record, metric)))
+        rows.append(row)
+    return table(rows, heads, class_="scores" if len(systems) > 1 else "")
+
+
+def _score_row(record: Record, metric: str, systems: Iterable[str], higher_is_better: bool) -> str:
+    arrow = "↑" if higher_is_better else "↓"
+    direction = "higher is better" if higher_is_better else "lower is better"
+    head = row_head(f"{title(metric)} {tag('abbr', arrow, title=direction)}")
+
+    by_system = {name: record.scores[name].get(metric) for name in systems}
+    places = decimals(score.value for score in by_system.values() if score)
+    cells = []
+    for name, score in by_system.items():
+        value = score.value if score else None
+        cells.append(tag("td", number(value, places), class_=_number_class(name)))
+    return head + "".join(cells)
+
+
+def _number_class(system: str) -> str:
+    return "num run" if system == RUN else "num"
+
+
+def conditions(record: Record) -> str:
+    """Return under which conditions each metric was measured: a row a metric, a column a condition."""
+    metrics = metrics_of(record.scores)
+    keys = list(dict.fromkeys(key for score in metrics.values() for key in score.conditions))
+
+    heads = [column_head("metric"), column_head("n", "num")]
+    heads += [column_head(escape(key.replace("_", " "))) for key in keys]
+    rows = []
+    for metric, score in metrics.items():
+        row = row_head(title(metric)) + tag("td", str(score.n), class_="num")
+        for key in keys:
+            row += tag("td", escape(_condition_text(key, score.conditions.get(key))))
+        rows.append(row)
+    return table(rows, heads)
+
+
+def timings(stages: dict[str, float]) -> str:
+    """Return the seconds of every stage, with bars to scale."""
+    longest = max(stages.values(), default=0.0) or 1.0
+    rows = []
+    for name, duration in stages.items():
+        bar = tag("td", _bar(duration / longest), class_="wide")
+        rows.append(row_head(escape(name)) + tag("td", seconds(duration), class_="num") + bar)
+    return table(rows, class_="timings")
+
+
+def key_values(values: dict[str, Any]) -> str:
+    """Return names and values, one pair a row."""
+    rows = []
+    for key, value in values.items():
+        rows.append(row_head(escape(str(key))) + tag("td", tag("code", escape(_text(value)))))
+    return table(rows, class_="pairs")
+
+
+def settings(config: dict[str, Any]) -> str:
+    """Return a resolved config as indented lines of key = value."""
+    return tag("pre", "\n".join(_setting_lines(config, 0)), class_="config")
+
+
+def _setting_lines(config: dict[str, Any], depth: int) -> list[str]:
+    lines = []
+    for key, value in config.items():
+        name = f"{'  ' * depth}{tag('b', escape(str(key)))}"
+        if isinstance(value, dict) and value:
+            lines.append(name)
+            lines += _setting_lines(value, depth + 1)
+        else:
+            lines.append(f"{name} = {escape(_text(value))}")
+    return lines
+
+
+def _gap_bar(share: float | None) -> str:
+    if share is None:
+        return tag("span", "–", class_="none")
+    return tag("span", _bar(min(max(share, 0.0), 1.0)) + percent(share), class_="share")
+
+
+def _bar(share: float) -> str:
+    """Return a bar whose length is `share` (0 to 1) of its cell."""
+    return tag("span", tag("i", style=f"width:{100 * share:.1f}%"), class_="bar")
+
+
+def _condition_text(key: str, value: Any) -> str:
+    text = _text(value)
+    return text[:DIGEST_LENGTH] if key.endswith("sha256") else text
+
+
+def _text(value: Any) -> str:
     if value is None:
         return "–"
     if isinstance(value, float):
         return f"{value:.6g}"
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+    if isinstance(value, str):
+        return value
+    return json.dumps(value, ensure_ascii=False, default=str)

@@ -1,4 +1,4 @@
-"""Intervals: the closed form for a mean, the same weights for every system, merging of processes."""
+"""Intervals: the closed form for a mean, equal weights for every system, merging of processes."""
 
 from __future__ import annotations
 
@@ -10,28 +10,28 @@ from test_fid import Pooled
 
 from gantoolkit.core.types import Condition, Record, Score, Target
 from gantoolkit.metrics import Evaluator, bootstrap
-from gantoolkit.metrics.base import EvalBatch, Mean
+from gantoolkit.metrics.base import EvalBatch, MeanMetric
 from gantoolkit.report import record as records
 
 
-class Brightness(Mean):
+class Brightness(MeanMetric):
     """The mean of the first pixel; NaN above 0.9."""
 
     name = "brightness"
 
-    def values(self, view):
-        value = view.image[:, 0, 0, 0]
+    def values(self, batch):
+        value = batch.image[:, 0, 0, 0]
         return torch.where(value > 0.9, torch.nan, value)
 
 
-def view(image, numbers=None, replicates=0):
-    numbers = torch.arange(len(image)) if numbers is None else numbers
+def eval_batch(image, sample_ids=None, replicates=0):
+    sample_ids = torch.arange(len(image)) if sample_ids is None else sample_ids
     return EvalBatch(
         image,
         Target(image),
         Condition(("",) * len(image)),
-        numbers=numbers,
-        weights=bootstrap.weights(numbers.tolist(), replicates),
+        sample_ids=sample_ids,
+        weights=bootstrap.weights(sample_ids.tolist(), replicates),
     )
 
 
@@ -52,7 +52,7 @@ def test_interval_of_a_mean_is_two_standard_errors():
     metric = Brightness()
     metric.replicates = 400
     for rows in torch.arange(400).split(64):
-        metric.update(view(values[rows].view(-1, 1, 1, 1).expand(-1, 3, 2, 2), rows, 400))
+        metric.update(eval_batch(values[rows].view(-1, 1, 1, 1).expand(-1, 3, 2, 2), rows, 400))
     (score,) = metric.compute().values()
     error = float(values.std()) / 20
     assert score.value == pytest.approx(float(values.mean()), abs=1e-6)
@@ -62,7 +62,7 @@ def test_interval_of_a_mean_is_two_standard_errors():
 
 def test_skipped_samples_are_counted():
     metric = Brightness()
-    metric.update(view(torch.tensor([0.5, 0.95, 0.1]).view(-1, 1, 1, 1).expand(-1, 3, 2, 2)))
+    metric.update(eval_batch(torch.tensor([0.5, 0.95, 0.1]).view(-1, 1, 1, 1).expand(-1, 3, 2, 2)))
     (score,) = metric.compute().values()
     assert score.value == pytest.approx(0.3) and score.n == 2 and score.conditions["skipped"] == 1
     assert score.interval is None
@@ -85,7 +85,7 @@ def test_merged_processes_equal_one():
         for rows in parts:
             rows = torch.tensor(rows)
             found.update(
-                image[rows], Target(truth[rows]), Condition(("",) * len(rows)), numbers=rows
+                image[rows], Target(truth[rows]), Condition(("",) * len(rows)), sample_ids=rows
             )
         return found
 

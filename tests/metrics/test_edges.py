@@ -12,7 +12,7 @@ from gantoolkit.metrics.base import EvalBatch
 from gantoolkit.metrics.edges import Edges
 
 
-def view(image, scribble):
+def eval_batch(image, scribble):
     picture = torch.from_numpy(image).float()[None, None].expand(-1, 3, -1, -1) * 2 - 1
     drawn = None if scribble is None else torch.from_numpy(scribble).float()[None, None]
     return EvalBatch(picture, Target(picture), Condition(("",), scribble=drawn))
@@ -30,7 +30,7 @@ def outline(low, high, size=80):
 
 def scores(image, scribble, **options):
     metric = Edges(**options)
-    metric.update(view(image, scribble))
+    metric.update(eval_batch(image, scribble))
     return {name: score.value for name, score in metric.compute().items()}
 
 
@@ -62,7 +62,7 @@ def test_pictures_without_edges_and_data_without_scribbles():
     with pytest.raises(UsageError, match="Edge scores need scribbles"):
         scores(box(20, 60), None)
     metric = Edges()
-    metric.update(view(box(20, 60), np.zeros((80, 80))))
-    metric.update(view(box(20, 60), outline(20, 60)))
+    metric.update(eval_batch(box(20, 60), np.zeros((80, 80))))
+    metric.update(eval_batch(box(20, 60), outline(20, 60)))
     found = metric.compute()["edges"]
     assert found.value == 1.0 and found.n == 1 and found.conditions["skipped"] == 1

@@ -1,4 +1,4 @@
-"""The evaluator: names say the network, conditions are recorded, and no network of the losses judges."""
+"""The evaluator: names say the network, conditions are recorded, no network of a loss judges."""
 
 from __future__ import annotations
 
@@ -123,7 +123,7 @@ def test_networks_of_the_losses_never_judge(judge_file, tmp_path):
 
 
 def test_a_recogniser_is_told_how_faces_are_framed(tmp_path):
-    """id_gt of pictures in EG3D's framing: the cosine of what the network sees there, beside the default's."""
+    """id_gt of images in EG3D's framing is the cosine of the crop that belongs to it."""
     torch.manual_seed(0)
     network = ArcFace(16, ((4, 1), (4, 1)), 8, PSP_CROP).eval()
     file = str(weights.save(tmp_path / "arcface.safetensors", network.state_dict(), network.arch))

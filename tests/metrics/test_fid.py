@@ -1,4 +1,4 @@
-"""FID: the closed form of Gaussians, torchmetrics with the same features, and independence of the order."""
+"""FID: the closed form of Gaussians, torchmetrics with the same features, any order."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Depth and reprojection on a plane whose views are known in closed form; rays as the generators' cameras cast them."""
+"""Depth and reprojection on a plane whose views are known in closed form."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from gantoolkit.metrics.identity import IdentityOverViews
 SIZE = 48
 
 
-def plane(camera, colour=lambda x, y: torch.stack([x, y, x * 0]) * 4):
-    """A camera's view of the plane z = 0, coloured by place: image [1,3,S,S], depth [1,1,S,S]."""
+def plane(camera, color=lambda x, y: torch.stack([x, y, x * 0]) * 4):
+    """A camera's view of the plane z = 0, colored by place: image [1,3,S,S], depth [1,1,S,S]."""
     origins, directions = sample_rays(camera, SIZE)
     distance = -origins[..., 2] / directions[..., 2]
     points = origins + distance[..., None] * directions
-    image = colour(points[0, :, 0], points[0, :, 1]).reshape(1, 3, SIZE, SIZE)
+    image = color(points[0, :, 0], points[0, :, 1]).reshape(1, 3, SIZE, SIZE)
     return Render(image.clamp(-1, 1), depth=distance.reshape(1, 1, SIZE, SIZE), camera=camera)
 
 
-def view(render, views=(), depth=None, truth=None):
+def eval_batch(render, views=(), depth=None, truth=None):
     labels = torch.ones(1, SIZE, SIZE, dtype=torch.int64)
     return EvalBatch(
         render.image,
@@ -58,27 +58,29 @@ def reprojection(*views):
 
 def test_views_of_one_plane_agree():
     middle, left, right = (plane(orbit_camera(yaw)) for yaw in (0.0, -0.3, 0.3))
-    score = reprojection(view(middle, (left, right)))
+    score = reprojection(eval_batch(middle, (left, right)))
     assert score.value < 2e-3 and not score.higher_is_better
     brighter = Render((left.image + 0.2), depth=left.depth, camera=left.camera)
-    assert reprojection(view(middle, (brighter,))).value == pytest.approx(0.1, abs=5e-3)
+    assert reprojection(eval_batch(middle, (brighter,))).value == pytest.approx(0.1, abs=5e-3)
 
 
 def test_wrong_depth_and_hidden_points():
     middle, left = plane(orbit_camera(0.0)), plane(orbit_camera(-0.3))
-    shifted = view(middle, (left,), depth=middle.depth + 0.02)  # still within what counts as seen
-    assert reprojection(shifted).value > 5 * reprojection(view(middle, (left,))).value
+    shifted = eval_batch(
+        middle, (left,), depth=middle.depth + 0.02
+    )  # still within what counts as seen
+    assert reprojection(shifted).value > 5 * reprojection(eval_batch(middle, (left,))).value
     wall = Render(
         -torch.ones_like(left.image), depth=left.depth - 0.5, camera=left.camera
     )  # something in front
-    score = reprojection(view(middle, (wall,)), view(middle, (left,)))
+    score = reprojection(eval_batch(middle, (wall,)), eval_batch(middle, (left,)))
     assert score.conditions["skipped"] == 1 and score.n == 1 and score.value < 2e-3
 
 
 def depth_scores(found, truth):
     metric = Depth()
     render = plane(orbit_camera(0.0))
-    metric.update(view(render, depth=found, truth=truth))
+    metric.update(eval_batch(render, depth=found, truth=truth))
     return {k: s.value for k, s in metric.compute().items()}
 
 

@@ -11,7 +11,7 @@ from gantoolkit.core.errors import UsageError
 from gantoolkit.core.types import Condition, Target
 from gantoolkit.metrics.base import EvalBatch
 from gantoolkit.metrics.identity import IdentityToTruth, IdentityWithoutText
-from gantoolkit.metrics.pairs import BETAS, LPIPS, MSSSIM, SSIM, scales_of
+from gantoolkit.metrics.pairs import BETAS, LPIPS, MSSSIM, SSIM, scales_for
 from gantoolkit.metrics.prompt import Attributes
 from gantoolkit.networks.face_parser import FaceParser
 from gantoolkit.networks.perceptual import Perceptual
@@ -25,7 +25,7 @@ def pair(n=2, size=64, noise=0.2, seed=0):
     return (base + noise * torch.randn(base.shape, generator=g)).clamp(-1, 1), base
 
 
-def view(image, truth, **extra):
+def eval_batch(image, truth, **extra):
     return EvalBatch(
         image,
         Target(truth, attributes=extra.pop("attributes", None)),
@@ -69,7 +69,7 @@ def ms_ssim_by_hand(a, b, scales):
 
 def test_ms_ssim_by_hand():
     image, truth = pair()
-    score = value(MSSSIM(), view(image, truth))
+    score = value(MSSSIM(), eval_batch(image, truth))
     by_hand = np.mean(
         [
             ms_ssim_by_hand(a, b, 3)
@@ -78,13 +78,13 @@ def test_ms_ssim_by_hand():
     )
     assert score.value == pytest.approx(by_hand, abs=2e-3)
     assert score.conditions["scales"] == 3 and score.n == 2
-    assert value(MSSSIM(), view(truth, truth)).value == pytest.approx(1, abs=1e-5)
+    assert value(MSSSIM(), eval_batch(truth, truth)).value == pytest.approx(1, abs=1e-5)
 
 
 def test_scales_shrink_with_the_image():
-    assert [scales_of(s) for s in (256, 176, 128, 64, 32, 16)] == [5, 5, 4, 3, 2, 1]
+    assert [scales_for(s) for s in (256, 176, 128, 64, 32, 16)] == [5, 5, 4, 3, 2, 1]
     with pytest.raises(UsageError, match="at least 11 pixels"):
-        scales_of(8)
+        scales_for(8)
 
 
 class Faces(nn.Module):
@@ -113,22 +113,25 @@ def test_identity_by_hand():
     expected = nn.functional.cosine_similarity(image.mean((2, 3)), truth.mean((2, 3))).mean()
     score = value(
         with_network(IdentityToTruth("faces"), Faces()),
-        view(image[:2], truth[:2]),
-        view(image[2:], truth[2:]),
+        eval_batch(image[:2], truth[:2]),
+        eval_batch(image[2:], truth[2:]),
     )
     assert score.value == pytest.approx(float(expected), abs=1e-6) and score.n == 3
     other = value(
-        with_network(IdentityWithoutText("faces"), Faces()), view(image, truth, without_text=image)
+        with_network(IdentityWithoutText("faces"), Faces()),
+        eval_batch(image, truth, without_text=image),
     )
     assert other.value == pytest.approx(1, abs=1e-6)
     with pytest.raises(UsageError, match="without_text"):
-        value(with_network(IdentityWithoutText("faces"), Faces()), view(image, truth))
+        value(with_network(IdentityWithoutText("faces"), Faces()), eval_batch(image, truth))
 
 
 def test_attributes_by_hand():
     image = torch.ones(2, 3, 4, 4) * torch.tensor([0.5, -0.5]).view(2, 1, 1, 1)
     truth = ({"smile": True, "hair": "black", "age": "old"}, {"smile": False, "hair": "black"})
-    score = value(with_network(Attributes("faces"), Faces()), view(image, image, attributes=truth))
+    score = value(
+        with_network(Attributes("faces"), Faces()), eval_batch(image, image, attributes=truth)
+    )
     assert score.value == pytest.approx((0.5 + 1) / 2)
 
 
@@ -136,10 +139,10 @@ def test_lpips_of_a_network_is_the_perceptual_distance():
     torch.manual_seed(0)
     trunk = FaceParser(16, (4, 8)).eval()
     image, truth = pair(3, 16)
-    score = value(with_network(LPIPS("trunk"), trunk), view(image, truth))
+    score = value(with_network(LPIPS("trunk"), trunk), eval_batch(image, truth))
     assert score.value == pytest.approx(float(Perceptual(trunk)(image, truth).mean()), rel=1e-5)
     with pytest.raises(UsageError, match="needs a network that gives identity"):
-        value(with_network(IdentityToTruth("trunk"), trunk), view(image, truth))
+        value(with_network(IdentityToTruth("trunk"), trunk), eval_batch(image, truth))
 
 
 def test_ssim_is_scikit_images():
@@ -156,6 +159,6 @@ def test_ssim_is_scikit_images():
         metrics.structural_similarity(a, b, **options)
         for a, b in zip(*(((x + 1) / 2).double().numpy() for x in (image, truth)))
     ]
-    score = value(SSIM(), view(image, truth))
+    score = value(SSIM(), eval_batch(image, truth))
     assert score.value == pytest.approx(np.mean(theirs), abs=1e-4) and score.n == 2
-    assert value(SSIM(), view(truth, truth)).value == pytest.approx(1, abs=1e-6)
+    assert value(SSIM(), eval_batch(truth, truth)).value == pytest.approx(1, abs=1e-6)

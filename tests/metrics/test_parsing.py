@@ -13,7 +13,7 @@ from gantoolkit.metrics.parsing import (
     Accuracy,
     Confusion,
     MeanIoU,
-    confusions,
+    confusion_matrices,
     intersection_over_union,
 )
 
@@ -28,7 +28,7 @@ class Told(nn.Module):
         return nn.functional.one_hot(images[:, 0].round().long(), 19).movedim(-1, 1).float()
 
 
-def view(found, wanted, mask=False):
+def eval_batch(found, wanted, mask=False):
     condition = Condition(
         ("",) * len(found),
         mask=nn.functional.one_hot(wanted, 19).movedim(-1, 1).float() if mask else None,
@@ -45,7 +45,7 @@ def scores(metric, *views):
 
 
 def test_confusion_counts():
-    counts = confusions(FOUND, WANTED, 4)
+    counts = confusion_matrices(FOUND, WANTED, 4)
     assert counts[0].tolist() == [[2, 1, 0, 0], [0, 3, 0, 0], [0] * 4, [0] * 4]
     assert counts[1, 2].tolist() == [0, 0, 5, 1]
     iou = intersection_over_union(counts[0])
@@ -57,22 +57,22 @@ def test_confusion_counts():
 def test_ignored_labels_do_not_count():
     wanted = WANTED.clone()
     wanted[0, 0, 1] = 255
-    assert confusions(FOUND, wanted, 4)[0].sum() == 5
+    assert confusion_matrices(FOUND, wanted, 4)[0].sum() == 5
 
 
 def test_readings_of_miou_by_hand():
-    got = scores(MeanIoU("told"), view(FOUND, WANTED))
+    got = scores(MeanIoU("told"), eval_batch(FOUND, WANTED))
     first = 2 / 3 + 3 / 4
     assert got["miou_present[told]"] == pytest.approx((first / 2 + 5 / 6) / 2)
     assert got["miou_all19[told]"] == pytest.approx(
         (first / 19 + (5 / 6) / 19) / 2
     )  # class 3: 0 of 1
     assert got["miou_confusion[told]"] == pytest.approx((2 / 3 + 3 / 4 + 5 / 6 + 0) / 4)
-    assert scores(Accuracy("told"), view(FOUND, WANTED))["acc[told]"] == pytest.approx(5 / 6)
+    assert scores(Accuracy("told"), eval_batch(FOUND, WANTED))["acc[told]"] == pytest.approx(5 / 6)
 
 
 def test_perfect_result_with_absent_classes():
-    got = scores(MeanIoU("told"), view(WANTED, WANTED))
+    got = scores(MeanIoU("told"), eval_batch(WANTED, WANTED))
     assert got["miou_present[told]"] == pytest.approx(1)
     assert got["miou_all19[told]"] == pytest.approx(
         (2 / 19 + 1 / 19) / 2
@@ -81,8 +81,10 @@ def test_perfect_result_with_absent_classes():
 
 
 def test_mask_of_the_condition_and_order_and_split():
-    whole = scores(MeanIoU("told"), view(FOUND, WANTED, mask=True))
-    parts = scores(MeanIoU("told"), view(FOUND[1:], WANTED[1:]), view(FOUND[:1], WANTED[:1]))
+    whole = scores(MeanIoU("told"), eval_batch(FOUND, WANTED, mask=True))
+    parts = scores(
+        MeanIoU("told"), eval_batch(FOUND[1:], WANTED[1:]), eval_batch(FOUND[:1], WANTED[:1])
+    )
     assert whole == pytest.approx(parts)
 
 

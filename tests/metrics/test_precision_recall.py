@@ -9,7 +9,8 @@ from test_fid import Pooled, batches
 
 from gantoolkit.core.types import Condition, Target
 from gantoolkit.metrics.base import EvalBatch
-from gantoolkit.metrics.precision_recall import KID, Precision, Recall, in_manifold
+from gantoolkit.metrics.kid import KID
+from gantoolkit.metrics.precision_recall import Precision, Recall, in_manifold
 
 
 def value(metric, fake, real, split=16):
@@ -19,7 +20,10 @@ def value(metric, fake, real, split=16):
         f, r = (x.float() / 127.5 - 1 for x in (f, r))
         metric.update(
             EvalBatch(
-                f, Target(r), Condition(("",) * len(f)), numbers=torch.arange(start, start + len(f))
+                f,
+                Target(r),
+                Condition(("",) * len(f)),
+                sample_ids=torch.arange(start, start + len(f)),
             )
         )
         start += len(f)
@@ -53,7 +57,7 @@ def test_kid_of_equal_distributions_is_about_zero_and_independent_of_order():
 
 def test_kept_samples_are_the_first_by_number():
     fake, real = batches()
-    score = value(KID("pooled", limit=10), fake, real)
+    score = value(KID("pooled", max_samples=10), fake, real)
     assert score.n == 10
     assert score.value == pytest.approx(value(KID("pooled"), fake[:10], real[:10]).value, rel=1e-9)
 
@@ -71,7 +75,7 @@ def test_covered_is_the_loop():
 
 
 def test_precision_and_recall_by_hand():
-    """Results in one of two clusters of truths: all are precise, half of the truths are recalled."""
+    """Results in one of two clusters of truths: all are precise, half the truths are recalled."""
     fake, real = batches()
     assert (
         value(Precision("pooled"), real, real).value == 1
@@ -96,11 +100,11 @@ def test_what_is_kept_is_gathered_from_all_processes(monkeypatch):
         metric.network = Pooled()
         f, r = (x[list(rows)].float() / 127.5 - 1 for x in (fake, real))
         metric.update(
-            EvalBatch(f, Target(r), Condition(("",) * len(f)), numbers=torch.tensor(rows))
+            EvalBatch(f, Target(r), Condition(("",) * len(f)), sample_ids=torch.tensor(rows))
         )
 
     def gather(found, own):
-        found[:] = [own, [halves[1]._first()]]
+        found[:] = [own, [halves[1].first_samples()]]
 
     monkeypatch.setattr(dist, "get_world_size", lambda: 2)
     monkeypatch.setattr(dist, "all_gather_object", gather)

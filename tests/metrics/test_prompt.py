@@ -9,7 +9,7 @@ from test_pairs import Faces
 from gantoolkit.core.types import Condition, Target
 from gantoolkit.data.face_zip import FaceZip
 from gantoolkit.metrics.base import EvalBatch
-from gantoolkit.metrics.prompt import CLIPScore, PromptAttributes, stated
+from gantoolkit.metrics.prompt import CLIPScore, PromptAttributes, stated_attributes
 
 
 def test_what_captions_state_is_true_of_the_rendered_people():
@@ -23,7 +23,7 @@ def test_what_captions_state_is_true_of_the_rendered_people():
     found = set()
     for captions, truth in zip(faces.captions, faces.attributes):
         for caption in captions:
-            for name, values in stated(caption, known):
+            for name, values in stated_attributes(caption, known):
                 assert str(truth[name]) in values, (caption, name, values, truth[name])
                 found.add(name)
     assert len(found) >= 20, sorted(found)
@@ -36,12 +36,12 @@ def test_stated_by_hand():
         "gender": ["female", "male"],
         "glasses": ["none", "eyeglasses", "sunglasses"],
     }
-    assert dict(stated("She has long dark brown hair and wears sunglasses.", known)) == {
+    assert dict(stated_attributes("She has long dark brown hair and wears sunglasses.", known)) == {
         "gender": {"female"},
         "hair_color": {"dark brown"},
         "glasses": {"eyeglasses", "sunglasses"},
     }
-    assert dict(stated("", known)) == {}
+    assert dict(stated_attributes("", known)) == {}
 
 
 class Smiles(Faces):

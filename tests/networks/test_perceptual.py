@@ -10,7 +10,7 @@ from gantoolkit.core.errors import WeightsError
 from gantoolkit.networks.blocks import fit
 from gantoolkit.networks.face_parser import FaceParser
 from gantoolkit.networks.lpips import LPIPS
-from gantoolkit.networks.perceptual import Perceptual, unit
+from gantoolkit.networks.perceptual import Perceptual, unit_length
 
 
 @pytest.fixture
@@ -81,7 +81,7 @@ def test_lpips_reads_a_trunk_and_refuses_a_wrong_one(tmp_path):
 
 def test_unit_length_and_fit():
     x = torch.randn(2, 5, 4, 4)
-    torch.testing.assert_close(unit(x).norm(dim=1), torch.ones(2, 4, 4))
+    torch.testing.assert_close(unit_length(x).norm(dim=1), torch.ones(2, 4, 4))
     ramp = torch.arange(16.0).view(1, 1, 4, 4)
     torch.testing.assert_close(fit(ramp, 2), torch.tensor([[[[2.5, 4.5], [10.5, 12.5]]]]))
     assert fit(ramp, 3).shape[-1] == 3 and fit(ramp, 4) is ramp

@@ -1,0 +1,40 @@
+"""What tables call a metric: one name for reports, bench pages and figures."""
+
+from __future__ import annotations
+
+TITLES = {  # first part of a score's name, without "[network]" → title
+    "fid": "FID",
+    "kid": "KID",
+    "lpips": "LPIPS",
+    "ms_ssim": "MS-SSIM",
+    "ssim": "SSIM",
+    "id": "ID",
+    "id_gt": "ID",
+    "id_text": "ID text",
+    "id_views": "ID views",
+    "edges": "edge F",
+    "acc": "ACC",
+    "iou": "IoU",
+    "miou": "mIoU",
+    "miou_present": "mIoU present",
+    "miou_all19": "mIoU all 19",
+    "miou_confusion": "mIoU pooled",
+    "clip": "CLIP",
+    "text": "text",
+    "attributes": "attributes",
+    "attributes_prompt": "prompt's attributes",
+    "precision": "precision",
+    "recall": "recall",
+    "depth_abs": "depth",
+    "depth_shape": "depth shape",
+    "reprojection": "reprojection",
+}
+
+
+def metric_title(name: str) -> str:
+    """Return the title of a score's name, or the name itself where no title is known.
+
+    >>> metric_title("id_gt"), metric_title("sharpness")
+    ('ID', 'sharpness')
+    """
+    return TITLES.get(name.lower(), name)
