@@ -9,8 +9,8 @@ from html import escape
 from typing import Any
 
 from gantoolkit.core.types import Record, Score, Scores
-from gantoolkit.report.markup import column_head, row_head, table, tag
 from gantoolkit.metrics.titles import metric_title
+from gantoolkit.report.markup import column_head, row_head, table, tag
 from gantoolkit.report.record import CEILING, DIFFUSED, FLOOR, MAPPED, RUN, gap_closed
 
 SYSTEM_TITLES = {  # of systems whose names are not plain text

@@ -12,7 +12,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from gantoolkit.bench import draw_row, page, pairs, run, systems, tables
+from gantoolkit.bench import draw_row, page, pairs, run, systems
 from gantoolkit.bench import suite as suites
 from gantoolkit.cli.main import main, parse
 from gantoolkit.core.camera import sample_rays
@@ -252,9 +252,9 @@ def test_images_of_weights_that_were_replaced_are_made_again(kept, here):
 
 def test_check_notices_a_changed_page_and_a_changed_record(here, monkeypatch):
     here.go("--only", "painted", "grey")
-    toy, folder = suites.load(str(here.folder / "toy.yaml")), here.out / "toy"
-    monkeypatch.setattr(suites, "shipped", lambda: {"toy": here.folder / "toy.yaml"})
-    monkeypatch.setattr(suites, "load", lambda name: toy)
+    toy, folder = suites.load_suite(str(here.folder / "toy.yaml")), here.out / "toy"
+    monkeypatch.setattr(suites, "shipped_suites", lambda: {"toy": here.folder / "toy.yaml"})
+    monkeypatch.setattr(suites, "load_suite", lambda name: toy)
     assert run.check(here.out, folder) == run.check(here.out, None) == 0
     text = (folder / "toy.md").read_text()
     (folder / "toy.md").write_text(text.replace("greyer", "better"))
@@ -291,7 +291,7 @@ def test_a_page_links_to_the_protocol_where_that_lies(here):
 def test_a_record_of_other_pairs_makes_no_page(here):
     here.go("--only", "painted")
     (here.folder / "toy.yaml").write_text(SUITE.replace("pairs: 12", "pairs: 13"))
-    toy = suites.load(str(here.folder / "toy.yaml"))
+    toy = suites.load_suite(str(here.folder / "toy.yaml"))
     with pytest.raises(
         DataError,
         match="painted.json was measured on 12 pairs of the split 'val', .* asks for 13 pairs",
@@ -325,10 +325,12 @@ def test_pages_of_this_repository_follow_from_their_records(capsys):
     assert shown[0] == 0, shown[1].err
     assert f"{len(list((root / 'docs/tables').glob('*.csv')))} pages follow" in shown[1].out
     listed = (root / "docs/tables/README.md").read_text(encoding="utf-8")
-    for name in suites.shipped():
+    for name in suites.shipped_suites():
         if (root / "benchmarks/results" / name).is_dir():
             assert f"({name}.md)" in listed, name
-            assert (root / f"docs/tables/{name}.webp").is_file() is suites.load(name).sheet, name
+            assert (root / f"docs/tables/{name}.webp").is_file() is suites.load_suite(name).sheet, (
+                name
+            )
 
 
 def test_a_judge_that_a_system_used_ends_the_suite(here):
@@ -379,33 +381,31 @@ def test_a_split_is_rendered_once_and_that_is_said_before(monkeypatch, tmp_path)
     assert set(pairs.EFFORT) == set(pairs.RENDER)
 
 
-@pytest.mark.parametrize("name", suites.shipped())
+@pytest.mark.parametrize("name", suites.shipped_suites())
 def test_shipped_suites_are_whole(name):
     from gantoolkit.registry import registry
 
-    suite = suites.load(name)
+    suite = suites.load_suite(name)
     assert len({row.name for row in suite.rows}) == len(suite.rows)
     scores = {*suite.metrics, *suite.text_metrics, *suite.metrics_3d}
     for metric in scores:
         assert issubclass(registry.get("metric", metric), Metric)
     for column in suite.columns:
-        assert column in TITLES and any(column.startswith(metric) for metric in scores), (
-            column
-        )
+        assert column in TITLES and any(column.startswith(metric) for metric in scores), column
     for row in suite.paper.get("rows", []):
         assert len(row) == len(suite.paper["columns"])
 
 
 def test_mistakes_in_suites_are_sentences(tmp_path):
     with pytest.raises(UsageError, match="did you mean .*'table1'"):
-        suites.load("table")
+        suites.load_suite("table")
     file = tmp_path / "wrong.yaml"
     file.write_text("title: x\nmetrix: {}\nrows: [{name: a, label: b, system: {type: Painted}}]")
     with pytest.raises(UsageError, match="no key 'metrix', did you mean 'metrics'|metrix.*metrics"):
-        suites.load(str(file))
+        suites.load_suite(str(file))
     file.write_text("title: x\nrows: [{name: a, system: {type: Painted}}]")
     with pytest.raises(UsageError, match="lacks 'label'"):
-        suites.load(str(file))
+        suites.load_suite(str(file))
 
 
 def test_pairs_are_frozen_and_other_pictures_are_noticed():
@@ -441,7 +441,7 @@ def test_a_process_that_fails_says_why(tmp_path, monkeypatch, capsys):
     with pytest.raises(DataError):
         run.spawn(tmp_path / "job.json")
     assert "Traceback" in capsys.readouterr().err
-    assert page.rows(suites.load("table1"), tmp_path) == []
+    assert page.read_rows(suites.load_suite("table1"), tmp_path) == []
 
 
 @pytest.mark.skipif(
