@@ -1,8 +1,7 @@
-"""A system maps a Condition to images, and says what it sees. Built in: ours, and the diffusion model's own output."""
+"""What the benchmark compares: ours, and the diffusion model's own image."""
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ import torch
 from torch import Tensor
 
 from gantoolkit.bench import shared
+from gantoolkit.core import files
 from gantoolkit.core.camera import Frame, frame_of
 from gantoolkit.core.errors import UsageError
 from gantoolkit.core.types import Camera, Condition, Latent, Render
@@ -19,15 +19,26 @@ from gantoolkit.pipeline import mean
 from gantoolkit.registry import registry
 
 NEEDS = ("text", "mask", "scribble", "camera", "image")  # in the order in which tables print them
+CONDITION_NEEDS = {"both": ("mask", "scribble"), "none": ()}  # others are called like their input
 
 
 class System:
-    """Base of all systems; another one needs `needs` and `solve`.
+    """Map a Condition to images; the base class of every system. Define `needs` and `solve`.
 
-    needs          what it sees, of NEEDS; it is handed that alone. "image" is the photo itself
-    is_3d          whether its solution can be rendered from any camera
+    needs          its inputs, of NEEDS; it is given nothing else. "image" is the photo itself
+    is_3d          whether a solution can be rendered from any camera
     frame          where the cameras of its generator stand
     model          what tables print: "GAN" or "diffusion"
+    latent_source  where its noisy latents z_t come from
+
+    >>> class Grey(System):
+    ...     needs = ("text",)
+    ...     def solve(self, condition, image=None):
+    ...         return Render(torch.zeros(len(condition), 3, 64, 64))
+    >>> system = Grey()
+    >>> solution = system.solve(Condition(text=("a man", "a woman")))
+    >>> system.render(solution, camera=None).image.shape
+    torch.Size([2, 3, 64, 64])
     """
 
     needs: tuple[str, ...] = ("text", "mask")
@@ -42,46 +53,47 @@ class System:
         return "3D" if self.is_3d else "2D"
 
     def solve(self, condition: Condition, image: Tensor | None = None) -> Any:
-        """What the system finds for a batch: a Render, or whatever its `render` draws. `image` is I^gt [B,3,R,R]."""
+        """Solve a batch; returns a Render, or whatever `render` takes. `image` is I^gt [B,3,R,R]."""
         raise NotImplementedError
 
     def solve_shared(self, condition: Condition, image: Tensor | None, folder: Path) -> Any:
-        """`solve`, but denoising runs that other rows make too may be read from, and left in, `folder`; never timed."""
+        """Solve a batch with denoising runs that several rows share, kept in `folder`; never timed."""
         return self.solve(condition, image)
 
     def render(self, solution: Any, camera: Camera | None) -> Render:
-        """A solution as images [B,3,R,R], from `camera` if it is 3D."""
+        """Render images [B,3,R,R] of a solution, in 3D from `camera`."""
         return solution
 
     def networks(self) -> dict[str, str]:
-        """role → weights name of every network that its training or optimisation used; none of them may judge."""
+        """Return role → weights name of every network that trained or optimized it; none may judge it."""
         return {}
 
     def weights(self) -> dict[str, str]:
-        """name → sha256 of every file that it reads."""
+        """Return name → sha256 of every file that it reads."""
         return {}
 
     def notes(self) -> list[str]:
-        """Sentences that a reader of its row must know."""
+        """Return sentences that a reader of its row must know."""
         return []
 
     def to(self, device: torch.device | str) -> System:
-        """The same system on another device."""
+        """Move the system to a device."""
         return self
 
 
 def build(spec: dict) -> System:
-    """The system of a row's `system`: {"type": name, …constructor arguments}."""
+    """Build the system of a row's `system`: {"type": name, …constructor arguments}."""
     system = registry.build("system", spec)
-    if unknown := [need for need in system.needs if need not in NEEDS]:
+    unknown = [need for need in system.needs if need not in NEEDS]
+    if unknown:
         raise UsageError(
             f"The system '{spec['type']}' needs '{unknown[0]}'; a system may need {', '.join(NEEDS)}."
         )
     return system
 
 
-def told(condition: Condition, needs: tuple[str, ...]) -> Condition:
-    """The condition with everything taken out that a system does not declare."""
+def restrict_condition(condition: Condition, needs: tuple[str, ...]) -> Condition:
+    """Remove everything from a condition that a system does not declare in `needs`."""
     return replace(
         condition,
         text=condition.text if "text" in needs else ("",) * len(condition),
@@ -91,19 +103,20 @@ def told(condition: Condition, needs: tuple[str, ...]) -> Condition:
     )
 
 
-def seen(condition: str) -> tuple[str, ...]:
-    """Needs of an encoder whose ControlNets are shown 'mask', 'scribble', 'both' or 'none'."""
-    return ("text", *{"both": ("mask", "scribble"), "none": ()}.get(condition, (condition,)))
+def needs_of(condition: str) -> tuple[str, ...]:
+    """Return the needs of an encoder trained on the condition 'mask', 'scribble', 'both' or 'none'."""
+    return ("text", *CONDITION_NEEDS.get(condition, (condition,)))
 
 
 class Ours(System):
-    """Encoder, bridge and generator of a finished run.
+    """Run encoder, bridge and generator of a finished run.
 
     run        run folder, preset or weights of a bridge
-    after      denoising steps after which the trajectory is left; None: the whole (`t_out=last`)
+    after      denoising steps after which the trajectory is left; None: all (`t_out=last`)
     aggregate  'last' or 'mean' of the codes
-    mapped     draw w^m, what M says alone, in the place of w
-    steps, guidance   replace those of the encoder
+    mapped     render w^m, the code of the mapping network M, instead of w
+    steps      denoising steps (default: the encoder's)
+    guidance   scale of classifier-free guidance (default: the encoder's)
     """
 
     def __init__(
@@ -117,18 +130,23 @@ class Ours(System):
     ):
         from gantoolkit.inference.load import load_with_specs
 
-        self.run, self.aggregate = run, aggregate
+        self.run = run
+        self.aggregate = aggregate
         self.pipeline, self.specs = load_with_specs(run, steps=steps, guidance=guidance)
         if mapped:
             self.pipeline.bridge = getattr(self.pipeline.bridge, "mapping", self.pipeline.bridge)
+
         self.is_3d = self.pipeline.generator.is_3d
         self.frame = frame_of(self.pipeline.generator)
-        self.needs = (*seen(self.pipeline.condition), *(["camera"] if self.is_3d else []))
-        grid = self.pipeline.encoder.timesteps
-        if after is not None and not 1 <= after <= len(grid):
-            raise UsageError(f"after={after}: the trajectory of {run} has {len(grid)} steps.")
-        self.after = after or len(grid)
-        self.t_out = int(grid[self.after - 1])
+        self.needs = needs_of(self.pipeline.condition)
+        if self.is_3d:
+            self.needs += ("camera",)
+
+        timesteps = self.pipeline.encoder.timesteps
+        if after is not None and not 1 <= after <= len(timesteps):
+            raise UsageError(f"after={after}: the trajectory of {run} has {len(timesteps)} steps.")
+        self.after = after or len(timesteps)
+        self.t_out = int(timesteps[self.after - 1])
 
     def solve(self, condition: Condition, image: Tensor | None = None) -> Latent:
         return self.pipeline.latent(condition, self.t_out, self.aggregate)
@@ -136,13 +154,13 @@ class Ours(System):
     @torch.no_grad()
     def solve_shared(self, condition: Condition, image: Tensor | None, folder: Path) -> Latent:
         encoder, bridge = self.pipeline.encoder, self.pipeline.bridge
-        latents, _ = shared.trajectory(folder, encoder, self.specs["encoder"], condition)
+        z_t, _ = shared.trajectory(folder, encoder, self.specs["encoder"], condition)
         first = 0 if self.aggregate == "mean" else self.after - 1
-        found = [
-            bridge(encoder.features(latents[:, step], encoder.timesteps[step], condition))
-            for step in range(first, self.after)
-        ]
-        return mean(found)
+        latents = []
+        for step in range(first, self.after):
+            features = encoder.features(z_t[:, step], encoder.timesteps[step], condition)
+            latents.append(bridge(features))
+        return mean(latents)
 
     def render(self, solution, camera: Camera | None) -> Render:
         with torch.no_grad():
@@ -159,14 +177,12 @@ class Ours(System):
     def notes(self) -> list[str]:
         from gantoolkit.inference.load import changed
 
-        known = "networks" in self.specs or _config(self.run)
-        return [
-            *([] if known else ["which networks its losses used is not known"]),
-            *(
-                f"'{name}' is not the file that its bridge was trained with"
-                for name in changed(self.specs)
-            ),
-        ]
+        notes = []
+        if "networks" not in self.specs and not files.read_run_config(self.run):
+            notes.append("which networks its losses used is not known")
+        for name in changed(self.specs):
+            notes.append(f"'{name}' is not the file that its bridge was trained with")
+        return notes
 
     def to(self, device) -> Ours:
         self.pipeline.to(device)
@@ -174,10 +190,15 @@ class Ours(System):
 
 
 class Diffused(System):
-    """I^d_0, the diffusion model's own image: text, and a ControlNet for masks or scribbles.
+    """Render I^d_0, the diffusion model's own image, from text and a ControlNet.
 
-    weights, controlnet   folders or names, None for text alone
-    steps, guidance       DDIM steps and scale of classifier-free guidance
+    weights     folder or name of the diffusion model
+    controlnet  folder or name of a ControlNet; None: text only
+    condition   what the ControlNet was trained on (default: as its name says)
+    palette     colors in which a ControlNet reads label maps
+    steps       DDIM steps
+    guidance    scale of classifier-free guidance
+    precision   'fp32' or 'bf16'
     """
 
     model = "diffusion"
@@ -200,18 +221,21 @@ class Diffused(System):
             precision=precision,
         )
         if controlnet:
-            shown = dict(controlnet=controlnet, condition=condition, palette=palette)
-            self.spec |= dict(
-                type="ControlNetEncoder", **{k: v for k, v in shown.items() if v is not None}
-            )
+            self.spec |= dict(type="ControlNetEncoder", controlnet=controlnet)
+            if condition is not None:
+                self.spec["condition"] = condition
+            if palette is not None:
+                self.spec["palette"] = palette
         self.encoder = registry.build("encoder", self.spec)
-        self.needs = seen(self.encoder.condition)
+        self.needs = needs_of(self.encoder.condition)
 
     def solve(self, condition: Condition, image: Tensor | None = None) -> Render:
-        return Render(self.encoder.trajectory(condition)[1])
+        _, x0 = self.encoder.trajectory(condition)
+        return Render(x0)
 
     def solve_shared(self, condition: Condition, image: Tensor | None, folder: Path) -> Render:
-        return Render(shared.trajectory(folder, self.encoder, self.spec, condition)[1])
+        _, x0 = shared.trajectory(folder, self.encoder, self.spec, condition)
+        return Render(x0)
 
     def weights(self) -> dict[str, str]:
         return folders.checksums(self.spec)
@@ -222,18 +246,11 @@ class Diffused(System):
 
 
 def networks_of(run: str, specs: dict) -> dict[str, str]:
-    """role → network in the losses of a run, as its export says; of an older export, as its config says."""
+    """Return role → network in the losses of a run, by its export or, for old exports, by its config."""
     if "networks" in specs:
         return dict(specs["networks"])
-    losses = _config(run).get("losses") or {}
-    return {
-        name: spec["network"]
-        for name, spec in losses.items()
-        if isinstance(spec, dict) and "network" in spec
-    }
-
-
-def _config(run: str) -> dict:
-    """The resolved config of a run folder; {} for a bridge without one."""
-    file = Path(run) / "config.json"
-    return json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+    networks = {}
+    for name, spec in (files.read_run_config(run).get("losses") or {}).items():
+        if isinstance(spec, dict) and "network" in spec:
+            networks[name] = spec["network"]
+    return networks

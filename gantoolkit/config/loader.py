@@ -9,7 +9,6 @@ says `_delete_=True`.
 from __future__ import annotations
 
 import ast
-import json
 import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -17,6 +16,7 @@ from types import FunctionType, ModuleType
 from typing import Any
 
 from gantoolkit.config import signature, validate
+from gantoolkit.core import files
 from gantoolkit.core.errors import UsageError
 from gantoolkit.core.suggest import did_you_mean
 from gantoolkit.registry import manifest
@@ -47,7 +47,7 @@ def load_config(
     provenance = {} if provenance is None else provenance
     file = find_config(name)
     if file.suffix == ".json":
-        values = _read_json(file)
+        values = files.read_config(file, UsageError)
         provenance.update(dict.fromkeys(validate.flatten(values), _shown(file)))
     else:
         values = merge({}, defaults(), "default", provenance)
@@ -196,13 +196,6 @@ def parse_override(text: str, values: dict) -> dict:
     for part in reversed(key.split(".")):
         nested = {part: nested}
     return nested
-
-
-def _read_json(file: Path) -> dict:
-    try:
-        return json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise UsageError(f"{file} is not a readable config ({error}).") from None
 
 
 def _shown(file: Path) -> str:

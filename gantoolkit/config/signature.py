@@ -8,8 +8,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import NamedTuple
 
 from gantoolkit.registry import manifest
+
+MAX_DEPTH = 8  # of imports and base classes that are followed
+CONFIG = "config"  # an argument of this name, annotated with a dataclass, stands for the dataclass's fields
 
 
 @dataclass(frozen=True)
@@ -19,14 +23,15 @@ class Argument:
     name: str
     annotation: str = ""
     default: str | None = None  # None: required
+    comment: str = ""  # what stands behind it in the source
 
 
 @dataclass(frozen=True)
 class Signature:
-    """The arguments of a class or function; `open` when it takes **kwargs."""
+    """The arguments of a class or function."""
 
     arguments: tuple[Argument, ...]
-    open: bool = False
+    open: bool = False  # whether it takes **kwargs
     doc: str = ""
 
     @property
@@ -34,36 +39,47 @@ class Signature:
         return [argument.name for argument in self.arguments]
 
 
+class Definition(NamedTuple):
+    """A class or function in a source file."""
+
+    node: ast.ClassDef | ast.FunctionDef
+    module: str
+    file: Path
+
+
 def of(entry: dict) -> Signature | None:
-    """The signature behind a component's entry of registry.yaml; None where no source can be read."""
+    """Read the signature behind a component's entry of registry.yaml; None where there is no source."""
     module, _, attribute = entry["module"].partition(":")
-    owner = manifest.load().owners.get(entry.get("owner", manifest.GROUP))
-    return read(module, attribute, str(owner.folder) if owner and owner.folder else None)
+    provider = manifest.load().owners.get(entry.get("owner", manifest.GROUP))
+    folder = str(provider.folder) if provider and provider.folder else None
+    return read(module, attribute, folder)
 
 
 @lru_cache
 def read(module: str, attribute: str, folder: str | None = None) -> Signature | None:
-    """The signature of `module:attribute`, following imports and base classes in source text alone."""
-    found = _find(module, attribute, folder)
-    if found is None:
+    """Read the signature of `module:attribute`, following imports and base classes in source text only.
+
+    folder  where the top-level package lies, if not on sys.path
+    """
+    definition = _find(module, attribute, folder)
+    if definition is None:
         return None
-    node, home, _ = found
-    doc = ast.get_docstring(node) or ""
-    if isinstance(node, ast.FunctionDef):
-        return _of_function(node, doc, skip=0)
-    for cls, _ in _lineage(node, home, folder):
-        init = next(
-            (n for n in cls.body if isinstance(n, ast.FunctionDef) and n.name == "__init__"), None
-        )
+    doc = ast.get_docstring(definition.node) or ""
+    if isinstance(definition.node, ast.FunctionDef):
+        return _of_function(definition.node, definition.file, doc, skip=0)
+
+    for cls in _lineage(definition, folder):
+        init = _init_of(cls.node)
         if init:
-            return _of_function(init, doc, skip=1)
-        if any("dataclass" in ast.unparse(d) for d in cls.decorator_list):
-            return _of_dataclass(node, home, folder, doc)
+            signature = _of_function(init, cls.file, doc, skip=1)
+            return _with_config_fields(signature, cls, folder)
+        if _is_dataclass(cls.node):
+            return _of_dataclass(definition, folder, doc)
     return Signature((), doc=doc)
 
 
 def source(module: str, folder: str | None = None) -> Path | None:
-    """The file of a module, found without importing its package."""
+    """Find the file of a module without importing its package."""
     top, *rest = module.split(".")
     if folder:
         base = Path(folder) / top
@@ -77,7 +93,10 @@ def source(module: str, folder: str | None = None) -> Path | None:
         origin = Path(spec.origin)
         base = origin.parent if spec.submodule_search_locations else origin.with_suffix("")
     path = base.joinpath(*rest)
-    return next((f for f in (path.with_suffix(".py"), path / "__init__.py") if f.is_file()), None)
+    for candidate in (path.with_suffix(".py"), path / "__init__.py"):
+        if candidate.is_file():
+            return candidate
+    return None
 
 
 @lru_cache
@@ -85,67 +104,110 @@ def _tree(file: Path) -> ast.Module:
     return ast.parse(file.read_text(encoding="utf-8"))
 
 
-def _find(module: str, attribute: str, folder: str | None, depth: int = 0):
-    """(node, module, tree) of a class or function, through `from x import y`; None when not found."""
+@lru_cache
+def _lines(file: Path) -> list[bytes]:
+    """The lines of a file as bytes, which is what the offsets of `ast` count."""
+    return file.read_bytes().splitlines()
+
+
+def _find(module: str, attribute: str, folder: str | None, depth: int = 0) -> Definition | None:
+    """Find a class or function, through `from x import y`."""
     file = source(module, folder)
-    if file is None or depth > 8:
+    if file is None or depth > MAX_DEPTH:
         return None
-    tree = _tree(file)
-    for node in tree.body:
+    body = _tree(file).body
+    for node in body:
         if isinstance(node, (ast.ClassDef, ast.FunctionDef)) and node.name == attribute:
-            return node, module, tree
-    for node in tree.body:
+            return Definition(node, module, file)
+    for node in body:
         if isinstance(node, ast.ImportFrom):
             for alias in node.names:
                 if (alias.asname or alias.name) == attribute:
-                    return _find(_absolute(node, module, file), alias.name, folder, depth + 1)
+                    target = _absolute(node, module, file)
+                    return _find(target, alias.name, folder, depth + 1)
     return None
 
 
 def _absolute(node: ast.ImportFrom, module: str, file: Path) -> str:
+    """The full name of the module that `from … import` names."""
     if not node.level:
         return node.module or ""
-    drop = node.level - (file.name == "__init__.py")
-    parent = module.split(".")[: len(module.split(".")) - drop]
+    parts = module.split(".")
+    dropped = node.level - (file.name == "__init__.py")
+    parent = parts[: len(parts) - dropped]
     return ".".join([*parent, node.module or ""]).rstrip(".")
 
 
-def _lineage(
-    node: ast.ClassDef, module: str, folder: str | None, depth: int = 0
-) -> Iterator[tuple]:
+def _lineage(cls: Definition, folder: str | None, depth: int = 0) -> Iterator[Definition]:
     """The class and its bases, depth first, as far as their source is ours to read."""
-    yield node, module
-    for base in node.bases:
+    yield cls
+    for base in cls.node.bases:
         name = ast.unparse(base)
-        if "." in name or depth > 8:
+        if "." in name or depth > MAX_DEPTH:
             continue
-        found = _find(module, name, folder)
-        if found and isinstance(found[0], ast.ClassDef) and found[1].partition(".")[0] != "torch":
-            yield from _lineage(found[0], found[1], folder, depth + 1)
+        definition = _find(cls.module, name, folder)
+        if definition is None or not isinstance(definition.node, ast.ClassDef):
+            continue
+        if definition.module.partition(".")[0] != "torch":
+            yield from _lineage(definition, folder, depth + 1)
 
 
-def _of_function(node: ast.FunctionDef, doc: str, skip: int) -> Signature:
+def _init_of(cls: ast.ClassDef) -> ast.FunctionDef | None:
+    for node in cls.body:
+        if isinstance(node, ast.FunctionDef) and node.name == "__init__":
+            return node
+    return None
+
+
+def _is_dataclass(cls: ast.ClassDef) -> bool:
+    return any("dataclass" in ast.unparse(decorator) for decorator in cls.decorator_list)
+
+
+def _of_function(node: ast.FunctionDef, file: Path, doc: str, skip: int) -> Signature:
+    """The signature of a function without its first `skip` arguments (self)."""
     positional = [*node.args.posonlyargs, *node.args.args]
-    defaults = [None] * (len(positional) - len(node.args.defaults)) + list(node.args.defaults)
-    pairs = list(zip(positional, defaults))[skip:] + list(
-        zip(node.args.kwonlyargs, node.args.kw_defaults)
-    )
-    arguments = tuple(
-        Argument(
-            a.arg, ast.unparse(a.annotation) if a.annotation else "", ast.unparse(d) if d else None
-        )
-        for a, d in pairs
-    )
-    return Signature(arguments, node.args.kwarg is not None, doc)
+    required = len(positional) - len(node.args.defaults)
+    defaults = [None] * required + list(node.args.defaults)
+    pairs = list(zip(positional, defaults))[skip:]
+    pairs += zip(node.args.kwonlyargs, node.args.kw_defaults)
+
+    arguments = []
+    for argument, default in pairs:
+        annotation = ast.unparse(argument.annotation) if argument.annotation else ""
+        value = ast.unparse(default) if default else None
+        comment = _comment(default or argument, file)
+        arguments.append(Argument(argument.arg, annotation, value, comment))
+    return Signature(tuple(arguments), node.args.kwarg is not None, doc)
 
 
-def _of_dataclass(node: ast.ClassDef, home: str, folder: str | None, doc: str) -> Signature:
+def _of_dataclass(definition: Definition, folder: str | None, doc: str) -> Signature:
     arguments: dict[str, Argument] = {}
-    for cls, _ in reversed(list(_lineage(node, home, folder))):
-        for line in cls.body:
-            if isinstance(line, ast.AnnAssign) and isinstance(line.target, ast.Name):
-                default = ast.unparse(line.value) if line.value else None
-                arguments[line.target.id] = Argument(
-                    line.target.id, ast.unparse(line.annotation), default
-                )
+    for cls in reversed(list(_lineage(definition, folder))):
+        for node in cls.node.body:
+            if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
+                name = node.target.id
+                default = ast.unparse(node.value) if node.value else None
+                comment = _comment(node, cls.file)
+                arguments[name] = Argument(name, ast.unparse(node.annotation), default, comment)
     return Signature(tuple(arguments.values()), doc=doc)
+
+
+def _with_config_fields(signature: Signature, cls: Definition, folder: str | None) -> Signature:
+    """The signature with the fields of a dataclass in place of the argument `config` that holds them."""
+    arguments: list[Argument] = []
+    for argument in signature.arguments:
+        definition = None
+        if argument.name == CONFIG and argument.annotation.isidentifier():
+            definition = _find(cls.module, argument.annotation, folder)
+        if definition and isinstance(definition.node, ast.ClassDef):
+            arguments += _of_dataclass(definition, folder, "").arguments
+        else:
+            arguments.append(argument)
+    return Signature(tuple(arguments), signature.open, signature.doc)
+
+
+def _comment(node: ast.expr | ast.arg | ast.stmt, file: Path) -> str:
+    """What is said behind a node on its last line, or ""."""
+    line = _lines(file)[node.end_lineno - 1]
+    behind = line[node.end_col_offset :].decode().lstrip(" ,)")
+    return behind.removeprefix("#").strip() if behind.startswith("#") else ""

@@ -15,9 +15,9 @@ T = TypeVar("T")
 FROM_RUNNER = ("seed", "device")  # constructor arguments of a task that the runner gives
 SETTINGS = {  # dicts of a config → the dataclass that they stand for; the last three where a task takes sampling
     "schedule": "gantoolkit.training.schedule:Schedule",
-    "sampling": "gantoolkit.tasks.bridge.trajectories:SamplingConfig",
-    "cache": "gantoolkit.tasks.bridge.trajectories:CacheConfig",
-    "data": "gantoolkit.tasks.bridge.trajectories:DataConfig",
+    "sampling": "gantoolkit.tasks.bridge.config:SamplingConfig",
+    "cache": "gantoolkit.tasks.bridge.config:CacheConfig",
+    "data": "gantoolkit.tasks.bridge.config:DataConfig",
 }
 TYPED = (
     "encoder",

@@ -18,14 +18,20 @@ PLAIN = {
     "list": (list, tuple),
 }
 MAX_SEED = 2**32 - 1  # of torch generators that this project makes
-RATES = ("lr", "lr_modulation", "lr_adversarial", "lr_critic", "text_lr")
+RATES = ("lr", "lr_modulation", "lr_discriminator", "lr_text")
 RANGES = {  # the last part of a key → what its numbers should be, wherever a component takes them
     **dict.fromkeys(RATES, ("above 0", lambda v: v > 0)),
-    **dict.fromkeys(("share", "holdout", "empty"), ("from 0 to 1", lambda v: 0 <= v <= 1)),
+    **dict.fromkeys(
+        ("mapping_fraction", "drop_prompt_prob"), ("from 0 to 1", lambda v: 0 <= v <= 1)
+    ),
+    "held_out": (  # samples, or a share of the people
+        "a number of samples or a share from 0 to 1",
+        lambda v: v >= 0 and (isinstance(v, int) or v <= 1),
+    ),
     "ema": ("from 0 to below 1", lambda v: 0 <= v < 1),
     "steps": ("from 1 to 1000", lambda v: 1 <= v <= 1000),  # of denoising
     **dict.fromkeys(
-        ("batch", "accumulate", "log_every", "save_every", "early"),
+        ("batch", "accumulate", "log_every", "save_every", "score_after_steps"),
         ("at least 1", lambda v: v >= 1),
     ),
     **dict.fromkeys(("iterations", "warmup", "max_gb"), ("0 or more", lambda v: v >= 0)),

@@ -1,4 +1,4 @@
-"""Files: written so that a reader never sees half of one (beside, then renamed), and what their content is."""
+"""Files: written beside their place and renamed, so that no reader gets half of one; JSON, zips, sha256."""
 
 from __future__ import annotations
 
@@ -11,21 +11,22 @@ import zipfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from gantoolkit.core.errors import DataError, UsageError
 
-DATE = (2020, 1, 1, 0, 0, 0)  # of every entry of our zips: equal content gives equal bytes
-LEAF = re.compile(
+ZIP_DATE = (2020, 1, 1, 0, 0, 0)  # of every entry of our zips: equal content gives equal bytes
+INNERMOST = re.compile(  # list or dict of plain values in indented JSON, where no string has a line break
     r"(?<=[\[{])\n\s*([^\s\[\]{}][^\[\]{}]*?)\n\s*(?=[\]}])"
-)  # in indented JSON, where strings break no line
+)
 RESUMABLE = "free some space and repeat the command: finished parts are kept"  # an advice
 
 
 @contextmanager
 def atomic_write(path: str | os.PathLike, advice: str = "") -> Iterator[Path]:
-    """A temporary path beside `path`; what is written there is renamed to `path` at the end, or removed on failure.
+    """Give a temporary path beside `path`, which is renamed to `path` at the end, or removed on failure.
 
-    Missing parent folders are made. What the disk refuses becomes a sentence that ends in `advice`.
+    Missing parent folders are made. An error of the disk becomes a DataError that ends in `advice`.
     """
     path = Path(path)
     partial = path.with_name(f".{path.name}.{os.urandom(4).hex()}.part")
@@ -37,11 +38,9 @@ def atomic_write(path: str | os.PathLike, advice: str = "") -> Iterator[Path]:
         finally:
             partial.unlink(missing_ok=True)
     except OSError as error:
-        if (
-            error.errno is None
-        ):  # not the disk: Pillow and others call a broken picture an OSError too
+        if error.errno is None:  # not the disk: Pillow calls a broken picture an OSError too
             raise
-        raise DataError(_sentence(path, error, advice)) from None
+        raise DataError(_disk_message(path, error, advice)) from None
 
 
 def write_bytes(path: str | os.PathLike, content: bytes) -> Path:
@@ -56,39 +55,77 @@ def write_text(path: str | os.PathLike, content: str) -> Path:
     return write_bytes(path, content.encode())
 
 
-def write_json(path: str | os.PathLike, content) -> Path:
+def write_json(path: str | os.PathLike, content: Any) -> Path:
     """Write JSON atomically, readable by a person: lists and dicts of plain values take one line each."""
     text = json.dumps(content, indent=1, ensure_ascii=False)
-    return write_text(path, LEAF.sub(lambda leaf: re.sub(r"\n\s*", " ", leaf[1]), text) + "\n")
+    text = INNERMOST.sub(lambda match: re.sub(r"\n\s*", " ", match[1]), text)
+    return write_text(path, text + "\n")
 
 
-def json_lines(rows: Iterable[dict]) -> str:
-    """The text of a .jsonl file."""
-    return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+def read_config(file: Path, error_class: type[Exception] = DataError) -> dict[str, Any]:
+    """Read a config.json, as every run folder holds one; a damaged file raises `error_class`."""
+    try:
+        config = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        problem = str(error)
+    else:
+        if isinstance(config, dict):
+            return config
+        problem = f"it holds a {type(config).__name__}"
+    raise error_class(
+        f"{file} is not a readable config ({problem}); restore it, or use another run folder."
+    )
 
 
-def write_json_lines(path: str | os.PathLike, rows: Iterable[dict]) -> Path:
+def read_run_config(folder: str | os.PathLike) -> dict[str, Any]:
+    """Read the config of a run folder; {} where it has none."""
+    file = Path(folder) / "config.json"
+    return read_config(file) if file.is_file() else {}
+
+
+def json_lines(objects: Iterable[dict]) -> str:
+    """Format the text of a .jsonl file."""
+    return "".join(json.dumps(one, ensure_ascii=False) + "\n" for one in objects)
+
+
+def write_json_lines(path: str | os.PathLike, objects: Iterable[dict]) -> Path:
     """Write a .jsonl file atomically."""
-    return write_text(path, json_lines(rows))
+    return write_text(path, json_lines(objects))
+
+
+def read_json_lines(path: str | os.PathLike) -> list[dict]:
+    """Read the objects of a .jsonl file; a torn last line (a run that was killed) is dropped."""
+    path = Path(path)
+    if not path.exists():
+        return []
+    objects = []
+    for line in path.read_text(encoding="utf-8").splitlines():
+        try:
+            objects.append(json.loads(line))
+        except json.JSONDecodeError:
+            continue
+    return [one for one in objects if isinstance(one, dict)]
 
 
 def write_zip(
     path: str | os.PathLike, content: Iterable[tuple[str, bytes | str]], advice: str = ""
 ) -> Path:
-    """Write (name, content) pairs as a zip atomically: pictures are stored, JSON is deflated; `advice` as above."""
+    """Write (name, content) pairs as a zip atomically: JSON is deflated, everything else is stored.
+
+    advice  ends the message of an error of the disk, as in `atomic_write`
+    """
     with atomic_write(path, advice) as partial, zipfile.ZipFile(partial, "w") as archive:
         for name, data in content:
-            entry = zipfile.ZipInfo(name, DATE)
+            is_json = name.endswith((".json", ".jsonl"))
+            entry = zipfile.ZipInfo(name, ZIP_DATE)
             entry.external_attr = 0o644 << 16
-            entry.compress_type = (
-                zipfile.ZIP_DEFLATED if name.endswith((".json", ".jsonl")) else zipfile.ZIP_STORED
-            )
+            entry.compress_type = zipfile.ZIP_DEFLATED if is_json else zipfile.ZIP_STORED
             archive.writestr(entry, data)
     return Path(path)
 
 
 def sha256(*paths: str | os.PathLike) -> str:
-    """Hex digest of the content of files, one after the other."""
+    """Hash the content of files, one after the other; returns the hex digest."""
     digest = hashlib.sha256()
     for path in paths:
         with open(path, "rb") as stream:
@@ -96,36 +133,23 @@ def sha256(*paths: str | os.PathLike) -> str:
     return digest.hexdigest()
 
 
-def read_json_lines(path: str | os.PathLike) -> list[dict]:
-    """The objects of a .jsonl file; a torn last line (a run that was killed) is dropped."""
-    path = Path(path)
-    rows = []
-    for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else ():
-        try:
-            rows.append(json.loads(line))
-        except json.JSONDecodeError:
-            continue
-    return [row for row in rows if isinstance(row, dict)]
-
-
-def _sentence(path: Path, error: OSError, advice: str) -> str:
-    if error.errno == errno.ENOSPC:
-        return (
-            f"The disk is full: {path} could not be written; "
-            f"{advice or 'free some space or choose another folder'}."
-        )
-    return f"{path} could not be written ({error.strerror or error}); {advice or 'choose another folder'}."
-
-
 def blocking_file(folder: str | Path) -> Path | None:
-    """The file, if any, for which a folder cannot be made: itself, or what it should lie in."""
-    there = next(
-        place for place in (Path(folder), *Path(folder).absolute().parents) if place.exists()
-    )
-    return None if there.is_dir() else there
+    """Find the file, if any, that is in the way of a folder: at its place, or at that of a parent."""
+    candidates = (Path(folder), *Path(folder).absolute().parents)
+    nearest = next(place for place in candidates if place.exists())
+    return None if nearest.is_dir() else nearest
 
 
 def check_output_folder(path: str | Path) -> None:
     """Refuse a folder for results that cannot be made."""
-    if there := blocking_file(path):
-        raise UsageError(f"{there} is a file; give --out a folder.")
+    if blocking := blocking_file(path):
+        raise UsageError(f"{blocking} is a file; give --out a folder.")
+
+
+def _disk_message(path: Path, error: OSError, advice: str) -> str:
+    """Say why `path` could not be written, and what to do."""
+    if error.errno == errno.ENOSPC:
+        advice = advice or "free some space or choose another folder"
+        return f"The disk is full: {path} could not be written; {advice}."
+    advice = advice or "choose another folder"
+    return f"{path} could not be written ({error.strerror or error}); {advice}."

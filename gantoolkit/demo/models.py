@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import threading
 from pathlib import Path
 
 import torch
 
 from gantoolkit import weights
-from gantoolkit.core.errors import GantoolkitError, UsageError
+from gantoolkit.core import files
+from gantoolkit.core.errors import DataError, GantoolkitError, UsageError
 from gantoolkit.inference import load
 from gantoolkit.pipeline import Pipeline
 from gantoolkit.registry import manifest
@@ -73,8 +73,8 @@ def _default() -> list[str]:
 
 def _task(folder: Path) -> str | None:
     try:
-        return json.loads((folder / "config.json").read_text(encoding="utf-8")).get("task")
-    except (OSError, ValueError, AttributeError):
+        return files.read_run_config(folder).get("task")
+    except DataError:
         return None
 
 

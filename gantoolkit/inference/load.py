@@ -9,13 +9,13 @@ import torch
 
 from gantoolkit import weights
 from gantoolkit.core.errors import DataError, UsageError, WeightsError, warn
+from gantoolkit.core.files import read_run_config
 from gantoolkit.core.suggest import did_you_mean
 from gantoolkit.encoders import folders
 from gantoolkit.inference.cameras import estimate_camera
 from gantoolkit.pipeline import Pipeline
 from gantoolkit.registry import manifest, registry
 from gantoolkit.training import checkpoint
-from gantoolkit.training.run_folder import read_config
 
 EXPORTED = "export/bridge.safetensors"
 HUB_MODEL = "model.safetensors"  # of a folder that `gantoolkit weights export RUN FOLDER` wrote
@@ -219,7 +219,7 @@ def _unknown(path: Path) -> str:
 def _draws(folder: Path) -> bool:
     """Whether a run folder is one of a bridge."""
     try:
-        return read_config(folder).get("task") == "bridge"
+        return read_run_config(folder).get("task") == "bridge"
     except DataError:
         return False
 
@@ -230,7 +230,7 @@ def _unfinished(folder: Path) -> tuple[dict, dict]:
         raise UsageError(
             f"{folder} is not a run folder; it has neither {EXPORTED} nor config.json."
         )
-    config = read_config(folder)
+    config = read_run_config(folder)
     if config.get("task") != "bridge":
         raise UsageError(
             f"{folder} is a run of the task '{config.get('task')}'; images come from `bridge` runs."

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from gantoolkit.config import value_types
 from gantoolkit.core import distributed, files
-from gantoolkit.core.errors import DataError, UsageError
+from gantoolkit.core.errors import UsageError
 from gantoolkit.training.schedule import Schedule
 
 CHANGES = "changes.jsonl"
@@ -66,7 +66,7 @@ def check(folder: Path, config: dict, resume: bool) -> None:
             f"{folder} is not empty; add --resume to continue it, or --out OTHER for a new run."
         )
     if used and (folder / "config.json").is_file():
-        _same_config(read_config(folder), json.loads(json.dumps(config)), folder)
+        _same_config(files.read_run_config(folder), json.loads(json.dumps(config)), folder)
 
 
 def _unbegun(folder: Path) -> bool:
@@ -80,7 +80,7 @@ def _unbegun(folder: Path) -> bool:
 
 def describe(folder: Path, config: dict, raw, typed: list[str], iteration: int) -> None:
     """Write what describes the run, and cut its logs back to the checkpoint at `iteration`."""
-    if iteration and (changed := _changed(read_config(folder), config)):
+    if iteration and (changed := _changed(files.read_run_config(folder), config)):
         with open(folder / CHANGES, "a") as file:
             file.write(json.dumps(dict(iteration=iteration, changed=changed)) + "\n")
     files.write_json(folder / "config.json", config)
@@ -114,21 +114,6 @@ def _core(config: dict) -> dict:
                 name: value for name, value in found[key].items() if name not in free
             } or None
     return found
-
-
-def read_config(folder: Path) -> dict:
-    """The config.json of a run folder; a damaged one is named."""
-    file = folder / "config.json"
-    try:
-        config = json.loads(file.read_text(encoding="utf-8"))
-        if isinstance(config, dict):
-            return config
-        error = f"it holds a {type(config).__name__}"
-    except ValueError as wrong:
-        error = wrong
-    raise DataError(
-        f"{file} is no config of a run ({error}); restore it, or use another run folder."
-    )
 
 
 def _changed(old: dict, new: dict) -> dict[str, list]:

@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 
 from gantoolkit.config.loader import defaults
-from gantoolkit.core import distributed
+from gantoolkit.core import distributed, files
 from gantoolkit.core.errors import UsageError
 from gantoolkit.core.progress import Progress
 from gantoolkit.core.types import Record
@@ -87,7 +87,7 @@ def _same_past(run: Run) -> None:
         run.task.plan(iterations)
         return [tuple(run.task.phases(number)) for number in range(run.iteration)]
 
-    before = Schedule.of(run_folder.read_config(run.folder).get("schedule", {})).iterations
+    before = Schedule.of(files.read_run_config(run.folder).get("schedule", {})).iterations
     if past(before) != past(run.schedule.iterations):
         raise UsageError(
             f"With schedule.iterations={run.schedule.iterations} in place of {before}, the "

@@ -157,15 +157,15 @@ def test_settings_that_a_config_leaves_out_can_be_typed():
         ),
         ("data.train_limit=0", "data.train_limit should be at least 1, not 0"),
         ("data.trian=x", "did you mean 'train'"),
-        ("early=3", "early should be a list of int, not 3"),
-        ("early=[1.5]", "early should be a list of int, not [1.5]"),
+        ("score_after_steps=3", "score_after_steps should be a list of int, not 3"),
+        ("score_after_steps=[1.5]", "score_after_steps should be a list of int, not [1.5]"),
         ("betas=[0.9]", "betas should be a list of float, float"),
         ("losses=l2", "losses should be a dict, not 'l2'"),
         ("metrics=3", "metrics should be a dict or None, not 3"),
         ("lr=-1.0", "lr should be above 0, not -1.0"),
         ("lr=1e999", "lr should be finite"),
         ("lr_modulation=0", "lr_modulation should be above 0"),
-        ("share=7.0", "share should be from 0 to 1, not 7.0"),
+        ("mapping_fraction=7.0", "mapping_fraction should be from 0 to 1, not 7.0"),
         ("ema=5.0", "ema should be from 0 to below 1"),
         ("encoder.steps=5000", "encoder.steps should be from 1 to 1000, not 5000"),
         ("encoder.steps=0", "encoder.steps should be from 1 to 1000"),
@@ -177,7 +177,7 @@ def test_settings_that_a_config_leaves_out_can_be_typed():
         ("schedule.batch=0", "schedule.batch should be at least 1"),
         ("schedule.warmup=-4", "schedule.warmup should be 0 or more"),
         ("cache.max_gb=-1.0", "cache.max_gb should be 0 or more"),
-        ("early=[0, 1]", "early should be at least 1, not [0, 1]"),
+        ("score_after_steps=[0, 1]", "score_after_steps should be at least 1, not [0, 1]"),
         ("sampling.source=noise", "sampling.source should be one of 'trajectory', 'gt_noised'"),
         ("training=T only", "training should be one of 'M then T', 'alternating', 'M only'"),
         ("targets=photo", "targets should be one of 'paper', 'x0', 'gt'"),
@@ -221,9 +221,9 @@ def test_a_component_without_a_type_is_named_with_its_file(toy):
 
 def test_values_that_can_be_are_taken():
     typed = [
-        "early=[]",
-        "early=(1, 2)",
-        "share=1",
+        "score_after_steps=[]",
+        "score_after_steps=(1, 2)",
+        "mapping_fraction=1",
         "ema=None",
         "ema=0.9",
         "lr_modulation=None",
@@ -235,7 +235,7 @@ def test_values_that_can_be_are_taken():
         "metrics={'mine': {'type': 'fid'}}",
     ]
     loaded = loader.load_config("configs/absm_eg3d.py", typed)
-    assert loaded.share == 1 and loaded.metrics.mine == {"type": "fid"}
+    assert loaded.mapping_fraction == 1 and loaded.metrics.mine == {"type": "fid"}
 
 
 @pytest.mark.parametrize(
@@ -295,7 +295,7 @@ def test_style_transfer_compares_with_the_diffusion_model_alone():
         for name in ("style_transfer", "pretrain/diffusion_marble")
     )
     assert (
-        loaded.targets == loaded.against == "x0"
+        loaded.targets == loaded.score_target == "x0"
         and loaded.generator == "eg3d"
         and loaded.condition == "mask"
     )
@@ -305,5 +305,5 @@ def test_style_transfer_compares_with_the_diffusion_model_alone():
         and loaded.encoder.controlnet == "controlnet-mask"
     )
     assert (
-        recipe.start == recipe.vae == recipe.text == "diffusion" and recipe.get("text_lr") is None
+        recipe.init_from == recipe.vae == recipe.text == "diffusion" and recipe.get("lr_text") is None
     )

@@ -68,8 +68,8 @@ def test_a_name_of_a_plugins_weights_is_left_to_the_plugin(tmp_path, monkeypatch
 @pytest.mark.parametrize(
     "content, words",
     [
-        ("{not json", "config.json is no config of a run"),
-        ("[1]", "config.json is no config of a run"),
+        ("{not json", "config.json is not a readable config"),
+        ("[1]", "config.json is not a readable config"),
         (
             json.dumps({k: v for k, v in RUN.items() if k != "encoder"}),
             "config.json does not say which encoder",

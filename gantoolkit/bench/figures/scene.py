@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from gantoolkit import weights
+from gantoolkit.core import files
 from gantoolkit.core.errors import UsageError
 from gantoolkit.core.types import Camera, Condition, Features, Latent, Sample
 from gantoolkit.data.face_zip import FaceZip
@@ -37,8 +38,7 @@ class Run:
 
     def config(self, key: str) -> str | None:
         """A value of the config in its folder, where there is one."""
-        file = Path(self.source) / "config.json"
-        return json.loads(file.read_text(encoding="utf-8")).get(key) if file.is_file() else None
+        return files.read_run_config(self.source).get(key)
 
     def image(self, latent: Latent, camera: Camera | None) -> Tensor:
         """G(w) [B,3,R,R] on the CPU."""

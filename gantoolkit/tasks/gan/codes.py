@@ -1,210 +1,242 @@
-"""Task `codes`: a generator's mapping network learns to draw the codes that an encoder reads off faces.
+"""Task `codes`: train a generator's mapping network on the codes that an encoder reads off faces.
 
-Regression from factors (task `gan`) leaves the mapping network with the mean of all that factors do not say, and faces
-of random codes are soft, although the same synthesis network draws a face well from the code that the encoder reads
-off it. Here synthesis stays as it is, to the last bit, and a critic of codes teaches a new mapping network their
-distribution.
+Regression from factors (task `gan`) leaves the mapping network with the mean of all that factors do
+not say, and faces of random codes are soft, although the same synthesis network renders a face well
+from the code that the encoder reads off it. Here the synthesis network stays as it is, to the last
+bit, and a discriminator of codes teaches a new mapping network their distribution.
 """
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from gantoolkit import weights
+from gantoolkit.core import files
 from gantoolkit.core.errors import UsageError
 from gantoolkit.core.images import to_float
 from gantoolkit.core.types import Score, Scores
-from gantoolkit.data.face_zip import FaceZip
+from gantoolkit.data.split import HeldOutSplit
 from gantoolkit.generators.stylegan2 import MappingNetwork
 from gantoolkit.metrics.fid import frechet_distance
-from gantoolkit.networks.discriminators import CodeCritic
+from gantoolkit.networks.discriminators import CodeDiscriminator
 from gantoolkit.registry import registry
-from gantoolkit.tasks.sheet import joined
+from gantoolkit.tasks.gan.losses import discriminator_loss, generator_loss, r1_penalty
+from gantoolkit.tasks.image_grid import image_grid
 from gantoolkit.training import checkpoint
 from gantoolkit.training.batch import SeededBatch
 from gantoolkit.training.ema import frozen_copy, update_ema
 from gantoolkit.training.run_folder import exported
 from gantoolkit.training.task import Task
 
+BETAS = (0.0, 0.99)
+ENCODER_BATCH = 100
+
 
 class Codes(Task):
-    """L_D = softplus(−D(w)) + softplus(D(M(z))) + R1 on both;  L_M = softplus(−D(M(z))), for codes w of `data`.
+    """Train a mapping network M against a discriminator D of codes.
 
-    run              folder of a finished run of task `gan`: its exported generator and its encoder
-    layers, features of the new mapping network
-    critic           arguments of CodeCritic
-    lr, lr_critic    rates; the mapping network's weights are near 1 (equalised), so that its rate is larger
-    r1               γ of the gradient penalties, applied every `r1_every` iterations
-    held_out         faces at the end of the data whose codes are for scores alone
+    L_D = softplus(−D(w)) + softplus(D(M(z))) + R1 on both;  L_M = softplus(−D(M(z))); w are codes
+    that the encoder reads off the faces of `data`.
+
+    data              zip of faces
+    run               folder of a finished run of task `gan`: its exported generator and its encoder
+    mapping_layers    layers of the new mapping network
+    mapping_features  width of its hidden layers
+    discriminator     arguments of CodeDiscriminator
+    r1_gamma          γ of the gradient penalties
+    r1_interval       iterations between two gradient penalties
+    lr                learning rate of the mapping network; its weights are near 1 (equalized), so
+                      the rate is larger than the discriminator's
+    lr_discriminator  learning rate of the discriminator
+    ema               decay of the moving average that is scored and exported
+    held_out          faces at the end of the data whose codes are used for scores only
     """
 
     def __init__(
         self,
         data: str,
         run: str,
-        layers: int = 3,
-        features: int = 256,
-        critic: dict | None = None,
-        r1: float = 1.0,
-        r1_every: int = 4,
+        mapping_layers: int = 3,
+        mapping_features: int = 256,
+        discriminator: dict | None = None,
+        r1_gamma: float = 1.0,
+        r1_interval: int = 4,
         lr: float = 5e-3,
-        lr_critic: float = 1e-3,
+        lr_discriminator: float = 1e-3,
         ema: float = 0.998,
         held_out: int = 600,
         device: torch.device | str = "cpu",
         seed: int = 0,
     ):
-        from gantoolkit.generators import load_generator
+        self.device = torch.device(device)
+        self.seed = seed
+        self.split = HeldOutSplit(data, held_out=held_out)
+        self.faces = self.split.train
+        self.r1_gamma = r1_gamma
+        self.r1_interval = r1_interval
+        self.ema = ema
+        self._load_run(Path(run))
 
-        self.device, self.seed, self.zip, self.ema = torch.device(device), seed, FaceZip(data), ema
-        self.r1, self.r1_every = r1, r1_every
-        self.held_out = min(held_out, len(self.zip) // 4)
-        folder, config = Path(run), _config(Path(run))
-        (self.exported,) = exported(folder)
-        self.generator = load_generator(str(self.exported)).to(self.device)
-        sizes = {"resolution": self.zip.resolution, "w_dim": self.generator.w_dim}
-        self.encoder = registry.build("network", {**sizes, **config["encoder"]})
-        self.encoder.load_state_dict(checkpoint.part(folder / "checkpoint", "encoder"))
-        self.encoder.to(self.device).requires_grad_(False)
         torch.manual_seed(seed)
-        self.arch = {"mapping_layers": layers, "mapping_features": features, "mapping_lr_mul": 1.0}
+        self.mapping_arch = {
+            "mapping_layers": mapping_layers,
+            "mapping_features": mapping_features,
+            "mapping_lr_mul": 1.0,
+        }
         self.mapping = MappingNetwork(
             self.generator.z_dim,
             0,
             self.generator.w_dim,
             self.generator.num_ws,
-            layers,
+            mapping_layers,
             1.0,
-            features,
+            mapping_features,
         ).to(self.device)
-        self.critic = CodeCritic(self.generator.w_dim, **(critic or {})).to(self.device)
-        self.average = frozen_copy(self.mapping)
-        self.modules, self.averages = (
-            {"mapping": self.mapping, "critic": self.critic},
-            {"mapping": self.average},
-        )
+        self.discriminator = CodeDiscriminator(self.generator.w_dim, **(discriminator or {}))
+        self.discriminator.to(self.device)
+        self.ema_mapping = frozen_copy(self.mapping)
+        self.modules = {"mapping": self.mapping, "discriminator": self.discriminator}
+        self.ema_modules = {"mapping": self.ema_mapping}
         self.optimizers = {
-            "D": torch.optim.Adam(self.critic.parameters(), lr_critic, (0.0, 0.99)),
-            "M": torch.optim.Adam(self.mapping.parameters(), lr, (0.0, 0.99)),
+            "D": torch.optim.Adam(self.discriminator.parameters(), lr_discriminator, BETAS),
+            "M": torch.optim.Adam(self.mapping.parameters(), lr, BETAS),
         }
 
+    def _load_run(self, run: Path) -> None:
+        """Load the exported generator and the encoder of a finished run of task `gan`."""
+        from gantoolkit.generators import load_generator
+
+        config = _read_config(run)
+        (self.exported,) = exported(run)
+        self.generator = load_generator(str(self.exported)).to(self.device)
+        sizes = {"resolution": self.faces.resolution, "w_dim": self.generator.w_dim}
+        self.encoder = registry.build("network", {**sizes, **config["encoder"]})
+        self.encoder.load_state_dict(checkpoint.part(run / "checkpoint", "encoder"))
+        self.encoder.to(self.device).requires_grad_(False)
+
     def size(self) -> int:
-        return len(self.zip) - self.held_out
+        return self.split.train_size
 
     @torch.no_grad()
     def prepare(self, folder: Path, progress) -> None:
         """Read the codes of all faces, once."""
-        found = []
-        for rows in torch.arange(len(self.zip)).split(100):
-            found.append(self.encoder(to_float(self.zip.images[rows]).to(self.device)))
-            progress("codes of faces", int(rows[-1]) + 1, len(self.zip))
-        self.codes = torch.cat(found)
-        self.mean, self.std = self.codes[: self.size()].mean(0), self.codes[: self.size()].std(0)
+        codes = []
+        for rows in torch.arange(len(self.faces)).split(ENCODER_BATCH):
+            images = to_float(self.faces.images[rows]).to(self.device)
+            codes.append(self.encoder(images))
+            progress("codes of faces", int(rows[-1]) + 1, len(self.faces))
+        self.codes = torch.cat(codes)
+        train_codes = self.codes[: self.size()]
+        self.mean = train_codes.mean(0)
+        self.std = train_codes.std(0)
 
-    def scaled(self, w: Tensor) -> Tensor:
-        """Codes [B,w_dim] with mean 0 and variance 1 in every number, as the critic sees them."""
+    def standardize(self, w: Tensor) -> Tensor:
+        """Scale codes [B,w_dim] to mean 0 and variance 1 in every number, as D sees them."""
         return (w.float() - self.mean) / self.std
 
-    def drawn(self, mapping: MappingNetwork, z: Tensor) -> Tensor:
-        """Scaled codes [B,w_dim] of z."""
-        return self.scaled(mapping(z.to(self.device))[:, 0])
+    def map_codes(self, mapping: MappingNetwork, z: Tensor) -> Tensor:
+        """Map z to standardized codes [B,w_dim]."""
+        return self.standardize(mapping(z.to(self.device))[:, 0])
 
     # -- losses --------------------------------------------------------------------------------------
 
-    def losses(self, phase: str, draw: SeededBatch, iteration: int) -> dict[str, Tensor]:
-        self.critic.requires_grad_(phase == "D")
-        z = draw.normal(self.generator.z_dim)
+    def losses(self, phase: str, batch: SeededBatch, iteration: int) -> dict[str, Tensor]:
+        self.discriminator.requires_grad_(phase == "D")
+        z = batch.normal(self.generator.z_dim)
         if phase == "M":
-            return {"adversarial": F.softplus(-self.critic(self.drawn(self.mapping, z))).mean()}
+            fake = self.map_codes(self.mapping, z)
+            return {"adversarial": generator_loss(self.discriminator(fake))}
+        return self._discriminator_losses(batch.indices, z, iteration)
+
+    def _discriminator_losses(self, rows: Tensor, z: Tensor, iteration: int) -> dict[str, Tensor]:
         with torch.no_grad():
-            fake = self.drawn(self.mapping, z)
-        real = self.scaled(self.codes[draw.indices])
-        penalised = iteration % self.r1_every == 0
-        logits = [self.critic(w.requires_grad_(penalised)) for w in (real, fake)]
-        losses = {"real": F.softplus(-logits[0]).mean(), "fake": F.softplus(logits[1]).mean()}
-        if penalised:
-            slopes = torch.autograd.grad(
-                [logit.sum() for logit in logits], (real, fake), create_graph=True
-            )
-            losses["r1"] = (
-                self.r1 / 2 * self.r1_every * sum(slope.square().sum(1).mean() for slope in slopes)
-            )
+            fake = self.map_codes(self.mapping, z)
+        real = self.standardize(self.codes[rows])
+        penalized = iteration % self.r1_interval == 0
+        real_logits = self.discriminator(real.requires_grad_(penalized))
+        fake_logits = self.discriminator(fake.requires_grad_(penalized))
+        losses = discriminator_loss(real_logits, fake_logits)
+        if penalized:
+            penalty = r1_penalty([real_logits, fake_logits], [real, fake])
+            losses["r1"] = self.r1_gamma / 2 * self.r1_interval * penalty
         return losses
 
     def after_step(self, iteration: int) -> None:
-        update_ema(self.average, self.mapping, iteration, self.ema)
+        update_ema(self.ema_mapping, self.mapping, iteration, self.ema)
 
     # -- what is shown and kept ----------------------------------------------------------------------
 
     @torch.no_grad()
     def validate(self, limit: int | None = None) -> Scores:
-        """Fréchet distances of drawn and of training codes to those of held-out faces, and how near drawn ones lie.
+        """Score mapped codes against the codes of held-out faces.
 
-        A share below 1 in `nearest` says that drawn codes lie nearer to training codes than those of other faces do.
+        distance                  Fréchet distance of mapped codes to held-out ones
+        distance[training codes]  the same for the training codes
+        nearest                   mean distance of mapped codes to the nearest training code,
+                                  relative to that of held-out ones; below 1 they lie nearer
         """
-        held, known = self.scaled(self.codes[self.size() :]), self.scaled(self.codes[: self.size()])
+        held_out = self.standardize(self.codes[self.size() :])
+        train = self.standardize(self.codes[: self.size()])
         stream = torch.Generator().manual_seed(self.seed)
-        drawn = self.drawn(
-            self.average, torch.randn(limit or 2000, self.generator.z_dim, generator=stream)
-        )
-        near, usual = (torch.cdist(w, known).amin(1).mean() for w in (drawn, held))
+        z = torch.randn(limit or 2000, self.generator.z_dim, generator=stream)
+        mapped = self.map_codes(self.ema_mapping, z)
+        mapped_to_train = torch.cdist(mapped, train).amin(1).mean()
+        held_out_to_train = torch.cdist(held_out, train).amin(1).mean()
+        nearest = float(mapped_to_train / held_out_to_train)
+
         conditions = {"reference": "codes of held-out faces", "unit": "standard deviations"}
+        relative = {"relative to": "held-out faces"}
+        train_distance = _code_distance(train, held_out)
         return {
-            "distance": Score(_distance(drawn, held), len(drawn), False, conditions),
-            "distance[training codes]": Score(
-                _distance(known, held), len(known), False, conditions
-            ),
-            "nearest": Score(
-                float(near / usual), len(drawn), False, {"relative to": "held-out faces"}
-            ),
+            "distance": Score(_code_distance(mapped, held_out), len(mapped), False, conditions),
+            "distance[training codes]": Score(train_distance, len(train), False, conditions),
+            "nearest": Score(nearest, len(mapped), False, relative),
         }
 
     @torch.no_grad()
     def pictures(self) -> dict[str, Tensor]:
-        """Faces of random codes (3D: three sides and the depth)."""
-        from gantoolkit.tasks.gan import sheet
+        """Draw faces of random codes (3D: three sides and the depth)."""
+        from gantoolkit.tasks.gan.sample_sheet import COLUMNS, render_rows
 
-        z = torch.randn(
-            2 * sheet.COLUMNS, self.generator.z_dim, generator=torch.Generator().manual_seed(1)
-        )
-        parts = self.average(z.to(self.device)).split(sheet.COLUMNS)
-        return {"samples": joined([row for ws in parts for row in sheet.drawn(self.generator, ws)])}
+        stream = torch.Generator().manual_seed(1)
+        z = torch.randn(2 * COLUMNS, self.generator.z_dim, generator=stream)
+        image_rows = []
+        for ws in self.ema_mapping(z.to(self.device)).split(COLUMNS):
+            image_rows += render_rows(self.generator, ws)
+        return {"samples": image_grid(image_rows)}
 
     def export(self, folder: Path) -> list[Path]:
-        """FOLDER/<name of the run's export>: the generator in float16 with the averaged new mapping; w̄ stays."""
+        """Write FOLDER/<name of the run's export>: the generator in float16 with the new mapping.
+
+        The mapping network is the averaged one; w̄ stays what it was.
+        """
         state, arch, meta = weights.load(self.exported)
-        place = next(key for key in state if key.endswith("mapping.w_avg")).removesuffix("w_avg")
-        kept = {key: value for key, value in state.items() if not key.startswith(place)}
-        mapping = {place + key: value for key, value in self.average.state_dict().items()}
-        mapping[place + "w_avg"] = state[place + "w_avg"]
-        return [
-            weights.save(
-                folder / self.exported.name,
-                kept | mapping,
-                {**arch, **self.arch},
-                half=True,
-                **meta,
-            )
-        ]
+        mean_key = next(key for key in state if key.endswith("mapping.w_avg"))
+        prefix = mean_key.removesuffix("w_avg")
+        new_state = {key: value for key, value in state.items() if not key.startswith(prefix)}
+        for key, value in self.ema_mapping.state_dict().items():
+            new_state[prefix + key] = value
+        new_state[mean_key] = state[mean_key]
+        path = folder / self.exported.name
+        return [weights.save(path, new_state, {**arch, **self.mapping_arch}, half=True, **meta)]
 
 
-def _config(run: Path) -> dict:
-    """The config of a finished run of task `gan` that had an encoder."""
-    file = run / "config.json"
-    config = json.loads(file.read_text()) if file.is_file() else {}
+def _read_config(run: Path) -> dict:
+    """Return the config of a finished run of task `gan` that had an encoder; UsageError else."""
+    config = files.read_run_config(run)
     if config.get("task") != "gan" or not config.get("encoder") or not exported(run):
         raise UsageError(
-            f"{run} is no finished run of task 'gan' with an encoder; give the folder of one as `run`."
+            f"{run} is not a finished run of task 'gan' with an encoder; "
+            "give the folder of one as `run`."
         )
     return config
 
 
-def _distance(some: Tensor, others: Tensor) -> float:
-    """The Fréchet distance between two sets of codes [N,w_dim]."""
-    some, others = some.double(), others.double()
-    return frechet_distance(some.mean(0), torch.cov(some.T), others.mean(0), torch.cov(others.T))
+def _code_distance(codes: Tensor, others: Tensor) -> float:
+    """Return the Fréchet distance between two sets of codes [N,w_dim]."""
+    codes = codes.double()
+    others = others.double()
+    return frechet_distance(codes.mean(0), torch.cov(codes.T), others.mean(0), torch.cov(others.T))
