@@ -45,7 +45,7 @@ def read_painting(uri: str | None, kind: str, resolution: int) -> np.ndarray:
 
 def labels(picture: Image.Image, resolution: int) -> np.ndarray:
     """The class that covers most of each pixel [R,R] uint8, so that soft edges leave no fringe."""
-    found = label_maps.pad_square(label_maps.decode(picture, "The painting")[0])
+    found = label_maps.pad_square(label_maps.decode_label_map(picture, "The painting")[0])
     if len(found) <= resolution:
         return _nearest(found, resolution)
     planes = one_hot(torch.from_numpy(found)[None])
@@ -55,7 +55,7 @@ def labels(picture: Image.Image, resolution: int) -> np.ndarray:
 
 def lines(picture: Image.Image, resolution: int) -> np.ndarray:
     """Strokes [R,R] float32 in 0..1."""
-    drawn = user_scribbles.resize(label_maps.pad_square(user_scribbles.decode(picture)), resolution)
+    drawn = user_scribbles.resize_strokes(label_maps.pad_square(user_scribbles.decode_strokes(picture)), resolution)
     return (np.round(drawn * 255) / 255).astype(np.float32)  # what a PNG of it holds
 
 
@@ -78,13 +78,13 @@ def read_upload(path: str | Path, kind: str) -> str:
 
 def mask_uri(found: np.ndarray) -> str:
     """Labels [R,R] as the painter shows them."""
-    return pictures.uri(np.asarray(PALETTE, np.uint8)[_nearest(found, CANVAS)])
+    return pictures.data_uri(np.asarray(PALETTE, np.uint8)[_nearest(found, CANVAS)])
 
 
 def scribble_uri(drawn: np.ndarray) -> str:
     """Strokes [R,R] in 0..1 as the painter shows them."""
     grey = Image.fromarray((np.clip(drawn, 0, 1) * 255).round().astype(np.uint8))
-    return pictures.uri(
+    return pictures.data_uri(
         np.asarray(grey.resize((CANVAS, CANVAS), Image.Resampling.BILINEAR).convert("RGB"))
     )
 

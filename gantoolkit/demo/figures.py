@@ -62,7 +62,7 @@ def _figure(picture: np.ndarray, alternative: str, caption: str, kind: str = "")
         image = Image.fromarray(picture).resize((SMALL, SMALL), Image.Resampling.BICUBIC)
     else:
         image = Image.fromarray(picture)
-    uri = pictures.uri(image, "WEBP", quality=90, method=0)
+    uri = pictures.data_uri(image, "WEBP", quality=90, method=0)
     return (
         f'<figure class="{kind}"><img src="{uri}" alt="{escape(alternative)}">'
         f"<figcaption>{caption}</figcaption></figure>"

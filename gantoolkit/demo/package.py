@@ -37,7 +37,7 @@ def write(folder: Path, source: str, face: Face, w: Render, w_m: Render, front: 
     }
     if w.depth is not None:
         images["depth.png"] = pictures.depth_picture(w.depth)
-    content = {name: pictures.encoded(picture) for name, picture in images.items()}
+    content = {name: pictures.encode(picture) for name, picture in images.items()}
     rows = row(kind, source, face, w)
     if "label" in rows[0]:
         content[f"{kind}.json"] = json.dumps({"camera": rows[0]["label"]})

@@ -70,7 +70,7 @@ class Options:
         if options.turntable:
             from gantoolkit.report import animation
 
-            animation.check(options.turntable)
+            animation.check_kind(options.turntable)
         return options
 
     def _plain(self) -> None:
@@ -135,7 +135,7 @@ def origin(run: str, specs: dict, options: Options) -> dict:
 
 def remarks(text: str, encoder) -> list[str]:
     """What a person should know of a prompt, without a full stop: words that mean nothing, and an end that is cut."""
-    found, prompts = [], getattr(encoder, "prompts", None)
+    found, prompts = [], getattr(encoder, "text_encoder", None)
     if unknown := unknown_words(text, known_words(encoder)):
         found.append(
             f"the model never saw {_listed(unknown)}; what they mean will have little effect"
@@ -149,7 +149,7 @@ def remarks(text: str, encoder) -> list[str]:
 
 def known_words(encoder) -> frozenset[str]:
     """The words that the encoder's text model learned from (words.txt beside its tokenizer)."""
-    tokenizer = getattr(getattr(encoder, "prompts", None), "tokenizer", None)
+    tokenizer = getattr(getattr(encoder, "text_encoder", None), "tokenizer", None)
     path = Path(getattr(tokenizer, "name_or_path", "") or "none") / "words.txt"
     return frozenset(path.read_text(encoding="utf-8").split()) if path.is_file() else frozenset()
 

@@ -1,4 +1,4 @@
-"""Frames → an animated picture: GIF by Pillow, MP4 by imageio-ffmpeg (the extra `films`)."""
+"""Animated pictures of frames: GIF by Pillow, MP4 by imageio-ffmpeg (the extra `films`)."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import io
 import os
 import tempfile
 from collections.abc import Sequence
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -15,34 +16,39 @@ from gantoolkit.core import files
 from gantoolkit.core.errors import UsageError
 
 KINDS = ("gif", "mp4")
+PALETTE_FRAMES = 8  # frames that a GIF's palette is chosen from
+FASTEST_FRAME = 20  # milliseconds; players slow down shorter ones
 
 
 def save(frames: Sequence[np.ndarray], path: str | Path, fps: int = 24) -> Path:
-    """Write frames uint8 [H,W,3] as an endless GIF or as MP4, by the suffix of `path`, atomically."""
+    """Write frames uint8 [H,W,3] atomically as an endless GIF or as MP4, by the suffix of `path`."""
     path = Path(path)
-    return _save_gif(frames, path, fps) if path.suffix == ".gif" else _save_mp4(frames, path, fps)
+    if path.suffix == ".gif":
+        return _save_gif(frames, path, fps)
+    return _save_mp4(frames, path, fps)
 
 
-def check(kind: str) -> None:
-    """Refuse a kind of film that this installation cannot write, before any work is done."""
+def check_kind(kind: str) -> None:
+    """Raise UsageError for a kind of animation that this installation cannot write."""
     if kind not in KINDS:
         raise UsageError(f"Unknown kind of film '{kind}'; known: {', '.join(KINDS)}.")
-    if kind == "mp4":
-        try:
-            import imageio_ffmpeg  # noqa: F401
-        except ImportError:
-            raise UsageError(
-                "MP4 needs imageio-ffmpeg; type: pip install 'gantoolkit[films]', or choose gif."
-            ) from None
+    if kind == "mp4" and find_spec("imageio_ffmpeg") is None:
+        raise UsageError(
+            "MP4 needs imageio-ffmpeg; type: pip install 'gantoolkit[films]', or choose gif."
+        )
 
 
 def _save_gif(frames: Sequence[np.ndarray], path: Path, fps: int) -> Path:
-    """One palette for all frames, so that colours do not flicker; times are multiples of 10 ms."""
-    strip = Image.fromarray(np.concatenate(list(frames)[:: max(len(frames) // 8, 1)], 1))
+    """Write a GIF with one palette for all frames, so that colors do not flicker."""
+    step = max(len(frames) // PALETTE_FRAMES, 1)
+    strip = Image.fromarray(np.concatenate(list(frames)[::step], 1))
     palette = strip.quantize(256, method=Image.Quantize.MEDIANCUT)
-    pictures = [
-        Image.fromarray(f).quantize(palette=palette, dither=Image.Dither.NONE) for f in frames
-    ]
+    pictures = []
+    for frame in frames:
+        picture = Image.fromarray(frame)
+        pictures.append(picture.quantize(palette=palette, dither=Image.Dither.NONE))
+
+    duration = max(round(100 / fps) * 10, FASTEST_FRAME)  # GIFs count in units of 10 ms
     content = io.BytesIO()
     pictures[0].save(
         content,
@@ -50,14 +56,14 @@ def _save_gif(frames: Sequence[np.ndarray], path: Path, fps: int) -> Path:
         save_all=True,
         append_images=pictures[1:],
         loop=0,
-        duration=max(round(100 / fps), 2) * 10,
+        duration=duration,
         optimize=False,
     )
     return files.write_bytes(path, content.getvalue())
 
 
 def _save_mp4(frames: Sequence[np.ndarray], path: Path, fps: int) -> Path:
-    check("mp4")
+    check_kind("mp4")
     import imageio_ffmpeg
 
     height, width = frames[0].shape[:2]

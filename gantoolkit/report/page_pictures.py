@@ -1,4 +1,4 @@
-"""Pictures of a run as data URIs, and the figures, rows and strips of the report made of them."""
+"""Pictures of a run in its report: files as data URIs, and the figures, rows and strips of them."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ from pathlib import Path
 
 from PIL import Image, UnidentifiedImageError
 
+from gantoolkit.report.markup import column_head, row_head, table, tag
+from gantoolkit.report.pictures import data_uri
 from gantoolkit.report.record import MAPPED, RUN
-from gantoolkit.report.pictures import uri
 
-LABELS = {
+COLUMN_TITLES = {
     "condition": "condition",
     "image_gt": "I<sup>gt</sup>",
     "x0": "I<sup>d</sup><sub>0</sub>",
@@ -19,114 +20,123 @@ LABELS = {
     RUN: "G(w)",
     "attention": "Ā over G(w)",
 }
-LARGEST = 1024  # longest side of an embedded picture
-FEW_COLOURS = (
-    64  # a picture of fewer colours is a label map: stored without loss, shown with hard pixels
-)
+LARGEST_SIDE = 1024  # pixels, of an embedded picture
+LABEL_MAP_COLORS = 64  # fewer colors: a label map, stored without loss and shown with hard pixels
 
 
 @lru_cache(maxsize=4096)
 def embed(path: Path) -> tuple[str, str] | None:
-    """(data URI, CSS class) of a picture file as WebP; None where it cannot be read."""
+    """Return (data URI, CSS class) of a picture file as WebP; None if it cannot be read."""
     try:
         with Image.open(path) as file:
             picture = file.convert("RGB")
     except (OSError, UnidentifiedImageError):
         return None
-    flat = picture.getcolors(FEW_COLOURS) is not None
-    if max(picture.size) > LARGEST:
-        scale = LARGEST / max(picture.size)
-        method = Image.Resampling.NEAREST if flat else Image.Resampling.LANCZOS
-        picture = picture.resize([max(round(s * scale), 1) for s in picture.size], method)
-    return uri(picture, "WEBP", lossless=flat, quality=92, method=4), "flat" if flat else ""
+
+    is_label_map = picture.getcolors(LABEL_MAP_COLORS) is not None
+    if max(picture.size) > LARGEST_SIDE:
+        scale = LARGEST_SIDE / max(picture.size)
+        size = [max(round(side * scale), 1) for side in picture.size]
+        resampling = Image.Resampling.NEAREST if is_label_map else Image.Resampling.LANCZOS
+        picture = picture.resize(size, resampling)
+    uri = data_uri(picture, "WEBP", lossless=is_label_map, quality=92, method=4)
+    return uri, "flat" if is_label_map else ""
 
 
 def figure(path: Path, alternative: str, caption: str = "") -> str:
-    """One picture with its caption (HTML); a missing file leaves a quiet gap."""
-    found = embed(path)
-    if found:
-        image = (
-            f'<img src="{found[0]}" class="{found[1]}" alt="{escape(alternative)}" loading="lazy">'
-        )
+    """Return one picture with its caption (HTML); a missing file leaves a quiet gap."""
+    embedded = embed(path)
+    if embedded:
+        uri, class_ = embedded
+        alternative = escape(alternative)
+        image = f'<img src="{uri}" class="{class_}" alt="{alternative}" loading="lazy">'
     else:
-        image = '<span class="missing">no picture</span>'
-    return f"<figure>{image}{f'<figcaption>{caption}</figcaption>' if caption else ''}</figure>"
+        image = tag("span", "no picture", class_="missing")
+    if caption:
+        image += tag("figcaption", caption)
+    return tag("figure", image)
 
 
-def label(column: str) -> str:
-    """A column's title in HTML."""
-    return LABELS.get(column, escape(column))
+def column_title(column: str) -> str:
+    """Return a column's title in HTML."""
+    return COLUMN_TITLES.get(column, escape(column))
 
 
 def sample(folder: Path, entry: dict) -> str:
-    """One sample: its prompt, then condition, truth, diffusion and generator pictures, then the views."""
+    """Return one sample: its prompt, then its pictures by column, then its views."""
     prompt = entry.get("prompt", "")
     facts = [escape(str(entry.get("file", "")))]
-    facts += [f"seed {entry['seed']}"] if "seed" in entry else []
-    facts += [f"t = {entry['t']}"] if "t" in entry else []
-    images = [
-        figure(folder / path, f"{column}: {prompt}", label(column))
-        for column, path in entry.get("images", {}).items()
-    ]
-    views = [
-        figure(folder / path, f"view {i + 1}: {prompt}")
-        for i, path in enumerate(entry.get("views") or [])
-    ]
-    three = (
-        (
-            f'<div class="views"><div class="cells">{"".join(views)}</div>'
-            '<p class="caption">G(w) from several cameras</p></div>'
-        )
-        if views
-        else ""
-    )
-    return (
-        f'<article class="sample"><p class="prompt">{_prompt(prompt)} '
-        f"<small>{' · '.join(f for f in facts if f)}</small></p>"
-        f'<div class="row"><div class="cells">{"".join(images)}</div>{three}</div></article>'
-    )
+    if "seed" in entry:
+        facts.append(f"seed {entry['seed']}")
+    if "t" in entry:
+        facts.append(f"t = {entry['t']}")
+
+    cells = []
+    for column, path in entry.get("images", {}).items():
+        cells.append(figure(folder / path, f"{column}: {prompt}", column_title(column)))
+    row = tag("div", "".join(cells), class_="cells") + _views(folder, entry)
+    return _article(prompt, " · ".join(filter(None, facts)), tag("div", row, class_="row"))
+
+
+def _views(folder: Path, entry: dict) -> str:
+    cells = []
+    for index, path in enumerate(entry.get("views") or [], 1):
+        cells.append(figure(folder / path, f"view {index}: {entry.get('prompt', '')}"))
+    if not cells:
+        return ""
+    caption = tag("p", "G(w) from several cameras", class_="caption")
+    return tag("div", tag("div", "".join(cells), class_="cells") + caption, class_="views")
 
 
 def strip(folder: Path, entry: dict) -> str:
-    """The same sample over the denoising steps: a table with a column per step t and a row per kind."""
+    """Return one sample over the denoising steps: a column for every step t, a row for every kind."""
     steps = entry.get("steps") or []
-    columns = list(dict.fromkeys(c for step in steps for c in step.get("images", {})))
-    heads = "".join(f'<th scope="col">{_step(step.get("t"))}</th>' for step in steps)
+    heads = ["<th></th>"]
+    for step in steps:
+        heads.append(column_head(_step_title(step.get("t"))))
+
     rows = []
-    for column in columns:
-        paths = [(step.get("t"), step.get("images", {}).get(column)) for step in steps]
-        cells = [
-            f"<td>{figure(folder / path, f'{column} at t = {t}') if path else ''}</td>"
-            for t, path in paths
-        ]
-        rows.append(f'<tr><th scope="row">{label(column)}</th>{"".join(cells)}</tr>')
-    return (
-        f'<article class="sample"><p class="prompt">{_prompt(entry.get("prompt", ""))} '
-        f"<small>{escape(str(entry.get('file', '')))}</small></p>"
-        f'<div class="scroll"><table class="strip"><thead><tr><th></th>{heads}</tr></thead><tbody>'
-        f"{''.join(rows)}</tbody></table></div></article>"
-    )
+    for column in dict.fromkeys(name for step in steps for name in step.get("images", {})):
+        cells = [row_head(column_title(column))]
+        for step in steps:
+            path = step.get("images", {}).get(column)
+            picture = figure(folder / path, f"{column} at t = {step.get('t')}") if path else ""
+            cells.append(tag("td", picture))
+        rows.append("".join(cells))
+    name = escape(str(entry.get("file", "")))
+    return _article(entry.get("prompt", ""), name, table(rows, heads, class_="strip"))
 
 
-def sheets(folder: Path, shown: int = 4) -> str:
-    """The sheets that a run drew on its way (pictures/ITERATION_NAME.png): first, last and some between."""
-    found: dict[str, list[tuple[int, Path]]] = {}
+def sheets(folder: Path, count: int = 4) -> str:
+    """Return sheets that a run drew on its way (pictures/ITERATION_NAME.png), the newest first.
+
+    Of every name `count` are shown: the first, the last and some between.
+    """
+    by_name: dict[str, list[tuple[int, Path]]] = {}
     for path in sorted((folder / "pictures").glob("*.png")):
         iteration, _, name = path.stem.partition("_")
         if iteration.isdecimal() and name:
-            found.setdefault(name, []).append((int(iteration), path))
-    parts = []
-    for name, rows in found.items():
-        chosen = dict.fromkeys(round(i * (len(rows) - 1) / (shown - 1)) for i in range(shown))
-        for iteration, path in (rows[i] for i in reversed(chosen)):
+            by_name.setdefault(name, []).append((int(iteration), path))
+
+    shown = []
+    for name, drawn in by_name.items():
+        last = len(drawn) - 1
+        chosen = dict.fromkeys(round(i * last / (count - 1)) for i in range(count))
+        for index in reversed(chosen):
+            iteration, path = drawn[index]
             caption = f"{escape(name)}, iteration {iteration}"
-            parts.append(f'<div class="sheet">{figure(path, name, caption)}</div>')
-    return "".join(parts)
+            shown.append(tag("div", figure(path, name, caption), class_="sheet"))
+    return "".join(shown)
 
 
-def _prompt(prompt: str) -> str:
-    return f"“{escape(prompt)}”" if prompt else '<span class="none">empty prompt</span>'
+def _article(prompt: str, facts: str, content: str) -> str:
+    if prompt:
+        words = f"“{escape(prompt)}”"
+    else:
+        words = tag("span", "empty prompt", class_="none")
+    head = tag("p", f"{words} {tag('small', facts)}", class_="prompt")
+    return tag("article", head + content, class_="sample")
 
 
-def _step(t) -> str:
+def _step_title(t: int | None) -> str:
     return f"t&thinsp;=&thinsp;{t}" if t is not None else ""

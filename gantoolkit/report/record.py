@@ -27,35 +27,44 @@ from gantoolkit.core import files
 from gantoolkit.core.errors import DataError
 from gantoolkit.core.types import Record, Score
 
-FLOOR, DIFFUSED, MAPPED, RUN, CEILING = "mean face", "I^d_0", "G(w_m)", "G(w)", "W+ inversion"
+FLOOR = "mean face"
+DIFFUSED = "I^d_0"
+MAPPED = "G(w_m)"
+RUN = "G(w)"
+CEILING = "W+ inversion"
 NAME = "record.json"
+PUBLISHED_DIGITS = 9
 
 
 def to_json(record: Record) -> dict:
-    """The record as JSON-able data; NaN and infinity become null."""
+    """Return the record as JSON-able data; NaN and infinity become null."""
     return _plain(asdict(record))
 
 
 def from_json(data: dict) -> Record:
-    """The record behind `to_json`; keys that this version does not know are ignored."""
-    known = {f.name for f in fields(Record)}
-    data = {k: v for k, v in data.items() if k in known}
-    scores = {
-        system: {metric: _score(score) for metric, score in metrics.items()}
-        for system, metrics in data.pop("scores", {}).items()
-    }
-    return Record(**data, scores=scores)
+    """Return the record that `to_json` wrote; keys that this version does not know are ignored."""
+    known_keys = {field.name for field in fields(Record)}
+    values = {key: value for key, value in data.items() if key in known_keys}
+    scores = {}
+    for system, metrics in values.pop("scores", {}).items():
+        scores[system] = {metric: _score(score) for metric, score in metrics.items()}
+    return Record(**values, scores=scores)
 
 
 def published(value):
-    """JSON-able data for others to read: numbers to nine digits, and the name alone of a file that a path names."""
+    """Return JSON-able data for others to read.
+
+    Numbers have nine digits, and of an absolute path only the file's name is kept.
+    """
     if isinstance(value, dict):
-        return {published(key): published(v) for key, v in value.items()}
+        return {published(key): published(item) for key, item in value.items()}
     if isinstance(value, list):
-        return [published(v) for v in value]
+        return [published(item) for item in value]
     if isinstance(value, float):
-        return float(f"{value:.9g}")
-    return Path(value).name if isinstance(value, str) and value.startswith("/") else value
+        return float(f"{value:.{PUBLISHED_DIGITS}g}")
+    if isinstance(value, str) and value.startswith("/"):
+        return Path(value).name
+    return value
 
 
 def save(record: Record, folder: str | Path) -> Path:
@@ -64,9 +73,13 @@ def save(record: Record, folder: str | Path) -> Path:
 
 
 def load(folder: str | Path) -> Record:
-    """Read a run folder's record, or a record file itself."""
+    """Read a run folder's record, or a record file itself.
+
+    Raises DataError if there is none or it is not a record.
+    """
     path = Path(folder)
-    path = path / NAME if path.is_dir() else path
+    if path.is_dir():
+        path = path / NAME
     try:
         return from_json(json.loads(path.read_text(encoding="utf-8")))
     except FileNotFoundError:
@@ -77,27 +90,35 @@ def load(folder: str | Path) -> Record:
         raise DataError(f"{path} is not the record of a run ({error}).") from None
 
 
-def closed(floor: Score | None, run: Score | None, ceiling: Score | None) -> float | None:
-    """Share of the gap between floor and ceiling that the run closed: 0 = floor, 1 = ceiling, or None."""
-    values = [s.value if s is not None else None for s in (floor, run, ceiling)]
-    if any(v is None or not math.isfinite(v) for v in values) or values[0] == values[2]:
+def gap_closed(floor: Score | None, run: Score | None, ceiling: Score | None) -> float | None:
+    """Return the share of the gap between floor and ceiling that the run closed.
+
+    0 is the floor, 1 the ceiling; None where a score is missing or there is no gap.
+    """
+    if floor is None or run is None or ceiling is None:
         return None
-    return (values[1] - values[0]) / (values[2] - values[0])
+    values = (floor.value, run.value, ceiling.value)
+    if not all(map(math.isfinite, values)) or floor.value == ceiling.value:
+        return None
+    return (run.value - floor.value) / (ceiling.value - floor.value)
 
 
 def _score(data: dict) -> Score:
-    known = {k: v for k, v in data.items() if k in {f.name for f in fields(Score)}}
-    if known.get("interval"):
-        known["interval"] = tuple(known["interval"])
-    return Score(**known | {"value": math.nan if data.get("value") is None else data["value"]})
+    known_keys = {field.name for field in fields(Score)}
+    values = {key: value for key, value in data.items() if key in known_keys}
+    if values.get("interval"):
+        values["interval"] = tuple(values["interval"])
+    if values.get("value") is None:
+        values["value"] = math.nan
+    return Score(**values)
 
 
 def _plain(value):
-    """Numbers, strings, lists and dicts only."""
+    """Return numbers, strings, lists and dicts only."""
     if isinstance(value, dict):
-        return {str(k): _plain(v) for k, v in value.items()}
+        return {str(key): _plain(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_plain(v) for v in value]
+        return [_plain(item) for item in value]
     if isinstance(value, (bool, str)) or value is None:
         return value
     if isinstance(value, int):

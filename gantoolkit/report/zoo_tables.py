@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 from gantoolkit.report import marked_tables
 from gantoolkit.report.record import RUN
 
-BEGIN, END = "<!-- from zoo/records -->", "<!-- end -->"
+BEGIN = "<!-- from zoo/records -->"
+END = "<!-- end -->"
+IOU_PREFIX = "iou["  # of a class's score, "iou[hair]"
+LONGEST_CONDITION = 24  # characters that fit a table's cell; digests do not
 
 
 def renew(page: Path, records: Path) -> None:
@@ -17,103 +21,119 @@ def renew(page: Path, records: Path) -> None:
 
 
 def tables(records: Path) -> str:
-    """Markdown: what was trained and how long, then what it scored."""
-    found = [json.loads(file.read_text()) for file in sorted(records.glob("*.json"))]
-    bridges = [record for record in found if record["config"]["task"] == "bridge"]
-    parts = [record for record in found if record not in bridges]
-    made = {
-        "Training": _training(found),
-        "Parts": _scores(parts),
-        "Parsers by class": _classes(parts),
+    """Return Markdown: what was trained and how long, then what it scored."""
+    all_records = [json.loads(file.read_text()) for file in sorted(records.glob("*.json"))]
+    bridges = [record for record in all_records if record["config"]["task"] == "bridge"]
+    others = [record for record in all_records if record not in bridges]
+    by_title = {
+        "Training": _training(all_records),
+        "Parts": _scores(others),
+        "Parsers by class": _class_scores(others),
         "Presets, split val": _presets(bridges),
     }
-    return "\n\n".join("\n".join([f"### {title}", *rows]) for title, rows in made.items() if rows)
+    blocks = ["\n".join([f"### {title}", *lines]) for title, lines in by_title.items() if lines]
+    return "\n\n".join(blocks)
+
+
+def _row(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cells)} |"
 
 
 def _training(records: list[dict]) -> list[str]:
-    rows = [
+    lines = [
         "| recipe | data | iterations × batch | precision | threads | minutes |",
         "|---|---|---|---|---|---|",
     ]
     for record in records:
-        config, schedule = record["config"], record["config"]["schedule"]
-        data = config["data"] if isinstance(config["data"], str) else config["data"]["train"]
-        size = f"{schedule['iterations']} × {schedule['batch']}"
-        minutes = sum(record["timings"].get(part, 0) for part in ("prepare", "train")) / 60
-        rows.append(
-            f"| {record['run']} | {data} | {size} | {schedule['precision']} | "
-            f"{record['environment'].get('threads', '?')} | {minutes:.0f} |"
-        )
-    return rows
+        config = record["config"]
+        schedule = config["schedule"]
+        data = config["data"]
+        timings = record["timings"]
+        minutes = (timings.get("prepare", 0) + timings.get("train", 0)) / 60
+        cells = [
+            record["run"],
+            data if isinstance(data, str) else data["train"],
+            f"{schedule['iterations']} × {schedule['batch']}",
+            schedule["precision"],
+            record["environment"].get("threads", "?"),
+            f"{minutes:.0f}",
+        ]
+        lines.append(_row(cells))
+    return lines
 
 
 def _scores(records: list[dict]) -> list[str]:
-    rows = ["| recipe | system | measure | value | n | conditions |", "|---|---|---|---|---|---|"]
+    lines = ["| recipe | system | measure | value | n | conditions |", "|---|---|---|---|---|---|"]
     for record in records:
         for system, scores in record["scores"].items():
-            for name, score in scores.items():
-                if name.startswith("iou["):
+            for metric, score in scores.items():
+                if metric.startswith(IOU_PREFIX):
                     continue
-                arrow = "↑" if score["higher_is_better"] else "↓"
-                said = ", ".join(f"{k} {v}" for k, v in score["conditions"].items() if _short(v))
-                rows.append(
-                    f"| {record['run']} | {system} | {name} {arrow} | {score['value']:.4g} | {score['n']} "
-                    f"| {said} |"
-                )
-    return rows
+                cells = [
+                    record["run"],
+                    system,
+                    _with_arrow(metric, score),
+                    f"{score['value']:.4g}",
+                    str(score["n"]),
+                    _conditions(score),
+                ]
+                lines.append(_row(cells))
+    return lines
 
 
-def _classes(records: list[dict]) -> list[str]:
-    """IoU per class of every network that parses, beside the class's share of the pixels."""
-    found = {
-        record["run"]: {
-            name[4:-1]: score
-            for name, score in record["scores"].get("run", {}).items()
-            if name.startswith("iou[")
-        }
-        for record in records
-    }
-    found = {run: classes for run, classes in found.items() if classes}
-    rows = [
-        "| class |" + "".join(f" {run}: share of pixels % | {run}: IoU ↑ |" for run in found),
-        "|---|" + "---:|---:|" * len(found),
-    ]
-    for name in dict.fromkeys(name for classes in found.values() for name in classes):
-        cells = [
-            (f"{100 * score['conditions']['share']:.2f}", f"{score['value']:.3f}")
-            if score
-            else ("–", "–")
-            for score in (classes.get(name) for classes in found.values())
-        ]
-        rows.append(f"| {name} |" + "".join(f" {share} | {iou} |" for share, iou in cells))
-    return rows if found else []
+def _with_arrow(metric: str, score: dict) -> str:
+    return f"{metric} {'↑' if score['higher_is_better'] else '↓'}"
+
+
+def _conditions(score: dict) -> str:
+    shown = []
+    for name, value in score["conditions"].items():
+        if value is not None and len(str(value)) <= LONGEST_CONDITION:
+            shown.append(f"{name} {value}")
+    return ", ".join(shown)
+
+
+def _class_scores(records: list[dict]) -> list[str]:
+    """Return the IoU per class of every network that parses, beside the class's share of pixels."""
+    by_run: dict[str, dict[str, dict]] = {}
+    for record in records:
+        for metric, score in record["scores"].get("run", {}).items():
+            if metric.startswith(IOU_PREFIX):
+                class_name = metric.removeprefix(IOU_PREFIX).removesuffix("]")
+                by_run.setdefault(record["run"], {})[class_name] = score
+    if not by_run:
+        return []
+
+    heads = ["class"]
+    for run in by_run:
+        heads += [f"{run}: share of pixels %", f"{run}: IoU ↑"]
+    lines = [_row(heads), "|---|" + "---:|---:|" * len(by_run)]
+    for class_name in dict.fromkeys(name for scores in by_run.values() for name in scores):
+        cells = [class_name]
+        for scores in by_run.values():
+            cells += _share_and_iou(scores.get(class_name))
+        lines.append(_row(cells))
+    return lines
+
+
+def _share_and_iou(score: dict | None) -> tuple[str, str]:
+    if score is None:
+        return "–", "–"
+    return f"{100 * score['conditions']['share']:.2f}", f"{score['value']:.3f}"
 
 
 def _presets(records: list[dict]) -> list[str]:
-    """A row per preset, and one for its first step alone."""
-    rows = []
+    """Return a row for every preset, and one for its first denoising step only."""
+    lines: list[str] = []
     for record in records:
         for system, scores in record["scores"].items():
             if system != RUN and not system.startswith(f"{RUN} after 1 of "):
                 continue
-            rows = rows or [
-                "| preset | drawn | n | "
-                + " | ".join(
-                    f"{name} {'↑' if score['higher_is_better'] else '↓'}"
-                    for name, score in scores.items()
-                )
-                + " |",
-                "|---|---|---:|" + "---:|" * len(scores),
-            ]
+            if not lines:
+                metrics = [_with_arrow(metric, score) for metric, score in scores.items()]
+                lines.append(_row(["preset", "drawn", "n", *metrics]))
+                lines.append("|---|---|---:|" + "---:|" * len(scores))
+            values = [f"{score['value']:.3g}" for score in scores.values()]
             count = next(iter(scores.values()))["n"]
-            rows.append(
-                f"| {record['run'].replace('_', '-')} | {system} | {count} | "
-                + " | ".join(f"{score['value']:.3g}" for score in scores.values())
-                + " |"
-            )
-    return rows
-
-
-def _short(value) -> bool:
-    """Whether a condition fits a table cell (digests do not)."""
-    return value is not None and len(str(value)) <= 24
+            lines.append(_row([record["run"].replace("_", "-"), system, str(count), *values]))
+    return lines

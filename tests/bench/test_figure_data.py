@@ -33,7 +33,7 @@ def sheet(monkeypatch, tmp_path):
         out = tmp_path / "sheet.png"
         assert main.main(["figure", "data", *map(str, arguments), "--out", str(out)]) == 0
         with Image.open(out) as file:
-            return kept[0].rows, json.loads(file.text[pictures.ABOUT])
+            return kept[0].rows, json.loads(file.text[pictures.DESCRIPTION_KEY])
 
     return make
 

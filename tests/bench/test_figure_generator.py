@@ -50,7 +50,7 @@ def cells(monkeypatch, tmp_path):
             == 0
         )
         with Image.open(out) as file:
-            return [row.cells for row in kept[0].rows], json.loads(file.text[pictures.ABOUT])
+            return [row.cells for row in kept[0].rows], json.loads(file.text[pictures.DESCRIPTION_KEY])
 
     return make
 

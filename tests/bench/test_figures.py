@@ -56,7 +56,7 @@ def figure(runs, tiny_zip, tmp_path):
             main.main(["figure", name, *arguments, "--data", str(tiny_zip), "--out", str(out)]) == 0
         )
         with Image.open(out) as file:
-            picture, about = np.asarray(file), json.loads(file.text[pictures.ABOUT])
+            picture, about = np.asarray(file), json.loads(file.text[pictures.DESCRIPTION_KEY])
         blank = figure_sheets.SheetRow([np.zeros((32, 32, 3), np.uint8)] * columns)
         layout = figure_sheets.FigureSheet([""] * columns, [blank], groups)
         assert picture.shape[1] == layout.width

@@ -347,7 +347,7 @@ def test_readme_follows_from_its_records(name):
     if path.exists():
         assert table.made(json.loads(path.read_text(encoding="utf-8")))[0] == name
         text = table.made(json.loads(path.read_text(encoding="utf-8")))[1]
-    assert readme == marked_tables.filled(readme, *table.bounds(name), text)
+    assert readme == marked_tables.fill(readme, *table.bounds(name), text)
 
 
 def test_work_counts_products_and_what_operations_move():

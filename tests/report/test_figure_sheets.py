@@ -195,7 +195,7 @@ def test_a_line_without_values_is_left_out():
 def test_a_png_keeps_what_it_is_made_of(tmp_path):
     path = pictures.save(plain_cell(0), tmp_path / "a.png", {"prompts": ["“hair” é"]})
     with Image.open(path) as file:
-        assert json.loads(file.text[pictures.ABOUT]) == {"prompts": ["“hair” é"]}
+        assert json.loads(file.text[pictures.DESCRIPTION_KEY]) == {"prompts": ["“hair” é"]}
 
 
 def test_heat_rises_from_dark_to_light():

@@ -14,6 +14,7 @@ from gantoolkit.core.errors import UsageError
 from gantoolkit.core.labels import PALETTE
 from gantoolkit.core.types import Condition
 from gantoolkit.report import animation, pictures
+from gantoolkit.report.samples import save_sample
 
 
 def test_image_picture_spans_the_bytes():
@@ -54,7 +55,7 @@ def test_grid_places_pictures_and_fills_short_rows():
 def test_a_uri_holds_the_picture():
     picture = np.arange(48, dtype=np.uint8).reshape(4, 4, 3)
     for form, options in (("PNG", {}), ("WEBP", dict(lossless=True))):
-        head, _, content = pictures.uri(picture, form, **options).partition(",")
+        head, _, content = pictures.data_uri(picture, form, **options).partition(",")
         assert head == f"data:image/{form.lower()};base64"
         assert (np.asarray(Image.open(io.BytesIO(base64.b64decode(content)))) == picture).all()
 
@@ -63,9 +64,7 @@ def test_save_sample_writes_every_picture(tmp_path):
     condition = Condition(("x",), scribble=torch.rand(1, 1, 8, 8), seed=torch.tensor([7]))
     image = torch.zeros(1, 3, 8, 8)
     columns = {"G(w)": image, "G(w_m)": image}
-    entry = pictures.save_sample(
-        tmp_path, "a b/1", condition, columns, [image], [(901, {"G(w)": image})]
-    )
+    entry = save_sample(tmp_path, "a b/1", condition, columns, [image], [(901, {"G(w)": image})])
     paths = [*entry["images"].values(), *entry["views"], *entry["steps"][0]["images"].values()]
     assert len(set(paths)) == 5 and entry["seed"] == 7
     assert list(entry["images"]) == ["condition", "G(w)", "G(w_m)"]
@@ -83,9 +82,9 @@ def test_gif_plays_all_frames(tmp_path):
 
 def test_films_that_cannot_be_written_are_refused_early():
     with pytest.raises(UsageError, match="gif, mp4"):
-        animation.check("avi")
+        animation.check_kind("avi")
     try:
         import imageio_ffmpeg  # noqa: F401
     except ImportError:
         with pytest.raises(UsageError, match=r"gantoolkit\[films\]"):
-            animation.check("mp4")
+            animation.check_kind("mp4")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from run_page.parser import HTMLParser
+from html.parser import HTMLParser
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +17,7 @@ from gantoolkit.core.types import Condition, Record, Score
 from gantoolkit.registry import manifest
 from gantoolkit.report import loss_curves, pictures, run_page, tables, zoo_tables
 from gantoolkit.report import record as records
+from gantoolkit.report.samples import save_sample
 
 VOID = {"meta", "img", "br", "hr", "input", "link"}
 SVG = {"line", "polyline", "circle"}
@@ -57,7 +58,7 @@ def make_sample(folder, i: int, prompt: str, solid: bool = True) -> dict:
 
     mask = one_hot(torch.randint(0, 19, (1, 64, 64), generator=g))
     steps = [(t, {"G(w_m)": image(), "G(w)": image()}) for t in (901, 501, 1)]
-    return pictures.save_sample(
+    return save_sample(
         folder,
         f"val/{i:08d}",
         Condition((prompt,), mask=mask, seed=torch.tensor([i])),
@@ -256,7 +257,9 @@ def test_metric_names_carry_their_network():
 def test_the_zoo_page_follows_from_its_records():
     records = manifest.package_root() / "zoo" / "records"
     page = Path(__file__).parents[2] / "docs" / "zoo.md"
-    assert f"{zoo_tables.BEGIN}\n{zoo_tables.tables(records)}\n{zoo_tables.END}" in page.read_text(encoding="utf-8")
+    assert f"{zoo_tables.BEGIN}\n{zoo_tables.tables(records)}\n{zoo_tables.END}" in page.read_text(
+        encoding="utf-8"
+    )
 
 
 RESULTS = [

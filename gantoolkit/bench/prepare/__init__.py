@@ -93,7 +93,7 @@ def main(args) -> int:
         for done, face in enumerate(faces, 1):
             for name, picture in program.pictures(face).items():
                 form = {"form": "JPEG", "quality": 100} if name.endswith(".jpg") else {}
-                files.write_bytes(out / name, pictures.encoded(picture, **form))
+                files.write_bytes(out / name, pictures.encode(picture, **form))
             progress.advance(done)
     for name, text in texts.items():
         files.write_text(out / name, text)
