@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
-
 import gantoolkit.core.compat  # noqa: F401
 
 import pytest
@@ -11,7 +9,7 @@ import torch
 
 from gantoolkit import networks  # noqa: F401
 from gantoolkit.core.errors import WeightsError
-from gantoolkit.networks.tokenizer import byte_characters, learn_merges, train_tokenizer, words_of
+from gantoolkit.networks.tokenizer import byte_characters, learn_merges, list_words, train_tokenizer
 from gantoolkit.networks.towers import ImageTower, Towers, text_model
 
 CAPTIONS = [
@@ -27,7 +25,7 @@ def towers():
     torch.manual_seed(0)
     tokenizer = train_tokenizer(CAPTIONS, 620, 24)
     return Towers(
-        text_model(tokenizer, 16, 1, 2), tokenizer, ImageTower(32, (8, 8), 12), words_of(CAPTIONS)
+        text_model(tokenizer, 16, 1, 2), tokenizer, ImageTower(32, (8, 8), 12), list_words(CAPTIONS)
     ).eval()
 
 
@@ -39,8 +37,12 @@ def test_bytes_are_those_of_the_reference():
 
 def test_merges_follow_the_definition():
     # Sennrich et al. 2016: low ×5, lower ×2, newest ×6, widest ×3 begin with e+s (9), es+t, l+o (7)
-    words = Counter(low=5, lower=2, newest=6, widest=3)
-    assert learn_merges(words, 3) == [("e", "s"), ("es", "t</w>"), ("l", "o")]
+    captions = 5 * ["low"] + 2 * ["lower"] + 6 * ["newest"] + 3 * ["widest"]
+    assert learn_merges(captions, 3) == [("e", "s"), ("es", "t</w>"), ("l", "o")]
+
+
+def test_merges_do_not_depend_on_the_order_of_captions():
+    assert learn_merges(CAPTIONS, 40) == learn_merges(CAPTIONS[::-1], 40)
 
 
 def test_tokenizer_round_trip(towers):

@@ -12,7 +12,7 @@ from gantoolkit.core.labels import CLASSES
 from gantoolkit.core.types import Scores
 from gantoolkit.metrics.parsing import Confusion
 from gantoolkit.networks.judge import Judge as JudgeNetwork
-from gantoolkit.networks.tokenizer import words_of
+from gantoolkit.networks.tokenizer import list_words
 from gantoolkit.tasks.recognition import recognizer
 from gantoolkit.tasks.recognition.parser import class_weights, parsing_loss
 from gantoolkit.tasks.recognition.towers import contrastive_loss
@@ -55,7 +55,7 @@ class Judge(recognizer.Recogniser):
         self.partners = recognizer.Partners(self.zip, self.rows)
         self.values = recognizer.attribute_values(self.zip)
         self.table = recognizer.attribute_table(self.zip, self.values)
-        words = words_of(text for row in self.zip.captions for text in row)
+        words = list_words(text for row in self.zip.captions for text in row)
         judge = JudgeNetwork(
             **{
                 "resolution": self.zip.resolution,

@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from gantoolkit.core.types import Scores
-from gantoolkit.networks.tokenizer import train_tokenizer, words_of
+from gantoolkit.networks.tokenizer import train_tokenizer, list_words
 from gantoolkit.networks.towers import ImageTower, Towers, text_model
 from gantoolkit.tasks.recognition import recognizer
 from gantoolkit.training.batch import SeededBatch
@@ -69,7 +69,7 @@ class TextImage(recognizer.Recogniser):
         )
         self.table = recognizer.attribute_table(self.zip, self.values)
         towers = Towers(
-            text_model(tokenizer, width, layers, heads), tokenizer, tower, words_of(captions)
+            text_model(tokenizer, width, layers, heads), tokenizer, tower, list_words(captions)
         )
         self.start(
             towers, **{name: nn.Linear(width, len(known)) for name, known in self.values.items()}
