@@ -2,6 +2,7 @@
 
 loader       find, execute, merge, override
 validate     strict checks against signatures, without imports
+components   the components of a config, and their checks
 value_types  which values an annotation and a name allow
 signature    constructor arguments, read from source text
 """

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ast
 import importlib.util
+import io
+import tokenize
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
@@ -23,7 +25,7 @@ class Argument:
     name: str
     annotation: str = ""
     default: str | None = None  # None: required
-    comment: str = ""  # what stands behind it in the source
+    comment: str = ""  # what stands beside it in the source, or above it
 
 
 @dataclass(frozen=True)
@@ -104,12 +106,6 @@ def _tree(file: Path) -> ast.Module:
     return ast.parse(file.read_text(encoding="utf-8"))
 
 
-@lru_cache
-def _lines(file: Path) -> list[bytes]:
-    """The lines of a file as bytes, which is what the offsets of `ast` count."""
-    return file.read_bytes().splitlines()
-
-
 def _find(module: str, attribute: str, folder: str | None, depth: int = 0) -> Definition | None:
     """Find a class or function, through `from x import y`."""
     file = source(module, folder)
@@ -171,11 +167,12 @@ def _of_function(node: ast.FunctionDef, file: Path, doc: str, skip: int) -> Sign
     pairs = list(zip(positional, defaults))[skip:]
     pairs += zip(node.args.kwonlyargs, node.args.kw_defaults)
 
+    comments = _comments(file)
     arguments = []
     for argument, default in pairs:
         annotation = ast.unparse(argument.annotation) if argument.annotation else ""
         value = ast.unparse(default) if default else None
-        comment = _comment(default or argument, file)
+        comment = comments.get((default or argument).end_lineno, "")
         arguments.append(Argument(argument.arg, annotation, value, comment))
     return Signature(tuple(arguments), node.args.kwarg is not None, doc)
 
@@ -183,11 +180,12 @@ def _of_function(node: ast.FunctionDef, file: Path, doc: str, skip: int) -> Sign
 def _of_dataclass(definition: Definition, folder: str | None, doc: str) -> Signature:
     arguments: dict[str, Argument] = {}
     for cls in reversed(list(_lineage(definition, folder))):
+        comments = _comments(cls.file)
         for node in cls.node.body:
             if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
                 name = node.target.id
                 default = ast.unparse(node.value) if node.value else None
-                comment = _comment(node, cls.file)
+                comment = comments.get(node.end_lineno, "")
                 arguments[name] = Argument(name, ast.unparse(node.annotation), default, comment)
     return Signature(tuple(arguments.values()), doc=doc)
 
@@ -206,8 +204,22 @@ def _with_config_fields(signature: Signature, cls: Definition, folder: str | Non
     return Signature(tuple(arguments), signature.open, signature.doc)
 
 
-def _comment(node: ast.expr | ast.arg | ast.stmt, file: Path) -> str:
-    """What is said behind a node on its last line, or ""."""
-    line = _lines(file)[node.end_lineno - 1]
-    behind = line[node.end_col_offset :].decode().lstrip(" ,)")
-    return behind.removeprefix("#").strip() if behind.startswith("#") else ""
+@lru_cache
+def _comments(file: Path) -> dict[int, str]:
+    """Read the comments of a file: number of the line that each describes → text.
+
+    A comment describes the code before it on its line; one on lines of its own, the line below.
+    """
+    comments: dict[int, str] = {}
+    above: list[str] = []
+    text = file.read_text(encoding="utf-8")
+    for token in tokenize.generate_tokens(io.StringIO(text).readline):
+        line = token.start[0]
+        if token.type == tokenize.COMMENT and token.line.lstrip().startswith("#"):
+            above.append(token.string.lstrip("# "))
+        elif token.type == tokenize.COMMENT:
+            comments[line] = token.string.lstrip("# ")
+        elif token.type == tokenize.NEWLINE and above:
+            comments.setdefault(line, " ".join(above))
+            above = []
+    return comments

@@ -47,6 +47,7 @@ LIGHT = {  # what `--help`, `list` and `show` need: nothing heavy at the top
     "config/signature",
     "config/value_types",
     "config/validate",
+    "config/components",
     "core/errors",
     "core/files",
     "core/labels",
