@@ -28,7 +28,7 @@ from gantoolkit.core import files
 from gantoolkit.core.camera import orbit_camera
 from gantoolkit.core.types import Condition, Target
 from gantoolkit.core.types import Sample as Pair
-from gantoolkit.encoders.published import planned
+from gantoolkit.encoders.published import build_meta_encoder
 from gantoolkit.planning import dry_run, meta_models
 from gantoolkit.tasks.bridge.trajectories import TimestepBatch
 
@@ -55,14 +55,14 @@ def randomise(module: nn.Module, device: torch.device) -> nn.Module:
 
 def build(values: dict, device: torch.device):
     """What a config trains, without data: everything real but the numbers."""
-    encoder, _ = planned(values["encoder"])
+    encoder, _ = build_meta_encoder(values["encoder"])
     task = dry_run.build(values, encoder, notes=[])
     for module in (encoder, task.generator, task.bridge, *task.terms.values()):
         randomise(module, device)
     task.device, task.mean_w = device, task.generator.mean_w
     for term in task.terms.values():
         if term.compares == "identity":
-            term.recogniser.eval()
+            term.recognizer.eval()
     task.embeddings = meta_models.Embeddings(task.terms, device)
     return task
 
@@ -96,7 +96,7 @@ def iteration(task, given: Condition, bf16: bool, turn: str = "T") -> None:
     features = task.encoder.features(moment.latents, moment.t, given, only_h=task.only_h(turn))
     with torch.autocast(device.type, torch.bfloat16, enabled=bf16):
         latent = task.bridge(features, mapping_only=turn == "M")
-        losses = task.compare(turn, latent, task.render(latent, given.camera), moment)
+        losses = task.losses(turn, latent, task.render(latent, given.camera), moment)
     sum(losses.values()).float().backward()
     task.bridge.zero_grad(set_to_none=True)
 
@@ -105,7 +105,7 @@ def naive(task, given: Condition, bf16: bool) -> None:
     """What an iteration is without cache and recorder: the whole denoising run, all attention maps written out."""
     from diffusers.models.attention_processor import AttnProcessor
 
-    networks = [task.encoder.unet, *(one.network for one in task.encoder.controls)]
+    networks = [task.encoder.unet, *(one.network for one in task.encoder.controlnets)]
     kept = [dict(network.attn_processors) for network in networks]
     for network in networks:
         network.set_attn_processor(AttnProcessor())

@@ -35,7 +35,7 @@ class Source:
     """Stands in a task for its Trajectories, timed, and read in one of VARIANTS' ways."""
 
     def __init__(self, trajectories, parts: timing.Parts):
-        self.real, self.parts, self.variant, self.stored = trajectories, parts, "cache", None
+        self.real, self.parts, self.variant, self.feature_cache = trajectories, parts, "cache", None
 
     def __getattr__(self, name: str):
         return getattr(self.real, name)
@@ -60,7 +60,7 @@ class Source:
 
     def features(self, moment: TimestepBatch, only_h: bool = False):
         with self.parts.part(FEATURES):
-            self.real.stored = self.stored if self.variant == "features" else None
+            self.real.feature_cache = self.feature_cache if self.variant == "features" else None
             return self.real.features(moment, only_h)
 
 
@@ -75,7 +75,7 @@ class Bench:
         )
         self.rows = min(rows, values["data"].get("train_limit") or rows)
         values["data"] = dict(train=DATA, val=DATA, train_limit=ROWS, val_limit=1)
-        values |= dict(metrics={}, early=[], cache=dict(folder=str(folder / "cache"), max_gb=0.0))
+        values |= dict(metrics={}, score_after_steps=[], cache=dict(folder=str(folder / "cache"), max_gb=0.0))
         values["encoder"] |= {
             k: universe.name(values["encoder"][k]) for k in ("weights", "controlnet")
         }
@@ -97,9 +97,9 @@ class Bench:
         """Caches of z_t, I^d_0, embeddings and features; then the timed source takes their place."""
         task, quiet = self.task, lambda *_: None
         task.prepare(folder, quiet)
-        task.train.store_features(1e3, quiet)
-        source = Source(task.train, self.parts)
-        source.stored, task.train = task.train.stored, source
+        task.data.train.store_features(1e3, quiet)
+        source = Source(task.data.train, self.parts)
+        source.feature_cache, task.data.train = task.data.train.feature_cache, source
         losses = task.losses
 
         def timed(*arguments):
@@ -110,7 +110,7 @@ class Bench:
 
     def iterate(self, variant: str, iteration: int) -> dict[str, float]:
         """Seconds per part of one iteration."""
-        self.task.train.variant = variant
+        self.task.data.train.variant = variant
         self.parts.now = {}
         with self.parts.part(BACKWARD):  # what is left of the iteration
             self.trainer.iterate(iteration)
@@ -118,7 +118,7 @@ class Bench:
 
     def difference(self) -> dict[str, float]:
         """How far cached z_t and I^d_0 are from those made anew (half precision, 8 bits, other batch)."""
-        source, rows = self.task.train, torch.arange(self.trainer.schedule.batch)
+        source, rows = self.task.data.train, torch.arange(self.trainer.schedule.batch)
         steps = rows % len(source.timesteps)
         cached, anew = source.real.read(rows, steps), source.denoise(rows, steps)
         return {
@@ -147,7 +147,7 @@ class Bench:
 
     def fill_seconds(self, rounds: int) -> float:
         """Seconds per sample that filling the cache takes, at its own batch size."""
-        source = self.task.train.real
+        source = self.task.data.train.real
         sample = source.sample(torch.arange(ROWS))
         jobs = dict(fill=lambda: source.encoder.trajectory(sample.condition))
         kept = timing.interleave(jobs, 0, rounds)

@@ -13,19 +13,22 @@ from gantoolkit.networks.map2style import MapToStyle
 
 
 class Styles(nn.Module):
-    """Maps → L codes [B,L,w_dim]: one map2style trunk with L·w_dim outputs, or one block per style as in pSp.
+    """Turn maps [B,channels,size,size] into L codes [B,L,w_dim] by map2style.
 
-    The last layers start at zero, so that an untrained network gives zeros.
+    One trunk with L·w_dim outputs, or one block per style as in pSp. The last layers start at zero, so
+    that an untrained network gives zeros.
     """
 
     def __init__(
         self, channels: int, size: int, width: int, num_ws: int, w_dim: int, per_style: bool = False
     ):
         super().__init__()
-        self.num_ws, self.w_dim = num_ws, w_dim
-        count, outputs = (num_ws, w_dim) if per_style else (1, num_ws * w_dim)
+        self.num_ws = num_ws
+        self.w_dim = w_dim
+        blocks = num_ws if per_style else 1
+        outputs = w_dim if per_style else num_ws * w_dim
         self.blocks = nn.ModuleList(
-            MapToStyle(channels, size, width, outputs) for _ in range(count)
+            MapToStyle(channels, size, width, outputs) for _ in range(blocks)
         )
         for block in self.blocks:
             nn.init.zeros_(block.linear.weight)
@@ -36,38 +39,40 @@ class Styles(nn.Module):
 
 
 def conv_stack(channels: int, width: int, depth: int) -> nn.Sequential:
-    """`depth` × (3×3 convolution, LeakyReLU(0.2)): [B,channels,H,W] → [B,width,H,W]."""
+    """Build `depth` × (3×3 convolution, LeakyReLU(0.2)): [B,channels,H,W] → [B,width,H,W]."""
     layers: list[nn.Module] = []
-    for n in range(depth):
-        layers += [nn.Conv2d(width if n else channels, width, 3, 1, 1), nn.LeakyReLU(0.2)]
+    for index in range(depth):
+        inputs = channels if index == 0 else width
+        layers += [nn.Conv2d(inputs, width, 3, 1, 1), nn.LeakyReLU(0.2)]
     return nn.Sequential(*layers)
 
 
 class Pyramid(nn.Module):
-    """h and all f^n → maps [B,width,·,·] as large as h: from the last f^n, the finest, up to h, each joined at its size.
+    """Join h and all f^n into maps [B,width,·,·] of h's size: from the finest, the last f^n, up to h.
 
-    Each is layer-normalised over channels and places first, for their sizes change with t.
+    Each level is layer-normalized over channels and places first, because its scale changes with t.
     """
 
     def __init__(self, shapes: FeatureShapes, width: int):
         super().__init__()
-        levels = (*reversed(shapes.f), shapes.h)
-        self.joins = nn.ModuleList(
-            conv_stack(shape[0] + width * (n > 0), width, 1) for n, shape in enumerate(levels)
-        )
+        self.joins = nn.ModuleList()
+        previous = 0  # channels that come from the finer levels
+        for level in (*reversed(shapes.f), shapes.h):
+            self.joins.append(conv_stack(level[0] + previous, width, 1))
+            previous = width
 
     def forward(self, h: Tensor, f: Sequence[Tensor]) -> Tensor:
         x = None
         for join, level in zip(self.joins, (*reversed(f), h)):
             level = F.layer_norm(level, level.shape[1:])
-            x = join(
-                level if x is None else torch.cat([level, resize(x, tuple(level.shape[-2:]))], 1)
-            )
+            if x is not None:
+                level = torch.cat([level, resize(x, tuple(level.shape[-2:]))], 1)
+            x = join(level)
         return x
 
 
 def resize(x: Tensor, size: tuple[int, int]) -> Tensor:
-    """Maps [B,C,·,·] at a common size: bilinear upwards, averages downwards."""
+    """Resize maps [B,C,·,·] to `size`: bilinear upwards, averages downwards."""
     if tuple(x.shape[-2:]) == size:
         return x
     if x.shape[-2] > size[0] or x.shape[-1] > size[1]:

@@ -13,15 +13,29 @@ from gantoolkit.core.types import Features, FeatureShapes, Latent
 
 
 class Mapping(nn.Module):
-    """M alone: codes from the mid-block features (ablation (a)).
+    """Network M alone: codes from the mid-block features h (ablation (a)).
 
-    feature_shapes, num_ws, w_dim, mean_w   from the encoder and the generator
-    width      channels of the convolutions
-    stem       3×3 convolutions before the map2style trunk (the published block has none)
-    normalise  layer normalisation of h over channels and places, without weights (its size changes with t)
-    per_style  [switch] one map2style block per style as in pSp, instead of one trunk for all
-    add_mean   [switch] w̄ is added to the output, so that an untrained M renders the mean face
-    pyramid    channels of maps that join every f^n to h; 0: M reads h alone, as in the paper
+    feature_shapes  of the encoder
+    num_ws          style codes L of the generator
+    w_dim           numbers per style code
+    mean_w          the generator's mean code w̄ [w_dim]
+    width           channels of the convolutions
+    stem            3×3 convolutions before the map2style trunk (the published block has none)
+    normalize       layer normalization of h over channels and places, without weights: its scale
+                    changes with t
+    per_style       [switch] one map2style block per style as in pSp, instead of one trunk for all
+    add_mean        [switch] w̄ is added to the output, so that an untrained M renders the mean face
+    pyramid         channels of maps that join every f^n to h; 0: M reads only h, as in the paper
+
+    >>> import torch
+    >>> from gantoolkit.core.types import Features, FeatureShapes
+    >>> shapes = FeatureShapes(h=(8, 4, 4), f=(), tokens=5)
+    >>> mapping = Mapping(shapes, num_ws=3, w_dim=16, mean_w=torch.zeros(16), width=4)
+    >>> h = torch.rand(2, 8, 4, 4)
+    >>> words = torch.ones(2, 5, dtype=torch.bool)
+    >>> features = Features(h, (), (), (), words, t=torch.tensor([900, 100]))
+    >>> mapping(features).ws.shape
+    torch.Size([2, 3, 16])
     """
 
     def __init__(
@@ -55,12 +69,12 @@ class Mapping(nn.Module):
         return self.pyramid is not None
 
     def forward(self, features: Features, mapping_only: bool = True) -> Latent:
-        """w^m [B,L,w_dim]; there is no T here, so `mapping_only` changes nothing."""
+        """Compute w^m [B,L,w_dim]; without T, `mapping_only` changes nothing."""
         w_m = self.codes(features)
         return Latent(w_m, w_m)
 
     def codes(self, features: Features) -> Tensor:
-        """h [B,C_h,·,·], and f where there is a pyramid → w^m [B,L,w_dim]."""
+        """Map h [B,C_h,·,·], and f where there is a pyramid, to w^m [B,L,w_dim]."""
         h = features.h.contiguous(memory_format=torch.channels_last)
         if self.normalize:
             h = F.layer_norm(h, h.shape[1:])

@@ -139,7 +139,8 @@ def component(kind: str, name: str, entry: dict) -> None:
     print("  arguments:" if found.arguments else "  no arguments")
     for argument in found.arguments:
         default = "(required)" if argument.default is None else f"= {argument.default}"
-        print(f"    {argument.name}: {argument.annotation or 'any'} {default}")
+        comment = f"  # {argument.comment}" if argument.comment else ""
+        print(f"    {argument.name}: {argument.annotation or 'any'} {default}{comment}")
     uses = [n for n, e in manifest.load().weights.items() if e.get("type") == name]
     if uses:
         print(f"  weights: {', '.join(uses)}")

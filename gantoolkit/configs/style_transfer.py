@@ -6,9 +6,9 @@ data = dict(train="marble.zip", val="marble-val.zip", train_limit=None, val_limi
 encoder = dict(weights="runs/diffusion_marble/export")
 generator = "eg3d"
 targets = "x0"
-against = "x0"
+score_target = "x0"
 metrics = dict(
     _delete_=True, lpips={}, ms_ssim={}
 )  # likeness to I^d_0; parser and recogniser know no statues
-early = []
+score_after_steps = []
 schedule = dict(iterations=600)

@@ -19,12 +19,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from gantoolkit.bridges.attention import word_attention
 from gantoolkit.core.camera import Frame, frame_of
 from gantoolkit.core.errors import UsageError
 from gantoolkit.core.types import Camera, Condition, Features, Latent, Render
 from gantoolkit.data.user_inputs import UserInput, make_condition
 from gantoolkit.demo.models import Models
-from gantoolkit.inference.attention import word_attention, words
+from gantoolkit.inference.attention import words
 
 TRACES, FACES = 16, 64  # denoising runs and faces that are kept
 LONGEST_PROMPT, LARGEST_SEED = 500, 2**31 - 1

@@ -72,21 +72,6 @@ WHOLE = frozenset(
 )
 
 
-def word_attention(features: Features) -> Tensor:
-    """Ā [B,1,H,W] (method, T 3): probabilities of a prompt's words, mean over words and up blocks; 1 without words."""
-    size = features.attn_prob[-1].shape[-2:]
-    words = features.words.float()
-    weights, silent = (
-        words / words.sum(1, keepdim=True).clamp(min=1),
-        ~features.words.any(1).view(-1, 1, 1, 1),
-    )
-    maps = [torch.einsum("bt,bthw->bhw", weights, p)[:, None] for p in features.attn_prob]
-    mean = torch.stack(
-        [torch.nn.functional.interpolate(m, size, mode="bilinear") for m in maps]
-    ).mean(0)
-    return mean.masked_fill(silent, 1.0)
-
-
 def words(encoder, text: str, features: Features) -> tuple[tuple[str, Tensor], ...]:
     """Each word of a prompt with where the U-Net looked for it: [h,w], mean over up blocks."""
     size = features.attn_prob[-1].shape[-2:]
@@ -99,7 +84,7 @@ def words(encoder, text: str, features: Features) -> tuple[tuple[str, Tensor], .
 
 def spelled(encoder, text: str, features: Features) -> list[tuple[str, list[int]]]:
     """(word or punctuation, places of its tokens) of the prompt of features [1]; none without a tokenizer."""
-    prompts = getattr(encoder, "prompts", None)
+    prompts = getattr(encoder, "text_encoder", None)
     if prompts is None:
         return []
     ids = prompts.ids([text])[0].tolist()

@@ -1,8 +1,13 @@
 """Terms of Eq. 6 and Eq. 7, each a small module of its own.
 
+pixel       L2: mean squared error
+perceptual  Perceptual, LPIPS: distance of features
+identity    Identity: angle between embeddings of a face recognizer
+latent      LatentNorm: distance of w from w̄
+
 A loss says what it compares: `image` (render and reconstruction target), `identity` (render and identity
-target) or `code` (w and w̄). `prepare(target)` gives what it keeps of a target, so that embeddings can be
-computed once and cached; `forward(image, prepared)` is the differentiable distance, a scalar mean over B.
+target) or `code` (w and w̄). `prepare(target)` computes what it keeps of a target, so that embeddings can be
+cached; `forward(image, prepared)` is the differentiable distance, a scalar mean over B.
 """
 
 from __future__ import annotations
@@ -11,18 +16,23 @@ from torch import Tensor, nn
 
 
 class Loss(nn.Module):
-    """Base of the terms; `weight` is λ, `network` the weights name of what it looks through, if any."""
+    """Base of the terms.
+
+    weight   λ of the term; the task multiplies by it, `forward` does not
+    network  weights name of the network that the loss looks through, if any
+    """
 
     compares = "image"
 
     def __init__(self, weight: float = 1.0, network: str | None = None):
         super().__init__()
-        self.weight, self.network = weight, network
+        self.weight = weight
+        self.network = network
 
     def prepare(self, target: Tensor) -> Tensor | tuple[Tensor, ...]:
-        """What `forward` needs of the target [B,3,R,R]."""
+        """Compute what `forward` needs of the target [B,3,R,R]."""
         return target
 
     def train(self, mode: bool = True):
-        """Networks inside a loss stay in eval mode."""
+        """Stay in eval mode: networks inside a loss are frozen."""
         return super().train(False)

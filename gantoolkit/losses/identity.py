@@ -10,38 +10,50 @@ from gantoolkit.losses import Loss
 
 
 class Identity(Loss):
-    """1 − cos(R(I), R(I')), mean over B, through the recogniser R = `network`.
+    """Compute 1 − cos(R(I), R(I')) through the face recognizer R, mean over B.
 
-    crop  how the images frame a face, 'ffhq' or 'eg3d', so that an IR-SE50 sees the part of it that it knows;
-          None: the crop that the network's file names (of IR-SE50, pSp's, for FFHQ-aligned faces)
+    network  weights name of R, such as 'arcface' of the zoo or 'irse50'
+    weight   λ2
+    crop     how the images frame a face, 'ffhq' or 'eg3d', so that an IR-SE50 sees the part of it that
+             it knows; None: the crop that the network's file names (of IR-SE50, pSp's, for FFHQ)
+
+    >>> import torch
+    >>> identity = Identity("arcface")
+    >>> image = torch.linspace(-1, 1, 3 * 64 * 64).view(1, 3, 64, 64)
+    >>> embedding = identity.prepare(image)
+    >>> abs(identity(image, embedding).item()) < 1e-5
+    True
     """
 
     compares = "identity"
 
     def __init__(self, network: str, weight: float = 0.1, crop: str | None = None):
         super().__init__(weight, network)
-        self.recogniser, self.crop = self._load(network), crop
+        self.recognizer = self._load(network)
+        self.crop = crop
         if crop is not None:
-            self.recogniser.crop = self._numbers(crop)
+            self.recognizer.crop = self._crop_box(crop)
 
     def _load(self, network: str) -> nn.Module:
         from gantoolkit import networks
 
         return networks.load(network)
 
-    def _numbers(self, crop: str) -> tuple[int, ...]:
+    def _crop_box(self, crop: str) -> tuple[int, ...]:
         from gantoolkit.networks.arcface import find_crop
 
-        if not hasattr(self.recogniser, "crop"):
+        if not hasattr(self.recognizer, "crop"):
             raise UsageError(
-                f"'{self.network}' is no recogniser that crops its images; leave crop='{crop}' out."
+                f"'{self.network}' is not a recognizer that crops its images; leave "
+                f"crop='{crop}' out."
             )
         return find_crop(crop)
 
     @torch.no_grad()
     def prepare(self, target: Tensor) -> Tensor:
-        """Unit embedding [B,D]."""
-        return self.recogniser.embed(target).float()
+        """Embed the target [B,3,R,R]: unit vectors [B,D]."""
+        return self.recognizer.embed(target).float()
 
     def forward(self, image: Tensor, embedding: Tensor) -> Tensor:
-        return (1 - (self.recogniser.embed(image).float() * embedding.float()).sum(1)).mean()
+        cosine = (self.recognizer.embed(image).float() * embedding.float()).sum(1)
+        return (1 - cosine).mean()

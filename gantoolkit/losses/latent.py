@@ -1,4 +1,4 @@
-"""Regularisation of the latent code, λ3 of Eq. 6 and 7."""
+"""Regularization of the latent code, λ3 of Eq. 6 and 7."""
 
 from __future__ import annotations
 
@@ -8,7 +8,16 @@ from gantoolkit.losses import Loss
 
 
 class LatentNorm(Loss):
-    """‖w − w̄‖: the Frobenius norm over L style codes and w_dim, mean over B."""
+    """Compute ‖w − w̄‖, the Frobenius norm over L style codes and w_dim, mean over B.
+
+    weight  λ3
+
+    >>> import torch
+    >>> loss = LatentNorm()
+    >>> ws, mean_w = torch.ones(2, 4, 9), torch.zeros(9)  # L = 4, w_dim = 9
+    >>> loss(ws, mean_w)
+    tensor(6.)
+    """
 
     compares = "code"
 

@@ -9,7 +9,18 @@ from gantoolkit.losses import Loss
 
 
 class Perceptual(Loss):
-    """Distance of unit-length features of a zoo network; `levels` picks depths."""
+    """Compute the distance of unit-length features of a zoo network, mean over B.
+
+    network  weights name, such as 'parser'
+    weight   λ1
+    levels   depths of the network that are compared; None: all
+
+    >>> import torch
+    >>> perceptual = Perceptual("parser")
+    >>> image = torch.linspace(-1, 1, 3 * 64 * 64).view(1, 3, 64, 64)
+    >>> perceptual(image, perceptual.prepare(image))
+    tensor(0.)
+    """
 
     def __init__(self, network: str, weight: float = 0.8, levels: tuple[int, ...] | None = None):
         super().__init__(weight, network)
@@ -20,6 +31,7 @@ class Perceptual(Loss):
 
     @torch.no_grad()
     def prepare(self, target: Tensor) -> tuple[Tensor, ...]:
+        """Compute the features of the target [B,3,R,R], one map per level."""
         return self.distance.features(target)
 
     def forward(self, image: Tensor, prepared: tuple[Tensor, ...]) -> Tensor:
@@ -27,10 +39,12 @@ class Perceptual(Loss):
 
 
 class LPIPS(Loss):
-    """The published LPIPS (package `lpips`): `net` is alex, vgg or squeeze.
+    """Compute the published LPIPS (package `lpips`), mean over B.
 
-    `network` names the trunk's weights (torchvision's layout of `features`); the package would download
-    them. The linear heads come with the package.
+    network  weights name of the trunk, in torchvision's layout of `features`; the package would
+             download it. The linear heads come with the package
+    net      'alex', 'vgg' or 'squeeze'
+    weight   λ1
     """
 
     def __init__(self, network: str, net: str = "alex", weight: float = 0.8):

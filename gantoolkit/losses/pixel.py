@@ -9,7 +9,14 @@ from gantoolkit.losses import Loss
 
 
 class L2(Loss):
-    """‖I − I'‖² as the mean over pixels and channels of images in −1..1."""
+    """Compute ‖I − I'‖² as the mean over pixels and channels of images in −1..1.
+
+    weight  λ0
+
+    >>> import torch
+    >>> L2()(torch.ones(1, 3, 8, 8), torch.zeros(1, 3, 8, 8))
+    tensor(1.)
+    """
 
     def __init__(self, weight: float = 1.0):
         super().__init__(weight)

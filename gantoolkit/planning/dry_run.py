@@ -7,6 +7,7 @@ run there, while a ledger counts what is alive at the peak.
 from __future__ import annotations
 
 import os
+from dataclasses import fields
 from typing import Any
 
 import torch
@@ -19,14 +20,10 @@ from gantoolkit.inference import load
 from gantoolkit.planning import meta_models
 from gantoolkit.planning.peak_memory import flops, peak
 from gantoolkit.planning.plan import Plan, lines
-from gantoolkit.tasks.bridge import evaluation
+from gantoolkit.tasks.bridge.config import CacheConfig, ObjectiveConfig, SamplingConfig
 from gantoolkit.tasks.bridge.objective import Objective
-from gantoolkit.tasks.bridge.trajectories import (
-    CacheConfig,
-    SamplingConfig,
-    TimestepBatch,
-    row_bytes,
-)
+from gantoolkit.tasks.bridge.systems import BATCH
+from gantoolkit.tasks.bridge.trajectories import TimestepBatch, row_bytes
 
 ASSUMED = dict(train=24000, val=2000, resolution=512)  # CelebAMask-HQ, where a zip is not here
 TRAINED = 16  # bytes per trained parameter: weight, gradient and two moments of Adam in fp32
@@ -61,13 +58,13 @@ def plan(config: dict[str, Any], processes: int | None = None) -> Plan:
 
 
 def _bridge(config: dict, found: Plan) -> None:
-    from gantoolkit.encoders.published import planned
+    from gantoolkit.encoders.published import build_meta_encoder
 
     if config["encoder"]["type"] not in ("ControlNetEncoder", "DiffusionEncoder"):
         raise UsageError(
             f"--dry-run knows no architecture of the encoder '{config['encoder']['type']}'."
         )
-    encoder, notes = planned(config["encoder"])
+    encoder, notes = build_meta_encoder(config["encoder"])
     found.notes += notes
     objective = build(config, encoder, found.notes)
     precision = "bf16" if encoder.unet.dtype == torch.bfloat16 else "fp32"
@@ -75,10 +72,10 @@ def _bridge(config: dict, found: Plan) -> None:
         (0, ", waits in the CPU's memory") if config["encoder"].get("offload") else (None, "")
     )
     found.add("U-Net", encoder.unet, f"frozen, {precision}{waits}", held)
-    for one in encoder.controls:
+    for one in encoder.controlnets:
         found.add("ControlNet", one, f"frozen, {precision}, sees a {one.kind}{waits}", held)
     found.add("VAE", encoder.vae, f"frozen, fp32, while caches are filled{waits}", held)
-    found.add("text model", encoder.prompts.text, f"frozen, fp32{waits}", held)
+    found.add("text model", encoder.text_encoder.model, f"frozen, fp32{waits}", held)
     found.add(f"generator {config['generator']}", objective.generator, "frozen, fp32")
     _trained(config, objective, found)
     for name, term in objective.terms.items():
@@ -93,8 +90,9 @@ def build(config: dict, encoder, notes: list[str]) -> Objective:
     generator = meta_models.generator(config["generator"], notes)
     bridge = load.build_bridge(config["bridge"], encoder, generator).to("meta").train()
     terms = {name: meta_models.loss(name, spec, notes) for name, spec in config["losses"].items()}
-    keys = {"targets", "noise", "loss_size", "recompute", "chunk"} & config.keys()
-    found = Objective(encoder, bridge, generator, terms, **{key: config[key] for key in keys})
+    known = {field.name for field in fields(ObjectiveConfig)}
+    settings = ObjectiveConfig(**{key: config[key] for key in known & config.keys()})
+    found = Objective(encoder, bridge, generator, terms, settings)
     found.embeddings = meta_models.Embeddings(terms)
     return found
 
@@ -135,7 +133,7 @@ def _sizes(config: dict, objective: Objective, found: Plan) -> None:
         if term.compares == "identity":
             found.cache[f"embeddings ({name})"] = (
                 rows["train"],
-                4 * term.recogniser.embedding * each,
+                4 * term.recognizer.embedding * each,
             )
     features = steps * _feature_bytes(encoder)
     found.cache["features, if cache.max_gb allowed them"] = rows["train"], features
@@ -198,7 +196,7 @@ def _iteration(objective: Objective, batch: int, phase: str) -> None:
         parameter.requires_grad_(True)
     latent = objective.bridge(features, mapping_only=phase == "M")
     render = objective.render(latent, moment.sample.condition.camera)
-    sum(objective.compare(phase, latent, render, moment).values()).backward()
+    sum(objective.losses(phase, latent, render, moment).values()).backward()
 
 
 def _measure(config: dict, objective: Objective, found: Plan) -> None:
@@ -218,7 +216,7 @@ def _measure(config: dict, objective: Objective, found: Plan) -> None:
     found.flops["caching"] = flops(lambda: _denoise(objective.encoder, 1)) * len(
         objective.encoder.timesteps
     )
-    found.scored = min(evaluation.BATCH, size)
+    found.scored = min(BATCH, size)
     found.peaks["scoring"] = peak(lambda: _score(objective, found.scored))
 
 
@@ -240,9 +238,9 @@ def _denoise(encoder, batch: int) -> None:
         torch.empty(batch, 19, size, size, device="meta"),
         torch.empty(batch, 1, size, size, device="meta"),
     )
-    with torch.no_grad(), encoder.on_device("unet", "controls"):
-        (_, both), pictures = encoder._encode_text(condition), encoder._pictures(condition)
-        encoder._guided(
+    with torch.no_grad(), encoder.on_device("unet", "controlnets"):
+        (_, both), pictures = encoder.encode_prompt(condition), encoder.encode_condition(condition)
+        encoder.predict_guided(
             torch.empty(batch, *encoder.latent_shape, device="meta"),
             encoder.timesteps[0],
             both,
@@ -254,7 +252,7 @@ def _denoise(encoder, batch: int) -> None:
 
 
 def _controlnet(config: dict, found: Plan) -> None:
-    from gantoolkit.encoders.published import planned
+    from gantoolkit.encoders.published import build_meta_encoder
     from gantoolkit.tasks.diffusion.controlnet import CHANNELS
 
     kind, palette = config.get("condition", "mask"), config.get("palette")
@@ -265,12 +263,12 @@ def _controlnet(config: dict, found: Plan) -> None:
         condition=kind,
         palette=palette,
     )
-    encoder, notes = planned(spec, channels)
+    encoder, notes = build_meta_encoder(spec, channels)
     found.notes += notes
-    network = encoder.controls[0].network.train().requires_grad_(True)
+    network = encoder.controlnets[0].network.train().requires_grad_(True)
     found.add("U-Net", encoder.unet, "frozen, fp32")
     found.add("VAE", encoder.vae, "frozen, fp32, while latents are made")
-    found.add("text model", encoder.prompts.text, "frozen, fp32")
+    found.add("text model", encoder.text_encoder.model, "frozen, fp32")
     count = sum(p.numel() for p in network.parameters())
     found.parts.append(("ControlNet", count, TRAINED * count, "trained: weights, gradients, Adam"))
     found.add("ControlNet, moving average", network, "fp32")
@@ -283,7 +281,7 @@ def _controlnet(config: dict, found: Plan) -> None:
         z = torch.empty(batch, *encoder.latent_shape, device="meta")
         t = torch.empty(batch, device="meta", dtype=torch.int64)
         shown = torch.empty(batch, network.config.conditioning_channels, size, size, device="meta")
-        words = encoder.prompts([""] * batch).embedding
+        words = encoder.text_encoder([""] * batch).embedding
         down, mid = network(z, t, words, controlnet_cond=shown, return_dict=False)
         encoder.unet(
             z,

@@ -83,7 +83,7 @@ class Embeddings:
         self.terms, self.device = terms, device
 
     def read(self, name: str, rows, steps=-1) -> torch.Tensor:
-        return torch.ones(len(rows), self.terms[name].recogniser.embedding, device=self.device)
+        return torch.ones(len(rows), self.terms[name].recognizer.embedding, device=self.device)
 
 
 def _absent(name: str) -> bool:

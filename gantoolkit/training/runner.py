@@ -59,7 +59,7 @@ def build_task(config: dict, device: torch.device, seed: int) -> Task:
         )
     kwargs = {key: value for key, value in config.items() if key not in RUNNER_KEYS}
     torch.manual_seed(seed)
-    return get("task", config["task"])(**kwargs, device=device, seed=seed)
+    return get("task", config["task"]).from_config(kwargs, device, seed)
 
 
 def _start(config: dict, folder: Path, device: torch.device, progress: Progress) -> Run:

@@ -21,16 +21,21 @@ class Task:
     """Base of all tasks; the constructor takes `device` and `seed` beside its config keys.
 
     modules     name → module; parameters that an optimiser holds and persistent buffers are checkpointed
-    averages    name → module that no optimiser holds (a moving average); checkpointed whole
+    ema_modules  name → moving average (EMA) of a module; no optimizer holds it, checkpointed whole
     optimizers  turn → optimiser; one optimiser step per turn and iteration
     separable   whether the loss of a batch is the mean of its samples' losses, so that a batch may be split
     """
 
     modules: dict[str, nn.Module]
-    averages: dict[str, nn.Module] = {}
+    ema_modules: dict[str, nn.Module] = {}
     separable = True
     system = "run"  # what a record calls the system that `validate` scores
     optimizers: dict[str, torch.optim.Optimizer]
+
+    @classmethod
+    def from_config(cls, keys: dict, device: torch.device, seed: int) -> Task:
+        """Build the task from its keys of a config."""
+        return cls(**keys, device=device, seed=seed)
 
     def size(self) -> int:
         """Number of training samples; `Draw.indices` lie in 0..size−1."""

@@ -12,11 +12,12 @@ import tiny
 import torch
 from cells import cell, rows_of
 
+from gantoolkit.bridges.attention import word_attention
 from gantoolkit.bench.figures import attention, scene
 from gantoolkit.bridges.absm import AbSM
 from gantoolkit.data.face_zip import FaceZip
 from gantoolkit.encoders.controlnet import ControlNetEncoder
-from gantoolkit.encoders.recorder import cross_attentions
+from gantoolkit.encoders.recorder import cross_attention_layers
 from gantoolkit.generators import load_generator
 from gantoolkit.inference import attention as words
 from gantoolkit.pipeline import Pipeline
@@ -52,7 +53,7 @@ def by_hand(model, encoder, condition, step: int) -> list[torch.Tensor]:
     blocks = [b for b in model.unet.up_blocks if getattr(b, "has_cross_attention", False)]
     seen, hooks = {}, []
     for n, block in enumerate(blocks):
-        for k, layer in enumerate(cross_attentions(block)):
+        for k, layer in enumerate(cross_attention_layers(block)):
             for part in ("to_q", "to_k"):
                 keep = lambda m, a, out, key=(n, k, part): seen.setdefault(key, []).append(out)  # noqa: E731
                 hooks.append(getattr(layer, part).register_forward_hook(keep))
@@ -62,7 +63,7 @@ def by_hand(model, encoder, condition, step: int) -> list[torch.Tensor]:
     found = []
     for n, block in enumerate(blocks):
         layers = []
-        for k, layer in enumerate(cross_attentions(block)):
+        for k, layer in enumerate(cross_attention_layers(block)):
             q, key = (
                 seen[n, k, part][step][-1] for part in ("to_q", "to_k")
             )  # the half with the prompt
@@ -119,7 +120,7 @@ def test_maps_of_words_add_up_to_that_of_the_prompt(thinking):
     assert [word for word, _ in spelled] == ["a", "man", "with", "black", "hair", ",", "a", "hat"]
     whole = features.words[0].nonzero().flatten().tolist()
     assert sorted(place for _, where in spelled for place in where) == whole
-    bar = words.word_attention(features)[0, 0]
+    bar = word_attention(features)[0, 0]
     mean = []
     for n, probabilities in enumerate(features.attn_prob):
         parts = sum(len(where) * attention.block_map(features, n, where) for _, where in spelled)

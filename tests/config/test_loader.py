@@ -107,7 +107,7 @@ def test_override_values(text, value):
         ("losses.l2.widht=2", ["losses.l2.widht", "did you mean 'width'"]),
         ("cache.max_bg=2", ["cache.max_bg", "did you mean 'max_gb'"]),
         ("data.x=2", ["data"]),
-        ("nonsense", ["no override"]),
+        ("nonsense", ["not an override"]),
     ],
 )
 def test_mistakes_are_sentences(toy, override, words):

@@ -82,7 +82,7 @@ def test_identity_sees_the_crop_that_it_is_given(monkeypatch):
 
 
 def test_a_crop_of_a_network_without_one_is_refused(zoo):
-    with pytest.raises(UsageError, match="'any' is no recogniser that crops"):
+    with pytest.raises(UsageError, match="'any' is not a recognizer that crops"):
         Identity("any", crop="eg3d")
 
 

@@ -16,6 +16,7 @@ from gantoolkit import weights
 from gantoolkit.core.errors import GantoolkitError, UsageError
 from gantoolkit.core.types import Latent
 from gantoolkit.data.face_zip import FaceZip
+from gantoolkit.tasks.bridge.systems import validation_batches
 from gantoolkit.tasks.bridge.trajectories import row_bytes
 from gantoolkit.training import oom
 from gantoolkit.training import run_folder as folder
@@ -70,7 +71,7 @@ def test_a_streamed_run_learns_the_same_and_writes_no_cache(tmp_path, tiny_zip):
 
 def test_bytes_of_a_row_are_those_on_disk(tmp_path, tiny_zip):
     task = make(tmp_path, tiny_zip)
-    folder = task.train.cache.folder
+    folder = task.data.train.cache.folder
     index = json.loads((folder / "index.json").read_text())
     expected = row_bytes(4, (4, 8, 8), 32)
     assert 0 < index["bytes"] - 24 * expected < 3 * 400  # headers of three shards
@@ -91,14 +92,14 @@ def test_what_is_expected_is_read_in_a_thread_and_all_else_at_once():
 
     ahead, rows, steps = Prefetcher(read), torch.tensor([1, 2]), torch.tensor([3, 4])
     assert ahead.get(rows, steps).tolist() == [4, 6] and seen == [True]
-    ahead.expect(rows, steps)
+    ahead.prefetch(rows, steps)
     assert ahead.get(rows.clone(), steps.clone()).tolist() == [4, 6] and seen == [True, False]
-    ahead.expect(rows, steps)
+    ahead.prefetch(rows, steps)
     assert (
         ahead.get(rows, steps + 1).tolist() == [5, 7] and seen[-1]
     )  # another batch: nothing old is given
     assert ahead.get(rows, steps).tolist() == [4, 6] and ahead.hits == 1
-    ahead.expect(torch.tensor([9]), torch.tensor([0]))
+    ahead.prefetch(torch.tensor([9]), torch.tensor([0]))
     with pytest.raises(ValueError, match="damaged"):
         ahead.get(torch.tensor([9]), torch.tensor([0]))
 
@@ -109,17 +110,18 @@ def test_what_is_expected_is_read_in_a_thread_and_all_else_at_once():
 def test_reading_ahead_changes_nothing_and_misses_the_first_batch_alone(
     tmp_path, tiny_zip, monkeypatch, more
 ):
-    from gantoolkit.tasks.bridge.task import Bridge
+    from gantoolkit.tasks.bridge import data
 
-    made, opened = [], Bridge._open_data
+    made = []
 
-    def with_thread(self, *given):
-        opened(self, *given)
-        self.ahead = Prefetcher(self.train.fetch)
-        made.append(self.ahead)
+    class Recorded(Prefetcher):
+        def __init__(self, read):
+            super().__init__(read)
+            made.append(self)
 
     run(mini.config(tmp_path, tiny_zip, **more), tmp_path / "plain")
-    monkeypatch.setattr(Bridge, "_open_data", with_thread)
+    monkeypatch.setattr(data, "reads_ahead", lambda device, cache: True)
+    monkeypatch.setattr(data, "Prefetcher", Recorded)
     run(mini.config(tmp_path, tiny_zip, **more), tmp_path / "ahead")
     parts = 4 if "training" in more else 1
     assert made[0].hits == 12 * parts - 1
@@ -169,7 +171,7 @@ def test_average_follows_is_scored_exported_and_resumed(tmp_path, tiny_zip):
         decay = min(0.5, (1 + iteration) / (10 + iteration))
         for k, v in task.bridge.state_dict().items():
             average[k] = v if k == "mean_w" else decay * average[k] + (1 - decay) * v
-    for k, v in task.judged.state_dict().items():
+    for k, v in task.evaluated_bridge.state_dict().items():
         torch.testing.assert_close(v, average[k], atol=1e-5, rtol=1e-5)
     run(config, tmp_path / "run")
     saved = load_file(tmp_path / "run/checkpoint/00000012/trainable.safetensors")
@@ -222,17 +224,23 @@ def test_recomputation_keeps_less_and_changes_nothing(tmp_path, tiny_zip, recomp
 def test_scoring_draws_as_many_at_a_time_as_training(tmp_path, tiny_zip, monkeypatch):
     whole, parts = make(tmp_path, tiny_zip), make(tmp_path, tiny_zip, recompute=2)
     codes = Latent(torch.randn(5, whole.generator.num_ws, whole.generator.w_dim))
-    drawn, render = [], parts._render
+    drawn, render = [], parts.objective.render.render
     monkeypatch.setattr(
-        parts, "_render", lambda ws, *rest: drawn.append(len(ws)) or render(ws, *rest)
+        parts.objective.render,
+        "render",
+        lambda ws, *rest: drawn.append(len(ws)) or render(ws, *rest),
     )
     torch.testing.assert_close(
-        parts.render(codes).image, whole.render(codes).image, atol=1e-5, rtol=1e-4
+        parts.objective.render(codes).image,
+        whole.objective.render(codes).image,
+        atol=1e-5,
+        rtol=1e-4,
     )
     assert drawn == [2, 2, 1]
-    assert [len(m.rows) for m in parts.evaluation.moments()] == [6]  # sampling.batch is 8
-    monkeypatch.setattr(parts.val, "sampling", replace(parts.val.sampling, batch=4))
-    assert [len(m.rows) for m in parts.evaluation.moments()] == [4, 2]
+    val = parts.data.val
+    assert [len(b.rows) for b in validation_batches(val)] == [6]  # sampling.batch is 8
+    monkeypatch.setattr(val, "sampling", replace(val.sampling, batch=4))
+    assert [len(b.rows) for b in validation_batches(val)] == [4, 2]
 
 
 def test_where_the_encoder_waits_decides_no_cache_and_no_export(tmp_path, tiny_zip):
@@ -247,7 +255,7 @@ def test_where_the_encoder_waits_decides_no_cache_and_no_export(tmp_path, tiny_z
         for more in ({}, dict(offload=True))
     )
     assert two.encoder.offload and two.encoder.trajectories == 0 and one.encoder.trajectories == 30
-    assert one.specs == two.specs and one.train.cache.folder == two.train.cache.folder
+    assert one.specs == two.specs and one.data.train.cache.folder == two.data.train.cache.folder
 
 
 def test_recomputation_with_random_noise_repeats_its_noise(tmp_path, tiny_zip):
@@ -262,16 +270,17 @@ def test_random_noise_is_each_sample_s_own_however_a_batch_is_split(tmp_path, ti
     task = make(tmp_path, tiny_zip, noise="random")
     task.generator.synthesis.b32.conv1.noise_strength.data.fill_(1.0)
     ws, seeds = task.generator.mapping(torch.randn(4, task.generator.z_dim)), [5, 6, 7, 8]
-    whole = task.render(Latent(ws), seeds=seeds).image
+    whole = task.objective.render(Latent(ws), seeds=seeds).image
     parts = [
-        task.render(Latent(ws[rows]), seeds=seeds[rows]).image for rows in (slice(0, 1), slice(1, 4))
+        task.objective.render(Latent(ws[rows]), seeds=seeds[rows]).image
+        for rows in (slice(0, 1), slice(1, 4))
     ]
-    task.recompute = 2
-    for split in (torch.cat(parts), task.render(Latent(ws), seeds=seeds).image):
+    task.objective.render.recompute = 2
+    for split in (torch.cat(parts), task.objective.render(Latent(ws), seeds=seeds).image):
         torch.testing.assert_close(split, whole, atol=1e-5, rtol=0)
-    assert (task.render(Latent(ws), seeds=[5, 6, 7, 9]).image - whole).abs().amax((1, 2, 3)).gt(
-        1e-3
-    ).tolist() == [False, False, False, True]
+    assert (task.objective.render(Latent(ws), seeds=[5, 6, 7, 9]).image - whole).abs().amax(
+        (1, 2, 3)
+    ).gt(1e-3).tolist() == [False, False, False, True]
 
 
 # -- memory ------------------------------------------------------------------------------------------------

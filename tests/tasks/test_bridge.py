@@ -20,6 +20,7 @@ from gantoolkit.core.types import Target
 from gantoolkit.inference.load import load_pipeline
 from gantoolkit.metrics import Evaluator
 from gantoolkit.report import record
+from gantoolkit.tasks.bridge.systems import render_systems
 from gantoolkit.tasks.bridge.trajectories import row_bytes
 from gantoolkit.training.batch import SeededBatch
 from gantoolkit.training.runner import build_task, run
@@ -41,13 +42,13 @@ def whole(tmp_path_factory, tiny_zip):
 def by_hand(task, draw, phase, reconstruct, identify):
     """Eq. 6 / Eq. 7 in NumPy from the cache's content."""
     steps = SeededBatch(draw.indices, draw.seeds).integers(4)
-    moment = task.train.read(draw.indices, steps)
+    moment = task.data.train.read(draw.indices, steps)
     with torch.no_grad():
         latent = task.bridge(
             task.encoder.features(moment.latents, moment.t, None), mapping_only=phase == "M"
         )
         image = task.generator.render(latent.ws, noise="const").image
-        embed = task.terms["identity"].recogniser.embed
+        embed = task.terms["identity"].recognizer.embed
         cosine = (embed(identify(moment)) * embed(image)).sum(1).numpy()
     codes = (latent.ws - task.generator.mean_w).numpy()
     return dict(
@@ -55,6 +56,12 @@ def by_hand(task, draw, phase, reconstruct, identify):
         identity=0.1 * np.mean(1 - cosine),
         code=0.005 * np.mean([np.sqrt((c**2).sum()) for c in codes]),
     )
+
+
+def rendered(task, batch):
+    """G(w) of a batch of the validation split."""
+    pipeline = task.evaluation.pipeline
+    return render_systems(pipeline, task.data.val, batch, ("G(w)",))["G(w)"]
 
 
 def gt(moment):
@@ -66,7 +73,7 @@ def x0(moment):
 
 
 @pytest.mark.parametrize(
-    "targets, turn, reconstruct, identify",
+    "targets, phase, reconstruct, identify",
     [
         ("paper", "M", gt, gt),
         ("paper", "T", x0, gt),
@@ -138,17 +145,20 @@ def test_the_encoder_stops_at_h_only_where_m_reads_no_f(tmp_path, tiny_zip, monk
 
 
 def test_turns(tmp_path, tiny_zip):
-    task = make(tmp_path, tiny_zip, share=0.25)
+    task = make(tmp_path, tiny_zip, mapping_fraction=0.25)
     assert [next(iter(task.phases(i))) for i in (0, 2, 3, 11)] == ["M", "M", "T", "T"]
     assert make(tmp_path, tiny_zip, training="alternating").phases(0) == ("M", "T")
     assert list(make(tmp_path, tiny_zip, training="M only").optimizers) == ["M"]
-    with pytest.raises(UsageError, match="training='often' is unknown; choose one of 'M then T'"):
+    with pytest.raises(UsageError, match="training='often' is unknown; choose 'M then T'"):
         make(tmp_path, tiny_zip, training="often")
 
 
 def test_a_run_is_not_made_so_long_that_t_would_have_been_m(tmp_path, tiny_zip):
     plain = dict(schedule=dict(iterations=4))
-    folder, config = tmp_path / "run", mini.config(tmp_path, tiny_zip, share=0.5, **plain)
+    folder, config = (
+        tmp_path / "run",
+        mini.config(tmp_path, tiny_zip, mapping_fraction=0.5, **plain),
+    )
     run(config, folder)
     done = config["schedule"]["iterations"]
     longer = config | dict(schedule=config["schedule"] | dict(iterations=3 * done))
@@ -176,9 +186,10 @@ def test_an_encoder_without_images_has_none_in_scores_and_sheets(tmp_path, tiny_
         "Blind", module=type("Blind", (mini.FakeEncoder,), {"generates": False}), force=True
     )
     with pytest.raises(
-        UsageError, match="Blind makes no image I.d_0, so targets='gt' with against='x0' cannot be"
+        UsageError,
+        match="Blind makes no image I.d_0, so targets='gt' with score_target='x0' cannot be",
     ):
-        make(tmp_path, tiny_zip, encoder=dict(type="Blind"), targets="gt", against="x0")
+        make(tmp_path, tiny_zip, encoder=dict(type="Blind"), targets="gt", score_target="x0")
 
 
 def test_controlnets_are_shown_what_the_condition_has(tmp_path, tiny_zip):
@@ -196,7 +207,7 @@ def test_controlnets_are_shown_what_the_condition_has(tmp_path, tiny_zip):
 
 
 def test_early_steps_that_there_are_not_are_noted(tmp_path, tiny_zip):
-    task = make(tmp_path, tiny_zip, metrics=dict(ssim={}), early=[1, 4, 50])
+    task = make(tmp_path, tiny_zip, metrics=dict(ssim={}), score_after_steps=[1, 4, 50])
     assert [name for name in task.other_scores() if "after" in name] == ["G(w) after 1 of 4 steps"]
     assert "The encoder takes 4 steps, so nothing is scored early after 50." in task.notes()
 
@@ -205,7 +216,7 @@ def test_trains_from_the_cache_alone(whole, tmp_path, tiny_zip):
     task = build_task(mini.config(whole, tiny_zip), torch.device("cpu"), 1)
     task.prepare(whole, lambda *_: None)
     assert task.encoder.trajectories == 0
-    moment = task.train.read(torch.tensor([3, 9]), torch.tensor([0, 3]))
+    moment = task.data.train.read(torch.tensor([3, 9]), torch.tensor([0, 3]))
     z, last = task.encoder.trajectory(moment.sample.condition)
     assert torch.equal(moment.latents, z[[0, 1], [0, 3]].half().float())
     assert (moment.x0 - last).abs().max() <= 1 / 255 + 1e-6
@@ -215,38 +226,35 @@ def test_trains_from_the_cache_alone(whole, tmp_path, tiny_zip):
         1,
     )
     assert (
-        other.train.cache.folder != task.train.cache.folder
-        and len(other.train.cache.missing()) == 3
+        other.data.train.cache.folder != task.data.train.cache.folder
+        and len(other.data.train.cache.missing()) == 3
     )
 
 
 def test_more_captions_and_noised_truth(tmp_path, tiny_zip):
     task = make(tmp_path, tiny_zip, sampling=dict(captions=3, batch=8, source="gt_noised"))
     assert task.size() == 72
-    texts = [task.train.sample(torch.tensor([row])).condition.text[0] for row in (2, 26, 50)]
+    texts = [task.data.train.sample(torch.tensor([row])).condition.text[0] for row in (2, 26, 50)]
     assert [t[-1] for t in texts] == ["2", "3", "4"] and len({t[:-1] for t in texts}) == 1
     plain = make(tmp_path, tiny_zip, sampling=dict(batch=8))
-    assert not torch.equal(task.train.read([2]).latents, plain.train.read([2]).latents)
-    assert torch.equal(
-        task.train.target([2]) if hasattr(task.train, "target") else gt(task.train.read([2])),
-        to_float(task.train.data.images[[2]]),
-    )
+    assert not torch.equal(task.data.train.read([2]).latents, plain.data.train.read([2]).latents)
+    assert torch.equal(gt(task.data.train.read([2])), to_float(task.data.train.data.images[[2]]))
 
 
 def test_noised_truth_has_an_x0_of_every_step(tmp_path, tiny_zip):
     """I^d_0 is that z_t denoised to the end: T's targets differ from step to step, and the identity targets with them."""
     task = make(tmp_path, tiny_zip, targets="x0", sampling=dict(batch=8, source="gt_noised"))
     rows, steps = torch.tensor([3, 9, 9]), torch.tensor([0, 3, 1])
-    moment = task.train.read(rows, steps)
+    moment = task.data.train.read(rows, steps)
     own = task.encoder.denoise(moment.latents, moment.sample.condition)
     assert (moment.x0 - own).abs().max() <= 1 / 255 + 1e-3 and (
         moment.x0[1] - moment.x0[2]
     ).abs().max() > 0.05
     wanted = task.terms["identity"].prepare(moment.x0)
-    torch.testing.assert_close(task.embeddings.read("identity", rows, steps), wanted)
+    torch.testing.assert_close(task.data.embeddings.read("identity", rows, steps), wanted)
     found = sum(task.losses("T", SeededBatch.of_iteration(0, 0, 0, 4, 24), 0).values())
     assert torch.isfinite(found)
-    index = json.loads((task.train.cache.folder / "index.json").read_text())
+    index = json.loads((task.data.train.cache.folder / "index.json").read_text())
     assert (
         0 < index["bytes"] - 24 * row_bytes(4, (4, 8, 8), 32, noised=True) < 3 * 400
     )  # headers of three shards
@@ -258,23 +266,23 @@ def test_embeddings_belong_to_a_crop(tmp_path, tiny_zip):
     cut = make(
         tmp_path, tiny_zip, losses=losses | dict(identity=losses["identity"] | dict(crop="eg3d"))
     )
-    assert plain.train.cache.folder == cut.train.cache.folder
-    assert plain.embeddings.cache.folder != cut.embeddings.cache.folder
+    assert plain.data.train.cache.folder == cut.train.cache.folder
+    assert plain.data.embeddings.cache.folder != cut.data.embeddings.cache.folder
     rows = torch.arange(4)
-    found = cut.embeddings.read("identity", rows)
+    found = cut.data.embeddings.read("identity", rows)
     torch.testing.assert_close(
         found, cut.terms["identity"].prepare(to_float(cut.train.data.images[rows]))
     )
-    assert (found - plain.embeddings.read("identity", rows)).abs().max() > 1e-3
+    assert (found - plain.data.embeddings.read("identity", rows)).abs().max() > 1e-3
 
 
 def test_features_are_cached_only_within_the_budget(tmp_path, tiny_zip):
     cache = dict(folder=str(tmp_path / "cache"))
     small = make(tmp_path, tiny_zip, cache=cache | dict(max_gb=1e-6))
     large = make(tmp_path, tiny_zip, cache=cache | dict(max_gb=1e-2))
-    assert small.train.stored is None and large.train.stored is not None
-    moment = large.train.read(torch.tensor([5, 17]), torch.tensor([3, 1]))
-    computed, stored = small.train.features(moment), large.train.features(moment)
+    assert small.data.train.feature_cache is None and large.data.train.feature_cache is not None
+    moment = large.data.train.read(torch.tensor([5, 17]), torch.tensor([3, 1]))
+    computed, stored = small.data.train.features(moment), large.data.train.features(moment)
     assert torch.equal(stored.words, computed.words) and torch.equal(stored.t, computed.t)
     torch.testing.assert_close(stored.h, computed.h, atol=2e-3, rtol=1e-3)
     torch.testing.assert_close(stored.f[0], computed.f[0], atol=2e-3, rtol=1e-3)
@@ -349,7 +357,7 @@ def test_a_network_of_the_losses_may_not_judge(tmp_path, tiny_zip):
 
 
 def test_scores_of_all_systems(tmp_path, tiny_zip):
-    task = make(tmp_path, tiny_zip, metrics=dict(ms_ssim={}), early=[1])
+    task = make(tmp_path, tiny_zip, metrics=dict(ms_ssim={}), score_after_steps=[1])
     found = task.other_scores() | {task.system: task.validate()}
     early = "G(w) after 1 of 4 steps"
     assert set(found) == {"mean face", "G(w_m)", "G(w)", "I^d_0", early}
@@ -371,14 +379,14 @@ def test_scores_of_all_systems(tmp_path, tiny_zip):
 
 def test_scores_against_the_diffusion_models_image(tmp_path, tiny_zip):
     """Style transfer: no photo is the truth, and I^d_0 is not scored against itself."""
-    task = make(tmp_path, tiny_zip, metrics=dict(ms_ssim={}), targets="x0", against="x0")
+    task = make(tmp_path, tiny_zip, metrics=dict(ms_ssim={}), targets="x0", score_target="x0")
     found = task.other_scores() | {task.system: task.validate()}
     assert (
         set(found) == {"mean face", "G(w_m)", "G(w)"}
         and found["G(w)"]["ms_ssim"].conditions["target"] == "I^d_0"
     )
-    moment = task.val.read(torch.arange(6))
-    image = task.evaluation.images(moment, ("G(w)",))["G(w)"]
+    moment = task.data.val.read(torch.arange(6))
+    image = rendered(task, moment)
     own = Evaluator(dict(ms_ssim={}))
     own.update(image, Target(moment.x0), moment.sample.condition)
     assert found["G(w)"]["ms_ssim"].value == pytest.approx(own.compute()["ms_ssim"].value, abs=1e-6)
@@ -387,8 +395,8 @@ def test_scores_against_the_diffusion_models_image(tmp_path, tiny_zip):
         photo.value != pytest.approx(own.compute()["ms_ssim"].value, abs=1e-3)
         and "target" not in photo.conditions
     )
-    with pytest.raises(UsageError, match="against='photo' is unknown; choose one of 'gt', 'x0'"):
-        make(tmp_path, tiny_zip, against="photo")
+    with pytest.raises(UsageError, match="score_target='photo' is unknown; choose 'gt' or 'x0'"):
+        make(tmp_path, tiny_zip, score_target="photo")
 
 
 def test_pipeline_from_a_run(whole, tiny_zip):
@@ -396,8 +404,8 @@ def test_pipeline_from_a_run(whole, tiny_zip):
     task = build_task(mini.config(whole, tiny_zip), torch.device("cpu"), 1)
     task.bridge.load_state_dict(weights.load(whole / "run/export/bridge.safetensors")[0])
     task.prepare(whole, lambda *_: None)
-    moment = task.val.read([0, 1])
-    expected = task.evaluation.images(moment, ("G(w)",))["G(w)"]
+    moment = task.data.val.read([0, 1])
+    expected = rendered(task, moment)
     condition = moment.sample.condition
     torch.testing.assert_close(
         pipeline(condition).image, expected, atol=2e-3, rtol=0

@@ -29,7 +29,7 @@ score_size = 256
 sampling = dict(batch=16)
 lr = 1e-4
 lr_modulation = 1e-4
-share = 0.5
+mapping_fraction = 0.5
 ema = 0.9995
 recompute = 2  # samples whose generator activations live at a time
 schedule = dict(

@@ -19,14 +19,14 @@ losses = dict(  # λ0 … λ3 of Eq. 6 and 7
     code=dict(type="LatentNorm", weight=0.005),
 )
 metrics = dict(fid={}, lpips={}, ms_ssim={}, id_gt={}, acc={}, miou={})
-early = [1, 5]  # also scored after so few denoising steps
+score_after_steps = [1, 5]  # also scored after so few denoising steps
 training = "M then T"
 targets = "paper"  # M towards I^gt, T towards I^d_0, identity towards I^gt
 sampling = dict(seed=0, captions=1, source="trajectory")
 cache = dict(max_gb=0.0)
 lr = 4e-3
 lr_modulation = 5e-4
-share = 0.85
+mapping_fraction = 0.85
 schedule = dict(
     iterations=1200,
     batch=8,

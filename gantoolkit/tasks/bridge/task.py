@@ -1,228 +1,148 @@
-"""Task `bridge`: trains M and T between a frozen encoder and a frozen generator (section 3.4)."""
+"""Task `bridge`: train M and T between a frozen encoder and a frozen generator (section 3.4)."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 from pathlib import Path
-from typing import Literal
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from gantoolkit import weights
-from gantoolkit.config import validate as checks
 from gantoolkit.core.errors import UsageError
 from gantoolkit.core.types import Scores
-from gantoolkit.data.face_zip import FaceZip
 from gantoolkit.encoders import folders
+from gantoolkit.generators import load_generator
 from gantoolkit.inference import load
 from gantoolkit.registry import registry
-from gantoolkit.tasks.bridge import evaluation
-from gantoolkit.tasks.bridge.objective import TARGETS, Objective
-from gantoolkit.tasks.bridge.trajectories import (
-    CacheConfig,
-    DataConfig,
-    Embeddings,
-    SamplingConfig,
-    Trajectories,
-)
+from gantoolkit.report.record import RUN
+from gantoolkit.tasks.bridge.config import BridgeConfig
+from gantoolkit.tasks.bridge.data import BridgeData
+from gantoolkit.tasks.bridge.evaluation import Evaluation
+from gantoolkit.tasks.bridge.objective import Objective
+from gantoolkit.tasks.bridge.scores import check_judges
+from gantoolkit.tasks.bridge.systems import ValidationPipeline
 from gantoolkit.training.batch import SeededBatch
 from gantoolkit.training.ema import frozen_copy, update_ema
-from gantoolkit.training.prefetch import Prefetcher
 from gantoolkit.training.task import Task
 
-MODES = ("M then T", "alternating", "M only")
 
+class Bridge(Task):
+    """Multi-timestep training of a bridge: phase M by Eq. 6, phase T by Eq. 7.
 
-class Bridge(Objective, Task):
-    """Multi-timestep training of a bridge.
-
-    data       tasks/bridge/trajectories.py's Splits
-    condition  'mask', 'scribble', or 'both' for an encoder with a ControlNet for each
-    encoder, bridge, losses, metrics   components by `type`; losses and metrics keyed by name
-    generator  weights name or file
-    training   'M then T' (M for `share` of the iterations, then T), 'alternating' (both each iteration), 'M only'
-    targets    'paper', 'x0' or 'gt', as in Table 2
-    sampling   tasks/bridge/trajectories.py's Sampling; cache: its Keeping (folder, max_gb, stream, …)
-    noise      'const' or 'random' noise inside the generator while training
-    early      numbers of denoising steps after which G(w) is scored too, beside the whole trajectory
-    against    scores compare with 'gt' or, where no photo is the truth, with 'x0'
-    loss_size  images are pooled to this size before the losses, score_size: before scores (None = as they are)
-    ema        decay of a moving average of the bridge that is scored and exported in its place (None = none)
-    recompute  samples that the generator draws at a time, again in the backward pass (0 = all, activations kept)
-    chunk      rays of a 3D generator that are rendered at a time (None = all)
+    It joins an objective (losses), data (cached trajectories), optimizers and an evaluation.
     """
 
-    system = evaluation.RUN
+    system = RUN
 
-    def __init__(
-        self,
-        data: dict,
-        encoder: dict,
-        bridge: dict,
-        generator: str,
-        losses: dict,
-        device: torch.device,
-        seed: int,
-        metrics: dict | None = None,
-        condition: Literal["mask", "scribble", "both"] = "mask",
-        training: Literal["M then T", "alternating", "M only"] = "M then T",
-        share: float = 0.5,
-        targets: Literal["paper", "x0", "gt"] = "paper",
-        sampling: dict | None = None,
-        cache: dict | None = None,
-        noise: Literal["const", "random"] = "const",
-        loss_size: int | None = None,
-        score_size: int | None = None,
-        lr: float = 1e-3,
-        lr_modulation: float | None = None,
-        betas: tuple[float, float] = (0.9, 0.99),
-        judge: str = "judge",
-        early: tuple[int, ...] = (),
-        against: Literal["gt", "x0"] = "gt",
-        ema: float | None = None,
-        recompute: int = 0,
-        chunk: int | None = None,
-    ):
-        from gantoolkit.generators import load_generator
+    def __init__(self, config: BridgeConfig, device: torch.device, seed: int):
+        self.config = config
+        self.device = device
+        self.specs = _specs(config)
 
-        _choose("training", training, MODES)
-        _choose("targets", targets, TARGETS)
-        _choose("condition", condition, ("mask", "scribble", "both"))
-        _choose("against", against, ("gt", "x0"))
-        self.device, self.condition, self.training, self.share = device, condition, training, share
-        numbers = {
-            key: value for key, value in encoder.items() if key != "offload"
-        }  # which moves memory alone
-        self.specs = dict(encoder=numbers, bridge=bridge, generator=generator, condition=condition)
-        self.ema, self.score_size = ema, score_size
-        frozen = registry.build("encoder", encoder).to(device)
-        if (targets, against) != ("gt", "gt") and not getattr(frozen, "generates", True):
-            raise UsageError(
-                f"The encoder {encoder['type']} makes no image I^d_0, so targets='{targets}' with "
-                f"against='{against}' cannot be; use 'gt' for both."
-            )
-        _shown(getattr(frozen, "condition", condition), condition)
-        drawn = load_generator(generator).to(device)
-        trained = load.build_bridge(bridge, frozen, drawn).to(device)
-        terms = {name: registry.build("loss", spec).to(device) for name, spec in losses.items()}
-        super().__init__(frozen, trained, drawn, terms, targets, noise, loss_size, recompute, chunk)
-        self.evaluation = evaluation.Evaluation(self, metrics, judge, early, against)
-        self._open_data(data, SamplingConfig.of(sampling or {}), CacheConfig.of(cache or {}))
+        self.encoder = registry.build("encoder", config.encoder).to(device)
+        _check_encoder(self.encoder, config)
+        self.generator = load_generator(config.generator).to(device)
+        self.bridge = load.build_bridge(config.bridge, self.encoder, self.generator).to(device)
+        self.terms = {
+            name: registry.build("loss", spec).to(device) for name, spec in config.losses.items()
+        }
+        self.objective = Objective(self.encoder, self.bridge, self.generator, self.terms, config)
+        check_judges(config, device, self.networks())
+
+        self.data = BridgeData(config, self.encoder, self.specs["encoder"], device)
+        self.objective.embeddings = self.data.embed(
+            self.terms, self.objective.targets["identity"], self.weights()
+        )
+
         self.modules = dict(bridge=self.bridge)
-        self.averages = {} if ema is None else dict(bridge=frozen_copy(self.bridge))
-        self.optimizers = dict(
-            M=torch.optim.Adam(list(self.bridge.mapping_parameters()), lr, betas)
-        )
-        if training != "M only":
-            modulation = list(self.bridge.modulation_parameters())
-            if not modulation:
-                raise UsageError(
-                    f"The bridge {bridge['type']} has no T to train; use training='M only'."
-                )
-            if not getattr(self.bridge, "detach", True):  # Eq. 7 reaches M
-                modulation += self.bridge.mapping_parameters()
-            self.optimizers["T"] = torch.optim.Adam(modulation, lr_modulation or lr, betas)
-        self.switch = self.iterations = 0
+        self.ema_modules = {}
+        if config.ema is not None:
+            self.ema_modules["bridge"] = frozen_copy(self.bridge)
+        self.optimizers = build_optimizers(self.bridge, config)
 
-    def _open_data(self, data: dict, sampling: SamplingConfig, keeping: CacheConfig) -> None:
-        given = checks.build(DataConfig, "data", data)
-        key = dict(
-            spec=self.specs["encoder"],
-            weights=list(folders.checksums(self.specs["encoder"]).values()),
+        pipeline = ValidationPipeline(
+            self.encoder,
+            self.evaluated_bridge,
+            self.generator,
+            self.objective.render,
+            config.condition,
         )
+        self.evaluation = Evaluation(
+            config,
+            pipeline,
+            self.data.val,
+            self.data.val_no_text,
+            config.generator,
+            self.networks(),
+        )
+        self.iterations = self.first_of_t = 0
 
-        def trajectories(split: str, **kw) -> Trajectories:
-            here = (
-                sampling if split == "train" else replace(sampling, captions=1)
-            )  # a pair is scored once
-            return Trajectories(
-                FaceZip(getattr(given, split)),
-                self.encoder,
-                key,
-                self.condition,
-                here,
-                keeping,
-                getattr(given, f"{split}_limit"),
-                device=self.device,
-                **kw,
-            )
+    @classmethod
+    def from_config(cls, keys: dict, device: torch.device, seed: int) -> Bridge:
+        return cls(BridgeConfig(**keys), device, seed)
 
-        self.train, self.val = trajectories("train"), trajectories("val")
-        self.max_gb = float(keeping.max_gb)
-        self.ahead = (
-            Prefetcher(self.train.fetch)
-            if self.device.type == "cuda" and not keeping.stream
-            else None
-        )
-        self.val_empty_prompt = (
-            trajectories("val", text="") if self.evaluation.wants_empty_prompt else None
-        )
-        self.embeddings = Embeddings(
-            self.train, self.terms, self.targets["identity"], self.weights()
-        )
+    @property
+    def evaluated_bridge(self) -> nn.Module:
+        """The bridge that is scored and exported: the moving average where there is one."""
+        return self.ema_modules.get("bridge", self.bridge)
 
-    # -- what the runner asks ------------------------------------------------------------------------
+    # -- phases --------------------------------------------------------------------------------------
 
     def plan(self, iterations: int) -> None:
         self.iterations = iterations
-        self.switch = round(iterations * self.share) if self.training == "M then T" else iterations
-
-    def size(self) -> int:
-        return len(self.train)
-
-    def prepare(self, folder: Path, progress) -> None:
-        self.train.prepare(progress, "trajectories of train")
-        self.val.prepare(progress, "trajectories of val")
-        if self.val_empty_prompt:
-            self.val_empty_prompt.prepare(progress, "trajectories of val without text")
-        self.embeddings.prepare(progress)
-        self.train.store_features(self.max_gb, progress, "features of train")
+        self.first_of_t = iterations
+        if self.config.training == "M then T":
+            self.first_of_t = round(iterations * self.config.mapping_fraction)
 
     def phases(self, iteration: int) -> Iterable[str]:
-        if self.training == "alternating":
+        if self.config.training == "alternating":
             return ("M", "T")
-        return ("M",) if iteration < self.switch or self.training == "M only" else ("T",)
+        if self.config.training == "M only" or iteration < self.first_of_t:
+            return ("M",)
+        return ("T",)
 
     def phase_range(self, phase: str) -> tuple[int, int] | None:
-        if self.training != "M then T":
+        if self.config.training != "M then T":
             return None
-        return (0, self.switch) if phase == "M" else (self.switch, self.iterations)
+        return (0, self.first_of_t) if phase == "M" else (self.first_of_t, self.iterations)
 
-    def losses(self, phase: str, draw: SeededBatch, iteration: int) -> dict[str, Tensor]:
-        steps = draw.integers(len(self.train.timesteps))
-        moment = self.train.read(
-            draw.indices, steps, self.ahead and self.ahead.get(draw.indices, steps)
-        )
+    # -- training ------------------------------------------------------------------------------------
+
+    def size(self) -> int:
+        return len(self.data.train)
+
+    def prepare(self, folder: Path, progress) -> None:
+        self.data.prepare(progress)
+
+    def losses(self, phase: str, batch: SeededBatch, iteration: int) -> dict[str, Tensor]:
+        timestep_batch = self.data.read(batch)
         self.bridge.train()
-        for name in self.optimizers:
-            self._parameters(name, False)
-        self._parameters(phase, True)
-        features = self.train.features(moment, only_h=self.only_h(phase))
+        self._require_grad(phase)
+
+        features = self.data.train.features(timestep_batch, only_h=self.objective.only_h(phase))
         latent = self.bridge(features, mapping_only=phase == "M")
-        seeds = draw.seeds.tolist() if self.noise == "random" else None
-        return self.compare(
-            phase, latent, self.render(latent, moment.sample.condition.camera, seeds), moment
-        )
+        camera = timestep_batch.sample.condition.camera
+        seeds = batch.seeds.tolist() if self.objective.noise == "random" else None
+        render = self.objective.render(latent, camera, seeds)
+        return self.objective.losses(phase, latent, render, timestep_batch)
 
-    def prefetch(self, draw: SeededBatch) -> None:
-        if self.ahead:  # a GPU computes while the CPU reads; a stream would compute too
-            self.ahead.prefetch(draw.indices, draw.integers(len(self.train.timesteps)))
+    def prefetch(self, batch: SeededBatch) -> None:
+        self.data.prefetch(batch)
 
-    def _parameters(self, phase: str, active: bool) -> None:
+    def _require_grad(self, phase: str) -> None:
+        """Let only the parameters of this phase's optimizer take gradients."""
+        for optimizer in self.optimizers.values():
+            for group in optimizer.param_groups:
+                for parameter in group["params"]:
+                    parameter.requires_grad_(False)
         for group in self.optimizers[phase].param_groups:
             for parameter in group["params"]:
-                parameter.requires_grad_(active)
-
-    @property
-    def judged(self) -> torch.nn.Module:
-        """The bridge that is scored and exported: the moving average where there is one."""
-        return self.averages.get("bridge", self.bridge)
+                parameter.requires_grad_(True)
 
     def after_step(self, iteration: int) -> None:
-        if self.averages:
-            update_ema(self.averages["bridge"], self.bridge, iteration, self.ema)
+        if self.ema_modules:
+            update_ema(self.ema_modules["bridge"], self.bridge, iteration, self.config.ema)
 
     # -- results -------------------------------------------------------------------------------------
 
@@ -230,20 +150,20 @@ class Bridge(Objective, Task):
         return self.evaluation.scores(limit)
 
     def other_scores(self) -> dict[str, Scores]:
-        return self.evaluation.references()
+        return self.evaluation.reference_scores()
 
     def pictures(self) -> dict[str, Tensor]:
         return dict(val=self.evaluation.sheet())
 
     def samples(self, folder: Path) -> list[dict]:
-        return self.evaluation.samples(folder)
+        return self.evaluation.save_samples(folder)
 
     def notes(self) -> list[str]:
         return self.evaluation.notes()
 
     def export(self, folder: Path) -> list[Path]:
         specs = self.specs | dict(networks=self.networks(), frozen=load.frozen(self.specs))
-        return [load.export(folder / "bridge.safetensors", self.judged, specs)]
+        return [load.export(folder / "bridge.safetensors", self.evaluated_bridge, specs)]
 
     def networks(self) -> dict[str, str]:
         return {name: term.network for name, term in self.terms.items() if term.network}
@@ -253,17 +173,49 @@ class Bridge(Objective, Task):
         return folders.checksums(self.specs["encoder"]) | weights.checksums(names)
 
 
-def _shown(wanted: str, condition: str) -> None:
-    """Refuse an encoder whose ControlNets are shown what the run's condition has not."""
-    if wanted not in (condition, "none") and condition != "both":
+def build_optimizers(bridge: nn.Module, config: BridgeConfig) -> dict[str, torch.optim.Optimizer]:
+    """Build Adam for M and, unless only M is trained, for T."""
+    mapping = list(bridge.mapping_parameters())
+    optimizers = dict(M=torch.optim.Adam(mapping, config.lr, config.betas))
+    if config.training == "M only":
+        return optimizers
+
+    modulation = list(bridge.modulation_parameters())
+    if not modulation:
         raise UsageError(
-            f"The encoder's ControlNets are shown '{wanted}', but condition='{condition}'; set "
-            f"condition='{wanted}', or encoder.controlnet to one for '{condition}'."
+            f"The bridge {config.bridge['type']} has no T to train; use training='M only'."
         )
+    if not getattr(bridge, "detach", True):  # Eq. 7 reaches M
+        modulation += mapping
+    lr = config.lr_modulation or config.lr
+    optimizers["T"] = torch.optim.Adam(modulation, lr, config.betas)
+    return optimizers
 
 
-def _choose(key: str, value: str, known: Iterable[str]) -> None:
-    if value not in known:
+def _specs(config: BridgeConfig) -> dict:
+    """Describe encoder, bridge and generator, as an exported bridge does."""
+    # `offload` decides where the encoder waits, not what it computes
+    encoder = {key: value for key, value in config.encoder.items() if key != "offload"}
+    return dict(
+        encoder=encoder,
+        bridge=config.bridge,
+        generator=config.generator,
+        condition=config.condition,
+    )
+
+
+def _check_encoder(encoder: nn.Module, config: BridgeConfig) -> None:
+    """Refuse an encoder that lacks what the config asks of it: images, or another condition."""
+    targets, score_target = config.targets, config.score_target
+    if (targets, score_target) != ("gt", "gt") and not getattr(encoder, "generates", True):
         raise UsageError(
-            f"{key}='{value}' is unknown; choose one of {', '.join(repr(k) for k in known)}."
+            f"The encoder {config.encoder['type']} makes no image I^d_0, so targets='{targets}' "
+            f"with score_target='{score_target}' cannot be; use 'gt' for both."
+        )
+    expected = getattr(encoder, "condition", config.condition)
+    if expected not in (config.condition, "none") and config.condition != "both":
+        raise UsageError(
+            f"The encoder's ControlNets are shown '{expected}', but "
+            f"condition='{config.condition}'; set condition='{expected}', or encoder.controlnet "
+            f"to one for '{config.condition}'."
         )

@@ -82,9 +82,7 @@ class Trajectories:
         )
         if sampling.noised:
             self.key["x0"] = "of every step"
-        self.cache = cache_config.open(
-            "trajectories", self.key, len(self), sampling.batch, device
-        )
+        self.cache = cache_config.open("trajectories", self.key, len(self), sampling.batch, device)
         self.feature_cache: FeatureCache | None = None
 
     def __len__(self) -> int:
@@ -137,13 +135,13 @@ class Trajectories:
 
     # -- reading -------------------------------------------------------------------------------------
 
-    def sample(self, rows: Tensor, pictures: dict[str, Tensor] | None = None) -> Sample:
+    def sample(self, rows: Tensor, images: dict[str, Tensor] | None = None) -> Sample:
         """Read conditions and targets of rows; caption and seed depend only on the row."""
         index = rows % self.samples
         caption = rows // self.samples
         seeds = (self.sampling.seed * 1_000_003 + index) * 101 + caption
         sample = self.data.sample(
-            index, index + caption, self.condition, seeds, self.device, pictures
+            index, index + caption, self.condition, seeds, self.device, images
         )
         if self.text is None:
             return sample
@@ -159,7 +157,7 @@ class Trajectories:
         return dict(
             z=self.cache.read("z", rows, steps),
             x0=self.x0(rows, steps),
-            pictures=self.data.pictures(rows % self.samples, self.condition),
+            images=self.data.read_images(rows % self.samples, self.condition),
         )
 
     def read(
@@ -173,7 +171,7 @@ class Trajectories:
         steps = torch.as_tensor(steps).expand(len(rows)) % len(self.timesteps)
         stored = fetched or self.fetch(rows, steps)
         return TimestepBatch(
-            sample=self.sample(rows, stored["pictures"]),
+            sample=self.sample(rows, stored["images"]),
             latents=stored["z"].to(self.device).float(),
             t=self.timesteps[steps].to(self.device),
             x0=to_float(stored["x0"].to(self.device)),
