@@ -1,4 +1,4 @@
-"""`gantoolkit compare`: scores of what the official programs wrote, all on the samples that all of them have."""
+"""`gantoolkit compare`: scores of what other programs wrote, on the samples that all of them have."""
 
 from __future__ import annotations
 
@@ -11,9 +11,11 @@ from pathlib import Path
 import torch
 import yaml
 
-from gantoolkit.bench import PROTOCOL, official_outputs, page
-from gantoolkit.bench.reference import Reference, opened, read
-from gantoolkit.bench.suite import Row, Suite
+from gantoolkit.bench import PROTOCOL, page
+from gantoolkit.bench.official_outputs import ADAPTERS, MANIFEST, Outputs, find_outputs
+from gantoolkit.bench.reference import Reference, open_output, read_output
+from gantoolkit.bench.suite import Suite, SuiteRow
+from gantoolkit.bench.tables import MeasuredRow
 from gantoolkit.config import validate
 from gantoolkit.core import files
 from gantoolkit.core.distributed import pick_device
@@ -27,17 +29,11 @@ from gantoolkit.report import record as records
 from gantoolkit.training.run_folder import environment
 
 BATCH = 8
-EXAMPLE = "write a name per line with its arguments in braces, such as 'lpips: {network: alex}' or 'ms_ssim: {}'"
-METRICS = {
-    "fid": {},
-    "kid": {},
-    "lpips": {},
-    "ms_ssim": {},
-    "ssim": {},
-    "id_gt": {},
-    "acc": {},
-    "miou": {},
-}
+EXAMPLE = (
+    "write a name per line with its arguments in braces, such as 'lpips: {network: alex}' or "
+    "'ms_ssim: {}'"
+)
+METRICS = ("fid", "kid", "lpips", "ms_ssim", "ssim", "id_gt", "acc", "miou")  # without --metrics
 COLUMNS = (
     "fid",
     "kid",
@@ -53,7 +49,7 @@ COLUMNS = (
 
 
 @dataclass(frozen=True)
-class Folder:
+class OutputFolder:
     """NAME[:ADAPTER]=DIR of the command line."""
 
     name: str
@@ -61,85 +57,92 @@ class Folder:
     path: Path
 
     @classmethod
-    def parse(cls, text: str) -> Folder:
-        """ADAPTER is NAME where that is a program's, else `folder`."""
+    def parse(cls, text: str) -> OutputFolder:
+        """Parse NAME[:ADAPTER]=DIR; by default ADAPTER is NAME where that is a program, else `folder`."""
         label, equals, path = text.partition("=")
         name, _, adapter = label.partition(":")
         if not equals or not name or not path:
             raise UsageError(
-                f"'{text}' is no output folder; write NAME=DIR, for instance tedigan=results/tedigan."
+                f"'{text}' is not an output folder; write NAME=DIR, for instance "
+                "tedigan=results/tedigan."
             )
         if not re.fullmatch(r"[\w-][\w.-]*", name):
             raise UsageError(
                 f"'{name}' names a row and its file; write NAME=DIR with a NAME of letters, digits, '.', "
                 "'_' and '-' that does not begin with a dot."
             )
-        adapter = adapter or (name if name in official_outputs.ADAPTERS else "folder")
-        if adapter not in official_outputs.ADAPTERS:
+        adapter = adapter or (name if name in ADAPTERS else "folder")
+        if adapter not in ADAPTERS:
             raise UsageError(
-                f"There is no adapter '{adapter}'{did_you_mean(adapter, official_outputs.ADAPTERS)}; adapters: "
-                f"{', '.join(official_outputs.ADAPTERS)}."
+                f"There is no adapter '{adapter}'{did_you_mean(adapter, ADAPTERS)}; adapters: "
+                f"{', '.join(ADAPTERS)}."
             )
         return cls(name, adapter, Path(path))
 
 
 def main(args) -> int:
-    """The verb."""
+    """Run the verb: score what programs wrote, or prepare what one of them reads."""
     check_output_folder(args.out or (f"for-{args.prepare}" if args.prepare else "compare"))
     if args.prepare:
-        from gantoolkit.bench import prepare
-
-        if scored := [
-            f"--{name}" for name in ("outputs", "metrics", "size") if getattr(args, name)
-        ]:
-            raise UsageError(
-                f"{', '.join(scored)} cannot stand beside --prepare, which writes what a program reads; "
-                "score its outputs with another command."
-            )
-        return prepare.main(args)
-    if not args.outputs:
-        raise UsageError(
-            "Give --outputs NAME=DIR … to score what programs wrote, or --prepare PROGRAM to make what one "
-            "reads."
-        )
-    folders = [Folder.parse(text) for text in args.outputs]
-    if len({f.name for f in folders}) < len(folders):
-        raise UsageError(
-            "Two output folders have one name; write NAME:ADAPTER=DIR with names of your own."
-        )
-    metrics = read_metrics(args.metrics) if args.metrics else METRICS
+        return _prepare(args)
+    folders = _parse_folders(args.outputs)
+    metrics = read_metrics(args.metrics) if args.metrics else {name: {} for name in METRICS}
     args.device = pick_device(args.device)
     reference = Reference(args.data, args.size)
     if not args.metrics and reference.name != "annyfaces":
         print(
-            "judged by the zoo's judge, which knows rendered faces alone; name networks with --metrics FILE.yaml.",
+            "judged by the zoo's judge, which knows only rendered faces; name networks with "
+            "--metrics FILE.yaml.",
             file=sys.stderr,
         )
-    found = {
-        f.name: official_outputs.outputs(
-            official_outputs.ADAPTERS[f.adapter], f.path, reference.wanted
-        )
-        for f in folders
-    }
-    ids = common(folders, found, reference, args.limit)
-    lines = [
-        (row, record(folder, row, found[folder.name], ids, reference, metrics, args))
+    outputs = {
+        folder.name: find_outputs(ADAPTERS[folder.adapter], folder.path, reference.samples)
         for folder in folders
-        for row in [
-            Row(folder.name, folder.name, {"type": folder.adapter, "folder": folder.path.name})
-        ]
-    ]
-    print(write(lines, metrics, Path(args.out or "compare")))
+    }
+    ids = common_ids(folders, outputs, reference, args.limit)
+    rows = []
+    for folder in folders:
+        system = {"type": folder.adapter, "folder": folder.path.name}
+        row = SuiteRow(folder.name, folder.name, system)
+        record = make_record(folder, row, outputs[folder.name], ids, reference, metrics, args)
+        rows.append(MeasuredRow(row, record))
+    print(write(rows, metrics, Path(args.out or "compare")))
     return 0
 
 
+def _prepare(args) -> int:
+    from gantoolkit.bench import prepare
+
+    given = [f"--{name}" for name in ("outputs", "metrics", "size") if getattr(args, name)]
+    if given:
+        raise UsageError(
+            f"{', '.join(given)} cannot stand beside --prepare, which writes what a program reads; "
+            "score its outputs with another command."
+        )
+    return prepare.main(args)
+
+
+def _parse_folders(texts: Sequence[str]) -> list[OutputFolder]:
+    if not texts:
+        raise UsageError(
+            "Give --outputs NAME=DIR … to score what programs wrote, or --prepare PROGRAM to make what one "
+            "reads."
+        )
+    folders = [OutputFolder.parse(text) for text in texts]
+    if len({folder.name for folder in folders}) < len(folders):
+        raise UsageError(
+            "Two output folders have one name; write NAME:ADAPTER=DIR with names of your own."
+        )
+    return folders
+
+
 def read_metrics(file: str) -> dict[str, dict]:
-    """The metrics of a YAML file, as a config's; what is none is refused with an example."""
+    """Read metrics from a YAML file, as in a config; anything else is refused with an example."""
     try:
         metrics = manifest.read_yaml(Path(file))
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise UsageError(
-            f"{file} is no YAML ({' '.join(str(error).split())}); {EXAMPLE}."
+            f"{file} is not valid YAML ({' '.join(str(error).split())}); {EXAMPLE}."
         ) from None
     if not isinstance(metrics, dict) or not metrics:
         raise UsageError(f"{file} should name metrics; {EXAMPLE}.")
@@ -148,70 +151,56 @@ def read_metrics(file: str) -> dict[str, dict]:
             raise UsageError(
                 f"{file}: {name} should be followed by its arguments, not {arguments!r}; {EXAMPLE}."
             )
-    validate.check_components(
-        {"metrics": metrics}, dict.fromkeys(validate.flatten({"metrics": metrics}), file)
-    )
+    config = {"metrics": metrics}
+    validate.check_components(config, dict.fromkeys(validate.flatten(config), file))
     return {name: arguments or {} for name, arguments in metrics.items()}
 
 
-def common(
-    folders: Sequence[Folder],
-    found: Mapping[str, official_outputs.Found],
+def common_ids(
+    folders: Sequence[OutputFolder],
+    outputs: Mapping[str, Outputs],
     reference: Reference,
     limit: int | None = None,
 ) -> list[str]:
-    """The ids that every folder has; says what is missing in each."""
-    wanted = [one.id for one in reference.wanted][:limit]
+    """Return the ids that every folder has, of the first `limit`; prints what is missing in each.
+
+    outputs  folder name → its outputs
+    """
+    expected = [sample.id for sample in reference.samples][:limit]
     for folder in folders:
-        missing = [i for i in wanted if i not in found[folder.name]]
+        missing = [id for id in expected if id not in outputs[folder.name]]
         if missing:
             shown = ", ".join(missing[:5]) + (", …" if len(missing) > 5 else "")
             print(
-                f"{folder.name}: {len(missing)} of {len(wanted)} outputs are missing: {shown} (looked for "
-                f"{official_outputs.ADAPTERS[folder.adapter].looks_for} in {folder.path})",
+                f"{folder.name}: {len(missing)} of {len(expected)} outputs are missing: {shown} (looked "
+                f"for {ADAPTERS[folder.adapter].looks_for} in {folder.path})",
                 file=sys.stderr,
             )
-    ids = [i for i in wanted if all(i in found[folder.name] for folder in folders)]
+    ids = [id for id in expected if all(id in outputs[folder.name] for folder in folders)]
     if len(ids) < 2:
         raise DataError(
-            f"Only {len(ids)} of {len(wanted)} samples have an output of every program; put a file "
-            f'{official_outputs.MANIFEST} with lines {{"id": …, "file": …}} into the folders whose names '
-            "differ."
+            f"Only {len(ids)} of {len(expected)} samples have an output of every program; put a file "
+            f'{MANIFEST} with lines {{"id": …, "file": …}} into the folders whose names differ.'
         )
-    if len(ids) < len(wanted):
-        print(f"scored on the {len(ids)} samples that all have, of {len(wanted)}.", file=sys.stderr)
+    if len(ids) < len(expected):
+        print(
+            f"scored on the {len(ids)} samples that all have, of {len(expected)}.", file=sys.stderr
+        )
     return ids
 
 
-def record(
-    folder: Folder,
-    row: Row,
-    found: official_outputs.Found,
+def make_record(
+    folder: OutputFolder,
+    row: SuiteRow,
+    outputs: Outputs,
     ids: Sequence[str],
     reference: Reference,
     metrics: Mapping[str, dict],
     args,
 ) -> Record:
-    """Scores of one program's pictures."""
-    native = opened(found[ids[0]]).height
-    resized = (
-        f"{native} to {reference.size}, box or antialiased bilinear"
-        if native != reference.size
-        else "none"
-    )
-    evaluator = Evaluator(
-        metrics,
-        args.judge,
-        args.device,
-        bootstrap=args.bootstrap,
-        conditions=dict(resize=resized, latent_source="as the program drew it"),
-    )
-    for part in torch.arange(len(ids)).split(BATCH):
-        chosen = [ids[i] for i in part.tolist()]
-        sample = reference.sample(chosen)
-        image = torch.stack([read(found[i], reference.size) for i in chosen])
-        evaluator.update(image, sample.target, sample.condition, sample_ids=part)
-    adapter = official_outputs.ADAPTERS[folder.adapter]
+    """Score one program's pictures and record everything that the table says of them."""
+    evaluator = _evaluate(outputs, ids, reference, metrics, args)
+    adapter = ADAPTERS[folder.adapter]
     config = dict(
         protocol=PROTOCOL,
         row=row.name,
@@ -220,7 +209,7 @@ def record(
         split="given",
         data=reference.name,
         pairs=len(ids),
-        missing=len(reference.wanted) - len(found),
+        missing=len(reference.samples) - len(outputs),
         needs=list(adapter.needs or ("text", "mask")),
         model=adapter.model,
         domain="3D" if adapter.is_3d else "2D",
@@ -239,19 +228,42 @@ def record(
     )
 
 
-def write(lines: Sequence[tuple[Row, Record]], metrics: Mapping[str, dict], out: Path) -> Path:
-    """Records and page."""
+def _evaluate(
+    outputs: Outputs, ids: Sequence[str], reference: Reference, metrics: Mapping[str, dict], args
+) -> Evaluator:
+    """Compare one program's pictures with the truth, BATCH at a time."""
+    height = open_output(outputs[ids[0]]).height
+    resize = "none"
+    if height != reference.size:
+        resize = f"{height} to {reference.size}, box or antialiased bilinear"
+    evaluator = Evaluator(
+        metrics,
+        args.judge,
+        args.device,
+        bootstrap=args.bootstrap,
+        conditions=dict(resize=resize, latent_source="as the program drew it"),
+    )
+    for indices in torch.arange(len(ids)).split(BATCH):
+        batch = [ids[index] for index in indices.tolist()]
+        sample = reference.sample(batch)
+        image = torch.stack([read_output(outputs[id], reference.size) for id in batch])
+        evaluator.update(image, sample.target, sample.condition, numbers=indices)
+    return evaluator
+
+
+def write(rows: Sequence[MeasuredRow], metrics: Mapping[str, dict], out: Path) -> Path:
+    """Write records and page into `out`; returns the page."""
     suite = Suite(
         "compare",
         "Outputs of other programs",
-        tuple(row for row, _ in lines),
+        tuple(row for row, _ in rows),
         metrics=dict(metrics),
         columns=tuple(dict.fromkeys([*COLUMNS, *metrics])),
         mini=False,
         about="All rows are scored on the samples for which every program has an output.",
     )
-    for row, found in lines:
-        files.write_json(out / f"{row.name}.json", records.to_json(found))
-    for name, text in page.texts(suite, lines, out).items():
+    for row, record in rows:
+        files.write_json(out / f"{row.name}.json", records.to_json(record))
+    for name, text in page.file_texts(suite, rows, out).items():
         files.write_text(out / name, text)
     return out / "compare.md"

@@ -1,7 +1,7 @@
-"""One row's images, made in a process of its own: `python -m gantoolkit.bench.draw_row JOB.json`.
+"""Make one row's images in a process of its own: `python -m gantoolkit.bench.draw_row JOB.json`.
 
-Batches lie as batch-00000.npz in the row's work folder, each written whole, so that an interrupted row goes on where
-it stopped; made.json follows with seconds, memory and what the system is.
+Batches lie as batch-00000.npz in the row's work folder. Each is written whole, so that an interrupted row
+continues where it stopped. made.json follows with what the system is and reads.
 """
 
 from __future__ import annotations
@@ -18,25 +18,26 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from gantoolkit.bench import pairs, systems
 from gantoolkit.core import files
 from gantoolkit.core.camera import YAWS, Frame
 from gantoolkit.core.errors import GantoolkitError
 from gantoolkit.core.images import to_float, to_uint8
-from gantoolkit.core.types import Condition, Render
+from gantoolkit.core.types import Condition, Render, Sample
 from gantoolkit.training.tensor_cache import root
 
 STATUS = Path("/proc/self/status")  # of Linux
-SIDES = tuple(yaw for yaw in YAWS if yaw)  # of the further views
+SIDES = tuple(yaw for yaw in YAWS if yaw)  # yaws of the further views
 MADE = "made.json"
-TIMED = 16  # batches that are timed and made from noise; later ones may read denoising runs that rows share,
-WIDE = 32  # and are at least as large as this, which a CPU prefers
+TIMED = 16  # batches that are timed and made from noise; later ones may share denoising runs
+WIDE = 32  # pairs in a batch that is not timed, at least: CPUs prefer large ones
 
 
 @dataclass(frozen=True)
 class Job:
-    """Everything that decides a row's images; JSON-able."""
+    """Everything that decides a row's images; JSON-able. Its fields are part of the work folder's name."""
 
     system: dict
     split: str
@@ -49,37 +50,34 @@ class Job:
     data: str | None = None
     device: str = "cpu"
 
-    def numbers(self) -> list[torch.Tensor]:
-        """Pair numbers of every batch."""
+    def batches(self) -> list[Tensor]:
+        """Return the pair indices of every batch."""
         timed, later = torch.arange(self.count).tensor_split([TIMED * self.batch])
-        return [
-            *timed.split(self.batch),
-            *(later.split(max(WIDE, self.batch)) if len(later) else ()),
-        ]
+        batches = list(timed.split(self.batch))
+        if len(later):
+            batches += later.split(max(WIDE, self.batch))
+        return batches
 
 
 def run(job: Job, folder: Path) -> dict:
-    """Make what is missing of a row; returns and writes what made.json says."""
-    opened = pairs.open_pairs(job.split, job.count, job.seed, job.data, say=say)
-    exact = opened.verify()
+    """Make the batches that are missing in `folder`; returns and writes the contents of made.json."""
+    frozen_pairs = pairs.open_pairs(job.split, job.count, job.seed, job.data, say=say)
+    exact = frozen_pairs.verify()
     system = systems.build(job.system).to(job.device)
-    todo = [number for number in range(len(job.numbers())) if not path_of(folder, number).is_file()]
-    if todo:
-        _make(
-            job, system, opened, opened.sample(job.numbers()[todo[0]], job.condition), None
-        )  # warm-up
-    for number in todo:
-        rows = job.numbers()[number]
-        _make(
-            job,
-            system,
-            opened,
-            opened.sample(rows, job.condition),
-            path_of(folder, number),
-            rows,
-            number < TIMED,
-        )
-        say(f"\r{number + 1}/{len(job.numbers())} batches", end="")
+
+    batches = job.batches()
+    missing = [n for n in range(len(batches)) if not batch_path(folder, n).is_file()]
+    if missing:
+        _warm_up(job, system, frozen_pairs.sample(batches[missing[0]], job.condition))
+    for batch in missing:
+        indices = batches[batch]
+        sample = frozen_pairs.sample(indices, job.condition)
+        arrays = _make_batch(job, system, sample, int(indices[0]), timed=batch < TIMED)
+        content = io.BytesIO()
+        np.savez(content, **arrays)
+        files.write_bytes(batch_path(folder, batch), content.getvalue())
+        say(f"\r{batch + 1}/{len(batches)} batches", end="")
+
     made = dict(
         threads=torch.get_num_threads(),
         needs=list(system.needs),
@@ -92,118 +90,136 @@ def run(job: Job, folder: Path) -> dict:
         weights=system.weights(),
         notes=system.notes(),
         exact=exact,
-        list=opened.digest,
-        data=opened.data.path.name,
-        data_sha256=opened.data.sha256,
+        list=frozen_pairs.digest,
+        data=frozen_pairs.data.path.name,
+        data_sha256=frozen_pairs.data.sha256,
     )
     files.write_json(folder / MADE, made)
     return made
 
 
-def path_of(folder: Path, number: int) -> Path:
-    """Where a batch lies."""
-    return folder / f"batch-{number:05d}.npz"
+def read_made(file: Path) -> dict:
+    """Read a made.json, also one that calls `is_3d` by its earlier name `solid`."""
+    made = json.loads(file.read_text(encoding="utf-8"))
+    if "solid" in made:
+        made["is_3d"] = made.pop("solid")
+    return made
 
 
-def _make(
-    job: Job, system, opened, sample, path: Path | None, rows=None, timed: bool = True
-) -> None:
-    """One batch: the result, what it cost if `timed`, then what is measured beside it; `path` None only warms up."""
-    image = sample.target.image_gt.to(job.device) if "image" in system.needs else None
-    condition = systems.told(sample.condition, system.needs).to(job.device)
-    share = partial(system.solve_shared, folder=root() / "bench")
-    began = time.perf_counter()
-    solution = (system.solve if timed else share)(condition, image)
+def batch_path(folder: Path, batch: int) -> Path:
+    """Return the file of a batch."""
+    return folder / f"batch-{batch:05d}.npz"
+
+
+def _inputs(job: Job, system: systems.System, sample: Sample) -> tuple[Condition, Tensor | None]:
+    """Return what the system may see of a batch: its condition, and I^gt if it needs the photo."""
+    photo = sample.target.image_gt.to(job.device) if "image" in system.needs else None
+    condition = systems.restrict_condition(sample.condition, system.needs)
+    return condition.to(job.device), photo
+
+
+def _warm_up(job: Job, system: systems.System, sample: Sample) -> None:
+    """Make a batch that is thrown away, so that the first one is timed like the others."""
+    condition, photo = _inputs(job, system, sample)
+    result = system.render(system.solve(condition, photo), condition.camera)
+    to_uint8(result.image).cpu()
+
+
+def _make_batch(
+    job: Job, system: systems.System, sample: Sample, first: int, timed: bool
+) -> dict[str, np.ndarray]:
+    """Make one batch, whose first pair is number `first`.
+
+    Returns image [B,3,R,R] uint8; if `timed`, seconds per image and peak memory; and, of the first pairs only,
+    depth, views from the sides, and images made without the prompt.
+    """
+    condition, photo = _inputs(job, system, sample)
+    solve_shared = partial(system.solve_shared, folder=root() / "bench")
+    solve = system.solve if timed else solve_shared
+
+    started = time.perf_counter()
+    solution = solve(condition, photo)
     result = system.render(solution, condition.camera)
-    found = dict(image=to_uint8(result.image).cpu().numpy())
-    seconds = (time.perf_counter() - began) / len(condition)
-    if path is None:
-        return
+    arrays = dict(image=to_uint8(result.image).cpu().numpy())
+    seconds = (time.perf_counter() - started) / len(condition)
+
     if timed:
-        found |= dict(seconds=np.float64(seconds), peak_mb=np.int64(peak_mb(job.device)))
+        arrays["seconds"] = np.float64(seconds)
+        arrays["peak_mb"] = np.int64(peak_mb(job.device))
     if result.depth is not None and job.views:
-        found["depth"] = result.depth.half().cpu().numpy()
-    if system.is_3d and int(rows[0]) < job.views:
-        found |= _sides(system, solution, condition)
-    if int(rows[0]) < job.without_text and "text" in system.needs:
-        empty_prompt = replace(condition, text=("",) * len(condition))
-        silent = system.render(share(empty_prompt, image), condition.camera).image
-        found["without_text"] = to_uint8(silent).cpu().numpy()
-    content = io.BytesIO()
-    np.savez(content, **found)
-    files.write_bytes(path, content.getvalue())
+        arrays["depth"] = result.depth.half().cpu().numpy()
+    if system.is_3d and first < job.views:
+        arrays |= _render_sides(system, solution, condition)
+    if first < job.without_text and "text" in system.needs:
+        no_text = replace(condition, text=("",) * len(condition))
+        image = system.render(solve_shared(no_text, photo), condition.camera).image
+        arrays["without_text"] = to_uint8(image).cpu().numpy()
+    return arrays
 
 
-def _sides(system, solution, condition: Condition) -> dict:
-    """Images and depths [B,V,…] from the sides."""
+def _render_sides(system: systems.System, solution, condition: Condition) -> dict[str, np.ndarray]:
+    """Render images [B,V,3,R,R] and depths [B,V,1,r,r] from the sides."""
     device = condition.camera.cam2world.device
-    renders = [
-        system.render(solution, system.frame.side(yaw, len(condition)).to(device)) for yaw in SIDES
-    ]
-    return dict(
-        views=np.stack([to_uint8(r.image).cpu().numpy() for r in renders], 1),
-        views_depth=np.stack([r.depth.half().cpu().numpy() for r in renders], 1),
-    )
+    images, depths = [], []
+    for yaw in SIDES:
+        camera = system.frame.side(yaw, len(condition)).to(device)
+        view = system.render(solution, camera)
+        images.append(to_uint8(view.image).cpu().numpy())
+        depths.append(view.depth.half().cpu().numpy())
+    return dict(views=np.stack(images, 1), views_depth=np.stack(depths, 1))
 
 
 @dataclass(frozen=True)
-class Made:
-    """One batch as it was made."""
+class MadeBatch:
+    """One batch as it was made; seconds and memory only where they were measured."""
 
-    numbers: torch.Tensor
-    image: torch.Tensor  # [B,3,R,R] in −1..1
-    seconds: float | None = (
-        None  # per image, and the process's peak memory until then, where they were measured
-    )
-    peak_mb: int | None = None
-    without_text: torch.Tensor | None = None
-    depth: torch.Tensor | None = None
-    views: tuple[Render, ...] = ()
+    indices: Tensor  # [B] of the pairs
+    image: Tensor  # [B,3,R,R] in −1..1
+    seconds: float | None = None  # per image
+    peak_mb: int | None = None  # of the process until then
+    without_text: Tensor | None = None  # [B,3,R,R], made from an empty prompt
+    depth: Tensor | None = None  # [B,1,r,r]
+    views: tuple[Render, ...] = ()  # from SIDES
 
 
-def read(job: Job, folder: Path, frame: Frame) -> Iterator[Made]:
-    """The batches of a finished row, whose views are those of a generator of this frame."""
-    for number, rows in enumerate(job.numbers()):
-        with np.load(path_of(folder, number), allow_pickle=False) as found:
-            pictures = {
-                key: to_float(torch.from_numpy(found[key]))
-                for key in ("image", "without_text", "views")
-                if key in found
-            }
-            depth = {
-                key: torch.from_numpy(found[key]).float()
-                for key in ("depth", "views_depth")
-                if key in found
-            }
-            sides = (
-                [
-                    Render(
-                        pictures["views"][:, k],
-                        depth=depth["views_depth"][:, k],
-                        camera=frame.side(yaw, len(rows)),
-                    )
-                    for k, yaw in enumerate(SIDES)
-                ]
-                if "views" in pictures
-                else []
+def read(job: Job, folder: Path, frame: Frame) -> Iterator[MadeBatch]:
+    """Read the batches of a finished row; `frame` says where the cameras of its views stand."""
+    for batch, indices in enumerate(job.batches()):
+        with np.load(batch_path(folder, batch), allow_pickle=False) as arrays:
+            yield MadeBatch(
+                indices,
+                _image(arrays, "image"),
+                float(arrays["seconds"]) if "seconds" in arrays else None,
+                int(arrays["peak_mb"]) if "peak_mb" in arrays else None,
+                _image(arrays, "without_text"),
+                _depth(arrays, "depth"),
+                _views(arrays, frame),
             )
-            cost = (
-                (float(found["seconds"]), int(found["peak_mb"]))
-                if "seconds" in found
-                else (None, None)
-            )
-            yield Made(
-                rows,
-                pictures["image"],
-                *cost,
-                pictures.get("without_text"),
-                depth.get("depth"),
-                tuple(sides),
-            )
+
+
+def _image(arrays, key: str) -> Tensor | None:
+    return to_float(torch.from_numpy(arrays[key])) if key in arrays else None
+
+
+def _depth(arrays, key: str) -> Tensor | None:
+    return torch.from_numpy(arrays[key]).float() if key in arrays else None
+
+
+def _views(arrays, frame: Frame) -> tuple[Render, ...]:
+    """Return the views of a batch from SIDES, with their depths and cameras."""
+    images = _image(arrays, "views")
+    if images is None:
+        return ()
+    depths = _depth(arrays, "views_depth")
+    views = []
+    for side, yaw in enumerate(SIDES):
+        camera = frame.side(yaw, len(images))
+        views.append(Render(images[:, side], depth=depths[:, side], camera=camera))
+    return tuple(views)
 
 
 def peak_mb(device: str) -> int:
-    """Largest resident size of this process, or largest allocation on the GPU, in MB."""
+    """Return the largest resident size of this process, or the largest allocation on the GPU, in MB."""
     if str(device).startswith("cuda"):
         return round(torch.cuda.max_memory_allocated() / 1e6)
     if STATUS.exists():  # getrusage would count what the parent held when it started this process
@@ -213,14 +229,14 @@ def peak_mb(device: str) -> int:
 
 
 def resident(field: str) -> int:
-    """kiB of a line of Linux's /proc/self/status: 'VmRSS' now, 'VmHWM' at the peak."""
-    return int(
-        next(line for line in STATUS.read_text().splitlines() if line.startswith(field)).split()[1]
-    )
+    """Read a size in kiB from Linux's /proc/self/status: 'VmRSS' is now, 'VmHWM' the peak."""
+    lines = STATUS.read_text().splitlines()
+    line = next(line for line in lines if line.startswith(field))
+    return int(line.split()[1])
 
 
 def say(text: str, end: str = "\n") -> None:
-    """To stderr, at once."""
+    """Print to stderr at once."""
     print(text, end=end, file=sys.stderr, flush=True)
 
 

@@ -1,7 +1,6 @@
-"""Where the official programs put their results: naming, tiling, and which of our samples a file belongs to.
+"""Where the official programs put their results: file names, tiles, and which of our samples a file belongs to.
 
-An adapter is a function (folder, wanted) → id → Output. A file outputs.jsonl in the folder, with lines
-{"id": …, "file": …}, is believed before any adapter.
+A file outputs.jsonl in the folder, with lines {"id": …, "file": …}, is believed before any adapter.
 """
 
 from __future__ import annotations
@@ -14,17 +13,17 @@ from pathlib import Path
 
 from gantoolkit.core import files
 from gantoolkit.core.errors import DataError
-from gantoolkit.inference.generate import MANIFEST as DRAWN
+from gantoolkit.inference.generate import MANIFEST as OUR_MANIFEST
 from gantoolkit.inference.generate_dataset import SYSTEM
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp")
 MANIFEST = "outputs.jsonl"
-LONGEST = 200  # bytes of a prompt that is the name of a folder; file systems take 255
+MAX_BYTES = 200  # of a prompt that is the name of a folder; file systems take 255
 
 
 @dataclass(frozen=True)
-class Wanted:
-    """One of our samples."""
+class SampleId:
+    """One of our samples, for which an output is expected."""
 
     id: str  # the stem of its picture's file
     text: str = ""
@@ -32,184 +31,201 @@ class Wanted:
 
 @dataclass(frozen=True)
 class Output:
-    """One file of a program; `right` takes the right half of torchvision's two-tile grids."""
+    """One file of a program."""
 
     path: Path
-    right: bool = False
+    right: bool = False  # whether the result is the right half of torchvision's two-tile grid
 
 
-Found = dict[str, Output]
+Outputs = dict[str, Output]  # by id
 
 
 @dataclass(frozen=True)
 class Adapter:
-    """`find` with what it looks for in words, and what the program sees (None: not known)."""
+    """A program: how its outputs are found, and what a table says of it."""
 
-    find: Callable[[Path, Sequence[Wanted]], Found]
-    looks_for: str
-    needs: tuple[str, ...] | None = ("text", "mask")
+    find: Callable[[Path, Sequence[SampleId]], Outputs]
+    looks_for: str  # what `find` looks for, in words
+    needs: tuple[str, ...] | None = ("text", "mask")  # what the program sees; None: not known
     model: str = "GAN"
     is_3d: bool = False
 
 
-def outputs(adapter: Adapter, folder: Path, wanted: Sequence[Wanted]) -> Found:
-    """What the folder holds of the wanted samples."""
+def find_outputs(adapter: Adapter, folder: Path, samples: Sequence[SampleId]) -> Outputs:
+    """Find the outputs of samples in a folder; a sample without one is left out."""
     if not folder.is_dir():
         raise DataError(f"There is no folder {folder}; give NAME=DIR with what the program wrote.")
-    listed = {
-        row["id"]: Output(folder / row["file"])
-        for row in files.read_json_lines(folder / MANIFEST)
-        if "id" in row and "file" in row
-    }
-    if gone := [o.path for o in listed.values() if not o.path.is_file()]:
-        raise DataError(f"{folder / MANIFEST} names {gone[0].name}, which is not there.")
-    rest = [w for w in wanted if w.id not in listed]
-    found = adapter.find(folder, rest) if rest else {}
-    if mixed := _mixed(folder, {output.path.name for output in found.values()}):
+    listed = _read_manifest(folder)
+    not_listed = [sample for sample in samples if sample.id not in listed]
+    found = adapter.find(folder, not_listed) if not_listed else {}
+    _check_one_system(folder, {output.path.name for output in found.values()})
+    outputs = {sample.id: listed[sample.id] for sample in samples if sample.id in listed}
+    return outputs | found
+
+
+def _read_manifest(folder: Path) -> Outputs:
+    """Read outputs.jsonl, if there is one; every file that it names must exist."""
+    outputs = {}
+    for line in files.read_json_lines(folder / MANIFEST):
+        if "id" in line and "file" in line:
+            outputs[line["id"]] = Output(folder / line["file"])
+    for output in outputs.values():
+        if not output.path.is_file():
+            raise DataError(
+                f"{folder / MANIFEST} names {output.path.name}, which is not in the folder."
+            )
+    return outputs
+
+
+def _check_one_system(folder: Path, names: Collection[str]) -> None:
+    """Refuse pictures that `gantoolkit generate` made with different systems."""
+    lines = files.read_json_lines(folder / OUR_MANIFEST)
+    lines = [line for line in lines if line.get("file") in names]
+    mixed = []
+    for key in SYSTEM:
+        values = {json.dumps(line.get(key), sort_keys=True) for line in lines}
+        if len(values) > 1:
+            mixed.append(key)
+    if mixed:
         raise DataError(
-            f"{folder} holds pictures of several systems: its {DRAWN} names more than one "
+            f"{folder} holds pictures of several systems: its {OUR_MANIFEST} names more than one "
             f"{' and '.join(mixed)}; draw each system into a folder of its own."
         )
-    return {w.id: listed[w.id] for w in wanted if w.id in listed} | found
 
 
-def _mixed(folder: Path, names: Collection[str]) -> list[str]:
-    """In what the pictures of these names differ that `gantoolkit generate` drew."""
-    rows = [row for row in files.read_json_lines(folder / DRAWN) if row.get("file") in names]
-    return [
-        key for key in SYSTEM if len({json.dumps(row.get(key), sort_keys=True) for row in rows}) > 1
-    ]
+def pictures_in(folder: Path) -> list[Path]:
+    """List the pictures directly in a folder, by name."""
+    return sorted(path for path in folder.glob("*") if path.suffix.lower() in SUFFIXES)
 
 
-def pictures(folder: Path) -> list[Path]:
-    """Pictures directly in a folder, by name."""
-    return sorted(p for p in folder.glob("*") if p.suffix.lower() in SUFFIXES)
+def match_names(named: Mapping[str, Output], samples: Iterable[SampleId]) -> Outputs:
+    """Match names with ids: exactly, else by number ("img00000012" is "12").
 
-
-def by_name(named: Mapping[str, Output], wanted: Iterable[Wanted]) -> Found:
-    """Match exactly, else by number where every name is one number ("img00000012" is "12") and none is used twice."""
-    numbers: dict[int, list[Output]] = {}
+    A name counts by number if it contains one number; a number that two names have matches neither.
+    """
+    by_number: dict[int, list[Output]] = {}
     for name, output in named.items():
         digits = re.findall(r"\d+", name)
         if len(digits) == 1:
-            numbers.setdefault(int(digits[0]), []).append(output)
-    found: Found = {}
-    for one in wanted:
-        same = numbers.get(int(one.id), []) if one.id.isdecimal() else []
-        if one.id in named:
-            found[one.id] = named[one.id]
-        elif len(same) == 1:
-            found[one.id] = same[0]
-    return found
+            by_number.setdefault(int(digits[0]), []).append(output)
+
+    outputs: Outputs = {}
+    for sample in samples:
+        same_number = by_number.get(int(sample.id), []) if sample.id.isdecimal() else []
+        if sample.id in named:
+            outputs[sample.id] = named[sample.id]
+        elif len(same_number) == 1:
+            outputs[sample.id] = same_number[0]
+    return outputs
 
 
 def folder_safe(text: str) -> str:
-    """A prompt that can be the name of a folder: no slashes, at most LONGEST bytes of whole words, " " for none."""
-    kept = ""
+    """Turn a prompt into the name of a folder: no slashes, whole words of at most MAX_BYTES; " " if empty."""
+    name = ""
     for word in re.sub(r"[/\\\x00-\x1f]", " ", text).split():
-        longer = f"{kept} {word}".strip()
-        if len(longer.encode()) > LONGEST:
+        longer = f"{name} {word}".strip()
+        if len(longer.encode()) > MAX_BYTES:
             break
-        kept = longer
-    return kept if kept.strip(".") else " "
+        name = longer
+    return name if name.strip(".") else " "
 
 
 def uac_prompt(text: str) -> str:
-    """A prompt as Unite and Conquer can read it: it cuts lines of text.txt at the second colon."""
+    """Return a prompt as Unite and Conquer can read it: it cuts lines of text.txt at the second colon."""
     return folder_safe(text.replace(":", ","))
 
 
 def collaborative_prompt(text: str) -> str:
-    """A prompt as Collaborative Diffusion reads it, in lower case."""
+    """Return a prompt as Collaborative Diffusion reads it, in lower case."""
     return folder_safe(text.lower())
 
 
-def plain(folder: Path, wanted: Sequence[Wanted]) -> Found:
-    """ID.png, of whatever wrote it."""
-    return by_name({p.stem: Output(p) for p in pictures(folder)}, wanted)
+def find_plain(folder: Path, samples: Sequence[SampleId]) -> Outputs:
+    """Find ID.png, of whatever wrote it."""
+    return match_names({path.stem: Output(path) for path in pictures_in(folder)}, samples)
 
 
-def own(folder: Path, wanted: Sequence[Wanted]) -> Found:
-    """manifest.jsonl of `gantoolkit generate`: the first picture of every input."""
+def find_ours(folder: Path, samples: Sequence[SampleId]) -> Outputs:
+    """Find the first picture of every input in the manifest.jsonl of `gantoolkit generate`, else ID.png."""
     named: dict[str, Output] = {}
-    for row in files.read_json_lines(folder / DRAWN):
-        if row.get("kind") == "image" and row.get("view", 0) == 0 and "input" in row:
-            named.setdefault(Path(row["input"]).stem, Output(folder / row["file"]))
-    return by_name(named, wanted) or plain(folder, wanted)
+    for line in files.read_json_lines(folder / OUR_MANIFEST):
+        if line.get("kind") == "image" and line.get("view", 0) == 0 and "input" in line:
+            named.setdefault(Path(line["input"]).stem, Output(folder / line["file"]))
+    return match_names(named, samples) or find_plain(folder, samples)
 
 
-def tedigan(folder: Path, wanted: Sequence[Wanted]) -> Found:
-    """ext: ID/final_result.png or ID.png, a grid of input and result; base: ID_inv.png.
+def find_tedigan(folder: Path, samples: Sequence[SampleId]) -> Outputs:
+    """Find, of ext, ID/final_result.png or ID.png (a grid of input and result); of base, ID_inv.png.
 
-    demo.py writes experiment/final_result.png over and over, so that a run must move it to a name of its own.
+    demo.py overwrites experiment/final_result.png, so a run must move it to a name of its own.
     """
-    named = {
-        p.parent.name: Output(p, right=True) for p in sorted(folder.glob("*/final_result.png"))
-    }
-    for path in pictures(folder):
-        stem = path.stem.removesuffix("_final_result")
+    named: dict[str, Output] = {}
+    for path in sorted(folder.glob("*/final_result.png")):
+        named[path.parent.name] = Output(path, right=True)
+    for path in pictures_in(folder):
         if path.stem.endswith("_inv"):
             named.setdefault(path.stem.removesuffix("_inv"), Output(path))
         elif not path.stem.endswith(("_ori", "_enc")):
-            named.setdefault(stem, Output(path, right=True))
-    return by_name(named, wanted)
+            named.setdefault(path.stem.removesuffix("_final_result"), Output(path, right=True))
+    return match_names(named, samples)
 
 
-def ide3d(folder: Path, wanted: Sequence[Wanted]) -> Found:
-    """infer_hybrid_encoder.py: ID/rec_img.png."""
-    return by_name(
-        {
-            p.parent.name.rpartition("/")[2]: Output(p)
-            for p in sorted(folder.glob("**/rec_img.png"))
-        },
-        wanted,
-    )
+def find_ide3d(folder: Path, samples: Sequence[SampleId]) -> Outputs:
+    """Find ID/rec_img.png of infer_hybrid_encoder.py."""
+    paths = sorted(folder.glob("**/rec_img.png"))
+    return match_names({path.parent.name: Output(path) for path in paths}, samples)
 
 
-def uac(folder: Path, wanted: Sequence[Wanted]) -> Found:
-    """non_grid/MODALITIES/TEXT/N.png: N counts the samples of a text, in the order of their file names.
+def find_uac(folder: Path, samples: Sequence[SampleId]) -> Outputs:
+    """Find non_grid/MODALITIES/TEXT/N.png: N counts the samples of a text, in the order of their file names.
 
-    The program loses the prompt where other arguments follow it; then all results lie in MODALITIES itself, and N
-    counts all samples.
+    The program loses the prompt where other arguments follow it. Then all results lie in MODALITIES itself,
+    and N counts all samples.
     """
-    top = next((p for p in sorted(folder.glob("**/non_grid")) if p.is_dir()), folder)
-    homes = sorted({p.parent for p in top.rglob("*.png") if p.stem.isdecimal()})
-    found: Found = {}
-    for home in homes:
-        of_text = [
-            w
-            for w in wanted
-            if home.name.strip()
-            in (w.text.strip(), w.text.partition(":")[0].strip(), uac_prompt(w.text).strip())
-        ]
-        queue = sorted(of_text or (wanted if len(homes) == 1 else []), key=lambda w: f"{w.id}.jpg")
-        for n, one in enumerate(queue):
-            if (path := home / f"{n}.png").is_file():
-                found.setdefault(one.id, Output(path))
-    return found
+    top = next((path for path in sorted(folder.glob("**/non_grid")) if path.is_dir()), folder)
+    folders = sorted({path.parent for path in top.rglob("*.png") if path.stem.isdecimal()})
+    outputs: Outputs = {}
+    for of_text in folders:
+        counted = [sample for sample in samples if of_text.name.strip() in _uac_folders(sample)]
+        if not counted and len(folders) == 1:
+            counted = samples
+        for number, sample in enumerate(sorted(counted, key=lambda sample: f"{sample.id}.jpg")):
+            path = of_text / f"{number}.png"
+            if path.is_file():
+                outputs.setdefault(sample.id, Output(path))
+    return outputs
 
 
-def collaborative(folder: Path, wanted: Sequence[Wanted]) -> Found:
-    """MASK FILE/PROMPT/000000_x_0.png; among several prompts the sample's own, in lower case."""
-    groups: dict[str, list[Path]] = {}
+def _uac_folders(sample: SampleId) -> tuple[str, ...]:
+    """Return how the folder of a sample's text may be called."""
+    before_colon = sample.text.partition(":")[0]
+    return sample.text.strip(), before_colon.strip(), uac_prompt(sample.text).strip()
+
+
+def find_collaborative(folder: Path, samples: Sequence[SampleId]) -> Outputs:
+    """Find MASK FILE/PROMPT/000000_x_0.png; of several prompts the sample's own, in lower case."""
+    by_mask: dict[str, list[Path]] = {}
     for path in sorted(folder.rglob("*_x_0.png")):
-        groups.setdefault(Path(path.parent.parent.name).stem, []).append(path)
-    found: Found = {}
-    for one in wanted:
-        mine = groups.get(one.id, [])
-        told = one.text.strip().lower(), collaborative_prompt(one.text).strip()
-        said = [p for p in mine if p.parent.name.strip().lower() in told]
-        if said or len(mine) == 1:
-            found[one.id] = Output((said or mine)[0])
-    return found
+        by_mask.setdefault(Path(path.parent.parent.name).stem, []).append(path)
+
+    outputs: Outputs = {}
+    for sample in samples:
+        paths = by_mask.get(sample.id, [])
+        prompts = sample.text.strip().lower(), collaborative_prompt(sample.text).strip()
+        own = [path for path in paths if path.parent.name.strip().lower() in prompts]
+        if own or len(paths) == 1:
+            outputs[sample.id] = Output((own or paths)[0])
+    return outputs
 
 
 ADAPTERS = {
-    "folder": Adapter(plain, "ID.png", None),
-    "gantoolkit": Adapter(own, f"{DRAWN}, ID.png"),
-    "tedigan": Adapter(tedigan, "ID/final_result.png, ID.png, ID_inv.png"),
-    "ide3d": Adapter(ide3d, "ID/rec_img.png", ("text", "mask", "camera", "image"), is_3d=True),
-    "uac": Adapter(uac, "non_grid/MODALITIES/TEXT/N.png", model="diffusion"),
-    "controlnet": Adapter(plain, "ID.png", model="diffusion"),
-    "collaborative": Adapter(collaborative, "ID.png/PROMPT/000000_x_0.png", model="diffusion"),
+    "folder": Adapter(find_plain, "ID.png", needs=None),
+    "gantoolkit": Adapter(find_ours, f"{OUR_MANIFEST}, ID.png"),
+    "tedigan": Adapter(find_tedigan, "ID/final_result.png, ID.png, ID_inv.png"),
+    "ide3d": Adapter(
+        find_ide3d, "ID/rec_img.png", needs=("text", "mask", "camera", "image"), is_3d=True
+    ),
+    "uac": Adapter(find_uac, "non_grid/MODALITIES/TEXT/N.png", model="diffusion"),
+    "controlnet": Adapter(find_plain, "ID.png", model="diffusion"),
+    "collaborative": Adapter(find_collaborative, "ID.png/PROMPT/000000_x_0.png", model="diffusion"),
 }

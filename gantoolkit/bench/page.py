@@ -1,15 +1,16 @@
-"""The page of a suite, made from its records alone, with CSV and LaTeX beside it."""
+"""The page of a suite, made from its records only, with CSV and LaTeX beside it."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from gantoolkit.bench import PROTOCOL, grid, tables
+from gantoolkit.bench import PROTOCOL, grid, table_formats, tables
 from gantoolkit.bench.suite import Suite
-from gantoolkit.bench.tables import Line
+from gantoolkit.bench.tables import MeasuredRow
 from gantoolkit.core import files
 from gantoolkit.core.errors import DataError
+from gantoolkit.core.types import Record
 from gantoolkit.report import record as records
 
 UNIVERSE = (
@@ -22,170 +23,180 @@ LEGEND = (
     "**Best** and <u>second best</u> among rows that see the same inputs (a camera aside). Small: 95 % bootstrap "
     "intervals over pairs."
 )
+NOT_COMPARABLE = "Another data set, another scale: not comparable with the numbers above."
 
 
-def rows(suite: Suite, folder: Path) -> list[Line]:
-    """The suite's rows that have a record, in order; DataError for one of another protocol or other pairs."""
-    found = [
-        (row, records.load(folder / f"{row.name}.json"))
-        for row in suite.rows
-        if (folder / f"{row.name}.json").is_file()
-    ]
-    for row, record in found:
-        if record.config.get("protocol") != PROTOCOL:
-            raise DataError(
-                f"{folder / row.name}.json is of protocol {record.config.get('protocol')}, this version "
-                f"makes tables of {PROTOCOL}; measure the row again."
-            )
-        measured = f"{record.config['pairs']} pairs of the split '{record.config['split']}'"
-        if measured != (wanted := f"{suite.pairs} pairs of the split '{suite.split}'"):
-            raise DataError(
-                f"{folder / row.name}.json was measured on {measured}, the suite '{suite.name}' asks for "
-                f"{wanted}; measure the row again."
-            )
-    return found
+def read_rows(suite: Suite, folder: Path) -> list[MeasuredRow]:
+    """Read the records of a suite's rows, in order; a row without a record is left out.
+
+    Raises DataError for a record of another protocol or of other pairs.
+    """
+    measured = []
+    for row in suite.rows:
+        file = folder / f"{row.name}.json"
+        if file.is_file():
+            record = records.load(file)
+            _check_comparable(suite, file, record)
+            measured.append(MeasuredRow(row, record))
+    return measured
+
+
+def _check_comparable(suite: Suite, file: Path, record: Record) -> None:
+    """Refuse a record that was measured by other rules or on other pairs than the suite's."""
+    config = record.config
+    if config.get("protocol") != PROTOCOL:
+        raise DataError(
+            f"{file} is of protocol {config.get('protocol')}, this version makes tables of {PROTOCOL}; "
+            "measure the row again."
+        )
+    measured_on = f"{config['pairs']} pairs of the split '{config['split']}'"
+    expected = f"{suite.pairs} pairs of the split '{suite.split}'"
+    if measured_on != expected:
+        raise DataError(
+            f"{file} was measured on {measured_on}, the suite '{suite.name}' asks for {expected}; "
+            "measure the row again."
+        )
 
 
 def write(suite: Suite, folder: Path, out: Path) -> Path:
-    """Write SUITE.md, .csv, .tex and the sheet of pictures into `out`; returns the page."""
-    lines = rows(suite, folder)
-    if lines and suite.sheet:
-        grid.write(lines, folder.parent / "work" / folder.name, out / f"{suite.name}.webp")
-    for name, text in texts(suite, lines, out).items():
+    """Write SUITE.md, .csv, .tex and the sheet of images into `out`; returns the page."""
+    rows = read_rows(suite, folder)
+    if rows and suite.sheet:
+        grid.write_sheet(rows, folder.parent / "work" / folder.name, out / f"{suite.name}.webp")
+    for name, text in file_texts(suite, rows, out).items():
         files.write_text(out / name, text)
     return out / f"{suite.name}.md"
 
 
-def differences(suite: Suite, folder: Path, out: Path) -> list[Path]:
-    """The files that are not what the records say."""
-    expected = texts(suite, rows(suite, folder), out)
-    return [
-        out / name
-        for name, text in expected.items()
-        if not (out / name).is_file() or (out / name).read_text(encoding="utf-8") != text
-    ]
+def outdated_files(suite: Suite, folder: Path, out: Path) -> list[Path]:
+    """Return the files in `out` that differ from what the records in `folder` say."""
+    outdated = []
+    for name, text in file_texts(suite, read_rows(suite, folder), out).items():
+        file = out / name
+        if not file.is_file() or file.read_text(encoding="utf-8") != text:
+            outdated.append(file)
+    return outdated
 
 
-def texts(suite: Suite, lines: Sequence[Line], out: Path) -> dict[str, str]:
-    """file name → content."""
-    if not lines:
-        return {
-            f"{suite.name}.md": "\n".join(
-                [*_head(suite, out), "Nothing is measured yet.", "", *_missing(suite, lines)]
-            )
-        }
+def file_texts(suite: Suite, rows: Sequence[MeasuredRow], out: Path) -> dict[str, str]:
+    """Return file name → text of everything that is written into `out`, the sheet aside."""
+    if not rows:
+        page = [*_head(suite, out), "Nothing is measured yet.", "", *_not_measured(suite, rows)]
+        return {f"{suite.name}.md": "\n".join(page)}
     return {
-        f"{suite.name}.md": _page(suite, lines, out),
-        f"{suite.name}.csv": tables.tidy(lines),
-        f"{suite.name}.tex": tables.latex(suite, lines),
+        f"{suite.name}.md": _page(suite, rows, out),
+        f"{suite.name}.csv": table_formats.csv_table(rows),
+        f"{suite.name}.tex": table_formats.latex_table(suite, rows),
     }
+
+
+def _page(suite: Suite, rows: Sequence[MeasuredRow], out: Path) -> str:
+    """Write the page of a suite as Markdown."""
+    page = _head(suite, out)
+    page += ["## Measured", table_formats.markdown_table(suite, rows), "", LEGEND, ""]
+    page += _not_measured(suite, rows)
+    page += _notes(rows)
+    if suite.sheet and (out / f"{suite.name}.webp").is_file():
+        page += [f"![The same conditions, drawn by every system]({suite.name}.webp)", ""]
+    if suite.reading:
+        page += ["## What this says", tables.fill_reading(suite.reading.strip(), rows), ""]
+    page += ["## Conditions", *_shared_conditions(rows), ""]
+    if suite.columns:
+        page += [table_formats.conditions_table(rows), ""]
+    if suite.paper:
+        page += ["## The paper's own table", f"{suite.paper['source']} {NOT_COMPARABLE}", ""]
+        page += [table_formats.paper_table(suite.paper), ""]
+    page += [f"The same values: [CSV]({suite.name}.csv), [LaTeX]({suite.name}.tex).", ""]
+    return "\n".join(page)
 
 
 def _head(suite: Suite, out: Path) -> list[str]:
-    linked = (out.resolve().parent / RULES).is_file()
-    universe = UNIVERSE.format(
-        protocol=f"[the protocol](../{RULES})" if linked else f"the protocol, docs/{RULES}"
-    )
-    return [
-        f"# {suite.title}",
-        "",
-        *([universe, ""] if suite.mini else []),
-        *([suite.about.strip(), ""] if suite.about else []),
-    ]
+    """Write the title, what the mini universe is, and what is compared."""
+    head = [f"# {suite.title}", ""]
+    if suite.mini:
+        has_rules = (out.resolve().parent / RULES).is_file()
+        link = f"[the protocol](../{RULES})" if has_rules else f"the protocol, docs/{RULES}"
+        head += [UNIVERSE.format(protocol=link), ""]
+    if suite.about:
+        head += [suite.about.strip(), ""]
+    return head
 
 
-def _page(suite: Suite, lines: Sequence[Line], out: Path) -> str:
-    parts = [
-        *_head(suite, out),
-        "## Measured",
-        tables.markdown(suite, lines),
-        "",
-        LEGEND,
-        "",
-        *_missing(suite, lines),
-    ]
-    notes = [
-        f"- {row.label}: {note}"
-        for row, record in lines
-        for note in [*([row.note] if row.note else []), *record.notes]
-    ]
-    parts += [*notes, ""] if notes else []
-    if suite.sheet and (out / f"{suite.name}.webp").is_file():
-        parts += [f"![The same conditions, drawn by every system]({suite.name}.webp)", ""]
-    parts += (
-        ["## What this says", tables.quoted(suite.reading.strip(), lines), ""]
-        if suite.reading
-        else []
-    )
-    parts += [
-        "## Conditions",
-        *_conditions(lines),
-        "",
-        *([tables.conditions(lines), ""] if suite.columns else []),
-    ]
-    if suite.paper:
-        parts += [
-            "## The paper's own table",
-            f"{suite.paper['source']} Another data set, another scale: not comparable with the numbers above.",
-            "",
-            tables.published(suite.paper),
-            "",
-        ]
-    parts += [f"The same values: [CSV]({suite.name}.csv), [LaTeX]({suite.name}.tex).", ""]
-    return "\n".join(parts)
+def _not_measured(suite: Suite, rows: Sequence[MeasuredRow]) -> list[str]:
+    """List the rows without a record, with what makes them."""
+    measured = {row.name for row, _ in rows}
+    lines = []
+    for row in suite.rows:
+        if row.name not in measured:
+            recipe = f"; make it with `{row.recipe}`" if row.recipe else ""
+            lines.append(f"- not measured: {row.label}{recipe}")
+    return [*lines, ""] if lines else []
 
 
-def _missing(suite: Suite, lines: Sequence[Line]) -> list[str]:
-    """Rows without a record, with what makes them."""
-    have = {row.name for row, _ in lines}
-    absent = [
-        f"- not measured: {row.label}{f'; make it with `{row.recipe}`' if row.recipe else ''}"
-        for row in suite.rows
-        if row.name not in have
-    ]
-    return [*absent, ""] if absent else []
+def _notes(rows: Sequence[MeasuredRow]) -> list[str]:
+    """List what a reader of a row must know, by the suite and by its system."""
+    lines = []
+    for row, record in rows:
+        notes = [row.note, *record.notes] if row.note else record.notes
+        lines += [f"- {row.label}: {note}" for note in notes]
+    return [*lines, ""] if lines else []
 
 
-def _conditions(lines: Sequence[Line]) -> list[str]:
-    """What all rows share; where they differ, every value with its rows."""
-
-    def kept(key: str):
-        return lambda r: r.config.get(key)
-
-    facts = {
-        "protocol": kept("protocol"),
-        "split": kept("split"),
-        "pairs": kept("pairs"),
-        "seed": lambda r: r.seed,
-        "list of pairs": lambda r: r.config.get("list", "")[:12] or None,
-        "data": kept("data"),
-        "sha256 of the data": lambda r: r.config.get("data_sha256", "")[:12] or None,
-        "pictures exactly as listed": lambda r: r.config.get("exact", {}).get("pictures"),
-        "label maps exactly as listed": lambda r: r.config.get("exact", {}).get("label maps"),
-        "outputs missing": kept("missing"),
-        "latent source": lambda r: next(
-            (s.conditions.get("latent_source") for s in tables.scores_of(r).values()), None
-        ),
-        "pairs timed": kept("timed"),
-        "batch": kept("batch"),
-        "threads": kept("threads"),
-        "systems at a time": kept("workers"),
-        "machine": lambda r: _machine(r.environment),
-    }
-    out = []
-    for name, read in facts.items():
-        values: dict[str, list[str]] = {}
-        for row, record in lines:
-            values.setdefault(str(read(record)), []).append(row.name)
-        values.pop("None", None)
-        if not values:
-            continue
-        said = [v if len(values) == 1 else f"{v} ({', '.join(who)})" for v, who in values.items()]
-        out.append(f"- {name}: {'; '.join(said)}")
-    return out
+def _shared_conditions(rows: Sequence[MeasuredRow]) -> list[str]:
+    """List what all rows share; where they differ, every value with its rows."""
+    lines = []
+    for name, read in CONDITIONS.items():
+        names_by_value: dict[str, list[str]] = {}
+        for row, record in rows:
+            value = read(record)
+            if value is not None:
+                names_by_value.setdefault(str(value), []).append(row.name)
+        if len(names_by_value) == 1:
+            lines.append(f"- {name}: {next(iter(names_by_value))}")
+        elif names_by_value:
+            values = [f"{value} ({', '.join(names)})" for value, names in names_by_value.items()]
+            lines.append(f"- {name}: {'; '.join(values)}")
+    return lines
 
 
-def _machine(environment: dict[str, str]) -> str:
-    return ", ".join(
-        f"{key} {environment[key]}" for key in ("cpus", "torch", "device") if environment.get(key)
-    )
+def _config(key: str) -> Callable[[Record], object]:
+    return lambda record: record.config.get(key)
+
+
+def _digest(key: str) -> Callable[[Record], object]:
+    """Read the first digits of a SHA-256."""
+    return lambda record: record.config.get(key, "")[:12] or None
+
+
+def _exact(kind: str) -> Callable[[Record], object]:
+    return lambda record: record.config.get("exact", {}).get(kind)
+
+
+def _latent_source(record: Record) -> object:
+    first = next(iter(tables.scores_of(record).values()), None)
+    return first.conditions.get("latent_source") if first else None
+
+
+def _machine(record: Record) -> str:
+    known = [key for key in ("cpus", "torch", "device") if record.environment.get(key)]
+    return ", ".join(f"{key} {record.environment[key]}" for key in known)
+
+
+CONDITIONS = {  # what the page says of all rows, and where records have it
+    "protocol": _config("protocol"),
+    "split": _config("split"),
+    "pairs": _config("pairs"),
+    "seed": lambda record: record.seed,
+    "list of pairs": _digest("list"),
+    "data": _config("data"),
+    "sha256 of the data": _digest("data_sha256"),
+    "pictures exactly as listed": _exact("pictures"),
+    "label maps exactly as listed": _exact("label maps"),
+    "outputs missing": _config("missing"),
+    "latent source": _latent_source,
+    "pairs timed": _config("timed"),
+    "batch": _config("batch"),
+    "threads": _config("threads"),
+    "systems at a time": _config("workers"),
+    "machine": _machine,
+}

@@ -11,11 +11,13 @@ import io
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from gantoolkit.core import files
@@ -25,99 +27,112 @@ from gantoolkit.data.face_zip import SEED_STRIDE, FaceZip
 from gantoolkit.training.tensor_cache import root
 
 LISTS = Path(__file__).parent / "lists"
-TOLERANCE = 2  # of 255, for the mean colour of a quarter
-RENDER = {
+TOLERANCE = 2  # of 255, for the mean color of a quarter
+RENDER = {  # splits that are rendered when they are first needed
     "test": "--count 2000 --start test --resolution 128 --depth --no-factors"
-}  # rendered on demand,
-REDUCE = 64  # and reduced to this many pixels, as the embedded splits were
+}
+RESOLUTION = 64  # to which rendered pictures are reduced, as the embedded splits were
 EFFORT = {
     "test": "all 2,000 people of it, whichever pairs are asked for, about 15 minutes of one core"
 }
-RENDERING = threading.Lock()  # rows that are made at a time wait for one rendering
+RENDERING = threading.Lock()  # rows that are made at the same time wait for one rendering
 COLUMNS = ("index", "caption", "image", "quarters", "labels")
 
 
-def pixels(picture: Tensor) -> str:
-    """The first 16 hex digits of the SHA-256 of a picture's bytes [...] uint8."""
-    return hashlib.sha256(picture.contiguous().numpy().tobytes()).hexdigest()[:16]
+def pixel_digest(pixels: Tensor) -> str:
+    """Return the first 16 hex digits of the SHA-256 of pixels [...] uint8."""
+    return hashlib.sha256(pixels.contiguous().numpy().tobytes()).hexdigest()[:16]
 
 
-def quarters(picture: Tensor) -> str:
-    """Mean colour of the four quarters of [3,H,W] uint8, rounded: 12 bytes as hex."""
-    means = torch.nn.functional.adaptive_avg_pool2d(picture[None].float(), 2)[0].permute(1, 2, 0)
+def quarter_colors(image: Tensor) -> str:
+    """Return the rounded mean color of each quarter of an image [3,H,W] uint8: 12 bytes as hex."""
+    means = F.adaptive_avg_pool2d(image[None].float(), 2)[0].permute(1, 2, 0)
     return bytes(means.round().byte().flatten().tolist()).hex()
 
 
 def freeze(data: FaceZip, file: Path, count: int | None = None) -> Path:
-    """Write the list of the first `count` samples; the caption of sample i is number 7·i modulo those it has."""
+    """Write the list of the first `count` samples.
+
+    Sample i gets caption 7·i modulo the number of its captions.
+    """
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(COLUMNS)
-    for i in range(min(count or len(data), len(data))):
-        captions = max(1, len(data.captions[i]))
+    for index in range(min(count or len(data), len(data))):
+        caption = 7 * index % max(1, len(data.captions[index]))
+        image, labels = data.images[index], data.labels[index]
         writer.writerow(
-            [
-                i,
-                7 * i % captions,
-                pixels(data.images[i]),
-                quarters(data.images[i]),
-                pixels(data.labels[i]),
-            ]
+            [index, caption, pixel_digest(image), quarter_colors(image), pixel_digest(labels)]
         )
     return files.write_text(file, out.getvalue())
 
 
 @dataclass
 class Pairs:
-    """The first `count` pairs of a split, on the pictures of `data`."""
+    """The first pairs of a split, on the pictures of `data`.
+
+    >>> pairs = open_pairs("val", 6)
+    >>> len(pairs)
+    6
+    >>> pairs.sample(torch.tensor([1, 4]), "mask").condition.seed.tolist()
+    [1, 4]
+    """
 
     split: str
     data: FaceZip
-    rows: list[dict[str, str]]
+    entries: list[dict[str, str]]  # of the list, in its order; keys are COLUMNS
     seed: int = 0
 
     def __len__(self) -> int:
-        return len(self.rows)
+        return len(self.entries)
 
     @cached_property
     def digest(self) -> str:
-        """Of the list."""
-        return hashlib.sha256(
-            "".join(",".join(row.values()) for row in self.rows).encode()
-        ).hexdigest()
+        """SHA-256 of the list."""
+        lines = (",".join(entry.values()) for entry in self.entries)
+        return hashlib.sha256("".join(lines).encode()).hexdigest()
 
-    def sample(self, numbers: Tensor, condition: str) -> Sample:
-        """Pairs as Samples; pair i has the seed 1000003 · seed + i. The target has depth where the data has."""
-        rows = torch.tensor([int(self.rows[i]["index"]) for i in numbers.tolist()])
-        captions = torch.tensor([int(self.rows[i]["caption"]) for i in numbers.tolist()])
-        return self.data.sample(rows, captions, condition, self.seed * SEED_STRIDE + numbers)
+    def sample(self, indices: Tensor, condition: str) -> Sample:
+        """Return pairs as a Sample on the CPU; pair i has the seed 1000003 · seed + i."""
+        samples = torch.tensor(self._column("index", indices))
+        captions = torch.tensor(self._column("caption", indices))
+        seeds = self.seed * SEED_STRIDE + indices
+        return self.data.sample(samples, captions, condition, seeds)
 
-    def depth(self, numbers: Tensor) -> Tensor | None:
-        """The true depth [B,R,R], or None."""
+    def depth(self, indices: Tensor) -> Tensor | None:
+        """Return the true depth [B,R,R] of pairs; None where the data has none."""
         if self.data.depths is None:
             return None
-        return self.data.depths[[int(self.rows[i]["index"]) for i in numbers.tolist()]]
+        return self.data.depths[self._column("index", indices)]
+
+    def _column(self, column: str, indices: Tensor) -> list[int]:
+        return [int(self.entries[index][column]) for index in indices.tolist()]
 
     def verify(self) -> dict[str, int]:
-        """How many pictures and label maps are exactly the listed ones; DataError for a picture that is another."""
+        """Count the pictures and label maps that are exactly the listed ones.
+
+        Raises DataError for a picture whose colors differ by more than TOLERANCE.
+        """
         exact = {"pictures": 0, "label maps": 0}
-        for number, row in enumerate(self.rows):
-            image, labels = self.data.images[int(row["index"])], self.data.labels[int(row["index"])]
-            exact["label maps"] += pixels(labels) == row["labels"]
-            if pixels(image) == row["image"]:
+        for index, entry in enumerate(self.entries):
+            image = self.data.images[int(entry["index"])]
+            labels = self.data.labels[int(entry["index"])]
+            exact["label maps"] += pixel_digest(labels) == entry["labels"]
+            if pixel_digest(image) == entry["image"]:
                 exact["pictures"] += 1
                 continue
-            ours, listed = bytes.fromhex(quarters(image)), bytes.fromhex(row["quarters"])
-            if max(abs(a - b) for a, b in zip(ours, listed)) > TOLERANCE:
+            colors = bytes.fromhex(quarter_colors(image))
+            listed = bytes.fromhex(entry["quarters"])
+            if max(abs(a - b) for a, b in zip(colors, listed)) > TOLERANCE:
                 raise DataError(
-                    f"{self.data.path}: picture {row['index']} is not the one of pair {number} of the "
+                    f"{self.data.path}: picture {entry['index']} is not the one of pair {index} of the "
                     f"split '{self.split}'; render it again with this version of the renderer."
                 )
         return exact
 
 
-def listed(split: str) -> list[dict[str, str]]:
-    """The rows of a split's list, without its pictures."""
+def read_list(split: str) -> list[dict[str, str]]:
+    """Read the entries of a split's list, without its pictures."""
     file = LISTS / f"{split}.csv"
     if not file.is_file():
         known = sorted(f.stem for f in LISTS.glob("*.csv"))
@@ -129,21 +144,32 @@ def listed(split: str) -> list[dict[str, str]]:
 
 
 def open_pairs(
-    split: str, count: int | None = None, seed: int = 0, data: str | Path | None = None, say=print
+    split: str,
+    count: int | None = None,
+    seed: int = 0,
+    data: str | Path | None = None,
+    say: Callable[[str], None] = print,
 ) -> Pairs:
-    """The frozen pairs of a split; `data` names its zip, else it is embedded, cached or rendered now."""
-    rows = listed(split)[: count or None]
-    zipped = FaceZip(data or (split if split not in RENDER else _rendered(split, say)))
-    if last := [r for r in rows if int(r["index"]) >= len(zipped)]:
-        raise DataError(
-            f"{zipped.path} has {len(zipped)} samples, but pair {last[0]['index']} is listed; give the "
-            f"whole split '{split}' with --data, or fewer --pairs."
-        )
-    return Pairs(split, zipped, rows, seed)
+    """Open the first `count` frozen pairs of a split (default: all).
+
+    data  zip with the split's pictures; None: they are embedded, cached or rendered now
+    say   called with what takes long
+    """
+    entries = read_list(split)[: count or None]
+    if not data:
+        data = _rendered(split, say) if split in RENDER else split
+    faces = FaceZip(data)
+    for entry in entries:
+        if int(entry["index"]) >= len(faces):
+            raise DataError(
+                f"{faces.path} has {len(faces)} samples, but pair {entry['index']} is listed; give the "
+                f"whole split '{split}' with --data, or fewer --pairs."
+            )
+    return Pairs(split, faces, entries, seed)
 
 
-def _rendered(split: str, say) -> Path:
-    """The zip of a split in the cache, rendered there when it is first needed."""
+def _rendered(split: str, say: Callable[[str], None]) -> Path:
+    """Return the zip of a split in the cache; it is rendered when it is first needed."""
     path = root() / "data" / f"{split}.zip"
     with RENDERING:
         if not path.is_file():
@@ -152,13 +178,13 @@ def _rendered(split: str, say) -> Path:
     return path
 
 
-def _render(split: str, path: Path, say) -> None:
+def _render(split: str, path: Path, say: Callable[[str], None]) -> None:
+    """Render a split and reduce it to RESOLUTION."""
     large = path.with_name(f"{split}-large.zip")
     path.parent.mkdir(parents=True, exist_ok=True)
-    for command in (
-        ["data", "render", "annyfaces", *RENDER[split].split(), "--out", str(large)],
-        ["data", "resize", str(large), "--resolution", str(REDUCE), "--out", str(path)],
-    ):
+    render = ["data", "render", "annyfaces", *RENDER[split].split(), "--out", str(large)]
+    resize = ["data", "resize", str(large), "--resolution", str(RESOLUTION), "--out", str(path)]
+    for command in (render, resize):
         say(f"gantoolkit {' '.join(command)}")
         if subprocess.run([sys.executable, "-m", "gantoolkit", *command]).returncode:
             raise DataError(
@@ -168,7 +194,11 @@ def _render(split: str, path: Path, say) -> None:
     large.unlink()
 
 
+def main(arguments: list[str]) -> None:
+    """Freeze the list of a data set: ZIP LIST.csv [COUNT]."""
+    data, file, *count = arguments
+    print(freeze(FaceZip(data), Path(file), int(count[0]) if count else None))
+
+
 if __name__ == "__main__":
-    print(
-        freeze(FaceZip(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3]) if sys.argv[3:] else None)
-    )
+    main(sys.argv[1:])

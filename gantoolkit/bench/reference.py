@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -10,13 +11,13 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from gantoolkit.bench.official_outputs import Output, Wanted, pictures
+from gantoolkit.bench.official_outputs import Output, SampleId, pictures_in
 from gantoolkit.core import files
 from gantoolkit.core.errors import DataError
 from gantoolkit.core.images import one_hot, to_float
 from gantoolkit.core.types import Condition, Sample, Target
 from gantoolkit.data.face_zip import FaceZip
-from gantoolkit.data.label_maps import open_image
+from gantoolkit.data.image_files import open_image
 from gantoolkit.data.user_inputs import read_mask
 from gantoolkit.networks.blocks import fit
 
@@ -27,99 +28,128 @@ FOLDERS = {
 }
 
 
+@dataclass(frozen=True)
+class FolderSample:
+    """A sample of a folder."""
+
+    image: Path
+    mask: Path | None
+    text: str
+
+
 class Reference:
-    """Samples by id; `sample(ids)` is a Sample at `size` pixels."""
+    """The truth that outputs are compared with, by id.
+
+    source  a data set zip by name or path, or a folder
+    size    of images in pixels (default: a zip's own, else 256)
+    """
 
     def __init__(self, source: str | Path, size: int | None = None):
         path = Path(source)
-        self.zip = None if path.is_dir() else FaceZip(source)
-        self.size = size or (self.zip.resolution if self.zip else 256)
-        self.name = self.zip.meta.get("name", "") if self.zip else path.name
-        self.rows = {} if self.zip else _folder(path)
-        ids = [Path(f).stem for f in self.zip.files] if self.zip else list(self.rows)
-        texts = (
-            [c[0] if c else "" for c in self.zip.captions]
-            if self.zip
-            else [self.rows[i]["text"] for i in ids]
-        )
-        self.wanted = [Wanted(i, text) for i, text in zip(ids, texts)]
-        self._place = {one.id: n for n, one in enumerate(self.wanted)}
+        if path.is_dir():
+            self.zip = None
+            self.name = path.name
+            self.size = size or 256
+            self.folder_samples = read_folder(path)
+            self.samples = [SampleId(id, one.text) for id, one in self.folder_samples.items()]
+        else:
+            self.zip = FaceZip(source)
+            self.name = self.zip.meta.get("name", "")
+            self.size = size or self.zip.resolution
+            self.samples = [
+                SampleId(Path(file).stem, captions[0] if captions else "")
+                for file, captions in zip(self.zip.files, self.zip.captions)
+            ]
+        self._index = {sample.id: index for index, sample in enumerate(self.samples)}
 
     def sample(self, ids: Sequence[str]) -> Sample:
-        """Condition (first caption, mask) and target of some ids."""
-        if self.zip:
-            found = self.zip.sample([self._place[i] for i in ids])
-            target = found.target
-            return Sample(
-                found.condition,
-                Target(
-                    fit(target.image_gt, self.size),
-                    target.labels,
-                    target.identity,
-                    attributes=target.attributes,
-                ),
-            )
-        rows = [self.rows[i] for i in ids]
-        labels = [read_mask(row["mask"], self.size) for row in rows if row.get("mask")]
-        images = torch.stack([read(Output(row["image"]), self.size) for row in rows])
-        whole = torch.stack(labels) if len(labels) == len(rows) else None
-        return Sample(
-            Condition(
-                tuple(row["text"] for row in rows), None if whole is None else one_hot(whole)
-            ),
-            Target(images, None if whole is None else whole.long()),
+        """Return condition (first caption, mask) and target of some ids."""
+        return self._from_zip(ids) if self.zip else self._from_folder(ids)
+
+    def _from_zip(self, ids: Sequence[str]) -> Sample:
+        sample = self.zip.sample([self._index[id] for id in ids])
+        target = Target(
+            fit(sample.target.image_gt, self.size),
+            sample.target.labels,
+            sample.target.identity,
+            attributes=sample.target.attributes,
         )
+        return Sample(sample.condition, target)
+
+    def _from_folder(self, ids: Sequence[str]) -> Sample:
+        """Return samples of a folder; without masks if one of them has none."""
+        samples = [self.folder_samples[id] for id in ids]
+        text = tuple(sample.text for sample in samples)
+        images = torch.stack([read_output(Output(sample.image), self.size) for sample in samples])
+        masks = [read_mask(sample.mask, self.size) for sample in samples if sample.mask]
+        if len(masks) < len(samples):
+            return Sample(Condition(text), Target(images))
+        labels = torch.stack(masks)
+        return Sample(Condition(text, one_hot(labels)), Target(images, labels.long()))
 
 
-def _folder(path: Path) -> dict[str, dict]:
-    """id → image, mask?, text of a folder: its manifest.jsonl, else images/ masks/ text/ with equal stems."""
-    listed = files.read_json_lines(path / "manifest.jsonl")
-    if listed:
-        rows = {
-            str(row["id"]): dict(
-                image=path / row["image"],
-                mask=path / row["mask"] if row.get("mask") else None,
-                text=row.get("text", ""),
-            )
-            for row in listed
-            if "id" in row and "image" in row
-        }
-    else:
-        home = {
-            kind: next((path / n for n in known if (path / n).is_dir()), None)
-            for kind, known in FOLDERS.items()
-        }
-        if home["image"] is None:
-            raise DataError(
-                f"{path} has neither manifest.jsonl nor a folder images/; --data takes a data set zip or a "
-                "folder with images/, masks/ (label numbers or colours) and text/ (one caption per line)."
-            )
-        masks = {p.stem: p for p in pictures(home["mask"])} if home["mask"] else {}
-        rows = {
-            p.stem: dict(image=p, mask=masks.get(p.stem), text=_caption(home["text"], p.stem))
-            for p in pictures(home["image"])
-        }
-    if not rows:
+def read_folder(path: Path) -> dict[str, FolderSample]:
+    """List the samples of a folder by id.
+
+    They stand in its manifest.jsonl, or else in images/, masks/ and text/ under equal stems.
+    """
+    manifest = files.read_json_lines(path / "manifest.jsonl")
+    samples = _from_manifest(path, manifest) if manifest else _from_stems(path)
+    if not samples:
         raise DataError(f"{path} lists no samples.")
-    return rows
+    return samples
 
 
-def _caption(folder: Path | None, stem: str) -> str:
-    """The first line of a caption file, "" where there is none."""
+def _from_manifest(path: Path, manifest: list[dict]) -> dict[str, FolderSample]:
+    samples = {}
+    for line in manifest:
+        if "id" in line and "image" in line:
+            mask = path / line["mask"] if line.get("mask") else None
+            samples[str(line["id"])] = FolderSample(
+                path / line["image"], mask, line.get("text", "")
+            )
+    return samples
+
+
+def _from_stems(path: Path) -> dict[str, FolderSample]:
+    folders = {}
+    for kind, names in FOLDERS.items():
+        existing = [path / name for name in names if (path / name).is_dir()]
+        folders[kind] = existing[0] if existing else None
+    if folders["image"] is None:
+        raise DataError(
+            f"{path} has neither manifest.jsonl nor a folder images/; --data takes a data set zip or a "
+            "folder with images/, masks/ (label numbers or colors) and text/ (one caption per line)."
+        )
+    masks = {}
+    if folders["mask"]:
+        masks = {mask.stem: mask for mask in pictures_in(folders["mask"])}
+    samples = {}
+    for image in pictures_in(folders["image"]):
+        caption = _read_caption(folders["text"], image.stem)
+        samples[image.stem] = FolderSample(image, masks.get(image.stem), caption)
+    return samples
+
+
+def _read_caption(folder: Path | None, stem: str) -> str:
+    """Read the first line of a caption file; "" without one."""
     file = folder / f"{stem}.txt" if folder else None
-    lines = file.read_text(encoding="utf-8").splitlines() if file and file.is_file() else []
+    if file is None or not file.is_file():
+        return ""
+    lines = file.read_text(encoding="utf-8").splitlines()
     return lines[0].strip() if lines else ""
 
 
-def read(output: Output, size: int) -> Tensor:
-    """A program's picture [3,size,size] in −1..1; box or antialiased bilinear."""
-    pixels = torch.from_numpy(np.asarray(opened(output).convert("RGB")).copy()).permute(2, 0, 1)
+def read_output(output: Output, size: int) -> Tensor:
+    """Read a program's picture [3,size,size] in −1..1, resized by box or antialiased bilinear filter."""
+    rgb = np.asarray(open_output(output).convert("RGB")).copy()
+    pixels = torch.from_numpy(rgb).permute(2, 0, 1)
     return fit(to_float(pixels)[None], size)[0].clamp(-1, 1)
 
 
-def opened(output: Output) -> Image.Image:
-    """A program's square picture, its tile cut out."""
-    picture = _opened(output.path) if output.right else open_image(output.path)
+def open_output(output: Output) -> Image.Image:
+    """Open a program's square picture; of a two-tile grid, only the result."""
+    picture = _open_grid(output.path) if output.right else open_image(output.path)
     if output.right and picture.width > picture.height:
         picture = right_tile(picture, output.path)
     if picture.width != picture.height:
@@ -129,7 +159,7 @@ def opened(output: Output) -> Image.Image:
     return picture
 
 
-def _opened(path: Path) -> Image.Image:
+def _open_grid(path: Path) -> Image.Image:
     try:
         with Image.open(path) as file:
             file.load()
@@ -139,12 +169,16 @@ def _opened(path: Path) -> Image.Image:
 
 
 def right_tile(picture: Image.Image, path: Path, padding: int = 2) -> Image.Image:
-    """The second of two tiles as torchvision's save_image lays them: R = H − 2·padding, from x = R + 2·padding."""
+    """Cut out the second of two tiles as torchvision's save_image lays them out.
+
+    A tile has R = H − 2·padding pixels; the second one begins at x = R + 2·padding.
+    """
     side = picture.height - 2 * padding
     if picture.width == 2 * side + 3 * padding:
-        return picture.crop((side + 2 * padding, padding, 2 * side + 2 * padding, padding + side))
+        left = side + 2 * padding
+        return picture.crop((left, padding, left + side, padding + side))
     if picture.width == 2 * picture.height:  # two pictures side by side, without a frame
         return picture.crop((picture.height, 0, picture.width, picture.height))
     raise DataError(
-        f"{path} is {picture.width}×{picture.height} pixels, which is no grid of two square tiles."
+        f"{path} is {picture.width}×{picture.height} pixels, not a grid of two square tiles."
     )

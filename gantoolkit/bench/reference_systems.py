@@ -1,4 +1,4 @@
-"""Systems that measure parts rather than compete: the photo itself, other photos, and a generator's random faces."""
+"""Systems that scores are read against: the photo itself, other photos, and a generator's random faces."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from gantoolkit.data.face_zip import SEED_STRIDE, FaceZip
 from gantoolkit.training.run_folder import exported
 
 
-class Photo(System):
-    """The photo itself: what the judge says of perfect results."""
+class GroundTruth(System):
+    """Return the photo itself: the scores of perfect results."""
 
     needs = ("image",)
     model = "none"
@@ -27,10 +27,10 @@ class Photo(System):
         return Render(image)
 
 
-class Faces(System):
-    """Photos of other people, picture i for pair i: how far two sets of real pictures are from each other.
+class OtherRealPhotos(System):
+    """Return photos of other people, photo i for pair i: how far two sets of real photos are apart.
 
-    data  an archive, by name or path, of at least as many pictures as there are pairs
+    data  an archive, by name or path, with at least as many photos as there are pairs
     """
 
     needs = ("image",)
@@ -41,40 +41,43 @@ class Faces(System):
         self.data = FaceZip(data)
 
     def solve(self, condition: Condition, image: Tensor | None = None) -> Render:
-        rows = condition.seed % SEED_STRIDE
-        if int(rows.max()) >= len(self.data):
+        indices = condition.seed % SEED_STRIDE
+        if int(indices.max()) >= len(self.data):
             raise DataError(
                 f"{self.data.path} has {len(self.data)} pictures, fewer than there are pairs."
             )
-        return Render(to_float(self.data.images[rows]))
+        return Render(to_float(self.data.images[indices]))
 
     def weights(self) -> dict[str, str]:
         return {self.data.path.name: self.data.sha256}
 
 
-class Drawn(System):
-    """A generator's faces for codes z ~ N(0, I), one per pair, from the pair's camera where it is 3D.
+class RandomSamples(System):
+    """Render a generator's faces for codes z ~ N(0, I), one per pair; 3D ones from the pair's camera.
 
     generator       a name, a file, or the folder of a run that trained one
     truncation_psi  1 = the whole distribution
     """
 
     needs: tuple[str, ...] = ()
+    latent_source = "random codes"
 
     def __init__(self, generator: str, truncation_psi: float = 1.0):
         from gantoolkit.generators import load_generator
 
-        trained = exported(Path(generator))
-        self.name, self.psi = str(trained[0]) if trained else generator, truncation_psi
+        exports = exported(Path(generator))
+        self.name = str(exports[0]) if exports else generator
+        self.psi = truncation_psi
         self.generator = load_generator(self.name)
-        self.is_3d = self.generator.is_3d
         self.frame = frame_of(self.generator)
-        self.needs = ("camera",) if self.is_3d else ()
-        self.latent_source = "random codes"
+        self.is_3d = self.generator.is_3d
+        if self.is_3d:
+            self.needs = ("camera",)
 
     @torch.no_grad()
     def solve(self, condition: Condition, image: Tensor | None = None) -> Tensor:
-        streams = (torch.Generator().manual_seed(int(seed)) for seed in condition.seed)
+        """Return ws [B,num_ws,w_dim] of one z per pair, drawn from the pair's seed."""
+        streams = [torch.Generator().manual_seed(int(seed)) for seed in condition.seed]
         z = torch.stack([torch.randn(self.generator.z_dim, generator=stream) for stream in streams])
         return self.generator.mapping(z.to(self.generator.mean_w), truncation_psi=self.psi)
 
@@ -85,6 +88,6 @@ class Drawn(System):
     def weights(self) -> dict[str, str]:
         return weights.checksums([self.name])
 
-    def to(self, device) -> Drawn:
+    def to(self, device) -> RandomSamples:
         self.generator.to(device)
         return self

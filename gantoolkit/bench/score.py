@@ -1,4 +1,4 @@
-"""From a row's images to its record: every metric of the suite in one pass."""
+"""Measure a row's images with every metric of the suite in one pass, and make its record."""
 
 from __future__ import annotations
 
@@ -11,106 +11,123 @@ from statistics import median
 
 from gantoolkit.bench import PROTOCOL, draw_row
 from gantoolkit.bench.pairs import Pairs
-from gantoolkit.bench.suite import Row, Suite
+from gantoolkit.bench.suite import Suite, SuiteRow
 from gantoolkit.core.camera import Frame
-from gantoolkit.core.types import Record, Scores
+from gantoolkit.core.types import Record, Sample, Scores
 from gantoolkit.metrics import Evaluator
 from gantoolkit.training.run_folder import environment
 
+MADE_KEYS = ("needs", "model", "domain", "exact", "list", "data", "data_sha256", "threads")
 
-def evaluators(
-    suite: Suite, made: Mapping, device: str, split: str, deep: bool
+
+def build_evaluators(
+    suite: Suite, made: Mapping, device: str, split: str, has_depth: bool
 ) -> dict[str, Evaluator]:
-    """'all', 'text' and '3D': the suite's metrics by what they need; refuses networks that the system used.
+    """Build an evaluator for the metrics of every kind: 'all', 'text' and '3D'.
 
-    deep: whether the data has depth; the metric `depth` is left out where it has none.
+    Networks that the system used are refused.
+
+    made       contents of made.json
+    has_depth  whether the data has depth; without it the metric `depth` is left out
     """
-    groups = {"all": suite.metrics}
+    metrics = {"all": suite.metrics}
     if suite.without_text and "text" in made["needs"]:
-        groups["text"] = suite.text_metrics
+        metrics["text"] = suite.text_metrics
     if suite.views and made["is_3d"]:
-        groups["3D"] = {
-            k: v for k, v in suite.metrics_3d.items() if deep or v.get("type", k) != "depth"
-        }
+        metrics["3D"] = dict(suite.metrics_3d)
+        if not has_depth:
+            for name, arguments in suite.metrics_3d.items():
+                if arguments.get("type", name) == "depth":
+                    del metrics["3D"][name]
+
     conditions = dict(split=split, latent_source=made["latent_source"])
-    return {
-        name: Evaluator(
-            metrics,
-            suite.judge,
-            device,
-            made["networks"],
-            conditions=conditions,
-            bootstrap=suite.bootstrap,
-        )
-        for name, metrics in groups.items()
-        if metrics
-    }
+    evaluators = {}
+    for kind, metrics_of_kind in metrics.items():
+        if metrics_of_kind:
+            evaluators[kind] = Evaluator(
+                metrics_of_kind,
+                suite.judge,
+                device,
+                made["networks"],
+                conditions=conditions,
+                bootstrap=suite.bootstrap,
+            )
+    return evaluators
 
 
-def scores(
-    suite: Suite, job: draw_row.Job, made: Mapping, opened: Pairs, folder: Path
+def score_images(
+    suite: Suite, job: draw_row.Job, made: Mapping, pairs: Pairs, folder: Path
 ) -> tuple[Scores, dict]:
-    """The scores, and seconds per image and peak memory, of a row that has been made."""
-    deep = opened.data.depths is not None
-    judged, cost = evaluators(suite, made, job.device, job.split, deep), []
+    """Score a finished row; returns its scores, and its seconds per image and peak memory."""
+    has_depth = pairs.data.depths is not None
+    evaluators = build_evaluators(suite, made, job.device, job.split, has_depth)
+    seconds, peaks = [], []
     for batch in draw_row.read(job, folder, Frame(**made["frame"])):
-        sample = opened.sample(batch.numbers, job.condition)
-        if "all" in judged:
-            judged["all"].update(
-                batch.image, sample.target, sample.condition, numbers=batch.numbers
-            )
-        if "text" in judged and batch.without_text is not None:
-            few = _first(job.without_text, batch)
-            judged["text"].update(
-                batch.image[few],
-                sample.target[few],
-                sample.condition[few],
-                batch.without_text[few],
-                numbers=batch.numbers[few],
-            )
-        if "3D" in judged and batch.views:
-            few = _first(job.views, batch)
-            target = (
-                replace(sample.target, depth=opened.depth(batch.numbers)) if deep else sample.target
-            )
-            judged["3D"].update(
-                batch.image[few],
-                target[few],
-                sample.condition[few],
-                None,
-                None if batch.depth is None else batch.depth[few],
-                tuple(view[few] for view in batch.views),
-                batch.numbers[few],
-            )
-        cost += [(batch.seconds, batch.peak_mb)] if batch.seconds else []
-    found: Scores = {}
-    for evaluator in judged.values():
-        found |= evaluator.compute()
-    seconds, peaks = zip(*cost)
-    return found, dict(seconds_per_image=median(seconds), peak_memory_mb=max(peaks))
+        sample = pairs.sample(batch.indices, job.condition)
+        _update(evaluators, job, batch, sample, pairs)
+        if batch.seconds:
+            seconds.append(batch.seconds)
+            peaks.append(batch.peak_mb)
+
+    scores: Scores = {}
+    for evaluator in evaluators.values():
+        scores |= evaluator.compute()
+    return scores, dict(seconds_per_image=median(seconds), peak_memory_mb=max(peaks))
 
 
-def _first(count: int, batch: draw_row.Made) -> slice:
-    """The rows of a batch that are among the first `count` pairs."""
-    return slice(int((batch.numbers < count).sum()))
+def _update(
+    evaluators: dict[str, Evaluator],
+    job: draw_row.Job,
+    batch: draw_row.MadeBatch,
+    sample: Sample,
+    pairs: Pairs,
+) -> None:
+    """Add one batch to every evaluator that has what it needs of it."""
+    target, condition = sample.target, sample.condition
+    if "all" in evaluators:
+        evaluators["all"].update(batch.image, target, condition, sample_ids=batch.indices)
+
+    if "text" in evaluators and batch.without_text is not None:
+        first = _first_pairs(job.without_text, batch)
+        evaluators["text"].update(
+            batch.image[first],
+            target[first],
+            condition[first],
+            batch.without_text[first],
+            sample_ids=batch.indices[first],
+        )
+
+    if "3D" in evaluators and batch.views:
+        if pairs.data.depths is not None:
+            target = replace(target, depth=pairs.depth(batch.indices))
+        first = _first_pairs(job.views, batch)
+        evaluators["3D"].update(
+            batch.image[first],
+            target[first],
+            condition[first],
+            depth=None if batch.depth is None else batch.depth[first],
+            views=tuple(view[first] for view in batch.views),
+            sample_ids=batch.indices[first],
+        )
 
 
-def record(
+def _first_pairs(count: int, batch: draw_row.MadeBatch) -> slice:
+    """Select the samples of a batch that are among the first `count` pairs."""
+    return slice(int((batch.indices < count).sum()))
+
+
+def make_record(
     suite: Suite,
-    row: Row,
+    row: SuiteRow,
     job: draw_row.Job,
     made: Mapping,
-    opened: Pairs,
+    pairs: Pairs,
     folder: Path,
     command: list[str],
     workers: int,
 ) -> Record:
-    """Everything that a table says of a row."""
-    found, timings = scores(suite, job, made, opened, folder)
-    kept = {
-        key: made[key]
-        for key in ("needs", "model", "domain", "exact", "list", "data", "data_sha256", "threads")
-    }
+    """Score a row and record everything that a table says of it."""
+    scores, timings = score_images(suite, job, made, pairs, folder)
     config = dict(
         protocol=PROTOCOL,
         suite=suite.name,
@@ -123,8 +140,8 @@ def record(
         timed=min(draw_row.TIMED * job.batch, job.count),
         batch=job.batch,
         workers=workers,
-        measures=measures(suite),
-        **kept,
+        measures=measurement_digest(suite),
+        **{key: made[key] for key in MADE_KEYS},
     )
     return Record(
         f"{suite.name}/{row.name}",
@@ -132,23 +149,24 @@ def record(
         command,
         environment(),
         job.seed,
-        {**made["weights"], **judges(found)},
+        {**made["weights"], **judge_digests(scores)},
         timings,
-        {row.name: found},
+        {row.name: scores},
         notes=list(made["notes"]),
     )
 
 
-def measures(suite: Suite) -> str:
-    """Changes with what a suite measures, and how."""
+def measurement_digest(suite: Suite) -> str:
+    """Hash what a suite measures, and how."""
     how = [suite.metrics, suite.text_metrics, suite.metrics_3d, suite.judge, suite.bootstrap]
     return hashlib.sha256(json.dumps(how, sort_keys=True).encode()).hexdigest()[:12]
 
 
-def judges(found: Scores) -> dict[str, str]:
-    """name → sha256 of the networks that measured."""
-    return {
-        name: score.conditions["network_sha256"]
-        for score in found.values()
-        if (name := score.conditions.get("network"))
-    }
+def judge_digests(scores: Scores) -> dict[str, str]:
+    """Return name → sha256 of the networks that measured."""
+    digests = {}
+    for score in scores.values():
+        network = score.conditions.get("network")
+        if network:
+            digests[network] = score.conditions["network_sha256"]
+    return digests

@@ -1,4 +1,4 @@
-"""Denoising runs that rows share: made once per encoder and condition, read by every row that would repeat them."""
+"""Denoising runs that rows share: made once per encoder and condition, then read by every row that needs them."""
 
 from __future__ import annotations
 
@@ -14,27 +14,27 @@ from gantoolkit.encoders import folders
 
 
 def trajectory(folder: Path, encoder, spec: dict, condition: Condition) -> tuple[Tensor, Tensor]:
-    """(z_t of every step [B,S,4,h,w], I^d_0 [B,3,R,R] in −1..1), read from `folder` or computed and left there.
+    """Read a denoising run from `folder`, or compute it and leave it there.
 
-    spec   what `encoder` was built from; equal encoders of different systems share their runs
+    Returns z_t of every step [B,S,4,h,w] and I^d_0 [B,3,R,R] in −1..1.
+
+    spec  what `encoder` was built from; equal encoders of different systems share their runs
     """
-    path = (
-        folder
-        / f"{_digest(dict(spec, weights_sha256=folders.checksums(spec)), condition)}.safetensors"
-    )
+    digest = _digest(dict(spec, weights_sha256=folders.checksums(spec)), condition)
+    path = folder / f"{digest}.safetensors"
     if not path.is_file():
         latents, x0 = encoder.trajectory(condition)
         weights.save(path, dict(latents=latents, x0=x0), dict(type="trajectory"))
-    found, _, _ = weights.load(path)
-    return found["latents"], found["x0"]
+    tensors, _, _ = weights.load(path)
+    return tensors["latents"], tensors["x0"]
 
 
-def _digest(key: dict, condition: Condition) -> str:
-    """Of the encoder and of everything that it is shown."""
-    told = dict(
-        key, text=condition.text, seed=None if condition.seed is None else condition.seed.tolist()
-    )
-    found = hashlib.sha256(json.dumps(told, sort_keys=True).encode())
-    for picture in (condition.mask, condition.scribble):
-        found.update(b"" if picture is None else picture.cpu().contiguous().numpy().tobytes())
-    return found.hexdigest()[:32]
+def _digest(spec: dict, condition: Condition) -> str:
+    """Hash an encoder and everything that it is conditioned on."""
+    seeds = None if condition.seed is None else condition.seed.tolist()
+    key = json.dumps(dict(spec, text=condition.text, seed=seeds), sort_keys=True)
+    digest = hashlib.sha256(key.encode())
+    for image in (condition.mask, condition.scribble):
+        if image is not None:
+            digest.update(image.cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()[:32]

@@ -10,15 +10,15 @@ import torch
 from PIL import Image
 
 from gantoolkit.bench import compare, official_outputs
-from gantoolkit.bench.official_outputs import ADAPTERS, Wanted, outputs
-from gantoolkit.bench.reference import Reference, read
+from gantoolkit.bench.official_outputs import ADAPTERS, SampleId, find_outputs
+from gantoolkit.bench.reference import Reference, read_output
 from gantoolkit.cli.main import main
 from gantoolkit.core.errors import DataError, UsageError
 from gantoolkit.report import record as records
 
 IDS = ["00000000", "00000001", "00000002", "00000003"]
 TEXTS = ["A man.", "She smiles.", "A man.", "He: is old."]
-WANTED = [Wanted(i, t) for i, t in zip(IDS, TEXTS)]
+WANTED = [SampleId(i, t) for i, t in zip(IDS, TEXTS)]
 
 
 def picture(number: int, size: int = 64) -> np.ndarray:
@@ -96,10 +96,10 @@ def test_every_programs_tree_is_understood(tmp_path, kind):
     size = {"tedigan": 256, "ide3d": 512, "uac": 256}.get(kind, 64)
     tree(kind, tmp_path, {i: picture(n, size) for n, i in enumerate(IDS)})
     name = kind.partition("-")[0]
-    found = outputs(ADAPTERS[name], tmp_path, WANTED)
+    found = find_outputs(ADAPTERS[name], tmp_path, WANTED)
     assert list(sorted(found)) == IDS
     for n, i in enumerate(IDS):
-        image = read(found[i], 32)
+        image = read_output(found[i], 32)
         assert image.shape == (3, 32, 32)
         expected = torch.tensor([40.0 * (n + 1), 90, 120]) / 127.5 - 1
         torch.testing.assert_close(
@@ -111,19 +111,21 @@ def test_a_grid_of_1024_px_is_cut_where_the_facts_say(tmp_path):
     grid = np.zeros((1028, 2054, 3), np.uint8)
     grid[2:1026, 1028:2052] = 200
     put(tmp_path / "7.png", grid)
-    image = read(outputs(ADAPTERS["tedigan"], tmp_path, [Wanted("00007")])["00007"], 256)
+    image = read_output(
+        find_outputs(ADAPTERS["tedigan"], tmp_path, [SampleId("00007")])["00007"], 256
+    )
     assert float(image.min()) == pytest.approx(200 / 127.5 - 1, abs=1e-6)
     put(tmp_path / "8.png", grid[:, :1500])
-    with pytest.raises(DataError, match="no grid of two"):
-        read(outputs(ADAPTERS["tedigan"], tmp_path, [Wanted("8")])["8"], 256)
+    with pytest.raises(DataError, match="not a grid of two"):
+        read_output(find_outputs(ADAPTERS["tedigan"], tmp_path, [SampleId("8")])["8"], 256)
 
 
 def test_numbers_match_only_where_that_is_unambiguous(tmp_path):
     for name in ("img0001.png", "pic1.png", "img0002.png"):
         put(tmp_path / name, picture(0))
-    assert list(official_outputs.plain(tmp_path, [Wanted("1"), Wanted("0002"), Wanted("3")])) == [
-        "0002"
-    ]
+    assert list(
+        official_outputs.find_plain(tmp_path, [SampleId("1"), SampleId("0002"), SampleId("3")])
+    ) == ["0002"]
 
 
 def test_a_manifest_is_believed_before_the_adapter(tmp_path):
@@ -132,11 +134,11 @@ def test_a_manifest_is_believed_before_the_adapter(tmp_path):
     (tmp_path / "outputs.jsonl").write_text(
         json.dumps({"id": IDS[1], "file": "odd name.png"}) + "\n"
     )
-    found = outputs(ADAPTERS["folder"], tmp_path, WANTED)
+    found = find_outputs(ADAPTERS["folder"], tmp_path, WANTED)
     assert found[IDS[1]].path.name == "odd name.png" and found[IDS[2]].path.name == "2.png"
     (tmp_path / "outputs.jsonl").write_text(json.dumps({"id": IDS[1], "file": "gone.png"}) + "\n")
     with pytest.raises(DataError, match="names gone.png"):
-        outputs(ADAPTERS["folder"], tmp_path, WANTED)
+        find_outputs(ADAPTERS["folder"], tmp_path, WANTED)
 
 
 @pytest.mark.parametrize("kind", ["gantoolkit", "folder"])
@@ -159,13 +161,13 @@ def test_pictures_of_several_systems_are_not_scored_as_one(tmp_path, kind, more)
         put(tmp_path / row["file"], picture(0))
     write = (tmp_path / "manifest.jsonl").write_text
     write("".join(json.dumps(row) + "\n" for row in rows))
-    assert len(outputs(ADAPTERS[kind], tmp_path, WANTED)) == 4
+    assert len(find_outputs(ADAPTERS[kind], tmp_path, WANTED)) == 4
     write("".join(json.dumps(row) + "\n" for row in [*rows[:3], rows[3] | more]))
     with pytest.raises(
         DataError, match=f"manifest.jsonl names more than one {next(iter(more))}; draw each"
     ):
-        outputs(ADAPTERS[kind], tmp_path, WANTED)
-    assert len(outputs(ADAPTERS[kind], tmp_path, WANTED[:3])) == 3
+        find_outputs(ADAPTERS[kind], tmp_path, WANTED)
+    assert len(find_outputs(ADAPTERS[kind], tmp_path, WANTED[:3])) == 3
 
 
 @pytest.fixture
@@ -183,7 +185,7 @@ def real(tmp_path):
 def test_folders_of_photos_are_a_reference(real):
     folder, faces = real
     reference = Reference(folder, 64)
-    assert [(w.id, w.text) for w in reference.wanted] == list(zip(IDS, TEXTS))
+    assert [(w.id, w.text) for w in reference.samples] == list(zip(IDS, TEXTS))
     sample = reference.sample(IDS[1:3])
     assert torch.equal(sample.target.labels, faces.labels[1:3].long())
     assert sample.condition.mask.shape == (2, 19, 64, 64)
@@ -277,7 +279,7 @@ def test_names_that_are_no_file_names_are_refused(name, capsys, tmp_path):
     assert f"'{name}'" in said and "letters, digits" in said and said.count("\n") == 1
     assert (
         not (tmp_path / "out").exists()
-        and compare.Folder.parse("run-2.b_1:tedigan=d").name == "run-2.b_1"
+        and compare.OutputFolder.parse("run-2.b_1:tedigan=d").name == "run-2.b_1"
     )
 
 
@@ -288,7 +290,7 @@ def test_names_that_are_no_file_names_are_refused(name, capsys, tmp_path):
         ("lpips", "should name metrics"),
         ("", "should name metrics"),
         ("lpips: 3", "lpips should be followed by its arguments, not 3; write"),
-        ("lpips: {network: alex", "is no YAML"),
+        ("lpips: {network: alex", "is not valid YAML"),
         ("lipps: {}", "no metric 'lipps' (did you mean 'lpips'"),
         ("lpips: {netwrk: alex}", "did you mean 'network'"),
     ],
@@ -331,4 +333,4 @@ def test_nothing_in_common_says_what_to_do(tmp_path, capsys):
     assert "There is no folder" in capsys.readouterr().err
     assert main(["compare", "--data", "val", "--outputs", f"uac={tmp_path / 'empty'}"]) == 1
     assert "outputs.jsonl" in capsys.readouterr().err
-    assert UsageError.exit_code == 2 and compare.Folder.parse("mine=d").adapter == "folder"
+    assert UsageError.exit_code == 2 and compare.OutputFolder.parse("mine=d").adapter == "folder"

@@ -29,7 +29,9 @@ def sheet(monkeypatch, tmp_path):
     def make(*arguments):
         kept = []
         draw = figure_sheets.FigureSheet.render
-        monkeypatch.setattr(figure_sheets.FigureSheet, "render", lambda self: kept.append(self) or draw(self))
+        monkeypatch.setattr(
+            figure_sheets.FigureSheet, "render", lambda self: kept.append(self) or draw(self)
+        )
         out = tmp_path / "sheet.png"
         assert main.main(["figure", "data", *map(str, arguments), "--out", str(out)]) == 0
         with Image.open(out) as file:

@@ -29,7 +29,9 @@ def cells(monkeypatch, tmp_path):
     def make(name):
         kept = []
         draw = figure_sheets.FigureSheet.render
-        monkeypatch.setattr(figure_sheets.FigureSheet, "render", lambda self: kept.append(self) or draw(self))
+        monkeypatch.setattr(
+            figure_sheets.FigureSheet, "render", lambda self: kept.append(self) or draw(self)
+        )
         out = tmp_path / "sheet.png"
         assert (
             main.main(
@@ -50,7 +52,9 @@ def cells(monkeypatch, tmp_path):
             == 0
         )
         with Image.open(out) as file:
-            return [row.cells for row in kept[0].rows], json.loads(file.text[pictures.DESCRIPTION_KEY])
+            return [row.cells for row in kept[0].rows], json.loads(
+                file.text[pictures.DESCRIPTION_KEY]
+            )
 
     return make
 

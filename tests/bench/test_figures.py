@@ -81,7 +81,9 @@ def codes(run, condition):
 @torch.no_grad()
 def drawn(runs, ws):
     generator = load_generator(str(runs.parent / "generator.safetensors"))
-    return [pictures.image_picture(image) for image in generator.render(ws, deterministic=True).image]
+    return [
+        pictures.image_picture(image) for image in generator.render(ws, deterministic=True).image
+    ]
 
 
 def test_parts_shows_photo_mean_face_and_what_m_and_t_add(figure, runs, tiny_zip):

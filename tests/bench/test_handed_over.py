@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from gantoolkit.bench import official_outputs, prepare
-from gantoolkit.bench.official_outputs import ADAPTERS, Wanted, outputs
+from gantoolkit.bench.official_outputs import ADAPTERS, SampleId, find_outputs
 from gantoolkit.cli.main import main, parser
 from gantoolkit.core.labels import PALETTE
 from gantoolkit.data import cameras
@@ -49,7 +49,7 @@ def handed(program: str, data: Path, out: Path) -> Path:
 
 def wanted(data: Path) -> list[Wanted]:
     faces = FaceZip(data)
-    return [Wanted(Path(f).stem, c[0]) for f, c in zip(faces.files, faces.captions)]
+    return [SampleId(Path(f).stem, c[0]) for f, c in zip(faces.files, faces.captions)]
 
 
 def truth(data: Path, row: int, size: int) -> np.ndarray:
@@ -101,7 +101,7 @@ def test_ide3d_finds_photo_mask_and_camera(data, tmp_path, capsys):
             shown = np.asarray(file).reshape(32, 16, 32, 16, 3).mean((1, 3))
         assert np.abs(shown - faces.images[row].permute(1, 2, 0).numpy()).mean() < 12
         put(tmp_path / "out" / Path(path).stem / "rec_img.png")
-    assert list(outputs(ADAPTERS["ide3d"], tmp_path / "out", wanted(data))) == [
+    assert list(find_outputs(ADAPTERS["ide3d"], tmp_path / "out", wanted(data))) == [
         one.id for one in wanted(data)
     ]
 
@@ -131,7 +131,7 @@ def test_uac_finds_maps_and_prompts(data, tmp_path):
         "He, is old.",
         "a b c \"quoted\" 'test' $HOME",
     ]
-    found = outputs(ADAPTERS["uac"], tmp_path / "out", wanted(data))
+    found = find_outputs(ADAPTERS["uac"], tmp_path / "out", wanted(data))
     assert list(sorted(found)) == [one.id for one in wanted(data)]
     assert [found[one.id].path.name for one in wanted(data)] == ["0.png"] * 5 + ["1.png"]
 
@@ -164,7 +164,7 @@ def test_jobs_run_and_their_results_are_found(data, tmp_path, program, monkeypat
             ["sh", str(out / "jobs.sh"), str(tmp_path / "out put")], check=True, cwd=tmp_path
         )
         (tmp_path / "bin" / "python").write_text("#!/bin/sh\nexit 1\n")
-    found = outputs(ADAPTERS[program], tmp_path / "out put", wanted(data))
+    found = find_outputs(ADAPTERS[program], tmp_path / "out put", wanted(data))
     assert list(sorted(found)) == [one.id for one in wanted(data)]
     if program == "tedigan":
         assert [(found[o.id].path.parent / "said").read_text() for o in wanted(data)] == CAPTIONS

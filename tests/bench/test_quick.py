@@ -59,7 +59,7 @@ def test_the_quick_form_of_table1_from_runs_to_page(runs, tmp_path, monkeypatch,
     """One row in a process of its own, as a user's; the other in this one, to save its start."""
     made = []
 
-    def spawn(job):
+    def spawn(job, debug=False):
         made.append(job.parent.name.rpartition("-")[0])
         SPAWN(job) if len(made) == 1 else draw_row.main(job)
 
@@ -70,7 +70,7 @@ def test_the_quick_form_of_table1_from_runs_to_page(runs, tmp_path, monkeypatch,
     assert made == rows
     shown = capfd.readouterr()
     assert "Make it with: gantoolkit run configs/baselines/tedigan_mask.py" in shown.err
-    folder, suite = tmp_path / "table1-val-4", suites.load("table1")
+    folder, suite = tmp_path / "table1-val-4", suites.load_suite("table1")
     assert shown.out.splitlines()[-1] == str(folder / "table1.md")
     found = {name: records.load(folder / f"{name}.json") for name in rows}
     for name, record in found.items():
@@ -79,7 +79,7 @@ def test_the_quick_form_of_table1_from_runs_to_page(runs, tmp_path, monkeypatch,
             if column != "depth_shape" and (
                 name == "ours-3d" or column not in ("id_views", "reprojection")
             ):
-                score = tables.find(record, column)
+                score = tables.find_score(record, column)
                 assert score.n > 0 and score.conditions["split"] == "val", (name, column)
         assert record.config["pairs"] == 4 and record.config["exact"] == {
             "pictures": 4,
@@ -110,12 +110,14 @@ def test_the_quick_form_of_table1_from_runs_to_page(runs, tmp_path, monkeypatch,
 def test_a_retrained_run_is_measured_again(runs, tmp_path, monkeypatch):
     made = []
 
-    def spawn(job):
+    def spawn(job, debug=False):
         made.append(json.loads(job.read_text())["system"])
         draw_row.main(job)
 
     monkeypatch.setattr(run, "spawn", spawn)
-    monkeypatch.setattr(suites, "load", lambda name, load=suites.load: _lighter(load(name)))
+    monkeypatch.setattr(
+        suites, "load_suite", lambda name, load=suites.load_suite: _lighter(load(name))
+    )
     command = [
         "bench",
         "table2",

@@ -40,10 +40,10 @@ def test_a_row_may_name_a_run_that_trained_a_generator(tmp_path):
         index.file(index.weights["stylegan2"]), export / "stylegan2.safetensors"
     )  # as GAN.export names it
     spec = dict(type="RandomSamples", generator="mine")
-    assert "no run 'mine'" in suites.absent(spec, tmp_path / "elsewhere") and not suites.absent(
-        spec, tmp_path
-    )
-    system = systems.build(suites.located(spec, tmp_path))
+    assert "no run 'mine'" in suites.missing_run(
+        spec, tmp_path / "elsewhere"
+    ) and not suites.missing_run(spec, tmp_path)
+    system = systems.build(suites.resolve_runs(spec, tmp_path))
     z = torch.stack(
         [torch.randn(system.generator.z_dim, generator=torch.Generator().manual_seed(5))]
     )
@@ -68,5 +68,10 @@ def test_views_are_drawn_where_the_generator_s_own_cameras_stand(tmp_path):
 def test_names_of_the_registry_stay_names_beside_runs_that_are_called_the_same(tmp_path):
     for name in ("diffusion", "eg3d"):
         (tmp_path / name).mkdir()
-    for spec in (dict(type="Diffused", weights="diffusion"), dict(type="RandomSamples", generator="eg3d")):
-        assert suites.located(spec, tmp_path) == spec and not suites.absent(spec, tmp_path)
+    for spec in (
+        dict(type="Diffused", weights="diffusion"),
+        dict(type="RandomSamples", generator="eg3d"),
+    ):
+        assert suites.resolve_runs(spec, tmp_path) == spec and not suites.missing_run(
+            spec, tmp_path
+        )

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from gantoolkit import weights as zoo
-from gantoolkit.bench.systems import System, seen
+from gantoolkit.bench.systems import System, needs_of
 from gantoolkit.core.types import Condition, Render
 from gantoolkit.encoders import sampling
 from gantoolkit_baselines.influence import DynamicDiffusers
@@ -24,7 +24,7 @@ class _Combined(System):
             (weights, controlnet),
             UniModal(weights, controlnet, steps, precision),
         )
-        self.needs = seen(self.models.encoder.condition)
+        self.needs = needs_of(self.models.encoder.condition)
 
     def combine(self, latents: Tensor, t: Tensor, found: Estimates, given: Prepared) -> Tensor:
         """ε [B,4,h,w]"""
@@ -38,7 +38,7 @@ class _Combined(System):
             times = torch.full((len(latents),), t, device=latents.device)
             return self.combine(latents, times, self.models.estimates(latents, times, given), given)
 
-        last = sampling.run(encoder.scheduler, encoder.timesteps, encoder.noise(condition), epsilon)
+        last = sampling.ddim_loop(encoder.scheduler, encoder.timesteps, encoder.initial_latents(condition), epsilon)
         return Render(encoder.decode(last))
 
     def weights(self) -> dict[str, str]:
@@ -92,7 +92,7 @@ class CollaborativeDiffusion(_Combined):
     def combine(self, latents: Tensor, t: Tensor, found: Estimates, given: Prepared) -> Tensor:
         influence = self.influences(latents, t, given.words, given.picture.float())
         return self.influences.mix(
-            influence, sampling.guide(found.text, found.empty, self.guidance), found.mask
+            influence, sampling.apply_guidance(found.text, found.empty, self.guidance), found.mask
         )
 
     def to(self, device):
