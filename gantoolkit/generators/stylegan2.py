@@ -16,15 +16,14 @@ from torch import Tensor, nn
 from gantoolkit.core.types import Latent, Render
 from gantoolkit.generators.sample_noise import Streams, drawn
 from gantoolkit.networks.cpu.weight_cache import FrozenWeightCache
+from gantoolkit.networks.modulated_conv import modulated_conv2d, new_conv_weight
 from gantoolkit.networks.ops import (
     SQRT2,
     FullyConnected,
     conv2d_resample,
-    conv_weight,
-    double,
-    fir_buffer,
-    modulated_conv2d,
     normalize_2nd_moment,
+    register_resample_filter,
+    upsample2d_bilinear,
 )
 
 NOISES = ("const", "random", "none")
@@ -126,12 +125,12 @@ class SynthesisLayer(nn.Module):
         super().__init__()
         self.up, self.resolution, self.conv_clamp = up, resolution, conv_clamp
         self.affine = Affine(w_dim, in_channels)
-        self.weight = conv_weight(out_channels, in_channels, 3, up)
+        self.weight = new_conv_weight(out_channels, in_channels, 3, up)
         self.bias = nn.Parameter(torch.zeros(out_channels))
         self.noise_strength = nn.Parameter(torch.zeros([]))
         self.register_buffer("noise_const", torch.randn(resolution, resolution))
-        self.kept = FrozenWeightCache()
-        fir_buffer(self)
+        self.weight_cache = FrozenWeightCache()
+        register_resample_filter(self)
 
     def forward(
         self,
@@ -160,7 +159,7 @@ class SynthesisLayer(nn.Module):
             flip_weight=self.up == 1,
             bias=self.bias * full,
             gain=full,
-            kept=self.kept,
+            cache=self.weight_cache,
         )
         x = F.leaky_relu(x, 0.2, inplace=True)
         if self.conv_clamp is None:
@@ -206,7 +205,7 @@ class EnlargingSkip(nn.Module):
         super().__init__()
         self.weight = nn.Parameter(torch.randn(out_channels, in_channels, 1, 1))
         self.gain = math.sqrt(0.5 / in_channels)
-        fir_buffer(self)
+        register_resample_filter(self)
 
     def forward(self, x: Tensor) -> Tensor:
         return conv2d_resample(x, self.weight * self.gain, self.resample_filter, up=2)
@@ -233,7 +232,7 @@ class SynthesisBlock(nn.Module):
     ):
         super().__init__()
         self.in_channels, self.up = in_channels, up
-        fir_buffer(self)
+        register_resample_filter(self)
         if in_channels == 0:
             self.const = nn.Parameter(torch.randn(out_channels, resolution, resolution))
         else:
@@ -267,7 +266,7 @@ class SynthesisBlock(nn.Module):
         return x, self._draw(x, img, ws[:, self.num_conv])
 
     def _draw(self, x: Tensor, img: Tensor | None, w: Tensor) -> Tensor | None:
-        img = double(img) if img is not None and self.up == 2 else img
+        img = upsample2d_bilinear(img) if img is not None and self.up == 2 else img
         if self.torgb is None:
             return img
         return self.torgb(x, w) if img is None else img + self.torgb(x, w)

@@ -17,8 +17,8 @@ from gantoolkit.networks.ops import (
     bias_act,
     conv2d_resample,
     downsample2d,
-    fir_buffer,
     normalize_2nd_moment,
+    register_resample_filter,
 )
 
 
@@ -45,7 +45,7 @@ class Conv2d(nn.Module):
         self.weight = nn.Parameter(torch.randn(out_channels, in_channels, kernel, kernel))
         self.bias = nn.Parameter(torch.zeros(out_channels)) if bias else None
         self.weight_gain = 1 / math.sqrt(in_channels * kernel**2)
-        fir_buffer(self)
+        register_resample_filter(self)
 
     def forward(self, x: Tensor, gain: float = 1.0) -> Tensor:
         x = conv2d_resample(
@@ -78,7 +78,7 @@ class DiscriminatorBlock(nn.Module):
     ):
         super().__init__()
         self.architecture = architecture
-        fir_buffer(self)
+        register_resample_filter(self)
         if in_channels == 0 or architecture == "skip":
             self.fromrgb = Conv2d(img_channels, width, 1, activation="lrelu", conv_clamp=conv_clamp)
         self.conv0 = Conv2d(width, width, 3, activation="lrelu", conv_clamp=conv_clamp)
@@ -267,7 +267,7 @@ class DualDiscriminator(Discriminator):
         return super().forward(image if image_raw is None else self.pair(image, image_raw), c)
 
 
-class CodeCritic(nn.Module):
+class CodeDiscriminator(nn.Module):
     """Codes w [B,w_dim] → logits [B,1]; beside each code stands how far `together` codes spread.
 
     The spread betrays a mapping that draws few faces.

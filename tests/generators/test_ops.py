@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 
 from gantoolkit.generators.stylegan2 import Affine
-from gantoolkit.networks import ops
+from gantoolkit.networks import modulated_conv, ops
 
 
 @pytest.mark.parametrize(
@@ -43,7 +43,7 @@ def test_upfirdn2d_is_scipys_along_both_axes(up, down, taps):
 
 def test_double_is_upsample2d():
     x = torch.randn(2, 3, 5, 6)
-    torch.testing.assert_close(ops.double(x), ops.upsample2d(x, ops.setup_filter()))
+    torch.testing.assert_close(ops.upsample2d_bilinear(x), ops.upsample2d(x, ops.setup_filter()))
 
 
 def test_halving_keeps_a_constant_inside():
@@ -80,7 +80,7 @@ def test_activations(act, function):
 def test_modulated_convolution_is_one_convolution_per_sample(up):
     x, w, s = torch.randn(3, 6, 8, 8), torch.randn(5, 6, 3, 3), torch.randn(3, 6)
     f = ops.setup_filter()
-    got = ops.modulated_conv2d(x, w, s, up=up, padding=1, f=f, flip_weight=up == 1)
+    got = modulated_conv.modulated_conv2d(x, w, s, up=up, padding=1, f=f, flip_weight=up == 1)
     for i in range(3):
         one = w * s[i].view(1, -1, 1, 1)
         one = one / (one.square().sum((1, 2, 3), keepdim=True) + 1e-8).sqrt()
@@ -120,7 +120,7 @@ def per_sample(x, weight, styles, noise, bias, up, gain):
 )
 def test_every_way_to_modulate_is_the_definition(batch, up, kernel, size):
     """A sample alone, in a batch, without and with gradients; images smaller and larger than the weights."""
-    weight = ops.conv_weight(5, 6, kernel, up)
+    weight = modulated_conv.new_conv_weight(5, 6, kernel, up)
     leaves = [
         torch.randn(batch, 6, size, size),
         weight.detach(),
@@ -129,7 +129,7 @@ def test_every_way_to_modulate_is_the_definition(batch, up, kernel, size):
         torch.randn(5),
     ]
     leaves = [leaf.requires_grad_() for leaf in leaves]
-    ours = lambda x, w, s, n, b: ops.modulated_conv2d(  # noqa: E731
+    ours = lambda x, w, s, n, b: modulated_conv.modulated_conv2d(  # noqa: E731
         x,
         w,
         s,

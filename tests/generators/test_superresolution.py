@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 
 from gantoolkit.generators.superresolution import SuperResolution
-from gantoolkit.networks import ops
+from gantoolkit.networks import modulated_conv, ops
 
 # from the table of the published classes: input size, channels, factor of each block, antialiased input
 PUBLISHED = {
@@ -25,7 +25,7 @@ def layer(x, w, block, name, up):
     """Affine, modulated 3×3 convolution, bias, leaky ReLU; no noise, as the released files are rendered."""
     conv = getattr(block, name)
     styles = F.linear(w, conv.affine.weight / math.sqrt(w.shape[1]), conv.affine.bias)
-    x = ops.modulated_conv2d(
+    x = modulated_conv.modulated_conv2d(
         x, conv.weight, styles, up=up, padding=1, f=ops.setup_filter(), flip_weight=up == 1
     )
     return ops.bias_act(x, conv.bias, "lrelu", clamp=conv.conv_clamp)
@@ -38,7 +38,7 @@ def block_by_hand(block, x, image, w, up):
         x.shape[1]
     )
     drawn = ops.bias_act(
-        ops.modulated_conv2d(x, rgb.weight, styles, demodulate=False),
+        modulated_conv.modulated_conv2d(x, rgb.weight, styles, demodulate=False),
         rgb.bias,
         clamp=rgb.conv_clamp,
     )

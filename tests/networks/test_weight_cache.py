@@ -12,12 +12,12 @@ import torch.nn.functional as F
 from torch import nn
 
 from gantoolkit.generators.stylegan2 import SynthesisLayer
-from gantoolkit.networks import ops
+from gantoolkit.networks import modulated_conv, ops
 from gantoolkit.networks.cpu import conv, onednn
 from gantoolkit.networks.cpu.weight_cache import FrozenWeightCache
 
 packs = pytest.mark.skipif(
-    not onednn.precisions(), reason="this build of torch has no oneDNN operations"
+    not onednn.supported_dtypes(), reason="this build of torch has no oneDNN operations"
 )
 
 
@@ -26,10 +26,10 @@ def frozen(*shape: int) -> nn.Parameter:
     return nn.Parameter(weight, requires_grad=False)
 
 
-def made(kept: FrozenWeightCache, weight) -> tuple[bool, torch.Tensor]:
+def made(cache: FrozenWeightCache, weight) -> tuple[bool, torch.Tensor]:
     """Whether the sum of a weight was made anew, and the sum."""
     calls = []
-    value = kept(weight, "sum", lambda w: calls.append(0) or w.sum())
+    value = cache(weight, "sum", lambda w: calls.append(0) or w.sum())
     return bool(calls), value
 
 
@@ -44,29 +44,31 @@ CHANGES = dict(
 
 @pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
 def test_is_made_anew_after_every_kind_of_change(change):
-    kept, weight = FrozenWeightCache(), frozen(6, 5, 3, 3)
-    assert made(kept, weight)[0] and not made(kept, weight)[0]
+    cache, weight = FrozenWeightCache(), frozen(6, 5, 3, 3)
+    assert made(cache, weight)[0] and not made(cache, weight)[0]
     change(weight)
-    anew, value = made(kept, weight)
-    assert anew and value == weight.sum() and not made(kept, weight)[0]
+    anew, value = made(cache, weight)
+    assert anew and value == weight.sum() and not made(cache, weight)[0]
 
 
 def test_another_weight_is_another():
-    kept, weight = FrozenWeightCache(), frozen(4, 4, 3, 3)
-    assert made(kept, weight)[0] and made(kept, nn.Parameter(weight.data, requires_grad=False))[0]
+    cache, weight = FrozenWeightCache(), frozen(4, 4, 3, 3)
+    assert made(cache, weight)[0] and made(cache, nn.Parameter(weight.data, requires_grad=False))[0]
 
 
 def test_nothing_is_kept_of_what_trains():
-    kept, weight = FrozenWeightCache(), frozen(4, 4, 3, 3).requires_grad_()
-    assert made(kept, weight)[0] and made(kept, weight)[0] and made(kept, weight)[1].requires_grad
-    assert made(kept, torch.ones(3))[0] and made(kept, torch.ones(3))[0]
+    cache, weight = FrozenWeightCache(), frozen(4, 4, 3, 3).requires_grad_()
+    assert (
+        made(cache, weight)[0] and made(cache, weight)[0] and made(cache, weight)[1].requires_grad
+    )
+    assert made(cache, torch.ones(3))[0] and made(cache, torch.ones(3))[0]
 
 
 def test_a_value_made_under_inference_mode_serves_a_pass_with_gradients():
-    kept, weight, x = FrozenWeightCache(), frozen(4, 4, 3, 3), torch.randn(4, requires_grad=True)
+    cache, weight, x = FrozenWeightCache(), frozen(4, 4, 3, 3), torch.randn(4, requires_grad=True)
     with torch.inference_mode():
-        assert made(kept, weight)[0]
-    anew, value = made(kept, weight)
+        assert made(cache, weight)[0]
+    anew, value = made(cache, weight)
     assert not anew
     (x * value).sum().backward()
     torch.testing.assert_close(x.grad, weight.sum().expand(4))
@@ -81,12 +83,12 @@ def test_copies_and_files_know_nothing_of_it():
     names = set(first.state_dict())
     with torch.no_grad():
         first(x, w)
-        assert first.kept._kept[1] and set(first.state_dict()) == names
+        assert first.weight_cache.names() and set(first.state_dict()) == names
         file = io.BytesIO()
         torch.save(first, file)
         file.seek(0)
         for other in (copy.deepcopy(first), torch.load(file, weights_only=False)):
-            assert not other.kept._kept[1]
+            assert not other.weight_cache.names()
             torch.testing.assert_close(other(x, w), first(x, w))
 
 
@@ -96,9 +98,9 @@ def test_copies_and_files_know_nothing_of_it():
 @pytest.mark.parametrize("batch, size", [(1, 4), (2, 7)])
 def test_packed_weights_convolve_as_plain_ones_in_float64(dtype, near, autocast, batch, size):
     """Both ways, also where the map's size is another than at the first time."""
-    if dtype not in onednn.precisions():
+    if dtype not in onednn.supported_dtypes():
         pytest.skip("this machine has no bf16")
-    kept, back, weight = FrozenWeightCache(), FrozenWeightCache(), frozen(5, 6, 3, 3)
+    cache, back, weight = FrozenWeightCache(), FrozenWeightCache(), frozen(5, 6, 3, 3)
     for edge in (size, size + 3):
         x = torch.randn(batch, 6, edge, edge).contiguous(memory_format=torch.channels_last)
         given = x if autocast else x.to(dtype)
@@ -106,9 +108,9 @@ def test_packed_weights_convolve_as_plain_ones_in_float64(dtype, near, autocast,
             torch.no_grad(),
             torch.autocast("cpu", dtype, enabled=autocast and dtype == torch.bfloat16),
         ):
-            got = conv.conv2d(given, weight, None, (1, 1), kept=kept)
-            larger = conv.transposed(given, weight, 2, kept=back)
-        assert got.dtype == larger.dtype == dtype and ("packed", dtype) in kept._kept[1]
+            got = conv.conv2d(given, weight, None, (1, 1), cache=cache)
+            larger = conv.conv_transpose2d(given, weight, 2, cache=back)
+        assert got.dtype == larger.dtype == dtype and ("packed", dtype) in cache.names()
         wide, w = x.double(), weight.double()
         torch.testing.assert_close(
             got.double(), F.conv2d(wide, w, padding=1), atol=10 * near, rtol=near
@@ -144,7 +146,7 @@ def test_threads_share_a_layer():
             with torch.no_grad():  # per thread
                 found.extend(shared(x, w) for _ in range(50))
 
-        shared.kept.clear()
+        shared.weight_cache.clear()
         threads = [threading.Thread(target=draw) for _ in range(4)]
         for thread in threads:
             thread.start()
@@ -156,8 +158,8 @@ def test_threads_share_a_layer():
 
 
 def test_energy_is_kept_in_training_of_what_comes_before(monkeypatch):
-    calls, real = [], ops.energy
-    monkeypatch.setattr(ops, "energy", lambda weight: calls.append(0) or real(weight))
+    calls, real = [], modulated_conv.energy
+    monkeypatch.setattr(modulated_conv, "energy", lambda weight: calls.append(0) or real(weight))
     drawn, w = layer(), torch.randn(1, 7, requires_grad=True)
     for _ in range(3):
         drawn(torch.randn(1, 6, 8, 8), w).sum().backward()
@@ -198,7 +200,9 @@ def test_frozen_layers_save_one_map_less_and_give_the_same_gradients(up, precisi
 
     def draw(w):
         with torch.autocast("cpu", torch.bfloat16, enabled=precision == torch.bfloat16):
-            return ops.modulated_conv2d(x, w, leaves[1], up=up, padding=1, f=ops.setup_filter())
+            return modulated_conv.modulated_conv2d(
+                x, w, leaves[1], up=up, padding=1, f=ops.setup_filter()
+            )
 
     def gradients(image):
         first = torch.autograd.grad(image.square().sum(), leaves, create_graph=True)

@@ -24,7 +24,7 @@ def test_equals_the_plain_convolution(strip, monkeypatch):
 
 
 def test_stands_in_only_without_gradients_and_in_its_shapes(monkeypatch):
-    monkeypatch.setattr(winograd, "LEAST", 4)
+    monkeypatch.setattr(winograd, "MIN_CHANNELS", 4)
     calls, real = [], winograd.conv2d
     monkeypatch.setattr(winograd, "conv2d", lambda *a: calls.append(a) or real(*a))
     x, weight = torch.randn(1, 4, 32, 32), torch.randn(4, 4, 3, 3)
@@ -39,7 +39,9 @@ def test_stands_in_only_without_gradients_and_in_its_shapes(monkeypatch):
     assert len(calls) == 1
 
 
-@pytest.mark.skipif(torch.bfloat16 not in onednn.precisions(), reason="this machine has no bf16")
+@pytest.mark.skipif(
+    torch.bfloat16 not in onednn.supported_dtypes(), reason="this machine has no bf16"
+)
 @pytest.mark.parametrize("strip", [1, 2**22])
 def test_in_bf16_within_three_hundredths_of_the_spread(strip, monkeypatch):
     """For a batch, with strips, where height and width differ; a plain convolution in bf16 is within 0.005."""
@@ -56,9 +58,11 @@ def test_in_bf16_within_three_hundredths_of_the_spread(strip, monkeypatch):
     assert (found.double() - wanted).square().mean().sqrt() < 0.03 * wanted.std()
 
 
-@pytest.mark.skipif(torch.bfloat16 not in onednn.precisions(), reason="this machine has no bf16")
+@pytest.mark.skipif(
+    torch.bfloat16 not in onednn.supported_dtypes(), reason="this machine has no bf16"
+)
 def test_in_bf16_stands_in_for_frozen_weights_that_are_kept(monkeypatch):
-    monkeypatch.setattr(winograd_bf16, "LEAST", 4)
+    monkeypatch.setattr(winograd_bf16, "MIN_CHANNELS", 4)
     calls, real = [], winograd_bf16.conv2d
     monkeypatch.setattr(winograd_bf16, "conv2d", lambda *a: calls.append(a) or real(*a))
     x, weight = (
@@ -67,14 +71,14 @@ def test_in_bf16_stands_in_for_frozen_weights_that_are_kept(monkeypatch):
     )
     with torch.no_grad():
         with torch.autocast("cpu", torch.bfloat16):
-            ops.conv2d_resample(x, weight, padding=1, kept=FrozenWeightCache())
+            ops.conv2d_resample(x, weight, padding=1, cache=FrozenWeightCache())
             assert len(calls) == 1
             ops.conv2d_resample(x, weight, padding=1)
-            ops.conv2d_resample(x[:, :, :30], weight, padding=1, kept=FrozenWeightCache())
+            ops.conv2d_resample(x[:, :, :30], weight, padding=1, cache=FrozenWeightCache())
             ops.conv2d_resample(
-                x, weight.clone().requires_grad_(), padding=1, kept=FrozenWeightCache()
+                x, weight.clone().requires_grad_(), padding=1, cache=FrozenWeightCache()
             )
-        ops.conv2d_resample(x, weight, padding=1, kept=FrozenWeightCache())
+        ops.conv2d_resample(x, weight, padding=1, cache=FrozenWeightCache())
     with torch.autocast("cpu", torch.bfloat16):
-        ops.conv2d_resample(x, weight, padding=1, kept=FrozenWeightCache())
+        ops.conv2d_resample(x, weight, padding=1, cache=FrozenWeightCache())
     assert len(calls) == 1

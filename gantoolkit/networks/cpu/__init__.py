@@ -1,1 +1,8 @@
-"""What only makes CPUs fast: convolutions of frozen weights by Winograd's sums or oneDNN's own order."""
+"""What only makes CPUs fast; `conv` is the entrance.
+
+conv          every convolution of the networks, by the fastest way that fits
+weight_cache  what is made of a frozen weight, until the weight changes
+onednn        weights in oneDNN's own memory layout
+winograd      Winograd's convolutions of large maps, in float32
+winograd_bf16 the same in bf16
+"""

@@ -1,6 +1,7 @@
-"""How every layer convolves: plainly, by Winograd's sums, or with a weight that oneDNN has in its own order.
+"""How every layer convolves: plainly, by Winograd's algorithm, or with a weight packed by oneDNN.
 
-The last two need frozen weights that a module keeps (`Prepared`), and serve CPUs without gradients.
+Only this module imports the special ways. They serve CPUs without gradients; two of them need a
+frozen weight and the FrozenWeightCache of the module that owns it.
 """
 
 from __future__ import annotations
@@ -12,103 +13,126 @@ from torch import Tensor
 from gantoolkit.networks.cpu import onednn, winograd, winograd_bf16
 from gantoolkit.networks.cpu.weight_cache import FrozenWeightCache, is_cacheable
 
+Pair = tuple[int, int]  # (vertical, horizontal)
+
 
 def conv2d(
     x: Tensor,
-    w: Tensor,
+    weight: Tensor,
     bias: Tensor | None = None,
-    padding: tuple[int, int] = (0, 0),
+    padding: Pair = (0, 0),
     groups: int = 1,
-    kept: FrozenWeightCache | None = None,
+    cache: FrozenWeightCache | None = None,
 ) -> Tensor:
-    """F.conv2d of x [B,I,H,W] with w [O,I/groups,k,k]; `kept` holds what is made of w."""
+    """Convolve x [B,I,H,W] with weight [O,I/groups,k,k] as F.conv2d, by the fastest way that fits.
+
+    cache  of `weight`, for what is made of it once
+    """
     if padding == (1, 1) and groups == 1:
-        if winograd.pays(x, w):
-            return winograd.conv2d(x, w, bias, kept)
-        if winograd_bf16.pays(x, w, kept):
-            return winograd_bf16.conv2d(x, w, bias, kept)
-    if groups != 1 or not packs(x, w, kept):
-        return plain(x, w, bias, (1, 1), padding, groups)
-    packed = kept(w, ("packed", onednn.precision(x)), lambda w: onednn.pack(w, padding, x))
+        if winograd.is_profitable(x, weight):
+            return winograd.conv2d(x, weight, bias, cache)
+        if winograd_bf16.is_profitable(x, weight, cache):
+            return winograd_bf16.conv2d(x, weight, bias, cache)
+    if groups != 1 or not is_packable(x, weight, cache):
+        return plain_conv2d(x, weight, bias, (1, 1), padding, groups)
+
+    name = ("packed", onednn.conv_dtype(x))
+    packed = cache(weight, name, lambda weight: onednn.pack(weight, padding, x))
     return onednn.conv2d(x, packed, bias, padding)
 
 
-def plain(
+def conv_transpose2d(
     x: Tensor,
-    w: Tensor,
-    bias: Tensor | None = None,
-    stride: tuple[int, int] = (1, 1),
-    padding: tuple[int, int] = (0, 0),
+    weight: Tensor,
+    up: int,
     groups: int = 1,
+    cache: FrozenWeightCache | None = None,
 ) -> Tensor:
-    """F.conv2d with w in the precision of x; saves no x where w is frozen."""
-    if bias is None and passes(x, w):
-        return frozen(x, w, stride, padding, False, groups)
-    return F.conv2d(x, w.to(x.dtype), bias, stride, padding, groups=groups)
+    """Convolve x [B,I,H,W], zeros inserted `up` times, with weight [O,I/groups,k,k].
 
+    The result is the full convolution [B,O,up·H−up+k,up·W−up+k].
+    """
+    if needs_input_gradient_only(x, weight):
+        swapped = swap_channels(weight, groups)
+        return frozen_convolution(x, swapped, (up, up), (0, 0), True, groups)
+    if groups != 1 or not is_packable(x, weight, cache):
+        swapped = swap_channels(weight.to(x.dtype), groups)
+        return F.conv_transpose2d(x, swapped, stride=up, groups=groups)
 
-def transposed(
-    x: Tensor, w: Tensor, up: int, groups: int = 1, kept: FrozenWeightCache | None = None
-) -> Tensor:
-    """Full convolution of the zero-stuffed x [B,I,H,W] with w [O,I/groups,k,k]: [B,O,up·H−up+k,up·W−up+k]."""
-    if passes(x, w):
-        return frozen(x, swapped(w, groups), (up, up), (0, 0), True, groups)
-    if groups != 1 or not packs(x, w, kept):
-        return F.conv_transpose2d(x, swapped(w.to(x.dtype), groups), stride=up, groups=groups)
-    packed = kept(
-        w, ("transposed", onednn.precision(x)), lambda w: onednn.pack_transposed(swapped(w), up, x)
+    name = ("packed_transposed", onednn.conv_dtype(x))
+    packed = cache(
+        weight, name, lambda weight: onednn.pack_transposed(swap_channels(weight), up, x)
     )
     return onednn.conv_transpose2d(x, packed, up)
 
 
-def packs(x: Tensor, w: Tensor, kept: FrozenWeightCache | None) -> bool:
-    """Whether w is kept in oneDNN's order, to convolve x."""
-    return kept is not None and is_cacheable(w) and onednn.serves(x)
-
-
-def swapped(w: Tensor, groups: int = 1) -> Tensor:
-    """[O,I/groups,k,k] as a transposed convolution takes it, [I,O/groups,k,k]."""
-    o, i, kh, kw = w.shape
-    w = w.reshape(groups, o // groups, i, kh, kw).transpose(1, 2)
-    return w.reshape(groups * i, o // groups, kh, kw)
-
-
-def passes(x: Tensor, w: Tensor) -> bool:
-    """Whether a convolution of x with w has a gradient to x alone."""
-    return torch.is_grad_enabled() and x.requires_grad and not w.requires_grad
-
-
-def frozen(
+def plain_conv2d(
     x: Tensor,
-    w: Tensor,
-    stride: tuple[int, int],
-    padding: tuple[int, int],
-    transposed: bool,
-    groups: int,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    stride: Pair = (1, 1),
+    padding: Pair = (0, 0),
+    groups: int = 1,
 ) -> Tensor:
-    """A convolution with a frozen w, in the precision of autocast; see FrozenConv."""
-    precision = onednn.precision(x)
-    return FrozenConv.apply(
-        x.to(precision), w.to(precision), stride, padding, (1, 1), transposed, (0, 0), groups
-    )
+    """Convolve as F.conv2d with `weight` in the dtype of x; a frozen weight saves no x."""
+    if bias is None and needs_input_gradient_only(x, weight):
+        return frozen_convolution(x, weight, stride, padding, False, groups)
+    return F.conv2d(x, weight.to(x.dtype), bias, stride, padding, groups=groups)
 
 
-class FrozenConv(torch.autograd.Function):
-    """torch.convolution without bias that saves no x: its values matter to the gradient of w alone."""
+def needs_unscaled_weight(x: Tensor, weight: Tensor, cache: FrozenWeightCache | None) -> bool:
+    """Say whether `conv2d` of 3×3 at padding 1 is faster with the cached weight than with another.
+
+    Then a modulated convolution scales its maps, not its weight.
+    """
+    return winograd_bf16.is_profitable(x, weight, cache)
+
+
+def is_packable(x: Tensor, weight: Tensor, cache: FrozenWeightCache | None) -> bool:
+    """Say whether `weight` is cached in oneDNN's layout to convolve x."""
+    return cache is not None and is_cacheable(weight) and onednn.can_convolve(x)
+
+
+def swap_channels(weight: Tensor, groups: int = 1) -> Tensor:
+    """Reorder [O,I/groups,k,k] to [I,O/groups,k,k], as a transposed convolution takes it."""
+    o, i, height, width = weight.shape
+    by_group = weight.reshape(groups, o // groups, i, height, width).transpose(1, 2)
+    return by_group.reshape(groups * i, o // groups, height, width)
+
+
+def needs_input_gradient_only(x: Tensor, weight: Tensor) -> bool:
+    """Say whether a convolution has a gradient for x and none for `weight`."""
+    return torch.is_grad_enabled() and x.requires_grad and not weight.requires_grad
+
+
+def frozen_convolution(
+    x: Tensor, weight: Tensor, stride: Pair, padding: Pair, transposed: bool, groups: int
+) -> Tensor:
+    """Convolve with a frozen weight in the dtype of autocast; see FrozenConvolution."""
+    dtype = onednn.conv_dtype(x)
+    dilation, output_padding = (1, 1), (0, 0)
+    settings = (stride, padding, dilation, transposed, output_padding, groups)
+    return FrozenConvolution.apply(x.to(dtype), weight.to(dtype), *settings)
+
+
+class FrozenConvolution(torch.autograd.Function):
+    """torch.convolution without bias that saves no x, which only the weight's gradient would need."""
 
     @staticmethod
-    def forward(ctx, x: Tensor, w: Tensor, *how) -> Tensor:
-        ctx.save_for_backward(w)
-        ctx.form, ctx.how = (x.shape, x.stride()), how
-        return torch.convolution(x, w, None, *how)
+    def forward(ctx, x: Tensor, weight: Tensor, *settings) -> Tensor:
+        ctx.save_for_backward(weight)
+        ctx.input_shape = x.shape
+        ctx.input_stride = x.stride()
+        ctx.settings = settings
+        return torch.convolution(x, weight, None, *settings)
 
     @staticmethod
     def backward(ctx, gradient: Tensor) -> tuple[Tensor | None, ...]:
-        x, (w,) = (
-            gradient.new_empty_strided(*ctx.form),
-            ctx.saved_tensors,
-        )  # asked for the form of x, never its values
-        found = torch.ops.aten.convolution_backward(
-            gradient, x, w, None, *ctx.how, (True, False, False)
-        )[0]
-        return found, *(None,) * (1 + len(ctx.how))
+        (weight,) = ctx.saved_tensors
+        # the operation asks for x; of its shape only, never its values
+        x = gradient.new_empty_strided(ctx.input_shape, ctx.input_stride)
+        wanted = (True, False, False)  # gradients of x, weight and bias
+        input_gradient, _, _ = torch.ops.aten.convolution_backward(
+            gradient, x, weight, None, *ctx.settings, wanted
+        )
+        return input_gradient, None, *(None for _ in ctx.settings)

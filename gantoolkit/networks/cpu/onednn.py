@@ -1,7 +1,8 @@
-"""Convolutions with weights that oneDNN has in its own order.
+"""Convolutions with weights in oneDNN's own memory layout.
 
-oneDNN copies a weight into blocks at every call; at 4 to 16 px that takes as long as the convolution. These are
-the operations by which torch.compile avoids it; they serve CPUs alone and know no gradients.
+oneDNN copies a weight into blocks at every call; at 4 to 16 px that takes as long as the
+convolution. These are the operations by which torch.compile avoids it. They serve only CPUs and
+have no gradients.
 """
 
 from __future__ import annotations
@@ -18,34 +19,36 @@ OPERATIONS = (
     "_convolution_transpose_pointwise",
     "_is_mkldnn_bf16_supported",
 )
-ONE, NONE = (1, 1), ("none", [], "")  # stride or dilation; nothing to be done to the result
+NO_STRIDE = NO_DILATION = (1, 1)
+NO_PADDING = (0, 0)
+NO_POINTWISE = ("none", [], "")  # nothing is applied to the result
 
 
 @cache
-def precisions() -> tuple[torch.dtype, ...]:
-    """That this build of torch and this machine have operations for."""
-    if not torch.backends.mkldnn.is_available() or not all(
-        hasattr(torch.ops.mkldnn, n) for n in OPERATIONS
-    ):
+def supported_dtypes() -> tuple[torch.dtype, ...]:
+    """List the dtypes that this build of torch and this machine have the operations for."""
+    has_operations = all(hasattr(torch.ops.mkldnn, name) for name in OPERATIONS)
+    if not torch.backends.mkldnn.is_available() or not has_operations:
         return ()
-    bf16 = torch.ops.mkldnn._is_mkldnn_bf16_supported()
-    return (torch.float32, torch.bfloat16) if bf16 else (torch.float32,)
+    if torch.ops.mkldnn._is_mkldnn_bf16_supported():
+        return torch.float32, torch.bfloat16
+    return (torch.float32,)
 
 
-def precision(x: Tensor) -> torch.dtype:
-    """In which a convolution of x works."""
+def conv_dtype(x: Tensor) -> torch.dtype:
+    """Return the dtype in which a convolution of x works."""
     device = x.device.type  # "meta" has no autocast
     if torch.amp.is_autocast_available(device) and torch.is_autocast_enabled(device):
         return torch.get_autocast_dtype(device)
     return x.dtype
 
 
-def serves(x: Tensor) -> bool:
-    """Whether the operations below can convolve x here and now."""
+def can_convolve(x: Tensor) -> bool:
+    """Say whether the operations below can convolve x in the present mode of torch."""
     return (
         x.device.type == "cpu"
         and not torch.is_grad_enabled()
-        and precision(x) in precisions()
+        and conv_dtype(x) in supported_dtypes()
         and torch.backends.mkldnn.enabled
         and not torch.jit.is_tracing()
         and not torch.compiler.is_compiling()
@@ -53,27 +56,45 @@ def serves(x: Tensor) -> bool:
 
 
 def pack(weight: Tensor, padding: tuple[int, int], like: Tensor) -> Tensor:
-    """weight [O,I,k,k] in the order and the precision for maps `like` [B,I,H,W]."""
-    weight = weight.to(precision(like))
-    return torch.ops.mkldnn._reorder_convolution_weight(weight, padding, ONE, ONE, 1, like.shape)
+    """Pack weight [O,I,k,k] in the layout and dtype for maps `like` [B,I,H,W]."""
+    return torch.ops.mkldnn._reorder_convolution_weight(
+        weight.to(conv_dtype(like)), padding, NO_STRIDE, NO_DILATION, 1, like.shape
+    )
 
 
 def conv2d(x: Tensor, packed: Tensor, bias: Tensor | None, padding: tuple[int, int]) -> Tensor:
-    """F.conv2d with what `pack` made."""
-    x, bias = x.to(precision(x)), None if bias is None else bias.to(precision(x))
-    return torch.ops.mkldnn._convolution_pointwise(x, packed, bias, padding, ONE, ONE, 1, *NONE)
+    """Convolve as F.conv2d, with the weight that `pack` made."""
+    dtype = conv_dtype(x)
+    if bias is not None:
+        bias = bias.to(dtype)
+    return torch.ops.mkldnn._convolution_pointwise(
+        x.to(dtype), packed, bias, padding, NO_STRIDE, NO_DILATION, 1, *NO_POINTWISE
+    )
 
 
 def pack_transposed(weight: Tensor, stride: int, like: Tensor) -> Tensor:
-    """weight [I,O,k,k] in the order and the precision to enlarge maps `like` [B,I,H,W]."""
-    weight, none = weight.to(precision(like)), (0, 0)
+    """Pack weight [I,O,k,k] in the layout and dtype to enlarge maps `like` [B,I,H,W]."""
     return torch.ops.mkldnn._reorder_convolution_transpose_weight(
-        weight, none, none, (stride, stride), ONE, 1, like.shape
+        weight.to(conv_dtype(like)),
+        NO_PADDING,
+        NO_PADDING,  # of the output
+        (stride, stride),
+        NO_DILATION,
+        1,
+        like.shape,
     )
 
 
 def conv_transpose2d(x: Tensor, packed: Tensor, stride: int) -> Tensor:
-    """F.conv_transpose2d with what `pack_transposed` made."""
+    """Convolve as F.conv_transpose2d, with the weight that `pack_transposed` made."""
     return torch.ops.mkldnn._convolution_transpose_pointwise(
-        x.to(precision(x)), packed, None, (0, 0), (0, 0), (stride, stride), ONE, 1, *NONE
+        x.to(conv_dtype(x)),
+        packed,
+        None,
+        NO_PADDING,
+        NO_PADDING,  # of the output
+        (stride, stride),
+        NO_DILATION,
+        1,
+        *NO_POINTWISE,
     )

@@ -1,7 +1,7 @@
-"""What follows from a frozen weight alone, kept from one forward pass to the next.
+"""What is made of a frozen weight, from one forward pass to the next.
 
-At a batch of 1 a generator reads each weight once per image, so that whatever is made of it anew (sums of squares,
-casts to bf16, the order in which oneDNN reads) costs as much as the image itself.
+At a batch of 1 a generator reads each weight once per image. Whatever is made of it anew (sums of
+squares, casts to bf16, oneDNN's layout) then costs as much as the image itself.
 """
 
 from __future__ import annotations
@@ -14,44 +14,56 @@ import torch
 from torch import Tensor, nn
 
 T = TypeVar("T")
-SAMPLES = 64  # numbers of a weight that are compared, since changes through `.data` leave its version as it was
+SAMPLES = 64  # values of a weight to compare, since a change through `.data` leaves its version
 
 
 class FrozenWeightCache:
-    """Values made from one frozen weight, until it changes; the module that owns the weight owns one of these.
+    """Values made from one frozen weight, until it changes; the weight's module owns the cache.
 
-    It is no part of the state dict; copies and pickles of the module begin with an empty one. Threads may share
-    it: at worst, both make the same value.
+    It is not part of the state dict; copies and pickles of the module begin with an empty one.
+    Threads may share it: at worst, both make the same value.
+
+    >>> weight = nn.Parameter(torch.tensor([3.0, 4.0]), requires_grad=False)
+    >>> cache = FrozenWeightCache()
+    >>> cache(weight, "norm", torch.linalg.vector_norm)
+    tensor(5.)
+    >>> cache.names()
+    ['norm']
     """
 
     def __init__(self):
-        self._kept: tuple[_State | None, dict] = None, {}
+        self.clear()
 
     def __reduce__(self):
         return FrozenWeightCache, ()
 
     def __call__(self, weight: Tensor, name: object, make: Callable[[Tensor], T]) -> T:
-        """make(weight), from the last time where `weight` is frozen and has not changed since."""
+        """Return make(weight): the last value of `name` if `weight` is frozen and unchanged."""
         if not is_cacheable(weight):
             return make(weight)
-        state, values = self._kept
-        if state is None or not state.holds(weight):
-            state, values = _State(weight), {}  # taken before anything is made from the weight
-            self._kept = state, values
+        fingerprint, values = self._entry
+        if fingerprint is None or not fingerprint.matches(weight):
+            # taken before anything is made from the weight
+            fingerprint, values = WeightFingerprint(weight), {}
+            self._entry = fingerprint, values
         if name not in values:
-            with (
-                torch.inference_mode(False),
-                torch.no_grad(),
-            ):  # also for passes that ask for gradients later
+            # not an inference tensor: a later pass may ask for gradients
+            with torch.inference_mode(False), torch.no_grad():
                 values[name] = make(weight)
         return values[name]
 
+    def names(self) -> list[object]:
+        """List what is cached now."""
+        return list(self._entry[1])
+
     def clear(self) -> None:
-        self._kept = None, {}
+        """Free all values."""
+        # one tuple, so that threads always see a fingerprint with its own values
+        self._entry: tuple[WeightFingerprint | None, dict] = None, {}
 
 
 def clear(network: nn.Module) -> None:
-    """Let everything go that the parts of a network keep."""
+    """Clear the caches of all modules of a network."""
     for module in network.modules():
         for value in vars(module).values():
             if isinstance(value, FrozenWeightCache):
@@ -59,7 +71,7 @@ def clear(network: nn.Module) -> None:
 
 
 def is_cacheable(weight: Tensor) -> bool:
-    """Whether a change of `weight` would be noticed, and none by training is to be expected."""
+    """Say whether `weight` is frozen and a change of it would be noticed."""
     return (
         type(weight) is nn.Parameter
         and not weight.requires_grad
@@ -69,22 +81,23 @@ def is_cacheable(weight: Tensor) -> bool:
     )
 
 
-class _State:
-    """By what a changed weight is told."""
+class WeightFingerprint:
+    """What tells a changed weight from the one it was taken of."""
 
     def __init__(self, weight: Tensor):
-        self.weight, self.place, self.sample = (
-            weakref.ref(weight),
-            _place(weight),
-            _sample(weight).clone(),
-        )
+        self.weight = weakref.ref(weight)
+        self.storage = _storage(weight)
+        self.samples = _samples(weight).clone()
 
-    def holds(self, weight: Tensor) -> bool:
-        same = self.weight() is weight and self.place == _place(weight)
-        return same and (weight.device.type != "cpu" or torch.equal(self.sample, _sample(weight)))
+    def matches(self, weight: Tensor) -> bool:
+        """Say whether `weight` is the same and unchanged."""
+        if self.weight() is not weight or self.storage != _storage(weight):
+            return False
+        # comparing values elsewhere would wait for the device
+        return weight.device.type != "cpu" or torch.equal(self.samples, _samples(weight))
 
 
-def _place(weight: Tensor) -> tuple:
+def _storage(weight: Tensor) -> tuple:
     return (
         weight._version,
         weight.data_ptr(),
@@ -95,7 +108,8 @@ def _place(weight: Tensor) -> tuple:
     )
 
 
-def _sample(weight: Tensor) -> Tensor:
-    """SAMPLES numbers, evenly through the memory of a dense weight."""
+def _samples(weight: Tensor) -> Tensor:
+    """Return SAMPLES values, evenly through the memory of a dense weight."""
     count = min(SAMPLES, weight.numel())
-    return weight.detach().as_strided((count,), (max(1, weight.numel() // SAMPLES),))
+    step = max(1, weight.numel() // SAMPLES)
+    return weight.detach().as_strided((count,), (step,))

@@ -1,0 +1,121 @@
+"""StyleGAN2's modulated convolution: weights scaled per sample, then demodulated.
+
+Karras et al., “Analyzing and Improving the Image Quality of StyleGAN”, 2020, section 2.2.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from gantoolkit.networks.cpu import conv
+from gantoolkit.networks.cpu.weight_cache import FrozenWeightCache
+from gantoolkit.networks.ops import conv2d_resample
+
+CHUNK = 64  # channels whose taps fit into a cache
+
+
+def new_conv_weight(out_channels: int, in_channels: int, kernel: int, up: int = 1) -> nn.Parameter:
+    """Draw normal weights [O,I,k,k], channels last in memory.
+
+    Where the layer enlarges, the input channels come first in memory.
+    """
+    if up > 1:
+        weight = torch.randn(in_channels, out_channels, kernel, kernel)
+        weight = weight.contiguous(memory_format=torch.channels_last)
+        return nn.Parameter(weight.transpose(0, 1))
+    weight = torch.randn(out_channels, in_channels, kernel, kernel)
+    return nn.Parameter(weight.contiguous(memory_format=torch.channels_last))
+
+
+def energy(weight: Tensor) -> Tensor:
+    """Sum the squares over the taps of weight [O,I,k,k]: [I,O], in float32."""
+    has_inputs_first = weight.stride(0) < weight.stride(1)
+    in_memory_order = weight.transpose(0, 1) if has_inputs_first else weight
+    chunks = [chunk.float().square().sum([2, 3]) for chunk in in_memory_order.split(CHUNK)]
+    energies = torch.cat(chunks)
+    return energies if has_inputs_first else energies.t()
+
+
+def demodulation(energies: Tensor, styles: Tensor) -> Tensor:
+    """Return 1 / ‖w·s‖ per sample and output channel [B,O], in float32.
+
+    energies  [I,O] of the weight
+    """
+    return (styles.float().square() @ energies + 1e-8).rsqrt()
+
+
+def modulated_conv2d(
+    x: Tensor,
+    weight: Tensor,
+    styles: Tensor,
+    noise: Tensor | None = None,
+    up: int = 1,
+    down: int = 1,
+    padding: int | Sequence[int] = 0,
+    f: Tensor | None = None,
+    demodulate: bool = True,
+    flip_weight: bool = True,
+    bias: Tensor | None = None,
+    gain: float = 1.0,
+    cache: FrozenWeightCache | None = None,
+) -> Tensor:
+    """Convolve x [B,I,H,W] with gain·weight·styles, then add noise and bias.
+
+    Input channels are scaled before and output channels after one shared convolution, which equals
+    per-sample weights.
+
+    weight      [O,I,k,k]
+    styles      [B,I]
+    noise       broadcastable to the output
+    demodulate  scale the weight to norm `gain` per output channel
+    bias        [O]
+    cache       of `weight`, for what follows from it alone
+    """
+    resampling = dict(f=f, up=up, down=down, padding=padding, flip_weight=flip_weight)
+    scale = styles.new_tensor([[gain]])
+    if demodulate:
+        energies = energy(weight) if cache is None else cache(weight, "energy", energy)
+        scale = scale * demodulation(energies, styles)
+
+    if _should_scale_weight(x, weight, cache, resamples=up > 1 or down > 1):
+        weight = weight * (styles[0, :, None, None] * scale[0, :, None, None, None])
+        x = conv2d_resample(x, weight, bias=bias, **resampling)
+        return x if noise is None else x.add_(noise.to(x.dtype))
+
+    x = x * styles.to(x.dtype)[:, :, None, None]
+    x = conv2d_resample(x, weight, cache=cache, **resampling)
+    scale = scale.to(x.dtype)[:, :, None, None]
+    if torch.is_grad_enabled() or noise is None:
+        return torch.addcmul(_sum_bias_and_noise(bias, noise, x), x, scale)
+    return torch.addcmul(_sum_bias_and_noise(bias, None, x), x, scale).add_(noise.to(x.dtype))
+
+
+def _should_scale_weight(
+    x: Tensor, weight: Tensor, cache: FrozenWeightCache | None, resamples: bool
+) -> bool:
+    """Say whether to scale the weight in place of the maps: for one sample, where it is smaller.
+
+    Not where that would cost a second convolution for the gradient of the scaled weight, or what is
+    cached of the plain one.
+    """
+    if len(x) != 1 or weight.numel() >= x.numel():
+        return False
+    if weight.shape[-1] == 1:
+        return True
+    if torch.is_grad_enabled():
+        return False
+    return resamples or not conv.needs_unscaled_weight(x, weight, cache)
+
+
+def _sum_bias_and_noise(bias: Tensor | None, noise: Tensor | None, x: Tensor) -> Tensor:
+    """Return bias + noise, broadcastable to x [B,O,H,W] and, like it, channels last in memory."""
+    if noise is None:
+        return x.new_zeros(()) if bias is None else bias.to(x.dtype)[:, None, None]
+    if bias is None:
+        return noise.to(x.dtype)
+    if noise.ndim <= 2:
+        noise = noise[None]
+    return (noise.movedim(-3, -1) + bias).to(x.dtype).movedim(-1, -3)
