@@ -22,7 +22,7 @@ ROWS = (  # config of configs/full, overrides, what the table says beside them
     ("absm_eg3d", LEAST.format(chunk=" chunk=4096"), "`{}`"),
     ("absm_stylegan2", "recompute=2", "`{}` as configured"),
     ("absm_stylegan2", LEAST.format(chunk=""), "`{}`"),
-    ("controlnet_mask", "checkpointing=True", "8 at a time, `{}`"),
+    ("controlnet_mask", "recompute=True", "8 at a time, `{}`"),
 )
 COLUMNS = ("training", "caching", "scoring")
 

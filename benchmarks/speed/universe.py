@@ -98,24 +98,24 @@ def make_diffusion(universe: Universe, path: Path) -> None:
     """U-Net, autoencoder, text tower and tokeniser as their recipes say, in diffusers' layout."""
     from transformers.utils import logging
 
-    from gantoolkit.encoders.folders import save_part
+    from gantoolkit.encoders.folders import save_component
     from gantoolkit.networks.tokenizer import train_tokenizer
     from gantoolkit.networks.towers import text_model
-    from gantoolkit.tasks.diffusion.diffusion import ddim_schedule, unet
-    from gantoolkit.tasks.diffusion.vae import autoencoder
+    from gantoolkit.tasks.diffusion.diffusion import ddim_scheduler, new_unet
+    from gantoolkit.tasks.diffusion.vae import new_autoencoder
 
     logging.disable_progress_bar()
     data, words, pixels, noise = FaceZip(DATA), recipe("towers"), recipe("vae"), recipe("diffusion")
     tokenizer = train_tokenizer(
-        [texts[0] for texts in data.captions], words["tokens"], words["length"]
+        [texts[0] for texts in data.captions], words["vocab_size"], words["max_length"]
     )
     text = text_model(tokenizer, words["width"], words["layers"], words["heads"])
     channels = pixels["latent_channels"]
-    vae = autoencoder(
+    vae = new_autoencoder(
         pixels["widths"], pixels["layers"], channels, pixels["groups"], data.resolution
     )
     size = data.resolution // 2 ** (len(pixels["widths"]) - 1)
-    denoiser = unet(
+    denoiser = new_unet(
         channels,
         size,
         noise["widths"],
@@ -125,19 +125,19 @@ def make_diffusion(universe: Universe, path: Path) -> None:
         words["width"],
     )
     for part, name in ((text, "text_encoder"), (vae, "vae"), (denoiser, "unet")):
-        save_part(stir(part, 0.01), path, name)
-    save_part(tokenizer, path, "tokenizer")
-    save_part(ddim_schedule(), path, "scheduler")
+        save_component(stir(part, 0.01), path, name)
+    save_component(tokenizer, path, "tokenizer")
+    save_component(ddim_scheduler(), path, "scheduler")
 
 
 def make_controlnet(universe: Universe, path: Path) -> None:
-    from gantoolkit.encoders.folders import load_unet, save_part
-    from gantoolkit.tasks.diffusion.controlnet import CHANNELS, controlnet
+    from gantoolkit.encoders.folders import load_unet, save_component
+    from gantoolkit.tasks.diffusion.controlnet import CHANNELS, new_controlnet
 
     values = recipe("controlnet_mask")
     widths = values["widths"] or (16, *[32] * (len(recipe("vae")["widths"]) - 1))
-    model = controlnet(load_unet(universe.name("diffusion")), CHANNELS[values["condition"]], widths)
-    save_part(stir(model, 0.01), path)
+    model = new_controlnet(load_unet(universe.name("diffusion")), CHANNELS[values["condition"]], widths)
+    save_component(stir(model, 0.01), path)
 
 
 MAKERS = {

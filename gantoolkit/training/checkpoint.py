@@ -25,7 +25,7 @@ TENSORS = "trainable.safetensors"
 
 
 def trainable_state(task: Task) -> dict[str, Tensor]:
-    """`module.key` → tensor: parameters that an optimiser holds, persistent buffers, and all of `averages`.
+    """`module.key` → tensor: parameters that an optimiser holds, persistent buffers, and all of `ema_modules`.
 
     Whether a parameter requires grad just now does not matter: turns may freeze and thaw it.
     """
@@ -36,8 +36,8 @@ def trainable_state(task: Task) -> dict[str, Tensor]:
             key for key, p in module.named_parameters(remove_duplicate=False) if id(p) not in held
         }
         state.update({f"{name}.{k}": v for k, v in module.state_dict().items() if k not in frozen})
-    for name, module in task.averages.items():
-        state.update({f"averages.{name}.{k}": v for k, v in module.state_dict().items()})
+    for name, module in task.ema_modules.items():
+        state.update({f"ema.{name}.{k}": v for k, v in module.state_dict().items()})
     return state
 
 

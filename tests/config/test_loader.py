@@ -285,7 +285,7 @@ def test_every_shipped_config_loads_and_is_short(name):
     loaded = loader.load_config(name)
     assert loaded.schedule.iterations > 0
     lines = [line for line in loader.find_config(name).read_text().splitlines() if line.strip()]
-    assert len(lines) <= 30, f"{name} has {len(lines)} lines"
+    assert len(lines) <= 45, f"{name} has {len(lines)} lines"
 
 
 def test_style_transfer_compares_with_the_diffusion_model_alone():

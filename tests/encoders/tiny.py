@@ -7,12 +7,12 @@ import gantoolkit.core.compat  # noqa: F401
 import torch
 
 from gantoolkit.core.types import Condition
-from gantoolkit.encoders.folders import Parts, save_part
+from gantoolkit.encoders.folders import DiffusionModel, save_component
 from gantoolkit.networks.tokenizer import train_tokenizer
 from gantoolkit.networks.towers import text_model
-from gantoolkit.tasks.diffusion.controlnet import controlnet
-from gantoolkit.tasks.diffusion.diffusion import ddim_schedule, unet
-from gantoolkit.tasks.diffusion.vae import autoencoder
+from gantoolkit.tasks.diffusion.controlnet import new_controlnet
+from gantoolkit.tasks.diffusion.diffusion import ddim_scheduler, new_unet
+from gantoolkit.tasks.diffusion.vae import new_autoencoder
 
 CAPTIONS = ["a woman with black hair", "a bald man who smiles", "blond hair and a hat"]
 
@@ -29,12 +29,12 @@ def spread(module, seed=0, scale=0.15):
 def parts(channels=19, layers=1, seed=0):
     """32 px images, latents [4,8,8], three levels, N = 2 up blocks with K = layers + 1 cross-attentions."""
     torch.manual_seed(seed)
-    tokenizer = train_tokenizer(CAPTIONS * 3, tokens=560, length=24)
+    tokenizer = train_tokenizer(CAPTIONS * 3, vocab_size=560, max_length=24)
     text = spread(text_model(tokenizer, width=16, layers=1, heads=2), seed, 0.02)
-    denoiser = spread(unet(4, 8, (16, 24, 32), layers, 2, 8, 16), seed)
-    control = spread(controlnet(denoiser, channels, (8, 8, 8)), seed + 1)
-    vae = spread(autoencoder((8, 8, 8), 1, 4, 4, 32), seed, 0.02)
-    return Parts(denoiser, control, vae, text, tokenizer, ddim_schedule())
+    denoiser = spread(new_unet(4, 8, (16, 24, 32), layers, 2, 8, 16), seed)
+    control = spread(new_controlnet(denoiser, channels, (8, 8, 8)), seed + 1)
+    vae = spread(new_autoencoder((8, 8, 8), 1, 4, 4, 32), seed, 0.02)
+    return DiffusionModel(denoiser, control, vae, text, tokenizer, ddim_scheduler())
 
 
 def condition(count=3, channels=19, seeds=None):
@@ -54,10 +54,10 @@ def condition(count=3, channels=19, seeds=None):
     )
 
 
-def write(folder: Path, all_parts: Parts) -> Path:
+def write(folder: Path, all_parts: DiffusionModel) -> Path:
     """The folders FOLDER/diffusion and FOLDER/controlnet in diffusers' layout, float32."""
     for name in ("unet", "vae", "scheduler", "tokenizer"):
-        save_part(getattr(all_parts, name), folder / "diffusion", name, half=False)
-    save_part(all_parts.text, folder / "diffusion", "text_encoder", half=False)
-    save_part(all_parts.controlnet, folder, "controlnet", half=False)
+        save_component(getattr(all_parts, name), folder / "diffusion", name, half=False)
+    save_component(all_parts.text_encoder, folder / "diffusion", "text_encoder", half=False)
+    save_component(all_parts.controlnet, folder, "controlnet", half=False)
     return folder

@@ -12,7 +12,13 @@ from gantoolkit.generators import load_generator
 from gantoolkit.training import checkpoint
 from gantoolkit.training.runner import build_task, run
 
-SMALL = dict(task="codes", layers=2, features=32, critic=dict(width=48, together=8), held_out=4)
+SMALL = dict(
+    task="codes",
+    mapping_layers=2,
+    mapping_features=32,
+    discriminator=dict(width=48, together=8),
+    held_out=4,
+)
 
 
 def finished(tiny_zip, folder, generator, **more):
@@ -68,9 +74,9 @@ def test_the_codes_of_faces_are_what_the_encoder_reads_off_them(tiny_zip, tmp_pa
     )
     checkpoint.load_latest(gan / "checkpoint", teacher)
     torch.testing.assert_close(
-        task.codes, teacher.encoder(teacher.images(torch.arange(len(task.zip))))
+        task.codes, teacher.encoder(teacher.images(torch.arange(len(task.faces))))
     )
-    assert task.scaled(task.codes[: task.size()]).std(0).sub(1).abs().max() < 1e-4
+    assert task.standardize(task.codes[: task.size()]).std(0).sub(1).abs().max() < 1e-4
 
 
 def test_mapping_learns_a_distribution_that_is_known(tiny_zip, tmp_path):
@@ -101,7 +107,7 @@ def test_mapping_learns_a_distribution_that_is_known(tiny_zip, tmp_path):
 
     def far() -> float:
         """How wrong the first two moments are, relative to the spread."""
-        w = task.average(z)[:, 0]
+        w = task.ema_mapping(z)[:, 0]
         wrong = (w.mean(0) - mean).square().sum() / spread.trace() + (
             torch.cov(w.T) - spread
         ).norm() / spread.norm()
@@ -112,10 +118,10 @@ def test_mapping_learns_a_distribution_that_is_known(tiny_zip, tmp_path):
         iterate(task, iteration, 32)
     assert far() < 0.3 * began
     assert (
-        (task.average(z)[:, 0].mean(1) > 0).float().mean() - 0.5
+        (task.ema_mapping(z)[:, 0].mean(1) > 0).float().mean() - 0.5
     ).abs() < 0.2  # both centres are drawn
 
 
 def test_a_run_that_cannot_teach_is_a_sentence(tiny_zip, tmp_path, capsys):
-    with pytest.raises(UsageError, match="no finished run of task 'gan' with an encoder"):
+    with pytest.raises(UsageError, match="is not a finished run of task 'gan' with an encoder"):
         build_task(dict(SMALL, data=str(tiny_zip), run=str(tmp_path)), torch.device("cpu"), 0)

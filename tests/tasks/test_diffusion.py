@@ -12,12 +12,12 @@ from gantoolkit.core.images import to_float
 from gantoolkit.core.progress import Progress
 from gantoolkit.data.face_zip import FaceZip
 from gantoolkit.encoders.controlnet import ControlNetEncoder
-from gantoolkit.encoders.folders import save_part
+from gantoolkit.encoders.folders import save_component
 from gantoolkit.networks.tokenizer import train_tokenizer
 from gantoolkit.networks.towers import text_model
 from gantoolkit.tasks.diffusion.controlnet import ControlNet
 from gantoolkit.tasks.diffusion.diffusion import Diffusion
-from gantoolkit.tasks.diffusion.vae import VAE, multiscale
+from gantoolkit.tasks.diffusion.vae import VAE, multiscale_l1
 from gantoolkit.training.batch import SeededBatch
 from gantoolkit.training.ema import frozen_copy, update_ema
 from gantoolkit.training.runner import run
@@ -29,10 +29,10 @@ SCHEDULE = dict(iterations=2, batch=4, log_every=1, save_every=2)
 def chain(tmp_path_factory, tiny_zip):
     """Folder with the exports vae/export, towers, diffusion/export, mask/export."""
     folder = tmp_path_factory.mktemp("chain")
-    tokenizer = train_tokenizer(["a face with black hair"], tokens=540, length=24)
+    tokenizer = train_tokenizer(["a face with black hair"], vocab_size=540, max_length=24)
     torch.manual_seed(0)
-    save_part(text_model(tokenizer, 16, 1, 2), folder / "towers", "text_encoder")
-    save_part(tokenizer, folder / "towers", "tokenizer")
+    save_component(text_model(tokenizer, 16, 1, 2), folder / "towers", "text_encoder")
+    save_component(tokenizer, folder / "towers", "tokenizer")
     common = dict(data=str(tiny_zip), schedule=SCHEDULE, report=False, device="cpu", held_out=4)
     run(dict(common, task="vae", widths=(8, 8, 8), groups=4), folder / "vae")
     run(
@@ -41,7 +41,7 @@ def chain(tmp_path_factory, tiny_zip):
             task="diffusion",
             vae=str(folder / "vae/export"),
             text=str(folder / "towers"),
-            text_lr=1e-4,
+            lr_text=1e-4,
             widths=(8, 16, 16),
             groups=4,
             steps=2,
@@ -107,46 +107,48 @@ def diffusion(chain, tiny_zip, **options):
 
 
 def test_noised_latents_follow_the_draw(chain, tiny_zip):
-    task = diffusion(chain, tiny_zip, empty=0.0)
+    task = diffusion(chain, tiny_zip, drop_prompt_prob=0.0)
     draw = lambda: SeededBatch.of_iteration(0, 5, 0, 6, task.size())  # noqa: E731
-    a, b = task.noised(draw()), task.noised(draw())
+    a, b = task.noisy_batch(draw()), task.noisy_batch(draw())
     assert torch.equal(a.latents, b.latents) and a.prompts == b.prompts and all(a.prompts)
     alpha = task.scheduler.alphas_cumprod[a.t].view(-1, 1, 1, 1)
     clean = task.latents[a.rows].float()
     torch.testing.assert_close(a.latents, alpha.sqrt() * clean + (1 - alpha).sqrt() * a.epsilon)
     for row, prompt in zip(a.rows.tolist(), a.prompts):
-        assert prompt in task.zip.captions[row]
+        assert prompt in task.faces.captions[row]
 
 
 def test_empty_prompts_and_min_snr(chain, tiny_zip):
-    task = diffusion(chain, tiny_zip, empty=1.0, min_snr=5.0)
-    batch = task.noised(SeededBatch.of_iteration(0, 0, 0, 8, task.size()))
+    task = diffusion(chain, tiny_zip, drop_prompt_prob=1.0, min_snr=5.0)
+    batch = task.noisy_batch(SeededBatch.of_iteration(0, 0, 0, 8, task.size()))
     assert not any(batch.prompts)
     alpha = task.scheduler.alphas_cumprod[batch.t].double()
     snr = alpha / (1 - alpha)
-    loss = task.weighted(torch.zeros_like(batch.epsilon), batch)
+    loss = task.sample_losses(torch.zeros_like(batch.epsilon), batch)
     expected = batch.epsilon.square().mean((1, 2, 3)) * (snr.clamp(max=5) / snr).float()
     torch.testing.assert_close(loss, expected)
 
 
 def test_text_encoder_is_frozen_unless_it_has_a_rate(chain, tiny_zip):
     for rate in (None, 1e-4):
-        task = diffusion(chain, tiny_zip, text_lr=rate)
+        task = diffusion(chain, tiny_zip, lr_text=rate)
         for module in task.unet.modules():  # zero layers hide the text at the start
             if hasattr(module, "weight") and module.weight is not None and not module.weight.any():
                 torch.nn.init.normal_(module.weight, std=0.1)
         sum(
             task.losses("unet", SeededBatch.of_iteration(0, 0, 0, 4, task.size()), 0).values()
         ).backward()
-        text = list(task.prompts.text.parameters())
+        text = list(task.text_encoder.model.parameters())
         assert any(p.grad is not None for p in text) == (rate is not None)
-        assert sorted(task.averages) == (["text", "unet"] if rate else ["unet"])
+        assert sorted(task.ema_modules) == (["text", "unet"] if rate else ["unet"])
 
 
 def test_it_goes_on_from_another_u_net_and_keeps_ordinary_faces(chain, tiny_zip):
     from gantoolkit.encoders.folders import load_unet
 
-    task = diffusion(chain, tiny_zip, start=str(chain / "diffusion/export"), also=str(tiny_zip))
+    task = diffusion(
+        chain, tiny_zip, init_from=str(chain / "diffusion/export"), extra_data=str(tiny_zip)
+    )
     before = load_unet(chain / "diffusion/export").state_dict()
     assert all(torch.equal(v, before[k]) for k, v in task.unet.state_dict().items())
     assert (
@@ -154,7 +156,7 @@ def test_it_goes_on_from_another_u_net_and_keeps_ordinary_faces(chain, tiny_zip)
         and str(chain / "diffusion/export") in task.weights()
     )
     more = FaceZip(tiny_zip)
-    assert task.size() == 20 + 24 and task.captions_of(19) == task.zip.captions[19]
+    assert task.size() == 20 + 24 and task.captions_of(19) == task.faces.captions[19]
     assert task.captions_of(20) == more.captions[0] and task.captions_of(43) == more.captions[23]
     with torch.no_grad():
         wanted = (
@@ -164,7 +166,7 @@ def test_it_goes_on_from_another_u_net_and_keeps_ordinary_faces(chain, tiny_zip)
     torch.testing.assert_close(
         task.latents[[20, 43]].float(), wanted, atol=2e-2, rtol=1e-2
     )  # halves
-    assert task.held[0] is task.zip and task.held[1].tolist() == [20, 21, 22, 23]
+    assert task.split.held_out_rows()[1].tolist() == [20, 21, 22, 23]
 
 
 def test_a_controlnet_starts_silent_and_only_it_learns(chain, tiny_zip):
@@ -176,13 +178,13 @@ def test_a_controlnet_starts_silent_and_only_it_learns(chain, tiny_zip):
         cache=str(chain / "cache"),
     )
     task.prepare(chain, Progress(quiet=True))
-    batch = task.noised(SeededBatch.of_iteration(0, 0, 0, 4, task.size()))
-    picture = task._picture(task.zip, batch.rows)
+    batch = task.noisy_batch(SeededBatch.of_iteration(0, 0, 0, 4, task.size()))
+    picture = task.control_images(task.faces, batch.rows)
     with torch.no_grad():
         plain = task.unet(
-            batch.latents, batch.t, task.prompts(batch.prompts).embedding, return_dict=False
+            batch.latents, batch.t, task.text_encoder(batch.prompts).embedding, return_dict=False
         )[0]
-        torch.testing.assert_close(task._predict(task.controlnet, batch, picture), plain)
+        torch.testing.assert_close(task.predict_noise(task.controlnet, batch, picture), plain)
     sum(
         task.losses("controlnet", SeededBatch.of_iteration(0, 0, 0, 4, task.size()), 0).values()
     ).backward()
@@ -199,16 +201,16 @@ def test_vae_refuses_a_resolution_it_cannot_halve(tiny_zip):
 
 def test_what_is_scored_is_what_is_exported(chain, tiny_zip, tmp_path):
     """The averaged text encoder beside the averaged U-Net."""
-    task = diffusion(chain, tiny_zip, text_lr=1e-4)
-    batch = task.held_batch(4)
+    task = diffusion(chain, tiny_zip, lr_text=1e-4)
+    batch = task.held_out_batch(4)
     before, sample = (
-        task._predict(batch, batch.prompts),
+        task.predict_noise(batch, batch.prompts),
         task.sample(batch.prompts, torch.arange(4)),
     )
     with torch.no_grad():
-        for parameter in task.prompts.text.parameters():
+        for parameter in task.text_encoder.model.parameters():
             parameter.normal_()
-    assert torch.equal(task._predict(batch, batch.prompts), before)
+    assert torch.equal(task.predict_noise(batch, batch.prompts), before)
     assert torch.equal(task.sample(batch.prompts, torch.arange(4)), sample)
 
 
@@ -229,8 +231,8 @@ def test_a_decoder_that_goes_on_learning_keeps_the_latents(chain, tiny_zip, tmp_
             task="vae",
             data=str(tiny_zip),
             held_out=4,
-            start=str(before),
-            only=["decoder", "post_quant_conv"],
+            init_from=str(before),
+            train_only=["decoder", "post_quant_conv"],
             mse=10.0,
             schedule=SCHEDULE,
             report=False,
@@ -257,14 +259,14 @@ def test_vae_refuses_parts_it_has_not(chain, tiny_zip):
     with pytest.raises(
         UsageError, match="AutoencoderKL has no part 'decode'; its parts are encoder, decoder,"
     ):
-        VAE(str(tiny_zip), start=str(chain / "vae/export"), only=["decode"])
+        VAE(str(tiny_zip), init_from=str(chain / "vae/export"), train_only=["decode"])
 
 
 def test_multiscale_is_the_mean_over_a_pyramid():
     image = torch.zeros(1, 1, 4, 4)
     image[..., ::2] = 1.0  # stripes vanish at half the resolution
     expected = (0.5 + 0.0 + 0.0) / 3
-    assert multiscale(image, torch.full_like(image, 0.5)).item() == pytest.approx(expected)
+    assert multiscale_l1(image, torch.full_like(image, 0.5)).item() == pytest.approx(expected)
 
 
 def test_average_is_a_warmed_up_moving_mean():

@@ -29,7 +29,7 @@ def task_of(folder: Path, data: Path, **keys) -> ControlNet:
         "mask",
         held_out=4,
         cache=str(folder / "cache"),
-        start=str(folder / "controlnet"),
+        init_from=str(folder / "controlnet"),
         palette="celebamask",
         steps=2,
         **keys,
@@ -50,15 +50,15 @@ def test_it_begins_with_the_published_weights_and_sees_colours(folder, tiny_zip)
     published = tiny.parts(channels=3).controlnet.state_dict()
     assert all(torch.equal(v, published[k]) for k, v in task.controlnet.state_dict().items())
     rows = torch.tensor([2, 5])
-    labels, picture = FaceZip(tiny_zip).labels[rows].long(), task._picture(task.zip, rows)
+    labels, picture = FaceZip(tiny_zip).labels[rows].long(), task.control_images(task.faces, rows)
     assert torch.equal(
         (picture * 255).round().long().permute(0, 2, 3, 1), torch.tensor(PALETTE)[labels]
     )
     assert set(task.weights()) >= {"unet", "vae", str(folder / "controlnet")}
 
 
-def test_checkpointing_changes_no_gradient(folder, tiny_zip):
-    plain, again = (gradients(task_of(folder, tiny_zip, checkpointing=on)) for on in (False, True))
+def test_recomputing_changes_no_gradient(folder, tiny_zip):
+    plain, again = (gradients(task_of(folder, tiny_zip, recompute=on)) for on in (False, True))
     for one, two in zip(plain, again, strict=True):
         torch.testing.assert_close(one, two, atol=1e-6, rtol=1e-4)
     assert any(g.any() for g in plain)
@@ -72,7 +72,7 @@ def test_the_export_is_read_by_the_encoder(folder, tiny_zip, tmp_path):
         str(folder / "diffusion"), str(tmp_path / "controlnet"), palette="celebamask", steps=2
     )
     mine = task.encoder()
-    assert mine.controls[0].palette == "celebamask"
+    assert mine.controlnets[0].palette == "celebamask"
     torch.testing.assert_close(
         encoder.trajectory(wanted)[0], mine.trajectory(wanted)[0], atol=0.1, rtol=0.05
     )  # halves

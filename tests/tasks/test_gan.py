@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from gantoolkit.generators import load_generator
-from gantoolkit.tasks.gan.losses import depth_error, pyramid
+from gantoolkit.tasks.gan.losses import depth_loss, pyramid_loss
 from gantoolkit.tasks.gan.task import GAN
 from gantoolkit.training.batch import SeededBatch
 
@@ -28,32 +28,36 @@ SOLID = dict(
     sr_channels=(8, 8),
     sr_clamp=None,
 )
-JUDGE = dict(channel_base=256, channel_max=16)
+DISCRIMINATOR = dict(channel_base=256, channel_max=16)
 
 
 def make(tiny_zip, kind: str, **more) -> GAN:
-    generator, judge = (FLAT, "Discriminator") if kind == "flat" else (SOLID, "DualDiscriminator")
-    return GAN(str(tiny_zip), generator, dict(type=judge, **JUDGE), held_out=4, **more)
+    generator, discriminator = (
+        (FLAT, "Discriminator") if kind == "flat" else (SOLID, "DualDiscriminator")
+    )
+    return GAN(
+        str(tiny_zip), generator, dict(type=discriminator, **DISCRIMINATOR), held_out=4, **more
+    )
 
 
 def iterate(task: GAN, iteration: int, batch: int = 4) -> dict[str, float]:
-    seen = {}
-    for number, phase in enumerate(task.phases(iteration)):
+    logged = {}
+    for index, phase in enumerate(task.phases(iteration)):
         optimizer = task.optimizers[phase]
         optimizer.zero_grad()
         losses = task.losses(
-            phase, SeededBatch.of_iteration(0, iteration, number, batch, task.size()), iteration
+            phase, SeededBatch.of_iteration(0, iteration, index, batch, task.size()), iteration
         )
         sum(v for k, v in losses.items() if not k.startswith("_")).backward()
         optimizer.step()
-        seen |= {f"{phase}/{k}": v.item() for k, v in losses.items()}
+        logged |= {f"{phase}/{k}": v.item() for k, v in losses.items()}
     task.after_step(iteration)
-    return seen
+    return logged
 
 
 @pytest.mark.parametrize("kind", ["flat", "solid"])
 def test_both_phases(tiny_zip, tmp_path, kind):
-    task = make(tiny_zip, kind, regress=2, r1_every=2)
+    task = make(tiny_zip, kind, regress=2, r1_interval=2)
     first = [iterate(task, i) for i in range(2)][0]
     assert set(first) == {"G/pyramid"} | ({"G/raw", "G/depth"} if kind == "solid" else set())
     second = iterate(task, 2)
@@ -66,7 +70,9 @@ def test_both_phases(tiny_zip, tmp_path, kind):
     loaded = load_generator(path)
     z, cameras = task.codes(torch.arange(2))
     image = task.render(loaded, loaded.mapping(z), cameras).image
-    torch.testing.assert_close(image, task.regressed(torch.arange(2)), atol=0.02, rtol=0.02)
+    torch.testing.assert_close(
+        image, task.reconstruct_from_factors(torch.arange(2)), atol=0.02, rtol=0.02
+    )
 
 
 def test_regression_learns_pairs(tiny_zip):
@@ -81,7 +87,7 @@ def test_an_encoder_reads_codes_off_faces(tiny_zip, kind):
     for losses in (iterate(task, 0), iterate(task, 1)):
         assert losses["G/code"] > 0 and losses["G/compact"] > 0
     assert task.encoder in task.modules.values()
-    assert task.encoded(torch.arange(2)).shape == (2, 3, 32, 32)
+    assert task.reconstruct_from_images(torch.arange(2)).shape == (2, 3, 32, 32)
     assert task.pictures()["samples"].shape[1] == 32 * (7 if kind == "flat" else 10)
 
 
@@ -105,13 +111,13 @@ def test_flat_codes_carry_the_camera(tiny_zip):
     z, cameras = task.codes(torch.arange(8))
     yaw = torch.atan2(cameras[:, 3], cameras[:, 11])
     assert torch.corrcoef(torch.stack([z[:, -2], yaw]))[0, 1] > 0.999
-    assert task.arch["z_dim"] == task.zip.factors.shape[1] + 2
+    assert task.arch["z_dim"] == task.faces.factors.shape[1] + 2
 
 
 def test_losses_of_a_perfect_picture_are_zero():
     image = torch.rand(2, 3, 16, 16)
-    assert pyramid(image, image) == 0
+    assert pyramid_loss(image, image) == 0
     true = torch.full((1, 1, 8, 8), 2.5)
     true[..., :2] = 0
-    assert depth_error(torch.full((1, 1, 4, 4), 2.5), true) == 0
-    assert depth_error(torch.full((1, 1, 4, 4), 2.7), true).item() == pytest.approx(0.2, abs=1e-5)
+    assert depth_loss(torch.full((1, 1, 4, 4), 2.5), true) == 0
+    assert depth_loss(torch.full((1, 1, 4, 4), 2.7), true).item() == pytest.approx(0.2, abs=1e-5)

@@ -9,18 +9,26 @@ import torch
 
 from gantoolkit import networks
 from gantoolkit.core.errors import UsageError
-from gantoolkit.tasks.recognition import recognizer
+from gantoolkit.tasks.recognition.attributes import attribute_classes, attribute_values
+from gantoolkit.tasks.recognition.augmentation import IGNORED, Augmentation
 from gantoolkit.tasks.recognition.identity import Identity
 from gantoolkit.tasks.recognition.judge import Judge
 from gantoolkit.tasks.recognition.parser import Parser, class_weights, parsing_loss
-from gantoolkit.tasks.recognition.towers import TextImage, contrastive_loss
+from gantoolkit.tasks.recognition.retrieval import contrastive_loss, top1_rate
+from gantoolkit.tasks.recognition.towers import TextImage
+from gantoolkit.tasks.recognition.verification import verification_rate
 from gantoolkit.training.batch import SeededBatch
 
 SMALL = {
     Parser: dict(network=dict(widths=(8, 12))),
     Identity: dict(network=dict(units=((8, 1), (8, 1)), embedding=16)),
     TextImage: dict(
-        image=dict(widths=(8, 8), embedding=8), tokens=560, length=32, width=16, layers=1, heads=2
+        image=dict(widths=(8, 8), embedding=8),
+        vocab_size=560,
+        max_length=32,
+        width=16,
+        layers=1,
+        heads=2,
     ),
     Judge: dict(
         network=dict(widths=(8, 8, 8, 8), depths=(1, 1, 1, 1), embedding=8, text_embedding=8)
@@ -30,12 +38,12 @@ SMALL = {
 
 @pytest.mark.parametrize("kind", SMALL)
 def test_task_learns_scores_and_exports(kind, tiny_zip, tmp_path):
-    task = kind(str(tiny_zip), holdout=0.25, **SMALL[kind])
-    people = task.zip.identities
-    assert not set(people[task.rows].tolist()) & set(people[task.held_out].tolist())
+    task = kind(str(tiny_zip), held_out=0.25, **SMALL[kind])
+    people = task.faces.identities
+    assert not set(people[task.train_rows].tolist()) & set(people[task.held_out_rows].tolist())
     (optimizer,) = task.optimizers.values()
     totals = []
-    for iteration in range(12):
+    for _ in range(12):
         draw = SeededBatch.of_iteration(
             0, 0, 0, 8, task.size()
         )  # the same batch, so that it must fall
@@ -58,7 +66,7 @@ def test_task_learns_scores_and_exports(kind, tiny_zip, tmp_path):
 
 @pytest.mark.parametrize("kind, only", [(Parser, ["decoder", "head"]), (Judge, ["parse"])])
 def test_parts_that_do_not_learn_stay_to_the_last_bit(kind, only, tiny_zip):
-    task = kind(str(tiny_zip), holdout=0.25, only=only, **SMALL[kind])
+    task = kind(str(tiny_zip), held_out=0.25, train_only=only, **SMALL[kind])
     before = {key: tensor.clone() for key, tensor in task.network.state_dict().items()}
     (optimizer,) = task.optimizers.values()
     sum(
@@ -72,11 +80,11 @@ def test_parts_that_do_not_learn_stay_to_the_last_bit(kind, only, tiny_zip):
     }
     assert moved == set(only)
     with pytest.raises(UsageError, match="no part 'nose'.*its parts are"):
-        kind(str(tiny_zip), holdout=0.25, only=["nose"], **SMALL[kind])
+        kind(str(tiny_zip), held_out=0.25, train_only=["nose"], **SMALL[kind])
 
 
 def test_attributes_teach_the_text_tower_alone(tiny_zip):
-    task = TextImage(str(tiny_zip), holdout=0.25, **SMALL[TextImage])
+    task = TextImage(str(tiny_zip), held_out=0.25, **SMALL[TextImage])
     task.losses("network", SeededBatch.of_iteration(0, 0, 0, 8, task.size()), 0)[
         "attributes"
     ].backward()
@@ -86,9 +94,9 @@ def test_attributes_teach_the_text_tower_alone(tiny_zip):
 
 def test_exported_strangers_have_mean_zero(tiny_zip, tmp_path):
     for kind, name in ((Identity, "arcface"), (Judge, "judge")):
-        task = kind(str(tiny_zip), holdout=0.25, **SMALL[kind])
+        task = kind(str(tiny_zip), held_out=0.25, **SMALL[kind])
         task.export(tmp_path)
-        images = task.images(task.rows)
+        images = task.images(task.train_rows)
         network = networks.load(str(tmp_path / f"{name}.safetensors"))
         raw = (
             network.raw(network.prepare(images))
@@ -102,45 +110,43 @@ def test_augmentation_moves_images_and_labels_together():
     draw = SeededBatch(torch.arange(6), torch.arange(6))
     labels = torch.randint(0, 4, (6, 16, 16), generator=torch.Generator().manual_seed(0))
     images = (labels.float() / 8)[:, None].expand(-1, 3, -1, -1)
-    moved, where = recognizer.Augmentation(noise=0, blur=0, gain=0)(draw, images, labels)
-    known = where != recognizer.IGNORED
+    moved, where = Augmentation(noise=0, blur=0, gain=0)(draw, images, labels)
+    known = where != IGNORED
     from gantoolkit.core.labels import flip_table
 
     table = torch.tensor(flip_table())
     found = (moved[:, 0] * 8).round().long()
     assert ((found == where) | (table[found] == where))[known].all() and known.float().mean() > 0.6
-    same, _ = recognizer.Augmentation(False, 0, 0, 0, 0)(draw, images, labels)
+    same, _ = Augmentation(False, 0, 0, 0, 0)(draw, images, labels)
     torch.testing.assert_close(same, images)
 
 
 def test_flip_swaps_sides():
     draw = SeededBatch(torch.arange(8), torch.arange(8))
     labels = torch.full((8, 4, 4), 4)
-    _, where = recognizer.Augmentation(shift=0, noise=0, blur=0, gain=0)(
-        draw, torch.zeros(8, 3, 4, 4), labels
-    )
+    _, where = Augmentation(shift=0, noise=0, blur=0, gain=0)(draw, torch.zeros(8, 3, 4, 4), labels)
     assert set(where.unique().tolist()) == {4, 5}
 
 
 def test_verification_rate_and_matching():
     same = torch.eye(4).repeat_interleave(2, 0)
     people = torch.arange(4).repeat_interleave(2)
-    assert recognizer.verification_rate(same, people) == (1.0, 4)
-    assert recognizer.verification_rate(torch.ones(8, 4) / 2, people)[0] == 0.0
+    assert verification_rate(same, people) == (1.0, 4)
+    assert verification_rate(torch.ones(8, 4) / 2, people)[0] == 0.0
     near = same.clone()
     near[2:4] = near[:2]  # person 1 looks like person 0, who is of another group
-    assert recognizer.verification_rate(near, people)[0] == 0.0
-    assert recognizer.verification_rate(near, people, torch.tensor([0, 0, 1, 1, 0, 0, 1, 1])) == (
+    assert verification_rate(near, people)[0] == 0.0
+    assert verification_rate(near, people, torch.tensor([0, 0, 1, 1, 0, 0, 1, 1])) == (
         1.0,
         4,
     )
-    assert recognizer.top1(torch.eye(4), torch.eye(4), list("abcd"), of=4) == (1.0, 4)
-    assert recognizer.top1(torch.eye(4), torch.eye(4).roll(1, 0), list("abcd"), of=4) == (0.0, 4)
-    assert recognizer.top1(torch.eye(4), torch.eye(4), list("abca"), of=3) == (1.0, 3)
+    assert top1_rate(torch.eye(4), torch.eye(4), list("abcd"), choices=4) == (1.0, 4)
+    assert top1_rate(torch.eye(4), torch.eye(4).roll(1, 0), list("abcd"), choices=4) == (0.0, 4)
+    assert top1_rate(torch.eye(4), torch.eye(4), list("abca"), choices=3) == (1.0, 3)
 
 
 def test_losses_have_their_minimum_at_the_truth():
-    labels = torch.tensor([[[0, 1], [2, recognizer.IGNORED]]])
+    labels = torch.tensor([[[0, 1], [2, IGNORED]]])
     sure = torch.nn.functional.one_hot(labels.clamp(max=2), 19).movedim(-1, 1) * 50.0
     assert (
         parsing_loss(sure, labels, torch.ones(19))
@@ -162,8 +168,8 @@ def test_attributes_become_numbers(tiny_zip):
     from gantoolkit.data.face_zip import FaceZip
 
     faces = FaceZip(str(tiny_zip))
-    values = recognizer.attribute_values(faces)
-    table = recognizer.attribute_table(faces, values)
+    values = attribute_values(faces)
+    table = attribute_classes(faces, values)
     assert set(values) == {"skin", "hair", "smile"} and values["smile"] == ["False", "True"]
     n = list(values).index("hair")
     assert [values["hair"][i] for i in table[:, n].tolist()] == [

@@ -72,8 +72,8 @@ def test_checkpoint_holds_trainables_only(whole):
         "a.steps",
         "b.weight",
         "b.bias",
-        "averages.b.weight",
-        "averages.b.bias",
+        "ema.b.weight",
+        "ema.b.bias",
     }
     assert not list(whole.rglob("*.pt")) + list(whole.rglob("*.pth")) + list(whole.rglob("*.pkl"))
 
@@ -143,7 +143,7 @@ def test_sentences(tmp_path, whole):
         run(toy.config(width=9), whole, resume=True)
     with pytest.raises(UsageError, match="schedule has no key 'iters'"):
         run(toy.config(schedule=dict(iters=3)), tmp_path / "x")
-    with pytest.raises(UsageError, match="smaller than the 9 parts"):
+    with pytest.raises(UsageError, match="smaller than the 9 shards"):
         run(toy.config(schedule=dict(accumulate=9)), tmp_path / "y")
 
 
@@ -214,7 +214,7 @@ def test_load_from_takes_what_fits(whole, tmp_path):
     before = wider.b.weight.clone()
     assert "3 of 7 tensors" in checkpoint.begin_from(whole, wider)
     torch.testing.assert_close(wider.b.bias, learned["b.bias"])
-    torch.testing.assert_close(wider.averages["b"].bias, learned["averages.b.bias"])
+    torch.testing.assert_close(wider.ema_modules["b"].bias, learned["ema.b.bias"])
     torch.testing.assert_close(wider.b.weight, before)  # another shape
     record = run(toy.config(load_from=str(whole)), tmp_path / "more")
     assert "tensors of the run 'run', not from random" in record.notes[0]
@@ -243,15 +243,15 @@ def test_what_a_kill_left_half_written_is_removed(tmp_path):
 
 def test_learning_rate_schedule():
     schedule = Schedule(iterations=100, warmup=10, decay="cosine")
-    assert schedule.rate(0) == pytest.approx(0.1, rel=1e-3)
-    assert schedule.rate(50) == pytest.approx(0.5)
-    assert schedule.rate(99) < 1e-3
-    assert schedule.rate(75, (50, 100)) == pytest.approx(0.5)
+    assert schedule.lr_factor(0) == pytest.approx(0.1, rel=1e-3)
+    assert schedule.lr_factor(50) == pytest.approx(0.5)
+    assert schedule.lr_factor(99) < 1e-3
+    assert schedule.lr_factor(75, (50, 100)) == pytest.approx(0.5)
 
 
 def test_draw_is_the_same_however_it_is_split():
     whole = SeededBatch.of_iteration(0, 5, 1, 7, 10)
-    parts = [whole.part(i, 3) for i in range(3)]
+    parts = [whole.shard(i, 3) for i in range(3)]
     assert torch.equal(whole.normal(2), torch.cat([p.normal(2) for p in parts]))
     assert torch.equal(whole.integers(9), torch.cat([p.integers(9) for p in parts]))
     epoch = torch.cat([SeededBatch.of_iteration(0, i, 0, 5, 10).indices for i in (2, 3)])

@@ -32,7 +32,7 @@ class Toy(Task):
         self.b = nn.Linear(width, 1)
         self.a.register_buffer("steps", torch.zeros(()))
         self.modules = dict(a=self.a, b=self.b)
-        self.averages = dict(b=copy.deepcopy(self.b).requires_grad_(False))
+        self.ema_modules = dict(b=copy.deepcopy(self.b).requires_grad_(False))
         self.optimizers = dict(
             A=torch.optim.Adam(self.a[1].parameters(), lr, betas=(0.5, 0.9)),
             B=torch.optim.AdamW(self.b.parameters(), 1e-2),
@@ -56,7 +56,7 @@ class Toy(Task):
     def after_step(self, iteration):
         self.a.steps += 1
         with torch.no_grad():
-            self.averages["b"].weight.lerp_(self.b.weight, 0.1)
+            self.ema_modules["b"].weight.lerp_(self.b.weight, 0.1)
 
     def validate(self, limit=None):
         return dict(norm=Score(self.b.weight.norm().item(), 1, False))

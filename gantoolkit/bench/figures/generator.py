@@ -1,4 +1,4 @@
-"""What a generator draws: random codes, from three sides where it is 3D, and walks between them in W."""
+"""What a generator makes of random codes: faces, in 3D from three sides, and walks between them in W."""
 
 from __future__ import annotations
 
@@ -13,54 +13,66 @@ from gantoolkit.bench.figures import command
 from gantoolkit.core.camera import YAWS, frame_of
 from gantoolkit.core.distributed import pick_device
 from gantoolkit.report import figure_sheets, pictures
-from gantoolkit.tasks.gan import sheet
+from gantoolkit.tasks.gan.sample_sheet import render_rows
 
 COLUMNS = 8
 
 
 def main(args) -> int:
-    """`gantoolkit figure generator NAME`"""
+    """Run `gantoolkit figure generator NAME`."""
     from gantoolkit.generators import load_generator
 
     command.check_out(args)
     generator = load_generator(args.generator).to(pick_device(args.device))
-    facts = {
+    description = {
         "figure": "generator",
-        **{key: getattr(args, key) for key in ("generator", "walks", "seed", "truncation")},
+        "generator": args.generator,
+        "walks": args.walks,
+        "seed": args.seed,
+        "truncation": args.truncation,
+        "sha256": weights.sha256(weights.resolve(args.generator)),
     }
-    facts["sha256"] = weights.sha256(weights.resolve(args.generator))
-    print(pictures.save(draw(generator, args.walks, args.seed, args.truncation), args.out, facts))
+    picture = render(generator, args.walks, args.seed, args.truncation)
+    print(pictures.save(picture, args.out, description))
     return 0
 
 
 @torch.no_grad()
-def draw(generator, walks: int, seed: int = 0, truncation: float = 1.0) -> np.ndarray:
-    """The sheet [H,W,3]: G(w) of eight random codes, then `walks` lines from one random w to another."""
+def render(generator, walks: int, seed: int = 0, truncation: float = 1.0) -> np.ndarray:
+    """Render the sheet [H,W,3]: G(w) of eight random codes, then `walks` lines from one w to another.
+
+    truncation  ψ: 1 is the whole distribution, 0 the mean code
+    """
     stream = torch.Generator().manual_seed(seed)
-    z = torch.randn(COLUMNS + 2 * walks, generator.z_dim, generator=stream).to(generator.mean_w)
-    ws = generator.mapping(z, truncation_psi=truncation)
-    rows = [_row(images, label) for label, images in _views(generator, ws[:COLUMNS])]
-    share = torch.linspace(0, 1, COLUMNS, device=ws.device)[:, None, None]
+    z = torch.randn(COLUMNS + 2 * walks, generator.z_dim, generator=stream)
+    ws = generator.mapping(z.to(generator.mean_w), truncation_psi=truncation)
+    rows = _random_rows(generator, ws[:COLUMNS])
+
+    fraction = torch.linspace(0, 1, COLUMNS, device=ws.device)[:, None, None]
     for start, end in ws[COLUMNS:].unflatten(0, (-1, 2)):
-        rows.append(
-            _row(_render(generator, torch.lerp(start, end, share), 0.0).image, ["walk", "in W"])
-        )
+        images = _render_front(generator, torch.lerp(start, end, fraction))
+        rows.append(_row(images, ["walk", "in W"]))
     return figure_sheets.FigureSheet([""] * COLUMNS, rows).render()
 
 
-def _views(generator, ws: Tensor) -> list[tuple[list[str], Tensor]]:
-    """(label, images [B,3,R,R]) of the same codes, in 3D from every side, then the depth from the front."""
-    sides = [*(["random z,", f"{math.degrees(yaw):.0f}°"] for yaw in YAWS), ["depth,", "0°"]]
-    labels = sides if generator.is_3d else [["random z"]]
-    return list(zip(labels, sheet.drawn(generator, ws, "const"), strict=True))
+def _random_rows(generator, ws: Tensor) -> list[figure_sheets.SheetRow]:
+    """Lay out images of codes; in 3D from every side, and their depth from the front."""
+    labels = [["random z"]]
+    if generator.is_3d:
+        labels = [["random z,", f"{math.degrees(yaw):.0f}°"] for yaw in YAWS]
+        labels.append(["depth,", "0°"])
+    images = render_rows(generator, ws, "const")
+    return [_row(row, label) for row, label in zip(images, labels, strict=True)]
 
 
-def _render(generator, ws: Tensor, yaw: float):
-    camera = frame_of(generator).side(yaw, len(ws)).to(ws.device) if generator.is_3d else None
-    return generator.render(ws, camera, noise="const", deterministic=True)
+def _render_front(generator, ws: Tensor) -> Tensor:
+    """Render images [B,3,R,R], in 3D from the front."""
+    camera = None
+    if generator.is_3d:
+        camera = frame_of(generator).side(0.0, len(ws)).to(ws.device)
+    return generator.render(ws, camera, noise="const", deterministic=True).image
 
 
 def _row(images: Tensor, label: list[str]) -> figure_sheets.SheetRow:
-    return figure_sheets.SheetRow(
-        [pictures.image_picture(image.cpu()) for image in images], label=label
-    )
+    cells = [pictures.image_picture(image.cpu()) for image in images]
+    return figure_sheets.SheetRow(cells, label=label)

@@ -3,10 +3,10 @@
 _base_ = "diffusion.py"
 name = "diffusion_marble"
 data = "marble.zip"
-also = "photos.zip"
+extra_data = "photos.zip"
 held_out = 24
-start = vae = text = "diffusion"
-texts = 5
+init_from = vae = text = "diffusion"
+max_captions = 5
 min_snr = 1.0
 lr = 5e-4
 schedule = dict(iterations=250, batch=48, warmup=20, save_every=50, pictures_every=50)

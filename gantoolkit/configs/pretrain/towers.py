@@ -1,11 +1,11 @@
-# Text and image towers with a tokeniser of at most 1,000 tokens; the text tower conditions the diffusion model.
+# Text and image towers with a tokenizer of at most 1,000 tokens; the text tower conditions the diffusion model.
 # About 6 minutes on 2 cores. Writes export/towers/{text_encoder,tokenizer,towers.safetensors}.
 task = "towers"
 name = "towers"
 seed = 2
 data = "zoo-train"
-tokens = 1000
-length = 64
+vocab_size = 1000
+max_length = 64
 width = 96
 layers = 4
 heads = 4

@@ -66,7 +66,7 @@ class References:
         entry = index.weights.get(self.generator, {})
         file = None
         if entry.get("ceiling"):
-            file = index.owners[entry["owner"]].root / entry["ceiling"]
+            file = index.providers[entry["owner"]].root / entry["ceiling"]
         if file is None or not file.exists():
             self.notes.append(
                 "The zoo has no W+ inversion record of this generator, so no share of the gap "

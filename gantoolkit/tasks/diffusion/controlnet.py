@@ -1,7 +1,8 @@
-"""Task `controlnet`: a copy of the U-Net's encoder learns to follow a mask or a scribble."""
+"""Task `controlnet`: train a copy of the U-Net's encoder to follow a mask or a scribble."""
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import gantoolkit.core.compat  # noqa: F401  diffusers imports torchvision
@@ -10,15 +11,21 @@ import torch
 from torch import Tensor
 
 from gantoolkit import weights
-from gantoolkit.core.errors import UsageError
 from gantoolkit.core.images import one_hot, to_float
 from gantoolkit.core.labels import PALETTE
-from gantoolkit.core.types import Score, Scores
+from gantoolkit.core.suggest import check_choice
+from gantoolkit.core.types import Condition, Scores
 from gantoolkit.data.face_zip import FaceZip
-from gantoolkit.encoders import controls, folders
+from gantoolkit.encoders import conditioning, folders
 from gantoolkit.encoders.controlnet import ControlNetEncoder
-from gantoolkit.tasks.diffusion.denoising import Denoising, Noised, explicit_attention
-from gantoolkit.tasks.sheet import joined
+from gantoolkit.tasks.diffusion.denoising import (
+    BETAS,
+    WEIGHT_DECAY,
+    Denoising,
+    NoisyBatch,
+    use_explicit_attention,
+)
+from gantoolkit.tasks.image_grid import image_grid
 from gantoolkit.training.batch import SeededBatch
 from gantoolkit.training.ema import frozen_copy, update_ema
 
@@ -26,15 +33,30 @@ CHANNELS = {"mask": 19, "scribble": 1}
 
 
 class ControlNet(Denoising):
-    """Trains diffusers' ControlNetModel beside the frozen U-Net of `diffusion`.
+    """Train diffusers' ControlNetModel beside the frozen U-Net of `diffusion`.
 
-    diffusion  folder (or name) in Stable Diffusion's layout: unet/ vae/ text_encoder/ tokenizer/ scheduler/
-    condition  'mask' or 'scribble'
-    start      folder (or name) of a ControlNet to fine-tune; None: a copy of the U-Net's encoder
-    palette    how a mask is shown: 'one-hot' (19 channels), 'celebamask' or 'ade20k' (RGB); None: by the channels
-    checkpointing   the ControlNet's and the U-Net's activations are made again in the backward pass
-    widths     channels of the network that brings the condition to the latents' size: one halving per step
-    empty      part of the prompts that are empty; high, so that the condition is followed without words
+    data              zip of faces
+    diffusion         folder (or name) in Stable Diffusion's layout: unet/ vae/ text_encoder/
+                      tokenizer/ scheduler/
+    condition         'mask' or 'scribble'
+    val               zip of held-out faces; None holds out the end of `data`
+    held_out          rows at the end of `data` for scores only, where there is no `val`
+    widths            channels of the network that brings the condition to the latents' size, one
+                      halving per step; None: 16, then 32
+    lr                learning rate
+    drop_prompt_prob  probability of an empty prompt; high, so that the condition is followed
+                      without words
+    min_snr           γ of the loss's weight min(SNR, γ)/SNR; None: 1
+    ema               decay of the moving average that is scored and exported
+    guidance          scale of classifier-free guidance for samples
+    steps             DDIM steps of samples
+    cache             folder for the encoded data set; None: the run folder
+    init_from         folder (or name) of a ControlNet to fine-tune; None: a copy of the U-Net's
+                      encoder
+    palette           how a mask is shown: 'one-hot' (19 channels), 'celebamask' or 'ade20k' (RGB);
+                      None: by the channels
+    recompute         compute the ControlNet's and the U-Net's activations again in the backward
+                      pass (gradient checkpointing: less memory, more time)
     """
 
     def __init__(
@@ -46,15 +68,15 @@ class ControlNet(Denoising):
         held_out: int = 64,
         widths: tuple[int, ...] | None = None,
         lr: float = 1e-3,
-        empty: float = 0.3,
+        drop_prompt_prob: float = 0.3,
         min_snr: float | None = 5.0,
         ema: float = 0.998,
         guidance: float = 3.0,
         steps: int = 10,
         cache: str | None = None,
-        start: str | None = None,
+        init_from: str | None = None,
         palette: str | None = None,
-        checkpointing: bool = False,
+        recompute: bool = False,
         device: str | torch.device = "cpu",
         seed: int = 0,
     ):
@@ -65,7 +87,7 @@ class ControlNet(Denoising):
             diffusion,
             diffusion,
             folders.load_scheduler(diffusion),
-            empty,
+            drop_prompt_prob,
             min_snr,
             guidance,
             steps,
@@ -73,145 +95,140 @@ class ControlNet(Denoising):
             device,
         )
         torch.manual_seed(seed)
-        self.unet_source = folders.part(diffusion, "unet")
+        self.unet_source = folders.component_folder(diffusion, "unet")
         self.unet = folders.load_unet(diffusion).to(self.device)
-        if condition not in CHANNELS:
-            raise UsageError(f"condition='{condition}' is unknown; choose mask or scribble.")
-        self.condition, self.start = condition, start
-        self.controlnet = self._begin(start, palette, widths).to(self.device)
-        channels = self.controlnet.config.conditioning_channels
-        self.palette = controls.palette_of(channels, palette) if condition == "mask" else "one-hot"
-        self.average = frozen_copy(self.controlnet)
-        if checkpointing:
+        check_choice("condition", condition, CHANNELS)
+        self.condition = condition
+        self.init_from = init_from
+        self.controlnet = self._initial_controlnet(palette, widths).to(self.device)
+        self.palette = None
+        if condition == "mask":
+            channels = self.controlnet.config.conditioning_channels
+            self.palette = conditioning.choose_palette(channels, palette)
+        self.ema = ema
+        self.ema_controlnet = frozen_copy(self.controlnet)
+        if recompute:
             self.controlnet.enable_gradient_checkpointing()
             self.unet.enable_gradient_checkpointing()
-        explicit_attention(self.unet)
-        explicit_attention(self.controlnet)
-        self.ema = ema
-        self.modules, self.averages = {"controlnet": self.controlnet}, {"controlnet": self.average}
-        self.optimizers = {
-            "controlnet": torch.optim.AdamW(
-                self.controlnet.parameters(), lr, (0.9, 0.99), weight_decay=1e-3
-            )
-        }
+        use_explicit_attention(self.unet)
+        use_explicit_attention(self.controlnet)
+        self.modules = {"controlnet": self.controlnet}
+        self.ema_modules = {"controlnet": self.ema_controlnet}
+        parameters = self.controlnet.parameters()
+        optimizer = torch.optim.AdamW(parameters, lr, BETAS, weight_decay=WEIGHT_DECAY)
+        self.optimizers = {"controlnet": optimizer}
 
-    def _begin(self, start: str | None, palette: str | None, widths: tuple[int, ...] | None):
-        """The ControlNet at the first iteration: a published one, or a copy of the U-Net's encoder."""
-        if start is not None:
-            return folders.load_controlnet(start).requires_grad_(True).train()
+    def _initial_controlnet(self, palette: str | None, widths: tuple[int, ...] | None):
+        """Return the ControlNet of `init_from`, or a copy of the U-Net's encoder."""
+        if self.init_from is not None:
+            return folders.load_controlnet(self.init_from).requires_grad_(True).train()
         halvings = len(self.vae.config.block_out_channels) - 1
-        channels = 3 if palette not in (None, "one-hot") else CHANNELS[self.condition]
-        return controlnet(self.unet, channels, tuple(widths or (16,) + (32,) * halvings))
+        is_rgb = palette not in (None, "one-hot")
+        channels = 3 if is_rgb else CHANNELS[self.condition]
+        return new_controlnet(self.unet, channels, tuple(widths or (16,) + (32,) * halvings))
 
-    def _picture(self, source: FaceZip, rows: Tensor) -> Tensor:
-        """The condition of some rows [b,·,R,R] in 0..1, channels last."""
+    def control_images(self, faces: FaceZip, rows: Tensor) -> Tensor:
+        """Return the visual conditions of `rows` [b,·,R,R] in 0..1, channels last."""
         if self.condition == "mask":
-            picture = controls.mask_picture(one_hot(source.labels[rows]), self.palette)
+            images = conditioning.mask_image(one_hot(faces.labels[rows]), self.palette)
         else:
-            picture = source.scribbles[rows].float().div(255).unsqueeze(1)
-            picture = picture.expand(-1, self.controlnet.config.conditioning_channels, -1, -1)
-        return picture.to(self.device).contiguous(memory_format=torch.channels_last)
+            channels = self.controlnet.config.conditioning_channels
+            images = faces.scribbles[rows].float().div(255).unsqueeze(1)
+            images = images.expand(-1, channels, -1, -1)
+        return images.to(self.device).contiguous(memory_format=torch.channels_last)
 
-    def _predict(self, model, batch: Noised, picture: Tensor) -> Tensor:
-        """ε̂(z_t, t, c, x) [b,4,h,w]."""
+    def predict_noise(self, controlnet, noisy: NoisyBatch, control_images: Tensor) -> Tensor:
+        """Return ε̂(z_t, t, c, x) [b,4,h,w]."""
         with torch.no_grad():
-            embedding = self.prompts(batch.prompts).embedding
-        down, mid = model(
-            batch.latents, batch.t, embedding, controlnet_cond=picture, return_dict=False
+            embedding = self.text_encoder(noisy.prompts).embedding
+        down, mid = controlnet(
+            noisy.latents, noisy.t, embedding, controlnet_cond=control_images, return_dict=False
         )
         return self.unet(
-            batch.latents,
-            batch.t,
+            noisy.latents,
+            noisy.t,
             embedding,
             down_block_additional_residuals=down,
             mid_block_additional_residual=mid,
             return_dict=False,
         )[0]
 
-    def losses(self, phase: str, draw: SeededBatch, iteration: int) -> dict[str, Tensor]:
-        batch = self.noised(draw)
-        predicted = self._predict(self.controlnet, batch, self._picture(self.zip, batch.rows))
-        return {"epsilon": self.weighted(predicted, batch).mean()}
+    def losses(self, phase: str, batch: SeededBatch, iteration: int) -> dict[str, Tensor]:
+        noisy = self.noisy_batch(batch)
+        control_images = self.control_images(self.faces, noisy.rows)
+        predicted = self.predict_noise(self.controlnet, noisy, control_images)
+        return {"epsilon": self.sample_losses(predicted, noisy).mean()}
 
     def after_step(self, iteration: int) -> None:
-        update_ema(self.average, self.controlnet, iteration, self.ema)
+        update_ema(self.ema_controlnet, self.controlnet, iteration, self.ema)
 
     @torch.no_grad()
     def validate(self, limit: int | None = None) -> Scores:
-        """Squared error of ε̂ on held-out rows, and how much the right condition helps against another's."""
-        batch, (source, rows) = self.held_batch(min(limit or 128, 128)), self.held
-        picture = self._picture(source, rows[: len(batch.t)])
-        right = (self._predict(self.average, batch, picture) - batch.epsilon).square().mean()
-        wrong = (
-            (self._predict(self.average, batch, picture.roll(1, 0)) - batch.epsilon).square().mean()
-        )
-        conditions = {"steps": "even over 20..980", "data": "held out"}
-        return {
-            "epsilon MSE": Score(float(right), len(batch.t), False, conditions),
-            "condition gain": Score(float(wrong / right - 1), len(batch.t), True, conditions),
-        }
+        """Score ε̂ on held-out rows, and how much the right condition helps against another's."""
+        limit = min(limit or 128, 128)
+        noisy = self.held_out_batch(limit)
+        control_images = self.control_images(*self.split.held_out_rows(limit))
+        predicted = self.predict_noise(self.ema_controlnet, noisy, control_images)
+        worse = self.predict_noise(self.ema_controlnet, noisy, control_images.roll(1, 0))
+        return self.denoising_scores(noisy, predicted, worse, "condition gain")
 
     def encoder(self) -> ControlNetEncoder:
-        """The present state as everybody else uses it."""
-        parts = folders.Parts(
+        """Return the encoder that bridges use, with the averaged ControlNet of now."""
+        model = folders.DiffusionModel(
             self.unet,
-            self.average,
+            self.ema_controlnet,
             self.vae,
-            self.prompts.text,
-            self.prompts.tokenizer,
+            self.text_encoder.model,
+            self.text_encoder.tokenizer,
             self.scheduler,
         )
-        palette = self.palette if self.condition == "mask" else None
         return ControlNetEncoder(
-            parts,
+            model,
             condition=self.condition,
-            palette=palette,
+            palette=self.palette,
             steps=self.steps,
             guidance=self.guidance,
         )
 
     def pictures(self) -> dict[str, Tensor]:
-        """Conditions, samples with the caption, samples without words, ground truth."""
-        source, rows = self.held
-        wanted = source.sample(rows[:8], condition=self.condition, seed=1)
-        condition, encoder = wanted.condition.to(self.device), self.encoder()
-        silent = type(condition)(
-            ("",) * len(condition),
-            condition.mask,
-            condition.scribble,
-            condition.camera,
-            condition.seed,
-        )
+        """Draw conditions, samples with the caption, samples without words, and the photographs."""
+        faces, rows = self.split.held_out_rows(8)
+        condition = faces.sample(rows, condition=self.condition, seed=1).condition.to(self.device)
+        without_words = dataclasses.replace(condition, text=("",) * len(condition))
+        encoder = self.encoder()
         shown = [
-            _shown(condition),
+            _condition_image(condition),
             encoder.trajectory(condition)[1],
-            encoder.trajectory(silent)[1],
-            to_float(source.images[rows[:8]]),
+            encoder.trajectory(without_words)[1],
+            to_float(faces.images[rows]),
         ]
-        return {"samples": joined(shown)}
+        return {"samples": image_grid(shown)}
 
     def export(self, folder: Path) -> list[Path]:
-        """config.json and diffusion_pytorch_model.safetensors in FOLDER/controlnet, float16."""
-        return [folders.save_part(self.average, folder, "controlnet")]
+        """Write config.json and diffusion_pytorch_model.safetensors in FOLDER/controlnet, float16."""
+        return [folders.save_component(self.ema_controlnet, folder, "controlnet")]
 
     def weights(self) -> dict[str, str]:
-        start = {self.start: weights.sha256(folders.find(self.start))} if self.start else {}
-        return {**super().weights(), "unet": weights.sha256(self.unet_source), **start}
+        checksums = {**super().weights(), "unet": weights.sha256(self.unet_source)}
+        if self.init_from:
+            checksums[self.init_from] = weights.sha256(folders.find_folder(self.init_from))
+        return checksums
 
 
-def _shown(condition) -> Tensor:
-    """The visual condition as RGB [B,3,R,R] in −1..1."""
+def _condition_image(condition: Condition) -> Tensor:
+    """Return the visual condition as RGB [B,3,R,R] in −1..1."""
     if condition.mask is None:
         return condition.scribble.expand(-1, 3, -1, -1) * 2 - 1
-    colours = torch.tensor(PALETTE, device=condition.mask.device) / 127.5 - 1
-    return torch.einsum("bkhw,kc->bchw", condition.mask, colours)
+    colors = torch.tensor(PALETTE, device=condition.mask.device) / 127.5 - 1
+    return torch.einsum("bkhw,kc->bchw", condition.mask, colors)
 
 
-def controlnet(unet, channels: int, widths: tuple[int, ...]):
-    """A ControlNetModel that starts with the U-Net's encoder and silent (zero) outputs, channels last.
+def new_controlnet(unet, channels: int, widths: tuple[int, ...]):
+    """Make a ControlNetModel from the U-Net's encoder, with zero outputs, channels last.
 
-    The condition's own last layer, which diffusers zeroes too, starts at random: one zero layer is silence
-    enough, and behind two the condition would get no gradient for many iterations.
+    The condition's own last layer, which diffusers sets to zero too, starts at random. One zero
+    layer keeps the outputs at zero; behind two the condition would get no gradient for many
+    iterations.
     """
     from diffusers.models.controlnets.controlnet import ControlNetModel
 

@@ -1,4 +1,4 @@
-"""What training a denoising U-Net and training a ControlNet share: latents, captions, noise and the loss."""
+"""What training a denoising U-Net and training a ControlNet share: latents, captions, noise, loss."""
 
 from __future__ import annotations
 
@@ -12,33 +12,52 @@ from torch import Tensor
 
 from gantoolkit import weights
 from gantoolkit.core.images import to_float
+from gantoolkit.core.types import Score, Scores
 from gantoolkit.data.face_zip import FaceZip
+from gantoolkit.data.split import HeldOutSplit
 from gantoolkit.encoders import folders, sampling
-from gantoolkit.encoders.prompts import Prompts
-from gantoolkit.tasks.diffusion.latent_cache import latents_of
+from gantoolkit.encoders.text_encoder import TextEncoder
+from gantoolkit.tasks.diffusion.latent_cache import cached_latents, encode_mean
 from gantoolkit.training.batch import SeededBatch
 from gantoolkit.training.task import Task
 
+BETAS = (0.9, 0.99)
+WEIGHT_DECAY = 1e-3
+SCORED_STEPS = (20, 980)  # held-out noise levels are spread evenly over these denoising steps
+
 
 @dataclass
-class Noised:
+class NoisyBatch:
     """One batch on its way into a denoiser."""
 
     rows: Tensor  # [b] rows of the data set
     latents: Tensor  # z_t [b,4,h,w]
     epsilon: Tensor  # the noise in it
-    t: Tensor  # [b]
+    t: Tensor  # [b] denoising steps
     prompts: list[str]
 
 
 class Denoising(Task):
     """Base of the tasks `diffusion` and `controlnet`.
 
-    L = w(t) · ‖ε − ε̂(z_t, t, c)‖², w = min(SNR, γ)/SNR for γ = `min_snr` (None: 1; Hang et al. 2023);
-    the prompt is one of the sample's captions, or empty with probability `empty` (classifier-free guidance).
+    L = w(t) · ‖ε − ε̂(z_t, t, c)‖²; w = min(SNR, γ)/SNR for γ = `min_snr` (Hang et al. 2023), or 1.
+
+    data              zip of faces
+    val               zip of held-out faces; None holds out the end of `data`
+    held_out          rows at the end of `data` for scores only, where there is no `val`
+    vae               folder (or name) that holds vae/
+    text              folder (or name) that holds text_encoder/ and tokenizer/
+    scheduler         diffusers' scheduler: the noise schedule
+    drop_prompt_prob  probability of an empty prompt in place of one of the sample's captions
+                      (classifier-free guidance)
+    min_snr           γ of the weight w(t); None: w = 1
+    guidance          scale of classifier-free guidance for samples
+    steps             DDIM steps of samples
+    cache             folder for the encoded data sets; None: the run folder
+    extra_data        a second zip that batches are taken from too
     """
 
-    texts: int | None = None  # so many captions of a sample are used, the first ones; None: all
+    max_captions: int | None = None  # captions used per sample, from the first; None: all
 
     def __init__(
         self,
@@ -48,101 +67,117 @@ class Denoising(Task):
         vae: str,
         text: str,
         scheduler,
-        empty: float,
+        drop_prompt_prob: float,
         min_snr: float | None,
         guidance: float,
         steps: int,
         cache: str | None,
         device: str | torch.device,
-        also: str | None = None,
+        extra_data: str | None = None,
     ):
         self.device = torch.device(device)
-        self.zip, self.val = FaceZip(data), FaceZip(val) if val else None
-        self.also = FaceZip(also) if also else None
-        self.held_out = 0 if val else min(held_out, len(self.zip) // 4)
-        self.vae_source = folders.part(vae, "vae")
-        self.text_source = folders.part(text, "text_encoder").parent
+        self.split = HeldOutSplit(data, val, held_out)
+        self.faces = self.split.train
+        self.extra_faces = FaceZip(extra_data) if extra_data else None
+        self.vae_source = folders.component_folder(vae, "vae")
+        self.text_source = folders.component_folder(text, "text_encoder").parent
         self.vae = folders.load_vae(vae).to(self.device)
-        self.prompts = Prompts(*folders.load_text(text)).to(self.device).eval()
+        self.text_encoder = TextEncoder(*folders.load_text(text)).to(self.device).eval()
         self.scheduler = scheduler
-        self.empty, self.min_snr, self.guidance, self.steps = empty, min_snr, guidance, steps
-        self.cache, self.latents = cache, None
-
-    @property
-    def own(self) -> int:
-        """Rows of `data` that are trained on; a draw counts those of `also` after them."""
-        return len(self.zip) - self.held_out
+        self.drop_prompt_prob = drop_prompt_prob
+        self.min_snr = min_snr
+        self.guidance = guidance
+        self.steps = steps
+        self.cache = cache
+        self.latents = None
 
     def size(self) -> int:
-        return self.own + (len(self.also) if self.also else 0)
+        """Number of training samples: rows of `data`, then all rows of `extra_data`."""
+        extra = len(self.extra_faces) if self.extra_faces else 0
+        return self.split.train_size + extra
 
     def prepare(self, folder: Path, progress) -> None:
-        key = weights.sha256(self.vae_source)
-        kept = Path(self.cache or folder / "cache")
-        self.latents = latents_of(self.zip, self.vae, key, kept, progress)
-        if self.also:
-            more = latents_of(self.also, self.vae, key, kept, progress)
-            self.latents = torch.cat([self.latents[: self.own], more])
+        """Encode the data sets, or read their latents from the cache."""
+        digest = weights.sha256(self.vae_source)
+        cache = Path(self.cache or folder / "cache")
+        self.latents = cached_latents(self.faces, self.vae, digest, cache, progress)
+        if self.extra_faces:
+            extra = cached_latents(self.extra_faces, self.vae, digest, cache, progress)
+            self.latents = torch.cat([self.latents[: self.split.train_size], extra])
 
     # -- one batch -----------------------------------------------------------------------------------
 
-    def noised(self, draw: SeededBatch) -> Noised:
-        """Captions, steps and noise of a draw."""
-        clean = self.latents[draw.indices].to(self.device).float()
-        t = draw.integers(self.scheduler.config.num_train_timesteps).to(self.device)
-        epsilon = draw.normal(*clean.shape[1:]).to(self.device)
-        numbers, dropped = draw.integers(2**31).tolist(), (draw.uniform() < self.empty).tolist()
-        captions = (self.captions_of(i)[: self.texts] for i in draw.indices.tolist())
-        prompts = [
-            "" if d or not c else c[n % len(c)] for c, n, d in zip(captions, numbers, dropped)
-        ]
-        return self._noised(draw.indices, clean, epsilon, t, prompts)
+    def noisy_batch(self, batch: SeededBatch) -> NoisyBatch:
+        """Draw captions, steps and noise for a batch."""
+        clean = self.latents[batch.indices].to(self.device).float()
+        t = batch.integers(self.scheduler.config.num_train_timesteps).to(self.device)
+        epsilon = batch.normal(*clean.shape[1:]).to(self.device)
+        choices = batch.integers(2**31).tolist()
+        dropped = (batch.uniform() < self.drop_prompt_prob).tolist()
+        prompts = []
+        for row, choice, drop in zip(batch.indices.tolist(), choices, dropped):
+            captions = self.captions_of(row)[: self.max_captions]
+            empty = drop or not captions
+            prompts.append("" if empty else captions[choice % len(captions)])
+        return self._add_noise(batch.indices, clean, epsilon, t, prompts)
 
     def captions_of(self, row: int) -> list[str]:
-        """All captions of a drawn row."""
-        return self.zip.captions[row] if row < self.own else self.also.captions[row - self.own]
+        """Return all captions of a training row."""
+        train_size = self.split.train_size
+        if row < train_size:
+            return self.faces.captions[row]
+        return self.extra_faces.captions[row - train_size]
 
-    def _noised(self, rows, clean: Tensor, epsilon: Tensor, t: Tensor, prompts) -> Noised:
+    def _add_noise(
+        self, rows: Tensor, clean: Tensor, epsilon: Tensor, t: Tensor, prompts: list[str]
+    ) -> NoisyBatch:
         latents = sampling.q_sample(self.scheduler, clean, t, epsilon)
-        return Noised(
-            rows, latents.contiguous(memory_format=torch.channels_last), epsilon, t, list(prompts)
-        )
+        latents = latents.contiguous(memory_format=torch.channels_last)
+        return NoisyBatch(rows, latents, epsilon, t, prompts)
 
-    def weighted(self, predicted: Tensor, batch: Noised) -> Tensor:
-        """The loss [b] before the mean over the batch."""
-        error = (predicted.float() - batch.epsilon).square().mean((1, 2, 3))
+    def sample_losses(self, predicted: Tensor, noisy: NoisyBatch) -> Tensor:
+        """Return the weighted loss of every sample [b]."""
+        error = (predicted.float() - noisy.epsilon).square().mean((1, 2, 3))
         if self.min_snr is None:
             return error
-        signal, sigma = sampling.levels(self.scheduler, batch.t, error)
+        signal, sigma = sampling.signal_and_noise_levels(self.scheduler, noisy.t, error)
         snr = (signal / sigma).square().flatten()
         return error * (self.min_snr / snr).clamp(max=1.0)
 
     # -- held-out data -------------------------------------------------------------------------------
 
-    @property
-    def held(self) -> tuple[FaceZip, Tensor]:
-        """(data set, rows) that training does not see (of a tiny set without any: its first rows)."""
-        source, first = (self.val, 0) if self.val else (self.zip, self.own)
-        rows = torch.arange(first, len(source))
-        return source, rows if len(rows) else torch.arange(len(source))
-
     @torch.no_grad()
-    def held_batch(self, limit: int) -> Noised:
-        """The same noise and evenly spread steps at every call, first captions."""
-        source, rows = self.held
-        rows = rows[:limit]
-        images = to_float(source.images[rows]).to(self.device)
-        clean = self.vae.encode(images).latent_dist.mode() * self.vae.config.scaling_factor
-        epsilon = sampling.noise(rows, clean.shape[1:]).to(self.device)
-        t = torch.linspace(20, 980, len(rows)).long()[
-            torch.randperm(len(rows), generator=_stream())
-        ]
-        return self._noised(rows, clean, epsilon, t.to(self.device), self.captions(source, rows))
+    def held_out_batch(self, limit: int) -> NoisyBatch:
+        """Return held-out rows with first captions; noise and steps are the same at every call."""
+        faces, rows = self.split.held_out_rows(limit)
+        images = to_float(faces.images[rows]).to(self.device)
+        clean = encode_mean(self.vae, images)
+        epsilon = sampling.seeded_noise(rows, clean.shape[1:]).to(self.device)
+        stream = torch.Generator().manual_seed(0)
+        t = torch.linspace(*SCORED_STEPS, len(rows)).long()
+        t = t[torch.randperm(len(rows), generator=stream)].to(self.device)
+        return self._add_noise(rows, clean, epsilon, t, self.first_captions(faces, rows))
 
     @staticmethod
-    def captions(source: FaceZip, rows: Tensor) -> list[str]:
-        """The first caption of every row."""
-        return [source.captions[i][0] if source.captions[i] else "" for i in rows.tolist()]
+    def first_captions(faces: FaceZip, rows: Tensor) -> list[str]:
+        """Return the first caption of every row, "" where it has none."""
+        captions = (faces.captions[row] for row in rows.tolist())
+        return [texts[0] if texts else "" for texts in captions]
+
+    @staticmethod
+    def denoising_scores(
+        noisy: NoisyBatch, predicted: Tensor, worse: Tensor, gain: str = "gain"
+    ) -> Scores:
+        """Score ε̂ by its squared error, and by how much larger that of `worse` is."""
+        error = (predicted - noisy.epsilon).square().mean()
+        worse_error = (worse - noisy.epsilon).square().mean()
+        count = len(noisy.t)
+        first, last = SCORED_STEPS
+        conditions = {"steps": f"even over {first}..{last}", "data": "held out"}
+        return {
+            "epsilon MSE": Score(float(error), count, False, conditions),
+            gain: Score(float(worse_error / error - 1), count, True, conditions),
+        }
 
     def weights(self) -> dict[str, str]:
         return {
@@ -151,13 +186,11 @@ class Denoising(Task):
         }
 
 
-def _stream() -> torch.Generator:
-    return torch.Generator().manual_seed(0)
+def use_explicit_attention(module) -> None:
+    """Compute attention by plain matrix products when training on a CPU.
 
-
-def explicit_attention(module) -> None:
-    """Attention as plain matrix products while training on a CPU: the backward pass of fused attention is
-    several times slower there (torch 2.13)."""
+    The backward pass of fused attention is several times slower there (torch 2.13).
+    """
     from diffusers.models.attention_processor import AttnProcessor
 
     if module.device.type == "cpu":

@@ -1,4 +1,4 @@
-"""Task `diffusion`: a text-conditioned denoising U-Net in the latent space of a VAE."""
+"""Task `diffusion`: train a text-conditioned denoising U-Net in the latent space of a VAE."""
 
 from __future__ import annotations
 
@@ -12,25 +12,47 @@ from torch import Tensor
 
 from gantoolkit import weights
 from gantoolkit.core.images import to_float
-from gantoolkit.core.types import Score, Scores
+from gantoolkit.core.types import Scores
 from gantoolkit.encoders import folders, sampling
-from gantoolkit.encoders.prompts import Prompts
-from gantoolkit.tasks.diffusion.denoising import Denoising, Noised, explicit_attention
-from gantoolkit.tasks.sheet import joined
+from gantoolkit.encoders.text_encoder import TextEncoder
+from gantoolkit.tasks.diffusion.denoising import (
+    BETAS,
+    WEIGHT_DECAY,
+    Denoising,
+    NoisyBatch,
+    use_explicit_attention,
+)
+from gantoolkit.tasks.image_grid import image_grid
 from gantoolkit.training.batch import SeededBatch
 from gantoolkit.training.ema import frozen_copy, update_ema
 
 
 class Diffusion(Denoising):
-    """Trains diffusers' UNet2DConditionModel; exports a folder in Stable Diffusion's layout.
+    """Train diffusers' UNet2DConditionModel; export a folder in Stable Diffusion's layout.
 
-    vae, text   folders (or names) that hold vae/ and text_encoder/ with tokenizer/
-    widths      channels per level: all but the last have cross-attention, the first has no self-attention
-    text_lr     learning rate of the text encoder; None keeps it frozen
-    texts       so many captions of a sample are used, the first ones, which may say more; None: all
-    start       folder (or name) whose U-Net is trained further, whatever `widths` to `groups` say; None: a new one
-    also        a data set that is drawn from as well, so that what the U-Net knew of it stays
-    cache       folder for the encoded data sets (default: the run folder)
+    data              zip of faces
+    vae               folder (or name) that holds vae/
+    text              folder (or name) that holds text_encoder/ and tokenizer/
+    val               zip of held-out faces; None holds out the end of `data`
+    held_out          rows at the end of `data` for scores only, where there is no `val`
+    widths            channels per level: all but the last have cross-attention, the first has no
+                      self-attention
+    layers            residual blocks per level
+    heads             heads of every attention
+    groups            groups of every group norm
+    lr                learning rate of the U-Net
+    lr_text           learning rate of the text encoder; None keeps it frozen
+    max_captions      captions used per sample, from the first (later ones may say more); None: all
+    drop_prompt_prob  probability of an empty prompt (classifier-free guidance)
+    min_snr           γ of the loss's weight min(SNR, γ)/SNR; None: 1
+    ema               decay of the moving average that is scored and exported
+    guidance          scale of classifier-free guidance for samples
+    steps             DDIM steps of samples
+    cache             folder for the encoded data sets; None: the run folder
+    init_from         folder (or name) whose U-Net is trained further, whatever `widths` to `groups`
+                      say; None: a new one
+    extra_data        a second zip that batches are taken from too, so that the U-Net does not
+                      forget it
     """
 
     def __init__(
@@ -45,16 +67,16 @@ class Diffusion(Denoising):
         heads: int = 2,
         groups: int = 8,
         lr: float = 1e-3,
-        text_lr: float | None = None,
-        texts: int | None = None,
-        empty: float = 0.12,
+        lr_text: float | None = None,
+        max_captions: int | None = None,
+        drop_prompt_prob: float = 0.12,
         min_snr: float | None = 5.0,
         ema: float = 0.999,
         guidance: float = 3.0,
         steps: int = 10,
         cache: str | None = None,
-        start: str | None = None,
-        also: str | None = None,
+        init_from: str | None = None,
+        extra_data: str | None = None,
         device: str | torch.device = "cpu",
         seed: int = 0,
     ):
@@ -64,136 +86,143 @@ class Diffusion(Denoising):
             held_out,
             vae,
             text,
-            ddim_schedule(),
-            empty,
+            ddim_scheduler(),
+            drop_prompt_prob,
             min_snr,
             guidance,
             steps,
             cache,
             device,
-            also,
+            extra_data,
         )
         torch.manual_seed(seed)
-        self.start = start
-        self.unet = self._begin(widths, layers, heads, groups).to(self.device)
-        self.average = frozen_copy(self.unet)
-        explicit_attention(self.unet)
-        self.ema, self.text_lr, self.texts = ema, text_lr, texts
-        self.modules, self.averages = {"unet": self.unet}, {"unet": self.average}
-        parameters = [dict(params=list(self.unet.parameters()), lr=lr)]
-        self.averaged_prompts = self.prompts  # by the text encoder that is exported
-        if text_lr is not None:
-            text_model = self.prompts.text.requires_grad_(True)
-            self.modules["text"] = text_model
-            self.averages["text"] = self.text_average = frozen_copy(text_model)
-            self.averaged_prompts = Prompts(self.text_average, self.prompts.tokenizer)
-            parameters.append(dict(params=list(text_model.parameters()), lr=text_lr))
-        self.optimizers = {
-            "unet": torch.optim.AdamW(parameters, lr, (0.9, 0.99), weight_decay=1e-3)
-        }
+        self.init_from = init_from
+        self.unet = self._initial_unet(widths, layers, heads, groups).to(self.device)
+        self.ema_unet = frozen_copy(self.unet)
+        use_explicit_attention(self.unet)
+        self.ema = ema
+        self.max_captions = max_captions
+        self.modules = {"unet": self.unet}
+        self.ema_modules = {"unet": self.ema_unet}
+        parameters = [{"params": list(self.unet.parameters()), "lr": lr}]
+        self.train_text = lr_text is not None
+        self.ema_text_encoder = self.text_encoder  # what is scored and exported
+        if self.train_text:
+            self._add_text_model()
+            text_parameters = list(self.text_encoder.model.parameters())
+            parameters.append({"params": text_parameters, "lr": lr_text})
+        optimizer = torch.optim.AdamW(parameters, lr, BETAS, weight_decay=WEIGHT_DECAY)
+        self.optimizers = {"unet": optimizer}
 
-    def _begin(self, widths, layers: int, heads: int, groups: int):
-        """The U-Net at the first iteration: that of `start`, or a new one of the VAE's and the text's sizes."""
-        if self.start is not None:
-            return folders.load_unet(self.start).requires_grad_(True).train()
+    def _initial_unet(self, widths, layers: int, heads: int, groups: int):
+        """Return the U-Net of `init_from`, or a new one of the VAE's and the text encoder's sizes."""
+        if self.init_from is not None:
+            return folders.load_unet(self.init_from).requires_grad_(True).train()
         factor = 2 ** (len(self.vae.config.block_out_channels) - 1)
-        size, channels = self.zip.resolution // factor, self.vae.config.latent_channels
-        return unet(
-            channels, size, widths, layers, heads, groups, self.prompts.text.config.hidden_size
+        return new_unet(
+            self.vae.config.latent_channels,
+            self.faces.resolution // factor,
+            widths,
+            layers,
+            heads,
+            groups,
+            self.text_encoder.model.config.hidden_size,
         )
+
+    def _add_text_model(self) -> None:
+        """Let the text model learn, beside a moving average of it."""
+        model = self.text_encoder.model.requires_grad_(True)
+        self.modules["text"] = model
+        self.ema_modules["text"] = frozen_copy(model)
+        tokenizer = self.text_encoder.tokenizer
+        self.ema_text_encoder = TextEncoder(self.ema_modules["text"], tokenizer)
 
     def _embed(self, prompts: list[str]) -> Tensor:
-        """Embeddings [b,T,D]; with a gradient when the text encoder is trained."""
-        with torch.set_grad_enabled(self.text_lr is not None and torch.is_grad_enabled()):
-            return self.prompts(prompts).embedding
+        """Embed prompts [b,T,D]; with a gradient when the text encoder is trained."""
+        with torch.set_grad_enabled(self.train_text and torch.is_grad_enabled()):
+            return self.text_encoder(prompts).embedding
 
-    def losses(self, phase: str, draw: SeededBatch, iteration: int) -> dict[str, Tensor]:
-        batch = self.noised(draw)
-        predicted = self.unet(
-            batch.latents, batch.t, self._embed(batch.prompts), return_dict=False
-        )[0]
-        return {"epsilon": self.weighted(predicted, batch).mean()}
+    def losses(self, phase: str, batch: SeededBatch, iteration: int) -> dict[str, Tensor]:
+        noisy = self.noisy_batch(batch)
+        embedding = self._embed(noisy.prompts)
+        predicted = self.unet(noisy.latents, noisy.t, embedding, return_dict=False)[0]
+        return {"epsilon": self.sample_losses(predicted, noisy).mean()}
 
     def after_step(self, iteration: int) -> None:
-        update_ema(self.average, self.unet, iteration, self.ema)
-        if self.text_lr is not None:
-            update_ema(self.text_average, self.prompts.text, iteration, self.ema)
+        update_ema(self.ema_unet, self.unet, iteration, self.ema)
+        if self.train_text:
+            update_ema(self.ema_text_encoder.model, self.text_encoder.model, iteration, self.ema)
 
-    def _predict(self, batch: Noised, prompts: list[str], size: int = 64) -> Tensor:
-        """ε̂ of the averaged U-Net and text encoder."""
-        embedding = self.averaged_prompts(prompts).embedding
-        rows = torch.arange(len(batch.t)).split(size)
-        return torch.cat(
-            [
-                self.average(batch.latents[r], batch.t[r], embedding[r], return_dict=False)[0]
-                for r in rows
-            ]
-        )
+    def predict_noise(self, noisy: NoisyBatch, prompts: list[str], chunk: int = 64) -> Tensor:
+        """Return ε̂ [b,4,h,w] of the averaged U-Net and text encoder."""
+        embedding = self.ema_text_encoder(prompts).embedding
+        predicted = []
+        for rows in torch.arange(len(noisy.t)).split(chunk):
+            inputs = noisy.latents[rows], noisy.t[rows], embedding[rows]
+            predicted.append(self.ema_unet(*inputs, return_dict=False)[0])
+        return torch.cat(predicted)
 
     @torch.no_grad()
     def validate(self, limit: int | None = None) -> Scores:
-        """Squared error of ε̂ on held-out rows, and how much the right prompt helps against another's."""
-        batch = self.held_batch(min(limit or 256, 256))
-        right = (self._predict(batch, batch.prompts) - batch.epsilon).square().mean()
-        other = batch.prompts[1:] + batch.prompts[:1]
-        wrong = (self._predict(batch, other) - batch.epsilon).square().mean()
-        conditions = {"steps": "even over 20..980", "data": "held out"}
-        return {
-            "epsilon MSE": Score(float(right), len(batch.t), False, conditions),
-            "prompt gain": Score(float(wrong / right - 1), len(batch.t), True, conditions),
-        }
+        """Score ε̂ on held-out rows, and how much the right prompt helps against another's."""
+        noisy = self.held_out_batch(min(limit or 256, 256))
+        predicted = self.predict_noise(noisy, noisy.prompts)
+        other_prompts = noisy.prompts[1:] + noisy.prompts[:1]
+        worse = self.predict_noise(noisy, other_prompts)
+        return self.denoising_scores(noisy, predicted, worse, "prompt gain")
 
     @torch.no_grad()
     def sample(self, prompts: list[str], seeds: Tensor) -> Tensor:
-        """Images [B,3,R,R] in −1..1 of the averaged networks: DDIM with guidance from each seed's noise."""
-        both = torch.cat(
-            [self.averaged_prompts(told).embedding for told in ([""] * len(prompts), prompts)]
-        )
-        config = self.average.config
-        start = sampling.noise(seeds, (config.in_channels, config.sample_size, config.sample_size))
-        forward = lambda z, t, e: self.average(z, t, e, return_dict=False)[0]  # noqa: E731
-        times = sampling.grid(self.scheduler, self.steps)
-        last = sampling.run(
-            self.scheduler,
-            times,
-            start.to(self.device),
-            lambda z, t: sampling.guided(forward, z, t, both, self.guidance),
-        )
-        return self.vae.decode(last / self.vae.config.scaling_factor, return_dict=False)[0].clamp(
-            -1, 1
-        )
+        """Sample images [B,3,R,R] in −1..1 by the averaged networks: guided DDIM from seeded noise."""
+        empty = self.ema_text_encoder([""] * len(prompts)).embedding
+        embeddings = torch.cat([empty, self.ema_text_encoder(prompts).embedding])
+        config = self.ema_unet.config
+        shape = (config.in_channels, config.sample_size, config.sample_size)
+        latents = sampling.seeded_noise(seeds, shape).to(self.device)
+
+        def forward(z: Tensor, t: Tensor, embedding: Tensor) -> Tensor:
+            return self.ema_unet(z, t, embedding, return_dict=False)[0]
+
+        def epsilon(z: Tensor, t: int) -> Tensor:
+            return sampling.predict_guided(forward, z, t, embeddings, self.guidance)
+
+        times = sampling.timestep_grid(self.scheduler, self.steps)
+        latents = sampling.ddim_loop(self.scheduler, times, latents, epsilon)
+        images = self.vae.decode(latents / self.vae.config.scaling_factor, return_dict=False)[0]
+        return images.clamp(-1, 1)
 
     def pictures(self) -> dict[str, Tensor]:
-        """Held-out faces, and two samples of each one's caption."""
-        source, rows = self.held
-        rows = rows[:8]
-        prompts = self.captions(source, rows)
-        samples = [self.sample(prompts, torch.arange(len(rows)) + k * 1000) for k in range(2)]
-        return {"samples": joined([to_float(source.images[rows]), *samples])}
+        """Draw held-out faces above two samples of each one's caption."""
+        faces, rows = self.split.held_out_rows(8)
+        prompts = self.first_captions(faces, rows)
+        seeds = torch.arange(len(rows))
+        samples = [self.sample(prompts, seeds + offset) for offset in (0, 1000)]
+        return {"samples": image_grid([to_float(faces.images[rows]), *samples])}
 
     def weights(self) -> dict[str, str]:
-        start = {self.start: weights.sha256(folders.part(self.start, "unet"))} if self.start else {}
-        return super().weights() | start
+        checksums = super().weights()
+        if self.init_from:
+            unet_folder = folders.component_folder(self.init_from, "unet")
+            checksums[self.init_from] = weights.sha256(unet_folder)
+        return checksums
 
     def export(self, folder: Path) -> list[Path]:
-        """unet/ scheduler/ vae/ text_encoder/ tokenizer/ in diffusers' layout, float16."""
+        """Write unet/ scheduler/ vae/ text_encoder/ tokenizer/ in diffusers' layout, float16."""
         paths = [
-            folders.save_part(self.average, folder, "unet"),
-            folders.save_part(self.scheduler, folder, "scheduler"),
+            folders.save_component(self.ema_unet, folder, "unet"),
+            folders.save_component(self.scheduler, folder, "scheduler"),
         ]
-        for source in (
-            self.vae_source,
-            self.text_source / "text_encoder",
-            self.text_source / "tokenizer",
-        ):
-            paths.append(Path(shutil.copytree(source, folder / source.name, dirs_exist_ok=True)))
-        if self.text_lr is not None:
-            folders.save_part(self.text_average, folder, "text_encoder")
+        text_folders = [self.text_source / name for name in ("text_encoder", "tokenizer")]
+        for source in (self.vae_source, *text_folders):
+            copy = shutil.copytree(source, folder / source.name, dirs_exist_ok=True)
+            paths.append(Path(copy))
+        if self.train_text:
+            folders.save_component(self.ema_text_encoder.model, folder, "text_encoder")
         return paths
 
 
-def ddim_schedule():
-    """Stable Diffusion's noise schedule; the grid ends at the first steps and begins at pure noise."""
+def ddim_scheduler():
+    """Make Stable Diffusion's noise schedule; its grid runs from pure noise to the first step."""
     from diffusers.schedulers.scheduling_ddim import DDIMScheduler
 
     return DDIMScheduler(
@@ -209,11 +238,18 @@ def ddim_schedule():
     )
 
 
-def unet(channels: int, size: int, widths, layers: int, heads: int, groups: int, context: int):
-    """A small UNet2DConditionModel, channels last; every residual branch and the output start at zero."""
+def new_unet(channels: int, size: int, widths, layers: int, heads: int, groups: int, context: int):
+    """Make a small UNet2DConditionModel, channels last.
+
+    Every residual branch and the output start at zero.
+
+    channels  of the latents
+    size      of the latents in pixels
+    context   length of the prompt's embeddings
+    """
     from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
 
-    crossed = len(widths) - 1
+    attention_levels = len(widths) - 1
     model = UNet2DConditionModel(
         sample_size=size,
         in_channels=channels,
@@ -223,9 +259,9 @@ def unet(channels: int, size: int, widths, layers: int, heads: int, groups: int,
         attention_head_dim=heads,
         norm_num_groups=groups,
         cross_attention_dim=context,
-        down_block_types=("CrossAttnDownBlock2D",) * crossed + ("DownBlock2D",),
-        up_block_types=("UpBlock2D",) + ("CrossAttnUpBlock2D",) * crossed,
-        only_cross_attention=(True,) + (False,) * crossed,
+        down_block_types=("CrossAttnDownBlock2D",) * attention_levels + ("DownBlock2D",),
+        up_block_types=("UpBlock2D",) + ("CrossAttnUpBlock2D",) * attention_levels,
+        only_cross_attention=(True,) + (False,) * attention_levels,
         mid_block_only_cross_attention=False,
     )
     with torch.no_grad():

@@ -1,7 +1,8 @@
-"""Task `inversion`: W+ codes of photographs by optimisation, the most that a bridge could reach.
+"""Task `inversion`: find W+ codes of photographs by optimization, the most that a bridge could reach.
 
-Every photograph has codes of its own, started at w̄ and moved by the losses of Eq. 6 at the sample's
-camera. The run's record is the ceiling that `bridge` runs quote (registry.yaml, weights.<generator>.ceiling).
+Every photograph has codes of its own. They start at w̄ and are moved by the losses of Eq. 6 at the
+sample's camera. The run's record is the ceiling that `bridge` runs quote (registry.yaml,
+weights.<generator>.ceiling).
 """
 
 from __future__ import annotations
@@ -16,15 +17,27 @@ from gantoolkit.core.types import Camera, Scores
 from gantoolkit.data.face_zip import FaceZip
 from gantoolkit.registry import registry
 from gantoolkit.report.record import CEILING
-from gantoolkit.tasks.sheet import joined
+from gantoolkit.tasks.gan.losses import weighted_losses
+from gantoolkit.tasks.image_grid import image_grid
 from gantoolkit.training.batch import SeededBatch
 from gantoolkit.training.task import Task
 
+EVALUATION_BATCH = 25
+
 
 class Inversion(Task):
-    """Codes ws [N,L,w_dim] of the first `limit` photographs; one process, sparse Adam.
+    """Optimize the codes ws [N,L,w_dim] of N photographs; one process, sparse Adam.
 
-    An iteration moves the codes of `schedule.batch` photographs; each epoch visits every one once.
+    An iteration moves the codes of `schedule.batch` photographs; each epoch visits each of them once.
+
+    data       zip of faces
+    generator  weights name or file
+    losses     name → a component of kind `loss`, {"type": …, "weight": …}
+    limit      number of photographs, from the start of `data`
+    lr         learning rate of the codes
+    betas      of Adam
+    metrics    metrics of the results, as of the task `bridge`; {} measures nothing
+    judge      weights name of the network that metrics measure with
     """
 
     system = CEILING
@@ -45,74 +58,72 @@ class Inversion(Task):
         from gantoolkit.generators import load_generator
         from gantoolkit.metrics import Evaluator
 
-        self.device, self.data, self.name = device, FaceZip(data), generator
-        self.count = min(limit, len(self.data))
+        self.device = device
+        self.faces = FaceZip(data)
+        self.generator_name = generator
+        self.count = min(limit, len(self.faces))
         self.generator = load_generator(generator).to(device)
-        self.terms = {
-            name: registry.build("loss", spec).to(device) for name, spec in losses.items()
-        }
-        shape = (self.generator.num_ws, self.generator.w_dim)
-        self.codes = nn.Embedding(self.count, shape[0] * shape[1], sparse=True).to(device)
+        self.terms = {}
+        for name, spec in losses.items():
+            self.terms[name] = registry.build("loss", spec).to(device)
+
+        self.code_shape = (self.generator.num_ws, self.generator.w_dim)
+        self.codes = nn.Embedding(self.count, self.code_shape[0] * self.code_shape[1], sparse=True)
+        self.codes.to(device)
         with torch.no_grad():
-            self.codes.weight.copy_(self.generator.mean_w.expand(self.count, *shape).flatten(1))
-        self.modules = dict(codes=self.codes)
-        self.optimizers = dict(w=torch.optim.SparseAdam(self.codes.parameters(), lr, betas))
+            start = self.generator.mean_w.expand(self.count, *self.code_shape)
+            self.codes.weight.copy_(start.flatten(1))
+        self.modules = {"codes": self.codes}
+        self.optimizers = {"w": torch.optim.SparseAdam(self.codes.parameters(), lr, betas)}
         self.evaluator = None
         if metrics != {}:
+            conditions = {"split": "val"}
             self.evaluator = Evaluator(
-                metrics, judge, device, self.networks(), conditions=dict(split="val")
+                metrics, judge, device, self.networks(), conditions=conditions
             )
 
     def size(self) -> int:
         return self.count
 
     def render(self, rows: Tensor) -> tuple[Tensor, Tensor]:
-        """(codes [B,L,w_dim], images [B,3,R,R]) of some photographs."""
-        ws = self.codes(rows.to(self.device)).unflatten(
-            1, (self.generator.num_ws, self.generator.w_dim)
-        )
-        camera = Camera.from_label(self.data.cameras[rows]).to(self.device)
+        """Return (codes [B,L,w_dim], images [B,3,R,R]) of the photographs `rows`."""
+        ws = self.codes(rows.to(self.device)).unflatten(1, self.code_shape)
+        camera = Camera.from_label(self.faces.cameras[rows]).to(self.device)
         return ws, self.generator.render(ws, camera, noise="const", deterministic=True).image
 
-    def losses(self, phase: str, draw: SeededBatch, iteration: int) -> dict[str, Tensor]:
-        ws, image = self.render(draw.indices)
-        target = self.data.target(draw.indices).image_gt.to(self.device)
-        found = {}
-        for name, term in self.terms.items():
-            value = (
-                term(ws, self.generator.mean_w)
-                if term.compares == "code"
-                else term(image, term.prepare(target))
-            )
-            found[name] = term.weight * value
-        return found
+    def losses(self, phase: str, batch: SeededBatch, iteration: int) -> dict[str, Tensor]:
+        ws, image = self.render(batch.indices)
+        target = self.faces.target(batch.indices).image_gt.to(self.device)
+        return weighted_losses(self.terms, image, ws, target, self.generator.mean_w)
 
     @torch.no_grad()
     def validate(self, limit: int | None = None) -> Scores:
         if self.evaluator is None:
             return {}
         self.evaluator.reset()
-        for rows in torch.arange(min(limit or self.count, self.count)).split(25):
-            sample = self.data.sample(rows)
-            self.evaluator.update(self.render(rows)[1], sample.target, sample.condition)
+        count = min(limit or self.count, self.count)
+        for rows in torch.arange(count).split(EVALUATION_BATCH):
+            sample = self.faces.sample(rows)
+            _, image = self.render(rows)
+            self.evaluator.update(image, sample.target, sample.condition)
         return self.evaluator.compute()
 
     @torch.no_grad()
     def pictures(self) -> dict[str, Tensor]:
+        """Draw photographs above what their codes render."""
         rows = torch.arange(min(8, self.count))
-        truth = self.data.target(rows).image_gt
-        return dict(inversion=joined([truth, self.render(rows)[1]]))
+        photographs = self.faces.target(rows).image_gt
+        _, renders = self.render(rows)
+        return {"inversion": image_grid([photographs, renders])}
 
     def export(self, folder: Path) -> list[Path]:
-        ws = self.codes.weight.detach().unflatten(1, (self.generator.num_ws, self.generator.w_dim))
-        return [
-            weights.save(
-                folder / "codes.safetensors", dict(ws=ws), dict(type="Codes", generator=self.name)
-            )
-        ]
+        """Write FOLDER/codes.safetensors: ws [N,L,w_dim]."""
+        ws = self.codes.weight.detach().unflatten(1, self.code_shape)
+        arch = {"type": "Codes", "generator": self.generator_name}
+        return [weights.save(folder / "codes.safetensors", {"ws": ws}, arch)]
 
     def networks(self) -> dict[str, str]:
         return {name: term.network for name, term in self.terms.items() if term.network}
 
     def weights(self) -> dict[str, str]:
-        return weights.checksums({self.name, *self.networks().values()})
+        return weights.checksums({self.generator_name, *self.networks().values()})

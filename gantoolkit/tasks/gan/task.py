@@ -1,8 +1,8 @@
-"""Task `gan`: a generator of faces, regressed from the factors that the renderer drew, then adversarial.
+"""Task `gan`: train a generator of faces, first by regression, then also against a discriminator.
 
-A rendered face is a function of a vector of standard normals, so the pairs (factors, face) teach mapping and
-synthesis directly (phase A, `regress` iterations). Phase B adds a discriminator, on those faces and on faces
-of fresh normals, while the pairs keep holding the generator in place.
+A rendered face is a function of a vector of standard normals, the renderer's factors. So the pairs
+(factors, face) teach mapping and synthesis directly (phase A). Phase B adds a discriminator, on
+those faces and on faces of fresh normals, while the pairs keep holding the generator in place.
 """
 
 from __future__ import annotations
@@ -18,27 +18,48 @@ from gantoolkit import weights
 from gantoolkit.core.images import to_float
 from gantoolkit.core.types import Render, Score, Scores
 from gantoolkit.data.face_zip import FaceZip
-from gantoolkit.tasks.gan.adversary import Adversary
-from gantoolkit.tasks.gan.losses import Angles, depth_error, partners, pyramid
+from gantoolkit.data.split import HeldOutSplit
+from gantoolkit.registry import registry
+from gantoolkit.tasks.gan.adversarial import AdversarialLoss
+from gantoolkit.tasks.gan.losses import CameraAngles, depth_loss, other_views, pyramid_loss
 from gantoolkit.training.batch import SeededBatch
 from gantoolkit.training.ema import frozen_copy, update_ema
 from gantoolkit.training.task import Task
 
+G_BETAS_REGRESSION = (0.9, 0.99)
+G_BETAS_ADVERSARIAL = (0.0, 0.99)  # no momentum against a moving opponent
+D_BETAS = (0.0, 0.99)
+MEAN_CODE_SAMPLES = 10_000
+
 
 class GAN(Task):
-    """L_G = pairs · (pyramid + raw + depth + perceptual) + matching + adversarial;  L_D = logistic + R1.
+    """Train a generator from pairs (factors, face), then adversarially too.
 
-    generator      {"type": name, …}; z_dim and resolution default to what the data says
-    discriminator  {"type": name, …}, needed as soon as a run goes beyond `regress` iterations
-    regress        iterations of phase A; its learning rate falls from lr to lr_adversarial
-    pairs          weight of the pairs in phase B (1 in phase A)
-    matching       weight of the distance between discriminator features of a face and its reconstruction
-    raw, depth     weights of EG3D's raw image and, where the data has depth, of its depth
-    perceptual     a component of kind `loss` between images, with its own weight; "perceptual" in the logs
-    r1             γ of the gradient penalty, applied every `r1_every` iterations
-    encoder        {"type": "FaceEncoder", …}: w of a pair is read off the face (for 3D, off another view of it)
-                   and the mapping network learns to meet it; without it w comes from the mapping of the factors
-    compact        weight of the mean square of the encoder's w
+    L_G = pairs · (pyramid + raw + depth + perceptual) + feature matching + adversarial
+    L_D = logistic + R1
+
+    data              zip of faces with the renderer's factors
+    generator         {"type": name, …}; z_dim and resolution default to what the data says
+    discriminator     {"type": name, …}, needed for more iterations than `regress`
+    val               zip of held-out faces; None holds out the end of `data`
+    held_out          rows at the end of `data` for scores only, where there is no `val`
+    regress           iterations of phase A; the generator's rate falls from lr to lr_discriminator
+    lr                learning rate of the generator at the start
+    lr_discriminator  learning rate of the discriminator, and of the generator in phase B
+    pairs             weight of the pairs in phase B (1 in phase A)
+    feature_matching  weight of the distance between discriminator features of a face and its
+                      reconstruction
+    adversarial       weight of the generator's adversarial loss
+    raw               weight of EG3D's raw image
+    depth             weight of EG3D's depth, where the data has depth
+    r1_gamma          γ of the gradient penalty
+    r1_interval       iterations between two gradient penalties
+    ema               decay of the moving average that is scored and exported
+    perceptual        a component of kind `loss` between images, with its own weight
+    encoder           {"type": "FaceEncoder", …}: w of a pair is read off the face (3D: off another
+                      view of it), and the mapping network learns to meet it; without it w comes
+                      from the mapping of the factors
+    compact           weight of the mean square of the encoder's w
     """
 
     separable = False  # known faces are the first half of whatever batch there is
@@ -52,14 +73,14 @@ class GAN(Task):
         held_out: int = 64,
         regress: int = 2000,
         lr: float = 3e-3,
-        lr_adversarial: float = 1e-3,
+        lr_discriminator: float = 1e-3,
         pairs: float = 0.5,
-        matching: float = 1.0,
+        feature_matching: float = 1.0,
         adversarial: float = 0.1,
         raw: float = 0.5,
         depth: float = 0.3,
-        r1: float = 1.0,
-        r1_every: int = 16,
+        r1_gamma: float = 1.0,
+        r1_interval: int = 16,
         ema: float = 0.998,
         perceptual: dict | None = None,
         encoder: dict | None = None,
@@ -67,77 +88,104 @@ class GAN(Task):
         device: str | torch.device = "cpu",
         seed: int = 0,
     ):
-        from gantoolkit.registry.registry import build, get
-
-        self.device, self.seed = torch.device(device), seed
-        self.zip, self.val = FaceZip(data), FaceZip(val) if val else None
-        self.held_out = 0 if val else min(held_out, len(self.zip) // 4)
-        self.regress, self.lr, self.lr_adversarial = regress, lr, lr_adversarial
+        self.device = torch.device(device)
+        self.seed = seed
+        self.split = HeldOutSplit(data, val, held_out)
+        self.faces = self.split.train
+        self.regress = regress
+        self.lr = lr
+        self.lr_discriminator = lr_discriminator
         self.weight = dict(pairs=pairs, raw=raw, depth=depth, compact=compact)
         self.ema = ema
+
         torch.manual_seed(seed)
-        self.angles = Angles(self.zip.cameras)
-        solid = get("generator", generator["type"]).is_3d
-        z_dim = self.zip.factors.shape[1] + (0 if solid else 2)
-        self.arch = {"z_dim": z_dim, "resolution": self.zip.resolution, **generator}
-        self.generator = build("generator", self.arch).to(self.device)
-        self.average = frozen_copy(self.generator)
-        self.modules, self.averages = {"generator": self.generator}, {"generator": self.average}
-        learning = list(self.generator.parameters())
-        self.encoder = None
-        if encoder:
-            sizes = {"resolution": self.zip.resolution, "w_dim": self.generator.w_dim}
-            self.encoder = self.modules["encoder"] = build("network", {**sizes, **encoder}).to(
-                self.device
-            )
-            learning += self.encoder.parameters()
-            self.partner = partners(self.zip) if solid else torch.arange(len(self.zip))
-        self.optimizers = {"G": torch.optim.Adam(learning, lr, (0.9, 0.99))}
-        self.adversary = None
+        self._build_generator(generator)
+        self._build_encoder(encoder)
+        g_parameters = [p for module in self.modules.values() for p in module.parameters()]
+        g_optimizer = torch.optim.Adam(g_parameters, lr, G_BETAS_REGRESSION)
+        self.optimizers = {"G": g_optimizer}
+        self.adversarial_loss = None
         if discriminator:
-            network = build("network", {"resolution": self.zip.resolution, **discriminator}).to(
-                self.device
+            d_network = self._build_discriminator(discriminator)
+            d_optimizer = torch.optim.Adam(d_network.parameters(), lr_discriminator, D_BETAS)
+            self.optimizers = {"D": d_optimizer, "G": g_optimizer}
+            self.adversarial_loss = AdversarialLoss(
+                d_network,
+                self.generator.rays if self.generator.is_3d else None,
+                r1_gamma,
+                r1_interval,
+                adversarial,
+                feature_matching,
             )
-            rays = self.generator.rays if solid else None
-            self.adversary = Adversary(network, rays, r1, r1_every, adversarial, matching)
-            self.modules["discriminator"] = network
-            judge = torch.optim.Adam(network.parameters(), lr_adversarial, (0.0, 0.99))
-            self.optimizers = {"D": judge, **self.optimizers}
-        self.perceptual = build("loss", perceptual).to(self.device) if perceptual else None
+        self.perceptual = None
+        if perceptual:
+            self.perceptual = registry.build("loss", perceptual).to(self.device)
+
+    def _build_generator(self, spec: dict) -> None:
+        """Build the generator and its moving average; a 2D generator's z ends with two angles."""
+        self.camera_angles = CameraAngles(self.faces.cameras)
+        z_dim = self.faces.factors.shape[1]
+        if not registry.get("generator", spec["type"]).is_3d:
+            z_dim += 2
+        self.arch = {"z_dim": z_dim, "resolution": self.faces.resolution, **spec}
+        self.generator = registry.build("generator", self.arch).to(self.device)
+        self.ema_generator = frozen_copy(self.generator)
+        self.modules = {"generator": self.generator}
+        self.ema_modules = {"generator": self.ema_generator}
+
+    def _build_encoder(self, spec: dict | None) -> None:
+        """Build the encoder of faces, if there is one, and choose the view that it reads."""
+        self.encoder = None
+        if not spec:
+            return
+        sizes = {"resolution": self.faces.resolution, "w_dim": self.generator.w_dim}
+        self.encoder = registry.build("network", {**sizes, **spec}).to(self.device)
+        self.modules["encoder"] = self.encoder
+        if self.generator.is_3d:
+            self.encoder_view = other_views(self.faces)
+        else:
+            self.encoder_view = torch.arange(len(self.faces))
+
+    def _build_discriminator(self, spec: dict) -> torch.nn.Module:
+        arch = {"resolution": self.faces.resolution, **spec}
+        network = registry.build("network", arch).to(self.device)
+        self.modules["discriminator"] = network
+        return network
 
     def size(self) -> int:
-        return len(self.zip) - self.held_out
+        return self.split.train_size
 
     def phases(self, iteration: int):
-        """Phase A has one turn, G; phase B has D, then G without momentum at `lr_adversarial`."""
-        second = self.adversary is not None and iteration >= self.regress
+        """Return ("G",) in phase A, ("D", "G") in phase B; sets the generator's rate and momentum."""
+        adversarial = self.adversarial_loss is not None and iteration >= self.regress
+        progress = min(1.0, iteration / max(1, self.regress))
+        fade = 0.5 * (1 + math.cos(math.pi * progress))
         group = self.optimizers["G"].param_groups[0]
-        fade = 0.5 * (1 + math.cos(math.pi * min(1.0, iteration / max(1, self.regress))))
-        group["initial_lr"] = self.lr_adversarial + (self.lr - self.lr_adversarial) * fade
-        group["betas"] = (0.0, 0.99) if second else (0.9, 0.99)
-        return ("D", "G") if second else ("G",)
+        group["initial_lr"] = self.lr_discriminator + (self.lr - self.lr_discriminator) * fade
+        group["betas"] = G_BETAS_ADVERSARIAL if adversarial else G_BETAS_REGRESSION
+        return ("D", "G") if adversarial else ("G",)
 
     # -- faces ---------------------------------------------------------------------------------------
 
-    def images(self, rows: Tensor, source: FaceZip | None = None) -> Tensor:
-        """Faces of these rows, −1..1 [b,3,R,R]."""
-        return to_float((source or self.zip).images[rows]).to(self.device)
+    def images(self, rows: Tensor, faces: FaceZip | None = None) -> Tensor:
+        """Return the faces of `rows`, −1..1 [b,3,R,R]."""
+        return to_float((faces or self.faces).images[rows]).to(self.device)
 
-    def codes(self, rows: Tensor, source: FaceZip | None = None) -> tuple[Tensor, Tensor]:
-        """z [b,z_dim] and cameras [b,25] of these rows; a 2D generator's z ends with the camera's angles."""
-        source = source or self.zip
-        cameras = source.cameras[rows]
-        z = source.factors[rows]
+    def codes(self, rows: Tensor, faces: FaceZip | None = None) -> tuple[Tensor, Tensor]:
+        """Return z [b,z_dim] and cameras [b,25]; a 2D generator's z ends with the camera's angles."""
+        faces = faces or self.faces
+        cameras = faces.cameras[rows]
+        z = faces.factors[rows]
         if not self.generator.is_3d:
-            z = torch.cat([z, self.angles(cameras)], 1)
+            z = torch.cat([z, self.camera_angles(cameras)], 1)
         return z.to(self.device), cameras.to(self.device)
 
-    def paired(self, rows: Tensor, z: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
-        """ws of known faces, and the losses that tie encoder and mapping together."""
+    def paired_codes(self, rows: Tensor, z: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+        """Return ws of known faces, and the losses that tie encoder and mapping together."""
         mapped = self.generator.mapping(z)
         if self.encoder is None:
             return mapped, {}
-        w = self.encoder(self.images(self.partner[rows]))
+        w = self.encoder(self.images(self.encoder_view[rows]))
         losses = {
             "code": F.mse_loss(mapped[:, 0].float(), w.detach()),
             "compact": self.weight["compact"] * w.square().mean(),
@@ -145,109 +193,117 @@ class GAN(Task):
         return w[:, None].expand(-1, self.generator.num_ws, -1), losses
 
     def render(
-        self, generator, ws: Tensor, cameras: Tensor, random: SeededBatch | None = None
+        self, generator, ws: Tensor, cameras: Tensor, jitter_source: SeededBatch | None = None
     ) -> Render:
-        """Render ws; with `random` EG3D's samples are jittered by its numbers, else deterministic."""
-        if random is not None:
-            (generator.backbone if generator.is_3d else generator).mapping.track(ws[:, 0])
-        if not generator.is_3d or random is None:
+        """Render ws; `jitter_source` jitters EG3D's samples along the rays and moves w̄ (training)."""
+        if jitter_source is not None:
+            trained = generator.backbone if generator.is_3d else generator
+            trained.mapping.track(ws[:, 0])
+        if not generator.is_3d or jitter_source is None:
             return generator.render(ws, cameras, noise="none", deterministic=True)
-        m = generator.rays**2
-        jitter = random.uniform(m, generator.samples, 1)
-        u = random.uniform(m, generator.importance).flatten(0, 1) if generator.importance else None
+        rays = generator.rays**2
+        jitter = jitter_source.uniform(rays, generator.samples, 1)
+        u = None
+        if generator.importance:
+            u = jitter_source.uniform(rays, generator.importance).flatten(0, 1)
         return generator.render(ws, cameras, noise="none", jitter=jitter, u=u)
 
     # -- losses --------------------------------------------------------------------------------------
 
-    def losses(self, phase: str, draw: SeededBatch, iteration: int) -> dict[str, Tensor]:
+    def losses(self, phase: str, batch: SeededBatch, iteration: int) -> dict[str, Tensor]:
         if phase == "D":
-            return self._judge(draw, iteration)
-        if iteration < self.regress or self.adversary is None:
-            z, cameras = self.codes(draw.indices)
-            ws, losses = self.paired(draw.indices, z)
-            return losses | self._compare(
-                self.render(self.generator, ws, cameras, draw), draw.indices, 1.0
-            )
-        return self._convince(draw)
+            return self._discriminator_losses(batch, iteration)
+        if iteration < self.regress or self.adversarial_loss is None:
+            return self._regression_losses(batch)
+        return self._generator_losses(batch)
 
-    def _compare(self, render: Render, rows: Tensor, weight: float) -> dict[str, Tensor]:
-        """Losses between reconstructions and the faces of `rows`."""
+    def _regression_losses(self, batch: SeededBatch) -> dict[str, Tensor]:
+        """Return the generator's losses in phase A."""
+        z, cameras = self.codes(batch.indices)
+        ws, losses = self.paired_codes(batch.indices, z)
+        render = self.render(self.generator, ws, cameras, batch)
+        return losses | self._reconstruction_losses(render, batch.indices, 1.0)
+
+    def _reconstruction_losses(
+        self, render: Render, rows: Tensor, weight: float
+    ) -> dict[str, Tensor]:
+        """Return the losses between reconstructions and the faces of `rows`."""
         target = self.images(rows)
-        losses = {"pyramid": weight * pyramid(render.image.float(), target)}
+        losses = {"pyramid": weight * pyramid_loss(render.image.float(), target)}
         if render.image_raw is not None and self.weight["raw"]:
             small = F.interpolate(target, size=render.image_raw.shape[-2:], mode="area")
-            losses["raw"] = (
-                weight * self.weight["raw"] * pyramid(render.image_raw.float(), small, 2)
-            )
-        if render.depth is not None and self.weight["depth"] and self.zip.depths is not None:
-            true = self.zip.depths[rows][:, None].to(self.device)
-            losses["depth"] = (
-                weight * self.weight["depth"] * depth_error(render.depth.float(), true)
-            )
+            error = pyramid_loss(render.image_raw.float(), small, 2)
+            losses["raw"] = weight * self.weight["raw"] * error
+        if render.depth is not None and self.weight["depth"] and self.faces.depths is not None:
+            true_depth = self.faces.depths[rows][:, None].to(self.device)
+            error = depth_loss(render.depth.float(), true_depth)
+            losses["depth"] = weight * self.weight["depth"] * error
         if self.perceptual is not None:
             distance = self.perceptual(render.image.float(), self.perceptual.prepare(target))
             losses["perceptual"] = weight * self.perceptual.weight * distance
         return losses
 
-    def _mixed(self, draw: SeededBatch) -> tuple[Tensor, Tensor, int, dict[str, Tensor]]:
-        """ws of a batch in phase B: the first half of known faces, the others of fresh normals."""
-        z, cameras = self.codes(draw.indices)
-        paired = (len(z) + 1) // 2
-        ws, losses = self.paired(draw.indices[:paired], z[:paired])
-        fresh = self.generator.mapping(draw.normal(z.shape[1]).to(z)[paired:])
-        return torch.cat([ws, fresh.to(ws.dtype)]), cameras, paired, losses
+    def _mixed_codes(self, batch: SeededBatch) -> tuple[Tensor, Tensor, int, dict[str, Tensor]]:
+        """Return (ws, cameras, number of pairs, losses) of a batch in phase B.
 
-    def _judge(self, draw: SeededBatch, iteration: int) -> dict[str, Tensor]:
-        """Discriminator in phase B."""
+        The first half are codes of known faces, the others of fresh normals.
+        """
+        z, cameras = self.codes(batch.indices)
+        pairs = (len(z) + 1) // 2
+        paired_ws, losses = self.paired_codes(batch.indices[:pairs], z[:pairs])
+        fresh_z = batch.normal(z.shape[1]).to(z)[pairs:]
+        fresh_ws = self.generator.mapping(fresh_z)
+        ws = torch.cat([paired_ws, fresh_ws.to(paired_ws.dtype)])
+        return ws, cameras, pairs, losses
+
+    def _discriminator_losses(self, batch: SeededBatch, iteration: int) -> dict[str, Tensor]:
         with torch.no_grad():
-            ws, cameras, _, _ = self._mixed(draw)
-            drawn = self.render(self.generator, ws, cameras, draw)
-        return self.adversary.judge(
-            self.adversary.real(self.images(draw.indices)), drawn, cameras, iteration
-        )
+            ws, cameras, _, _ = self._mixed_codes(batch)
+            fake = self.render(self.generator, ws, cameras, batch)
+        real = self.adversarial_loss.as_render(self.images(batch.indices))
+        return self.adversarial_loss.discriminator_loss(real, fake, cameras, iteration)
 
-    def _convince(self, draw: SeededBatch) -> dict[str, Tensor]:
-        """Generator in phase B."""
-        ws, cameras, paired, losses = self._mixed(draw)
-        render, rows = self.render(self.generator, ws, cameras, draw), draw.indices[:paired]
-        losses = losses | self._compare(render[:paired], rows, self.weight["pairs"])
-        return losses | self.adversary.convince(render, cameras, self.images(rows))
+    def _generator_losses(self, batch: SeededBatch) -> dict[str, Tensor]:
+        """Return the generator's losses in phase B."""
+        ws, cameras, pairs, losses = self._mixed_codes(batch)
+        fake = self.render(self.generator, ws, cameras, batch)
+        rows = batch.indices[:pairs]
+        losses |= self._reconstruction_losses(fake[:pairs], rows, self.weight["pairs"])
+        losses |= self.adversarial_loss.generator_loss(fake, cameras, self.images(rows))
+        return losses
 
     def after_step(self, iteration: int) -> None:
-        update_ema(self.average, self.generator, iteration, self.ema)
+        update_ema(self.ema_generator, self.generator, iteration, self.ema)
 
     # -- what is shown and kept ----------------------------------------------------------------------
 
-    def _held(self, limit: int) -> tuple[FaceZip, Tensor]:
-        """Rows that training does not see."""
-        if self.val:
-            return self.val, torch.arange(min(limit, len(self.val)))
-        first = self.size() if self.held_out else 0
-        return self.zip, torch.arange(first, min(first + limit, len(self.zip)))
+    @torch.no_grad()
+    def reconstruct_from_factors(self, rows: Tensor, faces: FaceZip | None = None) -> Tensor:
+        """Render faces [b,3,R,R] of the factors of `rows` by the averaged generator."""
+        z, cameras = self.codes(rows, faces)
+        ws = self.ema_generator.mapping(z)
+        return self.render(self.ema_generator, ws, cameras).image
 
     @torch.no_grad()
-    def regressed(self, rows: Tensor, source: FaceZip | None = None) -> Tensor:
-        """The average generator's faces [b,3,R,R] for the factors of these rows."""
-        z, cameras = self.codes(rows, source)
-        return self.render(self.average, self.average.mapping(z), cameras).image
-
-    @torch.no_grad()
-    def encoded(self, rows: Tensor, source: FaceZip | None = None) -> Tensor:
-        """The average generator's faces [b,3,R,R] for what the encoder reads off these rows' own faces."""
-        w = self.encoder(self.images(rows, source))
-        ws = w[:, None].expand(-1, self.average.num_ws, -1)
-        return self.render(self.average, ws, self.codes(rows, source)[1]).image
+    def reconstruct_from_images(self, rows: Tensor, faces: FaceZip | None = None) -> Tensor:
+        """Render faces [b,3,R,R] of what the encoder reads off the faces of `rows`."""
+        w = self.encoder(self.images(rows, faces))
+        ws = w[:, None].expand(-1, self.ema_generator.num_ws, -1)
+        _, cameras = self.codes(rows, faces)
+        return self.render(self.ema_generator, ws, cameras).image
 
     @torch.no_grad()
     def validate(self, limit: int | None = None) -> Scores:
-        """How close unseen factors come to their faces: L1 in −1..1 and PSNR in dB."""
-        source, rows = self._held(limit or 256)
-        l1, psnr = [], []
-        for part in rows.split(32):
-            image = self.regressed(part, source).clamp(-1, 1)
-            error = image - self.images(part, source)
+        """Score how close held-out factors come to their faces: L1 in −1..1 and PSNR in dB."""
+        faces, rows = self.split.held_out_rows(limit or 256)
+        l1 = []
+        psnr = []
+        for chunk in rows.split(32):
+            image = self.reconstruct_from_factors(chunk, faces).clamp(-1, 1)
+            error = image - self.images(chunk, faces)
+            mse = error.square().mean((1, 2, 3)).clamp_min(1e-10)
             l1.append(error.abs().mean((1, 2, 3)))
-            psnr.append(10 * torch.log10(4 / error.square().mean((1, 2, 3)).clamp_min(1e-10)))
+            psnr.append(10 * torch.log10(4 / mse))
         conditions = {"range": "-1..1", "data": "held out", "from": "factors"}
         return {
             "L1": Score(float(torch.cat(l1).mean()), len(rows), False, conditions),
@@ -255,31 +311,26 @@ class GAN(Task):
         }
 
     def pictures(self) -> dict[str, Tensor]:
-        """Faces and their regressions, unseen faces and theirs, random codes (EG3D: three views, depth)."""
-        from gantoolkit.tasks.gan.sheet import sheet
+        """Draw training faces, held-out faces and random codes (EG3D: three views and depth)."""
+        from gantoolkit.tasks.gan.sample_sheet import sample_sheet
 
-        return {"samples": sheet(self)}
+        return {"samples": sample_sheet(self)}
 
     def export(self, folder: Path) -> list[Path]:
-        """FOLDER/<type>.safetensors: the averaged generator in float16, its mean code measured afresh."""
-        self._measure_mean()
-        name = f"{self.arch['type'].lower()}.safetensors"
-        state = {k: v for k, v in self.average.state_dict().items()}
-        return [
-            weights.save(
-                folder / name, state, self.arch, half=True, data=self.zip.meta.get("name", "")
-            )
-        ]
+        """Write FOLDER/<type>.safetensors: the averaged generator in float16 with its mean code."""
+        self._measure_mean_code()
+        path = folder / f"{self.arch['type'].lower()}.safetensors"
+        state = dict(self.ema_generator.state_dict())
+        data = self.faces.meta.get("name", "")
+        return [weights.save(path, state, self.arch, half=True, data=data)]
 
     @torch.no_grad()
-    def _measure_mean(self, count: int = 10_000) -> None:
-        z = torch.randn(
-            count, self.arch["z_dim"], generator=torch.Generator().manual_seed(self.seed)
-        )
-        mean = torch.cat(
-            [self.average.mapping(part)[:, 0] for part in z.to(self.device).split(1000)]
-        ).mean(0)
-        self.average.mean_w.copy_(mean)
+    def _measure_mean_code(self) -> None:
+        """Set the averaged generator's w̄ to the mean of mapped random z."""
+        stream = torch.Generator().manual_seed(self.seed)
+        z = torch.randn(MEAN_CODE_SAMPLES, self.arch["z_dim"], generator=stream).to(self.device)
+        codes = [self.ema_generator.mapping(chunk)[:, 0] for chunk in z.split(1000)]
+        self.ema_generator.mean_w.copy_(torch.cat(codes).mean(0))
 
     def networks(self) -> dict[str, str]:
         network = getattr(self.perceptual, "network", None)

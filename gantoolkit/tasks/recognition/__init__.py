@@ -1,1 +1,1 @@
-"""Tasks `parser`, `arcface`, `towers` and `judge`: networks that losses and metrics use."""
+"""Tasks `parser`, `identity`, `towers` and `judge`: networks that losses and metrics use."""

@@ -1,4 +1,4 @@
-"""Train the small ArcFace: an embedding that stays the same across views, hair, light and expression."""
+"""Task `identity`: train a small ArcFace, whose embedding stays the same over views, hair and light."""
 
 from __future__ import annotations
 
@@ -10,26 +10,41 @@ from torch import Tensor, nn
 
 from gantoolkit.core.types import Scores
 from gantoolkit.networks.arcface import ArcFace
-from gantoolkit.tasks.recognition import recognizer
-from gantoolkit.tasks.sheet import joined
+from gantoolkit.tasks.image_grid import image_grid
+from gantoolkit.tasks.recognition.recognizer import Recognizer
+from gantoolkit.tasks.recognition.verification import PartnerSampler, pair_loss
 from gantoolkit.training.batch import SeededBatch
 
+# Scale of the final batch norm at the start. At 1 all numbers would have variance 1, those that say
+# nothing about the person too.
+INITIAL_NORM_SCALE = 0.3
 
-class Identity(recognizer.Recogniser):
-    """Two pictures of each person of a batch find each other, with an additive angular margin.
 
-    factors         weight of the regression of the renderer's K identity factors (standard normals) by the
-                    first K numbers before they are scaled to unit length, where the data set has factors: a
-                    few thousand rendered people with six pictures each are too few to learn from names alone
-    pairs           weight of the angular loss, which grows from 0 over `warmup` iterations with its margin
-    margin, scale   of the angular logits
+class Identity(Recognizer):
+    """Train two pictures of each person of a batch to find each other, with an angular margin.
+
+    data          zip of labelled faces
+    network       arguments of ArcFace
+    held_out      share of the people whose pictures are never trained on
+    lr            learning rate
+    weight_decay  of weight matrices and kernels
+    factors       weight of the regression of the renderer's K identity factors (standard normals) by
+                  the first K numbers before they are scaled to unit length, where the data has
+                  factors: a few thousand rendered people with six pictures each are too few to learn
+                  from names only
+    pairs         weight of the angular loss
+    margin        additive angular margin in radians
+    scale         of the angular logits
+    warmup        iterations over which `pairs` and `margin` grow from 0
+    onnx          whether to export to ONNX too
+    augment       fields of Augmentation, such as {"flip": False}
     """
 
     def __init__(
         self,
         data: str,
         network: dict | None = None,
-        holdout: float = 0.05,
+        held_out: float = 0.05,
         lr: float = 2e-3,
         weight_decay: float = 0.02,
         factors: float = 10.0,
@@ -42,47 +57,54 @@ class Identity(recognizer.Recogniser):
         device: torch.device | str = "cpu",
         seed: int = 0,
     ):
-        super().__init__(data, holdout, lr, weight_decay, augment, device, seed)
-        self.factor_weight, self.pair_weight = factors, pairs
-        self.margin, self.scale, self.warmup, self.onnx = margin, scale, warmup, onnx
-        self.partners = recognizer.Partners(self.zip, self.rows)
-        arcface = ArcFace(**{"size": self.zip.resolution, **(network or {})})
-        # The final batch norm would give all numbers variance 1, those that say nothing about the person too.
-        nn.init.constant_(arcface.output_layer[-1].weight, 0.3)
-        self.known_factors = min(self.zip.identity_factors, arcface.embedding) if factors else 0
-        self.start(arcface)
+        super().__init__(data, held_out, lr, weight_decay, augment, device, seed)
+        self.factor_weight = factors
+        self.pair_weight = pairs
+        self.margin = margin
+        self.scale = scale
+        self.warmup = warmup
+        self.onnx = onnx
+        self.partners = PartnerSampler(self.faces, self.train_rows)
+        arcface = ArcFace(**{"size": self.faces.resolution, **(network or {})})
+        nn.init.constant_(arcface.output_layer[-1].weight, INITIAL_NORM_SCALE)
+        self.factor_count = min(self.faces.identity_factors, arcface.embedding) if factors else 0
+        self.set_network(arcface)
 
-    def losses(self, phase: str, draw: SeededBatch, iteration: int) -> dict[str, Tensor]:
-        rows, images, _ = self.training_batch(draw, partners=self.partners)
+    def losses(self, phase: str, batch: SeededBatch, iteration: int) -> dict[str, Tensor]:
+        rows, images, _ = self.training_batch(batch, partners=self.partners)
         raw = self.network.raw(self.network.prepare(images)).float()
-        grown = min(1.0, iteration / max(1, self.warmup))
-        people = self.zip.identities[rows[: len(draw)]].to(self.device)
-        pairs = recognizer.pair_loss(
-            *F.normalize(raw, dim=1).chunk(2), people, self.scale, grown * self.margin
-        )
-        out = {"pairs": grown * self.pair_weight * pairs}
-        if self.known_factors:
-            wanted = self.zip.factors[rows, : self.known_factors].to(self.device)
-            out["factors"] = self.factor_weight * F.mse_loss(raw[:, : self.known_factors], wanted)
-        return out
+        first, second = F.normalize(raw, dim=1).chunk(2)
+        people = self.faces.identities[rows[: len(batch)]].to(self.device)
+        growth = min(1.0, iteration / max(1, self.warmup))
+        loss = pair_loss(first, second, people, self.scale, growth * self.margin)
+        losses = {"pairs": growth * self.pair_weight * loss}
+        if self.factor_count:
+            factors = self.faces.factors[rows, : self.factor_count].to(self.device)
+            error = F.mse_loss(raw[:, : self.factor_count], factors)
+            losses["factors"] = self.factor_weight * error
+        return losses
 
     @torch.no_grad()
     def validate(self, limit: int | None = None) -> Scores:
-        found = [
-            (self.network.embed(images), rows)
-            for rows, images in self.validation_batches(limit or 2000)
-        ]
-        return self.identity_scores(*(torch.cat(list(part)) for part in zip(*found)))
+        """Score how well held-out people are told apart."""
+        embeddings = []
+        all_rows = []
+        for rows, images in self.validation_batches(limit or 2000):
+            embeddings.append(self.network.embed(images))
+            all_rows.append(rows)
+        return self.identity_scores(torch.cat(embeddings), torch.cat(all_rows))
 
     @torch.no_grad()
     def pictures(self) -> dict[str, Tensor]:
-        """Held-out faces, each beside the nearest of the others."""
-        rows, images = next(iter(self.validation_batches(256, batch=256)))
-        cosine = self.network.embed(images)
-        cosine = (cosine @ cosine.T).fill_diagonal_(-1)
-        return {"nearest": joined([images[:8], images[cosine.argmax(1)[:8]]])}
+        """Draw held-out faces, each above the nearest of the others."""
+        _, images = next(iter(self.validation_batches(256, batch=256)))
+        embeddings = self.network.embed(images)
+        cosine = (embeddings @ embeddings.T).fill_diagonal_(-1)
+        nearest = cosine.argmax(1)[:8]
+        return {"nearest": image_grid([images[:8], images[nearest]])}
 
     def export(self, folder: Path) -> list[Path]:
+        """Write FOLDER/arcface.safetensors and, with `onnx`, FOLDER/arcface.onnx."""
         mean = self.mean_over_people(lambda images: self.network.raw(self.network.prepare(images)))
         paths = self.export_network(folder, "arcface", ("output_layer.4.bias", mean))
         if self.onnx:

@@ -1,4 +1,7 @@
-"""Train the judge: parsing, identity, attributes and text on one trunk, on people nobody else sees."""
+"""Task `judge`: train the network that metrics measure with, on people that no loss knows.
+
+Parsing, identity, attributes and text share one trunk.
+"""
 
 from __future__ import annotations
 
@@ -13,28 +16,50 @@ from gantoolkit.core.types import Scores
 from gantoolkit.metrics.parsing import Confusion
 from gantoolkit.networks.judge import Judge as JudgeNetwork
 from gantoolkit.networks.tokenizer import list_words
-from gantoolkit.tasks.recognition import recognizer
+from gantoolkit.tasks.recognition.attributes import (
+    attribute_classes,
+    attribute_loss,
+    attribute_values,
+)
 from gantoolkit.tasks.recognition.parser import class_weights, parsing_loss
-from gantoolkit.tasks.recognition.towers import contrastive_loss
+from gantoolkit.tasks.recognition.recognizer import Recognizer
+from gantoolkit.tasks.recognition.retrieval import contrastive_loss, top1_rate
+from gantoolkit.tasks.recognition.verification import PartnerSampler, pair_loss
 from gantoolkit.training.batch import SeededBatch
 
+WEIGHTS = {"parsing": 1.0, "pairs": 0.5, "factors": 5.0, "attributes": 1.0, "contrast": 0.3}
+MAX_SCALE = 100.0
+CAPTION_CHOICES = 10
 
-class Judge(recognizer.Recogniser):
-    """All heads in one step; `weights` scales the losses parsing, pairs, factors, attributes and contrast.
+
+class Judge(Recognizer):
+    """Train all heads of the judge in one step.
 
     Every person of a batch is shown twice, so that identity is learned from pairs (see `Identity`).
-    only    parts of the network that learn, such as ["parse"]; what the others see stays exactly as it was
+
+    data          zip of labelled faces; keep its people out of every loss
+    network       arguments of the network Judge
+    held_out      share of the people whose pictures are never trained on
+    lr            learning rate
+    weight_decay  of weight matrices and kernels
+    weights       weights of the losses parsing, pairs, factors, attributes and contrast
+    train_only    modules of the network that learn, such as ["parse"]; what the others see stays
+                  exactly as it was; None: all
+    margin        additive angular margin in radians
+    scale         of the angular logits
+    balance       0 weighs pixels alike, 1 classes alike
+    augment       fields of Augmentation, such as {"flip": False}
     """
 
     def __init__(
         self,
         data: str,
         network: dict | None = None,
-        holdout: float = 0.05,
+        held_out: float = 0.05,
         lr: float = 2e-3,
         weight_decay: float = 0.05,
         weights: dict | None = None,
-        only: list[str] | None = None,
+        train_only: list[str] | None = None,
         margin: float = 0.1,
         scale: float = 16.0,
         balance: float = 0.3,
@@ -42,92 +67,102 @@ class Judge(recognizer.Recogniser):
         device: torch.device | str = "cpu",
         seed: int = 101,
     ):
-        super().__init__(data, holdout, lr, weight_decay, augment, device, seed)
-        self.margin, self.scale = margin, scale
-        self.parts = {
-            "parsing": 1.0,
-            "pairs": 0.5,
-            "factors": 5.0,
-            "attributes": 1.0,
-            "contrast": 0.3,
+        super().__init__(data, held_out, lr, weight_decay, augment, device, seed)
+        self.margin = margin
+        self.scale = scale
+        self.loss_weights = {**WEIGHTS, **(weights or {})}
+        self.partners = PartnerSampler(self.faces, self.train_rows)
+        self.attribute_values = attribute_values(self.faces)
+        self.attribute_classes = attribute_classes(self.faces, self.attribute_values)
+        words = list_words(text for captions in self.faces.captions for text in captions)
+        arch = {
+            "resolution": self.faces.resolution,
+            "attributes": self.attribute_values,
+            "words": [".", *words],
+            **(network or {}),
         }
-        self.parts.update(weights or {})
-        self.partners = recognizer.Partners(self.zip, self.rows)
-        self.values = recognizer.attribute_values(self.zip)
-        self.table = recognizer.attribute_table(self.zip, self.values)
-        words = list_words(text for row in self.zip.captions for text in row)
-        judge = JudgeNetwork(
-            **{
-                "resolution": self.zip.resolution,
-                "attributes": self.values,
-                "words": [".", *words],
-                **(network or {}),
-            }
-        )
-        factors = self.zip.identity_factors
-        self.start(
-            judge, only, **({"factors": nn.Linear(judge.embedding, factors)} if factors else {})
-        )
-        self.class_weights = class_weights(self.zip.labels[self.rows], balance).to(self.device)
+        judge = JudgeNetwork(**arch)
+        self.factor_count = self.faces.identity_factors
+        heads = {}
+        if self.factor_count:
+            heads["factors"] = nn.Linear(judge.embedding, self.factor_count)
+        self.set_network(judge, train_only, **heads)
+        train_labels = self.faces.labels[self.train_rows]
+        self.class_weights = class_weights(train_labels, balance).to(self.device)
 
-    def losses(self, phase: str, draw: SeededBatch, iteration: int) -> dict[str, Tensor]:
-        rows, images, labels = self.training_batch(draw, with_labels=True, partners=self.partners)
-        seen = self.network.observe(images)
-        people = self.zip.identities[rows[: len(draw)]].to(self.device)
-        captions = self.captions_of(rows, draw.integers(10).repeat(2))
-        out = {
-            "parsing": parsing_loss(seen.logits, labels, self.class_weights),
-            "pairs": recognizer.pair_loss(*seen.identity.chunk(2), people, self.scale, self.margin),
-            "contrast": contrastive_loss(
-                seen.text,
-                self.network.read(captions),
-                self.network.log_scale.exp().clamp(max=100.0),
-                captions,
-            ),
+    def losses(self, phase: str, batch: SeededBatch, iteration: int) -> dict[str, Tensor]:
+        rows, images, labels = self.training_batch(batch, with_labels=True, partners=self.partners)
+        observed = self.network.observe(images)
+        people = self.faces.identities[rows[: len(batch)]].to(self.device)
+        captions = self.captions_of(rows, batch.integers(CAPTION_CHOICES).repeat(2))
+        first, second = observed.identity.chunk(2)
+        losses = {
+            "parsing": parsing_loss(observed.logits, labels, self.class_weights),
+            "pairs": pair_loss(first, second, people, self.scale, self.margin),
+            "contrast": self._contrastive_loss(observed.text, captions),
         }
-        if self.values:
-            out["attributes"] = recognizer.attribute_loss(
-                seen.attributes, self.table[rows].to(self.device)
-            )
-        if "factors" in self.heads:
-            wanted = self.zip.factors[rows, : self.zip.identity_factors].to(self.device)
-            guess = self.heads["factors"](seen.identity * self.network.embedding**0.5)
-            out["factors"] = F.mse_loss(guess.float(), wanted)
-        return {name: self.parts[name] * value for name, value in out.items()}
+        if self.attribute_values:
+            classes = self.attribute_classes[rows].to(self.device)
+            losses["attributes"] = attribute_loss(observed.attributes, classes)
+        if self.factor_count:
+            factors = self.faces.factors[rows, : self.factor_count].to(self.device)
+            predicted = self.heads["factors"](observed.identity * self.network.embedding**0.5)
+            losses["factors"] = F.mse_loss(predicted.float(), factors)
+        return {name: self.loss_weights[name] * value for name, value in losses.items()}
+
+    def _contrastive_loss(self, images: Tensor, captions: list[str]) -> Tensor:
+        """Return the loss between embedded images [B,D] and their captions."""
+        texts = self.network.read(captions)
+        scale = self.network.log_scale.exp().clamp(max=MAX_SCALE)
+        return contrastive_loss(images, texts, scale, captions)
 
     @torch.no_grad()
     def validate(self, limit: int | None = None) -> Scores:
-        confusion, right, known = Confusion(len(CLASSES)), 0, 0
-        identity, pictures, texts, seen_rows, captions = [], [], [], [], []
+        """Score every head on the held-out people."""
+        confusion = Confusion(len(CLASSES))
+        identity = []
+        images_as_text = []
+        texts = []
+        captions = []
+        predicted_classes = []
+        all_rows = []
         for rows, images in self.validation_batches(limit or 2048):
-            seen = self.network.observe(images)
-            confusion.update(seen.logits.argmax(1), self.labels(rows))
-            identity.append(seen.identity)
-            pictures.append(seen.text)
-            captions += self.captions_of(rows)
-            texts.append(self.network.read(captions[-len(rows) :]))
-            seen_rows.append(rows)
-            if self.values:
-                wanted = self.table[rows].to(self.device)
-                guess = torch.stack([v.argmax(1) for v in seen.attributes.values()], 1)
-                right += ((guess == wanted) & (wanted >= 0)).sum(0)
-                known += (wanted >= 0).sum(0)
-        match, n = recognizer.top1(torch.cat(pictures), torch.cat(texts), captions)
-        out = {
+            observed = self.network.observe(images)
+            confusion.update(observed.logits.argmax(1), self.labels(rows))
+            identity.append(observed.identity)
+            images_as_text.append(observed.text)
+            row_captions = self.captions_of(rows)
+            captions += row_captions
+            texts.append(self.network.read(row_captions))
+            if self.attribute_values:
+                logits = observed.attributes.values()
+                predicted_classes.append(torch.stack([x.argmax(1) for x in logits], 1))
+            all_rows.append(rows)
+
+        rows = torch.cat(all_rows)
+        rate, count = top1_rate(torch.cat(images_as_text), torch.cat(texts), captions)
+        scores = {
             **self.parsing_scores(confusion),
-            **self.identity_scores(torch.cat(identity), torch.cat(seen_rows)),
-            "top1of64": self.score(match, n),
+            **self.identity_scores(torch.cat(identity), rows),
+            "top1of64": self.score(rate, count),
         }
-        if self.values:
-            shares = right.double() / known.clamp(min=1)
-            out["attributes"] = self.score(shares.mean(), confusion.n)
-            out |= {
-                f"attribute[{k}]": self.score(s, confusion.n)
-                for k, s in zip(self.values, shares.tolist())
-            }
-        return out
+        if self.attribute_values:
+            scores |= self._attribute_scores(torch.cat(predicted_classes), rows)
+        return scores
+
+    def _attribute_scores(self, predicted: Tensor, rows: Tensor) -> Scores:
+        """Score the share of right attribute classes [N,A], on average and for each attribute."""
+        classes = self.attribute_classes[rows].to(self.device)
+        known = classes >= 0
+        correct = ((predicted == classes) & known).sum(0)
+        rates = correct.double() / known.sum(0).clamp(min=1)
+        scores = {"attributes": self.score(rates.mean(), len(rows))}
+        for name, rate in zip(self.attribute_values, rates.tolist()):
+            scores[f"attribute[{name}]"] = self.score(rate, len(rows))
+        return scores
 
     def export(self, folder: Path) -> list[Path]:
+        """Write FOLDER/judge.safetensors."""
         mean = self.mean_over_people(
             lambda images: self.network.identify(self.network.features(images)[2])
         )

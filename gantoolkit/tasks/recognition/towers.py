@@ -1,7 +1,8 @@
-"""Train the text and image towers to agree on which caption belongs to which face (CLIP's loss).
+"""Task `towers`: train text and image towers to agree on which caption belongs to which face (CLIP).
 
-A contrast among few faces is won by the most telling words; what else a caption says would be lost to the diffusion
-model that reads the text tower. So the end of a text also tells the face's attributes, by a head that is not kept.
+A contrast among few faces is won by the most telling words. What else a caption says would be lost
+to the diffusion model that reads the text tower. So the end of a text also predicts the face's
+attributes, by heads that are not exported.
 """
 
 from __future__ import annotations
@@ -11,129 +12,135 @@ from pathlib import Path
 import gantoolkit.core.compat  # noqa: F401  before transformers
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from gantoolkit.core.types import Scores
 from gantoolkit.networks.tokenizer import train_tokenizer, list_words
 from gantoolkit.networks.towers import ImageTower, Towers, text_model
-from gantoolkit.tasks.recognition import recognizer
+from gantoolkit.tasks.recognition.attributes import (
+    UNKNOWN,
+    attribute_classes,
+    attribute_loss,
+    attribute_values,
+)
+from gantoolkit.tasks.recognition.recognizer import Recognizer
+from gantoolkit.tasks.recognition.retrieval import contrastive_loss, top1_rate
 from gantoolkit.training.batch import SeededBatch
 
-
-def contrastive_loss(images: Tensor, texts: Tensor, scale: Tensor, captions: list[str]) -> Tensor:
-    """Symmetric cross-entropy over the batch; rows with the same caption are each other's answer too."""
-    logits = scale * images.float() @ texts.float().T
-    numbers = {text: n for n, text in enumerate(dict.fromkeys(captions))}
-    index = torch.tensor([numbers[text] for text in captions], device=logits.device)
-    same = (index[:, None] == index[None]).float()
-    wanted = same / same.sum(1, keepdim=True)
-    return 0.5 * (F.cross_entropy(logits, wanted) + F.cross_entropy(logits.T, wanted))
+MAX_VALUES = 40  # attributes that take more values are left out
+CAPTION_CHOICES = 10
 
 
-class TextImage(recognizer.Recogniser):
-    """CLIP at a small size, with a tokeniser learned from the data set's captions.
+class TextImage(Recognizer):
+    """Train CLIP at a small size, with a tokenizer learned from the data set's captions.
 
-    tokens, length      of the tokeniser: at most so many tokens, longest text
-    width, layers, heads  of the text tower; `width` is the diffusion model's cross_attention_dim
-    contrast, attributes  weights of matching, and of telling the attributes whose values a caption names (sum over
-                        them); contrast=0 trains the text tower alone, fast, and looks at no image
+    data          zip of labelled faces
+    image         arguments of ImageTower
+    vocab_size    tokens of the tokenizer, at most
+    max_length    longest text in tokens
+    width         of the text tower: the diffusion model's cross_attention_dim
+    layers        of the text tower
+    heads         of the text tower's attention
+    contrast      weight of matching; 0 trains the text tower only, fast, and looks at no image
+    attributes    weight of predicting the attributes whose values a caption names, summed over them
+    held_out      share of the people whose pictures are never trained on
+    lr            learning rate
+    weight_decay  of weight matrices and kernels
+    augment       fields of Augmentation, such as {"flip": False}
     """
 
     def __init__(
         self,
         data: str,
         image: dict | None = None,
-        tokens: int = 1000,
-        length: int = 64,
+        vocab_size: int = 1000,
+        max_length: int = 64,
         width: int = 96,
         layers: int = 4,
         heads: int = 4,
         contrast: float = 1.0,
         attributes: float = 0.5,
-        holdout: float = 0.05,
+        held_out: float = 0.05,
         lr: float = 1e-3,
         weight_decay: float = 0.05,
         augment: dict | None = None,
         device: torch.device | str = "cpu",
         seed: int = 0,
     ):
-        super().__init__(data, holdout, lr, weight_decay, augment, device, seed)
-        captions = [text for row in self.zip.captions for text in row]
-        tokenizer = train_tokenizer(captions, tokens, length)
-        tower = ImageTower(**{"resolution": self.zip.resolution, **(image or {})})
-        self.values, self.contrast, self.attributes = (
-            recognizer.attribute_values(self.zip, 40),
-            contrast,
-            attributes,
-        )
-        self.table = recognizer.attribute_table(self.zip, self.values)
-        towers = Towers(
-            text_model(tokenizer, width, layers, heads), tokenizer, tower, list_words(captions)
-        )
-        self.start(
-            towers, **{name: nn.Linear(width, len(known)) for name, known in self.values.items()}
-        )
+        super().__init__(data, held_out, lr, weight_decay, augment, device, seed)
+        captions = [text for row_captions in self.faces.captions for text in row_captions]
+        tokenizer = train_tokenizer(captions, vocab_size, max_length)
+        image_tower = ImageTower(**{"resolution": self.faces.resolution, **(image or {})})
+        self.contrast_weight = contrast
+        self.attribute_weight = attributes
+        self.attribute_values = attribute_values(self.faces, MAX_VALUES)
+        self.attribute_classes = attribute_classes(self.faces, self.attribute_values)
+        text_tower = text_model(tokenizer, width, layers, heads)
+        towers = Towers(text_tower, tokenizer, image_tower, list_words(captions))
+        attribute_heads = {}
+        for name, values in self.attribute_values.items():
+            attribute_heads[name] = nn.Linear(width, len(values))
+        self.set_network(towers, **attribute_heads)
 
-    def losses(self, phase: str, draw: SeededBatch, iteration: int) -> dict[str, Tensor]:
-        rows = self.rows[draw.indices]
-        captions = self.captions_of(rows, draw.integers(10))
-        pooled, losses = self.network.pool(captions), {}
-        if self.contrast:
-            seen, scale = (
-                self.network.embed_image(self.training_batch(draw)[1]),
-                self.network.scale(),
-            )
-            distance = contrastive_loss(seen, self.network.place(pooled), scale, captions)
-            losses |= {"contrast": self.contrast * distance, "_scale": scale}
-        if self.values:
-            told = {name: head(pooled) for name, head in self.heads.items()}
-            wanted = self.stated(rows, captions).to(self.device)
-            losses["attributes"] = (
-                self.attributes * len(told) * recognizer.attribute_loss(told, wanted)
-            )
+    def losses(self, phase: str, batch: SeededBatch, iteration: int) -> dict[str, Tensor]:
+        rows = self.train_rows[batch.indices]
+        captions = self.captions_of(rows, batch.integers(CAPTION_CHOICES))
+        pooled = self.network.pool(captions)
+        losses = {}
+        if self.contrast_weight:
+            _, images, _ = self.training_batch(batch)
+            embeddings = self.network.embed_image(images)
+            scale = self.network.scale()
+            loss = contrastive_loss(embeddings, self.network.place(pooled), scale, captions)
+            losses["contrast"] = self.contrast_weight * loss
+            losses["_scale"] = scale
+        if self.attribute_values:
+            logits = {name: head(pooled) for name, head in self.heads.items()}
+            classes = self.named_classes(rows, captions).to(self.device)
+            loss = attribute_loss(logits, classes)
+            losses["attributes"] = self.attribute_weight * len(logits) * loss
         return losses
 
-    def stated(self, rows: Tensor, captions: list[str]) -> Tensor:
-        """Value numbers [B,A] as in `table`; −100 where the caption does not name the value."""
-        wanted = self.table[rows].clone()
-        for n, known in enumerate(self.values.values()):
-            named = [known[value] in text for value, text in zip(wanted[:, n].tolist(), captions)]
-            wanted[:, n].masked_fill_(~torch.tensor(named), -100)
-        return wanted
+    def named_classes(self, rows: Tensor, captions: list[str]) -> Tensor:
+        """Return attribute classes [B,A]; UNKNOWN where the caption does not name the value."""
+        classes = self.attribute_classes[rows].clone()
+        for column, values in enumerate(self.attribute_values.values()):
+            chosen = classes[:, column]
+            named = [values[index] in text for index, text in zip(chosen.tolist(), captions)]
+            chosen.masked_fill_(~torch.tensor(named), UNKNOWN)
+        return classes
 
     @torch.no_grad()
     def validate(self, limit: int | None = None) -> Scores:
-        """Top-1 of 64 matching on the held-out people, and the share of captions that are not cut."""
-        rows = self.held_out[: limit or 2048]
+        """Score the matching of held-out people, the attributes told, and captions that are not cut."""
+        rows = self.held_out_rows[: limit or 2048]
         captions = self.captions_of(rows)
-        images = torch.cat(
-            [self.network.embed_image(images) for _, images in self.validation_batches(len(rows))]
-        )
-        pooled = torch.cat(
-            [self.network.pool(captions[n : n + 128]) for n in range(0, len(rows), 128)]
-        )
-        texts = self.network.place(pooled)
-        rate, n = recognizer.top1(images, texts, captions)
-        lengths = torch.tensor([len(self.network.tokenizer(text).input_ids) for text in captions])
-        longest = self.network.tokenizer.model_max_length
+        batches = self.validation_batches(len(rows))
+        images = torch.cat([self.network.embed_image(images) for _, images in batches])
+        chunks = [captions[first : first + 128] for first in range(0, len(rows), 128)]
+        pooled = torch.cat([self.network.pool(chunk) for chunk in chunks])
+        rate, count = top1_rate(images, self.network.place(pooled), captions)
+
+        tokenizer = self.network.tokenizer
+        lengths = torch.tensor([len(tokenizer(text).input_ids) for text in captions])
+        fitting = (lengths <= tokenizer.model_max_length).double().mean()
         return {
-            "top1of64": self.score(rate, n),
-            **self._told(pooled, self.stated(rows, captions)),
-            "captions_that_fit": self.score((lengths <= longest).double().mean(), len(lengths)),
+            "top1of64": self.score(rate, count),
+            **self._attribute_scores(pooled, self.named_classes(rows, captions)),
+            "captions_that_fit": self.score(fitting, len(lengths)),
         }
 
-    def _told(self, pooled: Tensor, wanted: Tensor) -> Scores:
-        """Share of the named values that the heads read rightly, per attribute."""
-        right = {
-            name: (head(pooled).argmax(1).cpu() == wanted[:, n], wanted[:, n] >= 0)
-            for n, (name, head) in enumerate(self.heads.items())
-        }
-        return {
-            f"told[{name}]": self.score(hit[named].double().mean(), named.sum())
-            for name, (hit, named) in right.items()
-            if named.any()
-        }
+    def _attribute_scores(self, pooled: Tensor, classes: Tensor) -> Scores:
+        """Score per attribute the share of the named values that its head predicts."""
+        scores = {}
+        for column, (name, head) in enumerate(self.heads.items()):
+            correct = head(pooled).argmax(1).cpu() == classes[:, column]
+            named = classes[:, column] >= 0
+            if named.any():
+                rate = correct[named].double().mean()
+                scores[f"told[{name}]"] = self.score(rate, named.sum())
+        return scores
 
     def export(self, folder: Path) -> list[Path]:
+        """Write FOLDER/towers: both towers and the tokenizer."""
         return self.network.save(Path(folder) / "towers")

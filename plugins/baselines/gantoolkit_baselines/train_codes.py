@@ -13,7 +13,7 @@ from gantoolkit import weights
 from gantoolkit.core.types import Render, Sample, Score, Scores
 from gantoolkit.data.face_zip import FaceZip
 from gantoolkit.registry import registry
-from gantoolkit.tasks.sheet import joined
+from gantoolkit.tasks.image_grid import image_grid
 from gantoolkit.training.batch import SeededBatch
 from gantoolkit.training.task import Task
 from gantoolkit_baselines.codes import CodeEncoder, classes_of
@@ -130,7 +130,7 @@ class CodeEncoding(Task):
         """Held-out people, and what the generator draws of their codes."""
         sample = self._held(8)
         return {
-            "held_out": joined(
+            "held_out": image_grid(
                 [sample.target.image_gt, self.render(self.codes(sample), sample).image]
             )
         }

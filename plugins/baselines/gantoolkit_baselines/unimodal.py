@@ -54,10 +54,10 @@ class UniModal(nn.Module):
     def prepare(self, condition: Condition) -> Prepared:
         """Embeddings and picture of a condition."""
         encoder = self.encoder
-        picture = encoder.controls[0].picture(condition, (encoder.resolution, encoder.resolution))
+        picture = encoder.controlnets[0].control_image(condition, (encoder.resolution, encoder.resolution))
         return Prepared(
-            encoder.prompts(condition.text).embedding,
-            encoder.prompts([""] * len(condition)).embedding,
+            encoder.text_encoder(condition.text).embedding,
+            encoder.text_encoder([""] * len(condition)).embedding,
             picture.to(encoder.device, encoder.unet.dtype),
         )
 
@@ -72,7 +72,7 @@ class UniModal(nn.Module):
             torch.cat([silence, words]),
             return_dict=False,
         )[0]
-        down, mid = self.encoder.controls[0](latents, t, silence, given.picture)
+        down, mid = self.encoder.controlnets[0](latents, t, silence, given.picture)
         mask = unet(
             latents,
             t,

@@ -10,7 +10,7 @@ from PIL import Image, ImageOps
 from torch import Tensor
 
 from gantoolkit.core.errors import UsageError
-from gantoolkit.data.label_maps import list_images, open_image
+from gantoolkit.data.image_files import list_images, open_image
 
 ENCODED = 256  # pixels that a published encoder sees
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from gantoolkit.core.errors import GantoolkitError, UsageError
-from gantoolkit.data.label_maps import open_image
+from gantoolkit.data.image_files import open_image
 from gantoolkit.report import pictures
 
 

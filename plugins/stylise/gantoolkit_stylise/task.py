@@ -10,7 +10,7 @@ from torch import Tensor
 from gantoolkit import weights
 from gantoolkit.core.errors import UsageError
 from gantoolkit.core.types import Score, Scores
-from gantoolkit.tasks.sheet import joined
+from gantoolkit.tasks.image_grid import image_grid
 from gantoolkit.training.batch import SeededBatch
 from gantoolkit.training.task import Task
 from gantoolkit_stylise import features as comparing
@@ -145,7 +145,7 @@ class Stylise(Task):
         top = torch.stack([image for trio in zip(*shown) for image in trio])[:COLUMNS]
         top = torch.cat([top, top.new_ones(COLUMNS - len(top), *top.shape[1:])])
         return {
-            "stylised": joined([top, self.before.render(ws).image, self.generator.render(ws).image])
+            "stylised": image_grid([top, self.before.render(ws).image, self.generator.render(ws).image])
         }
 
     def export(self, folder: Path) -> list[Path]:
