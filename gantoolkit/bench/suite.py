@@ -68,7 +68,7 @@ class Suite:
 def shipped_suites() -> dict[str, Path]:
     """Return name → file of every suite of the package and of plugins."""
     suites: dict[str, Path] = {}
-    for owner in manifest.load().owners.values():
+    for owner in manifest.load().providers.values():
         for file in sorted((owner.root / FOLDER).glob("*.yaml")):
             suites.setdefault(file.stem, file)
     return suites

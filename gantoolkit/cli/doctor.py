@@ -117,7 +117,7 @@ def plugins(quick: bool) -> Iterator[Finding]:
 
         manager()
     index = manifest.load()
-    for owner in index.owners.values():
+    for owner in index.providers.values():
         if owner.name == manifest.GROUP:
             continue
         where = f"plugin '{owner.name}' {owner.version} in {owner.folder or owner.root}"

@@ -70,7 +70,7 @@ def sections() -> dict[str, list[tuple[str, str]]]:
             (f"gantoolkit {n}", e.get("summary", "") + owned(e)) for n, e in index.commands.items()
         ],
         "plugins": [
-            (o.name, plugin_row(o)) for o in index.owners.values() if o.name != manifest.GROUP
+            (o.name, plugin_row(o)) for o in index.providers.values() if o.name != manifest.GROUP
         ]
         + [("clash", clash) for clash in index.clashes],
     }

@@ -31,7 +31,7 @@ def write(name: str, out: Path) -> Path:
             "hyphens, beginning with a letter, for instance 'my-gan'."
         )
     known = manifest.load()
-    taken = [owner.replace("_", "-") for owner in known.owners]
+    taken = [owner.replace("_", "-") for owner in known.providers]
     if name.replace("_", "-") in taken:
         raise UsageError(f"There is a plugin '{name}' already; choose another name.")
     components = {

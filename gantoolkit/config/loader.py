@@ -1,9 +1,8 @@
 """Configs: Python text with one level of `_base_`, overridden by key=value, checked before anything loads.
 
 A name is (1) a path as typed, (2) the same path inside the package or a plugin, (3) a preset, (4) a run
-folder or a .json file, which is read back and never executed. Values are JSON-able, so that a run and its resumption
-see the same ones. Merging replaces lists and keeps the other keys of a dict, unless its `type` changes or it
-says `_delete_=True`.
+folder or a .json file, which is read and never executed. Values are JSON-able, so that a run and its
+resumption get the same ones.
 """
 
 from __future__ import annotations
@@ -13,7 +12,7 @@ import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import FunctionType, ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from gantoolkit.config import signature, validate
 from gantoolkit.core import files
@@ -21,15 +20,18 @@ from gantoolkit.core.errors import UsageError
 from gantoolkit.core.suggest import did_you_mean
 from gantoolkit.registry import manifest
 
+if TYPE_CHECKING:
+    from mmengine.config import ConfigDict
+
 
 def defaults() -> dict[str, Any]:
-    """The runner's own keys beside `task`; the schedule's are the fields of training/schedule.py's Schedule."""
-    schedule = signature.read("gantoolkit.training.schedule", "Schedule")
+    """Give the runner's own keys beside `task`, with their defaults."""
+    fields = signature.read("gantoolkit.training.schedule", "Schedule").arguments
     return {
         "name": None,  # of the run folder; None: the config's own name
         "seed": 0,
         "device": "auto",  # cpu, cuda or auto
-        "schedule": {a.name: ast.literal_eval(a.default) for a in schedule.arguments},
+        "schedule": {field.name: ast.literal_eval(field.default) for field in fields},
         "report": True,
         "load_from": None,  # a run folder: begin with its trained tensors, as far as they fit
     }
@@ -37,10 +39,16 @@ def defaults() -> dict[str, Any]:
 
 def load_config(
     name: str | Path, overrides: Iterable[str] = (), provenance: dict[str, str] | None = None
-):
-    """The resolved, checked mmengine ConfigDict of a path, preset or run folder.
+) -> ConfigDict:
+    """Load the config of a path, preset or run folder: resolved, with `overrides`, and checked.
 
-    `provenance` is filled with dotted key → where its value comes from.
+    overrides   "dotted.key=value", as typed behind `gantoolkit run CONFIG`
+    provenance  filled with dotted key → where its value comes from
+
+    Raises UsageError with the first thing that is wrong.
+
+    >>> load_config("configs/absm_eg3d.py", ["schedule.batch=2"]).schedule.batch
+    2
     """
     from mmengine.config import ConfigDict
 
@@ -51,8 +59,8 @@ def load_config(
         provenance.update(dict.fromkeys(validate.flatten(values), _shown(file)))
     else:
         values = merge({}, defaults(), "default", provenance)
-        for part in _with_bases(file):
-            merge(values, execute(part), _shown(part), provenance)
+        for source in _with_bases(file):
+            merge(values, execute(source), _shown(source), provenance)
         if values["name"] is None:
             merge(values, {"name": file.stem}, _shown(file), provenance)
     for override in overrides:
@@ -62,17 +70,18 @@ def load_config(
 
 
 def find_config(name: str | Path) -> Path:
-    """The file behind a config's path, preset name or run folder."""
+    """Find the file behind a config's path, preset name or run folder."""
     index = manifest.load()
     path = Path(name)
     if (path / "config.json").is_file():
         return path / "config.json"
-    for candidate in (path, *(owner.root / path for owner in index.owners.values())):
+    in_packages = [provider.root / path for provider in index.providers.values()]
+    for candidate in (path, *in_packages):
         if candidate.is_file():
             return candidate
     preset = index.presets.get(str(name))
     if preset:
-        return index.owners[preset["owner"]].root / preset["config"]
+        return index.providers[preset["owner"]].root / preset["config"]
     known = [*index.presets, *shipped_configs()]
     raise UsageError(
         f"There is no config '{name}'{did_you_mean(str(name), known)}; presets: "
@@ -81,53 +90,58 @@ def find_config(name: str | Path) -> Path:
 
 
 def shipped_configs() -> list[str]:
-    """Names (configs/….py) of the configs that come with the package and with plugins."""
-    found = []
-    for owner in manifest.load().owners.values():
-        files = (
-            f.relative_to(owner.root).as_posix() for f in (owner.root / "configs").rglob("*.py")
-        )
-        found += sorted(name for name in files if "/_" not in name)
-    return found
+    """List the configs (configs/….py) that come with the package and with plugins, without bases."""
+    names = []
+    for provider in manifest.load().providers.values():
+        files = (provider.root / "configs").rglob("*.py")
+        own = [file.relative_to(provider.root).as_posix() for file in files]
+        names += sorted(name for name in own if "/_" not in name)
+    return names
 
 
 def _with_bases(file: Path) -> Iterator[Path]:
-    """The files that make up a config, first its bases."""
-    bases = execute(file, "_base_")
-    for base in [bases] if isinstance(bases, str) else bases or ():
-        beside = Path(os.path.normpath(file.parent / base))
-        found = beside if beside.is_file() else find_config(base)
-        if execute(found, "_base_"):
+    """The files that make up a config, its bases first."""
+    bases = execute(file, "_base_") or []
+    if isinstance(bases, str):
+        bases = [bases]
+    for base in bases:
+        base_file = Path(os.path.normpath(file.parent / base))
+        if not base_file.is_file():
+            base_file = find_config(base)
+        if execute(base_file, "_base_"):
             raise UsageError(
-                f"{_shown(found)} is a base of {_shown(file)} and has a _base_ itself; "
+                f"{_shown(base_file)} is a base of {_shown(file)} and has a _base_ itself; "
                 "configs inherit over one level only."
             )
-        yield found
+        yield base_file
     yield file
 
 
 def execute(file: Path, name: str | None = None) -> Any:
-    """Run a config file: its public values as a dict, or the one called `name` (None when missing)."""
-    space: dict[str, Any] = {"__file__": str(file), "__name__": file.stem}
+    """Run a config file; return its public values, or only the one called `name` (None where it is missing)."""
+    namespace: dict[str, Any] = {"__file__": str(file), "__name__": file.stem}
     try:
-        exec(compile(file.read_text(encoding="utf-8"), str(file), "exec"), space)
+        exec(compile(file.read_text(encoding="utf-8"), str(file), "exec"), namespace)
     except Exception as error:
         line = error.lineno if isinstance(error, SyntaxError) else _line(error, file)
         raise UsageError(
             f"{_shown(file)}, line {line}: {type(error).__name__}: {error}."
         ) from error
     if name:
-        return space.get(name)
-    skip = (ModuleType, FunctionType, type)
-    return {
-        k: plain(v, k)
-        for k, v in space.items()
-        if not k.startswith("_") and not isinstance(v, skip)
-    }
+        return namespace.get(name)
+
+    values = {}
+    for key, value in namespace.items():
+        is_helper = key.startswith("_") or isinstance(value, (ModuleType, FunctionType, type))
+        if not is_helper:
+            values[key] = plain(value, key)
+    return values
 
 
 def _line(error: BaseException, file: Path) -> int | str:
-    traceback, line = error.__traceback__, "?"
+    """The line of `file` in which an error was raised."""
+    line: int | str = "?"
+    traceback = error.__traceback__
     while traceback:
         if traceback.tb_frame.f_code.co_filename == str(file):
             line = traceback.tb_lineno
@@ -136,11 +150,15 @@ def _line(error: BaseException, file: Path) -> int | str:
 
 
 def plain(value: Any, key: str) -> Any:
-    """The value as JSON would give it back; anything else is refused."""
+    """Convert a value to what JSON would give back; anything else is refused.
+
+    >>> plain({"widths": (1, 2)}, "bridge")
+    {'widths': [1, 2]}
+    """
     if isinstance(value, dict):
-        return {str(k): plain(v, f"{key}.{k}") for k, v in value.items()}
+        return {str(name): plain(inner, f"{key}.{name}") for name, inner in value.items()}
     if isinstance(value, (list, tuple)):
-        return [plain(v, f"{key}[{i}]") for i, v in enumerate(value)]
+        return [plain(inner, f"{key}[{index}]") for index, inner in enumerate(value)]
     if value is None or isinstance(value, (bool, int, float, str)):
         return value
     raise UsageError(
@@ -152,40 +170,55 @@ def plain(value: Any, key: str) -> Any:
 def merge(
     target: dict, new: dict, source: str, provenance: dict[str, str], prefix: str = ""
 ) -> dict:
-    """Merge `new` into `target` in place and note where each value comes from."""
+    """Merge `new` into `target` in place, and note in `provenance` where each value comes from.
+
+    Lists are replaced. Dicts are merged, unless their `type` changes or the new one says `_delete_=True`.
+    """
     for key, value in new.items():
         dotted = f"{prefix}{key}"
-        if isinstance(value, dict):
-            old = target.get(key)
-            keep = isinstance(old, dict) and not value.get("_delete_")
-            keep = keep and value.get("type", old.get("type")) == old.get("type")
-            if not keep:
-                _forget(provenance, dotted)
-                target[key] = {}
-                if not value:
-                    provenance[dotted] = source
-            inner = {k: v for k, v in value.items() if k != "_delete_"}
-            merge(target[key], inner, source, provenance, f"{dotted}.")
-            if target[key]:
-                provenance.pop(dotted, None)
-        else:
+        if not isinstance(value, dict):
             _forget(provenance, dotted)
             target[key] = value
             provenance[dotted] = source
+            continue
+        if not _is_mergeable(target.get(key), value):
+            _forget(provenance, dotted)
+            target[key] = {}
+            if not value:
+                provenance[dotted] = source
+        inner = {name: one for name, one in value.items() if name != "_delete_"}
+        merge(target[key], inner, source, provenance, f"{dotted}.")
+        if target[key]:
+            provenance.pop(dotted, None)
     return target
 
 
+def _is_mergeable(old: Any, new: dict) -> bool:
+    """Whether a new dict adds to an old value instead of replacing it."""
+    if not isinstance(old, dict) or new.get("_delete_"):
+        return False
+    return new.get("type", old.get("type")) == old.get("type")
+
+
 def _forget(provenance: dict[str, str], dotted: str) -> None:
-    for key in [k for k in provenance if k == dotted or k.startswith(f"{dotted}.")]:
-        del provenance[key]
+    """Drop a key and all keys below it."""
+    for key in list(provenance):
+        if key == dotted or key.startswith(f"{dotted}."):
+            del provenance[key]
 
 
 def parse_override(text: str, values: dict) -> dict:
-    """'a.b=1' as {"a": {"b": 1}}; values are Python literals, anything else is a string."""
+    """Parse "dotted.key=value"; a value is a Python literal, or else a string.
+
+    values  the config so far, against which the key is checked
+
+    >>> parse_override("lr=1e-3", {})
+    {'lr': 0.001}
+    """
     key, equals, value = text.partition("=")
     if not equals or not key:
         raise UsageError(
-            f"'{text}' is no override; write key=value, for instance schedule.iterations=100."
+            f"'{text}' is not an override; write key=value, for instance schedule.iterations=100."
         )
     try:
         literal = ast.literal_eval(value)
@@ -193,13 +226,14 @@ def parse_override(text: str, values: dict) -> dict:
         literal = {"true": True, "false": False, "null": None}.get(value.lower(), value)
     validate.check_override(key, literal, values)
     nested: Any = plain(literal, key)
-    for part in reversed(key.split(".")):
-        nested = {part: nested}
+    for name in reversed(key.split(".")):
+        nested = {name: nested}
     return nested
 
 
 def _shown(file: Path) -> str:
-    for owner in manifest.load().owners.values():
-        if file.is_relative_to(owner.root):
-            return file.relative_to(owner.root).as_posix()
+    """A file as messages show it: relative to its package, if it is in one."""
+    for provider in manifest.load().providers.values():
+        if file.is_relative_to(provider.root):
+            return file.relative_to(provider.root).as_posix()
     return str(file)

@@ -52,7 +52,7 @@ class Definition(NamedTuple):
 def of(entry: dict) -> Signature | None:
     """Read the signature behind a component's entry of registry.yaml; None where there is no source."""
     module, _, attribute = entry["module"].partition(":")
-    provider = manifest.load().owners.get(entry.get("owner", manifest.GROUP))
+    provider = manifest.load().providers.get(entry.get("owner", manifest.GROUP))
     folder = str(provider.folder) if provider and provider.folder else None
     return read(module, attribute, folder)
 

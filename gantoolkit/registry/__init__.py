@@ -1,8 +1,8 @@
-"""What exists, by name: components, weights, data, presets, plugins.
+"""What exists, by name: registry.yaml of the package and of plugins, hooks, and the words for what is missing.
 
-manifest   registry.yaml of the package and of every plugin, read without imports
-registry   lazy registries that import a component when its name is first asked for
-plugins    loading of plugins' code, each alone
+manifest   the index, read without importing anything
+registry   import of components on demand
+plugins    import of plugins and their hooks
 hookspecs  every hook
-messages   sentences about names that do not exist
+messages   answers to names that do not exist, or not any more
 """

@@ -1,49 +1,52 @@
 """Every hook of gantoolkit, on one page. docs/plugins.md has an example of each.
 
-An implementation is a function with the hook's name, marked `@gantoolkit.registry.plugins.hookimpl`, in the module
-that the plugin's entry point names; it takes any subset of the arguments. Components, weights, data, presets
-and configs need no hook: they stand in the plugin's registry.yaml, not imported before they are used.
+An implementation is a function with the hook's name, marked `@gantoolkit.hookimpl`, in the module that
+the plugin's entry point names; it takes any subset of the arguments. Components, weights, data, presets
+and configs need no hook: they stand in the plugin's registry.yaml.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pluggy
 
 if TYPE_CHECKING:
+    from argparse import _SubParsersAction
+
     from gantoolkit.core.parts import Part
     from gantoolkit.core.types import Record
+    from gantoolkit.training.loop import Run
 
 hookspec = pluggy.HookspecMarker("gantoolkit")
 
 
 @hookspec
-def register_commands(subparsers: dict[str, Any]) -> None:
+def register_commands(subparsers: dict[str, _SubParsersAction]) -> None:
     """Add commands: `subparsers["data render"].add_parser("mine").set_defaults(command=function)`.
 
-    Keys: "" (a verb of its own), "data", "data render". `function(args)` returns an exit code or None. Name
-    the command in the plugin's registry.yaml under `commands`: only then is the plugin asked for it.
+    Keys: "" (a verb of its own), "data", "data render". `function(args)` returns an exit code or None.
+    Name the command in the plugin's registry.yaml under `commands`: only then is the plugin asked for it.
     """
 
 
 @hookspec(firstresult=True)
 def resolve_weights(name: str) -> Path | None:
-    """The file or folder of the weights called `name`, or None to leave it to others."""
+    """Return the file or folder of the weights called `name`, or None to leave it to others."""
 
 
 @hookspec(firstresult=True)
 def convert_checkpoint(path: Path) -> list[Part] | None:
-    """The networks in a foreign checkpoint, ready to be built (`gantoolkit.weights.Part`), or None.
+    """Return the networks in a foreign checkpoint, ready to be built (`gantoolkit.weights.Part`), or None.
 
     Nothing that the file contains may be executed. Called for every file that is not ours already.
     """
 
 
 @hookspec
-def run_started(run: Any) -> None:
+def run_started(run: Run) -> None:
     """A run begins: `run.folder`, `run.config`, `run.task`, `run.iteration` (> 0 when resumed), `run.rank`.
 
     Called in every process of a distributed run, as `on_log` is.
@@ -51,20 +54,20 @@ def run_started(run: Any) -> None:
 
 
 @hookspec
-def on_log(run: Any, iteration: int, losses: dict[str, float]) -> None:
-    """Every `schedule.log_every` iterations: means of the losses since the last call, by name."""
+def on_log(run: Run, iteration: int, losses: dict[str, float]) -> None:
+    """Receive the means of the losses since the last call, by name; every `schedule.log_every` iterations."""
 
 
 @hookspec
-def run_finished(run: Any, record: Record) -> None:
+def run_finished(run: Run, record: Record) -> None:
     """A run has ended and been scored; additions to `record` go into record.json. First process only."""
 
 
 @hookspec
-def around_run(run: Any) -> Iterator[None]:
-    """Surrounds all iterations, for profilers and guards: `@hookimpl(wrapper=True)` and one `yield`."""
+def around_run(run: Run) -> Iterator[None]:
+    """Surround all iterations, for profilers and guards: `@hookimpl(wrapper=True)` and one `yield`."""
 
 
 @hookspec
 def report_sections(record: Record, folder: Path) -> list[tuple[str, str]]:
-    """Extra (title, HTML) sections for the report of a run."""
+    """Return extra (title, HTML) sections for the report of a run."""

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 from gantoolkit.core.suggest import check_choice
 
@@ -45,7 +46,7 @@ class Provider:
 
 @dataclass
 class Manifest:
-    """components[kind][name], weights[name], …: dicts as authored, plus "owner" (a name) each."""
+    """Every entry as authored, plus "owner" (the name of its provider): components[kind][name], weights[name], …"""
 
     components: dict[str, dict[str, dict]] = field(
         default_factory=lambda: {kind: {} for kind in KINDS}
@@ -58,24 +59,23 @@ class Manifest:
     renamed: dict[str, dict[str, list[str]]] = field(
         default_factory=lambda: {section: {} for section in RENAMED}
     )  # section → old name → what it may be called now
-    owners: dict[str, Provider] = field(default_factory=dict)
-    clashes: list[str] = field(default_factory=list)
+    providers: dict[str, Provider] = field(default_factory=dict)
+    clashes: list[str] = field(default_factory=list)  # one sentence each
 
     def file(self, entry: dict) -> Path:
-        """Where the file of a `weights` or `data` entry lies: in its package, or in the cache once it is fetched."""
+        """Locate the file of a `weights` or `data` entry: in its package, or among the downloads."""
         if "file" in entry:
-            return self.owners[entry["owner"]].root / entry["file"]
-        return cache_folder("downloads") / entry.get(
-            "save_as", entry.get("url", "").rpartition("/")[2]
-        )
+            return self.providers[entry["owner"]].root / entry["file"]
+        name_in_url = entry.get("url", "").rpartition("/")[2]
+        return cache_folder("downloads") / entry.get("save_as", name_in_url)
 
     def kinds_of(self, name: str) -> list[str]:
-        """The kinds that have a component of this name."""
+        """List the kinds that have a component of this name."""
         return [kind for kind, entries in self.components.items() if name in entries]
 
     def failed(self) -> list[Provider]:
-        """Plugins that cannot be used, with their error."""
-        return [owner for owner in self.owners.values() if owner.error]
+        """List the plugins that cannot be used; each says why in `error`."""
+        return [provider for provider in self.providers.values() if provider.error]
 
 
 def package_root() -> Path:
@@ -84,78 +84,79 @@ def package_root() -> Path:
 
 
 def cache_root() -> Path:
-    """What is kept between commands lies here: $GANTOOLKIT_CACHE, else gantoolkit in $XDG_CACHE_HOME or ~/.cache."""
-    here = os.environ.get("GANTOOLKIT_CACHE")
-    return Path(
-        here or Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache") / "gantoolkit"
-    ).expanduser()
+    """The folder of what is kept between commands: $GANTOOLKIT_CACHE, else gantoolkit in $XDG_CACHE_HOME or ~/.cache."""
+    if named := os.environ.get("GANTOOLKIT_CACHE"):
+        return Path(named).expanduser()
+    base = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache")
+    return (base / "gantoolkit").expanduser()
 
 
 def cache_folder(name: str) -> Path:
-    """`downloads` or `converted` in the cache."""
+    """The folder `downloads` or `converted` in the cache."""
     return cache_root() / name
 
 
 def checkout_root() -> Path | None:
     """The repository that this package runs from, or None when it is installed."""
     root = package_root().parent
-    return (
-        root if (root / "registry.yaml").is_file() and (root / "pyproject.toml").is_file() else None
-    )
+    markers = (root / "registry.yaml", root / "pyproject.toml")
+    return root if all(marker.is_file() for marker in markers) else None
 
 
 @lru_cache
 def load() -> Manifest:
-    """The manifest of this process, read once."""
+    """Read the manifest; once in every process."""
     manifest = Manifest()
     root = package_root()
     packed = root / "registry.yaml"
-    _add(
-        manifest,
-        Provider(GROUP, root),
-        packed if packed.is_file() else root.parent / "registry.yaml",
-    )
-    for owner in _plugins():
-        if owner.name not in manifest.owners:
-            _add(manifest, owner, owner.root / "registry.yaml")
-    for name in manifest.owners:
+    own_file = packed if packed.is_file() else root.parent / "registry.yaml"
+    _add(manifest, Provider(GROUP, root), own_file)
+    for plugin in _plugins():
+        if plugin.name not in manifest.providers:
+            _add(manifest, plugin, plugin.root / "registry.yaml")
+    for name in manifest.providers:
         manifest.external.pop(name, None)
     return manifest
 
 
-def _add(manifest: Manifest, owner: Provider, file: Path) -> None:
-    manifest.owners[owner.name] = owner
-    if owner.error:
+def _add(manifest: Manifest, provider: Provider, file: Path) -> None:
+    """Add the entries of one registry.yaml; the error of a plugin's file is kept in the provider."""
+    manifest.providers[provider.name] = provider
+    if provider.error:
         return
-    if not file.is_file() and owner.entry:
-        return  # a plugin of hooks alone
+    if not file.is_file() and provider.entry:
+        return  # a plugin that has only hooks
     try:
-        content = read_yaml(file)
-        for kind, entries in (content.get("components") or {}).items():
-            check_choice("kind", kind, KINDS, ValueError)
-            _merge(manifest, kind, manifest.components[kind], entries, owner)
-        for section in SECTIONS:
-            _merge(manifest, section, getattr(manifest, section), content.get(section), owner)
-        for section, names in (content.get("renamed") or {}).items():
-            check_choice("renamed", section, RENAMED, ValueError)
-            _merge_renamed(manifest.renamed[section], names)
+        _add_content(manifest, provider, read_yaml(file))
     except Exception as error:  # a plugin's file may be anything; it must not take the others down
-        if owner.name == GROUP:
+        if provider.name == GROUP:
             raise
-        owner.error = f"{file}: {error}".replace("\n", " ")
+        provider.error = f"{file}: {error}".replace("\n", " ")
+
+
+def _add_content(manifest: Manifest, provider: Provider, content: dict[str, Any]) -> None:
+    for kind, entries in (content.get("components") or {}).items():
+        check_choice("kind", kind, KINDS, ValueError)
+        _merge(manifest, kind, manifest.components[kind], entries, provider)
+    for section in SECTIONS:
+        _merge(manifest, section, getattr(manifest, section), content.get(section), provider)
+    for section, names in (content.get("renamed") or {}).items():
+        check_choice("renamed", section, RENAMED, ValueError)
+        _merge_renamed(manifest.renamed[section], names)
 
 
 def _merge(
-    manifest: Manifest, what: str, known: dict, entries: dict | None, owner: Provider
+    manifest: Manifest, what: str, known: dict, entries: dict | None, provider: Provider
 ) -> None:
+    """Add entries to `known`; of two with one name, the first stays and the clash is noted."""
     for name, entry in (entries or {}).items():
-        if name in known:
-            first = known[name]["owner"]
-            manifest.clashes.append(
-                f"{what} '{name}' is offered by {first} and {owner.name}; {first}'s is used"
-            )
-        else:
-            known[name] = {**entry, "owner": owner.name}
+        if name not in known:
+            known[name] = {**entry, "owner": provider.name}
+            continue
+        first = known[name]["owner"]
+        manifest.clashes.append(
+            f"{what} '{name}' is offered by {first} and {provider.name}; {first}'s is used"
+        )
 
 
 def _merge_renamed(known: dict[str, list[str]], names: dict[str, str | list[str]] | None) -> None:
@@ -164,65 +165,69 @@ def _merge_renamed(known: dict[str, list[str]], names: dict[str, str | list[str]
         known.setdefault(str(old), []).extend([new] if isinstance(new, str) else new)
 
 
-def read_yaml(file: Path) -> dict:
-    """The mapping in a YAML file."""
+def read_yaml(file: Path) -> dict[str, Any]:
+    """Read the mapping in a YAML file."""
     import yaml
 
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     with open(file, encoding="utf-8") as stream:
-        return yaml.load(stream, getattr(yaml, "CSafeLoader", yaml.SafeLoader)) or {}
+        return yaml.load(stream, loader) or {}
 
 
 def _plugins() -> Iterator[Provider]:
     """Folder plugins first (what a developer points at), then the installed ones, by name."""
     for folder in plugin_folders():
         yield from _folder_plugins(folder)
-    for entry in sorted(metadata.entry_points(group=GROUP), key=lambda e: e.name):
+    for entry in sorted(metadata.entry_points(group=GROUP), key=lambda entry: entry.name):
         yield _installed(entry)
 
 
 def plugin_folders() -> list[Path]:
-    """Folders with a pyproject.toml named by $GANTOOLKIT_PLUGINS or lying in plugins/ of a checkout."""
-    named = [
-        Path(p).expanduser()
-        for p in os.environ.get("GANTOOLKIT_PLUGINS", "").split(os.pathsep)
-        if p
-    ]
+    """List the project folders that $GANTOOLKIT_PLUGINS names, then those in plugins/ of a checkout."""
+    paths = os.environ.get("GANTOOLKIT_PLUGINS", "").split(os.pathsep)
+    named = [Path(path).expanduser() for path in paths if path]
     checkout = checkout_root()
-    in_tree = sorted((checkout / "plugins").glob("*/pyproject.toml")) if checkout else []
+    if checkout is None:
+        return named
+    in_tree = sorted((checkout / "plugins").glob("*/pyproject.toml"))
     return named + [file.parent for file in in_tree]
 
 
 def _folder_plugins(folder: Path) -> Iterator[Provider]:
+    """The plugins that the pyproject.toml of a folder announces."""
     try:
         with open(folder / "pyproject.toml", "rb") as stream:
             project = tomllib.load(stream)["project"]
         entries = project.get("entry-points", {})[GROUP]
     except (OSError, KeyError, tomllib.TOMLDecodeError) as error:
-        yield Provider(
-            folder.name,
-            folder,
-            error=f"{folder}/pyproject.toml names no entry point of the group "
-            f"'{GROUP}' ({error!r})",
-        )
+        problem = f"names no entry point of the group '{GROUP}' ({error!r})"
+        yield Provider(folder.name, folder, error=f"{folder}/pyproject.toml {problem}")
         return
+    version = str(project.get("version", ""))
     for name, module in entries.items():
-        package = module.partition(":")[0].partition(".")[0]
-        base = next((b for b in (folder, folder / "src") if (b / package).is_dir()), folder)
-        error = "" if (base / package).is_dir() else f"{base / package} does not exist"
-        yield Provider(name, base / package, module, base, str(project.get("version", "")), error)
+        package = _top_package(module)
+        candidates = (folder, folder / "src")
+        base = next((base for base in candidates if (base / package).is_dir()), folder)
+        root = base / package
+        error = "" if root.is_dir() else f"{root} does not exist"
+        yield Provider(name, root, module, base, version, error)
 
 
 def _installed(entry: metadata.EntryPoint) -> Provider:
+    """The installed plugin behind an entry point."""
     version = entry.dist.version if entry.dist else ""
-    package = entry.module.partition(".")[0]
+    package = _top_package(entry.value)
     try:
         spec = importlib.util.find_spec(package)  # finds a top-level package without importing it
-        folder = Path(
-            spec.submodule_search_locations[0] if spec.submodule_search_locations else spec.origin
-        )
+        location = (spec.submodule_search_locations or [spec.origin])[0]
+        path = Path(location)
     except Exception as error:
         missing = f"its package '{package}' cannot be found ({error})"
         return Provider(entry.name, Path(), entry.value, None, version, missing)
-    return Provider(
-        entry.name, folder if folder.is_dir() else folder.parent, entry.value, None, version
-    )
+    root = path if path.is_dir() else path.parent
+    return Provider(entry.name, root, entry.value, None, version)
+
+
+def _top_package(entry: str) -> str:
+    """The top-level package of an entry point such as package.module:object."""
+    return entry.partition(":")[0].partition(".")[0]

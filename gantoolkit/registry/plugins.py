@@ -1,4 +1,4 @@
-"""Loading of plugins' code: each alone, so that a broken one is reported and never fatal.
+"""Loading of plugins' code: each by itself, so that a broken one is reported and never fatal.
 
 Only verbs that need hooks come here; listing and help read registry.yaml through `manifest`.
 """
@@ -9,6 +9,7 @@ import functools
 import importlib
 from collections.abc import Callable
 from types import SimpleNamespace
+from typing import Any
 
 import pluggy
 
@@ -17,84 +18,88 @@ from gantoolkit.core.errors import GantoolkitError
 from gantoolkit.registry import hookspecs, manifest, messages
 
 hookimpl = pluggy.HookimplMarker("gantoolkit")
-MARK = "gantoolkit_impl"  # the attribute that hookimpl leaves on a function
-BUILT_IN = (
+IMPL_MARK = "gantoolkit_impl"  # the attribute that `hookimpl` leaves on a function
+SPEC_MARK = "gantoolkit_spec"
+BUILT_IN = (  # modules of the package with implementations of hooks
     "gantoolkit.weights.names",
     "gantoolkit.convert",
     "gantoolkit.training.tensorboard",
-)  # hooks of the package
+)
 
 
 @functools.lru_cache
 def manager() -> pluggy.PluginManager:
-    """The plugin manager of this process, with the built-in and all working plugins registered."""
+    """Return the plugin manager of this process, with the package's own and all working plugins' hooks."""
     plugins = pluggy.PluginManager("gantoolkit")
     plugins.add_hookspecs(hookspecs)
     for module in BUILT_IN:
         plugins.register(importlib.import_module(module), module)
-    for owner in manifest.load().owners.values():
-        if owner.entry and not owner.error:
-            try:
-                _register(plugins, owner)
-            except (
-                Exception,
-                SystemExit,
-            ) as error:  # whatever it does at import must not stop the others
-                _report(owner, f"the plugin '{owner.name}' ({owner.entry}) is left out", error)
+    for provider in manifest.load().providers.values():
+        if not provider.entry or provider.error:
+            continue
+        try:
+            _register(plugins, provider)
+        except (Exception, SystemExit) as error:  # whatever it does must not stop the others
+            _report(provider, f"the plugin '{provider.name}' ({provider.entry}) is left out", error)
     return plugins
 
 
-def _report(owner: manifest.Provider, what: str, error: BaseException) -> None:
-    """Note a plugin's failure for `doctor`, and say it once."""
-    text = f"{type(error).__name__}: {' '.join(str(error).split())}{messages.moved_module(error)}"
-    if owner.error != text:
-        owner.error = text
-        errors.warn(f"{what}: {text}")
-
-
-def hooks():
-    """The hooks to call: `hooks().on_log(run=…, iteration=…, losses=…)`."""
+def hooks() -> Any:
+    """Return the hooks to call: `hooks().on_log(run=…, iteration=…, losses=…)`."""
     return manager().hook
 
 
+def hook_names() -> list[str]:
+    """List the names of all hooks, as they stand in hookspecs.py.
+
+    >>> hook_names()[:3]
+    ['register_commands', 'resolve_weights', 'convert_checkpoint']
+    """
+    return [name for name, function in vars(hookspecs).items() if hasattr(function, SPEC_MARK)]
+
+
 class _Hooks(SimpleNamespace):
-    """One plugin's hooks; equal to itself alone, because two plugins may both have none."""
+    """One plugin's hooks; never equal to another's, because two plugins may both have none."""
 
-    __eq__, __hash__ = object.__eq__, object.__hash__
+    __eq__ = object.__eq__
+    __hash__ = object.__hash__
 
 
-def _register(plugins: pluggy.PluginManager, owner: manifest.Provider) -> None:
-    owner.add_to_sys_path()
-    name, _, attribute = owner.entry.partition(":")
-    plugin = importlib.import_module(name)
-    plugin = getattr(plugin, attribute) if attribute else plugin
-    guarded = _Hooks(
-        **{name: _guarded(name, hook, owner) for name, hook in _marked(plugin).items()}
-    )
-    mistyped = [name for name in vars(guarded) if name not in hook_names()]
-    if mistyped:
-        raise AttributeError(
-            f"there is no hook {mistyped[0]}{messages.hint('hooks', mistyped[0], hook_names())}"
-        )
+def _register(plugins: pluggy.PluginManager, provider: manifest.Provider) -> None:
+    """Import a plugin and register its hooks; raises what is wrong with it."""
+    provider.add_to_sys_path()
+    module_name, _, attribute = provider.entry.partition(":")
+    plugin = importlib.import_module(module_name)
+    if attribute:
+        plugin = getattr(plugin, attribute)
+
+    implementations = _marked(plugin)
+    for name in implementations:
+        if name not in hook_names():
+            hint = messages.hint("hooks", name, hook_names())
+            raise AttributeError(f"there is no hook {name}{hint}")
+    guarded = {name: _guarded(name, hook, provider) for name, hook in implementations.items()}
     try:
-        plugins.register(guarded, owner.name)
+        plugins.register(_Hooks(**guarded), provider.name)
     except Exception:
-        if plugins.has_plugin(owner.name):
-            plugins.unregister(name=owner.name)
+        if plugins.has_plugin(provider.name):
+            plugins.unregister(name=provider.name)
         raise
 
 
 def _marked(plugin: object) -> dict[str, Callable]:
-    """The functions of a module or object that are marked as hooks."""
-    found = {name: getattr(plugin, name, None) for name in dir(plugin)}
-    return {
-        name: hook for name, hook in found.items() if isinstance(getattr(hook, MARK, None), dict)
-    }
+    """The functions of a module or object that `hookimpl` marked, by name."""
+    marked = {}
+    for name in dir(plugin):
+        function = getattr(plugin, name, None)
+        if isinstance(getattr(function, IMPL_MARK, None), dict):
+            marked[name] = function
+    return marked
 
 
-def _guarded(name: str, hook: Callable, owner: manifest.Provider) -> Callable:
-    """The hook, reported instead of raised when it fails; what it says by GantoolkitError is passed on."""
-    if getattr(hook, MARK).get("wrapper"):
+def _guarded(name: str, hook: Callable, provider: manifest.Provider) -> Callable:
+    """Wrap a hook so that a failure is reported instead of raised; a GantoolkitError is passed on."""
+    if getattr(hook, IMPL_MARK).get("wrapper"):
         return hook
 
     @functools.wraps(hook)
@@ -104,12 +109,17 @@ def _guarded(name: str, hook: Callable, owner: manifest.Provider) -> Callable:
         except GantoolkitError:
             raise
         except Exception as error:
-            _report(owner, f"the plugin '{owner.name}' failed in {name}, which is left out", error)
+            what = f"the plugin '{provider.name}' failed in {name}, which is left out"
+            _report(provider, what, error)
             return None
 
     return guarded
 
 
-def hook_names() -> list[str]:
-    """Names of all hooks, as they stand in hookspecs.py."""
-    return [name for name, hook in vars(hookspecs).items() if hasattr(hook, "gantoolkit_spec")]
+def _report(provider: manifest.Provider, what: str, error: BaseException) -> None:
+    """Note a plugin's failure for `doctor`, and warn of it once."""
+    words = " ".join(str(error).split())
+    text = f"{type(error).__name__}: {words}{messages.moved_module(error)}"
+    if provider.error != text:
+        provider.error = text
+        errors.warn(f"{what}: {text}")

@@ -1,13 +1,13 @@
 """Registries that import a component when its name is first asked for.
 
-`build("generator", dict(type="EG3D", w_dim=128))` and `get("generator", "EG3D")` are all that stages need. An
-unknown name or argument is answered with a sentence: what is close, what exists, what to install.
+An unknown name or argument is answered with a sentence: what is close, what exists, what to install.
 """
 
 from __future__ import annotations
 
 import importlib
 import inspect
+from collections.abc import Callable
 from typing import Any
 
 from mmengine.registry import Registry
@@ -24,7 +24,7 @@ class LazyRegistry(Registry):
     """
 
     def get(self, key: str) -> Any:
-        """The class or function called `key`; imports its module the first time."""
+        """Return the class or function called `key`; its module is imported the first time."""
         if key not in self._module_dict:
             entry = manifest.load().components[self.name].get(key)
             if entry is None:
@@ -33,26 +33,27 @@ class LazyRegistry(Registry):
         return self._module_dict[key]
 
     def _import(self, key: str, entry: dict) -> Any:
-        owner = manifest.load().owners[entry["owner"]]
-        owner.add_to_sys_path()
+        provider = manifest.load().providers[entry["owner"]]
+        provider.add_to_sys_path()
         module, _, attribute = entry["module"].partition(":")
-        if owner.name == manifest.GROUP:
+        if provider.name == manifest.GROUP:
             import gantoolkit.core.compat  # noqa: F401  before timm, lpips, transformers, …
         try:
             return getattr(importlib.import_module(module), attribute)
         except Exception as error:
+            problem = f"{type(error).__name__}: {error}{messages.moved_module(error)}"
             raise UsageError(
-                f"The {self.name} '{key}' of {owner.name} ({entry['module']}) cannot be "
-                f"imported ({type(error).__name__}: {error}{messages.moved_module(error)}); try 'gantoolkit doctor'."
+                f"The {self.name} '{key}' of {provider.name} ({entry['module']}) cannot be "
+                f"imported ({problem}); try 'gantoolkit doctor'."
             ) from error
 
-    def build(self, cfg: dict, *args, **extra) -> Any:
-        """Construct what `cfg["type"]` names from the other keys and `extra` (which wins no conflict)."""
+    def build(self, cfg: dict[str, Any], *args: Any, **extra: Any) -> Any:
+        """Construct the component that `cfg["type"]` names from the other keys of `cfg`, and from `extra`."""
         spec = {**extra, **cfg}
         if not isinstance(spec.get("type"), str):
+            known = messages.existing(self.name, self._module_dict)
             raise UsageError(
-                f"A {self.name} needs type='NAME', got {dict(cfg)!r}; known: "
-                f"{', '.join(messages.existing(self.name, self._module_dict))}."
+                f"A {self.name} needs type='NAME', got {dict(cfg)!r}; known: {', '.join(known)}."
             )
         component = self.get(spec["type"])
         check_arguments(self.name, spec["type"], component, set(spec) - {"type"})
@@ -72,28 +73,40 @@ def _registry(kind: str) -> LazyRegistry:
 
 
 def get(kind: str, name: str) -> Any:
-    """The class (or function) of a component."""
+    """Return the class (or function) of a component.
+
+    >>> get("loss", "L2").__name__
+    'L2'
+    """
     return _registry(kind).get(name)
 
 
-def build(kind: str, spec: dict, **extra) -> Any:
-    """The component that `spec` describes: {"type": name, **constructor arguments}.
+def build(kind: str, spec: dict[str, Any], **extra: Any) -> Any:
+    """Construct the component that `spec` describes: {"type": name, **constructor arguments}.
 
-    `extra` are arguments that come from other components (shapes, mean_w); a config may override them.
+    extra  arguments that come from other components (shapes, mean_w); those of `spec` win
+
+    >>> build("loss", {"type": "L2"}, weight=2.0).weight
+    2.0
     """
     return _registry(kind).build(spec, **extra)
 
 
-def check_arguments(kind: str, name: str, component: Any, given: set[str]) -> None:
-    """Raise UsageError when `component` does not take one of the argument names, or lacks a needed one."""
+def check_arguments(kind: str, name: str, component: Callable[..., Any], given: set[str]) -> None:
+    """Raise UsageError when `component` does not take a given argument, or lacks a required one."""
     parameters = inspect.signature(component).parameters
-    if any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
+    if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values()):
         return
     unknown = sorted(given - parameters.keys())
     if unknown:
         raise UsageError(messages.wrong_argument(kind, name, unknown[0], parameters))
-    named = [p for p in parameters.values() if p.kind is not p.VAR_POSITIONAL]
-    missing = [p.name for p in named if p.default is p.empty and p.name not in given]
+
+    missing = []
+    for parameter in parameters.values():
+        is_required = parameter.default is parameter.empty
+        if is_required and parameter.kind is not parameter.VAR_POSITIONAL:
+            missing.append(parameter.name)
+    missing = [argument for argument in missing if argument not in given]
     if missing:
         raise UsageError(
             f"The {kind} '{name}' needs {', '.join(missing)}; see 'gantoolkit show {name}'."

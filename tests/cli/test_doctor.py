@@ -17,7 +17,7 @@ def test_a_quick_look_is_well(capsys):
 
 
 def test_missing_and_damaged_weights(monkeypatch, tmp_path):
-    index = manifest.Manifest(owners={"gantoolkit": manifest.Provider("gantoolkit", tmp_path)})
+    index = manifest.Manifest(providers={"gantoolkit": manifest.Provider("gantoolkit", tmp_path)})
     (tmp_path / "good").write_bytes(b"good")
     (tmp_path / "bad").write_bytes(b"bad")
     for name in ("good", "bad", "gone"):

@@ -80,9 +80,15 @@ def known_module(name: str) -> str | None:
 
 
 def imports(file: Path):
-    """(module, line, at the top level) of every import, `from gantoolkit import x` as gantoolkit.x."""
+    """(module, line, at the top level) of every import, `from gantoolkit import x` as gantoolkit.x.
+
+    What only a type checker imports is left out.
+    """
     tree = ast.parse(file.read_text())
     top = set(map(id, tree.body))
+    for node in ast.walk(tree):
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+            node.body = []
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from ((alias.name, node.lineno, id(node) in top) for alias in node.names)

@@ -39,7 +39,7 @@ def test_folder_plugin_is_read_but_not_imported(tmp_path, monkeypatch, fresh):
     )
     index = fresh()
     assert index.components["generator"]["Alpha"]["owner"] == "alpha"
-    assert index.owners["alpha"].version == "1.2" and not index.owners["alpha"].error
+    assert index.providers["alpha"].version == "1.2" and not index.providers["alpha"].error
     assert "pkg_alpha" not in sys.modules
 
 
@@ -71,14 +71,14 @@ def test_installed_entry_point_of_a_missing_package(fresh, monkeypatch):
 
     ghost = metadata.EntryPoint("ghost", "no_such_package.hooks", "gantoolkit")
     monkeypatch.setattr(manifest.metadata, "entry_points", lambda group: [ghost])
-    assert "cannot be found" in fresh().owners["ghost"].error
+    assert "cannot be found" in fresh().providers["ghost"].error
 
 
 def test_files_lie_in_their_owner(fresh):
     index = fresh()
     for entry in [*index.weights.values(), *index.data.values()]:
         if "file" in entry:
-            assert index.file(entry).is_relative_to(index.owners[entry["owner"]].root)
+            assert index.file(entry).is_relative_to(index.providers[entry["owner"]].root)
 
 
 def test_published_weights_lie_in_the_cache_and_say_where_they_are_from(

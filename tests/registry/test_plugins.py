@@ -57,7 +57,7 @@ def test_a_broken_plugin_is_reported_and_left_out(load, capsys, source, reason):
     manager = load(
         bad=source, good=GOOD + "@hookimpl\ndef resolve_weights(name): return '/from/good'"
     )
-    assert reason in manifest.load().owners["bad"].error
+    assert reason in manifest.load().providers["bad"].error
     assert not manager.has_plugin("bad") and manager.has_plugin("good")
     assert "the plugin 'bad'" in capsys.readouterr().err
     assert manager.hook.resolve_weights(name="x") == "/from/good"
@@ -68,7 +68,7 @@ def test_a_hook_that_fails_is_reported_once_and_left_out(load, capsys):
     for _ in range(2):
         plugins.hooks().on_log(run=SimpleNamespace(folder="x"), iteration=1, losses={})
     assert capsys.readouterr().err.count("the plugin 'bad' failed in on_log") == 1
-    assert manifest.load().owners["bad"].error == "ValueError: no"
+    assert manifest.load().providers["bad"].error == "ValueError: no"
 
 
 def test_plugins_without_hooks_do_not_displace_each_other(load, capsys):
