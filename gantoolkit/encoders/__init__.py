@@ -1,21 +1,25 @@
-"""Encoders: text and a visual condition → Features at denoising steps. Frozen nn.Modules that offer:
+"""Encoders: text and a visual condition → Features at denoising steps.
+
+They are frozen nn.Modules that offer:
 
     shapes          FeatureShapes of h and f, by which a bridge is built
     timesteps       the grid of S denoising steps, from noise (999) to image
-    latent_shape    (C,h,w) of z_t; resolution: pixels per side of I^d_0; device: where the networks work
+    latent_shape    (C,h,w) of z_t; resolution: pixels per side of I^d_0; device: where they work
     condition       what a Condition must hold: 'mask', 'scribble', 'both' or 'none'
-    trace(condition, steps=None, source='trajectory', x0=True, image=None) → Features, step by step to the last,
-                    which carries I^d_0 if `x0`; 'gt_noised' noises `image` [B,3,R,R] in place of sampling
-    features(latents, t, condition, only_h=False) → what trace yields of z_t [B,C,h,w] at t ([B] or one for all);
-                    with `only_h`, f and a may stay empty
-    trajectory(condition, steps=None) → (z_t of every step [B,S,C,h,w], I^d_0 [B,3,R,R] in −1..1)
+    trace(condition, steps=None, source='trajectory', x0=True, image=None) → Features, step by step;
+                    the last has I^d_0 if `x0`; 'gt_noised' noises `image` [B,3,R,R], no sampling
+    features(latents, t, condition, only_h=False) → what trace yields of z_t [B,C,h,w] at t ([B] or
+                    one for all); with `only_h`, f and a may stay empty
+    trajectory(condition, steps=None) → z_t of every step [B,S,C,h,w], I^d_0 [B,3,R,R] in −1..1
 
-and may offer `generates` (False: there is no I^d_0, so that bridges train with targets='gt'), `guidance` (its scale,
-told beside scores) and `prompts` (ids and tokenizer, for maps of single words). Noise belongs to a sample's seed, so that
-a result does not depend on its batch. Constructors take what a config says.
+They may offer `generates` (False: there is no I^d_0, so that bridges train with targets='gt'),
+`guidance` (its scale, printed beside scores) and `text_encoder` (tokenizer and token ids, for maps of
+single words). Noise belongs to a sample's seed, so that a result does not depend on its batch.
+Constructors take what a config says.
 
-    controlnet  diffusion  pyramid     the encoders
-    control  prompts  recorder         what a U-Net is shown and told, and how h, f and a are read off it
-    sampling  offload                  DDIM with guidance; networks that wait in the CPU's memory
-    folders  single  published         where the parts of diffusion models come from
+    controlnet  diffusion  pyramid       the encoders
+    conditioning  text_encoder           what a U-Net is shown and told
+    recorder                             how h, f and a are read off it
+    sampling  offload                    DDIM with guidance; networks that wait in the CPU's memory
+    folders  single_file  published      where the components of diffusion models come from
 """

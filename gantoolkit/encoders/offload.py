@@ -1,8 +1,9 @@
 """Frozen networks that wait in the CPU's memory and come to the device only while they work.
 
-The weights at home stay where they are. A network that is awake has a copy of them on the device, which is dropped
-when it falls asleep: nothing is copied back, since nothing trains. Sizes of Stable Diffusion 1.5 in bf16 with a
-ControlNet: 2.4 GB come over the bus for a trajectory of any length, and once for every training iteration.
+The weights on the CPU stay where they are. A loaded network has a copy of them on the device, which
+is dropped when it is unloaded: nothing is copied back, since nothing trains. Sizes of Stable
+Diffusion 1.5 in bf16 with a ControlNet: 2.4 GB come over the bus for a trajectory of any length, and
+once for every training iteration.
 """
 
 from __future__ import annotations
@@ -17,69 +18,81 @@ from torch import Tensor, nn
 
 
 @dataclass
-class Slot:
-    """One parameter or buffer: the dict of its module that holds it, its key there, and its tensor at home."""
+class TensorSlot:
+    """One parameter or buffer of a module, and its tensor on the CPU."""
 
-    owner: dict[str, Tensor | None]
-    key: str
-    home: Tensor
+    tensors: dict[str, Tensor | None]  # the module's own dict of parameters or buffers
+    name: str  # its key there
+    cpu_tensor: Tensor
 
-    def wake(self, device: torch.device) -> None:
+    def load(self, device: torch.device) -> None:
         """Put a copy on the device in its place."""
-        copy = self.home.detach().to(device, non_blocking=True, copy=True)
-        trained = isinstance(self.home, nn.Parameter)
-        self.owner[self.key] = nn.Parameter(copy, requires_grad=False) if trained else copy
+        copy = self.cpu_tensor.detach().to(device, non_blocking=True, copy=True)
+        self.tensors[self.name] = self._as_before(copy)
 
-    def sleep(self) -> None:
-        self.owner[self.key] = self.home
+    def unload(self) -> None:
+        """Put the CPU's tensor back in its place, which frees the copy."""
+        self.tensors[self.name] = self.cpu_tensor
 
     def pin(self) -> None:
-        """Page-locked memory, from which a CUDA device reads at the full speed of the bus."""
-        if not self.home.is_pinned():
-            pinned = self.home.detach().pin_memory()
-            self.home = (
-                nn.Parameter(pinned, requires_grad=False)
-                if isinstance(self.home, nn.Parameter)
-                else pinned
-            )
-            self.sleep()
+        """Move it to page-locked memory, which a CUDA device reads at the full speed of the bus."""
+        if self.cpu_tensor.is_pinned():
+            return
+        self.cpu_tensor = self._as_before(self.cpu_tensor.detach().pin_memory())
+        self.unload()
+
+    def _as_before(self, tensor: Tensor) -> Tensor:
+        """A parameter if the slot holds one, else the buffer."""
+        if isinstance(self.cpu_tensor, nn.Parameter):
+            return nn.Parameter(tensor, requires_grad=False)
+        return tensor
 
 
 class CpuOffload:
-    """Networks by name; `with sleepers.on_device(name, …):` brings those named to `device` for the block."""
+    """Networks that are on the device only within `with offload.on_device(name, …):`.
+
+    networks  name → network
+    """
 
     def __init__(self, networks: dict[str, nn.Module]):
-        self.slots = {name: list(_slots(network)) for name, network in networks.items()}
+        self.slots = {name: list(_tensor_slots(network)) for name, network in networks.items()}
         self.device = torch.device("cpu")
-        self._users: Counter[str] = Counter()
+        self._users: Counter[str] = Counter()  # open blocks per network
 
-    def move(self, device: torch.device | str) -> None:
-        """Where networks work from now on; asleep they stay on the CPU."""
+    def set_device(self, device: torch.device | str) -> None:
+        """Let networks work on `device` from now on; outside blocks they stay on the CPU."""
         self.device = torch.device(device)
         if self.device.type == "cuda":
-            for slot in self._of(self.slots):
+            for slot in self._slots_of(self.slots):
                 slot.pin()
 
     @contextmanager
     def on_device(self, *names: str) -> Iterator[None]:
-        """Blocks may lie inside each other: a network sleeps when the last one that named it ends."""
-        for slot in self._of(name for name in names if not self._users[name]):
-            slot.wake(self.device)
+        """Load the networks `names` for a block.
+
+        Blocks may be nested: a network is unloaded when the last block that named it ends.
+        """
+        for slot in self._slots_of(self._unused(names)):
+            slot.load(self.device)
         self._users.update(names)
         try:
             yield
         finally:
             self._users.subtract(names)
-            for slot in self._of(name for name in names if not self._users[name]):
-                slot.sleep()
+            for slot in self._slots_of(self._unused(names)):
+                slot.unload()
 
-    def _of(self, names: Iterable[str]) -> Iterator[Slot]:
-        return (slot for name in names for slot in self.slots[name])
+    def _unused(self, names: Iterable[str]) -> list[str]:
+        return [name for name in names if not self._users[name]]
+
+    def _slots_of(self, names: Iterable[str]) -> Iterator[TensorSlot]:
+        for name in names:
+            yield from self.slots[name]
 
 
-def _slots(network: nn.Module) -> Iterator[Slot]:
+def _tensor_slots(network: nn.Module) -> Iterator[TensorSlot]:
     for module in network.modules():
-        for owner in (module._parameters, module._buffers):
-            yield from (
-                Slot(owner, key, tensor) for key, tensor in owner.items() if tensor is not None
-            )
+        for tensors in (module._parameters, module._buffers):
+            for name, tensor in tensors.items():
+                if tensor is not None:
+                    yield TensorSlot(tensors, name, tensor)

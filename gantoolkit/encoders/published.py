@@ -1,6 +1,6 @@
-"""Published diffusion models by name: their architecture, so that plans can be made before weights are there.
+"""Published diffusion models by name, so that plans can be made before weights are there.
 
-Numbers of Stable Diffusion 1.5's and its ControlNets' config.json.
+The numbers are those of Stable Diffusion 1.5's and its ControlNets' config.json.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ import torch
 from torch import nn
 
 from gantoolkit.core.errors import WeightsError
-from gantoolkit.encoders import controls, folders
+from gantoolkit.encoders import conditioning, folders
 from gantoolkit.encoders.controlnet import ControlNetEncoder
-from gantoolkit.encoders.folders import Parts
-from gantoolkit.encoders.prompts import Prompt
+from gantoolkit.encoders.folders import DiffusionModel
 from gantoolkit.encoders.single_file import SCHEDULER
+from gantoolkit.encoders.text_encoder import EncodedPrompts
 
 SD15 = dict(
     unet=dict(
@@ -41,7 +41,7 @@ SD15 = dict(
         up_block_types=("UpDecoderBlock2D",) * 4,
         scaling_factor=0.18215,
     ),
-    text=dict(
+    text_encoder=dict(
         hidden_size=768,
         intermediate_size=3072,
         num_hidden_layers=12,
@@ -52,107 +52,114 @@ SD15 = dict(
     ),
     scheduler=SCHEDULER,
 )
-WIDTHS = (
-    16,
-    32,
-    96,
-    256,
-)  # of the network that brings the condition's picture to the latents' size
-KNOWN = ("stable-diffusion-v1-5", "stable-diffusion-v1-4", "v1-5-pruned-emaonly")
+# Widths of the small network in a ControlNet that brings the control image to the latents' size.
+CONDITIONING_WIDTHS = (16, 32, 96, 256)
+KNOWN_NAMES = ("stable-diffusion-v1-5", "stable-diffusion-v1-4", "v1-5-pruned-emaonly")
 
 
-class Words(nn.Module):
-    """In place of text model and tokeniser: embeddings and word masks of the right shape, on their device."""
+class PlaceholderTextEncoder(nn.Module):
+    """In place of text model and tokenizer: embeddings and word masks of the right shape.
 
-    def __init__(self, text: nn.Module):
+    They are on the device of the text model, such as the meta device.
+    """
+
+    def __init__(self, model: nn.Module):
         super().__init__()
-        self.text, self.tokens = text, int(text.config.max_position_embeddings)
+        self.model = model
+        self.num_tokens = int(model.config.max_position_embeddings)
 
-    def forward(self, prompts) -> Prompt:
-        shape, device = (len(prompts), self.tokens), next(self.text.parameters()).device
-        return Prompt(
-            torch.ones(*shape, self.text.config.hidden_size, device=device),
-            torch.ones(shape, dtype=torch.bool, device=device),
-        )
+    def forward(self, prompts) -> EncodedPrompts:
+        """Return ones for every prompt."""
+        device = next(self.model.parameters()).device
+        shape = len(prompts), self.num_tokens
+        embedding = torch.ones(*shape, self.model.config.hidden_size, device=device)
+        return EncodedPrompts(embedding, torch.ones(shape, dtype=torch.bool, device=device))
 
 
-def planned(spec: dict, channels: int = 3) -> tuple[ControlNetEncoder, list[str]]:
-    """(an encoder on the meta device for a config's `encoder`, what had to be assumed); no weights are read.
+def build_meta_encoder(spec: dict, channels: int = 3) -> tuple[ControlNetEncoder, list[str]]:
+    """Build the encoder of a config on the meta device; no weights are read.
 
-    channels  of the picture that a ControlNet sees whose folder is not here
+    Returns the encoder, and sentences that say what had to be assumed.
+
+    spec      a config's `encoder`
+    channels  of the control image of a ControlNet whose folder is not here
     """
     options = {k: v for k, v in spec.items() if k not in ("type", "weights", "controlnet")}
-    given = spec.get("controlnet")
-    names = [str(n) for n in (given if isinstance(given, list) else [given]) if n is not None]
+    controlnet = spec.get("controlnet")
+    listed = controlnet if isinstance(controlnet, list) else [controlnet]
+    names = [str(name) for name in listed if name is not None]
+    if options.get("condition") is None:
+        options["condition"] = [conditioning.guess_kind(name) for name in names] or None
+
     notes: list[str] = []
-    parts = _parts(str(spec["weights"]), names, options, notes, channels)
-    encoder = ControlNetEncoder(parts, **options)
-    encoder.prompts = Words(parts.text)
+    model = _build_meta_model(str(spec["weights"]), names, notes, channels)
+    encoder = ControlNetEncoder(model, **options)
+    encoder.text_encoder = PlaceholderTextEncoder(model.text_encoder)
     return encoder.to("meta"), notes
 
 
-def _parts(
-    name: str, controlnets: list[str], options: dict, notes: list[str], channels: int
-) -> Parts:
+def _build_meta_model(
+    name: str, controlnet_names: list[str], notes: list[str], channels: int
+) -> DiffusionModel:
     from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
-    from diffusers.models.controlnets.controlnet import ControlNetModel
     from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
     from diffusers.schedulers.scheduling_ddim import DDIMScheduler
     from transformers import CLIPTextConfig, CLIPTextModel
 
-    configs = {
-        part: _config(name, part, notes) for part in ("unet", "vae", "text_encoder", "scheduler")
-    }
+    components = ("unet", "vae", "text_encoder", "scheduler")
+    configs = {component: _read_config(name, component, notes) for component in components}
+    text_config = configs["text_encoder"]
     with torch.device("meta"):
         unet = UNet2DConditionModel.from_config(configs["unet"])
         vae = AutoencoderKL.from_config(configs["vae"])
-        text = CLIPTextModel(CLIPTextConfig(**configs["text_encoder"]))
-        widths = WIDTHS[: len(vae.config.block_out_channels)]
-        networks = [
-            ControlNetModel.from_config(c)
-            if (c := _controlnet(n, notes))
-            else ControlNetModel.from_unet(
-                unet,
-                load_weights_from_unet=False,
-                conditioning_channels=channels,
-                conditioning_embedding_out_channels=widths,
-            )
-            for n in controlnets
+        text_encoder = CLIPTextModel(CLIPTextConfig(**text_config))
+        widths = CONDITIONING_WIDTHS[: len(vae.config.block_out_channels)]
+        controlnets = [
+            _build_meta_controlnet(controlnet, unet, channels, widths, notes)
+            for controlnet in controlnet_names
         ]
     scheduler = DDIMScheduler.from_config(configs["scheduler"], clip_sample=False)
-    tokenizer = SimpleNamespace(
-        model_max_length=configs["text_encoder"].get("max_position_embeddings", 77)
-    )
-    if options.get("condition") is None:
-        options["condition"] = [controls.kind_by_name(n) for n in controlnets] or None
-    return Parts(unet, networks, vae, text, tokenizer, scheduler)
+    num_tokens = text_config.get("max_position_embeddings", 77)
+    tokenizer = SimpleNamespace(model_max_length=num_tokens)
+    return DiffusionModel(unet, controlnets, vae, text_encoder, tokenizer, scheduler)
 
 
-def _config(name: str, part: str, notes: list[str]) -> dict:
-    """config.json of a part where the folder is here, else the published one."""
+def _read_config(name: str, component: str, notes: list[str]) -> dict:
+    """config.json of a component where the folder is here, else the published one."""
+    file = "scheduler_config.json" if component == "scheduler" else "config.json"
     try:
-        file = "scheduler_config.json" if part == "scheduler" else "config.json"
-        return json.loads((folders.part(name, part) / file).read_text())
+        return json.loads((folders.component_folder(name, component) / file).read_text())
     except (WeightsError, OSError, ValueError):
         pass
-    if not any(known in name for known in KNOWN):
+    if not any(known in name for known in KNOWN_NAMES):
         raise WeightsError(
-            f"'{name}' is not here and its architecture is not known; known are {', '.join(KNOWN)}."
+            f"'{name}' is not here and its architecture is not known; known are "
+            f"{', '.join(KNOWN_NAMES)}."
         )
-    if part == "unet":
+    if component == "unet":
         notes.append(
             f"'{name}' is not here: Stable Diffusion 1.5's published architecture is assumed"
         )
-    return dict(SD15["text" if part == "text_encoder" else part])
+    return dict(SD15[component])
 
 
-def _controlnet(name: str, notes: list[str]) -> dict | None:
-    """config.json of a ControlNet where its folder is here; None: as it follows from the U-Net, RGB."""
-    try:
-        return json.loads((folders.find(name) / "config.json").read_text()) if name else None
-    except (WeightsError, OSError, ValueError):
-        if name:
+def _build_meta_controlnet(
+    name: str, unet: nn.Module, channels: int, widths: tuple[int, ...], notes: list[str]
+) -> nn.Module:
+    """A ControlNet by its folder's config.json; without a folder, as it follows from the U-Net."""
+    from diffusers.models.controlnets.controlnet import ControlNetModel
+
+    if name:
+        try:
+            config_file = folders.find_folder(name) / "config.json"
+            return ControlNetModel.from_config(json.loads(config_file.read_text()))
+        except (WeightsError, OSError, ValueError):
             notes.append(
                 f"'{name}' is not here: a ControlNet of the U-Net's architecture is assumed"
             )
-        return None
+    return ControlNetModel.from_unet(
+        unet,
+        load_weights_from_unet=False,
+        conditioning_channels=channels,
+        conditioning_embedding_out_channels=widths,
+    )

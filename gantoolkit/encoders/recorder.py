@@ -1,4 +1,4 @@
-"""Reading a denoising U-Net from the inside: h, f and a of one forward pass (method, “Encoder E”).
+"""Read a denoising U-Net from the inside: h, f and a of one forward pass (method, “Encoder E”).
 
     h   what enters the first up block, so that the ControlNet's mid residual is in it
     f   per up block with cross-attention: the output of its last attention, or of the block
@@ -10,6 +10,7 @@ Maxima over the K layers and the heads are taken on the fly, so that no layer's 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -18,10 +19,10 @@ from torch import Tensor, nn
 TAPS = ("attention", "block")
 
 
-class RecordingProcessor:
-    """Cross-attention with explicit probabilities; gives both to `record(output, probabilities)`."""
+class RecordingAttnProcessor:
+    """Cross-attention with explicit probabilities; both go to `record(output, probabilities)`."""
 
-    def __init__(self, record):
+    def __init__(self, record: Callable[[Tensor, Tensor], None]):
         self.record = record
 
     def __call__(
@@ -36,83 +37,100 @@ class RecordingProcessor:
         context = hidden_states if encoder_hidden_states is None else encoder_hidden_states
         if encoder_hidden_states is not None and attn.norm_cross:
             context = attn.norm_encoder_hidden_states(context)
-        query, key, value = (
-            _heads(x, attn.heads)
-            for x in (attn.to_q(hidden_states), attn.to_k(context), attn.to_v(context))
-        )
+        query = _split_heads(attn.to_q(hidden_states), attn.heads)
+        key = _split_heads(attn.to_k(context), attn.heads)
+        value = _split_heads(attn.to_v(context), attn.heads)
+
         scores = query @ key.transpose(-1, -2) * attn.scale  # [B,heads,HW,T]
         if attention_mask is not None:
             mask = attn.prepare_attention_mask(attention_mask, key.shape[2], len(query))
             scores = scores + mask.view(len(query), attn.heads, -1, key.shape[2])
         probabilities = scores.float().softmax(-1)
-        mixed = (probabilities.to(value.dtype) @ value).transpose(1, 2).flatten(2)
-        output = attn.to_out[1](attn.to_out[0](mixed))
+
+        heads_output = (probabilities.to(value.dtype) @ value).transpose(1, 2).flatten(2)
+        projection, dropout = attn.to_out
+        output = dropout(projection(heads_output))
         self.record(output, probabilities)
         if attn.residual_connection:
             output = output + hidden_states
         return output / attn.rescale_output_factor
 
 
-def _heads(x: Tensor, heads: int) -> Tensor:
+def _split_heads(x: Tensor, heads: int) -> Tensor:
     """[B,N,heads·d] → [B,heads,N,d]."""
     return x.unflatten(2, (heads, -1)).transpose(1, 2)
 
 
 @dataclass
-class Block:
+class BlockRecord:
     """Running maxima of one up block during a forward pass."""
 
     f: Tensor | None = None  # [B,C_n,·,·]
-    output: Tensor | None = None  # max over layers [B,HW,C_n]
-    probability: Tensor | None = None  # max over layers and heads [B,HW,T]
+    attn_out: Tensor | None = None  # max over layers [B,HW,C_n]
+    attn_prob: Tensor | None = None  # max over layers and heads [B,HW,T]
     size: tuple[int, int] = (0, 0)  # H, W of the attention layers
 
-    def maps(self) -> tuple[Tensor, Tensor]:
-        """(outputs [B,C_n,H,W], probabilities [B,T,H,W])."""
-        found = (self.output, self.probability)
-        return tuple(m.transpose(1, 2).unflatten(2, self.size).float() for m in found)
+    def add(self, output: Tensor, probabilities: Tensor) -> None:
+        """Take a layer's output [B,HW,C_n] and probabilities [B,heads,HW,T] into the maxima."""
+        self.attn_out = _maximum(self.attn_out, output)
+        self.attn_prob = _maximum(self.attn_prob, probabilities.amax(1))
+
+    def attention_maps(self) -> tuple[Tensor, Tensor]:
+        """Return the outputs [B,C_n,H,W] and the probabilities [B,T,H,W]."""
+        return self._as_map(self.attn_out), self._as_map(self.attn_prob)
+
+    def _as_map(self, tokens: Tensor) -> Tensor:
+        """[B,HW,C] → [B,C,H,W]."""
+        return tokens.transpose(1, 2).unflatten(2, self.size).float()
 
 
 class StopForward(Exception):
-    """All that was asked of a forward pass is known."""
+    """Stops the U-Net once the requested features are recorded."""
 
 
-class Recorder:
-    """Context manager: inside it every forward of `unet` is recorded, after it the U-Net is as before.
+class FeatureRecorder:
+    """Context manager: within it every forward of `unet` is recorded; after it the U-Net is as before.
 
-    rows    the part of the batch to keep, such as the conditional half under classifier-free guidance
-    only_h  leave the forward by `Reached` once h is known: the up blocks are not computed, f and a are empty
+    unet     diffusers' UNet2DConditionModel
+    tap      where f is read: 'attention' or 'block'
+    samples  the part of the batch to keep, such as the conditional half under guidance
+    only_h   stop the forward by `StopForward` once h is known: the up blocks are not computed, and
+             f and a are empty
     """
 
     def __init__(
         self,
         unet: nn.Module,
         tap: str = "attention",
-        rows: slice = slice(None),
+        samples: slice = slice(None),
         only_h: bool = False,
     ):
-        self.unet, self.tap, self.rows, self.only_h = unet, tap, rows, only_h
-        self.up = [b for b in unet.up_blocks if getattr(b, "has_cross_attention", False)]
-        self._undo: list = []
+        self.unet = unet
+        self.tap = tap
+        self.samples = samples
+        self.only_h = only_h
+        self.up_blocks = [b for b in unet.up_blocks if getattr(b, "has_cross_attention", False)]
+        self._undo: list[Callable[[], None]] = []
         self._clear()
 
     def _clear(self) -> None:
         self.h: Tensor | None = None
-        self.blocks = [Block() for _ in self.up]
+        self.blocks = [BlockRecord() for _ in self.up_blocks]
 
-    def __enter__(self) -> Recorder:
+    def __enter__(self) -> FeatureRecorder:
         self._clear()
-        hook = self.unet.up_blocks[0].register_forward_pre_hook(self._see_h, with_kwargs=True)
+        first_up_block = self.unet.up_blocks[0]
+        hook = first_up_block.register_forward_pre_hook(self._record_h, with_kwargs=True)
         self._undo.append(hook.remove)
-        for n, block in enumerate(self.up):
-            self._undo.append(
-                block.attentions[-1].register_forward_hook(self._see_attention(n)).remove
-            )
+        for index, block in enumerate(self.up_blocks):
+            hook = block.attentions[-1].register_forward_hook(self._attention_hook(index))
+            self._undo.append(hook.remove)
             if self.tap == "block":
-                self._undo.append(block.register_forward_hook(self._see_block(n)).remove)
-            for attn in cross_attentions(block):
-                self._undo.append(_restorer(attn))
-                attn.set_processor(RecordingProcessor(self._see_layer(n)))
+                hook = block.register_forward_hook(self._block_hook(index))
+                self._undo.append(hook.remove)
+            for attn in cross_attention_layers(block):
+                self._undo.append(_processor_restorer(attn))
+                attn.set_processor(RecordingAttnProcessor(self._layer_recorder(index)))
         return self
 
     def __exit__(self, *error) -> None:
@@ -121,57 +139,77 @@ class Recorder:
         self._undo.clear()
         self._clear()
 
-    def _see_h(self, module, args, kwargs) -> None:
-        self.blocks = [Block() for _ in self.up]  # a new forward pass begins
-        self.h = (kwargs["hidden_states"] if "hidden_states" in kwargs else args[0])[
-            self.rows
-        ].float()
+    def _record_h(self, module, args, kwargs) -> None:
+        self._clear()  # a new forward pass begins
+        hidden_states = kwargs["hidden_states"] if "hidden_states" in kwargs else args[0]
+        self.h = hidden_states[self.samples].float()
         if self.only_h:
             raise StopForward
 
-    def _see_attention(self, n: int):
-        def hook(module, args, output):
+    def _attention_hook(self, index: int):
+        def record(module, args, output):
             sample = output[0] if isinstance(output, tuple) else output.sample
-            self.blocks[n].size = tuple(sample.shape[-2:])
+            block = self.blocks[index]
+            block.size = tuple(sample.shape[-2:])
             if self.tap == "attention":
-                self.blocks[n].f = sample[self.rows].float()
+                block.f = sample[self.samples].float()
 
-        return hook
+        return record
 
-    def _see_block(self, n: int):
-        def hook(module, args, output):
-            self.blocks[n].f = output[self.rows].float()
+    def _block_hook(self, index: int):
+        def record(module, args, output):
+            self.blocks[index].f = output[self.samples].float()
 
-        return hook
+        return record
 
-    def _see_layer(self, n: int):
+    def _layer_recorder(self, index: int):
         def record(output: Tensor, probabilities: Tensor) -> None:
-            block = self.blocks[n]
-            block.output = _maximum(block.output, output[self.rows])
-            block.probability = _maximum(block.probability, probabilities[self.rows].amax(1))
+            self.blocks[index].add(output[self.samples], probabilities[self.samples])
 
         return record
 
     def read(self) -> tuple[Tensor, tuple[Tensor, ...], tuple[Tensor, ...], tuple[Tensor, ...]]:
-        """(h, f, attn_out, attn_prob) of the latest forward pass, float32."""
+        """Return h, f, attn_out, attn_prob of the latest forward pass, in float32."""
         if self.only_h and self.h is not None:
             return self.h, (), (), ()
-        if self.h is None or any(b.f is None or b.output is None for b in self.blocks):
+        incomplete = any(block.f is None or block.attn_out is None for block in self.blocks)
+        if self.h is None or incomplete:
             raise RuntimeError("no forward pass of the U-Net was recorded")
-        outputs, probabilities = zip(*(block.maps() for block in self.blocks))
-        return self.h, tuple(b.f for b in self.blocks), outputs, probabilities
+        f = tuple(block.f for block in self.blocks)
+        attn_out, attn_prob = zip(*(block.attention_maps() for block in self.blocks))
+        return self.h, f, attn_out, attn_prob
 
 
-def cross_attentions(block: nn.Module) -> list[nn.Module]:
-    """The `attn2` layers of one up block, in order."""
-    layers = [t.attn2 for a in block.attentions for t in a.transformer_blocks]
-    return [layer for layer in layers if layer is not None]
+def feature_shapes(
+    unet: nn.Module, latent_size: tuple[int, int], tap: str
+) -> tuple[tuple[int, int, int], tuple[tuple[int, int, int], ...]]:
+    """Return the shape (C,H,W) of h, and those of f, that a U-Net gives at a tap."""
+    widths = unet.config.block_out_channels
+    downscale = 2 ** (len(widths) - 1)
+    height, width = latent_size
+    size = height // downscale, width // downscale
+    h_shape = (widths[-1], *size)
+
+    f_shapes = []
+    for channels, block in zip(reversed(widths), unet.up_blocks):
+        size_after = tuple(2 * side for side in size) if block.upsamplers else size
+        if getattr(block, "has_cross_attention", False):
+            f_size = size_after if tap == "block" else size
+            f_shapes.append((channels, *f_size))
+        size = size_after
+    return h_shape, tuple(f_shapes)
 
 
-def _restorer(attn: nn.Module):
+def cross_attention_layers(block: nn.Module) -> list[nn.Module]:
+    """Return the `attn2` layers of one up block, in order."""
+    transformers = [t for attention in block.attentions for t in attention.transformer_blocks]
+    return [t.attn2 for t in transformers if t.attn2 is not None]
+
+
+def _processor_restorer(attn: nn.Module) -> Callable[[], None]:
     processor = attn.processor
     return lambda: attn.set_processor(processor)
 
 
-def _maximum(first: Tensor | None, second: Tensor) -> Tensor:
-    return second if first is None else torch.maximum(first, second)
+def _maximum(running: Tensor | None, value: Tensor) -> Tensor:
+    return value if running is None else torch.maximum(running, value)

@@ -11,7 +11,7 @@ from gantoolkit.encoders.diffusion import DiffusionEncoder
 from gantoolkit.encoders.offload import CpuOffload
 from gantoolkit.planning.peak_memory import PeakMemoryTracker
 
-GROUPS = ("unet", "controls", "vae", "text")
+GROUPS = ("unet", "controlnets", "vae", "text")
 
 
 def bytes_of(network: torch.nn.Module) -> int:
@@ -19,7 +19,12 @@ def bytes_of(network: torch.nn.Module) -> int:
 
 
 def groups(encoder) -> dict[str, torch.nn.Module]:
-    return dict(unet=encoder.unet, controls=encoder.controls, vae=encoder.vae, text=encoder.prompts)
+    return dict(
+        unet=encoder.unet,
+        controlnets=encoder.controlnets,
+        vae=encoder.vae,
+        text_encoder=encoder.text_encoder,
+    )
 
 
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
@@ -84,7 +89,7 @@ def test_copies_are_dropped_before_the_next_group_wakes():
         assert left < 0.05 * bytes_of(encoder.unet)  # nothing but results stays
         peaks[offload] = ledger.peak
     sizes = {name: bytes_of(network) for name, network in groups(encoder).items()}
-    together = sizes["unet"] + sizes["controls"]
+    together = sizes["unet"] + sizes["controlnets"]
     assert together < sum(sizes.values())
     assert 0 < peaks[True] - peaks[False] <= together
 

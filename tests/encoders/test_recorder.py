@@ -4,7 +4,11 @@ import pytest
 import torch
 from tiny import parts
 
-from gantoolkit.encoders.recorder import Recorder, RecordingProcessor, cross_attentions
+from gantoolkit.encoders.recorder import (
+    FeatureRecorder,
+    RecordingAttnProcessor,
+    cross_attention_layers,
+)
 
 
 @pytest.fixture(scope="module")
@@ -40,16 +44,16 @@ def up_blocks(unet):
 
 def test_recording_does_not_change_the_result(model, call):
     before = call()[0]
-    with Recorder(model.unet):
+    with FeatureRecorder(model.unet):
         during = call()[0]
     torch.testing.assert_close(during, before, atol=1e-5, rtol=0)
     assert torch.equal(call()[0], before)
 
 
 def test_everything_is_put_back(model, call):
-    attn = [a for b in up_blocks(model.unet) for a in cross_attentions(b)]
+    attn = [a for b in up_blocks(model.unet) for a in cross_attention_layers(b)]
     kinds = [a.processor for a in attn]
-    with pytest.raises(KeyError), Recorder(model.unet) as recorder:
+    with pytest.raises(KeyError), FeatureRecorder(model.unet) as recorder:
         call()
         assert all(a.processor is not k for a, k in zip(attn, kinds))
         raise KeyError
@@ -61,9 +65,11 @@ def test_everything_is_put_back(model, call):
 
 
 def test_only_cross_attention_of_up_blocks_is_replaced(model, call):
-    with Recorder(model.unet):
+    with FeatureRecorder(model.unet):
         recording = {
-            n for n, p in model.unet.attn_processors.items() if isinstance(p, RecordingProcessor)
+            n
+            for n, p in model.unet.attn_processors.items()
+            if isinstance(p, RecordingAttnProcessor)
         }
     names = model.unet.attn_processors
     assert recording == {n for n in names if n.startswith("up_blocks") and ".attn2." in n}
@@ -73,7 +79,7 @@ def test_only_cross_attention_of_up_blocks_is_replaced(model, call):
 def test_h_contains_the_mid_residual_exactly(model, call):
     seen = []
     hook = model.unet.mid_block.register_forward_hook(lambda m, a, out: seen.append(out))
-    with Recorder(model.unet) as recorder:
+    with FeatureRecorder(model.unet) as recorder:
         mid = call()[1]
         h = recorder.read()[0]
     hook.remove()
@@ -91,7 +97,7 @@ def test_f_is_the_output_at_the_tap(model, call, tap):
                 lambda m, a, out: seen.append(out[0] if isinstance(out, tuple) else out)
             )
         )
-    with Recorder(model.unet, tap) as recorder:
+    with FeatureRecorder(model.unet, tap) as recorder:
         call()
         f = recorder.read()[1]
     [h.remove() for h in hooks]
@@ -104,7 +110,7 @@ def test_attention_equals_an_independent_softmax(model, call):
     """a^k from the inputs and outputs of every attn2 layer, by plain matrix products."""
     seen, hooks = {}, []
     for n, block in enumerate(up_blocks(model.unet)):
-        for attn in cross_attentions(block):
+        for attn in cross_attention_layers(block):
 
             def see(m, args, kwargs, out, n=n):
                 seen.setdefault(n, []).append((m, args[0], kwargs["encoder_hidden_states"], out))
@@ -112,7 +118,7 @@ def test_attention_equals_an_independent_softmax(model, call):
             hooks.append(attn.register_forward_hook(see, with_kwargs=True))
     call()  # without the recorder: diffusers' own attention
     [h.remove() for h in hooks]
-    with Recorder(model.unet) as recorder:
+    with FeatureRecorder(model.unet) as recorder:
         call()
         _, _, outputs, probabilities = recorder.read()
     for n, layers in seen.items():
@@ -136,9 +142,9 @@ def test_attention_equals_an_independent_softmax(model, call):
 
 
 def test_probabilities_of_one_layer_and_head_sum_to_one(model, call):
-    attn = cross_attentions(up_blocks(model.unet)[0])[0]
+    attn = cross_attention_layers(up_blocks(model.unet)[0])[0]
     sums = []
-    with Recorder(model.unet):
+    with FeatureRecorder(model.unet):
         inner = attn.processor.record
         attn.processor.record = lambda out, p: (sums.append(p.sum(-1)), inner(out, p))
         call()
@@ -146,10 +152,10 @@ def test_probabilities_of_one_layer_and_head_sum_to_one(model, call):
 
 
 def test_rows_keep_a_part_of_the_batch(model, call):
-    with Recorder(model.unet) as recorder:
+    with FeatureRecorder(model.unet) as recorder:
         call()
         whole = recorder.read()
-    with Recorder(model.unet, rows=slice(1, None)) as recorder:
+    with FeatureRecorder(model.unet, samples=slice(1, None)) as recorder:
         call()
         part = recorder.read()
     assert torch.equal(part[0], whole[0][1:])

@@ -7,8 +7,8 @@ import torch
 
 from gantoolkit.bridges.absm import AbSM
 from gantoolkit.encoders.controlnet import ControlNetEncoder
-from gantoolkit.encoders.folders import Parts
-from gantoolkit.encoders.recorder import Recorder, cross_attentions
+from gantoolkit.encoders.folders import DiffusionModel
+from gantoolkit.encoders.recorder import FeatureRecorder, cross_attention_layers
 from gantoolkit.networks.tokenizer import train_tokenizer
 from gantoolkit.networks.towers import text_model
 
@@ -32,7 +32,7 @@ def sd15():
     from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
     from diffusers.schedulers.scheduling_ddim import DDIMScheduler
 
-    tokenizer = train_tokenizer(["a face"], tokens=520, length=77)
+    tokenizer = train_tokenizer(["a face"], vocab_size=520, max_length=77)
     with torch.device("meta"):
         unet, vae = (
             UNet2DConditionModel(**UNET),
@@ -54,7 +54,7 @@ def sd15():
         set_alpha_to_one=False,
         steps_offset=1,
     )
-    return Parts(unet, controlnet, vae, text, tokenizer, scheduler)
+    return DiffusionModel(unet, controlnet, vae, text, tokenizer, scheduler)
 
 
 def test_parameter_counts(sd15):
@@ -79,11 +79,11 @@ def test_a_forward_pass_gives_those_shapes(sd15):
     with torch.device("meta"):
         z, t = torch.empty(1, 4, 64, 64), torch.empty(1)
         e, x = torch.empty(1, 77, 768), torch.empty(1, 3, 512, 512)
-    with Recorder(sd15.unet) as recorder, torch.no_grad():
+    with FeatureRecorder(sd15.unet) as recorder, torch.no_grad():
         down, mid = sd15.controlnet(z, t, e, controlnet_cond=x, return_dict=False)
         sd15.unet(z, t, e, down_block_additional_residuals=down, mid_block_additional_residual=mid)
         h, f, outputs, probabilities = recorder.read()
-        assert [len(cross_attentions(block)) for block in recorder.up] == [3, 3, 3]
+        assert [len(cross_attention_layers(block)) for block in recorder.up_blocks] == [3, 3, 3]
     assert len(down) == 12 and h.shape[1:] == (1280, 8, 8)
     for n, (channels, size) in enumerate(((1280, 16), (640, 32), (320, 64))):
         assert f[n].shape[1:] == outputs[n].shape[1:] == (channels, size, size)

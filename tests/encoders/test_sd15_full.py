@@ -14,7 +14,7 @@ import pytest
 import torch
 
 from gantoolkit.encoders.published import SD15
-from gantoolkit.encoders.recorder import Recorder
+from gantoolkit.encoders.recorder import FeatureRecorder
 
 pytestmark = pytest.mark.slow
 SIZE = int(os.environ.get("GANTOOLKIT_FULL_LATENT") or 64)
@@ -59,7 +59,7 @@ def test_taps_of_the_full_networks(networks):
     hook = unet.mid_block.register_forward_hook(
         lambda module, args, output: seen.update(mid=output)
     )
-    with Recorder(unet) as recorder:
+    with FeatureRecorder(unet) as recorder:
         recorded = unet(z, t, words, **residuals)[0]
         h, f, outputs, probabilities = recorder.read()
     hook.remove()

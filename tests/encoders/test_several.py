@@ -9,23 +9,23 @@ from tiny import condition, parts, write
 from gantoolkit.bridges.absm import AbSM
 from gantoolkit.core.errors import UsageError
 from gantoolkit.core.types import Condition
+from gantoolkit.encoders.conditioning import guess_kind
 from gantoolkit.encoders.controlnet import ControlNetEncoder
-from gantoolkit.encoders.controls import kind_by_name
 from gantoolkit.encoders.diffusion import DiffusionEncoder
-from gantoolkit.encoders.folders import Parts, save_part
+from gantoolkit.encoders.folders import DiffusionModel, save_component
 from gantoolkit.encoders.pyramid import PyramidEncoder
-from gantoolkit.encoders.recorder import Recorder
+from gantoolkit.encoders.recorder import FeatureRecorder
 
 
 @pytest.fixture(scope="module")
 def both():
     """Parts with a mask and a scribble ControlNet beside one U-Net."""
     mask, scribble = parts(19), parts(1)
-    return Parts(
+    return DiffusionModel(
         mask.unet,
         [mask.controlnet, scribble.controlnet],
         mask.vae,
-        mask.text,
+        mask.text_encoder,
         mask.tokenizer,
         mask.scheduler,
     )
@@ -38,9 +38,9 @@ def seen() -> Condition:
 
 
 def test_residuals_of_several_are_added(both, seen):
-    """By hand: diffusers' U-Net with the sums of both ControlNets' residuals, each at its strength."""
-    encoder = ControlNetEncoder(both, steps=2, strength=[1.0, 0.3])
-    assert encoder.condition == "both" and [c.kind for c in encoder.controls] == [
+    """By hand: diffusers' U-Net with the sums of both ControlNets' residuals, each at its scale."""
+    encoder = ControlNetEncoder(both, steps=2, conditioning_scale=[1.0, 0.3])
+    assert encoder.condition == "both" and [c.kind for c in encoder.controlnets] == [
         "mask",
         "scribble",
     ]
@@ -48,14 +48,14 @@ def test_residuals_of_several_are_added(both, seen):
         torch.randn(2, 4, 8, 8, generator=torch.Generator().manual_seed(0)),
         torch.tensor([500, 500]),
     )
-    embedding = encoder.prompts(seen.text).embedding
+    embedding = encoder.text_encoder(seen.text).embedding
     with torch.no_grad():
         first = both.controlnet[0](z, t, embedding, controlnet_cond=seen.mask, return_dict=False)
         second = both.controlnet[1](
             z, t, embedding, controlnet_cond=seen.scribble, return_dict=False
         )
         down = [a + 0.3 * b for a, b in zip(first[0], second[0])]
-        with Recorder(both.unet) as recorder:
+        with FeatureRecorder(both.unet) as recorder:
             both.unet(
                 z,
                 t,
@@ -68,22 +68,36 @@ def test_residuals_of_several_are_added(both, seen):
     torch.testing.assert_close(found.h, h, atol=1e-4, rtol=1e-4)
     torch.testing.assert_close(found.f[-1], f[-1], atol=1e-4, rtol=1e-4)
     alone = ControlNetEncoder(
-        Parts(both.unet, both.controlnet[0], both.vae, both.text, both.tokenizer, both.scheduler),
+        DiffusionModel(
+            both.unet,
+            both.controlnet[0],
+            both.vae,
+            both.text_encoder,
+            both.tokenizer,
+            both.scheduler,
+        ),
         steps=2,
     ).features(z, t, seen)
     assert (alone.h - h).abs().max() > 1e-2
     with pytest.raises(UsageError, match="the condition has none"):
         encoder.features(z, t, condition(2))
-    with pytest.raises(UsageError, match="strength lists 3 values for 2 ControlNets"):
-        ControlNetEncoder(both, strength=[1, 2, 3])
+    with pytest.raises(UsageError, match="conditioning_scale lists 3 values for 2 ControlNets"):
+        ControlNetEncoder(both, conditioning_scale=[1, 2, 3])
 
 
 def test_from_folders_by_name(tmp_path, both, seen):
     write(
         tmp_path,
-        Parts(both.unet, both.controlnet[0], both.vae, both.text, both.tokenizer, both.scheduler),
+        DiffusionModel(
+            both.unet,
+            both.controlnet[0],
+            both.vae,
+            both.text_encoder,
+            both.tokenizer,
+            both.scheduler,
+        ),
     )
-    save_part(both.controlnet[1], tmp_path, "control_scribble", half=False)
+    save_component(both.controlnet[1], tmp_path, "control_scribble", half=False)
     names = [str(tmp_path / "controlnet"), str(tmp_path / "control_scribble")]
     encoder = ControlNetEncoder(str(tmp_path / "diffusion"), names, steps=2)
     z = torch.randn(2, 4, 8, 8)
@@ -95,7 +109,7 @@ def test_from_folders_by_name(tmp_path, both, seen):
     from gantoolkit.encoders import folders
 
     with pytest.raises(UsageError, match="does not fit the U-Net"):
-        folders._fits("sdxl", both.controlnet[0], "sd15", other.unet)
+        folders.check_controlnet_fits("sdxl", both.controlnet[0], "sd15", other.unet)
 
 
 @pytest.mark.parametrize(
@@ -110,7 +124,7 @@ def test_from_folders_by_name(tmp_path, both, seen):
     ],
 )
 def test_published_names_say_what_they_are_shown(name, kind):
-    assert kind_by_name(name) == kind
+    assert guess_kind(name) == kind
 
 
 def test_without_a_controlnet_the_condition_does_not_matter(both):
@@ -122,7 +136,14 @@ def test_without_a_controlnet_the_condition_does_not_matter(both):
         and encoder.condition == "none"
     )
     shown = ControlNetEncoder(
-        Parts(both.unet, both.controlnet[0], both.vae, both.text, both.tokenizer, both.scheduler),
+        DiffusionModel(
+            both.unet,
+            both.controlnet[0],
+            both.vae,
+            both.text_encoder,
+            both.tokenizer,
+            both.scheduler,
+        ),
         steps=2,
     )
     assert (shown.trajectory(one)[0] - encoder.trajectory(one)[0]).abs().max() > 1e-3

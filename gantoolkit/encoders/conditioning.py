@@ -1,0 +1,173 @@
+"""What a ControlNet is shown: a label map as one-hot channels or colors, or a scribble."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from gantoolkit.core.errors import UsageError
+from gantoolkit.core.labels import CLASSES, PALETTE
+from gantoolkit.core.types import Condition
+
+WALL, PERSON = (120, 120, 120), (150, 5, 61)  # ADE20K's colors of "wall" and "person"
+PALETTES = {  # name → RGB 0..255 of every class
+    "celebamask": PALETTE,
+    "ade20k": (WALL,) + (PERSON,) * (len(CLASSES) - 1),  # ADE20K has no parts of a face
+}
+KIND_BY_CHANNELS = {len(CLASSES): "mask", 1: "scribble"}
+SCRIBBLE_NAMES = ("scribble", "softedge", "hed", "canny", "lineart")
+MASK_NAMES = ("seg", "mask")
+
+
+def condition_kind(channels: int, requested: str | None) -> str:
+    """Return 'mask' or 'scribble' for a ControlNet with this many conditioning channels.
+
+    3 channels may be either: `requested` decides, and the default is a mask.
+    """
+    kind = KIND_BY_CHANNELS.get(channels, requested or "mask")
+    if requested not in (None, kind):
+        raise UsageError(
+            f"This ControlNet takes {channels} conditioning channel(s), "
+            f"which is a {kind}, not a {requested}."
+        )
+    return kind
+
+
+def choose_palette(channels: int, requested: str | None) -> str:
+    """Return the palette for a mask: one-hot for 19 channels, else `requested` or celebamask."""
+    known = ("one-hot", *PALETTES)
+    if requested is not None and requested not in known:
+        raise UsageError(f"The palette '{requested}' is unknown; choose {', '.join(known)}.")
+    takes_one_hot = channels == len(CLASSES)
+    palette = requested or ("one-hot" if takes_one_hot else "celebamask")
+    if (palette == "one-hot") != takes_one_hot:
+        raise UsageError(
+            f"The palette '{palette}' does not fit a ControlNet with {channels} conditioning "
+            "channels."
+        )
+    return palette
+
+
+def guess_kind(name: str) -> str | None:
+    """Guess from a published ControlNet's name whether it takes a 'scribble' or a 'mask'."""
+    name = str(name).lower()
+    if any(word in name for word in SCRIBBLE_NAMES):
+        return "scribble"
+    if any(word in name for word in MASK_NAMES):
+        return "mask"
+    return None
+
+
+def mask_image(mask: Tensor, palette: str) -> Tensor:
+    """Turn a one-hot mask [B,19,H,W] into the image [B,3,H,W] in 0..1 of a palette.
+
+    With the palette 'one-hot' the mask itself is returned.
+    """
+    if mask.shape[1] != len(CLASSES):
+        raise UsageError(f"A mask has {len(CLASSES)} classes, this one has {mask.shape[1]}.")
+    if palette == "one-hot":
+        return mask
+    colors = torch.tensor(PALETTES[palette], dtype=mask.dtype, device=mask.device) / 255
+    return torch.einsum("bkhw,kc->bchw", mask, colors)
+
+
+def control_image(
+    condition: Condition, kind: str, channels: int, palette: str, size: tuple[int, int]
+) -> Tensor:
+    """Return what a ControlNet sees of a condition, [B,channels,H,W] in 0..1 at `size` (H, W).
+
+    Masks are resized by nearest neighbor, scribbles with antialiasing.
+    """
+    source = condition.mask if kind == "mask" else condition.scribble
+    if source is None:
+        raise UsageError(f"This ControlNet is conditioned on a {kind}, but the condition has none.")
+    source = source.float()
+    resize = tuple(source.shape[-2:]) != size
+
+    if kind == "mask":
+        mask = F.interpolate(source, size=size, mode="nearest-exact") if resize else source
+        return mask_image(mask, palette)
+    if resize:
+        source = F.interpolate(
+            source, size=size, mode="bilinear", antialias=True, align_corners=False
+        )
+    return source.clamp(0, 1).expand(-1, channels, -1, -1)
+
+
+class ConditionedControlNet(nn.Module):
+    """A ControlNet with the kind of condition, the palette and the scale that it is used with.
+
+    network             diffusers' ControlNetModel
+    condition           'mask' or 'scribble'; None: what its conditioning channels say
+    palette             colors of a mask; None: one-hot for 19 channels, else celebamask
+    conditioning_scale  factor of its residuals
+    """
+
+    def __init__(
+        self,
+        network: nn.Module,
+        condition: str | None,
+        palette: str | None,
+        conditioning_scale: float,
+    ):
+        super().__init__()
+        self.network = network
+        self.conditioning_scale = conditioning_scale
+        self.channels = network.config.conditioning_channels
+        self.kind = condition_kind(self.channels, condition)
+        self.palette = choose_palette(self.channels, palette) if self.kind == "mask" else "one-hot"
+
+    def control_image(self, condition: Condition, size: tuple[int, int]) -> Tensor:
+        """Return what this ControlNet sees of a condition, [B,channels,H,W] in 0..1."""
+        return control_image(condition, self.kind, self.channels, self.palette, size)
+
+    def forward(
+        self, latents: Tensor, t: Tensor, embedding: Tensor, image: Tensor
+    ) -> tuple[list[Tensor], Tensor]:
+        """Return the residuals of the down blocks, and that of the mid block.
+
+        latents [B,4,h,w], t [B], embedding [B,T,D] of the prompts, image: a `control_image`
+        """
+        return self.network(
+            latents,
+            t,
+            embedding,
+            controlnet_cond=image,
+            conditioning_scale=self.conditioning_scale,
+            return_dict=False,
+        )
+
+
+def condition_controlnets(
+    networks: Sequence[nn.Module], condition, palette, conditioning_scale
+) -> nn.ModuleList:
+    """Give each ControlNet its settings; a single value stands for all, a list gives one each."""
+    count = len(networks)
+
+    def one_each(name: str, setting) -> list:
+        values = list(setting) if isinstance(setting, (list, tuple)) else [setting] * count
+        if len(values) != count:
+            raise UsageError(f"{name} lists {len(values)} values for {count} ControlNets.")
+        return values
+
+    settings = zip(
+        networks,
+        one_each("condition", condition),
+        one_each("palette", palette),
+        one_each("conditioning_scale", conditioning_scale),
+    )
+    return nn.ModuleList(ConditionedControlNet(*each) for each in settings)
+
+
+def sum_residuals(
+    residuals: Sequence[tuple[list[Tensor], Tensor]],
+) -> tuple[list[Tensor], Tensor]:
+    """Add up the (down, mid) residuals of several ControlNets."""
+    (down, mid), *others = residuals
+    for other_down, other_mid in others:
+        down = [a + b for a, b in zip(down, other_down)]
+        mid = mid + other_mid
+    return down, mid

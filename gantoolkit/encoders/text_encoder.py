@@ -1,0 +1,79 @@
+"""Prompts: their token ids, which of these are words, and embeddings by a frozen CLIP text model."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+
+@dataclass(frozen=True)
+class EncodedPrompts:
+    """B prompts as a U-Net reads them."""
+
+    embedding: Tensor  # [B,T,D] last hidden state
+    words: Tensor  # [B,T] bool: between BOS and the first EOS
+
+
+def token_count(tokenizer, model: nn.Module) -> int:
+    """Return T, the length to which every prompt is padded or cut."""
+    return min(int(tokenizer.model_max_length), int(model.config.max_position_embeddings))
+
+
+def tokenize(tokenizer, prompts: Sequence[str], length: int) -> Tensor:
+    """Return token ids [B,length] int64: BOS, words, EOS, padding; a longer prompt is cut."""
+    batch = tokenizer(
+        list(prompts), padding="max_length", truncation=True, max_length=length, return_tensors="pt"
+    )
+    return batch.input_ids
+
+
+def word_mask(ids: Tensor, eos: int) -> Tensor:
+    """Mark the tokens of words in ids [B,T]: those after BOS (position 0) and before the first EOS.
+
+    An empty prompt has none.
+    """
+    ended = (ids == eos).cumsum(1) > 0
+    words = ~ended
+    words[:, 0] = False
+    return words
+
+
+class TextEncoder(nn.Module):
+    """A CLIP text model with its tokenizer; equal prompts of a batch are encoded once.
+
+    model      transformers' CLIPTextModel
+    tokenizer  its CLIPTokenizer
+    """
+
+    def __init__(self, model: nn.Module, tokenizer):
+        super().__init__()
+        self.model = model
+        self.tokenizer = tokenizer
+        self.num_tokens = token_count(tokenizer, model)
+
+    def token_ids(self, prompts: Sequence[str]) -> Tensor:
+        """Return the token ids [B,T] on the text model's device."""
+        device = next(self.model.parameters()).device
+        return tokenize(self.tokenizer, prompts, self.num_tokens).to(device)
+
+    def truncated_text(self, prompt: str) -> str:
+        """Return the end of a prompt that is cut off because it is too long; "" if nothing is."""
+        ids = self.tokenizer(prompt, add_special_tokens=False, verbose=False).input_ids
+        room = self.num_tokens - 2  # BOS and EOS take two places
+        return self.tokenizer.decode(ids[room:]).strip()
+
+    def embed(self, ids: Tensor) -> Tensor:
+        """Return the last hidden states [B,T,D] of token ids [B,T], as Stable Diffusion does."""
+        return self.model(input_ids=ids).last_hidden_state
+
+    def forward(self, prompts: Sequence[str]) -> EncodedPrompts:
+        """Encode prompts."""
+        unique = list(dict.fromkeys(prompts))
+        ids = self.token_ids(unique)
+        embedding = self.embed(ids)
+        words = word_mask(ids, self.tokenizer.eos_token_id)
+        rows = torch.tensor([unique.index(prompt) for prompt in prompts], device=ids.device)
+        return EncodedPrompts(embedding[rows], words[rows])
