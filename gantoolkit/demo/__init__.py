@@ -1,10 +1,14 @@
-"""`gantoolkit demo`: a page in the browser where one paints a condition, types a prompt and turns the head.
+"""`gantoolkit demo`: a page in the browser to paint a condition, type a prompt and turn the head.
 
 command   the verb: which runs, which address
 models    runs by name; every network is loaded once
-studio    from a wish to pictures; every intermediate result is kept for a while (no gradio)
+studio    from a request to renders; every intermediate result is cached (no gradio)
 drawing   what the painter hands in as label maps and strokes, and back
+examples  faces that the page offers to begin with
 figures   pictures as HTML
 package   the download: pictures, the condition, and the manifest that repeats them
-page      the Gradio page; painter.js is its canvas
+painter   a canvas with a palette; painter.js draws on it
+layout    the page's controls, and which event each of them starts
+page      what the events do
+server    the server that hands out the page
 """

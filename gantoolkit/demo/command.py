@@ -12,28 +12,29 @@ from gantoolkit.core.errors import UsageError
 
 
 def main(args) -> int:
-    """Load the first run, open the page, and stay until interrupted."""
+    """Run `gantoolkit demo`: load the first run, open the page, stay until interrupted."""
     require_gradio()
     from gantoolkit.core.distributed import pick_device
     from gantoolkit.demo.models import Models, offered
 
     models = Models(offered(args.sources), pick_device(args.device))
-    signal.signal(
-        signal.SIGTERM, lambda *_: sys.exit(0)
-    )  # the temporary folder is removed then, too
+    # a stop from outside removes the temporary folder, too
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     with tempfile.TemporaryDirectory(prefix="gantoolkit-demo-") as folder:
         os.environ["GRADIO_TEMP_DIR"] = f"{folder}/served"  # all that the server hands out
-        from gantoolkit.demo.page import Page, launch
+        from gantoolkit.demo import layout
+        from gantoolkit.demo.page import Page
+        from gantoolkit.demo.server import launch
 
         print(f"Loading {models.names()[0]} …", flush=True)
         page = Page(models, folder)
         page.warm_up()
-        launch(page, args.host, args.port, wait=True)
+        launch(layout.build(page), args.host, args.port, wait=True)
     return 0
 
 
 def require_gradio() -> None:
-    """One sentence where the optional extra is not installed."""
+    """Raise UsageError if the extra `demo` is not installed."""
     if find_spec("gradio") is None:
         raise UsageError(
             "`gantoolkit demo` needs the Python package 'gradio', which is not installed; "

@@ -1,7 +1,8 @@
 """What the painter and the upload button hand in, as label maps and strokes; and the way back.
 
-The painter speaks data URIs of PNG pictures, CANVAS pixels per side: masks in the colours of CelebAMask-HQ,
-scribbles white on black. They come from anybody, so sizes are checked before anything is decoded.
+The painter speaks data URIs of PNG pictures, CANVAS_SIDE pixels per side: masks in the colors of
+CelebAMask-HQ, scribbles white on black. They come from anybody, so sizes are checked before
+anything is decoded.
 """
 
 from __future__ import annotations
@@ -18,93 +19,107 @@ from PIL import Image
 from gantoolkit.core.errors import DataError
 from gantoolkit.core.images import one_hot
 from gantoolkit.core.labels import PALETTE
-from gantoolkit.data import label_maps, user_inputs, user_scribbles
+from gantoolkit.data import image_files, label_maps, user_inputs, user_scribbles
 from gantoolkit.report import pictures
 
-CANVAS = 256  # pixels per side of the painter
-LONGEST = 4 << 20  # characters of a data URI
-LARGEST = 4096  # pixels per side of an upload
-HEAD = "data:image/png;base64,"
+CANVAS_SIDE = 256  # pixels of the painter
+LONGEST_URI = 4 << 20  # characters
+LARGEST_SIDE = 4096  # pixels of an upload
+URI_HEAD = "data:image/png;base64,"
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF")
-EMPTY = {
+EMPTY_DRAWING = {
     "mask": "The mask is empty; paint at least the skin of a face, or click an example.",
     "scribble": "The scribble is empty; draw the outlines of a face, or click an example.",
+}
+IN_WORDS_OF_THE_PAGE = {  # instead of the command line's
+    "give drawings with --scribble": "choose a run that takes scribbles",
+    "which --mask takes": "for which choose a run that takes masks",
 }
 
 
 def read_painting(uri: str | None, kind: str, resolution: int) -> np.ndarray:
-    """Labels [R,R] uint8 (kind "mask") or strokes [R,R] float32 in 0..1 ("scribble") of a painting."""
+    """Read a painting as labels [R,R] uint8 ("mask") or strokes [R,R] float32 in 0..1 ("scribble").
+
+    Raises DataError if it is empty or not readable.
+    """
     if not uri:
-        raise DataError(EMPTY[kind])
-    picture = _decoded(uri)
-    drawn = labels(picture, resolution) if kind == "mask" else lines(picture, resolution)
-    if not drawn.any():
-        raise DataError(EMPTY[kind])
-    return drawn
+        raise DataError(EMPTY_DRAWING[kind])
+    picture = _decode(uri)
+    if kind == "mask":
+        values = read_labels(picture, resolution)
+    else:
+        values = read_strokes(picture, resolution)
+    if not values.any():
+        raise DataError(EMPTY_DRAWING[kind])
+    return values
 
 
-def labels(picture: Image.Image, resolution: int) -> np.ndarray:
-    """The class that covers most of each pixel [R,R] uint8, so that soft edges leave no fringe."""
-    found = label_maps.pad_square(label_maps.decode_label_map(picture, "The painting")[0])
-    if len(found) <= resolution:
-        return _nearest(found, resolution)
-    planes = one_hot(torch.from_numpy(found)[None])
-    shares = torch.nn.functional.interpolate(planes, (resolution, resolution), mode="area")
-    return shares.argmax(1)[0].numpy().astype(np.uint8)
+def read_labels(picture: Image.Image, resolution: int) -> np.ndarray:
+    """Return the class that covers most of each pixel [R,R] uint8, so that soft edges leave none."""
+    decoded, *_ = label_maps.decode_label_map(picture, "The painting")
+    labels = label_maps.pad_square(decoded)
+    if len(labels) <= resolution:
+        return _resize_nearest(labels, resolution)
+    mask = one_hot(torch.from_numpy(labels)[None])
+    coverage = torch.nn.functional.interpolate(mask, (resolution, resolution), mode="area")
+    return coverage.argmax(1)[0].numpy().astype(np.uint8)
 
 
-def lines(picture: Image.Image, resolution: int) -> np.ndarray:
-    """Strokes [R,R] float32 in 0..1."""
-    drawn = user_scribbles.resize_strokes(label_maps.pad_square(user_scribbles.decode_strokes(picture)), resolution)
-    return (np.round(drawn * 255) / 255).astype(np.float32)  # what a PNG of it holds
+def read_strokes(picture: Image.Image, resolution: int) -> np.ndarray:
+    """Return strokes [R,R] float32 in 0..1."""
+    strokes = label_maps.pad_square(user_scribbles.decode_strokes(picture))
+    strokes = user_scribbles.resize_strokes(strokes, resolution)
+    return (np.round(strokes * 255) / 255).astype(np.float32)  # what a PNG of it holds
 
 
 def read_upload(path: str | Path, kind: str) -> str:
-    """A user's own picture as the painter shows it; refused in a sentence that names no folder."""
+    """Return a user's own picture as the painter shows it.
+
+    Raises DataError with a sentence that names no folder.
+    """
     path = Path(path)
     try:
-        _check(path)
+        _check_size(path)
         if kind == "mask":
-            return mask_uri(user_inputs.read_mask(path, CANVAS).numpy())
-        return scribble_uri(user_scribbles.read_scribble(path, CANVAS)[0].numpy())
+            return mask_uri(user_inputs.read_mask(path, CANVAS_SIDE).numpy())
+        return scribble_uri(user_scribbles.read_scribble(path, CANVAS_SIDE)[0].numpy())
     except DataError as error:
         sentence = str(error).replace(str(path), path.name)
-        sentence = sentence.replace(
-            "give drawings with --scribble", "choose a run that takes scribbles"
-        )
-        sentence = sentence.replace("which --mask takes", "for which choose a run that takes masks")
+        for words, words_of_the_page in IN_WORDS_OF_THE_PAGE.items():
+            sentence = sentence.replace(words, words_of_the_page)
         raise DataError(sentence) from None
 
 
-def mask_uri(found: np.ndarray) -> str:
-    """Labels [R,R] as the painter shows them."""
-    return pictures.data_uri(np.asarray(PALETTE, np.uint8)[_nearest(found, CANVAS)])
+def mask_uri(labels: np.ndarray) -> str:
+    """Return labels [R,R] as the painter shows them."""
+    return pictures.data_uri(np.asarray(PALETTE, np.uint8)[_resize_nearest(labels, CANVAS_SIDE)])
 
 
-def scribble_uri(drawn: np.ndarray) -> str:
-    """Strokes [R,R] in 0..1 as the painter shows them."""
-    grey = Image.fromarray((np.clip(drawn, 0, 1) * 255).round().astype(np.uint8))
-    return pictures.data_uri(
-        np.asarray(grey.resize((CANVAS, CANVAS), Image.Resampling.BILINEAR).convert("RGB"))
-    )
+def scribble_uri(strokes: np.ndarray) -> str:
+    """Return strokes [R,R] in 0..1 as the painter shows them."""
+    gray = Image.fromarray((np.clip(strokes, 0, 1) * 255).round().astype(np.uint8))
+    gray = gray.resize((CANVAS_SIDE, CANVAS_SIDE), Image.Resampling.BILINEAR)
+    return pictures.data_uri(gray.convert("RGB"))
 
 
-def _nearest(found: np.ndarray, size: int) -> np.ndarray:
-    return np.asarray(Image.fromarray(found).resize((size, size), Image.Resampling.NEAREST))
+def _resize_nearest(labels: np.ndarray, size: int) -> np.ndarray:
+    return np.asarray(Image.fromarray(labels).resize((size, size), Image.Resampling.NEAREST))
 
 
-def _decoded(uri: str) -> Image.Image:
-    if not isinstance(uri, str) or not uri.startswith(HEAD) or len(uri) > LONGEST:
+def _decode(uri: str) -> Image.Image:
+    if not isinstance(uri, str) or not uri.startswith(URI_HEAD) or len(uri) > LONGEST_URI:
         raise DataError(
             "The painting must be a PNG as data URI of at most 4 MB; paint it on the page."
         )
     try:
-        content = io.BytesIO(base64.b64decode(uri[len(HEAD) :], validate=True))
+        content = io.BytesIO(base64.b64decode(uri.removeprefix(URI_HEAD), validate=True))
         with Image.open(content, formats=["PNG"]) as file:
-            if max(file.size) > LARGEST // 2 or min(file.size) < label_maps.SMALLEST:
+            too_large = max(file.size) > LARGEST_SIDE // 2
+            too_small = min(file.size) < image_files.SMALLEST_SIDE
+            if too_large or too_small:
                 raise DataError(
                     f"The painting is {file.width}×{file.height} pixels; the painter makes "
-                    f"{CANVAS}²."
+                    f"{CANVAS_SIDE}²."
                 )
             return file.convert("RGB")
     except (binascii.Error, OSError, SyntaxError, ValueError, Image.DecompressionBombError):
@@ -113,16 +128,17 @@ def _decoded(uri: str) -> Image.Image:
         ) from None
 
 
-def _check(path: Path) -> None:
-    """Refuse what is no picture, or too large, from its head alone."""
+def _check_size(path: Path) -> None:
+    """Refuse by its head what is not a picture or too large."""
     try:
         with Image.open(path, formats=FORMATS) as file:
-            size = file.size
+            width, height = file.size
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
         raise DataError(
             f"{path} is not a readable picture; save it as PNG, JPEG or WebP."
         ) from None
-    if max(size) > LARGEST:
+    if max(width, height) > LARGEST_SIDE:
         raise DataError(
-            f"{path} is {size[0]}×{size[1]} pixels; make it at most {LARGEST} pixels wide and high."
+            f"{path} is {width}×{height} pixels; make it at most {LARGEST_SIDE} pixels wide and "
+            "high."
         )

@@ -8,7 +8,7 @@ import numpy as np
 
 from gantoolkit.data.face_zip import FaceZip
 
-COUNT = 10
+EXAMPLES = 10
 
 
 @dataclass(frozen=True)
@@ -20,17 +20,19 @@ class Example:
     scribble: np.ndarray
 
 
-def examples(count: int = COUNT, data: str = "val") -> list[Example]:
-    """`count` people spread over the set, each with its richest caption."""
-    people = FaceZip(data)
-    first = {int(who): row for row, who in reversed(list(enumerate(people.identities.tolist())))}
-    rows = sorted(first.values())
-    chosen = [rows[i * len(rows) // count] for i in range(min(count, len(rows)))]
-    return [
-        Example(
-            max(people.captions[row], key=len, default=""),
-            people.labels[row].numpy(),
-            people.scribbles[row].numpy().astype(np.float32) / 255,
-        )
-        for row in chosen
-    ]
+def examples(count: int = EXAMPLES, data: str = "val") -> list[Example]:
+    """Choose `count` people spread over the data set, each with its longest caption."""
+    faces = FaceZip(data)
+    first_index: dict[int, int] = {}
+    for index, identity in enumerate(faces.identities.tolist()):
+        first_index.setdefault(int(identity), index)
+    indices = sorted(first_index.values())
+
+    chosen = []
+    for number in range(min(count, len(indices))):
+        index = indices[number * len(indices) // count]
+        text = max(faces.captions[index], key=len, default="")
+        labels = faces.labels[index].numpy()
+        scribble = faces.scribbles[index].numpy().astype(np.float32) / 255
+        chosen.append(Example(text, labels, scribble))
+    return chosen

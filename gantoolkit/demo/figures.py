@@ -11,63 +11,68 @@ from PIL import Image
 from gantoolkit.core.types import Render
 from gantoolkit.demo.studio import Face
 from gantoolkit.report import pictures
+from gantoolkit.report.markup import tag
 
-SMALL = 192  # pixels: maps and small pictures are enlarged to this before they are sent
-
-
-def face(w: Render, alternative: str) -> str:
-    """G(w), large."""
-    return _figure(pictures.image_picture(w.image), alternative, "G(w): what comes out", "large")
+SMALL_SIDE = 192  # pixels that maps and small pictures are enlarged to before they are sent
 
 
-def parts(found: Face, w: Render, w_m: Render, front: Render) -> str:
-    """G(w^m), Ā and, in 3D, depth; then a row with the map of each word.
+def face(modulated: Render, alternative: str) -> str:
+    """Return G(w), large."""
+    picture = pictures.image_picture(modulated.image)
+    return _figure(picture, alternative, "G(w): what comes out", "large")
+
+
+def components(face: Face, modulated: Render, mapped: Render, front: Render) -> str:
+    """Return G(w^m), Ā and, in 3D, depth; then a row with the map of each word.
 
     Maps lie over `front`, the face as it was drawn, because attention does not turn with the head.
     """
-    overall = pictures.attention_picture(front.image, found.attention)
-    plain = torch.equal(w.image, w_m.image)
-    modulated = (
-        "the same, for this run has no style modulation" if plain else "with style modulation"
-    )
-    shown = [
-        (pictures.image_picture(w_m.image), "G(w<sup>m</sup>): mapping network alone"),
-        (pictures.image_picture(w.image), f"G(w): {modulated}"),
-        (overall, "Ā: attention of all words"),
-    ]
-    if w.depth is not None:
-        shown.append((pictures.depth_picture(w.depth), "depth: near is yellow"))
-    html = f'<div class="gt-parts">{"".join(_figure(p, _plain(c), c) for p, c in shown)}</div>'
-    if not found.words:
-        return html + '<p class="gt-quiet">There is no word in the prompt to attend to.</p>'
-    maps = [
-        _figure(pictures.attention_picture(front.image, where), f"attention of {word}", escape(word))
-        for word, where in found.words
-    ]
-    return html + (
-        '<p class="gt-quiet">Where the diffusion model looked for each word, '
-        "over the face as it was drawn:</p>"
-        f'<div class="gt-words">{"".join(maps)}</div>'
-    )
+    row = ""
+    for caption, picture in _captioned(face, modulated, mapped, front).items():
+        alternative = caption.replace("<sup>m</sup>", "^m")
+        row += _figure(picture, alternative, caption)
+    html = tag("div", row, class_="gt-parts")
+    if not face.words:
+        return html + tag("p", "There is no word in the prompt to attend to.", class_="gt-quiet")
+
+    maps = ""
+    for word, attention in face.words:
+        picture = pictures.attention_picture(front.image, attention)
+        maps += _figure(picture, f"attention of {word}", escape(word))
+    head = "Where the diffusion model looked for each word, over the face as it was drawn:"
+    return html + tag("p", head, class_="gt-quiet") + tag("div", maps, class_="gt-words")
+
+
+def _captioned(
+    face: Face, modulated: Render, mapped: Render, front: Render
+) -> dict[str, np.ndarray]:
+    has_modulation = not torch.equal(modulated.image, mapped.image)
+    if has_modulation:
+        difference = "with style modulation"
+    else:
+        difference = "the same, for this run has no style modulation"
+    captioned = {
+        "G(w<sup>m</sup>): mapping network alone": pictures.image_picture(mapped.image),
+        f"G(w): {difference}": pictures.image_picture(modulated.image),
+        "Ā: attention of all words": pictures.attention_picture(front.image, face.attention),
+    }
+    if modulated.depth is not None:
+        captioned["depth: near is yellow"] = pictures.depth_picture(modulated.depth)
+    return captioned
 
 
 def notice(text: str, kind: str = "good") -> str:
-    """One sentence above the picture: good, note or error."""
+    """Return one sentence above the picture; `kind` is good, note or error."""
+    if not text:
+        return ""
     role = "alert" if kind == "error" else "status"
-    return f'<p class="gt-notice gt-{kind}" role="{role}">{escape(text)}</p>' if text else ""
+    return tag("p", escape(text), class_=f"gt-notice gt-{kind}", role=role)
 
 
-def _figure(picture: np.ndarray, alternative: str, caption: str, kind: str = "") -> str:
-    if not kind and max(picture.shape[:2]) < SMALL:
-        image = Image.fromarray(picture).resize((SMALL, SMALL), Image.Resampling.BICUBIC)
-    else:
-        image = Image.fromarray(picture)
+def _figure(picture: np.ndarray, alternative: str, caption: str, class_: str = "") -> str:
+    image = Image.fromarray(picture)
+    if not class_ and max(image.size) < SMALL_SIDE:
+        image = image.resize((SMALL_SIDE, SMALL_SIDE), Image.Resampling.BICUBIC)
     uri = pictures.data_uri(image, "WEBP", quality=90, method=0)
-    return (
-        f'<figure class="{kind}"><img src="{uri}" alt="{escape(alternative)}">'
-        f"<figcaption>{caption}</figcaption></figure>"
-    )
-
-
-def _plain(caption: str) -> str:
-    return caption.replace("<sup>m</sup>", "^m")
+    content = f'<img src="{uri}" alt="{escape(alternative)}">{tag("figcaption", caption)}'
+    return tag("figure", content, class_=class_)

@@ -16,28 +16,34 @@ from gantoolkit.registry import manifest
 
 
 def offered(sources: list[str]) -> dict[str, str]:
-    """Name on the page → what `load_pipeline` takes, of runs, presets and folders that hold runs."""
-    found: dict[str, str] = {}
-    for source in sources or _default():
-        inside = _runs_in(Path(source))
-        if not inside and not is_run(source):
+    """Return name on the page → what `load_pipeline` takes.
+
+    `sources` are runs, presets and folders that hold runs; by default presets with weights, and
+    runs/. Raises UsageError for anything else.
+    """
+    source_by_name: dict[str, str] = {}
+    for source in sources or _default_sources():
+        runs_inside = _runs_in(Path(source))
+        if not runs_inside and not is_run(source):
             raise UsageError(
                 f"'{source}' is neither a run with a trained bridge, nor a preset, nor a folder "
                 "that holds such runs; train one with `gantoolkit run configs/absm_eg3d.py`."
             )
-        for path in inside or [source]:
+        for path in runs_inside or [source]:
             name = Path(path).name
-            found[str(path) if name in found else name] = str(path)
-    if not found:
+            if name in source_by_name:
+                name = str(path)
+            source_by_name[name] = str(path)
+    if not source_by_name:
         raise UsageError(
             "There is no trained run in runs/ and no preset with weights; train one with "
             "`gantoolkit run configs/absm_eg3d.py`, or name the folder of a run."
         )
-    return found
+    return source_by_name
 
 
 def is_run(source: str | Path) -> bool:
-    """Whether a bridge is found there, without loading it."""
+    """Return whether `source` holds a bridge, without loading it."""
     folder = Path(source)
     if folder.is_dir():
         if any((folder / file).is_file() for file in (load.EXPORTED, load.HUB_MODEL)):
@@ -45,12 +51,12 @@ def is_run(source: str | Path) -> bool:
         return _task(folder) == "bridge" and (folder / "checkpoint").is_dir()
     preset = manifest.load().presets.get(str(source))
     if preset is not None:
-        return _there(preset.get("weights"))
-    return folder.is_file() or _there(str(source))
+        return _has_bridge(preset.get("weights"))
+    return folder.is_file() or _has_bridge(str(source))
 
 
-def _there(name: str | None) -> bool:
-    """Whether the weights of this name are on this machine and hold a bridge."""
+def _has_bridge(name: str | None) -> bool:
+    """Return whether the weights of this name are on this machine and hold a bridge."""
     try:
         path = weights.resolve(name) if name else None
     except GantoolkitError:
@@ -59,16 +65,18 @@ def _there(name: str | None) -> bool:
 
 
 def _runs_in(folder: Path) -> list[Path]:
-    """The runs directly below a folder that is none itself, by name."""
+    """Return the runs directly below a folder that is not a run itself, by name."""
     if not folder.is_dir() or is_run(folder):
         return []
     return sorted(path for path in folder.iterdir() if path.is_dir() and is_run(path))
 
 
-def _default() -> list[str]:
-    """Presets whose weights are here, and runs/ where it holds any."""
-    presets = [name for name in manifest.load().presets if is_run(name)]
-    return presets + (["runs"] if _runs_in(Path("runs")) else [])
+def _default_sources() -> list[str]:
+    """Return the presets with weights, and runs/ if it holds any run."""
+    sources = [name for name in manifest.load().presets if is_run(name)]
+    if _runs_in(Path("runs")):
+        sources.append("runs")
+    return sources
 
 
 def _task(folder: Path) -> str | None:
@@ -78,26 +86,28 @@ def _task(folder: Path) -> str | None:
         return None
 
 
-def _paintable(name: str, pipeline: Pipeline) -> Pipeline:
-    """The pipeline; a run on masks and scribbles at once is refused, for the page has one painter at a time."""
+def _check_paintable(name: str, pipeline: Pipeline) -> None:
+    """Raise UsageError for a run on masks and scribbles at once: the page shows one painter."""
     if pipeline.condition == "both":
         raise UsageError(
-            f"The run '{name}' takes a mask and a scribble at once, which this page cannot paint; use "
-            "`gantoolkit generate RUN --mask FILE --scribble FILE`, and open the page with other runs."
+            f"The run '{name}' takes a mask and a scribble at once, which this page cannot paint; "
+            "use `gantoolkit generate RUN --mask FILE --scribble FILE`, and open the page with "
+            "other runs."
         )
-    return pipeline
 
 
 class Models:
-    """Pipelines by name, made when they are first asked for and kept."""
+    """Pipelines by name, loaded when they are first asked for and kept."""
 
     def __init__(self, sources: dict[str, str], device: str | torch.device = "cpu"):
-        self.sources, self.device = sources, device
+        self.sources = sources
+        self.device = device
         self._lock = threading.Lock()
         self._pipelines: dict[str, Pipeline] = {}
         self._load = load.Loader(device)
 
     def names(self) -> list[str]:
+        """Return the names in the order in which they were given."""
         return list(self.sources)
 
     def __getitem__(self, name: str) -> Pipeline:
@@ -107,5 +117,7 @@ class Models:
             )
         with self._lock:
             if name not in self._pipelines:
-                self._pipelines[name] = _paintable(name, self._load(self.sources[name])[0])
+                pipeline, _ = self._load(self.sources[name])
+                _check_paintable(name, pipeline)
+                self._pipelines[name] = pipeline
             return self._pipelines[name]

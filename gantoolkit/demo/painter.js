@@ -7,9 +7,9 @@ let tool = mask ? "brush" : "pen", last = null, shown = null;
 
 const pressed = (selector) => element.querySelector(`${selector}[aria-pressed=true]`);
 const radius = () => Number(element.querySelector("[data-size]").value) / 2;
-const colour = () => {
+const color = () => {
   if (!mask) return tool === "eraser" ? [0, 0, 0] : [255, 255, 255];
-  return pressed("[data-colour]").dataset.colour.split(",").map(Number);
+  return pressed("[data-color]").dataset.color.split(",").map(Number);
 };
 const press = (button, selector) => {
   element.querySelectorAll(selector).forEach((other) => other.setAttribute("aria-pressed", other === button));
@@ -43,7 +43,7 @@ function place(event) {
 }
 
 function stroke(from, to) { // hard-edged discs along a line: a label map has no half-tones
-  const [r, g, b] = colour(), size = Math.max(radius(), 0.75);
+  const [r, g, b] = color(), size = Math.max(radius(), 0.75);
   const image = context.getImageData(0, 0, side, side), pixels = image.data;
   const steps = Math.max(1, Math.ceil(Math.hypot(to[0] - from[0], to[1] - from[1]) / Math.max(size / 2, 0.5)));
   for (let s = 0; s <= steps; s++) {
@@ -58,9 +58,9 @@ function stroke(from, to) { // hard-edged discs along a line: a label map has no
   context.putImageData(image, 0, 0);
 }
 
-function fill(at) { // the connected region of one colour
+function fill(at) { // the connected region of one color
   const image = context.getImageData(0, 0, side, side), pixels = new Uint32Array(image.data.buffer);
-  const start = Math.floor(at[1]) * side + Math.floor(at[0]), old = pixels[start], [r, g, b] = colour();
+  const start = Math.floor(at[1]) * side + Math.floor(at[0]), old = pixels[start], [r, g, b] = color();
   const fresh = new Uint32Array(new Uint8ClampedArray([r, g, b, 255]).buffer)[0];
   if (old === fresh) return;
   const todo = [start];
@@ -99,7 +99,7 @@ for (const end of ["pointerup", "pointercancel"]) {
 element.addEventListener("click", (event) => {
   const button = event.target.closest("button");
   if (!button) return;
-  if (button.dataset.colour) press(button, "[data-colour]");
+  if (button.dataset.color) press(button, "[data-color]");
   if (button.dataset.tool) { tool = button.dataset.tool; press(button, "[data-tool]"); }
   if (button.dataset.do === "undo" && past.length) { context.putImageData(past.pop(), 0, 0); hand(); }
   if (button.dataset.do === "clear") {

@@ -7,9 +7,10 @@ from importlib.resources import files
 import gradio as gr
 
 from gantoolkit.core.labels import CLASSES, PALETTE
-from gantoolkit.demo.drawing import CANVAS
+from gantoolkit.demo.drawing import CANVAS_SIDE
+from gantoolkit.report.markup import tag
 
-NAMES = {
+CLASS_NAMES = {
     "background": "background",
     "eye_g": "glasses",
     "u_lip": "upper lip",
@@ -18,12 +19,14 @@ NAMES = {
     "neck_l": "necklace",
     "cloth": "clothes",
 }
-START = CLASSES.index("hair")
+SIDES = {"l": "left", "r": "right"}  # the person's own
+FIRST_CLASS = "hair"
 TOOLS = {"mask": ("brush", "fill"), "scribble": ("pen", "eraser")}
+BRUSH_SIZE = {"mask": 12, "scribble": 3}  # pixels
 
 
 def painter(kind: str, value: str, visible: bool) -> gr.HTML:
-    """The component; its value is the drawing as data URI. A hidden one keeps what was drawn."""
+    """Build the component; its value is the drawing as data URI. A hidden one keeps the drawing."""
     return gr.HTML(
         value,
         html_template=template(kind),
@@ -37,43 +40,47 @@ def painter(kind: str, value: str, visible: bool) -> gr.HTML:
 
 
 def resource(name: str) -> str:
-    """A text file beside this one."""
+    """Read a text file beside this one."""
     return files("gantoolkit.demo").joinpath(name).read_text(encoding="utf-8")
 
 
 def class_name(name: str) -> str:
-    """A class in words; left and right are the person's own."""
-    if name in NAMES:
-        return NAMES[name]
-    side = {"l": "left ", "r": "right "}.get(name.partition("_")[0] if "_" in name else "", "")
-    return side + name.partition("_")[2] if side else name
+    """Return a class in words; left and right are the person's own."""
+    if name in CLASS_NAMES:
+        return CLASS_NAMES[name]
+    side, underscore, part = name.partition("_")
+    if underscore and side in SIDES:
+        return f"{SIDES[side]} {part}"
+    return name
 
 
 def template(kind: str) -> str:
-    """The painter's HTML."""
-    tools = "".join(
-        f'<button type="button" data-tool="{t}" aria-pressed="{str(not i).lower()}">{t}</button>'
-        for i, t in enumerate(TOOLS[kind])
-    )
-    size = 12 if kind == "mask" else 3
+    """Return the painter's HTML."""
+    buttons = ""
+    for index, tool in enumerate(TOOLS[kind]):
+        buttons += _toggle(tool, f'data-tool="{tool}"', is_pressed=index == 0)
+    palette_of_kind = palette() if kind == "mask" else ""
     return (
-        f'<div class="gt-painter" data-kind="{kind}"><div class="gt-bar">{tools}'
-        f'<label>size <input type="range" min="1" max="40" value="{size}" data-size></label>'
-        '<button type="button" data-do="undo">undo</button>'
-        '<button type="button" data-do="clear">clear</button>'
-        f'</div><div class="gt-board"><canvas width="{CANVAS}" height="{CANVAS}" tabindex="0" '
-        f'aria-label="{kind} to paint"></canvas>{palette() if kind == "mask" else ""}</div></div>'
+        f'<div class="gt-painter" data-kind="{kind}"><div class="gt-bar">{buttons}'
+        f'<label>size <input type="range" min="1" max="40" value="{BRUSH_SIZE[kind]}" data-size>'
+        '</label><button type="button" data-do="undo">undo</button>'
+        '<button type="button" data-do="clear">clear</button></div><div class="gt-board">'
+        f'<canvas width="{CANVAS_SIDE}" height="{CANVAS_SIDE}" tabindex="0" '
+        f'aria-label="{kind} to paint"></canvas>{palette_of_kind}</div></div>'
     )
 
 
 def palette() -> str:
-    """A button per class."""
-    buttons = []
-    for number, (name, colour) in enumerate(zip(CLASSES, PALETTE)):
-        css = ",".join(map(str, colour))
-        buttons.append(
-            f'<button type="button" data-colour="{css}" '
-            f'aria-pressed="{str(number == START).lower()}">'
-            f'<i style="background:rgb({css})"></i>{class_name(name)}</button>'
-        )
-    return f'<div class="gt-palette" role="group" aria-label="classes">{"".join(buttons)}</div>'
+    """Return a button for every class."""
+    buttons = ""
+    for name, color in zip(CLASSES, PALETTE):
+        css = ",".join(map(str, color))
+        swatch = tag("i", style=f"background:rgb({css})")
+        label = swatch + class_name(name)
+        buttons += _toggle(label, f'data-color="{css}"', is_pressed=name == FIRST_CLASS)
+    return f'<div class="gt-palette" role="group" aria-label="classes">{buttons}</div>'
+
+
+def _toggle(label: str, data: str, is_pressed: bool) -> str:
+    pressed = "true" if is_pressed else "false"
+    return f'<button type="button" {data} aria-pressed="{pressed}">{label}</button>'

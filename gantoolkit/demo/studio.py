@@ -1,8 +1,8 @@
-"""From a wish (run, prompt, drawing, seed, step) to pictures, keeping what another wish may need again.
+"""From a request (run, prompt, drawing, seed, step) to renders, caching what others may need again.
 
-Features of a denoising run are kept step by step and shared by all runs with the same encoder; codes and
-planes are kept per run and step. So a turned head costs one render, another step at most the steps between,
-another generator one bridge and one render.
+Features of a denoising run are kept step by step and shared by all runs with the same encoder;
+codes and planes are kept per run and step. So a turned head costs one render, another step at most
+the steps between, another generator one bridge and one render.
 """
 
 from __future__ import annotations
@@ -26,20 +26,23 @@ from gantoolkit.core.types import Camera, Condition, Features, Latent, Render
 from gantoolkit.data.user_inputs import UserInput, make_condition
 from gantoolkit.demo.models import Models
 from gantoolkit.inference.attention import words
+from gantoolkit.pipeline import Pipeline
 
-TRACES, FACES = 16, 64  # denoising runs and faces that are kept
-LONGEST_PROMPT, LARGEST_SEED = 500, 2**31 - 1
+KEPT_TRACES = 16  # denoising runs
+KEPT_FACES = 64
+LONGEST_PROMPT = 500  # characters
+LARGEST_SEED = 2**31 - 1
 
 
 @dataclass(frozen=True)
-class Wish:
-    """What a visitor asked for; `step` counts from 1 (noise) to the encoder's last."""
+class FaceRequest:
+    """What a visitor asked for. Raises UsageError for a prompt or a seed beyond the limits."""
 
     run: str
     text: str
     drawing: np.ndarray  # labels [R,R] uint8, or strokes [R,R] float32 in 0..1
     seed: int = 0
-    step: int = 10**6
+    step: int = 10**6  # from 1 (noise) to the encoder's last
 
     def __post_init__(self):
         if len(self.text) > LONGEST_PROMPT:
@@ -50,24 +53,28 @@ class Wish:
             raise UsageError(f"The seed must lie between 0 and {LARGEST_SEED}, not {self.seed}.")
 
     @property
-    def key(self) -> tuple[Hashable, ...]:
-        digest = hashlib.sha256(
-            self.drawing.tobytes() + str(self.drawing.shape).encode()
-        ).hexdigest()
-        return self.text, digest, self.seed
+    def is_mask(self) -> bool:
+        """Whether the drawing is a label map."""
+        return self.drawing.dtype == np.uint8
+
+    @property
+    def denoising_key(self) -> tuple[Hashable, ...]:
+        """What decides a denoising run of one encoder."""
+        content = self.drawing.tobytes() + str(self.drawing.shape).encode()
+        return self.text, hashlib.sha256(content).hexdigest(), self.seed
 
 
 @dataclass(frozen=True)
 class Face:
-    """Codes and attention of a wish, before a camera looks at it."""
+    """Codes and attention of a request, before a camera looks at it."""
 
-    wish: Wish
+    request: FaceRequest
     latent: Latent
     attention: Tensor  # Ā [1,1,h,w]
     words: tuple[tuple[str, Tensor], ...]  # a prompt's words with their maps [h,w]
     t: int
-    steps: tuple[int, ...]
-    base: Camera | None  # where the drawing was seen from; None in 2D
+    timesteps: tuple[int, ...]
+    camera: Camera | None  # where the drawing was seen from; None in 2D
     planes: tuple[Tensor, Tensor] | None  # of w and w^m, in 3D
     seconds: float
 
@@ -75,120 +82,135 @@ class Face:
 class Trace:
     """One denoising run, advanced only as far as somebody asked."""
 
-    def __init__(self, encoder, asked: Condition, lock: threading.Lock):
-        self.steps, self.lock = tuple(encoder.timesteps), lock
-        self.found: list[Features] = []
-        self._encoder, self._asked, self._more = encoder, asked, encoder.trace(asked, x0=False)
+    def __init__(self, encoder, condition: Condition, lock: threading.Lock):
+        self.timesteps = tuple(encoder.timesteps)
+        self.features: list[Features] = []
+        self._encoder = encoder
+        self._condition = condition
+        self._lock = lock
+        self._restart()
+
+    def _restart(self) -> None:
+        self.features = []
+        self._remaining = self._encoder.trace(self._condition, x0=False)
 
     def at(self, step: int) -> Features:
-        """Features of the step-th step (from 1); the lock is free between steps, for others."""
+        """Return the features of the step-th step (from 1); the lock is free between steps."""
         while True:
-            with self.lock:
-                if len(self.found) >= step:
-                    return self.found[step - 1]
+            with self._lock:
+                if len(self.features) >= step:
+                    return self.features[step - 1]
                 try:
-                    self.found.append(next(self._more))
-                except (
-                    BaseException
-                ):  # memory may have run out: begin anew when somebody asks again
-                    self.found, self._more = [], self._encoder.trace(self._asked, x0=False)
+                    self.features.append(next(self._remaining))
+                except BaseException:  # memory may have run out: start anew when asked again
+                    self._restart()
                     raise
 
 
-class Kept:
+class NewestCache:
     """The newest `size` values, each made once even when several threads ask for it."""
 
     def __init__(self, size: int):
-        self.size, self._values, self._lock = size, OrderedDict(), threading.Lock()
+        self.size = size
+        self._entries: OrderedDict[Hashable, list] = OrderedDict()  # key → [lock, value]
+        self._lock = threading.Lock()
 
     def get(self, key: Hashable, make: Callable):
+        """Return the value of a key; `make` is called if it is not cached."""
         with self._lock:
-            lock = self._values.setdefault(key, [threading.Lock(), None])
-            self._values.move_to_end(key)
-            while len(self._values) > self.size:
-                self._values.popitem(last=False)
-        with lock[0]:
-            if lock[1] is None:
-                lock[1] = make()
-            return lock[1]
+            entry = self._entries.setdefault(key, [threading.Lock(), None])
+            self._entries.move_to_end(key)
+            while len(self._entries) > self.size:
+                self._entries.popitem(last=False)
+        with entry[0]:
+            if entry[1] is None:
+                entry[1] = make()
+            return entry[1]
 
 
 class Studio:
-    """Everything that the page asks for; it knows nothing of Gradio."""
+    """Everything that the page asks for, without Gradio."""
 
     def __init__(self, models: Models):
         self.models = models
-        self._traces, self._faces = Kept(TRACES), Kept(FACES)
-        self._locks: dict[int, threading.Lock] = {}
+        self._traces = NewestCache(KEPT_TRACES)
+        self._faces = NewestCache(KEPT_FACES)
+        self._locks: dict[int, threading.Lock] = {}  # of encoders
 
-    def face(self, wish: Wish) -> Face:
-        """Codes of a wish; the second time they are only looked up."""
-        pipeline = self.models[wish.run]
-        wish = replace(wish, step=min(max(int(wish.step), 1), len(pipeline.encoder.timesteps)))
-        return self._faces.get((wish.run, wish.step, *wish.key), lambda: self._make(pipeline, wish))
+    def face(self, request: FaceRequest) -> Face:
+        """Return the codes of a request; the second time they are only looked up."""
+        pipeline = self.models[request.run]
+        last_step = len(pipeline.encoder.timesteps)
+        request = replace(request, step=min(max(int(request.step), 1), last_step))
+        key = (request.run, request.step, *request.denoising_key)
+        return self._faces.get(key, lambda: self._make_face(pipeline, request))
 
-    def asked(self, wish: Wish) -> Condition:
-        """The Condition [1] of a wish."""
-        drawing, path = torch.from_numpy(wish.drawing), Path("drawing")
-        one = (
-            UserInput(path, "drawing", labels=drawing)
-            if wish.drawing.dtype == np.uint8
-            else UserInput(path, "drawing", scribble=drawing[None])
-        )
-        return make_condition([one], wish.text, [wish.seed])
+    def condition(self, request: FaceRequest) -> Condition:
+        """Return the Condition [1] of a request."""
+        drawing = torch.from_numpy(request.drawing)
+        path = Path("drawing")
+        if request.is_mask:
+            user_input = UserInput(path, "drawing", labels=drawing)
+        else:
+            user_input = UserInput(path, "drawing", scribble=drawing[None])
+        return make_condition([user_input], request.text, [request.seed])
 
     @torch.no_grad()
-    def _make(self, pipeline, wish: Wish) -> Face:
-        started, asked = time.perf_counter(), self.asked(wish).to(self.models.device)
+    def _make_face(self, pipeline: Pipeline, request: FaceRequest) -> Face:
+        started = time.perf_counter()
         encoder = pipeline.encoder
+        generator = pipeline.generator
+        condition = self.condition(request).to(self.models.device)
+
         lock = self._locks.setdefault(id(encoder), threading.Lock())
-        trace = self._traces.get((id(encoder), *wish.key), lambda: Trace(encoder, asked, lock))
-        features = trace.at(wish.step)
+        key = (id(encoder), *request.denoising_key)
+        trace = self._traces.get(key, lambda: Trace(encoder, condition, lock))
+        features = trace.at(request.step)
         latent = pipeline.bridge(features)
-        planes, base = None, pipeline.camera_for(asked, pipeline.generator)
-        if pipeline.generator.is_3d:
-            planes = tuple(pipeline.generator.planes(ws) for ws in codes(latent))
+
+        planes = None
+        if generator.is_3d:
+            planes = tuple(generator.planes(ws) for ws in codes(latent))
         return Face(
-            wish,
-            latent,
-            word_attention(features),
-            words(encoder, wish.text, features),
-            int(features.t[0]),
-            trace.steps,
-            base,
-            planes,
-            time.perf_counter() - started,
+            request=request,
+            latent=latent,
+            attention=word_attention(features),
+            words=words(encoder, request.text, features),
+            t=int(features.t[0]),
+            timesteps=trace.timesteps,
+            camera=pipeline.camera_for(condition, generator),
+            planes=planes,
+            seconds=time.perf_counter() - started,
         )
 
+    @torch.no_grad()
     def render(self, face: Face, yaw: float = 0.0, pitch: float = 0.0) -> tuple[Render, Render]:
-        """G(w) and G(w^m); in 3D turned by degrees from where the drawing was seen."""
-        pipeline = self.models[face.wish.run]
+        """Render G(w) and G(w^m); in 3D turned by degrees from where the drawing was seen."""
+        generator = self.models[face.request.run].generator
         if face.planes is None:
-            with torch.no_grad():
-                w, w_m = (
-                    pipeline.generator.render(ws, deterministic=True) for ws in codes(face.latent)
-                )
-            return w, w_m
-        camera = turned(face.base, yaw, pitch, frame_of(pipeline.generator))
-        with torch.no_grad():
-            w, w_m = (
-                pipeline.generator.render_planes(planes, ws, camera, deterministic=True)
-                for planes, ws in zip(face.planes, codes(face.latent))
+            modulated, mapped = (
+                generator.render(ws, deterministic=True) for ws in codes(face.latent)
             )
-        return w, w_m
+            return modulated, mapped
+        camera = turned(face.camera, yaw, pitch, frame_of(generator))
+        modulated, mapped = (
+            generator.render_planes(planes, ws, camera, deterministic=True)
+            for planes, ws in zip(face.planes, codes(face.latent))
+        )
+        return modulated, mapped
 
 
 def codes(latent: Latent) -> tuple[Tensor, Tensor]:
-    """w and w^m [1,L,w_dim]."""
+    """Return w and w^m [1,L,w_dim]."""
     return latent.ws, latent.ws if latent.w_m is None else latent.w_m
 
 
-def turned(base: Camera, yaw: float, pitch: float, frame: Frame = Frame()) -> Camera:
-    """The base camera [1] turned by degrees on the sphere of the generator's frame; (0, 0) is the base itself."""
+def turned(camera: Camera, yaw: float, pitch: float, frame: Frame = Frame()) -> Camera:
+    """Turn a camera [1] by degrees on the sphere of the generator's frame; (0, 0) is itself."""
     if not yaw and not pitch:
-        return base
+        return camera
     from gantoolkit.data.pose import angles
 
-    at = angles(base.label.cpu())
-    camera = frame.camera(at[0] + np.deg2rad(yaw), at[1] + np.deg2rad(pitch))
-    return Camera(camera.cam2world, base.intrinsics.cpu()).to(base.cam2world.device)
+    label_yaw, label_pitch = angles(camera.label.cpu())
+    moved = frame.camera(label_yaw + np.deg2rad(yaw), label_pitch + np.deg2rad(pitch))
+    return Camera(moved.cam2world, camera.intrinsics.cpu()).to(camera.cam2world.device)

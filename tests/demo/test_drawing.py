@@ -15,7 +15,7 @@ from gantoolkit.demo import drawing
 def uri(picture) -> str:
     content = io.BytesIO()
     Image.fromarray(np.asarray(picture, np.uint8)).save(content, "PNG")
-    return drawing.HEAD + base64.b64encode(content.getvalue()).decode()
+    return drawing.URI_HEAD + base64.b64encode(content.getvalue()).decode()
 
 
 def face(size=256) -> np.ndarray:
@@ -33,7 +33,7 @@ def test_every_class_comes_back_from_the_painter_at_the_runs_size():
 
 
 def test_soft_edges_leave_no_fringe_of_other_classes():
-    """Blending black with clothes' green passes the colour of necklaces; a browser may blend."""
+    """Blending black with clothes' green passes the color of necklaces; a browser may blend."""
     picture = np.zeros((256, 256, 3), np.uint8)
     picture[:, 130:] = PALETTE[18]
     picture[:, 129] = PALETTE[16]  # a quarter of green is exactly another class
@@ -48,7 +48,7 @@ def test_strokes_come_back():
     assert found.dtype == np.float32 and np.abs(found - lines).mean() < 0.03 and found.max() == 1
 
 
-def test_uploads_of_label_numbers_are_shown_in_colours(tmp_path):
+def test_uploads_of_label_numbers_are_shown_in_colors(tmp_path):
     Image.fromarray(face(40)).save(tmp_path / "mine.png")
     shown = drawing.read_upload(tmp_path / "mine.png", "mask")
     assert set(np.unique(drawing.read_painting(shown, "mask", 64))) == {0, 1, 13}
@@ -59,7 +59,7 @@ def test_a_drawing_of_one_bit_is_no_mask(tmp_path):
     lines[20:22, 8:56] = 255
     Image.fromarray(lines).convert("1").save(tmp_path / "lines.png")
     with pytest.raises(
-        DataError, match="lines.png is dark and light alone, .* choose a run that takes scribbles"
+        DataError, match="lines.png is only dark and light, .* choose a run that takes scribbles"
     ):
         drawing.read_upload(tmp_path / "lines.png", "mask")
 
@@ -70,8 +70,8 @@ def test_a_drawing_of_one_bit_is_no_mask(tmp_path):
         (None, "mask is empty"),
         ("", "mask is empty"),
         ("file:///etc/passwd", "PNG as data URI"),
-        (drawing.HEAD + "!!", "not a readable PNG"),
-        (drawing.HEAD + "A" * (5 << 20), "at most 4 MB"),
+        (drawing.URI_HEAD + "!!", "not a readable PNG"),
+        (drawing.URI_HEAD + "A" * (5 << 20), "at most 4 MB"),
         (uri(np.zeros((256, 256, 3))), "mask is empty"),
         (uri(np.zeros((2100, 20, 3))), "the painter makes 256"),
         (

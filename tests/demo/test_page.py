@@ -19,14 +19,15 @@ from small import write_runs  # noqa: E402
 
 from gantoolkit.core.errors import UsageError  # noqa: E402
 from gantoolkit.core.labels import CLASSES  # noqa: E402
-from gantoolkit.demo import drawing, painter  # noqa: E402
+from gantoolkit.demo import drawing, layout, painter  # noqa: E402
 from gantoolkit.demo.models import Models, offered  # noqa: E402
-from gantoolkit.demo.page import Page, launch  # noqa: E402
+from gantoolkit.demo.page import Page  # noqa: E402
+from gantoolkit.demo.server import launch  # noqa: E402
 
 
 @pytest.fixture(scope="module")
 def served(tmp_path_factory):
-    """(page, address, secret file beside the runs)."""
+    """(page, address, secret file beside the runs, blocks)."""
     folder = tmp_path_factory.mktemp("page")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("GRADIO_TEMP_DIR", str(folder / "served"))
@@ -36,8 +37,9 @@ def served(tmp_path_factory):
         (folder / "secret.txt").write_text("nobody may read this")
         page = Page(Models(offered([str(write_runs(folder))])), folder / "downloads")
         page.warm_up()
-        yield page, launch(page), folder / "secret.txt"
-        page.blocks.close()
+        blocks = layout.build(page)
+        yield page, launch(blocks), folder / "secret.txt", blocks
+        blocks.close()
 
 
 @pytest.fixture(scope="module")
@@ -62,8 +64,8 @@ def picture(html: str) -> str:
 
 
 def test_it_answers_on_this_machine_alone(served):
-    page, address, _ = served
-    assert address.startswith("http://127.0.0.1:") and not page.blocks.share_url
+    _, address, _, blocks = served
+    assert address.startswith("http://127.0.0.1:") and not blocks.share_url
 
 
 def test_a_face_its_parts_and_its_download(client):
@@ -121,13 +123,13 @@ def test_visitors_at_once_get_their_own_faces(client):
 
 
 def test_turning_waits_in_a_queue_of_its_own(served):
-    events = served[0].blocks.fns.values()
+    events = served[3].fns.values()
     limits = {e.api_name or e.name: (e.concurrency_id, e.concurrency_limit) for e in events}
     assert limits["generate"] == ("denoise", 2) and limits["turn"] == ("draw", 4)
 
 
 def test_nothing_outside_the_temporary_folder_is_served(served):
-    _, address, secret = served
+    _, address, secret, _ = served
     for path in (
         secret,
         "secret.txt",
@@ -162,7 +164,7 @@ def test_the_page_asks_no_other_machine(served):
 def test_a_taken_port_is_a_sentence(served):
     page = Page(served[0].models, served[2].parent)
     with pytest.raises(UsageError, match="choose another --port"):
-        launch(page, port=int(served[1].rstrip("/").rpartition(":")[2]))
+        launch(layout.build(page), port=int(served[1].rstrip("/").rpartition(":")[2]))
 
 
 def test_controls_follow_the_run(served):

@@ -18,7 +18,7 @@ from gantoolkit.core.errors import UsageError
 from gantoolkit.data.pose import angles
 from gantoolkit.demo import package
 from gantoolkit.demo.models import Models, offered
-from gantoolkit.demo.studio import Studio, Wish, turned
+from gantoolkit.demo.studio import FaceRequest, Studio, turned
 from gantoolkit.inference.attention import whole_words
 from gantoolkit.inference.generate import Options, generate
 from gantoolkit.report.pictures import image_picture
@@ -35,10 +35,10 @@ def studio(runs):
     return Studio(Models(offered([str(runs)])))
 
 
-def wish(run="solid", **more) -> Wish:
+def request(run="solid", **more) -> FaceRequest:
     labels = np.zeros((32, 32), np.uint8)
     labels[8:28, 8:24], labels[12:14, 10:13], labels[12:14, 18:21] = 1, 5, 4
-    return Wish(run, "a face", labels, **more)
+    return FaceRequest(run, "a face", labels, **more)
 
 
 def test_a_folder_offers_its_runs_and_a_run_itself(runs):
@@ -70,18 +70,18 @@ def test_runs_share_their_parts(studio):
 
 
 def test_features_are_made_once(studio):
-    first = studio.face(wish(step=2))
+    first = studio.face(request(step=2))
     assert StepEncoder.made == 2 and first.t == 600
     studio.render(first, 10.0)
-    assert studio.face(wish(step=2)) is first and StepEncoder.made == 2
-    assert studio.face(wish(step=1)).t == 900 and StepEncoder.made == 2
-    assert studio.face(wish("flat")).t == 300 and StepEncoder.made == 3
-    studio.face(wish(seed=1))
+    assert studio.face(request(step=2)) is first and StepEncoder.made == 2
+    assert studio.face(request(step=1)).t == 900 and StepEncoder.made == 2
+    assert studio.face(request("flat")).t == 300 and StepEncoder.made == 3
+    studio.face(request(seed=1))
     assert StepEncoder.made == 6
 
 
 def test_two_visitors_at_once_get_what_one_alone_gets(studio, runs):
-    asked = [wish(seed=s, step=3) for s in (1, 2, 1, 2)]
+    asked = [request(seed=s, step=3) for s in (1, 2, 1, 2)]
     found = [None] * 4
 
     def ask(i):
@@ -107,8 +107,8 @@ def test_a_step_that_failed_is_made_again(studio, monkeypatch):
 
     monkeypatch.setattr(StepEncoder, "trace", trace)
     with pytest.raises(MemoryError):
-        studio.face(wish())
-    assert studio.face(wish()).t == 300
+        studio.face(request())
+    assert studio.face(request()).t == 300
 
 
 def test_the_head_turns_by_the_angle_asked_for():
@@ -122,11 +122,11 @@ def test_the_head_turns_by_the_angle_asked_for():
 
 
 @pytest.mark.parametrize("more, words", [(dict(seed=-1), "seed"), (dict(seed=2**40), "seed")])
-def test_wishes_have_limits(more, words):
+def test_requests_have_limits(more, words):
     with pytest.raises(UsageError, match=words):
-        wish(**more)
+        request(**more)
     with pytest.raises(UsageError, match="prompt has 501"):
-        replace(wish(), text="x" * 501)
+        replace(request(), text="x" * 501)
 
 
 def test_pieces_of_words_are_joined():
@@ -137,7 +137,7 @@ def test_pieces_of_words_are_joined():
 
 @pytest.mark.parametrize("run, yaw", [("solid", 25.0), ("flat", 0.0)])
 def test_generate_repeats_a_download(studio, tmp_path, run, yaw):
-    face = studio.face(wish(run, seed=7, step=2))
+    face = studio.face(request(run, seed=7, step=2))
     w, w_m = studio.render(face, yaw)
     packed = package.write(tmp_path, studio.models.sources[run], face, w, w_m, w)
     with zipfile.ZipFile(packed) as file:
@@ -159,8 +159,8 @@ def test_generate_repeats_a_download(studio, tmp_path, run, yaw):
 
 
 def test_old_downloads_are_removed(studio, tmp_path, monkeypatch):
-    monkeypatch.setattr(package, "KEPT", 2)
-    face = studio.face(wish("flat"))
+    monkeypatch.setattr(package, "KEPT_DOWNLOADS", 2)
+    face = studio.face(request("flat"))
     w, w_m = studio.render(face)
     for _ in range(5):
         newest = package.write(tmp_path, "flat", face, w, w_m, w)
