@@ -12,9 +12,9 @@ import tiny
 import torch
 from cells import cell, rows_of
 
-from gantoolkit.bridges.attention import word_attention
 from gantoolkit.bench.figures import attention, scene
 from gantoolkit.bridges.absm import AbSM
+from gantoolkit.bridges.attention import word_attention
 from gantoolkit.data.face_zip import FaceZip
 from gantoolkit.encoders.controlnet import ControlNetEncoder
 from gantoolkit.encoders.recorder import cross_attention_layers
@@ -77,7 +77,7 @@ def by_hand(model, encoder, condition, step: int) -> list[torch.Tensor]:
 
 
 def test_maps_of_a_sheet_are_the_means_of_the_tests_own_softmax(model, thinking):
-    picture, facts = attention.draw(thinking, SimpleNamespace(words=[]))
+    picture, facts = attention.render(thinking, SimpleNamespace(words=[]))
     assert facts["words"][0] == ["hair", "hat"] and facts["words"][1] == [
         "hair"
     ]  # "man" is the whole person
@@ -95,14 +95,14 @@ def test_maps_of_a_sheet_are_the_means_of_the_tests_own_softmax(model, thinking)
     ]
     places.append(list(range(1, len(ids) + 1)))  # all words
     moments = next(iter(attention._samples(thinking)))[2]
-    layout = attention.sheet(condition, moments, dict(hair=places[0], hat=places[1]), 5)
+    layout = attention.layout(condition, moments, dict(hair=places[0], hat=places[1]), 5)
     assert layout.columns == ["$G(w_t)$", *["hair", "hat", "all words"] * 2]
     assert [row.label for row in layout.rows] == [
         (f"t = {thinking.times[i]}", f"step {i + 1} of 5") for i in (0, 2, 4)
     ]
-    top = rows_of(layout.draw(), layout.x(0), layout.side)
+    top = rows_of(layout.render(), layout.x(0), layout.side)
     for row, step in enumerate((0, 2, 4)):
-        expected = by_hand(model, thinking.first.encoder, condition, step)
+        expected = by_hand(model, thinking.pipeline.encoder, condition, step)
         image = moments[row][1]
         for n, probabilities in enumerate(expected):
             for k, where in enumerate(places):
@@ -116,13 +116,13 @@ def test_maps_of_a_sheet_are_the_means_of_the_tests_own_softmax(model, thinking)
 
 def test_maps_of_words_add_up_to_that_of_the_prompt(thinking):
     features = next(iter(attention._samples(thinking)))[2][0][0]
-    spelled = words.spelled(thinking.first.encoder, thinking.data.captions[0][0], features)
+    spelled = words.spelled(thinking.pipeline.encoder, thinking.data.captions[0][0], features)
     assert [word for word, _ in spelled] == ["a", "man", "with", "black", "hair", ",", "a", "hat"]
     whole = features.words[0].nonzero().flatten().tolist()
     assert sorted(place for _, where in spelled for place in where) == whole
     bar = word_attention(features)[0, 0]
     mean = []
-    for n, probabilities in enumerate(features.attn_prob):
+    for n in range(len(features.attn_prob)):
         parts = sum(len(where) * attention.block_map(features, n, where) for _, where in spelled)
         everything = attention.block_map(features, n, whole)
         torch.testing.assert_close(parts / len(whole), everything)
@@ -150,17 +150,21 @@ def test_nouns_are_the_last_words_of_phrases():
 def test_named_words_stand_in_the_order_they_are_named(thinking):
     _, _, moments = next(iter(attention._samples(thinking)))
     text = thinking.data.captions[0][0]
-    named = attention.choose(thinking.first.encoder, text, moments, ["Hat", "black"], "sample 0")
+    named = attention.choose_words(
+        thinking.pipeline.encoder, text, moments, ["Hat", "black"], "sample 0"
+    )
     assert list(named) == ["hat", "black"]
-    twice = attention.choose(thinking.first.encoder, text, moments, ["a"], "sample 0")["a"]
+    twice = attention.choose_words(thinking.pipeline.encoder, text, moments, ["a"], "sample 0")["a"]
     assert len(twice) == 2  # both occurrences
     said = f"'beard' is not in the prompt of sample 0, “{text}”; its words: a, man, with, black, hair, hat"
     with pytest.raises(scene.UsageError, match=said):
-        attention.choose(thinking.first.encoder, text, moments, ["hair", "beard"], "sample 0")
+        attention.choose_words(
+            thinking.pipeline.encoder, text, moments, ["hair", "beard"], "sample 0"
+        )
     with pytest.raises(
         scene.UsageError, match="prompt of sample 2 is empty; choose another with --pick"
     ):
-        attention.draw(scene.Scene(thinking.runs, thinking.data, (2,)), SimpleNamespace(words=[]))
+        attention.render(scene.Scene(thinking.runs, thinking.data, (2,)), SimpleNamespace(words=[]))
 
 
 # -- refusals ------------------------------------------------------------------------------------------------------

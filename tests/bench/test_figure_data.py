@@ -72,5 +72,5 @@ def test_what_cannot_be_drawn_is_a_sentence(capsys, tmp_path):
     assert (
         "--samples must be at least 1" in said
         and "No data set 'vall'" in said
-        and "sheet.xyz is no PNG" in said
+        and "sheet.xyz is not a PNG" in said
     )

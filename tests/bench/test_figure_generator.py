@@ -109,5 +109,5 @@ def test_what_cannot_be_drawn_is_a_sentence(capsys, tmp_path):
     assert main.main(["figure", "generator", "stilegan2", "--out", out]) == 1
     assert main.main(["figure", "generator", "stylegan2", "--out", "sheet.xyz"]) == 2
     said = capsys.readouterr().err
-    assert "sheet.xyz is no PNG file" in said
+    assert "sheet.xyz is not a PNG file" in said
     assert "--walks must be at least 0" in said and "stylegan2" in said and "Traceback" not in said

@@ -124,7 +124,7 @@ def test_a_run_without_modulation_has_one_face(runs, tiny_zip, monkeypatch):
     )
     loaded = scene.open_scene([str(runs / "one"), str(runs / "two")], str(tiny_zip), 1)
     found, condition, camera = next(loaded.batches())
-    shown = parts.faces(loaded, next(loaded.first.encoder.trace(condition)), camera)
+    shown = parts.faces(loaded, next(loaded.pipeline.encoder.trace(condition)), camera)
     assert [title for title, _ in shown] == [parts.MEAN, parts.MAPPED, "$G(w)$ of\ntwo"]
 
 
@@ -205,7 +205,7 @@ def test_targets_draws_the_same_samples_by_every_run(figure, runs, tiny_zip):
     loaded = scene.open_scene(
         [f"a|b={runs / 'one'}", str(runs / "two"), str(runs / "one")], str(tiny_zip), 1
     )
-    assert targets.labels(loaded.runs) == ["a\nb", "towards $I^d_0$\ntwo", "one (3)"]
+    assert targets.run_titles(loaded.runs) == ["a\nb", "towards $I^d_0$\ntwo", "one (3)"]
 
 
 def test_steps_draws_every_step_and_plots_what_the_judge_says(figure, runs, tiny_zip, capsys):
@@ -222,7 +222,7 @@ def test_steps_draws_every_step_and_plots_what_the_judge_says(figure, runs, tiny
     ) + 4 * 100  # four panels below
     top, found = rows_of(alone, x[0], side)[0], own(tiny_zip, range(5))
     judged, every = Evaluator(steps.METRICS), codes(runs / "one", found.condition)
-    for j, (features, latent) in enumerate(every):
+    for j, (_, latent) in enumerate(every):
         image = drawn(runs, latent.ws)[0]
         assert np.abs(cell(alone, top, x[2 + j], side).astype(int) - image).max() <= 1
     generator = load_generator(str(runs.parent / "generator.safetensors"))
@@ -238,7 +238,7 @@ def test_steps_draws_every_step_and_plots_what_the_judge_says(figure, runs, tiny
 @pytest.mark.parametrize("steps_, most", [(1, 1), (4, 4), (10, 10), (50, 10)])
 def test_long_grids_are_thinned_evenly(steps_, most):
     grid = list(range(steps_ * 20, 0, -20))
-    found = steps.chosen(grid)
+    found = steps.choose_steps(grid)
     assert len(found) == most and found[0] == grid[0] and set(found) <= set(grid)
     assert found[-1] == grid[-1] and found == sorted(set(found), reverse=True)
 
@@ -259,7 +259,7 @@ def test_long_grids_are_thinned_evenly(steps_, most):
         ),
         (["targets", "{runs}/one", "--samples", "25"], "no sample 24"),
         (["parts", "{runs}/one", "--samples", "0"], "--samples must be at least 1"),
-        (["parts", "{runs}/one", "--out", "x.jpg"], "x.jpg is no PNG file"),
+        (["parts", "{runs}/one", "--out", "x.jpg"], "x.jpg is not a PNG file"),
         (
             ["parts", "{runs}/nowhere", "--out", "{runs}/two/config.json/sub/x.png"],
             "config.json is a file",
@@ -284,7 +284,7 @@ def test_every_figure_is_a_sub_form_with_a_module_and_a_default_name():
     for name in figures.FIGURES:
         args = main.parse(["figure", name, "runs/x"])
         assert args.out == f"figures/{name}.png" and callable(
-            __import__(f"gantoolkit.bench.figures.{name}", fromlist=["draw"]).draw
+            __import__(f"gantoolkit.bench.figures.{name}", fromlist=["render"]).render
         )
     with pytest.raises(scene.UsageError, match="unrecognized arguments: runs/y"):
         main.parse(["figure", "steps", "runs/x", "runs/y"])  # one run alone has steps

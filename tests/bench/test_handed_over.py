@@ -47,7 +47,7 @@ def handed(program: str, data: Path, out: Path) -> Path:
     return out
 
 
-def wanted(data: Path) -> list[Wanted]:
+def wanted(data: Path) -> list[SampleId]:
     faces = FaceZip(data)
     return [SampleId(Path(f).stem, c[0]) for f, c in zip(faces.files, faces.captions)]
 

@@ -10,8 +10,10 @@ from gantoolkit.core.files import blocking_file
 
 
 def main(args) -> int:
-    """The verb; mistakes are found before anything is loaded."""
-    _check(args)
+    """Run the verb; mistakes are found before anything is loaded."""
+    check_out(args)
+    if getattr(args, "scored", 0) == 1:
+        raise UsageError(f"--scored must be 0 (no plot) or at least 2, not {args.scored}.")
     from gantoolkit.bench.figures.scene import open_scene
     from gantoolkit.core.distributed import pick_device
     from gantoolkit.report import pictures
@@ -19,26 +21,23 @@ def main(args) -> int:
     scene = open_scene(
         args.runs, args.data, args.pick or args.samples, args.batch, pick_device(args.device)
     )
-    picture, facts = import_module(f"gantoolkit.bench.figures.{args.figure}").draw(scene, args)
-    print(pictures.save(picture, args.out, {"figure": args.figure, **scene.facts(), **facts}))
+    figure = import_module(f"gantoolkit.bench.figures.{args.figure}")
+    picture, facts = figure.render(scene, args)
+    description = {"figure": args.figure, **scene.description(), **facts}
+    print(pictures.save(picture, args.out, description))
     return 0
 
 
-def _check(args) -> None:
-    """Refuse numbers and names that no figure can be made of."""
-    check_out(args)
-    if getattr(args, "scored", 0) == 1:
-        raise UsageError(f"--scored must be 0 (no plot) or at least 2, not {args.scored}.")
-
-
 def check_out(args) -> None:
-    """Refuse an --out that is no PNG file or where none can be written."""
-    if Path(args.out).suffix.lower() != ".png":
-        stem = Path(args.out).stem or args.figure
-        raise UsageError(f"--out {args.out} is no PNG file; give a name such as {stem}.png.")
-    if Path(args.out).is_dir():
+    """Refuse an --out that is not a PNG file, or one that cannot be written."""
+    out = Path(args.out)
+    if out.suffix.lower() != ".png":
+        stem = out.stem or args.figure
+        raise UsageError(f"--out {args.out} is not a PNG file; give a name such as {stem}.png.")
+    if out.is_dir():
         raise UsageError(f"--out {args.out} is a folder; name a file in it.")
-    if other := blocking_file(Path(args.out).parent):
+    file = blocking_file(out.parent)
+    if file:
         raise UsageError(
-            f"--out {args.out} cannot be written, because {other} is a file; choose another folder."
+            f"--out {args.out} cannot be written, because {file} is a file; choose another folder."
         )

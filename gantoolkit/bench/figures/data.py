@@ -1,4 +1,4 @@
-"""What a data set looks like: its faces in rows of eight, and if wanted what conditions are made of them."""
+"""What a data set looks like: its faces in rows of eight, and if wanted the conditions that are made of them."""
 
 from __future__ import annotations
 
@@ -16,32 +16,37 @@ COLUMNS = 8
 
 
 def main(args) -> int:
-    """`gantoolkit figure data ZIP …`"""
+    """Run `gantoolkit figure data ZIP …`."""
     command.check_out(args)
-    sets = [FaceZip(name) for name in args.data]
-    facts = {
+    data_sets = [FaceZip(name) for name in args.data]
+    description = {
         "figure": "data",
         "samples": args.samples,
-        "sha256": {one.path.name: one.sha256 for one in sets},
+        "sha256": {data.path.name: data.sha256 for data in data_sets},
     }
-    print(pictures.save(draw(sets, args.samples, args.conditions), args.out, facts))
+    picture = render(data_sets, args.samples, args.conditions)
+    print(pictures.save(picture, args.out, description))
     return 0
 
 
-def draw(sets: list[FaceZip], count: int, conditions: bool = False) -> np.ndarray:
-    """The sheet [H,W,3]: the first `count` faces of every set, label maps and scribbles below each row of them."""
-    rows = [row for data in sets for row in _rows(data, min(count, len(data)), conditions)]
+def render(data_sets: list[FaceZip], count: int, conditions: bool = False) -> np.ndarray:
+    """Render the sheet [H,W,3]: the first `count` faces of every data set.
+
+    conditions  whether label maps and scribbles stand below each row of faces
+    """
+    rows = []
+    for data in data_sets:
+        rows += _rows(data, min(count, len(data)), conditions)
     return figure_sheets.FigureSheet([""] * COLUMNS, rows).render()
 
 
 def _rows(data: FaceZip, count: int, conditions: bool) -> Iterator[figure_sheets.SheetRow]:
-    for number, rows in enumerate(torch.arange(count).split(COLUMNS)):
-        faces = [pictures.image_picture(image) for image in to_float(data.images[rows])]
-        yield figure_sheets.SheetRow(faces, label=[data.path.stem] if number == 0 else [])
+    for indices in torch.arange(count).split(COLUMNS):
+        faces = [pictures.image_picture(image) for image in to_float(data.images[indices])]
+        is_first = int(indices[0]) == 0
+        yield figure_sheets.SheetRow(faces, label=[data.path.stem] if is_first else [])
         if conditions:
-            yield figure_sheets.SheetRow(
-                [pictures.mask_picture(labels) for labels in data.labels[rows]]
-            )
-            yield figure_sheets.SheetRow(
-                [pictures.scribble_picture(drawn / 255) for drawn in data.scribbles[rows]]
-            )
+            masks = [pictures.mask_picture(labels) for labels in data.labels[indices]]
+            scribbles = [pictures.scribble_picture(one / 255) for one in data.scribbles[indices]]
+            yield figure_sheets.SheetRow(masks)
+            yield figure_sheets.SheetRow(scribbles)

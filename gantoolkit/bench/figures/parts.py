@@ -7,36 +7,43 @@ import torch
 from torch import Tensor
 
 from gantoolkit.bench.figures.scene import Scene
-from gantoolkit.core.types import Features, Latent
+from gantoolkit.core.types import Camera, Features, Latent
 from gantoolkit.report import figure_sheets
 
-MEAN, MAPPED, FULL = "mean face\n$G(\\bar w)$", "M alone\n$G(w^m)$", "M and T\n$G(w)$"
+MEAN = "mean face\n$G(\\bar w)$"
+MAPPED = "M alone\n$G(w^m)$"
+FULL = "M and T\n$G(w)$"
 
 
 @torch.no_grad()
-def draw(scene: Scene, args) -> tuple[np.ndarray, dict]:
-    """The sheet [H,W,3] and the denoising time at which codes were read."""
-    at, rows, titles = scene.step(args.t_out), [], []
-    for found, condition, camera in scene.batches():
-        features = scene.features(condition, at)
-        images = faces(scene, features, camera)
+def render(scene: Scene, args) -> tuple[np.ndarray, dict]:
+    """Render the sheet [H,W,3]; also returns the denoising time at which codes were read."""
+    timestep = scene.first_timestep(args.t_out)
+    rows, titles = [], []
+    for sample, condition, camera in scene.batches():
+        images = faces(scene, scene.features(condition, timestep), camera)
         titles = [title for title, _ in images]
-        for i in range(len(found)):
-            shown = [found.target.image_gt[i], *(image[i] for _, image in images)]
-            rows.append(scene.row(found.condition[i], shown))
-    return figure_sheets.FigureSheet([*scene.titles, *titles], rows).render(), {"t": at}
+        rows += scene.rows(sample, [sample.target.image_gt, *(image for _, image in images)])
+    sheet = figure_sheets.FigureSheet([*scene.titles, *titles], rows)
+    return sheet.render(), {"t": timestep}
 
 
-def faces(scene: Scene, features: Features, camera) -> list[tuple[str, Tensor]]:
-    """(title, images [B,3,R,R]); a run without T has no G(w^m) beside G(w), further runs show G(w) alone."""
-    first, bar = scene.runs[0], scene.first.generator.mean_w
-    latent = scene.first.bridge(features)
-    modulated = latent.w_m is not None and latent.w_m is not latent.ws
-    found = [(MEAN, first.image(Latent(bar.to(latent.ws).expand_as(latent.ws)), camera))]
-    if modulated:
-        found.append((MAPPED, first.image(Latent(latent.w_m), camera)))
-    found.append((first.label or (FULL if modulated else MAPPED), first.image(latent, camera)))
-    return found + [
-        (run.label or f"$G(w)$ of\n{run.name}", run.image(run.pipeline.bridge(features), camera))
-        for run in scene.runs[1:]
-    ]
+def faces(scene: Scene, features: Features, camera: Camera | None) -> list[tuple[str, Tensor]]:
+    """Render (title, images [B,3,R,R]) of the mean face, of w^m and of w, then of w by every further run.
+
+    A run without T has no w^m beside its w.
+    """
+    first = scene.runs[0]
+    latent = first.pipeline.bridge(features)
+    mean_w = first.pipeline.generator.mean_w.to(latent.ws).expand_as(latent.ws)
+    is_modulated = latent.w_m is not None and latent.w_m is not latent.ws
+
+    images = [(MEAN, first.render(Latent(mean_w), camera))]
+    if is_modulated:
+        images.append((MAPPED, first.render(Latent(latent.w_m), camera)))
+    title = first.label or (FULL if is_modulated else MAPPED)
+    images.append((title, first.render(latent, camera)))
+    for run in scene.runs[1:]:
+        title = run.label or f"$G(w)$ of\n{run.name}"
+        images.append((title, run.render(run.pipeline.bridge(features), camera)))
+    return images

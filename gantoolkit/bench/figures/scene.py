@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -19,138 +20,170 @@ from gantoolkit.inference import load as runs
 from gantoolkit.pipeline import Pipeline
 from gantoolkit.report import figure_sheets, pictures
 
-ALIKE = {"generator": "draws with", "encoder": "reads the encoder", "condition": "was trained on"}
+# specs that all runs of a figure share, with the verb that a message says of them
+SHARED_SPECS = {
+    "generator": "draws with",
+    "encoder": "reads the encoder",
+    "condition": "was trained on",
+}
 
 
 @dataclass(frozen=True)
 class Run:
-    """A loaded run; `label` is what LABEL=RUN says, else ""."""
+    """A loaded run."""
 
-    source: str
+    source: str  # run folder or preset
     pipeline: Pipeline
     specs: dict
-    label: str = ""
+    label: str = ""  # title of its column, as LABEL=RUN says
 
     @property
     def name(self) -> str:
-        """The name of its folder, or of the preset."""
+        """Name of its folder, or of the preset."""
         return Path(self.source).name
 
     def config(self, key: str) -> str | None:
-        """A value of the config in its folder, where there is one."""
+        """Return a value of the config in its folder; None without one."""
         return files.read_run_config(self.source).get(key)
 
-    def image(self, latent: Latent, camera: Camera | None) -> Tensor:
-        """G(w) [B,3,R,R] on the CPU."""
+    def render(self, latent: Latent, camera: Camera | None) -> Tensor:
+        """Render G(w) [B,3,R,R] on the CPU."""
         return self.pipeline.render(latent, camera).image.cpu()
+
+
+class SceneBatch(NamedTuple):
+    """Samples of a scene."""
+
+    sample: Sample  # on the CPU
+    condition: Condition  # the sample's, on the scene's device
+    camera: Camera | None
 
 
 @dataclass(frozen=True)
 class Scene:
-    """Runs and samples of a figure; sample i has caption 7·i modulo those it has, and the seed i."""
+    """The runs and samples of a figure.
+
+    Sample i has caption 7·i modulo the number of its captions, and the seed i.
+    """
 
     runs: tuple[Run, ...]
     data: FaceZip
-    numbers: tuple[int, ...]  # of the samples that are shown
+    indices: tuple[int, ...]  # of the samples that are shown
     batch: int = 8
     device: str = "cpu"
 
     @property
-    def first(self) -> Pipeline:
+    def pipeline(self) -> Pipeline:
         """The first run's pipeline."""
         return self.runs[0].pipeline
 
     @property
     def titles(self) -> list[str]:
-        """Of the columns that most figures begin with."""
+        """Titles of the first columns of most figures."""
         return [f"condition\n{self.runs[0].specs['condition']}", "photo\n$I^{gt}$"]
 
     @property
-    def times(self) -> list[int]:
-        """The denoising grid, from noise to image."""
-        return [int(t) for t in self.first.encoder.timesteps]
+    def timesteps(self) -> list[int]:
+        """The denoising times, from noise to image."""
+        return [int(t) for t in self.pipeline.encoder.timesteps]
 
-    def step(self, t_out: int) -> int:
-        """The first time of the grid that reaches `t_out`; the last where none does."""
-        return next((t for t in self.times if t <= t_out), self.times[-1])
+    def first_timestep(self, t_out: int) -> int:
+        """Return the first timestep that reaches `t_out`; the last one if none does."""
+        reached = [t for t in self.timesteps if t <= t_out]
+        return reached[0] if reached else self.timesteps[-1]
 
-    def sample(self, numbers: Sequence[int]) -> Sample:
-        """Samples by number, on the CPU."""
-        rows = torch.tensor(list(numbers))
-        kind = self.runs[0].specs["condition"]
-        return self.data.sample(
-            rows, 7 * rows, kind if kind in ("scribble", "both") else "mask", seed=0
-        )
+    def sample(self, indices: Sequence[int]) -> Sample:
+        """Return samples on the CPU."""
+        indices = torch.tensor(list(indices))
+        condition = self.runs[0].specs["condition"]
+        if condition not in ("scribble", "both"):
+            condition = "mask"
+        return self.data.sample(indices, 7 * indices, condition, seed=0)
 
-    def batches(
-        self, numbers: Sequence[int] | None = None
-    ) -> Iterator[tuple[Sample, Condition, Camera | None]]:
-        """(samples, their condition on the device, its camera) of what is shown, or of `numbers`."""
-        numbers = self.numbers if numbers is None else numbers
-        for first in range(0, len(numbers), self.batch):
-            found = self.sample(numbers[first : first + self.batch])
-            condition = found.condition.to(self.device)
-            yield found, condition, self.first.camera_for(condition, self.first.generator)
+    def batches(self, indices: Sequence[int] | None = None) -> Iterator[SceneBatch]:
+        """Iterate over the samples that are shown, or over those of `indices`."""
+        indices = self.indices if indices is None else indices
+        for first in range(0, len(indices), self.batch):
+            sample = self.sample(indices[first : first + self.batch])
+            condition = sample.condition.to(self.device)
+            camera = self.pipeline.camera_for(condition, self.pipeline.generator)
+            yield SceneBatch(sample, condition, camera)
 
-    def features(self, condition: Condition, at: int) -> Features:
-        """What the encoder gives at the time `at` of its grid."""
-        return next(f for f in self.first.encoder.trace(condition, x0=False) if int(f.t[0]) == at)
+    def features(self, condition: Condition, timestep: int) -> Features:
+        """Return the encoder's features at a timestep; the trajectory is left there."""
+        for features in self.pipeline.encoder.trace(condition, x0=False):
+            if int(features.t[0]) == timestep:
+                return features
+        raise ValueError(f"{timestep} is not one of the timesteps {self.timesteps}.")
 
-    def features_and_image(self, condition: Condition, at: int) -> tuple[Features, Tensor]:
-        """What the encoder gives at the time `at` of its grid, and I^d_0 [B,3,R,R] at the end of the same trajectory."""
-        for last in self.first.encoder.trace(condition):
-            if int(last.t[0]) == at:
+    def features_and_image(self, condition: Condition, timestep: int) -> tuple[Features, Tensor]:
+        """Return the encoder's features at a timestep, and I^d_0 [B,3,R,R] of the same trajectory."""
+        for last in self.pipeline.encoder.trace(condition):
+            if int(last.t[0]) == timestep:
                 features = last
         return features, last.x0.cpu()
 
     @staticmethod
     def row(condition: Condition, images: Sequence[Tensor]) -> figure_sheets.SheetRow:
-        """The prompt of a condition [1] above it and its images [3,R,R]."""
+        """Lay out a condition [1] and images [3,R,R] below its prompt."""
+        cells = [pictures.condition_picture(condition)]
+        cells += [pictures.image_picture(image) for image in images]
         text = condition.text[0]
-        cells = [
-            pictures.condition_picture(condition),
-            *(pictures.image_picture(image) for image in images),
-        ]
         return figure_sheets.SheetRow(cells, caption=f"“{text}”" if text else "no prompt")
 
-    def facts(self) -> dict:
-        """How the figure was made, JSON-able, without paths."""
-        bridges = [(run.name, Path(run.source) / runs.EXPORTED) for run in self.runs]
+    def rows(self, sample: Sample, images: Sequence[Tensor]) -> list[figure_sheets.SheetRow]:
+        """Lay out every sample of a batch with its image of each of `images` [B,3,R,R]."""
+        return [
+            self.row(sample.condition[index], [image[index] for image in images])
+            for index in range(len(sample))
+        ]
+
+    def description(self) -> dict:
+        """Describe how the figure was made, JSON-able, without paths."""
+        bridges = []
+        for run in self.runs:
+            file = Path(run.source) / runs.EXPORTED
+            bridges.append([run.name, weights.sha256(file) if file.is_file() else None])
         return dict(
-            runs=[
-                [name, weights.sha256(file) if file.is_file() else None] for name, file in bridges
-            ],
-            **{key: self.runs[0].specs[key] for key in ALIKE},
+            runs=bridges,
+            **{key: self.runs[0].specs[key] for key in SHARED_SPECS},
             data=self.data.path.name,
             data_sha256=self.data.sha256,
-            samples=list(self.numbers),
-            prompts=list(self.sample(self.numbers).condition.text),
+            samples=list(self.indices),
+            prompts=list(self.sample(self.indices).condition.text),
         )
 
 
 def open_scene(
     sources: Sequence[str],
     data: str,
-    numbers: int | Sequence[int],
+    indices: int | Sequence[int],
     batch: int = 8,
     device: str = "cpu",
 ) -> Scene:
-    """Load runs that share encoder, generator and condition; `numbers`: the first N samples, or which."""
+    """Load runs that share encoder, generator and condition, and a data set.
+
+    sources  run folders or presets, each perhaps as LABEL=RUN
+    indices  of the samples that are shown; a number N means the first N
+    """
     loader = runs.Loader(device)
-    loaded = tuple(_load(loader, source) for source in sources)
+    loaded = tuple(_load_run(loader, source) for source in sources)
     for run in loaded[1:]:
-        _alike(loaded[0], run)
+        _check_comparable(loaded[0], run)
+
     faces = FaceZip(data)
-    numbers = range(numbers) if isinstance(numbers, int) else numbers
-    if absent := [i for i in numbers if not 0 <= i < len(faces)]:
-        raise UsageError(
-            f"There is no sample {absent[0]}: {faces.path.name} has {len(faces)}, "
-            f"from 0 to {len(faces) - 1}."
-        )
-    return Scene(loaded, faces, tuple(numbers), batch, device)
+    if isinstance(indices, int):
+        indices = range(indices)
+    for index in indices:
+        if not 0 <= index < len(faces):
+            raise UsageError(
+                f"There is no sample {index}: {faces.path.name} has {len(faces)}, "
+                f"from 0 to {len(faces) - 1}."
+            )
+    return Scene(loaded, faces, tuple(indices), batch, device)
 
 
-def _load(loader: runs.Loader, source: str) -> Run:
+def _load_run(loader: runs.Loader, source: str) -> Run:
     label, equals, path = source.partition("=")
     if not equals or Path(source).exists():
         label, path = "", source
@@ -158,15 +191,15 @@ def _load(loader: runs.Loader, source: str) -> Run:
     return Run(path, pipeline, specs, label.replace("|", "\n"))
 
 
-def _alike(first: Run, other: Run) -> None:
-    """UsageError unless both runs differ in their bridge alone: they share one trajectory and its I^d_0."""
-    for key, verb in ALIKE.items():
+def _check_comparable(first: Run, other: Run) -> None:
+    """Raise UsageError unless both runs differ only in their bridge, so that they share a trajectory."""
+    for key, verb in SHARED_SPECS.items():
         if first.specs[key] != other.specs[key]:
-            said = [
+            one, two = (
                 json.dumps(run.specs[key], ensure_ascii=False).replace('"', "'")
                 for run in (first, other)
-            ]
+            )
             raise UsageError(
-                f"{first.source} {verb} {said[0]}, {other.source} {said[1]}; "
+                f"{first.source} {verb} {one}, {other.source} {two}; "
                 f"one figure compares runs of one {key}."
             )

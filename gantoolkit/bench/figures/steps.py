@@ -13,116 +13,124 @@ from gantoolkit.bench.figures.scene import Scene
 from gantoolkit.core.types import Scores
 from gantoolkit.report import figure_sheets, score_panels
 
-METRICS: dict[str, dict] = {
+METRICS: dict[str, dict] = {  # means over images, for which few suffice
     "id_gt": {},
     "lpips": {},
     "acc": {},
     "clip": {},
-}  # means over images: few suffice
-MOST = 10  # steps on a sheet; of a longer grid some are left out
+}
+MAX_STEPS = 10  # on a sheet; of a longer grid some are left out
 BOOTSTRAP = 200
 
 
 @torch.no_grad()
-def draw(scene: Scene, args) -> tuple[np.ndarray, dict]:
-    """The sheet [H,W,3] with a plot per score, and the scores."""
-    shown = chosen(scene.times)
-    sheet = faces(scene, shown)
+def render(scene: Scene, args) -> tuple[np.ndarray, dict]:
+    """Render the sheet [H,W,3] with a plot per score; also returns the scores."""
+    timesteps = choose_steps(scene.timesteps)
+    sheet = faces(scene, timesteps)
     if not args.scored:
-        return sheet.render(), {"steps": shown}
+        return sheet.render(), {"steps": timesteps}
+
     count = min(args.scored, len(scene.data))
-    found, final = score(scene, shown, count, args.judge)
-    below = plots(sheet, found, final)
+    scores, x0_scores = score(scene, timesteps, count, args.judge)
     note = figure_sheets.note(
         f"Scores by the network '{args.judge}' over {count} samples of "
         f"{scene.data.path.name}, with 95 % bootstrap intervals; dashed: the diffusion "
         "model's own image.",
         sheet,
     )
-    values = {
-        str(t): {name: one.value for name, one in scores.items()} for t, scores in zip(shown, found)
-    }
-    return figure_sheets.stack([sheet.render(), *below, note]), {
-        "steps": shown,
+    picture = figure_sheets.stack([sheet.render(), *plots(sheet, scores, x0_scores), note])
+    return picture, {
+        "steps": timesteps,
         "scored": count,
         "judge": args.judge,
-        "scores": values,
-        "I^d_0": {name: one.value for name, one in final.items()},
+        "scores": {str(t): _values(of_step) for t, of_step in zip(timesteps, scores)},
+        "I^d_0": _values(x0_scores),
     }
 
 
-def chosen(times: Sequence[int]) -> list[int]:
-    """At most MOST steps of the grid, evenly, the first and the last among them."""
-    count = min(MOST, len(times))
-    return [times[round(i * (len(times) - 1) / max(count - 1, 1))] for i in range(count)]
+def _values(scores: Scores) -> dict[str, float]:
+    return {name: score.value for name, score in scores.items()}
 
 
-def faces(scene: Scene, shown: Sequence[int]) -> figure_sheets.FigureSheet:
-    """A row per sample: condition, photo, G(w_t) of every step, I^d_0."""
+def choose_steps(timesteps: Sequence[int]) -> list[int]:
+    """Choose at most MAX_STEPS timesteps, evenly, the first and the last among them."""
+    count = min(MAX_STEPS, len(timesteps))
+    stride = (len(timesteps) - 1) / max(count - 1, 1)
+    return [timesteps[round(i * stride)] for i in range(count)]
+
+
+def faces(scene: Scene, timesteps: Sequence[int]) -> figure_sheets.FigureSheet:
+    """Lay out a row per sample: condition, photo, G(w_t) of every timestep, I^d_0."""
     rows = []
-    for found, condition, camera in scene.batches():
-        images = []
-        for features in scene.first.encoder.trace(condition):
-            if int(features.t[0]) in shown:
-                images.append(scene.runs[0].image(scene.first.bridge(features), camera))
-        images = [found.target.image_gt, *images, features.x0.cpu()]
-        rows += [
-            scene.row(found.condition[i], [image[i] for image in images]) for i in range(len(found))
-        ]
-    numbers = [scene.times.index(t) + 1 for t in shown]
-    titles = [f"t = {t}\nstep {n}" for t, n in zip(shown, numbers)]
-    total = len(scene.times)
-    said = f"each of {total}" if len(shown) == total else f"{len(shown)} of {total}"
-    groups = [("", 2), (f"$G(w_t)$ after {said} denoising steps", len(shown)), ("", 1)]
-    return figure_sheets.FigureSheet([*scene.titles, *titles, "diffusion\n$I^d_0$"], rows, groups)
+    for sample, condition, camera in scene.batches():
+        images = [sample.target.image_gt]
+        for features in scene.pipeline.encoder.trace(condition):
+            if int(features.t[0]) in timesteps:
+                images.append(scene.runs[0].render(scene.pipeline.bridge(features), camera))
+        images.append(features.x0.cpu())
+        rows += scene.rows(sample, images)
+
+    titles = [f"t = {t}\nstep {scene.timesteps.index(t) + 1}" for t in timesteps]
+    total = len(scene.timesteps)
+    which = f"each of {total}" if len(timesteps) == total else f"{len(timesteps)} of {total}"
+    groups = [("", 2), (f"$G(w_t)$ after {which} denoising steps", len(timesteps)), ("", 1)]
+    columns = [*scene.titles, *titles, "diffusion\n$I^d_0$"]
+    return figure_sheets.FigureSheet(columns, rows, groups)
 
 
 def score(
-    scene: Scene, shown: Sequence[int], count: int, judge: str
+    scene: Scene, timesteps: Sequence[int], count: int, judge: str
 ) -> tuple[list[Scores], Scores]:
-    """Scores of G(w_t) at every shown step, and of I^d_0, over the first `count` samples, against photos."""
+    """Score G(w_t) at every timestep, and I^d_0, against the photos of the first `count` samples."""
     from gantoolkit.metrics import Evaluator
 
     run = scene.runs[0]
-    used = systems.networks_of(run.source, run.specs)
-    judged = {
-        t: Evaluator(METRICS, judge, scene.device, used, bootstrap=BOOTSTRAP)
-        for t in [*shown, None]
-    }
+    networks = systems.networks_of(run.source, run.specs)
+
+    def new_evaluator() -> Evaluator:
+        return Evaluator(METRICS, judge, scene.device, networks, bootstrap=BOOTSTRAP)
+
+    evaluators = {t: new_evaluator() for t in timesteps}
+    x0_evaluator = new_evaluator()
     done = 0
-    for found, condition, camera in scene.batches(range(count)):
-        for features in scene.first.encoder.trace(condition):
-            if (t := int(features.t[0])) in judged:
-                image = run.image(scene.first.bridge(features), camera)
-                judged[t].update(image, found.target, found.condition)
-        judged[None].update(features.x0, found.target, found.condition)
-        done += len(found)
-        print(
-            f"\rscored {done} of {count}",
-            end="" if done < count else "\n",
-            file=sys.stderr,
-            flush=True,
-        )
-    final = judged.pop(None).compute()
-    return [evaluator.compute() for evaluator in judged.values()], final
+    for sample, condition, camera in scene.batches(range(count)):
+        for features in scene.pipeline.encoder.trace(condition):
+            t = int(features.t[0])
+            if t in evaluators:
+                image = run.render(scene.pipeline.bridge(features), camera)
+                evaluators[t].update(image, sample.target, sample.condition)
+        x0_evaluator.update(features.x0, sample.target, sample.condition)
+        done += len(sample)
+        end = "" if done < count else "\n"
+        print(f"\rscored {done} of {count}", end=end, file=sys.stderr, flush=True)
+    return [evaluator.compute() for evaluator in evaluators.values()], x0_evaluator.compute()
 
 
 def plots(
-    sheet: figure_sheets.FigureSheet, found: Sequence[Scores], final: Scores
+    sheet: figure_sheets.FigureSheet, scores: Sequence[Scores], x0_scores: Scores
 ) -> list[np.ndarray]:
-    """A panel per score, its points below the columns of the steps."""
-    places = [sheet.middle(2 + i) for i in range(len(found))]
-    out = []
-    for name, example in final.items():
+    """Plot each score in a panel of its own, its points below the columns of the steps.
+
+    scores     of G(w_t), step by step
+    x0_scores  of I^d_0
+    """
+    places = [sheet.middle(2 + step) for step in range(len(scores))]
+    panels = []
+    for name, x0_score in x0_scores.items():
         metric = name.partition("[")[0]
-        values, between = zip(*(tables.scaled(metric, scores[name]) for scores in found))
-        low, high = zip(*(b or (v, v) for v, b in zip(values, between)))
+        values, low, high = [], [], []
+        for of_step in scores:
+            value, interval = tables.printed_value(metric, of_step[name])
+            values.append(value)
+            low.append(interval[0] if interval else value)
+            high.append(interval[1] if interval else value)
+        level, _ = tables.printed_value(metric, x0_score)
         lines = [
             score_panels.ScoreLine("$G(w_t)$", values, low, high),
-            score_panels.ScoreLine("$I^d_0$", [tables.scaled(metric, example)[0]], is_level=True),
+            score_panels.ScoreLine("$I^d_0$", [level], is_level=True),
         ]
-        title = (
-            f"{tables.title(metric)}\n{'higher' if example.higher_is_better else 'lower'} is better"
-        )
-        out.append(score_panels.score_panel(title, lines, places, sheet.width, sheet.x(2)))
-    return out
+        better = "higher" if x0_score.higher_is_better else "lower"
+        title = f"{tables.column_title(metric)}\n{better} is better"
+        panels.append(score_panels.score_panel(title, lines, places, sheet.width, sheet.x(2)))
+    return panels

@@ -8,6 +8,6 @@ from gantoolkit.bench.figures import views
 from gantoolkit.bench.figures.scene import Scene
 
 
-def draw(scene: Scene, args) -> tuple[np.ndarray, dict]:
-    """The sheet [H,W,3] of `views` with I^d_0, which all terms of such a run compared with."""
-    return views.draw(scene, args, diffused=True)
+def render(scene: Scene, args) -> tuple[np.ndarray, dict]:
+    """Render the sheet [H,W,3] of `views` with I^d_0, with which all losses of such a run compared."""
+    return views.render(scene, args, show_x0=True)

@@ -15,25 +15,30 @@ TOWARDS = {"x0": "towards $I^d_0$", "gt": "towards $I^{gt}$", "paper": "towards 
 
 
 @torch.no_grad()
-def draw(scene: Scene, args) -> tuple[np.ndarray, dict]:
-    """The sheet [H,W,3] and the time at which codes were read; I^d_0 ends the same trajectory."""
-    at, rows = scene.step(args.t_out), []
-    for found, condition, camera in scene.batches():
-        features, x0 = scene.features_and_image(condition, at)
-        images = [run.image(run.pipeline.bridge(features), camera) for run in scene.runs]
-        images = [found.target.image_gt, x0, *images]
-        rows += [
-            scene.row(found.condition[i], [image[i] for image in images]) for i in range(len(found))
-        ]
-    titles = [*scene.titles, "diffusion\n$I^d_0$", *labels(scene.runs)]
-    return figure_sheets.FigureSheet(titles, rows).render(), {"t": at}
+def render(scene: Scene, args) -> tuple[np.ndarray, dict]:
+    """Render the sheet [H,W,3]; also returns the time at which codes were read. I^d_0 ends that trajectory."""
+    timestep = scene.first_timestep(args.t_out)
+    rows = []
+    for sample, condition, camera in scene.batches():
+        features, x0 = scene.features_and_image(condition, timestep)
+        images = [sample.target.image_gt, x0]
+        for run in scene.runs:
+            images.append(run.render(run.pipeline.bridge(features), camera))
+        rows += scene.rows(sample, images)
+    titles = [*scene.titles, "diffusion\n$I^d_0$", *run_titles(scene.runs)]
+    return figure_sheets.FigureSheet(titles, rows).render(), {"t": timestep}
 
 
-def labels(runs: tuple[Run, ...]) -> list[str]:
-    """What each run was trained towards, by its config, above its name; runs of one name are numbered."""
-    times, found = Counter(run.name for run in runs), []
+def run_titles(runs: tuple[Run, ...]) -> list[str]:
+    """Return what each run was trained towards, by its config, above its name.
+
+    Runs of the same name are numbered. A label takes the place of both.
+    """
+    counts = Counter(run.name for run in runs)
+    titles = []
     for number, run in enumerate(runs, 1):
-        name = run.name if times[run.name] == 1 else f"{run.name} ({number})"
-        said = TOWARDS.get(str(run.config("targets")))
-        found.append(run.label or (f"{said}\n{name}" if said else name))
-    return found
+        name = run.name if counts[run.name] == 1 else f"{run.name} ({number})"
+        towards = TOWARDS.get(str(run.config("targets")))
+        title = f"{towards}\n{name}" if towards else name
+        titles.append(run.label or title)
+    return titles

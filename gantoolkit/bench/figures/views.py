@@ -9,32 +9,37 @@ import torch
 
 from gantoolkit.bench.figures.scene import Scene
 from gantoolkit.core.camera import YAWS, frame_of
-from gantoolkit.generators.views import render_views
 from gantoolkit.report import figure_sheets
 
 
 @torch.no_grad()
-def draw(scene: Scene, args, diffused: bool = False) -> tuple[np.ndarray, dict]:
-    """The sheet [H,W,3], `diffused`: with I^d_0; the denoising time at which codes were read; the yaws of the views."""
-    at, rows, run = scene.step(args.t_out), [], scene.runs[0]
-    yaws = YAWS if scene.first.generator.is_3d else ()
-    for found, condition, camera in scene.batches():
-        features, *x0 = (
-            scene.features_and_image(condition, at) if diffused else [scene.features(condition, at)]
-        )
-        latent = scene.first.bridge(features)
-        images = [*x0, run.image(latent, camera)]
-        if yaws:
-            sides = [frame_of(run.pipeline.generator).side(yaw, len(found)) for yaw in yaws]
-            renders = render_views(run.pipeline.generator, latent.ws, sides)
-            images += [render.image.cpu() for render in renders]
-        rows += [
-            scene.row(found.condition[i], [image[i] for image in images]) for i in range(len(found))
-        ]
-    titles = [
-        scene.titles[0],
-        *["diffusion\n$I^d_0$"] * diffused,
-        "result\n$G(w)$",
-        *(f"from\n{math.degrees(yaw):.0f}°" for yaw in yaws),
-    ]
-    return figure_sheets.FigureSheet(titles, rows).render(), {"t": at, "yaws": list(yaws)}
+def render(scene: Scene, args, show_x0: bool = False) -> tuple[np.ndarray, dict]:
+    """Render the sheet [H,W,3]; also returns the time at which codes were read, and the yaws of the views.
+
+    show_x0  whether I^d_0 stands before the results
+    """
+    timestep = scene.first_timestep(args.t_out)
+    run, generator = scene.runs[0], scene.pipeline.generator
+    yaws = YAWS if generator.is_3d else ()
+    rows = []
+    for sample, condition, camera in scene.batches():
+        images = []
+        if show_x0:
+            features, x0 = scene.features_and_image(condition, timestep)
+            images.append(x0)
+        else:
+            features = scene.features(condition, timestep)
+        latent = scene.pipeline.bridge(features)
+        images.append(run.render(latent, camera))
+        for yaw in yaws:
+            side = frame_of(generator).side(yaw, len(sample)).to(scene.device)
+            images.append(run.render(latent, side))
+        rows += scene.rows(sample, images)
+
+    titles = scene.titles[:1]
+    if show_x0:
+        titles.append("diffusion\n$I^d_0$")
+    titles.append("result\n$G(w)$")
+    titles += [f"from\n{math.degrees(yaw):.0f}°" for yaw in yaws]
+    sheet = figure_sheets.FigureSheet(titles, rows)
+    return sheet.render(), {"t": timestep, "yaws": list(yaws)}
