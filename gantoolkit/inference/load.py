@@ -42,7 +42,7 @@ def load_pipeline(
     """The pipeline of a run folder, an exported bridge or folder, a preset or a weights name, ready to draw.
 
     `steps` and `guidance` replace those of the encoder's trajectory; `generator`, a weights name or file, draws
-    in place of the one that the bridge was trained with (a stylised one, for instance).
+    in place of the one that the bridge was trained with (a stylized one, for instance).
     """
     changes = {"steps": steps, "guidance": guidance}
     return load_with_specs(name, generator, **changes)[0].to(device)
@@ -185,7 +185,7 @@ def bridge_file(name: str | Path) -> Path:
         if (path / file).is_file():
             return path / file
     if path.is_dir():
-        return checkpoint.newest(path / "checkpoint")
+        return checkpoint.newest_tensors(path / "checkpoint")
     preset = manifest.load().presets.get(str(name))
     if preset is not None:
         if "weights" not in preset:
@@ -236,7 +236,7 @@ def _unfinished(folder: Path) -> tuple[dict, dict]:
             f"{folder} is a run of the task '{config.get('task')}'; images come from `bridge` runs."
         )
     specs = _whole(config, folder / "config.json")
-    return checkpoint.part(folder / "checkpoint", "bridge"), specs
+    return checkpoint.module_state(folder / "checkpoint", "bridge"), specs
 
 
 def _whole(found: dict, where: str | Path) -> dict:

@@ -19,7 +19,8 @@ from gantoolkit.convert.rosinality import to_rosinality
 from gantoolkit.convert.source import Source
 from gantoolkit.core.errors import WeightsError
 from gantoolkit.generators import build_generator, load_state
-from gantoolkit.generators.stylegan2 import MappingNetwork, StyleGAN2
+from gantoolkit.generators.mapping_network import MappingNetwork
+from gantoolkit.generators.stylegan2 import StyleGAN2
 from gantoolkit.networks.arcface import ArcFace, irse50
 from gantoolkit.networks.bisenet import BiSeNet
 from gantoolkit.networks.discriminators import Discriminator
@@ -113,13 +114,13 @@ def test_jojogan_and_training_snapshots():
         "train.pt",
     )
     for name in ("jojo.pt", "train.pt"):
-        stylised = gantoolkit.load_generator(name)
+        stylized = gantoolkit.load_generator(name)
         ws = g.mapping(torch.randn(2, 16))
-        torch.testing.assert_close(stylised.render(ws).image, g.render(ws).image)
+        torch.testing.assert_close(stylized.render(ws).image, g.render(ws).image)
         mapped = g.mapping(torch.randn(20_000, 16, generator=torch.Generator().manual_seed(9)))[
             :, 0
         ]
-        error = (stylised.mean_w - mapped.mean(0)).norm() / mapped.std(0).norm()
+        error = (stylized.mean_w - mapped.mean(0)).norm() / mapped.std(0).norm()
         assert error < 0.05, "the mean code is that of the mapping network"
     facts = {part.name: part.facts for part in convert.read_parts(weights.resolve("train.pt"))}
     assert "no latent_avg" in facts["generator"]["mean_w"]

@@ -1,1 +1,0 @@
-"""One-shot stylisation of a StyleGAN2. There are no hooks; registry.yaml says what is offered."""

@@ -1,0 +1,1 @@
+"""One-shot stylization of a StyleGAN2. There are no hooks; registry.yaml says what is offered."""
