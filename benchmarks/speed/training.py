@@ -1,6 +1,6 @@
 """Training of the bridge with and without the cache, part by part.
 
-The iterations are the trainer's own (`engine.train.Trainer.iterate` on configs/absm_eg3d.py); only the source
+The iterations are the trainer's own (`training.loop.Trainer.train_step` on configs/absm_eg3d.py); only the source
 of z_t, I^d_0 and features is exchanged. Variants:
 
 anew      every iteration denoises its batch from noise (all steps, with guidance), then reads the features
@@ -89,7 +89,7 @@ class Bench:
         run = Run(values, folder, self.task, Schedule.of(values["schedule"]), values["seed"], cpu)
         self.trainer = Trainer(
             run, None, None
-        )  # neither hooks nor a screen: only `iterate` is called
+        )  # neither hooks nor a screen: only `train_step` is called
         self.parts = timing.Parts()
         self._fill(folder)
 
@@ -113,7 +113,7 @@ class Bench:
         self.task.data.train.variant = variant
         self.parts.now = {}
         with self.parts.part(BACKWARD):  # what is left of the iteration
-            self.trainer.iterate(iteration)
+            self.trainer.train_step(iteration)
         return dict(self.parts.now)
 
     def difference(self) -> dict[str, float]:

@@ -26,7 +26,7 @@ from gantoolkit.core.types import Record
 from gantoolkit.metrics import Evaluator
 from gantoolkit.registry import manifest
 from gantoolkit.report import record as records
-from gantoolkit.training.run_folder import environment
+from gantoolkit.training import environment
 
 BATCH = 8
 EXAMPLE = (
@@ -219,7 +219,7 @@ def make_record(
         f"compare/{row.name}",
         config,
         ["gantoolkit", *sys.argv[1:]],
-        environment(),
+        environment.describe(),
         0,
         evaluator.weights(),
         {},

@@ -14,7 +14,7 @@ from gantoolkit.core.errors import DataError
 from gantoolkit.core.images import to_float
 from gantoolkit.core.types import Camera, Condition, Render
 from gantoolkit.data.face_zip import SEED_STRIDE, FaceZip
-from gantoolkit.training.run_folder import exported
+from gantoolkit.training.run_folder import exported_weights
 
 
 class GroundTruth(System):
@@ -65,7 +65,7 @@ class RandomSamples(System):
     def __init__(self, generator: str, truncation_psi: float = 1.0):
         from gantoolkit.generators import load_generator
 
-        exports = exported(Path(generator))
+        exports = exported_weights(Path(generator))
         self.name = str(exports[0]) if exports else generator
         self.psi = truncation_psi
         self.generator = load_generator(self.name)

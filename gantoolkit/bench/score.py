@@ -15,7 +15,7 @@ from gantoolkit.bench.suite import Suite, SuiteRow
 from gantoolkit.core.camera import Frame
 from gantoolkit.core.types import Record, Sample, Scores
 from gantoolkit.metrics import Evaluator
-from gantoolkit.training.run_folder import environment
+from gantoolkit.training import environment
 
 MADE_KEYS = ("needs", "model", "domain", "exact", "list", "data", "data_sha256", "threads")
 
@@ -147,7 +147,7 @@ def make_record(
         f"{suite.name}/{row.name}",
         config,
         command,
-        environment(),
+        environment.describe(),
         job.seed,
         {**made["weights"], **judge_digests(scores)},
         timings,

@@ -91,7 +91,7 @@ def _meeting_point() -> dict:
     return dict(store=dist.PrefixStore(f"attempt-{attempt}", store), rank=rank, world_size=world)
 
 
-def sum_gradients(parameters: Iterable[Tensor]) -> None:
+def all_reduce_gradients(parameters: Iterable[Tensor]) -> None:
     """Replace every gradient by its sum over the processes, in one message per dtype."""
     if world() == 1:
         return
@@ -108,7 +108,7 @@ def sum_gradients(parameters: Iterable[Tensor]) -> None:
             grad.copy_(part.view_as(grad))
 
 
-def sum_numbers(numbers: list[float], device: torch.device) -> list[float]:
+def all_reduce_sum(numbers: list[float], device: torch.device) -> list[float]:
     """Element-wise sums of one list of numbers per process."""
     if world() == 1:
         return numbers

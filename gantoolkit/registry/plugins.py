@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import functools
 import importlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from types import SimpleNamespace
 from typing import Any
 
@@ -47,6 +48,20 @@ def manager() -> pluggy.PluginManager:
 def hooks() -> Any:
     """Return the hooks to call: `hooks().on_log(run=…, iteration=…, losses=…)`."""
     return manager().hook
+
+
+@contextmanager
+def around_run(run: Any) -> Iterator[None]:
+    """Enter every plugin's `around_run` wrapper, in the order in which pluggy calls wrappers."""
+    with ExitStack() as stack:
+        for implementation in reversed(hooks().around_run.get_hookimpls()):
+            arguments = (run,)[: len(implementation.argnames)]
+            if implementation.wrapper or implementation.hookwrapper:
+                wrapper = contextmanager(implementation.function)
+                stack.enter_context(wrapper(*arguments))
+            else:
+                implementation.function(*arguments)
+        yield
 
 
 def hook_names() -> list[str]:

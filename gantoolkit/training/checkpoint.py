@@ -1,8 +1,8 @@
-"""Checkpoints: trainable parameters, buffers, averages and optimiser state as safetensors and JSON.
+"""Checkpoints: trainable parameters, buffers, moving averages and optimizer state, without pickle.
 
-Frozen networks are never written; they are named with the sha256 of their weights file. Nothing is pickled, nothing in a
-checkpoint is executed. A checkpoint is written beside its place and renamed, so that a kill at any moment
-leaves the previous one whole.
+Tensors are safetensors, the rest is JSON. Frozen networks are never written; they are named with the
+sha256 of their weights file. A checkpoint is written beside its place and renamed, so that a kill at any
+moment leaves the previous one whole.
 """
 
 from __future__ import annotations
@@ -20,29 +20,74 @@ from gantoolkit import weights
 from gantoolkit.core.errors import GantoolkitError, WeightsError
 from gantoolkit.training.task import Task
 
-KEEP = 2
+KEEP = 2  # newest checkpoints
 TENSORS = "trainable.safetensors"
+OPTIMIZER = "optimizer.safetensors"
+STATE = "state.json"
 
 
 def trainable_state(task: Task) -> dict[str, Tensor]:
-    """`module.key` → tensor: parameters that an optimiser holds, persistent buffers, and all of `ema_modules`.
+    """Collect `module.key` → tensor: what an optimizer holds, persistent buffers, and `ema_modules`.
 
-    Whether a parameter requires grad just now does not matter: turns may freeze and thaw it.
+    Whether a parameter requires grad just now does not matter: phases may freeze and thaw it.
     """
-    held = {id(p) for o in task.optimizers.values() for g in o.param_groups for p in g["params"]}
+    optimized = set()
+    for optimizer in task.optimizers.values():
+        for group in optimizer.param_groups:
+            optimized |= {id(parameter) for parameter in group["params"]}
+
     state = {}
     for name, module in task.modules.items():
-        frozen = {
-            key for key, p in module.named_parameters(remove_duplicate=False) if id(p) not in held
-        }
-        state.update({f"{name}.{k}": v for k, v in module.state_dict().items() if k not in frozen})
+        named = module.named_parameters(remove_duplicate=False)
+        frozen = {key for key, parameter in named if id(parameter) not in optimized}
+        for key, value in module.state_dict().items():
+            if key not in frozen:
+                state[f"{name}.{key}"] = value
     for name, module in task.ema_modules.items():
-        state.update({f"ema.{name}.{k}": v for k, v in module.state_dict().items()})
+        for key, value in module.state_dict().items():
+            state[f"ema.{name}.{key}"] = value
     return state
 
 
+# -- writing -----------------------------------------------------------------------------------------
+
+
+def save(folder: Path, task: Task, iteration: int, extra: dict) -> Path:
+    """Write `folder/<iteration>` and keep the newest two.
+
+    extra  more of state.json: JSON-able
+    """
+    path = folder / f"{iteration:08d}"
+    temporary = folder / f".{iteration:08d}.part"
+    for stale in folder.glob(".*.part"):  # of a run that was killed while it wrote
+        shutil.rmtree(stale, ignore_errors=True)
+    temporary.mkdir(parents=True)
+    try:
+        _write(temporary, task, iteration, extra)
+        shutil.rmtree(path, ignore_errors=True)
+        os.replace(temporary, path)
+    except Exception as error:  # safetensors reports a full disk as SafetensorError
+        shutil.rmtree(temporary, ignore_errors=True)
+        raise _disk_error(error, path) from error
+    for old in _finished(folder)[:-KEEP]:
+        shutil.rmtree(old, ignore_errors=True)
+    return path
+
+
+def _write(folder: Path, task: Task, iteration: int, extra: dict) -> None:
+    from safetensors.torch import save_file
+
+    optimizer_tensors, optimizer_rest = _optimizer_state(task)
+    save_file(_contiguous(trainable_state(task)), folder / TENSORS)
+    save_file(_contiguous(optimizer_tensors), folder / OPTIMIZER)
+    state = dict(iteration=iteration, optimizers=optimizer_rest, weights=task.weights(), **extra)
+    (folder / STATE).write_text(json.dumps(state))
+    for file in folder.iterdir():
+        _sync_to_disk(file)
+
+
 def _optimizer_state(task: Task) -> tuple[dict[str, Tensor], dict]:
-    """Tensors `turn/index/key` and everything else as JSON."""
+    """Split optimizer state into tensors `phase/index/key` and the rest, which is JSON."""
     tensors, rest = {}, {}
     for phase, optimizer in task.optimizers.items():
         state = optimizer.state_dict()
@@ -57,61 +102,20 @@ def _optimizer_state(task: Task) -> tuple[dict[str, Tensor], dict]:
     return tensors, rest
 
 
-def _restore_optimizers(task: Task, tensors: dict[str, Tensor], rest: dict) -> None:
-    """State and groups as they were, but for the learning rates, which are those that the task was built with."""
-    for phase, optimizer in task.optimizers.items():
-        rates = [group.get("initial_lr", group["lr"]) for group in optimizer.param_groups]
-        groups = [
-            {**{k: tuple(v) if k == "betas" else v for k, v in group.items()}, "initial_lr": rate}
-            for group, rate in zip(rest[phase]["groups"], rates)
-        ]
-        state: dict[int, dict] = {int(i): dict(v) for i, v in rest[phase]["numbers"].items()}
-        for name, tensor in tensors.items():
-            owner, index, key = name.split("/")
-            if owner == phase:
-                state.setdefault(int(index), {})[key] = tensor
-        optimizer.load_state_dict(dict(state=state, param_groups=groups))
-
-
 def _contiguous(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    return {
-        k: v.detach().cpu().clone(memory_format=torch.contiguous_format) for k, v in tensors.items()
-    }
+    copies = {}
+    for name, tensor in tensors.items():
+        copies[name] = tensor.detach().cpu().clone(memory_format=torch.contiguous_format)
+    return copies
 
 
-def save(folder: Path, task: Task, iteration: int, extra: dict) -> Path:
-    """Write `folder/<iteration>`; keep the last two. `extra` must be JSON-able."""
-    from safetensors.torch import save_file
-
-    final, temporary = folder / f"{iteration:08d}", folder / f".{iteration:08d}.part"
-    for stale in folder.glob(".*.part"):  # of a run that was killed while it wrote
-        shutil.rmtree(stale, ignore_errors=True)
-    temporary.mkdir(parents=True)
-    try:
-        tensors, rest = _optimizer_state(task)
-        save_file(_contiguous(trainable_state(task)), temporary / TENSORS)
-        save_file(_contiguous(tensors), temporary / "optimizer.safetensors")
-        state = dict(iteration=iteration, optimizers=rest, weights=task.weights(), **extra)
-        (temporary / "state.json").write_text(json.dumps(state))
-        for file in temporary.iterdir():
-            _flush(file)
-        shutil.rmtree(final, ignore_errors=True)
-        os.replace(temporary, final)
-    except Exception as error:  # safetensors reports a full disk as SafetensorError
-        shutil.rmtree(temporary, ignore_errors=True)
-        raise _disk_error(error, final) from error
-    for old in _folders(folder)[:-KEEP]:
-        shutil.rmtree(old, ignore_errors=True)
-    return final
-
-
-def _flush(path: Path) -> None:
+def _sync_to_disk(path: Path) -> None:
     with open(path, "rb") as file:
         os.fsync(file.fileno())
 
 
 def _disk_error(error: Exception, path: Path) -> Exception:
-    """A sentence where the disk is the trouble, else the error itself."""
+    """Turn an error of the disk into a sentence; other errors stay."""
     full = getattr(error, "errno", None) == errno.ENOSPC or "No space left" in str(error)
     if full:
         return GantoolkitError(
@@ -125,59 +129,97 @@ def _disk_error(error: Exception, path: Path) -> Exception:
     return error
 
 
-def _folders(folder: Path) -> list[Path]:
-    """Finished checkpoints, oldest first."""
-    found = folder.glob("[0-9]*") if folder.is_dir() else []
-    return sorted(p for p in found if (p / "state.json").is_file())
+# -- reading -----------------------------------------------------------------------------------------
 
 
-def newest(folder: Path) -> Path:
-    """The trained tensors of the last finished checkpoint in `folder`."""
-    folders = _folders(folder)
-    if not folders:
+def _finished(folder: Path) -> list[Path]:
+    """List finished checkpoints, oldest first."""
+    if not folder.is_dir():
+        return []
+    return sorted(path for path in folder.glob("[0-9]*") if (path / STATE).is_file())
+
+
+def newest_tensors(folder: Path) -> Path:
+    """Find the file of trained tensors of the last finished checkpoint in `folder`."""
+    checkpoints = _finished(folder)
+    if not checkpoints:
         raise WeightsError(f"There is no checkpoint in {folder}; let the run reach its first one.")
-    return folders[-1] / TENSORS
+    return checkpoints[-1] / TENSORS
+
+
+def module_state(folder: Path, name: str) -> dict[str, Tensor]:
+    """Read the tensors of one of `task.modules` from the newest checkpoint."""
+    from safetensors.torch import load_file
+
+    prefix = f"{name}."
+    state = load_file(newest_tensors(folder))
+    return {
+        key.removeprefix(prefix): value for key, value in state.items() if key.startswith(prefix)
+    }
 
 
 def load_latest(folder: Path, task: Task) -> dict | None:
-    """Restore the newest readable checkpoint into `task`; its state.json, or None where there is none."""
+    """Restore the newest readable checkpoint into `task`.
+
+    Returns its state.json, or None where there is no checkpoint.
+    """
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
-    trouble = None
-    for path in reversed(_folders(folder)):
+    damage = None
+    for path in reversed(_finished(folder)):
         try:
-            state = json.loads((path / "state.json").read_text())
+            state = json.loads((path / STATE).read_text())
             parameters = load_file(path / TENSORS)
-            tensors = load_file(path / "optimizer.safetensors")
+            optimizer_tensors = load_file(path / OPTIMIZER)
         except (OSError, ValueError, SafetensorError) as error:
-            trouble = f"{path} is damaged ({error})"
+            damage = f"{path} is damaged ({error})"
             continue
-        _same_weights(state.get("weights", {}), task.weights(), path)
+        _check_same_weights(state.get("weights", {}), task.weights(), path)
         copy_into(trainable_state(task), parameters, path)
-        _restore_optimizers(task, tensors, state["optimizers"])
+        _restore_optimizers(task, optimizer_tensors, state["optimizers"])
         return state
-    if trouble:
+    if damage:
         raise WeightsError(
-            f"{trouble} and there is no older checkpoint; delete {folder} to start afresh."
+            f"{damage} and there is no older checkpoint; delete {folder} to start afresh."
         )
     return None
 
 
-def _same_weights(old: dict[str, str], new: dict[str, str], path: Path) -> None:
+def _restore_optimizers(task: Task, tensors: dict[str, Tensor], rest: dict) -> None:
+    """Restore state and groups; learning rates stay those that the task was built with."""
+    for phase, optimizer in task.optimizers.items():
+        groups = []
+        for group, built in zip(rest[phase]["groups"], optimizer.param_groups):
+            group = dict(group, initial_lr=built.get("initial_lr", built["lr"]))
+            if "betas" in group:
+                group["betas"] = tuple(group["betas"])
+            groups.append(group)
+
+        numbers = rest[phase]["numbers"]
+        state: dict[int, dict] = {int(index): dict(values) for index, values in numbers.items()}
+        for name, tensor in tensors.items():
+            of_phase, index, key = name.split("/")
+            if of_phase == phase:
+                state.setdefault(int(index), {})[key] = tensor
+        optimizer.load_state_dict(dict(state=state, param_groups=groups))
+
+
+def _check_same_weights(old: dict[str, str], new: dict[str, str], path: Path) -> None:
     """Refuse frozen networks whose content is not what this checkpoint was trained with."""
     if changed := weights.differing(old, new):
         raise WeightsError(
-            f"'{changed[0]}' is not the file that {path} was trained with (its sha256 differs); put that "
-            "version back, or start a new run with --out OTHER."
+            f"'{changed[0]}' is not the file that {path} was trained with (its sha256 differs); "
+            "put that version back, or start a new run with --out OTHER."
         )
 
 
 @torch.no_grad()
-def begin_from(run: Path, task: Task) -> str:
-    """Copy what fits from the newest checkpoint of another run; a sentence that says how much did.
+def initialize_from(run: Path, task: Task) -> str:
+    """Copy what fits from the newest checkpoint of another run; returns a sentence that says how much.
 
-    Tensors of another shape, and those the other run lacks, keep their initial values; optimisers start afresh.
+    Tensors of another shape, and those that the other run lacks, keep their initial values; optimizers
+    start afresh.
     """
     from safetensors.torch import load_file
 
@@ -185,40 +227,31 @@ def begin_from(run: Path, task: Task) -> str:
         raise WeightsError(
             f"There is no run folder {run}; load_from takes the folder of a run with checkpoints."
         )
-    path = newest(run / "checkpoint")
-    target, source = trainable_state(task), load_file(path)
-    fitting = [
-        key for key, tensor in target.items() if key in source and source[key].shape == tensor.shape
-    ]
-    if not fitting:
+    path = newest_tensors(run / "checkpoint")
+    source, target = load_file(path), trainable_state(task)
+    copied = 0
+    for key, tensor in target.items():
+        if key in source and source[key].shape == tensor.shape:
+            tensor.copy_(source[key])
+            copied += 1
+    if not copied:
         raise WeightsError(
             f"Nothing in {path} fits this task; `load_from` takes a run of the same kind of network."
         )
-    for key in fitting:
-        target[key].copy_(source[key])
-    return f"began from the run '{run.name}': {len(fitting)} of {len(target)} tensors"
+    return f"began from the run '{run.name}': {copied} of {len(target)} tensors"
 
 
 @torch.no_grad()
 def copy_into(target: dict[str, Tensor], source: dict[str, Tensor], path: Path) -> None:
     """Copy `source` into the tensors of `target`; both must hold the same keys and shapes."""
-    wrong = set(target) ^ set(source) | {
-        k for k in set(target) & set(source) if target[k].shape != source[k].shape
-    }
-    if wrong:
+    differing = set(target) ^ set(source)
+    for key in set(target) & set(source):
+        if target[key].shape != source[key].shape:
+            differing.add(key)
+    if differing:
         raise WeightsError(
-            f"{path} does not fit this task: {len(wrong)} tensors differ, such as "
-            f"'{sorted(wrong)[0]}'; resume with the config that the run began with."
+            f"{path} does not fit this task: {len(differing)} tensors differ, such as "
+            f"'{sorted(differing)[0]}'; resume with the config that the run began with."
         )
     for key, tensor in target.items():
         tensor.copy_(source[key])
-
-
-def part(folder: Path, name: str) -> dict[str, Tensor]:
-    """The tensors of one of `task.modules` in the newest checkpoint."""
-    from safetensors.torch import load_file
-
-    state = load_file(newest(folder))
-    return {
-        key[len(name) + 1 :]: value for key, value in state.items() if key.startswith(f"{name}.")
-    }

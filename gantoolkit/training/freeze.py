@@ -1,4 +1,4 @@
-"""Going on with parts of a trained network while the others stay as they are."""
+"""Train some parts of a network while the others stay as they are."""
 
 from __future__ import annotations
 
@@ -7,17 +7,18 @@ from torch import nn
 from gantoolkit.core.errors import UsageError
 
 
-def learn_only(network: nn.Module, only: list[str] | None) -> list[nn.Module]:
-    """Let the children named in `only` learn (None or empty: all of them); returns those that stay as they are.
+def unfreeze_only(network: nn.Module, names: list[str] | None) -> list[nn.Module]:
+    """Let only the children called `names` take gradients; None or empty: all of them.
 
-    UsageError for a name that is no child of the network.
+    Returns the children that stay frozen. Raises UsageError for a name that no child has.
     """
-    parts = dict(network.named_children())
-    if unknown := set(only or ()) - set(parts):
+    children = dict(network.named_children())
+    if unknown := set(names or ()) - set(children):
         raise UsageError(
             f"{type(network).__name__} has no part '{sorted(unknown)[0]}'; its parts are "
-            f"{', '.join(parts)}."
+            f"{', '.join(children)}."
         )
-    for name, parameter in network.named_parameters():
-        parameter.requires_grad_(not only or name.split(".")[0] in only)
-    return [part for name, part in parts.items() if only and name not in only]
+    for parameter_name, parameter in network.named_parameters():
+        child = parameter_name.split(".")[0]
+        parameter.requires_grad_(not names or child in names)
+    return [child for name, child in children.items() if names and name not in names]

@@ -1,4 +1,4 @@
-"""A stop on request: the first SIGINT or SIGTERM asks for a checkpoint and a stop, the second ends at once."""
+"""Stop on request: the first SIGINT or SIGTERM asks for a checkpoint and a stop, the second ends at once."""
 
 from __future__ import annotations
 
@@ -7,25 +7,27 @@ from collections.abc import Callable
 
 
 class Interrupt:
-    """Context manager: inside it the first signal calls `ask`, a second one raises KeyboardInterrupt."""
+    """Context manager: the first signal calls `request_stop`, a second one raises KeyboardInterrupt."""
 
-    def __init__(self, ask: Callable[[], None]):
-        self.ask, self.asked, self.old = ask, False, {}
+    def __init__(self, request_stop: Callable[[], None]):
+        self.request_stop = request_stop
+        self.requested = False
+        self.old_handlers = {}
 
     def __enter__(self) -> Interrupt:
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for signal_number in (signal.SIGINT, signal.SIGTERM):
             try:
-                self.old[number] = signal.signal(number, self._handle)
+                self.old_handlers[signal_number] = signal.signal(signal_number, self._handle)
             except ValueError:  # not the main thread: the owner of that thread decides
                 break
         return self
 
-    def _handle(self, number, frame) -> None:
-        if self.asked:
+    def _handle(self, signal_number, frame) -> None:
+        if self.requested:
             raise KeyboardInterrupt
-        self.asked = True
-        self.ask()
+        self.requested = True
+        self.request_stop()
 
     def __exit__(self, *_) -> None:
-        for number, handler in self.old.items():
-            signal.signal(number, handler)
+        for signal_number, handler in self.old_handlers.items():
+            signal.signal(signal_number, handler)

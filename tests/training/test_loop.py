@@ -170,7 +170,7 @@ def test_a_run_that_never_began_may_be_mended_and_started(tmp_path, whole):
 @pytest.mark.parametrize("name", ["", "..", "a/b", "../out"])
 def test_a_run_s_name_is_that_of_a_folder(name, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(UsageError, match="is no name of a folder in runs/"):
+    with pytest.raises(UsageError, match="is not a valid run name; use a plain folder name"):
         run(toy.config(name=name))
     assert not list(tmp_path.iterdir())
 
@@ -212,7 +212,7 @@ def test_load_from_takes_what_fits(whole, tmp_path):
     learned = load_file(whole / "checkpoint/00000040/trainable.safetensors")
     wider = toy.Toy(width=9)
     before = wider.b.weight.clone()
-    assert "3 of 7 tensors" in checkpoint.begin_from(whole, wider)
+    assert "3 of 7 tensors" in checkpoint.initialize_from(whole, wider)
     torch.testing.assert_close(wider.b.bias, learned["b.bias"])
     torch.testing.assert_close(wider.ema_modules["b"].bias, learned["ema.b.bias"])
     torch.testing.assert_close(wider.b.weight, before)  # another shape

@@ -21,7 +21,7 @@ from gantoolkit.tasks.diffusion.denoising import BETAS, WEIGHT_DECAY
 from gantoolkit.tasks.image_grid import image_grid
 from gantoolkit.training.batch import SeededBatch
 from gantoolkit.training.ema import frozen_copy, update_ema
-from gantoolkit.training.freeze import learn_only
+from gantoolkit.training.freeze import unfreeze_only
 from gantoolkit.training.task import Task
 
 INITIAL_LOGVAR = -5.0  # little noise in the latents, or the decoder first learns to ignore them
@@ -80,7 +80,7 @@ class VAE(Task):
         torch.manual_seed(seed)
         self.init_from = init_from
         self.vae = self._initial_vae(widths, layers, latent_channels, groups).to(self.device)
-        learn_only(self.vae, train_only)
+        unfreeze_only(self.vae, train_only)
         self.ema_vae = frozen_copy(self.vae)
         self.modules = {"vae": self.vae}
         self.ema_modules = {"vae": self.ema_vae}

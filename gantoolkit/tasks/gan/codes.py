@@ -19,7 +19,7 @@ from gantoolkit.core.errors import UsageError
 from gantoolkit.core.images import to_float
 from gantoolkit.core.types import Score, Scores
 from gantoolkit.data.split import HeldOutSplit
-from gantoolkit.generators.stylegan2 import MappingNetwork
+from gantoolkit.generators.mapping_network import MappingNetwork
 from gantoolkit.metrics.fid import frechet_distance
 from gantoolkit.networks.discriminators import CodeDiscriminator
 from gantoolkit.registry import registry
@@ -28,7 +28,7 @@ from gantoolkit.tasks.image_grid import image_grid
 from gantoolkit.training import checkpoint
 from gantoolkit.training.batch import SeededBatch
 from gantoolkit.training.ema import frozen_copy, update_ema
-from gantoolkit.training.run_folder import exported
+from gantoolkit.training.run_folder import exported_weights
 from gantoolkit.training.task import Task
 
 BETAS = (0.0, 0.99)
@@ -110,11 +110,11 @@ class Codes(Task):
         from gantoolkit.generators import load_generator
 
         config = _read_config(run)
-        (self.exported,) = exported(run)
+        (self.exported,) = exported_weights(run)
         self.generator = load_generator(str(self.exported)).to(self.device)
         sizes = {"resolution": self.faces.resolution, "w_dim": self.generator.w_dim}
         self.encoder = registry.build("network", {**sizes, **config["encoder"]})
-        self.encoder.load_state_dict(checkpoint.part(run / "checkpoint", "encoder"))
+        self.encoder.load_state_dict(checkpoint.module_state(run / "checkpoint", "encoder"))
         self.encoder.to(self.device).requires_grad_(False)
 
     def size(self) -> int:
@@ -227,7 +227,7 @@ class Codes(Task):
 def _read_config(run: Path) -> dict:
     """Return the config of a finished run of task `gan` that had an encoder; UsageError else."""
     config = files.read_run_config(run)
-    if config.get("task") != "gan" or not config.get("encoder") or not exported(run):
+    if config.get("task") != "gan" or not config.get("encoder") or not exported_weights(run):
         raise UsageError(
             f"{run} is not a finished run of task 'gan' with an encoder; "
             "give the folder of one as `run`."

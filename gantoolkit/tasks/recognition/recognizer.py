@@ -18,7 +18,7 @@ from gantoolkit.metrics.parsing import Confusion
 from gantoolkit.tasks.recognition.augmentation import Augmentation
 from gantoolkit.tasks.recognition.verification import PartnerSampler, verification_rate
 from gantoolkit.training.batch import SeededBatch
-from gantoolkit.training.freeze import learn_only
+from gantoolkit.training.freeze import unfreeze_only
 from gantoolkit.training.task import Task
 
 BETAS = (0.9, 0.99)
@@ -80,7 +80,7 @@ class Recognizer(Task):
         train_only  modules of the network that learn; None: all
         heads       trained beside the network, but not exported
         """
-        self.frozen = learn_only(network, train_only)
+        self.frozen = unfreeze_only(network, train_only)
         self.network = network.to(self.device, memory_format=torch.channels_last)
         self.heads = nn.ModuleDict(heads).to(self.device)
         self.modules = {"network": self.network, "heads": self.heads}
