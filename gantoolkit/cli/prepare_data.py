@@ -67,9 +67,9 @@ def check(args: Namespace) -> int:
     found = checks.check(Path(args.root), places(args), args.labels, workers, progress)
     for name, value in found.facts.items():
         print(f"{name}: {value}")
-    groups = Counter(data_page.kind(p) for p in found.problems)
-    for problem in {data_page.kind(p): p for p in reversed(found.problems)}.values():
-        count = groups[data_page.kind(problem)]
+    groups = Counter(data_page.problem_kind(p) for p in found.problems)
+    for problem in {data_page.problem_kind(p): p for p in reversed(found.problems)}.values():
+        count = groups[data_page.problem_kind(problem)]
         more = f" ({count} of this kind)" if count > 1 else ""
         print(f"{problem.name or 'all'}: {problem.problem}{more}")
     print(

@@ -1,23 +1,30 @@
-"""Data: sample zips, label maps, conditions; how they are read, checked and made.
+"""Data: zips of samples, a user's label maps and scribbles, cameras; how they are read, checked and made.
 
-zipdata       FaceZip, the form of every data set here: images, label maps, captions, cameras in one zip
-pictures      its pictures, decoded when they are asked for
-labels        the 19 classes, their palette and their mirror
-conditions    label maps to one-hot masks, 8-bit pictures to −1..1 and back
-cameras       camera labels, their conventions, and a fit to landmarks
-landmarks     points on a face: from its label map, a file or a photo
-pose          the camera of a label map
+What training and evaluation read:
 
-inputs        what a user hands in, as Conditions
-read          a user's label map
-orders        which order its classes are numbered in
-strokes       a user's scribble
-scribbles     scribbles from photos
+    face_zip         FaceZip, the form of every data set here: images, label maps, captions, cameras in one zip
+    lazy_images      its images, decoded when they are indexed
+    cameras          camera labels, their conventions, and a fit to landmarks
+    landmarks        points on a face: from its label map, a file or a photo
+    pose             the camera of a label map
 
-prepare       published data, or a folder of one's own, to zips
-crop          the crops of FFHQ and EG3D
-check         what is wrong with a data set
-resize        a data set at a smaller size
-workers       tasks done by spawned processes
-verbs         arguments of `gantoolkit data`
+What a user hands in:
+
+    user_inputs      label maps and scribbles on disk, as Conditions
+    label_maps       one label map
+    label_orders     which order its classes are numbered in
+    user_scribbles   one scribble
+    image_files      every image file is opened and decoded here
+
+How data sets are made and checked (`gantoolkit data`):
+
+    prepare          published data, or a folder of one's own, to zips
+    crop             the crops of FFHQ and EG3D
+    scribbles        scribbles from photos
+    check            what is wrong with a data set
+    check_report     what a check finds
+    resize           a data set at a smaller size
+    workers          tasks done by spawned processes
+
+Classes, palette and orders of label maps are in core/labels.py, conversions of images in core/images.py.
 """

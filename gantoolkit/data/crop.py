@@ -1,4 +1,4 @@
-"""The crops of FFHQ and EG3D, as one square in the source that image, mask and drawing are all cut by.
+"""The crops of FFHQ and EG3D: one square in the source, by which image, mask and drawing are all cut.
 
 They differ: FFHQ's turns the eyes level and leaves much hair; EG3D's is tighter and not turned. A generator,
 its masks and its metrics must see the same one.
@@ -24,88 +24,107 @@ STANDARD = np.array(
         [0.2484662, -0.38128236, 0.22235769],
     ]
 )
-RESCALE, CUT = (
-    300.0,
-    700.0,
-)  # EG3D: pixels per unit of the standard face, and of the side that is kept
+RESCALE = 300.0  # EG3D: pixels per unit of the standard face
+CUT = 700.0  # EG3D: pixels of the side that is kept
 
 
 @dataclass(frozen=True)
 class Square:
-    """A square in a picture, in pixels: its centre, and the vector from there to the middle of its right side."""
+    """A square in an image, in pixels."""
 
-    centre: tuple[float, float]
-    right: tuple[float, float]
+    center: tuple[float, float]
+    right: tuple[float, float]  # from the center to the middle of the right side
 
     @property
     def side(self) -> float:
         return 2 * float(np.hypot(*self.right))
 
-    def cut(self, picture: Image.Image, size: int, nearest: bool = False) -> Image.Image:
-        """The square at size×size pixels: antialiased (Lanczos), or by nearest neighbour for labels.
+    def cut(self, image: Image.Image, size: int, nearest: bool = False) -> Image.Image:
+        """Cut the square out at size×size pixels.
 
-        Beyond the picture's border images are mirrored, labels are background.
+        Beyond the border images are mirrored, labels are background.
+
+        nearest  by nearest neighbor, for labels; else antialiased (Lanczos)
         """
-        fine = 1 if nearest else max(1, int(np.ceil(self.side / size)))
-        picture, (cx, cy) = self._padded(picture, 0 if nearest else 2, nearest)
-        (rx, ry), pixels = self.right, size * fine
-        across, down = (2 * rx / pixels, 2 * ry / pixels), (-2 * ry / pixels, 2 * rx / pixels)
-        origin = cx - rx + ry, cy - ry - rx
-        data = (across[0], down[0], origin[0], across[1], down[1], origin[1])
-        method = Image.Resampling.NEAREST if nearest else Image.Resampling.BICUBIC
-        found = picture.transform((pixels, pixels), Image.Transform.AFFINE, data, method)
-        return found if fine == 1 else found.resize((size, size), Image.Resampling.LANCZOS)
+        oversampling = 1 if nearest else max(1, int(np.ceil(self.side / size)))
+        margin = 0 if nearest else 2
+        image, (center_x, center_y) = self._pad(image, margin, nearest)
 
-    def _padded(self, picture: Image.Image, margin: int, empty: bool):
-        """(the picture with enough around it, the centre there)."""
+        right_x, right_y = self.right
+        pixels = size * oversampling
+        step_x, step_y = 2 * right_x / pixels, 2 * right_y / pixels
+        origin_x = center_x - right_x + right_y
+        origin_y = center_y - right_y - right_x
+        affine = (step_x, -2 * right_y / pixels, origin_x, step_y, 2 * right_x / pixels, origin_y)
+
+        method = Image.Resampling.NEAREST if nearest else Image.Resampling.BICUBIC
+        square = image.transform((pixels, pixels), Image.Transform.AFFINE, affine, method)
+        if oversampling == 1:
+            return square
+        return square.resize((size, size), Image.Resampling.LANCZOS)
+
+    def _pad(
+        self, image: Image.Image, margin: int, with_zeros: bool
+    ) -> tuple[Image.Image, tuple[float, float]]:
+        """Return the image with enough around it, and the square's center there."""
         reach = np.abs(self.right[0]) + np.abs(self.right[1]) + margin
-        size, centre = np.array(picture.size), np.array(self.centre)
-        before = np.maximum(0, np.ceil(reach - centre)).astype(int)
-        after = np.maximum(0, np.ceil(centre + reach - size)).astype(int)
+        size, center = np.array(image.size), np.array(self.center)
+        before = np.maximum(0, np.ceil(reach - center)).astype(int)
+        after = np.maximum(0, np.ceil(center + reach - size)).astype(int)
         if not before.any() and not after.any():
-            return picture, self.centre
+            return image, self.center
+
+        values = np.asarray(image)
         widths = [(before[1], after[1]), (before[0], after[0])]
-        values = np.asarray(picture)
         widths += [(0, 0)] * (values.ndim - 2)
-        values = np.pad(values, widths, **({} if empty else {"mode": "symmetric"}))
-        return Image.fromarray(values), tuple(centre + before)
+        values = np.pad(values, widths, mode="constant" if with_zeros else "symmetric")
+        return Image.fromarray(values), tuple(center + before)
 
     def scaled(self, factor: float) -> Square:
-        """The same square in a picture `factor` times as large."""
-        return Square(tuple(factor * v for v in self.centre), tuple(factor * v for v in self.right))
+        """Return the same square in an image `factor` times as large."""
+        center = tuple(factor * value for value in self.center)
+        right = tuple(factor * value for value in self.right)
+        return Square(center, right)
 
 
-def whole(width: int, height: int) -> Square:
-    """The centred square that holds the whole picture."""
+def whole_square(width: int, height: int) -> Square:
+    """Return the centered square that holds the whole image."""
     return Square((width / 2, height / 2), (max(width, height) / 2, 0.0))
 
 
-def ffhq(five: np.ndarray) -> Square:
-    """FFHQ's square of five points [5,2] in pixels: from eyes and mouth's corners, turned with them."""
-    eyes, mouth = five[:2].mean(0), five[3:].mean(0)
-    apart, below = five[1] - five[0], mouth - eyes
-    along = apart - np.array([-below[1], below[0]])
-    along *= max(np.hypot(*apart) * 2.0, np.hypot(*below) * 1.8) / np.hypot(*along)
-    return Square(tuple(eyes + below * 0.1), tuple(along))
+def ffhq_square(landmarks: np.ndarray) -> Square:
+    """Return FFHQ's square of five points [5,2] in pixels: from eyes and mouth's corners, turned with them."""
+    eyes, mouth = landmarks[:2].mean(0), landmarks[3:].mean(0)
+    eye_to_eye = landmarks[1] - landmarks[0]
+    eyes_to_mouth = mouth - eyes
+    right = eye_to_eye - np.array([-eyes_to_mouth[1], eyes_to_mouth[0]])
+    right *= max(np.hypot(*eye_to_eye) * 2.0, np.hypot(*eyes_to_mouth) * 1.8) / np.hypot(*right)
+    return Square(tuple(eyes + eyes_to_mouth * 0.1), tuple(right))
 
 
-def eg3d(five: np.ndarray, height: int) -> Square:
-    """EG3D's square of five points [5,2] in pixels of a picture of this height; never turned.
+def eg3d_square(landmarks: np.ndarray, height: int) -> Square:
+    """Return EG3D's square of five points [5,2] in pixels of an image of this height; never turned.
 
     The points are fitted by scaled orthography to the standard face (POS of Deep3DFaceRecon); the square has
     700/300 of its units around its origin.
     """
-    points = np.stack([five[:, 0], height - 1 - five[:, 1]], 1)
+    points = np.stack([landmarks[:, 0], height - 1 - landmarks[:, 1]], 1)
     design = np.concatenate([STANDARD, np.ones((5, 1))], 1)
-    x, y = (np.linalg.lstsq(design, points[:, axis], rcond=None)[0] for axis in (0, 1))
+    x = np.linalg.lstsq(design, points[:, 0], rcond=None)[0]
+    y = np.linalg.lstsq(design, points[:, 1], rcond=None)[0]
     scale = (np.linalg.norm(x[:3]) + np.linalg.norm(y[:3])) / 2
-    half = CUT / RESCALE * scale / 2
-    return Square((float(x[3]), float(height - y[3])), (float(half), 0.0))
+    half_side = CUT / RESCALE * scale / 2
+    return Square((float(x[3]), float(height - y[3])), (float(half_side), 0.0))
 
 
-def square(crop: str, size: tuple[int, int], five: np.ndarray | None) -> Square:
-    """The square of a crop's name in a picture of size (width, height)."""
+def crop_square(crop: str, size: tuple[int, int], landmarks: np.ndarray | None) -> Square:
+    """Return the square of the crop named `crop` in an image of size (width, height).
+
+    landmarks  five points [5,2] in pixels; "none" needs none
+    """
     check_choice("crop", crop, CROPS)
     if crop == "none":
-        return whole(*size)
-    return ffhq(five) if crop == "ffhq" else eg3d(five, size[1])
+        return whole_square(*size)
+    if crop == "ffhq":
+        return ffhq_square(landmarks)
+    return eg3d_square(landmarks, size[1])

@@ -1,7 +1,7 @@
-"""A user's label map: any picture that can mean the 19 classes, or one sentence that says why it cannot.
+"""A user's label map: any image that can mean the 19 classes, or one sentence that says why it cannot.
 
-Accepted are label numbers 0..18 (grey, palette or RGB with equal channels) and the colours of CelebAMask-HQ
-(palette or RGB, also slightly off as after JPEG), of any size. Maps in another order of `labels.ORDERS`,
+Accepted are label numbers 0..18 (gray, palette or RGB with equal channels) and the colors of CelebAMask-HQ
+(palette or RGB, also slightly off as after JPEG), of any size. Maps in another order of `core.labels.ORDERS`,
 such as BiSeNet's (face-parsing.PyTorch), are renumbered on request.
 """
 
@@ -11,166 +11,143 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image
 from scipy.ndimage import distance_transform_edt
 from torch import Tensor
 
-from gantoolkit.core.errors import DataError, UsageError
+from gantoolkit.core.errors import DataError
 from gantoolkit.core.labels import CLASSES, ORDERS, PALETTE
+from gantoolkit.core.suggest import check_choice
+from gantoolkit.data.image_files import open_image
 
-SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
-SMALLEST, LONGEST = 16, 3  # pixels of the short side; long side / short side
-NEAR, SURE = 25.0, 0.9  # RGB distance to a palette colour; share of pixels that must be that near
-
-
-def list_images(path: str | Path) -> list[Path]:
-    """The picture itself, or all pictures of a folder in the order of their names."""
-    path = Path(path)
-    if path.is_dir():
-        inside = sorted(path.iterdir())
-        found = [p for p in inside if p.suffix.lower() in SUFFIXES and not p.name.startswith(".")]
-        if not found:
-            raise DataError(f"The folder {path} holds no pictures ({', '.join(SUFFIXES)}).")
-        return found
-    if not path.exists():
-        raise DataError(
-            f"There is no file or folder {path}; give a picture or a folder of pictures."
-        )
-    return [path]
-
-
-def open_image(path: str | Path) -> Image.Image:
-    """The decoded picture, upright; an unreadable file is refused."""
-    try:
-        with Image.open(path) as file:
-            file.load()
-            picture = ImageOps.exif_transpose(file)
-    except (
-        OSError,
-        UnidentifiedImageError,
-        SyntaxError,
-        ValueError,
-        Image.DecompressionBombError,
-    ) as error:
-        reason = type(error).__name__
-        raise DataError(
-            f"{path} is not a readable picture ({reason}); save it again as PNG."
-        ) from None
-    short, long = sorted(picture.size)
-    size = f"{path} is {picture.width}×{picture.height} pixels"
-    if short < SMALLEST:
-        raise DataError(f"{size}; at least {SMALLEST} are needed.")
-    if long > LONGEST * short:
-        raise DataError(f"{size}; crop it to about a square around the face.")
-    return picture
+NEAR = 25.0  # RGB distance up to which a pixel counts as a color of the palette
+SURE = 0.9  # share of pixels that must be that near
+MOST_GRAYS = 64  # gray levels above which an image is a photo or a drawing
+GRAY_MODES = ("1", "L", "LA", "I", "I;16", "I;16B", "I;16L", "F")  # of Pillow
 
 
 def read_label_map(path: str | Path, resolution: int, order: str = "celebamask") -> Tensor:
-    """A label map [resolution,resolution] uint8 in the order of CelebAMask-HQ.
+    """Read a label map [resolution,resolution] uint8 in the class order of CelebAMask-HQ.
 
-    Maps that are not square are padded with background; sizes change by NEAREST. `order` says how label
-    numbers (never colours) are to be read: a name of `labels.ORDERS`.
+    Maps that are not square are padded with background; sizes change by nearest neighbor.
+
+    order  how label numbers (never colors) are to be read: a name of `core.labels.ORDERS`
     """
-    square = pad_square(read_native_label_map(path, order))
-    size = (resolution, resolution)
-    return torch.from_numpy(
-        np.array(Image.fromarray(square).resize(size, Image.Resampling.NEAREST))
-    )
+    square = Image.fromarray(pad_square(read_native_label_map(path, order)))
+    resized = square.resize((resolution, resolution), Image.Resampling.NEAREST)
+    return torch.from_numpy(np.array(resized))
 
 
 def read_native_label_map(path: str | Path, order: str = "celebamask") -> np.ndarray:
-    """The label map [H,W] uint8 of a picture in the order of CelebAMask-HQ, at its own size."""
-    if order not in ORDERS:
-        raise UsageError(f"Unknown label order '{order}'; known: {', '.join(ORDERS)}.")
-    table = np.asarray(ORDERS[order], np.uint8)
-    labels, numbered = decode(open_image(path), path, len(table))
-    if numbered:
-        labels = table[labels]
+    """Read a label map [H,W] uint8 at its own size, in the class order of CelebAMask-HQ."""
+    check_choice("labels", order, ORDERS)
+    class_of_number = np.asarray(ORDERS[order], np.uint8)
+    labels, are_numbers = decode_label_map(open_image(path), path, len(class_of_number))
+    if are_numbers:
+        labels = class_of_number[labels]
     if not labels.any():
-        raise DataError(f"{path} holds background alone; a mask needs at least one part of a face.")
+        raise DataError(f"{path} holds only background; a mask needs at least one part of a face.")
     return labels
 
 
-def decode(
-    picture: Image.Image, path: str | Path, count: int = len(CLASSES)
+def decode_label_map(
+    image: Image.Image, path: str | Path, count: int = len(CLASSES)
 ) -> tuple[np.ndarray, bool]:
-    """(labels [H,W] uint8, whether they were numbers rather than colours) of an opened picture.
+    """Decode an opened image to (labels [H,W] uint8, whether they were numbers rather than colors).
 
-    Numbers run from 0 to count − 1.
+    path   named in errors
+    count  label numbers run from 0 to count − 1
     """
-    if picture.mode == "P":
-        by_colour = _exact_colours(np.asarray(picture.convert("RGB")))
-        if by_colour is not None:
-            agree = np.array_equal(by_colour, np.asarray(picture))
-            return by_colour, agree
-        return _numbers(np.asarray(picture), path, count), True
-    if picture.mode in ("1", "L", "LA", "I", "I;16", "I;16B", "I;16L", "F"):
-        grey = picture.getchannel(0) if picture.mode == "LA" else picture
-        return _numbers(np.asarray(grey), path, count), True
-    colours = np.asarray(picture.convert("RGB"))
-    if (colours == colours[..., :1]).all() and int(colours.max()) > 0:
-        return _numbers(colours[..., 0], path, count), True
-    by_colour = _exact_colours(colours)
-    return (by_colour if by_colour is not None else _near_colours(colours, path)), False
+    if image.mode == "P":
+        indices = np.asarray(image)
+        labels = _match_exact_colors(np.asarray(image.convert("RGB")))
+        if labels is None:
+            return _check_numbers(indices, path, count), True
+        return labels, np.array_equal(labels, indices)
+
+    if image.mode in GRAY_MODES:
+        gray = image.getchannel(0) if image.mode == "LA" else image
+        return _check_numbers(np.asarray(gray), path, count), True
+
+    colors = np.asarray(image.convert("RGB"))
+    is_gray = (colors == colors[..., :1]).all()
+    if is_gray and int(colors.max()) > 0:
+        return _check_numbers(colors[..., 0], path, count), True
+
+    labels = _match_exact_colors(colors)
+    if labels is None:
+        labels = _match_near_colors(colors, path)
+    return labels, False
 
 
 def pad_square(values: np.ndarray) -> np.ndarray:
-    """[H,W] → [S,S] with S = max(H, W), centred, filled with 0."""
+    """Pad [H,W] with 0 to a square [S,S] with S = max(H, W); the content stays in the middle."""
     height, width = values.shape
     size = max(height, width)
-    top, left = (size - height) // 2, (size - width) // 2
+    top = (size - height) // 2
+    left = (size - width) // 2
     return np.pad(values, ((top, size - height - top), (left, size - width - left)))
 
 
-def _numbers(values: np.ndarray, path: str | Path, count: int = len(CLASSES)) -> np.ndarray:
-    found = np.unique(values)
-    wrong = [v for v in found.tolist() if v not in range(count)]
-    if not wrong:
+def _check_numbers(values: np.ndarray, path: str | Path, count: int) -> np.ndarray:
+    """Return `values` as uint8 labels; DataError says what the image is where they are not labels."""
+    levels = np.unique(values)
+    unknown = [level for level in levels.tolist() if level not in range(count)]
+    if not unknown:
         return values.astype(np.uint8)
-    if len(found) == 2 and found[0] == 0:
+    if len(levels) == 2 and levels[0] == 0:
         raise DataError(
-            f"{path} has the values 0 and {found[1]:g} alone, a drawing or the mask of one part "
+            f"{path} has only the values 0 and {levels[1]:g}: a drawing, or the mask of one part, "
             "rather than a label map; give drawings with --scribble, and merge parts into labels "
             "0 to 18."
         )
-    if len(found) > 64:
+    if len(levels) > MOST_GRAYS:
         raise DataError(
-            f"{path} has {len(found)} grey levels, so it is a photo or a drawing rather than a "
-            "label map; a mask holds labels 0 to 18 or the colours of CelebAMask-HQ."
+            f"{path} has {len(levels)} gray levels, so it is a photo or a drawing rather than a "
+            "label map; a mask holds labels 0 to 18 or the colors of CelebAMask-HQ."
         )
-    listed = ", ".join(f"{v:g}" for v in wrong[:8]) + (", …" if len(wrong) > 8 else "")
+    listed = ", ".join(f"{level:g}" for level in unknown[:8])
+    if len(unknown) > 8:
+        listed += ", …"
     raise DataError(
         f"{path} has unknown labels ({listed}); CelebAMask-HQ has 0 (background) to 18 (cloth)."
     )
 
 
-def _codes(colours: np.ndarray) -> np.ndarray:
-    """RGB [...,3] → one integer per colour."""
-    colours = colours.astype(np.int64)
-    return colours[..., 0] * 65536 + colours[..., 1] * 256 + colours[..., 2]
+def _color_codes(colors: np.ndarray) -> np.ndarray:
+    """Encode RGB [...,3] as one integer per color."""
+    red, green, blue = np.moveaxis(colors.astype(np.int64), -1, 0)
+    return red * 65536 + green * 256 + blue
 
 
-def _exact_colours(colours: np.ndarray) -> np.ndarray | None:
-    """Labels of a picture [H,W,3] that holds palette colours alone, else None."""
-    palette = _codes(np.asarray(PALETTE))
+def _match_exact_colors(colors: np.ndarray) -> np.ndarray | None:
+    """Find the labels of an image [H,W,3] that holds only colors of the palette; else None."""
+    palette = _color_codes(np.asarray(PALETTE))
     order = np.argsort(palette)
-    codes = _codes(colours)
-    place = np.clip(np.searchsorted(palette[order], codes), 0, len(palette) - 1)
-    labels = order[place]
-    return labels.astype(np.uint8) if (palette[labels] == codes).all() else None
+    codes = _color_codes(colors)
+    position = np.searchsorted(palette[order], codes)
+    labels = order[np.clip(position, 0, len(palette) - 1)]
+    is_exact = (palette[labels] == codes).all()
+    return labels.astype(np.uint8) if is_exact else None
 
 
-def _near_colours(colours: np.ndarray, path: str | Path) -> np.ndarray:
-    """Labels by the nearest palette colour; pixels far from all (blurred edges) take their neighbour's."""
-    codes, inverse = np.unique(_codes(colours), return_inverse=True)
-    found = np.stack([codes >> 16, codes >> 8 & 255, codes & 255], 1).astype(float)
-    distances = np.linalg.norm(found[:, None] - np.asarray(PALETTE, float)[None], axis=2)
-    labels = distances.argmin(1).astype(np.uint8)[inverse].reshape(colours.shape[:2])
-    far = (distances.min(1) > NEAR)[inverse].reshape(colours.shape[:2])
-    if far.mean() > 1 - SURE:
+def _match_near_colors(colors: np.ndarray, path: str | Path) -> np.ndarray:
+    """Find labels by the nearest color of the palette; blurred edges take their neighbor's label.
+
+    Raises DataError where too many pixels are far from every color.
+    """
+    codes, inverse = np.unique(_color_codes(colors), return_inverse=True)
+    distinct = np.stack([codes >> 16, codes >> 8 & 255, codes & 255], 1).astype(float)
+    palette = np.asarray(PALETTE, float)
+    distances = np.linalg.norm(distinct[:, None] - palette[None], axis=2)
+
+    shape = colors.shape[:2]
+    labels = distances.argmin(1).astype(np.uint8)[inverse].reshape(shape)
+    is_far = (distances.min(1) > NEAR)[inverse].reshape(shape)
+    if is_far.mean() > 1 - SURE:
         raise DataError(
-            f"{path} is a photo or uses another palette: {far.mean():.0%} of its pixels are no "
-            "colour of CelebAMask-HQ; give a label map with numbers 0 to 18 or those colours."
+            f"{path} is a photo or uses another palette: {is_far.mean():.0%} of its pixels are not "
+            "a color of CelebAMask-HQ; give a label map with numbers 0 to 18 or those colors."
         )
-    nearest = distance_transform_edt(far, return_distances=False, return_indices=True)
+    nearest = distance_transform_edt(is_far, return_distances=False, return_indices=True)
     return labels[tuple(nearest)]

@@ -14,14 +14,16 @@ import numpy as np
 
 from gantoolkit.core.errors import DataError
 from gantoolkit.core.labels import CLASSES, ORDERS
-from gantoolkit.data.label_maps import decode, open_image
+from gantoolkit.core.labels import index as class_index
+from gantoolkit.data.image_files import open_image
+from gantoolkit.data.label_maps import decode_label_map
 
-SURE, AHEAD = (
-    0.7,
-    0.08,
-)  # share of rules that the best order must keep, and its lead over the second
-LOOKED = 48  # label maps of a data set that its order is judged by
-BEFORE = (  # (a, b, axis): a lies above (axis 0) or to the left of (axis 1) b
+SURE = 0.7  # share of rules that the best order must keep
+LEAD = 0.08  # of the best order over the second
+MISSING = 0.25  # what a rule counts where one of its parts is missing
+MAX_MAPS = 48  # label maps of a data set that its order is judged by
+MOST_NUMBERS = max(map(len, ORDERS.values()))
+PLACE_RULES = (  # (a, b, axis): a lies above (axis 0) or to the left of (axis 1) b
     ("l_brow", "l_eye", 0),
     ("r_brow", "r_eye", 0),
     ("l_eye", "nose", 0),
@@ -35,7 +37,7 @@ BEFORE = (  # (a, b, axis): a lies above (axis 0) or to the left of (axis 1) b
     ("nose", "l_eye", 1),
     ("r_brow", "l_brow", 1),
 )
-SMALLER = (  # (a, b): a covers fewer pixels than b
+SIZE_RULES = (  # (a, b): a covers fewer pixels than b
     ("l_eye", "nose"),
     ("r_eye", "nose"),
     ("l_brow", "skin"),
@@ -49,73 +51,89 @@ SMALLER = (  # (a, b): a covers fewer pixels than b
 
 @dataclass(frozen=True)
 class DetectedOrder:
-    """The order, the share of anatomical rules kept by each candidate, and whether sides are swapped."""
+    """The order of label maps, and how sure that is."""
 
     order: str
-    scores: dict[str, float]
+    scores: dict[str, float]  # candidate → share of anatomical rules that it keeps
     swapped: bool  # l_* parts lie on the left of the image: the viewer's left, not the person's
 
 
-def rules(labels: np.ndarray) -> np.ndarray:
-    """1 (kept), 0 (broken) or NaN (a part is missing) for every rule, of a map [H,W] in our order."""
-    rows, columns = np.indices(labels.shape)
+def check_rules(labels: np.ndarray) -> np.ndarray:
+    """Return 1 (kept), 0 (broken) or NaN (a part is missing) for every rule, of a map [H,W] in our order."""
+    count = len(CLASSES)
     flat = labels.ravel()
-    area = np.bincount(flat, minlength=len(CLASSES)).astype(float)[: len(CLASSES)]
+    area = np.bincount(flat, minlength=count).astype(float)[:count]
     with np.errstate(invalid="ignore", divide="ignore"):
-        place = [
-            np.bincount(flat, weights=axis.ravel(), minlength=len(CLASSES))[: len(CLASSES)] / area
-            for axis in (rows, columns)
+        centers = [
+            np.bincount(flat, weights=positions.ravel(), minlength=count)[:count] / area
+            for positions in np.indices(labels.shape)
         ]
-    number = {name: k for k, name in enumerate(CLASSES)}
-    found = []
-    for a, b, axis in BEFORE:
-        first, second = place[axis][number[a]], place[axis][number[b]]
-        found.append(np.nan if np.isnan(first + second) else float(first < second))
-    for a, b in SMALLER:
-        first, second = area[number[a]], area[number[b]]
-        found.append(float(first < second) if first and second else np.nan)
-    return np.array(found)
+
+    results = []
+    for a, b, axis in PLACE_RULES:
+        first, second = centers[axis][class_index(a)], centers[axis][class_index(b)]
+        is_missing = np.isnan(first + second)
+        results.append(np.nan if is_missing else float(first < second))
+    for a, b in SIZE_RULES:
+        first, second = area[class_index(a)], area[class_index(b)]
+        results.append(float(first < second) if first and second else np.nan)
+    return np.array(results)
 
 
 def detect_order(maps: Iterable[np.ndarray], candidates: Iterable[str] = ORDERS) -> DetectedOrder:
-    """The order of label maps [H,W] with numbers 0..18 (or 0..19); DataError when no order fits plainly."""
+    """Detect the order of label maps [H,W] with numbers 0..18 (or 0..19).
+
+    Raises DataError when no order fits plainly.
+    """
     maps = list(maps)
-    kept: dict[str, np.ndarray] = {}
+    largest = max((int(labels.max()) for labels in maps), default=0)
+    results: dict[str, np.ndarray] = {}  # order → [maps, rules]
     for order in candidates:
-        table = np.asarray(ORDERS[order])
-        if all(int(m.max()) < len(table) for m in maps):
-            kept[order] = np.array([rules(table[m]) for m in maps])
-    shares = {order: float(np.nan_to_num(k, nan=0.25).mean()) for order, k in kept.items()}
-    ranked = sorted(shares, key=shares.get, reverse=True)
-    clear = ranked and shares[ranked[0]] >= SURE
-    if not clear or len(ranked) > 1 and shares[ranked[0]] - shares[ranked[1]] < AHEAD:
-        listed = ", ".join(f"{o} {shares[o]:.2f}" for o in ranked) or "none has so many numbers"
+        class_of_number = np.asarray(ORDERS[order])
+        if largest < len(class_of_number):
+            results[order] = np.array([check_rules(class_of_number[labels]) for labels in maps])
+
+    scores = {
+        order: float(np.nan_to_num(kept, nan=MISSING).mean()) for order, kept in results.items()
+    }
+    ranked = sorted(scores, key=scores.get, reverse=True)
+    is_clear = bool(ranked) and scores[ranked[0]] >= SURE
+    if len(ranked) > 1 and scores[ranked[0]] - scores[ranked[1]] < LEAD:
+        is_clear = False
+    if not is_clear:
+        listed = ", ".join(f"{order} {scores[order]:.2f}" for order in ranked)
         raise DataError(
-            f"The order of the label maps cannot be told from {len(maps)} of them ({listed}); "
-            f"say it with --labels, one of {', '.join(ORDERS)}."
+            f"The order of the label maps cannot be told from {len(maps)} of them "
+            f"({listed or 'none has so many numbers'}); say it with --labels, one of "
+            f"{', '.join(ORDERS)}."
         )
-    sides = [n for n, (_, _, axis) in enumerate(BEFORE) if axis == 1]
-    right_way = np.nanmean(kept[ranked[0]][:, sides]) if len(maps) else 1.0
-    return DetectedOrder(ranked[0], shares, bool(right_way < 0.2))
+
+    best = ranked[0]
+    side_rules = [n for n, (_, _, axis) in enumerate(PLACE_RULES) if axis == 1]
+    sides_kept = np.nanmean(results[best][:, side_rules]) if len(maps) else 1.0
+    return DetectedOrder(best, scores, swapped=bool(sides_kept < 0.2))
 
 
 def detect_order_of_files(paths: Iterable[Path]) -> DetectedOrder | None:
-    """The order of the first few label maps; None where they need none, being colours. DataError as above."""
+    """Detect the order of the first few label maps; None where they need none, being colors.
+
+    Raises DataError when no order fits plainly.
+    """
     maps = []
-    for path in islice(paths, LOOKED):
+    for path in islice(paths, MAX_MAPS):
         try:
-            labels, numbered = decode(open_image(path), path, 20)
+            labels, are_numbers = decode_label_map(open_image(path), path, MOST_NUMBERS)
         except DataError:
             continue
-        if numbered:
+        if are_numbers:
             maps.append(labels)
     return detect_order(maps) if maps else None
 
 
-def conflicting_order(paths: Iterable[Path], given: str) -> str | None:
-    """The order that label maps plainly have, where it is another than the one they are read in."""
+def conflicting_order(paths: Iterable[Path], order: str) -> str | None:
+    """Return the order that label maps plainly have, where it is another than `order`; else None."""
     try:
-        found = detect_order_of_files(paths)
+        detected = detect_order_of_files(paths)
     except DataError:  # it cannot be told
         return None
-    return found.order if found and found.order != given else None
+    return detected.order if detected and detected.order != order else None

@@ -1,4 +1,4 @@
-"""LazyImages of a data set that are decoded when they are asked for, in place of one large tensor."""
+"""Images of a data set that are decoded when they are indexed, in place of one large tensor."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-IN_MEMORY = 2.0  # gigabytes of one kind of picture up to which a data set is decoded once and kept
+IN_MEMORY = 2.0  # gigabytes of one kind of image up to which a data set is decoded once and kept
 
 
 def fits_memory(count: int, shape: tuple[int, ...], itemsize: int) -> bool:
-    """Whether all pictures of a kind are kept: up to $GANTOOLKIT_DATA_GB (2) gigabytes."""
+    """Whether all images of a kind are kept: up to $GANTOOLKIT_DATA_GB (2) gigabytes."""
     limit = float(os.environ.get("GANTOOLKIT_DATA_GB") or IN_MEMORY)
     return count * int(np.prod(shape)) * itemsize <= limit * 1e9
 
@@ -23,14 +23,23 @@ def fits_memory(count: int, shape: tuple[int, ...], itemsize: int) -> bool:
 class LazyImages:
     """Indexes like the tensor [N,…] that it stands for; every index decodes anew, in threads.
 
-    read    number → array of `shape`
-    finish  stacked arrays [b,*shape] → the tensor that callers see
+    read    index → array of one shape
+    count   N
+    finish  stacked arrays [b,…] → the tensor that callers get
+
+    >>> squares = LazyImages(lambda index: np.full((2, 2), index**2), 4, lambda batch: batch.float())
+    >>> squares.shape
+    torch.Size([4, 2, 2])
+    >>> squares[[1, 3]][:, 0, 0]
+    tensor([1., 9.])
     """
 
     def __init__(
         self, read: Callable[[int], np.ndarray], count: int, finish: Callable[[Tensor], Tensor]
     ):
-        self.read, self.count, self.finish = read, count, finish
+        self.read = read
+        self.count = count
+        self.finish = finish
 
     @cached_property
     def _pool(self) -> ThreadPoolExecutor:
@@ -56,19 +65,23 @@ class LazyImages:
             return self._decode([range(self.count)[index]])[0]
         if isinstance(index, slice):
             return self._decode(list(range(self.count)[index]))
-        rows = torch.as_tensor(index)
-        rows = rows.nonzero().flatten() if rows.dtype == torch.bool else rows
-        return self._decode([range(self.count)[i] for i in rows.tolist()])
+        indices = torch.as_tensor(index)
+        if indices.dtype == torch.bool:
+            indices = indices.nonzero().flatten()
+        return self._decode([range(self.count)[i] for i in indices.tolist()])
 
-    def _decode(self, rows: list[int]) -> Tensor:
-        if not rows:
+    def _decode(self, indices: list[int]) -> Tensor:
+        if not indices:
             return self._first[:0]
-        found = list(self._pool.map(self.read, rows)) if len(rows) > 1 else [self.read(rows[0])]
-        return self.finish(torch.from_numpy(np.stack(found)))
+        if len(indices) == 1:
+            arrays = [self.read(indices[0])]
+        else:
+            arrays = list(self._pool.map(self.read, indices))
+        return self.finish(torch.from_numpy(np.stack(arrays)))
 
     def __iter__(self) -> Iterator[Tensor]:
         return (self[i] for i in range(self.count))
 
     def split(self, size: int) -> Iterator[Tensor]:
-        """Consecutive parts of `size` pictures, as `Tensor.split`."""
+        """Yield consecutive batches of `size` images, as `Tensor.split`."""
         return (self[first : first + size] for first in range(0, self.count, size))

@@ -1,14 +1,14 @@
-"""The camera of a label map: yaw and pitch fitted to where the parts of a face lie.
+"""The camera of a label map: yaw and pitch by a regression on where the parts of a face lie.
 
-A face's parts give about a hundred numbers (places and sizes relative to the face, left against right). A mirror
-negates the odd part of these numbers and keeps the even part, so yaw is a linear function of odd
-terms and pitch of even terms; both may use products of the strongest principal components. The weights are
-one ridge regression in closed form over rendered label maps with known cameras:
+A face's parts give about a hundred features (positions and sizes relative to the face, left against right). A mirror
+negates the odd part of these features and keeps the even part. So yaw is a linear function of odd terms and pitch of
+even terms; both may use products of the strongest principal components. The weights are one ridge regression in
+closed form over rendered label maps with known cameras:
 
     python -m gantoolkit.data.pose FIT.zip --check OTHER.zip
 
-writes pose.json beside this file and prints the errors. Angles are radians: yaw > 0 when the camera stands on
-the side of +x, pitch as in EG3D's LookAtPoseSampler; (0, 0) is level with the face and straight ahead.
+writes pose.json beside this file and prints the errors. Angles are radians: yaw > 0 when the camera stands on the
+side of +x, pitch as in EG3D's LookAtPoseSampler; (0, 0) is level with the face and straight ahead.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from __future__ import annotations
 import argparse
 import json
 import math
+from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import files as package_files
 
@@ -41,9 +42,10 @@ GROUPS = {
     "neck": (17,),
 }
 PAIRS = ("eye", "brow", "ear")
-ODD, EVEN = 8, 12  # principal components that enter products
+ODD_AXES = 8  # principal components of odd features that enter products
+EVEN_AXES = 12  # the same of even features
 LIMIT = 4.0  # standard deviations: a mask beyond what was rendered counts as this far
-FITTED = (
+FITTED = (  # keys of pose.json that hold tensors
     "odd",
     "even",
     "odd_scale",
@@ -54,185 +56,233 @@ FITTED = (
     "yaw",
     "pitch",
 )
-YAW, PITCH = 1.0, 0.6  # radians: estimates stay within these
+ANGLES = ("yaw", "pitch")
+MAX_YAW = 1.0  # radians: estimates stay within ± this
+MAX_PITCH = 0.6
 
 
 def angles(label: Tensor) -> tuple[Tensor, Tensor]:
-    """Yaw and pitch [B] of camera labels [B,25] on EG3D's sphere; the inverse of `orbit_camera`."""
+    """Return yaw and pitch [B] of camera labels [B,25] on EG3D's sphere; the inverse of `orbit_camera`."""
     x, y, z = label[:, 3], label[:, 7], label[:, 11]
     radius = torch.stack([x, y, z]).norm(dim=0)
     return torch.atan2(x, z), -(math.pi / 2) * y / radius
 
 
-def part_numbers(labels: Tensor) -> Tensor:
-    """[B,F] numbers of label maps [B,H,W]: shares, places and spreads of the parts, left against right."""
+@dataclass(frozen=True)
+class PartMeasures:
+    """Where the G parts of GROUPS lie in B label maps, relative to the face; every tensor is [B,G]."""
+
+    dx: Tensor  # center, in heights of the face
+    dy: Tensor
+    width: Tensor  # standard deviation of the pixels, in heights of the face
+    height: Tensor
+    size: Tensor  # square root of the area, in heights of the face
+    visible: Tensor  # 1 where the part has pixels, else 0
+
+    def column(self, part: str) -> int:
+        """Return the column of a part."""
+        return list(GROUPS).index(part)
+
+
+def measure_parts(labels: Tensor) -> PartMeasures:
+    """Measure the parts of label maps [B,H,W]."""
     mask = one_hot(labels)
-    groups = torch.stack([mask[:, list(g)].sum(1) for g in GROUPS.values()], 1)  # [B,G,H,W]
-    height, width = labels.shape[-2:]
-    y = ((torch.arange(height) + 0.5) / height * 2 - 1).to(mask)
-    x = ((torch.arange(width) + 0.5) / width * 2 - 1).to(mask)
+    groups = torch.stack([mask[:, list(group)].sum(1) for group in GROUPS.values()], 1)  # [B,G,H,W]
+    image_height, image_width = labels.shape[-2:]
+    y = ((torch.arange(image_height) + 0.5) / image_height * 2 - 1).to(mask)
+    x = ((torch.arange(image_width) + 0.5) / image_width * 2 - 1).to(mask)
+
     rows, columns = groups.sum(3), groups.sum(2)  # [B,G,H], [B,G,W]
     area = rows.sum(2)
-    safe = area.clamp_min(1)
-    cx, cy = (columns * x).sum(2) / safe, (rows * y).sum(2) / safe
-    sx = ((columns * x.square()).sum(2) / safe - cx.square()).clamp_min(0).sqrt()
-    sy = ((rows * y.square()).sum(2) / safe - cy.square()).clamp_min(0).sqrt()
-    seen = (area > 0).to(mask)
-    scale = sy[:, :1].clamp_min(0.05)  # the face's height turns less than its width
-    dx, dy = (cx - cx[:, :1]) / scale * seen, (cy - cy[:, :1]) / scale * seen
-    size = (area / (height * width)).sqrt() * 2 / scale
-    place = dict(zip(GROUPS, range(len(GROUPS))))
+    visible = (area > 0).to(mask)
+    safe_area = area.clamp_min(1)
+    center_x = (columns * x).sum(2) / safe_area
+    center_y = (rows * y).sum(2) / safe_area
+    variance_x = (columns * x.square()).sum(2) / safe_area - center_x.square()
+    variance_y = (rows * y.square()).sum(2) / safe_area - center_y.square()
+    spread_x = variance_x.clamp_min(0).sqrt()
+    spread_y = variance_y.clamp_min(0).sqrt()
+
+    scale = spread_y[:, :1].clamp_min(0.05)  # the face's height turns less than its width
+    return PartMeasures(
+        dx=(center_x - center_x[:, :1]) / scale * visible,
+        dy=(center_y - center_y[:, :1]) / scale * visible,
+        width=spread_x / scale,
+        height=spread_y / scale,
+        size=(area / (image_height * image_width)).sqrt() * 2 / scale,
+        visible=visible,
+    )
+
+
+def part_features(labels: Tensor) -> Tensor:
+    """Compute features [B,F] of label maps [B,H,W]: positions and sizes of the parts, left against right.
+
+    The first group is the face itself, whose center is the origin and whose height is the unit.
+    """
+    parts = measure_parts(labels)
     return torch.cat(
         [
-            dx[:, 1:],
-            dy[:, 1:],
-            size,
-            sx / scale,
-            sy[:, 1:] / scale,
-            seen[:, 1:],
-            *_between(dx, dy, size, seen, place),
+            parts.dx[:, 1:],
+            parts.dy[:, 1:],
+            parts.size,
+            parts.width,
+            parts.height[:, 1:],
+            parts.visible[:, 1:],
+            *compare_parts(parts),
         ],
         1,
     )
 
 
-def _between(
-    dx: Tensor, dy: Tensor, size: Tensor, seen: Tensor, place: dict[str, int]
-) -> list[Tensor]:
-    """Left against right, and nose and mouth against eyes and brows; 0 where a part is missing."""
-    numbers = []
+def compare_parts(parts: PartMeasures) -> list[Tensor]:
+    """Compare left with right, and nose and mouth with eyes and brows; 0 where a part is missing."""
+    features = []
     for pair in PAIRS:
-        left, right = place[f"l_{pair}"], place[f"r_{pair}"]
-        numbers.append(
-            (size[:, left] - size[:, right]) / (size[:, left] + size[:, right]).clamp_min(1e-3)
-        )
-    eyes, brows = (_middle(dx, dy, seen, place[f"l_{p}"], place[f"r_{p}"]) for p in ("eye", "brow"))
-    nose, mouth = place["nose"], place["mouth"]
-    for middle, apart, both in (eyes, brows):
+        left_size = parts.size[:, parts.column(f"l_{pair}")]
+        right_size = parts.size[:, parts.column(f"r_{pair}")]
+        features.append((left_size - right_size) / (left_size + right_size).clamp_min(1e-3))
+
+    nose, mouth = parts.column("nose"), parts.column("mouth")
+    for pair in ("eye", "brow"):
+        left, right = parts.column(f"l_{pair}"), parts.column(f"r_{pair}")
+        middle_x = (parts.dx[:, left] + parts.dx[:, right]) / 2
+        middle_y = (parts.dy[:, left] + parts.dy[:, right]) / 2
+        distance = (parts.dx[:, left] - parts.dx[:, right]).abs().clamp_min(0.2)
+        both_visible = parts.visible[:, left] * parts.visible[:, right]
         for part in (nose, mouth):
-            known = both * seen[:, part]
-            numbers.append((dx[:, part] - middle[0]) / apart * known)
-            numbers.append((dy[:, part] - middle[1]) / apart * known)
-        length = (dy[:, mouth] - middle[1]).clamp_min(0.2)
-        numbers.append((dy[:, nose] - middle[1]) / length * both * seen[:, nose] * seen[:, mouth])
-    return [n[:, None] for n in numbers]
+            visible = both_visible * parts.visible[:, part]
+            features.append((parts.dx[:, part] - middle_x) / distance * visible)
+            features.append((parts.dy[:, part] - middle_y) / distance * visible)
+        length = (parts.dy[:, mouth] - middle_y).clamp_min(0.2)
+        nose_height = (parts.dy[:, nose] - middle_y) / length
+        features.append(
+            nose_height * both_visible * parts.visible[:, nose] * parts.visible[:, mouth]
+        )
+    return [feature[:, None] for feature in features]
 
 
-def _middle(dx: Tensor, dy: Tensor, seen: Tensor, left: int, right: int):
-    """((x, y) between a left and a right part, their distance, whether both are seen)."""
-    middle = (dx[:, left] + dx[:, right]) / 2, (dy[:, left] + dy[:, right]) / 2
-    return middle, (dx[:, left] - dx[:, right]).abs().clamp_min(0.2), seen[:, left] * seen[:, right]
+def odd_even_features(labels: Tensor) -> tuple[Tensor, Tensor]:
+    """Split the features into (odd, even) [B,F]: what changes and what keeps its sign under a mirror."""
+    batches = labels.split(128)
+    features = torch.cat([part_features(batch) for batch in batches])
+    mirrored = torch.cat([part_features(flip_labels(batch)) for batch in batches])
+    return (features - mirrored) / 2, (features + mirrored) / 2
 
 
-def split(labels: Tensor) -> tuple[Tensor, Tensor]:
-    """(odd, even) [B,F]: the parts of the numbers that change and keep their sign under a mirror."""
-    here = torch.cat([part_numbers(part) for part in labels.split(128)])
-    mirrored = torch.cat([part_numbers(flip_labels(part)) for part in labels.split(128)])
-    return (here - mirrored) / 2, (here + mirrored) / 2
+def design_matrices(odd: Tensor, even: Tensor, model: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
+    """Build the terms of the regression from odd and even features [B,F].
 
-
-def terms(odd: Tensor, even: Tensor, model: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
-    """Terms for yaw [B,·] (odd, odd × even) and for pitch [B,·] (1, even, even × even, odd × odd)."""
+    Yaw [B,·] has odd and odd × even terms; pitch [B,·] has 1, even, even × even and odd × odd terms.
+    """
     odd = (odd[:, model["odd"]] / model["odd_scale"]).clamp(-LIMIT, LIMIT)
-    even = ((even[:, model["even"]] - model["even_mean"]) / model["even_scale"]).clamp(
-        -LIMIT, LIMIT
+    even = (even[:, model["even"]] - model["even_mean"]) / model["even_scale"]
+    even = even.clamp(-LIMIT, LIMIT)
+    strong_odd = odd @ model["odd_axes"].T
+    strong_even = even @ model["even_axes"].T
+
+    odd_by_even = (strong_odd[:, :, None] * strong_even[:, None]).flatten(1)
+    yaw_terms = torch.cat([odd, odd_by_even], 1)
+    one = even.new_ones(len(even), 1)
+    pitch_terms = torch.cat(
+        [one, even, _pairwise_products(strong_even), _pairwise_products(strong_odd)], 1
     )
-    strong, firm = odd @ model["odd_axes"].T, even @ model["even_axes"].T
-
-    def squares(a: Tensor) -> Tensor:
-        i, j = torch.triu_indices(a.shape[1], a.shape[1])
-        return a[:, i] * a[:, j]
-
-    return (
-        torch.cat([odd, (strong[:, :, None] * firm[:, None]).flatten(1)], 1),
-        torch.cat([even.new_ones(len(even), 1), even, squares(firm), squares(strong)], 1),
-    )
+    return yaw_terms, pitch_terms
 
 
-def fit(labels: Tensor, cameras: Tensor, ridge: float = 10.0) -> dict:
-    """The regression for label maps [N,H,W] and camera labels [N,25], as JSON-able lists."""
-    odd, even = (part.double() for part in split(labels))
-    used = [(part.std(0) > 1e-4).nonzero().flatten() for part in (odd, even)]
+def _pairwise_products(values: Tensor) -> Tensor:
+    """Multiply every pair of columns of [B,C], each pair once: [B, C(C + 1) / 2]."""
+    i, j = torch.triu_indices(values.shape[1], values.shape[1])
+    return values[:, i] * values[:, j]
+
+
+def fit_regression(labels: Tensor, cameras: Tensor, ridge: float = 10.0) -> dict:
+    """Fit the regression to label maps [N,H,W] and camera labels [N,25]; JSON-able lists.
+
+    ridge  weight of the squared coefficients
+    """
+    odd, even = (features.double() for features in odd_even_features(labels))
     model = {
-        "odd": used[0],
-        "even": used[1],
-        "odd_scale": odd[:, used[0]].square().mean(0).sqrt(),
-        "even_mean": even[:, used[1]].mean(0),
-        "even_scale": even[:, used[1]].std(0),
+        "odd": (odd.std(0) > 1e-4).nonzero().flatten(),
+        "even": (even.std(0) > 1e-4).nonzero().flatten(),
     }
-    model["odd_axes"] = _axes(odd[:, used[0]] / model["odd_scale"], ODD)
-    model["even_axes"] = _axes((even[:, used[1]] - model["even_mean"]) / model["even_scale"], EVEN)
-    for name, design, angle in zip(
-        ("yaw", "pitch"), terms(odd, even, model), angles(cameras.double())
-    ):
+    used_odd, used_even = odd[:, model["odd"]], even[:, model["even"]]
+    model["odd_scale"] = used_odd.square().mean(0).sqrt()
+    model["even_mean"] = used_even.mean(0)
+    model["even_scale"] = used_even.std(0)
+    model["odd_axes"] = _principal_axes(used_odd / model["odd_scale"], ODD_AXES)
+    centered = (used_even - model["even_mean"]) / model["even_scale"]
+    model["even_axes"] = _principal_axes(centered, EVEN_AXES)
+
+    designs = design_matrices(odd, even, model)
+    for name, design, angle in zip(ANGLES, designs, angles(cameras.double()), strict=True):
         penalty = ridge * torch.eye(design.shape[1], dtype=design.dtype)
         model[name] = torch.linalg.solve(design.T @ design + penalty, design.T @ angle)
-    return {name: _rounded(value.tolist()) for name, value in model.items()}
+    return {name: _round(value.tolist()) for name, value in model.items()}
 
 
-def _axes(values: Tensor, count: int) -> Tensor:
-    """The strongest principal directions [count,F] of values [N,F] that are centred and scaled."""
+def _principal_axes(values: Tensor, count: int) -> Tensor:
+    """Return the strongest principal directions [count,F] of values [N,F] that are centered and scaled."""
     return torch.linalg.svd(values.clamp(-LIMIT, LIMIT), full_matrices=False)[2][:count]
 
 
-def _rounded(value):
+def _round(value):
+    """Round the numbers of nested lists to five digits."""
     if isinstance(value, list):
-        return [_rounded(v) for v in value]
+        return [_round(item) for item in value]
     return value if isinstance(value, int) else float(f"{value:.5g}")
 
 
 @lru_cache(maxsize=1)
-def shipped() -> dict:
-    """The weights that come with the package."""
-    return json.loads(
-        package_files("gantoolkit.data").joinpath("pose.json").read_text(encoding="utf-8")
-    )
+def shipped_model() -> dict:
+    """Read the weights that come with the package."""
+    file = package_files("gantoolkit.data").joinpath("pose.json")
+    return json.loads(file.read_text(encoding="utf-8"))
 
 
 def estimate(labels: Tensor, model: dict | None = None) -> tuple[Tensor, Tensor]:
-    """Yaw and pitch [B] in radians of label maps [B,H,W] of any size."""
-    model = {
-        name: torch.tensor(value) for name, value in (model or shipped()).items() if name in FITTED
-    }
-    yaw, pitch = (t @ model[n] for t, n in zip(terms(*split(labels), model), ("yaw", "pitch")))
-    return yaw.clamp(-YAW, YAW), pitch.clamp(-PITCH, PITCH)
+    """Estimate yaw and pitch [B] in radians of label maps [B,H,W] of any size."""
+    stored = model or shipped_model()
+    tensors = {name: torch.tensor(stored[name]) for name in FITTED}
+    yaw_terms, pitch_terms = design_matrices(*odd_even_features(labels), tensors)
+    yaw = yaw_terms @ tensors["yaw"]
+    pitch = pitch_terms @ tensors["pitch"]
+    return yaw.clamp(-MAX_YAW, MAX_YAW), pitch.clamp(-MAX_PITCH, MAX_PITCH)
 
 
-def errors(labels: Tensor, cameras: Tensor, model: dict | None = None) -> dict[str, float]:
-    """Errors of the estimate in degrees: means and 95th percentiles, beside the spread of the angles."""
-    found = {}
-    for name, guess, truth in zip(("yaw", "pitch"), estimate(labels, model), angles(cameras)):
-        off = torch.rad2deg((guess - truth).abs())
-        found |= {
-            f"{name}_mean": float(off.mean()),
-            f"{name}_p95": float(off.quantile(0.95)),
-            f"{name}_spread": float(torch.rad2deg(truth.std())),
-        }
-    return found
+def estimate_errors(labels: Tensor, cameras: Tensor, model: dict | None = None) -> dict[str, float]:
+    """Measure the estimate in degrees: mean and 95th percentile of the error, and the angles' deviation."""
+    errors = {}
+    estimates = estimate(labels, model)
+    for name, estimated, truth in zip(ANGLES, estimates, angles(cameras), strict=True):
+        error = torch.rad2deg((estimated - truth).abs())
+        errors[f"{name}_mean"] = float(error.mean())
+        errors[f"{name}_p95"] = float(error.quantile(0.95))
+        errors[f"{name}_spread"] = float(torch.rad2deg(truth.std()))
+    return errors
 
 
 def main() -> None:
-    """Fit on one data set zip, check on others, write pose.json."""
+    """Fit on data set zips, check on others, write pose.json."""
     from gantoolkit.core import files
     from gantoolkit.data.face_zip import FaceZip
 
+    default_out = str(package_files("gantoolkit.data") / "pose.json")
     parser = argparse.ArgumentParser(description="Fit the camera estimate to rendered label maps.")
     parser.add_argument("fit", metavar="FIT.zip", nargs="+")
     parser.add_argument("--check", metavar="ZIP", nargs="*", default=[])
     parser.add_argument("--ridge", type=float, default=10.0)
-    parser.add_argument(
-        "--out", metavar="FILE", default=str(package_files("gantoolkit.data") / "pose.json")
-    )
+    parser.add_argument("--out", metavar="FILE", default=default_out)
     args = parser.parse_args()
+
     zips = [FaceZip(path) for path in args.fit]
-    model = fit(
-        torch.cat([z.labels for z in zips]), torch.cat([z.cameras for z in zips]), args.ridge
-    )
-    model["fitted_on"] = [f"{z.meta.get('name', '?')} ({len(z)})" for z in zips]
+    labels = torch.cat([data.labels for data in zips])
+    cameras = torch.cat([data.cameras for data in zips])
+    model = fit_regression(labels, cameras, args.ridge)
+    model["fitted_on"] = [f"{data.meta.get('name', '?')} ({len(data)})" for data in zips]
     for path in args.check:
         data = FaceZip(path)
-        found = errors(data.labels, data.cameras, model)
-        model["errors_in_degrees"] = {name: round(value, 2) for name, value in found.items()}
+        errors = estimate_errors(data.labels, data.cameras, model)
+        model["errors_in_degrees"] = {name: round(value, 2) for name, value in errors.items()}
         print(path, model["errors_in_degrees"])
     files.write_text(args.out, json.dumps(model) + "\n")
 

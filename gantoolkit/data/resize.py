@@ -6,6 +6,7 @@ import io
 import json
 import zipfile
 from argparse import Namespace
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -14,24 +15,26 @@ from PIL import Image
 from gantoolkit.core import files
 from gantoolkit.core.errors import DataError, UsageError
 from gantoolkit.data.face_zip import FaceZip
+from gantoolkit.data.image_files import decode_image, read_image_header
 
-FILTERS = dict(
-    image=Image.Resampling.BOX,
-    scribble=Image.Resampling.BOX,  # averages
-    mask=Image.Resampling.NEAREST,
-    depth=Image.Resampling.NEAREST,
-)  # values must not mix
-DRAWN = ("mask", "scribble")  # of few values; a lossless WebP of them takes two thirds of a PNG
+FILTERS = {  # folder in the zip → how its images are made smaller
+    "image": Image.Resampling.BOX,
+    "scribble": Image.Resampling.BOX,
+    "mask": Image.Resampling.NEAREST,  # values must not mix
+    "depth": Image.Resampling.NEAREST,
+}
+FEW_VALUED = ("mask", "scribble")  # a lossless WebP of them takes two thirds of a PNG
+OPTIONAL = ("depth", "factors")  # what may be left out
 
 
 def command(args: Namespace) -> int:
-    """`gantoolkit data resize`"""
+    """Run `gantoolkit data resize`."""
     count = resize(
         args.zip,
         Path(args.out),
         args.resolution,
         args.limit,
-        leave={part for part in ("depth", "factors") if getattr(args, f"no_{part}")},
+        leave_out={name for name in OPTIONAL if getattr(args, f"no_{name}")},
         compact=args.compact,
     )
     print(f"{args.out}: {count} samples, {Path(args.out).stat().st_size / 1e6:.1f} MB")
@@ -43,18 +46,19 @@ def resize(
     out: Path,
     resolution: int,
     limit: int | None = None,
-    leave: set[str] = frozenset(),
+    leave_out: set[str] = frozenset(),
     compact: bool = False,
 ) -> int:
     """Write the first `limit` samples of a zip at `resolution`; returns their number.
 
-    Images and scribbles are averaged, label maps and depth keep the values of single pixels. `leave` names what is
-    left out: 'depth', 'factors'. `compact` takes less than half the room: images as WebP of quality 90, scribbles
-    in 16 greys, scribbles and label maps as lossless WebP.
-    The file appears when it is complete.
+    Images and scribbles are averaged, label maps and depth keep the values of single pixels. The file appears when
+    it is complete.
+
+    leave_out  what is left out: 'depth', 'factors'
+    compact    take less than half the room: images as WebP of quality 90, scribbles in 16 grays, scribbles and label
+               maps as lossless WebP
     """
     data = FaceZip(source)
-    lines = data.rows[:limit]
     if resolution > data.resolution:
         raise UsageError(
             f"{source} has {data.resolution} pixels; it cannot be made larger ({resolution})."
@@ -65,77 +69,82 @@ def resize(
         )
     if out.exists() and out.samefile(data.path):
         raise UsageError(f"{out} is the source itself; name another --out.")
+
+    records = data.records[:limit]
     try:
-        with zipfile.ZipFile(data.path) as old:
-            files.write_zip(out, _content(old, data.meta, lines, resolution, leave, compact))
+        with zipfile.ZipFile(data.path) as archive:
+            content = _resized_files(archive, data.meta, records, resolution, leave_out, compact)
+            files.write_zip(out, content)
     except (zipfile.BadZipFile, KeyError, OSError) as error:
         raise DataError(
             f"{source} is not a readable data set ({error}); see 'gantoolkit data check'."
         ) from None
-    return len(lines)
+    return len(records)
 
 
-def _content(
-    old: zipfile.ZipFile,
+def _resized_files(
+    archive: zipfile.ZipFile,
     meta: dict,
-    lines: list[dict],
+    records: list[dict],
     resolution: int,
-    leave: set[str],
+    leave_out: set[str],
     compact: bool,
-):
-    """Names and bytes of the smaller set."""
-    kept = {Path(line["file"]).stem for line in lines}
-    for name in old.namelist():
-        part, _, file = name.partition("/")
-        if part in FILTERS and Path(file).stem in kept and part not in leave:
-            fresh = f"{part}/{Path(file).stem}.webp" if compact and part in DRAWN else name
-            yield fresh, _smaller(old.read(name), part, resolution, compact)
-    rows = [{k: v for k, v in line.items() if k not in leave} for line in lines]
-    yield "samples.jsonl", "".join(json.dumps(row) + "\n" for row in rows)
-    yield "dataset.json", json.dumps(_header(meta, resolution, rows, leave))
+) -> Iterator[tuple[str, str | bytes]]:
+    """Yield names and contents of the smaller set."""
+    stems = {Path(record["file"]).stem for record in records}
+    for name in archive.namelist():
+        kind, _, file = name.partition("/")
+        stem = Path(file).stem
+        if kind not in FILTERS or stem not in stems or kind in leave_out:
+            continue
+        new_name = f"{kind}/{stem}.webp" if compact and kind in FEW_VALUED else name
+        yield new_name, _resize_image(archive.read(name), kind, resolution, compact)
+
+    records = [{k: v for k, v in record.items() if k not in leave_out} for record in records]
+    yield "samples.jsonl", "".join(json.dumps(record) + "\n" for record in records)
+    yield "dataset.json", json.dumps(_resized_meta(meta, resolution, records, leave_out))
 
 
-def _header(meta: dict, resolution: int, rows: list[dict], leave: set[str]) -> dict:
-    """dataset.json of the smaller set."""
-    names = {Path(row["file"]).stem for row in rows}
-    labels = [
-        [name, [_shortest(v) for v in camera]]
-        for name, camera in meta["labels"]
-        if Path(name).stem in names
-    ]
-    dropped = {"factor_names", "identity_factors"} if "factors" in leave else set()
-    header = {k: v for k, v in meta.items() if k not in dropped}
-    return header | dict(
-        resolution=resolution, labels=labels, **({"count": len(rows)} if "count" in meta else {})
-    )
+def _resized_meta(meta: dict, resolution: int, records: list[dict], leave_out: set[str]) -> dict:
+    """Return dataset.json of the smaller set."""
+    stems = {Path(record["file"]).stem for record in records}
+    labels = []
+    for name, camera in meta["labels"]:
+        if Path(name).stem in stems:
+            labels.append([name, [_shorten(value) for value in camera]])
+
+    dropped = {"factor_names", "identity_factors"} if "factors" in leave_out else set()
+    resized = {key: value for key, value in meta.items() if key not in dropped}
+    resized |= {"resolution": resolution, "labels": labels}
+    if "count" in meta:
+        resized["count"] = len(records)
+    return resized
 
 
-def _shortest(value: float) -> float:
-    """The number with the fewest digits that is the same in 32 bit, in which cameras are read."""
+def _shorten(value: float) -> float:
+    """Return the number with the fewest digits that is the same in 32 bit, in which cameras are read."""
     return float(str(np.float32(value)))
 
 
-def _smaller(content: bytes, part: str, resolution: int, compact: bool = False) -> bytes:
-    """A picture at `resolution`, in its own format; WebP lossless up to 64 px, unless `compact`."""
-    picture, out = Image.open(io.BytesIO(content)), io.BytesIO()
-    if picture.size == (resolution, resolution) and not compact:
+def _resize_image(content: bytes, kind: str, resolution: int, compact: bool = False) -> bytes:
+    """Resize an image file in its own format; WebP is lossless up to 64 px, unless `compact`."""
+    header = read_image_header(io.BytesIO(content))
+    if header.size == (resolution, resolution) and not compact:
         return content
-    small, form, options = (
-        picture.resize((resolution, resolution), FILTERS[part]),
-        picture.format,
-        {},
-    )
-    if compact and part in DRAWN:
-        values = np.asarray(small)  # of a palette: its numbers
-        small = Image.fromarray(
-            values if part == "mask" else np.uint8(values / 17 + 0.5) * 17
-        ).convert("RGB")
-        form, options = "WEBP", dict(lossless=True, quality=100, method=6)
-    elif form == "WEBP":
-        options = (
-            dict(quality=90, method=6)
-            if compact
-            else dict(quality=94, method=4, lossless=resolution <= 64)
-        )
-    small.save(out, form, **options)
+    image = decode_image(io.BytesIO(content)).resize((resolution, resolution), FILTERS[kind])
+    file_format = header.format
+    options = {}
+    if compact and kind in FEW_VALUED:
+        values = np.asarray(image)  # of an image with a palette: its indices
+        if kind == "scribble":
+            values = np.uint8(values / 17 + 0.5) * 17
+        image = Image.fromarray(values).convert("RGB")
+        file_format = "WEBP"
+        options = dict(lossless=True, quality=100, method=6)
+    elif file_format == "WEBP" and compact:
+        options = dict(quality=90, method=6)
+    elif file_format == "WEBP":
+        options = dict(quality=94, method=4, lossless=resolution <= 64)
+    out = io.BytesIO()
+    image.save(out, file_format, **options)
     return out.getvalue()

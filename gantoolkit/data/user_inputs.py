@@ -6,7 +6,6 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from itertools import chain, count
 from pathlib import Path
 
 import numpy as np
@@ -18,26 +17,26 @@ from torch import Tensor
 from gantoolkit.core.errors import DataError, UsageError
 from gantoolkit.core.images import one_hot
 from gantoolkit.core.labels import PALETTE
+from gantoolkit.core.suggest import check_choice
 from gantoolkit.core.types import Camera, Condition
-from gantoolkit.data.label_maps import list_images, open_image, read_label_map
-from gantoolkit.data.user_scribbles import LOOKED, read_scribble
+from gantoolkit.data.image_files import list_images, open_image
+from gantoolkit.data.label_maps import read_label_map
+from gantoolkit.data.user_scribbles import LOOK_SIZE, read_scribble
 
 KINDS = ("mask", "scribble")
-AREAS, FLAT = (
-    0.05,
-    0.45,
-)  # of a label map's pixels at least: inside of parts, and inside of parts or background
-CONTRAST = 48  # of 255, between ink and paper at least; numbered greys of labels 0 and 1 lie closer
+PART_AREAS = 0.05  # least share of a label map's pixels that lie inside of parts
+FLAT_AREAS = 0.45  # least share of a label map's pixels that lie inside of parts or background
+CONTRAST = 48  # of 255, least between ink and paper; numbered grays of labels 0 and 1 lie closer
 
 
 def condition_kinds(condition: str) -> tuple[str, ...]:
-    """The pictures that a run on 'mask', 'scribble' or 'both' is given."""
+    """List the kinds of images that a run on 'mask', 'scribble' or 'both' is given."""
     return KINDS if condition == "both" else (condition,)
 
 
 @dataclass(frozen=True)
 class UserInput:
-    """One picture of a user, or a label map with its drawing."""
+    """One image of a user, or a label map with its drawing."""
 
     path: Path
     name: str  # unique among the inputs, safe in file names
@@ -49,26 +48,24 @@ class UserInput:
 def read_inputs(
     path: str | Path, kind: str, resolution: int, order: str = "celebamask"
 ) -> list[UserInput]:
-    """The label maps (kind "mask") or drawings ("scribble") of a file or folder, at `resolution`."""
-    if kind not in KINDS:
-        raise UsageError(f"Unknown kind of condition '{kind}'; known: {', '.join(KINDS)}.")
+    """Read the label maps (kind "mask") or drawings ("scribble") of a file or folder at `resolution`."""
+    check_choice("kind", kind, KINDS)
+    inputs = []
     paths = list_images(path)
-    if kind == "mask":
-        return [
-            UserInput(p, n, labels=read_mask(p, resolution, order))
-            for p, n in zip(paths, names(paths))
-        ]
-    return [
-        UserInput(p, n, scribble=read_scribble(p, resolution)) for p, n in zip(paths, names(paths))
-    ]
+    for file, name in zip(paths, unique_names(paths), strict=True):
+        if kind == "mask":
+            inputs.append(UserInput(file, name, labels=read_mask(file, resolution, order)))
+        else:
+            inputs.append(UserInput(file, name, scribble=read_scribble(file, resolution)))
+    return inputs
 
 
 def read_mask(path: Path, resolution: int, order: str = "celebamask") -> Tensor:
-    """A label map as `read_label_map` reads it; drawings and photos whose few colours count as labels are refused."""
-    if why := no_label_map(open_image(path)):
+    """Read a label map as `read_label_map`, but refuse drawings and photos whose few colors pass for labels."""
+    if reason := explain_not_label_map(open_image(path)):
         raise DataError(
-            f"{path} {why}, rather than a label map; give drawings with --scribble, and save label numbers "
-            "0 to 18 as 8-bit grey PNG."
+            f"{path} {reason}, rather than a label map; give drawings with --scribble, and save "
+            "label numbers 0 to 18 as 8-bit gray PNG."
         )
     try:
         return read_label_map(path, resolution, order)
@@ -76,74 +73,82 @@ def read_mask(path: Path, resolution: int, order: str = "celebamask") -> Tensor:
         if path.suffix.lower() not in (".jpg", ".jpeg"):
             raise
         raise DataError(
-            f"{str(error).removesuffix('.')}; save a label map as PNG, since JPEG blurs its edges, most of "
-            "all below 256 pixels."
+            f"{str(error).removesuffix('.')}; save a label map as PNG, since JPEG blurs its edges, "
+            "most of all below 256 pixels."
         ) from error
 
 
-def no_label_map(picture: Image.Image) -> str:
-    """What an opened picture of one bit or with a palette is if it is no label map; else ""."""
-    if picture.mode not in ("1", "P"):
+def explain_not_label_map(image: Image.Image) -> str:
+    """Say what an opened image of one bit or with a palette is if it is not a label map; else ""."""
+    if image.mode not in ("1", "P"):
         return ""
-    colours = [colour for _, colour in picture.convert("RGB").getcolors(256)]
-    if picture.mode == "1" or _dark_and_light(colours) and np.asarray(picture).max() == 1:
-        return "is dark and light alone, a drawing or the mask of one part"
-    if set(colours) <= set(PALETTE) or min(picture.size) < LOOKED // 4:
+    colors = [color for _, color in image.convert("RGB").getcolors(256)]
+    is_ink_on_paper = _is_dark_and_light(colors) and np.asarray(image).max() == 1
+    if image.mode == "1" or is_ink_on_paper:
+        return "is only dark and light, a drawing or the mask of one part"
+    if set(colors) <= set(PALETTE) or min(image.size) < LOOK_SIZE // 4:
         return ""
-    small = picture.copy()
-    small.thumbnail((LOOKED, LOOKED), Image.Resampling.NEAREST)
-    numbers = np.asarray(small)
-    flat = minimum_filter(numbers, 3) == maximum_filter(numbers, 3)
-    if min(small.size) >= LOOKED // 2 and flat.mean() < FLAT:
-        return "has few flat areas, as a photo in few colours"
-    parts = flat & (numbers != np.bincount(numbers.flat).argmax())
-    return (
-        ""
-        if parts.mean() >= AREAS
-        else "holds lines or specks on a plain ground, as a drawing in few colours"
-    )
+
+    small = image.copy()
+    small.thumbnail((LOOK_SIZE, LOOK_SIZE), Image.Resampling.NEAREST)
+    indices = np.asarray(small)
+    is_flat = minimum_filter(indices, 3) == maximum_filter(indices, 3)
+    if min(small.size) >= LOOK_SIZE // 2 and is_flat.mean() < FLAT_AREAS:
+        return "has few flat areas, as a photo in few colors"
+    background = np.bincount(indices.flat).argmax()
+    is_part = is_flat & (indices != background)
+    if is_part.mean() < PART_AREAS:
+        return "holds lines or specks on a plain ground, as a drawing in few colors"
+    return ""
 
 
-def _dark_and_light(colours: Sequence[tuple[int, int, int]]) -> bool:
-    """Whether these are two greys, as ink and paper are."""
-    greys = sorted(red for red, green, blue in colours if red == green == blue)
-    return len(colours) == len(greys) == 2 and greys[1] - greys[0] > CONTRAST
+def _is_dark_and_light(colors: Sequence[tuple[int, int, int]]) -> bool:
+    """Whether these are two grays, as ink and paper are."""
+    grays = sorted(red for red, green, blue in colors if red == green == blue)
+    return len(colors) == len(grays) == 2 and grays[1] - grays[0] > CONTRAST
 
 
 def read_pairs(
     mask: str | Path, scribble: str | Path, resolution: int, order: str = "celebamask"
 ) -> list[UserInput]:
-    """Label maps with their drawings: two files, or two folders whose files are paired by name without suffix."""
+    """Read label maps with their drawings: two files, or two folders paired by name without suffix."""
     masks = read_inputs(mask, "mask", resolution, order)
-    drawn = {item.name: item for item in read_inputs(scribble, "scribble", resolution)}
+    drawings = {item.name: item for item in read_inputs(scribble, "scribble", resolution)}
     if Path(mask).is_file() and Path(scribble).is_file():
-        drawn = {masks[0].name: next(iter(drawn.values()))}
-    ours = {item.name for item in masks}
-    lonely = [
-        f"{folder} has nothing named {', '.join(sorted(missing))}"
-        for folder, missing in ((scribble, ours - drawn.keys()), (mask, drawn.keys() - ours))
-        if missing
-    ]
-    if lonely:
-        raise DataError(f"Masks and scribbles are paired by name: {'; '.join(lonely)}.")
-    return [
-        replace(item, scribble=drawn[item.name].scribble, drawing=drawn[item.name].path)
-        for item in masks
-    ]
+        drawings = {masks[0].name: next(iter(drawings.values()))}
+
+    mask_names = {item.name for item in masks}
+    unpaired = []
+    for folder, missing in (
+        (scribble, mask_names - drawings.keys()),
+        (mask, drawings.keys() - mask_names),
+    ):
+        if missing:
+            unpaired.append(f"{folder} has nothing named {', '.join(sorted(missing))}")
+    if unpaired:
+        raise DataError(f"Masks and scribbles are paired by name: {'; '.join(unpaired)}.")
+
+    pairs = []
+    for item in masks:
+        drawing = drawings[item.name]
+        pairs.append(replace(item, scribble=drawing.scribble, drawing=drawing.path))
+    return pairs
 
 
-def names(paths: Sequence[Path]) -> list[str]:
-    """A stable name per path: its stem, with the suffix where two files share a stem; what is still equal is numbered."""
-    safe = [re.sub(r"[^\w.-]+", "-", p.stem) for p in paths]
-    shared = Counter(safe)
-    found: dict[str, str] = {}  # in small letters, which is how some disks compare names → name
-    for stem, path in zip(safe, paths):
-        name = f"{stem}_{path.suffix.lstrip('.')}" if shared[stem] > 1 else stem
-        name = next(
-            n for n in chain([name], (f"{name}-{k}" for k in count(2))) if n.casefold() not in found
-        )
-        found[name.casefold()] = name
-    return list(found.values())
+def unique_names(paths: Sequence[Path]) -> list[str]:
+    """Name each path by its stem, with the suffix where files share a stem; what is still equal is numbered."""
+    stems = [re.sub(r"[^\w.-]+", "-", path.stem) for path in paths]
+    uses = Counter(stems)
+    names: dict[str, str] = {}  # keys in small letters, which is how some disks compare names
+    for stem, path in zip(stems, paths, strict=True):
+        base = f"{stem}_{path.suffix.lstrip('.')}" if uses[stem] > 1 else stem
+        name = base
+        number = 2
+        while name.casefold() in names:
+            name = f"{base}-{number}"
+            number += 1
+        names[name.casefold()] = name
+    return list(names.values())
 
 
 def make_condition(
@@ -152,14 +157,14 @@ def make_condition(
     seeds: Iterable[int],
     camera: Camera | None = None,
 ) -> Condition:
-    """A batch: inputs of one kind (or of both), a prompt for all or one each, a seed each."""
+    """Batch inputs of one kind (or of both) with a prompt for all or one each, and a seed each."""
     prompts = (text,) * len(inputs) if isinstance(text, str) else tuple(text)
-    masks = [i.labels for i in inputs if i.labels is not None]
-    strokes = [i.scribble for i in inputs if i.scribble is not None]
+    masks = [item.labels for item in inputs if item.labels is not None]
+    scribbles = [item.scribble for item in inputs if item.scribble is not None]
     return Condition(
         prompts,
         one_hot(torch.stack(masks)) if masks else None,
-        torch.stack(strokes) if strokes else None,
+        torch.stack(scribbles) if scribbles else None,
         camera,
         torch.tensor(list(seeds)),
     )
@@ -172,10 +177,17 @@ def read_condition(
     resolution: int = 64,
     seed: int = 0,
 ) -> Condition:
-    """The Condition [1] of a prompt and one label map or drawing on disk, or of both."""
+    """Read the Condition [1] of a prompt and one label map or drawing on disk, or of both.
+
+    resolution  pixels per side, as the pipeline takes them (`pipeline.resolution`)
+    seed        of the pipeline's noise
+    """
     if mask is None and scribble is None:
         raise UsageError("Give a mask, a scribble or both.")
     if mask is not None and scribble is not None:
-        return make_condition(read_pairs(mask, scribble, resolution)[:1], text, [seed])
-    kind, path = ("mask", mask) if mask is not None else ("scribble", scribble)
-    return make_condition(read_inputs(path, kind, resolution)[:1], text, [seed])
+        inputs = read_pairs(mask, scribble, resolution)
+    elif mask is not None:
+        inputs = read_inputs(mask, "mask", resolution)
+    else:
+        inputs = read_inputs(scribble, "scribble", resolution)
+    return make_condition(inputs[:1], text, [seed])

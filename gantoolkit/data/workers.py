@@ -1,4 +1,4 @@
-"""Tasks done by spawned processes of one thread each: how data sets are prepared and rendered."""
+"""Run tasks in spawned processes of one thread each: how data sets are prepared and rendered."""
 
 from __future__ import annotations
 
@@ -11,7 +11,10 @@ THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
 def parallel_map(work: Callable[[Any], Any], tasks: Sequence, workers: int) -> Iterator:
-    """work(task) of all tasks: in order, made here; or as they are ready, made by `workers` processes."""
+    """Yield work(task) of all tasks.
+
+    With one worker the results come in order and are computed in this process; with more they come as they are ready.
+    """
     if workers <= 1 or len(tasks) <= 1:
         yield from map(work, tasks)
         return
@@ -22,4 +25,7 @@ def parallel_map(work: Callable[[Any], Any], tasks: Sequence, workers: int) -> I
             yield from pool.imap_unordered(work, tasks)
     finally:
         for name, value in saved.items():
-            os.environ.pop(name, None) if value is None else os.environ.__setitem__(name, value)
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value

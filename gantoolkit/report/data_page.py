@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from gantoolkit.core import files
-from gantoolkit.data.check import CheckReport, SampleSummary
+from gantoolkit.data.check_report import CheckReport, SampleSummary
 from gantoolkit.data.prepare.problem import Problem
 from gantoolkit.report.markup import details, tag
 from gantoolkit.report.pictures import data_uri, mask_picture
@@ -27,8 +27,8 @@ def write(report: CheckReport, path: str | Path) -> Path:
     style = package_files("gantoolkit.report").joinpath("style.css").read_text(encoding="utf-8")
     sections = {
         "Problems": problems(report.problems),
-        "Samples": "".join(map(sample, report.shown)),
-        "Classes": class_shares(report.shares),
+        "Samples": "".join(map(sample, report.examples)),
+        "Classes": class_shares(report.class_shares),
     }
     body = _head(report)
     for title, content in sections.items():

@@ -37,7 +37,7 @@ def test_conventions_are_recognised_and_converted():
     for given in (labels, other):
         np.testing.assert_allclose(cameras.to_eg3d(given), labels)
     np.testing.assert_allclose(cameras.to_eg3d(other, "ide3d"), labels)
-    with pytest.raises(UsageError, match="convention 'colmap'"):
+    with pytest.raises(UsageError, match="convention='colmap'"):
         cameras.to_eg3d(labels, "colmap")
     assert not any(cameras.find_label_problem(label) for label in labels)
     assert all("looks away" in cameras.find_label_problem(label) for label in other)

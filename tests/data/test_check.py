@@ -32,7 +32,7 @@ def test_published_layouts_are_clean(layout, tmp_path):
         "bisenet" if layout == "bisenet" else "celebamask"
     )
     skin = float((trees.faces().labels[:6] == 1).float().mean())
-    assert abs(found.shares["skin"][0] - skin) < 0.01 and found.shares["skin"][1] == 1
+    assert abs(found.class_shares["skin"][0] - skin) < 0.01 and found.class_shares["skin"][1] == 1
     assert trees.snapshot(root) == before
 
 

@@ -26,10 +26,10 @@ def test_eg3d_square_is_resize_then_cut_then_cut():
     w, h = width * s, height * s
     left = w / 2 - 512 + (k[3] - width / 2) * s + (1024 - 700) / 2
     up = h / 2 - 512 + (height / 2 - k[7]) * s + (1024 - 700) / 2
-    found = crop.eg3d(FIVE, height)
+    found = crop.eg3d_square(FIVE, height)
     half = found.right[0]
     np.testing.assert_allclose(
-        [found.centre[0] - half, found.centre[1] - half], [left / s, up / s], atol=1e-6
+        [found.center[0] - half, found.center[1] - half], [left / s, up / s], atol=1e-6
     )
     assert found.side == pytest.approx(700 / s) and found.right[1] == 0
 
@@ -39,8 +39,8 @@ def test_ffhq_square_by_its_corners():
     x = (FIVE[1] - FIVE[0]) - np.flipud(mouth - eye) * [-1, 1]
     x /= np.hypot(*x)
     x *= max(np.hypot(*(FIVE[1] - FIVE[0])) * 2, np.hypot(*(mouth - eye)) * 1.8)
-    np.testing.assert_allclose(crop.ffhq(FIVE).right, x)
-    np.testing.assert_allclose(crop.ffhq(FIVE).centre, eye + (mouth - eye) * 0.1)
+    np.testing.assert_allclose(crop.ffhq_square(FIVE).right, x)
+    np.testing.assert_allclose(crop.ffhq_square(FIVE).center, eye + (mouth - eye) * 0.1)
 
 
 def test_the_identity_crop_of_eg3d_is_psps_part_of_the_face():
@@ -69,16 +69,16 @@ def test_the_identity_crop_of_eg3d_is_psps_part_of_the_face():
 
 
 def test_the_identity_crop_of_eg3d_by_both_squares():
-    """The same by crop.ffhq and crop.eg3d of a picture of the standard face, 300 pixels per unit, from straight ahead."""
+    """The same by crop.ffhq_square and crop.eg3d_square of a picture of the standard face, 300 pixels per unit, from straight ahead."""
     five = 2000 + 300 * crop.STANDARD[:, :2] * [1, -1]
-    outer, inner = crop.ffhq(five), crop.eg3d(five, 4000)
+    outer, inner = crop.ffhq_square(five), crop.eg3d_square(five, 4000)
     size, top, bottom, left, right = PSP_CROP
     place = (
-        np.array(outer.centre)
+        np.array(outer.center)
         + (np.array([left + right, top + bottom]) / 2 / size - 0.5) * outer.side
     )
     rows = np.array(EG3D_CROP[1:])
-    found = ((place - inner.centre) / inner.side + 0.5) * EG3D_CROP[0]
+    found = ((place - inner.center) / inner.side + 0.5) * EG3D_CROP[0]
     np.testing.assert_allclose([(rows[2] + rows[3]) / 2, (rows[0] + rows[1]) / 2], found, atol=2.5)
     assert (bottom - top) / size * outer.side / inner.side * EG3D_CROP[0] == pytest.approx(
         rows[1] - rows[0], abs=1
@@ -100,7 +100,7 @@ def test_cut_takes_the_right_place(turn):
         across, down = np.meshgrid(u, u)
         right = np.array(where.right)
         expected = (
-            np.array(where.centre)
+            np.array(where.center)
             + across[..., None] * right
             + down[..., None] * [-right[1], right[0]]
         )
@@ -114,8 +114,8 @@ def test_beyond_the_border():
     assert (cut[:, :25] == 0).all() and (cut[:, 26:] == 7).all()
     image = np.asarray(where.cut(ramp(), 60)).astype(int)
     np.testing.assert_allclose(image[30, 20, 0], image[30, 29, 0], atol=12)  # mirrored, not black
-    with pytest.raises(UsageError, match="crop 'tight'"):
-        crop.square("tight", (10, 10), None)
+    with pytest.raises(UsageError, match="crop='tight'"):
+        crop.crop_square("tight", (10, 10), None)
 
 
 @pytest.mark.parametrize("name", ["ffhq", "eg3d"])
@@ -125,7 +125,7 @@ def test_image_and_mask_stay_together(name):
     for row in range(4):
         labels = data.labels[row].numpy()
         five = landmarks.landmarks_of_label_map(labels) * labels.shape[0]
-        where = crop.square(name, labels.shape[::-1], five)
+        where = crop.crop_square(name, labels.shape[::-1], five)
         picture = Image.fromarray(labels)
         small = np.asarray(where.cut(picture, 48, nearest=True))
         big = picture.resize((4 * labels.shape[1], 4 * labels.shape[0]), Image.Resampling.NEAREST)

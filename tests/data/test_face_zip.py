@@ -98,7 +98,10 @@ MALFORMED = [
         lambda meta, rows: meta["labels"][1].__setitem__(1, "front"),
         "the camera of image/00000001.png .* 25 finite",
     ),
-    (lambda meta, rows: meta["labels"][1].__setitem__(1, [0.0] * 25), "its rotation is none"),
+    (
+        lambda meta, rows: meta["labels"][1].__setitem__(1, [0.0] * 25),
+        "its rotation is not a rotation",
+    ),
 ]
 
 

@@ -109,7 +109,7 @@ def test_prepare_takes_cameras_from_photos(mesh, tmp_path):
             angles_of(trees.faces().cameras[row].numpy()),
         )
         assert abs(found[0] - truth[0]) < 8
-    assert [row["camera_from"] for row in data.rows] == ["photo", "photo"]
+    assert [row["camera_from"] for row in data.records] == ["photo", "photo"]
 
 
 def test_a_file_that_is_no_model_is_a_sentence(tmp_path):
@@ -130,14 +130,16 @@ def test_later_versions_ask_for_their_model(monkeypatch):
 
 
 def test_cameras_of_label_maps_are_moved_into_ffhqs_frame():
-    from gantoolkit.data.prepare.sample import PrepareConfig, _camera
+    from gantoolkit.data.prepare.sample import PrepareConfig, choose_camera
     from gantoolkit.data.prepare.sources import SourceSample
 
     labels = FaceZip("val").labels[:4]
     yaw, pitch = pose.estimate(labels)
     for row in range(4):
         entry = SourceSample("x", REAL)
-        label, came = _camera(entry, PrepareConfig(scribble="none"), None, labels[row].numpy())
+        label, came = choose_camera(
+            entry, PrepareConfig(scribble="none"), None, labels[row].numpy()
+        )
         found = pose.angles(torch.tensor(label)[None].float())
         assert came == "mask" and abs(float(found[0] - yaw[row])) < 0.05
         assert abs(float(found[1] - pitch[row]) - FFHQ_LEVEL) < 0.05

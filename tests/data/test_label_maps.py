@@ -14,7 +14,8 @@ from PIL import Image
 from gantoolkit.core.errors import DataError, UsageError
 from gantoolkit.core.images import flip_labels
 from gantoolkit.core.labels import CLASSES, ORDERS, PALETTE, index
-from gantoolkit.data.label_maps import list_images, read_label_map
+from gantoolkit.data.image_files import list_images
+from gantoolkit.data.label_maps import read_label_map
 
 BESIDE = Path(__file__).resolve().parents[3] / "shared" / "realdata"
 REAL = Path(os.environ.get("GANTOOLKIT_REALDATA") or BESIDE)
@@ -114,7 +115,7 @@ def test_bisenet_order(tmp_path):
     Image.fromarray(numbers).save(tmp_path / "b.png")
     found = read_label_map(tmp_path / "b.png", 40, order="bisenet").numpy()
     assert all(theirs[a] == CLASSES[b] for a, b in zip(numbers.flatten(), found.flatten()))
-    with pytest.raises(UsageError, match="known: celebamask, .*bisenet"):
+    with pytest.raises(UsageError, match="labels='coco' is unknown; choose .*'bisenet'"):
         read_label_map(tmp_path / "b.png", 40, order="coco")
 
 
@@ -130,9 +131,11 @@ def wrong_numbers() -> Image.Image:
 REFUSED = {
     "unknown labels (19, 253)": lambda p: wrong_numbers().save(p),
     "a photo": lambda p: photo().save(p),
-    "grey levels": lambda p: photo().convert("L").save(p),
-    "values 0 and 255 alone": lambda p: Image.fromarray(np.eye(32, dtype=np.uint8) * 255).save(p),
-    "background alone": lambda p: Image.new("L", (32, 32)).save(p),
+    "gray levels": lambda p: photo().convert("L").save(p),
+    "only the values 0 and 255": lambda p: Image.fromarray(np.eye(32, dtype=np.uint8) * 255).save(
+        p
+    ),
+    "only background": lambda p: Image.new("L", (32, 32)).save(p),
     "4×4 pixels": lambda p: Image.new("L", (4, 4), 1).save(p),
     "crop it": lambda p: Image.new("L", (400, 40), 1).save(p),
     "not a readable picture": lambda p: p.write_bytes(b"\x89PNG\r\n\x1a\nbroken"),

@@ -95,8 +95,8 @@ def test_fit_finds_the_angles_of_heads_it_has_not_seen():
     angles = (torch.rand(170, 2, generator=g) - 0.5) * torch.tensor([1.0, 0.6])
     labels = torch.stack([head(*a.tolist(), size=48) for a in angles])
     cameras = orbit_camera(angles[:, 0], angles[:, 1]).label
-    model = pose.fit(labels[:130], cameras[:130], ridge=1.0)
-    found = pose.errors(labels[130:], cameras[130:], model)
+    model = pose.fit_regression(labels[:130], cameras[:130], ridge=1.0)
+    found = pose.estimate_errors(labels[130:], cameras[130:], model)
     assert found["yaw_mean"] < 1.5 and found["pitch_mean"] < 1.5
 
 
@@ -105,8 +105,8 @@ def test_maps_without_a_face_stay_within_bounds():
         yaw, pitch = pose.estimate(labels.to(torch.uint8))
         assert (
             yaw.isfinite().all()
-            and abs(float(yaw)) <= pose.YAW
-            and abs(float(pitch)) <= pose.PITCH + 1e-6
+            and abs(float(yaw)) <= pose.MAX_YAW
+            and abs(float(pitch)) <= pose.MAX_PITCH + 1e-6
         )
 
 
@@ -117,7 +117,7 @@ def test_error_on_renders_is_as_stated():
         data = FaceZip("val")
     except GantoolkitError:
         pytest.skip("the rendered validation set is not in this installation")
-    found = pose.errors(data.labels, data.cameras)
+    found = pose.estimate_errors(data.labels, data.cameras)
     assert found["yaw_spread"] > 8 and found["pitch_spread"] > 4
     assert all(found[name] < limit for name, limit in STATED.items()), found
 

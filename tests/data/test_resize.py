@@ -104,12 +104,12 @@ def test_what_cannot_be_is_a_sentence(tiny_zip, tmp_path, capsys, bad):
 
 
 def test_sixteen_bit_depth_survives(tmp_path):
-    from gantoolkit.data.resize import _smaller
+    from gantoolkit.data.resize import _resize_image
 
     depth = np.arange(64, dtype=np.uint16).reshape(8, 8) * 1000
     out = io.BytesIO()
     Image.fromarray(depth).save(out, "PNG")
-    small = np.array(Image.open(io.BytesIO(_smaller(out.getvalue(), "depth", 4))))
+    small = np.array(Image.open(io.BytesIO(_resize_image(out.getvalue(), "depth", 4))))
     assert small.shape == (4, 4) and np.isin(small, depth).all() and small.max() > 40000
 
 

@@ -17,7 +17,7 @@ def opencv_scribble(edges: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The annotator's post-process written with OpenCV: (ridges, scribble)."""
     blurred = cv2.GaussianBlur(edges.astype(np.float32), (0, 0), 3.0)
     thin = np.zeros_like(blurred)
-    for line in scribbles.LINES:
+    for line in scribbles.RIDGE_LINES:
         here = cv2.dilate(blurred, kernel=line.astype(np.uint8)) == blurred
         thin[here] = blurred[here]
     thin = np.where(thin > 127, 255, 0).astype(np.uint8)
@@ -36,12 +36,12 @@ def drawing() -> np.ndarray:
 def test_post_process_is_opencvs(drawing):
     thin, wide = opencv_scribble(drawing)
     assert thin.any() and wide.any()
-    assert (scribbles.ridges(drawing) != thin).mean() < 1e-3
-    assert (scribbles.scribble_from(drawing) != wide).mean() < 2e-3
+    assert (scribbles.find_ridges(drawing) != thin).mean() < 1e-3
+    assert (scribbles.scribble_from_edges(drawing) != wide).mean() < 2e-3
 
 
 def test_safe_steps_and_sizes():
-    assert scribbles.safe_steps(np.array([0, 0.3, 0.34, 0.67, 0.9, 1.0])).tolist() == [
+    assert scribbles.quantize_edges(np.array([0, 0.3, 0.34, 0.67, 0.9, 1.0])).tolist() == [
         0,
         0,
         0.5,
@@ -78,12 +78,14 @@ def test_pidinet_with_published_weights(golden_dir):
     pixels = np.asarray(picture)
     plain = torch.from_numpy(pixels.copy()).permute(2, 0, 1)[None] / 255
     expected = network(plain[:, [2, 1, 0]])[-1][0, 0].detach().numpy()
-    np.testing.assert_allclose(scribbles.edges(pixels, network), expected, atol=1e-6)
+    np.testing.assert_allclose(scribbles.detect_edges(pixels, network), expected, atol=1e-6)
     normal = (plain - torch.tensor((0.485, 0.456, 0.406)).view(3, 1, 1)) / torch.tensor(
         (0.229, 0.224, 0.225)
     ).view(3, 1, 1)
     expected = network(normal)[-1][0, 0].detach().numpy()
-    np.testing.assert_allclose(scribbles.edges(pixels, network, "original"), expected, atol=1e-5)
+    np.testing.assert_allclose(
+        scribbles.detect_edges(pixels, network, "original"), expected, atol=1e-5
+    )
     found = scribbles.pidinet_scribble(
         np.asarray(Image.open(REAL / "triple_psp/photo.jpg").convert("RGB")),
         network,

@@ -9,7 +9,7 @@ from PIL import Image
 from gantoolkit.core.errors import DataError
 from gantoolkit.core.labels import PALETTE
 from gantoolkit.data.face_zip import FaceZip
-from gantoolkit.data.user_inputs import names, read_inputs
+from gantoolkit.data.user_inputs import read_inputs, unique_names
 
 
 @pytest.mark.parametrize(
@@ -24,7 +24,7 @@ from gantoolkit.data.user_inputs import names, read_inputs
     ],
 )
 def test_names_are_unique(files, expected):
-    assert names([Path(f) for f in files]) == expected
+    assert unique_names([Path(f) for f in files]) == expected
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +39,7 @@ def test_one_part_alone_is_a_label_map_in_any_palette_but_black_and_white(faces,
         assert np.array_equal(read_inputs(path, "mask", 64)[0].labels.numpy(), part)
     with pytest.raises(
         DataError,
-        match="dark and light alone, a drawing or the mask of one part, rather than a label",
+        match="only dark and light, a drawing or the mask of one part, rather than a label",
     ):
         read_inputs(
             saved(indexed(skin, [(0, 0, 0), (255, 255, 255)]), tmp_path / "m.png"), "mask", 64
@@ -90,7 +90,7 @@ def test_photos_in_few_colours_are_refused_as_masks(faces, tmp_path):
     )
     grain = np.random.default_rng(0).integers(-9, 9, (256, 256, 3))
     photo = Image.fromarray(np.clip(np.asarray(photo) + grain, 0, 255).astype(np.uint8))
-    with pytest.raises(DataError, match="a photo in few colours, rather than a label map"):
+    with pytest.raises(DataError, match="a photo in few colors, rather than a label map"):
         read_inputs(saved(photo.quantize(16), tmp_path / "p.png"), "mask", 64)
 
 

@@ -13,7 +13,7 @@ from test_label_maps import REAL, real
 from gantoolkit.core.errors import DataError
 from gantoolkit.core.labels import PALETTE
 from gantoolkit.data.face_zip import FaceZip
-from gantoolkit.data.user_scribbles import is_label_map, read_scribble, resize
+from gantoolkit.data.user_scribbles import is_label_map, read_scribble, resize_strokes
 
 
 def drawing(
@@ -61,11 +61,11 @@ def test_one_bit_and_16_bit(tmp_path):
 def test_shrinking_is_by_area_and_keeps_thin_strokes_visible():
     strokes = np.zeros((512, 512), np.float32)
     strokes[:, 200] = 1  # one pixel of eight
-    small = resize(strokes, 64)
+    small = resize_strokes(strokes, 64)
     assert small[:, 25].min() > 0.9 and small[:, 26:].max() == 0
     soft = np.full((128, 128), 0.0, np.float32)
     soft[::2] = 1
-    assert np.allclose(resize(soft, 64), resize(soft, 64)[0, 0])
+    assert np.allclose(resize_strokes(soft, 64), resize_strokes(soft, 64)[0, 0])
 
 
 def test_refusals(tmp_path):

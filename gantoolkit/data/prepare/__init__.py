@@ -1,7 +1,9 @@
 """From published data, or a folder of one's own, to the zips that training reads (`gantoolkit data prepare`).
 
-sources   what lies where: images, label maps or part masks, captions, drawings, cameras
-make      one sample: cropped image, 19-class label map, scribble, camera
-work      all samples: shards by worker processes, resumable; then one zip per split
-split     who is trained on, who is tested, and the frozen list of evaluation pairs
+sources    what lies where: images, label maps or part masks, captions, drawings, cameras
+captions   captions in their published layouts
+sample     one sample: cropped image, 19-class label map, scribble, camera
+shards     all samples: shards by worker processes, resumable; then one zip per split
+split      who is trained on, who is tested, and the frozen list of evaluation pairs
+problem    what is wrong with a sample
 """

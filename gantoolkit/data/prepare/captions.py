@@ -17,7 +17,12 @@ FOLDERS = ("text/celeba-caption", "text", "celeba_caption", "celeba-caption", "c
 
 
 class Captions:
-    """`of(key, problems)` gives the captions of a sample and notes missing and short files."""
+    """The captions of all samples.
+
+    files      stem → text file with a caption per line
+    texts      stem → captions, from a JSON file
+    per_image  fewer captions than this are a problem
+    """
 
     def __init__(
         self,
@@ -25,58 +30,64 @@ class Captions:
         texts: dict[str, tuple[str, ...]] | None = None,
         per_image: int = 1,
     ):
-        self.files, self.texts, self.per_image = files or {}, texts or {}, per_image
-        self.given = bool(files or texts)
+        self.files = files or {}
+        self.texts = texts or {}
+        self.per_image = per_image
+        self.exist = bool(files or texts)
 
     @classmethod
-    def find(cls, root: Path, given: Path | None = None, per_image: int = 1) -> Captions:
-        """From a folder of .txt files or a .json file, named by the user or looked for under the root."""
-        if given is not None and not Path(given).exists():
+    def find(cls, root: Path, path: Path | None = None, per_image: int = 1) -> Captions:
+        """Find captions in a folder of .txt files or a .json file: `path`, or what lies under the root."""
+        if path is not None and not Path(path).exists():
             raise DataError(
-                f"There are no captions at {given}; give a folder of NAME.txt or a .json file."
+                f"There are no captions at {path}; give a folder of NAME.txt or a .json file."
             )
-        place = (
-            Path(given)
-            if given
-            else next((root / n for n in FOLDERS if any((root / n).glob("*.txt"))), None)
-        )
-        if place is None:
-            place = next(iter(sorted((root / "text").glob("*.json"))), None)
-        if place is None:
+        path = Path(path) if path else _look_for_captions(root)
+        if path is None:
             return cls(per_image=per_image)
-        if place.is_dir():
-            return cls(files={stem(p): p for p in sorted(place.glob("*.txt"))}, per_image=per_image)
-        return cls(texts=_read_json(place))
+        if path.is_dir():
+            files = {stem(file): file for file in sorted(path.glob("*.txt"))}
+            return cls(files=files, per_image=per_image)
+        return cls(texts=_read_json(path))
 
     def of(self, key: str, problems: list[Problem]) -> tuple[str, ...]:
-        """The captions of sample `key`, perhaps none."""
+        """Return the captions of sample `key`, perhaps none; too few are added to `problems`."""
         path = self.files.get(key)
-        if path is not None:
-            lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
-            found = tuple(" ".join(line.split()) for line in lines if line.strip())
+        if path is None:
+            captions = self.texts.get(key, ())
         else:
-            found = self.texts.get(key, ())
-        if self.given and len(found) < self.per_image:
-            what = (
-                "no captions" if not found else f"{len(found)} captions instead of {self.per_image}"
-            )
-            problems.append(Problem(key, what, str(path or "")))
-        return found
+            lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+            captions = tuple(" ".join(line.split()) for line in lines if line.strip())
+        if self.exist and len(captions) < self.per_image:
+            problem = f"{len(captions)} captions instead of {self.per_image}"
+            problems.append(Problem(key, problem if captions else "no captions", str(path or "")))
+        return captions
+
+
+def _look_for_captions(root: Path) -> Path | None:
+    """Return the first known folder with .txt files under the root, or a .json file in text/."""
+    for name in FOLDERS:
+        if any((root / name).glob("*.txt")):
+            return root / name
+    return next(iter(sorted((root / "text").glob("*.json"))), None)
 
 
 def _read_json(path: Path) -> dict[str, tuple[str, ...]]:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-        return {stem(name): _texts(value) for name, value in content.items()}
+        return {stem(name): _collect_strings(value) for name, value in content.items()}
     except (OSError, ValueError, AttributeError) as error:
         raise DataError(
             f"{path} holds no captions ({error}); a JSON object of names is expected."
         ) from None
 
 
-def _texts(value) -> tuple[str, ...]:
-    """The strings in a value: itself, a list of them, or the values of a dict."""
+def _collect_strings(value) -> tuple[str, ...]:
+    """Collect the strings in a value: itself, those of a list, or those of a dict's values."""
     if isinstance(value, str):
         return (value,)
-    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
-    return tuple(text for v in inner for text in _texts(v))
+    if isinstance(value, dict):
+        value = list(value.values())
+    if not isinstance(value, list):
+        return ()
+    return tuple(text for item in value for text in _collect_strings(item))

@@ -1,4 +1,4 @@
-"""What is wrong with a sample, as problems.jsonl and the page of `data check` say it."""
+"""What is wrong with a sample, as problems.jsonl and the page of `gantoolkit data check` say it."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Problem:
-    """One thing that is wrong with one sample (or with the whole, name "")."""
+    """One thing that is wrong with one sample, or with the whole data set."""
 
-    name: str
+    name: str  # of the sample; "" for the whole
     problem: str
     file: str = ""
     skipped: bool = False  # the sample is left out

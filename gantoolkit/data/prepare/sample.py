@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import lru_cache
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -13,13 +15,15 @@ from PIL import Image
 from gantoolkit.core.camera import FFHQ_LEVEL, orbit_camera
 from gantoolkit.core.errors import DataError, UsageError
 from gantoolkit.core.images import flip_labels
-from gantoolkit.core.labels import CLASSES, FLIP, ORDERS, PALETTE
+from gantoolkit.core.labels import ORDERS, PALETTE, flip_table
 from gantoolkit.core.suggest import check_choice
-from gantoolkit.data import cameras, crop, landmarks, pose, scribbles
-from gantoolkit.data.label_maps import open_image, read_native_label_map
+from gantoolkit.data import cameras, landmarks, pose, scribbles
+from gantoolkit.data.crop import CROPS, Square, crop_square
+from gantoolkit.data.image_files import open_image
+from gantoolkit.data.label_maps import read_native_label_map
 from gantoolkit.data.prepare.problem import Problem
 from gantoolkit.data.prepare.sources import SourceSample
-from gantoolkit.data.user_scribbles import read_native_scribble, read_scribble
+from gantoolkit.data.user_scribbles import read_native_scribble, read_scribble, strokes_to_uint8
 
 SCRIBBLES = ("pidinet", "canny", "drawings", "none")
 CAMERAS = ("auto", "label", "photo", "mask", "frontal")
@@ -29,6 +33,7 @@ FORMATS = {
     "webp": dict(format="WEBP", quality=95, method=4),
 }
 POSE_SIZE = 128  # pixels of the label map that a camera is fitted to
+SHAPE_TOLERANCE = 0.02  # by which the aspect ratios of an image and its mask may differ
 
 
 @dataclass(frozen=True)
@@ -36,179 +41,210 @@ class PrepareConfig:
     """Everything beside the files that decides what is made."""
 
     resolution: int = 512
-    order: str = "celebamask"  # of the numbers in label maps, core/labels.py's ORDERS
+    order: str = "celebamask"  # of the numbers in label maps: a name of core.labels.ORDERS
     swap_sides: bool = False  # l_* parts of the source are the viewer's left
-    crop: str = "none"  # or ffhq, eg3d
-    scribble: str = "pidinet"  # or canny, drawings, none
+    crop: str = "none"  # one of CROPS
+    scribble: str = "pidinet"  # one of SCRIBBLES
     pidinet: str = "pidinet"  # weights
-    preprocessing: str = "controlnet"  # of PiDiNet's input; or original
-    safe: bool = False
-    detect: int = scribbles.DETECT
-    camera: str = "auto"  # label where there is one, else mask; or label, photo, mask, frontal
-    face_model: str = (
-        ""  # MediaPipe's model file, for cameras from photos ("": the library's own mesh)
-    )
-    format: str = "jpg"  # of images; or png, webp
+    preprocessing: str = "controlnet"  # of PiDiNet's input: one of scribbles.PREPROCESSING
+    safe: bool = False  # quantize PiDiNet's edges, as the annotator's switch of this name
+    detect: int = scribbles.DETECT_SIZE  # pixels at which edges are detected
+    camera: str = "auto"  # one of CAMERAS; auto: label where there is one, else mask
+    face_model: str = ""  # MediaPipe's model file, for cameras from photos; "": the library's own
+    format: str = "jpg"  # of images: one of FORMATS
     mirror: bool = False  # every sample a second time, flipped
-    device: str = "cpu"
+    device: str = "cpu"  # of PiDiNet
 
     def __post_init__(self):
-        for name, known in (
-            ("scribble", SCRIBBLES),
-            ("camera", CAMERAS),
-            ("format", FORMATS),
-            ("crop", crop.CROPS),
-        ):
-            check_choice(name, getattr(self, name), known)
+        check_choice("scribble", self.scribble, SCRIBBLES)
+        check_choice("camera", self.camera, CAMERAS)
+        check_choice("format", self.format, FORMATS)
+        check_choice("crop", self.crop, CROPS)
         check_choice("labels", self.order, ORDERS)
         if not 16 <= self.resolution <= 2048:
             raise UsageError(
                 f"A resolution of {self.resolution} pixels makes no sense; choose 16 to 2048."
             )
 
+    @property
+    def cut_size(self) -> int:
+        """Pixels at which the image is cut, so that edges are detected on a fine one."""
+        detects_edges = self.scribble in ("pidinet", "canny")
+        return max(self.resolution, self.detect) if detects_edges else self.resolution
+
 
 @dataclass
 class PreparedSample:
-    """Files of one sample (name in the zip → bytes), camera labels by image name, rows of samples.jsonl."""
+    """What one sample adds to a data set; or several, added up."""
 
-    files: dict[str, bytes] = field(default_factory=dict)
-    cameras: list[tuple[str, list[float]]] = field(default_factory=list)
-    rows: list[dict] = field(default_factory=list)
+    files: dict[str, bytes] = field(default_factory=dict)  # name in the zip → content
+    cameras: list[tuple[str, list[float]]] = field(default_factory=list)  # (image name, label [25])
+    records: list[dict] = field(default_factory=list)  # lines of samples.jsonl
     problems: list[Problem] = field(default_factory=list)
 
+    def add(
+        self,
+        name: str,
+        sample: SourceSample,
+        config: PrepareConfig,
+        image: np.ndarray,
+        mask: np.ndarray,
+        scribble: np.ndarray | None,
+        camera: np.ndarray,
+        camera_from: str,
+    ) -> None:
+        """Encode one sample under `name`."""
+        file = f"image/{name}.{config.format}"
+        self.files[file] = encode_image(image, **FORMATS[config.format])
+        self.files[f"mask/{name}.png"] = encode_image(mask, PALETTE, format="PNG")
+        if scribble is not None:
+            self.files[f"scribble/{name}.png"] = encode_image(scribble, format="PNG")
+        self.cameras.append((file, [float(value) for value in camera]))
+        record = {"file": file, "captions": list(sample.captions), "attributes": {}}
+        self.records.append({**record, "camera_from": camera_from})
 
-def make(entry: SourceSample, recipe: PrepareConfig) -> PreparedSample:
-    """The sample of `entry`; DataError where it cannot be made."""
-    picture = open_image(entry.image).convert("RGB")
-    labels = whole_labels(entry, recipe)
-    factor = _factor(picture.size, labels.shape)
-    five = entry.five if entry.five is None else np.array(entry.five)
-    if recipe.crop != "none" and five is None:
-        five = landmarks.landmarks_of_label_map(labels) * (np.array(labels.shape[::-1]) / factor)
-    square = crop.square(recipe.crop, picture.size, five)
-    fine = square.cut(
-        picture,
-        max(recipe.resolution, recipe.detect if recipe.scribble in ("pidinet", "canny") else 0),
-    )
-    image = np.asarray(
-        fine if fine.width == recipe.resolution else square.cut(picture, recipe.resolution)
-    )
-    mask = np.asarray(
-        square.scaled(factor).cut(Image.fromarray(labels), recipe.resolution, nearest=True)
-    )
+    def extend(self, other: PreparedSample) -> None:
+        """Add all of another."""
+        self.files |= other.files
+        self.cameras += other.cameras
+        self.records += other.records
+        self.problems += other.problems
+
+
+def make_sample(sample: SourceSample, config: PrepareConfig) -> PreparedSample:
+    """Make a sample from its files. Raises DataError where it cannot be made."""
+    photo = open_image(sample.image).convert("RGB")
+    labels = read_sample_labels(sample, config)
+    mask_scale = _mask_scale(photo.size, labels.shape)  # mask pixels per photo pixel
+    points = None if sample.landmarks is None else np.array(sample.landmarks)
+    if config.crop != "none" and points is None:
+        in_photo_pixels = np.array(labels.shape[::-1]) / mask_scale
+        points = landmarks.landmarks_of_label_map(labels) * in_photo_pixels
+
+    square = crop_square(config.crop, photo.size, points)
+    fine = square.cut(photo, config.cut_size)
+    if fine.width == config.resolution:
+        image = np.asarray(fine)
+    else:
+        image = np.asarray(square.cut(photo, config.resolution))
+    mask_square = square.scaled(mask_scale)
+    mask = np.asarray(mask_square.cut(Image.fromarray(labels), config.resolution, nearest=True))
     if not mask.any():
-        raise DataError("its label map holds background alone")
-    strokes = _scribble(entry, recipe, np.asarray(fine), square, picture.width)
-    camera, came = _camera(entry, recipe, image, mask)
+        raise DataError("its label map holds only background")
+    scribble = make_scribble(sample, config, np.asarray(fine), square, photo.width)
+    camera, camera_from = choose_camera(sample, config, image, mask)
+
     made = PreparedSample()
-    _add(made, entry, recipe, entry.name, image, mask, strokes, camera, came)
-    if recipe.mirror:
-        flipped = flip_labels(torch.from_numpy(mask.copy())).numpy()
-        _add(
-            made,
-            entry,
-            recipe,
-            f"{entry.name}_mirror",
+    made.add(sample.name, sample, config, image, mask, scribble, camera, camera_from)
+    if config.mirror:
+        made.add(
+            f"{sample.name}_mirror",
+            sample,
+            config,
             image[:, ::-1],
-            flipped,
-            None if strokes is None else strokes[:, ::-1],
+            flip_labels(torch.from_numpy(mask.copy())).numpy(),
+            None if scribble is None else scribble[:, ::-1],
             cameras.mirror_label(camera),
-            came,
+            camera_from,
         )
-    if came != recipe.camera and recipe.camera != "auto":
-        made.problems.append(
-            Problem(entry.name, f"no camera from {recipe.camera}; fitted to its {came}")
-        )
+    if config.camera not in ("auto", camera_from):
+        problem = f"no camera from {config.camera}; fitted to its {camera_from}"
+        made.problems.append(Problem(sample.name, problem))
     return made
 
 
-# -- label maps --------------------------------------------------------------------------------------------
+# -- label maps ----------------------------------------------------------------------------------
 
 
-def whole_labels(entry: SourceSample, recipe: PrepareConfig) -> np.ndarray:
-    """The label map [H,W] uint8 in our order, from part masks or one file, at its own size."""
-    if entry.parts:
-        labels = merge_parts(entry.parts)
-    elif entry.mask is not None:
-        labels = read_native_label_map(entry.mask, recipe.order)
+def read_sample_labels(sample: SourceSample, config: PrepareConfig) -> np.ndarray:
+    """Read the label map [H,W] uint8 in our order at its own size, from part masks or one file."""
+    if sample.parts:
+        labels = merge_parts(sample.parts)
+    elif sample.mask is not None:
+        labels = read_native_label_map(sample.mask, config.order)
     else:
         raise DataError("it has no mask")
-    if recipe.swap_sides:
-        table = np.arange(len(CLASSES), dtype=np.uint8)
-        for a, b in FLIP:
-            table[a], table[b] = b, a
-        labels = table[labels]
+    if config.swap_sides:
+        labels = np.array(flip_table(), np.uint8)[labels]
     return labels
 
 
-def merge_parts(parts) -> np.ndarray:
-    """Part masks (class, file) → label map [H,W]; a later class overwrites an earlier one."""
+def merge_parts(parts: Iterable[tuple[int, Path]]) -> np.ndarray:
+    """Merge part masks (class, file) to a label map [H,W]; a later class overwrites an earlier one."""
     labels = None
     for label, path in sorted(parts):
-        part = (
-            np.asarray(open_image(path).convert("RGB"))[..., 2] != 0
-        )  # the channel that published code reads
-        labels = np.zeros(part.shape, np.uint8) if labels is None else labels
-        if part.shape != labels.shape:
+        blue = np.asarray(open_image(path).convert("RGB"))[..., 2]  # as published code reads it
+        if labels is None:
+            labels = np.zeros(blue.shape, np.uint8)
+        if blue.shape != labels.shape:
             raise DataError(
-                f"{path} is {part.shape[1]}×{part.shape[0]} pixels, other parts are "
+                f"{path} is {blue.shape[1]}×{blue.shape[0]} pixels, other parts are "
                 f"{labels.shape[1]}×{labels.shape[0]}"
             )
-        labels[part] = label
+        labels[blue != 0] = label
     return labels
 
 
-def _factor(size: tuple[int, int], shape: tuple[int, int]) -> float:
-    """Mask pixels per image pixel; both must have the same shape."""
-    across, down = shape[1] / size[0], shape[0] / size[1]
-    if abs(across / down - 1) > 0.02:
+def _mask_scale(size: tuple[int, int], shape: tuple[int, int]) -> float:
+    """Return mask pixels per image pixel, of an image (width, height) and a mask [H,W] of one shape."""
+    across = shape[1] / size[0]
+    down = shape[0] / size[1]
+    if abs(across / down - 1) > SHAPE_TOLERANCE:
         raise DataError(
             f"its image is {size[0]}×{size[1]} pixels but its mask {shape[1]}×{shape[0]}"
         )
     return across
 
 
-# -- scribbles and cameras ---------------------------------------------------------------------------------
+# -- scribbles and cameras -----------------------------------------------------------------------
 
 
-def _scribble(
-    entry: SourceSample, recipe: PrepareConfig, fine: np.ndarray, square: crop.Square, width: int
+def make_scribble(
+    sample: SourceSample, config: PrepareConfig, fine: np.ndarray, square: Square, photo_width: int
 ) -> np.ndarray | None:
-    """Strokes [R,R] of 0..255, white on black; None where none are wanted. `width` is the whole picture's."""
-    size = recipe.resolution
-    if recipe.scribble == "none":
+    """Make strokes [R,R] of 0..255, white on black; None where the config has none.
+
+    fine    the cut image [S,S,3] uint8 on which edges are detected
+    square  by which the sample is cut, in pixels of a photo of the width `photo_width`
+    """
+    size = config.resolution
+    if config.scribble == "none":
         return None
-    if recipe.scribble == "canny":
-        return scribbles.canny_scribble(fine, size, recipe.detect)
-    if recipe.scribble == "pidinet":
-        network = _pidinet(recipe.pidinet, recipe.device)
+    if config.scribble == "canny":
+        return scribbles.canny_scribble(fine, size, config.detect)
+    if config.scribble == "pidinet":
+        network = _pidinet(config.pidinet, config.device)
         return scribbles.pidinet_scribble(
-            fine, network, size, recipe.preprocessing, recipe.safe, recipe.detect
+            fine, network, size, config.preprocessing, config.safe, config.detect
         )
-    if entry.drawing is None:
+
+    if sample.drawing is None:
         raise DataError("it has no drawing")
-    if recipe.crop == "none":
-        return (read_scribble(entry.drawing, size)[0].numpy() * 255).round().astype(np.uint8)
-    drawn = Image.fromarray((read_native_scribble(entry.drawing) * 255).astype(np.uint8))
-    return np.asarray(square.scaled(drawn.width / width).cut(drawn, size))
+    if config.crop == "none":
+        return strokes_to_uint8(read_scribble(sample.drawing, size)[0].numpy())
+    strokes = read_native_scribble(sample.drawing)
+    drawing = Image.fromarray((strokes * 255).astype(np.uint8))
+    return np.asarray(square.scaled(drawing.width / photo_width).cut(drawing, size))
 
 
-def _camera(
-    entry: SourceSample, recipe: PrepareConfig, image: np.ndarray, mask: np.ndarray
+def choose_camera(
+    sample: SourceSample, config: PrepareConfig, image: np.ndarray, mask: np.ndarray
 ) -> tuple[np.ndarray, str]:
-    """(label [25] in FFHQ's frame, where it came from): as asked, else from the mask."""
-    if recipe.camera in ("auto", "label") and entry.camera is not None:
-        wrong = cameras.find_label_problem(np.array(entry.camera))
-        if wrong:
-            raise DataError(f"its camera label cannot be used: {wrong}")
-        return np.array(entry.camera), "label"
-    if recipe.camera == "frontal":
+    """Return (label [25] in FFHQ's frame, where it is from): as the config says, else from the mask."""
+    if config.camera in ("auto", "label") and sample.camera is not None:
+        label = np.array(sample.camera)
+        if problem := cameras.find_label_problem(label):
+            raise DataError(f"its camera label cannot be used: {problem}")
+        return label, "label"
+    if config.camera == "frontal":
         return orbit_camera(0.0, FFHQ_LEVEL).label[0].double().numpy(), "frontal"
-    if recipe.camera == "photo":
-        points = _mesh(recipe.face_model).points(image)
+    if config.camera == "photo":
+        points = _face_mesh(config.face_model).points(image)
         if points is not None:
-            numbers, model = landmarks.mesh_landmarks()
-            return cameras.fit_camera(points[numbers], model)[0], "photo"
+            indices, model = landmarks.mesh_landmarks()
+            label, _ = cameras.fit_camera(points[indices], model)
+            return label, "photo"
+
     small = Image.fromarray(mask).resize((POSE_SIZE, POSE_SIZE), Image.Resampling.NEAREST)
     yaw, pitch = pose.estimate(torch.from_numpy(np.array(small))[None])
     return orbit_camera(yaw, pitch + FFHQ_LEVEL).label[0].double().numpy(), "mask"
@@ -220,40 +256,20 @@ def _pidinet(source: str, device: str):
 
 
 @lru_cache(maxsize=1)
-def _mesh(model: str) -> landmarks.FaceMesh:
+def _face_mesh(model: str) -> landmarks.FaceMesh:
     return landmarks.FaceMesh(model)
 
 
-# -- files -------------------------------------------------------------------------------------------------
+def encode_image(values: np.ndarray, palette=None, **options) -> bytes:
+    """Encode [H,W] or [H,W,3] uint8 as the bytes of a file.
 
-
-def _add(
-    made: PreparedSample,
-    entry: SourceSample,
-    recipe: PrepareConfig,
-    name: str,
-    image,
-    mask,
-    strokes,
-    camera,
-    came: str,
-) -> None:
-    file = f"image/{name}.{recipe.format}"
-    made.files[file] = encode(image, **FORMATS[recipe.format])
-    made.files[f"mask/{name}.png"] = encode(mask, PALETTE, format="PNG")
-    if strokes is not None:
-        made.files[f"scribble/{name}.png"] = encode(strokes, format="PNG")
-    made.cameras.append((file, [float(v) for v in camera]))
-    made.rows.append(
-        {"file": file, "captions": list(entry.captions), "attributes": {}, "camera_from": came}
-    )
-
-
-def encode(array: np.ndarray, palette=None, **options) -> bytes:
-    """A picture [H,W] or [H,W,3] uint8 as bytes of a file."""
-    picture, out = Image.fromarray(np.ascontiguousarray(array)), io.BytesIO()
+    palette  RGB of every value, for a label map
+    options  of Pillow's `save`: format, quality, …
+    """
+    image = Image.fromarray(np.ascontiguousarray(values))
     if palette is not None:
-        picture = Image.frombytes("P", picture.size, picture.tobytes())
-        picture.putpalette([v for colour in palette for v in colour])
-    picture.save(out, **options)
+        image = Image.frombytes("P", image.size, image.tobytes())
+        image.putpalette([channel for color in palette for channel in color])
+    out = io.BytesIO()
+    image.save(out, **options)
     return out.getvalue()

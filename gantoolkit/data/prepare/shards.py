@@ -1,7 +1,7 @@
 """All samples of a source: shards by worker processes, then one zip per split; resumable, the source untouched.
 
 A shard is a small zip in OUT/.parts, renamed into place when it is whole. A broken sample is listed in
-problems.jsonl and left out. Equal sources and recipes give equal bytes, however many workers there are.
+problems.jsonl and left out. Equal sources and configs give equal bytes, however many workers there are.
 """
 
 from __future__ import annotations
@@ -11,52 +11,73 @@ import json
 import shutil
 import zipfile
 from collections import Counter
-from collections.abc import Callable
-from dataclasses import asdict
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from gantoolkit.core import files
 from gantoolkit.core.errors import DataError, UsageError
 from gantoolkit.data.prepare.problem import Problem
-from gantoolkit.data.prepare.sample import PrepareConfig, PreparedSample, make
+from gantoolkit.data.prepare.sample import PrepareConfig, PreparedSample, make_sample
 from gantoolkit.data.prepare.sources import Source, SourceSample
 from gantoolkit.data.workers import parallel_map
 
 SHARD = 64  # samples
+NOTES = "shard.json"  # in a shard, beside its images
+Progress = Callable[[str, int, int], None]  # what is done, how many are, of how many
+
+
+@dataclass(frozen=True)
+class Shard:
+    """A task of a worker: some samples, and the file they go to."""
+
+    samples: list[SourceSample]
+    config: PrepareConfig
+    path: Path
 
 
 def prepare(
     source: Source,
     splits: dict[str, list[SourceSample]],
     pairs: list[tuple[str, int]],
-    recipe: PrepareConfig,
+    config: PrepareConfig,
     out: Path,
     workers: int = 1,
-    progress: Callable[[str, int, int], None] = lambda *_: None,
+    progress: Progress = lambda *_: None,
 ) -> dict:
-    """Write OUT/<split>.zip, OUT/pairs.zip and pairs.json, problems.jsonl and manifest.json; the manifest."""
+    """Write OUT/<split>.zip, OUT/pairs.zip and pairs.json, problems.jsonl and manifest.json; returns the manifest.
+
+    splits   name → samples
+    pairs    (sample name, caption index) that evaluation reads
+    workers  processes
+    """
     out = Path(out)
-    _apart(source.root, out)
-    job = _job(source, splits, pairs, recipe)
-    done = _finished(out, job)
-    if done:
-        return done
+    _check_out(source.root, out)
+    job = _job_digest(source, splits, pairs, config)
+    if manifest := _read_finished(out, job):
+        return manifest
+
     parts = _open_parts(out, job)
-    tasks = {name: _tasks(entries, recipe, parts / name) for name, entries in splits.items()}
-    todo = [task for group in tasks.values() for task in group if not Path(task[2]).exists()]
+    shards = {
+        name: _split_into_shards(samples, config, parts / name) for name, samples in splits.items()
+    }
+    pending = [
+        shard for in_split in shards.values() for shard in in_split if not shard.path.exists()
+    ]
     total = sum(map(len, splits.values()))
-    ready = total - sum(len(task[0]) for task in todo)
+    ready = total - sum(len(shard.samples) for shard in pending)
     progress("samples", ready, total)
-    for made in parallel_map(write_shard, todo, workers):
-        ready += made
+    for count in parallel_map(write_shard, pending, workers):
+        ready += count
         progress("samples", ready, total)
-    manifest = _assemble(source, tasks, pairs, recipe, out, job, progress)
+
+    manifest = _assemble(source, shards, pairs, config, out, job, progress)
     shutil.rmtree(parts)
     return manifest
 
 
-def _apart(root: Path, out: Path) -> None:
-    """The output may not lie in the source, which is never written to."""
+def _check_out(root: Path, out: Path) -> None:
+    """Refuse an output that lies in the source, which is never written to."""
     if out.resolve().is_relative_to(root.resolve()):
         raise UsageError(
             f"{out} lies inside the source {root}, which stays untouched; choose another --out."
@@ -65,188 +86,214 @@ def _apart(root: Path, out: Path) -> None:
         raise UsageError(f"{out} is a file; --out names a folder.")
 
 
-def _job(source: Source, splits, pairs, recipe: PrepareConfig) -> str:
-    """Digest of everything that decides the result (files by name and size)."""
+def _job_digest(source: Source, splits, pairs, config: PrepareConfig) -> str:
+    """Digest everything that decides the result (files by name and size)."""
 
-    def of(entry: SourceSample) -> list:
-        inputs = [entry.image, entry.mask, entry.drawing, *(path for _, path in entry.parts)]
+    def describe(sample: SourceSample) -> list:
+        inputs = [sample.image, sample.mask, sample.drawing, *(path for _, path in sample.parts)]
         sizes = [(p.name, p.stat().st_size) for p in inputs if p is not None and p.exists()]
-        return [entry.name, sizes, entry.captions, entry.camera, entry.five]
+        return [sample.name, sizes, sample.captions, sample.camera, sample.landmarks]
 
     content = dict(
         source=source.name,
-        splits={k: [of(e) for e in v] for k, v in splits.items()},
+        splits={name: [describe(s) for s in samples] for name, samples in splits.items()},
         pairs=pairs,
-        recipe={k: v for k, v in asdict(recipe).items() if k != "device"},
+        recipe={key: value for key, value in asdict(config).items() if key != "device"},
     )
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
-def _finished(out: Path, job: str) -> dict | None:
-    """The manifest of an output that is already whole."""
+def _read_finished(out: Path, job: str) -> dict | None:
+    """Read the manifest of an output that is already whole; else None."""
     try:
         manifest = json.loads((out / "manifest.json").read_text())
     except (OSError, ValueError):
         return None
-    whole = all(
-        (out / name).is_file() and (out / name).stat().st_size == entry["bytes"]
-        for name, entry in manifest["files"].items()
-    )
-    return manifest if manifest["job"] == job and whole else None
+    for name, entry in manifest["files"].items():
+        path = out / name
+        if not path.is_file() or path.stat().st_size != entry["bytes"]:
+            return None
+    return manifest if manifest["job"] == job else None
 
 
 def _open_parts(out: Path, job: str) -> Path:
+    """Return the folder of the shards; one of another job is refused."""
     parts = out / ".parts"
     note = parts / "job"
-    if note.is_file() and note.read_text() != job or (out / "manifest.json").is_file():
+    is_other_job = note.is_file() and note.read_text() != job
+    if is_other_job or (out / "manifest.json").is_file():
         raise UsageError(
             f"{out} holds another preparation (other files or settings); choose another --out, "
-            f"or delete it."
+            "or delete it."
         )
     files.write_text(note, job)
     return parts
 
 
-def _tasks(entries: list[SourceSample], recipe: PrepareConfig, folder: Path) -> list[tuple]:
-    return [
-        (entries[first : first + SHARD], recipe, str(folder / f"{first:06d}.zip"))
-        for first in range(0, len(entries), SHARD)
-    ]
+def _split_into_shards(
+    samples: list[SourceSample], config: PrepareConfig, folder: Path
+) -> list[Shard]:
+    shards = []
+    for first in range(0, len(samples), SHARD):
+        path = folder / f"{first:06d}.zip"
+        shards.append(Shard(samples[first : first + SHARD], config, path))
+    return shards
 
 
-def write_shard(task: tuple) -> int:
-    """Make the samples of one shard; broken ones become problems."""
-    entries, recipe, path = task
+def write_shard(shard: Shard) -> int:
+    """Make the samples of one shard; broken ones become problems. Returns the number of samples."""
     whole = PreparedSample()
-    for entry in entries:
+    for sample in shard.samples:
         try:
-            made = make(entry, recipe)
+            whole.extend(make_sample(sample, shard.config))
         except UsageError:
             raise
         except DataError as error:
-            whole.problems.append(Problem(entry.name, str(error), str(entry.image), skipped=True))
-            continue
-        whole.files |= made.files
-        whole.cameras += made.cameras
-        whole.rows += made.rows
-        whole.problems += made.problems
+            problem = Problem(sample.name, str(error), str(sample.image), skipped=True)
+            whole.problems.append(problem)
     notes = dict(
-        cameras=whole.cameras, rows=whole.rows, problems=[asdict(p) for p in whole.problems]
+        cameras=whole.cameras,
+        rows=whole.records,
+        problems=[asdict(problem) for problem in whole.problems],
     )
-    content = whole.files | {"shard.json": json.dumps(notes).encode()}
-    files.write_zip(path, content.items(), files.RESUMABLE)
-    return len(entries)
+    content = whole.files | {NOTES: json.dumps(notes).encode()}
+    files.write_zip(shard.path, content.items(), files.RESUMABLE)
+    return len(shard.samples)
+
+
+# -- from shards to zips -------------------------------------------------------------------------
 
 
 def _assemble(
-    source: Source, tasks, pairs, recipe: PrepareConfig, out: Path, job: str, progress
+    source: Source,
+    shards: dict[str, list[Shard]],
+    pairs: list[tuple[str, int]],
+    config: PrepareConfig,
+    out: Path,
+    job: str,
+    progress: Progress,
 ) -> dict:
-    """Copy shards into the zips of the splits, write the lists beside them."""
-    problems, counts, cameras = list(source.problems), {}, Counter()
-    for name, group in tasks.items():
-        progress(f"writing {name}.zip", 0, len(group))
-        notes = [_notes(task[2]) for task in group]
-        problems += [Problem(**p) for n in notes for p in n["problems"]]
-        rows, labels = (
-            [r for n in notes for r in n["rows"]],
-            [c for n in notes for c in n["cameras"]],
-        )
-        cameras.update(row["camera_from"] for row in rows)
-        counts[f"{name}.zip"] = len(rows)
-        if rows:
-            _write_split(
-                out / f"{name}.zip", f"{source.name} {name}", recipe, rows, labels, _pictures(group)
-            )
-    chosen = _pairs_zip(source, tasks, pairs, recipe, out)
-    counts["pairs.zip"] = chosen
-    files.write_json(out / "pairs.json", {"source": source.name, "pairs": pairs, "found": chosen})
-    lines = sorted(map(asdict, problems), key=lambda p: (p["name"], p["problem"]))
-    files.write_json_lines(out / "problems.jsonl", lines)
-    from gantoolkit.weights import sha256
+    """Copy shards into the zips of the splits, write the lists beside them; returns the manifest."""
+    problems = list(source.problems)
+    counts: dict[str, int] = {}  # file → samples
+    cameras: Counter[str] = Counter()  # where they are from → samples
+    for name, in_split in shards.items():
+        progress(f"writing {name}.zip", 0, len(in_split))
+        notes = _read_notes(in_split)
+        problems += notes.problems
+        cameras.update(record["camera_from"] for record in notes.records)
+        counts[f"{name}.zip"] = len(notes.records)
+        if notes.records:
+            images = _read_images(in_split)
+            _write_split(out / f"{name}.zip", f"{source.name} {name}", config, notes, images)
 
-    written = {
-        name: dict(samples=count, bytes=(out / name).stat().st_size, sha256=sha256(out / name))
-        for name, count in counts.items()
-        if count
-    }
+    counts["pairs.zip"] = _write_pairs(source, shards.get("test", []), pairs, config, out)
+    pairs_json = {"source": source.name, "pairs": pairs, "found": counts["pairs.zip"]}
+    files.write_json(out / "pairs.json", pairs_json)
+    lines = sorted(map(asdict, problems), key=lambda line: (line["name"], line["problem"]))
+    files.write_json_lines(out / "problems.jsonl", lines)
     manifest = dict(
         source=source.name,
         root=str(source.root),
-        recipe=asdict(recipe),
+        recipe=asdict(config),
         job=job,
-        files=written,
+        files=_describe_files(out, counts),
         cameras=dict(cameras),
         problems=len(problems),
-        skipped=sum(p.skipped for p in problems),
+        skipped=sum(problem.skipped for problem in problems),
     )
     files.write_json(out / "manifest.json", manifest)
     return manifest
 
 
-def _notes(shard: str) -> dict:
-    with zipfile.ZipFile(shard) as archive:
-        return json.loads(archive.read("shard.json"))
+def _describe_files(out: Path, counts: dict[str, int]) -> dict[str, dict]:
+    """Return file → samples, bytes and sha256 of what was written."""
+    from gantoolkit.weights import sha256
+
+    described = {}
+    for name, count in counts.items():
+        if count:
+            path = out / name
+            described[name] = dict(samples=count, bytes=path.stat().st_size, sha256=sha256(path))
+    return described
 
 
-def _pictures(group, wanted: set[str] | None = None):
-    """(name, bytes) of the pictures in shards, all or those of some samples."""
-    for task in group:
-        with zipfile.ZipFile(task[2]) as archive:
+def _read_notes(shards: list[Shard]) -> PreparedSample:
+    """Read what shards hold beside their images."""
+    whole = PreparedSample()
+    for shard in shards:
+        with zipfile.ZipFile(shard.path) as archive:
+            notes = json.loads(archive.read(NOTES))
+        whole.cameras += notes["cameras"]
+        whole.records += notes["rows"]
+        whole.problems += [Problem(**problem) for problem in notes["problems"]]
+    return whole
+
+
+def _read_images(shards: list[Shard], stems: set[str] | None = None) -> Iterator[tuple[str, bytes]]:
+    """Yield (name, content) of the images in shards, all or those of some samples."""
+    for shard in shards:
+        with zipfile.ZipFile(shard.path) as archive:
             for name in archive.namelist():
-                if name != "shard.json" and (wanted is None or Path(name).stem in wanted):
+                if name != NOTES and (stems is None or Path(name).stem in stems):
                     yield name, archive.read(name)
 
 
 def _write_split(
-    path: Path, name: str, recipe: PrepareConfig, rows: list[dict], labels: list, pictures
+    path: Path,
+    name: str,
+    config: PrepareConfig,
+    notes: PreparedSample,
+    images: Iterable[tuple[str, bytes]],
 ) -> None:
+    """Write the zip of one split."""
     meta = dict(
         name=name,
-        resolution=recipe.resolution,
+        resolution=config.resolution,
         domain="photo",
-        labels=labels,
-        crop=recipe.crop,
-        scribble=recipe.scribble,
+        labels=notes.cameras,
+        crop=config.crop,
+        scribble=config.scribble,
         factor_names=[],
         identity_factors=0,
     )
-    lines = [
-        json.dumps({"file": row["file"], "index": i, "identity": i, **row})
-        for i, row in enumerate(rows)
-    ]
+    lines = []
+    for i, record in enumerate(notes.records):
+        line = {"file": record["file"], "index": i, "identity": i, **record}
+        lines.append(json.dumps(line) + "\n")
 
-    def content():
-        yield from pictures
-        yield "samples.jsonl", "\n".join(lines) + "\n"
+    def content() -> Iterator[tuple[str, str | bytes]]:
+        yield from images
+        yield "samples.jsonl", "".join(lines)
         yield "dataset.json", json.dumps(meta)
 
     files.write_zip(path, content(), files.RESUMABLE)
 
 
-def _pairs_zip(source: Source, tasks, pairs, recipe: PrepareConfig, out: Path) -> int:
-    """pairs.zip: the evaluation pairs in their order, each with its one caption; the number found."""
-    group = tasks.get("test", [])
-    notes = [_notes(task[2]) for task in group]
-    rows = {Path(row["file"]).stem: row for n in notes for row in n["rows"]}
-    labels = {Path(file).stem: (file, label) for n in notes for file, label in n["cameras"]}
-    found = [(name, caption) for name, caption in pairs if name in rows]
-    if found:
-        chosen = [
-            {**rows[name], "captions": _one(rows[name]["captions"], caption)}
-            for name, caption in found
-        ]
-        names = {name for name, _ in found}
-        _write_split(
-            out / "pairs.zip",
-            f"{source.name} pairs",
-            recipe,
-            chosen,
-            [labels[n] for n, _ in found],
-            _pictures(group, names),
-        )
-    return len(found)
+def _write_pairs(
+    source: Source,
+    shards: list[Shard],
+    pairs: list[tuple[str, int]],
+    config: PrepareConfig,
+    out: Path,
+) -> int:
+    """Write pairs.zip: the evaluation pairs in their order, each with its one caption; returns their number."""
+    notes = _read_notes(shards)
+    record_of = {Path(record["file"]).stem: record for record in notes.records}
+    camera_of = {Path(file).stem: (file, label) for file, label in notes.cameras}
+    chosen = PreparedSample()
+    for name, caption in pairs:
+        if name in record_of:
+            record = record_of[name]
+            captions = _choose_caption(record["captions"], caption)
+            chosen.records.append({**record, "captions": captions})
+            chosen.cameras.append(camera_of[name])
+    if chosen.records:
+        images = _read_images(shards, {name for name, _ in pairs if name in record_of})
+        _write_split(out / "pairs.zip", f"{source.name} pairs", config, chosen, images)
+    return len(chosen.records)
 
 
-def _one(captions: list[str], number: int) -> list[str]:
-    """The pair's caption, modulo what there is; none where there are none."""
-    return [captions[number % len(captions)]] if captions else []
+def _choose_caption(captions: list[str], index: int) -> list[str]:
+    """Return the pair's caption, modulo what there is; none where there are none."""
+    return [captions[index % len(captions)]] if captions else []

@@ -1,7 +1,7 @@
 """What a data set on disk consists of: CelebAMask-HQ in its published layouts, or a folder of one's own.
 
-Nothing is opened here but captions and camera files; what is missing or lies in the wrong place becomes a
-Problem, never an exception.
+Only captions and camera files are opened here. What is missing or lies in the wrong place becomes a Problem, never
+an exception.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from pathlib import Path
 from gantoolkit.core.errors import DataError
 from gantoolkit.core.labels import CLASSES
 from gantoolkit.data.cameras import read_camera_labels, stem
-from gantoolkit.data.label_maps import SUFFIXES
+from gantoolkit.data.image_files import SUFFIXES, is_image_file
 from gantoolkit.data.landmarks import read_landmark_folder
 from gantoolkit.data.prepare.captions import FOLDERS, Captions
 from gantoolkit.data.prepare.problem import Problem
 
 NAMES = ("celebamask-hq", "folder")
-PER_FOLDER = 2000  # images whose parts lie in one numbered folder
+IMAGES_PER_FOLDER = 2000  # images whose parts lie in one numbered folder
 # Where published copies keep things, relative to the root (or to CelebAMask-HQ/ in it).
 IMAGES = ("CelebA-HQ-img", "images", "image/image_512_downsampled_from_hq_1024", "image", "img")
 PARTS = ("CelebAMask-HQ-mask-anno",)
@@ -35,6 +35,7 @@ MASKS = (
 PUBLISHED = (IMAGES[0], *PARTS, *MASKS[:3])  # a folder of one's own has none of these
 DRAWINGS = ("scribbles", "drawings", "sketch")
 CAMERAS = ("dataset.json",)
+PART_NAME = re.compile(r"(\d+)_(" + "|".join(CLASSES[1:]) + r")\.png")
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,7 @@ class SourceSample:
     captions: tuple[str, ...] = ()
     drawing: Path | None = None
     camera: tuple[float, ...] | None = None  # [25], EG3D's convention
-    five: tuple[tuple[float, float], ...] | None = None  # landmarks in pixels of the image
+    landmarks: tuple[tuple[float, float], ...] | None = None  # five points in pixels of the image
 
 
 @dataclass
@@ -71,53 +72,54 @@ class SourcePaths:
     drawings: Path | None = None
     cameras: Path | None = None
     landmarks: Path | None = None
-    convention: str = "auto"
+    convention: str = "auto"  # of the signs in the camera file
 
 
 def find_source(
-    name: str, root: Path, places: SourcePaths = SourcePaths(), limit: int | None = None
+    name: str, root: Path, paths: SourcePaths = SourcePaths(), limit: int | None = None
 ) -> Source:
-    """The source `name` ('celebamask-hq' or 'folder') under `root`."""
-    root = _inside(root)
+    """Find the samples of the source `name` ('celebamask-hq' or 'folder') under `root`.
+
+    limit  take only the first so many samples
+    """
+    root = _find_root(root)
     source = Source(name, root)
-    images = _pictures(_folder(root, places.images, IMAGES, "images"), source.problems)
-    masks, parts = _masks(root, places, source.problems)
-    captions = Captions.find(root, places.captions, per_image=10 if name == "celebamask-hq" else 1)
-    if not captions.given:
-        source.problems.append(
-            Problem(
-                "",
-                "there are no captions (NAME.txt with one per line is looked for in "
-                f"{', '.join(FOLDERS)}), so that every prompt will be empty",
-            )
-        )
-    drawings = _folder(root, places.drawings, DRAWINGS, "drawings", needed=False)
-    drawn = _pictures(drawings, source.problems) if drawings else {}
-    cameras = _cameras(root, places)
-    five = read_landmark_folder(places.landmarks) if places.landmarks else {}
-    _numbering(images, {**masks, **parts}, source.problems)
-    safe = _names(images, source.problems)
-    for key in list(safe)[:limit]:
-        label, points = cameras.get(key), five.get(key)
+    problems = source.problems
+    images = _list_by_stem(_find_folder(root, paths.images, IMAGES, "images"), problems)
+    masks, parts = _find_masks(root, paths, problems)
+    captions = _find_captions(source, paths.captions)
+    drawings = {}
+    if folder := _find_folder(root, paths.drawings, DRAWINGS, "drawings", needed=False):
+        drawings = _list_by_stem(folder, problems)
+    cameras = _read_cameras(root, paths)
+    landmarks = read_landmark_folder(paths.landmarks) if paths.landmarks else {}
+    _check_numbering(images, {**masks, **parts}, problems)
+
+    names = _zip_names(images, problems)
+    for key in list(names)[:limit]:
+        camera, points = cameras.get(key), landmarks.get(key)
         source.samples.append(
             SourceSample(
-                safe[key],
+                names[key],
                 images[key],
                 masks.get(key),
                 tuple(sorted(parts.get(key, {}).items())),
-                captions.of(key, source.problems),
-                drawn.get(key),
-                None if label is None else tuple(map(float, label)),
+                captions.of(key, problems),
+                drawings.get(key),
+                None if camera is None else tuple(map(float, camera)),
                 None if points is None else tuple(map(tuple, points.tolist())),
             )
         )
-    for key in sorted({**masks, **parts}.keys() - images.keys(), key=_order):
+
+    without_image = {**masks, **parts}.keys() - images.keys()
+    for key in sorted(without_image, key=_sort_key):
         mask = masks.get(key) or next(iter(parts[key].values()))
-        source.problems.append(Problem(key, "a mask without an image", str(mask)))
+        problems.append(Problem(key, "a mask without an image", str(mask)))
     return source
 
 
-def _inside(root: Path) -> Path:
+def _find_root(root: Path) -> Path:
+    """Return the folder with the data: the root itself, or CelebAMask-HQ/ in it."""
     root = Path(root).expanduser()
     if not root.is_dir():
         raise DataError(
@@ -126,117 +128,131 @@ def _inside(root: Path) -> Path:
     return root / "CelebAMask-HQ" if (root / "CelebAMask-HQ").is_dir() else root
 
 
-def _folder(
-    root: Path, given: Path | None, known: Iterable[str], what: str, needed: bool = True
+def _find_folder(
+    root: Path, path: Path | None, known: Iterable[str], what: str, needed: bool = True
 ) -> Path | None:
-    if given is not None:
-        if not Path(given).is_dir():
-            raise DataError(f"There is no folder {given} of {what}.")
-        return Path(given)
-    found = next((root / name for name in known if (root / name).is_dir()), None)
-    if found is None and needed:
+    """Return the folder `path`, else the first known one under the root; None where none is needed."""
+    if path is not None:
+        if not Path(path).is_dir():
+            raise DataError(f"There is no folder {path} of {what}.")
+        return Path(path)
+    for name in known:
+        if (root / name).is_dir():
+            return root / name
+    if needed:
         raise DataError(
             f"{root} has no folder of {what} ({', '.join(known)}); name it with --{what}."
         )
-    return found
+    return None
 
 
-def _pictures(folder: Path, problems: list[Problem]) -> dict[str, Path]:
-    """stem → path of the pictures directly in a folder; of two with one stem ("12.png", "00012.jpg") the first."""
-    found = sorted(
-        p for p in folder.iterdir() if p.suffix.lower() in SUFFIXES and not p.name.startswith(".")
-    )
-    if not found:
+def _list_by_stem(folder: Path, problems: list[Problem]) -> dict[str, Path]:
+    """Return stem → path of the images in a folder; of two with one stem ("12.png", "00012.jpg") the first."""
+    files = sorted(path for path in folder.iterdir() if is_image_file(path))
+    if not files:
         raise DataError(f"The folder {folder} holds no pictures ({', '.join(SUFFIXES)}).")
-    kept: dict[str, Path] = {}
-    for path in found:
-        if kept.setdefault(stem(path), path) is not path:
-            problems.append(
-                Problem(
-                    stem(path),
-                    f"a second file of this name; {kept[stem(path)].name} is used",
-                    str(path),
-                )
+    by_stem: dict[str, Path] = {}
+    for path in files:
+        key = stem(path)
+        first = by_stem.setdefault(key, path)
+        if first is not path:
+            problem = f"a second file of this name; {first.name} is used"
+            problems.append(Problem(key, problem, str(path)))
+    return by_stem
+
+
+def _find_masks(
+    root: Path, paths: SourcePaths, problems: list[Problem]
+) -> tuple[dict[str, Path], dict[str, dict[int, Path]]]:
+    """Return (stem → label map, stem → {class: part mask}); one of them is empty."""
+    folder = paths.masks
+    if not folder:
+        known = (*PARTS, *MASKS)
+        folder = next((root / name for name in known if (root / name).is_dir()), None)
+        if folder is None:
+            raise DataError(
+                f"{root} has no folder of masks ({', '.join(known)}); name it with --masks."
             )
-    return kept
-
-
-def _masks(root: Path, places: SourcePaths, problems: list[Problem]):
-    """(stem → label map, stem → {class: part mask}); one of them is empty."""
-    folder = places.masks or next((root / n for n in (*PARTS, *MASKS) if (root / n).is_dir()), None)
-    if folder is None:
-        raise DataError(
-            f"{root} has no folder of masks ({', '.join((*PARTS, *MASKS))}); name it with --masks."
-        )
     parts = find_parts(Path(folder), problems)
-    return ({}, parts) if parts else (_pictures(Path(folder), problems), {})
-
-
-PART_NAME = re.compile(r"(\d+)_(" + "|".join(CLASSES[1:]) + r")\.png")
+    if parts:
+        return {}, parts
+    return _list_by_stem(Path(folder), problems), {}
 
 
 def find_parts(folder: Path, problems: list[Problem]) -> dict[str, dict[int, Path]]:
-    """stem → {class: file} of NNNNN_part.png files in a folder or its numbered folders."""
-    found: dict[str, dict[int, Path]] = {}
+    """Find stem → {class: file} of NNNNN_part.png files in a folder or its numbered folders."""
+    parts: dict[str, dict[int, Path]] = {}
     for path in sorted(folder.glob("*.png")) + sorted(folder.glob("*/*.png")):
-        matched = PART_NAME.fullmatch(path.name)
-        if not matched:
+        match = PART_NAME.fullmatch(path.name)
+        if not match:
             continue
-        key, label = str(int(matched[1])), CLASSES.index(matched[2])
-        home = path.parent.name
-        wrong = path.parent != folder and home.isdecimal() and int(home) != int(key) // PER_FOLDER
-        if wrong and key not in found:
-            belongs = int(key) // PER_FOLDER
-            problems.append(Problem(key, f"lies in folder {home}, belongs in {belongs}", str(path)))
-        if label in found.setdefault(key, {}):
-            problems.append(
-                Problem(key, f"a second {CLASSES[label]} mask; the first is used", str(path))
-            )
-        found[key].setdefault(label, path)
-    return found
+        number, label = int(match[1]), CLASSES.index(match[2])
+        key = str(number)
+        if key not in parts:
+            parts[key] = {}
+            subfolder = path.parent.name
+            expected = number // IMAGES_PER_FOLDER
+            is_numbered = path.parent != folder and subfolder.isdecimal()
+            if is_numbered and int(subfolder) != expected:
+                problem = f"lies in folder {subfolder}, belongs in {expected}"
+                problems.append(Problem(key, problem, str(path)))
+        if label in parts[key]:
+            problem = f"a second {CLASSES[label]} mask; the first is used"
+            problems.append(Problem(key, problem, str(path)))
+        parts[key].setdefault(label, path)
+    return parts
 
 
-def _cameras(root: Path, places: SourcePaths) -> dict:
-    file = places.cameras or next((root / n for n in CAMERAS if (root / n).is_file()), None)
-    return {} if file is None else read_camera_labels(file, places.convention)
+def _find_captions(source: Source, path: Path | None) -> Captions:
+    per_image = 10 if source.name == "celebamask-hq" else 1
+    captions = Captions.find(source.root, path, per_image)
+    if not captions.exist:
+        problem = (
+            "there are no captions (NAME.txt with one per line is looked for in "
+            f"{', '.join(FOLDERS)}), so that every prompt will be empty"
+        )
+        source.problems.append(Problem("", problem))
+    return captions
 
 
-def _numbering(images: dict, masks: dict, problems: list[Problem]) -> None:
+def _read_cameras(root: Path, paths: SourcePaths) -> dict:
+    file = paths.cameras
+    if not file:
+        file = next((root / name for name in CAMERAS if (root / name).is_file()), None)
+    return {} if file is None else read_camera_labels(file, paths.convention)
+
+
+def _check_numbering(images: Iterable[str], masks: Iterable[str], problems: list[Problem]) -> None:
     """Notice masks that are numbered from 1 while images are numbered from 0, or the other way round."""
-    numbers = [{int(k) for k in names if k.isdecimal()} for names in (images, masks)]
+    image_numbers = {int(key) for key in images if key.isdecimal()}
+    mask_numbers = {int(key) for key in masks if key.isdecimal()}
+    if len(image_numbers) < 2 or image_numbers == mask_numbers:
+        return
     for shift in (1, -1):
-        moved = {n + shift for n in numbers[0]}
-        if len(numbers[0]) > 1 and moved == numbers[1] and moved != numbers[0]:
-            first = [min(n) for n in numbers]
-            problems.append(
-                Problem(
-                    "",
-                    f"masks are numbered from {first[1]} but images from {first[0]}: "
-                    "every mask may belong to its neighbour",
-                )
+        if {number + shift for number in image_numbers} == mask_numbers:
+            problem = (
+                f"masks are numbered from {min(mask_numbers)} but images from "
+                f"{min(image_numbers)}: every mask may belong to its neighbor"
             )
+            problems.append(Problem("", problem))
 
 
-def _order(key: str) -> tuple:
+def _sort_key(key: str) -> tuple:
+    """Sort numbers by value, before names."""
     return (0, int(key), "") if key.isdecimal() else (1, 0, key)
 
 
-def _names(images: dict[str, Path], problems: list[Problem]) -> dict[str, str]:
-    """key → name in the zip, in order; of two keys that would get one name the second is left out."""
-    taken: dict[str, str] = {}
-    for key in sorted(images, key=_order):
-        if (other := taken.setdefault(_safe(key), key)) != key:
-            problems.append(
-                Problem(
-                    key,
-                    f"its name is that of '{other}' but for odd characters; rename it",
-                    str(images[key]),
-                    skipped=True,
-                )
-            )
-    return {key: name for name, key in taken.items()}
+def _zip_names(images: dict[str, Path], problems: list[Problem]) -> dict[str, str]:
+    """Return key → name in the zip, in order; of two keys that would get one name the second is left out."""
+    key_of_name: dict[str, str] = {}
+    for key in sorted(images, key=_sort_key):
+        first = key_of_name.setdefault(_safe_name(key), key)
+        if first != key:
+            problem = f"its name is that of '{first}' but for odd characters; rename it"
+            problems.append(Problem(key, problem, str(images[key]), skipped=True))
+    return {key: name for name, key in key_of_name.items()}
 
 
-def _safe(key: str) -> str:
-    """A name for files in the zip: five digits, or the stem without odd characters."""
+def _safe_name(key: str) -> str:
+    """Return a name for files in the zip: five digits, or the stem without odd characters."""
     return f"{int(key):05d}" if key.isdecimal() else re.sub(r"[^\w.-]+", "-", key)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import random
+from collections.abc import Callable
 from importlib.resources import files as package_files
 from pathlib import Path
 
@@ -18,100 +19,126 @@ from gantoolkit.core.suggest import check_choice
 from gantoolkit.data.prepare.sources import Source, SourceSample
 
 SPLITS = ("mm", "celeba", "share")
-FIRST_TEST = 24000  # MM-CelebA-HQ
-CELEBA = (162771, 182638)  # first original number of CelebA's validation and test images
+FIRST_TEST = 24000  # first test image of MM-CelebA-HQ's split
+LAST = 30000  # images of CelebA-HQ
+FIRST_VALIDATION_CELEBA = 162771  # first validation image of CelebA's split, by its own numbers
+FIRST_TEST_CELEBA = 182638
 MAPPING = "CelebA-HQ-to-CelebA-mapping.txt"
-PAIRS = 2000
+PAIRS = 2000  # of the frozen list
 
 
-def split_source(source: Source, how: str, share: float = 0.1) -> dict[str, list[SourceSample]]:
-    """'train', 'val', 'test' → entries; empty splits are left out."""
+def split_source(
+    source: Source, how: str, test_share: float = 0.1
+) -> dict[str, list[SourceSample]]:
+    """Split the samples into 'train', 'val' and 'test'; empty splits are left out.
+
+    how         one of SPLITS
+    test_share  share of samples in the test split, for how="share"
+    """
     check_choice("split", how, SPLITS)
-    if how != "share" and not all(e.name.isdecimal() for e in source.samples):
+    names = [sample.name for sample in source.samples]
+    if how == "share":
+        tested = _test_names(names, test_share)
+
+        def choose(name: str) -> str:
+            return "test" if name in tested else "train"
+
+    elif not all(name.isdecimal() for name in names):
         raise UsageError(
             f"The split '{how}' goes by CelebA-HQ's numbers, which these names are not; use "
-            f"--split share."
+            "--split share."
         )
-    tested = _tested([e.name for e in source.samples], share) if how == "share" else set()
-    place = {
-        "mm": lambda e: "train" if int(e.name) < FIRST_TEST else "test",
-        "celeba": _celeba(source.root) if how == "celeba" else None,
-        "share": lambda e: "test" if e.name in tested else "train",
-    }[how]
-    found: dict[str, list[SourceSample]] = {"train": [], "val": [], "test": []}
-    for entry in source.samples:
-        found[place(entry)].append(entry)
-    return {name: entries for name, entries in found.items() if entries}
+    elif how == "celeba":
+        choose = _celeba_split(source.root)
+    else:  # MM-CelebA-HQ
+
+        def choose(name: str) -> str:
+            return "train" if int(name) < FIRST_TEST else "test"
+
+    splits: dict[str, list[SourceSample]] = {"train": [], "val": [], "test": []}
+    for sample in source.samples:
+        splits[choose(sample.name)].append(sample)
+    return {name: samples for name, samples in splits.items() if samples}
 
 
-def _celeba(root: Path):
-    """SourceSample → split by CelebA's original numbers: rows "index original_index original_file"."""
-    path = next((p for p in (root / MAPPING, root.parent / MAPPING) if p.is_file()), None)
+def _celeba_split(root: Path) -> Callable[[str], str]:
+    """Return a function: name → split by CelebA's numbers, of rows "index original_index original_file"."""
+    paths = (root / MAPPING, root.parent / MAPPING)
+    path = next((path for path in paths if path.is_file()), None)
     if path is None:
         raise DataError(f"{root} has no {MAPPING}, which --split celeba needs; use --split mm.")
-    rows = (line.split() for line in path.read_text().splitlines())
-    original = {int(row[0]): int(row[1]) for row in rows if len(row) >= 2 and row[0].isdecimal()}
+    original_numbers = {}
+    for line in path.read_text().splitlines():
+        columns = line.split()
+        if len(columns) >= 2 and columns[0].isdecimal():
+            original_numbers[int(columns[0])] = int(columns[1])
 
-    def place(entry: SourceSample) -> str:
-        number = original.get(int(entry.name))
+    def choose(name: str) -> str:
+        number = original_numbers.get(int(name))
         if number is None:
-            raise DataError(f"{path} has no row of image {int(entry.name)}.")
-        return "train" if number < CELEBA[0] else "val" if number < CELEBA[1] else "test"
+            raise DataError(f"{path} has no row of image {int(name)}.")
+        if number < FIRST_VALIDATION_CELEBA:
+            return "train"
+        return "val" if number < FIRST_TEST_CELEBA else "test"
 
-    return place
+    return choose
 
 
-def _tested(names: list[str], share: float) -> set[str]:
-    """The share of names with the smallest hashes, at least one: added samples hardly change the split."""
+def _test_names(names: list[str], share: float) -> set[str]:
+    """Choose the share of names with the smallest hashes, at least one.
+
+    By hashes, added samples hardly change the split.
+    """
     if not 0 <= share < 1:
         raise UsageError(f"A test share of {share} makes no sense; choose 0 to 1.")
+    if not share:
+        return set()
     ordered = sorted(names, key=lambda name: hashlib.sha256(name.encode()).digest())
-    return (
-        set(ordered[: max(round(share * len(names)), min(1, len(names) - 1))]) if share else set()
-    )
+    at_least = min(1, len(names) - 1)
+    return set(ordered[: max(round(share * len(names)), at_least)])
 
 
 def frozen_pairs() -> list[tuple[str, int]]:
-    """The 2,000 (name, caption) pairs of CelebAMask-HQ's test split."""
-    text = (
-        package_files("gantoolkit.data.prepare")
-        .joinpath("celebamask_pairs.json")
-        .read_text(encoding="utf-8")
-    )
-    return [(f"{number:05d}", caption) for number, caption in json.loads(text)["pairs"]]
+    """Read the 2,000 (name, caption index) pairs of CelebAMask-HQ's test split."""
+    file = package_files("gantoolkit.data.prepare").joinpath("celebamask_pairs.json")
+    pairs = json.loads(file.read_text(encoding="utf-8"))["pairs"]
+    return [(f"{number:05d}", caption) for number, caption in pairs]
 
 
 def draw_pairs(
-    names: list[str], captions: dict[str, int], count: int = PAIRS, seed: int = 0
+    names: list[str], caption_counts: dict[str, int], count: int = PAIRS, seed: int = 0
 ) -> list[tuple[str, int]]:
-    """Up to `count` names in a seeded order, each with one of its captions."""
+    """Draw up to `count` names in a seeded order, each with the index of one of its captions."""
     stream = random.Random(seed)
     chosen = stream.sample(sorted(names), min(count, len(names)))
-    return sorted((name, stream.randrange(max(1, captions.get(name, 1)))) for name in chosen)
+    pairs = []
+    for name in chosen:
+        pairs.append((name, stream.randrange(max(1, caption_counts.get(name, 1)))))
+    return sorted(pairs)
 
 
-def evaluation_pairs(source: Source, tested: list[SourceSample]) -> list[tuple[str, int]]:
-    """The evaluation pairs of a source's test split: the frozen list where it applies, else a drawn one."""
-    names = [entry.name for entry in tested]
+def evaluation_pairs(source: Source, test_samples: list[SourceSample]) -> list[tuple[str, int]]:
+    """Return the evaluation pairs of a test split: the frozen list where it applies, else drawn ones."""
+    names = [sample.name for sample in test_samples]
     if source.name == "celebamask-hq":
         known = set(names)
-        found = [(name, caption) for name, caption in frozen_pairs() if name in known]
-        if found:
-            return found
-    return draw_pairs(names, {e.name: len(e.captions) for e in tested})
+        pairs = [(name, caption) for name, caption in frozen_pairs() if name in known]
+        if pairs:
+            return pairs
+    caption_counts = {sample.name: len(sample.captions) for sample in test_samples}
+    return draw_pairs(names, caption_counts)
 
 
 def main() -> None:
     """Print the frozen list anew: `python -m gantoolkit.data.prepare.split > celebamask_pairs.json`."""
-    names = [str(number) for number in range(FIRST_TEST, 30000)]
-    rows = sorted(
-        (int(name), caption) for name, caption in draw_pairs(names, {name: 10 for name in names})
-    )
+    names = [str(number) for number in range(FIRST_TEST, LAST)]
+    pairs = draw_pairs(names, dict.fromkeys(names, 10))
     about = (
         "2,000 pairs (image, caption 0..9) of CelebAMask-HQ's test split 24000..29999, drawn by "
         "random.Random(0)"
     )
-    print(json.dumps({"about": about, "pairs": rows}, separators=(",", ":")))
+    pairs = sorted((int(name), caption) for name, caption in pairs)
+    print(json.dumps({"about": about, "pairs": pairs}, separators=(",", ":")))
 
 
 if __name__ == "__main__":
