@@ -1,10 +1,19 @@
 """The command line: verbs, their arguments, and the verbs that only read names.
 
-main          verbs and exit codes
+main          one command, from its words to an exit code
+verbs         the parser of all verbs, with the commands of plugins
 options       numbers within bounds, devices; a mistake is one sentence
-list_show     `list` and `show`
-doctor        `doctor`
-new_plugin    `new plugin`
-prepare_data  `data prepare` and `data check`
-data, bench, figures  arguments of these verbs
+
+run           arguments of `run` and `report`, and what `run` does
+generate      arguments of `generate` and `demo`
+names         arguments of `list`, `show`, `doctor` and `new`
+bench         arguments of `bench` and `compare`
+figures       arguments of `figure`
+weights       arguments of `weights`
+data          arguments of `data`
+
+list_show     what `list` and `show` do
+doctor        what `doctor` does
+new_plugin    what `new plugin` does
+prepare_data  what `data prepare` and `data check` do
 """

@@ -1,6 +1,8 @@
-"""Arguments of `gantoolkit bench` and `gantoolkit compare`; the work begins in run.py and compare.py."""
+"""Arguments of `gantoolkit bench` and `gantoolkit compare`."""
 
 from __future__ import annotations
+
+import argparse
 
 from gantoolkit.cli import options
 
@@ -12,9 +14,12 @@ def add(verbs) -> None:
 
 
 def _add_bench(verbs) -> None:
-    summary = "compare systems on frozen pairs and make the tables"
-    bench = verbs.add_parser("bench", help=summary, description=f"{summary}.")
-    bench.set_defaults(command="gantoolkit.bench.run:main")
+    bench = options.add_verb(
+        verbs,
+        "bench",
+        "gantoolkit.bench.run:main",
+        "compare systems on frozen pairs and make the tables",
+    )
     bench.add_argument(
         "suite",
         nargs="?",
@@ -33,6 +38,21 @@ def _add_bench(verbs) -> None:
     bench.add_argument(
         "--only", nargs="+", default=[], metavar="ROW", help="only these rows of the suite"
     )
+    _add_bench_folders(bench)
+    options.add_device(bench)
+    bench.add_argument(
+        "--workers",
+        type=options.COUNT,
+        default=1,
+        metavar="N",
+        help="rows at a time; above 1 seconds are marked",
+    )
+    bench.add_argument(
+        "--check", action="store_true", help="fail when a page does not follow from its records"
+    )
+
+
+def _add_bench_folders(bench: argparse.ArgumentParser) -> None:
     bench.add_argument("--out", metavar="DIR", help="records (in a checkout: benchmarks/results)")
     bench.add_argument(
         "--tables",
@@ -47,23 +67,12 @@ def _add_bench(verbs) -> None:
         metavar="ZIP",
         help="the split's pictures, where they are neither embedded nor cached",
     )
-    options.add_device(bench)
-    bench.add_argument(
-        "--workers",
-        type=options.COUNT,
-        default=1,
-        metavar="N",
-        help="rows at a time; above 1 seconds are marked",
-    )
-    bench.add_argument(
-        "--check", action="store_true", help="fail when a page does not follow from its records"
-    )
 
 
 def _add_compare(verbs) -> None:
-    summary = "score what other programs wrote"
-    compare = verbs.add_parser("compare", help=summary, description=f"{summary}.")
-    compare.set_defaults(command="gantoolkit.bench.compare:main")
+    compare = options.add_verb(
+        verbs, "compare", "gantoolkit.bench.compare:main", "score what other programs wrote"
+    )
     compare.add_argument(
         "--data", required=True, metavar="ZIP|DIR", help="the truth: images, masks, prompts"
     )
@@ -84,6 +93,11 @@ def _add_compare(verbs) -> None:
         metavar="DIR",
         help="records and page (default: compare), or what --prepare writes (default: for-PROGRAM)",
     )
+    _add_scoring(compare)
+    options.add_device(compare)
+
+
+def _add_scoring(compare: argparse.ArgumentParser) -> None:
     compare.add_argument(
         "--metrics", metavar="FILE", help="YAML of metrics with their networks, as in configs"
     )
@@ -104,4 +118,3 @@ def _add_compare(verbs) -> None:
         metavar="N",
         help="replicates behind intervals",
     )
-    options.add_device(compare)

@@ -1,4 +1,4 @@
-"""Arguments of `gantoolkit data prepare`, `check` and `resize`; the first two do their work in cli/prepare_data.py."""
+"""Arguments of `gantoolkit data`: `render`, `prepare`, `check` and `resize`."""
 
 from __future__ import annotations
 
@@ -8,8 +8,19 @@ from gantoolkit.cli import options
 from gantoolkit.core.labels import ORDERS
 
 
-def add(actions) -> None:
-    """Add the actions to the parser of `gantoolkit data`."""
+def add(verbs) -> tuple[argparse._SubParsersAction, argparse._SubParsersAction]:
+    """Add the verb; returns its actions and the sources of `render`, to which plugins add theirs."""
+    data = verbs.add_parser("data", help="render, prepare and check data sets")
+    actions = data.add_subparsers(title="actions", metavar="ACTION", required=True)
+    _add_prepare(actions)
+    _add_check(actions)
+    _add_resize(actions)
+    render = actions.add_parser("render", help="render a data set with a plugin (annyfaces)")
+    sources = render.add_subparsers(title="sources", metavar="NAME", required=True)
+    return actions, sources
+
+
+def _add_prepare(actions) -> None:
     prepare = actions.add_parser(
         "prepare",
         help="turn published data, or your own folder, into what training reads",
@@ -20,29 +31,14 @@ def add(actions) -> None:
     prepare.add_argument("source", choices=("celebamask-hq", "folder"))
     prepare.add_argument("--root", metavar="DIR", required=True, help="where the data was unpacked")
     prepare.add_argument("--out", metavar="DIR", required=True, help="where the zips go")
-    _places(prepare)
-    _images(prepare)
-    _scribbles(prepare)
-    _cameras(prepare)
-    work = prepare.add_argument_group("split and work")
-    work.add_argument(
-        "--split",
-        choices=("mm", "celeba", "share"),
-        help="MM-CelebA-HQ's, CelebA's own, or a share "
-        "by name (default: mm for celebamask-hq, share for folder)",
-    )
-    work.add_argument(
-        "--test-share", type=options.number(0, 1), default=0.1, metavar="S", help="of --split share"
-    )
-    work.add_argument("--mirror", action="store_true", help="every sample a second time, flipped")
-    work.add_argument("--limit", type=options.COUNT, metavar="N", help="the first N samples only")
-    work.add_argument(
-        "--workers",
-        type=options.COUNT,
-        metavar="N",
-        help="processes (default: the number of cores, or 4 where --device is a GPU)",
-    )
-    options.add_device(work, "of PiDiNet: ")
+    _add_places(prepare)
+    _add_images(prepare.add_argument_group("images and label maps"))
+    _add_scribbles(prepare.add_argument_group("scribbles"))
+    _add_cameras(prepare.add_argument_group("cameras"))
+    _add_split_and_work(prepare.add_argument_group("split and work"))
+
+
+def _add_check(actions) -> None:
     check = actions.add_parser(
         "check",
         help="find what is wrong with a data set, prepared or not",
@@ -62,10 +58,13 @@ def add(actions) -> None:
     check.add_argument(
         "--workers", type=options.COUNT, metavar="N", help="threads (default: the number of cores)"
     )
-    _places(check)
+    _add_places(check)
     check.add_argument(
         "--labels", default="auto", metavar="ORDER", help="how label numbers are read"
     )
+
+
+def _add_resize(actions) -> None:
     resize = actions.add_parser("resize", help="a smaller copy of a data set that training reads")
     resize.set_defaults(command="gantoolkit.data.resize:command")
     resize.add_argument("zip", metavar="ZIP", help="a file, or a name of registry.yaml")
@@ -73,11 +72,11 @@ def add(actions) -> None:
         "--resolution", type=options.PIXELS, required=True, metavar="R", help="pixels"
     )
     resize.add_argument("--out", required=True, metavar="FILE")
-    resize.add_argument("--limit", type=options.COUNT, metavar="N", help="the first N samples only")
+    resize.add_argument("--limit", type=options.COUNT, metavar="N", help="only the first N samples")
     resize.add_argument(
         "--compact",
         action="store_true",
-        help="less than half the size: images as WebP of quality 90, scribbles in 16 greys",
+        help="less than half the size: images as WebP of quality 90, scribbles in 16 grays",
     )
     resize.add_argument("--no-depth", action="store_true", help="leave depth out")
     resize.add_argument(
@@ -85,7 +84,28 @@ def add(actions) -> None:
     )
 
 
-def _places(parser: argparse.ArgumentParser) -> None:
+def _add_split_and_work(work: argparse._ArgumentGroup) -> None:
+    work.add_argument(
+        "--split",
+        choices=("mm", "celeba", "share"),
+        help="MM-CelebA-HQ's, CelebA's own, or a share by name "
+        "(default: mm for celebamask-hq, share for folder)",
+    )
+    work.add_argument(
+        "--test-share", type=options.number(0, 1), default=0.1, metavar="S", help="of --split share"
+    )
+    work.add_argument("--mirror", action="store_true", help="every sample a second time, flipped")
+    work.add_argument("--limit", type=options.COUNT, metavar="N", help="only the first N samples")
+    work.add_argument(
+        "--workers",
+        type=options.COUNT,
+        metavar="N",
+        help="processes (default: the number of cores, or 4 where --device is a GPU)",
+    )
+    options.add_device(work, "of PiDiNet: ")
+
+
+def _add_places(parser: argparse.ArgumentParser) -> None:
     places = parser.add_argument_group("places (default: looked for under the root)")
     places.add_argument("--images", metavar="DIR")
     places.add_argument("--masks", metavar="DIR", help="label maps, or NNNNN_part.png masks")
@@ -106,14 +126,13 @@ def _places(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _images(parser: argparse.ArgumentParser) -> None:
-    images = parser.add_argument_group("images and label maps")
+def _add_images(images: argparse._ArgumentGroup) -> None:
     images.add_argument("--resolution", type=options.PIXELS, default=512, metavar="R")
     images.add_argument(
         "--format",
         choices=("jpg", "png", "webp"),
         default="jpg",
-        help="of images: JPEG 97 in full colour resolution, or lossless PNG, or WebP",
+        help="of images: JPEG 97 in full color resolution, or lossless PNG, or WebP",
     )
     images.add_argument(
         "--crop",
@@ -132,8 +151,7 @@ def _images(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _scribbles(parser: argparse.ArgumentParser) -> None:
-    scribbles = parser.add_argument_group("scribbles")
+def _add_scribbles(scribbles: argparse._ArgumentGroup) -> None:
     scribbles.add_argument(
         "--scribbles", choices=("pidinet", "canny", "drawings", "none"), default="pidinet"
     )
@@ -147,7 +165,7 @@ def _scribbles(parser: argparse.ArgumentParser) -> None:
         help="of PiDiNet's input: the annotator's (BGR, /255) or the original's (ImageNet)",
     )
     scribbles.add_argument(
-        "--safe", action="store_true", help="quantise edges, the annotator's safe switch"
+        "--safe", action="store_true", help="quantize edges, the annotator's safe switch"
     )
     scribbles.add_argument(
         "--detect",
@@ -158,8 +176,7 @@ def _scribbles(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _cameras(parser: argparse.ArgumentParser) -> None:
-    cameras = parser.add_argument_group("cameras")
+def _add_cameras(cameras: argparse._ArgumentGroup) -> None:
     cameras.add_argument(
         "--cameras",
         choices=("auto", "label", "photo", "mask", "frontal"),

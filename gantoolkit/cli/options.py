@@ -1,45 +1,49 @@
-"""Options of the command line: their parser, numbers within bounds, devices; a mistake is one sentence (UsageError)."""
+"""Options of the command line: numbers within bounds, devices; a mistake is one sentence (UsageError)."""
 
 from __future__ import annotations
 
 import argparse
 import math
 from collections.abc import Callable, Sequence
+from typing import NoReturn, TypeVar
 
 from gantoolkit.config.value_types import MAX_SEED
 from gantoolkit.core.errors import UsageError
 from gantoolkit.core.suggest import did_you_mean, unknown_device
 
+Number = TypeVar("Number", int, float)
+
 
 class Parser(argparse.ArgumentParser):
     """argparse whose errors are the project's: a sentence with a suggestion, and the help to look at."""
 
-    def error(self, message: str):
+    def error(self, message: str) -> NoReturn:
         message = message.removeprefix("argument ").replace(": must be ", " must be ", 1)
         raise UsageError(f"{message}; see '{self.prog} --help'.")
 
     def parse_known_args(
         self, args: Sequence[str] | None = None, namespace: argparse.Namespace | None = None
     ):
-        """As argparse, but an option that does not exist is answered by the verb that lacks it."""
-
-        found, rest = super().parse_known_args(args, namespace)
-        if unknown := [text.partition("=")[0] for text in rest if text.startswith("-")]:
-            self.error(
-                f"there is no option '{unknown[0]}'{did_you_mean(unknown[0], self._option_string_actions)}"
-            )
-        return found, rest
+        """As argparse, but the verb that lacks an option says that it does not exist."""
+        parsed, rest = super().parse_known_args(args, namespace)
+        for word in rest:
+            if word.startswith("-"):
+                name = word.partition("=")[0]
+                known = self._option_string_actions
+                self.error(f"there is no option '{name}'{did_you_mean(name, known)}")
+        return parsed, rest
 
     def _check_value(self, action: argparse.Action, value) -> None:
-
-        if action.choices is not None and value not in action.choices:
-            known = list(map(str, action.choices))
-            raise argparse.ArgumentError(
-                action,
-                f"there is no '{value}'{self._hint(action, value, known)}; choose {', '.join(known)}",
-            )
+        if action.choices is None or value in action.choices:
+            return
+        known = list(map(str, action.choices))
+        hint = self._hint(action, value, known)
+        raise argparse.ArgumentError(
+            action, f"there is no '{value}'{hint}; choose {', '.join(known)}"
+        )
 
     def _hint(self, action: argparse.Action, value: str, known: list[str]) -> str:
+        """What a mistyped value, or a command of an earlier version, is called."""
         if not isinstance(action, argparse._SubParsersAction):
             return did_you_mean(value, known)
         from gantoolkit.registry import messages
@@ -48,26 +52,17 @@ class Parser(argparse.ArgumentParser):
         return messages.command_hint(verb, value, known)
 
 
-def whole(least: int | None = None, most: int | None = None) -> Callable[[str], int]:
-    """The type of a whole number from `least` to `most`."""
-    return lambda text: _bounded(text, int, "a whole number", least, most)
-
-
-def number(least: float | None = None, most: float | None = None) -> Callable[[str], float]:
-    """The type of a finite number from `least` to `most`."""
-    return lambda text: _bounded(text, float, "a finite number", least, most)
-
-
-def device(text: str) -> str:
-    """The type of a device's name; whether it is there, core/distributed.py says when torch is at hand."""
-
-    if wrong := unknown_device(text):
-        raise argparse.ArgumentTypeError(wrong)
-    return text
+def add_verb(
+    verbs: argparse._SubParsersAction, name: str, command: str, summary: str
+) -> argparse.ArgumentParser:
+    """Add a verb; `command` is the "module:function" that is imported and called with its arguments."""
+    verb = verbs.add_parser(name, help=summary, description=f"{summary}.")
+    verb.set_defaults(command=command)
+    return verb
 
 
 def add_device(parser: argparse._ActionsContainer, what: str = "") -> None:
-    """Add --device."""
+    """Add --device; `what` begins its help."""
     parser.add_argument(
         "--device",
         type=device,
@@ -77,14 +72,40 @@ def add_device(parser: argparse._ActionsContainer, what: str = "") -> None:
     )
 
 
-def _bounded(text: str, kind: type, called: str, least, most):
+def whole(least: int | None = None, most: int | None = None) -> Callable[[str], int]:
+    """Make the type of a whole number from `least` to `most`.
+
+    >>> whole(1)("3")
+    3
+    """
+    return lambda text: _bounded(text, int, "a whole number", least, most)
+
+
+def number(least: float | None = None, most: float | None = None) -> Callable[[str], float]:
+    """Make the type of a finite number from `least` to `most`."""
+    return lambda text: _bounded(text, float, "a finite number", least, most)
+
+
+def device(text: str) -> str:
+    """Check the name of a device; whether the machine has it is found out when torch is imported."""
+    if problem := unknown_device(text):
+        raise argparse.ArgumentTypeError(problem)
+    return text
+
+
+def _bounded(
+    text: str, convert: Callable[[str], Number], words: str, least: float | None, most: float | None
+) -> Number:
+    """Convert `text`, or raise the sentence that argparse shows."""
     try:
-        value = kind(text)
+        value = convert(text)
     except ValueError:
         value = math.nan
     if not -math.inf < value < math.inf:
-        raise argparse.ArgumentTypeError(f"must be {called}, not '{text}'")
-    if (least is not None and value < least) or (most is not None and value > most):
+        raise argparse.ArgumentTypeError(f"must be {words}, not '{text}'")
+    too_small = least is not None and value < least
+    too_large = most is not None and value > most
+    if too_small or too_large:
         bounds = f"at least {least}" if most is None else f"from {least} to {most}"
         raise argparse.ArgumentTypeError(f"must be {bounds}, not {text}")
     return value
@@ -92,6 +113,5 @@ def _bounded(text: str, kind: type, called: str, least, most):
 
 COUNT = whole(1)
 PIXELS = whole(16, 2048)  # of a picture's side
-
 SEED = whole(0, MAX_SEED)
 TIME = whole(0, 999)  # of denoising

@@ -6,7 +6,7 @@ import argparse
 
 import pytest
 
-from gantoolkit.cli import main
+from gantoolkit.cli.verbs import parser
 from gantoolkit.core import labels
 from gantoolkit.data import cameras, crop, scribbles
 from gantoolkit.data.prepare import sample, sources, split
@@ -46,7 +46,7 @@ def below(parser: argparse.ArgumentParser, verb: str) -> argparse.ArgumentParser
 def test_choices_are_those_of_the_code(verb):
     offered = {
         action.dest: tuple(action.choices)
-        for action in below(main.parser([]), verb)._actions
+        for action in below(parser([]), verb)._actions
         if action.choices
     }
     assert offered == {name: tuple(known) for name, known in WANTED[verb].items()}

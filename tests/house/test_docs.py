@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from gantoolkit.cli import main
+from gantoolkit.cli.verbs import parser
 from gantoolkit.config import loader
 from gantoolkit.registry import hookspecs, manifest, plugins
 
@@ -16,14 +17,14 @@ DOCS = {file.name: file.read_text() for file in (ROOT / "docs").glob("*.md")}
 pytestmark = pytest.mark.skipif(not DOCS, reason="docs/ is not part of an installed package")
 
 
-def verbs(parser, prefix="gantoolkit"):
+def verbs(of, prefix="gantoolkit"):
     """'gantoolkit verb' of every command, with its parser."""
-    actions = [a for a in parser._actions if isinstance(a, argparse._SubParsersAction)]
+    actions = [a for a in of._actions if isinstance(a, argparse._SubParsersAction)]
     for action in actions:
         for name, sub in action.choices.items():
             yield from verbs(sub, f"{prefix} {name}")
     if not actions:
-        yield prefix, parser
+        yield prefix, of
 
 
 def headings(page):
@@ -32,7 +33,7 @@ def headings(page):
 
 def test_every_verb_has_a_heading():
     documented = " ".join(headings("cli.md"))
-    for verb, _ in verbs(main.parser([])):
+    for verb, _ in verbs(parser([])):
         assert f"`{verb} " in documented or f"`{verb}`" in documented, verb
     assert "`gantoolkit data render" in documented
 

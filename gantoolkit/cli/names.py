@@ -1,0 +1,45 @@
+"""Arguments of the verbs that read names: `gantoolkit list`, `show`, `doctor` and `new`."""
+
+from __future__ import annotations
+
+from gantoolkit.cli import options
+
+
+def add(verbs) -> None:
+    """Add these verbs."""
+    listing = options.add_verb(
+        verbs,
+        "list",
+        "gantoolkit.cli.list_show:list_",
+        "list components, configs, presets, weights, plugins",
+    )
+    listing.add_argument(
+        "kind", nargs="?", metavar="KIND", help="generators, losses, configs, plugins, …"
+    )
+    show = options.add_verb(
+        verbs,
+        "show",
+        "gantoolkit.cli.list_show:show",
+        "explain a component, weights or a preset; or resolve a config",
+    )
+    show.add_argument("name", metavar="NAME|CONFIG")
+    show.add_argument("overrides", nargs="*", metavar="key=value", help="for a config")
+
+    doctor = options.add_verb(
+        verbs, "doctor", "gantoolkit.cli.doctor:main", "check that this installation works"
+    )
+    doctor.add_argument("--quick", action="store_true", help="import nothing and hash no weights")
+    _add_new(verbs)
+
+
+def _add_new(verbs) -> None:
+    new = verbs.add_parser("new", help="start something of your own")
+    things = new.add_subparsers(title="things", metavar="THING", required=True)
+    plugin = options.add_verb(
+        things,
+        "plugin",
+        "gantoolkit.cli.new_plugin:main",
+        "write a pip-installable plugin with a generator",
+    )
+    plugin.add_argument("name", metavar="NAME", help="lower-case letters, digits, - and _")
+    plugin.add_argument("--out", metavar="DIR", help="where its folder is made (default: here)")
