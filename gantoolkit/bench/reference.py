@@ -17,7 +17,7 @@ from gantoolkit.core.errors import DataError
 from gantoolkit.core.images import one_hot, to_float
 from gantoolkit.core.types import Condition, Sample, Target
 from gantoolkit.data.face_zip import FaceZip
-from gantoolkit.data.image_files import open_image
+from gantoolkit.data.image_files import UNREADABLE, decode_image, open_image
 from gantoolkit.data.user_inputs import read_mask
 from gantoolkit.networks.blocks import fit
 
@@ -118,8 +118,9 @@ def _from_stems(path: Path) -> dict[str, FolderSample]:
         folders[kind] = existing[0] if existing else None
     if folders["image"] is None:
         raise DataError(
-            f"{path} has neither manifest.jsonl nor a folder images/; --data takes a data set zip or a "
-            "folder with images/, masks/ (label numbers or colors) and text/ (one caption per line)."
+            f"{path} has neither manifest.jsonl nor a folder images/; --data takes a data set zip "
+            "or a folder with images/, masks/ (label numbers or colors) and text/ (one caption "
+            "per line)."
         )
     masks = {}
     if folders["mask"]:
@@ -141,7 +142,7 @@ def _read_caption(folder: Path | None, stem: str) -> str:
 
 
 def read_output(output: Output, size: int) -> Tensor:
-    """Read a program's picture [3,size,size] in −1..1, resized by box or antialiased bilinear filter."""
+    """Read a program's picture [3,size,size] in −1..1, resized by box or bilinear filter."""
     rgb = np.asarray(open_output(output).convert("RGB")).copy()
     pixels = torch.from_numpy(rgb).permute(2, 0, 1)
     return fit(to_float(pixels)[None], size)[0].clamp(-1, 1)
@@ -154,17 +155,16 @@ def open_output(output: Output) -> Image.Image:
         picture = right_tile(picture, output.path)
     if picture.width != picture.height:
         raise DataError(
-            f"{output.path} is {picture.width}×{picture.height} pixels; a square result is expected."
+            f"{output.path} is {picture.width}×{picture.height} pixels; a square result is "
+            "expected."
         )
     return picture
 
 
 def _open_grid(path: Path) -> Image.Image:
     try:
-        with Image.open(path) as file:
-            file.load()
-            return file.copy()
-    except OSError as error:
+        return decode_image(path)
+    except UNREADABLE as error:
         raise DataError(f"{path} is not a readable picture ({type(error).__name__}).") from None
 
 

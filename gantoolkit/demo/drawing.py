@@ -17,8 +17,7 @@ import torch
 from PIL import Image
 
 from gantoolkit.core.errors import DataError
-from gantoolkit.core.images import one_hot
-from gantoolkit.core.labels import PALETTE
+from gantoolkit.core.images import colorize_labels, one_hot
 from gantoolkit.data import image_files, label_maps, user_inputs, user_scribbles
 from gantoolkit.report import pictures
 
@@ -92,12 +91,13 @@ def read_upload(path: str | Path, kind: str) -> str:
 
 def mask_uri(labels: np.ndarray) -> str:
     """Return labels [R,R] as the painter shows them."""
-    return pictures.data_uri(np.asarray(PALETTE, np.uint8)[_resize_nearest(labels, CANVAS_SIDE)])
+    resized = np.array(_resize_nearest(labels, CANVAS_SIDE))
+    return pictures.data_uri(colorize_labels(torch.from_numpy(resized)).numpy())
 
 
 def scribble_uri(strokes: np.ndarray) -> str:
     """Return strokes [R,R] in 0..1 as the painter shows them."""
-    gray = Image.fromarray((np.clip(strokes, 0, 1) * 255).round().astype(np.uint8))
+    gray = Image.fromarray(user_scribbles.strokes_to_uint8(np.clip(strokes, 0, 1)))
     gray = gray.resize((CANVAS_SIDE, CANVAS_SIDE), Image.Resampling.BILINEAR)
     return pictures.data_uri(gray.convert("RGB"))
 
@@ -113,27 +113,28 @@ def _decode(uri: str) -> Image.Image:
         )
     try:
         content = io.BytesIO(base64.b64decode(uri.removeprefix(URI_HEAD), validate=True))
-        with Image.open(content, formats=["PNG"]) as file:
-            too_large = max(file.size) > LARGEST_SIDE // 2
-            too_small = min(file.size) < image_files.SMALLEST_SIDE
-            if too_large or too_small:
-                raise DataError(
-                    f"The painting is {file.width}×{file.height} pixels; the painter makes "
-                    f"{CANVAS_SIDE}²."
-                )
-            return file.convert("RGB")
-    except (binascii.Error, OSError, SyntaxError, ValueError, Image.DecompressionBombError):
+        painting = image_files.decode_image(content, ["PNG"], check_size=_check_painting_size)
+        return painting.convert("RGB")
+    except (binascii.Error, *image_files.UNREADABLE):
         raise DataError(
             "The painting is not a readable PNG; reload the page and paint again."
         ) from None
 
 
+def _check_painting_size(width: int, height: int) -> None:
+    too_large = max(width, height) > LARGEST_SIDE // 2
+    too_small = min(width, height) < image_files.SMALLEST_SIDE
+    if too_large or too_small:
+        raise DataError(
+            f"The painting is {width}×{height} pixels; the painter makes {CANVAS_SIDE}²."
+        )
+
+
 def _check_size(path: Path) -> None:
     """Refuse by its head what is not a picture or too large."""
     try:
-        with Image.open(path, formats=FORMATS) as file:
-            width, height = file.size
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
+        width, height = image_files.read_image_header(path, FORMATS).size
+    except image_files.UNREADABLE:
         raise DataError(
             f"{path} is not a readable picture; save it as PNG, JPEG or WebP."
         ) from None

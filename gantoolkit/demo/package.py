@@ -17,6 +17,7 @@ import numpy as np
 from gantoolkit import __version__
 from gantoolkit.core import files
 from gantoolkit.core.types import Render
+from gantoolkit.data.user_scribbles import strokes_to_uint8
 from gantoolkit.demo.studio import Face
 from gantoolkit.inference import cameras
 from gantoolkit.report import pictures
@@ -56,7 +57,7 @@ def write(
 
 def _drawing_picture(face: Face) -> np.ndarray:
     drawing = face.request.drawing
-    return drawing if face.request.is_mask else (drawing * 255).round().astype(np.uint8)
+    return drawing if face.request.is_mask else strokes_to_uint8(drawing)
 
 
 def _remove_old(folder: Path) -> None:

@@ -6,8 +6,9 @@ from functools import lru_cache
 from html import escape
 from pathlib import Path
 
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
+from gantoolkit.data.image_files import UNREADABLE, decode_image
 from gantoolkit.report.markup import column_head, row_head, table, tag
 from gantoolkit.report.pictures import data_uri
 from gantoolkit.report.record import MAPPED, RUN
@@ -28,9 +29,8 @@ LABEL_MAP_COLORS = 64  # fewer colors: a label map, stored without loss and show
 def embed(path: Path) -> tuple[str, str] | None:
     """Return (data URI, CSS class) of a picture file as WebP; None if it cannot be read."""
     try:
-        with Image.open(path) as file:
-            picture = file.convert("RGB")
-    except (OSError, UnidentifiedImageError):
+        picture = decode_image(path).convert("RGB")
+    except UNREADABLE:
         return None
 
     is_label_map = picture.getcolors(LABEL_MAP_COLORS) is not None

@@ -19,7 +19,7 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 
 from gantoolkit.core import files
-from gantoolkit.core.labels import PALETTE
+from gantoolkit.core.images import colorize_labels, to_uint8
 from gantoolkit.core.types import Condition
 
 DESCRIPTION_KEY = "gantoolkit"  # of a PNG's own description
@@ -44,8 +44,7 @@ def _without_batch(value: Tensor, ndim: int) -> Tensor:
 
 def image_picture(image: Tensor) -> np.ndarray:
     """Convert an RGB image [3,H,W] in −1..1, clamped."""
-    image = _without_batch(image, 3).clamp(-1, 1).add(1).mul(127.5).round()
-    return image.byte().permute(1, 2, 0).numpy()
+    return to_uint8(_without_batch(image, 3)).permute(1, 2, 0).numpy()
 
 
 def mask_picture(mask: Tensor) -> np.ndarray:
@@ -54,7 +53,7 @@ def mask_picture(mask: Tensor) -> np.ndarray:
     while mask.ndim > 3 or (mask.ndim == 3 and mask.shape[0] == 1):
         mask = mask[0]
     labels = mask.argmax(0) if mask.ndim == 3 else mask.long()
-    return np.asarray(PALETTE, np.uint8).reshape(-1, 3)[labels.numpy()]
+    return colorize_labels(labels).numpy()
 
 
 def scribble_picture(scribble: Tensor) -> np.ndarray:

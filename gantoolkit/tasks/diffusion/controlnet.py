@@ -11,8 +11,7 @@ import torch
 from torch import Tensor
 
 from gantoolkit import weights
-from gantoolkit.core.images import one_hot, to_float
-from gantoolkit.core.labels import PALETTE
+from gantoolkit.core.images import colorize_labels, one_hot, to_float
 from gantoolkit.core.suggest import check_choice
 from gantoolkit.core.types import Condition, Scores
 from gantoolkit.data.face_zip import FaceZip
@@ -219,8 +218,8 @@ def _condition_image(condition: Condition) -> Tensor:
     """Return the visual condition as RGB [B,3,R,R] in −1..1."""
     if condition.mask is None:
         return condition.scribble.expand(-1, 3, -1, -1) * 2 - 1
-    colors = torch.tensor(PALETTE, device=condition.mask.device) / 127.5 - 1
-    return torch.einsum("bkhw,kc->bchw", condition.mask, colors)
+    colored = colorize_labels(condition.mask.argmax(1))
+    return to_float(colored).permute(0, 3, 1, 2).contiguous()
 
 
 def new_controlnet(unet, channels: int, widths: tuple[int, ...]):
