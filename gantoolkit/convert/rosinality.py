@@ -73,7 +73,7 @@ def one_row(average: Tensor) -> Tensor:
 
 def estimate_mean(state: dict[str, Tensor], arch: dict) -> Tensor:
     """w̄ as the mean of mapped z, drawn with seed 0."""
-    from gantoolkit.generators.stylegan2 import MappingNetwork
+    from gantoolkit.generators.mapping_network import MappingNetwork
 
     network = MappingNetwork(arch["z_dim"], 0, arch["w_dim"], None, arch["mapping_layers"], LR_MUL)
     network.load_state_dict({k.removeprefix("mapping."): v for k, v in state.items() if ".fc" in k})

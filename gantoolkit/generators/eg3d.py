@@ -1,5 +1,5 @@
-"""EG3D: a StyleGAN2 backbone draws three feature planes, rays through them are decoded and composited,
-super-resolution draws the image. Parameters carry NVIDIA's names.
+"""EG3D: a StyleGAN2 backbone makes three feature planes, rays through them are decoded and composited,
+and super-resolution makes the image. Parameters have NVIDIA's names.
 
 Chan et al., “Efficient Geometry-aware 3D Generative Adversarial Networks”, 2022.
 """
@@ -9,50 +9,64 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
+from einops import rearrange
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from gantoolkit.core.camera import FOCAL, PIVOT, RADIUS, Frame, as_camera, sample_rays
 from gantoolkit.core.types import Camera, Latent, Render
 from gantoolkit.generators import volume
-from gantoolkit.generators.sample_noise import Streams, drawn
-from gantoolkit.generators.stylegan2 import Noise, StyleGAN2
+from gantoolkit.generators.osg_decoder import OSGDecoder
+from gantoolkit.generators.sample_noise import Streams, sample_noise
+from gantoolkit.generators.stylegan2 import StyleGAN2
 from gantoolkit.generators.superresolution import SuperResolution
-from gantoolkit.networks.ops import FullyConnected
+from gantoolkit.generators.synthesis import Noise
 
-POINTS = (
-    2**15
-)  # decoded at a time unless `chunk` says otherwise: their hidden layer stays in a CPU's caches
-
-
-class Softplus(nn.Module):
-    """log(1 + eˣ), in the form that CPUs work out twice as fast as F.softplus."""
-
-    def forward(self, x: Tensor) -> Tensor:
-        return torch.logaddexp(x, x.new_zeros(()))
-
-
-class OSGDecoder(nn.Module):
-    """Features of one point, averaged over the planes → density and colour features."""
-
-    def __init__(
-        self, in_channels: int, out_channels: int, hidden: int = 64, lr_multiplier: float = 1.0
-    ):
-        super().__init__()
-        self.net = nn.Sequential(
-            FullyConnected(in_channels, hidden, lr_multiplier=lr_multiplier, autocast=True),
-            Softplus(),
-            FullyConnected(hidden, 1 + out_channels, lr_multiplier=lr_multiplier, autocast=True),
-        )
-
-    def forward(self, features: Tensor) -> tuple[Tensor, Tensor]:
-        """[B,P,C] → colours [B,P,out] in 0..1 (and 0.001 beyond), raw density [B,P,1]."""
-        x = self.net(features).float()
-        return torch.sigmoid(x[..., 1:]) * 1.002 - 0.001, x[..., :1]
+# Points decoded at a time unless `chunk` is given: their hidden layer stays in a CPU's caches.
+POINTS_PER_CHUNK = 2**15
 
 
 class EG3D(nn.Module):
-    """The generator. `render` draws codes ws [B,num_ws,w_dim] from a camera; gradients reach ws."""
+    """The 3D generator; `render` makes images of codes from a camera, and gradients reach ws.
+
+    z_dim, w_dim      sizes of z and w
+    resolution        pixels per side of the image
+    c_dim             size of the camera's label in the mapping network; 0: it sees none
+    channel_base, channel_max, channels, conv_clamp  widths and limit of the backbone, as StyleGAN2
+    mapping_layers, mapping_lr_mul, mapping_features  the mapping network, as StyleGAN2
+
+    plane_resolution  R of the feature planes
+    plane_channels    C of each of the three planes
+    plane_axes        which axes address the planes: 'eg3d' or 'fixed' (volume.PLANE_AXES)
+    decoder_hidden, decoder_channels, decoder_lr_mul  the network that decodes a point
+
+    rays              rays per side: the resolution of the raw image
+    samples           coarse samples per ray
+    importance        fine samples per ray, where the coarse ones found density; 0: none
+    ray_start, ray_end  distances between which rays are sampled; 'auto': where they meet the box
+    box_warp          side of the box that the planes span, in world units
+    disparity         space samples evenly in 1/depth
+    white_back        white background instead of black
+
+    superresolution   a name of superresolution.VARIANTS: "8XDC", "8X", "4X", "2X" or "deep"
+    sr_input, sr_channels  input resolution, and channels of its two blocks, other than the variant's
+    sr_clamp          the outputs of its layers stay within ± this; None: no limit
+    sr_antialias      resize its input with antialiasing, where the variant does
+    sr_noise          noise of its layers: 'const', 'random' or 'none'
+
+    c_scale           factor of the label before the mapping network
+    level             pitch in radians of a camera that is level with faces (core.camera.Frame)
+    pivot, radius, focal  point that cameras look at, their distance, focal length / image width
+
+    >>> generator = EG3D(
+    ...     z_dim=8, w_dim=8, resolution=32, channels=(8, 8), plane_resolution=8, plane_channels=4,
+    ...     rays=8, samples=4, importance=4, superresolution="2X", sr_input=16, sr_channels=(8, 8),
+    ... ).eval()
+    >>> ws = generator.mapping(torch.zeros(1, 8))
+    >>> render = generator.render(ws, generator.frame.facing(yaw=0.3), deterministic=True)
+    >>> render.image.shape, render.depth.shape
+    (torch.Size([1, 3, 32, 32]), torch.Size([1, 1, 8, 8]))
+    """
 
     is_3d = True
 
@@ -96,7 +110,10 @@ class EG3D(nn.Module):
         focal: float = FOCAL,
     ):
         super().__init__()
-        self.z_dim, self.c_dim, self.w_dim, self.c_scale = z_dim, c_dim, w_dim, c_scale
+        self.z_dim = z_dim
+        self.c_dim = c_dim
+        self.w_dim = w_dim
+        self.c_scale = c_scale
         self.frame = Frame(level, tuple(pivot), radius, focal)
         self.backbone = StyleGAN2(
             z_dim,
@@ -124,20 +141,22 @@ class EG3D(nn.Module):
             sr_noise,
         )
         self.decoder = OSGDecoder(plane_channels, decoder_channels, decoder_hidden, decoder_lr_mul)
-        self.num_ws, self.resolution = self.backbone.num_ws, self.superresolution.resolution
+        self.num_ws = self.backbone.num_ws
+        self.resolution = self.superresolution.resolution
         if self.resolution != resolution:
             raise ValueError(
                 f"super-resolution '{superresolution}' ends at {self.resolution} px, "
                 f"not {resolution}"
             )
-        self.plane_axes, self.rays, self.samples, self.importance = (
-            plane_axes,
-            rays,
-            samples,
-            importance,
-        )
-        self.ray_start, self.ray_end, self.box_warp = ray_start, ray_end, box_warp
-        self.disparity, self.white_back = disparity, white_back
+        self.plane_axes = plane_axes
+        self.rays = rays
+        self.samples = samples
+        self.importance = importance
+        self.ray_start = ray_start
+        self.ray_end = ray_end
+        self.box_warp = box_warp
+        self.disparity = disparity
+        self.white_back = white_back
 
     @property
     def mean_w(self) -> Tensor:
@@ -151,20 +170,26 @@ class EG3D(nn.Module):
         truncation_psi: float = 1.0,
         truncation_cutoff: int | None = None,
     ) -> Tensor:
-        """ws [B,num_ws,w_dim]; the label c [B,25], times c_scale, defaults to that of the frame's frontal camera."""
+        """Map z [B,z_dim] to ws [B,num_ws,w_dim].
+
+        c  label of a camera [B,25] (default: that of the frame's frontal camera)
+        """
         if c is None and self.c_dim:
             c = self.frame.camera().label.to(z).expand(len(z), -1)
         c = c * self.c_scale if self.c_dim else None
         return self.backbone.mapping(z, c, truncation_psi, truncation_cutoff)
 
     def planes(self, ws: Tensor, noise: Noise = "const", generator: Streams = None) -> Tensor:
-        """[B,3,C,H,W]."""
-        drawn = self.backbone.synthesis(ws, noise, generator)
-        return drawn.reshape(len(drawn), 3, -1, *drawn.shape[-2:])
+        """Return the feature planes [B,3,C,R,R] of ws [B,num_ws,w_dim]."""
+        features = self.backbone.synthesis(ws, noise, generator)
+        return rearrange(features, "b (planes c) h w -> b planes c h w", planes=3)
 
     def query(self, planes: Tensor, points: Tensor) -> tuple[Tensor, Tensor]:
-        """Colour features [B,P,·] and raw density [B,P,1] at world points [B,P,3]."""
-        return self.decoder(volume.Planes(planes, self.box_warp, self.plane_axes)(points))
+        """Return color features [B,P,·] and raw density [B,P,1] at world points [B,P,3]."""
+        return self.decoder(self._tri_planes(planes)(points))
+
+    def _tri_planes(self, planes: Tensor) -> volume.TriPlanes:
+        return volume.TriPlanes(planes, self.box_warp, self.plane_axes)
 
     def render(
         self,
@@ -178,17 +203,20 @@ class EG3D(nn.Module):
         rays: int | None = None,
         chunk: int | None = None,
     ) -> Render:
-        """Draw ws from `camera` (a Camera or labels [B,25]).
+        """Render ws [B,num_ws,w_dim] from `camera`, a Camera [B] or labels [B,25].
 
-        deterministic: mid-interval samples and evenly spread importance instead of draws from `generator`.
-        jitter [B,M,D,1] and u [B·M,S], both in 0..1, replace the draws; rays: rays per side; chunk: rays of
-        one sample rendered at a time (the result does not depend on it), and again in the backward pass, so
-        that activations of no more than these are kept.
+        noise          of the backbone: 'const', 'random', 'none', or one map per layer
+        generator      source of random numbers: one torch.Generator, one per sample, torch's own
+        deterministic  samples in the middle of intervals and evenly spread importance, no randomness
+        jitter, u      [B,M,D,1] and [B·M,S] in 0..1, which replace the random numbers
+        rays           rays per side, other than the generator's own
+        chunk          rays of one sample rendered at a time (the result does not depend on it), and
+                       again in the backward pass, so that only their activations are in memory
         """
         ws = ws.ws if isinstance(ws, Latent) else ws
-        planes = self.planes(
-            ws, "const" if deterministic and noise == "random" else noise, generator
-        )
+        if deterministic and noise == "random":
+            noise = "const"
+        planes = self.planes(ws, noise, generator)
         return self.render_planes(
             planes, ws, camera, generator, deterministic, jitter, u, rays, chunk
         )
@@ -207,85 +235,104 @@ class EG3D(nn.Module):
         rays: int | None = None,
         chunk: int | None = None,
     ) -> Render:
-        """`render` from planes that `planes(ws)` made: several cameras can share them."""
+        """`render` from planes that `planes(ws)` returned: several cameras can share them."""
         if camera is None:
             raise ValueError("EG3D needs a camera to render; pass a Camera or labels [B,25]")
-        camera, size = as_camera(camera), rays or self.rays
+        camera = as_camera(camera)
+        size = rays or self.rays
         origins, directions = sample_rays(camera, size)
+        jitter, u = self._random_numbers(origins, generator, deterministic, jitter, u)
         near, far = self._limits(origins, directions)
-        b, m = origins.shape[:2]
-        jitter = self._draw(
-            jitter, (b, m, self.samples, 1), generator, deterministic, planes.device
-        )
-        if self.importance:
-            u = self._draw(
-                u, (b, m, self.importance), generator, deterministic, planes.device, spread=True
-            )
-            u = u.reshape(b, m, -1)
         depths = volume.stratified_depths(near, far, self.samples, jitter, self.disparity)
-        table, parts = volume.Planes(planes, self.box_warp, self.plane_axes), []
-        remake = chunk is not None and planes.requires_grad
-        chunk = chunk or max(1, POINTS // (b * self.samples) if planes.device.type == "cpu" else m)
-        for first in range(0, m, chunk):
-            part = slice(first, first + chunk)
-            rays_of = (
-                table,
-                origins[:, part],
-                directions[:, part],
-                depths[:, part],
-                u[:, part] if self.importance else None,
+
+        tri_planes = self._tri_planes(planes)
+        recompute = chunk is not None and planes.requires_grad
+        chunk = chunk or self._default_chunk(origins)
+        traced = []
+        for first in range(0, origins.shape[1], chunk):
+            chunk_rays = slice(first, first + chunk)
+            arguments = (
+                tri_planes,
+                origins[:, chunk_rays],
+                directions[:, chunk_rays],
+                depths[:, chunk_rays],
+                u[:, chunk_rays] if self.importance else None,
             )
-            parts.append(
-                checkpoint(self._trace, *rays_of, use_reentrant=False, preserve_rng_state=False)
-                if remake
-                else self._trace(*rays_of)
-            )
-        features, depth, low, high = zip(*parts, strict=True)
+            if recompute:
+                traced.append(
+                    checkpoint(
+                        self._trace, *arguments, use_reentrant=False, preserve_rng_state=False
+                    )
+                )
+            else:
+                traced.append(self._trace(*arguments))
+        features, depth, low, high = zip(*traced, strict=True)
+
         depth = torch.cat(depth, 1).clamp(torch.stack(low).min(), torch.stack(high).max())
-        features = torch.cat(features, 1).unflatten(1, (size, size)).permute(0, 3, 1, 2)
+        depth = rearrange(depth, "b (h w) 1 -> b 1 h w", h=size)
+        features = rearrange(torch.cat(features, 1), "b (h w) c -> b c h w", h=size)
         image = self.superresolution(features, ws)
-        return Render(image, features[:, :3], depth.reshape(b, 1, size, size), camera)
+        return Render(image, features[:, :3], depth, camera)
+
+    def _default_chunk(self, origins: Tensor) -> int:
+        """Rays rendered at a time: all, but on CPUs as many as make POINTS_PER_CHUNK points."""
+        batch, rays, _ = origins.shape
+        if origins.device.type != "cpu":
+            return rays
+        return max(1, POINTS_PER_CHUNK // (batch * self.samples))
 
     def _limits(self, origins: Tensor, directions: Tensor):
         if self.ray_start == "auto":
             return volume.auto_limits(origins, directions, self.box_warp)
         return self.ray_start, self.ray_end
 
-    @staticmethod
-    def _draw(
-        given: Tensor | None, shape, generator, deterministic: bool, device, spread: bool = False
-    ) -> Tensor:
-        """`given`, or the fixed numbers of a deterministic render, or uniform draws."""
-        if given is not None:
-            return given.to(device)
-        if deterministic:
-            even = torch.linspace(0, 1, shape[-1]) if spread else torch.tensor(0.5)
-            return even.to(device).expand(shape)
-        return drawn(torch.rand, shape, generator, device)
+    def _random_numbers(
+        self, origins: Tensor, generator: Streams, deterministic: bool, jitter, u
+    ) -> tuple[Tensor, Tensor | None]:
+        """Jitter [B,M,D,1] of the coarse samples, u [B,M,S] of the fine ones, where not given."""
+        b, m, _ = origins.shape
+        device = origins.device
+        coarse, fine = (b, m, self.samples, 1), (b, m, self.importance)
+        if jitter is None and deterministic:
+            jitter = torch.tensor(0.5).to(device).expand(coarse)
+        elif jitter is None:
+            jitter = sample_noise(torch.rand, coarse, generator, device)
+        if not self.importance:
+            return jitter.to(device), u
+        if u is None and deterministic:
+            u = torch.linspace(0, 1, self.importance).to(device).expand(fine)
+        elif u is None:
+            u = sample_noise(torch.rand, fine, generator, device)
+        return jitter.to(device), u.to(device).reshape(b, m, -1)
 
     def _trace(
         self,
-        planes: volume.Planes,
+        planes: volume.TriPlanes,
         origins: Tensor,
         directions: Tensor,
         depths: Tensor,
         u: Tensor | None,
     ):
-        """Colour features [B,m,C], mean depth [B,m,1] and the least and largest depth sampled."""
+        """Color features [B,m,C], mean depth [B,m,1], and the least and largest depth sampled."""
         colors, densities = self._decode(planes, origins, directions, depths)
         order = None
         if u is not None:
             weights = volume.ray_weights(depths, densities.detach())
-            more = volume.importance_depths(depths, weights, u.reshape(-1, u.shape[-1]))
-            fine, thickness = self._decode(planes, origins, directions, more)
-            colors = torch.cat([colors, fine], 2)
-            depths, densities, order = volume.merge_samples(depths, densities, (more, thickness))
+            fine_depths = volume.importance_depths(depths, weights, u.reshape(-1, u.shape[-1]))
+            fine_colors, fine_densities = self._decode(planes, origins, directions, fine_depths)
+            colors = torch.cat([colors, fine_colors], 2)
+            depths, densities, order = volume.merge_samples(
+                depths, densities, fine_depths, fine_densities
+            )
         rgb, depth, _ = volume.march(depths, colors, densities, self.white_back, order)
         return rgb, depth, depths.amin(), depths.amax()
 
-    def _decode(self, planes: volume.Planes, origins: Tensor, directions: Tensor, depths: Tensor):
-        """Colours [B,m,D,C] and densities [B,m,D,1] at these depths."""
-        b, m, d, _ = depths.shape
+    def _decode(
+        self, planes: volume.TriPlanes, origins: Tensor, directions: Tensor, depths: Tensor
+    ):
+        """Colors [B,m,D,C] and densities [B,m,D,1] at these depths."""
+        samples = depths.shape[2]
         points = origins[:, :, None] + depths * directions[:, :, None]
-        colors, densities = self.decoder(planes(points.reshape(b, m * d, 3)))
-        return colors.reshape(b, m, d, -1), densities.reshape(b, m, d, 1)
+        colors, densities = self.decoder(planes(rearrange(points, "b m d xyz -> b (m d) xyz")))
+        colors = rearrange(colors, "b (m d) c -> b m d c", d=samples)
+        return colors, rearrange(densities, "b (m d) 1 -> b m d 1", d=samples)

@@ -367,7 +367,7 @@ def test_work_counts_convolutions_with_packed_weights():
     """As many as with plain weights, from one map to another and to one twice as large."""
     import roofline
 
-    from gantoolkit.generators.stylegan2 import SynthesisLayer
+    from gantoolkit.generators.synthesis import SynthesisLayer
     from gantoolkit.networks.cpu import onednn
 
     if not onednn.supported_dtypes():

@@ -33,7 +33,7 @@ CLASSES = {
     "FullyConnected": "FullyConnectedLayer",
     "Affine": "FullyConnectedLayer",
     "ToRGB": "ToRGBLayer",
-    "EnlargingSkip": "Conv2dLayer",
+    "UpsamplingSkip": "Conv2dLayer",
 }
 
 

@@ -17,7 +17,8 @@ from gantoolkit.convert.rosinality import from_rosinality, to_rosinality
 from gantoolkit.core import camera
 from gantoolkit.core.types import Camera
 from gantoolkit.generators import load_state, volume
-from gantoolkit.generators.eg3d import EG3D, OSGDecoder
+from gantoolkit.generators.eg3d import EG3D
+from gantoolkit.generators.osg_decoder import OSGDecoder
 from gantoolkit.generators.stylegan2 import StyleGAN2
 from gantoolkit.networks import modulated_conv, ops
 from gantoolkit.networks.discriminators import Discriminator, DualDiscriminator
@@ -210,7 +211,7 @@ def test_camera_geometry():
 def plane_by_plane(planes: Tensor, points: Tensor, box_warp: float = 1.0) -> Tensor:
     """What each plane gives [B,3,P,C], the others being zero."""
     alone = (planes * (torch.arange(3) == n)[:, None, None, None] for n in range(3))
-    return torch.stack([3 * volume.Planes(p, box_warp)(points) for p in alone], 1)
+    return torch.stack([3 * volume.TriPlanes(p, box_warp)(points) for p in alone], 1)
 
 
 def test_volume_geometry():
@@ -246,7 +247,7 @@ def test_marching():
         v.agree(f"march.wb{white}.depth", depth.clamp(samples[0].min(), samples[0].max()), 1e-5)
         v.agree(f"march.wb{white}.weights", weights, 1e-5)
     more = t["unify.depths2"], t["unify.densities2"]
-    depths, densities, order = volume.merge_samples(samples[0], samples[2], more)
+    depths, densities, order = volume.merge_samples(samples[0], samples[2], *more)
     colors = torch.cat([samples[1], t["unify.colors2"]], 2)
     sorted_colors = colors.gather(2, order.expand_as(colors))
     for name, value in dict(depths=depths, colors=sorted_colors, densities=densities).items():
@@ -335,9 +336,9 @@ def test_eg3d_stages():
     v.agree("coarse.composite_rgb", composite)
     fine = volume.importance_depths(depths, weights, t["u_fine"])
     v.agree("depths_fine", fine)
-    found, thickness = g._decode(volume.Planes(planes), origins, directions, fine)
+    found, thickness = g._decode(volume.TriPlanes(planes), origins, directions, fine)
     v.agree("fine.rgb", found.flatten(1, 2))
-    depths, densities, order = volume.merge_samples(depths, densities, (fine, thickness))
+    depths, densities, order = volume.merge_samples(depths, densities, fine, thickness)
     colors = torch.cat([colors, found], 2)
     merged = depths, colors.gather(2, order.expand_as(colors)), densities
     for key, value in zip(("all_depths", "all_colors", "all_densities"), merged, strict=True):

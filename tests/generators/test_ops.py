@@ -10,7 +10,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from gantoolkit.generators.stylegan2 import Affine
+from gantoolkit.generators.synthesis import Affine
 from gantoolkit.networks import modulated_conv, ops
 
 

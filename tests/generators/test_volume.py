@@ -74,7 +74,7 @@ def test_planes_are_interpolated_on_their_axes(axes, pairs):
     ndimage = pytest.importorskip("scipy.ndimage")
     planes, points = torch.randn(1, 3, 2, 8, 8), torch.rand(1, 50, 3) - 0.5
     alone = [planes * (torch.arange(3) == i)[:, None, None, None] for i in range(3)]
-    got = [3 * volume.Planes(plane, 1.4, axes)(points) for plane in alone]
+    got = [3 * volume.TriPlanes(plane, 1.4, axes)(points) for plane in alone]
     for i, pair in enumerate(pairs):
         column, row = (((points[0, :, "xyz".index(a)] * 2 / 1.4 + 1) * 8 - 1) / 2 for a in pair)
         for c in range(2):
@@ -94,7 +94,7 @@ def test_planes_and_their_gradients_are_those_of_grid_sample(axes):
     )
     wanted = F.grid_sample(planes.flatten(0, 1), grids.flatten(0, 1)[:, None], align_corners=False)
     wanted = wanted.view(2, 3, 4, 60).mean(1).transpose(1, 2)
-    got, cotangent = volume.Planes(planes, 1.7, axes)(points), torch.randn(2, 60, 4)
+    got, cotangent = volume.TriPlanes(planes, 1.7, axes)(points), torch.randn(2, 60, 4)
     torch.testing.assert_close(got, wanted, atol=1e-6, rtol=1e-5)
     for mine, its in zip(
         torch.autograd.grad(got, (planes, points), cotangent),

@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from gantoolkit.generators.stylegan2 import SynthesisLayer
+from gantoolkit.generators.synthesis import SynthesisLayer
 from gantoolkit.networks import modulated_conv, ops
 from gantoolkit.networks.cpu import conv, onednn
 from gantoolkit.networks.cpu.weight_cache import FrozenWeightCache

@@ -1,4 +1,4 @@
-"""Encoders into W+: a mask alone (pSp's idea), or a mask for geometry and a photo for appearance (IDE-3D's)."""
+"""Encoders into W+: a mask (pSp's idea), or a mask for geometry and a photo for appearance (IDE-3D)."""
 
 from __future__ import annotations
 
@@ -12,32 +12,56 @@ from gantoolkit.core.camera import sample_rays
 from gantoolkit.core.types import Camera
 from gantoolkit.generators import volume
 
+SMALLEST = 4  # pixels of the last map
+SEMANTICS_WIDTH = 64
 
-class Tower(nn.Module):
-    """Maps [B,inputs,R,R] → codes [B,count,w_dim]: stride-2 convolutions down to 4×4, then a linear layer at zero."""
+
+class MapEncoder(nn.Module):
+    """Encode maps [B,inputs,R,R] to codes [B,count,w_dim]; the last layer starts at zero.
+
+    inputs      channels
+    resolution  R; stride-2 convolutions halve it down to 4
+    count       number of codes
+    w_dim       numbers per code
+    widths      channels after each halving; the last repeats
+    """
 
     def __init__(
         self, inputs: int, resolution: int, count: int, w_dim: int, widths: tuple[int, ...]
     ):
         super().__init__()
-        halvings = int(math.log2(resolution)) - 2
-        sizes = [inputs, *(widths[min(i, len(widths) - 1)] for i in range(halvings))]
+        halvings = int(math.log2(resolution // SMALLEST))
+        channels = [inputs]
+        for level in range(halvings):
+            channels.append(widths[min(level, len(widths) - 1)])
         layers: list[nn.Module] = []
-        for narrow, wide in zip(sizes, sizes[1:]):
-            layers += [nn.Conv2d(narrow, wide, 3, 2, 1), nn.GroupNorm(8, wide), nn.LeakyReLU(0.2)]
-        self.convs, self.shape = nn.Sequential(*layers), (count, w_dim)
-        self.linear = nn.Linear(sizes[-1] * 16, count * w_dim)
-        nn.init.zeros_(self.linear.weight), nn.init.zeros_(self.linear.bias)
+        for before, after in zip(channels, channels[1:]):
+            layers.append(nn.Conv2d(before, after, 3, 2, 1))
+            layers.append(nn.GroupNorm(8, after))
+            layers.append(nn.LeakyReLU(0.2))
+        self.convs = nn.Sequential(*layers)
+        self.code_shape = (count, w_dim)
+        self.linear = nn.Linear(channels[-1] * SMALLEST**2, count * w_dim)
+        nn.init.zeros_(self.linear.weight)
+        nn.init.zeros_(self.linear.bias)
 
-    def forward(self, x: Tensor) -> Tensor:
-        return self.linear(self.convs(x).flatten(1).float()).unflatten(1, self.shape)
+    def forward(self, maps: Tensor) -> Tensor:
+        features = self.convs(maps).flatten(1).float()
+        return self.linear(features).unflatten(1, self.code_shape)
 
 
 class CodeEncoder(nn.Module):
-    """ws [B,num_ws,w_dim] of masks [B,K,R,R], and of photos where `geometry` says so; untrained: the mean code.
+    """Encode masks [B,K,R,R], and photos where `geometry` says so, to ws [B,num_ws,w_dim].
 
-    geometry  None: the mask gives all codes; a number: so many, and a photo gives the others
-    planes    channels of a 3D generator's planes, from which `semantics` reads classes (0: none)
+    Untrained, it gives the mean code.
+
+    resolution  of masks and photos; others are resized
+    num_ws      codes of the generator
+    w_dim       numbers per code
+    classes     of the masks
+    geometry    None: the mask gives all codes; a number: it gives that many, a photo the others
+    planes      channels of a 3D generator's planes, from which `semantics` reads classes; 0: none
+    widths      channels after each halving; the last repeats
     """
 
     def __init__(
@@ -61,49 +85,53 @@ class CodeEncoder(nn.Module):
             planes=planes,
             widths=list(widths),
         )
-        self.resolution, self.geometry = resolution, geometry
-        self.mask = Tower(
-            classes, resolution, num_ws if geometry is None else geometry, w_dim, tuple(widths)
-        )
-        self.photo = (
-            None
-            if geometry is None
-            else Tower(3, resolution, num_ws - geometry, w_dim, tuple(widths))
-        )
-        self.semantics = (
-            nn.Sequential(nn.Linear(planes, 64), nn.Softplus(), nn.Linear(64, classes))
-            if planes
-            else None
-        )
+        self.resolution = resolution
+        self.geometry = geometry
+        widths = tuple(widths)
+        mask_codes = num_ws if geometry is None else geometry
+        self.mask = MapEncoder(classes, resolution, mask_codes, w_dim, widths)
+        self.photo = None
+        if geometry is not None:
+            self.photo = MapEncoder(3, resolution, num_ws - geometry, w_dim, widths)
+        self.semantics = None
+        if planes:
+            self.semantics = nn.Sequential(
+                nn.Linear(planes, SEMANTICS_WIDTH),
+                nn.Softplus(),
+                nn.Linear(SEMANTICS_WIDTH, classes),
+            )
         self.register_buffer("mean_w", torch.zeros(w_dim))
 
     def forward(self, mask: Tensor, image: Tensor | None = None) -> Tensor:
-        codes = self.mask(_fitted(mask, self.resolution))
+        codes = self.mask(self._resize(mask))
         if self.photo is not None:
-            codes = torch.cat([codes, self.photo(_fitted(image, self.resolution))], 1)
+            codes = torch.cat([codes, self.photo(self._resize(image))], 1)
         return codes + self.mean_w
 
+    def _resize(self, maps: Tensor) -> Tensor:
+        if maps.shape[-1] == self.resolution:
+            return maps
+        return F.interpolate(maps.float(), (self.resolution, self.resolution), mode="area")
 
-def _fitted(maps: Tensor, size: int) -> Tensor:
-    return (
-        maps if maps.shape[-1] == size else F.interpolate(maps.float(), (size, size), mode="area")
-    )
 
+def render_classes(generator, semantics: nn.Module, ws: Tensor, camera: Camera) -> Tensor:
+    """Render logits [B,K,r,r] of the classes, composited with the generator's own densities.
 
-def classes_of(
-    generator, semantics: nn.Module, ws: Tensor, camera: Camera, rays: int | None = None
-) -> Tensor:
-    """Logits [B,K,r,r] of the classes along the rays of a camera, composited with the generator's own densities."""
-    size, planes = rays or generator.rays, generator.planes(ws)
+    generator  a 3D generator; r is its number of rays per side
+    semantics  features of the planes → logits
+    """
+    size = generator.rays
+    planes = generator.planes(ws)
     origins, directions = sample_rays(camera, size)
     middle = torch.full((*origins.shape[:2], generator.samples, 1), 0.5, device=ws.device)
     depths = volume.stratified_depths(
         generator.ray_start, generator.ray_end, generator.samples, middle, generator.disparity
     )
     points = (origins[:, :, None] + depths * directions[:, :, None]).flatten(1, 2)
-    features = volume.Planes(planes, generator.box_warp, generator.plane_axes)(points)
+    features = volume.TriPlanes(planes, generator.box_warp, generator.plane_axes)(points)
     _, density = generator.decoder(features)
-    said = semantics(features).float()  # under autocast too
-    shape = (*depths.shape[:3], -1)
-    found, _, _ = volume.march(depths, said.reshape(shape), density.reshape(shape))
-    return ((found + 1) / 2).transpose(1, 2).unflatten(2, (size, size))
+    logits = semantics(features).float()  # under autocast too
+    per_sample = (*depths.shape[:3], -1)
+    composited, _, _ = volume.march(depths, logits.reshape(per_sample), density.reshape(per_sample))
+    # `march` composites colors in −1..1 of values in 0..1
+    return ((composited + 1) / 2).transpose(1, 2).unflatten(2, (size, size))
