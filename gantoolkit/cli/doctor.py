@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import platform
-import re
 import shutil
 import subprocess
 import sys
@@ -12,12 +11,33 @@ from argparse import Namespace
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from gantoolkit.registry import manifest
+
+if TYPE_CHECKING:
+    from packaging.requirements import Requirement
 
 OK, NOTE, BROKEN = "ok", "note", "BROKEN"
 FREE_GB = 5  # a run's cache and checkpoints stay far below
 EXTRA_IMPORTS = ("mmengine.config", "mmengine.registry", "gantoolkit.pipeline")
+MODULE_NAMES = {"pillow": "PIL", "pyyaml": "yaml", "scikit-image": "skimage"}
+TORCH_PROBE = """
+import torch
+from gantoolkit.core import compat
+import torchvision
+print(torch.__version__, torchvision.__version__, torch.cuda.device_count(), *compat.patched)
+"""
+IMPORT_PROBE = """
+import importlib, sys
+import gantoolkit.core.compat
+for name in sys.argv[1:]:
+    try:
+        importlib.import_module(name)
+    except BaseException as error:
+        print(name, type(error).__name__, " ".join(str(error).split())[:200], sep="\\t")
+"""
 
 
 @dataclass
@@ -30,7 +50,7 @@ class Finding:
 
 
 def main(args: Namespace) -> int:
-    """Print all findings; 1 when something needed is broken."""
+    """Print all findings; returns 1 when something needed is broken."""
     broken = 0
     for finding in findings(args.quick):
         print(f"{finding.state:<7} {finding.what}")
@@ -42,12 +62,9 @@ def main(args: Namespace) -> int:
 
 
 def findings(quick: bool = False) -> Iterator[Finding]:
-    """All checks, cheap ones first."""
-    yield Finding(
-        OK,
-        f"Python {platform.python_version()} on {platform.machine()}, {os.cpu_count()} cores, "
-        f"gantoolkit in {manifest.package_root()}",
-    )
+    """Run all checks, cheap ones first."""
+    machine = f"Python {platform.python_version()} on {platform.machine()}, {os.cpu_count()} cores"
+    yield Finding(OK, f"{machine}, gantoolkit in {manifest.package_root()}")
     yield from versions()
     yield from disk()
     yield from plugins(quick)
@@ -57,8 +74,10 @@ def findings(quick: bool = False) -> Iterator[Finding]:
         yield from imports()
 
 
-def requirements() -> dict[str, str]:
-    """Distribution → version range, as the installed package (or the checkout's pyproject.toml) states it."""
+def requirements() -> list[Requirement]:
+    """Read the dependencies that the installed package, or the checkout's pyproject.toml, states."""
+    from packaging.requirements import Requirement
+
     checkout = manifest.checkout_root()
     if checkout:
         import tomllib
@@ -66,65 +85,50 @@ def requirements() -> dict[str, str]:
         text = (checkout / "pyproject.toml").read_text(encoding="utf-8")
         lines = tomllib.loads(text)["project"]["dependencies"]
     else:
-        lines = [r for r in metadata.requires("gantoolkit") or () if "extra ==" not in r]
-    parts = (re.match(r"([A-Za-z0-9_.-]+)\s*\(?([^;)]*)", line) for line in lines)
-    return {part[1]: part[2].strip() for part in parts}
+        lines = metadata.requires("gantoolkit") or []
+    stated = [Requirement(line) for line in lines]
+    return [one for one in stated if one.marker is None or one.marker.evaluate({"extra": ""})]
 
 
 def versions() -> Iterator[Finding]:
-    """Every dependency's installed version against its range."""
-    found = []
-    for name, wanted in requirements().items():
+    """Compare the installed version of every dependency with its range."""
+    installed = []
+    for requirement in requirements():
+        name = requirement.name
+        advice = f"pip install '{name}{requirement.specifier}'"
         try:
             version = metadata.version(name)
         except metadata.PackageNotFoundError:
-            yield Finding(BROKEN, f"{name} is not installed", f"pip install '{name}{wanted}'")
+            yield Finding(BROKEN, f"{name} is not installed", advice)
             continue
-        if not fits(version, wanted):
-            yield Finding(
-                BROKEN, f"{name} {version} is outside {wanted}", f"pip install '{name}{wanted}'"
-            )
-        found.append(f"{name} {version}")
-    yield Finding(OK, ", ".join(found))
-
-
-def fits(version: str, wanted: str) -> bool:
-    """Whether a release number satisfies `>=a,<b` (the only forms used)."""
-
-    def key(text: str) -> list[int]:
-        numbers = [int(n) for n in re.findall(r"\d+", text.partition("+")[0])]
-        return numbers + [0] * (4 - len(numbers))
-
-    for part in filter(None, wanted.split(",")):
-        sign, bound = re.match(r"(>=|<|==)(.*)", part.strip()).groups()
-        here, there = key(version), key(bound)
-        if not {">=": here >= there, "<": here < there, "==": here == there}[sign]:
-            return False
-    return True
+        if not requirement.specifier.contains(version, prereleases=True):
+            problem = f"{name} {version} is outside {requirement.specifier}"
+            yield Finding(BROKEN, problem, advice)
+        installed.append(f"{name} {version}")
+    yield Finding(OK, ", ".join(installed))
 
 
 def disk() -> Iterator[Finding]:
-    """Free space where runs are written."""
+    """Look at the free space where runs are written."""
     free = shutil.disk_usage(".").free / 1e9
     advice = "" if free > FREE_GB else "a full run needs a few GB; use --out DIR"
     yield Finding(NOTE if advice else OK, f"{free:.0f} GB free here", advice)
 
 
 def plugins(quick: bool) -> Iterator[Finding]:
-    """Plugins found, with the error of each that does not load."""
+    """Find plugins, with the error of each that does not load."""
     if not quick:
         from gantoolkit.registry.plugins import manager
 
         manager()
     index = manifest.load()
-    for owner in index.providers.values():
-        if owner.name == manifest.GROUP:
+    for plugin in index.providers.values():
+        if plugin.name == manifest.GROUP:
             continue
-        where = f"plugin '{owner.name}' {owner.version} in {owner.folder or owner.root}"
-        if owner.error:
-            yield Finding(
-                NOTE, f"{where}: {owner.error}", "repair or uninstall it; gantoolkit works without"
-            )
+        where = f"plugin '{plugin.name}' {plugin.version} in {plugin.folder or plugin.root}"
+        if plugin.error:
+            advice = "repair or uninstall it; gantoolkit works without"
+            yield Finding(NOTE, f"{where}: {plugin.error}", advice)
         else:
             yield Finding(OK, where)
     for clash in index.clashes:
@@ -132,83 +136,69 @@ def plugins(quick: bool) -> Iterator[Finding]:
 
 
 def files(quick: bool) -> Iterator[Finding]:
-    """Weights and data that registry.yaml promises: present, and of the right content."""
-    if not quick:
-        from gantoolkit import weights
-
-    index, good = manifest.load(), 0
+    """Look for the weights and data that registry.yaml promises, and at their content unless `quick`."""
+    index = manifest.load()
+    verified = 0
     for name, entry in {**index.weights, **index.data}.items():
         path = index.file(entry)
-        if "file" not in entry and not path.exists():
-            continue  # published weights that nobody has asked for
         if not path.exists():
-            recipe = (
-                f", or train it: gantoolkit run {entry['recipe']}" if entry.get("recipe") else ""
-            )
-            yield Finding(BROKEN, f"'{name}' is missing at {path}", f"reinstall gantoolkit{recipe}")
+            if "file" in entry:  # others are published weights that nobody has asked for
+                yield _missing_file(name, path, entry.get("recipe"))
         elif not quick and entry.get("sha256"):
-            same = weights.matches(path, entry)
-            good += same
-            if not same:
-                yield Finding(
-                    BROKEN, f"'{name}' at {path} is damaged (sha256)", "reinstall gantoolkit"
-                )
-    yield Finding(
-        OK, f"{len(index.weights)} weights and {len(index.data)} data sets listed, {good} verified"
-    )
+            from gantoolkit import weights
+
+            if weights.matches(path, entry):
+                verified += 1
+            else:
+                problem = f"'{name}' at {path} is damaged (sha256)"
+                yield Finding(BROKEN, problem, "reinstall gantoolkit")
+    listed = f"{len(index.weights)} weights and {len(index.data)} data sets listed"
+    yield Finding(OK, f"{listed}, {verified} verified")
+
+
+def _missing_file(name: str, path: Path, recipe: str | None) -> Finding:
+    advice = "reinstall gantoolkit"
+    if recipe:
+        advice += f", or train it: gantoolkit run {recipe}"
+    return Finding(BROKEN, f"'{name}' is missing at {path}", advice)
 
 
 def torch_pair() -> Iterator[Finding]:
-    """torch and torchvision belong together; beside a CPU torch the shim of compat.py may be at work."""
-    code = (
-        "import torch; from gantoolkit.core import compat; import torchvision; "
-        "print(torch.__version__, torchvision.__version__, torch.cuda.device_count(), *compat.patched)"
-    )
-    done = alone(code)
-    if done.returncode:
+    """Import torch and torchvision together; beside a CPU torch the shim of compat.py may be at work."""
+    process = run_python(TORCH_PROBE)
+    if process.returncode:
         yield Finding(
             BROKEN,
-            f"torch and torchvision do not work together: {last(done.stderr)}",
+            f"torch and torchvision do not work together: {last_line(process.stderr)}",
             "pip install --force-reinstall torch torchvision (of one release and one index)",
         )
         return
-    torch_version, vision, devices, *patched = done.stdout.split()
-    shim = (
-        "; torchvision's C++ operators do not load, gantoolkit does without them" if patched else ""
-    )
-    yield Finding(
-        NOTE if patched else OK,
-        f"torch {torch_version}, torchvision {vision}, {devices} CUDA device(s){shim}",
-    )
+    torch_version, torchvision_version, devices, *patched = process.stdout.split()
+    text = f"torch {torch_version}, torchvision {torchvision_version}, {devices} CUDA device(s)"
+    if patched:
+        text += "; torchvision's C++ operators do not load, gantoolkit does without them"
+    yield Finding(NOTE if patched else OK, text)
 
 
 def imports() -> Iterator[Finding]:
     """Import every dependency in a process of its own, as gantoolkit does."""
-    modules = {"pillow": "PIL", "pyyaml": "yaml", "scikit-image": "skimage"}
-    names = [modules.get(name, name.replace("-", "_")) for name in requirements()] + list(
-        EXTRA_IMPORTS
-    )
-    code = (
-        "import sys, importlib, traceback\nimport gantoolkit.core.compat\nfor name in sys.argv[1:]:\n"
-        "    try: importlib.import_module(name)\n"
-        "    except BaseException as e:\n"
-        "        print(name, type(e).__name__, ' '.join(str(e).split())[:200], sep='\\t')"
-    )
-    done = alone(code, *names)
-    failed = [line.split("\t") for line in done.stdout.splitlines() if line.count("\t") == 2]
-    for name, kind, text in failed:
-        yield Finding(
-            BROKEN, f"import {name} fails: {kind}: {text}", "reinstall it with pip; versions above"
-        )
-    if done.returncode:
-        yield Finding(
-            BROKEN, f"importing dependencies ends Python: {last(done.stderr)}", "reinstall torch"
-        )
-    elif not failed:
-        yield Finding(OK, f"{len(names)} modules can be imported")
+    modules = list(EXTRA_IMPORTS)
+    for requirement in requirements():
+        name = requirement.name
+        modules.append(MODULE_NAMES.get(name, name.replace("-", "_")))
+    process = run_python(IMPORT_PROBE, *modules)
+    failures = [line.split("\t") for line in process.stdout.splitlines() if line.count("\t") == 2]
+    for name, kind, text in failures:
+        problem = f"import {name} fails: {kind}: {text}"
+        yield Finding(BROKEN, problem, "reinstall it with pip; versions above")
+    if process.returncode:
+        problem = f"importing dependencies ends Python: {last_line(process.stderr)}"
+        yield Finding(BROKEN, problem, "reinstall torch")
+    elif not failures:
+        yield Finding(OK, f"{len(modules)} modules can be imported")
 
 
-def alone(code: str, *arguments: str) -> subprocess.CompletedProcess:
+def run_python(code: str, *arguments: str) -> subprocess.CompletedProcess:
     """Run Python code in a fresh process."""
     path = [str(manifest.package_root().parent), os.environ.get("PYTHONPATH", "")]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, path))}
@@ -220,7 +210,7 @@ def alone(code: str, *arguments: str) -> subprocess.CompletedProcess:
     )
 
 
-def last(text: str) -> str:
-    """The last line of a traceback."""
+def last_line(text: str) -> str:
+    """Return the last line of a traceback."""
     lines = text.strip().splitlines()
     return lines[-1] if lines else "no message"

@@ -1,10 +1,9 @@
-"""What `gantoolkit data prepare` and `gantoolkit data check` do: arguments, work, and what is said of it."""
+"""What `gantoolkit data prepare` and `gantoolkit data check` do, and what they say of it."""
 
 from __future__ import annotations
 
 import os
 from argparse import Namespace
-from collections import Counter
 from pathlib import Path
 
 from gantoolkit import weights
@@ -17,70 +16,83 @@ from gantoolkit.data.label_orders import detect_order_of_files
 from gantoolkit.data.prepare import shards, sources, split
 from gantoolkit.data.prepare.sample import PrepareConfig
 
-ON_GPU = 4  # processes by default where PiDiNet is on a GPU, of which each holds a context
+WORKERS_ON_GPU = 4  # default where PiDiNet is on a GPU: every process holds a CUDA context
 
 
 def prepare(args: Namespace) -> int:
-    """`gantoolkit data prepare`: exit code 0, also where broken samples were left out (they are listed)."""
+    """Prepare a data set; broken samples are left out and listed, which is not a failure."""
     progress = Progress()
     pick_device(args.device)
-    source = sources.find_source(args.source, Path(args.root), places(args), args.limit)
+    source = sources.find_source(args.source, Path(args.root), paths_of(args), args.limit)
     progress.say(f"{len(source.samples)} samples under {source.root}")
     for problem in source.problems:
         if not problem.name:  # it concerns all samples
             progress.say(problem.problem)
-    recipe = recipe_of(args, source, progress)
-    splits = split.split_source(
-        source, args.split or ("mm" if args.source == "celebamask-hq" else "share"), args.test_share
-    )
+
+    config = config_of(args, source, progress)
+    default_split = "mm" if args.source == "celebamask-hq" else "share"
+    splits = split.split_source(source, args.split or default_split, args.test_share)
     pairs = split.evaluation_pairs(source, splits.get("test", []))
-    workers = args.workers or (os.cpu_count() or 1 if args.device == "cpu" else ON_GPU)
-    manifest = shards.prepare(source, splits, pairs, recipe, Path(args.out), workers, progress)
-    for name, entry in manifest["files"].items():
-        progress.say(
-            f"{Path(args.out) / name}: {entry['samples']} samples, {entry['bytes'] / 1e6:.1f} MB"
-        )
-    if manifest["problems"]:
-        progress.say(
-            f"{manifest['problems']} problems, {manifest['skipped']} samples left out: "
-            f"{Path(args.out) / 'problems.jsonl'}"
-        )
-    found = manifest["files"].get("pairs.zip", {"samples": 0})["samples"]
-    if args.source == "celebamask-hq" and found < split.PAIRS:
-        progress.say(
-            f"{found:,} of the {split.PAIRS:,} frozen evaluation pairs are here; scores on other pairs do not "
-            "compare with scores on all"
-        )
+    workers = args.workers or _default_workers(args.device)
+    out = Path(args.out)
+    manifest = shards.prepare(source, splits, pairs, config, out, workers, progress)
+
+    _say_result(manifest, out, args.source, progress)
     if not manifest["files"]:
-        raise DataError(
-            f"No sample of {source.root} could be used; see {Path(args.out) / 'problems.jsonl'}."
-        )
+        raise DataError(f"No sample of {source.root} could be used; see {out / 'problems.jsonl'}.")
     return 0
 
 
+def _default_workers(device: str) -> int:
+    return (os.cpu_count() or 1) if device == "cpu" else WORKERS_ON_GPU
+
+
+def _say_result(manifest: dict, out: Path, source: str, progress: Progress) -> None:
+    """Say what was written, and what is missing from it."""
+    for name, entry in manifest["files"].items():
+        megabytes = entry["bytes"] / 1e6
+        progress.say(f"{out / name}: {entry['samples']} samples, {megabytes:.1f} MB")
+    if manifest["problems"]:
+        progress.say(
+            f"{manifest['problems']} problems, {manifest['skipped']} samples left out: "
+            f"{out / 'problems.jsonl'}"
+        )
+    pairs = manifest["files"].get("pairs.zip", {"samples": 0})["samples"]
+    if source == "celebamask-hq" and pairs < split.PAIRS:
+        progress.say(
+            f"{pairs:,} of the {split.PAIRS:,} frozen evaluation pairs are here; scores on other "
+            "pairs do not compare with scores on all"
+        )
+
+
 def check(args: Namespace) -> int:
-    """`gantoolkit data check`: exit code 1 where samples would be left out."""
+    """Check a data set; returns exit code 1 where samples would be left out."""
     from gantoolkit.report import data_page
 
     progress = Progress()
     workers = args.workers or os.cpu_count() or 1
-    found = checks.check(Path(args.root), places(args), args.labels, workers, progress)
-    for name, value in found.facts.items():
+    report = checks.check(Path(args.root), paths_of(args), args.labels, workers, progress)
+    for name, value in report.facts.items():
         print(f"{name}: {value}")
-    groups = Counter(data_page.problem_kind(p) for p in found.problems)
-    for problem in {data_page.problem_kind(p): p for p in reversed(found.problems)}.values():
-        count = groups[data_page.problem_kind(problem)]
-        more = f" ({count} of this kind)" if count > 1 else ""
-        print(f"{problem.name or 'all'}: {problem.problem}{more}")
+
+    by_kind: dict[str, list] = {}
+    for problem in report.problems:
+        by_kind.setdefault(data_page.problem_kind(problem), []).append(problem)
+    for problems in by_kind.values():
+        first = problems[0]
+        more = f" ({len(problems)} of this kind)" if len(problems) > 1 else ""
+        print(f"{first.name or 'all'}: {first.problem}{more}")
+
+    page = data_page.write(report, args.page)
     print(
-        f"{found.samples} samples, {len(found.problems)} problems, {found.broken} of them leave a sample "
-        f"out; page: {data_page.write(found, args.page)}"
+        f"{report.samples} samples, {len(report.problems)} problems, {report.broken} of them leave "
+        f"a sample out; page: {page}"
     )
-    return 1 if found.broken else 0
+    return 1 if report.broken else 0
 
 
-def places(args: Namespace) -> sources.SourcePaths:
-    """Where the user says that things are."""
+def paths_of(args: Namespace) -> sources.SourcePaths:
+    """Read where the user says that things are."""
     named = dict(
         images=args.images,
         masks=args.masks,
@@ -93,8 +105,8 @@ def places(args: Namespace) -> sources.SourcePaths:
     return sources.SourcePaths(**paths, convention=args.convention)
 
 
-def recipe_of(args: Namespace, source: sources.Source, progress: Progress) -> PrepareConfig:
-    """The recipe of the arguments; what would fail for every sample fails here."""
+def config_of(args: Namespace, source: sources.Source, progress: Progress) -> PrepareConfig:
+    """Read how samples are made; what would fail for every sample fails here."""
     if args.scribbles == "pidinet":
         try:
             weights.resolve(args.pidinet)
@@ -109,34 +121,34 @@ def recipe_of(args: Namespace, source: sources.Source, progress: Progress) -> Pr
     if order == "auto":
         order = order_of(source, args.swap_sides, progress)
     return PrepareConfig(
-        args.resolution,
-        order,
-        args.swap_sides,
-        args.crop,
-        args.scribbles,
-        args.pidinet,
-        args.preprocessing,
-        args.safe,
-        args.detect,
-        args.cameras,
-        args.face_model,
-        args.format,
-        args.mirror,
-        args.device,
+        resolution=args.resolution,
+        order=order,
+        swap_sides=args.swap_sides,
+        crop=args.crop,
+        scribble=args.scribbles,
+        pidinet=args.pidinet,
+        preprocessing=args.preprocessing,
+        safe=args.safe,
+        detect=args.detect,
+        camera=args.cameras,
+        face_model=args.face_model,
+        format=args.format,
+        mirror=args.mirror,
+        device=args.device,
     )
 
 
 def order_of(source: sources.Source, swap_sides: bool, progress: Progress) -> str:
-    """The order of numbered label maps, recognised from some; part masks and colours need none."""
-    found = detect_order_of_files(entry.mask for entry in source.samples if entry.mask is not None)
-    if found is None:
+    """Detect the order of numbered label maps from some of them; part masks and colors need none."""
+    masks = (sample.mask for sample in source.samples if sample.mask is not None)
+    detected = detect_order_of_files(masks)
+    if detected is None:
         return "celebamask"
-    progress.say(
-        f"label maps are in the order '{found.order}' ({found.scores[found.order]:.0%} of anatomy fits)"
-    )
-    if found.swapped and not swap_sides:
+    score = detected.scores[detected.order]
+    progress.say(f"label maps are in the order '{detected.order}' ({score:.0%} of anatomy fits)")
+    if detected.swapped and not swap_sides:
         raise UsageError(
             "Left and right classes of these label maps look swapped (l_* lie on the left of the "
             "pictures); add --swap-sides, or say --labels to keep them as they are."
         )
-    return found.order
+    return detected.order

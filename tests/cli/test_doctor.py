@@ -3,6 +3,8 @@
 import hashlib
 from argparse import Namespace
 
+from packaging.requirements import Requirement
+
 from gantoolkit.cli import doctor
 from gantoolkit.registry import manifest
 
@@ -33,8 +35,8 @@ def test_missing_and_damaged_weights(monkeypatch, tmp_path):
 
 
 def test_dependencies(monkeypatch):
-    wanted = {"torch": ">=99", "no-such-thing": ">=1", "pyyaml": ">=6"}
-    monkeypatch.setattr(doctor, "requirements", lambda: wanted)
+    stated = [Requirement(line) for line in ("torch>=99", "no-such-thing>=1", "pyyaml>=6")]
+    monkeypatch.setattr(doctor, "requirements", lambda: stated)
     found = list(doctor.versions())
     assert states(found) == [doctor.BROKEN, doctor.BROKEN, doctor.OK]
     assert "pip install 'no-such-thing>=1'" in found[1].advice
@@ -43,3 +45,8 @@ def test_dependencies(monkeypatch):
 def test_every_dependency_can_be_imported():
     assert states(doctor.torch_pair()) in ([doctor.OK], [doctor.NOTE])
     assert states(doctor.imports()) == [doctor.OK]
+
+
+def test_requirements_are_those_of_an_installation_without_extras():
+    names = {requirement.name for requirement in doctor.requirements()}
+    assert {"torch", "packaging"} <= names and not names & {"pytest", "gradio"}

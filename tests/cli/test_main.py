@@ -94,7 +94,7 @@ def test_show_prints_arguments_with_defaults(capsys):
 
 def test_show_takes_keys_for_configs_alone(capsys):
     assert main.main(["show", "EG3D", "lr=5"]) == 2
-    assert "'EG3D' is no config, so 'lr=5' sets nothing" in capsys.readouterr().err
+    assert "'EG3D' is not a config, so 'lr=5' sets nothing" in capsys.readouterr().err
 
 
 def test_show_config_prints_every_value_with_its_origin(capsys):

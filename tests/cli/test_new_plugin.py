@@ -95,7 +95,7 @@ schedule = dict(iterations=1, batch=2, precision="fp32", final_validate=False)
     [
         ("eg3d", "component EG3D"),
         ("style-gan2", "component StyleGAN2"),
-        ("style-gan2_", "is no name"),
+        ("style-gan2_", "is not a valid plugin name"),
         ("annyfaces", "a plugin 'annyfaces'"),
     ],
 )
