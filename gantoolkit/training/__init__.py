@@ -17,4 +17,5 @@ tensor_cache   outputs of frozen networks for a data set, on disk
 tensor_stream  the same, computed when it is asked for
 prefetch       the next batch, read in a thread
 tensorboard    scalars, by the hooks that plugins use
+collect_zoo    exports of finished recipes, copied into the zoo
 """

@@ -19,6 +19,7 @@ from torch import Tensor
 from gantoolkit import weights
 from gantoolkit.core.errors import GantoolkitError, WeightsError
 from gantoolkit.training.task import Task
+from gantoolkit.weights.state_dict import compare_state_dicts
 
 KEEP = 2  # newest checkpoints
 TENSORS = "trainable.safetensors"
@@ -244,14 +245,10 @@ def initialize_from(run: Path, task: Task) -> str:
 @torch.no_grad()
 def copy_into(target: dict[str, Tensor], source: dict[str, Tensor], path: Path) -> None:
     """Copy `source` into the tensors of `target`; both must hold the same keys and shapes."""
-    differing = set(target) ^ set(source)
-    for key in set(target) & set(source):
-        if target[key].shape != source[key].shape:
-            differing.add(key)
-    if differing:
+    if diff := compare_state_dicts(source, target):
         raise WeightsError(
-            f"{path} does not fit this task: {len(differing)} tensors differ, such as "
-            f"'{sorted(differing)[0]}'; resume with the config that the run began with."
+            f"{path} does not fit this task: it {diff}; resume with the config that the run began "
+            "with."
         )
     for key, tensor in target.items():
         tensor.copy_(source[key])

@@ -197,11 +197,13 @@ class Trainer:
         run, schedule = self.run, self.schedule
         validate_every = schedule.validate_every
         pictures_every = schedule.pictures_every or validate_every
+        scores = {}
         if validate_every and run.iteration % validate_every == 0:
-            if scores := self.task.validate(schedule.validate_limit):
-                write_scores(run.folder, run.iteration, scores)
-                values = [f"{name} {score.value:.4f}" for name, score in scores.items()]
-                self.progress.say("scores  " + "  ".join(values))
+            scores = self.task.validate(schedule.validate_limit)
+        if scores:
+            write_scores(run.folder, run.iteration, scores)
+            values = [f"{name} {score.value:.4f}" for name, score in scores.items()]
+            self.progress.say("scores  " + "  ".join(values))
         if pictures_every and run.iteration % pictures_every == 0:
             write_pictures(run.folder, run.iteration, self.task.pictures())
 

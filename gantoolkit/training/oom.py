@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -24,64 +25,75 @@ def is_out_of_memory(error: BaseException) -> bool:
     return isinstance(error, RuntimeError) and any(word in str(error).lower() for word in WORDS)
 
 
-def settings(config: dict[str, Any], phase: str, world: int = 1) -> list[str]:
-    """What takes less memory in 'prepare', 'train' or 'validate', the cheapest first; the result stays the same."""
-    schedule, encoder = config.get("schedule") or {}, config.get("encoder") or {}
-    found, parts = [], schedule.get("accumulate", 1)
-    size = (config.get("sampling") or {}).get("batch", 48)
-    here = -(-schedule.get("batch", 8) // (world * parts))
-    if phase == "prepare" and size > 1:
-        found.append(f"sampling.batch={size // 2}")
-    if phase == "train" and here > 1 and _separable(config):
-        found.append(
-            f"schedule.accumulate={2 * parts} (the same result from {-(-here // 2)} samples at a time)"
+def settings(config: dict[str, Any], stage: str, world: int = 1) -> list[str]:
+    """List settings that take less memory, the cheapest first; the result of the run stays the same.
+
+    stage  a key of WHEN
+    """
+    schedule = config.get("schedule") or {}
+    encoder = config.get("encoder") or {}
+    suggestions = []
+
+    sampling_batch = (config.get("sampling") or {}).get("batch", 48)
+    if stage == "prepare" and sampling_batch > 1:
+        suggestions.append(f"sampling.batch={sampling_batch // 2}")
+
+    accumulate = schedule.get("accumulate", 1)
+    samples_at_a_time = -(-schedule.get("batch", 8) // (world * accumulate))
+    if stage == "train" and samples_at_a_time > 1 and _is_separable(config):
+        suggestions.append(
+            f"schedule.accumulate={2 * accumulate} (the same result from "
+            f"{-(-samples_at_a_time // 2)} samples at a time)"
         )
     if config.get("task") != "bridge":
-        return found
-    if phase != "prepare":
-        if config.get("recompute") != 1:
-            found.append(
-                "recompute=1 (the generator draws one sample at a time, a third more time)"
-            )
-        if not config.get("chunk"):
-            found.append("chunk=4096 (rays of a 3D generator at a time)")
+        return suggestions
+
+    if stage != "prepare" and config.get("recompute") != 1:
+        suggestions.append(
+            "recompute=1 (the generator renders one sample at a time, a third more time)"
+        )
+    if stage != "prepare" and not config.get("chunk"):
+        suggestions.append("chunk=4096 (rays of a 3D generator at a time)")
     if encoder.get("type") in OFFLOADED and not encoder.get("offload"):
-        found.append(
+        suggestions.append(
             "encoder.offload=True (the encoder waits in the CPU's memory while others work)"
         )
-    return found
+    return suggestions
 
 
-def advice(config: dict[str, Any], phase: str, world: int = 1) -> str:
-    """What to type next, for a run that ran out of memory."""
-    if found := settings(config, phase, world):
-        return f"repeat the command with --resume and {' or '.join(found[:2])}"
-    encoder, schedule = config.get("encoder") or {}, config.get("schedule") or {}
-    if phase == "train" and not _separable(config) and (batch := schedule.get("batch", 8)) > 1:
+def advice(config: dict[str, Any], stage: str, world: int = 1) -> str:
+    """Say what to type next, for a run that ran out of memory."""
+    if suggestions := settings(config, stage, world):
+        return f"repeat the command with --resume and {' or '.join(suggestions[:2])}"
+
+    encoder = config.get("encoder") or {}
+    schedule = config.get("schedule") or {}
+    batch = schedule.get("batch", 8)
+    if stage == "train" and not _is_separable(config) and batch > 1:
         return f"start a new run (--out OTHER) with schedule.batch={batch // 2}"
-    name, value = (
-        ("encoder.precision", encoder.get("precision", "fp32"))
-        if phase == "prepare" and encoder
-        else ("schedule.precision", schedule.get("precision", "fp32"))
-    )
-    if value != "bf16":
-        return f"start a new run (--out OTHER) with {name}=bf16"
+
+    if stage == "prepare" and encoder:
+        key, precision = "encoder.precision", encoder.get("precision", "fp32")
+    else:
+        key, precision = "schedule.precision", schedule.get("precision", "fp32")
+    if precision != "bf16":
+        return f"start a new run (--out OTHER) with {key}=bf16"
     return "take a smaller model or a larger device"
 
 
-def _separable(config: dict[str, Any]) -> bool:
+def _is_separable(config: dict[str, Any]) -> bool:
     """Whether the batch of a config's task may be split."""
     return "task" not in config or registry.get("task", config["task"]).separable
 
 
 @contextmanager
-def answered(config: dict[str, Any], phase: str, world: int = 1):
-    """Turn an out-of-memory error inside into a sentence."""
+def answered(config: dict[str, Any], stage: str, world: int = 1) -> Iterator[None]:
+    """Turn an out-of-memory error inside into a sentence that names the setting to lower."""
     try:
         yield
     except Exception as error:
         if not is_out_of_memory(error):
             raise
         raise GantoolkitError(
-            f"The memory ran out {WHEN[phase]}; {advice(config, phase, world)}."
+            f"The memory ran out {WHEN[stage]}; {advice(config, stage, world)}."
         ) from error

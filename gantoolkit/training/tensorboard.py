@@ -1,4 +1,4 @@
-"""TensorBoard scalars of a run where that package is installed, written through the same hooks that plugins use."""
+"""TensorBoard scalars of a run where that package is installed, by the same hooks that plugins use."""
 
 from __future__ import annotations
 
@@ -22,40 +22,39 @@ def run_started(run) -> None:
         _writers[str(run.folder)] = SummaryWriter(
             run.folder / "tensorboard", purge_step=run.iteration or None
         )
-    except (
-        Exception
-    ) as error:  # an installation that does not fit, of protobuf for instance, must not end a run
-        warn(
-            f"nothing is written for TensorBoard: {type(error).__name__}: {' '.join(str(error).split())}"
-        )
+    # an installation that does not fit, of protobuf for instance, must not end a run
+    except Exception as error:
+        reason = " ".join(str(error).split())
+        warn(f"nothing is written for TensorBoard: {type(error).__name__}: {reason}")
 
 
 @hookimpl
 def on_log(run, iteration: int, losses: dict[str, float]) -> None:
-    """One scalar per loss."""
+    """Write one scalar per loss."""
     writer = _writers.get(str(run.folder))
-    for name, value in losses.items() if writer else ():
+    if writer is None:
+        return
+    for name, value in losses.items():
         writer.add_scalar(f"loss/{name}", value, iteration)
-    if writer:
-        writer.flush()  # a run that is stopped never closes its file
+    writer.flush()  # a run that is stopped never closes its file
 
 
 @hookimpl
 def run_finished(run, record) -> None:
-    """The final scores, and the end of the file."""
+    """Write the final scores and close the file."""
     writer = _writers.pop(str(run.folder), None)
-    if writer:
-        for system, scores in record.scores.items():
-            for metric, score in scores.items():
-                writer.add_scalar(f"{system}/{metric}", score.value, run.iteration)
-        writer.close()
+    if writer is None:
+        return
+    for system, scores in record.scores.items():
+        for metric, score in scores.items():
+            writer.add_scalar(f"{system}/{metric}", score.value, run.iteration)
+    writer.close()
 
 
 @hookimpl
 def report_sections(record, folder) -> list[tuple[str, str]]:
-    """How to look at the scalars."""
-    if not (folder / "tensorboard").is_dir():
+    """Say in the report how to look at the scalars."""
+    logs = folder / "tensorboard"
+    if not logs.is_dir():
         return []
-    return [
-        ("TensorBoard", f"<pre>tensorboard --logdir {escape(str(folder / 'tensorboard'))}</pre>")
-    ]
+    return [("TensorBoard", f"<pre>tensorboard --logdir {escape(str(logs))}</pre>")]

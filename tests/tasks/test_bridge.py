@@ -266,7 +266,7 @@ def test_embeddings_belong_to_a_crop(tmp_path, tiny_zip):
     cut = make(
         tmp_path, tiny_zip, losses=losses | dict(identity=losses["identity"] | dict(crop="eg3d"))
     )
-    assert plain.data.train.cache.folder == cut.train.cache.folder
+    assert plain.data.train.cache.folder == cut.data.train.cache.folder
     assert plain.data.embeddings.cache.folder != cut.data.embeddings.cache.folder
     rows = torch.arange(4)
     found = cut.data.embeddings.read("identity", rows)

@@ -4,7 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -67,7 +66,7 @@ def test_continues_after_a_kill(tmp_path):
     script = f"""
 import os, signal, sys
 sys.path.insert(0, {str(Path(__file__).parents[2])!r}); sys.path.insert(0, {str(Path(__file__).parent)!r})
-from test_cache import make, content
+from test_tensor_cache import make, content
 def compute(rows):
     if rows[0] == 10: os.kill(os.getpid(), signal.SIGKILL)
     return content(rows)
@@ -157,7 +156,7 @@ def test_independent_processes_share_the_work(tmp_path):
     script = f"""
 import os, sys, time
 sys.path.insert(0, {str(Path(__file__).parents[2])!r}); sys.path.insert(0, {str(Path(__file__).parent)!r})
-from test_cache import make, content
+from test_tensor_cache import make, content
 def compute(rows):
     open({str(tmp_path / "log")!r}, "a").write(f"{{int(rows[0])}}\\n"); time.sleep(0.2)
     return content(rows)
@@ -171,50 +170,58 @@ make({str(tmp_path)!r}, rows=60).fill(compute)
     made = sorted(int(line) for line in (tmp_path / "log").read_text().split())
     assert made == list(range(0, 60, 5))
     assert make(tmp_path, rows=60).missing() == [] and not list(
-        make(tmp_path, rows=60).folder.glob("*.claim")
+        make(tmp_path, rows=60).folder.glob("*.lock")
     )
 
 
-def test_claims_of_the_living_are_respected_and_of_the_dead_are_void(tmp_path):
-    import socket
-
+def test_a_lock_of_the_living_is_respected_and_that_of_the_killed_is_void(tmp_path):
     cache = make(tmp_path)
     cache.folder.mkdir(parents=True)
-    claim = cache.folder / "000001.claim"
-    done = subprocess.Popen(["true"])
-    done.wait()
-    claim.write_text(f"{socket.gethostname()} {done.pid}")
-    assert cache._claim(1)
-    claim.write_text(f"{socket.gethostname()} {os.getppid()}")
-    assert not cache._claim(1)
-    claim.write_text("elsewhere 1")
-    assert not cache._claim(1)
-    os.utime(claim, (0, 0))
-    assert cache._claim(1)
-    claim.write_text(f"{socket.gethostname()} {os.getppid()}")
-    os.utime(claim, (0, 0))  # so old that the number must be another process's by now
-    assert cache._claim(1)
-    claim.write_text("")  # killed between making the file and writing into it
-    assert not cache._claim(1)
-    os.utime(claim, (time.time() - 10,) * 2)
-    assert cache._claim(1)
+    script = f"""
+import sys, time
+sys.path.insert(0, {str(Path(__file__).parents[2])!r}); sys.path.insert(0, {str(Path(__file__).parent)!r})
+from test_tensor_cache import make, content
+def compute(rows):
+    print("locked", flush=True)
+    time.sleep(600)
+make({str(tmp_path)!r})._make(1, compute)
+"""
+    environment = {k: v for k, v in os.environ.items() if k != "GANTOOLKIT_CACHE"}
+    other = subprocess.Popen(
+        [sys.executable, "-c", script], env=environment, stdout=subprocess.PIPE, text=True
+    )
+    assert other.stdout.readline() == "locked\n"
+    assert cache._make(1, content) is None
+    other.kill()
+    other.wait()
+    assert cache._make(1, content) == 5 and cache._make(1, content) == 0
+    assert not list(cache.folder.glob("*.lock"))
 
 
-def test_long_waiting_is_said_once_and_ends_with_the_claim(tmp_path, monkeypatch):
-    import socket
+def test_a_failed_computation_leaves_the_shard_to_others(tmp_path):
+    def fail(rows):
+        raise ValueError("no such image")
+
+    with pytest.raises(ValueError, match="no such image"):
+        make(tmp_path).fill(fail)
+    assert make(tmp_path).fill(content) == 23
+
+
+def test_long_waiting_is_said_once_and_ends_with_the_lock(tmp_path, monkeypatch):
+    from filelock import FileLock
 
     from gantoolkit.core.progress import Progress
     from gantoolkit.training import tensor_cache as module
 
-    monkeypatch.setattr(module, "PATIENT", 0.3)
+    monkeypatch.setattr(module, "PATIENCE", 0.3)
     cache, said, progress = make(tmp_path), [], Progress(quiet=True)
     cache.folder.mkdir(parents=True)
-    claim = cache.folder / "000001.claim"
-    claim.write_text(f"{socket.gethostname()} {os.getppid()}")
+    lock = FileLock(cache.folder / "000001.lock")
+    lock.acquire()
 
     def say(text):
         said.append(text)
-        claim.unlink()
+        lock.release()
 
     monkeypatch.setattr(progress, "say", say)
     assert cache.fill(content, progress) == cache.rows and len(said) == 1

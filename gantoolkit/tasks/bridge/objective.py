@@ -1,7 +1,9 @@
 """What training a bridge minimizes: G(w) compared with I^gt or I^d_0 (section 3.4).
 
-Eq. 6, phase M:  λ0‖I^gt − G(w^m)‖² + λ1·LPIPS(I^gt, G(w^m)) + λ2·(1 − cos(R(I^gt), R(G(w^m)))) + λ3‖w^m − w̄‖
-Eq. 7, phase T:  λ0‖I^d_0 − G(w)‖² + λ1·LPIPS(I^d_0, G(w)) + λ2·(1 − cos(R(I^gt), R(G(w)))) + λ3‖w − w̄‖
+Eq. 6, phase M:  λ0‖I^gt − G(w^m)‖² + λ1·LPIPS(I^gt, G(w^m))
+                 + λ2·(1 − cos(R(I^gt), R(G(w^m)))) + λ3‖w^m − w̄‖
+Eq. 7, phase T:  λ0‖I^d_0 − G(w)‖² + λ1·LPIPS(I^d_0, G(w))
+                 + λ2·(1 − cos(R(I^gt), R(G(w)))) + λ3‖w − w̄‖
 """
 
 from __future__ import annotations
