@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 from gantoolkit.core.errors import WeightsError
+from gantoolkit.weights.state_dict import load_state_dict
 
 
 def load_generator(name_or_path: str | os.PathLike):
@@ -45,16 +46,5 @@ def build_generator(arch: dict, source="this file"):
 
 def load_state(generator, state: dict, source="this file") -> None:
     """Copy `state` into `generator`; every tensor must fit (the constant FIR filters are skipped)."""
-    state = {k: v for k, v in state.items() if not k.endswith("resample_filter")}
-    own = generator.state_dict()
-    missing, surplus = sorted(own.keys() - state.keys()), sorted(state.keys() - own.keys())
-    wrong = [k for k in own.keys() & state.keys() if own[k].shape != state[k].shape]
-    problems = {"lacks": missing, "has unknown": surplus, "has tensors of another shape:": wrong}
-    for problem, keys in problems.items():
-        if keys:
-            more = f" and {len(keys) - 3} more" if len(keys) > 3 else ""
-            raise WeightsError(
-                f"{source} {problem} {', '.join(keys[:3])}{more}, so it does not fit "
-                f"this {type(generator).__name__}."
-            )
-    generator.load_state_dict(state)
+    state = {key: value for key, value in state.items() if not key.endswith("resample_filter")}
+    load_state_dict(generator, state, source)

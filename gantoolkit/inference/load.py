@@ -16,6 +16,7 @@ from gantoolkit.inference.cameras import estimate_camera
 from gantoolkit.pipeline import Pipeline
 from gantoolkit.registry import manifest, registry
 from gantoolkit.training import checkpoint
+from gantoolkit.weights.state_dict import compare_state_dicts
 
 EXPORTED = "export/bridge.safetensors"
 HUB_MODEL = "model.safetensors"  # of a folder that `gantoolkit weights export RUN FOLDER` wrote
@@ -154,13 +155,9 @@ def assemble(state: dict, specs: dict, encoder=None, generator=None) -> Pipeline
     encoder = registry.build("encoder", specs["encoder"]) if encoder is None else encoder
     generator = load_generator(specs["generator"]) if generator is None else generator
     bridge = build_bridge(specs["bridge"], encoder, generator)
-    try:
-        bridge.load_state_dict(state)
-    except RuntimeError as error:
-        reason = str(error).splitlines()[-1].strip()
-        raise WeightsError(
-            f"The bridge does not fit its encoder and generator ({reason})."
-        ) from None
+    if diff := compare_state_dicts(state, bridge.state_dict()):
+        raise WeightsError(f"The bridge does not fit its encoder and generator: it {diff}.")
+    bridge.load_state_dict(state)
     return Pipeline(
         encoder, bridge.requires_grad_(False), generator, specs["condition"], estimate_camera
     )

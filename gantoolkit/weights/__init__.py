@@ -1,11 +1,12 @@
 """Weights files: safetensors with the architecture in the metadata, found by name, written atomically.
 
-names     the file behind a name, and checksums
-reading   tensors, architecture and metadata of a file
-writing   tensors and architecture into a file
-cache     converted checkpoints of other projects
-download  `gantoolkit weights get`
-verify    `gantoolkit weights verify`
+names       the file behind a name, and checksums
+reading     tensors, architecture and metadata of a file
+writing     tensors and architecture into a file
+state_dict  which tensors are missing, unexpected or of another shape
+cache       converted checkpoints of other projects
+download    `gantoolkit weights get`
+verify      `gantoolkit weights verify`
 """
 
 from gantoolkit.core.parts import Part

@@ -1,0 +1,69 @@
+"""How a state dict differs from the one that a network expects, in one place for every reader of weights."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from gantoolkit.core.errors import WeightsError
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+
+@dataclass(frozen=True)
+class StateDictDiff:
+    """Names of the tensors that do not fit; an empty difference is false."""
+
+    missing: list[str]  # expected, but not given
+    unexpected: list[str]  # given, but not expected
+    mismatched: list[str]  # of another shape than expected
+
+    def __bool__(self) -> bool:
+        return bool(self.missing or self.unexpected or self.mismatched)
+
+    def __str__(self) -> str:
+        """Say what is wrong, to be read after "it"."""
+        problems = []
+        if self.missing:
+            problems.append(f"lacks {shorten(self.missing)}")
+        if self.unexpected:
+            problems.append(f"has unexpected {shorten(self.unexpected)}")
+        if self.mismatched:
+            problems.append(f"has tensors of another shape: {shorten(self.mismatched)}")
+        return "; it ".join(problems)
+
+
+def compare_state_dicts(
+    state: Mapping[str, Tensor], expected: Mapping[str, Tensor]
+) -> StateDictDiff:
+    """Compare names and shapes of a state dict with the `expected` ones; names come sorted.
+
+    >>> import torch
+    >>> expected = torch.nn.Linear(2, 3).state_dict()
+    >>> print(compare_state_dicts({"weight": torch.zeros(3, 4), "gain": torch.ones(1)}, expected))
+    lacks bias; it has unexpected gain; it has tensors of another shape: weight
+    """
+    common = sorted(state.keys() & expected.keys())
+    return StateDictDiff(
+        missing=sorted(expected.keys() - state.keys()),
+        unexpected=sorted(state.keys() - expected.keys()),
+        mismatched=[key for key in common if state[key].shape != expected[key].shape],
+    )
+
+
+def load_state_dict(network: nn.Module, state: Mapping[str, Tensor], source: object) -> None:
+    """Copy `state` into a network. Raises WeightsError unless every tensor fits.
+
+    source  the file, as errors name it
+    """
+    if diff := compare_state_dicts(state, network.state_dict()):
+        raise WeightsError(f"{source} does not fit {type(network).__name__}: it {diff}.")
+    network.load_state_dict(state)
+
+
+def shorten(names: Sequence[str], most: int = 3) -> str:
+    """List up to `most` names, and how many more there are."""
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
