@@ -13,7 +13,7 @@ from gantoolkit.tasks.gan.losses import discriminator_loss, generator_loss, r1_p
 class AdversarialLoss:
     """L_D = logistic + R1;  L_G = adversarial + feature matching.
 
-    discriminator     network with `features`, `conclude` and c_dim; with `pair`, as EG3D's, it also
+    discriminator     network with `features`, `epilogue` and c_dim; with `pair`, as EG3D's, it also
                       sees the raw image
     raw_size          pixels of a 3D generator's raw image; None for a 2D generator
     r1_gamma          γ of the gradient penalty
@@ -68,7 +68,7 @@ class AdversarialLoss:
         """
         self.discriminator.requires_grad_(False)
         features = self.discriminator.features(self._input(fake))
-        logits = self.discriminator.conclude(features[-1], cameras)
+        logits = self.discriminator.epilogue(features[-1], cameras)
         losses = {"adversarial": self.weight * generator_loss(logits)}
         if self.feature_matching:
             losses["matching"] = self._feature_matching_loss(features, real)

@@ -15,7 +15,6 @@ from torch import Tensor
 
 from gantoolkit import weights
 from gantoolkit.core import files
-from gantoolkit.core import files
 from gantoolkit.core.errors import UsageError
 from gantoolkit.core.images import to_float
 from gantoolkit.core.types import Score, Scores

@@ -72,7 +72,7 @@ class Identity(Recognizer):
 
     def losses(self, phase: str, batch: SeededBatch, iteration: int) -> dict[str, Tensor]:
         rows, images, _ = self.training_batch(batch, partners=self.partners)
-        raw = self.network.raw(self.network.prepare(images)).float()
+        raw = self.network.raw_embedding(self.network.prepare(images)).float()
         first, second = F.normalize(raw, dim=1).chunk(2)
         people = self.faces.identities[rows[: len(batch)]].to(self.device)
         growth = min(1.0, iteration / max(1, self.warmup))
@@ -105,7 +105,9 @@ class Identity(Recognizer):
 
     def export(self, folder: Path) -> list[Path]:
         """Write FOLDER/arcface.safetensors and, with `onnx`, FOLDER/arcface.onnx."""
-        mean = self.mean_over_people(lambda images: self.network.raw(self.network.prepare(images)))
+        mean = self.mean_over_people(
+            lambda images: self.network.raw_embedding(self.network.prepare(images))
+        )
         paths = self.export_network(folder, "arcface", ("output_layer.4.bias", mean))
         if self.onnx:
             from gantoolkit.networks import load

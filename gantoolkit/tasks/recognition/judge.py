@@ -112,7 +112,7 @@ class Judge(Recognizer):
 
     def _contrastive_loss(self, images: Tensor, captions: list[str]) -> Tensor:
         """Return the loss between embedded images [B,D] and their captions."""
-        texts = self.network.read(captions)
+        texts = self.network.embed_text(captions)
         scale = self.network.log_scale.exp().clamp(max=MAX_SCALE)
         return contrastive_loss(images, texts, scale, captions)
 
@@ -133,7 +133,7 @@ class Judge(Recognizer):
             images_as_text.append(observed.text)
             row_captions = self.captions_of(rows)
             captions += row_captions
-            texts.append(self.network.read(row_captions))
+            texts.append(self.network.embed_text(row_captions))
             if self.attribute_values:
                 logits = observed.attributes.values()
                 predicted_classes.append(torch.stack([x.argmax(1) for x in logits], 1))

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from gantoolkit.core.types import Scores
-from gantoolkit.networks.tokenizer import train_tokenizer, list_words
+from gantoolkit.networks.tokenizer import list_words, train_tokenizer
 from gantoolkit.networks.towers import ImageTower, Towers, text_model
 from gantoolkit.tasks.recognition.attributes import (
     UNKNOWN,
@@ -85,13 +85,15 @@ class TextImage(Recognizer):
     def losses(self, phase: str, batch: SeededBatch, iteration: int) -> dict[str, Tensor]:
         rows = self.train_rows[batch.indices]
         captions = self.captions_of(rows, batch.integers(CAPTION_CHOICES))
-        pooled = self.network.pool(captions)
+        pooled = self.network.pool_text(captions)
         losses = {}
         if self.contrast_weight:
             _, images, _ = self.training_batch(batch)
             embeddings = self.network.embed_image(images)
-            scale = self.network.scale()
-            loss = contrastive_loss(embeddings, self.network.place(pooled), scale, captions)
+            scale = self.network.logit_scale()
+            loss = contrastive_loss(
+                embeddings, self.network.project_pooled(pooled), scale, captions
+            )
             losses["contrast"] = self.contrast_weight * loss
             losses["_scale"] = scale
         if self.attribute_values:
@@ -118,8 +120,8 @@ class TextImage(Recognizer):
         batches = self.validation_batches(len(rows))
         images = torch.cat([self.network.embed_image(images) for _, images in batches])
         chunks = [captions[first : first + 128] for first in range(0, len(rows), 128)]
-        pooled = torch.cat([self.network.pool(chunk) for chunk in chunks])
-        rate, count = top1_rate(images, self.network.place(pooled), captions)
+        pooled = torch.cat([self.network.pool_text(chunk) for chunk in chunks])
+        rate, count = top1_rate(images, self.network.project_pooled(pooled), captions)
 
         tokenizer = self.network.tokenizer
         lengths = torch.tensor([len(tokenizer(text).input_ids) for text in captions])

@@ -5,54 +5,68 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from gantoolkit import weights as zoo
+from gantoolkit import weights as weights_files
 from gantoolkit.bench.systems import System, needs_of
 from gantoolkit.core.types import Condition, Render
 from gantoolkit.encoders import sampling
 from gantoolkit_baselines.influence import DynamicDiffusers
-from gantoolkit_baselines.runs import exported
-from gantoolkit_baselines.unimodal import Estimates, Prepared, UniModal
+from gantoolkit_baselines.runs import exported_file
+from gantoolkit_baselines.unimodal import EncodedCondition, NoiseEstimates, UniModal
 
 
-class _Combined(System):
-    """A trajectory whose noise estimate is combined of uni-modal ones."""
+class CombinedDiffusion(System):
+    """Base of the systems whose noise estimate is combined of uni-modal ones.
+
+    weights     folder or name of the diffusion model
+    controlnet  folder or name of the ControlNet
+    steps       DDIM steps
+    precision   'fp32' or 'bf16'
+    """
 
     model = "diffusion"
 
     def __init__(self, weights: str, controlnet: str, steps: int, precision: str):
-        self.names, self.models = (
-            (weights, controlnet),
-            UniModal(weights, controlnet, steps, precision),
-        )
+        self.names = (weights, controlnet)
+        self.models = UniModal(weights, controlnet, steps, precision)
         self.needs = needs_of(self.models.encoder.condition)
 
-    def combine(self, latents: Tensor, t: Tensor, found: Estimates, given: Prepared) -> Tensor:
-        """ε [B,4,h,w]"""
+    def combine(
+        self, latents: Tensor, t: Tensor, estimates: NoiseEstimates, condition: EncodedCondition
+    ) -> Tensor:
+        """Combine noise estimates at latents z_t and t [B] to ε [B,4,h,w]."""
         raise NotImplementedError
 
     @torch.no_grad()
     def solve(self, condition: Condition, image: Tensor | None = None) -> Render:
-        encoder, given = self.models.encoder, self.models.prepare(condition)
+        encoder = self.models.encoder
+        encoded = self.models.encode_condition(condition)
 
-        def epsilon(latents: Tensor, t: int) -> Tensor:
+        def predict(latents: Tensor, t: int) -> Tensor:
             times = torch.full((len(latents),), t, device=latents.device)
-            return self.combine(latents, times, self.models.estimates(latents, times, given), given)
+            estimates = self.models.estimate(latents, times, encoded)
+            return self.combine(latents, times, estimates, encoded)
 
-        last = sampling.ddim_loop(encoder.scheduler, encoder.timesteps, encoder.initial_latents(condition), epsilon)
-        return Render(encoder.decode(last))
+        latents = encoder.initial_latents(condition)
+        latents = sampling.ddim_loop(encoder.scheduler, encoder.timesteps, latents, predict)
+        return Render(encoder.decode(latents))
 
     def weights(self) -> dict[str, str]:
-        return zoo.checksums(self.names)
+        return weights_files.checksums(self.names)
 
     def to(self, device):
         self.models.to(device)
         return self
 
 
-class UniteAndConquer(_Combined):
-    """ε = ε_∅ + Σ_m w_m (ε_m − ε_∅) over the modalities m (Nair et al. 2023, with w_m their reliability weights).
+class UniteAndConquer(CombinedDiffusion):
+    """ε = ε_∅ + Σ_m w_m (ε_m − ε_∅) over the modalities m (Nair et al. 2023).
 
-    mask_weight, text_weight   reliability of the models; above 1 they also guide. The published code takes 1 and 1
+    weights      folder or name of the diffusion model
+    controlnet   folder or name of the ControlNet
+    steps        DDIM steps
+    mask_weight  reliability w_m of the mask model; above 1 it also guides (published code: 1)
+    text_weight  reliability of the text model (published code: 1)
+    precision    'fp32' or 'bf16'
     """
 
     def __init__(
@@ -65,35 +79,47 @@ class UniteAndConquer(_Combined):
         precision: str = "fp32",
     ):
         super().__init__(weights, controlnet, steps, precision)
-        self.mask_weight, self.text_weight = mask_weight, text_weight
+        self.mask_weight = mask_weight
+        self.text_weight = text_weight
 
-    def combine(self, latents: Tensor, t: Tensor, found: Estimates, given: Prepared) -> Tensor:
-        text, mask = found.text - found.empty, found.mask - found.empty
-        return found.empty + self.text_weight * text + self.mask_weight * mask
+    def combine(
+        self, latents: Tensor, t: Tensor, estimates: NoiseEstimates, condition: EncodedCondition
+    ) -> Tensor:
+        text = estimates.text - estimates.empty
+        mask = estimates.mask - estimates.empty
+        return estimates.empty + self.text_weight * text + self.mask_weight * mask
 
 
-class CollaborativeDiffusion(_Combined):
-    """ε = Σ_m Î_m ⊙ ε_m with trained influence maps Î (Huang et al. 2023); the text model may be guided.
+class CollaborativeDiffusion(CombinedDiffusion):
+    """ε = Σ_m Î_m ⊙ ε_m with trained influence maps Î (Huang et al. 2023).
 
-    diffusers   run folder or export of the task `collaborative`; it knows the models that it was trained between
+    diffusers  run folder or export of the task `collaborative`; it knows the models that it was
+               trained between
+    steps      DDIM steps
+    guidance   scale of classifier-free guidance of the text model; 1 is none
+    precision  'fp32' or 'bf16'
     """
 
     def __init__(
         self, diffusers: str, steps: int = 20, guidance: float = 3.0, precision: str = "fp32"
     ):
-        file = exported(diffusers, "diffusers.safetensors")
-        state, arch, meta = zoo.load(file)
+        file = exported_file(diffusers, "diffusers.safetensors")
+        state, arch, meta = weights_files.load(file)
         super().__init__(meta["diffusion"], meta["controlnet"], steps, precision)
-        self.names, self.guidance = (*self.names, str(file)), guidance
-        self.influences = DynamicDiffusers(**{k: v for k, v in arch.items() if k != "type"})
+        self.names = (*self.names, str(file))
+        self.guidance = guidance
+        arguments = {key: value for key, value in arch.items() if key != "type"}
+        self.influences = DynamicDiffusers(**arguments)
         self.influences.load_state_dict(state)
         self.influences.eval().requires_grad_(False)
 
-    def combine(self, latents: Tensor, t: Tensor, found: Estimates, given: Prepared) -> Tensor:
-        influence = self.influences(latents, t, given.words, given.picture.float())
-        return self.influences.mix(
-            influence, sampling.apply_guidance(found.text, found.empty, self.guidance), found.mask
-        )
+    def combine(
+        self, latents: Tensor, t: Tensor, estimates: NoiseEstimates, condition: EncodedCondition
+    ) -> Tensor:
+        control_image = condition.control_image.float()
+        influence = self.influences(latents, t, condition.words, control_image)
+        text = sampling.apply_guidance(estimates.text, estimates.empty, self.guidance)
+        return self.influences.mix(influence, text, estimates.mask)
 
     def to(self, device):
         self.influences.to(device)

@@ -1,4 +1,4 @@
-"""Dynamic diffusers (Huang et al. 2023): how much each uni-modal model counts at every pixel and step."""
+"""Dynamic diffusers (Huang et al. 2023): how much each uni-modal model counts at a pixel and step."""
 
 from __future__ import annotations
 
@@ -9,18 +9,24 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 
-def time_features(t: Tensor, width: int) -> Tensor:
-    """Sines and cosines of t [B] at geometric frequencies [B,width]."""
-    rates = torch.exp(-math.log(10_000) * torch.arange(width // 2, device=t.device) / (width // 2))
-    angles = t.float()[:, None] * rates
+def time_embedding(t: Tensor, width: int) -> Tensor:
+    """Return sines and cosines of t [B] at geometric frequencies [B,width]."""
+    half = width // 2
+    frequencies = torch.exp(-math.log(10_000) * torch.arange(half, device=t.device) / half)
+    angles = t.float()[:, None] * frequencies
     return torch.cat([angles.sin(), angles.cos()], 1)
 
 
 class DynamicDiffuser(nn.Module):
-    """z_t, t and one condition to an influence [B,1,h,w] before the softmax over modalities; 0 when untrained.
+    """Map z_t, t and one condition to an influence [B,1,h,w] before the softmax over modalities.
 
+    The influence is 0 when untrained.
+
+    latents  channels of z_t
     maps     channels of a condition that is a map (a mask at the latents' size)
     vectors  length of a condition that is a vector (a prompt's embedding)
+    width    channels inside
+    blocks   residual blocks
     """
 
     def __init__(
@@ -31,26 +37,37 @@ class DynamicDiffuser(nn.Module):
         self.stem = nn.Conv2d(latents + maps, width, 3, padding=1)
         self.time = nn.Linear(width + vectors, 2 * width * blocks)
         self.norms = nn.ModuleList(nn.GroupNorm(8, width) for _ in range(blocks))
-        self.convs = nn.ModuleList(
-            nn.Conv2d(width, width, 3, padding=1, dilation=1) for _ in range(blocks)
-        )
+        self.convs = nn.ModuleList(nn.Conv2d(width, width, 3, padding=1) for _ in range(blocks))
         self.head = nn.Conv2d(width, 1, 1)
-        nn.init.zeros_(self.head.weight), nn.init.zeros_(self.head.bias)
+        nn.init.zeros_(self.head.weight)
+        nn.init.zeros_(self.head.bias)
 
     def forward(
         self, latents: Tensor, t: Tensor, maps: Tensor | None = None, vectors: Tensor | None = None
     ) -> Tensor:
-        x = self.stem(latents if maps is None else torch.cat([latents, maps], 1))
-        said = time_features(t, self.width)
-        said = self.time(F.silu(said if vectors is None else torch.cat([said, vectors], 1)))
-        for norm, conv, part in zip(self.norms, self.convs, said.chunk(len(self.convs), 1)):
-            scale, shift = part[..., None, None].chunk(2, 1)
+        inputs = latents if maps is None else torch.cat([latents, maps], 1)
+        embedding = time_embedding(t, self.width)
+        if vectors is not None:
+            embedding = torch.cat([embedding, vectors], 1)
+        modulation = self.time(F.silu(embedding))
+
+        x = self.stem(inputs)
+        modulations = modulation.chunk(len(self.convs), 1)
+        for norm, conv, scale_and_shift in zip(self.norms, self.convs, modulations):
+            scale, shift = scale_and_shift[..., None, None].chunk(2, 1)
             x = x + conv(F.silu(norm(x) * (1 + scale) + shift))
         return self.head(F.silu(x))
 
 
 class DynamicDiffusers(nn.Module):
-    """One dynamic diffuser per modality; `forward` gives the influences of text and mask, which sum to 1."""
+    """One dynamic diffuser per modality; `forward` gives the influences of text and mask.
+
+    latents  channels of z_t
+    classes  of the mask
+    text     length of the prompt's embeddings
+    width    channels inside
+    blocks   residual blocks
+    """
 
     def __init__(
         self, latents: int = 4, classes: int = 19, text: int = 96, width: int = 48, blocks: int = 3
@@ -67,12 +84,17 @@ class DynamicDiffusers(nn.Module):
         self.text = DynamicDiffuser(latents, 0, text, width, blocks)
         self.mask = DynamicDiffuser(latents, classes, 0, width, blocks)
 
-    def forward(self, latents: Tensor, t: Tensor, words: Tensor, picture: Tensor) -> Tensor:
-        """[B,2,h,w]: influence of text, influence of mask; words [B,T,D], picture [B,K,R,R]."""
-        small = F.adaptive_avg_pool2d(picture, latents.shape[-1])
-        found = [self.text(latents, t, vectors=words.mean(1)), self.mask(latents, t, maps=small)]
-        return torch.cat(found, 1).softmax(1)
+    def forward(self, latents: Tensor, t: Tensor, words: Tensor, control_image: Tensor) -> Tensor:
+        """Return the influences of text and mask [B,2,h,w], which sum to 1.
+
+        words          embeddings of the prompts [B,T,D]
+        control_image  [B,K,R,R]
+        """
+        maps = F.adaptive_avg_pool2d(control_image, latents.shape[-1])
+        text = self.text(latents, t, vectors=words.mean(1))
+        mask = self.mask(latents, t, maps=maps)
+        return torch.cat([text, mask], 1).softmax(1)
 
     def mix(self, influence: Tensor, text: Tensor, mask: Tensor) -> Tensor:
-        """ε of both models, weighted per pixel [B,4,h,w]."""
+        """Weight ε of both models per pixel [B,4,h,w]."""
         return influence[:, :1] * text + influence[:, 1:] * mask

@@ -1,4 +1,4 @@
-"""Baselines that encode into W+ and then follow the prompt by optimisation: TediGAN's and IDE-3D's ideas."""
+"""Baselines that encode into W+ and then follow the prompt by optimization: TediGAN, IDE-3D."""
 
 from __future__ import annotations
 
@@ -8,34 +8,40 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from gantoolkit import networks as rooms
-from gantoolkit import weights as zoo
+from gantoolkit import networks as pretrained
+from gantoolkit import weights as weights_files
 from gantoolkit.bench.systems import System
 from gantoolkit.core.camera import frame_of
 from gantoolkit.core.errors import UsageError
 from gantoolkit.core.types import Camera, Condition, Render
 from gantoolkit.generators import load_generator
-from gantoolkit_baselines import runs
 from gantoolkit_baselines.codes import CodeEncoder
-from gantoolkit_baselines.optimise import Follow, follow_text
+from gantoolkit_baselines.runs import exported_file, exported_folder
+from gantoolkit_baselines.text_optimization import TextOptimization, optimize_text
 
 
 class TediGANStyle(System):
-    """A mask encoder gives all codes; those from `mix` on follow the prompt, in the space of text–image towers.
+    """A mask encoder gives all codes; the fine ones follow the prompt by text and image towers.
 
-    encoder   run folder or export of the task `code_encoder`; it knows its generator
-    towers    run folder or export of the task `towers`
-    mix       first code that the prompt may change; None: the finer half
-    steps, lr, text, pixels, code, precision   of the optimisation (gantoolkit_baselines.optimise.Follow)
+    encoder           run folder or export of the task `code_encoder`; it knows its generator
+    towers            run folder or export of the task `towers`
+    first_text_layer  first code that the prompt may change; None: the finer half
+    steps             of the optimization
+    lr                learning rate of the codes
+    text              weight of the distance between image and prompt
+    pixels            weight of the distance to the initial image
+    code              weight of the distance to the initial codes
+    precision         'fp32' or 'bf16'
     """
 
-    needs, latent_source = ("text", "mask"), "none: no diffusion model"
+    needs = ("text", "mask")
+    latent_source = "none: no diffusion model"
 
     def __init__(
         self,
         encoder: str,
         towers: str = "towers",
-        mix: int | None = None,
+        first_text_layer: int | None = None,
         steps: int = 40,
         lr: float = 0.03,
         text: float = 1.0,
@@ -43,81 +49,81 @@ class TediGANStyle(System):
         code: float = 0.05,
         precision: str = "fp32",
     ):
-        self.file, self.tower_source = (
-            runs.exported(encoder, "encoder.safetensors"),
-            runs.folder(towers, "towers"),
-        )
-        state, arch, meta = zoo.load(self.file)
-        self.encoder = CodeEncoder(**{k: v for k, v in arch.items() if k != "type"})
+        self.encoder_file = exported_file(encoder, "encoder.safetensors")
+        state, arch, meta = weights_files.load(self.encoder_file)
+        arguments = {key: value for key, value in arch.items() if key != "type"}
+        self.encoder = CodeEncoder(**arguments)
         self.encoder.load_state_dict(state)
         self.encoder.eval().requires_grad_(False)
-        self.generator, self.trained_with = (
-            load_generator(meta["generator"]),
-            json.loads(meta["networks"]),
-        )
-        self.generator_source, self.towers = meta["generator"], rooms.load(self.tower_source)
-        self.mix = self.generator.num_ws // 2 if mix is None else mix
-        self.how = Follow(steps, lr, text, pixels, code, precision)
+        self.trained_with = json.loads(meta["networks"])
+
+        self.generator_name = meta["generator"]
+        self.generator = load_generator(self.generator_name)
+        self.towers_name = exported_folder(towers, "towers")
+        self.towers = pretrained.load(self.towers_name)
+        self.first_text_layer = first_text_layer
+        if first_text_layer is None:
+            self.first_text_layer = self.generator.num_ws // 2
+        self.options = TextOptimization(steps, lr, text, pixels, code, precision)
         self.is_3d = self.generator.is_3d
         self.frame = frame_of(self.generator)
-        self._check()
+        self._check_encoder()
 
-    def _check(self) -> None:
-        """The encoder must be of this system's kind."""
+    def _check_encoder(self) -> None:
+        """Refuse an encoder of another kind."""
         if self.is_3d or self.encoder.photo is not None:
             raise UsageError(
-                "TediGANStyle draws with a 2D generator from the mask alone; give an encoder of "
+                "TediGANStyle draws with a 2D generator from the mask only; give an encoder of "
                 "configs/baselines/tedigan_mask.py."
             )
 
     def solve(self, condition: Condition, image: Tensor | None = None) -> Tensor:
         with torch.no_grad():
             ws = self.encoder(condition.mask, image)
-        return follow_text(
-            lambda codes: self._draw(codes, condition.camera).image,
-            self.towers,
-            ws,
-            condition.text,
-            self.mix,
-            self.how,
+
+        def render(codes: Tensor) -> Tensor:
+            return self._render(codes, condition.camera).image
+
+        return optimize_text(
+            render, self.towers, ws, condition.text, self.first_text_layer, self.options
         )
 
-    def _draw(self, ws: Tensor, camera: Camera | None) -> Render:
+    def _render(self, ws: Tensor, camera: Camera | None) -> Render:
         return self.generator.render(ws, camera, noise="const", deterministic=True)
 
     @torch.no_grad()
     def render(self, solution: Tensor, camera: Camera | None) -> Render:
-        return self._draw(solution, camera)
+        return self._render(solution, camera)
 
     def networks(self) -> dict[str, str]:
-        return {**self.trained_with, "text": self.tower_source}
+        return {**self.trained_with, "text": self.towers_name}
 
     def weights(self) -> dict[str, str]:
-        files = {
-            "encoder": self.file,
-            self.generator_source: zoo.resolve(self.generator_source),
-            "towers": Path(self.tower_source),
+        return {
+            "encoder": weights_files.sha256(self.encoder_file),
+            self.generator_name: weights_files.sha256(weights_files.resolve(self.generator_name)),
+            "towers": weights_files.sha256(Path(self.towers_name)),
         }
-        return {name: zoo.sha256(Path(file)) for name, file in files.items()}
 
     def to(self, device):
-        for part in (self.encoder, self.generator, self.towers):
-            part.to(device)
+        for module in (self.encoder, self.generator, self.towers):
+            module.to(device)
         return self
 
 
 class IDE3DStyle(TediGANStyle):
-    """The mask gives the codes of geometry, the photo those of appearance, which then follow the prompt.
+    """The mask gives the codes of geometry, the photo those of appearance, which follow the prompt.
 
-    It sees the photo, as in the paper, so that its row stands outside the ranking.
+    It sees the photo, as in the paper, so that its row stands outside the ranking. Arguments are
+    those of TediGANStyle; the first text layer is the encoder's first code of appearance.
     """
 
     needs = ("text", "mask", "camera", "image")
 
-    def _check(self) -> None:
+    def _check_encoder(self) -> None:
         if not self.is_3d or self.encoder.photo is None:
             raise UsageError(
                 "IDE3DStyle draws with a 3D generator from mask and photo; give an encoder of "
                 "configs/baselines/ide3d_hybrid.py."
             )
-        self.mix = self.encoder.geometry
+        self.first_text_layer = self.encoder.geometry

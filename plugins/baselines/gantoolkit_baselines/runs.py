@@ -7,15 +7,15 @@ from pathlib import Path
 from gantoolkit import weights
 
 
-def exported(source: str, file: str) -> Path:
-    """FILE of a run folder's export, of a folder, or the weights that `source` names."""
-    for path in (Path(source) / "export" / file, Path(source) / file):
+def exported_file(source: str, name: str) -> Path:
+    """Find the file `name` of a run folder's export or of a folder, or the weights called `source`."""
+    for path in (Path(source) / "export" / name, Path(source) / name):
         if path.is_file():
             return path
     return weights.resolve(source)
 
 
-def folder(source: str, name: str) -> str:
-    """The folder NAME of a run folder's export, or `source` itself (a folder or a weights name)."""
+def exported_folder(source: str, name: str) -> str:
+    """Find the folder `name` of a run folder's export, or return `source` itself (folder or name)."""
     path = Path(source) / "export" / name
     return str(path) if path.is_dir() else source

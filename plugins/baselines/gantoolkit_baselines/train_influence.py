@@ -1,4 +1,4 @@
-"""Task `collaborative`: dynamic diffusers learn which of two frozen models to believe, where and when."""
+"""Task `collaborative`: dynamic diffusers learn which of two frozen models to believe, and where."""
 
 from __future__ import annotations
 
@@ -9,17 +9,28 @@ from torch import Tensor
 
 from gantoolkit import weights
 from gantoolkit.core.images import one_hot
-from gantoolkit.core.types import Condition, Score, Scores
-from gantoolkit.tasks.diffusion.denoising import Denoising, Noised
+from gantoolkit.core.types import Condition, Scores
+from gantoolkit.data.face_zip import FaceZip
+from gantoolkit.tasks.diffusion.denoising import Denoising, NoisyBatch
 from gantoolkit.training.batch import SeededBatch
 from gantoolkit_baselines.influence import DynamicDiffusers
 from gantoolkit_baselines.unimodal import UniModal
 
+BETAS = (0.9, 0.99)
+
 
 class Collaborative(Denoising):
-    """L = ‖ε − Σ_m Î_m ⊙ ε_m‖², Î = softmax_m D_m(z_t, t, c_m); the uni-modal models stay as they are.
+    """L = ‖ε − Σ_m Î_m ⊙ ε_m‖², Î = softmax_m D_m(z_t, t, c_m); the uni-modal models are frozen.
 
-    diffusion, controlnet   folders or names of the uni-modal models' parts
+    data        zip of faces
+    diffusion   folder or name of the diffusion model
+    controlnet  folder or name of the ControlNet for masks
+    val         zip of held-out faces; None holds out the end of `data`
+    held_out    rows at the end of `data` for scores only, where there is no `val`
+    width       channels inside a dynamic diffuser
+    lr          learning rate
+    min_snr     γ of the loss's weight min(SNR, γ)/SNR; None: 1
+    cache       folder for the encoded data set; None: the run folder
     """
 
     def __init__(
@@ -36,21 +47,21 @@ class Collaborative(Denoising):
         device: str | torch.device = "cpu",
         seed: int = 0,
     ):
-        self.names = dict(diffusion=diffusion, controlnet=controlnet)
+        self.names = {"diffusion": diffusion, "controlnet": controlnet}
         models = UniModal(diffusion, controlnet)
         super().__init__(
             data,
             val,
             held_out,
-            diffusion,
-            diffusion,
-            models.encoder.scheduler,
-            0.0,
-            min_snr,
-            1.0,
-            20,
-            cache,
-            device,
+            vae=diffusion,
+            text=diffusion,
+            scheduler=models.encoder.scheduler,
+            drop_prompt_prob=0.0,
+            min_snr=min_snr,
+            guidance=1.0,
+            steps=20,
+            cache=cache,
+            device=device,
         )
         torch.manual_seed(seed)
         self.models = models.to(self.device)
@@ -58,50 +69,40 @@ class Collaborative(Denoising):
         self.influences = DynamicDiffusers(
             unet.in_channels, 19, unet.cross_attention_dim, width
         ).to(self.device)
-        self.modules = dict(influences=self.influences)
-        self.optimizers = dict(
-            influences=torch.optim.AdamW(self.influences.parameters(), lr, (0.9, 0.99))
-        )
+        self.modules = {"influences": self.influences}
+        optimizer = torch.optim.AdamW(self.influences.parameters(), lr, BETAS)
+        self.optimizers = {"influences": optimizer}
 
-    def predict(self, batch: Noised, masks: Tensor) -> tuple[Tensor, Tensor]:
-        """(the mixed ε, the mean of both models' ε) [b,4,h,w]; masks [b,19,R,R]."""
-        given = self.models.prepare(Condition(tuple(batch.prompts), masks))
-        found = self.models.estimates(batch.latents, batch.t, given)
-        influence = self.influences(batch.latents, batch.t, given.words, given.picture.float())
-        return self.influences.mix(influence, found.text, found.mask), (found.text + found.mask) / 2
+    def predict_noise(
+        self, noisy: NoisyBatch, faces: FaceZip, rows: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Return (the mixed ε, the mean of both models' ε) [b,4,h,w] with the masks of `rows`."""
+        masks = one_hot(faces.labels[rows]).to(self.device)
+        condition = self.models.encode_condition(Condition(tuple(noisy.prompts), masks))
+        estimates = self.models.estimate(noisy.latents, noisy.t, condition)
+        control_image = condition.control_image.float()
+        influence = self.influences(noisy.latents, noisy.t, condition.words, control_image)
+        mixed = self.influences.mix(influence, estimates.text, estimates.mask)
+        return mixed, (estimates.text + estimates.mask) / 2
 
-    def masks(self, source, rows: Tensor) -> Tensor:
-        """One-hot masks [b,19,R,R]."""
-        return one_hot(source.labels[rows]).to(self.device)
-
-    def losses(self, phase: str, draw: SeededBatch, iteration: int) -> dict[str, Tensor]:
-        batch = self.noised(draw)
-        mixed, _ = self.predict(batch, self.masks(self.zip, batch.rows))
-        return {"epsilon": self.weighted(mixed, batch).mean()}
+    def losses(self, phase: str, batch: SeededBatch, iteration: int) -> dict[str, Tensor]:
+        noisy = self.noisy_batch(batch)
+        mixed, _ = self.predict_noise(noisy, self.faces, noisy.rows)
+        return {"epsilon": self.sample_losses(mixed, noisy).mean()}
 
     @torch.no_grad()
     def validate(self, limit: int | None = None) -> Scores:
-        """Squared error of the mixed ε on held-out rows, and of both models' mean."""
-        batch, (source, rows) = self.held_batch(min(limit or 128, 128)), self.held
-        mixed, plain = self.predict(batch, self.masks(source, rows[: len(batch.t)]))
-        right, even = ((x - batch.epsilon).square().mean() for x in (mixed, plain))
-        conditions = {"steps": "even over 20..980", "data": "held out"}
-        return {
-            "epsilon MSE": Score(float(right), len(batch.t), False, conditions),
-            "gain over equal influence": Score(
-                float(even / right - 1), len(batch.t), True, conditions
-            ),
-        }
+        """Score the mixed ε on held-out rows, and how much it gains over both models' mean."""
+        limit = min(limit or 128, 128)
+        noisy = self.held_out_batch(limit)
+        mixed, mean = self.predict_noise(noisy, *self.split.held_out_rows(limit))
+        return self.denoising_scores(noisy, mixed, mean, "gain over equal influence")
 
     def export(self, folder: Path) -> list[Path]:
-        return [
-            weights.save(
-                folder / "diffusers.safetensors",
-                self.influences.state_dict(),
-                self.influences.arch,
-                **self.names,
-            )
-        ]
+        """Write FOLDER/diffusers.safetensors, which names both models."""
+        path = folder / "diffusers.safetensors"
+        state = self.influences.state_dict()
+        return [weights.save(path, state, self.influences.arch, **self.names)]
 
     def weights(self) -> dict[str, str]:
         return super().weights() | weights.checksums(self.names.values())

@@ -1,4 +1,4 @@
-"""Uni-modal diffusion models from the zoo's parts: one that reads text, one that reads masks, and neither."""
+"""Uni-modal diffusion models from the zoo: one that reads text, one that reads masks, and neither."""
 
 from __future__ import annotations
 
@@ -13,72 +13,81 @@ from gantoolkit.registry import registry
 
 
 @dataclass(frozen=True)
-class Estimates:
+class NoiseEstimates:
     """ε̂(z_t, t, ·), each [B,4,h,w]."""
 
-    empty: Tensor  # no condition
-    text: Tensor  # the prompt alone
-    mask: Tensor  # the mask alone
+    empty: Tensor  # without a condition
+    text: Tensor  # with the prompt only
+    mask: Tensor  # with the mask only
 
 
 @dataclass(frozen=True)
-class Prepared:
+class EncodedCondition:
     """What of a condition stays the same over all steps."""
 
     words: Tensor  # embeddings of the prompts [B,T,D]
-    silence: Tensor  # of the empty prompt [B,T,D]
-    picture: Tensor  # the ControlNet's [B,K,R,R]
+    empty_words: Tensor  # of the empty prompt [B,T,D]
+    control_image: Tensor  # the ControlNet's input [B,K,R,R]
 
 
 class UniModal(nn.Module):
-    """The text model is the U-Net with a prompt; the mask model is the ControlNet beside it, without words.
+    """The text model is the U-Net with a prompt; the mask model has a ControlNet and no words.
 
-    weights, controlnet   folders or names; steps: DDIM steps; precision: 'fp32' or 'bf16'
+    weights     folder or name of the diffusion model
+    controlnet  folder or name of the ControlNet
+    steps       DDIM steps
+    precision   'fp32' or 'bf16'
     """
 
     def __init__(
         self, weights: str | Path, controlnet: str | Path, steps: int = 20, precision: str = "fp32"
     ):
         super().__init__()
-        self.encoder = registry.build(
-            "encoder",
-            dict(
-                type="ControlNetEncoder",
-                weights=str(weights),
-                controlnet=str(controlnet),
-                steps=steps,
-                precision=precision,
-            ),
-        )
+        spec = {
+            "type": "ControlNetEncoder",
+            "weights": str(weights),
+            "controlnet": str(controlnet),
+            "steps": steps,
+            "precision": precision,
+        }
+        self.encoder = registry.build("encoder", spec)
 
-    def prepare(self, condition: Condition) -> Prepared:
-        """Embeddings and picture of a condition."""
+    def encode_condition(self, condition: Condition) -> EncodedCondition:
+        """Embed the prompts and prepare the control image of a condition."""
         encoder = self.encoder
-        picture = encoder.controlnets[0].control_image(condition, (encoder.resolution, encoder.resolution))
-        return Prepared(
+        size = (encoder.resolution, encoder.resolution)
+        control_image = encoder.controlnets[0].control_image(condition, size)
+        return EncodedCondition(
             encoder.text_encoder(condition.text).embedding,
             encoder.text_encoder([""] * len(condition)).embedding,
-            picture.to(encoder.device, encoder.unet.dtype),
+            control_image.to(encoder.device, encoder.unet.dtype),
         )
 
     @torch.no_grad()
-    def estimates(self, latents: Tensor, t: Tensor, given: Prepared) -> Estimates:
-        """Three evaluations of the U-Net, one of the ControlNet; t [B]."""
-        unet, count = self.encoder.unet, len(latents)
-        latents, silence, words = (x.to(unet.dtype) for x in (latents, given.silence, given.words))
-        both = unet(
+    def estimate(self, latents: Tensor, t: Tensor, condition: EncodedCondition) -> NoiseEstimates:
+        """Predict the noise of latents [B,4,h,w] at t [B] with nothing, the text, the mask.
+
+        Costs three evaluations of the U-Net and one of the ControlNet.
+        """
+        unet = self.encoder.unet
+        latents = latents.to(unet.dtype)
+        empty_words = condition.empty_words.to(unet.dtype)
+        words = condition.words.to(unet.dtype)
+        empty_and_text = unet(
             torch.cat([latents, latents]),
             torch.cat([t, t]),
-            torch.cat([silence, words]),
+            torch.cat([empty_words, words]),
             return_dict=False,
         )[0]
-        down, mid = self.encoder.controlnets[0](latents, t, silence, given.picture)
+        controlnet = self.encoder.controlnets[0]
+        down, mid = controlnet(latents, t, empty_words, condition.control_image)
         mask = unet(
             latents,
             t,
-            silence,
+            empty_words,
             down_block_additional_residuals=down,
             mid_block_additional_residual=mid,
             return_dict=False,
         )[0]
-        return Estimates(both[:count].float(), both[count:].float(), mask.float())
+        empty, text = empty_and_text.float().chunk(2)
+        return NoiseEstimates(empty, text, mask.float())

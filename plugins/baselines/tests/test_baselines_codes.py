@@ -4,8 +4,8 @@ import json
 
 import pytest
 import torch
-from gantoolkit_baselines.codes import CodeEncoder, classes_of
-from gantoolkit_baselines.optimise import Follow, follow_text
+from gantoolkit_baselines.codes import CodeEncoder, render_classes
+from gantoolkit_baselines.text_optimization import TextOptimization, optimize_text
 
 from gantoolkit import weights
 from gantoolkit.bench import systems
@@ -101,22 +101,22 @@ class Reds(torch.nn.Module):
         return torch.tensor([[1.0, 0, 0]]).expand(len(texts), 3)
 
 
-def test_following_moves_only_what_is_free_and_only_told_rows():
+def test_following_moves_only_what_is_free_and_only_rows_with_a_prompt():
     def draw(ws):  # the colour is the mean code
         return ws.mean(1)[:, :, None, None].expand(-1, -1, 2, 2)
 
     ws = torch.tensor([0.1, 0.5, 0.2]).expand(2, 4, 3).clone()
-    moved = follow_text(
-        draw, Reds(), ws, ["red", ""], 2, Follow(steps=60, lr=0.1, pixels=0.0, code=0.0)
+    moved = optimize_text(
+        draw, Reds(), ws, ["red", ""], 2, TextOptimization(steps=60, lr=0.1, pixels=0.0, code=0.0)
     )
     assert torch.equal(moved[1], ws[1]) and torch.equal(moved[0, :2], ws[0, :2])
     before, after = (Reds().embed_image(draw(w))[0, 0] for w in (ws, moved))
     assert before < 0.3 and after > 0.95
-    kept = follow_text(
-        draw, Reds(), ws, ["red", ""], 2, Follow(steps=60, lr=0.1, pixels=50.0, code=50.0)
+    kept = optimize_text(
+        draw, Reds(), ws, ["red", ""], 2, TextOptimization(steps=60, lr=0.1, pixels=50.0, code=50.0)
     )
     assert (kept - ws).abs().max() < (moved - ws).abs().max() / 4
-    assert torch.equal(follow_text(draw, Reds(), ws, ["", ""], 0, Follow()), ws)
+    assert torch.equal(optimize_text(draw, Reds(), ws, ["", ""], 0, TextOptimization()), ws)
 
 
 def test_tedigan_style_from_training_to_faces(zoo, tiny_zip, tmp_path):
@@ -133,11 +133,11 @@ def test_tedigan_style_from_training_to_faces(zoo, tiny_zip, tmp_path):
         and system.networks()["text"].endswith("towers")
     )
     condition = Condition((CAPTIONS[0], ""), masks())
-    found, untold = system.solve(condition), system.encoder(condition.mask)
-    assert torch.equal(found[:, : system.mix], untold[:, : system.mix]) and torch.equal(
-        found[1], untold[1]
-    )
-    assert (found[0, system.mix :] - untold[0, system.mix :]).abs().max() > 1e-3
+    found = system.solve(condition)
+    initial = system.encoder(condition.mask)
+    layer = system.first_text_layer
+    assert torch.equal(found[:, :layer], initial[:, :layer]) and torch.equal(found[1], initial[1])
+    assert (found[0, layer:] - initial[0, layer:]).abs().max() > 1e-3
     assert system.render(found, None).image.shape == (2, 3, 32, 32)
     with pytest.raises(UsageError, match="ide3d_hybrid"):
         systems.build(dict(spec, type="IDE3DStyle"))
@@ -153,7 +153,11 @@ def test_ide3d_style_from_training_to_faces(zoo, tiny_zip, tmp_path):
         type="IDE3DStyle", encoder=str(tmp_path / "run"), towers=str(zoo / "towers"), steps=2
     )
     system = systems.build(spec)
-    assert system.needs == ("text", "mask", "camera", "image") and system.is_3d and system.mix == 3
+    assert (
+        system.needs == ("text", "mask", "camera", "image")
+        and system.is_3d
+        and system.first_text_layer == 3
+    )
     camera = orbit_camera(torch.tensor([0.1, -0.2]))
     found = system.solve(
         Condition((CAPTIONS[0], CAPTIONS[1]), masks(), camera=camera),
@@ -177,7 +181,7 @@ def test_classes_are_composited_as_colours_are(zoo):
         return torch.sigmoid(generator.decoder.net(features)[..., 1:4]) * 1.002 - 0.001
 
     with torch.no_grad():
-        found = classes_of(generator, colours, ws, camera)
+        found = render_classes(generator, colours, ws, camera)
         expected = generator.render(ws, camera, deterministic=True).image_raw
     torch.testing.assert_close(found * 2 - 1, expected, atol=1e-5, rtol=1e-4)
 

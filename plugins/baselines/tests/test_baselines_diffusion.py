@@ -20,9 +20,10 @@ def condition():
 
 def alone(models, condition, text=True, mask=True):
     """x_0 of the usual encoder for the prompt alone, the mask alone, or neither, without guidance."""
-    encoder = ControlNetEncoder(*models, steps=3, guidance=1.0, strength=1.0 if mask else 0.0)
-    told = systems.told(condition, ("text", "mask")) if text else systems.told(condition, ("mask",))
-    return encoder.trajectory(told)[1]
+    scale = 1.0 if mask else 0.0
+    encoder = ControlNetEncoder(*models, steps=3, guidance=1.0, conditioning_scale=scale)
+    needs = ("text", "mask") if text else ("mask",)
+    return encoder.trajectory(systems.restrict_condition(condition, needs))[1]
 
 
 @pytest.mark.parametrize(
@@ -58,15 +59,14 @@ def test_unite_and_conquer_is_the_sum_of_the_differences(models, condition):
     )
     latents = torch.randn(3, 4, 8, 8, generator=torch.Generator().manual_seed(0))
     t = torch.tensor([500, 500, 500])
-    given = system.models.prepare(condition)
-    found = system.models.estimates(latents, t, given)
+    given = system.models.encode_condition(condition)
+    found = system.models.estimate(latents, t, given)
     expected = 1.3 * found.mask + 0.7 * found.text - (1.3 + 0.7 - 1) * found.empty
     torch.testing.assert_close(
         system.combine(latents, t, found, given), expected, atol=1e-5, rtol=1e-4
     )
-    torch.testing.assert_close(
-        found.text[2], found.empty[2], atol=1e-5, rtol=0
-    )  # its prompt is empty
+    # the last prompt is empty
+    torch.testing.assert_close(found.text[2], found.empty[2], atol=1e-5, rtol=0)
     assert (found.text[0] - found.empty[0]).abs().max() > 1e-3 and (
         found.mask - found.empty
     ).abs().max() > 1e-3
@@ -114,17 +114,13 @@ def test_collaborative_trains_exports_and_draws(models, condition, tiny_zip, tmp
     )
     found = system.solve(condition).image
     assert found.shape == (3, 3, 32, 32) and len(system.weights()) == 3
-    (
-        torch.nn.init.zeros_(system.influences.text.head.weight),
-        torch.nn.init.zeros_(system.influences.mask.head.weight),
-    )
-    torch.nn.init.constant_(
-        system.influences.text.head.bias, -50.0
-    )  # only the mask model is believed
-    torch.nn.init.zeros_(system.influences.mask.head.bias)
-    expected = ControlNetEncoder(*models, steps=2, guidance=1.0).trajectory(
-        systems.told(condition, ("mask",))
-    )[1]
+    heads = system.influences.text.head, system.influences.mask.head
+    for head in heads:
+        torch.nn.init.zeros_(head.weight)
+        torch.nn.init.zeros_(head.bias)
+    torch.nn.init.constant_(heads[0].bias, -50.0)  # only the mask model is believed
+    encoder = ControlNetEncoder(*models, steps=2, guidance=1.0)
+    expected = encoder.trajectory(systems.restrict_condition(condition, ("mask",)))[1]
     torch.testing.assert_close(system.solve(condition).image, expected, atol=1e-4, rtol=0)
 
 
