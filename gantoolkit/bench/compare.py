@@ -1,4 +1,4 @@
-"""`gantoolkit compare`: scores of what other programs wrote, on the samples that all of them have."""
+"""`gantoolkit compare`: score what other programs wrote, on the samples that all of them have."""
 
 from __future__ import annotations
 
@@ -58,7 +58,10 @@ class OutputFolder:
 
     @classmethod
     def parse(cls, text: str) -> OutputFolder:
-        """Parse NAME[:ADAPTER]=DIR; by default ADAPTER is NAME where that is a program, else `folder`."""
+        """Parse NAME[:ADAPTER]=DIR.
+
+        Without it, ADAPTER is NAME where that is a program, else `folder`.
+        """
         label, equals, path = text.partition("=")
         name, _, adapter = label.partition(":")
         if not equals or not name or not path:
@@ -68,8 +71,8 @@ class OutputFolder:
             )
         if not re.fullmatch(r"[\w-][\w.-]*", name):
             raise UsageError(
-                f"'{name}' names a row and its file; write NAME=DIR with a NAME of letters, digits, '.', "
-                "'_' and '-' that does not begin with a dot."
+                f"'{name}' names a row and its file; write NAME=DIR with a NAME of letters, "
+                "digits, '.', '_' and '-' that does not begin with a dot."
             )
         adapter = adapter or (name if name in ADAPTERS else "folder")
         if adapter not in ADAPTERS:
@@ -125,8 +128,8 @@ def _prepare(args) -> int:
 def _parse_folders(texts: Sequence[str]) -> list[OutputFolder]:
     if not texts:
         raise UsageError(
-            "Give --outputs NAME=DIR … to score what programs wrote, or --prepare PROGRAM to make what one "
-            "reads."
+            "Give --outputs NAME=DIR … to score what programs wrote, or --prepare PROGRAM to make "
+            "what one reads."
         )
     folders = [OutputFolder.parse(text) for text in texts]
     if len({folder.name for folder in folders}) < len(folders):
@@ -172,14 +175,16 @@ def common_ids(
         if missing:
             shown = ", ".join(missing[:5]) + (", …" if len(missing) > 5 else "")
             print(
-                f"{folder.name}: {len(missing)} of {len(expected)} outputs are missing: {shown} (looked "
+                f"{folder.name}: {len(missing)} of {len(expected)} outputs are missing: {shown} "
+                "(looked "
                 f"for {ADAPTERS[folder.adapter].looks_for} in {folder.path})",
                 file=sys.stderr,
             )
     ids = [id for id in expected if all(id in outputs[folder.name] for folder in folders)]
     if len(ids) < 2:
         raise DataError(
-            f"Only {len(ids)} of {len(expected)} samples have an output of every program; put a file "
+            f"Only {len(ids)} of {len(expected)} samples have an output of every program; put a "
+            "file "
             f'{MANIFEST} with lines {{"id": …, "file": …}} into the folders whose names differ.'
         )
     if len(ids) < len(expected):

@@ -1,7 +1,7 @@
 """Make one row's images in a process of its own: `python -m gantoolkit.bench.draw_row JOB.json`.
 
-Batches lie as batch-00000.npz in the row's work folder. Each is written whole, so that an interrupted row
-continues where it stopped. made.json follows with what the system is and reads.
+Batches lie as batch-00000.npz in the row's work folder. Each is written whole, so that an
+interrupted row continues where it stopped. made.json follows with what the system is and reads.
 """
 
 from __future__ import annotations
@@ -37,7 +37,10 @@ WIDE = 32  # pairs in a batch that is not timed, at least: CPUs prefer large one
 
 @dataclass(frozen=True)
 class Job:
-    """Everything that decides a row's images; JSON-able. Its fields are part of the work folder's name."""
+    """Everything that decides a row's images; JSON-able.
+
+    The fields are part of the name of the row's work folder.
+    """
 
     system: dict
     split: str
@@ -60,7 +63,7 @@ class Job:
 
 
 def run(job: Job, folder: Path) -> dict:
-    """Make the batches that are missing in `folder`; returns and writes the contents of made.json."""
+    """Make the batches that `folder` lacks; writes and returns the contents of made.json."""
     frozen_pairs = pairs.open_pairs(job.split, job.count, job.seed, job.data, say=say)
     exact = frozen_pairs.verify()
     system = systems.build(job.system).to(job.device)
@@ -130,8 +133,8 @@ def _make_batch(
 ) -> dict[str, np.ndarray]:
     """Make one batch, whose first pair is number `first`.
 
-    Returns image [B,3,R,R] uint8; if `timed`, seconds per image and peak memory; and, of the first pairs only,
-    depth, views from the sides, and images made without the prompt.
+    Returns the image [B,3,R,R] uint8 and its depth; if `timed`, seconds per image and peak memory;
+    of the first pairs also views from the sides, and images made without the prompt.
     """
     condition, photo = _inputs(job, system, sample)
     solve_shared = partial(system.solve_shared, folder=root() / "bench")
@@ -219,7 +222,7 @@ def _views(arrays, frame: Frame) -> tuple[Render, ...]:
 
 
 def peak_mb(device: str) -> int:
-    """Return the largest resident size of this process, or the largest allocation on the GPU, in MB."""
+    """Return this process's largest resident size, or largest allocation on the GPU, in MB."""
     if str(device).startswith("cuda"):
         return round(torch.cuda.max_memory_allocated() / 1e6)
     if STATUS.exists():  # getrusage would count what the parent held when it started this process

@@ -20,10 +20,10 @@ WIDTH = 1000  # pixels, of a page
 
 
 def write_sheet(rows: Sequence[MeasuredRow], work: Path, out: Path) -> Path | None:
-    """Write a sheet with a line per condition: prompt, condition, photo and the image of every system.
+    """Write a sheet with a line per pair: prompt, condition, photo, image of every system.
 
-    Images are read from the rows' folders in `work`. Where only some rows have theirs and the sheet exists
-    already, it stays as it is. Returns None if nothing was written.
+    Images are read from the rows' folders in `work`. Where only some rows have theirs and the sheet
+    exists already, it stays as it is. Returns None if nothing was written.
     """
     folders = {row.label: work / record.config["work"] for row, record in rows}
     images = {label: _first_images(folder) for label, folder in folders.items()}

@@ -1,4 +1,4 @@
-"""Where the official programs put their results: file names, tiles, and which of our samples a file belongs to.
+"""Where the official programs put their results, and which of our samples a file belongs to.
 
 A file outputs.jsonl in the folder, with lines {"id": …, "file": …}, is believed before any adapter.
 """
@@ -120,7 +120,10 @@ def match_names(named: Mapping[str, Output], samples: Iterable[SampleId]) -> Out
 
 
 def folder_safe(text: str) -> str:
-    """Turn a prompt into the name of a folder: no slashes, whole words of at most MAX_BYTES; " " if empty."""
+    """Turn a prompt into the name of a folder: no slashes, whole words of at most MAX_BYTES.
+
+    An empty prompt becomes " ".
+    """
     name = ""
     for word in re.sub(r"[/\\\x00-\x1f]", " ", text).split():
         longer = f"{name} {word}".strip()
@@ -131,7 +134,7 @@ def folder_safe(text: str) -> str:
 
 
 def uac_prompt(text: str) -> str:
-    """Return a prompt as Unite and Conquer can read it: it cuts lines of text.txt at the second colon."""
+    """Return a prompt as Unite and Conquer reads it, which cuts text.txt at a second colon."""
     return folder_safe(text.replace(":", ","))
 
 
@@ -146,7 +149,7 @@ def find_plain(folder: Path, samples: Sequence[SampleId]) -> Outputs:
 
 
 def find_ours(folder: Path, samples: Sequence[SampleId]) -> Outputs:
-    """Find the first picture of every input in the manifest.jsonl of `gantoolkit generate`, else ID.png."""
+    """Find what `gantoolkit generate` made: the first picture of every input, else ID.png."""
     named: dict[str, Output] = {}
     for line in files.read_json_lines(folder / OUR_MANIFEST):
         if line.get("kind") == "image" and line.get("view", 0) == 0 and "input" in line:
@@ -155,8 +158,9 @@ def find_ours(folder: Path, samples: Sequence[SampleId]) -> Outputs:
 
 
 def find_tedigan(folder: Path, samples: Sequence[SampleId]) -> Outputs:
-    """Find, of ext, ID/final_result.png or ID.png (a grid of input and result); of base, ID_inv.png.
+    """Find ID/final_result.png, ID.png or ID_inv.png.
 
+    The first two are grids of input and result, by TediGAN's folder ext; ID_inv.png is by base.
     demo.py overwrites experiment/final_result.png, so a run must move it to a name of its own.
     """
     named: dict[str, Output] = {}
@@ -177,10 +181,11 @@ def find_ide3d(folder: Path, samples: Sequence[SampleId]) -> Outputs:
 
 
 def find_uac(folder: Path, samples: Sequence[SampleId]) -> Outputs:
-    """Find non_grid/MODALITIES/TEXT/N.png: N counts the samples of a text, in the order of their file names.
+    """Find non_grid/MODALITIES/TEXT/N.png.
 
-    The program loses the prompt where other arguments follow it. Then all results lie in MODALITIES itself,
-    and N counts all samples.
+    N counts the samples of a text, in the order of their file names. The program loses the prompt
+    where other arguments follow it. Then all results lie in MODALITIES itself, and N counts all
+    samples.
     """
     top = next((path for path in sorted(folder.glob("**/non_grid")) if path.is_dir()), folder)
     folders = sorted({path.parent for path in top.rglob("*.png") if path.stem.isdecimal()})

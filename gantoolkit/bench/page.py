@@ -14,14 +14,16 @@ from gantoolkit.core.types import Record
 from gantoolkit.report import record as records
 
 UNIVERSE = (
-    "> **The mini universe.** Rendered 64-px faces, small networks trained on CPU cores, scores by the zoo's "
-    "own judge. These numbers say nothing about CelebAMask-HQ and cannot be compared with published ones; "
+    "> **The mini universe.** Rendered 64-px faces, small networks trained on CPU cores, scores by "
+    "the zoo's "
+    "own judge. These numbers say nothing about CelebAMask-HQ and cannot be compared with "
+    "published ones; "
     "see {protocol}."
 )
 RULES = "benchmark-protocol.md"  # one folder above docs/tables
 LEGEND = (
-    "**Best** and <u>second best</u> among rows that see the same inputs (a camera aside). Small: 95 % bootstrap "
-    "intervals over pairs."
+    "**Best** and <u>second best</u> among rows that see the same inputs (a camera aside). Small: "
+    "95 % bootstrap intervals over pairs."
 )
 NOT_COMPARABLE = "Another data set, another scale: not comparable with the numbers above."
 
@@ -46,8 +48,8 @@ def _check_comparable(suite: Suite, file: Path, record: Record) -> None:
     config = record.config
     if config.get("protocol") != PROTOCOL:
         raise DataError(
-            f"{file} is of protocol {config.get('protocol')}, this version makes tables of {PROTOCOL}; "
-            "measure the row again."
+            f"{file} is of protocol {config.get('protocol')}, this version makes tables of "
+            f"{PROTOCOL}; measure the row again."
         )
     measured_on = f"{config['pairs']} pairs of the split '{config['split']}'"
     expected = f"{suite.pairs} pairs of the split '{suite.split}'"

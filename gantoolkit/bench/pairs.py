@@ -125,8 +125,8 @@ class Pairs:
             listed = bytes.fromhex(entry["quarters"])
             if max(abs(a - b) for a, b in zip(colors, listed)) > TOLERANCE:
                 raise DataError(
-                    f"{self.data.path}: picture {entry['index']} is not the one of pair {index} of the "
-                    f"split '{self.split}'; render it again with this version of the renderer."
+                    f"{self.data.path}: picture {entry['index']} is not the one of pair {index} of "
+                    f"the split '{self.split}'; render it again with this version of the renderer."
                 )
         return exact
 
@@ -137,8 +137,8 @@ def read_list(split: str) -> list[dict[str, str]]:
     if not file.is_file():
         known = sorted(f.stem for f in LISTS.glob("*.csv"))
         raise UsageError(
-            f"There is no list of pairs for the split '{split}'; lists: {', '.join(known)}. Freeze one "
-            f"with `python -m gantoolkit.bench.pairs ZIP {file.name}`."
+            f"There is no list of pairs for the split '{split}'; lists: {', '.join(known)}. Freeze "
+            f"one with `python -m gantoolkit.bench.pairs ZIP {file.name}`."
         )
     return list(csv.DictReader(io.StringIO(file.read_text(encoding="utf-8"))))
 
@@ -162,8 +162,8 @@ def open_pairs(
     for entry in entries:
         if int(entry["index"]) >= len(faces):
             raise DataError(
-                f"{faces.path} has {len(faces)} samples, but pair {entry['index']} is listed; give the "
-                f"whole split '{split}' with --data, or fewer --pairs."
+                f"{faces.path} has {len(faces)} samples, but pair {entry['index']} is listed; give "
+                f"the whole split '{split}' with --data, or fewer --pairs."
             )
     return Pairs(split, faces, entries, seed)
 

@@ -33,7 +33,7 @@ class Plan:
 
     @property
     def edition(self) -> str:
-        """Name of the results: the suite's own, with split and number of pairs where they are others."""
+        """Name of the results: the suite's own, or with the split and number of pairs."""
         if self.is_whole:
             return self.suite.name
         return f"{self.suite.name}-{self.split}-{self.count}"
@@ -59,7 +59,10 @@ class Plan:
         )
 
     def work_folder(self, row: SuiteRow) -> Path:
-        """Return where a row's images lie; another system, other weights or pairs give another folder."""
+        """Return where a row's images lie.
+
+        Another system, other weights or other pairs give another folder.
+        """
         job = self.job(row)
         key = json.dumps(
             [{**asdict(job), "data": None}, _export_digests(job.system)], sort_keys=True

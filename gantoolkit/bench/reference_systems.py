@@ -1,4 +1,4 @@
-"""Systems that scores are read against: the photo itself, other photos, and a generator's random faces."""
+"""Systems that scores are read against: the photo, other photos, a generator's random faces."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class OtherRealPhotos(System):
 
 
 class RandomSamples(System):
-    """Render a generator's faces for codes z ~ N(0, I), one per pair; 3D ones from the pair's camera.
+    """Render a generator's faces for codes z ~ N(0, I), in 3D from the pair's camera.
 
     generator       a name, a file, or the folder of a run that trained one
     truncation_psi  1 = the whole distribution

@@ -1,4 +1,4 @@
-"""`gantoolkit bench SUITE`: make the images of every row in a process of its own, then its record, then the page."""
+"""`gantoolkit bench SUITE`: make images and record of every row, then the page."""
 
 from __future__ import annotations
 
@@ -93,7 +93,10 @@ def _in_checkout(folder: str) -> Path | None:
 
 
 def measure_rows(plan: Plan, rows: tuple[SuiteRow, ...]) -> dict[str, str]:
-    """Make and score the rows that have no record yet; returns row name → why it could not be made."""
+    """Make and score the rows that have no record yet.
+
+    Returns row name → why it could not be made.
+    """
     failures: dict[str, str] = {}
 
     def measure(row: SuiteRow) -> None:
@@ -165,7 +168,7 @@ def spawn(job: Path, debug: bool = False) -> None:
 
 
 def _is_current(plan: Plan, row: SuiteRow, record: Record) -> bool:
-    """Whether a record is of the images that the plan would make, by the same weights and metrics."""
+    """Whether a record is of the plan's images, by the weights and metrics of now."""
     if record.config.get("measures") != score.measurement_digest(plan.suite):
         return False
     folders = [plan.work_folder(row).name]
@@ -188,14 +191,17 @@ def _same_system(recorded: dict, system: dict) -> bool:
 
 
 def _changed_weights(recorded: dict[str, str]) -> list[str]:
-    """Return the weights, by name or path, whose sha256 differs now; those that are gone do not count."""
+    """Return the weights, by name or path, whose sha256 differs now.
+
+    Those that are gone do not count.
+    """
     known = manifest.load().weights
     present = [name for name in recorded if Path(name).exists() or name in known]
     return weights.differing(recorded, weights.checksums(present))
 
 
 def check(out: Path, tables: Path | None) -> int:
-    """Check that every page is what its records say, and name those that are not; returns the exit code.
+    """Check that every page is what its records say; returns the exit code.
 
     tables  folder of the pages; None: they lie beside their records
     """
@@ -213,7 +219,8 @@ def check(out: Path, tables: Path | None) -> int:
         outdated += page.outdated_files(suites.load_suite(name), out / name, tables or out / name)
     for path in outdated:
         print(
-            f"{path} does not follow from the records in {out}; write it again with `gantoolkit bench "
+            f"{path} does not follow from the records in {out}; write it again with `gantoolkit "
+            "bench "
             f"{path.stem}`.",
             file=sys.stderr,
         )

@@ -1,4 +1,4 @@
-"""Denoising runs that rows share: made once per encoder and condition, then read by every row that needs them."""
+"""Denoising runs that rows share: made once per encoder and condition, then read by all."""
 
 from __future__ import annotations
 

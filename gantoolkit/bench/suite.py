@@ -1,4 +1,4 @@
-"""Suites: YAML files that say which systems are compared on what, with the paper's own table beside it."""
+"""Suites: YAML files that say which systems are compared on what, beside the paper's table."""
 
 from __future__ import annotations
 
@@ -30,7 +30,10 @@ class SuiteRow:
 
 @dataclass(frozen=True)
 class Suite:
-    """One table: its rows, and how all of them are measured. Metrics are name → arguments, as in configs."""
+    """One table: its rows, and how all of them are measured.
+
+    Metrics are name → arguments, as in configs.
+    """
 
     name: str
     title: str
@@ -111,7 +114,7 @@ def _check_keys(
 
 
 def missing_run(system: dict, runs: Path) -> str:
-    """Say which argument of a system is neither a file, weights, a preset nor a run in `runs`; else ""."""
+    """Say which run that a system names is not in `runs`; "" if there is none."""
     for value in _run_names(system).values():
         if not (runs / value).is_dir():
             return f"There is no run '{value}' in {runs}, and no weights of that name."
@@ -124,7 +127,7 @@ def resolve_runs(system: dict, runs: Path) -> dict:
 
 
 def _run_names(system: dict) -> dict[str, str]:
-    """Return the RUN_ARGUMENTS that are neither a path nor a name of the registry, so must name a run."""
+    """Return those of RUN_ARGUMENTS that are neither paths nor names of the registry."""
     index = manifest.load()
     names = {}
     for key in RUN_ARGUMENTS:

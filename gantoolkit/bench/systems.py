@@ -53,11 +53,14 @@ class System:
         return "3D" if self.is_3d else "2D"
 
     def solve(self, condition: Condition, image: Tensor | None = None) -> Any:
-        """Solve a batch; returns a Render, or whatever `render` takes. `image` is I^gt [B,3,R,R]."""
+        """Solve a batch.
+
+        Returns a Render, or whatever `render` takes. `image` is I^gt [B,3,R,R].
+        """
         raise NotImplementedError
 
     def solve_shared(self, condition: Condition, image: Tensor | None, folder: Path) -> Any:
-        """Solve a batch with denoising runs that several rows share, kept in `folder`; never timed."""
+        """Solve a batch with denoising runs that rows share, kept in `folder`; never timed."""
         return self.solve(condition, image)
 
     def render(self, solution: Any, camera: Camera | None) -> Render:
@@ -65,7 +68,7 @@ class System:
         return solution
 
     def networks(self) -> dict[str, str]:
-        """Return role → weights name of every network that trained or optimized it; none may judge it."""
+        """Return role → weights of the networks that trained or optimized it; none may judge."""
         return {}
 
     def weights(self) -> dict[str, str]:
@@ -87,7 +90,8 @@ def build(spec: dict) -> System:
     unknown = [need for need in system.needs if need not in NEEDS]
     if unknown:
         raise UsageError(
-            f"The system '{spec['type']}' needs '{unknown[0]}'; a system may need {', '.join(NEEDS)}."
+            f"The system '{spec['type']}' needs '{unknown[0]}'; a system may need "
+            f"{', '.join(NEEDS)}."
         )
     return system
 
@@ -104,7 +108,7 @@ def restrict_condition(condition: Condition, needs: tuple[str, ...]) -> Conditio
 
 
 def needs_of(condition: str) -> tuple[str, ...]:
-    """Return the needs of an encoder trained on the condition 'mask', 'scribble', 'both' or 'none'."""
+    """Return what an encoder needs, by its condition: 'mask', 'scribble', 'both' or 'none'."""
     return ("text", *CONDITION_NEEDS.get(condition, (condition,)))
 
 
@@ -246,7 +250,7 @@ class Diffused(System):
 
 
 def networks_of(run: str, specs: dict) -> dict[str, str]:
-    """Return role → network in the losses of a run, by its export or, for old exports, by its config."""
+    """Return role → network in the losses of a run, as its export or else its config says."""
     if "networks" in specs:
         return dict(specs["networks"])
     networks = {}

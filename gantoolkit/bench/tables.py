@@ -76,7 +76,10 @@ def inputs_of(record: Record) -> str:
 
 
 def ranking_group(record: Record) -> frozenset[str] | None:
-    """Return the inputs of a row, a camera aside: equal ones are ranked together. None if it sees the photo."""
+    """Return a row's inputs without the camera: rows of equal ones are ranked together.
+
+    None if it sees the photo.
+    """
     needs = frozenset(record.config["needs"]) - {"camera"}
     return None if "image" in needs else needs
 

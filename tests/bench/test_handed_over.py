@@ -14,7 +14,8 @@ from PIL import Image
 
 from gantoolkit.bench import official_outputs, prepare
 from gantoolkit.bench.official_outputs import ADAPTERS, SampleId, find_outputs
-from gantoolkit.cli.main import main, parser
+from gantoolkit.cli.main import main
+from gantoolkit.cli.verbs import parser
 from gantoolkit.core.labels import PALETTE
 from gantoolkit.data import cameras
 from gantoolkit.data.face_zip import FaceZip
@@ -219,7 +220,7 @@ def test_bad_inputs_are_sentences(data, tmp_path, capsys):
         == 1
     )
     assert (
-        "'anna' is none; name the pictures 0.png" in capsys.readouterr().err
+        "'anna' is not a number; name the pictures 0.png" in capsys.readouterr().err
         and not (tmp_path / "no").exists()
     )
     handed("collaborative", named, tmp_path / "yes")

@@ -1,1 +1,1 @@
-"""The paper's figures, made again from trained runs: `gantoolkit figure NAME RUN …` (docs/figures.md)."""
+"""The paper's figures, made again from trained runs: `gantoolkit figure` (docs/figures.md)."""

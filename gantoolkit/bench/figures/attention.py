@@ -1,4 +1,4 @@
-"""Figure 3: cross-attention of single words by denoising step and up block, over the face of that step."""
+"""Figure 3: cross-attention of single words by step and up block, over the face of that step."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Step(NamedTuple):
 
 @torch.no_grad()
 def render(scene: Scene, args) -> tuple[np.ndarray, dict]:
-    """Render the sheet [H,W,3], one sample below the other; also returns the words that it shows."""
+    """Render the sheet [H,W,3], one sample below the other, and return the words on it."""
     encoder = scene.pipeline.encoder
     if getattr(encoder, "text_encoder", None) is None:
         raise UsageError(
@@ -76,7 +76,8 @@ def choose_words(
     for word in named:
         if word.lower() not in tokens:
             raise UsageError(
-                f"'{word}' is not in the prompt of {whose}, “{text}”; its words: {', '.join(tokens)}."
+                f"'{word}' is not in the prompt of {whose}, “{text}”; its words: "
+                f"{', '.join(tokens)}."
             )
     if named:
         return {word.lower(): tokens[word.lower()] for word in named}
@@ -97,7 +98,10 @@ def _attention_mass(steps: Sequence[Step], positions: Sequence[int]) -> float:
 
 
 def block_map(features: Features, block: int, positions: Sequence[int]) -> Tensor:
-    """Average one block's probabilities [h,w] over tokens (each the maximum over its layers and heads)."""
+    """Average one block's probabilities [h,w] over tokens.
+
+    They are the maximum over the block's layers and heads.
+    """
     return features.attn_prob[block][0, list(positions)].mean(0)
 
 

@@ -1,4 +1,4 @@
-"""What a data set looks like: its faces in rows of eight, and if wanted the conditions that are made of them."""
+"""What a data set looks like: its faces, eight in a row, perhaps with the conditions below them."""
 
 from __future__ import annotations
 

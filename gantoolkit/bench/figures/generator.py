@@ -1,4 +1,4 @@
-"""What a generator makes of random codes: faces, in 3D from three sides, and walks between them in W."""
+"""What a generator makes of random codes: faces, in 3D from three sides, and walks in W."""
 
 from __future__ import annotations
 
@@ -39,8 +39,9 @@ def main(args) -> int:
 
 @torch.no_grad()
 def render(generator, walks: int, seed: int = 0, truncation: float = 1.0) -> np.ndarray:
-    """Render the sheet [H,W,3]: G(w) of eight random codes, then `walks` lines from one w to another.
+    """Render the sheet [H,W,3]: G(w) of eight random codes, then lines from one w to another.
 
+    walks       number of lines
     truncation  ψ: 1 is the whole distribution, 0 the mean code
     """
     stream = torch.Generator().manual_seed(seed)

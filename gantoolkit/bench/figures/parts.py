@@ -1,4 +1,4 @@
-"""Figure 8: what the mapping network M and the style modulation T add to the generator's mean face."""
+"""Figure 8: what mapping network M and style modulation T add to the generator's mean face."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ FULL = "M and T\n$G(w)$"
 
 @torch.no_grad()
 def render(scene: Scene, args) -> tuple[np.ndarray, dict]:
-    """Render the sheet [H,W,3]; also returns the denoising time at which codes were read."""
+    """Render the sheet [H,W,3], and return the denoising time at which codes were read."""
     timestep = scene.first_timestep(args.t_out)
     rows, titles = [], []
     for sample, condition, camera in scene.batches():
@@ -29,7 +29,7 @@ def render(scene: Scene, args) -> tuple[np.ndarray, dict]:
 
 
 def faces(scene: Scene, features: Features, camera: Camera | None) -> list[tuple[str, Tensor]]:
-    """Render (title, images [B,3,R,R]) of the mean face, of w^m and of w, then of w by every further run.
+    """Render the mean face, w^m and w, then w of every further run: (title, images [B,3,R,R]).
 
     A run without T has no w^m beside its w.
     """

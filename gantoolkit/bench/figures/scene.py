@@ -1,4 +1,4 @@
-"""What a figure is made of: runs that belong together, and samples with the tables' captions and seeds."""
+"""What a figure is made of: runs that belong together, and samples with captions and seeds."""
 
 from __future__ import annotations
 
@@ -117,7 +117,7 @@ class Scene:
         raise ValueError(f"{timestep} is not one of the timesteps {self.timesteps}.")
 
     def features_and_image(self, condition: Condition, timestep: int) -> tuple[Features, Tensor]:
-        """Return the encoder's features at a timestep, and I^d_0 [B,3,R,R] of the same trajectory."""
+        """Return features at a timestep, and I^d_0 [B,3,R,R] of the same trajectory."""
         for last in self.pipeline.encoder.trace(condition):
             if int(last.t[0]) == timestep:
                 features = last
@@ -192,7 +192,7 @@ def _load_run(loader: runs.Loader, source: str) -> Run:
 
 
 def _check_comparable(first: Run, other: Run) -> None:
-    """Raise UsageError unless both runs differ only in their bridge, so that they share a trajectory."""
+    """Raise UsageError unless both runs share a trajectory: they may differ in their bridge."""
     for key, verb in SHARED_SPECS.items():
         if first.specs[key] != other.specs[key]:
             one, two = (

@@ -25,7 +25,7 @@ BOOTSTRAP = 200
 
 @torch.no_grad()
 def render(scene: Scene, args) -> tuple[np.ndarray, dict]:
-    """Render the sheet [H,W,3] with a plot per score; also returns the scores."""
+    """Render the sheet [H,W,3] with a plot per score, and return the scores."""
     timesteps = choose_steps(scene.timesteps)
     sheet = faces(scene, timesteps)
     if not args.scored:
@@ -82,7 +82,7 @@ def faces(scene: Scene, timesteps: Sequence[int]) -> figure_sheets.FigureSheet:
 def score(
     scene: Scene, timesteps: Sequence[int], count: int, judge: str
 ) -> tuple[list[Scores], Scores]:
-    """Score G(w_t) at every timestep, and I^d_0, against the photos of the first `count` samples."""
+    """Score G(w_t) at every timestep, and I^d_0, on the first `count` samples."""
     from gantoolkit.metrics import Evaluator
 
     run = scene.runs[0]

@@ -1,4 +1,4 @@
-"""Figure 10: style transfer; the diffusion model's own image beside the results and views of `views`."""
+"""Figure 10: style transfer; the results of `views` beside the diffusion model's own image."""
 
 from __future__ import annotations
 
@@ -9,5 +9,5 @@ from gantoolkit.bench.figures.scene import Scene
 
 
 def render(scene: Scene, args) -> tuple[np.ndarray, dict]:
-    """Render the sheet [H,W,3] of `views` with I^d_0, with which all losses of such a run compared."""
+    """Render the sheet [H,W,3] of `views` with I^d_0, the target of all losses of such a run."""
     return views.render(scene, args, show_x0=True)

@@ -1,4 +1,4 @@
-"""Figure 9: the same faces by runs that were trained towards I^gt, towards I^d_0, or towards both."""
+"""Figure 9: the same faces by runs that were trained towards I^gt, I^d_0, or both."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ TOWARDS = {"x0": "towards $I^d_0$", "gt": "towards $I^{gt}$", "paper": "towards 
 
 @torch.no_grad()
 def render(scene: Scene, args) -> tuple[np.ndarray, dict]:
-    """Render the sheet [H,W,3]; also returns the time at which codes were read. I^d_0 ends that trajectory."""
+    """Render the sheet [H,W,3], and return the denoising time at which codes were read."""
     timestep = scene.first_timestep(args.t_out)
     rows = []
     for sample, condition, camera in scene.batches():

@@ -1,4 +1,4 @@
-"""Results at a glance: prompt and condition, G(w) from the sample's camera and, in 3D, from other sides."""
+"""Results at a glance: condition, G(w) from the sample's camera and, in 3D, from other sides."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from gantoolkit.report import figure_sheets
 
 @torch.no_grad()
 def render(scene: Scene, args, show_x0: bool = False) -> tuple[np.ndarray, dict]:
-    """Render the sheet [H,W,3]; also returns the time at which codes were read, and the yaws of the views.
+    """Render the sheet [H,W,3], and return its denoising time and the yaws of its views.
 
     show_x0  whether I^d_0 stands before the results
     """

@@ -1,8 +1,13 @@
-"""`gantoolkit compare --prepare PROGRAM`: what an official program reads, made of the samples of a data set.
+"""`gantoolkit compare --prepare PROGRAM`: make what an official program reads of a data set.
 
-Every program has a file here with `pictures(face)`, the files of one sample; `texts(faces)`, the files of all; and
-CROP, the framing of faces that it knows (None: any). Files are named so that bench/official_outputs.py finds what the program makes of
-them. prompts.jsonl says what each sample's caption became.
+Every program has a file here with
+
+pictures(face)  the picture files of one sample, by name
+texts(faces)    the text files of all samples, by name
+CROP            the framing of faces that it knows; None: any
+
+Files are named so that bench/official_outputs.py finds what the program makes of them.
+prompts.jsonl says what each sample's caption became.
 """
 
 from __future__ import annotations
@@ -28,72 +33,69 @@ PROGRAMS = ("tedigan", "ide3d", "uac", "collaborative", "controlnet")
 
 @dataclass(frozen=True)
 class Face:
-    """One sample as it is handed over."""
+    """One sample of a data set."""
 
     data: FaceZip
-    row: int
+    index: int
 
     @property
     def id(self) -> str:
-        return Path(self.data.files[self.row]).stem
+        """The stem of its picture's file."""
+        return Path(self.data.files[self.index]).stem
 
     @property
     def text(self) -> str:
-        """The first caption, on one line."""
-        return " ".join(next(iter(self.data.captions[self.row]), "").split())
+        """The first caption, on one line; "" without one."""
+        captions = self.data.captions[self.index]
+        return " ".join(captions[0].split()) if captions else ""
 
     @property
     def camera(self) -> list[float]:
-        """EG3D's label [25]."""
-        return self.data.cameras[self.row].tolist()
+        """EG3D's label: 16 numbers of cam2world, 9 of the intrinsics."""
+        return self.data.cameras[self.index].tolist()
 
     def labels(self, size: int) -> Image.Image:
-        """Label numbers 0..18 in CelebAMask-HQ's order, mode L [size,size], by nearest neighbour."""
-        labels = self.data.read_image("mask", None, np.uint8, self.row)
+        """Read the label map, mode L [size,size]: numbers 0..18 in CelebAMask-HQ's order.
+
+        It is resized by nearest neighbor.
+        """
+        labels = self.data.read_image("mask", None, np.uint8, self.index)
         if labels.max() >= len(CLASSES):
             raise DataError(
-                f"{self.data.path} has the label {labels.max()} in {self.id}; labels are 0 to {len(CLASSES) - 1}."
+                f"{self.data.path} has the label {labels.max()} in {self.id}; labels are 0 to "
+                f"{len(CLASSES) - 1}."
             )
         return Image.fromarray(labels).resize((size, size), Image.Resampling.NEAREST)
 
     def image(self, size: int) -> Image.Image:
-        """The photo, RGB [size,size]."""
-        pixels = self.data.read_image("image", "RGB", np.uint8, self.row)
+        """Read the photo, RGB [size,size]."""
+        pixels = self.data.read_image("image", "RGB", np.uint8, self.index)
         return Image.fromarray(pixels).resize((size, size), Image.Resampling.LANCZOS)
 
 
 def main(args) -> int:
-    """The verb with --prepare."""
+    """Run the verb with --prepare."""
     if Path(args.data).is_dir():
         raise UsageError(
-            f"--prepare reads a data set zip, and {args.data} is a folder; `gantoolkit data prepare folder` "
-            "makes a zip of it."
+            f"--prepare reads a data set zip, and {args.data} is a folder; `gantoolkit data "
+            "prepare folder` makes a zip of it."
         )
-    program, data = import_module(f"{__name__}.{args.prepare}"), FaceZip(args.data)
-    out = Path(args.out or f"for-{args.prepare}")
-    faces = [Face(data, row) for row in range(len(data))][: args.limit]
+    program = import_module(f"{__name__}.{args.prepare}")
+    data = FaceZip(args.data)
+    faces = [Face(data, index) for index in range(len(data))][: args.limit]
     if len({face.id for face in faces}) < len(faces):
         raise DataError(
             f"{data.path} names two pictures alike, so that results could not be told apart."
         )
-    if (
-        (crop := data.meta.get("crop"))
-        and program.CROP
-        and (crop == "eg3d") != (program.CROP == "eg3d")
-    ):
-        warn(
-            f"{args.prepare} was trained on {program.CROP}'s framing of faces, and {data.path.name} was prepared with "
-            f"--crop {crop}."
-        )
-    texts = program.texts(
-        faces
-    )  # which refuses what the program could not read, before anything is written
+    _warn_of_crop(args.prepare, program.CROP, data)
+
+    texts = program.texts(faces)  # first, since it refuses what the program could not read
+    out = Path(args.out or f"for-{args.prepare}")
     progress = Progress()
     with progress.bar(f"for {args.prepare}", len(faces)):
         for done, face in enumerate(faces, 1):
             for name, picture in program.pictures(face).items():
-                form = {"form": "JPEG", "quality": 100} if name.endswith(".jpg") else {}
-                files.write_bytes(out / name, pictures.encode(picture, **form))
+                files.write_bytes(out / name, _encode(picture, name))
             progress.advance(done)
     for name, text in texts.items():
         files.write_text(out / name, text)
@@ -101,28 +103,54 @@ def main(args) -> int:
     return 0
 
 
-def prompts(faces: Iterable[Face], prompt: Callable[[str], str], **more) -> str:
-    """prompts.jsonl: of every sample its id, caption, what the program is told, and a seed; `more` is the same for all."""
-    rows = (
-        dict(id=face.id, text=face.text, prompt=prompt(face.text), seed=face.row, **more)
-        for face in faces
-    )
-    return files.json_lines(rows)
+def _warn_of_crop(name: str, expected: str | None, data: FaceZip) -> None:
+    """Warn where the data's framing of faces is not the one that a program was trained on."""
+    crop = data.meta.get("crop")
+    if crop and expected and (crop == "eg3d") != (expected == "eg3d"):
+        warn(
+            f"{name} was trained on {expected}'s framing of faces, and {data.path.name} was "
+            f"prepared with --crop {crop}."
+        )
 
 
-def jobs(head: Sequence[str], commands: Iterable[tuple[str, str]]) -> str:
-    """jobs.sh: a shell command per sample, left out where its result (a path below $OUT) is there; `head` as comments."""
+def _encode(picture: Image.Image, name: str) -> bytes:
+    if name.endswith(".jpg"):
+        return pictures.encode(picture, "JPEG", quality=100)
+    return pictures.encode(picture)
+
+
+def prompts(faces: Iterable[Face], prompt: Callable[[str], str], **settings) -> str:
+    """Write prompts.jsonl: id, caption, prompt and seed of every sample.
+
+    prompt    makes the program's prompt of a caption
+    settings  further values, the same for all samples
+    """
+    lines = []
+    for face in faces:
+        line = dict(id=face.id, text=face.text, prompt=prompt(face.text), seed=face.index)
+        lines.append(line | settings)
+    return files.json_lines(lines)
+
+
+def jobs(comments: Sequence[str], commands: Iterable[tuple[str, str]]) -> str:
+    """Write jobs.sh: one shell command per sample.
+
+    A command is left out where its result exists already.
+
+    commands  pairs (result, a path below $OUT; command)
+    """
     lines = [
         "#!/bin/sh",
-        *(f"# {line}" for line in head),
+        *(f"# {comment}" for comment in comments),
         'IN=$(cd "$(dirname "$0")" && pwd) OUT=${1:?write: sh jobs.sh RESULTS}',
         'mkdir -p "$OUT"',
         'OUT=$(cd "$OUT" && pwd)',
     ]
-    lines += [f'[ -e "$OUT"/{quoted(result)} ] || {{ {command}; }}' for result, command in commands]
+    for result, command in commands:
+        lines.append(f'[ -e "$OUT"/{quoted(result)} ] || {{ {command}; }}')
     return "\n".join(lines) + "\n"
 
 
 def quoted(text: str) -> str:
-    """As one word of a shell command."""
+    """Quote a text as one word of a shell command."""
     return shlex.quote(text)

@@ -1,8 +1,7 @@
-"""ControlNet: the label map in CelebAMask-HQ's colors, and the settings of its apps, which have no
-command line.
+"""ControlNet: the label map in CelebAMask-HQ's colors, and the settings of its apps.
 
-To the published segmentation ControlNet these colors do not mean parts of a face
-(docs/full-scale.md).
+They have no command line. To the published segmentation ControlNet these colors do not mean parts
+of a face (docs/full-scale.md).
 """
 
 from __future__ import annotations
