@@ -252,7 +252,7 @@ def _evaluate(
         batch = [ids[index] for index in indices.tolist()]
         sample = reference.sample(batch)
         image = torch.stack([read_output(outputs[id], reference.size) for id in batch])
-        evaluator.update(image, sample.target, sample.condition, numbers=indices)
+        evaluator.update(image, sample.target, sample.condition, sample_ids=indices)
     return evaluator
 
 
