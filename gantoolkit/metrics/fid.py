@@ -65,7 +65,7 @@ class FID(Metric):
 
     def update(self, batch: EvalBatch) -> None:
         for side, source in SOURCES.items():
-            features = self.network_output(batch, source).double()
+            features = self.network_output(batch, source).detach().double()
             if features.shape[1] > MAX_FEATURES:
                 self.replicates = 0
             self.add(batch, f"{side}_total", features)

@@ -6,8 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from gantoolkit.core.errors import UsageError
 from gantoolkit.core.labels import CLASSES
+from gantoolkit.core.suggest import check_choice
 from gantoolkit.metrics.base import EvalBatch, Metric
 
 MODES = ("present", "all19", "confusion")
@@ -114,11 +114,8 @@ class MeanIoU(ParsingMetric):
 
     def __init__(self, network: str = "judge", modes: tuple[str, ...] = MODES):
         super().__init__(network)
-        unknown = [mode for mode in modes if mode not in MODES]
-        if unknown:
-            raise UsageError(
-                f"The metric 'miou' has no mode '{unknown[0]}'; choose from {', '.join(MODES)}."
-            )
+        for mode in modes:
+            check_choice("modes", mode, MODES)
         self.modes = tuple(modes)
 
     def update(self, batch: EvalBatch) -> None:

@@ -99,13 +99,13 @@ class TextMatch(MeanMetric):
         super().__init__(network)
 
     def values(self, batch: EvalBatch) -> Tensor:
-        read = getattr(self.network, "read", None) or getattr(self.network, "embed_text", None)
-        if read is None:
+        if not hasattr(self.network, "embed_text"):
             raise UsageError(
                 f"The metric '{self.name}' needs a network that reads text; "
                 f"'{self.network_name}' does not."
             )
-        return (self.network_output(batch) * read(batch.condition.text)).sum(1)
+        text = self.network.embed_text(batch.condition.text)
+        return (self.network_output(batch) * text).sum(1)
 
 
 class CLIPScore(TextMatch):

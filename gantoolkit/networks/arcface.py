@@ -1,12 +1,13 @@
 """ArcFace: an IR-SE residual network whose unit embedding tells people apart (Deng et al. 2019).
 
-One class for every size: IR-SE50 of the pSp family (512 numbers from 112² crops) and the small one of the
-zoo. Names of tensors follow the published `model_ir_se50.pth`, so that file loads without renaming.
+One class for every size: IR-SE50 of the pSp family (512 numbers from 112² crops) and the small one
+of the zoo. Tensor names follow the published `model_ir_se50.pth`, which loads without renaming.
 """
 
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -15,26 +16,31 @@ from torch import Tensor, nn
 from gantoolkit.core.suggest import check_choice
 from gantoolkit.networks.blocks import fit
 
-IR_SE50 = ((64, 3), (128, 4), (256, 14), (512, 3))
-PSP_CROP = (256, 35, 223, 32, 220)  # size, top, bottom, left, right: for FFHQ-aligned faces only
-EG3D_CROP = (
-    256,
-    6,
-    206,
-    26,
-    226,
-)  # the same part of a face where EG3D's crop frames it (data/crop.py)
+
+class Crop(NamedTuple):
+    """The part of an image that the network sees: of size×size pixels those within the edges."""
+
+    size: int
+    top: int
+    bottom: int
+    left: int
+    right: int
+
+
+IR_SE50 = ((64, 3), (128, 4), (256, 14), (512, 3))  # (width, number of units) per stage
+PSP_CROP = Crop(256, 35, 223, 32, 220)  # only for FFHQ-aligned faces
+EG3D_CROP = Crop(256, 6, 206, 26, 226)  # the same part of a face in EG3D's framing (data/crop.py)
 CROPS = {"ffhq": PSP_CROP, "eg3d": EG3D_CROP}
 
 
-def find_crop(framing: str) -> tuple[int, ...]:
-    """The crop for images that frame faces as 'ffhq' or 'eg3d' does; others are refused."""
+def find_crop(framing: str) -> Crop:
+    """Return the crop for images that frame faces as 'ffhq' or 'eg3d' does; refuse others."""
     check_choice("crop", framing, CROPS)
     return CROPS[framing]
 
 
 class SqueezeExcite(nn.Module):
-    """Channel attention: scale by sigmoid(fc2(relu(fc1(mean over places))))."""
+    """Channel attention: scale by sigmoid(fc2(relu(fc1(mean over pixels))))."""
 
     def __init__(self, channels: int, reduction: int = 16):
         super().__init__()
@@ -43,11 +49,12 @@ class SqueezeExcite(nn.Module):
         self.fc2 = nn.Conv2d(hidden, channels, 1, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        return x * torch.sigmoid(self.fc2(F.relu(self.fc1(x.mean((2, 3), keepdim=True)))))
+        mean = x.mean((2, 3), keepdim=True)
+        return x * torch.sigmoid(self.fc2(F.relu(self.fc1(mean))))
 
 
-class Unit(nn.Module):
-    """Improved residual unit: BN, conv, PReLU, conv with stride, BN, squeeze-excite, plus a shortcut."""
+class IRSEUnit(nn.Module):
+    """Improved residual unit: BN, conv, PReLU, strided conv, BN, squeeze-excite, plus a shortcut."""
 
     def __init__(self, inputs: int, outputs: int, stride: int):
         super().__init__()
@@ -70,31 +77,38 @@ class Unit(nn.Module):
         return self.shortcut_layer(x) + self.res_layer(x)
 
 
-def trunk(
+def build_trunk(
     units: tuple[tuple[int, int], ...], inputs: int = 3
 ) -> tuple[nn.Sequential, nn.Sequential, int]:
-    """(input layer, stages, channels at the end) of an IR-SE network.
+    """Build an IR-SE network: (input layer, stages, channels at the end).
 
-    units  (width, count) of the units of each stage, which halves the size
+    units  (width, number of units) of each stage, which halves the size
     """
     width = units[0][0]
-    first = nn.Sequential(
+    input_layer = nn.Sequential(
         nn.Conv2d(inputs, width, 3, 1, 1, bias=False), nn.BatchNorm2d(width), nn.PReLU(width)
     )
     body = []
     for outputs, count in units:
-        for n in range(count):
-            body.append(Unit(width, outputs, 2 if n == 0 else 1))
+        for index in range(count):
+            body.append(IRSEUnit(width, outputs, stride=2 if index == 0 else 1))
             width = outputs
-    return first, nn.Sequential(*body), width
+    return input_layer, nn.Sequential(*body), width
 
 
 class ArcFace(nn.Module):
-    """Images −1..1 RGB of any size to unit embeddings.
+    """Embed images [B,3,H,W] in −1..1 as unit vectors [B,embedding].
 
-    size       what the network sees: size×size pixels, halved by every stage
+    size       pixels that the network sees, halved by every stage
     units      (width, number of units) per stage
-    crop       (image size, top, bottom, left, right) taken before resizing, or None for the whole image
+    embedding  numbers of an embedding
+    crop       (image size, top, bottom, left, right) before resizing, None for the whole image
+    dropout    before the last layer
+
+    >>> network = ArcFace(size=16, units=((8, 1), (8, 1)), embedding=4).eval()
+    >>> embeddings = network.embed(torch.rand(2, 3, 64, 64) * 2 - 1)
+    >>> embeddings.shape, bool(torch.allclose(embeddings.norm(dim=1), torch.ones(2)))
+    (torch.Size([2, 4]), True)
     """
 
     def __init__(
@@ -106,10 +120,13 @@ class ArcFace(nn.Module):
         dropout: float = 0.2,
     ):
         super().__init__()
-        self.size, self.embedding, self.dropout = size, embedding, dropout
-        self.units = tuple((int(w), int(n)) for w, n in units)
+        self.size = size
+        self.units = tuple((int(width), int(count)) for width, count in units)
+        self.embedding = embedding
         self.crop = None if crop is None else tuple(crop)
-        self.input_layer, self.body, width = trunk(self.units)
+        self.dropout = dropout
+
+        self.input_layer, self.body, width = build_trunk(self.units)
         side = size // 2 ** len(self.units)
         self.output_layer = nn.Sequential(
             nn.BatchNorm2d(width),
@@ -121,49 +138,50 @@ class ArcFace(nn.Module):
 
     @property
     def arch(self) -> dict:
-        """The constructor's arguments, for weights files."""
+        """Return the constructor's arguments, for weights files."""
         return {
             "type": "ArcFace",
             "size": self.size,
-            "units": [list(u) for u in self.units],
+            "units": [list(unit) for unit in self.units],
             "embedding": self.embedding,
             "crop": self.crop and list(self.crop),
             "dropout": self.dropout,
         }
 
     def prepare(self, images: Tensor) -> Tensor:
-        """The size×size pixels that the network sees of images [B,3,H,W]."""
-        if self.crop is not None:
-            whole, top, bottom, left, right = self.crop
-            images = fit(images, whole)[:, :, top:bottom, left:right]
-            return F.adaptive_avg_pool2d(images, self.size)
-        return fit(images, self.size)
+        """Crop and resize images [B,3,H,W] to the size×size pixels that the network sees."""
+        if self.crop is None:
+            return fit(images, self.size)
+        whole, top, bottom, left, right = self.crop
+        cropped = fit(images, whole)[:, :, top:bottom, left:right]
+        return F.adaptive_avg_pool2d(cropped, self.size)
 
-    def raw(self, pixels: Tensor) -> Tensor:
-        """Embedding [B,D] before it is scaled to unit length, of prepared pixels."""
+    def raw_embedding(self, pixels: Tensor) -> Tensor:
+        """Embed prepared pixels, before scaling to unit length: [B,D]."""
         return self.output_layer(self.body(self.input_layer(pixels)))
 
     def embed(self, images: Tensor) -> Tensor:
-        """Unit embedding [B,D]."""
-        return F.normalize(self.raw(self.prepare(images)).float(), dim=1)
+        """Return unit embeddings [B,D]."""
+        return F.normalize(self.raw_embedding(self.prepare(images)).float(), dim=1)
 
     forward = embed
 
 
 def irse50() -> ArcFace:
-    """The IR-SE50 of pSp's identity loss, with its crop of a 256×256 face."""
+    """Build the IR-SE50 of pSp's identity loss, with its crop of a 256×256 face."""
     return ArcFace(112, IR_SE50, 512, PSP_CROP, 0.6)
 
 
 def angular_margin(
     cosine: Tensor, labels: Tensor, scale: float = 32.0, margin: float = 0.3
 ) -> Tensor:
-    """Logits s·cos(θ + m·[label]) from cosines [B,P] and the column [B] that is right in each row.
+    """Return logits s·cos(θ + m·[label]) of cosines [B,P] and right columns [B] (Eq. 3).
 
     Beyond θ = π − m the curve goes on falling linearly, as in the published code.
     """
     cosine = cosine.float().clamp(-1 + 1e-6, 1 - 1e-6)
     true = cosine.gather(1, labels[:, None])
     shifted = true * math.cos(margin) - (1 - true**2).sqrt() * math.sin(margin)
-    shifted = torch.where(true > -math.cos(margin), shifted, true - margin * math.sin(margin))
+    is_within = true > -math.cos(margin)
+    shifted = torch.where(is_within, shifted, true - margin * math.sin(margin))
     return scale * cosine.scatter(1, labels[:, None], shifted)

@@ -1,6 +1,6 @@
 """BiSeNet (Yu et al. 2018) in the form of the published face parser `79999_iter.pth`.
 
-Tensor names follow that file, so that it loads without renaming. Its 19 classes have an order of their
+Tensor names follow that file, which loads without renaming. Its 19 classes have an order of their
 own; `logits` returns them in CelebAMask-HQ order.
 """
 
@@ -11,10 +11,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from gantoolkit.core.labels import ORDERS
-from gantoolkit.networks.blocks import fit
+from gantoolkit.networks.blocks import fit, imagenet_normalize
 
 TO_CELEBAMASK = ORDERS["bisenet"]  # class of the published file → CelebAMask-HQ
-MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
 class ConvBNReLU(nn.Module):
@@ -45,24 +44,27 @@ class BasicBlock(nn.Module):
             )
 
     def forward(self, x: Tensor) -> Tensor:
-        y = self.bn2(self.conv2(F.relu(self.bn1(self.conv1(x)))))
-        return F.relu(y + (x if self.downsample is None else self.downsample(x)))
+        y = F.relu(self.bn1(self.conv1(x)))
+        y = self.bn2(self.conv2(y))
+        shortcut = x if self.downsample is None else self.downsample(x)
+        return F.relu(y + shortcut)
 
 
 class ResNet18(nn.Module):
-    """Images to maps at 1/8, 1/16 and 1/32."""
+    """Map images to features at 1/8, 1/16 and 1/32 of their size."""
 
     def __init__(self):
         super().__init__()
         self.conv1 = nn.Conv2d(3, 64, 7, 2, 3, bias=False)
         self.bn1 = nn.BatchNorm2d(64)
-        for n, (inputs, outputs) in enumerate(((64, 64), (64, 128), (128, 256), (256, 512)), 1):
-            stride = 1 if n == 1 else 2
-            setattr(
-                self,
-                f"layer{n}",
-                nn.Sequential(BasicBlock(inputs, outputs, stride), BasicBlock(outputs, outputs, 1)),
-            )
+        self.layer1 = self._layer(64, 64, stride=1)
+        self.layer2 = self._layer(64, 128, stride=2)
+        self.layer3 = self._layer(128, 256, stride=2)
+        self.layer4 = self._layer(256, 512, stride=2)
+
+    @staticmethod
+    def _layer(inputs: int, outputs: int, stride: int) -> nn.Sequential:
+        return nn.Sequential(BasicBlock(inputs, outputs, stride), BasicBlock(outputs, outputs, 1))
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         x = F.max_pool2d(F.relu(self.bn1(self.conv1(x))), 3, 2, 1)
@@ -72,7 +74,7 @@ class ResNet18(nn.Module):
 
 
 class AttentionRefinement(nn.Module):
-    """A convolution whose channels are scaled by their global mean's sigmoid."""
+    """A convolution whose channels are scaled by the sigmoid of their global mean."""
 
     def __init__(self, inputs: int, outputs: int):
         super().__init__()
@@ -82,30 +84,35 @@ class AttentionRefinement(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.conv(x)
-        return x * torch.sigmoid(self.bn_atten(self.conv_atten(x.mean((2, 3), keepdim=True))))
+        mean = x.mean((2, 3), keepdim=True)
+        return x * torch.sigmoid(self.bn_atten(self.conv_atten(mean)))
 
 
 class ContextPath(nn.Module):
-    """The 1/8 map, and two refined maps brought to 1/8 and 1/16."""
+    """Return the map at 1/8, and two refined maps brought to 1/8 and 1/16."""
 
     def __init__(self):
         super().__init__()
         self.resnet = ResNet18()
-        self.arm16, self.arm32 = AttentionRefinement(256, 128), AttentionRefinement(512, 128)
-        self.conv_head32, self.conv_head16 = ConvBNReLU(128, 128), ConvBNReLU(128, 128)
+        self.arm16 = AttentionRefinement(256, 128)
+        self.arm32 = AttentionRefinement(512, 128)
+        self.conv_head32 = ConvBNReLU(128, 128)
+        self.conv_head16 = ConvBNReLU(128, 128)
         self.conv_avg = ConvBNReLU(512, 128, 1)
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         eighth, sixteenth, coarsest = self.resnet(x)
-        scene = self.conv_avg(coarsest.mean((2, 3), keepdim=True))
-        deep = F.interpolate(self.arm32(coarsest) + scene, sixteenth.shape[-2:], mode="nearest")
+        context = self.conv_avg(coarsest.mean((2, 3), keepdim=True))
+        deep = self.arm32(coarsest) + context
+        deep = F.interpolate(deep, sixteenth.shape[-2:], mode="nearest")
         deep = self.conv_head32(deep)
-        near = F.interpolate(self.arm16(sixteenth) + deep, eighth.shape[-2:], mode="nearest")
+        near = self.arm16(sixteenth) + deep
+        near = F.interpolate(near, eighth.shape[-2:], mode="nearest")
         return eighth, self.conv_head16(near), deep
 
 
 class FeatureFusion(nn.Module):
-    """Joins detail and context; channels are re-weighted by their global mean."""
+    """Join detail and context; channels are re-weighted by their global mean."""
 
     def __init__(self, inputs: int = 256, outputs: int = 256):
         super().__init__()
@@ -115,7 +122,8 @@ class FeatureFusion(nn.Module):
 
     def forward(self, detail: Tensor, context: Tensor) -> Tensor:
         x = self.convblk(torch.cat([detail, context], 1))
-        weight = torch.sigmoid(self.conv2(F.relu(self.conv1(x.mean((2, 3), keepdim=True)))))
+        mean = x.mean((2, 3), keepdim=True)
+        weight = torch.sigmoid(self.conv2(F.relu(self.conv1(mean))))
         return x * weight + x
 
 
@@ -132,37 +140,43 @@ class Head(nn.Module):
 
 
 class BiSeNet(nn.Module):
-    """`forward` takes ImageNet-normalised images and gives three logit maps in the file's class order;
-    `logits` takes images −1..1 of any size and gives one, in CelebAMask-HQ order."""
+    """Label the pixels of faces.
+
+    `forward` takes ImageNet-normalized images and returns three logit maps in the file's class
+    order. `logits` takes images −1..1 of any size and returns one, in CelebAMask-HQ order.
+
+    resolution  at which `logits` parses
+    labels      number of classes
+    """
 
     def __init__(self, resolution: int = 512, labels: int = 19):
         super().__init__()
-        self.resolution, self.labels = resolution, labels
-        self.cp, self.ffm = ContextPath(), FeatureFusion()
-        self.conv_out, self.conv_out16, self.conv_out32 = (
-            Head(256, 256, labels),
-            Head(128, 64, labels),
-            Head(128, 64, labels),
-        )
+        self.resolution = resolution
+        self.labels = labels
+        self.cp = ContextPath()
+        self.ffm = FeatureFusion()
+        self.conv_out = Head(256, 256, labels)
+        self.conv_out16 = Head(128, 64, labels)
+        self.conv_out32 = Head(128, 64, labels)
 
     @property
     def arch(self) -> dict:
-        """The constructor's arguments, for weights files."""
+        """Return the constructor's arguments, for weights files."""
         return {"type": "BiSeNet", "resolution": self.resolution, "labels": self.labels}
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         eighth, near, deep = self.cp(x)
-        maps = self.conv_out(self.ffm(eighth, near)), self.conv_out16(near), self.conv_out32(deep)
-        return tuple(
-            F.interpolate(m, x.shape[-2:], mode="bilinear", align_corners=True) for m in maps
-        )
+        fused = self.ffm(eighth, near)
+        maps = self.conv_out(fused), self.conv_out16(near), self.conv_out32(deep)
+        size = x.shape[-2:]
+        return tuple(F.interpolate(m, size, mode="bilinear", align_corners=True) for m in maps)
 
     def logits(self, images: Tensor) -> Tensor:
-        """[B,19,H,W] in CelebAMask-HQ order, parsed at `resolution`."""
-        mean, std = (images.new_tensor(v).view(1, 3, 1, 1) for v in (MEAN, STD))
-        found = self((fit(images, self.resolution) / 2 + 0.5 - mean) / std)[0]
-        ordered = torch.empty_like(found)
-        ordered[:, list(TO_CELEBAMASK)] = found
-        if ordered.shape[-2:] == images.shape[-2:]:
-            return ordered
-        return F.interpolate(ordered, images.shape[-2:], mode="bilinear", align_corners=False)
+        """Return logits [B,19,H,W] in CelebAMask-HQ order."""
+        published = self(imagenet_normalize(fit(images, self.resolution)))[0]
+        logits = torch.empty_like(published)
+        logits[:, list(TO_CELEBAMASK)] = published
+        size = images.shape[-2:]
+        if logits.shape[-2:] == size:
+            return logits
+        return F.interpolate(logits, size, mode="bilinear", align_corners=False)

@@ -18,21 +18,28 @@ STD = (0.26862954, 0.26130258, 0.27577711)
 
 
 class CLIP(nn.Module):
-    """`embed_image` and `embed_text` give unit embeddings [B,D] in one space, as `Towers` does."""
+    """Embed images and captions as unit vectors [B,D] in one space, as `Towers` does.
+
+    model      transformers' CLIPModel
+    tokenizer  its CLIPTokenizer
+    """
 
     def __init__(self, model: nn.Module, tokenizer):
         super().__init__()
-        self.model, self.tokenizer = model, tokenizer
+        self.model = model
+        self.tokenizer = tokenizer
         self.size = model.config.vision_config.image_size
 
     @classmethod
     def load(cls, folder: str | Path) -> CLIP:
-        """From a folder with config.json, model.safetensors and the tokenizer's files; nothing is fetched."""
+        """Read a folder with config.json, model.safetensors and the tokenizer's files.
+
+        Nothing is downloaded.
+        """
         from transformers import CLIPModel, CLIPTokenizer
 
-        kind = json.loads((Path(folder) / "config.json").read_text(encoding="utf-8")).get(
-            "model_type"
-        )
+        config = json.loads((Path(folder) / "config.json").read_text(encoding="utf-8"))
+        kind = config.get("model_type")
         if kind != "clip":
             raise WeightsError(
                 f"{folder} holds a model of the type '{kind}', a CLIP model is expected."
@@ -43,22 +50,22 @@ class CLIP(nn.Module):
         tokenizer = CLIPTokenizer.from_pretrained(folder, local_files_only=True)
         return cls(model.eval().requires_grad_(False), tokenizer)
 
-    def pixels(self, images: Tensor) -> Tensor:
-        """What the image tower sees of images −1..1: antialiased bicubic, CLIP's mean and deviation."""
+    def prepare(self, images: Tensor) -> Tensor:
+        """Resize images −1..1 (antialiased bicubic), and apply CLIP's mean and deviation."""
         if images.shape[-1] != self.size:
-            images = F.interpolate(
-                images.float(), (self.size, self.size), mode="bicubic", antialias=True
-            )
-        mean, std = (images.new_tensor(v).view(1, 3, 1, 1) for v in (MEAN, STD))
+            size = (self.size, self.size)
+            images = F.interpolate(images.float(), size, mode="bicubic", antialias=True)
+        mean = images.new_tensor(MEAN).view(1, 3, 1, 1)
+        std = images.new_tensor(STD).view(1, 3, 1, 1)
         return ((images.clamp(-1, 1) + 1) / 2 - mean) / std
 
     def embed_image(self, images: Tensor) -> Tensor:
-        """[B,D] of images [B,3,H,W] in −1..1."""
-        pooled = self.model.vision_model(pixel_values=self.pixels(images)).pooler_output
+        """Return unit embeddings [B,D] of images [B,3,H,W] in −1..1."""
+        pooled = self.model.vision_model(pixel_values=self.prepare(images)).pooler_output
         return F.normalize(self.model.visual_projection(pooled).float(), dim=1)
 
     def embed_text(self, captions: list[str] | tuple[str, ...]) -> Tensor:
-        """[B,D] of captions, cut at the tokenizer's longest."""
+        """Return unit embeddings [B,D] of captions, cut at the model's longest text."""
         batch = self.tokenizer(
             list(captions),
             padding=True,

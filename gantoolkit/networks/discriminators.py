@@ -1,6 +1,6 @@
-"""Discriminators: StyleGAN2's residual network, and EG3D's dual one that also sees the raw render.
+"""Discriminators: StyleGAN2's, EG3D's dual one that also sees the raw render, and one of codes.
 
-Parameters carry NVIDIA's names. Logits are [B,1]; a larger logit means “real”.
+Parameters and arguments carry NVIDIA's names. Logits are [B,1]; a larger logit means “real”.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from gantoolkit.networks.ops import (
+    SQRT2,
     FullyConnected,
     bias_act,
     conv2d_resample,
@@ -23,7 +24,7 @@ from gantoolkit.networks.ops import (
 
 
 class Conv2d(nn.Module):
-    """Convolution at equalised learning rate, halving the size where down = 2."""
+    """Convolution at equalized learning rate; `down` = 2 halves the size."""
 
     def __init__(
         self,
@@ -36,35 +37,32 @@ class Conv2d(nn.Module):
         conv_clamp: float | None = None,
     ):
         super().__init__()
-        self.activation, self.down, self.conv_clamp, self.padding = (
-            activation,
-            down,
-            conv_clamp,
-            kernel // 2,
-        )
+        self.activation = activation
+        self.down = down
+        self.conv_clamp = conv_clamp
+        self.padding = kernel // 2
         self.weight = nn.Parameter(torch.randn(out_channels, in_channels, kernel, kernel))
         self.bias = nn.Parameter(torch.zeros(out_channels)) if bias else None
         self.weight_gain = 1 / math.sqrt(in_channels * kernel**2)
         register_resample_filter(self)
 
     def forward(self, x: Tensor, gain: float = 1.0) -> Tensor:
-        x = conv2d_resample(
-            x,
-            self.weight * self.weight_gain,
-            self.resample_filter,
-            down=self.down,
-            padding=self.padding,
-        )
+        weight = self.weight * self.weight_gain
+        f = self.resample_filter
+        x = conv2d_resample(x, weight, f, down=self.down, padding=self.padding)
+        act_gain = gain * SQRT2 if self.activation == "lrelu" else gain
         clamp = None if self.conv_clamp is None else self.conv_clamp * gain
-        act_gain = gain * (math.sqrt(2) if self.activation == "lrelu" else 1)
         return bias_act(x, self.bias, self.activation, gain=act_gain, clamp=clamp)
 
 
 class DiscriminatorBlock(nn.Module):
-    """Two convolutions, halving the size; the first block reads the image.
+    """Two convolutions that halve the size; the first block reads the image.
 
-    architecture: "resnet" adds a 1×1 skip around the two, "skip" reads the shrunken image in every block, "orig"
-    has neither.
+    in_channels   of the features, 0 for the first block
+    width         channels between the two convolutions
+    conv_clamp    bound of the features' absolute values, for half precision
+    architecture  "resnet" adds a 1×1 skip around the convolutions, "skip" reads the shrunken image
+                  in every block, "orig" does neither
     """
 
     def __init__(
@@ -90,16 +88,17 @@ class DiscriminatorBlock(nn.Module):
 
     def forward(self, x: Tensor | None, img: Tensor) -> Tensor:
         if hasattr(self, "fromrgb"):
-            drawn = self.fromrgb(img.contiguous(memory_format=torch.channels_last))
-            x = drawn if x is None else x + drawn
+            from_image = self.fromrgb(img.contiguous(memory_format=torch.channels_last))
+            x = from_image if x is None else x + from_image
         if self.architecture != "resnet":
             return self.conv1(self.conv0(x))
-        half = math.sqrt(0.5)
-        return self.skip(x, gain=half) + self.conv1(self.conv0(x), gain=half)
+        half_variance = math.sqrt(0.5)
+        shortcut = self.skip(x, gain=half_variance)
+        return shortcut + self.conv1(self.conv0(x), gain=half_variance)
 
 
 def minibatch_std(x: Tensor, group: int | None = 4, channels: int = 1) -> Tensor:
-    """x [B,C,H,W] with `channels` more: the standard deviation within groups of samples, averaged."""
+    """Append `channels` maps to x [B,C,H,W]: the mean standard deviation in groups of samples."""
     b, c, h, w = x.shape
     group = min(group, b) if group else b
     y = x.float().reshape(group, -1, channels, c // channels, h, w)
@@ -110,7 +109,11 @@ def minibatch_std(x: Tensor, group: int | None = 4, channels: int = 1) -> Tensor
 
 
 class DiscriminatorEpilogue(nn.Module):
-    """Minibatch statistic, one convolution, two layers, projection onto the mapped label."""
+    """The 4×4 block: minibatch statistic, convolution, two layers, projection onto the label.
+
+    cmap_dim      width of the mapped label, 0 without
+    img_channels  of the image that the architecture "skip" reads here too
+    """
 
     def __init__(
         self,
@@ -126,7 +129,9 @@ class DiscriminatorEpilogue(nn.Module):
             self.fromrgb = Conv2d(
                 img_channels, in_channels, 1, activation="lrelu", conv_clamp=conv_clamp
             )
-        self.cmap_dim, self.mbstd_group, self.mbstd_channels = cmap_dim, mbstd_group, mbstd_channels
+        self.cmap_dim = cmap_dim
+        self.mbstd_group = mbstd_group
+        self.mbstd_channels = mbstd_channels
         self.conv = Conv2d(
             in_channels + mbstd_channels, in_channels, 3, activation="lrelu", conv_clamp=conv_clamp
         )
@@ -139,11 +144,13 @@ class DiscriminatorEpilogue(nn.Module):
         if self.mbstd_channels:
             x = minibatch_std(x, self.mbstd_group, self.mbstd_channels)
         x = self.out(self.fc(self.conv(x).flatten(1)))
-        return (x * cmap).sum(1, keepdim=True) / math.sqrt(self.cmap_dim) if self.cmap_dim else x
+        if not self.cmap_dim:
+            return x
+        return (x * cmap).sum(1, keepdim=True) / math.sqrt(self.cmap_dim)
 
 
 class LabelMapping(nn.Module):
-    """c → cmap [B,width]: an embedding and `num_layers` layers, as in the generator's mapping."""
+    """Map labels c [B,c_dim] to cmap [B,width], as the generator's mapping network does."""
 
     def __init__(self, c_dim: int, width: int, num_layers: int = 8, lr_multiplier: float = 0.01):
         super().__init__()
@@ -160,7 +167,21 @@ class LabelMapping(nn.Module):
 
 
 class Discriminator(nn.Module):
-    """StyleGAN2's discriminator, conditioned on a label c [B,c_dim] where c_dim > 0."""
+    """StyleGAN2's discriminator, conditioned on a label c [B,c_dim] where c_dim > 0.
+
+    resolution      pixels of the image, a power of 2
+    channel_base    channels at size r are channel_base / r, at most `channel_max`
+    channels        of the sizes 4, 8, …, resolution, in place of that rule
+    mapping_layers  of the label's mapping
+    mbstd_group     samples per group of the minibatch statistic (None = all)
+    mbstd_channels  its number of maps, 0 without
+    conv_clamp      bound of the features' absolute values, for half precision
+    architecture    "resnet", "skip" or "orig"; see DiscriminatorBlock
+
+    >>> discriminator = Discriminator(resolution=16, channels=(8, 8, 8))
+    >>> discriminator(torch.zeros(2, 3, 16, 16)).shape
+    torch.Size([2, 1])
+    """
 
     def __init__(
         self,
@@ -177,60 +198,71 @@ class Discriminator(nn.Module):
         architecture: str = "resnet",
     ):
         super().__init__()
-        self.c_dim, self.resolution, self.architecture = c_dim, resolution, architecture
+        self.c_dim = c_dim
+        self.resolution = resolution
+        self.architecture = architecture
+
         levels = range(2, int(math.log2(resolution)) + 1)
-        widths = [min(channel_base >> level, channel_max) for level in levels]
-        widths = tuple(channels or widths)  # from 4 px up
+        rule = [min(channel_base >> level, channel_max) for level in levels]
+        widths = tuple(channels or rule)  # from 4 px up
         self.resolutions = [2**level for level in reversed(levels)][:-1]
         for i, size in enumerate(self.resolutions):
-            before = 0 if i == 0 else widths[-1 - i]
+            in_channels = 0 if i == 0 else widths[-1 - i]
             block = DiscriminatorBlock(
-                before, widths[-1 - i], widths[-2 - i], img_channels, conv_clamp, architecture
+                in_channels, widths[-1 - i], widths[-2 - i], img_channels, conv_clamp, architecture
             )
             setattr(self, f"b{size}", block)
         if c_dim:
             self.mapping = LabelMapping(c_dim, widths[0], mapping_layers)
         self.b4 = DiscriminatorEpilogue(
-            widths[0],
-            widths[0] if c_dim else 0,
-            mbstd_group,
-            mbstd_channels,
-            conv_clamp,
-            img_channels if architecture == "skip" else 0,
+            in_channels=widths[0],
+            cmap_dim=widths[0] if c_dim else 0,
+            mbstd_group=mbstd_group,
+            mbstd_channels=mbstd_channels,
+            conv_clamp=conv_clamp,
+            img_channels=img_channels if architecture == "skip" else 0,
         )
 
     def features(self, image: Tensor) -> list[Tensor]:
-        """Output of every block, fine to coarse."""
-        found = []
+        """Return the output of every block but the last, fine to coarse."""
+        features: list[Tensor] = []
+        x = None
         for size in self.resolutions:
-            image = self._shrink(image, size)
-            found.append(getattr(self, f"b{size}")(found[-1] if found else None, image))
-        return found
+            image = self._downsample(image, size)
+            x = getattr(self, f"b{size}")(x, image)
+            features.append(x)
+        return features
 
-    def _shrink(self, image: Tensor, size: int) -> Tensor:
-        """The image at `size` pixels, for the architecture that reads it more than once."""
+    def _downsample(self, image: Tensor, size: int) -> Tensor:
+        """Shrink the image to `size` pixels for "skip", which reads it more than once."""
         while self.architecture == "skip" and image.shape[-1] > size:
             image = downsample2d(image, self.b4.conv.resample_filter)
         return image
 
     def forward(self, image: Tensor, c: Tensor | None = None) -> Tensor:
-        return self.conclude(self.features(image)[-1], c, image)
+        """Return the logits [B,1] of images [B,img_channels,R,R] and labels c."""
+        return self.epilogue(self.features(image)[-1], c, image)
 
-    def conclude(self, x: Tensor, c: Tensor | None = None, image: Tensor | None = None) -> Tensor:
-        """Logits from the last of `features` (and, in the skip architecture, the image)."""
-        image = None if image is None else self._shrink(image, 4)
-        return self.b4(x, self.mapping(c) if self.c_dim else None, image)
+    def epilogue(self, x: Tensor, c: Tensor | None = None, image: Tensor | None = None) -> Tensor:
+        """Return the logits of the last of `features` (and, for "skip", the image)."""
+        if image is not None:
+            image = self._downsample(image, 4)
+        cmap = self.mapping(c) if self.c_dim else None
+        return self.b4(x, cmap, image)
 
 
 def resize_filtered(image: Tensor, size: int) -> Tensor:
-    """Bilinear to size × size, antialiased when it shrinks (EG3D's `filtered_resizing`)."""
+    """Resize bilinearly to size×size, antialiased when it shrinks (EG3D's `filtered_resizing`)."""
     return F.interpolate(
         image, size=[size, size], mode="bilinear", align_corners=False, antialias=True
     )
 
 
 class DualDiscriminator(Discriminator):
-    """EG3D's: six channels, the image and the enlarged raw render, so that the two must agree."""
+    """EG3D's discriminator: it sees the image beside the enlarged raw render, which must agree.
+
+    Arguments are those of `Discriminator`; c [B,25] is the label of the camera.
+    """
 
     def __init__(
         self,
@@ -247,42 +279,49 @@ class DualDiscriminator(Discriminator):
         super().__init__(
             resolution,
             c_dim,
-            6,
-            channel_base,
-            channel_max,
-            channels,
-            mapping_layers,
-            mbstd_group,
-            mbstd_channels,
-            conv_clamp,
+            img_channels=6,
+            channel_base=channel_base,
+            channel_max=channel_max,
+            channels=channels,
+            mapping_layers=mapping_layers,
+            mbstd_group=mbstd_group,
+            mbstd_channels=mbstd_channels,
+            conv_clamp=conv_clamp,
         )
 
     def pair(self, image: Tensor, image_raw: Tensor) -> Tensor:
-        """[B,6,R,R] from the image and a raw render of any size."""
+        """Stack the image [B,3,R,R] and a raw render of any size: [B,6,R,R]."""
         return torch.cat([image, resize_filtered(image_raw, image.shape[-1])], 1)
 
     def forward(
         self, image: Tensor, c: Tensor | None = None, image_raw: Tensor | None = None
     ) -> Tensor:
-        return super().forward(image if image_raw is None else self.pair(image, image_raw), c)
+        """Return the logits [B,1]; without `image_raw`, `image` is what `pair` returned."""
+        if image_raw is not None:
+            image = self.pair(image, image_raw)
+        return super().forward(image, c)
 
 
 class CodeDiscriminator(nn.Module):
-    """Codes w [B,w_dim] → logits [B,1]; beside each code stands how far `together` codes spread.
+    """Classify codes w [B,w_dim]: logits [B,1].
 
-    The spread betrays a mapping that draws few faces.
+    Beside each code it sees how far a group of codes spreads, which betrays a mapping network that
+    draws few faces.
+
+    width        of the hidden layers
+    layers       number of hidden layers
+    mbstd_group  codes per group, at most
     """
 
-    def __init__(self, w_dim: int, width: int = 384, layers: int = 3, together: int = 32):
+    def __init__(self, w_dim: int, width: int = 384, layers: int = 3, mbstd_group: int = 32):
         super().__init__()
-        self.together = together
-        self.layers = nn.ModuleList(
-            nn.Linear(w_dim if n == 0 else width, width) for n in range(layers)
-        )
-        self.conclude = nn.Linear(width + 1, 1)
+        self.mbstd_group = mbstd_group
+        widths = [w_dim, *[width] * layers]
+        self.layers = nn.ModuleList(map(nn.Linear, widths[:-1], widths[1:]))
+        self.head = nn.Linear(width + 1, 1)
 
     def forward(self, w: Tensor) -> Tensor:
         for layer in self.layers:
             w = F.leaky_relu(layer(w), 0.2)
-        group = math.gcd(len(w), self.together)
-        return self.conclude(minibatch_std(w[:, :, None, None], group).flatten(1))
+        group = math.gcd(len(w), self.mbstd_group)
+        return self.head(minibatch_std(w[:, :, None, None], group).flatten(1))

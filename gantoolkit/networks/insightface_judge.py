@@ -1,7 +1,8 @@
-"""insightface as a judge of identity: a detector that aligns, a recogniser that embeds; both read from local files.
+"""insightface as a judge of identity: a detector that aligns, a recognizer that embeds.
 
-ONNX models have no gradient, so this serves metrics alone. A weights name is `insightface:PATH`, PATH a folder of
-*.onnx files with a detector and a recogniser, or one recogniser's file, which then sees the whole image.
+ONNX models have no gradient, so this serves only metrics. A weights name is `insightface:PATH`:
+a folder of *.onnx files with a detector and a recognizer, or a recognizer's file, which then sees
+the whole image.
 """
 
 from __future__ import annotations
@@ -17,60 +18,69 @@ from gantoolkit.core.errors import WeightsError
 from gantoolkit.core.images import to_uint8
 
 PREFIX = "insightface:"
-DETECTION = (640, 640)  # fixed: its default changed between versions
+DETECTION_SIZE = (640, 640)  # fixed: its default changed between versions
+PROVIDERS = ["CPUExecutionProvider"]
 
 
 class InsightFace(nn.Module):
-    """`embed` gives unit embeddings [B,D]; a row is NaN where no face is found."""
+    """Embed faces as unit vectors [B,D]; a row is NaN where no face is found.
+
+    path  a folder of *.onnx files, or a recognizer's file
+    """
 
     def __init__(self, path: str | Path):
         super().__init__()
         import gantoolkit.core.compat  # noqa: F401
 
-        path, providers = Path(path), ["CPUExecutionProvider"]
-        if not path.exists() or path.is_dir() and not list(path.glob("*.onnx")):
+        path = Path(path)
+        is_empty = path.is_dir() and not list(path.glob("*.onnx"))
+        if is_empty or not path.exists():
             raise WeightsError(
-                f"insightface needs {path}: a folder with a detector and a recogniser as *.onnx, or the "
-                "file of a recogniser; see docs/weights.md for where models come from."
+                f"insightface needs {path}: a folder with a detector and a recognizer as *.onnx, "
+                "or the file of a recognizer; see docs/weights.md for where models come from."
             )
+        self.face_analysis = self.recognizer = None
         if path.is_dir():
             from insightface.app import FaceAnalysis
 
-            self.finder = FaceAnalysis(
-                name=str(path), allowed_modules=["detection", "recognition"], providers=providers
+            self.face_analysis = FaceAnalysis(
+                name=str(path), allowed_modules=["detection", "recognition"], providers=PROVIDERS
             )
-            self.finder.prepare(ctx_id=-1, det_size=DETECTION)
-            self.recogniser = None
+            self.face_analysis.prepare(ctx_id=-1, det_size=DETECTION_SIZE)
         else:
             from insightface.model_zoo import get_model
 
-            self.finder, self.recogniser = None, get_model(str(path), providers=providers)
+            self.recognizer = get_model(str(path), providers=PROVIDERS)
 
     def embed(self, images: Tensor) -> Tensor:
-        """[B,D] of images [B,3,H,W] in −1..1; of several faces the largest."""
-        pictures = bgr(images)
-        if self.recogniser is not None:
-            size = self.recogniser.input_size[0]
-            pictures = bgr(
-                F.interpolate(images.float(), (size, size), mode="bilinear", antialias=True)
-            )
-            found = [row for row in np.atleast_2d(self.recogniser.get_feat(pictures))]
+        """Return embeddings [B,D] of images [B,3,H,W] in −1..1; of several faces the largest."""
+        if self.recognizer is not None:
+            size = self.recognizer.input_size[0]
+            resized = F.interpolate(images.float(), (size, size), mode="bilinear", antialias=True)
+            embeddings = list(np.atleast_2d(self.recognizer.get_feat(to_bgr(resized))))
         else:
-            found = [_largest(self.finder.get(picture)) for picture in pictures]
-        width = next((len(row) for row in found if row is not None), 1)
-        rows = np.stack([np.full(width, np.nan) if row is None else row for row in found])
-        return F.normalize(torch.from_numpy(rows.astype(np.float32)), dim=1).to(images.device)
+            faces = [self.face_analysis.get(image) for image in to_bgr(images)]
+            embeddings = [_largest_face(found) for found in faces]
+
+        lengths = [len(embedding) for embedding in embeddings if embedding is not None]
+        missing = np.full(lengths[0] if lengths else 1, np.nan)
+        stacked = np.stack([missing if row is None else row for row in embeddings])
+        return F.normalize(torch.from_numpy(stacked.astype(np.float32)), dim=1).to(images.device)
 
 
-def bgr(images: Tensor) -> list[np.ndarray]:
-    """Images −1..1 as uint8 pictures [H,W,3] in OpenCV's order."""
+def to_bgr(images: Tensor) -> list[np.ndarray]:
+    """Convert images −1..1 to uint8 arrays [H,W,3] in OpenCV's order."""
     pixels = to_uint8(images).cpu().permute(0, 2, 3, 1).numpy()
-    return [np.ascontiguousarray(picture[..., ::-1]) for picture in pixels]
+    return [np.ascontiguousarray(image[..., ::-1]) for image in pixels]
 
 
-def _largest(faces: list) -> np.ndarray | None:
-    """The embedding of the face with the largest box."""
+def _largest_face(faces: list) -> np.ndarray | None:
+    """Return the embedding of the face with the largest box, None without faces."""
     if not faces:
         return None
-    box = [(f.bbox[2] - f.bbox[0]) * (f.bbox[3] - f.bbox[1]) for f in faces]
-    return faces[int(np.argmax(box))].embedding
+
+    def area(face) -> float:
+        left, top, right, bottom = face.bbox[:4]
+        return (right - left) * (bottom - top)
+
+    return max(faces, key=area).embedding

@@ -39,9 +39,10 @@ class Block(nn.Module):
 
 
 class ParseHead(nn.Module):
-    """Images and the trunk's maps to label logits: maps are summed from coarse to fine, then joined by the pixels.
+    """Map images and the trunk's maps to label logits.
 
-    It works at half the resolution, where four pixels are twelve channels, so that edges stay where they are.
+    Maps are summed from coarse to fine, then joined with the pixels. It works at half the
+    resolution, where four pixels are twelve channels, so that edges stay where they are.
     """
 
     def __init__(self, widths: tuple[int, ...], labels: int, width: int = 64, joined: int = 96):
@@ -56,58 +57,70 @@ class ParseHead(nn.Module):
 
     def forward(self, pixels: Tensor, maps: tuple[Tensor, ...]) -> Tensor:
         x = self.lateral[-1](maps[-1])
-        for lateral, settle, finer in zip(
-            self.lateral[-2::-1], list(self.settle)[::-1], maps[-2::-1]
-        ):
+        levels = list(zip(self.lateral, self.settle, maps))  # all but the coarsest
+        for lateral, settle, finer in reversed(levels):
             x = settle(F.interpolate(x, scale_factor=2.0, mode="nearest") + lateral(finer))
-        joined = self.join(torch.cat([x, self.pixels(F.pixel_unshuffle(pixels, 2))], 1))
+        detail = self.pixels(F.pixel_unshuffle(pixels, 2))
+        joined = self.join(torch.cat([x, detail], 1))
         return F.pixel_shuffle(self.logits(joined), 2)
 
 
 class CaptionReader(nn.Module):
-    """Captions to [B,D]: word embeddings, a convolution over three words, maximum over the caption."""
+    """Map captions to [B,D]: word embeddings, a convolution over three words, the maximum."""
 
     def __init__(self, words: tuple[str, ...], width: int, embedding: int):
         super().__init__()
-        self.index = {w: n + 2 for n, w in enumerate(words)}  # 0 = padding, 1 = unknown
+        self.index = {word: index for index, word in enumerate(words, 2)}  # 0 padding, 1 unknown
         self.embed = nn.Embedding(len(words) + 2, width, padding_idx=0)
         self.near = nn.Conv1d(width, 2 * width, 3, padding=1)
         self.project = nn.Sequential(nn.GELU(), nn.Linear(2 * width, embedding))
 
     def ids(self, captions: list[str] | tuple[str, ...]) -> Tensor:
-        """Word numbers [B,longest], padded with 0; an empty caption is one unknown word."""
-        rows = [
-            [self.index.get(w, 1) for w in re.findall(r"[^\W_]+|\.", text.lower())] or [1]
-            for text in captions
-        ]
-        longest = max(len(row) for row in rows)
-        return torch.tensor(
-            [row + [0] * (longest - len(row)) for row in rows], device=self.embed.weight.device
-        )
+        """Return word indices [B,longest], padded with 0; an empty caption is one unknown word."""
+        device = self.embed.weight.device
+        sequences = []
+        for caption in captions:
+            words = re.findall(r"[^\W_]+|\.", caption.lower())
+            ids = [self.index.get(word, 1) for word in words] or [1]
+            sequences.append(torch.tensor(ids, device=device))
+        return nn.utils.rnn.pad_sequence(sequences, batch_first=True)
 
     def forward(self, captions: list[str] | tuple[str, ...]) -> Tensor:
         ids = self.ids(captions)
-        near = self.near(self.embed(ids).mT)
-        return self.project(near.masked_fill((ids == 0)[:, None], -1e4).amax(2))
+        near = self.near(self.embed(ids).mT)  # [B,C,words]
+        is_padding = (ids == 0)[:, None]
+        return self.project(near.masked_fill(is_padding, -1e4).amax(2))
 
 
 @dataclass(frozen=True)
 class Observation:
-    """What the judge sees in a batch of images."""
+    """What the judge reads off a batch of images."""
 
     maps: tuple[Tensor, ...]  # trunk features, fine to coarse [B,C_n,·,·]
     features: Tensor  # [B,256] for FID
     logits: Tensor  # [B,19,resolution,resolution]
     identity: Tensor  # unit [B,D]
     attributes: dict[str, Tensor]  # attribute → logits [B,values]
-    text: Tensor  # unit [B,D]: compare with `Judge.read`
+    text: Tensor  # unit [B,D]: compare with `Judge.embed_text`
 
 
 class Judge(nn.Module):
-    """Images −1..1 of any size to an Observation.
+    """Map images −1..1 of any size to an Observation.
 
-    attributes  name → list of its values, in the order of the head's logits
-    words       what the caption reader knows, in the order of its embedding
+    resolution      at which the network works
+    widths, depths  channels and blocks of the trunk's four stages
+    labels          classes of the parser
+    embedding       numbers of an identity embedding
+    text_embedding  numbers of an embedding in the space of captions
+    attributes      name → its values, in the order of the head's logits
+    words           that the caption reader knows, in the order of its embedding
+
+    >>> judge = Judge(resolution=32, widths=(8, 8, 8, 8), words=["a", "face"]).eval()
+    >>> observation = judge(torch.zeros(2, 3, 64, 64))
+    >>> observation.logits.shape, observation.features.shape
+    (torch.Size([2, 19, 32, 32]), torch.Size([2, 256]))
+    >>> judge.embed_text(["a face", ""]).shape
+    torch.Size([2, 64])
     """
 
     def __init__(
@@ -122,18 +135,24 @@ class Judge(nn.Module):
         words: tuple[str, ...] | list[str] = (),
     ):
         super().__init__()
-        self.resolution, self.widths, self.depths = resolution, tuple(widths), tuple(depths)
-        self.labels, self.embedding, self.text_embedding = labels, embedding, text_embedding
-        self.attributes, self.words = dict(attributes or {}), tuple(words)
-        before = (3, *widths[:-1])
-        self.down = nn.ModuleList(
-            nn.Sequential(
-                nn.Conv2d(i, o, 3 if n == 0 else 2, 2, 1 if n == 0 else 0), ChannelNorm(o)
-            )
-            for n, (i, o) in enumerate(zip(before, widths))
-        )
+        self.resolution = resolution
+        self.widths = tuple(widths)
+        self.depths = tuple(depths)
+        self.labels = labels
+        self.embedding = embedding
+        self.text_embedding = text_embedding
+        self.attributes = dict(attributes or {})
+        self.words = tuple(words)
+
+        self.down = nn.ModuleList()
+        for inputs, outputs in zip((3, *widths[:-1]), widths):
+            is_first = not len(self.down)
+            kernel, padding = (3, 1) if is_first else (2, 0)
+            conv = nn.Conv2d(inputs, outputs, kernel, 2, padding)
+            self.down.append(nn.Sequential(conv, ChannelNorm(outputs)))
         self.stages = nn.ModuleList(
-            nn.Sequential(*(Block(w) for _ in range(d))) for w, d in zip(widths, depths)
+            nn.Sequential(*[Block(width) for _ in range(depth)])
+            for width, depth in zip(widths, depths)
         )
         self.parse = ParseHead(widths, labels)
         self.pool = nn.Sequential(nn.LayerNorm(widths[-1]), nn.Linear(widths[-1], 256), nn.GELU())
@@ -144,14 +163,16 @@ class Judge(nn.Module):
             nn.Flatten(),
             nn.Linear(64 * side * side, embedding),
         )
-        self.heads = nn.ModuleDict({k: nn.Linear(256, len(v)) for k, v in self.attributes.items()})
+        self.heads = nn.ModuleDict(
+            {name: nn.Linear(256, len(values)) for name, values in self.attributes.items()}
+        )
         self.see = nn.Linear(256, text_embedding)
         self.reader = CaptionReader(self.words, 64, text_embedding)
         self.log_scale = nn.Parameter(torch.tensor(2.66))  # CLIP starts at 1 / 0.07
 
     @property
     def arch(self) -> dict:
-        """The constructor's arguments, for weights files."""
+        """Return the constructor's arguments, for weights files."""
         return {
             "type": "Judge",
             "resolution": self.resolution,
@@ -164,36 +185,36 @@ class Judge(nn.Module):
             "words": list(self.words),
         }
 
-    def trunk(self, images: Tensor) -> tuple[Tensor, ...]:
-        """Feature maps of images already at `resolution`, at 1/2, 1/4, 1/8 and 1/16 of it."""
-        maps, x = [], images
+    def trunk(self, pixels: Tensor) -> tuple[Tensor, ...]:
+        """Return maps at 1/2, 1/4, 1/8 and 1/16 of images at `resolution`."""
+        maps = []
+        x = pixels
         for down, stage in zip(self.down, self.stages):
             x = stage(down(x))
             maps.append(x)
         return tuple(maps)
 
     def features(self, images: Tensor) -> tuple[Tensor, ...]:
-        """The trunk's maps of images of any size (what `Perceptual` compares)."""
+        """Return the trunk's maps of images of any size (what `Perceptual` compares)."""
         return self.trunk(fit(images, self.resolution))
 
     def observe(self, images: Tensor) -> Observation:
-        """Everything at once: one pass through the trunk."""
+        """Read everything off the images in one pass through the trunk."""
         pixels = fit(images, self.resolution)
         maps = self.trunk(pixels)
-        pooled = maps[-1].mean((2, 3))
-        features = self.pool(pooled)
+        features = self.pool(maps[-1].mean((2, 3)))
         identity = self.identify(maps[2])
         return Observation(
-            maps,
-            features.float(),
-            self.parse(pixels, maps).float(),
-            F.normalize(identity.float(), dim=1),
-            {k: head(features).float() for k, head in self.heads.items()},
-            F.normalize(self.see(features).float(), dim=1),
+            maps=maps,
+            features=features.float(),
+            logits=self.parse(pixels, maps).float(),
+            identity=F.normalize(identity.float(), dim=1),
+            attributes={name: head(features).float() for name, head in self.heads.items()},
+            text=F.normalize(self.see(features).float(), dim=1),
         )
 
     forward = observe
 
-    def read(self, captions: list[str] | tuple[str, ...]) -> Tensor:
-        """Unit embeddings [B,D] of captions, in the space of `Observation.text`."""
+    def embed_text(self, captions: list[str] | tuple[str, ...]) -> Tensor:
+        """Return unit embeddings [B,D] of captions, in the space of `Observation.text`."""
         return F.normalize(self.reader(captions).float(), dim=1)

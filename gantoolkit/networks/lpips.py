@@ -1,7 +1,8 @@
-"""The published LPIPS (Zhang et al. 2018) at full scale: the `lpips` package's heads on a trunk of ours.
+"""The published LPIPS (Zhang et al. 2018): the heads of the package `lpips` on a trunk from a file.
 
-The package bundles the learned channel weights but downloads the trunk; here the trunk comes from a file
-(registry.yaml, weights `lpips-alex` and so on, or GANTOOLKIT_LPIPS_<TRUNK>), so that nothing is fetched.
+The package bundles the learned channel weights but downloads the trunk. Here the trunk comes from a
+file (registry.yaml, weights `lpips-alex` and so on, or GANTOOLKIT_LPIPS_<TRUNK>), so that nothing
+is downloaded.
 """
 
 from __future__ import annotations
@@ -19,10 +20,10 @@ TRUNKS = ("alex", "vgg", "squeeze")
 
 
 class LPIPS(nn.Module):
-    """d(a, b) [B] for images −1..1 [B,3,H,W].
+    """Measure d(a, b) [B] between images −1..1 [B,3,H,W].
 
     trunk    alex (the paper family's choice), vgg or squeeze
-    weights  torchvision's trunk state dict as safetensors, 'random' for tests, None = the registered file
+    weights  torchvision's trunk as safetensors, 'random' for tests, None for the registered file
     """
 
     def __init__(self, trunk: str = "alex", weights: str | None = None):
@@ -39,37 +40,37 @@ class LPIPS(nn.Module):
         self.module.eval().requires_grad_(False)
 
     def _load_trunk(self, source: str) -> None:
-        """Copy torchvision's `features.*` into the slices, whose layers keep torchvision's numbers."""
+        """Copy torchvision's `features.*` into the slices, whose layers keep its indices."""
         state, _, _ = weights.load(source)
-        own = self.module.net.state_dict()
-        renamed = {
-            key: state.get("features." + key.split(".", 1)[1], state.get(key)) for key in own
-        }
-        missing = [
-            key for key, value in renamed.items() if value is None or value.shape != own[key].shape
-        ]
-        if missing:
-            raise WeightsError(
-                f"{source} lacks the trunk's {missing[0]}; give torchvision's state dict as safetensors."
-            )
-        self.module.net.load_state_dict(renamed)
+        trunk_state = {}
+        for key, value in self.module.net.state_dict().items():
+            torchvision_key = "features." + key.split(".", 1)[1]
+            given = state.get(torchvision_key, state.get(key))
+            if given is None or given.shape != value.shape:
+                raise WeightsError(
+                    f"{source} lacks the trunk's {key}; "
+                    "give torchvision's state dict as safetensors."
+                )
+            trunk_state[key] = given
+        self.module.net.load_state_dict(trunk_state)
 
     def train(self, mode: bool = True):
-        """The trunk stays in eval mode."""
+        """Leave the trunk in eval mode."""
         super().train(mode)
         self.module.eval()
         return self
 
     def forward(self, images: Tensor, target: Tensor) -> Tensor:
-        """Distance [B]; images in −1..1."""
+        """Return the distance [B]; raise ValueError for images that are not RGB in −1..1."""
         for name, x in (("images", images), ("target", target)):
             if x.shape[1] != 3 or not x.is_meta and x.detach().abs().max() > 1.5:
                 raise ValueError(
-                    f"LPIPS wants RGB {name} in −1..1, got {list(x.shape)} up to {float(x.abs().max()):.1f}"
+                    f"LPIPS wants RGB {name} in −1..1, "
+                    f"got {list(x.shape)} up to {float(x.abs().max()):.1f}"
                 )
         return self.module(images, target).flatten()
 
     @torch.no_grad()
     def distance(self, images: Tensor, target: Tensor) -> Tensor:
-        """The distance without a gradient, for metrics."""
+        """Return the distance [B] without a gradient, for metrics."""
         return self(images, target)

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 
 class EqualLinear(nn.Module):
-    """A linear layer whose weight is scaled by 1/√in at run time (equalised learning rate)."""
+    """Linear layer whose weight is scaled by 1/√inputs at run time (equalized learning rate)."""
 
     def __init__(self, inputs: int, outputs: int):
         super().__init__()
@@ -19,22 +19,30 @@ class EqualLinear(nn.Module):
         self.scale = 1 / math.sqrt(inputs)
 
     def forward(self, x: Tensor) -> Tensor:
-        """[B,in] → [B,out]."""
+        """Map [B,inputs] to [B,outputs]."""
         return F.linear(x, self.weight * self.scale, self.bias)
 
 
 class MapToStyle(nn.Module):
-    """map2style of pSp: stride-2 3×3 convolutions with LeakyReLU(0.01) down to 1×1, then one EqualLinear.
+    """map2style of pSp: 3×3 convolutions of stride 2 down to 1×1, then an EqualLinear.
 
-    inputs [B,channels,size,size] → [B,outputs]; `size` is halved (rounding up) until 1.
+    channels  of the map [B,channels,size,size]
+    size      of the map, halved (rounding up) until 1
+    width     channels of the convolutions
+    outputs   numbers of the style code (default: width)
+
+    >>> MapToStyle(channels=4, size=8, width=16)(torch.zeros(2, 4, 8, 8)).shape
+    torch.Size([2, 16])
     """
 
     def __init__(self, channels: int, size: int, width: int, outputs: int | None = None):
         super().__init__()
         layers: list[nn.Module] = []
         while not layers or size > 1:
-            layers += [nn.Conv2d(channels, width, 3, 2, 1), nn.LeakyReLU()]
-            channels, size = width, (size + 1) // 2
+            layers.append(nn.Conv2d(channels, width, 3, 2, 1))
+            layers.append(nn.LeakyReLU())
+            channels = width
+            size = (size + 1) // 2
         self.convs = nn.Sequential(*layers)
         self.linear = EqualLinear(width, outputs or width)
 

@@ -41,6 +41,8 @@ def learn_merges(captions: Iterable[str], count: int) -> list[tuple[str, str]]:
     trained.pre_tokenizer = clip.pre_tokenizer
     trainer = trainers.BpeTrainer(
         vocab_size=2 * len(byte_characters()) + count,
+        # known beforehand, since the trainer would index them in the order of a random hash
+        special_tokens=[character + SUFFIX for character in byte_characters()],
         initial_alphabet=byte_characters(),
         end_of_word_suffix=SUFFIX,
         show_progress=False,

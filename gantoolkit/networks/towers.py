@@ -6,6 +6,7 @@ as it reads Stable Diffusion's; the image tower is a small convolutional network
 
 from __future__ import annotations
 
+import copy
 from pathlib import Path
 
 import gantoolkit.core.compat  # noqa: F401  transformers imports torchvision
@@ -16,31 +17,32 @@ from torch import Tensor, nn
 
 from gantoolkit import weights
 from gantoolkit.core.errors import WeightsError
-from gantoolkit.networks.blocks import ResidualPair, conv_norm, fit
+from gantoolkit.networks.blocks import conv_norm, fit, residual_stages
 from gantoolkit.networks.tokenizer import save_tokenizer
 
 
 class ImageTower(nn.Module):
-    """Images −1..1 of any size to [B,embedding], not yet of unit length."""
+    """Map images −1..1 of any size to [B,embedding], not yet of unit length.
+
+    resolution  at which the network works
+    widths      channels per stage, each at half the size of the one before
+    embedding   numbers of an embedding
+    """
 
     def __init__(
         self, resolution: int = 64, widths: tuple[int, ...] = (32, 64, 96, 128), embedding: int = 64
     ):
         super().__init__()
-        self.resolution, self.widths, self.embedding = resolution, tuple(widths), embedding
-        before = (widths[0], *widths[:-1])
+        self.resolution = resolution
+        self.widths = tuple(widths)
+        self.embedding = embedding
         self.stem = conv_norm(3, widths[0], 3, 2)
-        self.stages = nn.Sequential(
-            *(
-                ResidualPair(i, o, 1 if n == 0 else 2)
-                for n, (i, o) in enumerate(zip(before, widths))
-            )
-        )
+        self.stages = nn.Sequential(*residual_stages(self.widths))
         self.project = nn.Linear(widths[-1], embedding, bias=False)
 
     @property
     def arch(self) -> dict:
-        """The constructor's arguments."""
+        """Return the constructor's arguments."""
         return {
             "resolution": self.resolution,
             "widths": list(self.widths),
@@ -48,11 +50,12 @@ class ImageTower(nn.Module):
         }
 
     def forward(self, images: Tensor) -> Tensor:
-        return self.project(self.stages(self.stem(fit(images, self.resolution))).mean((2, 3)))
+        maps = self.stages(self.stem(fit(images, self.resolution)))
+        return self.project(maps.mean((2, 3)))
 
 
 def text_model(tokenizer, width: int = 96, layers: int = 4, heads: int = 4):
-    """An untrained CLIPTextModel for `tokenizer`; its pooled output is that of the first end of text."""
+    """Build an untrained CLIPTextModel for `tokenizer`; it pools at the first end of text."""
     from transformers import CLIPTextConfig, CLIPTextModel
 
     config = CLIPTextConfig(
@@ -71,17 +74,25 @@ def text_model(tokenizer, width: int = 96, layers: int = 4, heads: int = 4):
 
 
 class Towers(nn.Module):
-    """`text` (CLIPTextModel), `image` (ImageTower), the text projection and the temperature."""
+    """Embed images and captions as unit vectors [B,D] in one space.
+
+    text       CLIPTextModel
+    tokenizer  its CLIPTokenizer
+    image      ImageTower
+    words      that occur in the captions of training
+    """
 
     def __init__(self, text: nn.Module, tokenizer, image: ImageTower, words: list[str]):
         super().__init__()
-        self.text, self.tokenizer, self.image, self.words = text, tokenizer, image, list(words)
+        self.text = text
+        self.tokenizer = tokenizer
+        self.image = image
+        self.words = list(words)
         self.project = nn.Linear(text.config.hidden_size, image.embedding, bias=False)
         self.log_scale = nn.Parameter(torch.tensor(2.66))  # CLIP starts at 1 / 0.07
 
-    def tokens(self, captions: list[str] | tuple[str, ...], pad_to: int | None = None) -> Tensor:
-        """Token ids [B,T], padded to the longest caption or to `pad_to`."""
-        device = self.log_scale.device
+    def tokenize(self, captions: list[str] | tuple[str, ...], pad_to: int | None = None) -> Tensor:
+        """Return token ids [B,T], padded to the longest caption or to `pad_to`."""
         batch = self.tokenizer(
             list(captions),
             padding="max_length" if pad_to else True,
@@ -89,66 +100,67 @@ class Towers(nn.Module):
             max_length=pad_to or self.tokenizer.model_max_length,
             return_tensors="pt",
         )
-        return batch.input_ids.to(device)
+        return batch.input_ids.to(self.log_scale.device)
 
     def embed_tokens(self, ids: Tensor) -> Tensor:
-        """Unit embeddings [B,D] of token ids [B,T]; the causal mask hides the padding."""
-        return self.place(self.text(input_ids=ids).pooler_output)
+        """Return unit embeddings [B,D] of token ids [B,T]; the causal mask hides the padding."""
+        return self.project_pooled(self.text(input_ids=ids).pooler_output)
 
-    def pool(self, captions: list[str] | tuple[str, ...]) -> Tensor:
-        """States at the end of captions [B,width]."""
-        return self.text(input_ids=self.tokens(captions)).pooler_output
+    def pool_text(self, captions: list[str] | tuple[str, ...]) -> Tensor:
+        """Return the text model's states at the end of captions [B,width]."""
+        return self.text(input_ids=self.tokenize(captions)).pooler_output
 
-    def place(self, pooled: Tensor) -> Tensor:
-        """Unit embeddings [B,D] of pooled states."""
+    def project_pooled(self, pooled: Tensor) -> Tensor:
+        """Return unit embeddings [B,D] of pooled states [B,width]."""
         return F.normalize(self.project(pooled).float(), dim=1)
 
     def embed_text(self, captions: list[str] | tuple[str, ...]) -> Tensor:
-        """Unit embeddings [B,D] of captions."""
-        return self.embed_tokens(self.tokens(captions))
+        """Return unit embeddings [B,D] of captions."""
+        return self.embed_tokens(self.tokenize(captions))
 
     def embed_image(self, images: Tensor) -> Tensor:
-        """Unit embeddings [B,D] of images [B,3,H,W]."""
+        """Return unit embeddings [B,D] of images [B,3,H,W]."""
         return F.normalize(self.image(images).float(), dim=1)
 
-    def scale(self) -> Tensor:
-        """The inverse temperature, at most 100."""
+    def logit_scale(self) -> Tensor:
+        """Return the inverse temperature, at most 100."""
         return self.log_scale.exp().clamp(max=100.0)
 
     def save(self, folder: Path) -> list[Path]:
-        """Write text_encoder/ and tokenizer/ in diffusers' layout, and towers.safetensors beside them."""
-        import copy
-
+        """Write text_encoder/ and tokenizer/ in diffusers' layout, towers.safetensors beside."""
         folder = Path(folder)
-        half = copy.deepcopy(self.text).cpu().half().to(memory_format=torch.contiguous_format)
-        half.save_pretrained(folder / "text_encoder", safe_serialization=True)
+        text = copy.deepcopy(self.text).cpu().half().to(memory_format=torch.contiguous_format)
+        text.save_pretrained(folder / "text_encoder", safe_serialization=True)
         save_tokenizer(self.tokenizer, folder / "tokenizer", self.words)
-        (folder / "text_encoder" / "words.txt").write_text(
-            "\n".join([*self.words, ""]), encoding="utf-8"
-        )
-        rest = {k: v for k, v in self.state_dict().items() if not k.startswith("text.")}
+        words = "\n".join([*self.words, ""])
+        (folder / "text_encoder" / "words.txt").write_text(words, encoding="utf-8")
+
+        state = {k: v for k, v in self.state_dict().items() if not k.startswith("text.")}
         arch = {"type": "Towers", "image": self.image.arch}
-        weights.save(folder / "towers.safetensors", rest, arch, half=True)
-        return sorted(p for p in folder.rglob("*") if p.is_file())
+        weights.save(folder / "towers.safetensors", state, arch, half=True)
+        return sorted(path for path in folder.rglob("*") if path.is_file())
 
     @classmethod
     def load(cls, folder: Path) -> Towers:
-        """The towers that `save` wrote, in float32; nothing is looked up elsewhere."""
+        """Read what `save` wrote, in float32; nothing is downloaded."""
         from transformers import CLIPTextModel, CLIPTokenizer
 
         folder = Path(folder)
-        if not (folder / "towers.safetensors").exists():
+        path = folder / "towers.safetensors"
+        if not path.exists():
             raise WeightsError(
-                f"{folder} has no towers.safetensors; expected a folder written by the towers recipe."
+                f"{folder} has no towers.safetensors; "
+                "expected a folder written by the towers recipe."
             )
-        state, arch, _ = weights.load(folder / "towers.safetensors")
+        state, arch, _ = weights.load(path)
         text = CLIPTextModel.from_pretrained(
             folder / "text_encoder", local_files_only=True, dtype=torch.float32
         )
         tokenizer = CLIPTokenizer.from_pretrained(folder / "tokenizer", local_files_only=True)
         words = (folder / "tokenizer" / "words.txt").read_text(encoding="utf-8").split()
         towers = cls(text, tokenizer, ImageTower(**arch["image"]), words)
+
         missing, unexpected = towers.load_state_dict(state, strict=False)
-        if unexpected or any(not k.startswith("text.") for k in missing):
-            raise WeightsError(f"{folder / 'towers.safetensors'} does not fit its own description.")
+        if unexpected or any(not key.startswith("text.") for key in missing):
+            raise WeightsError(f"{path} does not fit its own description.")
         return towers

@@ -138,7 +138,7 @@ def test_a_recogniser_is_told_how_faces_are_framed(tmp_path):
     for score, crop in zip(found, (PSP_CROP, PSP_CROP, EG3D_CROP)):
         _, top, bottom, left, right = crop
         seen = [F.adaptive_avg_pool2d(x[:, :, top:bottom, left:right], 16) for x in (images, truth)]
-        expected = F.cosine_similarity(*(network.raw(x) for x in seen)).mean()
+        expected = F.cosine_similarity(*(network.raw_embedding(x) for x in seen)).mean()
         assert score.value == pytest.approx(expected.item(), abs=1e-5)
     assert found[2].conditions["crop"] == "eg3d" and "crop" not in found[0].conditions
     with pytest.raises(UsageError, match="choose 'ffhq' or 'eg3d'"):

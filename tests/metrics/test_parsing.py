@@ -105,7 +105,7 @@ def test_confusion_agrees_with_sklearn_style_loop():
 
 
 def test_unknown_mode_and_missing_labels():
-    with pytest.raises(UsageError, match="no mode 'mean'"):
+    with pytest.raises(UsageError, match="modes='mean' is unknown"):
         MeanIoU(modes=("mean",))
     metric = Accuracy("told")
     metric.network = Told()

@@ -8,7 +8,8 @@ from golden_files import golden
 from network_golden import by_recipe
 
 from gantoolkit.core.labels import CLASSES
-from gantoolkit.networks.bisenet import MEAN, STD, TO_CELEBAMASK, BiSeNet
+from gantoolkit.networks.bisenet import TO_CELEBAMASK, BiSeNet
+from gantoolkit.networks.blocks import IMAGENET_MEAN, IMAGENET_STD
 
 PUBLISHED = [
     "background",
@@ -43,9 +44,9 @@ def test_full_network(golden_dir):
     meta, t = golden(golden_dir, "bisenet19_recipe_96x128")
     network = by_recipe(BiSeNet(), **meta["recipe_args"])
     assert {k: list(v.shape) for k, v in network.state_dict().items()} == meta["state_shapes"]
-    pixels = (t["in.image_u8"] / 255 - torch.tensor(MEAN).view(3, 1, 1)) / torch.tensor(STD).view(
-        3, 1, 1
-    )
+    pixels = (t["in.image_u8"] / 255 - torch.tensor(IMAGENET_MEAN).view(3, 1, 1)) / torch.tensor(
+        IMAGENET_STD
+    ).view(3, 1, 1)
     eighth, near, deep = network.cp(pixels)
     out, out16, out32 = network(pixels)
     found = {
@@ -71,6 +72,8 @@ def test_logits_are_reordered(golden_dir):
     meta, t = golden(golden_dir, "bisenet19_recipe_96x128")
     network = by_recipe(BiSeNet(resolution=96), **meta["recipe_args"])
     image = t["in.image_u8"][:, :, :96] / 127.5 - 1
-    pixels = ((image + 1) / 2 - torch.tensor(MEAN).view(3, 1, 1)) / torch.tensor(STD).view(3, 1, 1)
+    pixels = ((image + 1) / 2 - torch.tensor(IMAGENET_MEAN).view(3, 1, 1)) / torch.tensor(
+        IMAGENET_STD
+    ).view(3, 1, 1)
     labels = network(pixels)[0].argmax(1)
     torch.testing.assert_close(network.logits(image).argmax(1), torch.tensor(TO_CELEBAMASK)[labels])

@@ -60,7 +60,7 @@ def test_cosines_are_transformers(folder):
     batch = network.tokenizer(CAPTIONS, padding=True, return_tensors="pt")
     with torch.no_grad():
         theirs = (
-            model(**batch, pixel_values=network.pixels(images)).logits_per_image
+            model(**batch, pixel_values=network.prepare(images)).logits_per_image
             / model.logit_scale.exp()
         )
         ours = network.embed_image(images) @ network.embed_text(CAPTIONS).T
@@ -69,12 +69,12 @@ def test_cosines_are_transformers(folder):
 
 def test_pixels_are_normalised_as_published(folder):
     network = networks.load(str(folder))
-    grey = network.pixels(torch.zeros(1, 3, 64, 64))
+    gray = network.prepare(torch.zeros(1, 3, 64, 64))
     expected = (0.5 - torch.tensor([0.48145466, 0.4578275, 0.40821073])) / torch.tensor(
         [0.26862954, 0.26130258, 0.27577711]
     )
     torch.testing.assert_close(
-        grey, expected.view(1, 3, 1, 1).expand(1, 3, 32, 32), atol=1e-5, rtol=0
+        gray, expected.view(1, 3, 1, 1).expand(1, 3, 32, 32), atol=1e-5, rtol=0
     )
 
 

@@ -63,7 +63,7 @@ def test_resize_is_a_choice(network):
     expected = F.interpolate(images, (299, 299), mode="bilinear", align_corners=False)
     torch.testing.assert_close(seen[1], expected)
     assert (seen[0] - seen[1]).abs().max() > 0.01 and float(seen[0].abs().max()) <= 1
-    with pytest.raises(UsageError, match="choose clean, torch, tf"):
+    with pytest.raises(UsageError, match="choose 'clean', 'torch' or 'tf'"):
         Inception("bicubic")
 
 

@@ -39,11 +39,11 @@ def test_observation_and_file(tmp_path):
 @torch.no_grad()
 def test_captions_do_not_disturb_each_other():
     judge = small()
-    alone = judge.read(["a blond face."])
+    alone = judge.embed_text(["a blond face."])
     torch.testing.assert_close(
-        judge.read(["a blond face.", "a face, a face, a blond blond face"])[:1], alone
+        judge.embed_text(["a blond face.", "a face, a face, a blond blond face"])[:1], alone
     )
     assert (
-        judge.read(["face blond"]) - judge.read(["blond face"])
+        judge.embed_text(["face blond"]) - judge.embed_text(["blond face"])
     ).abs().max() > 1e-5  # order counts
-    assert torch.isfinite(judge.read(["", "zebra"])).all()
+    assert torch.isfinite(judge.embed_text(["", "zebra"])).all()

@@ -7,7 +7,8 @@ import torch
 import torch.nn.functional as F
 from golden_files import golden
 
-from gantoolkit.networks.pidinet import KINDS, MEAN, STD, PiDiNet, convert, plain_kernel
+from gantoolkit.networks.blocks import IMAGENET_MEAN, IMAGENET_STD
+from gantoolkit.networks.pidinet import KINDS, PiDiNet, convert, plain_kernel
 
 
 def test_kernels_by_definition():
@@ -50,9 +51,9 @@ def test_trained_weights(golden_dir, name, width, dilation):
             torch.testing.assert_close(state[key.removeprefix("state.converted.")], value)
     network = PiDiNet(width, dilation).eval()
     network.load_state_dict(state)
-    pixels = (t["in.image_u8"] / 255 - torch.tensor(MEAN).view(3, 1, 1)) / torch.tensor(STD).view(
-        3, 1, 1
-    )
+    pixels = (t["in.image_u8"] / 255 - torch.tensor(IMAGENET_MEAN).view(3, 1, 1)) / torch.tensor(
+        IMAGENET_STD
+    ).view(3, 1, 1)
     for side, value in zip(("e1", "e2", "e3", "e4", "fused"), network(pixels)):
         for form in ("pdc", "converted"):
             torch.testing.assert_close(value, t[f"out.{form}.{side}"], atol=1e-4, rtol=0)

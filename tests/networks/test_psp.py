@@ -55,5 +55,7 @@ def test_mean_code_is_added(kind):
 
 
 def test_an_unknown_kind_is_refused():
-    with pytest.raises(UsageError, match="no kind 'sqp'.* psp, e4e, w\\+, w"):
+    with pytest.raises(
+        UsageError, match="kind='sqp' is unknown; choose 'psp', 'e4e', 'w\\+' or 'w'"
+    ):
         encoder("sqp")

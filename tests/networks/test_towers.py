@@ -61,7 +61,7 @@ def test_tokenizer_round_trip(towers):
 def test_padding_does_not_matter(towers):
     short, long = (
         towers.embed_text(CAPTIONS[:1]),
-        towers.embed_tokens(towers.tokens(CAPTIONS[:1], pad_to=24)),
+        towers.embed_tokens(towers.tokenize(CAPTIONS[:1], pad_to=24)),
     )
     torch.testing.assert_close(short, long)
     together = towers.embed_text(CAPTIONS)
@@ -82,12 +82,12 @@ def test_folders_are_read_by_transformers_and_by_us(towers, tmp_path):
     text = ["A bald man with Zürich glasses", ""]
     batch = tokenizer(text, padding=True, truncation=True, return_tensors="pt")
     assert (
-        batch.input_ids.tolist() == towers.tokens(text).tolist()
+        batch.input_ids.tolist() == towers.tokenize(text).tolist()
         and tokenizer.model_max_length == 24
     )
     torch.testing.assert_close(
         model(input_ids=batch.input_ids).pooler_output,
-        towers.text(input_ids=towers.tokens(text)).pooler_output,
+        towers.text(input_ids=towers.tokenize(text)).pooler_output,
         atol=2e-2,
         rtol=0,
     )

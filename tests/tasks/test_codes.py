@@ -16,7 +16,7 @@ SMALL = dict(
     task="codes",
     mapping_layers=2,
     mapping_features=32,
-    discriminator=dict(width=48, together=8),
+    discriminator=dict(width=48, mbstd_group=8),
     held_out=4,
 )
 

@@ -99,7 +99,7 @@ def test_exported_strangers_have_mean_zero(tiny_zip, tmp_path):
         images = task.images(task.train_rows)
         network = networks.load(str(tmp_path / f"{name}.safetensors"))
         raw = (
-            network.raw(network.prepare(images))
+            network.raw_embedding(network.prepare(images))
             if kind is Identity
             else network.identify(network.features(images)[2])
         )

@@ -40,7 +40,7 @@ class AdversarialLoss:
         self.feature_matching = feature_matching
 
     def as_render(self, images: Tensor) -> Render:
-        """Return real faces −1..1 [b,3,R,R] as if rendered: with the raw image that they would have."""
+        """Return real faces −1..1 [b,3,R,R] with the raw image that a render of them would have."""
         raw = None
         if self.raw_size:
             size = [self.raw_size, self.raw_size]
@@ -89,12 +89,14 @@ class AdversarialLoss:
 
     def _input(self, render: Render) -> Tensor:
         """Return what the discriminator sees of a render, in float32."""
+        image = render.image.float()
         if hasattr(self.discriminator, "pair"):
-            return self.discriminator.pair(render.image.float(), render.image_raw.float())
-        return render.image.float()
+            return self.discriminator.pair(image, render.image_raw.float())
+        return image
 
     def _logits(self, images: Tensor, cameras: Tensor) -> Tensor:
-        return self.discriminator(images, cameras if self.discriminator.c_dim else None)
+        label = cameras if self.discriminator.c_dim else None
+        return self.discriminator(images, label)
 
     def _r1_penalty(self, real: Render, cameras: Tensor) -> Tensor:
         """Return E‖∇D(x)‖² over real faces, in float32."""

@@ -30,13 +30,14 @@ def attribute_values(faces: FaceZip, max_values: int = 24) -> dict[str, list[str
 
 
 def attribute_classes(faces: FaceZip, values: dict[str, list[str]]) -> Tensor:
-    """Return the classes [N,A] of all rows, in the order of `values`; UNKNOWN where a row has none."""
+    """Return the classes [N,A] of all rows in the order of `values`; UNKNOWN where there is none."""
     classes = torch.full((len(faces), len(values)), UNKNOWN, dtype=torch.int64)
     for column, (name, known) in enumerate(values.items()):
         class_of = {value: index for index, value in enumerate(known)}
         for row, attributes in enumerate(faces.attributes):
             if name in attributes:
-                classes[row, column] = class_of.get(str(attributes[name]), UNKNOWN)
+                value = str(attributes[name])
+                classes[row, column] = class_of.get(value, UNKNOWN)
     return classes
 
 

@@ -27,7 +27,7 @@ class Augmentation:
     def __call__(
         self, batch: SeededBatch, images: Tensor, labels: Tensor | None = None
     ) -> tuple[Tensor, Tensor | None]:
-        """Change images [B,3,R,R] and labels [B,R,R]; pixels shifted in from outside are IGNORED."""
+        """Change images [B,3,R,R] and labels [B,R,R]; pixels from outside are IGNORED."""
         u = batch.uniform(6).to(images.device)
         if self.flip:
             images, labels = _flip_samples(u[:, 0] < 0.5, images, labels)
@@ -39,7 +39,7 @@ class Augmentation:
     def _shift_samples(
         self, u_top: Tensor, u_left: Tensor, images: Tensor, labels: Tensor | None
     ) -> tuple[Tensor, Tensor | None]:
-        """Translate every sample by up to `shift` pixels; u_top and u_left [B] are uniform in 0..1."""
+        """Translate samples by up to `shift` pixels; u_top and u_left [B] are uniform in 0..1."""
         size = images.shape[-1]
         last = 2 * self.shift
         tops = (u_top * (last + 1)).long().clamp(max=last).tolist()
@@ -47,8 +47,12 @@ class Augmentation:
         border = (self.shift,) * 4
 
         def crop(padded: Tensor) -> Tensor:
-            samples = zip(padded, tops, lefts)
-            return torch.stack([x[..., y : y + size, z : z + size] for x, y, z in samples])
+            cropped = []
+            for sample, top, left in zip(padded, tops, lefts):
+                rows = slice(top, top + size)
+                columns = slice(left, left + size)
+                cropped.append(sample[..., rows, columns])
+            return torch.stack(cropped)
 
         images = crop(F.pad(images, border, mode="replicate"))
         if labels is not None:
@@ -56,7 +60,7 @@ class Augmentation:
         return images, labels
 
     def _degrade(self, u: Tensor, noise: Tensor, images: Tensor) -> Tensor:
-        """Blur, brighten and add noise; u [B,3] is uniform in 0..1, noise [B,3,R,R] standard normal."""
+        """Blur, brighten and add noise; u [B,3] is uniform in 0..1, noise [B,3,R,R] normal."""
         per_sample = (slice(None), None, None, None)
         if self.blur:
             small = F.avg_pool2d(images, 2)

@@ -1,4 +1,4 @@
-"""Task `identity`: train a small ArcFace, whose embedding stays the same over views, hair and light."""
+"""Task `identity`: train a small ArcFace; its embedding should survive views, hair and light."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ class Identity(Recognizer):
     held_out      share of the people whose pictures are never trained on
     lr            learning rate
     weight_decay  of weight matrices and kernels
-    factors       weight of the regression of the renderer's K identity factors (standard normals) by
-                  the first K numbers before they are scaled to unit length, where the data has
-                  factors: a few thousand rendered people with six pictures each are too few to learn
-                  from names only
+    factors       weight of the regression of the renderer's K identity factors (standard normals)
+                  by the first K numbers before they are scaled to unit length, where the data has
+                  factors: a few thousand rendered people with six pictures each are too few to
+                  learn from names only
     pairs         weight of the angular loss
     margin        additive angular margin in radians
     scale         of the angular logits

@@ -28,7 +28,7 @@ DICE_WEIGHT = 0.5
 
 
 def class_weights(labels: Tensor, power: float) -> Tensor:
-    """Return weights [19] ∝ frequency^−power with mean 1 over the pixels of `labels` (uint8 maps)."""
+    """Return weights [19] ∝ frequency^−power, mean 1 over the pixels of `labels` (uint8 maps)."""
     counts = torch.bincount(labels.flatten().long(), minlength=len(CLASSES)).double()
     share = counts / counts.sum()
     weights = share.clamp(min=1e-5) ** -power
@@ -46,8 +46,9 @@ def parsing_loss(logits: Tensor, labels: Tensor, weights: Tensor) -> Tensor:
     entropy = F.cross_entropy(logits, labels, weights, ignore_index=IGNORED)
 
     known = labels != IGNORED
-    truth = F.one_hot(labels.masked_fill(~known, 0), logits.shape[1]).movedim(-1, 1)
-    truth = truth * known[:, None]
+    classes = logits.shape[1]
+    truth = F.one_hot(labels.masked_fill(~known, 0), classes)
+    truth = truth.movedim(-1, 1) * known[:, None]
     predicted = logits.softmax(1) * known[:, None]
     dims = (0, 2, 3)
     overlap = (predicted * truth).sum(dims)
@@ -94,7 +95,9 @@ class Parser(Recognizer):
         self.attribute_classes = attribute_classes(self.faces, values)
         parser = FaceParser(**{"resolution": self.faces.resolution, **(network or {})})
         width = parser.widths[-1]
-        heads = {name: nn.Linear(width, len(known)) for name, known in values.items()}
+        heads = {}
+        for name, known_values in values.items():
+            heads[name] = nn.Linear(width, len(known_values))
         self.set_network(parser, train_only, **heads)
         train_labels = self.faces.labels[self.train_rows]
         self.class_weights = class_weights(train_labels, balance).to(self.device)

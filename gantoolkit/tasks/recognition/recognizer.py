@@ -1,4 +1,4 @@
-"""What the recognizers' tasks share: labelled faces split by person, batches, an optimizer, scores."""
+"""What the tasks of recognizers share: faces split by person, batches, an optimizer, scores."""
 
 from __future__ import annotations
 
@@ -60,7 +60,8 @@ class Recognizer(Task):
     def _split_people(self, held_out: float) -> None:
         """Split the rows so that no person is in both halves."""
         people = torch.unique(self.faces.identities)
-        order = torch.randperm(len(people), generator=torch.Generator().manual_seed(0))
+        stream = torch.Generator().manual_seed(0)
+        order = torch.randperm(len(people), generator=stream)
         count = max(1, round(held_out * len(people)))
         held_out_people = people[order][:count]
         is_held_out = torch.isin(self.faces.identities, held_out_people)
@@ -91,12 +92,13 @@ class Recognizer(Task):
             {"params": decayed, "weight_decay": self.weight_decay},
             {"params": not_decayed, "weight_decay": 0.0},
         ]
-        self.optimizers = {"network": torch.optim.AdamW(groups, lr=self.lr, betas=BETAS)}
+        optimizer = torch.optim.AdamW(groups, lr=self.lr, betas=BETAS)
+        self.optimizers = {"network": optimizer}
 
     def size(self) -> int:
         return len(self.train_rows)
 
-    # -- samples -------------------------------------------------------------------------------------
+    # -- samples -----------------------------------------------------------------------------------
 
     def images(self, rows: Tensor) -> Tensor:
         """Return images −1..1 [B,3,R,R] of rows of the zip, channels last."""
@@ -108,7 +110,7 @@ class Recognizer(Task):
         return self.faces.labels[rows].long().to(self.device)
 
     def captions_of(self, rows: Tensor, choice: Tensor | int = 0) -> list[str]:
-        """Return one caption per row: number `choice` modulo what the row has, "" where it has none."""
+        """Return one caption per row, `choice` modulo what the row has; "" where it has none."""
         choices = torch.as_tensor(choice).expand(len(rows)).tolist()
         chosen = []
         for row, index in zip(rows.tolist(), choices):
@@ -147,7 +149,7 @@ class Recognizer(Task):
         for rows in self.held_out_rows[:limit].split(batch):
             yield rows, self.images(rows)
 
-    # -- export --------------------------------------------------------------------------------------
+    # -- export ------------------------------------------------------------------------------------
 
     @torch.no_grad()
     def mean_over_people(self, embed: Callable[[Tensor], Tensor], limit: int = 1024) -> Tensor:
@@ -156,9 +158,11 @@ class Recognizer(Task):
         An exported embedding is shifted by it, so that the cosine of two strangers is 0 on average.
         """
         self.network.eval()
-        order = torch.randperm(len(self.train_rows), generator=torch.Generator().manual_seed(0))
-        rows = self.train_rows[order[:limit]]
-        embeddings = [embed(self.images(chunk)).float() for chunk in rows.split(64)]
+        stream = torch.Generator().manual_seed(0)
+        order = torch.randperm(len(self.train_rows), generator=stream)
+        embeddings = []
+        for rows in self.train_rows[order[:limit]].split(64):
+            embeddings.append(embed(self.images(rows)).float())
         return torch.cat(embeddings).mean(0)
 
     def export_network(
@@ -176,21 +180,23 @@ class Recognizer(Task):
         path = Path(folder) / f"{name}.safetensors"
         return [weights.save(path, state, self.network.arch, half=True, trained_on=source)]
 
-    # -- scores --------------------------------------------------------------------------------------
+    # -- scores ------------------------------------------------------------------------------------
 
     def score(self, value: float, count: int, higher_is_better: bool = True, **conditions) -> Score:
         """Make a score of `count` samples of the held-out people."""
         where = {"data": self.faces.path.name, "split": "held-out people"}
-        return Score(float(value), int(count), higher_is_better, {**where, **conditions})
+        conditions = {**where, **conditions}
+        return Score(float(value), int(count), higher_is_better, conditions)
 
     def parsing_scores(self, confusion: Confusion) -> Scores:
-        """Score accuracy and mIoU, and the IoU of every class that occurs with its share of pixels."""
+        """Score accuracy, mIoU, and the IoU of every class that occurs, with its share of pixels."""
         scores = {
             "acc": self.score(confusion.accuracy(), confusion.n),
             "miou": self.score(confusion.miou(), confusion.n),
         }
-        shares = confusion.matrix.sum(1) / confusion.matrix.sum()
-        for name, iou, share in zip(CLASSES, confusion.per_class().tolist(), shares.tolist()):
+        ious = confusion.per_class().tolist()
+        shares = (confusion.matrix.sum(1) / confusion.matrix.sum()).tolist()
+        for name, iou, share in zip(CLASSES, ious, shares):
             if share > 0:
                 scores[f"iou[{name}]"] = self.score(iou, confusion.n, share=share)
         return scores

@@ -34,13 +34,15 @@ def top1_rate(
     for row, caption in enumerate(captions):
         first_row.setdefault(caption, row)
     rows = torch.tensor(sorted(first_row.values()))
-    rows = rows[torch.randperm(len(rows), generator=torch.Generator().manual_seed(0))]
+    stream = torch.Generator().manual_seed(0)
+    rows = rows[torch.randperm(len(rows), generator=stream)]
     correct = 0
     count = 0
-    for image_group, text_group in zip(images[rows].split(choices), texts[rows].split(choices)):
-        if len(image_group) == choices:
-            nearest = (image_group @ text_group.T).argmax(1)
-            correct += int((nearest == torch.arange(choices, device=nearest.device)).sum())
+    for group in rows.split(choices):
+        if len(group) == choices:
+            nearest = (images[group] @ texts[group].T).argmax(1)
+            own = torch.arange(choices, device=nearest.device)
+            correct += int((nearest == own).sum())
             count += choices
     rate = correct / count if count else float("nan")
     return rate, count

@@ -1,4 +1,4 @@
-"""Task `towers`: train text and image towers to agree on which caption belongs to which face (CLIP).
+"""Task `towers`: train text and image towers to match captions and faces, as CLIP does.
 
 A contrast among few faces is won by the most telling words. What else a caption says would be lost
 to the diffusion model that reads the text tower. So the end of a text also predicts the face's
@@ -29,6 +29,7 @@ from gantoolkit.training.batch import SeededBatch
 
 MAX_VALUES = 40  # attributes that take more values are left out
 CAPTION_CHOICES = 10
+TEXT_BATCH = 128
 
 
 class TextImage(Recognizer):
@@ -114,13 +115,16 @@ class TextImage(Recognizer):
 
     @torch.no_grad()
     def validate(self, limit: int | None = None) -> Scores:
-        """Score the matching of held-out people, the attributes told, and captions that are not cut."""
+        """Score matching on held-out people, attributes told, and captions that are not cut."""
         rows = self.held_out_rows[: limit or 2048]
         captions = self.captions_of(rows)
         batches = self.validation_batches(len(rows))
         images = torch.cat([self.network.embed_image(images) for _, images in batches])
-        chunks = [captions[first : first + 128] for first in range(0, len(rows), 128)]
-        pooled = torch.cat([self.network.pool_text(chunk) for chunk in chunks])
+        pooled_chunks = []
+        for first in range(0, len(rows), TEXT_BATCH):
+            chunk = captions[first : first + TEXT_BATCH]
+            pooled_chunks.append(self.network.pool_text(chunk))
+        pooled = torch.cat(pooled_chunks)
         rate, count = top1_rate(images, self.network.project_pooled(pooled), captions)
 
         tokenizer = self.network.tokenizer

@@ -1,4 +1,4 @@
-"""Pictures of the same person: how batches pair them, the loss that pulls them together, its score."""
+"""Pictures of the same person: how batches pair them, the loss that pulls them together, scores."""
 
 from __future__ import annotations
 
