@@ -1,4 +1,4 @@
-"""Bridges: Features → Latent, the codes of a frozen generator. The task `bridge` trains these modules.
+"""Bridges: Features → Latent, the codes of a frozen generator. The task `bridge` trains them.
 
 mapping    network M: w^m from h
 absm       networks M and T: w = w^m ⊙ w^γ + w^β
@@ -18,6 +18,6 @@ and may have these attributes:
     mapping                  M as a bridge of its own, to render w^m in place of w
     detach                   False: gradients of w reach w^m, and Eq. 7 trains M too
 
-Its constructor gets `feature_shapes` of the encoder, and `num_ws`, `w_dim` and `mean_w` [w_dim] of the
-generator, beside what a config says.
+Its constructor gets `feature_shapes` of the encoder, and `num_ws`, `w_dim` and `mean_w` [w_dim] of
+the generator, beside what a config says.
 """

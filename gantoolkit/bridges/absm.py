@@ -1,4 +1,4 @@
-"""Attention-based style modulation (section 3.3): T refines the codes of M, w = w^m ⊙ w^γ + w^β (Eq. 4)."""
+"""Attention-based style modulation (section 3.3): T refines w^m, w = w^m ⊙ w^γ + w^β (Eq. 4)."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ class AbSM(nn.Module):
     depth           convolutions of each scale and shift network
     mapping         other arguments of M: dict(width, stem, normalize, pyramid)
     attention       [switch] A^n from the maximum of the attention outputs ('output_max'), from
-                    probabilities averaged over words ('prob_broadcast') or projected from all of them
-                    ('prob_proj'); 'none': A = 1 and Ā = 1 (ablation (b))
+                    probabilities averaged over words ('prob_broadcast') or projected from all of
+                    them ('prob_proj'); 'none': A = 1 and Ā = 1 (ablation (b))
     tokens          [switch] Ā averages over the words of the 'prompt' or over 'all' tokens
-    alpha           [switch] α of Eq. 3: one 'scalar' each for γ and β, or one 'per_step' of the grid
+    alpha           [switch] α of Eq. 3: a 'scalar' each for γ and β, or one 'per_step' of the grid
     per_style       [switch] as in Mapping
     add_mean        [switch] as in Mapping
     detach          w^m enters Eq. 4 without gradient: only Eq. 6 trains M, only Eq. 7 trains T
@@ -129,7 +129,7 @@ class AbSM(nn.Module):
         """Whether M reads f too."""
         return self.mapping.reads_f
 
-    # -- Eq. 4 ---------------------------------------------------------------------------------------
+    # -- Eq. 4 -------------------------------------------------------------------------------------
 
     def forward(self, features: Features, mapping_only: bool = False) -> Latent:
         """Compute codes [B,L,w_dim]; `mapping_only` leaves T out (ws = w^m)."""
@@ -147,7 +147,7 @@ class AbSM(nn.Module):
         beta = self.styles["beta"](self.mix("beta", local, overall, features.t))
         return 1 + gamma, beta
 
-    # -- Eq. 3 ---------------------------------------------------------------------------------------
+    # -- Eq. 3 -------------------------------------------------------------------------------------
 
     def mix(self, code: str, local: Tensor, overall: Tensor, t: Tensor) -> Tensor:
         """Compute F̂^γ or F̂^β [B,width,H,W] = α · local + (1−α) · global."""
@@ -162,7 +162,7 @@ class AbSM(nn.Module):
             a = a[distance.argmin(1)]
         return torch.sigmoid(a).view(-1, 1, 1, 1)
 
-    # -- inputs of the scale and shift networks ------------------------------------------------------
+    # -- inputs of the scale and shift networks ----------------------------------------------------
 
     def maps(self, features: Features) -> tuple[Tensor, Tensor]:
         """Compute (concat_n F̂^n [B,ΣC_n,H,W], F̄̂ [B,1,H,W])."""
@@ -193,7 +193,7 @@ class AbSM(nn.Module):
             maps.append(resize(a, self.size))
         return maps
 
-    # -- parameters of each phase --------------------------------------------------------------------
+    # -- parameters of each phase ------------------------------------------------------------------
 
     def mapping_parameters(self) -> Iterator[nn.Parameter]:
         """Parameters of M."""

@@ -1,4 +1,4 @@
-"""Layers of both networks of a bridge: codes from maps by map2style, and a stack of convolutions."""
+"""Layers of both networks of a bridge: codes from maps by map2style, stacks of convolutions."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from gantoolkit.networks.map2style import MapToStyle
 class Styles(nn.Module):
     """Turn maps [B,channels,size,size] into L codes [B,L,w_dim] by map2style.
 
-    One trunk with L·w_dim outputs, or one block per style as in pSp. The last layers start at zero, so
-    that an untrained network gives zeros.
+    One trunk with L·w_dim outputs, or one block per style as in pSp. The last layers start at zero,
+    so that an untrained network gives zeros.
     """
 
     def __init__(
@@ -48,7 +48,7 @@ def conv_stack(channels: int, width: int, depth: int) -> nn.Sequential:
 
 
 class Pyramid(nn.Module):
-    """Join h and all f^n into maps [B,width,·,·] of h's size: from the finest, the last f^n, up to h.
+    """Join h and all f^n into maps [B,width,·,·] of h's size, from the finest f^n to h.
 
     Each level is layer-normalized over channels and places first, because its scale changes with t.
     """

@@ -1,4 +1,4 @@
-"""Mapping network M (section 3.2): w^m_t = M(h_t) + w̄; beyond the paper, of a pyramid of all f^n too."""
+"""Mapping network M (section 3.2): w^m_t = M(h_t) + w̄; beyond the paper, of all f^n too."""
 
 from __future__ import annotations
 

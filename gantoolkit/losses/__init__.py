@@ -5,9 +5,10 @@ perceptual  Perceptual, LPIPS: distance of features
 identity    Identity: angle between embeddings of a face recognizer
 latent      LatentNorm: distance of w from w̄
 
-A loss says what it compares: `image` (render and reconstruction target), `identity` (render and identity
-target) or `code` (w and w̄). `prepare(target)` computes what it keeps of a target, so that embeddings can be
-cached; `forward(image, prepared)` is the differentiable distance, a scalar mean over B.
+A loss says what it compares: `image` (render and reconstruction target), `identity` (render and
+identity target) or `code` (w and w̄). `prepare(target)` computes what it keeps of a target, so that
+embeddings can be cached; `forward(image, prepared)` is the differentiable distance, a scalar mean
+over B.
 """
 
 from __future__ import annotations

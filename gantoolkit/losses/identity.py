@@ -14,8 +14,8 @@ class Identity(Loss):
 
     network  weights name of R, such as 'arcface' of the zoo or 'irse50'
     weight   λ2
-    crop     how the images frame a face, 'ffhq' or 'eg3d', so that an IR-SE50 sees the part of it that
-             it knows; None: the crop that the network's file names (of IR-SE50, pSp's, for FFHQ)
+    crop     how the images frame a face, 'ffhq' or 'eg3d', so that an IR-SE50 sees the part of it
+             that it knows; None: the crop that the network's file names (of IR-SE50, pSp's)
 
     >>> import torch
     >>> identity = Identity("arcface")

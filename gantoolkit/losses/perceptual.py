@@ -1,4 +1,4 @@
-"""Perceptual distance, λ1 of Eq. 6 and 7: through a small network of the zoo, or LPIPS at full scale."""
+"""Perceptual distance, λ1 of Eq. 6 and 7: by a small network of the zoo, or LPIPS at full scale."""
 
 from __future__ import annotations
 

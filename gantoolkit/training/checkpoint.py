@@ -1,8 +1,8 @@
 """Checkpoints: trainable parameters, buffers, moving averages and optimizer state, without pickle.
 
-Tensors are safetensors, the rest is JSON. Frozen networks are never written; they are named with the
-sha256 of their weights file. A checkpoint is written beside its place and renamed, so that a kill at any
-moment leaves the previous one whole.
+Tensors are safetensors, the rest is JSON. Frozen networks are never written; they are named with
+the sha256 of their weights file. A checkpoint is written beside its place and renamed, so that a
+kill at any moment leaves the previous one whole.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ STATE = "state.json"
 
 
 def trainable_state(task: Task) -> dict[str, Tensor]:
-    """Collect `module.key` → tensor: what an optimizer holds, persistent buffers, and `ema_modules`.
+    """Collect `module.key` → tensor: what optimizers hold, persistent buffers, `ema_modules`.
 
     Whether a parameter requires grad just now does not matter: phases may freeze and thaw it.
     """
@@ -50,7 +50,7 @@ def trainable_state(task: Task) -> dict[str, Tensor]:
     return state
 
 
-# -- writing -----------------------------------------------------------------------------------------
+# -- writing ---------------------------------------------------------------------------------------
 
 
 def save(folder: Path, task: Task, iteration: int, extra: dict) -> Path:
@@ -130,7 +130,7 @@ def _disk_error(error: Exception, path: Path) -> Exception:
     return error
 
 
-# -- reading -----------------------------------------------------------------------------------------
+# -- reading ---------------------------------------------------------------------------------------
 
 
 def _finished(folder: Path) -> list[Path]:
@@ -217,10 +217,10 @@ def _check_same_weights(old: dict[str, str], new: dict[str, str], path: Path) ->
 
 @torch.no_grad()
 def initialize_from(run: Path, task: Task) -> str:
-    """Copy what fits from the newest checkpoint of another run; returns a sentence that says how much.
+    """Copy what fits from the newest checkpoint of another run; returns a sentence about it.
 
-    Tensors of another shape, and those that the other run lacks, keep their initial values; optimizers
-    start afresh.
+    Tensors of another shape, and those that the other run lacks, keep their initial values;
+    optimizers start afresh.
     """
     from safetensors.torch import load_file
 
@@ -237,14 +237,15 @@ def initialize_from(run: Path, task: Task) -> str:
             copied += 1
     if not copied:
         raise WeightsError(
-            f"Nothing in {path} fits this task; `load_from` takes a run of the same kind of network."
+            f"Nothing in {path} fits this task; `load_from` takes a run of the same kind of "
+            "network."
         )
     return f"began from the run '{run.name}': {copied} of {len(target)} tensors"
 
 
 @torch.no_grad()
 def copy_into(target: dict[str, Tensor], source: dict[str, Tensor], path: Path) -> None:
-    """Copy `source` into the tensors of `target`; both must hold the same keys and shapes."""
+    """Copy `source` into `target`; both must hold the same keys and shapes."""
     if diff := compare_state_dicts(source, target):
         raise WeightsError(
             f"{path} does not fit this task: it {diff}; resume with the config that the run began "

@@ -1,4 +1,4 @@
-"""Exponential moving average (EMA) of a network's weights: its samples are cleaner than those of the last step."""
+"""Exponential moving average (EMA) of a network's weights: it samples cleaner than the last step."""
 
 from __future__ import annotations
 

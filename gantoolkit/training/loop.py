@@ -1,7 +1,7 @@
 """The training loop: zero_grad, forward, backward, all-reduce, clip, step, log, checkpoint.
 
-It does not know what is trained; a Task owns the losses. Every iteration is a function of
-(seed, iteration) and of the parameters, so a run that is killed and resumed ends where an uninterrupted
+It does not know what is trained; a Task owns the losses. Every iteration is a function of (seed,
+iteration) and of the parameters, so a run that is killed and resumed ends where an uninterrupted
 one does.
 """
 
@@ -78,7 +78,7 @@ class Trainer:
         """Count seconds from now on; caches may have been filled since the Trainer was made."""
         self.start = self.last_save = self.last_counted = time.monotonic()
 
-    # -- the loop ------------------------------------------------------------------------------------
+    # -- the loop ----------------------------------------------------------------------------------
 
     def train(self) -> bool:
         """Train until the last iteration (True) or until a stop was asked for (False)."""
@@ -127,7 +127,7 @@ class Trainer:
         distributed.broadcast_buffers(task.modules.values())
 
     def set_lr(self, optimizer: torch.optim.Optimizer, iteration: int, phase: str) -> None:
-        """Set the learning rate: a function of the iteration, so that a resumption needs no state."""
+        """Set the learning rate: a function of the iteration, so that a resume needs no state."""
         factor = self.schedule.lr_factor(iteration, self.task.phase_range(phase))
         for group in optimizer.param_groups:
             group["lr"] = group["initial_lr"] * factor
@@ -162,7 +162,7 @@ class Trainer:
             return
         self.task.prefetch(self.batch_shard(*following))
 
-    # -- logs ----------------------------------------------------------------------------------------
+    # -- logs --------------------------------------------------------------------------------------
 
     def log_is_due(self) -> bool:
         """Whether a line of the log is due: every `log_every` iterations, and at the end."""
@@ -207,7 +207,7 @@ class Trainer:
         if pictures_every and run.iteration % pictures_every == 0:
             write_pictures(run.folder, run.iteration, self.task.pictures())
 
-    # -- checkpoints and stops -----------------------------------------------------------------------
+    # -- checkpoints and stops ---------------------------------------------------------------------
 
     def save_is_due(self) -> bool:
         """Whether a checkpoint is due, by iterations or by the clock.

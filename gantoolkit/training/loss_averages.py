@@ -9,7 +9,7 @@ from gantoolkit.core import distributed
 
 
 class LossAverages:
-    """Sum losses on the device, so that an iteration waits for no number; average them at a log line.
+    """Sum losses on the device, so that no iteration waits for them; average them at a log line.
 
     A checkpoint holds the sums too, so that a resumed run logs what an uninterrupted one does.
     """

@@ -26,7 +26,7 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 
 def settings(config: dict[str, Any], stage: str, world: int = 1) -> list[str]:
-    """List settings that take less memory, the cheapest first; the result of the run stays the same.
+    """List settings that take less memory, the cheapest first; the result stays the same.
 
     stage  a key of WHEN
     """

@@ -12,8 +12,8 @@ from torch import Tensor
 class Prefetcher:
     """Read ahead: `prefetch(rows, steps)` begins to read what `get(rows, steps)` then returns.
 
-    read  (rows [b], steps [b]) → what lies on disk; must touch no device, because it runs beside the
-          training thread
+    read  (rows [b], steps [b]) → what lies on disk; must touch no device, because it runs beside
+          the training thread
     """
 
     def __init__(self, read: Callable[[Tensor, Tensor], Any]):
@@ -27,7 +27,7 @@ class Prefetcher:
         self._pending = _key(rows, steps), self._pool.submit(self.read, rows, steps)
 
     def get(self, rows: Tensor, steps: Tensor) -> Any:
-        """Return the batch that was prefetched; any other is read now. Raises the error of `read`."""
+        """Return the prefetched batch; any other is read now. Raises the error of `read`."""
         pending, self._pending = self._pending, None
         if pending is None or pending[0] != _key(rows, steps):
             return self.read(rows, steps)

@@ -51,7 +51,7 @@ def exported_weights(run: Path) -> list[Path]:
     return sorted((run / "export").glob("*.safetensors"))
 
 
-# -- may a run use the folder? -----------------------------------------------------------------------
+# -- may a run use the folder? ---------------------------------------------------------------------
 
 
 def check_name(name: str) -> str:
@@ -107,7 +107,7 @@ def _decisive(config: dict) -> dict:
     return decisive
 
 
-# -- what describes the run --------------------------------------------------------------------------
+# -- what describes the run ------------------------------------------------------------------------
 
 
 def write_description(
@@ -160,7 +160,7 @@ def _shown(value: Any) -> str:
     return str(value) if isinstance(value, int) else f"{value:g}"
 
 
-# -- logs --------------------------------------------------------------------------------------------
+# -- logs ------------------------------------------------------------------------------------------
 
 
 def _cut_logs(folder: Path, iteration: int) -> None:

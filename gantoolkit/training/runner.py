@@ -1,4 +1,4 @@
-"""`gantoolkit run`: from a resolved config to a run folder with checkpoint, pictures, scores and a report."""
+"""`gantoolkit run`: from a resolved config to a run folder with checkpoint, scores and report."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Stop on request: the first SIGINT or SIGTERM asks for a checkpoint and a stop, the second ends at once."""
+"""Stop on request: the first SIGINT or SIGTERM asks for a checkpoint, the second ends at once."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 
 class Interrupt:
-    """Context manager: the first signal calls `request_stop`, a second one raises KeyboardInterrupt."""
+    """Call `request_stop` at the first signal inside; raise KeyboardInterrupt at the second."""
 
     def __init__(self, request_stop: Callable[[], None]):
         self.request_stop = request_stop

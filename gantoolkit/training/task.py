@@ -1,8 +1,8 @@
 """Task: one thing that can be trained. The runner owns the loop, a task owns the losses.
 
-A config is the runner's own keys (`task`, `seed`, `schedule`, …) plus the task's. Every task has the
-same few methods, so that bridges, generators, diffusion models and recognizers train, checkpoint, resume
-and export through one loop.
+A config is the runner's own keys (`task`, `seed`, `schedule`, …) plus the task's. Every task has
+the same few methods, so that bridges, generators, diffusion models and recognizers train,
+checkpoint, resume and export through one loop.
 """
 
 from __future__ import annotations
@@ -24,7 +24,8 @@ class Task:
                  optimizer holds
     ema_modules  name → moving average (EMA) of a module; no optimizer holds it, checkpointed whole
     optimizers   phase → optimizer; it takes one step per iteration that has this phase
-    separable    whether the loss of a batch is the mean of its samples' losses, so that it may be split
+    separable    whether the loss of a batch is the mean of its samples' losses, so that it may be
+                 split
     system       what a record calls the system that `validate` scores
 
     >>> import torch
@@ -58,7 +59,7 @@ class Task:
         """Build the task from its keys of a config."""
         return cls(**keys, device=device, seed=seed)
 
-    # -- training ------------------------------------------------------------------------------------
+    # -- training ----------------------------------------------------------------------------------
 
     def size(self) -> int:
         """Return the number of training samples; `batch.indices` lie in 0..size−1."""
@@ -78,12 +79,12 @@ class Task:
         return self.optimizers.keys()
 
     def phase_range(self, phase: str) -> tuple[int, int] | None:
-        """Return first and last iteration of a phase's learning-rate schedule; None: the whole run."""
+        """Return first and last iteration of a phase's learning rates; None: the whole run."""
 
     def losses(self, phase: str, batch: SeededBatch, iteration: int) -> dict[str, Tensor]:
-        """Compute name → weighted scalar loss, mean over the batch; the loop sums and differentiates.
+        """Compute name → weighted scalar loss, mean over the batch.
 
-        A name that starts with "_" is only logged. Runs under autocast when the run uses bf16.
+        The loop sums and differentiates them. A name that starts with "_" is only logged. Runs under autocast when the run uses bf16.
         """
         raise NotImplementedError
 
@@ -93,7 +94,7 @@ class Task:
     def after_step(self, iteration: int) -> None:
         """Update moving averages; called once after all phases of an iteration."""
 
-    # -- results -------------------------------------------------------------------------------------
+    # -- results -----------------------------------------------------------------------------------
 
     def validate(self, limit: int | None = None) -> Scores:
         """Score on held-out data; empty where nothing is measured."""
@@ -120,7 +121,7 @@ class Task:
         return []
 
     def networks(self) -> dict[str, str]:
-        """Name the pre-trained networks of the losses: role → weights name; no metric may use them."""
+        """Name the networks of the losses: role → weights name; no metric may use them."""
         return {}
 
     def weights(self) -> dict[str, str]:

@@ -1,11 +1,12 @@
-"""A cache on disk of what frozen networks give for a data set: z_t, I^d_0, embeddings, perhaps features.
+"""A cache on disk of what frozen networks give for a data set: z_t, I^d_0, embeddings, features.
 
-Its folder's name is a hash of everything that the content depends on, so that a changed seed, sampler,
-caption or weights file can never meet an old tensor. Content lies in shards of a few samples each: a shard
-is written beside its place and renamed, then a small JSON file with its sha256 follows. A process that is
-killed loses one shard at most; a damaged shard is noticed and made again. Any number of processes, of one
-run or of several, may fill one folder: whoever makes a shard locks it, and idle ones help the others.
-`index.json`, written when all shards are there, lists them with their tensors.
+Its folder's name is a hash of everything that the content depends on, so that a changed seed,
+sampler, caption or weights file can never meet an old tensor. Content lies in shards of a few
+samples each: a shard is written beside its place and renamed, then a small JSON file with its
+sha256 follows. A process that is killed loses one shard at most; a damaged shard is noticed and
+made again. Any number of processes, of one run or of several, may fill one folder: whoever makes a
+shard locks it, and idle ones help the others. `index.json`, written when all shards are there,
+lists them with their tensors.
 """
 
 from __future__ import annotations
@@ -45,7 +46,7 @@ def digest(key: dict) -> str:
 
 
 class Cache:
-    """Store `rows` samples in shards of `size`; each shard is a dict of tensors, samples along dim 0.
+    """Store `rows` samples in shards of `size`: dicts of tensors with samples along dim 0.
 
     folder  as `root` takes it
     kind    name of the folder within
@@ -70,7 +71,7 @@ class Cache:
         self.count = -(-rows // size)
         self._open = lru_cache(maxsize=None)(self._open)
 
-    # -- filling -------------------------------------------------------------------------------------
+    # -- filling -----------------------------------------------------------------------------------
 
     def missing(self) -> list[int]:
         """List the shards that are absent or whose content is not what was written."""
@@ -87,7 +88,7 @@ class Cache:
 
         compute    rows → their tensors
         progress   called as progress(name, done, total)
-        row_bytes  bytes of one sample, if known: compared with the free space before the work starts
+        row_bytes  bytes of one sample, if known: compared with the free space first
         Returns the number of samples computed by this process.
         """
         missing = self.missing()
@@ -124,7 +125,7 @@ class Cache:
             return len(rows)
 
     def _wait_for(self, shards: list[int], compute: Callable, progress: Callable, name: str) -> int:
-        """Wait for shards of other processes, and make those that they leave; samples computed."""
+        """Wait for shards of other processes, and make those that they leave."""
         computed, patience = 0, PATIENCE
         for shard in shards:
             made = self._make(shard, compute, patience)
@@ -142,7 +143,7 @@ class Cache:
 
     @contextmanager
     def _locked(self, shard: int, timeout: float) -> Iterator[bool]:
-        """Hold a shard's lock; yields False if another process holds it. A killed process holds none."""
+        """Hold a shard's lock; yields False if another process does. A killed one holds none."""
         path = self._path(shard).with_suffix(".lock")
         lock = FileLock(path)
         try:
@@ -191,7 +192,7 @@ class Cache:
                 "sampling.captions, or set cache.stream=True to do without."
             )
 
-    # -- files ---------------------------------------------------------------------------------------
+    # -- files -------------------------------------------------------------------------------------
 
     def _path(self, shard: int) -> Path:
         return self.folder / f"{shard:06d}.safetensors"
@@ -233,8 +234,8 @@ class Cache:
             files.write_json(path.with_suffix(".json"), note)
         except (GantoolkitError, SafetensorError) as error:
             raise DataError(
-                f"The cache cannot be written: {error} Point cache.folder or $GANTOOLKIT_CACHE to a "
-                f"disk with about {self.count * len(content) / 1e9:.1f} GB free, then repeat the "
+                f"The cache cannot be written: {error} Point cache.folder or $GANTOOLKIT_CACHE to "
+                f"a disk with about {self.count * len(content) / 1e9:.1f} GB free, then repeat the "
                 "command with --resume."
             ) from error
 
@@ -267,10 +268,10 @@ class Cache:
         )
         files.write_json(self.folder / "index.json", index)
 
-    # -- reading -------------------------------------------------------------------------------------
+    # -- reading -----------------------------------------------------------------------------------
 
     def read(self, name: str, rows: Tensor | Iterable[int], steps: Tensor | None = None) -> Tensor:
-        """Read the tensor `name` of some samples [b,…], or with `steps` [b] its entry along dim 1.
+        """Read the tensor `name` of samples [b,…], or with `steps` [b] its entry along dim 1.
 
         Files are memory-mapped; only what is asked for is read.
         """

@@ -1,7 +1,7 @@
 """What a cache would hold, computed when it is asked for: for disks that are too small.
 
-The values are those of the cache (halves and 8-bit images), so a streamed run learns the same; it pays the
-whole denoising run for every sample that it has not read lately.
+The values are those of the cache (halves and 8-bit images), so a streamed run learns the same; it
+pays the whole denoising run for every sample that it has not read lately.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class Streamed:
         return 0
 
     def read(self, name: str, rows: Tensor | Iterable[int], steps: Tensor | None = None) -> Tensor:
-        """Read the tensor `name` of some samples [b,…], or with `steps` [b] its entry along dim 1."""
+        """Read the tensor `name` of samples [b,…], or with `steps` [b] its entry along dim 1."""
         rows = torch.as_tensor(rows).tolist()
         tensors = self._tensors(rows)
         values = [tensors[row][name] for row in rows]

@@ -1,4 +1,4 @@
-"""TensorBoard scalars of a run where that package is installed, by the same hooks that plugins use."""
+"""TensorBoard scalars of a run, where that package is installed, by the hooks of plugins."""
 
 from __future__ import annotations
 

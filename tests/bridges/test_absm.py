@@ -24,7 +24,7 @@ def absm(seed=0, spread=0.3, **switches):
     return bridge.eval()
 
 
-# -- a reference without torch's layers ----------------------------------------------------------------
+# -- a reference without torch's layers ------------------------------------------------------------
 
 
 def upsample(x, size):
@@ -110,7 +110,7 @@ def test_equations_3_and_4():
     torch.testing.assert_close(latent.ws, latent.w_m * latent.w_gamma + latent.w_beta)
 
 
-# -- the start, the switches ---------------------------------------------------------------------------
+# -- the start, the switches -----------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -191,7 +191,7 @@ def test_unknown_switch_is_a_sentence():
         AbSM(SHAPES, 5, 6, MEAN, attention="outputmax")
 
 
-# -- gradients -----------------------------------------------------------------------------------------
+# -- gradients -------------------------------------------------------------------------------------
 
 
 def grads(parameters):

@@ -271,7 +271,7 @@ def test_embeddings_belong_to_a_crop(tmp_path, tiny_zip):
     rows = torch.arange(4)
     found = cut.data.embeddings.read("identity", rows)
     torch.testing.assert_close(
-        found, cut.terms["identity"].prepare(to_float(cut.train.data.images[rows]))
+        found, cut.terms["identity"].prepare(to_float(cut.data.train.data.images[rows]))
     )
     assert (found - plain.data.embeddings.read("identity", rows)).abs().max() > 1e-3
 

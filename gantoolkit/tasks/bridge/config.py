@@ -101,7 +101,7 @@ class DataConfig:
 
 @dataclass(frozen=True)
 class SamplingConfig:
-    """The config's `sampling`: how trajectories are drawn. Steps and guidance belong to the encoder."""
+    """The config's `sampling`: how trajectories are drawn; the encoder has steps and guidance."""
 
     seed: int = 0
     captions: int = 1  # captions used per training sample

@@ -51,7 +51,7 @@ class Embeddings:
 
     @torch.no_grad()
     def _compute(self, rows: Tensor) -> dict[str, Tensor]:
-        """Embed the targets of rows: loss → [B,D], or [B,S,D] where every step has its own target."""
+        """Embed the targets of rows: loss → [B,D], or [B,S,D] where every step has its own."""
         embeddings: dict[str, list[Tensor]] = {name: [] for name in self.losses}
         for batch in rows.split(BATCH):
             images = self.images(batch)

@@ -1,4 +1,4 @@
-"""Evaluation of a bridge: scores (scores.py), reference rows (references.py), pictures (sheets.py)."""
+"""Evaluation of a bridge: scores (scores.py), references (references.py), pictures (sheets.py)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Features h, f and a of every row and step on disk, where they fit: training then runs no U-Net."""
+"""Features h, f and a of all rows and steps on disk, where they fit: training runs no U-Net."""
 
 from __future__ import annotations
 

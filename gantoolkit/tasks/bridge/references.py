@@ -1,7 +1,8 @@
 """Reference rows beside a bridge's scores.
 
-Floor: G(w̄), the generator's mean face from the sample's camera. Ceiling: W+ inversion of I^gt, measured
-once per generator and stored in the zoo. Beside them G(w^m), I^d_0, and G(w) after fewer steps.
+Floor: G(w̄), the generator's mean face from the sample's camera. Ceiling: W+ inversion of I^gt,
+measured once per generator and stored in the zoo. Beside them G(w^m), I^d_0, and G(w) after fewer
+steps.
 """
 
 from __future__ import annotations

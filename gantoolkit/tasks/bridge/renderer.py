@@ -27,7 +27,10 @@ class Renderer:
     def __call__(
         self, latent: Latent, camera: Camera | None = None, seeds: Sequence[int] | None = None
     ) -> Render:
-        """Render `latent` [B] from `camera`; with seeds, one per sample, noise and ray jitter are random."""
+        """Render `latent` [B] from `camera`.
+
+        seeds  one per sample: noise and ray jitter are random; None: deterministic
+        """
         if not self.recompute:
             return self.render(latent.ws, camera, seeds)
 

@@ -1,4 +1,4 @@
-"""Scores of the systems on the validation split: one pass over its batches, one Evaluator per system."""
+"""Scores of the systems on the validation split, in one pass over its batches."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ class Scorer:
 
     @torch.no_grad()
     def seconds_per_image(self, steps: int, count: int = TIMED_BATCH) -> float:
-        """Measure wall-clock seconds per image of the whole pipeline, stopped after `steps` steps."""
+        """Measure seconds per image of the whole pipeline, stopped after `steps` steps."""
         rows = torch.arange(min(count, len(self.val)))
         condition = self.val.read(rows).sample.condition
         start = time.monotonic()

@@ -1,4 +1,4 @@
-"""Pictures of a bridge under training: the sheet of a validation, and single samples for the report."""
+"""Pictures of a bridge under training: the validation sheet, and single samples for the report."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def _conditions(batch: TimestepBatch, size: int) -> Tensor:
 def save_samples(
     folder: Path, pipeline: Pipeline, trajectories: Trajectories, count: int = 6, steps: int = 4
 ) -> list[dict]:
-    """Write single samples with views and denoising steps under `folder`, as the report shows them."""
+    """Write single samples with views and steps under `folder`, as the report shows them."""
     total = len(trajectories.timesteps)
     shown_steps = sorted({round(i * (total - 1) / (steps - 1)) for i in range(steps)})
 

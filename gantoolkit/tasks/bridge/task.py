@@ -87,7 +87,7 @@ class Bridge(Task):
         """The bridge that is scored and exported: the moving average where there is one."""
         return self.ema_modules.get("bridge", self.bridge)
 
-    # -- phases --------------------------------------------------------------------------------------
+    # -- phases ------------------------------------------------------------------------------------
 
     def plan(self, iterations: int) -> None:
         self.iterations = iterations
@@ -107,7 +107,7 @@ class Bridge(Task):
             return None
         return (0, self.first_of_t) if phase == "M" else (self.first_of_t, self.iterations)
 
-    # -- training ------------------------------------------------------------------------------------
+    # -- training ----------------------------------------------------------------------------------
 
     def size(self) -> int:
         return len(self.data.train)
@@ -144,7 +144,7 @@ class Bridge(Task):
         if self.ema_modules:
             update_ema(self.ema_modules["bridge"], self.bridge, iteration, self.config.ema)
 
-    # -- results -------------------------------------------------------------------------------------
+    # -- results -----------------------------------------------------------------------------------
 
     def validate(self, limit: int | None = None) -> Scores:
         return self.evaluation.scores(limit)

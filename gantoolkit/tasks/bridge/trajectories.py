@@ -1,7 +1,7 @@
-"""Trajectories of a data set through the frozen encoder, read from a cache: what the bridge trains on.
+"""Trajectories of a data set through the frozen encoder, cached: what the bridge trains on.
 
-One denoising run per (sample, caption, seed) gives z_t at every step of the grid and I^d_0 at its end,
-with the guidance that inference uses. With `gt_noised` every z_t has an I^d_0 of its own.
+One denoising run per (sample, caption, seed) gives z_t at every step of the grid and I^d_0 at its
+end, with the guidance that inference uses. With `gt_noised` every z_t has an I^d_0 of its own.
 Row r stands for sample r mod N of the N samples, with its (r div N)-th caption.
 """
 
@@ -93,7 +93,7 @@ class Trajectories:
         """The denoising grid [S], from noise to image."""
         return torch.as_tensor(self.encoder.timesteps)
 
-    # -- filling the cache ---------------------------------------------------------------------------
+    # -- filling the cache -------------------------------------------------------------------------
 
     def prepare(self, progress, name: str = "cache") -> int:
         """Fill what the cache lacks; returns the number of samples computed now."""
@@ -133,7 +133,7 @@ class Trajectories:
             feature_cache.cache.fill(feature_cache.compute, progress, name)
             self.feature_cache = feature_cache
 
-    # -- reading -------------------------------------------------------------------------------------
+    # -- reading -----------------------------------------------------------------------------------
 
     def sample(self, rows: Tensor, images: dict[str, Tensor] | None = None) -> Sample:
         """Read conditions and targets of rows; caption and seed depend only on the row."""
@@ -153,7 +153,7 @@ class Trajectories:
         return self.cache.read("x0", rows, steps if self.sampling.noised else None)
 
     def fetch(self, rows: Tensor, steps: Tensor) -> dict:
-        """Read what of a batch lies on disk, as stored; touches no device, so a thread may call it."""
+        """Read what of a batch lies on disk; touches no device, so a thread may call it."""
         return dict(
             z=self.cache.read("z", rows, steps),
             x0=self.x0(rows, steps),
