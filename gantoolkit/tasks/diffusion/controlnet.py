@@ -204,7 +204,7 @@ class ControlNet(Denoising):
         return {"samples": image_grid(shown)}
 
     def export(self, folder: Path) -> list[Path]:
-        """Write config.json and diffusion_pytorch_model.safetensors in FOLDER/controlnet, float16."""
+        """Write FOLDER/controlnet in diffusers' layout, float16."""
         return [folders.save_component(self.ema_controlnet, folder, "controlnet")]
 
     def weights(self) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""What training a denoising U-Net and training a ControlNet share: latents, captions, noise, loss."""
+"""What the training of U-Nets and of ControlNets shares: latents, captions, noise, loss."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ class Denoising(Task):
             extra = cached_latents(self.extra_faces, self.vae, digest, cache, progress)
             self.latents = torch.cat([self.latents[: self.split.train_size], extra])
 
-    # -- one batch -----------------------------------------------------------------------------------
+    # -- one batch ---------------------------------------------------------------------------------
 
     def noisy_batch(self, batch: SeededBatch) -> NoisyBatch:
         """Draw captions, steps and noise for a batch."""
@@ -144,7 +144,7 @@ class Denoising(Task):
         snr = (signal / sigma).square().flatten()
         return error * (self.min_snr / snr).clamp(max=1.0)
 
-    # -- held-out data -------------------------------------------------------------------------------
+    # -- held-out data -----------------------------------------------------------------------------
 
     @torch.no_grad()
     def held_out_batch(self, limit: int) -> NoisyBatch:

@@ -115,7 +115,7 @@ class Diffusion(Denoising):
         self.optimizers = {"unet": optimizer}
 
     def _initial_unet(self, widths, layers: int, heads: int, groups: int):
-        """Return the U-Net of `init_from`, or a new one of the VAE's and the text encoder's sizes."""
+        """Return the U-Net of `init_from`, or a new one that fits the VAE and the text encoder."""
         if self.init_from is not None:
             return folders.load_unet(self.init_from).requires_grad_(True).train()
         factor = 2 ** (len(self.vae.config.block_out_channels) - 1)
@@ -173,7 +173,7 @@ class Diffusion(Denoising):
 
     @torch.no_grad()
     def sample(self, prompts: list[str], seeds: Tensor) -> Tensor:
-        """Sample images [B,3,R,R] in −1..1 by the averaged networks: guided DDIM from seeded noise."""
+        """Sample images [B,3,R,R] in −1..1 by the averaged networks (guided DDIM, seeded noise)."""
         empty = self.ema_text_encoder([""] * len(prompts)).embedding
         embeddings = torch.cat([empty, self.ema_text_encoder(prompts).embedding])
         config = self.ema_unet.config

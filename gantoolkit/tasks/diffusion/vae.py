@@ -44,8 +44,8 @@ class VAE(Task):
                      smooth but lose little
     mse              weight of the squared error
     perceptual       d, a component of kind `loss` {"type": …, "weight": …} or None
-    ramp             iterations over which the weight of d rises from 0, because d misleads a network
-                     that draws blurs
+    ramp             iterations over which the weight of d rises from 0, because d misleads a
+                     network that draws blurs
     ema              decay of the moving average that is scored and exported
     init_from        folder (or name) whose autoencoder is trained further, whatever `widths` to
                      `groups` say; None: a new one

@@ -1,1 +1,1 @@
-"""Tasks `gan`, `codes` and `inversion`: generators, the distribution of their codes, W+ codes of photographs."""
+"""Tasks `gan`, `codes`, `inversion`: generators, the codes that they are given, W+ of photographs."""

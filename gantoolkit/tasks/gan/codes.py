@@ -141,7 +141,7 @@ class Codes(Task):
         """Map z to standardized codes [B,w_dim]."""
         return self.standardize(mapping(z.to(self.device))[:, 0])
 
-    # -- losses --------------------------------------------------------------------------------------
+    # -- losses ------------------------------------------------------------------------------------
 
     def losses(self, phase: str, batch: SeededBatch, iteration: int) -> dict[str, Tensor]:
         self.discriminator.requires_grad_(phase == "D")
@@ -167,7 +167,7 @@ class Codes(Task):
     def after_step(self, iteration: int) -> None:
         update_ema(self.ema_mapping, self.mapping, iteration, self.ema)
 
-    # -- what is shown and kept ----------------------------------------------------------------------
+    # -- what is shown and kept --------------------------------------------------------------------
 
     @torch.no_grad()
     def validate(self, limit: int | None = None) -> Scores:
@@ -187,11 +187,12 @@ class Codes(Task):
         held_out_to_train = torch.cdist(held_out, train).amin(1).mean()
         nearest = float(mapped_to_train / held_out_to_train)
 
+        distance = _code_distance(mapped, held_out)
+        train_distance = _code_distance(train, held_out)
         conditions = {"reference": "codes of held-out faces", "unit": "standard deviations"}
         relative = {"relative to": "held-out faces"}
-        train_distance = _code_distance(train, held_out)
         return {
-            "distance": Score(_code_distance(mapped, held_out), len(mapped), False, conditions),
+            "distance": Score(distance, len(mapped), False, conditions),
             "distance[training codes]": Score(train_distance, len(train), False, conditions),
             "nearest": Score(nearest, len(mapped), False, relative),
         }
@@ -220,14 +221,16 @@ class Codes(Task):
         for key, value in self.ema_mapping.state_dict().items():
             new_state[prefix + key] = value
         new_state[mean_key] = state[mean_key]
+        new_arch = {**arch, **self.mapping_arch}
         path = folder / self.exported.name
-        return [weights.save(path, new_state, {**arch, **self.mapping_arch}, half=True, **meta)]
+        return [weights.save(path, new_state, new_arch, half=True, **meta)]
 
 
 def _read_config(run: Path) -> dict:
     """Return the config of a finished run of task `gan` that had an encoder; UsageError else."""
     config = files.read_run_config(run)
-    if config.get("task") != "gan" or not config.get("encoder") or not exported_weights(run):
+    has_encoder = config.get("task") == "gan" and config.get("encoder")
+    if not has_encoder or not exported_weights(run):
         raise UsageError(
             f"{run} is not a finished run of task 'gan' with an encoder; "
             "give the folder of one as `run`."
@@ -237,6 +240,10 @@ def _read_config(run: Path) -> dict:
 
 def _code_distance(codes: Tensor, others: Tensor) -> float:
     """Return the Fréchet distance between two sets of codes [N,w_dim]."""
+    return frechet_distance(*_moments(codes), *_moments(others))
+
+
+def _moments(codes: Tensor) -> tuple[Tensor, Tensor]:
+    """Return mean and covariance of codes [N,w_dim] in float64."""
     codes = codes.double()
-    others = others.double()
-    return frechet_distance(codes.mean(0), torch.cov(codes.T), others.mean(0), torch.cov(others.T))
+    return codes.mean(0), torch.cov(codes.T)

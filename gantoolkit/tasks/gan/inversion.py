@@ -1,6 +1,6 @@
-"""Task `inversion`: find W+ codes of photographs by optimization, the most that a bridge could reach.
+"""Task `inversion`: find W+ codes of photographs by optimization.
 
-Every photograph has codes of its own. They start at w̄ and are moved by the losses of Eq. 6 at the
+The result is the most that a bridge could reach. Every photograph has codes of its own. They start at w̄ and are moved by the losses of Eq. 6 at the
 sample's camera. The run's record is the ceiling that `bridge` runs quote (registry.yaml,
 weights.<generator>.ceiling).
 """
@@ -28,7 +28,7 @@ EVALUATION_BATCH = 25
 class Inversion(Task):
     """Optimize the codes ws [N,L,w_dim] of N photographs; one process, sparse Adam.
 
-    An iteration moves the codes of `schedule.batch` photographs; each epoch visits each of them once.
+    An iteration moves the codes of `schedule.batch` photographs; an epoch visits each once.
 
     data       zip of faces
     generator  weights name or file
@@ -67,14 +67,16 @@ class Inversion(Task):
         for name, spec in losses.items():
             self.terms[name] = registry.build("loss", spec).to(device)
 
-        self.code_shape = (self.generator.num_ws, self.generator.w_dim)
-        self.codes = nn.Embedding(self.count, self.code_shape[0] * self.code_shape[1], sparse=True)
-        self.codes.to(device)
+        num_ws = self.generator.num_ws
+        w_dim = self.generator.w_dim
+        self.code_shape = (num_ws, w_dim)
+        self.codes = nn.Embedding(self.count, num_ws * w_dim, sparse=True).to(device)
         with torch.no_grad():
             start = self.generator.mean_w.expand(self.count, *self.code_shape)
             self.codes.weight.copy_(start.flatten(1))
         self.modules = {"codes": self.codes}
-        self.optimizers = {"w": torch.optim.SparseAdam(self.codes.parameters(), lr, betas)}
+        optimizer = torch.optim.SparseAdam(self.codes.parameters(), lr, betas)
+        self.optimizers = {"w": optimizer}
         self.evaluator = None
         if metrics != {}:
             conditions = {"split": "val"}
@@ -89,7 +91,8 @@ class Inversion(Task):
         """Return (codes [B,L,w_dim], images [B,3,R,R]) of the photographs `rows`."""
         ws = self.codes(rows.to(self.device)).unflatten(1, self.code_shape)
         camera = Camera.from_label(self.faces.cameras[rows]).to(self.device)
-        return ws, self.generator.render(ws, camera, noise="const", deterministic=True).image
+        render = self.generator.render(ws, camera, noise="const", deterministic=True)
+        return ws, render.image
 
     def losses(self, phase: str, batch: SeededBatch, iteration: int) -> dict[str, Tensor]:
         ws, image = self.render(batch.indices)

@@ -1,7 +1,4 @@
-"""Losses of generators and discriminators: logistic with R1, distances to a render.
-
-Also what the tasks of this folder need to know of their data: angles of cameras, pairs of views.
-"""
+"""Losses of generators and discriminators: logistic with R1, and distances to known faces."""
 
 from __future__ import annotations
 
@@ -10,6 +7,8 @@ from collections.abc import Mapping, Sequence
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+
+from gantoolkit.core.types import Render
 
 # -- the GAN game ----------------------------------------------------------------------------------
 
@@ -43,7 +42,7 @@ def r1_penalty(logits: Sequence[Tensor], inputs: Sequence[Tensor]) -> Tensor:
     return sum(penalties)
 
 
-# -- distances to a render -------------------------------------------------------------------------
+# -- distances to known faces ----------------------------------------------------------------------
 
 
 def pyramid_loss(image: Tensor, target: Tensor, scales: int = 3) -> Tensor:
@@ -75,6 +74,44 @@ def depth_loss(depth: Tensor, true_depth: Tensor) -> Tensor:
     return error.sum() / covered.sum().clamp_min(1)
 
 
+class ReconstructionLoss:
+    """Compare renders with the faces that they should show.
+
+    L = pyramid + raw · pyramid of the raw image + depth · depth error + perceptual
+
+    raw         weight of EG3D's raw image
+    depth       weight of EG3D's depth
+    perceptual  a loss between images, with its own weight; or None
+    """
+
+    def __init__(self, raw: float, depth: float, perceptual: nn.Module | None):
+        self.raw = raw
+        self.depth = depth
+        self.perceptual = perceptual
+
+    def __call__(
+        self, render: Render, target: Tensor, true_depth: Tensor | None, weight: float
+    ) -> dict[str, Tensor]:
+        """Return the terms times `weight`.
+
+        target      faces −1..1 [b,3,R,R]
+        true_depth  [b,1,R,R], 0 is background; None where the data has none
+        """
+        losses = {"pyramid": weight * pyramid_loss(render.image.float(), target)}
+        if render.image_raw is not None and self.raw:
+            small = F.interpolate(target, size=render.image_raw.shape[-2:], mode="area")
+            error = pyramid_loss(render.image_raw.float(), small, 2)
+            losses["raw"] = weight * self.raw * error
+        if render.depth is not None and self.depth and true_depth is not None:
+            error = depth_loss(render.depth.float(), true_depth)
+            losses["depth"] = weight * self.depth * error
+        if self.perceptual is not None:
+            prepared = self.perceptual.prepare(target)
+            distance = self.perceptual(render.image.float(), prepared)
+            losses["perceptual"] = weight * self.perceptual.weight * distance
+        return losses
+
+
 def weighted_losses(
     terms: Mapping[str, nn.Module], image: Tensor, ws: Tensor, target: Tensor, mean_w: Tensor
 ) -> dict[str, Tensor]:
@@ -88,41 +125,3 @@ def weighted_losses(
         value = term(ws, mean_w) if compares_codes else term(image, term.prepare(target))
         losses[name] = term.weight * value
     return losses
-
-
-# -- cameras and views -----------------------------------------------------------------------------
-
-
-class CameraAngles:
-    """Yaw and pitch [b,2] of camera labels [b,25], scaled to unit variance over the training data."""
-
-    def __init__(self, train_cameras: Tensor):
-        self.scale = self._radians(train_cameras).std(0).clamp_min(1e-3)
-
-    @staticmethod
-    def _radians(cameras: Tensor) -> Tensor:
-        x = cameras[:, 3]
-        y = cameras[:, 7]
-        z = cameras[:, 11]
-        yaw = torch.atan2(x, z)
-        pitch = torch.atan2(y, torch.hypot(x, z))
-        return torch.stack([yaw, pitch], 1)
-
-    def __call__(self, cameras: Tensor) -> Tensor:
-        return self._radians(cameras) / self.scale.to(cameras)
-
-
-def other_views(data) -> Tensor:
-    """Return for every row of a FaceZip [N] another view of the same person in the same state.
-
-    A row without another view gets itself.
-    """
-    groups: dict[tuple, list[int]] = {}
-    for row, sample in enumerate(data.records):
-        groups.setdefault((sample["identity"], sample["state"]), []).append(row)
-
-    other = torch.arange(len(data))
-    for group in groups.values():
-        rows = torch.tensor(group)
-        other[rows] = rows.roll(1)
-    return other

@@ -21,7 +21,8 @@ from gantoolkit.data.face_zip import FaceZip
 from gantoolkit.data.split import HeldOutSplit
 from gantoolkit.registry import registry
 from gantoolkit.tasks.gan.adversarial import AdversarialLoss
-from gantoolkit.tasks.gan.losses import CameraAngles, depth_loss, other_views, pyramid_loss
+from gantoolkit.tasks.gan.losses import ReconstructionLoss
+from gantoolkit.tasks.gan.views import CameraAngles, other_views
 from gantoolkit.training.batch import SeededBatch
 from gantoolkit.training.ema import frozen_copy, update_ema
 from gantoolkit.training.task import Task
@@ -95,13 +96,16 @@ class GAN(Task):
         self.regress = regress
         self.lr = lr
         self.lr_discriminator = lr_discriminator
-        self.weight = dict(pairs=pairs, raw=raw, depth=depth, compact=compact)
+        self.pairs = pairs
+        self.compact = compact
         self.ema = ema
 
         torch.manual_seed(seed)
         self._build_generator(generator)
         self._build_encoder(encoder)
-        g_parameters = [p for module in self.modules.values() for p in module.parameters()]
+        g_parameters = list(self.generator.parameters())
+        if self.encoder is not None:
+            g_parameters += self.encoder.parameters()
         g_optimizer = torch.optim.Adam(g_parameters, lr, G_BETAS_REGRESSION)
         self.optimizers = {"G": g_optimizer}
         self.adversarial_loss = None
@@ -117,9 +121,10 @@ class GAN(Task):
                 adversarial,
                 feature_matching,
             )
-        self.perceptual = None
+        network = None
         if perceptual:
-            self.perceptual = registry.build("loss", perceptual).to(self.device)
+            network = registry.build("loss", perceptual).to(self.device)
+        self.reconstruction_loss = ReconstructionLoss(raw, depth, network)
 
     def _build_generator(self, spec: dict) -> None:
         """Build the generator and its moving average; a 2D generator's z ends with two angles."""
@@ -156,7 +161,7 @@ class GAN(Task):
         return self.split.train_size
 
     def phases(self, iteration: int):
-        """Return ("G",) in phase A, ("D", "G") in phase B; sets the generator's rate and momentum."""
+        """Return ("G",) in phase A, ("D", "G") in phase B; set the generator's rate and betas."""
         adversarial = self.adversarial_loss is not None and iteration >= self.regress
         progress = min(1.0, iteration / max(1, self.regress))
         fade = 0.5 * (1 + math.cos(math.pi * progress))
@@ -165,14 +170,14 @@ class GAN(Task):
         group["betas"] = G_BETAS_ADVERSARIAL if adversarial else G_BETAS_REGRESSION
         return ("D", "G") if adversarial else ("G",)
 
-    # -- faces ---------------------------------------------------------------------------------------
+    # -- faces -------------------------------------------------------------------------------------
 
     def images(self, rows: Tensor, faces: FaceZip | None = None) -> Tensor:
         """Return the faces of `rows`, −1..1 [b,3,R,R]."""
         return to_float((faces or self.faces).images[rows]).to(self.device)
 
     def codes(self, rows: Tensor, faces: FaceZip | None = None) -> tuple[Tensor, Tensor]:
-        """Return z [b,z_dim] and cameras [b,25]; a 2D generator's z ends with the camera's angles."""
+        """Return z [b,z_dim] and cameras [b,25]; a 2D generator's z ends with two angles."""
         faces = faces or self.faces
         cameras = faces.cameras[rows]
         z = faces.factors[rows]
@@ -188,15 +193,17 @@ class GAN(Task):
         w = self.encoder(self.images(self.encoder_view[rows]))
         losses = {
             "code": F.mse_loss(mapped[:, 0].float(), w.detach()),
-            "compact": self.weight["compact"] * w.square().mean(),
+            "compact": self.compact * w.square().mean(),
         }
-        return w[:, None].expand(-1, self.generator.num_ws, -1), losses
+        ws = w[:, None].expand(-1, self.generator.num_ws, -1)
+        return ws, losses
 
     def render(
         self, generator, ws: Tensor, cameras: Tensor, jitter_source: SeededBatch | None = None
     ) -> Render:
-        """Render ws; `jitter_source` jitters EG3D's samples along the rays and moves w̄ (training)."""
+        """Render ws; in training, `jitter_source` jitters EG3D's samples on the rays."""
         if jitter_source is not None:
+            # move w̄ towards the codes of this batch
             trained = generator.backbone if generator.is_3d else generator
             trained.mapping.track(ws[:, 0])
         if not generator.is_3d or jitter_source is None:
@@ -208,7 +215,7 @@ class GAN(Task):
             u = jitter_source.uniform(rays, generator.importance).flatten(0, 1)
         return generator.render(ws, cameras, noise="none", jitter=jitter, u=u)
 
-    # -- losses --------------------------------------------------------------------------------------
+    # -- losses ------------------------------------------------------------------------------------
 
     def losses(self, phase: str, batch: SeededBatch, iteration: int) -> dict[str, Tensor]:
         if phase == "D":
@@ -228,20 +235,11 @@ class GAN(Task):
         self, render: Render, rows: Tensor, weight: float
     ) -> dict[str, Tensor]:
         """Return the losses between reconstructions and the faces of `rows`."""
-        target = self.images(rows)
-        losses = {"pyramid": weight * pyramid_loss(render.image.float(), target)}
-        if render.image_raw is not None and self.weight["raw"]:
-            small = F.interpolate(target, size=render.image_raw.shape[-2:], mode="area")
-            error = pyramid_loss(render.image_raw.float(), small, 2)
-            losses["raw"] = weight * self.weight["raw"] * error
-        if render.depth is not None and self.weight["depth"] and self.faces.depths is not None:
+        true_depth = None
+        needs_depth = self.generator.is_3d and self.reconstruction_loss.depth
+        if needs_depth and self.faces.depths is not None:
             true_depth = self.faces.depths[rows][:, None].to(self.device)
-            error = depth_loss(render.depth.float(), true_depth)
-            losses["depth"] = weight * self.weight["depth"] * error
-        if self.perceptual is not None:
-            distance = self.perceptual(render.image.float(), self.perceptual.prepare(target))
-            losses["perceptual"] = weight * self.perceptual.weight * distance
-        return losses
+        return self.reconstruction_loss(render, self.images(rows), true_depth, weight)
 
     def _mixed_codes(self, batch: SeededBatch) -> tuple[Tensor, Tensor, int, dict[str, Tensor]]:
         """Return (ws, cameras, number of pairs, losses) of a batch in phase B.
@@ -268,14 +266,14 @@ class GAN(Task):
         ws, cameras, pairs, losses = self._mixed_codes(batch)
         fake = self.render(self.generator, ws, cameras, batch)
         rows = batch.indices[:pairs]
-        losses |= self._reconstruction_losses(fake[:pairs], rows, self.weight["pairs"])
+        losses |= self._reconstruction_losses(fake[:pairs], rows, self.pairs)
         losses |= self.adversarial_loss.generator_loss(fake, cameras, self.images(rows))
         return losses
 
     def after_step(self, iteration: int) -> None:
         update_ema(self.ema_generator, self.generator, iteration, self.ema)
 
-    # -- what is shown and kept ----------------------------------------------------------------------
+    # -- what is shown and kept --------------------------------------------------------------------
 
     @torch.no_grad()
     def reconstruct_from_factors(self, rows: Tensor, faces: FaceZip | None = None) -> Tensor:
@@ -296,18 +294,20 @@ class GAN(Task):
     def validate(self, limit: int | None = None) -> Scores:
         """Score how close held-out factors come to their faces: L1 in −1..1 and PSNR in dB."""
         faces, rows = self.split.held_out_rows(limit or 256)
-        l1 = []
-        psnr = []
+        l1s = []
+        psnrs = []
         for chunk in rows.split(32):
             image = self.reconstruct_from_factors(chunk, faces).clamp(-1, 1)
             error = image - self.images(chunk, faces)
             mse = error.square().mean((1, 2, 3)).clamp_min(1e-10)
-            l1.append(error.abs().mean((1, 2, 3)))
-            psnr.append(10 * torch.log10(4 / mse))
+            l1s.append(error.abs().mean((1, 2, 3)))
+            psnrs.append(10 * torch.log10(4 / mse))
+        l1 = float(torch.cat(l1s).mean())
+        psnr = float(torch.cat(psnrs).mean())
         conditions = {"range": "-1..1", "data": "held out", "from": "factors"}
         return {
-            "L1": Score(float(torch.cat(l1).mean()), len(rows), False, conditions),
-            "PSNR": Score(float(torch.cat(psnr).mean()), len(rows), True, conditions),
+            "L1": Score(l1, len(rows), False, conditions),
+            "PSNR": Score(psnr, len(rows), True, conditions),
         }
 
     def pictures(self) -> dict[str, Tensor]:
@@ -328,10 +328,12 @@ class GAN(Task):
     def _measure_mean_code(self) -> None:
         """Set the averaged generator's w̄ to the mean of mapped random z."""
         stream = torch.Generator().manual_seed(self.seed)
-        z = torch.randn(MEAN_CODE_SAMPLES, self.arch["z_dim"], generator=stream).to(self.device)
-        codes = [self.ema_generator.mapping(chunk)[:, 0] for chunk in z.split(1000)]
+        z = torch.randn(MEAN_CODE_SAMPLES, self.arch["z_dim"], generator=stream)
+        codes = []
+        for chunk in z.to(self.device).split(1000):
+            codes.append(self.ema_generator.mapping(chunk)[:, 0])
         self.ema_generator.mean_w.copy_(torch.cat(codes).mean(0))
 
     def networks(self) -> dict[str, str]:
-        network = getattr(self.perceptual, "network", None)
+        network = getattr(self.reconstruction_loss.perceptual, "network", None)
         return {"perceptual": network} if network else {}

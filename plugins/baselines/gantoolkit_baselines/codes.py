@@ -1,4 +1,4 @@
-"""Encoders into W+: a mask (pSp's idea), or a mask for geometry and a photo for appearance (IDE-3D)."""
+"""Encoders into W+: of a mask (pSp), or of a mask and a photo, for the appearance (IDE-3D)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Dynamic diffusers (Huang et al. 2023): how much each uni-modal model counts at a pixel and step."""
+"""Dynamic diffusers (Huang et al. 2023): the weight of each uni-modal model per pixel and step."""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ from gantoolkit import weights
 
 
 def exported_file(source: str, name: str) -> Path:
-    """Find the file `name` of a run folder's export or of a folder, or the weights called `source`."""
+    """Find the file `name` in a run folder's export or a folder, or the weights called `source`."""
     for path in (Path(source) / "export" / name, Path(source) / name):
         if path.is_file():
             return path
@@ -16,6 +16,6 @@ def exported_file(source: str, name: str) -> Path:
 
 
 def exported_folder(source: str, name: str) -> str:
-    """Find the folder `name` of a run folder's export, or return `source` itself (folder or name)."""
+    """Find the folder `name` in a run folder's export, or return `source` (folder or name)."""
     path = Path(source) / "export" / name
     return str(path) if path.is_dir() else source

@@ -1,4 +1,4 @@
-"""Task `code_encoder`: encode masks, or masks and photos, into the W+ space of a frozen generator."""
+"""Task `code_encoder`: encode masks, or masks and photos, into W+ of a frozen generator."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ class CodeEncoding(Task):
     losses     name → a component of kind `loss`, {"type": …, "weight": …}: pSp's terms
     val        zip of held-out faces; None holds out the end of `data`
     held_out   rows at the end of `data` for scores only, where there is no `val`
-    geometry   codes that the mask gives, a photo gives the others (IDE-3D); None: the mask gives all
-               (TediGAN)
+    geometry   codes that the mask gives, a photo gives the others (IDE-3D); None: the mask gives
+               all (TediGAN)
     semantics  weight of the classes that a 3D generator's planes are read for; needs `geometry`
     widths     channels of the encoder after each halving; the last repeats
     lr         learning rate

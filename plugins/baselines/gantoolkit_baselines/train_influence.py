@@ -1,4 +1,4 @@
-"""Task `collaborative`: dynamic diffusers learn which of two frozen models to believe, and where."""
+"""Task `collaborative`: train dynamic diffusers, which weigh two frozen models per pixel."""
 
 from __future__ import annotations
 

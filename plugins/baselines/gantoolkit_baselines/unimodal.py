@@ -1,4 +1,4 @@
-"""Uni-modal diffusion models from the zoo: one that reads text, one that reads masks, and neither."""
+"""Uni-modal diffusion models from the zoo: with the text only, the mask only, or neither."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Encoders into W+ and optimisation by text: what each input decides, what the prompt may change, some steps."""
+"""Encoders into W+ and optimization by text: what each input decides, what a prompt may change."""
 
 import json
 
@@ -92,7 +92,7 @@ def test_untrained_codes_are_the_mean_and_each_input_has_its_codes():
 
 
 class Reds(torch.nn.Module):
-    """Towers whose image embedding is the unit mean colour; every text wants red."""
+    """Towers whose image embedding is the unit mean color; every text wants red."""
 
     def embed_image(self, images):
         return torch.nn.functional.normalize(images.mean((2, 3)), dim=1)
@@ -102,7 +102,7 @@ class Reds(torch.nn.Module):
 
 
 def test_following_moves_only_what_is_free_and_only_rows_with_a_prompt():
-    def draw(ws):  # the colour is the mean code
+    def draw(ws):  # the color is the mean code
         return ws.mean(1)[:, :, None, None].expand(-1, -1, 2, 2)
 
     ws = torch.tensor([0.1, 0.5, 0.2]).expand(2, 4, 3).clone()
@@ -167,8 +167,8 @@ def test_ide3d_style_from_training_to_faces(zoo, tiny_zip, tmp_path):
     assert render.image.shape == (2, 3, 32, 32) and render.depth is not None
 
 
-def test_classes_are_composited_as_colours_are(zoo):
-    """With the colour network in the place of the classes, the result is the generator's own raw image."""
+def test_classes_are_composited_as_colors_are(zoo):
+    """With the color network in place of the classes, the result is the generator's raw image."""
     from gantoolkit.generators import load_generator
 
     generator, camera = (
@@ -177,11 +177,11 @@ def test_classes_are_composited_as_colours_are(zoo):
     )
     ws = torch.randn(1, generator.num_ws, 16, generator=torch.Generator().manual_seed(3))
 
-    def colours(features):
+    def colors(features):
         return torch.sigmoid(generator.decoder.net(features)[..., 1:4]) * 1.002 - 0.001
 
     with torch.no_grad():
-        found = render_classes(generator, colours, ws, camera)
+        found = render_classes(generator, colors, ws, camera)
         expected = generator.render(ws, camera, deterministic=True).image_raw
     torch.testing.assert_close(found * 2 - 1, expected, atol=1e-5, rtol=1e-4)
 

@@ -19,7 +19,7 @@ def condition():
 
 
 def alone(models, condition, text=True, mask=True):
-    """x_0 of the usual encoder for the prompt alone, the mask alone, or neither, without guidance."""
+    """x_0 of the usual encoder, without guidance, for the prompt or the mask or neither."""
     scale = 1.0 if mask else 0.0
     encoder = ControlNetEncoder(*models, steps=3, guidance=1.0, conditioning_scale=scale)
     needs = ("text", "mask") if text else ("mask",)

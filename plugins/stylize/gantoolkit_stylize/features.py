@@ -20,7 +20,7 @@ DISCRIMINATOR = "Discriminator"
 class FeatureMatching(nn.Module):
     """L = mean over levels n of the mean |φ^n(a) − φ^n(b)| (JoJoGAN) + pixels · mean |a − b|.
 
-    The paper has no term of pixels. Recognizers are trained to ignore colors, unlike discriminators,
+    The paper has no term of pixels. Unlike discriminators, recognizers are trained to ignore colors,
     so a trunk by itself leaves them undecided.
 
     network  φ: a module with `features`
@@ -96,7 +96,7 @@ def load_features(generator: str, features: str, trunk: str, resolution: int) ->
 
 
 def load_discriminator(source: str) -> nn.Module | None:
-    """Load the discriminator in a weights file or a foreign checkpoint; None where there is none."""
+    """Load the discriminator in a weights file or foreign checkpoint; None where there is none."""
     path = weights.resolve(source)
     if path.is_dir():
         return None

@@ -33,8 +33,8 @@ class Stylize(Task):
 
     style           an image of a face, or a folder of such; framed as the generator renders faces
     generator       a StyleGAN2: weights name or file
-    features        φ: 'auto' (the discriminator in the generator's file, else `trunk`), or a file or
-                    name
+    features        φ: 'auto' (the discriminator in the generator's file, else `trunk`), or a file
+                    or name
     trunk           network with perceptual features: for the inversion, and φ where there is no
                     discriminator
     pixels          weight of the second term, which the paper lacks: for a trunk, which hardly sees
@@ -140,7 +140,7 @@ class Stylize(Task):
         noise_seed = int(batch.seeds[0])
         return self.compare(self.generator, batch.indices, ws, self.noise, noise_seed)
 
-    # -- what is shown and kept ----------------------------------------------------------------------
+    # -- what is shown and kept --------------------------------------------------------------------
 
     @torch.no_grad()
     def _scores(self, generator, count: int = 16) -> Scores:
@@ -168,7 +168,7 @@ class Stylize(Task):
 
     @torch.no_grad()
     def pictures(self) -> dict[str, Tensor]:
-        """Draw references with renders of their codes before and after, and random people likewise."""
+        """Draw references and random people, rendered before and after."""
         before = self.base_generator.render(self.codes).image
         after = self.generator.render(self.codes).image
         trios = torch.stack([self.images, before, after], 1).flatten(0, 1)[:COLUMNS]
@@ -182,7 +182,7 @@ class Stylize(Task):
         return {"stylized": image_grid(rows)}
 
     def export(self, folder: Path) -> list[Path]:
-        """Write FOLDER/stylized.safetensors: a StyleGAN2 with its mean code and mapping as they were."""
+        """Write FOLDER/stylized.safetensors, a StyleGAN2; mean code and mapping are the old ones."""
         _, arch, meta = weights.load(self.generator_name, kinds=("StyleGAN2",))
         facts = {
             "style": ", ".join(path.name for path in self.style_paths),
@@ -204,8 +204,8 @@ class Stylize(Task):
             styles.append(f"{path.name} (sha256 {weights.sha256(path)[:16]}…)")
         layers = ", ".join(str(layer) for layer in self.layers)
         notes.append(
-            f"Style: {', '.join(styles)}. Codes {layers} of {self.base_generator.num_ws} were drawn "
-            f"at random (alpha {self.alpha:g})."
+            f"Style: {', '.join(styles)}. Codes {layers} of {self.base_generator.num_ws} were "
+            f"drawn at random (alpha {self.alpha:g})."
         )
         return notes
 

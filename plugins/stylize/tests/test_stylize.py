@@ -1,4 +1,4 @@
-"""Stylization: closed forms of mixing and loss, what stays bit-equal, a run from a picture to a generator."""
+"""Stylization: closed forms of mixing and loss, what stays bit-equal, a run from end to end."""
 
 import json
 
@@ -13,7 +13,7 @@ from PIL import Image
 import gantoolkit
 from gantoolkit import weights
 from gantoolkit.cli import main
-from gantoolkit.convert.rosinality import _discriminator_names, to_rosinality
+from gantoolkit.convert.rosinality import discriminator_names, to_rosinality
 from gantoolkit.core.errors import UsageError
 from gantoolkit.generators.stylegan2 import StyleGAN2
 from gantoolkit.networks.discriminators import Discriminator
@@ -26,7 +26,7 @@ SMALL = dict(z_dim=16, w_dim=16, resolution=16, channels=[8, 8, 8], mapping_laye
 
 @pytest.fixture(scope="module")
 def zoo(tmp_path_factory):
-    """A style, and files of a generator, a trunk, and both GAN networks in one checkpoint; all untrained."""
+    """A style, and files of an untrained generator, a trunk, and both GAN networks in one."""
     folder = tmp_path_factory.mktemp("zoo")
     torch.manual_seed(0)
     generator, trunk = StyleGAN2(**SMALL), FaceParser(16, (8, 8))
@@ -35,7 +35,7 @@ def zoo(tmp_path_factory):
     weights.save(folder / "g.safetensors", generator.state_dict(), dict(type="StyleGAN2", **SMALL))
     weights.save(folder / "trunk.safetensors", trunk.state_dict(), trunk.arch)
     theirs = {
-        name: discriminator.state_dict()[ours] for ours, name in _discriminator_names(2).items()
+        name: discriminator.state_dict()[ours] for ours, name in discriminator_names(2).items()
     }
     state, average = to_rosinality(generator.state_dict())
     torch.save({"g_ema": state, "latent_avg": average, "d": theirs}, folder / "both.pt")
@@ -217,9 +217,9 @@ def test_a_run_brings_the_reference_nearer_and_exports_a_generator(zoo, tmp_path
 
 
 def test_the_sheet_has_a_row_per_style(zoo, tmp_path):
-    for name, grey in (("plain", 10), ("styled", 200)):
+    for name, gray in (("plain", 10), ("styled", 200)):
         (tmp_path / name).mkdir()
-        Image.new("RGB", (16, 16), (grey,) * 3).save(tmp_path / name / "a.png")
+        Image.new("RGB", (16, 16), (gray,) * 3).save(tmp_path / name / "a.png")
         (tmp_path / name / "manifest.jsonl").write_text('{"file": "a.png", "kind": "image"}\n')
     rows = [f":{tmp_path / 'plain'}", f"{zoo / 'style.png'}:{tmp_path / 'styled'}"]
     assert sheet.main([str(tmp_path / "sheet.png"), *rows]) == 0

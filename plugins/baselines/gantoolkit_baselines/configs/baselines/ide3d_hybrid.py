@@ -1,4 +1,5 @@
-# IDE-3D-style (ours, mini): masks to geometry, photos to appearance, semantics on the planes of the zoo's EG3D.
+# IDE-3D-style (ours, mini): masks to geometry, photos to appearance, semantics on the planes of
+# the zoo's EG3D.
 task = "code_encoder"
 data = "bridge-train"
 val = "val"
