@@ -1,9 +1,30 @@
 """Foreign checkpoints → parts that gantoolkit builds: one file per family, one mechanism for all.
 
-    read(path)         source.py   the container: bare pickle, torch file, safetensors, ONNX; nothing is executed
-    FORMATS            nvidia  psp  rosinality  recognisers  diffusion  onnx: each says what it finds, or None
-    fit_to_network(part)          fit.py      compares names and shapes with the network that the part will become
-    command.py         `gantoolkit weights convert`; export.py: `gantoolkit weights export`
+How a file is read, without executing anything in it:
+
+    source            what is in a file, whatever its container
+    unpickle          bare pickles (NVIDIA's networks)
+    torchfile         files of torch.save
+    scan              refuses a pickle by its opcodes before it is carried out
+
+Families, each of which finds its parts in a source, or None (`FORMATS`):
+
+    nvidia            StyleGAN2 and EG3D; uses stylegan2, eg3d and pickled_network
+    psp               pSp and e4e
+    rosinality        the other StyleGAN2, also JoJoGAN's
+    plain             state dicts with NVIDIA's names
+    recognizers       IR-SE50, BiSeNet, PiDiNet, trunks of LPIPS, Inception
+    diffusion         Stable Diffusion 1 and its ControlNets
+    onnx              insightface's files
+    stylegan2         constructor arguments of a StyleGAN2 and its discriminator
+    eg3d              constructor arguments of an EG3D
+    pickled_network   tensors and attributes of a network in a pickle
+
+What becomes of them:
+
+    fit               compares a part with the network that it will become
+    command           `gantoolkit weights convert`
+    export            `gantoolkit weights export`
 
 Importing this module is cheap; what reads files is imported when a file is read.
 """
@@ -18,28 +39,30 @@ from gantoolkit.registry.plugins import hookimpl
 
 FORMATS = ("onnx", "nvidia", "psp", "rosinality", "plain", "recognizers", "diffusion")
 KNOWN = (
-    "NVIDIA pickles of StyleGAN2 and EG3D, StyleGAN2 of rosinality and JoJoGAN, pSp and e4e, IR-SE50, BiSeNet, "
-    "PiDiNet, trunks of LPIPS, Inception, Stable Diffusion 1.5 and its ControlNets, insightface's ONNX"
+    "NVIDIA pickles of StyleGAN2 and EG3D, StyleGAN2 of rosinality and JoJoGAN, pSp and e4e, "
+    "IR-SE50, BiSeNet, PiDiNet, trunks of LPIPS, Inception, Stable Diffusion 1.5 and its "
+    "ControlNets, insightface's ONNX"
 )
 
 
 @hookimpl(trylast=True)
 def convert_checkpoint(path: Path) -> list[Part] | None:
-    """The parts of a checkpoint in one of FORMATS (the package's own use of this hook)."""
+    """Return the parts of a checkpoint in one of FORMATS (the package's own use of this hook)."""
     from importlib import import_module
 
     from gantoolkit.convert.fit import fit_to_network
-    from gantoolkit.convert.source import read
+    from gantoolkit.convert.source import read_source
 
-    source = read(path)
+    source = read_source(path)
     for name in FORMATS:
         try:
-            found = import_module(f"gantoolkit.convert.{name}").parts(source)
-            if found:
-                return [fit_to_network(part) for part in found]
+            parts = import_module(f"gantoolkit.convert.{name}").find_parts(source)
+            if parts:
+                return [fit_to_network(part) for part in parts]
         except WeightsError as error:
+            sentence = str(error)
             raise WeightsError(
-                str(error) if str(path) in str(error) else f"{path}: {error}"
+                sentence if str(path) in sentence else f"{path}: {sentence}"
             ) from None
         except (KeyError, IndexError, ValueError, TypeError, AttributeError, RuntimeError) as error:
             reason = " ".join(str(error).split())[:160]
@@ -51,10 +74,10 @@ def convert_checkpoint(path: Path) -> list[Part] | None:
 
 
 def read_parts(path: Path) -> list[Part]:
-    """The parts of a checkpoint, by the package or a plugin. Raises WeightsError when nobody knows it."""
+    """Return the parts of a checkpoint, by the package or a plugin. Raises WeightsError if unknown."""
     from gantoolkit.registry.plugins import hooks
 
-    found = hooks().convert_checkpoint(path=path)
-    if not found:
-        raise WeightsError(f"{path} is no checkpoint that is known here. Known: {KNOWN}.")
-    return found
+    parts = hooks().convert_checkpoint(path=path)
+    if not parts:
+        raise WeightsError(f"{path} is not a checkpoint that is known here. Known: {KNOWN}.")
+    return parts

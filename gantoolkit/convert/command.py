@@ -9,6 +9,9 @@ from gantoolkit import convert, weights
 from gantoolkit.core.errors import UsageError, WeightsError
 from gantoolkit.core.parts import Part
 from gantoolkit.weights.cache import write
+from gantoolkit.weights.state_dict import shorten
+
+ENDING = ".safetensors"
 
 
 def main(args: Namespace) -> None:
@@ -22,102 +25,124 @@ def main(args: Namespace) -> None:
         raise UsageError(
             f"{source} is a folder; diffusers' folders are read as they are, others are not known."
         )
-    found = convert.read_parts(source)
-    chosen = choose(found, args.part)
-    for part in found:
-        print("\n".join(describe(part)[: None if part in chosen or not part.state else 2]))
+    parts = convert.read_parts(source)
+    chosen = choose_parts(parts, args.part)
+    for part in parts:
+        lines = describe_part(part)
+        is_left_out = part not in chosen and part.state
+        print("\n".join(lines[:2] if is_left_out else lines))
     if args.dry_run:
         return
-    targets = places(chosen, Path(args.target) if args.target else default(source, chosen))
-    for part, path in targets:
-        put(part, path, source, args)
-    others = [part.name for part in found if part not in chosen and part.state]
+
+    target = Path(args.target) if args.target else default_target(source, chosen)
+    for part, path in assign_targets(chosen, target):
+        write_part(part, path, source, args)
+    others = [part.name for part in parts if part not in chosen and part.state]
     if others:
         print(f"not written: {', '.join(others)}; --part NAME writes one, --part all everything")
 
 
-def choose(found: list[Part], name: str | None) -> list[Part]:
-    """The parts that are written: those that people load, one by name, or all."""
+def choose_parts(parts: list[Part], name: str | None) -> list[Part]:
+    """Choose what is written: the main parts, the one called `name`, or all."""
     if name == "all":
-        return [part for part in found if part.state]
+        return [part for part in parts if part.state]
     if name:
-        chosen = [part for part in found if part.name == name]
+        chosen = [part for part in parts if part.name == name]
         if not chosen:
-            raise UsageError(
-                f"This file has no part '{name}'; it has {', '.join(part.name for part in found)}."
-            )
+            known = ", ".join(part.name for part in parts)
+            raise UsageError(f"This file has no part '{name}'; it has {known}.")
         return chosen
-    return [part for part in found if part.is_main and part.state]
+    return [part for part in parts if part.is_main and part.state]
 
 
-def describe(part: Part) -> list[str]:
-    """What one part is, line by line."""
+# -- what is printed -----------------------------------------------------------------------------
+
+
+def describe_part(part: Part) -> list[str]:
+    """Describe a part, line by line."""
     arch = part.arch
-    lines = [f"{part.name}: {part.kind} ({part.format})"]
     facts = {"becomes": arch.get("type", "")}
-    if "resolution" in arch and "num_ws" not in arch and arch["type"] in ("StyleGAN2", "EG3D"):
-        inner = arch.get("plane_resolution", arch["resolution"])
-        facts |= {
-            "resolution": f"{arch['resolution']} px",
-            "num_ws": str(2 * inner.bit_length() - 4),
-            "w_dim": str(arch["w_dim"]),
-            "mapping layers": str(arch["mapping_layers"]),
-            "camera": camera(arch),
-        }
+    if _is_generator(arch):
+        facts |= describe_generator(arch)
     elif arch and "folder" not in arch:
         facts |= {key: str(value) for key, value in arch.items() if key != "type"}
     if part.state:
         numbers = sum(value.numel() for value in part.state.values())
         facts["parameters"] = f"{numbers:,} numbers in {len(part.state)} tensors"
     facts |= part.facts
-    facts |= (
-        {"unused keys": some(part.unused), "missing keys": some(part.missing)} if part.state else {}
-    )
-    return lines + [f"  {key + ':':<16} {value}" for key, value in facts.items() if value]
+    if part.state:
+        facts["unused keys"] = shorten(part.unused, 5) or "none"
+        facts["missing keys"] = shorten(part.missing, 5) or "none"
+
+    lines = [f"{part.name}: {part.kind} ({part.format})"]
+    for name, value in facts.items():
+        if value:
+            lines.append(f"  {name + ':':<16} {value}")
+    return lines
 
 
-def camera(arch: dict) -> str:
-    """How the generator takes a camera."""
+def _is_generator(arch: dict) -> bool:
+    return "resolution" in arch and "num_ws" not in arch and arch["type"] in ("StyleGAN2", "EG3D")
+
+
+def describe_generator(arch: dict) -> dict[str, str]:
+    """Return the sizes of a generator, and how it takes a camera."""
+    synthesis_resolution = arch.get("plane_resolution", arch["resolution"])
+    return {
+        "resolution": f"{arch['resolution']} px",
+        "num_ws": str(2 * synthesis_resolution.bit_length() - 4),
+        "w_dim": str(arch["w_dim"]),
+        "mapping layers": str(arch["mapping_layers"]),
+        "camera": describe_camera(arch),
+    }
+
+
+def describe_camera(arch: dict) -> str:
+    """Say how the generator takes a camera."""
+    c_dim = arch.get("c_dim")
     if arch["type"] == "StyleGAN2":
-        return f"none; a label of {arch['c_dim']} numbers" if arch.get("c_dim") else "none"
-    if not arch.get("c_dim"):
-        return "draws from one; mapping takes none"
-    scaled = "" if arch["c_scale"] == 1 else f", times {arch['c_scale']:g}"
-    return f"draws from one; mapping is conditioned on its {arch['c_dim']} numbers{scaled}"
+        return f"none; a label of {c_dim} numbers" if c_dim else "none"
+    if not c_dim:
+        return "renders from one; mapping takes none"
+    scale = "" if arch["c_scale"] == 1 else f", times {arch['c_scale']:g}"
+    return f"renders from one; mapping is conditioned on its {c_dim} numbers{scale}"
 
 
-def some(keys: list[str]) -> str:
-    """Up to five names, and how many more."""
-    more = f" and {len(keys) - 5} more" if len(keys) > 5 else ""
-    return f"{', '.join(keys[:5])}{more}" if keys else "none"
+# -- what is written -----------------------------------------------------------------------------
 
 
-def default(source: Path, chosen: list[Part]) -> Path:
-    """Beside the source, under its name."""
-    if chosen and "folder" in chosen[0].arch:
+def default_target(source: Path, chosen: list[Part]) -> Path:
+    """Return the target beside the source, under its name."""
+    if _are_folders(chosen):
         return source.with_suffix("")
-    path = source.with_suffix(".safetensors")
-    return path if path != source else source.with_name(f"{source.stem}-gantoolkit.safetensors")
+    path = source.with_suffix(ENDING)
+    return path if path != source else source.with_name(f"{source.stem}-gantoolkit{ENDING}")
 
 
-def places(chosen: list[Part], target: Path) -> list[tuple[Part, Path]]:
-    """Where each part goes: the first to the target, further ones beside it with their name added."""
-    folders = bool(chosen) and "folder" in chosen[0].arch
-    if not folders and target.suffix != ".safetensors":
+def _are_folders(parts: list[Part]) -> bool:
+    return bool(parts) and "folder" in parts[0].arch
+
+
+def assign_targets(chosen: list[Part], target: Path) -> list[tuple[Part, Path]]:
+    """Assign the target to the first part; further ones go beside it with their name added."""
+    ending = "" if _are_folders(chosen) else ENDING
+    if ending and target.suffix != ENDING:
         raise UsageError(
-            f"The result is a safetensors file; name it '{target.with_suffix('.safetensors')}'."
+            f"The result is a safetensors file; name it '{target.with_suffix(ENDING)}'."
         )
-    if folders and target.suffix == ".safetensors":
+    if not ending and target.suffix == ENDING:
         raise UsageError(
             f"The result is a folder of diffusers; name it '{target.with_suffix('')}'."
         )
-    ending = "" if folders else ".safetensors"
-    rest = [(part, target.with_name(f"{target.stem}-{part.name}{ending}")) for part in chosen[1:]]
-    return [(part, target) for part in chosen[:1]] + rest
+    targets = []
+    for part in chosen:
+        path = target if not targets else target.with_name(f"{target.stem}-{part.name}{ending}")
+        targets.append((part, path))
+    return targets
 
 
-def put(part: Part, path: Path, source: Path, args: Namespace) -> None:
-    """Write one part; diffusers' parts as folders."""
+def write_part(part: Part, path: Path, source: Path, args: Namespace) -> None:
+    """Write one part as safetensors, one of diffusers as a folder."""
     if path.exists() and path.resolve() == source.resolve():
         raise WeightsError(f"{path} is the source itself; name another file.")
     if "folder" not in part.arch:
@@ -125,5 +150,7 @@ def put(part: Part, path: Path, source: Path, args: Namespace) -> None:
         return
     from gantoolkit.convert.diffusion import write_folder
 
-    lacks = write_folder(part, path, source, args.licence, args.tokenizer)
-    print(f"writes {path}/", *(f"note: {sentence}" for sentence in lacks), sep="\n")
+    notes = write_folder(part, path, source, args.licence, args.tokenizer)
+    print(f"writes {path}/")
+    for note in notes:
+        print(f"note: {note}")

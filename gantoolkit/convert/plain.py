@@ -11,52 +11,45 @@ from gantoolkit.core.errors import WeightsError
 from gantoolkit.core.parts import Part
 
 FORMAT = "state dict with NVIDIA's names"
+NOT_RECORDED = "not in the file; as in configs without fp16 layers"
 
 
-def parts(source: Source) -> list[Part] | None:
-    """A StyleGAN2, as `gantoolkit weights export --to nvidia` writes it."""
+def find_parts(source: Source) -> list[Part] | None:
+    """Find a StyleGAN2, as `gantoolkit weights export --to nvidia` writes it."""
     for keys in ((), ("state_dict",), ("G_ema", "g_ema")):
         state = source.state(*keys)
         if "synthesis.b4.const" in state and "mapping.fc0.weight" in state:
-            recorded, facts = attributes(state, source.metadata.get("init_kwargs"))
-            return [
-                Part(
-                    "generator",
-                    stylegan2.generator(state, recorded),
-                    state,
-                    FORMAT,
-                    "Generator",
-                    facts,
-                )
-            ]
+            attributes, origin = read_attributes(state, source.metadata.get("init_kwargs"))
+            arch = stylegan2.generator_arch(state, attributes)
+            facts = {"clamp and learning rate": origin}
+            return [Part("generator", arch, state, FORMAT, "Generator", facts)]
     return None
 
 
-def attributes(state: dict, init_kwargs: str | None) -> tuple[stylegan2.Attributes, dict[str, str]]:
-    """What layers built with these arguments of NVIDIA's Generator would carry, and where it is from."""
+def read_attributes(state: dict, init_kwargs: str | None) -> tuple[stylegan2.Attributes, str]:
+    """Return (what layers built with these arguments would carry, where it is from in words).
+
+    init_kwargs  of NVIDIA's Generator, as JSON; None: unknown
+    """
     if init_kwargs is None:
-        return {}, {"clamp and learning rate": "not in the file; as in configs without fp16 layers"}
-    given = _dict(json.loads(init_kwargs))
-    mapping, synthesis = _dict(given.get("mapping_kwargs")), _dict(given.get("synthesis_kwargs"))
-    fc = {
-        "bias_gain": _positive(mapping, "lr_multiplier", stylegan2.LR_MUL),
-        "activation": mapping.get("activation", "lrelu"),
-    }
-    conv = {
-        "conv_clamp": _positive(synthesis, "conv_clamp", None),
-        "activation": synthesis.get("activation", "lrelu"),
-    }
-    found = {f"mapping.fc{i}": fc for i in range(stylegan2.layers(state))}
-    found |= {
-        key.removesuffix(".affine.weight"): conv for key in state if key.endswith(".affine.weight")
-    }
-    clamp = "none" if conv["conv_clamp"] is None else f"±{conv['conv_clamp']:g}"
-    return found, {
-        "clamp and learning rate": f"{clamp} and {fc['bias_gain']:g}, from the file's init_kwargs"
-    }
+        return {}, NOT_RECORDED
+    arguments = _check_dict(json.loads(init_kwargs))
+    mapping = _check_dict(arguments.get("mapping_kwargs"))
+    synthesis = _check_dict(arguments.get("synthesis_kwargs"))
+    lr_mul = _check_positive(mapping, "lr_multiplier", stylegan2.LR_MUL)
+    conv_clamp = _check_positive(synthesis, "conv_clamp", None)
+    fc = {"bias_gain": lr_mul, "activation": mapping.get("activation", "lrelu")}
+    conv = {"conv_clamp": conv_clamp, "activation": synthesis.get("activation", "lrelu")}
+
+    attributes = {f"mapping.fc{i}": fc for i in range(stylegan2.count_mapping_layers(state))}
+    for key in state:
+        if key.endswith(".affine.weight"):
+            attributes[key.removesuffix(".affine.weight")] = conv
+    clamp = "none" if conv_clamp is None else f"±{conv_clamp:g}"
+    return attributes, f"{clamp} and {lr_mul:g}, from the file's init_kwargs"
 
 
-def _dict(value) -> dict:
+def _check_dict(value) -> dict:
     if not isinstance(value, dict | None):
         raise WeightsError(
             "The init_kwargs in its metadata are not the arguments of NVIDIA's Generator."
@@ -64,13 +57,14 @@ def _dict(value) -> dict:
     return value or {}
 
 
-def _positive(arguments: dict, name: str, default: float | None) -> float | None:
-    """A number above 0, or the default where it is not named."""
+def _check_positive(arguments: dict, name: str, default: float | None) -> float | None:
+    """Return a number above 0, or the default where it is not named."""
     value = arguments.get(name, default)
     if value is None and default is None:
         return None
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < math.inf:
         raise WeightsError(
-            f"The init_kwargs in its metadata give {name} as {value!r}, which is no number above 0."
+            f"The init_kwargs in its metadata give {name} as {value!r}, which is not a number "
+            "above 0."
         )
     return value

@@ -16,60 +16,80 @@ FORMAT = "checkpoint of pSp's form"
 OLD_SIZE = 1024  # what files from before the option output_size were trained for
 
 
-def parts(source: Source) -> list[Part] | None:
-    """The generator and the encoder of {state_dict, opts, latent_avg}."""
+def find_parts(source: Source) -> list[Part] | None:
+    """Find the generator and the encoder of {state_dict, opts, latent_avg}."""
     state = source.state("state_dict")
-    encoder, decoder = (_below(state, prefix) for prefix in ("encoder.", "decoder."))
+    encoder = _without_prefix(state, "encoder.")
+    decoder = _without_prefix(state, "decoder.")
     if "input_layer.0.weight" not in encoder:
         return None
-    average, opts = source.get("latent_avg"), source.get("opts")
-    average = average if isinstance(average, Tensor) else None
-    opts = opts if isinstance(opts, dict) else vars(opts) if hasattr(opts, "__dict__") else {}
-    found = []
+    average = source.get("latent_avg")
+    if not isinstance(average, Tensor):
+        average = None
+    options = _options_of(source)
+
+    parts = []
     if "input.input" in decoder:
-        found.append(rosinality.generator(decoder, average, FORMAT))
-    size = found[0].arch["resolution"] if found else int(opts.get("output_size", OLD_SIZE))
-    found.append(encoder_part(encoder, average, opts, size))
-    return found
+        generator = rosinality.generator_part(decoder, average, FORMAT)
+        parts.append(generator)
+        resolution = generator.arch["resolution"]
+    else:
+        resolution = int(options.get("output_size", OLD_SIZE))
+    parts.append(encoder_part(encoder, average, options, resolution))
+    return parts
 
 
-def _below(state: dict, prefix: str) -> dict:
+def _options_of(source: Source) -> dict:
+    """Return what the network was trained with, from a dict or a Namespace."""
+    options = source.get("opts")
+    if isinstance(options, dict):
+        return options
+    return vars(options) if hasattr(options, "__dict__") else {}
+
+
+def _without_prefix(state: dict, prefix: str) -> dict:
     return {
         key.removeprefix(prefix): value for key, value in state.items() if key.startswith(prefix)
     }
 
 
 def encoder_part(
-    state: dict[str, Tensor], average: Tensor | None, opts: dict, resolution: int
+    state: dict[str, Tensor], average: Tensor | None, options: dict, resolution: int
 ) -> Part:
-    """The encoder; whether the mean code is added stands in the options (e4e always does)."""
-    num_ws = 2 * int(math.log2(resolution)) - 2
-    styles = {int(m[1]) for key in state if (m := re.match(r"styles\.(\d+)\.", key))}
-    name = str(opts.get("encoder_type", ""))
-    if styles:
-        kind, num_ws = "e4e" if name == "Encoder4Editing" else "psp", len(styles)
-    elif any(key.startswith("output_layer_2.") for key in state):
-        kind = "w+"
-    elif "linear.weight" in state:
-        kind = "w"
-    else:
-        raise WeightsError(f"The encoder '{name}' of this file is none of pSp's.")
-    state, adds = dict(state), bool(opts.get("start_from_latent_avg", kind == "e4e"))
+    """Convert the encoder; whether the mean code is added is in the options (e4e always does)."""
+    name = str(options.get("encoder_type", ""))
+    kind, num_ws = _kind_of(state, name, resolution)
+    adds_mean = bool(options.get("start_from_latent_avg", kind == "e4e"))
+    state = dict(state)
     rows = 0
-    if average is not None and adds:
+    mean_code = "not added"
+    if average is not None and adds_mean:
         state["latent_avg"] = average.reshape(-1, average.shape[-1])
         rows = len(state["latent_avg"])
+        mean_code = f"{rows} × {average.shape[-1]}, added to every result"
+
     arch = {
         "type": "PSPEncoder",
         "num_ws": num_ws,
         "kind": kind,
         "inputs": state["input_layer.0.weight"].shape[1],
-        "units": recognizers.stages(state),
+        "units": recognizers.body_stages(state),
         "mean": rows,
     }
-    facts = {
-        "mean code": f"{rows} × {average.shape[-1]}, added to every result" if rows else "not added"
-    }
-    if opts.get("label_nc"):
-        facts["input"] = f"one-hot labels, {opts['label_nc']} classes at 256 px"
+    facts = {"mean code": mean_code}
+    if options.get("label_nc"):
+        facts["input"] = f"one-hot labels, {options['label_nc']} classes at 256 px"
     return Part("encoder", arch, state, FORMAT, name or "encoder", facts)
+
+
+def _kind_of(state: dict[str, Tensor], name: str, resolution: int) -> tuple[str, int]:
+    """Return (kind, number of codes) of an encoder, from its layers."""
+    styles = {match[1] for key in state if (match := re.match(r"styles\.(\d+)\.", key))}
+    if styles:
+        return "e4e" if name == "Encoder4Editing" else "psp", len(styles)
+    num_ws = 2 * int(math.log2(resolution)) - 2
+    if any(key.startswith("output_layer_2.") for key in state):
+        return "w+", num_ws
+    if "linear.weight" in state:
+        return "w", num_ws
+    raise WeightsError(f"The encoder '{name}' of this file is not one of pSp's.")

@@ -1,4 +1,4 @@
-"""Networks that recognise: IR-SE50 (identity), BiSeNet (face parts), PiDiNet (edges), trunks of LPIPS, Inception."""
+"""Networks that recognize: IR-SE50 (identity), BiSeNet (face parts), PiDiNet (edges), LPIPS trunks, Inception."""
 
 from __future__ import annotations
 
@@ -8,15 +8,14 @@ from torch import Tensor
 
 from gantoolkit.convert.source import Source
 from gantoolkit.core.errors import WeightsError
+from gantoolkit.core.labels import CLASSES
 from gantoolkit.core.parts import Part
 from gantoolkit.networks import pidinet
 from gantoolkit.networks.arcface import PSP_CROP
 
-UNITS = {
-    24: (3, 4, 14, 3),
-    49: (3, 13, 30, 3),
-    50: (3, 8, 36, 3),
-}  # published depths: IR-SE 50, 100, 152
+UNITS_PER_STAGE = {24: (3, 4, 14, 3), 49: (3, 13, 30, 3), 50: (3, 8, 36, 3)}  # IR-SE 50, 100, 152
+ARCFACE_SIZE = 112  # pixels, of networks that see pSp's crop
+INCEPTION_CLASSES = 1008  # of the graph of 2015-12-05; torchvision's has 1,000
 TRUNKS = {  # LPIPS's name → a tensor that only this torchvision trunk has, and its shape
     "alex": ("features.0.weight", (64, 3, 11, 11)),
     "vgg": ("features.28.weight", (512, 512, 3, 3)),
@@ -24,141 +23,118 @@ TRUNKS = {  # LPIPS's name → a tensor that only this torchvision trunk has, an
 }
 
 
-def parts(source: Source) -> list[Part] | None:
-    """The one network of a bare state dict, or of one under `state_dict` or `model`."""
+def find_parts(source: Source) -> list[Part] | None:
+    """Find the one network of a bare state dict, or of one under `state_dict`, `model` or `net`."""
     for keys in ((), ("state_dict",), ("model",), ("net",)):
         state = source.state(*keys)
-        for recognise in (irse, bisenet, edges, trunk, inception):
-            part = recognise(state) if state else None
+        if not state:
+            continue
+        for recognize in (irse_part, bisenet_part, pidinet_part, trunk_part, inception_part):
+            part = recognize(state)
             if part is not None:
                 return [part]
     return None
 
 
-def stages(state: dict[str, Tensor]) -> list[list[int]]:
-    """[[width, units], …] of an IR-SE body: by the published depths, else where the width changes."""
-    count = 1 + max(
-        int(m[1]) for key in state if (m := re.match(r"body\.(\d+)\.res_layer\.1\.weight", key))
-    )
+def body_stages(state: dict[str, Tensor]) -> list[list[int]]:
+    """Return [[width, units], …] of an IR-SE body: by the published depths, else where the width changes."""
+    pattern = re.compile(r"body\.(\d+)\.res_layer\.1\.weight")
+    count = 1 + max(int(match[1]) for key in state if (match := pattern.match(key)))
     widths = [len(state[f"body.{i}.res_layer.1.weight"]) for i in range(count)]
-    if count in UNITS:
-        firsts = [sum(UNITS[count][:stage]) for stage in range(4)]
-        return [[widths[i], n] for i, n in zip(firsts, UNITS[count], strict=True)]
-    found: list[list[int]] = []
+    stages: list[list[int]] = []
+    if count in UNITS_PER_STAGE:
+        first = 0
+        for units in UNITS_PER_STAGE[count]:
+            stages.append([widths[first], units])
+            first += units
+        return stages
+
     for width in widths:
-        if not found or found[-1][0] != width:
-            found.append([width, 0])
-        found[-1][1] += 1
-    return found
+        if not stages or stages[-1][0] != width:
+            stages.append([width, 0])
+        stages[-1][1] += 1
+    return stages
 
 
-def irse(state: dict[str, Tensor]) -> Part | None:
-    """IR-SE50 and its relatives (`model_ir_se50.pth`)."""
+def irse_part(state: dict[str, Tensor]) -> Part | None:
+    """Recognize IR-SE50 and its relatives (`model_ir_se50.pth`)."""
     if "output_layer.3.weight" not in state or "body.0.res_layer.5.fc1.weight" not in state:
         return None
-    units, linear = stages(state), state["output_layer.3.weight"]
-    side = round((linear.shape[1] / units[-1][0]) ** 0.5)
-    if side * side * units[-1][0] != linear.shape[1]:
+    units = body_stages(state)
+    last_layer = state["output_layer.3.weight"]
+    width = units[-1][0]
+    side = round((last_layer.shape[1] / width) ** 0.5)
+    if side * side * width != last_layer.shape[1]:
         raise WeightsError(
-            f"The last layer of this IR-SE network reads {linear.shape[1]} numbers, no square map."
+            f"The last layer of this IR-SE network reads {last_layer.shape[1]} numbers, which are "
+            "not a square map."
         )
     size = side * 2 ** len(units)
+    is_arcface = size == ARCFACE_SIZE
     arch = {
         "type": "ArcFace",
         "size": size,
         "units": units,
-        "embedding": len(linear),
-        "crop": list(PSP_CROP) if size == 112 else None,
+        "embedding": len(last_layer),
+        "crop": list(PSP_CROP) if is_arcface else None,
         "dropout": 0.6,
     }
-    facts = {
-        "input": f"{size} px; FFHQ-aligned faces are cropped as pSp's identity loss does"
-        if size == 112
-        else f"{size} px"
-    }
-    return Part(
-        "network",
-        arch,
-        state,
-        "state dict of an IR-SE network",
-        f"IR-SE, {sum(n for _, n in units)} units",
-        facts,
-    )
+    crop = "; FFHQ-aligned faces are cropped as pSp's identity loss does" if is_arcface else ""
+    kind = f"IR-SE, {sum(count for _, count in units)} units"
+    facts = {"input": f"{size} px{crop}"}
+    return Part("network", arch, state, "state dict of an IR-SE network", kind, facts)
 
 
-def bisenet(state: dict[str, Tensor]) -> Part | None:
-    """The face parser `79999_iter.pth` and others of its form."""
+def bisenet_part(state: dict[str, Tensor]) -> Part | None:
+    """Recognize the face parser `79999_iter.pth` and others of its form."""
     if "cp.resnet.conv1.weight" not in state or "conv_out.conv_out.weight" not in state:
         return None
-    labels = len(state["conv_out.conv_out.weight"])
-    facts = {
-        "classes": f"{labels}"
-        + (
-            ", given in CelebAMask-HQ order"
-            if labels == 19
-            else ", of an order that is not known here"
-        )
-    }
-    return Part(
-        "network",
-        {"type": "BiSeNet", "labels": labels},
-        state,
-        "state dict of BiSeNet",
-        "BiSeNet",
-        facts,
-    )
+    count = len(state["conv_out.conv_out.weight"])
+    known_order = "given in CelebAMask-HQ order"
+    order = known_order if count == len(CLASSES) else "of an order that is not known here"
+    arch = {"type": "BiSeNet", "labels": count}
+    facts = {"classes": f"{count}, {order}"}
+    return Part("network", arch, state, "state dict of BiSeNet", "BiSeNet", facts)
 
 
-def edges(state: dict[str, Tensor]) -> Part | None:
-    """PiDiNet, its pixel differences turned into plain convolutions."""
+def pidinet_part(state: dict[str, Tensor]) -> Part | None:
+    """Recognize PiDiNet; its pixel differences are turned into plain convolutions."""
     if "init_block.weight" not in state or "block4_4.conv2.weight" not in state:
         return None
-    radial = state["block1_2.conv1.weight"]
-    converted = radial.shape[-1] == 5
-    first = state.get("dilations.0.conv1.weight")
+    dilation = state.get("dilations.0.conv1.weight")
     arch = {
         "type": "PiDiNet",
         "width": len(state["init_block.weight"]),
-        "dilation": None if first is None else len(first),
+        "dilation": None if dilation is None else len(dilation),
     }
-    facts = {
-        "convolutions": "plain already"
-        if converted
-        else "pixel differences of config carv4, now plain"
-    }
-    new = state if converted else pidinet.convert(state)
-    return Part("network", arch, new, "state dict of PiDiNet", "PiDiNet", facts)
+    is_plain = state["block1_2.conv1.weight"].shape[-1] == 5
+    if is_plain:
+        facts = {"convolutions": "plain already"}
+    else:
+        facts = {"convolutions": "pixel differences of config carv4, now plain"}
+        state = pidinet.convert(state)
+    return Part("network", arch, state, "state dict of PiDiNet", "PiDiNet", facts)
 
 
-def trunk(state: dict[str, Tensor]) -> Part | None:
-    """A torchvision classifier whose features LPIPS compares; the classifier is left out."""
+def trunk_part(state: dict[str, Tensor]) -> Part | None:
+    """Recognize a torchvision classifier whose features LPIPS compares; the classifier is left out."""
+    if "features.1.running_mean" in state:  # with batch norm
+        return None
     for name, (key, shape) in TRUNKS.items():
-        if (
-            key in state
-            and tuple(state[key].shape) == shape
-            and "features.1.running_mean" not in state
-        ):
-            new = {k: v for k, v in state.items() if k.startswith("features.")}
-            part = Part(
-                "network",
-                {"type": "trunk of LPIPS", "trunk": name},
-                new,
-                "state dict of torchvision",
-                name,
-            )
-            part.unused = sorted(state.keys() - new.keys())
+        if key in state and tuple(state[key].shape) == shape:
+            features = {k: v for k, v in state.items() if k.startswith("features.")}
+            arch = {"type": "trunk of LPIPS", "trunk": name}
+            part = Part("network", arch, features, "state dict of torchvision", name)
+            part.unused = sorted(state.keys() - features.keys())
             return part
     return None
 
 
-def inception(state: dict[str, Tensor]) -> Part | None:
-    """Inception-v3 as FID measures it (`pt_inception-2015-12-05`): 1,008 outputs instead of 1,000."""
-    if "Mixed_5b.branch1x1.conv.weight" not in state or len(state.get("fc.weight", ())) != 1008:
+def inception_part(state: dict[str, Tensor]) -> Part | None:
+    """Recognize Inception-v3 as FID measures it (`pt_inception-2015-12-05`)."""
+    if "Mixed_5b.branch1x1.conv.weight" not in state:
         return None
-    return Part(
-        "network",
-        {"type": "Inception"},
-        state,
-        "state dict of pytorch-fid",
-        "Inception-v3 (2015-12-05)",
-    )
+    if len(state.get("fc.weight", ())) != INCEPTION_CLASSES:
+        return None
+    kind = "Inception-v3 (2015-12-05)"
+    return Part("network", {"type": "Inception"}, state, "state dict of pytorch-fid", kind)

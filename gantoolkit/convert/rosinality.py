@@ -17,88 +17,102 @@ from gantoolkit.core.errors import WeightsError
 from gantoolkit.core.parts import Part
 
 FORMAT = "StyleGAN2 checkpoint of rosinality's form"
-LR_MUL = 0.01  # learning rate multiplier that rosinality's mapping network has wherever it is built
+LR_MUL = 0.01  # learning rate multiplier of rosinality's mapping network wherever it is built
 MEAN_SAMPLES = 1 << 15  # codes whose mean stands in for a latent_avg that the file lacks
-LAYER = {
+PART_NAMES = {"g_ema": "generator", "g": "raw", "d": "discriminator"}  # key in the file → ours
+LAYER_TENSORS = {  # our name in a layer of the synthesis → theirs
     "affine.weight": "conv.modulation.weight",
     "affine.bias": "conv.modulation.bias",
     "weight": "conv.weight",
     "bias": "activate.bias",
     "noise_strength": "noise.weight",
 }
-TORGB = {**{k: v for k, v in LAYER.items() if k != "noise_strength"}, "bias": "bias"}
+TORGB_TENSORS = {
+    "affine.weight": "conv.modulation.weight",
+    "affine.bias": "conv.modulation.bias",
+    "weight": "conv.weight",
+    "bias": "bias",
+}
+USED_PREFIXES = ("style.", "conv", "to_rgb", "noises.")  # of a generator's tensors
 
 
-def parts(source: Source) -> list[Part] | None:
-    """g_ema (or g, as JoJoGAN writes), g beside it, and d."""
-    found, average = [], source.get("latent_avg", "w_mean")
-    for key, name in {"g_ema": "generator", "g": "raw", "d": "discriminator"}.items():
+# -- what a file holds ---------------------------------------------------------------------------
+
+
+def find_parts(source: Source) -> list[Part] | None:
+    """Find g_ema (or g, as JoJoGAN writes), g beside it, and d."""
+    parts: list[Part] = []
+    average = source.get("latent_avg", "w_mean")
+    for key, name in PART_NAMES.items():
         state = source.state(key) if source.get(key) is not None else {}
         if name == "discriminator" and "convs.0.0.weight" in state:
-            new, arch = discriminator(state)
-            found.append(Part(name, arch, new, FORMAT, "Discriminator", is_main=False))
+            ours, arch = convert_discriminator(state)
+            parts.append(Part(name, arch, ours, FORMAT, "Discriminator", is_main=False))
         elif "input.input" in state:
-            name = "generator" if not found else name
-            found.append(generator(state, average, FORMAT, name))
-    if not found and "input.input" in source.state():
-        found.append(generator(source.state(), average, FORMAT))
-    return found or None
+            parts.append(generator_part(state, average, FORMAT, name if parts else "generator"))
+    if not parts and "input.input" in source.state():
+        parts.append(generator_part(source.state(), average, FORMAT))
+    return parts or None
 
 
-def generator(state: dict[str, Tensor], average, form: str, name: str = "generator") -> Part:
-    """The generator part; a missing latent_avg is estimated from the mapping network."""
-    average = average if isinstance(average, Tensor) else None
-    new, arch = from_rosinality(state, None if average is None else one_row(average))
-    facts = {"mean_w": "latent_avg of the file"}
-    if average is None:
-        new["mapping.w_avg"] = estimate_mean(new, arch)
-        facts["mean_w"] = (
-            f"the mean of {MEAN_SAMPLES:,} mapped z, because the file has no latent_avg"
-        )
-    used = {
-        "input.input",
-        *(key for key in state if key.startswith(("style.", "conv", "to_rgb", "noises."))),
-    }
-    part = Part(name, arch, new, form, "Generator", facts, name == "generator")
+def generator_part(
+    state: dict[str, Tensor], latent_avg, file_format: str, name: str = "generator"
+) -> Part:
+    """Convert a generator; a missing latent_avg is estimated from the mapping network."""
+    if isinstance(latent_avg, Tensor):
+        ours, arch = from_rosinality(state, average_rows(latent_avg))
+        facts = {"mean_w": "latent_avg of the file"}
+    else:
+        ours, arch = from_rosinality(state)
+        ours["mapping.w_avg"] = estimate_mean_w(ours, arch)
+        note = f"the mean of {MEAN_SAMPLES:,} mapped z, because the file has no latent_avg"
+        facts = {"mean_w": note}
+
+    part = Part(name, arch, ours, file_format, "Generator", facts, is_main=name == "generator")
+    used = {key for key in state if key == "input.input" or key.startswith(USED_PREFIXES)}
     part.unused = sorted(state.keys() - used)
-    noises = [f"noises.noise_{i}" for i in range(len(_noises(arch["resolution"])))]
+    noises = [f"noises.noise_{i}" for i in range(len(_noisy_layers(arch["resolution"])))]
     part.missing = [key for key in noises if key not in state]
     return part
 
 
-def one_row(average: Tensor) -> Tensor:
-    """The mean code [w_dim]: pSp keeps it once per style."""
-    return average.reshape(-1, average.shape[-1]).mean(0)
+def average_rows(latent_avg: Tensor) -> Tensor:
+    """Return the mean code [w_dim]: pSp keeps it once per style."""
+    return latent_avg.reshape(-1, latent_avg.shape[-1]).mean(0)
 
 
-def estimate_mean(state: dict[str, Tensor], arch: dict) -> Tensor:
-    """w̄ as the mean of mapped z, drawn with seed 0."""
+def estimate_mean_w(state: dict[str, Tensor], arch: dict) -> Tensor:
+    """Estimate w̄ as the mean of mapped z, drawn with seed 0."""
     from gantoolkit.generators.mapping_network import MappingNetwork
 
     network = MappingNetwork(arch["z_dim"], 0, arch["w_dim"], None, arch["mapping_layers"], LR_MUL)
-    network.load_state_dict({k.removeprefix("mapping."): v for k, v in state.items() if ".fc" in k})
-    random = torch.Generator().manual_seed(0)
+    layers = {key.removeprefix("mapping."): v for key, v in state.items() if ".fc" in key}
+    network.load_state_dict(layers)
+    generator = torch.Generator().manual_seed(0)
+    means = []
     with torch.no_grad():
-        means = [
-            network(torch.randn(1024, arch["z_dim"], generator=random)).mean(0)
-            for _ in range(MEAN_SAMPLES // 1024)
-        ]
+        for _ in range(MEAN_SAMPLES // 1024):
+            z = torch.randn(1024, arch["z_dim"], generator=generator)
+            means.append(network(z).mean(0))
     return torch.stack(means).mean(0)
 
 
-def discriminator(state: dict[str, Tensor]) -> tuple[dict, dict]:
-    """(state dict, arch) of our Discriminator; sizes are read from the shapes."""
-    blocks = sum(bool(re.fullmatch(r"convs\.\d+\.skip\.1\.weight", k)) for k in state)
-    new = {}
-    for ours, theirs in _discriminator_names(blocks).items():
+# -- discriminators ------------------------------------------------------------------------------
+
+
+def convert_discriminator(state: dict[str, Tensor]) -> tuple[dict, dict]:
+    """Return (state dict, arch) of our Discriminator; sizes are read from the shapes."""
+    blocks = sum(bool(re.fullmatch(r"convs\.\d+\.skip\.1\.weight", key)) for key in state)
+    converted = {}
+    for ours, theirs in discriminator_names(blocks).items():
         if theirs not in state:
             raise WeightsError(f"This discriminator of rosinality's form lacks {theirs}.")
-        new[ours] = state[theirs].clone()
-    return new, stylegan2.discriminator(new)
+        converted[ours] = state[theirs].clone()
+    return converted, stylegan2.discriminator_arch(converted)
 
 
-def _discriminator_names(blocks: int) -> dict[str, str]:
-    """Our name → theirs, of every tensor."""
+def discriminator_names(blocks: int) -> dict[str, str]:
+    """Return our name → theirs of every tensor of a discriminator with so many blocks."""
     top = f"b{4 << blocks}"
     names = {
         f"{top}.fromrgb.weight": "convs.0.0.weight",
@@ -111,7 +125,8 @@ def _discriminator_names(blocks: int) -> dict[str, str]:
         "b4.out.bias": "final_linear.1.bias",
     }
     for i in range(blocks):
-        ours, theirs = f"b{4 << (blocks - i)}", f"convs.{i + 1}"
+        ours = f"b{4 << (blocks - i)}"
+        theirs = f"convs.{i + 1}"
         names |= {
             f"{ours}.conv0.weight": f"{theirs}.conv1.0.weight",
             f"{ours}.conv0.bias": f"{theirs}.conv1.1.bias",
@@ -122,73 +137,85 @@ def _discriminator_names(blocks: int) -> dict[str, str]:
     return names
 
 
-def _modules(resolution: int) -> list[tuple[str, str, dict]]:
-    """(our module, their module, names of the tensors) of every layer of the synthesis."""
-    found = [("synthesis.b4.conv1", "conv1", LAYER), ("synthesis.b4.torgb", "to_rgb1", TORGB)]
+# -- generators ----------------------------------------------------------------------------------
+
+
+def _synthesis_layers(resolution: int) -> list[tuple[str, str, dict[str, str]]]:
+    """List (our module, their module, names of the tensors) of every layer of the synthesis."""
+    layers = [
+        ("synthesis.b4.conv1", "conv1", LAYER_TENSORS),
+        ("synthesis.b4.torgb", "to_rgb1", TORGB_TENSORS),
+    ]
     for i in range(int(math.log2(resolution)) - 2):
         block = f"synthesis.b{8 << i}"
-        found += [
-            (f"{block}.conv0", f"convs.{2 * i}", LAYER),
-            (f"{block}.conv1", f"convs.{2 * i + 1}", LAYER),
-            (f"{block}.torgb", f"to_rgbs.{i}", TORGB),
+        layers += [
+            (f"{block}.conv0", f"convs.{2 * i}", LAYER_TENSORS),
+            (f"{block}.conv1", f"convs.{2 * i + 1}", LAYER_TENSORS),
+            (f"{block}.torgb", f"to_rgbs.{i}", TORGB_TENSORS),
         ]
-    return found
+    return layers
 
 
-def _noises(resolution: int) -> list[str]:
-    """Our layers in the order of their `noises.noise_i`."""
-    return [ours for ours, _, names in _modules(resolution) if names is LAYER]
+def _noisy_layers(resolution: int) -> list[str]:
+    """List our layers in the order of their `noises.noise_i`."""
+    return [ours for ours, _, names in _synthesis_layers(resolution) if names is LAYER_TENSORS]
 
 
 def from_rosinality(
     state: dict[str, Tensor], latent_avg: Tensor | None = None
 ) -> tuple[dict, dict]:
-    """(state dict, arch) of a StyleGAN2 from a rosinality generator; sizes are read from the shapes."""
+    """Return (state dict, arch) of a StyleGAN2 from a rosinality generator.
+
+    Sizes are read from the shapes; without `latent_avg` the mean code is 0.
+    """
     if "input.input" not in state:
         raise WeightsError("This is not a rosinality StyleGAN2 generator: it has no 'input.input'.")
-    layers = sum(bool(re.fullmatch(r"style\.\d+\.weight", k)) for k in state)
-    blocks = sum(bool(re.fullmatch(r"to_rgbs\.\d+\.bias", k)) for k in state)
-    resolution, z_dim = 4 << blocks, state["style.1.weight"].shape[1]
-    new = {"synthesis.b4.const": state["input.input"][0]}
-    for i in range(layers):
-        new |= {
-            f"mapping.fc{i}.{part}": state[f"style.{i + 1}.{part}"] for part in ("weight", "bias")
-        }
+    layers = sum(bool(re.fullmatch(r"style\.\d+\.weight", key)) for key in state)
+    blocks = sum(bool(re.fullmatch(r"to_rgbs\.\d+\.bias", key)) for key in state)
+    resolution = 4 << blocks
     w_dim = len(state[f"style.{layers}.bias"])
-    new["mapping.w_avg"] = torch.zeros(w_dim) if latent_avg is None else latent_avg.reshape(w_dim)
-    for ours, theirs, names in _modules(resolution):
-        for name, other in names.items():
-            value = state[f"{theirs}.{other}"]
-            value = value[0] if name == "weight" else value
-            new[f"{ours}.{name}"] = (
-                value.reshape([]) if name == "noise_strength" else _flat(name, value)
-            )
-    for i, ours in enumerate(_noises(resolution)):
-        size = int(re.search(r"b(\d+)", ours)[1])
+
+    ours = {"synthesis.b4.const": state["input.input"][0]}
+    for i in range(layers):
+        ours[f"mapping.fc{i}.weight"] = state[f"style.{i + 1}.weight"]
+        ours[f"mapping.fc{i}.bias"] = state[f"style.{i + 1}.bias"]
+    ours["mapping.w_avg"] = torch.zeros(w_dim) if latent_avg is None else latent_avg.reshape(w_dim)
+    for module, their_module, names in _synthesis_layers(resolution):
+        for name, their_name in names.items():
+            value = state[f"{their_module}.{their_name}"]
+            ours[f"{module}.{name}"] = _without_leading_ones(name, value)
+    for i, module in enumerate(_noisy_layers(resolution)):
         noise = state.get(f"noises.noise_{i}")
-        new[f"{ours}.noise_const"] = torch.zeros(size, size) if noise is None else noise[0, 0]
+        size = int(re.search(r"b(\d+)", module)[1])
+        ours[f"{module}.noise_const"] = torch.zeros(size, size) if noise is None else noise[0, 0]
+
     arch = {
         "type": "StyleGAN2",
-        "z_dim": z_dim,
+        "z_dim": state["style.1.weight"].shape[1],
         "w_dim": w_dim,
         "resolution": resolution,
-        "channels": [len(new[f"synthesis.b{4 << i}.conv1.bias"]) for i in range(blocks + 1)],
+        "channels": [len(ours[f"synthesis.b{4 << i}.conv1.bias"]) for i in range(blocks + 1)],
         "mapping_layers": layers,
     }
-    return {k: v.clone() for k, v in new.items()}, arch
+    return {key: value.clone() for key, value in ours.items()}, arch
 
 
-def _flat(name: str, value: Tensor) -> Tensor:
+def _without_leading_ones(name: str, value: Tensor) -> Tensor:
+    """Return a tensor of a layer in our shape."""
+    if name == "weight":
+        return value[0]
+    if name == "noise_strength":
+        return value.reshape([])
     return value.reshape(-1) if name == "bias" else value
 
 
 def to_rosinality(
     state: dict[str, Tensor], lr_mul: float = LR_MUL
 ) -> tuple[dict[str, Tensor], Tensor]:
-    """(generator state dict, latent_avg) in rosinality's names, from a StyleGAN2 without labels.
+    """Return (generator state dict, latent_avg) in rosinality's names, from a StyleGAN2 without labels.
 
-    `lr_mul` is the learning rate multiplier of its mapping network. The form has no place for it; weights and biases
-    are scaled so that LR_MUL gives the same codes.
+    lr_mul  learning rate multiplier of its mapping network. The form has no place for it; weights
+            and biases are scaled so that LR_MUL gives the same codes.
     """
     from gantoolkit.networks.ops import setup_filter
 
@@ -197,21 +224,31 @@ def to_rosinality(
             "rosinality's generator knows no labels, so a conditional StyleGAN2 cannot be "
             "written for it."
         )
-    resolution = max(int(m[1]) for k in state if (m := re.match(r"synthesis\.b(\d+)\.", k)))
-    new = {"input.input": state["synthesis.b4.const"][None]}
+    resolution = stylegan2.block_sizes(state, "synthesis.")[-1]
+    theirs = {"input.input": state["synthesis.b4.const"][None]}
     for key, value in state.items():
-        if found := re.fullmatch(r"mapping\.fc(\d+)\.(weight|bias)", key):
-            new[f"style.{int(found[1]) + 1}.{found[2]}"] = value * (lr_mul / LR_MUL)
-    for ours, theirs, names in _modules(resolution):
-        for name, other in names.items():
-            value = state[f"{ours}.{name}"]
-            shape = {"weight": (1, *value.shape), "noise_strength": (1,)}.get(name, value.shape)
-            shape = (1, len(value), 1, 1) if names is TORGB and name == "bias" else shape
-            new[f"{theirs}.{other}"] = value.reshape(shape)
-        if ours.endswith("conv0"):
-            new[f"{theirs}.conv.blur.kernel"] = setup_filter() * 4
-        elif theirs.startswith("to_rgbs"):
-            new[f"{theirs}.upsample.kernel"] = setup_filter() * 4
-    for i, ours in enumerate(_noises(resolution)):
-        new[f"noises.noise_{i}"] = state[f"{ours}.noise_const"][None, None]
-    return {k: v.clone() for k, v in new.items()}, state["mapping.w_avg"].clone()
+        if match := re.fullmatch(r"mapping\.fc(\d+)\.(weight|bias)", key):
+            theirs[f"style.{int(match[1]) + 1}.{match[2]}"] = value * (lr_mul / LR_MUL)
+
+    for module, their_module, names in _synthesis_layers(resolution):
+        for name, their_name in names.items():
+            value = state[f"{module}.{name}"]
+            is_torgb = names is TORGB_TENSORS
+            theirs[f"{their_module}.{their_name}"] = _with_leading_ones(name, value, is_torgb)
+        if module.endswith("conv0"):
+            theirs[f"{their_module}.conv.blur.kernel"] = setup_filter() * 4
+        elif their_module.startswith("to_rgbs"):
+            theirs[f"{their_module}.upsample.kernel"] = setup_filter() * 4
+    for i, module in enumerate(_noisy_layers(resolution)):
+        theirs[f"noises.noise_{i}"] = state[f"{module}.noise_const"][None, None]
+    cloned = {key: value.clone() for key, value in theirs.items()}
+    return cloned, state["mapping.w_avg"].clone()
+
+
+def _with_leading_ones(name: str, value: Tensor, is_torgb: bool) -> Tensor:
+    """Return a tensor of a layer in their shape."""
+    if name == "weight":
+        return value[None]
+    if name == "noise_strength":
+        return value.reshape(1)
+    return value.reshape(1, -1, 1, 1) if is_torgb and name == "bias" else value

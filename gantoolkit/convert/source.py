@@ -1,4 +1,4 @@
-"""Reading a foreign checkpoint, whatever its container, without executing anything in it."""
+"""Read a foreign checkpoint, whatever its container, without executing anything in it."""
 
 from __future__ import annotations
 
@@ -11,24 +11,22 @@ from gantoolkit.convert.torchfile import MAGIC
 from gantoolkit.core.errors import WeightsError
 
 MAX_TENSORS = 100_000
+PICKLE_PROTOCOLS = (b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")  # first bytes
 
 
 @dataclass
 class Source:
-    """A file and what was read from it.
-
-    form     "pickle" (object graph with Stubs), "torch" and "safetensors" (dicts, numbers, tensors) or "onnx"
-    content  the top of it: nearly always a dict
-    metadata the texts beside the tensors of a safetensors file
-    """
+    """A file and what was read from it."""
 
     path: Path
+    # "pickle" (object graph with Stubs), "torch" and "safetensors" (dicts, numbers, tensors) or
+    # "onnx" (not read)
     form: str
-    content: Any
-    metadata: dict[str, str] = field(default_factory=dict)
+    content: Any  # the top of it: nearly always a dict
+    metadata: dict[str, str] = field(default_factory=dict)  # texts of a safetensors file
 
     def get(self, *keys: str):
-        """The first of these entries at the top, or None."""
+        """Return the first of these entries at the top, or None."""
         if isinstance(self.content, dict):
             for key in keys:
                 if self.content.get(key) is not None:
@@ -36,24 +34,26 @@ class Source:
         return None
 
     def state(self, *keys: str) -> dict:
-        """A state dict: the entry of one of `keys`, or the content itself; {} where there is none.
+        """Return a state dict: the entry of one of `keys`, or the content itself; {} without one.
 
         A prefix that all names share because of `DataParallel` is taken off.
         """
-        found = self.get(*keys) if keys else self.content
-        tensors = tensors_of(found)
+        tensors = tensors_of(self.get(*keys) if keys else self.content)
         if tensors and all(key.startswith("module.") for key in tensors):
             tensors = {key.removeprefix("module."): value for key, value in tensors.items()}
         return tensors
 
 
-def tensors_of(found: Any) -> dict:
-    """The tensors of a flat dict by name; {} when it is no state dict. Refuses tensors larger than their bytes."""
+def tensors_of(content: Any) -> dict:
+    """Return the tensors of a flat dict by name; {} when it is not a state dict.
+
+    Tensors that are larger than their bytes are refused.
+    """
     import torch
 
-    if not isinstance(found, dict) or len(found) > MAX_TENSORS:
+    if not isinstance(content, dict) or len(content) > MAX_TENSORS:
         return {}
-    tensors = {key: value for key, value in found.items() if isinstance(value, torch.Tensor)}
+    tensors = {key: value for key, value in content.items() if isinstance(value, torch.Tensor)}
     for key, value in tensors.items():
         if (
             not isinstance(key, str)
@@ -66,17 +66,18 @@ def tensors_of(found: Any) -> dict:
     return tensors
 
 
-def form_of(path: Path) -> str:
-    """Which container a file is, from its first bytes. Raises WeightsError with a sentence."""
+def detect_form(path: Path) -> str:
+    """Detect the container of a file from its first bytes. Raises WeightsError with a sentence."""
     with open(path, "rb") as stream:
         head = stream.read(16)
     if path.suffix == ".onnx":
         return "onnx"
     if zipfile.is_zipfile(path) or head.startswith(MAGIC):
         return "torch"
-    if head[:1] == b"\x80" and head[1:2] in (b"\x02", b"\x03", b"\x04", b"\x05"):
+    if head.startswith(PICKLE_PROTOCOLS):
         return "pickle"
-    if head[8:9] == b"{" and 0 < int.from_bytes(head[:8], "little") < path.stat().st_size:
+    header_size = int.from_bytes(head[:8], "little")
+    if head[8:9] == b"{" and 0 < header_size < path.stat().st_size:
         return "safetensors"
     if head[:5] == b"<html" or head[:9].lower() == b"<!doctype":
         raise WeightsError(
@@ -85,9 +86,9 @@ def form_of(path: Path) -> str:
     raise WeightsError(f"{path} is neither a pickle, a file of torch.save, safetensors nor ONNX.")
 
 
-def read(path: Path) -> Source:
-    """The source in `path`."""
-    form = form_of(path)
+def read_source(path: Path) -> Source:
+    """Read a file of any known container."""
+    form = detect_form(path)
     if form == "pickle":
         from gantoolkit.convert import unpickle
 
@@ -97,15 +98,17 @@ def read(path: Path) -> Source:
 
         return Source(path, form, torchfile.read(path))
     if form == "safetensors":
-        return Source(path, form, *_safetensors(path))
+        return Source(path, form, *_read_safetensors(path))
     return Source(path, form, None)
 
 
-def _safetensors(path: Path) -> tuple[dict, dict[str, str]]:
+def _read_safetensors(path: Path) -> tuple[dict, dict[str, str]]:
+    """Return (tensors by name, metadata)."""
     from safetensors import SafetensorError, safe_open
 
     try:
         with safe_open(path, "pt") as file:
-            return {key: file.get_tensor(key) for key in file.keys()}, dict(file.metadata() or {})
+            keys = file.keys()  # safe_open is not iterable itself
+            return {key: file.get_tensor(key) for key in keys}, dict(file.metadata() or {})
     except (SafetensorError, OSError) as error:
         raise WeightsError(f"{path} is not a readable safetensors file ({error}).") from None

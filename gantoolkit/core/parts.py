@@ -10,24 +10,21 @@ from typing import Any
 class Part:
     """One network of a checkpoint.
 
-    name     what `--part` selects: generator, discriminator, encoder, network
-    arch     {"type": name in registry.yaml, …constructor arguments}; another name for what a component takes in
-             another way (folders, trunks); {} for what is only recognised
-    state    our state dict
-    format   whose file it is, in words
-    kind     the class as the file or its publisher calls it
-    facts    further things to tell about it: {"where mean_w is from": "…"}
-    is_main  what people usually load: `weights convert` writes it without being asked
+    >>> import torch
+    >>> state = {"fc.weight": torch.zeros(2, 3), "fc.bias": torch.zeros(2)}
+    >>> part = Part("network", {"type": "Mine", "width": 2}, state, "my format", "MyNetwork")
+    >>> part.arch["type"], part.is_main, sorted(part.state)
+    ('Mine', True, ['fc.bias', 'fc.weight'])
     """
 
-    name: str
+    name: str  # what `--part` selects: generator, discriminator, encoder, network
+    # {"type": name in registry.yaml, …constructor arguments}; another name for what a component
+    # takes in another way (folders, trunks); {} for what is only recognized
     arch: dict[str, Any]
-    state: dict[str, Any]
-    format: str
-    kind: str
-    facts: dict[str, str] = field(default_factory=dict)
-    is_main: bool = True
+    state: dict[str, Any]  # our state dict
+    format: str  # whose file it is, in words
+    kind: str  # the class as the file or its publisher calls it
+    facts: dict[str, str] = field(default_factory=dict)  # more to print: {"mean_w": "estimated"}
+    is_main: bool = True  # what people usually load: converted without being asked for
     missing: list[str] = field(default_factory=list)  # tensors that the file lacks and ours needs
-    unused: list[str] = field(
-        default_factory=list
-    )  # tensors of the file that nothing of ours takes
+    unused: list[str] = field(default_factory=list)  # tensors of the file that ours does not take

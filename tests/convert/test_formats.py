@@ -178,7 +178,7 @@ def test_encoders(kind, opts):
     [ArcFace(32, ((4, 1), (6, 2), (8, 1)), 12), PiDiNet(20, 8), PiDiNet(12, None)],
     ids=["irse", "pidinet", "pidinet-l"],
 )
-def test_recognisers(network):
+def test_recognizers(network):
     state = network.state_dict()
     torch.save({"state_dict": {f"module.{k}": v for k, v in state.items()}, "epoch": 3}, "n.pth")
     found = networks.load("n.pth")
@@ -194,7 +194,7 @@ def test_full_size(make):
     """IR-SE50 with pSp's crop, BiSeNet of any number of classes: by shapes alone, without their megabytes."""
     with torch.device("meta"):
         network = make()
-    (part,) = recognizers.parts(Source(None, "torch", network.state_dict()))
+    (part,) = recognizers.find_parts(Source(None, "torch", network.state_dict()))
     assert part.arch.pop("resolution", 0) == 0
     assert part.arch == {k: v for k, v in network.arch.items() if k != "resolution"}
     assert fit_to_network(part).missing == part.unused == []
@@ -236,7 +236,7 @@ def test_insightface_onnx_is_recognised(capsys):
         export_onnx(ArcFace(32, ((8, 1), (8, 1)), 16).eval(), "r.onnx", 112)
     assert main.main(["weights", "convert", "r.onnx"]) == 0
     text = capsys.readouterr().out
-    assert "face recogniser" in text and "n×3×112×112" in text and "writes" not in text
+    assert "face recognizer" in text and "n×3×112×112" in text and "writes" not in text
 
 
 def test_convert_prints_and_writes(capsys):
@@ -274,7 +274,9 @@ def test_a_foreign_file_is_converted_once(monkeypatch):
     state, average = to_rosinality(flat().state_dict())
     torch.save({"g_ema": state, "latent_avg": average}, "f.pt")
     first = gantoolkit.load_generator("f.pt")
-    monkeypatch.setattr("gantoolkit.convert.source.read", lambda path: pytest.fail("read again"))
+    monkeypatch.setattr(
+        "gantoolkit.convert.source.read_source", lambda path: pytest.fail("read again")
+    )
     second = gantoolkit.load_generator("f.pt")
     assert torch.equal(first.mean_w, second.mean_w)
 
@@ -282,9 +284,9 @@ def test_a_foreign_file_is_converted_once(monkeypatch):
 @pytest.mark.parametrize(
     "content, words",
     [
-        ({"a": torch.zeros(3)}, "no checkpoint that is known"),
+        ({"a": torch.zeros(3)}, "not a checkpoint that is known"),
         ({"input.input": torch.zeros(1, 2, 4, 4)}, "form"),
-        ({"state_dict": {"encoder.input_layer.0.weight": torch.zeros(1)}}, "none of pSp's|form"),
+        ({"state_dict": {"encoder.input_layer.0.weight": torch.zeros(1)}}, "not one of pSp's|form"),
     ],
 )
 def test_what_is_not_known_is_a_sentence(content, words):

@@ -12,7 +12,8 @@ from golden_files import close, golden
 
 import gantoolkit
 from gantoolkit import convert
-from gantoolkit.convert import eg3d, nvidia, unpickle
+from gantoolkit.convert import eg3d, unpickle
+from gantoolkit.convert.pickled_network import flatten_network
 from gantoolkit.core.camera import FFHQ_LEVEL, orbit_camera
 from gantoolkit.core.errors import WeightsError
 from gantoolkit.generators import build_generator, load_state
@@ -36,7 +37,7 @@ def test_genuine_stylegan2(golden_dir):
     _, t = golden(golden_dir, "nvpkl_sg2_tiny_torch171_proto3_expected")
     path = golden_dir / "nvpkl_sg2_tiny_torch171_proto3_nosrc.pkl"
     found = {
-        name: nvidia.network(stub)
+        name: flatten_network(stub)
         for name, stub in unpickle.read(path).items()
         if isinstance(stub, unpickle.Stub)
     }
