@@ -13,8 +13,8 @@ They are frozen nn.Modules that offer:
     trajectory(condition, steps=None) → z_t of every step [B,S,C,h,w], I^d_0 [B,3,R,R] in −1..1
 
 They may offer `generates` (False: there is no I^d_0, so that bridges train with targets='gt'),
-`guidance` (its scale, printed beside scores) and `text_encoder` (tokenizer and token ids, for maps of
-single words). Noise belongs to a sample's seed, so that a result does not depend on its batch.
+`guidance` (its scale, printed beside scores) and `text_encoder` (tokenizer and token ids, for maps
+of single words). Noise belongs to a sample's seed, so that a result does not depend on its batch.
 Constructors take what a config says.
 
     controlnet  diffusion  pyramid       the encoders

@@ -226,7 +226,7 @@ class ControlNetEncoder(nn.Module):
     ) -> Features:
         """Read h, f, a of z_t [B,4,h,w] at steps t ([B] or one for all) from one evaluation.
 
-        There is no guidance. `only_h`: stop before the up blocks, so that f and a are empty (M reads h only).
+        There is no guidance. `only_h`: stop before the up blocks; f and a are empty then.
         """
         t = torch.as_tensor(t, device=self.device).expand(len(condition)).contiguous()
         latents = latents.to(self.device).float()

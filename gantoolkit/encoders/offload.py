@@ -2,8 +2,8 @@
 
 The weights on the CPU stay where they are. A loaded network has a copy of them on the device, which
 is dropped when it is unloaded: nothing is copied back, since nothing trains. Sizes of Stable
-Diffusion 1.5 in bf16 with a ControlNet: 2.4 GB come over the bus for a trajectory of any length, and
-once for every training iteration.
+Diffusion 1.5 in bf16 with a ControlNet: 2.4 GB come over the bus for a trajectory of any length,
+and once for every training iteration.
 """
 
 from __future__ import annotations

@@ -4,8 +4,9 @@
     f   per up block with cross-attention: the output of its last attention, or of the block
     a   of the `attn2` layers of those blocks: their outputs, and their probabilities
 
-Only those `attn2` layers compute an explicit softmax; every other attention keeps its own processor.
-Maxima over the K layers and the heads are taken on the fly, so that no layer's probabilities are kept.
+Only those `attn2` layers compute an explicit softmax; every other attention keeps its own
+processor. Maxima over the K layers and the heads are taken on the fly, so that no layer's
+probabilities are kept.
 """
 
 from __future__ import annotations
@@ -89,7 +90,7 @@ class StopForward(Exception):
 
 
 class FeatureRecorder:
-    """Context manager: within it every forward of `unet` is recorded; after it the U-Net is as before.
+    """Record every forward of `unet` within a `with` block; after it the U-Net is as before.
 
     unet     diffusers' UNet2DConditionModel
     tap      where f is read: 'attention' or 'block'

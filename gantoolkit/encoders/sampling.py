@@ -1,4 +1,4 @@
-"""Deterministic sampling (DDIM, eta 0) with classifier-free guidance, and noise by a sample's seed."""
+"""Deterministic sampling (DDIM, eta 0) with classifier-free guidance, and noise by a seed."""
 
 from __future__ import annotations
 

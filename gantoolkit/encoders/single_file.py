@@ -1,7 +1,7 @@
 """A latent diffusion model in one file (the LDM layout) as the folders of diffusers.
 
-diffusers' own `from_single_file` renames the tensors. It is given the state dict, so that it opens no
-file itself, and a configuration read off the shapes, so that it asks no server.
+diffusers' own `from_single_file` renames the tensors. It is given the state dict, so that it opens
+no file itself, and a configuration read off the shapes, so that it asks no server.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Prompts: their token ids, which of these are words, and embeddings by a frozen CLIP text model."""
+"""Prompts: token ids, which of these are words, and embeddings by a frozen CLIP text model."""
 
 from __future__ import annotations
 

@@ -1,26 +1,42 @@
-"""Generators: codes ws [B,L,w_dim] (and a camera) → Render. `load_generator` reads one from its file."""
+"""Generators: codes ws [B,L,w_dim] (and a camera) → Render; `load_generator` reads one.
+
+stylegan2  mapping_network  synthesis   the 2D generator
+eg3d  osg_decoder  superresolution      the 3D generator
+volume                                  rays through its feature planes
+views  mesh                             several views of one code; its surface
+inversion  sample_noise                 codes of given images; random numbers per sample
+"""
 
 from __future__ import annotations
 
 import os
 
 from gantoolkit.core.errors import WeightsError
-from gantoolkit.weights.state_dict import load_state_dict
 
 
 def load_generator(name_or_path: str | os.PathLike):
-    """The frozen generator of a weights file, a name of registry.yaml or a foreign checkpoint, in eval mode.
+    """Load the generator of a weights file, a name of registry.yaml or a foreign checkpoint.
+
+    It is frozen and in eval mode, and offers:
 
     `.num_ws .w_dim .z_dim .resolution .mean_w [w_dim] .is_3d` (whether it is 3D)
     `.mapping(z, c=None, truncation_psi=1.0, truncation_cutoff=None)` → ws [B,num_ws,w_dim]
-    `.render(ws, camera=None, noise='const'|'random'|'none', generator=None, deterministic=False)` → Render,
-    with random numbers of `generator`: None, one torch.Generator, or a list of one per sample (draws.py)
+    `.render(ws, camera=None, noise='const'|'random'|'none', generator=None, deterministic=False)`
+    → Render, with random numbers of `generator`: None, one torch.Generator, or a list of one per
+    sample (sample_noise.py)
 
     In 3D also:
     `.frame` where its cameras stand (`camera.Frame`; optional: FFHQ's sphere)
-    `.planes(ws)` → [B,…], and `.render_planes(planes, ws, camera, deterministic=False)` → Render: cameras share planes
-    `.query(planes, points [B,P,3])` → (colours [B,P,·], density [B,P,1]), for meshes, in a cube of the side `.box_warp`
+    `.planes(ws, noise='const')` → [B,…], and
+    `.render_planes(planes, ws, camera, deterministic=False)` → Render: cameras share planes
+    (views.py)
+    `.query(planes, points [B,P,3])` → (colors [B,P,·], density [B,P,1]), for meshes, in a cube of
+    the side `.box_warp`
     `.render(…, chunk=None)`: rays of one sample rendered at a time
+
+    >>> generator = load_generator("stylegan2")
+    >>> generator.resolution, generator.is_3d
+    (64, False)
     """
     from gantoolkit import weights
     from gantoolkit.registry import manifest
@@ -32,19 +48,27 @@ def load_generator(name_or_path: str | os.PathLike):
 
 
 def build_generator(arch: dict, source="this file"):
-    """A generator from {"type": name, …constructor arguments}."""
+    """Build a generator from {"type": name, …constructor arguments}.
+
+    source  what an error calls the place that `arch` comes from
+    """
     from gantoolkit.registry.registry import get
 
-    kwargs = {k: v for k, v in arch.items() if k != "type"}
     if "type" not in arch:
         raise WeightsError(
-            f"{source} does not say which generator it holds; `gantoolkit weights convert {source}` "
-            "shows what it is."
+            f"{source} does not say which generator it holds; "
+            f"`gantoolkit weights convert {source}` shows what it is."
         )
-    return get("generator", arch["type"])(**kwargs)
+    arguments = {key: value for key, value in arch.items() if key != "type"}
+    return get("generator", arch["type"])(**arguments)
 
 
 def load_state(generator, state: dict, source="this file") -> None:
-    """Copy `state` into `generator`; every tensor must fit (the constant FIR filters are skipped)."""
-    state = {key: value for key, value in state.items() if not key.endswith("resample_filter")}
+    """Copy `state` into `generator`; WeightsError unless every tensor fits.
+
+    The constant FIR filters of published files are skipped.
+    """
+    from gantoolkit.weights.state_dict import load_state_dict
+
+    state = {key: state[key] for key in state if not key.endswith("resample_filter")}
     load_state_dict(generator, state, source)

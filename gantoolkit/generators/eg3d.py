@@ -1,5 +1,5 @@
-"""EG3D: a StyleGAN2 backbone makes three feature planes, rays through them are decoded and composited,
-and super-resolution makes the image. Parameters have NVIDIA's names.
+"""EG3D: a StyleGAN2 backbone makes three feature planes, rays through them are decoded and
+composited, and super-resolution makes the image. Parameters have NVIDIA's names.
 
 Chan et al., “Efficient Geometry-aware 3D Generative Adversarial Networks”, 2022.
 """
@@ -49,7 +49,8 @@ class EG3D(nn.Module):
     white_back        white background instead of black
 
     superresolution   a name of superresolution.VARIANTS: "8XDC", "8X", "4X", "2X" or "deep"
-    sr_input, sr_channels  input resolution, and channels of its two blocks, other than the variant's
+    sr_input          its input resolution, other than the variant's
+    sr_channels       channels of its two blocks, other than the variant's
     sr_clamp          the outputs of its layers stay within ± this; None: no limit
     sr_antialias      resize its input with antialiasing, where the variant does
     sr_noise          noise of its layers: 'const', 'random' or 'none'
@@ -207,7 +208,7 @@ class EG3D(nn.Module):
 
         noise          of the backbone: 'const', 'random', 'none', or one map per layer
         generator      source of random numbers: one torch.Generator, one per sample, torch's own
-        deterministic  samples in the middle of intervals and evenly spread importance, no randomness
+        deterministic  no randomness: samples in the middle of intervals, importance evenly spread
         jitter, u      [B,M,D,1] and [B·M,S] in 0..1, which replace the random numbers
         rays           rays per side, other than the generator's own
         chunk          rays of one sample rendered at a time (the result does not depend on it), and

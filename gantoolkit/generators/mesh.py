@@ -1,6 +1,7 @@
 """A mesh out of a 3D generator: its density on a grid, marching cubes, a .ply file.
 
-Vertices are in world units (the generator's cube has the side `box_warp`), y up, the face towards +z.
+Vertices are in world units (the generator's cube has the side `box_warp`), y up, the face towards
++z.
 """
 
 from __future__ import annotations
@@ -16,8 +17,9 @@ from gantoolkit.core import files
 from gantoolkit.core.errors import DataError, UsageError
 
 LEVEL = 10.0  # raw density at the surface, as in EG3D's own shape export; less for softer volumes
-CRUMB = 0.02  # share of the largest piece's vertices below which a loose piece is dropped
-EDGE = 0.02  # share of the cube next to its walls that counts as empty
+MIN_PIECE = 0.02  # loose pieces with fewer vertices than this part of the largest are dropped
+BORDER = 0.02  # part of the cube next to its walls that counts as empty
+POINTS_PER_CHUNK = 2**17
 
 
 @dataclass(frozen=True)
@@ -26,55 +28,81 @@ class Mesh:
 
     vertices: np.ndarray  # [V,3] float32
     faces: np.ndarray  # [F,3] int32, seen counter-clockwise from outside
-    colours: np.ndarray | None = None  # [V,3] uint8
+    colors: np.ndarray | None = None  # [V,3] uint8
 
 
 @torch.no_grad()
-def density_grid(generator, planes: Tensor, resolution: int = 128, chunk: int = 2**17) -> Tensor:
-    """Raw density σ [R,R,R] (axes x, y, z) of one latent's planes [1,3,C,H,W] over the generator's cube."""
+def density_grid(
+    generator, planes: Tensor, resolution: int = 128, chunk: int = POINTS_PER_CHUNK
+) -> Tensor:
+    """Return the raw density σ [R,R,R] (axes x, y, z) over the generator's cube.
+
+    planes  of one latent, [1,3,C,H,W]
+    chunk   points evaluated at a time
+    """
     half = generator.box_warp / 2
     axis = torch.linspace(-half, half, resolution, device=planes.device)
     points = torch.stack(torch.meshgrid(axis, axis, axis, indexing="ij"), -1).reshape(1, -1, 3)
-    parts = [
-        generator.query(planes, part)[1].reshape(-1).float() for part in points.split(chunk, 1)
-    ]
-    return torch.cat(parts).reshape(resolution, resolution, resolution)
+    densities = []
+    for part in points.split(chunk, 1):
+        _, density = generator.query(planes, part)
+        densities.append(density.reshape(-1).float())
+    return torch.cat(densities).reshape(resolution, resolution, resolution)
 
 
 @torch.no_grad()
-def extract(
-    generator, ws: Tensor, resolution: int = 128, level: float | None = None, coloured: bool = True
+def extract_mesh(
+    generator, ws: Tensor, resolution: int = 128, level: float | None = None, colored: bool = True
 ) -> Mesh:
-    """The surface of one latent [1,L,w_dim] where its density crosses `level`, with a colour per vertex.
+    """Extract the surface of one latent [1,L,w_dim] where its density crosses `level`.
 
-    Without a level: LEVEL, or half way between the median and the densest thousandth where that is less.
+    resolution  of the grid
+    level       None: LEVEL, or half way between the median and the densest thousandth of the
+                volume where that is less
+    colored     give each vertex a color
     """
     planes = generator.planes(ws)
     sigma = density_grid(generator, planes, resolution).cpu().numpy()
-    border = max(int(EDGE * resolution), 1)
-    closed = np.full_like(sigma, sigma.min())
-    inner = (slice(border, -border),) * 3
-    closed[inner] = sigma[inner]
     if level is None:
         level = min(LEVEL, float(np.median(sigma) + np.quantile(sigma, 0.999)) / 2)
-    mesh = without_crumbs(surface(closed, level, generator.box_warp))
-    if not coloured:
+    mesh = remove_small_pieces(
+        marching_cubes_mesh(_emptied_border(sigma), level, generator.box_warp)
+    )
+    if not colored:
         return mesh
+
     points = torch.from_numpy(mesh.vertices)[None].to(planes.device)
-    parts = [generator.query(planes, part)[0][0, :, :3] for part in points.split(2**17, 1)]
-    colours = torch.cat(parts).float().clamp(0, 1).mul(255).round().byte().cpu().numpy()
-    return Mesh(mesh.vertices, mesh.faces, colours)
+    colors = []
+    for part in points.split(POINTS_PER_CHUNK, 1):
+        features, _ = generator.query(planes, part)
+        colors.append(features[0, :, :3])
+    colors = torch.cat(colors).float().clamp(0, 1).mul(255).round().byte()
+    return Mesh(mesh.vertices, mesh.faces, colors.cpu().numpy())
 
 
-def surface(sigma: np.ndarray, level: float, side: float) -> Mesh:
-    """Marching cubes over a grid [R,R,R] (axes x, y, z) that spans a cube of the given side about 0."""
+def _emptied_border(sigma: np.ndarray) -> np.ndarray:
+    """The grid with the least density near the cube's walls, so that surfaces are closed."""
+    border = max(int(BORDER * len(sigma)), 1)
+    inner = (slice(border, -border),) * 3
+    closed = np.full_like(sigma, sigma.min())
+    closed[inner] = sigma[inner]
+    return closed
+
+
+def marching_cubes_mesh(sigma: np.ndarray, level: float, side: float) -> Mesh:
+    """Run marching cubes over a grid [R,R,R] (axes x, y, z) that spans a cube about 0.
+
+    level  density of the surface; DataError unless it lies within the grid's densities
+    side   of the cube
+    """
     try:
         from skimage.measure import marching_cubes
     except ImportError:
         raise UsageError(
             "A mesh needs scikit-image; install it with `pip install scikit-image`."
         ) from None
-    low, high = float(sigma.min()), float(sigma.max())
+    low = float(sigma.min())
+    high = float(sigma.max())
     if not low < level < high:
         raise DataError(
             f"There is no surface of density {level:g}: this face's density goes from {low:.3g} "
@@ -87,46 +115,54 @@ def surface(sigma: np.ndarray, level: float, side: float) -> Mesh:
     return Mesh((vertices - side / 2).astype(np.float32), faces.astype(np.int32))
 
 
-def without_crumbs(mesh: Mesh, share: float = CRUMB) -> Mesh:
-    """The pieces of a mesh that have at least `share` as many vertices as its largest piece."""
+def remove_small_pieces(mesh: Mesh, min_piece: float = MIN_PIECE) -> Mesh:
+    """Keep the connected pieces with at least `min_piece` of the largest one's vertices."""
     from scipy.sparse import coo_matrix
     from scipy.sparse.csgraph import connected_components
 
-    a, b, count = (
-        mesh.faces[:, [0, 1]].T.flatten(),
-        mesh.faces[:, [1, 2]].T.flatten(),
-        len(mesh.vertices),
-    )
-    _, piece = connected_components(
-        coo_matrix((np.ones(len(a)), (a, b)), (count, count)), directed=False
-    )
-    sizes = np.bincount(piece)
-    kept = (sizes >= share * sizes.max())[piece]
-    place = np.cumsum(kept) - 1
-    return Mesh(mesh.vertices[kept], place[mesh.faces[kept[mesh.faces[:, 0]]]].astype(np.int32))
+    count = len(mesh.vertices)
+    starts = mesh.faces[:, [0, 1]].T.flatten()
+    ends = mesh.faces[:, [1, 2]].T.flatten()
+    edges = coo_matrix((np.ones(len(starts)), (starts, ends)), (count, count))
+    _, piece_of_vertex = connected_components(edges, directed=False)
+    sizes = np.bincount(piece_of_vertex)
+    is_large = sizes >= min_piece * sizes.max()
+
+    kept = is_large[piece_of_vertex]
+    new_index = np.cumsum(kept) - 1
+    kept_faces = mesh.faces[kept[mesh.faces[:, 0]]]
+    return Mesh(mesh.vertices[kept], new_index[kept_faces].astype(np.int32))
 
 
 def write_ply(mesh: Mesh, path: str | Path) -> Path:
     """Write a binary little-endian PLY file, atomically."""
-    coloured = mesh.colours is not None
-    header = [
+    colored = mesh.colors is not None
+    vertex_fields = [("position", "<f4", 3)]
+    if colored:
+        vertex_fields.append(("color", "u1", 3))
+    vertices = np.zeros(len(mesh.vertices), vertex_fields)
+    vertices["position"] = mesh.vertices
+    if colored:
+        vertices["color"] = mesh.colors
+
+    faces = np.zeros(len(mesh.faces), [("count", "u1"), ("indices", "<i4", 3)])
+    faces["count"] = 3
+    faces["indices"] = mesh.faces
+    content = _ply_header(mesh).encode() + vertices.tobytes() + faces.tobytes()
+    return files.write_bytes(path, content)
+
+
+def _ply_header(mesh: Mesh) -> str:
+    channels = ("red", "green", "blue") if mesh.colors is not None else ()
+    lines = [
         "ply",
         "format binary_little_endian 1.0",
         f"element vertex {len(mesh.vertices)}",
         *(f"property float {axis}" for axis in "xyz"),
-        *(f"property uchar {name}" for name in ("red", "green", "blue") if coloured),
+        *(f"property uchar {channel}" for channel in channels),
         f"element face {len(mesh.faces)}",
         "property list uchar int vertex_indices",
         "end_header",
         "",
     ]
-    kind = [("place", "<f4", 3)] + ([("colour", "u1", 3)] if coloured else [])
-    vertices = np.zeros(len(mesh.vertices), kind)
-    vertices["place"] = mesh.vertices
-    if coloured:
-        vertices["colour"] = mesh.colours
-    faces = np.zeros(len(mesh.faces), [("count", "u1"), ("indices", "<i4", 3)])
-    faces["count"], faces["indices"] = 3, mesh.faces
-    return files.write_bytes(
-        path, "\n".join(header).encode() + vertices.tobytes() + faces.tobytes()
-    )
+    return "\n".join(lines)

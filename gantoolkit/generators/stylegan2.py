@@ -105,6 +105,7 @@ class StyleGAN2(nn.Module):
     conv_clamp        the outputs of layers stay within ± this; None: no limit
     architecture      "skip", "resnet" or "orig", as in NVIDIA's code
 
+    >>> import torch
     >>> generator = StyleGAN2(z_dim=8, w_dim=8, resolution=16, channels=(8, 8, 4)).eval()
     >>> ws = generator.mapping(torch.randn(2, 8), truncation_psi=0.7)
     >>> ws.shape

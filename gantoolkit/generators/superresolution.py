@@ -1,4 +1,4 @@
-"""EG3D's super-resolution: two StyleGAN2 blocks that turn the rendered feature image into the image."""
+"""EG3D's super-resolution: two StyleGAN2 blocks that turn the feature image into the image."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from gantoolkit.generators.stylegan2 import Noise, SynthesisBlock
+from gantoolkit.generators.synthesis import Noise, SynthesisBlock
 
 # name → (input resolution, channels of the two blocks, factor of each block, antialias)
 VARIANTS = {
@@ -20,7 +20,22 @@ VARIANTS = {
 
 
 class SuperResolution(nn.Module):
-    """Feature image [B,C,r,r] → image; its first three channels are the image to start from."""
+    """Feature image [B,C,r,r] → image; its first three channels are the image to start from.
+
+    in_channels       C
+    w_dim             size of a code
+    variant           a name of VARIANTS, which decides what is not given:
+    input_resolution  pixels per side to which the feature image is resized
+    channels          of the two blocks
+    conv_clamp        outputs of layers stay within ± this; None: no limit
+    antialias         resize with antialiasing, where the variant does
+    noise             of the layers: 'const', 'random' or 'none'
+
+    >>> import torch
+    >>> network = SuperResolution(8, w_dim=4, variant="2X", input_resolution=16, channels=(8, 8))
+    >>> network(torch.zeros(1, 8, 16, 16), torch.zeros(1, 5, 4)).shape
+    torch.Size([1, 3, 32, 32])
+    """
 
     def __init__(
         self,
@@ -34,19 +49,21 @@ class SuperResolution(nn.Module):
         noise: str = "none",
     ):
         super().__init__()
-        resolution, widths, ups, smooth = VARIANTS[variant]
-        widths = tuple(channels or widths)
+        resolution, widths, (up0, up1), has_antialias = VARIANTS[variant]
+        width0, width1 = channels or widths
         self.input_resolution = input_resolution or resolution
-        self.antialias, self.noise = antialias and smooth, noise
-        first = self.input_resolution * ups[0]
-        self.block0 = SynthesisBlock(in_channels, widths[0], w_dim, first, 3, ups[0], conv_clamp)
-        self.block1 = SynthesisBlock(
-            widths[0], widths[1], w_dim, first * ups[1], 3, ups[1], conv_clamp
-        )
-        self.resolution = first * ups[1]
+        self.antialias = antialias and has_antialias
+        self.noise = noise
+        resolution0 = self.input_resolution * up0
+        self.resolution = resolution0 * up1
+        self.block0 = SynthesisBlock(in_channels, width0, w_dim, resolution0, 3, up0, conv_clamp)
+        self.block1 = SynthesisBlock(width0, width1, w_dim, self.resolution, 3, up1, conv_clamp)
 
     def forward(self, features: Tensor, ws: Tensor, noise: Noise | None = None) -> Tensor:
-        """Only the last code of ws [B,L,w_dim] is used. → [B,3,resolution,resolution]."""
+        """features [B,C,r,r], ws [B,L,w_dim] → [B,3,resolution,resolution].
+
+        Only the last code of ws is used.
+        """
         if features.shape[-1] != self.input_resolution:
             features = F.interpolate(
                 features,
@@ -58,4 +75,5 @@ class SuperResolution(nn.Module):
         ws = ws[:, -1:].expand(-1, 3, -1)
         noise = noise or self.noise
         x, image = self.block0(features, features[:, :3], ws, noise)
-        return self.block1(x, image, ws, noise)[1]
+        _, image = self.block1(x, image, ws, noise)
+        return image

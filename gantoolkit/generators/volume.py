@@ -1,7 +1,7 @@
 """Volume rendering of tri-planes: where to sample a ray, what is there, how light adds up along it.
 
-Chan et al., “Efficient Geometry-aware 3D Generative Adversarial Networks” (EG3D), 2022. M rays with D
-samples each; depths [B,M,D,1] are distances along unit directions. Random numbers are arguments.
+Chan et al., “Efficient Geometry-aware 3D Generative Adversarial Networks” (EG3D), 2022. M rays with
+D samples each; depths [B,M,D,1] are distances along unit directions. Random numbers are arguments.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ PLANE_AXES = {"eg3d": ((0, 1), (0, 2), (2, 0)), "fixed": ((0, 1), (0, 2), (2, 1)
 
 
 class TriPlanes:
-    """Tri-planes [B,3,C,R,R], laid out to be read at points: rows of channels, with a border of zeros.
+    """Tri-planes [B,3,C,R,R], laid out to be read at points: rows of channels, a border of zeros.
 
     box_warp  side of the centered box that the planes span, in world units
     axes      a name of PLANE_AXES
@@ -107,8 +107,10 @@ class WeightedRowSum(torch.autograd.Function):
 def stratified_depths(
     near: float | Tensor, far: float | Tensor, samples: int, jitter: Tensor, disparity: bool = False
 ) -> Tensor:
-    """Return evenly spaced depths [B,M,D,1], each moved on by `jitter` (0..1, that shape) of a step.
+    """Return evenly spaced depths [B,M,D,1], each moved on by `jitter` of a step.
 
+    samples    D
+    jitter     [B,M,D,1] in 0..1
     near, far  numbers, or one limit per ray [B,M,1]
     disparity  space evenly in 1/depth
     """
@@ -144,8 +146,8 @@ def box_limits(origins: Tensor, directions: Tensor, side: float) -> tuple[Tensor
 def auto_limits(origins: Tensor, directions: Tensor, side: float) -> tuple[Tensor, Tensor]:
     """Return `box_limits`, but rays that miss get limits of those that hit.
 
-    These are the smallest and the largest near limit. The second is EG3D's own choice: its far limit
-    of a miss is a maximum of near limits.
+    These are the smallest and the largest near limit. The second is EG3D's own choice: its far
+    limit of a miss is a maximum of near limits.
     """
     near, far = box_limits(origins, directions, side)
     hit = far > near
@@ -157,9 +159,9 @@ def auto_limits(origins: Tensor, directions: Tensor, side: float) -> tuple[Tenso
 
 
 def sample_pdf(bins: Tensor, weights: Tensor, u: Tensor, eps: float = 1e-5) -> Tensor:
-    """Invert the piecewise linear distribution function of weights [N,K] on bins [N,≥K+1], at u [N,S].
+    """Invert the distribution function of weights [N,K] on bins [N,≥K+1], at u [N,S].
 
-    With u uniform in 0..1, the result [N,S] is distributed as the weights are.
+    It is piecewise linear. With u uniform in 0..1, the result [N,S] is distributed as the weights are.
     """
     pdf = weights + eps
     cdf = torch.cumsum(pdf / pdf.sum(-1, keepdim=True), -1)
@@ -223,7 +225,8 @@ def march(
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Add up the light along rays: color [B,M,C] in −1..1, mean depth [B,M,1], and the weights.
 
-    An interval has the mean color of its ends. The depth is not clamped, and inf where nothing is hit.
+    An interval has the mean color of its ends. The depth is not clamped; it is inf where nothing is
+    hit.
 
     white_back  white background instead of black
     order       from `merge_samples`, if `colors` are not in the order of `depths`

@@ -293,7 +293,7 @@ def _solid(generator, ws, item, stem: str, options: Options) -> Iterator[dict]:
     if options.mesh:
         from gantoolkit.generators import mesh
 
-        found = mesh.extract(generator, ws)
+        found = mesh.extract_mesh(generator, ws)
         yield {
             "file": mesh.write_ply(found, out / f"{stem}-mesh.ply").name,
             "kind": "mesh",

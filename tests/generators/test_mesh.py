@@ -33,11 +33,11 @@ def volume_of(found: mesh.Mesh) -> float:
 
 
 def test_a_ball_has_the_right_place_size_and_orientation():
-    found = mesh.extract(Ball(), torch.zeros(1), 48)
+    found = mesh.extract_mesh(Ball(), torch.zeros(1), 48)
     distance = np.linalg.norm(found.vertices - [0.1, 0, 0], axis=1)
     assert np.abs(distance - 0.3).max() < 2e-3
     assert volume_of(found) == pytest.approx(4 / 3 * np.pi * 0.3**3, rel=0.02)
-    assert np.abs(found.colours / 255 - found.vertices.clip(0, 1)).max() < 0.003
+    assert np.abs(found.colors / 255 - found.vertices.clip(0, 1)).max() < 0.003
 
 
 def test_a_body_that_touches_the_walls_is_closed():
@@ -45,7 +45,7 @@ def test_a_body_that_touches_the_walls_is_closed():
         def query(self, planes, points):
             return points, torch.where(points[..., 1:2] < 0.2, 20.0, 0.0)
 
-    found = mesh.extract(Full(), torch.zeros(1), 32)
+    found = mesh.extract_mesh(Full(), torch.zeros(1), 32)
     edges = np.sort(np.concatenate([found.faces[:, pair] for pair in ([0, 1], [1, 2], [2, 0])]), 1)
     assert (np.unique(edges, axis=0, return_counts=True)[1] == 2).all()
 
@@ -62,19 +62,19 @@ def test_loose_crumbs_are_dropped_and_large_pieces_kept():
                 torch.maximum(ball(-0.15, 0.25), ball(0.25, 0.1)), ball(0.42, 0.03)
             )
 
-    found = mesh.extract(Scattered(), torch.zeros(1), 64, level=10)
+    found = mesh.extract_mesh(Scattered(), torch.zeros(1), 64, level=10)
     assert found.vertices[:, 0].max() == pytest.approx(0.35, abs=0.01)
-    assert len(found.colours) == len(found.vertices)
+    assert len(found.colors) == len(found.vertices)
     assert volume_of(found) == pytest.approx(4 / 3 * np.pi * (0.25**3 + 0.1**3), rel=0.02)
 
 
 def test_soft_volumes_get_a_lower_level():
     class Soft(Ball):
         def query(self, planes, points):
-            colours, sigma = super().query(planes, points)
-            return colours, (sigma - 10) / 10 + 2
+            colors, sigma = super().query(planes, points)
+            return colors, (sigma - 10) / 10 + 2
 
-    assert len(mesh.extract(Soft(), torch.zeros(1), 32).vertices) > 100
+    assert len(mesh.extract_mesh(Soft(), torch.zeros(1), 32).vertices) > 100
 
 
 def test_a_density_that_never_reaches_the_level_is_named():
@@ -83,20 +83,19 @@ def test_a_density_that_never_reaches_the_level_is_named():
             return points, points[..., :1]
 
     with pytest.raises(DataError, match="no surface of density 10"):
-        mesh.extract(Empty(), torch.zeros(1), 16, level=10)
+        mesh.extract_mesh(Empty(), torch.zeros(1), 16, level=10)
 
 
-@pytest.mark.parametrize("coloured", [True, False])
-def test_ply_reads_back(coloured, tmp_path):
-    found = mesh.extract(Ball(), torch.zeros(1), 16, coloured=coloured)
+@pytest.mark.parametrize("colored", [True, False])
+def test_ply_reads_back(colored, tmp_path):
+    found = mesh.extract_mesh(Ball(), torch.zeros(1), 16, colored=colored)
     content = mesh.write_ply(found, tmp_path / "a.ply").read_bytes()
     header, _, body = content.partition(b"end_header\n")
     assert header.startswith(b"ply\nformat binary_little_endian 1.0\n")
     assert (
-        f"element vertex {len(found.vertices)}".encode() in header
-        and (b"red" in header) == coloured
+        f"element vertex {len(found.vertices)}".encode() in header and (b"red" in header) == colored
     )
-    kind = [("place", "<f4", 3)] + ([("colour", "u1", 3)] if coloured else [])
+    kind = [("place", "<f4", 3)] + ([("colour", "u1", 3)] if colored else [])
     vertices = np.frombuffer(body, kind, len(found.vertices))
     faces = np.frombuffer(body[vertices.nbytes :], [("n", "u1"), ("i", "<i4", 3)])
     assert np.array_equal(vertices["place"], found.vertices) and np.array_equal(
