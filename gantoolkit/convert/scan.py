@@ -1,8 +1,8 @@
 """What a pickle would do, read off its opcodes before any of them is carried out.
 
-Python's unpickler calls what a file names, grows its memo to any index it is told and hashes tuples without
-a limit on their depth. Here a stream is walked once with `pickletools`; what no published checkpoint contains
-(text opcodes, extension codes, instances made by name) is refused, and numbers have limits.
+Python's unpickler calls what a file names, grows its memo to any index that the file gives, and hashes tuples
+without a limit on their depth. Here a stream is walked once with `pickletools`. What no published checkpoint
+contains (text opcodes, extension codes, instances made by name) is refused, and numbers have limits.
 """
 
 from __future__ import annotations
@@ -72,24 +72,22 @@ BOOKKEEPING = [
     "LONG_BINGET",
 ]
 ALLOWED = {*CONSTANTS, *BUILDERS, *BOOKKEEPING}
-FILLERS = {
-    "APPEND",
-    "APPENDS",
-    "SETITEM",
-    "SETITEMS",
-    "ADDITEMS",
-    "BUILD",
-}  # they change what lies below
+# These change what lies below their arguments on the stack.
+FILLERS = {"APPEND", "APPENDS", "SETITEM", "SETITEMS", "ADDITEMS", "BUILD"}
 MARK = object()
 
 
 def scan(stream: BinaryIO, persistent: bool = False) -> None:
     """Refuse the next pickle of `stream` unless it is harmless to carry out; leaves the position after it.
 
-    persistent: whether persistent ids (the storages of torch's own files) may occur. Raises WeightsError.
+    Raises WeightsError.
+
+    persistent  whether persistent ids (the storages of torch's own files) may occur
     """
-    allowed = ALLOWED | ({"BINPERSID"} if persistent else set())
-    machine, size, longs = Machine(), _size(stream), 0
+    allowed = ALLOWED | {"BINPERSID"} if persistent else ALLOWED
+    machine = DepthMachine()
+    size = _stream_size(stream)
+    longs = 0
     try:
         for count, (opcode, argument, _) in enumerate(pickletools.genops(stream)):
             if opcode.name not in allowed:
@@ -113,37 +111,39 @@ def scan(stream: BinaryIO, persistent: bool = False) -> None:
         ) from None
 
 
-def _size(stream: BinaryIO) -> int:
-    here = stream.tell()
+def _stream_size(stream: BinaryIO) -> int:
+    position = stream.tell()
     size = stream.seek(0, os.SEEK_END)
-    stream.seek(here)
+    stream.seek(position)
     return size
 
 
 class Refused(Exception):
-    """Why a pickle is not read."""
+    """Says why a pickle is not read."""
 
 
-class Machine:
-    """The pickle machine on depths alone: every object is the number of containers nested in it."""
+class DepthMachine:
+    """The pickle machine, but only on depths: an object is the number of containers nested in it."""
 
     def __init__(self):
-        self.stack: list = []
-        self.memo: dict[int, int] = {}
+        self.stack: list = []  # depths, and MARK
+        self.memo: dict[int, int] = {}  # index → depth
 
     def step(self, opcode, argument) -> None:
+        """Carry out one opcode."""
         name = opcode.name
         if name == "MARK":
             self.stack.append(MARK)
         elif name in ("BINPUT", "LONG_BINPUT", "MEMOIZE"):
-            self._put(len(self.memo) if argument is None else argument)
+            self._store(len(self.memo) if argument is None else argument)
         elif name in ("BINGET", "LONG_BINGET"):
             self.stack.append(self.memo[argument])
         elif name not in ("PROTO", "FRAME"):
             taken = list(self._pop(opcode.stack_before))
             self._push(name, taken, len(opcode.stack_after))
 
-    def _put(self, index: int) -> None:
+    def _store(self, index: int) -> None:
+        """Copy the top of the stack into the memo."""
         if index > len(self.memo) + 1:
             raise Refused(f"it stores at place {index} of a memo of {len(self.memo)}")
         if self.stack[-1] is MARK:
@@ -151,7 +151,7 @@ class Machine:
         self.memo[index] = self.stack[-1]
 
     def _pop(self, before) -> Iterator[int]:
-        """Depths of what an opcode takes, the topmost first."""
+        """Yield the depths of what an opcode takes, the topmost first."""
         if pickletools.markobject in before:
             while (top := self.stack.pop()) is not MARK:
                 yield top
@@ -162,10 +162,11 @@ class Machine:
             yield self.stack.pop()
 
     def _push(self, name: str, taken: list[int], count: int) -> None:
+        """Put `count` results of an opcode on the stack."""
         depth = 0
         if name in FILLERS:
-            *new, target = taken
-            depth = max(target, 1 + max(new, default=0))
+            *items, target = taken
+            depth = max(target, 1 + max(items, default=0))
         elif name in BUILDERS:
             depth = 1 + max(taken, default=-1)
         if depth > MAX_DEPTH:

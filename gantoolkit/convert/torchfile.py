@@ -1,12 +1,13 @@
 """Files of torch.save, old and new: checked first, then read by torch with `weights_only=True`.
 
-`weights_only` keeps torch from running code, not from believing sizes. Before torch sees a file, every storage
-that its pickles claim is compared with the bytes that are there, and zip records with the size of the file.
+`weights_only` keeps torch from running code, not from believing sizes. Before torch sees a file, every storage that
+its pickles claim is compared with the bytes that are there, and zip records with the size of the file.
 """
 
 from __future__ import annotations
 
 import io
+import math
 import pickle
 import re
 import struct
@@ -19,11 +20,15 @@ from gantoolkit.convert.scan import scan
 from gantoolkit.core.errors import WeightsError
 
 MAGIC = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."  # the first pickle of torch's older format
-SYSTEM = dict(protocol_version=1001, little_endian=True, type_sizes=dict(short=2, int=4, long=4))
-HEADER = (
-    MAGIC + pickle.dumps(1001, 2) + pickle.dumps(SYSTEM, 2)
-)  # what nearly every file of that format begins with
-ITEM = {
+PROTOCOL = 1001
+SYSTEM = {
+    "protocol_version": PROTOCOL,
+    "little_endian": True,
+    "type_sizes": {"short": 2, "int": 4, "long": 4},
+}
+# What nearly every file of that format begins with.
+HEADER = MAGIC + pickle.dumps(PROTOCOL, 2) + pickle.dumps(SYSTEM, 2)
+ITEM_SIZES = {  # storage class of torch → bytes of one number
     "FloatStorage": 4,
     "DoubleStorage": 8,
     "HalfStorage": 2,
@@ -38,8 +43,8 @@ ITEM = {
 MAX_PICKLE = 256 << 20  # bytes of the object graph, tensors aside
 
 
-class Nothing:
-    """What every global and every call becomes while only the storages are counted."""
+class Ignored:
+    """Stands for every global and the result of every call while only storages are counted."""
 
     def __init__(self, *arguments, **named):
         pass
@@ -53,94 +58,109 @@ class Nothing:
     __setitem__ = append = extend = update = add = ignore
 
     def __call__(self, *arguments):
-        return Nothing()
+        return Ignored()
 
 
-class Claims(pickle.Unpickler):
-    """Collects the storages {key: (numbers, bytes of one)} that a pickle of torch's claims; builds nothing."""
+class StorageClaims(pickle.Unpickler):
+    """Collects the storages {key: (numbers, bytes of one)} that a pickle of torch's claims.
+
+    Builds nothing.
+    """
 
     def __init__(self, stream):
         super().__init__(stream)
         self.claimed: dict[str, tuple[int, int]] = {}
 
     def find_class(self, module: str, name: str):
-        if module == "torch" and name in ITEM:
+        if module == "torch" and name in ITEM_SIZES:
             return name
-        return Nothing
+        return Ignored
 
     def persistent_load(self, pid):
-        kind, item, key, _, numel, *rest = pid
-        if kind != "storage" or item not in ITEM or type(numel) is not int or numel < 0:
+        kind, storage_class, key, _, numel, *view = pid
+        is_known = kind == "storage" and storage_class in ITEM_SIZES
+        if not is_known or type(numel) is not int or numel < 0:
             raise WeightsError("it has a storage of an unknown kind")
-        if any(part is not None for part in rest):
+        if any(value is not None for value in view):
             raise WeightsError("it has a view of a storage")
-        if self.claimed.setdefault(str(key), (numel, ITEM[item])) != (numel, ITEM[item]):
+        claim = (numel, ITEM_SIZES[storage_class])
+        if self.claimed.setdefault(str(key), claim) != claim:
             raise WeightsError("it claims two sizes for one storage")
-        return Nothing()
+        return Ignored()
 
 
-def _claims(stream: BinaryIO) -> dict[str, tuple[int, int]]:
+def _read_claims(stream: BinaryIO) -> dict[str, tuple[int, int]]:
+    """Collect the storages that the next pickle claims; leaves the position after it."""
     start = stream.tell()
     scan(stream, persistent=True)
     end = stream.tell()
     stream.seek(start)
-    claims = Claims(stream)
+    claims = StorageClaims(stream)
     claims.load()
     stream.seek(end)
     return claims.claimed
 
 
-def _plain(stream: BinaryIO):
-    """A pickle of numbers, strings and containers."""
+def _read_values(stream: BinaryIO):
+    """Read the next pickle, which may hold only numbers, strings and containers."""
     start = stream.tell()
     scan(stream)
     end = stream.tell()
     stream.seek(start)
-    value = Values(stream).load()
+    value = PlainValues(stream).load()
     stream.seek(end)
     return value
 
 
-class Values(pickle.Unpickler):
-    """Knows no globals."""
+class PlainValues(pickle.Unpickler):
+    """Refuses every global."""
 
     def find_class(self, module: str, name: str):
         raise WeightsError(f"its header asks for '{module}.{name}'")
 
 
 def _check_header(stream: BinaryIO) -> None:
+    """Refuse a file that does not begin with magic, version and system; leaves the position after them."""
     stream.seek(0)
     if stream.read(len(MAGIC)) != MAGIC:
-        raise WeightsError("it is no file of torch.save")
-    if (
-        _plain(stream) != 1001
-        or not isinstance(system := _plain(stream), dict)
-        or not system.get("little_endian")
-    ):
-        raise WeightsError("its header is not that of torch on a little-endian machine")
+        raise WeightsError("it is not a file of torch.save")
+    sentence = "its header is not that of torch on a little-endian machine"
+    if _read_values(stream) != PROTOCOL:
+        raise WeightsError(sentence)
+    system = _read_values(stream)
+    if not isinstance(system, dict) or not system.get("little_endian"):
+        raise WeightsError(sentence)
 
 
 def check_legacy(stream: BinaryIO) -> None:
-    """Five pickles (magic, version, system, objects, keys), then (count, bytes) of every storage, and no more."""
+    """Check a file of torch's older format.
+
+    Five pickles (magic, version, system, objects, keys), then (count, bytes) of every storage, and no more.
+    """
     if stream.read(len(HEADER)) != HEADER:
         _check_header(stream)
-    claimed = _claims(stream)
-    keys = _plain(stream)
+    claimed = _read_claims(stream)
+    keys = _read_values(stream)
     if not isinstance(keys, list) or sorted(map(str, keys)) != sorted(claimed):
         raise WeightsError("its list of storages differs from those that it uses")
+
     sizes = [claimed[str(key)] for key in keys]
-    here, end = stream.tell(), stream.seek(0, io.SEEK_END)
-    if here + sum(8 + numel * item for numel, item in sizes) != end:
+    position = stream.tell()
+    end = stream.seek(0, io.SEEK_END)
+    if position + sum(8 + numel * item_size for numel, item_size in sizes) != end:
         raise WeightsError("its storages claim more or fewer bytes than the file has")
-    for numel, item in sizes:
-        stream.seek(here)
+    for numel, item_size in sizes:
+        stream.seek(position)
         if struct.unpack("<q", stream.read(8))[0] != numel:
             raise WeightsError("a storage claims another length than its bytes have")
-        here += 8 + numel * item
+        position += 8 + numel * item_size
 
 
 def check_zip(stream: BinaryIO) -> None:
-    """Records stored as they are, one pickle of objects, and a record of the right size per storage."""
+    """Check a file of torch's zip format.
+
+    Records are stored as they are; there is one pickle of objects, and a record of the right size per storage.
+    """
     size = stream.seek(0, io.SEEK_END)
     with zipfile.ZipFile(stream) as archive:
         records = archive.infolist()
@@ -156,22 +176,25 @@ def check_zip(stream: BinaryIO) -> None:
             raise WeightsError("it has no data.pkl, or more than one")
         folder = pickles[0].removesuffix("data.pkl")
         sizes = {record.filename: record.file_size for record in records}
-        for key, (numel, item) in _claims(io.BytesIO(archive.read(pickles[0]))).items():
-            if sizes.get(f"{folder}data/{key}") != numel * item:
+        claimed = _read_claims(io.BytesIO(archive.read(pickles[0])))
+        for key, (numel, item_size) in claimed.items():
+            if sizes.get(f"{folder}data/{key}") != numel * item_size:
                 raise WeightsError(
-                    f"its storage {key} claims {numel * item} bytes, which the file does not have"
+                    f"its storage {key} claims {numel * item_size} bytes, which the file does not "
+                    "have"
                 )
 
 
 def read(path: Path):
-    """The content of a `.pt` or `.pth` file: dicts, lists, numbers and tensors. Raises WeightsError."""
+    """Read the content of a `.pt` or `.pth` file: dicts, lists, numbers and tensors. Raises WeightsError."""
     import argparse
 
     import torch
 
     try:
         with open(path, "rb") as stream:
-            (check_zip if zipfile.is_zipfile(path) else check_legacy)(stream)
+            check = check_zip if zipfile.is_zipfile(path) else check_legacy
+            check(stream)
         with torch.serialization.safe_globals([argparse.Namespace]):
             return torch.load(path, "cpu", weights_only=True)
     except WeightsError as error:
@@ -182,7 +205,7 @@ def read(path: Path):
 
 
 def _reason(error: Exception) -> str:
-    """An error of torch's in a few words; which global it refused, where it did."""
+    """Say an error of torch's in a few words; which global it refused, where it did."""
     words = " ".join(str(error).split())
     refused = re.search(r"GLOBAL ([\w.]+)", words)
     if refused:
@@ -191,7 +214,7 @@ def _reason(error: Exception) -> str:
 
 
 def storage(content: bytes):
-    """The one storage in the bytes of `torch.storage._load_from_bytes`: a flat tensor."""
+    """Read the one storage in the bytes of `torch.storage._load_from_bytes`: a flat tensor."""
     import torch
 
     if not isinstance(content, bytes):
@@ -199,10 +222,10 @@ def storage(content: bytes):
     stream = io.BytesIO(content)
     try:
         check_legacy(stream)
-        found = torch.load(io.BytesIO(content), "cpu", weights_only=True)
+        loaded = torch.load(io.BytesIO(content), "cpu", weights_only=True)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # typed storages are on their way out
-            return torch.tensor([], dtype=found.dtype).set_(found.untyped())
+            return torch.tensor([], dtype=loaded.dtype).set_(loaded.untyped())
     except Exception as error:
         reason = str(error).rstrip(".").replace("\n", " ")[:160]
         raise WeightsError(
@@ -211,17 +234,19 @@ def storage(content: bytes):
 
 
 def view(flat, offset: int, size: tuple, stride: tuple):
-    """The tensor of `size` in a flat storage, without a copy; nothing may lie or repeat outside its bytes."""
+    """Return the tensor of `size` in a flat storage, without a copy.
+
+    Ignored may lie or repeat outside the storage's bytes.
+    """
     import torch
 
     numbers = (offset, *size, *stride)
-    fits = isinstance(flat, torch.Tensor) and all(type(n) is int and n >= 0 for n in numbers)
-    if fits and len(size) == len(stride):
+    is_valid = isinstance(flat, torch.Tensor) and all(type(n) is int and n >= 0 for n in numbers)
+    if is_valid and len(size) == len(stride):
         last = offset + sum((n - 1) * step for n, step in zip(size, stride, strict=True))
-        count = 1
-        for n in size:
-            count *= n
-        fits = count == 0 or (last < flat.numel() and count <= flat.numel())
-        if fits:
-            return flat.as_strided(size, stride, offset) if count else flat.new_empty(size)
+        count = math.prod(size)
+        if count == 0:
+            return flat.new_empty(size)
+        if last < flat.numel() and count <= flat.numel():
+            return flat.as_strided(size, stride, offset)
     raise WeightsError("The pickle is refused: a tensor in it claims more than its storage holds.")

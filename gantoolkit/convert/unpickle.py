@@ -1,9 +1,9 @@
-"""Reading a bare pickle (NVIDIA's networks) without running anything that it names or contains.
+"""Read a bare pickle (NVIDIA's networks) without running anything that it names or contains.
 
-NVIDIA's `torch_utils.persistence` stores each module as the source text of its class and the module's
-`__dict__`; the official reader executes that text. Here every global of the list below becomes an inert
-object of this file, anything else is refused, and the source text is dropped unread. Storages of tensors are
-checked byte by byte (`torchfile.storage`) before torch reads them with `weights_only=True`.
+NVIDIA's `torch_utils.persistence` stores each module as the source text of its class and the module's `__dict__`;
+the official reader executes that text. Here every global of `KNOWN` becomes an inert object of this file, anything
+else is refused, and the source text is dropped unread. Storages of tensors are checked byte by byte
+(`torchfile.storage`) before torch reads them with `weights_only=True`.
 """
 
 from __future__ import annotations
@@ -19,19 +19,12 @@ from gantoolkit.core.errors import WeightsError
 MAX_FILE = 8 << 30  # bytes
 MAX_CLASSES = 200  # EG3D names 6
 INERT = ("training.", "torch_utils.", "torch.nn.modules.", "dnnlib.")  # classes that become a Stub
-SCALARS = {
-    "f8": "d",
-    "f4": "f",
-    "i8": "q",
-    "i4": "i",
-    "u1": "B",
-    "i1": "b",
-    "b1": "?",
-}  # numpy → struct
+# dtype of numpy → format of struct
+SCALARS = {"f8": "d", "f4": "f", "i8": "q", "i4": "i", "u1": "B", "i1": "b", "b1": "?"}
 
 
 class Stub:
-    """An object of a class that is not loaded: its `name`, and the `__dict__` that the file gives it."""
+    """Stands for an object of a class that is not loaded: its `name`, and the `__dict__` of the file."""
 
     name = ""
 
@@ -43,14 +36,15 @@ class Stub:
 
     @classmethod
     def of(cls, name: str, state: dict) -> Stub:
-        """A stub of the class called `name`."""
+        """Return a stub of the class called `name`."""
         stub = cls()
-        stub.name, stub.state = name, state
+        stub.name = name
+        stub.state = state
         return stub
 
 
 class Mapping(dict):
-    """OrderedDict or EasyDict."""
+    """Stands for OrderedDict and EasyDict."""
 
     def __setstate__(self, state):
         if isinstance(state, dict):
@@ -58,7 +52,7 @@ class Mapping(dict):
 
 
 class Call:
-    """Something that a pickle may call: `function`, out of reach of the pickle itself."""
+    """Something that a pickle may call: `function`, which the pickle itself cannot reach or change."""
 
     __slots__ = ("_function",)
 
@@ -75,11 +69,15 @@ class Call:
 
 
 class Reader(pickle.Unpickler):
-    """One pickle whose globals are those of `_globals`; `budget` is how many bytes of tensors it may make."""
+    """Reads one pickle, in which only the globals of `KNOWN` and classes of `INERT` modules mean anything.
+
+    budget  bytes of tensors that the pickle may make
+    """
 
     def __init__(self, stream, budget: int):
         super().__init__(stream)
-        self.budget, self.stubs = budget, {}
+        self.budget = budget
+        self.stubs: dict[str, type[Stub]] = {}  # class → the stub that stands for it
 
     def find_class(self, module: str, name: str):
         key = f"{module}.{name}"
@@ -88,7 +86,8 @@ class Reader(pickle.Unpickler):
                 f"The pickle is refused: it asks for the attribute '{key}', which could be any code."
             )
         if key in KNOWN:
-            return getattr(self, KNOWN[key]) if isinstance(KNOWN[key], str) else KNOWN[key]
+            known = KNOWN[key]
+            return getattr(self, known) if isinstance(known, str) else known
         if module.startswith(INERT) and name.isidentifier():
             if len(self.stubs) > MAX_CLASSES:
                 raise WeightsError(
@@ -106,7 +105,7 @@ class Reader(pickle.Unpickler):
 
     @property
     def load_from_bytes(self):
-        """`torch.storage._load_from_bytes`, within the budget."""
+        """Stands for `torch.storage._load_from_bytes`, within the budget."""
 
         def load(content):
             self.budget -= len(content)
@@ -118,12 +117,9 @@ class Reader(pickle.Unpickler):
 
 
 def _persistent(meta) -> Stub:
-    """A module of NVIDIA's: {type, version, module_src, class_name, state}; the source is let go."""
-    if (
-        not isinstance(meta, dict)
-        or meta.get("type") != "class"
-        or not isinstance(meta.get("state"), dict)
-    ):
+    """Stand for a module of NVIDIA's {type, version, module_src, class_name, state}; drops the source."""
+    is_class = isinstance(meta, dict) and meta.get("type") == "class"
+    if not is_class or not isinstance(meta.get("state"), dict):
         raise WeightsError(
             "The pickle is refused: a network in it is not of the form that NVIDIA's code writes."
         )
@@ -146,9 +142,9 @@ def _scalar(dtype, content: bytes):
 
 
 def _reconstruct(cls, base, state):
-    """`copyreg._reconstructor(cls, object, None)` of protocols 2 and 3, for stubs only."""
+    """Stand for `copyreg._reconstructor(cls, object, None)` of protocols 2 and 3, for stubs only."""
     if not (isinstance(cls, type) and issubclass(cls, Stub)) or state is not None:
-        raise WeightsError("The pickle is refused: it rebuilds an object that is no network.")
+        raise WeightsError("The pickle is refused: it rebuilds an object that is not a network.")
     return cls()
 
 
@@ -186,7 +182,7 @@ KNOWN = {  # global → what stands for it (a string: a method of the reader)
 
 
 def read(path: Path):
-    """The object graph of a bare pickle: dicts, lists, numbers, tensors and Stubs. Raises WeightsError."""
+    """Read the object graph of a bare pickle: dicts, lists, numbers, tensors and Stubs. Raises WeightsError."""
     import torch  # noqa: F401  so that a missing torch is not taken for a damaged file
 
     size = path.stat().st_size
