@@ -3,10 +3,10 @@
 `import gantoolkit.core.compat` before timm, lpips, torchmetrics, transformers or diffusers.
 
 1. torchvision beside a CPU torch.
-   Reason: PyPI's torchvision wheel is built for CUDA; beside a CPU build of torch its C++ library does not
-   load, and `import torchvision` then dies with "operator torchvision::nms does not exist", because it
-   registers fake kernels for two operators that only the library defines. timm and lpips import torchvision
-   unconditionally, torchmetrics does whenever it is installed. We never call those operators.
+   Reason: PyPI's torchvision wheel is built for CUDA. Beside a CPU build of torch its C++ library does
+   not load, and `import torchvision` then dies with "operator torchvision::nms does not exist", because
+   it registers fake kernels for two operators that only the library defines. timm and lpips always import
+   torchvision, torchmetrics does whenever it is installed. We never call those operators.
    Removal: when `import torchvision` succeeds without its C++ library (pytorch/vision#8985).
 """
 
@@ -21,8 +21,9 @@ SCHEMAS = (
     "nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
     "qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
 )
-patched: list[str] = []  # operator names whose schema was declared here
-_library: torch.library.Library | None = None  # alive as long as the process, or the schemas vanish
+LIBRARY_SUFFIXES = (".so", ".pyd", ".dylib")
+patched: list[str] = []  # names of the operators whose schema was declared here
+_library: torch.library.Library | None = None  # kept for the whole process: the schemas go with it
 
 
 def torchvision_ops_load() -> bool:
@@ -30,15 +31,14 @@ def torchvision_ops_load() -> bool:
     spec = importlib.util.find_spec("torchvision")
     if spec is None or not spec.origin:
         return True
-    files = [
-        f for f in Path(spec.origin).parent.glob("_C*") if f.suffix in (".so", ".pyd", ".dylib")
-    ]
+    candidates = Path(spec.origin).parent.glob("_C*")
+    libraries = [file for file in candidates if file.suffix in LIBRARY_SUFFIXES]
     try:
-        for file in files:
-            torch.ops.load_library(str(file))
+        for library in libraries:
+            torch.ops.load_library(str(library))
     except (ImportError, OSError):
         return False
-    return bool(files)
+    return bool(libraries)
 
 
 def declare_torchvision_ops() -> None:

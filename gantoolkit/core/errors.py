@@ -18,7 +18,7 @@ class UsageError(GantoolkitError):
 
 
 class DataError(GantoolkitError):
-    """A file that was given cannot be used: unreadable, of a wrong size, with unknown labels."""
+    """A given file cannot be used: it is unreadable, of a wrong size, or has unknown labels."""
 
 
 class WeightsError(GantoolkitError):
@@ -26,5 +26,5 @@ class WeightsError(GantoolkitError):
 
 
 def warn(text: str) -> None:
-    """Say on stderr what does not end the command, but may not be what was wanted."""
+    """Print on stderr what does not end the command, but may not be what was meant."""
     print(f"gantoolkit: warning: {text}", file=sys.stderr)

@@ -16,9 +16,8 @@ from typing import Any
 from gantoolkit.core.errors import DataError, UsageError
 
 ZIP_DATE = (2020, 1, 1, 0, 0, 0)  # of every entry of our zips: equal content gives equal bytes
-INNERMOST = re.compile(  # list or dict of plain values in indented JSON, where no string has a line break
-    r"(?<=[\[{])\n\s*([^\s\[\]{}][^\[\]{}]*?)\n\s*(?=[\]}])"
-)
+# A list or dict of plain values in indented JSON, where no string holds a line break.
+INNERMOST = re.compile(r"(?<=[\[{])\n\s*([^\s\[\]{}][^\[\]{}]*?)\n\s*(?=[\]}])")
 RESUMABLE = "free some space and repeat the command: finished parts are kept"  # an advice
 
 

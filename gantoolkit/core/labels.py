@@ -52,83 +52,33 @@ PALETTE = (
 FLIP = ((4, 5), (6, 7), (8, 9))
 
 # How the numbers of label maps are counted elsewhere: name → our class of each number in the file.
+# fmt: off
 ORDERS = {
-    "celebamask": tuple(range(19)),  # CelebAMask-HQ, pSp, TediGAN, IDE-3D, Collaborative Diffusion
-    "celebamask-list1": (
-        0,
-        1,
-        17,
-        14,
-        3,
-        13,
-        15,
-        16,
-        18,
-        4,
-        5,
-        6,
-        7,
-        2,
-        8,
-        9,
-        10,
-        11,
-        12,
-    ),  # its other list
-    "bisenet": (
-        0,
-        1,
-        6,
-        7,
-        4,
-        5,
-        3,
-        8,
-        9,
-        15,
-        2,
-        10,
-        11,
-        12,
-        17,
-        16,
-        18,
-        13,
-        14,
-    ),  # face-parsing.PyTorch
-    "segnet20": (
-        0,
-        1,
-        6,
-        7,
-        4,
-        5,
-        2,
-        2,
-        10,
-        11,
-        12,
-        8,
-        9,
-        15,
-        3,
-        17,
-        16,
-        18,
-        13,
-        14,
-    ),  # IDE-3D's parser
+    # CelebAMask-HQ, pSp, TediGAN, IDE-3D, Collaborative Diffusion
+    "celebamask": tuple(range(19)),
+    # CelebAMask-HQ's other list
+    "celebamask-list1": (0, 1, 17, 14, 3, 13, 15, 16, 18, 4, 5, 6, 7, 2, 8, 9, 10, 11, 12),
+    # face-parsing.PyTorch
+    "bisenet": (0, 1, 6, 7, 4, 5, 3, 8, 9, 15, 2, 10, 11, 12, 17, 16, 18, 13, 14),
+    # IDE-3D's parser
+    "segnet20": (0, 1, 6, 7, 4, 5, 2, 2, 10, 11, 12, 8, 9, 15, 3, 17, 16, 18, 13, 14),
 }
+# fmt: on
 
 
 def index(name: str) -> int:
-    """Position of a class name in CLASSES."""
+    """Return the position of a class name in CLASSES.
+
+    >>> index("hair")
+    13
+    """
     return CLASSES.index(name)
 
 
 def flip_table() -> list[int]:
-    """19 indices: `table[k]` is the class that k becomes in a horizontally mirrored label map."""
+    """Return 19 indices: `table[k]` is the class that k becomes in a mirrored label map."""
     table = list(range(len(CLASSES)))
-    for a, b in FLIP:
-        table[a], table[b] = b, a
+    for left, right in FLIP:
+        table[left] = right
+        table[right] = left
     return table

@@ -1,4 +1,4 @@
-"""What is close to a mistyped name."""
+"""Answers to names that do not exist: what is close, and what there is to choose."""
 
 from __future__ import annotations
 
@@ -9,13 +9,20 @@ from collections.abc import Iterable
 from gantoolkit.core.errors import UsageError
 
 DEVICES = ("cpu", "cuda", "mps")
+CUTOFF = 0.6  # similarity from 0 to 1 of names that are suggested
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """ " (did you mean 'x'?)" for the closest known name, or ""."""
-    by_lower = {str(k).lower(): str(k) for k in known}
-    close = difflib.get_close_matches(str(name).lower(), by_lower, n=2, cutoff=0.6)
-    return f" (did you mean {' or '.join(repr(by_lower[c]) for c in close)}?)" if close else ""
+    """Say " (did you mean 'x'?)" with the one or two closest known names, or "".
+
+    >>> did_you_mean("iteration", ["iterations", "batch"])
+    " (did you mean 'iterations'?)"
+    """
+    by_lower = {str(other).lower(): str(other) for other in known}
+    close = difflib.get_close_matches(str(name).lower(), by_lower, n=2, cutoff=CUTOFF)
+    if not close:
+        return ""
+    return f" (did you mean {' or '.join(repr(by_lower[lower]) for lower in close)}?)"
 
 
 def check_choice(
@@ -27,7 +34,7 @@ def check_choice(
 
     >>> check_choice("decay", "cosin", ("none", "cosine"))
     Traceback (most recent call last):
-    gantoolkit.core.errors.UsageError: decay='cosin' is unknown (did you mean 'cosine'?); choose 'none' or 'cosine'.
+    gantoolkit.core.errors.UsageError: decay='cosin' is unknown; choose 'none' or 'cosine'.
     """
     choices = list(choices)
     if value in choices:
@@ -38,8 +45,12 @@ def check_choice(
 
 
 def unknown_device(name: str, also: Iterable[str] = ()) -> str:
-    """The sentence for a device that torch knows none of, or ""; `also` are further names that stand for one."""
+    """Say that torch does not know a device; "" where it does.
+
+    also  further names that stand for a device, such as auto
+    """
     known = [*DEVICES, *also]
     if name in known or re.fullmatch(r"cuda:\d+", name):
         return ""
-    return f"there is no device '{name}'{did_you_mean(name, known)}; choose {', '.join(known)} or cuda:N"
+    hint = did_you_mean(name, known)
+    return f"there is no device '{name}'{hint}; choose {', '.join(known)} or cuda:N"

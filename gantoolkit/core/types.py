@@ -9,75 +9,89 @@ Images are float in −1..1, [B,3,H,W].
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, fields
-from typing import Any
+from typing import Any, Self, cast
 
 import torch
 from torch import Tensor
 
 
-def _map(value: Any, fn) -> Any:
-    """Apply `fn` to every tensor in `value`, keeping tuples, dicts and nested batches."""
+def _map(value: Any, function: Callable[[Any], Any]) -> Any:
+    """Apply `function` to every tensor in `value`, keeping tuples, lists and nested batches."""
     if isinstance(value, (Tensor, Batch)):
-        return fn(value)
+        return function(value)
     if isinstance(value, (tuple, list)):
-        return type(value)(_map(v, fn) for v in value)
+        return type(value)(_map(one, function) for one in value)
     return value
 
 
 class Batch:
-    """Behaviour shared by the nouns that hold a batch of B samples along dimension 0."""
+    """Behavior shared by the nouns that hold a batch of B samples along dimension 0."""
 
-    def to(self, *args, **kwargs):
-        """The same batch with every tensor moved (as `Tensor.to`)."""
-        moved = {
-            f.name: _map(getattr(self, f.name), lambda v: v.to(*args, **kwargs))
-            for f in fields(self)
-        }
-        return type(self)(**moved)
+    def __len__(self) -> int:
+        raise NotImplementedError
 
-    def detach(self):
-        """The same batch cut from the graph."""
-        return type(self)(
-            **{f.name: _map(getattr(self, f.name), lambda v: v.detach()) for f in fields(self)}
-        )
+    def to(self, *args: Any, **kwargs: Any) -> Self:
+        """Move every tensor; arguments as of `Tensor.to`."""
+        return self._each(lambda tensor: tensor.to(*args, **kwargs))
 
-    def __getitem__(self, index):
+    def detach(self) -> Self:
+        """Cut every tensor from the graph."""
+        return self._each(lambda tensor: tensor.detach())
+
+    def _each(self, function: Callable[[Any], Any]) -> Self:
+        return type(self)(**{name: _map(value, function) for name, value in self._fields()})
+
+    def _fields(self) -> Iterator[tuple[str, Any]]:
+        for field_ in fields(cast(Any, self)):
+            yield field_.name, getattr(self, field_.name)
+
+    def __getitem__(self, index: int | slice | Iterable[int]) -> Self:
         if isinstance(index, int):
             index = slice(index, (index + 1) or None)
-        rows = range(len(self))[index] if isinstance(index, slice) else [int(i) for i in index]
-        rows = list(rows)
+        if isinstance(index, slice):
+            indices = list(range(len(self))[index])
+        else:
+            indices = [int(one) for one in index]
 
-        def pick(value):
-            if isinstance(value, tuple) and value and not isinstance(value[0], Tensor):
-                return tuple(value[i] for i in rows)  # one per sample: texts, attributes
+        def pick(value: Any) -> Any:
             if isinstance(value, tuple):
-                return tuple(map(pick, value))
-            return value[rows] if isinstance(value, (Tensor, Batch)) else value
+                one_per_sample = value and not isinstance(value[0], Tensor)  # texts, attributes
+                return (
+                    tuple(value[i] for i in indices) if one_per_sample else tuple(map(pick, value))
+                )
+            return value[indices] if isinstance(value, (Tensor, Batch)) else value
 
-        return type(self)(**{f.name: pick(getattr(self, f.name)) for f in fields(self)})
+        return type(self)(**{name: pick(value) for name, value in self._fields()})
 
 
 def check_shape(name: str, tensor: Tensor | None, *shape: int | None) -> None:
     """Raise ValueError unless `tensor` is None or has `shape` (None = any size)."""
     if tensor is None:
         return
-    wrong = tensor.ndim != len(shape) or any(
-        s is not None and s != n for s, n in zip(shape, tensor.shape)
-    )
-    if wrong:
-        expected = ",".join("·" if s is None else str(s) for s in shape)
-        raise ValueError(f"{name} has shape {list(tensor.shape)}, expected [{expected}]")
+    fits = tensor.ndim == len(shape)
+    for size, expected in zip(tensor.shape, shape):
+        fits = fits and expected in (None, size)
+    if not fits:
+        wanted = ",".join("·" if size is None else str(size) for size in shape)
+        raise ValueError(f"{name} has shape {list(tensor.shape)}, expected [{wanted}]")
 
 
 @dataclass(frozen=True)
 class Camera(Batch):
-    """A pinhole camera: OpenCV axes (x right, y down, z forward), world y up (EG3D's convention)."""
+    """A pinhole camera: OpenCV axes (x right, y down, z forward), world y up (EG3D's convention).
+
+    >>> from gantoolkit.core.camera import orbit_camera
+    >>> cameras = orbit_camera(yaw=torch.tensor([-0.4, 0.4]))
+    >>> len(cameras), cameras.label.shape, cameras[0].cam2world.shape
+    (2, torch.Size([2, 25]), torch.Size([1, 4, 4]))
+    """
 
     cam2world: Tensor  # [B,4,4]
-    intrinsics: Tensor  # [B,3,3] normalised by the image size
+    intrinsics: Tensor  # [B,3,3] divided by the image size
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         check_shape("cam2world", self.cam2world, None, 4, 4)
         check_shape("intrinsics", self.intrinsics, len(self.cam2world), 3, 3)
 
@@ -86,19 +100,25 @@ class Camera(Batch):
 
     @property
     def label(self) -> Tensor:
-        """c [B,25]: the 16 numbers of cam2world, then the 9 of the intrinsics, both row-major."""
+        """The label c [B,25] of EG3D: the 16 numbers of cam2world, then the 9 of the intrinsics, both row-major."""
         return torch.cat([self.cam2world.flatten(1), self.intrinsics.flatten(1)], 1)
 
     @classmethod
     def from_label(cls, c: Tensor) -> Camera:
-        """The camera of an EG3D label c [B,25]."""
+        """Read the camera of an EG3D label c [B,25]."""
         check_shape("camera label", c, None, 25)
         return cls(c[:, :16].reshape(-1, 4, 4), c[:, 16:].reshape(-1, 3, 3))
 
 
 @dataclass(frozen=True)
 class Condition(Batch):
-    """What every system sees: a prompt, a visual condition, perhaps a camera, and a seed per sample."""
+    """What every system sees: a prompt, a visual condition, perhaps a camera, and a seed per sample.
+
+    >>> mask = torch.zeros(2, 19, 64, 64)
+    >>> condition = Condition(("a woman with red hair", ""), mask, seed=torch.tensor([1, 2]))
+    >>> len(condition), condition[1].text, condition.to(torch.float16).mask.dtype
+    (2, ('',), torch.float16)
+    """
 
     text: tuple[str, ...]  # B prompts, "" is valid
     mask: Tensor | None = None  # [B,K,H,W] one-hot, K = 19
@@ -106,7 +126,7 @@ class Condition(Batch):
     camera: Camera | None = None
     seed: Tensor | None = None  # [B] int64
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         check_shape("mask", self.mask, len(self.text), None, None, None)
         check_shape("scribble", self.scribble, len(self.text), 1, None, None)
         check_shape("seed", self.seed, len(self.text))
@@ -125,7 +145,7 @@ class Target(Batch):
     depth: Tensor | None = None  # [B,H,W] distance along the ray, 0 = background
     attributes: tuple[dict, ...] | None = None
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         check_shape("image_gt", self.image_gt, None, 3, None, None)
 
     def __len__(self) -> int:
@@ -159,20 +179,15 @@ class Features(Batch):
 
     h: Tensor  # mid-block features after the ControlNet residual [B,C_h,·,·]
     f: tuple[Tensor, ...]  # N up-block features [B,C_n,·,·]
-    attn_out: tuple[
-        Tensor, ...
-    ]  # N maps [B,C_n,·,·]: max over K layers of the cross-attention outputs
-    attn_prob: tuple[
-        Tensor, ...
-    ]  # N maps [B,T,·,·]: max over K layers and heads of the probabilities
+    attn_out: tuple[Tensor, ...]  # N maps [B,C_n,·,·]: cross-attention outputs, max over K layers
+    attn_prob: tuple[Tensor, ...]  # N maps [B,T,·,·]: probabilities, max over K layers and heads
     words: Tensor  # [B,T] bool: tokens between BOS and the first EOS
     t: Tensor  # [B] denoising step 0..999
     latents: Tensor | None = None  # z_t [B,4,h,w]
-    x0: Tensor | None = (
-        None  # I^d_0 [B,3,·,·], with the last step only (of noised truth: with every step)
-    )
+    # I^d_0 [B,3,·,·], with the last step only (of noised truth: with every step)
+    x0: Tensor | None = None
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         check_shape("h", self.h, None, None, None, None)
         check_shape("t", self.t, len(self.h))
         if len(self.f) != len(self.attn_out):
@@ -191,7 +206,7 @@ class Latent(Batch):
     w_gamma: Tensor | None = None
     w_beta: Tensor | None = None
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         check_shape("ws", self.ws, None, None, None)
         for name in ("w_m", "w_gamma", "w_beta"):
             check_shape(name, getattr(self, name), *self.ws.shape)
@@ -202,14 +217,14 @@ class Latent(Batch):
 
 @dataclass(frozen=True)
 class Render(Batch):
-    """What a generator draws."""
+    """What a generator renders."""
 
     image: Tensor  # [B,3,R,R] in −1..1
     image_raw: Tensor | None = None  # before super-resolution [B,3,r,r]
     depth: Tensor | None = None  # [B,1,r,r] distance along the ray
     camera: Camera | None = None
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         check_shape("image", self.image, None, 3, None, None)
 
     def __len__(self) -> int:
@@ -240,7 +255,7 @@ class Record:
     environment: dict[str, str]
     seed: int
     weights: dict[str, str] = field(default_factory=dict)  # name → sha256
-    timings: dict[str, float] = field(default_factory=dict)  # seconds per part
+    timings: dict[str, float] = field(default_factory=dict)  # seconds per stage
     scores: dict[str, Scores] = field(default_factory=dict)  # system → metric → Score
     samples: list[dict] = field(default_factory=list)  # pictures with their conditions
     notes: list[str] = field(default_factory=list)

@@ -36,7 +36,7 @@ def describe(device: torch.device | None = None) -> dict[str, str]:
         except metadata.PackageNotFoundError:
             continue
     facts["threads"] = str(torch.get_num_threads())
-    facts["processes"] = str(distributed.world())
+    facts["processes"] = str(distributed.world_size())
     facts["commit"] = _commit()
     if device is not None and device.type == "cuda":
         facts["device"] = torch.cuda.get_device_name(device)

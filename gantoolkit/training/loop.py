@@ -47,7 +47,7 @@ class Run:
 
     @property
     def world(self) -> int:
-        return distributed.world()
+        return distributed.world_size()
 
     def add_time(self, stage: str, seconds: float) -> None:
         """Add seconds to the timing of a stage."""

@@ -97,7 +97,7 @@ class Cache:
         self._check_space(row_bytes, self._samples(missing), progress, name)
         files.write_json(self.folder / "key.json", self.key)
 
-        own = missing[distributed.rank() :: distributed.world()]
+        own = missing[distributed.rank() :: distributed.world_size()]
         others = [shard for shard in reversed(missing) if shard not in set(own)]
         computed, total = 0, self._samples(own)
         for position, shard in enumerate([*own, *others]):

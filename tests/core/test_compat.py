@@ -3,8 +3,6 @@
 import subprocess
 import sys
 
-import pytest
-
 
 def python(code):
     return subprocess.run(
@@ -24,20 +22,3 @@ def test_no_shim_without_torchvision(monkeypatch):
 
     monkeypatch.setattr(compat.importlib.util, "find_spec", lambda name: None)
     assert compat.torchvision_ops_load()
-
-
-@pytest.mark.parametrize(
-    "version, wanted, fits",
-    [
-        ("2.13.0+cpu", ">=2.11,<2.14", True),
-        ("2.14.0", ">=2.11,<2.14", False),
-        ("2.9", ">=2.11,<2.14", False),
-        ("0.10.7", ">=0.10.7,<0.12", True),
-        ("5", ">=5.0.0", True),
-        ("1.0", "", True),
-    ],
-)
-def test_version_ranges(version, wanted, fits):
-    from gantoolkit.cli.doctor import fits as fit
-
-    assert fit(version, wanted) is fits
