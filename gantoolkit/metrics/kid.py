@@ -33,7 +33,8 @@ class KID(FeatureBank):
         fake, real = fake.double(), real.double()
         within_fake = mean_over_pairs(weights, kernel(fake, fake))
         within_real = mean_over_pairs(weights, kernel(real, real))
-        across = ((weights @ kernel(fake, real)) * weights).sum(1) / weights.sum(1).square()
+        across = ((weights @ kernel(fake, real)) * weights).sum(1)
+        across = across / weights.sum(1).square()
         return {"": within_fake + within_real - 2 * across}
 
 

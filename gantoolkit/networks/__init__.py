@@ -1,4 +1,4 @@
-"""Plain modules that several stages use: recognizers, parsers, perceptual trunks, towers, the judge."""
+"""Plain modules that several stages use: recognizers, parsers, perceptual trunks, the judge."""
 
 from __future__ import annotations
 

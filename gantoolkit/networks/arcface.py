@@ -49,12 +49,14 @@ class SqueezeExcite(nn.Module):
         self.fc2 = nn.Conv2d(hidden, channels, 1, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        mean = x.mean((2, 3), keepdim=True)
-        return x * torch.sigmoid(self.fc2(F.relu(self.fc1(mean))))
+        weight = x.mean((2, 3), keepdim=True)
+        weight = F.relu(self.fc1(weight))
+        weight = torch.sigmoid(self.fc2(weight))
+        return x * weight
 
 
 class IRSEUnit(nn.Module):
-    """Improved residual unit: BN, conv, PReLU, strided conv, BN, squeeze-excite, plus a shortcut."""
+    """Improved residual unit: BN, conv, PReLU, strided conv, BN, squeeze-excite, and a shortcut."""
 
     def __init__(self, inputs: int, outputs: int, stride: int):
         super().__init__()
@@ -62,7 +64,8 @@ class IRSEUnit(nn.Module):
             self.shortcut_layer = nn.MaxPool2d(1, stride)
         else:
             self.shortcut_layer = nn.Sequential(
-                nn.Conv2d(inputs, outputs, 1, stride, bias=False), nn.BatchNorm2d(outputs)
+                nn.Conv2d(inputs, outputs, 1, stride, bias=False),
+                nn.BatchNorm2d(outputs),
             )
         self.res_layer = nn.Sequential(
             nn.BatchNorm2d(inputs),
@@ -86,7 +89,9 @@ def build_trunk(
     """
     width = units[0][0]
     input_layer = nn.Sequential(
-        nn.Conv2d(inputs, width, 3, 1, 1, bias=False), nn.BatchNorm2d(width), nn.PReLU(width)
+        nn.Conv2d(inputs, width, 3, 1, 1, bias=False),
+        nn.BatchNorm2d(width),
+        nn.PReLU(width),
     )
     body = []
     for outputs, count in units:
@@ -158,11 +163,14 @@ class ArcFace(nn.Module):
 
     def raw_embedding(self, pixels: Tensor) -> Tensor:
         """Embed prepared pixels, before scaling to unit length: [B,D]."""
-        return self.output_layer(self.body(self.input_layer(pixels)))
+        x = self.input_layer(pixels)
+        x = self.body(x)
+        return self.output_layer(x)
 
     def embed(self, images: Tensor) -> Tensor:
         """Return unit embeddings [B,D]."""
-        return F.normalize(self.raw_embedding(self.prepare(images)).float(), dim=1)
+        embedding = self.raw_embedding(self.prepare(images))
+        return F.normalize(embedding.float(), dim=1)
 
     forward = embed
 
@@ -181,7 +189,8 @@ def angular_margin(
     """
     cosine = cosine.float().clamp(-1 + 1e-6, 1 - 1e-6)
     true = cosine.gather(1, labels[:, None])
-    shifted = true * math.cos(margin) - (1 - true**2).sqrt() * math.sin(margin)
+    sine = (1 - true**2).sqrt()
+    shifted = true * math.cos(margin) - sine * math.sin(margin)
     is_within = true > -math.cos(margin)
     shifted = torch.where(is_within, shifted, true - margin * math.sin(margin))
     return scale * cosine.scatter(1, labels[:, None], shifted)

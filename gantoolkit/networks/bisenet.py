@@ -67,8 +67,10 @@ class ResNet18(nn.Module):
         return nn.Sequential(BasicBlock(inputs, outputs, stride), BasicBlock(outputs, outputs, 1))
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        x = F.max_pool2d(F.relu(self.bn1(self.conv1(x))), 3, 2, 1)
-        eighth = self.layer2(self.layer1(x))
+        x = F.relu(self.bn1(self.conv1(x)))
+        x = F.max_pool2d(x, 3, 2, 1)
+        fourth = self.layer1(x)
+        eighth = self.layer2(fourth)
         sixteenth = self.layer3(eighth)
         return eighth, sixteenth, self.layer4(sixteenth)
 
@@ -85,7 +87,8 @@ class AttentionRefinement(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         x = self.conv(x)
         mean = x.mean((2, 3), keepdim=True)
-        return x * torch.sigmoid(self.bn_atten(self.conv_atten(mean)))
+        attention = self.bn_atten(self.conv_atten(mean))
+        return x * torch.sigmoid(attention)
 
 
 class ContextPath(nn.Module):
@@ -122,8 +125,9 @@ class FeatureFusion(nn.Module):
 
     def forward(self, detail: Tensor, context: Tensor) -> Tensor:
         x = self.convblk(torch.cat([detail, context], 1))
-        mean = x.mean((2, 3), keepdim=True)
-        weight = torch.sigmoid(self.conv2(F.relu(self.conv1(mean))))
+        weight = x.mean((2, 3), keepdim=True)
+        weight = F.relu(self.conv1(weight))
+        weight = torch.sigmoid(self.conv2(weight))
         return x * weight + x
 
 
@@ -168,8 +172,12 @@ class BiSeNet(nn.Module):
         eighth, near, deep = self.cp(x)
         fused = self.ffm(eighth, near)
         maps = self.conv_out(fused), self.conv_out16(near), self.conv_out32(deep)
-        size = x.shape[-2:]
-        return tuple(F.interpolate(m, size, mode="bilinear", align_corners=True) for m in maps)
+        return tuple(self._enlarge(logits, x) for logits in maps)
+
+    @staticmethod
+    def _enlarge(logits: Tensor, like: Tensor) -> Tensor:
+        size = like.shape[-2:]
+        return F.interpolate(logits, size, mode="bilinear", align_corners=True)
 
     def logits(self, images: Tensor) -> Tensor:
         """Return logits [B,19,H,W] in CelebAMask-HQ order."""

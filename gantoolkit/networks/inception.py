@@ -46,7 +46,14 @@ def _resize_from_corner(pixels: Tensor, axis: int) -> Tensor:
 class Conv(nn.Module):
     """Convolution, batch norm (ε 0.001), ReLU."""
 
-    def __init__(self, inputs: int, outputs: int, kernel=1, stride: int = 1, padding=0):
+    def __init__(
+        self,
+        inputs: int,
+        outputs: int,
+        kernel: int | tuple[int, int] = 1,
+        stride: int = 1,
+        padding: int | tuple[int, int] = 0,
+    ):
         super().__init__()
         self.conv = nn.Conv2d(inputs, outputs, kernel, stride, padding, bias=False)
         self.bn = nn.BatchNorm2d(outputs, eps=0.001)
@@ -99,9 +106,12 @@ class BlockA(nn.Module):
         self.branch_pool = Conv(inputs, pool)
 
     def forward(self, x: Tensor) -> Tensor:
-        double = self.branch3x3dbl_3(self.branch3x3dbl_2(self.branch3x3dbl_1(x)))
         one = self.branch1x1(x)
-        five = self.branch5x5_2(self.branch5x5_1(x))
+        five = self.branch5x5_1(x)
+        five = self.branch5x5_2(five)
+        double = self.branch3x3dbl_1(x)
+        double = self.branch3x3dbl_2(double)
+        double = self.branch3x3dbl_3(double)
         pooled = self.branch_pool(average_pool(x))
         return torch.cat([one, five, double, pooled], 1)
 
@@ -117,8 +127,11 @@ class BlockB(nn.Module):
         self.branch3x3dbl_3 = Conv(96, 96, 3, 2)
 
     def forward(self, x: Tensor) -> Tensor:
-        double = self.branch3x3dbl_3(self.branch3x3dbl_2(self.branch3x3dbl_1(x)))
-        return torch.cat([self.branch3x3(x), double, strided_max_pool(x)], 1)
+        single = self.branch3x3(x)
+        double = self.branch3x3dbl_1(x)
+        double = self.branch3x3dbl_2(double)
+        double = self.branch3x3dbl_3(double)
+        return torch.cat([single, double, strided_max_pool(x)], 1)
 
 
 class BlockC(nn.Module):
@@ -138,11 +151,17 @@ class BlockC(nn.Module):
         self.branch_pool = Conv(inputs, 192)
 
     def forward(self, x: Tensor) -> Tensor:
-        single = self.branch7x7_3(self.branch7x7_2(self.branch7x7_1(x)))
-        double = self.branch7x7dbl_3(self.branch7x7dbl_2(self.branch7x7dbl_1(x)))
-        double = self.branch7x7dbl_5(self.branch7x7dbl_4(double))
+        one = self.branch1x1(x)
+        single = self.branch7x7_1(x)
+        single = self.branch7x7_2(single)
+        single = self.branch7x7_3(single)
+        double = self.branch7x7dbl_1(x)
+        double = self.branch7x7dbl_2(double)
+        double = self.branch7x7dbl_3(double)
+        double = self.branch7x7dbl_4(double)
+        double = self.branch7x7dbl_5(double)
         pooled = self.branch_pool(average_pool(x))
-        return torch.cat([self.branch1x1(x), single, double, pooled], 1)
+        return torch.cat([one, single, double, pooled], 1)
 
 
 class BlockD(nn.Module):
@@ -158,9 +177,12 @@ class BlockD(nn.Module):
         self.branch7x7x3_4 = Conv(192, 192, 3, 2)
 
     def forward(self, x: Tensor) -> Tensor:
-        wide = self.branch7x7x3_2(self.branch7x7x3_1(x))
-        wide = self.branch7x7x3_4(self.branch7x7x3_3(wide))
-        narrow = self.branch3x3_2(self.branch3x3_1(x))
+        narrow = self.branch3x3_1(x)
+        narrow = self.branch3x3_2(narrow)
+        wide = self.branch7x7x3_1(x)
+        wide = self.branch7x7x3_2(wide)
+        wide = self.branch7x7x3_3(wide)
+        wide = self.branch7x7x3_4(wide)
         return torch.cat([narrow, wide, strided_max_pool(x)], 1)
 
 
@@ -182,7 +204,8 @@ class BlockE(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         single = self.branch3x3_1(x)
-        double = self.branch3x3dbl_2(self.branch3x3dbl_1(x))
+        double = self.branch3x3dbl_1(x)
+        double = self.branch3x3dbl_2(double)
         pooled = F.max_pool2d(x, 3, 1, 1) if self.last else average_pool(x)
         branches = [
             self.branch1x1(x),
@@ -238,12 +261,24 @@ class Inception(nn.Module):
 
     def trunk(self, x: Tensor) -> Tensor:
         """Map pixels [B,3,299,299] in −1..1 to features [B,2048]."""
-        x = self.Conv2d_2b_3x3(self.Conv2d_2a_3x3(self.Conv2d_1a_3x3(x)))
+        x = self.Conv2d_1a_3x3(x)
+        x = self.Conv2d_2a_3x3(x)
+        x = self.Conv2d_2b_3x3(x)
         x = strided_max_pool(x)
-        x = strided_max_pool(self.Conv2d_4a_3x3(self.Conv2d_3b_1x1(x)))
-        x = self.Mixed_6a(self.Mixed_5d(self.Mixed_5c(self.Mixed_5b(x))))
-        x = self.Mixed_6e(self.Mixed_6d(self.Mixed_6c(self.Mixed_6b(x))))
-        x = self.Mixed_7c(self.Mixed_7b(self.Mixed_7a(x)))
+        x = self.Conv2d_3b_1x1(x)
+        x = self.Conv2d_4a_3x3(x)
+        x = strided_max_pool(x)
+        x = self.Mixed_5b(x)
+        x = self.Mixed_5c(x)
+        x = self.Mixed_5d(x)
+        x = self.Mixed_6a(x)
+        x = self.Mixed_6b(x)
+        x = self.Mixed_6c(x)
+        x = self.Mixed_6d(x)
+        x = self.Mixed_6e(x)
+        x = self.Mixed_7a(x)
+        x = self.Mixed_7b(x)
+        x = self.Mixed_7c(x)
         return x.mean((2, 3))
 
     def features(self, images: Tensor) -> Tensor:

@@ -60,12 +60,13 @@ class InsightFace(nn.Module):
             embeddings = list(np.atleast_2d(self.recognizer.get_feat(to_bgr(resized))))
         else:
             faces = [self.face_analysis.get(image) for image in to_bgr(images)]
-            embeddings = [_largest_face(found) for found in faces]
+            embeddings = [_largest_face(candidates) for candidates in faces]
 
         lengths = [len(embedding) for embedding in embeddings if embedding is not None]
         missing = np.full(lengths[0] if lengths else 1, np.nan)
         stacked = np.stack([missing if row is None else row for row in embeddings])
-        return F.normalize(torch.from_numpy(stacked.astype(np.float32)), dim=1).to(images.device)
+        vectors = torch.from_numpy(stacked.astype(np.float32))
+        return F.normalize(vectors, dim=1).to(images.device)
 
 
 def to_bgr(images: Tensor) -> list[np.ndarray]:

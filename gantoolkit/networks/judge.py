@@ -20,7 +20,8 @@ class ChannelNorm(nn.LayerNorm):
     """Layer norm over C of [B,C,H,W]."""
 
     def forward(self, x: Tensor) -> Tensor:
-        return super().forward(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
+        channels_last = x.permute(0, 2, 3, 1)
+        return super().forward(channels_last).permute(0, 3, 1, 2)
 
 
 class Block(nn.Module):
@@ -35,7 +36,9 @@ class Block(nn.Module):
         self.gamma = nn.Parameter(torch.full((1, width, 1, 1), 0.1))
 
     def forward(self, x: Tensor) -> Tensor:
-        return x + self.gamma * self.narrow(F.gelu(self.wide(self.norm(self.depthwise(x)))))
+        y = self.norm(self.depthwise(x))
+        y = F.gelu(self.wide(y))
+        return x + self.gamma * self.narrow(y)
 
 
 class ParseHead(nn.Module):
@@ -49,9 +52,14 @@ class ParseHead(nn.Module):
         super().__init__()
         self.lateral = nn.ModuleList(nn.Conv2d(w, width, 1) for w in widths)
         self.settle = nn.ModuleList(Block(width, 2) for _ in widths[:-1])
-        self.pixels = nn.Sequential(nn.Conv2d(12, width, 3, padding=1), nn.GELU())
+        self.pixels = nn.Sequential(
+            nn.Conv2d(12, width, 3, padding=1),
+            nn.GELU(),
+        )
         self.join = nn.Sequential(
-            nn.Conv2d(2 * width, joined, 1), Block(joined, 2), Block(joined, 2)
+            nn.Conv2d(2 * width, joined, 1),
+            Block(joined, 2),
+            Block(joined, 2),
         )
         self.logits = nn.Conv2d(joined, 4 * labels, 1)
 
@@ -59,7 +67,8 @@ class ParseHead(nn.Module):
         x = self.lateral[-1](maps[-1])
         levels = list(zip(self.lateral, self.settle, maps))  # all but the coarsest
         for lateral, settle, finer in reversed(levels):
-            x = settle(F.interpolate(x, scale_factor=2.0, mode="nearest") + lateral(finer))
+            enlarged = F.interpolate(x, scale_factor=2.0, mode="nearest")
+            x = settle(enlarged + lateral(finer))
         detail = self.pixels(F.pixel_unshuffle(pixels, 2))
         joined = self.join(torch.cat([x, detail], 1))
         return F.pixel_shuffle(self.logits(joined), 2)
@@ -73,7 +82,10 @@ class CaptionReader(nn.Module):
         self.index = {word: index for index, word in enumerate(words, 2)}  # 0 padding, 1 unknown
         self.embed = nn.Embedding(len(words) + 2, width, padding_idx=0)
         self.near = nn.Conv1d(width, 2 * width, 3, padding=1)
-        self.project = nn.Sequential(nn.GELU(), nn.Linear(2 * width, embedding))
+        self.project = nn.Sequential(
+            nn.GELU(),
+            nn.Linear(2 * width, embedding),
+        )
 
     def ids(self, captions: list[str] | tuple[str, ...]) -> Tensor:
         """Return word indices [B,longest], padded with 0; an empty caption is one unknown word."""
@@ -155,7 +167,11 @@ class Judge(nn.Module):
             for width, depth in zip(widths, depths)
         )
         self.parse = ParseHead(widths, labels)
-        self.pool = nn.Sequential(nn.LayerNorm(widths[-1]), nn.Linear(widths[-1], 256), nn.GELU())
+        self.pool = nn.Sequential(
+            nn.LayerNorm(widths[-1]),
+            nn.Linear(widths[-1], 256),
+            nn.GELU(),
+        )
         side = -(-resolution // 16)  # of the third map, halved
         self.identify = nn.Sequential(
             nn.Conv2d(widths[2], 64, 3, 2, 1),

@@ -1,4 +1,4 @@
-"""map2style, the block with which pSp and both networks of a bridge turn a map into a style code."""
+"""map2style: the block of pSp, and of both networks of a bridge, from a map to a style code."""
 
 from __future__ import annotations
 

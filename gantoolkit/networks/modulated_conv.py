@@ -34,8 +34,8 @@ def energy(weight: Tensor) -> Tensor:
     """Sum the squares over the taps of weight [O,I,k,k]: [I,O], in float32."""
     has_inputs_first = weight.stride(0) < weight.stride(1)
     in_memory_order = weight.transpose(0, 1) if has_inputs_first else weight
-    chunks = [chunk.float().square().sum([2, 3]) for chunk in in_memory_order.split(CHUNK)]
-    energies = torch.cat(chunks)
+    chunks = in_memory_order.split(CHUNK)
+    energies = torch.cat([chunk.float().square().sum([2, 3]) for chunk in chunks])
     return energies if has_inputs_first else energies.t()
 
 
@@ -81,7 +81,8 @@ def modulated_conv2d(
         scale = scale * demodulation(energies, styles)
 
     if _should_scale_weight(x, weight, cache, resamples=up > 1 or down > 1):
-        weight = weight * (styles[0, :, None, None] * scale[0, :, None, None, None])
+        factors = styles[0, :, None, None] * scale[0, :, None, None, None]
+        weight = weight * factors
         x = conv2d_resample(x, weight, bias=bias, **resampling)
         return x if noise is None else x.add_(noise.to(x.dtype))
 
@@ -89,8 +90,10 @@ def modulated_conv2d(
     x = conv2d_resample(x, weight, cache=cache, **resampling)
     scale = scale.to(x.dtype)[:, :, None, None]
     if torch.is_grad_enabled() or noise is None:
-        return torch.addcmul(_sum_bias_and_noise(bias, noise, x), x, scale)
-    return torch.addcmul(_sum_bias_and_noise(bias, None, x), x, scale).add_(noise.to(x.dtype))
+        shift = _sum_bias_and_noise(bias, noise, x)
+        return torch.addcmul(shift, x, scale)
+    shift = _sum_bias_and_noise(bias, None, x)
+    return torch.addcmul(shift, x, scale).add_(noise.to(x.dtype))
 
 
 def _should_scale_weight(
@@ -118,4 +121,5 @@ def _sum_bias_and_noise(bias: Tensor | None, noise: Tensor | None, x: Tensor) ->
         return noise.to(x.dtype)
     if noise.ndim <= 2:
         noise = noise[None]
-    return (noise.movedim(-3, -1) + bias).to(x.dtype).movedim(-1, -3)
+    channels_last = noise.movedim(-3, -1) + bias
+    return channels_last.to(x.dtype).movedim(-1, -3)

@@ -21,6 +21,8 @@ from gantoolkit.networks.cpu.weight_cache import FrozenWeightCache
 FIR_TAPS = (1, 3, 3, 1)  # the low-pass filter of every StyleGAN2 layer
 SQRT2 = math.sqrt(2.0)
 
+FourPaddings = tuple[int, int, int, int]  # left, right, top, bottom
+
 # name → (function(x, alpha), default alpha, default gain)
 ACTIVATIONS = {
     "linear": (lambda x, alpha: x, 0.0, 1.0),
@@ -85,8 +87,8 @@ def _pair(value: int | Sequence[int]) -> tuple[int, int]:
     return (value, value) if isinstance(value, int) else tuple(value)
 
 
-def _four_paddings(value: int | Sequence[int]) -> tuple[int, int, int, int]:
-    """Return (left, right, top, bottom) of one number, (x, y) or all four."""
+def _four_paddings(value: int | Sequence[int]) -> FourPaddings:
+    """Return the paddings of one number, (x, y) or all four."""
     if isinstance(value, int):
         return value, value, value, value
     if len(value) == 2:
@@ -95,7 +97,7 @@ def _four_paddings(value: int | Sequence[int]) -> tuple[int, int, int, int]:
     return tuple(value)
 
 
-def _pad(x: Tensor, padding: tuple[int, int, int, int]) -> tuple[Tensor, tuple[int, int]]:
+def _pad(x: Tensor, padding: FourPaddings) -> tuple[Tensor, tuple[int, int]]:
     """Pad x, unless a convolution can do it; return x and the padding (y, x) left to do."""
     left, right, top, bottom = padding
     is_symmetric = left == right and top == bottom
@@ -125,7 +127,8 @@ def upfirdn2d(
     down_x, down_y = _pair(down)
     b, c, h, w = x.shape
     if up_x > 1 or up_y > 1:
-        x = F.pad(x.reshape(b, c, h, 1, w, 1), (0, up_x - 1, 0, 0, 0, up_y - 1))
+        x = x.reshape(b, c, h, 1, w, 1)
+        x = F.pad(x, (0, up_x - 1, 0, 0, 0, up_y - 1))
         x = x.reshape(b, c, h * up_y, w * up_x)
     if f is None:
         x = F.pad(x, _four_paddings(padding))[:, :, ::down_y, ::down_x]
@@ -211,8 +214,10 @@ def conv2d_resample(
     if up > 1:
         x = conv.conv_transpose2d(x, w, up, groups, cache)
         around = left - k + 1, right - k + up, top - k + 1, bottom - k + up
-        x = upfirdn2d(x, f, padding=around, gain=up**2, bias=bias if down == 1 else None)
-        return upfirdn2d(x, f, down=down, bias=bias) if down > 1 else x
+        if down == 1:
+            return upfirdn2d(x, f, padding=around, gain=up**2, bias=bias)
+        x = upfirdn2d(x, f, padding=around, gain=up**2)
+        return upfirdn2d(x, f, down=down, bias=bias)
     if down > 1:
         x = upfirdn2d(x, f, padding=[left, right, top, bottom])
         return conv.plain_conv2d(x, w, bias, (down, down), groups=groups)
@@ -222,7 +227,8 @@ def conv2d_resample(
 
 def normalize_2nd_moment(x: Tensor, eps: float = 1e-8) -> Tensor:
     """Scale x so that the mean of its squares along dim 1 is 1."""
-    return x * (x.square().mean(1, keepdim=True) + eps).rsqrt()
+    mean = x.square().mean(1, keepdim=True)
+    return x * (mean + eps).rsqrt()
 
 
 class FullyConnected(nn.Module):

@@ -41,8 +41,11 @@ class Perceptual(nn.Module):
     @staticmethod
     def between(first: tuple[Tensor, ...], second: tuple[Tensor, ...]) -> Tensor:
         """Return the distance [B] of two results of `features`."""
-        distances = [(a - b).square().sum(1).mean((1, 2)) for a, b in zip(first, second)]
-        return sum(distances) / len(first)
+        total = 0
+        for a, b in zip(first, second):
+            squared = (a - b).square().sum(1)
+            total = total + squared.mean((1, 2))
+        return total / len(first)
 
     def forward(self, images: Tensor, target: Tensor) -> Tensor:
         """Return the distance [B]; no gradient flows into `target`."""

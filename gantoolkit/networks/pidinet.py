@@ -1,7 +1,8 @@
 """PiDiNet (Su et al. 2021), the edge detector behind scribbles: pixel differences as convolutions.
 
-A convolution of pixel differences is linear in the pixels, so it equals an ordinary convolution with
-a rearranged kernel. `convert` rearranges a published state dict once; only that form is run here.
+A convolution of pixel differences is linear in the pixels, so it equals an ordinary convolution
+with a rearranged kernel. `convert` rearranges a published state dict once; only that form is run
+here.
 """
 
 from __future__ import annotations
@@ -74,8 +75,10 @@ class Block(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         if self.starts:
             x = F.max_pool2d(x, 2)
-        y = self.conv2(F.relu(self.conv1(x)))
-        return y + (self.shortcut(x) if self.starts else x)
+        y = F.relu(self.conv1(x))
+        y = self.conv2(y)
+        shortcut = self.shortcut(x) if self.starts else x
+        return y + shortcut
 
 
 class Dilation(nn.Module):
@@ -102,7 +105,9 @@ class Attention(nn.Module):
         self.conv2 = nn.Conv2d(4, 1, 3, padding=1, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        return x * torch.sigmoid(self.conv2(self.conv1(F.relu(x))))
+        attention = self.conv1(F.relu(x))
+        attention = self.conv2(attention)
+        return x * torch.sigmoid(attention)
 
 
 class Reduce(nn.Module):

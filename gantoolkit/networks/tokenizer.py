@@ -92,7 +92,7 @@ def list_words(captions: Iterable[str]) -> list[str]:
 
 
 def save_tokenizer(tokenizer, folder: Path, words: list[str]) -> list[Path]:
-    """Write tokenizer.json with its config, CLIP's older vocab.json and merges.txt, and words.txt."""
+    """Write tokenizer.json and its config, CLIP's older vocab.json and merges.txt, words.txt."""
     folder.mkdir(parents=True, exist_ok=True)
     tokenizer.save_pretrained(folder)
 

@@ -1,7 +1,7 @@
 """Text and image towers trained to agree (CLIP, Radford et al. 2021), at a small size.
 
-The text tower is transformers' CLIPTextModel with its CLIPTokenizer, so that a diffusion model reads it
-as it reads Stable Diffusion's; the image tower is a small convolutional network.
+The text tower is transformers' CLIPTextModel with its CLIPTokenizer, so that a diffusion model
+reads it as it reads Stable Diffusion's. The image tower is a small convolutional network.
 """
 
 from __future__ import annotations
@@ -30,7 +30,10 @@ class ImageTower(nn.Module):
     """
 
     def __init__(
-        self, resolution: int = 64, widths: tuple[int, ...] = (32, 64, 96, 128), embedding: int = 64
+        self,
+        resolution: int = 64,
+        widths: tuple[int, ...] = (32, 64, 96, 128),
+        embedding: int = 64,
     ):
         super().__init__()
         self.resolution = resolution
@@ -129,7 +132,8 @@ class Towers(nn.Module):
     def save(self, folder: Path) -> list[Path]:
         """Write text_encoder/ and tokenizer/ in diffusers' layout, towers.safetensors beside."""
         folder = Path(folder)
-        text = copy.deepcopy(self.text).cpu().half().to(memory_format=torch.contiguous_format)
+        text = copy.deepcopy(self.text).cpu().half()
+        text = text.to(memory_format=torch.contiguous_format)
         text.save_pretrained(folder / "text_encoder", safe_serialization=True)
         save_tokenizer(self.tokenizer, folder / "tokenizer", self.words)
         words = "\n".join([*self.words, ""])

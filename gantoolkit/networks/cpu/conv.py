@@ -116,7 +116,7 @@ def frozen_convolution(
 
 
 class FrozenConvolution(torch.autograd.Function):
-    """torch.convolution without bias that saves no x, which only the weight's gradient would need."""
+    """torch.convolution that saves no x, which only the gradient of the weight would need."""
 
     @staticmethod
     def forward(ctx, x: Tensor, weight: Tensor, *settings) -> Tensor:

@@ -55,8 +55,9 @@ def conv2d(
     for first in range(0, blocks, step):
         last = min(first + step, blocks)
         strip = rows[:, max(4 * first - 1, 0) : 4 * last + 1]
-        if first == 0 or last == blocks:
-            strip = F.pad(strip, (0, 0, 0, 0, int(first == 0), int(last == blocks)))
+        at_top, at_bottom = first == 0, last == blocks
+        if at_top or at_bottom:
+            strip = F.pad(strip, (0, 0, 0, 0, int(at_top), int(at_bottom)))
         _convolve(strip, kernels, bias, out[:, first:last])
     return out.view(batch, height, width, -1).permute(0, 3, 1, 2)
 
@@ -67,7 +68,8 @@ def _convolve(strip: Tensor, kernels: list[Tensor], bias: Tensor | None, out: Te
     inputs = [strip[:, i : i + 4 * blocks - 3 : 4] for i in range(6)]
     products = [strip] * 6
     for index, rows in data_transform(inputs):
-        product = F.conv2d(rows.permute(0, 3, 1, 2), kernels[index], padding=(0, 1))
+        channels_first = rows.permute(0, 3, 1, 2)
+        product = F.conv2d(channels_first, kernels[index], padding=(0, 1))
         products[index] = product.permute(0, 2, 3, 1)
     inverse_transform(products, out.unbind(2), bias)
 
@@ -109,8 +111,10 @@ def data_transform(
     yield 3, torch.add(even, odd, alpha=FAR, out=out[3])
     yield 4, torch.sub(even, odd, alpha=FAR, out=out[4])
 
-    yield 0, torch.sub(x[4], x[2], alpha=2.5, out=out[0]).add_(x[0])
-    yield 5, torch.sub(x[5], x[3], alpha=2.5, out=out[5]).add_(x[1])
+    zero = torch.sub(x[4], x[2], alpha=2.5, out=out[0])
+    yield 0, zero.add_(x[0])
+    infinity = torch.sub(x[5], x[3], alpha=2.5, out=out[5])
+    yield 5, infinity.add_(x[1])
 
 
 def inverse_transform(
@@ -128,8 +132,11 @@ def inverse_transform(
     near_odd = near_plus.sub_(near_minus)
     far_odd = far_plus.sub_(far_minus)
 
-    torch.add(zero.add_(bias), near_even, out=out[0]).add_(far_even)
-    torch.add(bias, near_odd, alpha=NEAR, out=out[1]).add_(far_odd, alpha=FAR)
-    torch.add(bias, near_even, alpha=NEAR**2, out=out[2]).add_(far_even, alpha=FAR**2)
-    cubic = torch.add(infinity.add_(bias), near_odd, alpha=NEAR**3, out=out[3])
-    cubic.add_(far_odd, alpha=FAR**3)
+    torch.add(zero.add_(bias), near_even, out=out[0])
+    out[0].add_(far_even)
+    torch.add(bias, near_odd, alpha=NEAR, out=out[1])
+    out[1].add_(far_odd, alpha=FAR)
+    torch.add(bias, near_even, alpha=NEAR**2, out=out[2])
+    out[2].add_(far_even, alpha=FAR**2)
+    torch.add(infinity.add_(bias), near_odd, alpha=NEAR**3, out=out[3])
+    out[3].add_(far_odd, alpha=FAR**3)

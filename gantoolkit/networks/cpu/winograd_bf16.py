@@ -42,7 +42,8 @@ def conv2d(x: Tensor, weight: Tensor, bias: Tensor | None, cache: FrozenWeightCa
     batch, _, height, width = x.shape
     channels = len(weight)
     kernels = cache(weight, "winograd_bf16", filter_transform_2d)
-    rows = F.pad(x.to(torch.bfloat16).permute(0, 2, 3, 1), (0, 0, 1, 1, 1, 1))  # [B,H+2,W+2,I]
+    rows = x.to(torch.bfloat16).permute(0, 2, 3, 1)
+    rows = F.pad(rows, (0, 0, 1, 1, 1, 1))  # [B,H+2,W+2,I]
     out = rows.new_empty(batch, height // 4, 4, width // 4, 4, channels)
 
     step = max(1, STRIP // (9 * batch * width * max(weight.shape[:2])))
@@ -92,4 +93,5 @@ def inverse_transform_2d(products: Tensor, out: Tensor) -> None:
     rows = products.new_empty(4, *products.shape[1:])
     winograd.inverse_transform(products, rows)
     for i, row in enumerate(rows):
-        winograd.inverse_transform(row, [out[:, :, i, :, k] for k in range(4)])
+        columns = out[:, :, i].unbind(3)
+        winograd.inverse_transform(row, columns)
