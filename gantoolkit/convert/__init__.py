@@ -74,7 +74,10 @@ def convert_checkpoint(path: Path) -> list[Part] | None:
 
 
 def read_parts(path: Path) -> list[Part]:
-    """Return the parts of a checkpoint, by the package or a plugin. Raises WeightsError if unknown."""
+    """Return the parts of a checkpoint, by the package or a plugin.
+
+    Raises WeightsError for an unknown file.
+    """
     from gantoolkit.registry.plugins import hooks
 
     parts = hooks().convert_checkpoint(path=path)

@@ -17,7 +17,7 @@ OTHER = (CONTROL, "model_ema.")  # prefixes of what does not belong to a diffusi
 
 
 def find_parts(source: Source) -> list[Part] | None:
-    """Find a diffusion model, a ControlNet, or both (control_sd15_*.pth holds a whole model too)."""
+    """Find a diffusion model, a ControlNet, or both, as in control_sd15_*.pth."""
     for keys in ((), ("state_dict",)):
         state = source.state(*keys)
         control = {key: value for key, value in state.items() if key.startswith(CONTROL)}

@@ -60,7 +60,7 @@ def _describe(arch: dict) -> dict[str, str]:
 
 
 def plane_axes(network: PickledNetwork) -> str:
-    """Return 'eg3d' where the third plane repeats the second (every released file), else 'fixed'."""
+    """Return 'eg3d' where the third plane repeats the second (all released files), else 'fixed'."""
     axes = network.attributes.get("renderer", {}).get("plane_axes")
     if not isinstance(axes, torch.Tensor) or axes.shape != (3, 3, 3):
         return "eg3d"
@@ -116,7 +116,7 @@ def _ray_limit(value) -> float | str:
 
 
 def _camera_arguments(network: PickledNetwork) -> dict:
-    """Read the sphere of cameras; focal length and level, which no file keeps, are its data set's."""
+    """Read the sphere of cameras; focal length and level, which no file keeps, go by data set."""
     options = network.attributes[""]["rendering_kwargs"]
     pivot = tuple(float(value) for value in options.get("avg_camera_pivot", PIVOT))
     radius = float(options.get("avg_camera_radius", RADIUS))
@@ -129,7 +129,7 @@ def _camera_arguments(network: PickledNetwork) -> dict:
 
 
 def _superresolution_arguments(network: PickledNetwork) -> dict:
-    """Read variant, sizes and widths of the two blocks, from the class, its attributes and shapes."""
+    """Read variant, sizes and widths of the two blocks, from class, attributes and shapes."""
     kind = network.kinds["superresolution"]
     variant = kind.removeprefix("SuperresolutionHybrid").replace("Deepfp32", "deep")
     if variant not in VARIANTS:

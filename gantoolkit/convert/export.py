@@ -31,7 +31,7 @@ def main(args: Namespace) -> None:
 
 
 def to_rosinality(source: str, target: Path) -> Path:
-    """Write {g_ema, latent_avg} as rosinality's converter does; pSp, TediGAN and JoJoGAN read it."""
+    """Write {g_ema, latent_avg} as rosinality's converter; pSp, TediGAN and JoJoGAN read it."""
     import torch
 
     from gantoolkit.convert import rosinality
@@ -86,7 +86,7 @@ def to_nvidia(source: str, target: Path) -> Path:
 
 
 def _modules_with_filter(state: dict) -> set[str]:
-    """Return the modules that hold a resampling filter in NVIDIA's code: blocks, convs and skips."""
+    """Return the modules with a resampling filter in NVIDIA's code: blocks, convs and skips."""
     modules = set()
     for key in state:
         module, _, name = key.rpartition(".")
@@ -99,7 +99,7 @@ def _modules_with_filter(state: dict) -> set[str]:
 
 
 def init_kwargs(arch: dict, state: dict) -> dict:
-    """Return the arguments of stylegan2-ada-pytorch's Generator, for people who load the names there."""
+    """Return the arguments of stylegan2-ada-pytorch's Generator, for those who load it there."""
     blocks = sum(key.endswith("conv1.bias") for key in state)
     sizes = [4 << i for i in range(blocks)]
     widths = [len(state[f"synthesis.b{size}.conv1.bias"]) for size in sizes]
@@ -167,7 +167,7 @@ def to_hub(source: str, target: Path) -> Path:
     from gantoolkit.inference.hub import PretrainedPipeline, check_folder
 
     check_folder(target)
-    PretrainedPipeline.of(source).save_pretrained(target)
+    PretrainedPipeline.from_source(source).save_pretrained(target)
     return target
 
 

@@ -1,4 +1,4 @@
-"""Whether a part fits the network that its architecture names: which tensors it lacks, which are unused."""
+"""Whether a part fits its network: which tensors are missing, unused or of another shape."""
 
 from __future__ import annotations
 

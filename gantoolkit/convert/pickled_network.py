@@ -1,4 +1,4 @@
-"""A network as NVIDIA's pickles keep it: tensors and attributes of nested modules, which are not executed."""
+"""A network as NVIDIA's pickles keep it: tensors and attributes of nested modules."""
 
 from __future__ import annotations
 

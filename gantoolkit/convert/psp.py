@@ -1,4 +1,4 @@
-"""Checkpoints of pSp and e4e: an encoder, the StyleGAN2 that it was trained against, and their mean code."""
+"""Checkpoints of pSp and e4e: an encoder, the StyleGAN2 it was trained with, their mean code."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Networks that recognize: IR-SE50 (identity), BiSeNet (face parts), PiDiNet (edges), LPIPS trunks, Inception."""
+"""Networks that recognize: IR-SE50, BiSeNet, PiDiNet, trunks of LPIPS, Inception."""
 
 from __future__ import annotations
 
@@ -37,7 +37,10 @@ def find_parts(source: Source) -> list[Part] | None:
 
 
 def body_stages(state: dict[str, Tensor]) -> list[list[int]]:
-    """Return [[width, units], …] of an IR-SE body: by the published depths, else where the width changes."""
+    """Return [[width, units], …] of an IR-SE body.
+
+    Stages are those of the published depths, else they begin where the width changes.
+    """
     pattern = re.compile(r"body\.(\d+)\.res_layer\.1\.weight")
     count = 1 + max(int(match[1]) for key in state if (match := pattern.match(key)))
     widths = [len(state[f"body.{i}.res_layer.1.weight"]) for i in range(count)]
@@ -117,7 +120,7 @@ def pidinet_part(state: dict[str, Tensor]) -> Part | None:
 
 
 def trunk_part(state: dict[str, Tensor]) -> Part | None:
-    """Recognize a torchvision classifier whose features LPIPS compares; the classifier is left out."""
+    """Recognize a torchvision network whose features LPIPS compares; its classifier is left out."""
     if "features.1.running_mean" in state:  # with batch norm
         return None
     for name, (key, shape) in TRUNKS.items():

@@ -212,7 +212,7 @@ def _without_leading_ones(name: str, value: Tensor) -> Tensor:
 def to_rosinality(
     state: dict[str, Tensor], lr_mul: float = LR_MUL
 ) -> tuple[dict[str, Tensor], Tensor]:
-    """Return (generator state dict, latent_avg) in rosinality's names, from a StyleGAN2 without labels.
+    """Return (generator state dict, latent_avg) in rosinality's names, of an unlabeled StyleGAN2.
 
     lr_mul  learning rate multiplier of its mapping network. The form has no place for it; weights
             and biases are scaled so that LR_MUL gives the same codes.

@@ -1,8 +1,9 @@
 """What a pickle would do, read off its opcodes before any of them is carried out.
 
-Python's unpickler calls what a file names, grows its memo to any index that the file gives, and hashes tuples
-without a limit on their depth. Here a stream is walked once with `pickletools`. What no published checkpoint
-contains (text opcodes, extension codes, instances made by name) is refused, and numbers have limits.
+Python's unpickler calls what a file names, grows its memo to any index that the file gives, and
+hashes tuples without a limit on their depth. Here a stream is walked once with `pickletools`. What
+no published checkpoint contains (text opcodes, extension codes, instances made by name) is refused,
+and numbers have limits.
 """
 
 from __future__ import annotations
@@ -78,9 +79,9 @@ MARK = object()
 
 
 def scan(stream: BinaryIO, persistent: bool = False) -> None:
-    """Refuse the next pickle of `stream` unless it is harmless to carry out; leaves the position after it.
+    """Refuse the next pickle of `stream` unless it is harmless to carry out.
 
-    Raises WeightsError.
+    Leaves the position after the pickle. Raises WeightsError.
 
     persistent  whether persistent ids (the storages of torch's own files) may occur
     """
@@ -123,7 +124,7 @@ class Refused(Exception):
 
 
 class DepthMachine:
-    """The pickle machine, but only on depths: an object is the number of containers nested in it."""
+    """The pickle machine on depths only: an object is the number of containers nested in it."""
 
     def __init__(self):
         self.stack: list = []  # depths, and MARK

@@ -1,7 +1,8 @@
-"""The constructor arguments of a StyleGAN2 or its discriminator, from shapes and recorded attributes.
+"""The constructor arguments of a StyleGAN2 or its discriminator, from shapes and attributes.
 
-Nothing is assumed: numbers of layers, widths and sizes are those of the tensors. What no shape shows (learning rate
-multiplier, clamp, activation) is read from the layers' attributes where the file keeps them.
+Nothing is assumed: numbers of layers, widths and sizes are those of the tensors. What no shape
+shows (learning rate multiplier, clamp, activation) is read from the layers' attributes where the
+file keeps them.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """Files of torch.save, old and new: checked first, then read by torch with `weights_only=True`.
 
-`weights_only` keeps torch from running code, not from believing sizes. Before torch sees a file, every storage that
-its pickles claim is compared with the bytes that are there, and zip records with the size of the file.
+`weights_only` keeps torch from running code, not from believing sizes. Before torch sees a file,
+every storage that its pickles claim is compared with the bytes that are there, and zip records with
+the size of the file.
 """
 
 from __future__ import annotations
@@ -120,7 +121,10 @@ class PlainValues(pickle.Unpickler):
 
 
 def _check_header(stream: BinaryIO) -> None:
-    """Refuse a file that does not begin with magic, version and system; leaves the position after them."""
+    """Refuse a file that does not begin with magic, version and system.
+
+    Leaves the position after them.
+    """
     stream.seek(0)
     if stream.read(len(MAGIC)) != MAGIC:
         raise WeightsError("it is not a file of torch.save")
@@ -135,7 +139,8 @@ def _check_header(stream: BinaryIO) -> None:
 def check_legacy(stream: BinaryIO) -> None:
     """Check a file of torch's older format.
 
-    Five pickles (magic, version, system, objects, keys), then (count, bytes) of every storage, and no more.
+    Five pickles (magic, version, system, objects, keys), then (count, bytes) of every storage, and
+    no more.
     """
     if stream.read(len(HEADER)) != HEADER:
         _check_header(stream)
@@ -159,7 +164,8 @@ def check_legacy(stream: BinaryIO) -> None:
 def check_zip(stream: BinaryIO) -> None:
     """Check a file of torch's zip format.
 
-    Records are stored as they are; there is one pickle of objects, and a record of the right size per storage.
+    Records are stored as they are; there is one pickle of objects, and a record of the right size
+    per storage.
     """
     size = stream.seek(0, io.SEEK_END)
     with zipfile.ZipFile(stream) as archive:
@@ -186,7 +192,10 @@ def check_zip(stream: BinaryIO) -> None:
 
 
 def read(path: Path):
-    """Read the content of a `.pt` or `.pth` file: dicts, lists, numbers and tensors. Raises WeightsError."""
+    """Read the dicts, lists, numbers and tensors of a `.pt` or `.pth` file.
+
+    Raises WeightsError where it is damaged or refused.
+    """
     import argparse
 
     import torch

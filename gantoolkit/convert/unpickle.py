@@ -1,9 +1,10 @@
 """Read a bare pickle (NVIDIA's networks) without running anything that it names or contains.
 
-NVIDIA's `torch_utils.persistence` stores each module as the source text of its class and the module's `__dict__`;
-the official reader executes that text. Here every global of `KNOWN` becomes an inert object of this file, anything
-else is refused, and the source text is dropped unread. Storages of tensors are checked byte by byte
-(`torchfile.storage`) before torch reads them with `weights_only=True`.
+NVIDIA's `torch_utils.persistence` stores each module as the source text of its class and the
+module's `__dict__`; the official reader executes that text. Here every global of `KNOWN` becomes an
+inert object of this file, anything else is refused, and the source text is dropped unread. Storages
+of tensors are checked byte by byte (`torchfile.storage`) before torch reads them with
+`weights_only=True`.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ SCALARS = {"f8": "d", "f4": "f", "i8": "q", "i4": "i", "u1": "B", "i1": "b", "b1
 
 
 class Stub:
-    """Stands for an object of a class that is not loaded: its `name`, and the `__dict__` of the file."""
+    """Stands for an object of a class that is not loaded: its `name`, and its `__dict__`."""
 
     name = ""
 
@@ -52,7 +53,7 @@ class Mapping(dict):
 
 
 class Call:
-    """Something that a pickle may call: `function`, which the pickle itself cannot reach or change."""
+    """Something that a pickle may call: `function`, which the pickle cannot reach or change."""
 
     __slots__ = ("_function",)
 
@@ -69,7 +70,7 @@ class Call:
 
 
 class Reader(pickle.Unpickler):
-    """Reads one pickle, in which only the globals of `KNOWN` and classes of `INERT` modules mean anything.
+    """Reads one pickle; only globals of `KNOWN` and classes of `INERT` modules mean anything.
 
     budget  bytes of tensors that the pickle may make
     """
@@ -83,7 +84,8 @@ class Reader(pickle.Unpickler):
         key = f"{module}.{name}"
         if "." in name:
             raise WeightsError(
-                f"The pickle is refused: it asks for the attribute '{key}', which could be any code."
+                f"The pickle is refused: it asks for the attribute '{key}', which could be any "
+                "code."
             )
         if key in KNOWN:
             known = KNOWN[key]
@@ -117,7 +119,7 @@ class Reader(pickle.Unpickler):
 
 
 def _persistent(meta) -> Stub:
-    """Stand for a module of NVIDIA's {type, version, module_src, class_name, state}; drops the source."""
+    """Stand for a module of NVIDIA's {type, version, module_src, class_name, state}."""
     is_class = isinstance(meta, dict) and meta.get("type") == "class"
     if not is_class or not isinstance(meta.get("state"), dict):
         raise WeightsError(
@@ -142,7 +144,7 @@ def _scalar(dtype, content: bytes):
 
 
 def _reconstruct(cls, base, state):
-    """Stand for `copyreg._reconstructor(cls, object, None)` of protocols 2 and 3, for stubs only."""
+    """Stand for `copyreg._reconstructor(cls, object, None)` of protocols 2 and 3, for stubs."""
     if not (isinstance(cls, type) and issubclass(cls, Stub)) or state is not None:
         raise WeightsError("The pickle is refused: it rebuilds an object that is not a network.")
     return cls()
@@ -182,7 +184,10 @@ KNOWN = {  # global → what stands for it (a string: a method of the reader)
 
 
 def read(path: Path):
-    """Read the object graph of a bare pickle: dicts, lists, numbers, tensors and Stubs. Raises WeightsError."""
+    """Read the object graph of a bare pickle: dicts, lists, numbers, tensors and Stubs.
+
+    Raises WeightsError where it is damaged or refused.
+    """
     import torch  # noqa: F401  so that a missing torch is not taken for a damaged file
 
     size = path.stat().st_size

@@ -41,6 +41,6 @@ def colorize_labels(labels: Tensor) -> Tensor:
 
 
 def flip_labels(labels: Tensor) -> Tensor:
-    """Mirror label maps [...,H,W] left to right; left and right eyes, brows and ears swap labels."""
+    """Mirror label maps [...,H,W]; left and right eyes, brows and ears swap their labels."""
     table = torch.tensor(flip_table(), device=labels.device)
     return table[labels.long()].flip(-1).to(labels.dtype)

@@ -1,4 +1,4 @@
-"""What a foreign checkpoint holds, in our names: networks that are ready to be built and written."""
+"""What a foreign checkpoint holds, in our names: networks ready to be built and written."""
 
 from __future__ import annotations
 

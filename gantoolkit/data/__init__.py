@@ -1,9 +1,10 @@
-"""Data: zips of samples, a user's label maps and scribbles, cameras; how they are read, checked and made.
+"""Data sets, a user's label maps and scribbles, cameras: how they are read, checked and made.
 
 What training and evaluation read:
 
-    face_zip         FaceZip, the form of every data set here: images, label maps, captions, cameras in one zip
+    face_zip         FaceZip, the form of every data set here: one zip of images and all about them
     lazy_images      its images, decoded when they are indexed
+    split            which faces a task trains on, and which it holds out
     cameras          camera labels, their conventions, and a fit to landmarks
     landmarks        points on a face: from its label map, a file or a photo
     pose             the camera of a label map
@@ -26,5 +27,6 @@ How data sets are made and checked (`gantoolkit data`):
     resize           a data set at a smaller size
     workers          tasks done by spawned processes
 
-Classes, palette and orders of label maps are in core/labels.py, conversions of images in core/images.py.
+Classes, palette and orders of label maps are in core/labels.py, conversions of images in
+core/images.py.
 """

@@ -1,7 +1,8 @@
-"""Camera labels: files in EG3D's and IDE-3D's sign convention, mirrors, checks, and a fit to landmarks (PnP).
+"""Camera labels: sign conventions, mirrors, checks, and a fit to landmarks (PnP).
 
-A label is c [25]: cam2world row-major, then the intrinsics. Axes are OpenCV's (x right, y down, z forward) and world y
-is up. IDE-3D stores the same cameras with the camera's y and z axes negated: entries 1, 2, 5, 6, 9 and 10.
+A label is c [25]: cam2world row-major, then the intrinsics. Axes are OpenCV's (x right, y down, z
+forward) and world y is up. IDE-3D stores the same cameras with the camera's y and z axes negated:
+entries 1, 2, 5, 6, 9 and 10.
 """
 
 from __future__ import annotations
@@ -20,9 +21,9 @@ FLIPPED = (1, 2, 5, 6, 9, 10)  # entries that IDE-3D negates
 MIRRORED = (1, 2, 4, 8, 3)  # entries that a horizontal flip of the image negates (EG3D's mirror)
 FORWARD = [2, 6, 10]  # entries of the camera's z axis
 POSITION = [3, 7, 11]  # entries of the camera's position
-# Five points of a mean face in EG3D's world, in the order of landmark files: the eye on the image's left, the
-# other eye, nose tip, the mouth's corners. 0.27 × the standard face of Deep3DFaceRecon + (0, 0.006, 0.161), the
-# scale and offset with which EG3D made FFHQ's cameras.
+# Five points of a mean face in EG3D's world, in the order of landmark files: the eye on the image's
+# left, the other eye, nose tip, the mouth's corners. They are 0.27 × the standard face of
+# Deep3DFaceRecon + (0, 0.006, 0.161), the scale and offset with which EG3D made FFHQ's cameras.
 MEAN_FACE = np.array(
     [
         [-0.0841, 0.0304, 0.1971],
@@ -35,7 +36,7 @@ MEAN_FACE = np.array(
 
 
 def detect_convention(labels: np.ndarray) -> str:
-    """Return 'eg3d' where labels [N,25] look towards the origin along the camera's +z, 'ide3d' along −z."""
+    """Return 'eg3d' where labels [N,25] look towards the origin along +z, 'ide3d' along −z."""
     forward, position = labels[:, FORWARD], labels[:, POSITION]
     towards_origin = (forward * -position).sum(1)
     return "eg3d" if np.median(towards_origin) > 0 else "ide3d"
@@ -77,9 +78,10 @@ def find_label_problem(label: np.ndarray) -> str:
 
 
 def read_camera_labels(path: str | Path, convention: str = "auto") -> dict[str, np.ndarray]:
-    """Read stem → label [25] in EG3D's convention of a dataset.json {"labels": [[file, 25 numbers], …]}.
+    """Read the labels of a dataset.json: stem → label [25] in EG3D's convention.
 
-    Leading zeros of numbers do not matter; entries of mirrored images are left out.
+    The file holds {"labels": [[file, 25 numbers], …]}. Leading zeros of numbers do not matter;
+    entries of mirrored images are left out.
     """
     try:
         content = json.loads(Path(path).read_text(encoding="utf-8"))
@@ -101,7 +103,11 @@ def read_camera_labels(path: str | Path, convention: str = "auto") -> dict[str, 
 
 
 def stem(name: str | Path) -> str:
-    """Return what names of one sample share: '00000/img00000012.png', '12.jpg' and '00012' are all '12'."""
+    """Return what names of one sample share.
+
+    >>> stem("00000/img00000012.png"), stem("12.jpg"), stem("00012")
+    ('12', '12', '12')
+    """
     bare = Path(str(name)).stem
     digits = bare.removeprefix("img").removeprefix("seed")
     return str(int(digits)) if digits.isdecimal() else bare
@@ -111,7 +117,7 @@ def stem(name: str | Path) -> str:
 
 
 def rotation_matrix(vector: np.ndarray) -> np.ndarray:
-    """Return the rotation [3,3] about an axis by an angle, given as axis × angle [3] (Rodrigues)."""
+    """Return the rotation [3,3] of a vector axis × angle [3] (Rodrigues)."""
     angle = np.linalg.norm(vector)
     if angle < 1e-12:
         return np.eye(3)
@@ -136,8 +142,8 @@ def fit_camera(
 ) -> tuple[np.ndarray, float]:
     """Fit the camera that sees the points `model` at `landmarks`.
 
-    Levenberg–Marquardt from the frontal camera over rotation and position. Then the position is moved along its
-    ray to the radius 2.7, as in EG3D's 'orig' mode.
+    Levenberg–Marquardt from the frontal camera over rotation and position. Then the position is
+    moved along its ray to the radius 2.7, as in EG3D's 'orig' mode.
 
     landmarks  [N,2] in 0..1 of the image, N ≥ 4
     model      [N,3] in EG3D's world

@@ -1,4 +1,4 @@
-"""`gantoolkit data check`: what is wrong with a data set, prepared or as published, which is only read."""
+"""`gantoolkit data check`: what is wrong with a data set, prepared or as published."""
 
 from __future__ import annotations
 

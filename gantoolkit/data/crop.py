@@ -1,7 +1,7 @@
-"""The crops of FFHQ and EG3D: one square in the source, by which image, mask and drawing are all cut.
+"""The crops of FFHQ and EG3D: one square, by which image, mask and drawing are all cut.
 
-They differ: FFHQ's turns the eyes level and leaves much hair; EG3D's is tighter and not turned. A generator,
-its masks and its metrics must see the same one.
+They differ: FFHQ's turns the eyes level and leaves much hair; EG3D's is tighter and not turned. A
+generator, its masks and its metrics must see the same one.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ from PIL import Image
 from gantoolkit.core.suggest import check_choice
 
 CROPS = ("none", "ffhq", "eg3d")
-# Standard face of Deep3DFaceRecon, onto which EG3D fits the five points (its similarity_Lm3D_all.mat).
+# Standard face of Deep3DFaceRecon, onto which EG3D fits the five points
+# (its similarity_Lm3D_all.mat).
 STANDARD = np.array(
     [
         [-0.31148657, 0.29036078, 0.13377953],
@@ -93,7 +94,7 @@ def whole_square(width: int, height: int) -> Square:
 
 
 def ffhq_square(landmarks: np.ndarray) -> Square:
-    """Return FFHQ's square of five points [5,2] in pixels: from eyes and mouth's corners, turned with them."""
+    """Return FFHQ's square of five points [5,2] in pixels, turned with eyes and mouth."""
     eyes, mouth = landmarks[:2].mean(0), landmarks[3:].mean(0)
     eye_to_eye = landmarks[1] - landmarks[0]
     eyes_to_mouth = mouth - eyes
@@ -105,8 +106,8 @@ def ffhq_square(landmarks: np.ndarray) -> Square:
 def eg3d_square(landmarks: np.ndarray, height: int) -> Square:
     """Return EG3D's square of five points [5,2] in pixels of an image of this height; never turned.
 
-    The points are fitted by scaled orthography to the standard face (POS of Deep3DFaceRecon); the square has
-    700/300 of its units around its origin.
+    The points are fitted by scaled orthography to the standard face (POS of Deep3DFaceRecon); the
+    square has 700/300 of its units around its origin.
     """
     points = np.stack([landmarks[:, 0], height - 1 - landmarks[:, 1]], 1)
     design = np.concatenate([STANDARD, np.ones((5, 1))], 1)

@@ -1,7 +1,7 @@
 """FaceZip: a zip of labeled faces in the NVIDIA data set convention.
 
-Small sets are decoded into memory once. Large ones (30,000 images at 512 px are 24 GB) are decoded image by image
-when they are indexed, through the same interface.
+Small sets are decoded into memory once. Large ones (30,000 images at 512 px are 24 GB) are decoded
+image by image when they are indexed, through the same interface.
 """
 
 from __future__ import annotations
@@ -38,9 +38,9 @@ Finish = Callable[
 class FaceZip:
     """Images, label maps, scribbles, cameras, captions and factors of N faces.
 
-    Images are decoded in a thread pool the first time that they are asked for, each kind on its own, so that a
-    task which needs only images does not pay for masks. Kinds that would take more than $GANTOOLKIT_DATA_GB (2)
-    gigabytes are `LazyImages`, which decode what is indexed.
+    Images are decoded in a thread pool the first time that they are asked for, each kind on its
+    own, so that a task which needs only images does not pay for masks. Kinds that would take more
+    than $GANTOOLKIT_DATA_GB (2) gigabytes are `LazyImages`, which decode what is indexed.
 
     path  a zip, or the name of a data set in registry.yaml
 
@@ -162,7 +162,7 @@ class FaceZip:
         return labels
 
     def _decode(self, kind: str, mode: str | None, dtype, finish: Finish) -> Tensor | LazyImages:
-        """Decode all images of one kind to one tensor [N,…], or return what decodes them on demand."""
+        """Decode all images of one kind to one tensor [N,…], or return LazyImages."""
         first = self.read_image(kind, mode, dtype, 0)
 
         def read(index: int) -> np.ndarray:
@@ -225,7 +225,7 @@ class FaceZip:
     # -- samples ---------------------------------------------------------------------------------
 
     def read_images(self, indices: Tensor, condition: str = "mask") -> dict[str, Tensor]:
-        """Decode all that `sample` needs: images, labels and, for scribbles, scribbles [b,…] uint8."""
+        """Decode what `sample` needs: images, labels and, unless for masks, scribbles (uint8)."""
         images = {"images": self.images[indices], "labels": self.labels[indices]}
         if condition != "mask":
             images["scribbles"] = self.scribbles[indices]
@@ -244,8 +244,8 @@ class FaceZip:
 
         caption    one number for all or one per face, modulo the captions that a face has
         condition  'mask', 'scribble' or 'both'
-        seed       None, one per face, or a run's seed, which gives face i the seed `seed · 1000003 + i`
-        device     where masks and images are made; bytes travel there, a tenth of what is made of them
+        seed       None, one per face, or a run's seed: then face i gets seed · 1000003 + i
+        device     where masks and images are made; a tenth of their size travels there, as bytes
         images     what `read_images` gave for these faces, where it was called already
         """
         check_choice("condition", condition, CONDITIONS)
@@ -296,7 +296,10 @@ class FaceZip:
 
 
 def _record_problem(record, stems: Collection[str]) -> str:
-    """Say what is wrong with a line of samples.jsonl, or "". `stems` are those of the files with cameras."""
+    """Say what is wrong with a line of samples.jsonl, or "".
+
+    stems  of the files with cameras
+    """
     if not isinstance(record, dict) or not isinstance(record.get("file"), str):
         return "should be an object with the name of its picture as 'file'"
     if Path(record["file"]).stem not in stems:
@@ -329,6 +332,7 @@ def find_dataset(name: str | Path) -> Path:
     path = registered.file(entry)
     if not path.is_file():
         raise DataError(
-            f"The data set '{name}' should be at {path}, which does not exist; reinstall gantoolkit."
+            f"The data set '{name}' should be at {path}, which does not exist; reinstall "
+            "gantoolkit."
         )
     return path

@@ -1,7 +1,8 @@
 """Read image files: whatever a user, a data set or another program hands in is decoded here.
 
-`decode_image` and `read_image_header` are the only callers of Pillow's reader, so that limits on files from
-strangers have one place. Both raise one of `UNREADABLE`, which callers turn into their own sentence.
+`decode_image` and `read_image_header` are the only callers of Pillow's reader, so that limits on
+files from strangers have one place. Both raise one of `UNREADABLE`, which callers turn into their
+own sentence.
 """
 
 from __future__ import annotations
@@ -49,7 +50,8 @@ def decode_image(
 
     formats     the formats of Pillow that are accepted (default: all)
     upright     turn the image as its EXIF orientation says
-    check_size  called with (width, height) before the pixels are decoded, to refuse an image by raising
+    check_size  called with (width, height) before the pixels are decoded, to refuse an image by
+                raising
     """
     with Image.open(source, formats=formats) as file:
         if check_size is not None:
@@ -59,7 +61,10 @@ def decode_image(
 
 
 def open_image(path: str | Path) -> Image.Image:
-    """Decode a user's image, upright. Raises DataError where it is unreadable, tiny or far from square."""
+    """Decode a user's image, upright.
+
+    Raises DataError where it is unreadable, tiny or far from square.
+    """
     try:
         image = decode_image(path, upright=True)
     except UNREADABLE as error:
@@ -82,7 +87,7 @@ def is_image_file(path: Path) -> bool:
 
 
 def list_images(path: str | Path) -> list[Path]:
-    """List the images of a folder in the order of their names, or the one image that `path` names."""
+    """List the images of a folder in the order of their names, or the one image `path`."""
     path = Path(path)
     if path.is_dir():
         images = [file for file in sorted(path.iterdir()) if is_image_file(file)]

@@ -1,8 +1,8 @@
-"""A user's label map: any image that can mean the 19 classes, or one sentence that says why it cannot.
+"""A user's label map: any image that can mean the 19 classes, or a sentence why it cannot.
 
-Accepted are label numbers 0..18 (gray, palette or RGB with equal channels) and the colors of CelebAMask-HQ
-(palette or RGB, also slightly off as after JPEG), of any size. Maps in another order of `core.labels.ORDERS`,
-such as BiSeNet's (face-parsing.PyTorch), are renumbered on request.
+Accepted are label numbers 0..18 (gray, palette or RGB with equal channels) and the colors of
+CelebAMask-HQ (palette or RGB, also slightly off as after JPEG), of any size. Maps in another order
+of `core.labels.ORDERS`, such as BiSeNet's (face-parsing.PyTorch), are renumbered on request.
 """
 
 from __future__ import annotations
@@ -90,7 +90,7 @@ def pad_square(values: np.ndarray) -> np.ndarray:
 
 
 def _check_numbers(values: np.ndarray, path: str | Path, count: int) -> np.ndarray:
-    """Return `values` as uint8 labels; DataError says what the image is where they are not labels."""
+    """Return `values` as uint8 labels; DataError says what the image is if they are not labels."""
     levels = np.unique(values)
     unknown = [level for level in levels.tolist() if level not in range(count)]
     if not unknown:

@@ -1,6 +1,7 @@
-"""Which order a set of label maps is numbered in: anatomy decides (brows lie above eyes, a nose between).
+"""Which order a set of label maps is numbered in: anatomy decides.
 
-A map read in the wrong order breaks most of these rules; a few dozen maps settle the matter.
+Brows lie above eyes, a nose between them. A map read in the wrong order breaks most of these rules;
+a few dozen maps settle the matter.
 """
 
 from __future__ import annotations
@@ -59,7 +60,7 @@ class DetectedOrder:
 
 
 def check_rules(labels: np.ndarray) -> np.ndarray:
-    """Return 1 (kept), 0 (broken) or NaN (a part is missing) for every rule, of a map [H,W] in our order."""
+    """Check every rule on a map [H,W] in our order: 1 (kept), 0 (broken) or NaN (not visible)."""
     count = len(CLASSES)
     flat = labels.ravel()
     area = np.bincount(flat, minlength=count).astype(float)[:count]
@@ -131,7 +132,7 @@ def detect_order_of_files(paths: Iterable[Path]) -> DetectedOrder | None:
 
 
 def conflicting_order(paths: Iterable[Path], order: str) -> str | None:
-    """Return the order that label maps plainly have, where it is another than `order`; else None."""
+    """Return the order that label maps plainly have, if it is another than `order`; else None."""
     try:
         detected = detect_order_of_files(paths)
     except DataError:  # it cannot be told

@@ -1,7 +1,8 @@
-"""Points on a face: from its label map, from a landmark file, or from a photo by MediaPipe's face mesh.
+"""Points on a face: from its label map, a landmark file, or a photo by MediaPipe's face mesh.
 
-MediaPipe is an optional extra (`pip install 'gantoolkit[landmarks]'`). Nothing is fetched: its version 0.10.14 holds
-a face mesh, later ones are given their model file face_landmarker.task (Apache-2.0) by path.
+MediaPipe is an optional extra (`pip install 'gantoolkit[landmarks]'`). Nothing is fetched: its
+version 0.10.14 holds a face mesh, later ones are given their model file face_landmarker.task
+(Apache-2.0) by path.
 """
 
 from __future__ import annotations
@@ -15,8 +16,9 @@ from gantoolkit.core.errors import DataError, UsageError
 from gantoolkit.core.labels import index as class_index
 from gantoolkit.data.cameras import MEAN_FACE, stem
 
-# Points of MediaPipe's canonical face (centimeters; x to the person's left, y up, z forward) that hardly move
-# with the expression: corners of the eyes, nose, temples, and the mouth's corners. Index → position.
+# Points of MediaPipe's canonical face that hardly move with the expression: corners of the eyes,
+# nose, temples, and the mouth's corners. Index → position in centimeters, x to the person's left,
+# y up, z forward.
 _LEFT = {
     133: (-1.856432, 2.585245, 3.757904),
     33: (-4.445859, 2.663991, 3.173422),
@@ -98,7 +100,10 @@ def _pixels_of(labels: np.ndarray, *classes: str) -> np.ndarray:
 
 
 def read_landmark_folder(folder: str | Path) -> dict[str, np.ndarray]:
-    """Read stem → [5,2] in pixels of a folder of NAME.txt with five lines "x y" (MTCNN's, as EG3D keeps them)."""
+    """Read a folder of landmark files: stem → [5,2] in pixels.
+
+    NAME.txt holds five lines "x y" (MTCNN's, as EG3D keeps them).
+    """
     landmarks = {}
     for path in sorted(Path(folder).glob("*.txt")):
         try:
@@ -115,7 +120,8 @@ def read_landmark_folder(folder: str | Path) -> dict[str, np.ndarray]:
 class FaceMesh:
     """MediaPipe's face mesh.
 
-    model  face_landmarker.task, which every version takes; "": the mesh that version 0.10.14 brings with it
+    model  face_landmarker.task, which every version takes; "": the mesh that version 0.10.14 brings
+           with it
     """
 
     def __init__(self, model: str | Path = ""):
@@ -132,7 +138,10 @@ class FaceMesh:
             self._detect = _built_in_detector(mediapipe)
 
     def points(self, image: np.ndarray) -> np.ndarray | None:
-        """Locate the mesh [468 or more,2] in 0..1 of one face in an image [H,W,3] uint8 RGB; None without a face."""
+        """Locate the mesh [468 or more,2] in 0..1 of one face; None without a face.
+
+        image  [H,W,3] uint8 RGB
+        """
         landmarks = self._detect(np.ascontiguousarray(image))
         if landmarks is None:
             return None
@@ -140,7 +149,7 @@ class FaceMesh:
 
 
 def _model_file_detector(mediapipe, model: str | Path):
-    """Return a function: image → landmarks of its first face, by the model file of MediaPipe's tasks."""
+    """Return a function: image → landmarks of its first face, by a model file."""
     if not Path(model).is_file():
         raise UsageError(
             f"There is no model file {model}; give MediaPipe's face_landmarker.task by "
@@ -169,8 +178,8 @@ def _built_in_detector(mediapipe):
     if not hasattr(mediapipe, "solutions"):
         raise UsageError(
             f"MediaPipe {mediapipe.__version__} brings no face mesh with it; give its "
-            "face_landmarker.task by --face-model (docs/full-scale.md says where it comes from), or "
-            "install mediapipe==0.10.14, which needs none."
+            "face_landmarker.task by --face-model (docs/full-scale.md says where it comes from), "
+            "or install mediapipe==0.10.14, which needs none."
         )
     mesh = mediapipe.solutions.face_mesh.FaceMesh(static_image_mode=True, max_num_faces=1)
 

@@ -27,7 +27,8 @@ class LazyImages:
     count   N
     finish  stacked arrays [b,…] → the tensor that callers get
 
-    >>> squares = LazyImages(lambda index: np.full((2, 2), index**2), 4, lambda batch: batch.float())
+    >>> read = lambda index: np.full((2, 2), index**2)
+    >>> squares = LazyImages(read, count=4, finish=lambda batch: batch.float())
     >>> squares.shape
     torch.Size([4, 2, 2])
     >>> squares[[1, 3]][:, 0, 0]

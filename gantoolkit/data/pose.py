@@ -1,14 +1,16 @@
 """The camera of a label map: yaw and pitch by a regression on where the parts of a face lie.
 
-A face's parts give about a hundred features (positions and sizes relative to the face, left against right). A mirror
-negates the odd part of these features and keeps the even part. So yaw is a linear function of odd terms and pitch of
-even terms; both may use products of the strongest principal components. The weights are one ridge regression in
-closed form over rendered label maps with known cameras:
+A face's parts give about a hundred features (positions and sizes relative to the face, left against
+right). A mirror negates the odd part of these features and keeps the even part. So yaw is a linear
+function of odd terms and pitch of even terms; both may use products of the strongest principal
+components. The weights are one ridge regression in closed form over rendered label maps with known
+cameras:
 
     python -m gantoolkit.data.pose FIT.zip --check OTHER.zip
 
-writes pose.json beside this file and prints the errors. Angles are radians: yaw > 0 when the camera stands on the
-side of +x, pitch as in EG3D's LookAtPoseSampler; (0, 0) is level with the face and straight ahead.
+writes pose.json beside this file and prints the errors. Angles are radians: yaw > 0 when the camera
+stands on the side of +x, pitch as in EG3D's LookAtPoseSampler; (0, 0) is level with the face and
+straight ahead.
 """
 
 from __future__ import annotations
@@ -62,7 +64,7 @@ MAX_PITCH = 0.6
 
 
 def angles(label: Tensor) -> tuple[Tensor, Tensor]:
-    """Return yaw and pitch [B] of camera labels [B,25] on EG3D's sphere; the inverse of `orbit_camera`."""
+    """Return yaw and pitch [B] of camera labels [B,25] on EG3D's sphere, as `orbit_camera`'s."""
     x, y, z = label[:, 3], label[:, 7], label[:, 11]
     radius = torch.stack([x, y, z]).norm(dim=0)
     return torch.atan2(x, z), -(math.pi / 2) * y / radius
@@ -70,7 +72,7 @@ def angles(label: Tensor) -> tuple[Tensor, Tensor]:
 
 @dataclass(frozen=True)
 class PartMeasures:
-    """Where the G parts of GROUPS lie in B label maps, relative to the face; every tensor is [B,G]."""
+    """Where the G parts of GROUPS lie in B label maps, relative to the face; tensors are [B,G]."""
 
     dx: Tensor  # center, in heights of the face
     dy: Tensor
@@ -115,9 +117,10 @@ def measure_parts(labels: Tensor) -> PartMeasures:
 
 
 def part_features(labels: Tensor) -> Tensor:
-    """Compute features [B,F] of label maps [B,H,W]: positions and sizes of the parts, left against right.
+    """Compute features [B,F] of label maps [B,H,W].
 
-    The first group is the face itself, whose center is the origin and whose height is the unit.
+    They are positions and sizes of the parts, and left compared with right. The first group is the
+    face itself, whose center is the origin and whose height is the unit.
     """
     parts = measure_parts(labels)
     return torch.cat(
@@ -135,7 +138,7 @@ def part_features(labels: Tensor) -> Tensor:
 
 
 def compare_parts(parts: PartMeasures) -> list[Tensor]:
-    """Compare left with right, and nose and mouth with eyes and brows; 0 where a part is missing."""
+    """Compare left with right, nose and mouth with eyes and brows; 0 where a part is missing."""
     features = []
     for pair in PAIRS:
         left_size = parts.size[:, parts.column(f"l_{pair}")]
@@ -162,7 +165,7 @@ def compare_parts(parts: PartMeasures) -> list[Tensor]:
 
 
 def odd_even_features(labels: Tensor) -> tuple[Tensor, Tensor]:
-    """Split the features into (odd, even) [B,F]: what changes and what keeps its sign under a mirror."""
+    """Split the features into (odd, even) [B,F]: a mirror changes the sign of odd ones."""
     batches = labels.split(128)
     features = torch.cat([part_features(batch) for batch in batches])
     mirrored = torch.cat([part_features(flip_labels(batch)) for batch in batches])
@@ -172,7 +175,8 @@ def odd_even_features(labels: Tensor) -> tuple[Tensor, Tensor]:
 def design_matrices(odd: Tensor, even: Tensor, model: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
     """Build the terms of the regression from odd and even features [B,F].
 
-    Yaw [B,·] has odd and odd × even terms; pitch [B,·] has 1, even, even × even and odd × odd terms.
+    Yaw [B,·] has odd and odd × even terms; pitch [B,·] has 1, even, even × even and odd × odd
+    terms.
     """
     odd = (odd[:, model["odd"]] / model["odd_scale"]).clamp(-LIMIT, LIMIT)
     even = (even[:, model["even"]] - model["even_mean"]) / model["even_scale"]
@@ -221,7 +225,7 @@ def fit_regression(labels: Tensor, cameras: Tensor, ridge: float = 10.0) -> dict
 
 
 def _principal_axes(values: Tensor, count: int) -> Tensor:
-    """Return the strongest principal directions [count,F] of values [N,F] that are centered and scaled."""
+    """Return the strongest principal directions [count,F] of centered, scaled values [N,F]."""
     return torch.linalg.svd(values.clamp(-LIMIT, LIMIT), full_matrices=False)[2][:count]
 
 
@@ -250,7 +254,7 @@ def estimate(labels: Tensor, model: dict | None = None) -> tuple[Tensor, Tensor]
 
 
 def estimate_errors(labels: Tensor, cameras: Tensor, model: dict | None = None) -> dict[str, float]:
-    """Measure the estimate in degrees: mean and 95th percentile of the error, and the angles' deviation."""
+    """Measure the error in degrees: mean and 95th percentile, beside the angles' deviation."""
     errors = {}
     estimates = estimate(labels, model)
     for name, estimated, truth in zip(ANGLES, estimates, angles(cameras), strict=True):

@@ -1,4 +1,4 @@
-"""`gantoolkit data resize`: a data set at a smaller size, and without the parts that its use does not need."""
+"""`gantoolkit data resize`: a data set at a smaller size, and without what is not needed."""
 
 from __future__ import annotations
 
@@ -51,12 +51,12 @@ def resize(
 ) -> int:
     """Write the first `limit` samples of a zip at `resolution`; returns their number.
 
-    Images and scribbles are averaged, label maps and depth keep the values of single pixels. The file appears when
-    it is complete.
+    Images and scribbles are averaged, label maps and depth keep the values of single pixels. The
+    file appears when it is complete.
 
     leave_out  what is left out: 'depth', 'factors'
-    compact    take less than half the room: images as WebP of quality 90, scribbles in 16 grays, scribbles and label
-               maps as lossless WebP
+    compact    take less than half the room: images as WebP of quality 90, scribbles in 16 grays,
+               scribbles and label maps as lossless WebP
     """
     data = FaceZip(source)
     if resolution > data.resolution:
@@ -122,7 +122,7 @@ def _resized_meta(meta: dict, resolution: int, records: list[dict], leave_out: s
 
 
 def _shorten(value: float) -> float:
-    """Return the number with the fewest digits that is the same in 32 bit, in which cameras are read."""
+    """Return the number with the fewest digits that is the same in 32 bit, as cameras are read."""
     return float(str(np.float32(value)))
 
 

@@ -1,7 +1,8 @@
 """Scribbles from photos: PiDiNet's edges with ControlNet's scribble post-process, or Canny.
 
-Two ways of feeding PiDiNet are in use and give different edges: ControlNet's annotator (BGR, only divided by 255)
-and the original (RGB, ImageNet statistics). Scribbles are white strokes on black, 0 or 255.
+Two ways of feeding PiDiNet are in use and give different edges: ControlNet's annotator (BGR, only
+divided by 255) and the original (RGB, ImageNet statistics). Scribbles are white strokes on black, 0
+or 255.
 """
 
 from __future__ import annotations
@@ -26,7 +27,10 @@ RIDGE_LINES = [  # the four directions along which an edge may be a ridge
 
 
 def find_ridges(edges: np.ndarray, threshold: float = 127.0, sigma: float = 3.0) -> np.ndarray:
-    """Thin an edge map [H,W] 0..255 to lines of 0 and 255: maxima of the blurred map along a direction."""
+    """Thin an edge map [H,W] 0..255 to lines of 0 and 255.
+
+    Lines are maxima of the blurred map along one of four directions.
+    """
     smooth = ndimage.gaussian_filter(edges.astype(np.float32), sigma, mode="mirror", truncate=4.0)
     is_peak = np.zeros(edges.shape, bool)
     for line in RIDGE_LINES:
@@ -35,7 +39,10 @@ def find_ridges(edges: np.ndarray, threshold: float = 127.0, sigma: float = 3.0)
 
 
 def scribble_from_edges(edges: np.ndarray) -> np.ndarray:
-    """Turn an edge map [H,W] 0..255 into ControlNet's scribble: ridges, blurred (σ 3), thresholded at 4."""
+    """Turn an edge map [H,W] 0..255 into ControlNet's scribble.
+
+    Its ridges are blurred (σ 3) and thresholded at 4.
+    """
     lines = find_ridges(edges)
     wide = ndimage.gaussian_filter(lines.astype(np.float32), 3.0, mode="mirror", truncate=3.0)
     return np.where(np.round(wide) > 4, 255, 0).astype(np.uint8)
@@ -77,8 +84,9 @@ def pidinet_scribble(
 ) -> np.ndarray:
     """Draw a scribble [size,size] of 0 and 255 of a square RGB image [H,H,3] uint8.
 
-    As ControlNet's `scribble_pidinet`: edges at `detect` pixels, resized bilinearly, then `scribble_from_edges`.
-    A smaller scribble is made at `detect` pixels and shrunk by area, since strokes have a fixed width.
+    As ControlNet's `scribble_pidinet`: edges at `detect` pixels, resized bilinearly, then
+    `scribble_from_edges`. A smaller scribble is made at `detect` pixels and shrunk by area, since
+    strokes have a fixed width.
     """
     width, height = detect_size(image.shape[1], image.shape[0], detect)
     resized = Image.fromarray(image).resize((width, height), Image.Resampling.LANCZOS)
@@ -123,7 +131,7 @@ def canny_scribble(
 
 
 def load_pidinet(source: str, device: str | torch.device = "cpu"):
-    """Load PiDiNet from a weights name, a converted file, or the published .pth, which is not executed."""
+    """Load PiDiNet from a weights name, a converted file, or the published .pth."""
     from gantoolkit import networks
 
     return networks.load(source, device)

@@ -48,7 +48,7 @@ class UserInput:
 def read_inputs(
     path: str | Path, kind: str, resolution: int, order: str = "celebamask"
 ) -> list[UserInput]:
-    """Read the label maps (kind "mask") or drawings ("scribble") of a file or folder at `resolution`."""
+    """Read a file or folder of label maps (kind "mask") or drawings ("scribble")."""
     check_choice("kind", kind, KINDS)
     inputs = []
     paths = list_images(path)
@@ -61,7 +61,7 @@ def read_inputs(
 
 
 def read_mask(path: Path, resolution: int, order: str = "celebamask") -> Tensor:
-    """Read a label map as `read_label_map`, but refuse drawings and photos whose few colors pass for labels."""
+    """Read a label map; drawings and photos whose few colors pass for labels are refused."""
     if reason := explain_not_label_map(open_image(path)):
         raise DataError(
             f"{path} {reason}, rather than a label map; give drawings with --scribble, and save "
@@ -79,7 +79,7 @@ def read_mask(path: Path, resolution: int, order: str = "celebamask") -> Tensor:
 
 
 def explain_not_label_map(image: Image.Image) -> str:
-    """Say what an opened image of one bit or with a palette is if it is not a label map; else ""."""
+    """Say what an image of one bit or with a palette is if it is not a label map; else ""."""
     if image.mode not in ("1", "P"):
         return ""
     colors = [color for _, color in image.convert("RGB").getcolors(256)]
@@ -111,7 +111,7 @@ def _is_dark_and_light(colors: Sequence[tuple[int, int, int]]) -> bool:
 def read_pairs(
     mask: str | Path, scribble: str | Path, resolution: int, order: str = "celebamask"
 ) -> list[UserInput]:
-    """Read label maps with their drawings: two files, or two folders paired by name without suffix."""
+    """Read label maps with their drawings: two files, or two folders paired by stem."""
     masks = read_inputs(mask, "mask", resolution, order)
     drawings = {item.name: item for item in read_inputs(scribble, "scribble", resolution)}
     if Path(mask).is_file() and Path(scribble).is_file():
@@ -136,7 +136,10 @@ def read_pairs(
 
 
 def unique_names(paths: Sequence[Path]) -> list[str]:
-    """Name each path by its stem, with the suffix where files share a stem; what is still equal is numbered."""
+    """Name each path by its stem, with the suffix where files share a stem.
+
+    What is still equal is numbered.
+    """
     stems = [re.sub(r"[^\w.-]+", "-", path.stem) for path in paths]
     uses = Counter(stems)
     names: dict[str, str] = {}  # keys in small letters, which is how some disks compare names

@@ -28,16 +28,16 @@ HIGH_PRECISION_MODES = ("I", "I;16", "I;16B", "I;16L", "F")  # of Pillow: gray b
 def read_scribble(path: str | Path, resolution: int) -> Tensor:
     """Read a drawing as strokes [1,resolution,resolution] in 0..1, white on black.
 
-    Dark strokes on light paper are recognized (the median pixel is paper) and inverted; tinted paper becomes
-    black. Drawings that are not square are padded. Sizes change by area, after which thin strokes are
-    brightened so that they do not fade with the scale.
+    Dark strokes on light paper are recognized (the median pixel is paper) and inverted; tinted
+    paper becomes black. Drawings that are not square are padded. Sizes change by area, after which
+    thin strokes are brightened so that they do not fade with the scale.
     """
     square = pad_square(read_native_scribble(path))
     return torch.from_numpy(resize_strokes(square, resolution))[None]
 
 
 def read_native_scribble(path: str | Path) -> np.ndarray:
-    """Read the strokes [H,W] in 0..1 at the drawing's own size. Raises DataError for other images."""
+    """Read the strokes [H,W] in 0..1 at the drawing's size. Raises DataError for other images."""
     image = open_image(path)
     strokes = decode_strokes(image)
     if not (strokes > 0.25).any():
@@ -78,7 +78,7 @@ def is_label_map(image: Image.Image) -> bool:
 
 
 def is_photo(image: Image.Image, strokes: np.ndarray) -> bool:
-    """Whether an opened image, decoded as `strokes`, is a photo or a painting rather than a drawing."""
+    """Whether an image, decoded as `strokes`, is a photo or a painting rather than a drawing."""
     paper = float((strokes < 0.1).mean())
     halftones = float(((strokes > 0.1) & (strokes < 0.8)).mean())
     colors = np.asarray(image.convert("RGB"), np.float32) / 255
@@ -120,7 +120,7 @@ def strokes_to_uint8(strokes: np.ndarray) -> np.ndarray:
 
 
 def _put_on_paper(image: Image.Image) -> np.ndarray:
-    """Return RGB [H,W,3] in 0..1; a transparent ground becomes the opposite of what is drawn on it."""
+    """Return RGB [H,W,3] in 0..1; a transparent ground becomes the opposite of what is on it."""
     if image.mode in HIGH_PRECISION_MODES:
         gray = np.asarray(image, np.float64)
         gray = gray / _white_level(float(gray.max()))

@@ -13,7 +13,8 @@ THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 def parallel_map(work: Callable[[Any], Any], tasks: Sequence, workers: int) -> Iterator:
     """Yield work(task) of all tasks.
 
-    With one worker the results come in order and are computed in this process; with more they come as they are ready.
+    With one worker the results come in order and are computed in this process; with more they come
+    as they are ready.
     """
     if workers <= 1 or len(tasks) <= 1:
         yield from map(work, tasks)

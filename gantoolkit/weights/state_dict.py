@@ -1,4 +1,4 @@
-"""How a state dict differs from the one that a network expects, in one place for every reader of weights."""
+"""How a state dict differs from the one that a network expects."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From published data, or a folder of one's own, to the zips that training reads (`gantoolkit data prepare`).
+"""From published data, or a folder of one's own, to zips (`gantoolkit data prepare`).
 
 sources    what lies where: images, label maps or part masks, captions, drawings, cameras
 captions   captions in their published layouts

@@ -1,7 +1,9 @@
-"""Captions in their published layouts: one text file per image with a caption per line, or one JSON file.
+"""Captions in their published layouts: a text file per image, or one JSON file.
 
-MM-CelebA-HQ: text/K.txt in the first release, celeba_caption/K.txt in the regenerated one, ten lines each.
-Collaborative Diffusion: a JSON file {"K.jpg": {"Beard_and_Age": "…"}}.
+A text file holds a caption per line.
+
+MM-CelebA-HQ: text/K.txt in the first release, celeba_caption/K.txt in the regenerated one, ten
+lines each. Collaborative Diffusion: a JSON file {"K.jpg": {"Beard_and_Age": "…"}}.
 """
 
 from __future__ import annotations
@@ -37,7 +39,7 @@ class Captions:
 
     @classmethod
     def find(cls, root: Path, path: Path | None = None, per_image: int = 1) -> Captions:
-        """Find captions in a folder of .txt files or a .json file: `path`, or what lies under the root."""
+        """Find a folder of .txt files or a .json file: `path`, or what lies under the root."""
         if path is not None and not Path(path).exists():
             raise DataError(
                 f"There are no captions at {path}; give a folder of NAME.txt or a .json file."

@@ -170,7 +170,7 @@ def read_sample_labels(sample: SourceSample, config: PrepareConfig) -> np.ndarra
 
 
 def merge_parts(parts: Iterable[tuple[int, Path]]) -> np.ndarray:
-    """Merge part masks (class, file) to a label map [H,W]; a later class overwrites an earlier one."""
+    """Merge part masks (class, file) to a label map [H,W]; later classes overwrite earlier ones."""
     labels = None
     for label, path in sorted(parts):
         blue = np.asarray(open_image(path).convert("RGB"))[..., 2]  # as published code reads it
@@ -186,7 +186,7 @@ def merge_parts(parts: Iterable[tuple[int, Path]]) -> np.ndarray:
 
 
 def _mask_scale(size: tuple[int, int], shape: tuple[int, int]) -> float:
-    """Return mask pixels per image pixel, of an image (width, height) and a mask [H,W] of one shape."""
+    """Return mask pixels per image pixel, of an image (width, height) and a mask [H,W]."""
     across = shape[1] / size[0]
     down = shape[0] / size[1]
     if abs(across / down - 1) > SHAPE_TOLERANCE:
@@ -230,7 +230,7 @@ def make_scribble(
 def choose_camera(
     sample: SourceSample, config: PrepareConfig, image: np.ndarray, mask: np.ndarray
 ) -> tuple[np.ndarray, str]:
-    """Return (label [25] in FFHQ's frame, where it is from): as the config says, else from the mask."""
+    """Return (label [25] in FFHQ's frame, where it is from): by the config, else from the mask."""
     if config.camera in ("auto", "label") and sample.camera is not None:
         label = np.array(sample.camera)
         if problem := cameras.find_label_problem(label):

@@ -1,7 +1,8 @@
-"""All samples of a source: shards by worker processes, then one zip per split; resumable, the source untouched.
+"""All samples of a source: shards by worker processes, then one zip per split.
 
-A shard is a small zip in OUT/.parts, renamed into place when it is whole. A broken sample is listed in
-problems.jsonl and left out. Equal sources and configs give equal bytes, however many workers there are.
+The work is resumable, and the source stays untouched. A shard is a small zip in OUT/.parts, renamed
+into place when it is whole. A broken sample is listed in problems.jsonl and left out. Equal sources
+and configs give equal bytes, however many workers there are.
 """
 
 from __future__ import annotations
@@ -45,7 +46,9 @@ def prepare(
     workers: int = 1,
     progress: Progress = lambda *_: None,
 ) -> dict:
-    """Write OUT/<split>.zip, OUT/pairs.zip and pairs.json, problems.jsonl and manifest.json; returns the manifest.
+    """Write the zips of the splits, and the lists beside them; returns the manifest.
+
+    OUT holds <split>.zip, pairs.zip, pairs.json, problems.jsonl and manifest.json.
 
     splits   name → samples
     pairs    (sample name, caption index) that evaluation reads
@@ -173,7 +176,7 @@ def _assemble(
     job: str,
     progress: Progress,
 ) -> dict:
-    """Copy shards into the zips of the splits, write the lists beside them; returns the manifest."""
+    """Copy shards into the zips of the splits, write the lists; returns the manifest."""
     problems = list(source.problems)
     counts: dict[str, int] = {}  # file → samples
     cameras: Counter[str] = Counter()  # where they are from → samples
@@ -277,7 +280,7 @@ def _write_pairs(
     config: PrepareConfig,
     out: Path,
 ) -> int:
-    """Write pairs.zip: the evaluation pairs in their order, each with its one caption; returns their number."""
+    """Write pairs.zip: the evaluation pairs, each with its one caption; returns their number."""
     notes = _read_notes(shards)
     record_of = {Path(record["file"]).stem: record for record in notes.records}
     camera_of = {Path(file).stem: (file, label) for file, label in notes.cameras}

@@ -1,7 +1,7 @@
-"""What a data set on disk consists of: CelebAMask-HQ in its published layouts, or a folder of one's own.
+"""What a data set on disk consists of: CelebAMask-HQ as published, or a folder of one's own.
 
-Only captions and camera files are opened here. What is missing or lies in the wrong place becomes a Problem, never
-an exception.
+Only captions and camera files are opened here. What is missing or lies in the wrong place becomes a
+Problem, never an exception.
 """
 
 from __future__ import annotations
@@ -131,7 +131,7 @@ def _find_root(root: Path) -> Path:
 def _find_folder(
     root: Path, path: Path | None, known: Iterable[str], what: str, needed: bool = True
 ) -> Path | None:
-    """Return the folder `path`, else the first known one under the root; None where none is needed."""
+    """Return the folder `path`, else the first known one under the root; None if not needed."""
     if path is not None:
         if not Path(path).is_dir():
             raise DataError(f"There is no folder {path} of {what}.")
@@ -147,7 +147,10 @@ def _find_folder(
 
 
 def _list_by_stem(folder: Path, problems: list[Problem]) -> dict[str, Path]:
-    """Return stem → path of the images in a folder; of two with one stem ("12.png", "00012.jpg") the first."""
+    """Return stem → path of the images in a folder.
+
+    Of two with one stem ("12.png", "00012.jpg") the first is kept.
+    """
     files = sorted(path for path in folder.iterdir() if is_image_file(path))
     if not files:
         raise DataError(f"The folder {folder} holds no pictures ({', '.join(SUFFIXES)}).")
@@ -223,7 +226,7 @@ def _read_cameras(root: Path, paths: SourcePaths) -> dict:
 
 
 def _check_numbering(images: Iterable[str], masks: Iterable[str], problems: list[Problem]) -> None:
-    """Notice masks that are numbered from 1 while images are numbered from 0, or the other way round."""
+    """Notice masks that are numbered from 1 and images from 0, or the other way round."""
     image_numbers = {int(key) for key in images if key.isdecimal()}
     mask_numbers = {int(key) for key in masks if key.isdecimal()}
     if len(image_numbers) < 2 or image_numbers == mask_numbers:
@@ -243,7 +246,7 @@ def _sort_key(key: str) -> tuple:
 
 
 def _zip_names(images: dict[str, Path], problems: list[Problem]) -> dict[str, str]:
-    """Return key → name in the zip, in order; of two keys that would get one name the second is left out."""
+    """Return key → name in the zip, in order; of two keys with one name the second is left out."""
     key_of_name: dict[str, str] = {}
     for key in sorted(images, key=_sort_key):
         first = key_of_name.setdefault(_safe_name(key), key)

@@ -1,8 +1,9 @@
 """Who is trained on and who is tested, and the frozen list of evaluation pairs.
 
-MM-CelebA-HQ's split trains on images 0 to 23999 and tests on 24000 to 29999. CelebA's own split goes through
-CelebA-HQ-to-CelebA-mapping.txt. Evaluation reads 2,000 fixed (image, caption) pairs of the test split:
-`celebamask_pairs.json` beside this file, drawn once; other data sets get theirs from a seed.
+MM-CelebA-HQ's split trains on images 0 to 23999 and tests on 24000 to 29999. CelebA's own split
+goes through CelebA-HQ-to-CelebA-mapping.txt. Evaluation reads 2,000 fixed (image, caption) pairs of
+the test split: `celebamask_pairs.json` beside this file, drawn once; other data sets get theirs
+from a seed.
 """
 
 from __future__ import annotations
@@ -62,7 +63,10 @@ def split_source(
 
 
 def _celeba_split(root: Path) -> Callable[[str], str]:
-    """Return a function: name → split by CelebA's numbers, of rows "index original_index original_file"."""
+    """Return a function: name → split by CelebA's numbers.
+
+    They are read from rows "index original_index original_file".
+    """
     paths = (root / MAPPING, root.parent / MAPPING)
     path = next((path for path in paths if path.is_file()), None)
     if path is None:
@@ -118,7 +122,7 @@ def draw_pairs(
 
 
 def evaluation_pairs(source: Source, test_samples: list[SourceSample]) -> list[tuple[str, int]]:
-    """Return the evaluation pairs of a test split: the frozen list where it applies, else drawn ones."""
+    """Return the evaluation pairs of a test split: the frozen list if it applies, else drawn."""
     names = [sample.name for sample in test_samples]
     if source.name == "celebamask-hq":
         known = set(names)
@@ -130,7 +134,7 @@ def evaluation_pairs(source: Source, test_samples: list[SourceSample]) -> list[t
 
 
 def main() -> None:
-    """Print the frozen list anew: `python -m gantoolkit.data.prepare.split > celebamask_pairs.json`."""
+    """Print the frozen list anew, as celebamask_pairs.json."""
     names = [str(number) for number in range(FIRST_TEST, LAST)]
     pairs = draw_pairs(names, dict.fromkeys(names, 10))
     about = (
