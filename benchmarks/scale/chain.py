@@ -1,145 +1,193 @@
-"""The whole chain of a config with random weights: seconds and peak memory of each part, no download.
+"""The whole chain of a config with random weights: seconds and peak memory of each part.
 
-    python benchmarks/scale/chain.py [CONFIG] [--device cuda] [--batch 8] [--out record.json] [key=value …]
+    python benchmarks/scale/chain.py [CONFIG] [--device cuda] [--batch 8] [--out record.json]
+    [key=value …]
 
-Diffusion U-Net and ControlNet, bridge, generator, IR-SE50 and LPIPS are built in full size, as
-`gantoolkit run CONFIG --dry-run` plans them. Measured: one guided denoising step (the cache's work), one
-training iteration with a cached z_t, and an image from noise. `naive` is what an iteration costs without
-the cache, all denoising steps anew, and without the recorder, every attention by a full softmax.
+Nothing is downloaded. Diffusion U-Net and ControlNet, bridge, generator, IR-SE50 and LPIPS are
+built in full size, as `gantoolkit run CONFIG --dry-run` plans them. Measured are one guided
+denoising trajectory (the cache's work), one training iteration with a cached z_t, and an image from
+noise. `naive` is what an iteration costs without the cache, all denoising steps anew, and without
+the recorder, every attention by a full softmax.
 """
 
 from __future__ import annotations
 
 import argparse
+import collections
+import itertools
 import json
 import platform
 import sys
 import time
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from gantoolkit.bench.draw_row import resident
 from gantoolkit.config import loader
 from gantoolkit.core import files
 from gantoolkit.core.camera import orbit_camera
-from gantoolkit.core.types import Condition, Target
-from gantoolkit.core.types import Sample as Pair
+from gantoolkit.core.types import Condition, Sample, Target
 from gantoolkit.encoders.published import build_meta_encoder
-from gantoolkit.planning import dry_run, meta_models
+from gantoolkit.planning import meta_models, plan_bridge
 from gantoolkit.tasks.bridge.trajectories import TimestepBatch
 
-
-def randomise(module: nn.Module, device: torch.device) -> nn.Module:
-    """From the meta device to `device`, with small random weights and statistics that keep numbers finite."""
-    module.to_empty(device=device)
-    for name, tensor in (*module.named_parameters(), *module.named_buffers()):
-        with torch.no_grad():
-            if not tensor.is_floating_point():
-                tensor.zero_()
-            elif (
-                name.endswith(("running_var", "alphas_cumprod"))
-                or tensor.ndim == 1
-                and name.endswith("weight")
-            ):
-                tensor.fill_(1.0)
-            elif tensor.ndim > 1:
-                tensor.normal_(0, 0.02)
-            else:
-                tensor.zero_()
-    return module
-
-
-def build(values: dict, device: torch.device):
-    """What a config trains, without data: everything real but the numbers."""
-    encoder, _ = build_meta_encoder(values["encoder"])
-    task = dry_run.build(values, encoder, notes=[])
-    for module in (encoder, task.generator, task.bridge, *task.terms.values()):
-        randomise(module, device)
-    task.device, task.mean_w = device, task.generator.mean_w
-    for term in task.terms.values():
-        if term.compares == "identity":
-            term.recognizer.eval()
-    task.embeddings = meta_models.Embeddings(task.terms, device)
-    return task
-
-
-def condition(task, batch: int) -> Condition:
-    size, device = task.encoder.resolution, task.device
-    labels = torch.randint(19, (batch, size, size), device=device)
-    mask = nn.functional.one_hot(labels, 19).permute(0, 3, 1, 2).float()
-    camera = orbit_camera(torch.zeros(batch)).to(device) if task.generator.is_3d else None
-    return Condition(
-        ("a face",) * batch,
-        mask,
-        torch.rand(batch, 1, size, size, device=device),
-        camera,
-        torch.arange(batch),
-    )
-
-
-def iteration(task, given: Condition, bf16: bool, turn: str = "T") -> None:
-    """One turn of T, or of M alone, with a z_t that lies there, and its backward pass."""
-    batch, size, device = len(given), task.encoder.resolution, task.device
-    image = torch.rand(batch, 3, size, size, device=device) * 2 - 1
-    moment = TimestepBatch(
-        Pair(given, Target(image)),
-        torch.randn(batch, *task.encoder.latent_shape, device=device),
-        torch.full((batch,), task.encoder.timesteps[-1], device=device),
-        image,
-        torch.arange(batch),
-        torch.zeros(batch),
-    )
-    features = task.encoder.features(moment.latents, moment.t, given, only_h=task.only_h(turn))
-    with torch.autocast(device.type, torch.bfloat16, enabled=bf16):
-        latent = task.bridge(features, mapping_only=turn == "M")
-        losses = task.losses(turn, latent, task.render(latent, given.camera), moment)
-    sum(losses.values()).float().backward()
-    task.bridge.zero_grad(set_to_none=True)
-
-
-def naive(task, given: Condition, bf16: bool) -> None:
-    """What an iteration is without cache and recorder: the whole denoising run, all attention maps written out."""
-    from diffusers.models.attention_processor import AttnProcessor
-
-    networks = [task.encoder.unet, *(one.network for one in task.encoder.controlnets)]
-    kept = [dict(network.attn_processors) for network in networks]
-    for network in networks:
-        network.set_attn_processor(AttnProcessor())
-    try:
-        task.encoder.trajectory(given)
-        iteration(task, given, bf16)
-    finally:
-        for network, processors in zip(networks, kept):
-            network.set_attn_processor(processors)
+ONES = ("running_var", "alphas_cumprod")  # statistics that keep numbers finite
 
 
 @torch.no_grad()
-def image(task, given: Condition, steps: int | None, bf16: bool) -> None:
-    """From noise to a picture, through `steps` denoising steps (None: all)."""
-    for number, features in enumerate(task.encoder.trace(given, x0=False), 1):
-        if number == steps:
-            break
-    with torch.autocast(task.device.type, torch.bfloat16, enabled=bf16):
-        task.render(task.bridge(features), given.camera)
+def randomize(module: nn.Module, device: torch.device) -> nn.Module:
+    """Move a module from the meta device to `device`, with small random weights."""
+    module.to_empty(device=device)
+    for name, tensor in (*module.named_parameters(), *module.named_buffers()):
+        is_scale = tensor.ndim == 1 and name.endswith("weight")
+        if tensor.is_floating_point() and (name.endswith(ONES) or is_scale):
+            tensor.fill_(1.0)
+        elif tensor.is_floating_point() and tensor.ndim > 1:
+            tensor.normal_(0, 0.02)
+        else:
+            tensor.zero_()
+    return module
 
 
-def timed(work, device: torch.device, repeats: int) -> float:
-    """Seconds of one call, the least of `repeats` after one to warm up (none where one is asked for)."""
+@dataclass
+class Chain:
+    """What a config trains, without data: only the weights are not real."""
+
+    objective: object  # as gantoolkit.planning.plan_bridge builds it
+    device: torch.device
+    bf16: bool
+
+    @classmethod
+    def build(cls, config: dict, device: torch.device) -> Chain:
+        """Build all networks of a config with random weights."""
+        encoder, _ = build_meta_encoder(config["encoder"])
+        objective = plan_bridge.build_objective(config, encoder, notes=[])
+        terms = objective.terms.values()
+        for module in (encoder, objective.generator, objective.bridge, *terms):
+            randomize(module, device)
+        objective.mean_w = objective.generator.mean_w
+        for term in terms:
+            if term.compares == "identity":
+                term.recognizer.eval()
+        objective.embeddings = meta_models.Embeddings(objective.terms, device)
+        return cls(objective, device, config["schedule"]["precision"] == "bf16")
+
+    @property
+    def encoder(self) -> nn.Module:
+        """The diffusion model."""
+        return self.objective.encoder
+
+    def autocast(self):
+        """Compute in bf16 if the config does."""
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=self.bf16)
+
+    def condition(self, batch: int) -> Condition:
+        """Make a random condition [batch]."""
+        size = self.encoder.resolution
+        labels = torch.randint(19, (batch, size, size), device=self.device)
+        camera = None
+        if self.objective.generator.is_3d:
+            camera = orbit_camera(torch.zeros(batch)).to(self.device)
+        return Condition(
+            text=("a face",) * batch,
+            mask=nn.functional.one_hot(labels, 19).permute(0, 3, 1, 2).float(),
+            scribble=torch.rand(batch, 1, size, size, device=self.device),
+            camera=camera,
+            seed=torch.arange(batch),
+        )
+
+    def cached_batch(self, condition: Condition) -> TimestepBatch:
+        """Make a random batch at the last step, as the cache gives one."""
+        batch, size = len(condition), self.encoder.resolution
+        image = torch.rand(batch, 3, size, size, device=self.device) * 2 - 1
+        return TimestepBatch(
+            sample=Sample(condition, Target(image)),
+            latents=torch.randn(batch, *self.encoder.latent_shape, device=self.device),
+            t=torch.full((batch,), self.encoder.timesteps[-1], device=self.device),
+            x0=image,
+            rows=torch.arange(batch),
+            steps=torch.zeros(batch),
+        )
+
+    def iteration(self, condition: Condition, phase: str = "T") -> None:
+        """Run one iteration of phase M or T with a cached z_t, and its backward pass."""
+        batch = self.cached_batch(condition)
+        objective = self.objective
+        features = self.encoder.features(
+            batch.latents, batch.t, condition, only_h=objective.only_h(phase)
+        )
+        with self.autocast():
+            latent = objective.bridge(features, mapping_only=phase == "M")
+            render = objective.render(latent, condition.camera)
+            losses = objective.losses(phase, latent, render, batch)
+        sum(losses.values()).float().backward()
+        objective.bridge.zero_grad(set_to_none=True)
+
+    def naive_iteration(self, condition: Condition) -> None:
+        """Run one iteration without cache and recorder, all attention maps written out."""
+        from diffusers.models.attention_processor import AttnProcessor
+
+        networks = [self.encoder.unet, *(one.network for one in self.encoder.controlnets)]
+        recorders = [dict(network.attn_processors) for network in networks]
+        for network in networks:
+            network.set_attn_processor(AttnProcessor())
+        try:
+            self.encoder.trajectory(condition)
+            self.iteration(condition)
+        finally:
+            for network, processors in zip(networks, recorders):
+                network.set_attn_processor(processors)
+
+    @torch.no_grad()
+    def image(self, condition: Condition, steps: int | None) -> Tensor:
+        """Render an image from noise, through `steps` denoising steps (None: all)."""
+        trace = itertools.islice(self.encoder.trace(condition, x0=False), steps)
+        features = collections.deque(trace, maxlen=1).pop()  # of the last step
+        with self.autocast():
+            latent = self.objective.bridge(features)
+            return self.objective.render(latent, condition.camera).image
+
+
+def least_seconds(work: Callable[[], object], device: torch.device, repeats: int) -> float:
+    """Return the seconds of the fastest call; one call comes before unless `repeats` is 1."""
     seconds = []
     for _ in range(repeats if repeats == 1 else repeats + 1):
-        began = time.monotonic()
+        started = time.monotonic()
         work()
         if device.type == "cuda":
             torch.cuda.synchronize()
-        seconds.append(time.monotonic() - began)
+        seconds.append(time.monotonic() - started)
     return min(seconds)
 
 
-def main() -> None:
+def measure(chain: Chain, batch: int, repeats: int) -> tuple[dict[str, float], int | None]:
+    """Time every part; returns seconds per sample, and the peak of training on a GPU in bytes."""
+    condition, one = chain.condition(batch), chain.condition(1)
+    on_gpu = chain.device.type == "cuda"
+
+    def timed(work: Callable[[], object], samples: int = batch) -> float:
+        return least_seconds(work, chain.device, repeats) / samples
+
+    seconds = {"trajectory": timed(lambda: chain.encoder.trajectory(condition))}
+    if on_gpu:
+        torch.cuda.reset_peak_memory_stats()
+    seconds["iteration"] = timed(lambda: chain.iteration(condition))
+    peak = torch.cuda.max_memory_allocated() if on_gpu else None
+    seconds["iteration of M"] = timed(lambda: chain.iteration(condition, "M"))
+    seconds["naive iteration"] = timed(lambda: chain.naive_iteration(condition))
+    seconds["image, all steps"] = timed(lambda: chain.image(one, None), samples=1)
+    seconds["image, one step"] = timed(lambda: chain.image(one, 1), samples=1)
+    return seconds, peak
+
+
+def arguments() -> argparse.Namespace:
+    """Parse the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("config", nargs="?", default="configs/full/absm_eg3d.py")
     parser.add_argument("overrides", nargs="*", metavar="key=value")
@@ -147,46 +195,28 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=8)
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--out", metavar="FILE")
-    args = parser.parse_args()
-    values, device = (
-        loader.load_config(args.config, args.overrides).to_dict(),
-        torch.device(args.device),
-    )
-    bf16 = values["schedule"]["precision"] == "bf16"
-    task = build(values, device)
-    given, one = condition(task, args.batch), condition(task, 1)
-    steps = len(task.encoder.timesteps)
-    found = {
-        "trajectory": timed(lambda: task.encoder.trajectory(given), device, args.repeats)
-        / args.batch
-    }
-    if device.type == "cuda":
-        torch.cuda.reset_peak_memory_stats()
-    found["iteration"] = (
-        timed(lambda: iteration(task, given, bf16), device, args.repeats) / args.batch
-    )
-    peak = torch.cuda.max_memory_allocated() if device.type == "cuda" else None
-    found["iteration of M"] = (
-        timed(lambda: iteration(task, given, bf16, "M"), device, args.repeats) / args.batch
-    )
-    found["naive iteration"] = (
-        timed(lambda: naive(task, given, bf16), device, args.repeats) / args.batch
-    )
-    found["image, all steps"] = timed(lambda: image(task, one, None, bf16), device, args.repeats)
-    found["image, one step"] = timed(lambda: image(task, one, 1, bf16), device, args.repeats)
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Measure a config's chain, print the record and write it."""
+    args = arguments()
+    device = torch.device(args.device)
+    config = loader.load_config(args.config, args.overrides).to_dict()
+    chain = Chain.build(config, device)
+    seconds, peak = measure(chain, args.batch, args.repeats)
+    is_gpu = device.type == "cuda"
     record = dict(
         config=args.config,
         overrides=args.overrides,
         batch=args.batch,
-        steps=steps,
+        steps=len(chain.encoder.timesteps),
         torch=torch.__version__,
-        device=torch.cuda.get_device_name()
-        if device.type == "cuda"
-        else platform.processor() or "cpu",
+        device=torch.cuda.get_device_name() if is_gpu else platform.processor() or "cpu",
         threads=torch.get_num_threads(),
-        seconds_per_sample={k: round(v, 5) for k, v in found.items()},
-        images_per_second=round(1 / found["iteration"], 3),
-        naive_over_cached=round(found["naive iteration"] / found["iteration"], 2),
+        seconds_per_sample={part: round(value, 5) for part, value in seconds.items()},
+        images_per_second=round(1 / seconds["iteration"], 3),
+        naive_over_cached=round(seconds["naive iteration"] / seconds["iteration"], 2),
         peak_training_bytes=peak,
         peak_process_bytes=resident("VmHWM") * 1024,
     )

@@ -1,6 +1,6 @@
-"""Memory of one process as `gantoolkit run CONFIG --dry-run` counts it: the table of docs/scaling.md.
+"""Memory of one process as `--dry-run` counts it: the table of docs/scaling.md.
 
-python benchmarks/scale/memory.py [NUMBER OF A ROW …]
+python benchmarks/scale/memory.py [INDEX OF A ROW …]
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from gantoolkit.config import loader
 from gantoolkit.planning import dry_run
 
 LEAST = "encoder.offload=True recompute=1{chunk} schedule.accumulate=8 sampling.batch=4"
-ROWS = (  # config of configs/full, overrides, what the table says beside them
+ROWS = (  # config of configs/full, overrides, what the table says of them
     ("absm_eg3d", "recompute=2", "`{}` as configured"),
     ("absm_eg3d", "recompute=0", "`{}`"),
     ("absm_eg3d", "encoder.offload=True", "`{}`"),
@@ -24,26 +24,28 @@ ROWS = (  # config of configs/full, overrides, what the table says beside them
     ("absm_stylegan2", LEAST.format(chunk=""), "`{}`"),
     ("controlnet_mask", "recompute=True", "8 at a time, `{}`"),
 )
-COLUMNS = ("training", "caching", "scoring")
+PEAKS = ("training", "caching", "scoring")
 
 
-def counted(name: str, overrides: str) -> list[float]:
-    """Gigabytes: the networks, then the peaks of training, caching and scoring (0 where there is none)."""
-    found = dry_run.plan(loader.load_config(f"configs/full/{name}.py", overrides.split()).to_dict())
-    return [
-        found.fixed / 1e9,
-        *((found.fixed + found.peaks[c]) / 1e9 if c in found.peaks else 0 for c in COLUMNS),
-    ]
+def count_gigabytes(config: str, overrides: str) -> list[float]:
+    """Count GB of the networks, then the peaks of PEAKS with them (0 where there is none)."""
+    values = loader.load_config(f"configs/full/{config}.py", overrides.split()).to_dict()
+    plan = dry_run.plan(values)
+    sizes = [plan.network_bytes / 1e9]
+    for name in PEAKS:
+        sizes.append((plan.network_bytes + plan.peaks[name]) / 1e9 if name in plan.peaks else 0)
+    return sizes
 
 
-def lines(numbers: list[int]) -> Iterator[str]:
-    """Rows of the table."""
-    for number in numbers:
-        name, overrides, beside = ROWS[number]
-        cells = (f" {size:.1f} GB |" if size else " |" for size in counted(name, overrides))
-        yield f"| {name}, {beside.format(overrides)} |{''.join(cells)}"
+def table_rows(indices: list[int]) -> Iterator[str]:
+    """Format rows of the table as Markdown."""
+    for index in indices:
+        config, overrides, description = ROWS[index]
+        sizes = count_gigabytes(config, overrides)
+        cells = [f" {size:.1f} GB |" if size else " |" for size in sizes]
+        yield f"| {config}, {description.format(overrides)} |{''.join(cells)}"
 
 
 if __name__ == "__main__":
-    for line in lines([int(n) for n in sys.argv[1:]] or list(range(len(ROWS)))):
-        print(line, flush=True)
+    for row in table_rows([int(word) for word in sys.argv[1:]] or list(range(len(ROWS)))):
+        print(row, flush=True)

@@ -1,41 +1,44 @@
-"""The tables of a record of official.py: times and ratios, equality, and roofs."""
+"""The tables of a record of official.py: ratios, equality, and what the machine allows."""
 
 from __future__ import annotations
 
-from table import aligned, span
+from markdown_table import aligned, quartiles
 
 
 def official(record: dict) -> str:
-    """All of it as Markdown."""
+    """Format all of a record as Markdown."""
     return "\n".join(
         [
             setting(record),
             "",
-            aligned(*ratios(record["rows"])),
+            ratio_table(record["rows"]),
             "",
             equality(record),
             "",
             rates(record["rates"]),
             "",
-            aligned(*roofs(record["rows"])),
+            work_table(record["rows"]),
         ]
     )
 
 
 def setting(record: dict) -> str:
-    m = record["machine"]
+    """Say where, when and how the record was made."""
+    machine = record["machine"]
     older = dict.fromkeys(f"{row['case']} {row['date']}" for row in record["rows"] if "date" in row)
     dates = "; ".join([record["date"], *older])
     return (
-        f"{dates}, {m['cpu']}, {record['device']}, {m['threads']} of {m['cores']} cores, torch "
-        f"{m['torch']}. Other processes took at most {100 * record['others']:.0f} % of the machine meanwhile. "
-        "One image at a time. Seconds are least values and *best* is their quotient, theirs by ours; beside "
-        "it the quotient's median over rounds. Theirs runs in fp32 in every row: its code refuses bf16."
+        f"{dates}, {machine['cpu']}, {record['device']}, {machine['threads']} of "
+        f"{machine['cores']} cores, torch {machine['torch']}. Other processes took at most "
+        f"{100 * record['others']:.0f} % of the machine meanwhile. "
+        "One image at a time. Seconds are least values and *best* is their quotient, theirs by "
+        "ours; beside it the quotient's median over rounds. Theirs runs in fp32 in every row: its "
+        "code refuses bf16."
     )
 
 
-def ratios(rows: list[dict]) -> tuple[list[str], list[list[str]]]:
-    """Head and body of the first table."""
+def ratio_table(rows: list[dict]) -> str:
+    """Format seconds and ratios."""
     head = [
         "generator, pass",
         "precision",
@@ -46,48 +49,52 @@ def ratios(rows: list[dict]) -> tuple[list[str], list[list[str]]]:
         "bar",
         "met",
     ]
-    body = [
-        [
-            f"{r['case']}, {r['pass']}",
-            r["precision"],
-            f"{r['theirs']['least']:.3f}",
-            f"{r['ours']['least']:.3f}",
-            f"{r['best']:.2f}",
-            span(r["ratio"]),
-            f"{r['bar']:.1f}",
-            "yes" if r["best"] >= r["bar"] else "no",
-        ]
-        for r in rows
-    ]
-    return head, body
+    body = []
+    for row in rows:
+        body.append(
+            [
+                f"{row['case']}, {row['pass']}",
+                row["precision"],
+                f"{row['theirs']['least']:.3f}",
+                f"{row['ours']['least']:.3f}",
+                f"{row['best']:.2f}",
+                quartiles(row["ratio"]),
+                f"{row['bar']:.1f}",
+                "yes" if row["best"] >= row["bar"] else "no",
+            ]
+        )
+    return aligned(head, body)
 
 
 def equality(record: dict) -> str:
-    """How far ours is from theirs, case by case."""
-    said = [
-        f"{case} {e['pixels']:.0e} in pixels (of standard deviation {e['spread']:.2f}), {e['gradients']:.0e} "
-        f"of the largest gradient, {e['psnr']:.1f} dB"
-        for case, e in record["equality"].items()
-    ]
+    """Say how far ours is from theirs, case by case."""
+    cases = []
+    for case, fit in record["equality"].items():
+        cases.append(
+            f"{case} {fit['pixels']:.0e} in pixels (of standard deviation {fit['spread']:.2f}), "
+            f"{fit['gradients']:.0e} of the largest gradient, {fit['psnr']:.1f} dB"
+        )
     return (
-        "Largest differences from the official code at equal weights in fp32, and bf16 against our fp32 (at "
-        f"most {record['tolerance']:g} and at least {record['fidelity']:g} dB are asked for): "
-        f"{'; '.join(said)}."
+        "Largest differences from the official code at equal weights in fp32, and bf16 against our "
+        f"fp32 (at most {record['tolerance']:g} and at least {record['fidelity']:g} dB are asked "
+        f"for): {'; '.join(cases)}."
     )
 
 
-def rates(found: dict[str, float]) -> str:
+def rates(rates: dict[str, float]) -> str:
+    """Say how fast the machine is, and what the next table's columns mean."""
     return (
-        f"This machine gave {found['fp32']:g} Gflop/s in fp32, {found['bf16']:g} in bf16 (the faster of a "
-        f"matrix product and a 3×3 convolution) and copied {found['copy']:g} GB/s. *Arithmetic* is what products "
-        "and convolutions alone would take at that rate; *limit* the ratio if nothing else took any time. *GB* "
-        "is what all operations read and write, much of it in caches. *Peak* is resident memory beyond the "
+        f"This machine gave {rates['fp32']:g} Gflop/s in fp32, {rates['bf16']:g} in bf16 (the "
+        "faster of a matrix product and a 3×3 convolution) and copied "
+        f"{rates['copy']:g} GB/s. *Arithmetic* is what products and convolutions alone would take "
+        "at that rate; *limit* the ratio if nothing else took any time. *GB* is what all "
+        "operations read and write, much of it in caches. *Peak* is resident memory beyond the "
         "networks':"
     )
 
 
-def roofs(rows: list[dict]) -> tuple[list[str], list[list[str]]]:
-    """Head and body of the second table."""
+def work_table(rows: list[dict]) -> str:
+    """Format memory and work, and what the work would take at the machine's rates."""
     head = [
         "generator, pass",
         "whose",
@@ -99,22 +106,23 @@ def roofs(rows: list[dict]) -> tuple[list[str], list[list[str]]]:
         "GB",
     ]
     body = []
-    for r in rows:
-        both = [("theirs", "fp32")] if r["precision"] == "fp32" else []
-        for who, precision in [*both, ("ours", r["precision"])]:
-            used, least = r["used"][who], r[who]["least"]
-            peak = "" if used["peak"] is None else f"{used['peak']:.0f}"
-            limit = f"{r['theirs']['least'] / used['arithmetic']:.1f}" if who == "ours" else ""
-            body.append(
-                [
-                    f"{r['case']}, {r['pass']}",
-                    f"{who}, {precision}",
-                    peak,
-                    f"{used['gflop']:.0f}",
-                    f"{used['arithmetic']:.3f}",
-                    f"{100 * used['arithmetic'] / least:.0f} %",
-                    limit,
-                    f"{used['gbyte']:.1f}",
-                ]
-            )
-    return head, body
+    for row in rows:
+        if row["precision"] == "fp32":  # theirs has no other, and stands once
+            body.append(_work_cells(row, "theirs", "fp32", limit=""))
+        limit = row["theirs"]["least"] / row["used"]["ours"]["arithmetic"]
+        body.append(_work_cells(row, "ours", row["precision"], limit=f"{limit:.1f}"))
+    return aligned(head, body)
+
+
+def _work_cells(row: dict, whose: str, precision: str, limit: str) -> list[str]:
+    used, least = row["used"][whose], row[whose]["least"]
+    return [
+        f"{row['case']}, {row['pass']}",
+        f"{whose}, {precision}",
+        "" if used["peak"] is None else f"{used['peak']:.0f}",
+        f"{used['gflop']:.0f}",
+        f"{used['arithmetic']:.3f}",
+        f"{100 * used['arithmetic'] / least:.0f} %",
+        limit,
+        f"{used['gbyte']:.1f}",
+    ]

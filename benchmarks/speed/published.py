@@ -1,7 +1,7 @@
-"""The official generators, imported from checkouts that the user names, beside ours at the same weights.
+"""The official generators, imported from checkouts of the user, beside ours at the same weights.
 
-Nothing of those repositories is part of this project. Ours is loaded from the pickle that their own code
-writes of the randomly initialised network, so that the converter is part of what is compared.
+Nothing of those repositories is part of this project. Ours is loaded from the pickle that their own
+code writes of the randomly initialized network, so that the converter is part of the comparison.
 """
 
 from __future__ import annotations
@@ -19,12 +19,10 @@ import torch
 import universe
 from torch import nn
 
-PACKAGES = ("dnnlib", "torch_utils", "training")  # of the same names in both repositories
-SPREAD = (
-    0.5  # standard deviation of pixels that random networks are scaled to: that of photos in −1..1
-)
+PACKAGES = ("dnnlib", "torch_utils", "training")  # both repositories have these names
+PIXEL_STD = 0.5  # standard deviation that random networks are scaled to: that of photos in −1..1
 
-FACES = dict(  # ffhq512-128 of EG3D
+FFHQ_RENDERING = dict(  # ffhq512-128 of EG3D
     image_resolution=512,
     disparity_space_sampling=False,
     clamp_mode="softplus",
@@ -63,7 +61,7 @@ CASES = (
 
 @contextmanager
 def importing(folder: Path) -> Iterator[None]:
-    """The packages of one checkout; those of another do not get in the way, before or afterwards."""
+    """Make the packages of one checkout importable, and no others of the same names."""
     forget()
     sys.path.insert(0, str(folder))
     try:
@@ -74,65 +72,73 @@ def importing(folder: Path) -> Iterator[None]:
 
 
 def forget() -> None:
-    for name in [name for name in sys.modules if name.split(".")[0] in PACKAGES]:
-        del sys.modules[name]
+    """Drop the imported modules of a checkout."""
+    for name in list(sys.modules):
+        if name.split(".")[0] in PACKAGES:
+            del sys.modules[name]
 
 
 def make(case: Case, folder: Path) -> nn.Module:
-    """Their generator with random weights; to be called while `importing(folder)`."""
+    """Make their generator with random weights; to be called while `importing(folder)`."""
     torch.manual_seed(0)
+    generator = _stylegan2(case) if case.repository == "stylegan2" else _eg3d(case)
+    return universe.stir(generator)
+
+
+def _stylegan2(case: Case) -> nn.Module:
+    networks = importlib.import_module("training.networks")
+    mapping = dict(num_layers=8)
+    synthesis = dict(channel_base=case.channel_base, channel_max=512)
+    return networks.Generator(512, 0, 512, case.resolution, 3, mapping, synthesis)
+
+
+def _eg3d(case: Case) -> nn.Module:
+    triplane = importlib.import_module("training.triplane")
     widths = dict(channel_base=case.channel_base, channel_max=512)
-    if case.repository == "stylegan2":
-        networks = importlib.import_module("training.networks")
-        made = networks.Generator(512, 0, 512, case.resolution, 3, dict(num_layers=8), widths)
-    else:
-        module = importlib.import_module("training.triplane")
-        made = module.TriPlaneGenerator(
-            512,
-            25,
-            512,
-            case.resolution,
-            3,
-            sr_num_fp16_res=4,
-            mapping_kwargs=dict(num_layers=2),
-            sr_kwargs=widths,
-            rendering_kwargs=FACES,
-            num_fp16_res=0,
-            conv_clamp=None,
-            **widths,
-        )
-        made.neural_rendering_resolution = 128
-    return universe.stir(made)
+    generator = triplane.TriPlaneGenerator(
+        512,
+        25,
+        512,
+        case.resolution,
+        3,
+        sr_num_fp16_res=4,
+        mapping_kwargs=dict(num_layers=2),
+        sr_kwargs=widths,
+        rendering_kwargs=FFHQ_RENDERING,
+        num_fp16_res=0,
+        conv_clamp=None,
+        **widths,
+    )
+    generator.neural_rendering_resolution = 128
+    return generator
 
 
 def save(network: nn.Module, path: Path) -> None:
-    """As their training loop writes a snapshot; to be called while `importing` their packages."""
+    """Write a snapshot as their training does; to be called while `importing` their packages."""
+    snapshot = dict(G=None, D=None, G_ema=network, augment_pipe=None, training_set_kwargs=None)
     with path.open("wb") as file:
-        pickle.dump(
-            dict(G=None, D=None, G_ema=network, augment_pipe=None, training_set_kwargs=None), file
-        )
+        pickle.dump(snapshot, file)
 
 
-def drawing_layers(network: nn.Module) -> list[nn.Module]:
-    """The layers whose sum is the picture."""
-    part = getattr(network, "superresolution", network)
-    return [module for name, module in part.named_modules() if name.endswith("torgb")]
+def rgb_layers(network: nn.Module) -> list[nn.Module]:
+    """Return the layers whose sum is the image."""
+    last = getattr(network, "superresolution", network)
+    return [module for name, module in last.named_modules() if name.endswith("torgb")]
 
 
 class Pair(synthesis.Pair):
-    """Their generator and ours; `run(name, precision, backward)` draws with "theirs" or "ours"."""
+    """Their generator and ours; `run` renders with "theirs" or "ours"."""
 
     def __init__(self, case: Case, folder: Path, scratch: Path, device: str):
         from gantoolkit.core.camera import orbit_camera
         from gantoolkit.generators import load_generator
 
-        stream, path = (
-            torch.Generator().manual_seed(1),
-            scratch / f"{case.repository}{case.resolution}.pkl",
-        )
-        self.case, self.camera = case, orbit_camera(0.2).to(device)
+        self.case = case
+        self.camera = orbit_camera(0.2).to(device)
+        stream = torch.Generator().manual_seed(1)
         size = case.resolution
         self.cotangent = (torch.randn(1, 3, size, size, generator=stream) / size).to(device)
+        path = scratch / f"{case.repository}{size}.pkl"
         with importing(folder):
             self.theirs = make(case, folder).to(device)
             z = torch.randn(1, 512, generator=stream).to(device)
@@ -142,25 +148,28 @@ class Pair(synthesis.Pair):
             self.theirs.to(device)
         self.generator = load_generator(path).to(device)
         path.unlink()
-        self.variants = {"theirs": self.draw_theirs, "ours": self.draw_ours}
+        self.variants = {"theirs": self.render_theirs, "ours": self.render_ours}
 
     def label(self) -> torch.Tensor | None:
+        """Return the camera as EG3D's label [1,25]; None for a 2D generator."""
         return self.camera.label if self.case.repository == "eg3d" else None
 
+    @torch.no_grad()
     def scale(self) -> None:
-        """Let pixels spread as those of photos do: the layers that draw are linear in their weights."""
-        with torch.no_grad():
-            factor = SPREAD / float(self.draw_theirs(self.ws).std())
-            for layer in drawing_layers(self.theirs):
-                layer.weight.mul_(factor)
-                layer.bias.mul_(factor)
+        """Scale pixels to the standard deviation of photos, in which RGB layers are linear."""
+        factor = PIXEL_STD / float(self.render_theirs(self.ws).std())
+        for layer in rgb_layers(self.theirs):
+            layer.weight.mul_(factor)
+            layer.bias.mul_(factor)
 
-    def draw_theirs(self, ws: torch.Tensor) -> torch.Tensor:
+    def render_theirs(self, ws: torch.Tensor) -> torch.Tensor:
+        """Render an image [1,3,R,R] by the official code."""
         if self.case.repository == "stylegan2":
             return self.theirs.synthesis(ws, noise_mode="const")
         torch.manual_seed(2)  # of the positions of samples along rays
         return self.theirs.synthesis(ws, self.label(), noise_mode="const")["image"]
 
-    def draw_ours(self, ws: torch.Tensor) -> torch.Tensor:
+    def render_ours(self, ws: torch.Tensor) -> torch.Tensor:
+        """Render an image [1,3,R,R] by ours."""
         stream = torch.Generator(ws.device).manual_seed(2)
         return self.generator.render(ws, self.camera, generator=stream).image

@@ -1,4 +1,4 @@
-"""Speed of the bridge's training, of synthesis and of the command line, as ratios that one run measures.
+"""Measure the speed of training, synthesis and the command line, as ratios within one run.
 
 python benchmarks/speed/run.py [--quick] [--only PART] [--out FILE.json]
 """
@@ -19,6 +19,7 @@ PARTS = ("training", "synthesis", "startup")
 
 
 def arguments(argv: list[str] | None = None) -> argparse.Namespace:
+    """Parse the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="few rounds, no generator of 256 px")
     parser.add_argument("--only", choices=PARTS, help="measure one part")
@@ -33,18 +34,20 @@ def arguments(argv: list[str] | None = None) -> argparse.Namespace:
 
 
 def machine() -> dict:
-    """What the numbers depend on."""
+    """Describe the machine and the software that the numbers depend on."""
     import torch
 
-    cpu = Path("/proc/cpuinfo")
-    lines = cpu.read_text().splitlines() if cpu.exists() else []
-    values = {k.strip(): v.strip() for k, _, v in (line.partition(":") for line in lines)}
-    flags = values.get("flags", "").split()
-    name = values.get("model name", platform.processor() or platform.machine())
+    cpu_info: dict[str, str] = {}
+    file = Path("/proc/cpuinfo")
+    if file.exists():
+        for line in file.read_text().splitlines():
+            key, _, value = line.partition(":")
+            cpu_info[key.strip()] = value.strip()
+    flags = cpu_info.get("flags", "").split()
     return dict(
-        cpu=name,
+        cpu=cpu_info.get("model name", platform.processor() or platform.machine()),
         cores=cores(),
-        bf16=[f for f in flags if "bf16" in f],
+        bf16=[flag for flag in flags if "bf16" in flag],
         system=platform.system(),
         python=platform.python_version(),
         torch=torch.__version__,
@@ -53,26 +56,29 @@ def machine() -> dict:
 
 
 def cores() -> int:
+    """Return the number of cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
 
 
-def worst(record: dict) -> float | None:
-    """The largest share of the machine that others took while a row was measured."""
-    rows = [*record.get("training", {}).get("turns", []), *record.get("synthesis", [])]
+def worst_others(record: dict) -> float | None:
+    """Return the largest share of the machine that others took while a row was measured."""
+    rows = [*record.get("training", {}).get("phases", []), *record.get("synthesis", [])]
     return max((row["others"] for row in rows), default=None)
 
 
+def say(text: str) -> None:
+    """Print to stderr, with the time."""
+    print(f"{time.strftime('%H:%M:%S')}  {text}", file=sys.stderr, flush=True)
+
+
 def measure(options: argparse.Namespace, folder: Path) -> dict:
-    """The record."""
+    """Measure the parts that are asked for; returns the record. `folder` is for temporary files."""
     import startup
     import synthesis
     import training
     from universe import Universe
 
-    def say(text: str) -> None:
-        print(f"{time.strftime('%H:%M:%S')}  {text}", file=sys.stderr, flush=True)
-
-    wanted = [options.only] if options.only else PARTS
+    parts = [options.only] if options.only else PARTS
     universe = Universe(folder)
     seconds, rounds = (4.0, 4) if options.quick else (20.0, 16)
     record = dict(
@@ -80,22 +86,33 @@ def measure(options: argparse.Namespace, folder: Path) -> dict:
         machine=machine(),
         parameters=dict(quick=options.quick, rounds=rounds, seconds=seconds),
     )
-    if "startup" in wanted:  # first: nothing of ours is running yet
+    if "startup" in parts:  # first, while nothing of ours is running
         record["startup"] = startup.measure(3 if options.quick else 10)
-    if "training" in wanted:
+    if "training" in parts:
         record["training"] = training.measure(universe, folder, rounds, say)
-    if "synthesis" in wanted:
+    if "synthesis" in parts:
         record["synthesis"] = synthesis.measure(universe, options.quick, seconds, say)
-    return record | dict(
-        weights=universe.origins, tolerance=synthesis.TOLERANCE, others=worst(record)
-    )
+    record["weights"] = universe.origins
+    record["tolerance"] = synthesis.TOLERANCE
+    record["others"] = worst_others(record)
+    return record
+
+
+def different_generators(record: dict) -> list[str]:
+    """Return the generators whose pixels are not the port's."""
+    different = set()
+    for row in record.get("synthesis", []):
+        if row["precision"] == "fp32" and row["ours: pixels"] > record["tolerance"]:
+            different.add(row["generator"])
+    return sorted(different)
 
 
 def main(argv: list[str] | None = None) -> int:
+    """Measure, print and write the record; fails where the port and ours differ."""
     options = arguments(argv)
     os.environ.pop("GANTOOLKIT_CACHE", None)  # the cache of this run is temporary
     import torch
-    from table import tables
+    from speed_tables import tables
 
     from gantoolkit.core import files
 
@@ -109,22 +126,14 @@ def main(argv: list[str] | None = None) -> int:
         f"\nwritten to {os.path.relpath(options.out)}; "
         "`python benchmarks/speed/table.py` puts the table into benchmarks/README.md"
     )
-    wrong = synthesis_differs(record)
-    if wrong:
+    different = different_generators(record)
+    if different:
         print(
-            f"error: {wrong} differs from its port by more than {record['tolerance']:g} in fp32, so the "
-            "ratios mean nothing.",
+            f"error: {', '.join(different)} differs from its port by more than "
+            f"{record['tolerance']:g} in fp32, so the ratios mean nothing.",
             file=sys.stderr,
         )
-    return 1 if wrong else 0
-
-
-def synthesis_differs(record: dict) -> str:
-    """Generators whose pixels are not the port's."""
-    rows = [row for row in record.get("synthesis", []) if row["precision"] == "fp32"]
-    return ", ".join(
-        sorted({row["generator"] for row in rows if row["ours: pixels"] > record["tolerance"]})
-    )
+    return 1 if different else 0
 
 
 if __name__ == "__main__":

@@ -1,9 +1,9 @@
 """Training of the bridge with and without the cache, part by part.
 
-The iterations are the trainer's own (`training.loop.Trainer.train_step` on configs/absm_eg3d.py); only the source
-of z_t, I^d_0 and features is exchanged. Variants:
+The iterations are the trainer's own (`training.loop.Trainer.train_step` on configs/absm_eg3d.py);
+only the source of z_t, I^d_0 and features is exchanged. Variants:
 
-anew      every iteration denoises its batch from noise (all steps, with guidance), then reads the features
+anew      every iteration denoises its batch from noise, in all steps and with guidance
 cache     z_t and I^d_0 come from the cache, features from one evaluation: the default
 features  h, f and a come from the cache too (`cache.max_gb` large enough)
 """
@@ -11,13 +11,15 @@ features  h, f and a come from the cache too (`cache.max_gb` large enough)
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable
 from pathlib import Path
 
 import timing
 import torch
-from universe import DATA
+from universe import DATA, Universe
 
 from gantoolkit.config import loader
+from gantoolkit.core.types import Features
 from gantoolkit.data.face_zip import FaceZip
 from gantoolkit.tasks.bridge.trajectories import TimestepBatch
 from gantoolkit.training.loop import Run, Trainer
@@ -26,16 +28,19 @@ from gantoolkit.training.schedule import Schedule
 
 CONFIG = "configs/absm_eg3d.py"
 VARIANTS = ("anew", "cache", "features")
-READ, FEATURES = "z_t and I^d_0", "features"
+READ, FEATURES = "z_t and I^d_0", "features"  # parts of an iteration
 FORWARD, BACKWARD = "bridge, generator, losses", "backward and step"
-ROWS = 48  # samples in the cache that is read here; one iteration takes `schedule.batch` of them
+CACHED_SAMPLES = 48  # of which one iteration takes `schedule.batch`
 
 
 class Source:
-    """Stands in a task for its Trajectories, timed, and read in one of VARIANTS' ways."""
+    """Take the place of a task's Trajectories: timed, and read as one of VARIANTS."""
 
-    def __init__(self, trajectories, parts: timing.Parts):
-        self.real, self.parts, self.variant, self.feature_cache = trajectories, parts, "cache", None
+    def __init__(self, trajectories, timer: timing.PartTimer):
+        self.real = trajectories
+        self.timer = timer
+        self.variant = "cache"
+        self.feature_cache = None
 
     def __getattr__(self, name: str):
         return getattr(self.real, name)
@@ -44,147 +49,172 @@ class Source:
         return len(self.real)
 
     def read(self, rows, steps, fetched=None) -> TimestepBatch:
-        with self.parts.part(READ):
-            return (
-                self.denoise(rows, steps)
-                if self.variant == "anew"
-                else self.real.read(rows, steps, fetched)
-            )
+        """Read from the cache, or denoise anew."""
+        with self.timer.part(READ):
+            if self.variant == "anew":
+                return self.denoise(rows, steps)
+            return self.real.read(rows, steps, fetched)
 
     def denoise(self, rows, steps) -> TimestepBatch:
-        """What `read` gives, made now by one run from noise with guidance."""
+        """Make what `read` gives by one run from noise with guidance."""
         sample = self.real.sample(rows).to(self.real.device)
         latents, x0 = self.real.encoder.trajectory(sample.condition)
         latents = latents[torch.arange(len(rows)), steps]
         return TimestepBatch(sample, latents, self.real.timesteps[steps], x0, rows, steps)
 
-    def features(self, moment: TimestepBatch, only_h: bool = False):
-        with self.parts.part(FEATURES):
+    def features(self, batch: TimestepBatch, only_h: bool = False) -> Features:
+        """Compute features, or read them from their cache."""
+        with self.timer.part(FEATURES):
             self.real.feature_cache = self.feature_cache if self.variant == "features" else None
-            return self.real.features(moment, only_h)
+            return self.real.features(batch, only_h)
 
 
 class Bench:
-    """The bridge task with its trainer, in `folder`."""
+    """The bridge task of CONFIG with its trainer, in `folder`."""
 
-    def __init__(self, universe, folder: Path):
+    def __init__(self, universe: Universe, folder: Path):
         values = loader.load_config(CONFIG).to_dict()
-        self.iterations, rows = (
-            values["schedule"]["iterations"],
-            len(FaceZip(values["data"]["train"])),
-        )
-        self.rows = min(rows, values["data"].get("train_limit") or rows)
-        values["data"] = dict(train=DATA, val=DATA, train_limit=ROWS, val_limit=1)
-        values |= dict(metrics={}, score_after_steps=[], cache=dict(folder=str(folder / "cache"), max_gb=0.0))
-        values["encoder"] |= {
-            k: universe.name(values["encoder"][k]) for k in ("weights", "controlnet")
-        }
-        values["generator"] = universe.name(values["generator"])
-        for spec in values["losses"].values():
-            if "network" in spec:
-                spec["network"] = universe.name(spec["network"])
-        self.values, cpu = values, torch.device("cpu")
-        self.task = build_task(values, cpu, values["seed"])
-        self.task.plan(self.iterations)
-        run = Run(values, folder, self.task, Schedule.of(values["schedule"]), values["seed"], cpu)
-        self.trainer = Trainer(
-            run, None, None
-        )  # neither hooks nor a screen: only `train_step` is called
-        self.parts = timing.Parts()
-        self._fill(folder)
+        self.iterations = values["schedule"]["iterations"]
+        samples = len(FaceZip(values["data"]["train"]))
+        self.samples = min(samples, values["data"].get("train_limit") or samples)  # of a whole run
+        self.values = _reduced(values, universe, folder)
 
-    def _fill(self, folder: Path) -> None:
-        """Caches of z_t, I^d_0, embeddings and features; then the timed source takes their place."""
-        task, quiet = self.task, lambda *_: None
+        device, seed = torch.device("cpu"), values["seed"]
+        self.task = build_task(self.values, device, seed)
+        self.task.plan(self.iterations)
+        schedule = Schedule.of(self.values["schedule"])
+        run = Run(self.values, folder, self.task, schedule, seed, device)
+        self.trainer = Trainer(run, hooks=None, progress=None)  # only `train_step` is called
+        self.timer = timing.PartTimer()
+        self._fill_caches(folder)
+
+    def _fill_caches(self, folder: Path) -> None:
+        """Cache z_t, I^d_0, embeddings and features; then put the timed Source in their place."""
+        task = self.task
+
+        def quiet(*_) -> None:
+            pass
+
         task.prepare(folder, quiet)
-        task.data.train.store_features(1e3, quiet)
-        source = Source(task.data.train, self.parts)
-        source.feature_cache, task.data.train = task.data.train.feature_cache, source
+        trajectories = task.data.train
+        trajectories.store_features(1e3, quiet)
+        source = Source(trajectories, self.timer)
+        source.feature_cache = trajectories.feature_cache
+        task.data.train = source
         losses = task.losses
 
-        def timed(*arguments):
-            with self.parts.part(FORWARD):
+        def timed_losses(*arguments):
+            with self.timer.part(FORWARD):
                 return losses(*arguments)
 
-        task.losses = timed
+        task.losses = timed_losses
 
     def iterate(self, variant: str, iteration: int) -> dict[str, float]:
-        """Seconds per part of one iteration."""
+        """Run one iteration; returns its seconds per part."""
         self.task.data.train.variant = variant
-        self.parts.now = {}
-        with self.parts.part(BACKWARD):  # what is left of the iteration
+        self.timer.seconds = {}
+        with self.timer.part(BACKWARD):  # what is left of the iteration
             self.trainer.train_step(iteration)
-        return dict(self.parts.now)
+        return dict(self.timer.seconds)
 
     def difference(self) -> dict[str, float]:
-        """How far cached z_t and I^d_0 are from those made anew (half precision, 8 bits, other batch)."""
-        source, rows = self.task.data.train, torch.arange(self.trainer.schedule.batch)
+        """Return how far cached z_t and I^d_0 are from those made anew.
+
+        They are stored in half precision and 8 bits, and made in batches of another size.
+        """
+        source = self.task.data.train
+        rows = torch.arange(self.trainer.schedule.batch)
         steps = rows % len(source.timesteps)
         cached, anew = source.real.read(rows, steps), source.denoise(rows, steps)
         return {
-            "z_t": timing.rounded(float((cached.latents - anew.latents).abs().max())),
-            "I^d_0": timing.rounded(float((cached.x0 - anew.x0).abs().max())),
+            "z_t": timing.significant(float((cached.latents - anew.latents).abs().max())),
+            "I^d_0": timing.significant(float((cached.x0 - anew.x0).abs().max())),
         }
 
-    def time_turn(self, phase: str, first: int, rounds: int) -> dict:
-        """One turn's iterations: seconds per variant, whole and in parts."""
-        counts = {
-            variant: itertools.count(first) for variant in VARIANTS
-        }  # each takes the same samples
-        jobs = {v: (lambda v=v: self.iterate(v, next(counts[v]))) for v in VARIANTS}
-        kept = timing.interleave(jobs, 0, rounds)
-        row = dict(phase=phase, others=timing.share(kept))
-        for v in VARIANTS:
-            row[v] = timing.summary(timing.seconds(kept, v))
-            row[v]["parts"] = {
-                name: timing.summary([r.results[v].get(name, 0.0) for r in kept])["median"]
-                for name in (READ, FEATURES, FORWARD, BACKWARD)
+    def time_phase(self, phase: str, first: int, rounds: int) -> dict:
+        """Time iterations of a phase, from number `first`: seconds of every variant and part."""
+        iterations = {variant: itertools.count(first) for variant in VARIANTS}  # the same samples
+
+        def job(variant: str) -> Callable[[], dict[str, float]]:
+            return lambda: self.iterate(variant, next(iterations[variant]))
+
+        kept = timing.interleave({variant: job(variant) for variant in VARIANTS}, 0, rounds)
+        times = {variant: timing.seconds_of(kept, variant) for variant in VARIANTS}
+        row = dict(phase=phase, others=timing.median_others(kept))
+        for variant in VARIANTS:
+            row[variant] = timing.summary(times[variant])
+            row[variant]["parts"] = {
+                part: timing.summary([one.results[variant].get(part, 0.0) for one in kept])[
+                    "median"
+                ]
+                for part in (READ, FEATURES, FORWARD, BACKWARD)
             }
-        pairs = dict(ratio=("anew", "cache"), ratio_features=("cache", "features"))
-        for name, pair in pairs.items():
-            row[name] = timing.ratio(*(timing.seconds(kept, v) for v in pair))
+        row["ratio"] = timing.ratio(times["anew"], times["cache"])
+        row["ratio_features"] = timing.ratio(times["cache"], times["features"])
         return row
 
     def fill_seconds(self, rounds: int) -> float:
-        """Seconds per sample that filling the cache takes, at its own batch size."""
+        """Return the seconds per sample that filling the cache takes, at its own batch size."""
         source = self.task.data.train.real
-        sample = source.sample(torch.arange(ROWS))
+        sample = source.sample(torch.arange(CACHED_SAMPLES))
         jobs = dict(fill=lambda: source.encoder.trajectory(sample.condition))
         kept = timing.interleave(jobs, 0, rounds)
-        return timing.summary(timing.seconds(kept, "fill"))["median"] / ROWS
+        return timing.summary(timing.seconds_of(kept, "fill"))["median"] / CACHED_SAMPLES
 
 
-def measure(universe, folder: Path, rounds: int, say) -> dict:
-    """The record's `training`."""
+def _reduced(values: dict, universe: Universe, folder: Path) -> dict:
+    """Return the config with little data, networks of the universe and a temporary cache."""
+    values = values | dict(
+        data=dict(train=DATA, val=DATA, train_limit=CACHED_SAMPLES, val_limit=1),
+        metrics={},
+        score_after_steps=[],
+        cache=dict(folder=str(folder / "cache"), max_gb=0.0),
+    )
+    for key in ("weights", "controlnet"):
+        values["encoder"][key] = universe.name(values["encoder"][key])
+    values["generator"] = universe.name(values["generator"])
+    for spec in values["losses"].values():
+        if "network" in spec:
+            spec["network"] = universe.name(spec["network"])
+    return values
+
+
+def measure(universe: Universe, folder: Path, rounds: int, say: Callable[[str], None]) -> dict:
+    """Measure what the record calls `training`."""
     bench = Bench(universe, folder)
     phases = []
-    for phase, first in (("M", 0), ("T", bench.task.switch)):
-        phases.append(bench.time_turn(phase, first, rounds))
+    for phase, first in (("M", 0), ("T", bench.task.first_of_t)):
+        phases.append(bench.time_phase(phase, first, rounds))
         say(f"training {phase}: anew / cache {phases[-1]['ratio']['median']:.1f}")
     fill = bench.fill_seconds(max(2, rounds // 4))
-    anew, cache = (
-        sum(phase[v]["median"] for phase in phases) / len(phases) for v in ("anew", "cache")
-    )
     encoder, schedule = bench.values["encoder"], bench.trainer.schedule
-    whole = dict(
-        iterations=bench.iterations,
-        samples=bench.rows,
-        anew=timing.rounded(bench.iterations * anew),
-        fill=timing.rounded(bench.rows * fill),
-        cache=timing.rounded(bench.iterations * cache + bench.rows * fill),
-    )
-    whole |= dict(
-        ratio=round(whole["anew"] / whole["cache"], 2),
-        pays_after=round(bench.rows * fill / (anew - cache)) if anew > cache else None,
-    )
     return dict(
         config=CONFIG,
         batch=schedule.batch,
         precision=schedule.precision,
         steps=encoder["steps"],
         guidance=encoder["guidance"],
-        fill_per_sample=timing.rounded(fill),
+        fill_per_sample=timing.significant(fill),
         phases=phases,
-        whole_run=whole,
+        whole_run=_whole_run(bench, phases, fill),
         difference=bench.difference(),
     )
+
+
+def _whole_run(bench: Bench, phases: list[dict], fill: float) -> dict:
+    """Extrapolate to a whole run with half of its iterations in each phase; fill: s per sample."""
+    anew, cache = (
+        sum(phase[variant]["median"] for phase in phases) / len(phases)
+        for variant in ("anew", "cache")
+    )
+    filling = bench.samples * fill
+    whole = dict(
+        iterations=bench.iterations,
+        samples=bench.samples,
+        anew=timing.significant(bench.iterations * anew),
+        fill=timing.significant(filling),
+        cache=timing.significant(bench.iterations * cache + filling),
+    )
+    whole["ratio"] = round(whole["anew"] / whole["cache"], 2)
+    whole["pays_after"] = round(filling / (anew - cache)) if anew > cache else None
+    return whole

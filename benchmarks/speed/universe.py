@@ -1,4 +1,4 @@
-"""The networks that are timed: the zoo's where a file is present, else the recipe's with random weights."""
+"""The networks that are timed: the zoo's where present, else the recipe's with random weights."""
 
 from __future__ import annotations
 
@@ -18,25 +18,27 @@ DATA = "val"  # the smaller of the two embedded data sets: what is drawn does no
 
 
 class Universe:
-    """`name(weights)` is what a config may say in its place; random stand-ins are written into `folder`.
+    """Give weights by name; stand-ins with random weights are written into `folder`.
 
     origins  weights name → 'zoo' or 'random', of all that were asked for
     """
 
     def __init__(self, folder: Path):
-        self.folder, self.origins = folder, {}
+        self.folder = folder
+        self.origins: dict[str, str] = {}
 
     def name(self, name: str) -> str:
-        """The weights' own name, or the path of a stand-in of the same architecture."""
+        """Return the weights' own name, or the path of a stand-in of the same architecture."""
         if name not in self.origins:
-            self.origins[name] = "zoo" if present(name) else "random"
+            self.origins[name] = "zoo" if is_present(name) else "random"
             if self.origins[name] == "random":
                 torch.manual_seed(0)
                 MAKERS[name](self, self.folder / name)
         return name if self.origins[name] == "zoo" else str(self.folder / name)
 
 
-def present(name: str) -> bool:
+def is_present(name: str) -> bool:
+    """Whether the file of a weights name is there."""
     try:
         return weights.resolve(name).exists()
     except WeightsError:
@@ -44,7 +46,7 @@ def present(name: str) -> bool:
 
 
 def recipe(name: str) -> dict:
-    """The arguments of the task of configs/pretrain/NAME.py, defaults included."""
+    """Return the arguments of the task of configs/pretrain/NAME.py, defaults included."""
     from gantoolkit.registry.registry import get
 
     values = loader.load_config(f"configs/pretrain/{name}.py").to_dict()
@@ -53,7 +55,7 @@ def recipe(name: str) -> dict:
 
 
 def stir(module: nn.Module, scale: float = 0.05) -> nn.Module:
-    """Move what starts at zero (noise strengths, biases, silent layers): comparisons then see all of it."""
+    """Move what starts at zero (noise strengths, biases), so that comparisons see all of it."""
     with torch.no_grad():
         for parameter in module.parameters():
             parameter.add_(torch.randn_like(parameter) * scale)
@@ -61,12 +63,13 @@ def stir(module: nn.Module, scale: float = 0.05) -> nn.Module:
 
 
 def make_generator(universe: Universe, path: Path, name: str) -> None:
+    """Make an EG3D or StyleGAN2 as its recipe says."""
     arch = {"resolution": FaceZip(DATA).resolution, **recipe(name)["generator"]}
     save(random_generator(arch), arch, path)
 
 
 def random_generator(arch: dict) -> nn.Module:
-    """A frozen generator with random weights whose w̄ is the mean of its mapping."""
+    """Make a frozen generator with random weights, whose w̄ is the mean of its mapping."""
     from gantoolkit.generators import build_generator
 
     torch.manual_seed(0)
@@ -77,6 +80,7 @@ def random_generator(arch: dict) -> nn.Module:
 
 
 def make_arcface(universe: Universe, path: Path) -> None:
+    """Make an ArcFace as its recipe says."""
     from gantoolkit.networks.arcface import ArcFace
 
     face = ArcFace(**recipe("arcface")["network"])
@@ -84,6 +88,7 @@ def make_arcface(universe: Universe, path: Path) -> None:
 
 
 def make_parser(universe: Universe, path: Path) -> None:
+    """Make a face parser as its recipe says."""
     from gantoolkit.networks.face_parser import FaceParser
 
     parser = FaceParser(**recipe("parser")["network"])
@@ -91,11 +96,12 @@ def make_parser(universe: Universe, path: Path) -> None:
 
 
 def save(module: nn.Module, arch: dict, path: Path) -> None:
+    """Write a module's weights file."""
     weights.save(path, module.state_dict(), arch)
 
 
 def make_diffusion(universe: Universe, path: Path) -> None:
-    """U-Net, autoencoder, text tower and tokeniser as their recipes say, in diffusers' layout."""
+    """Make U-Net, autoencoder, text tower and tokenizer as their recipes say."""
     from transformers.utils import logging
 
     from gantoolkit.encoders.folders import save_component
@@ -105,39 +111,42 @@ def make_diffusion(universe: Universe, path: Path) -> None:
     from gantoolkit.tasks.diffusion.vae import new_autoencoder
 
     logging.disable_progress_bar()
-    data, words, pixels, noise = FaceZip(DATA), recipe("towers"), recipe("vae"), recipe("diffusion")
-    tokenizer = train_tokenizer(
-        [texts[0] for texts in data.captions], words["vocab_size"], words["max_length"]
+    data = FaceZip(DATA)
+    towers, vae, diffusion = recipe("towers"), recipe("vae"), recipe("diffusion")
+
+    captions = [captions[0] for captions in data.captions]
+    tokenizer = train_tokenizer(captions, towers["vocab_size"], towers["max_length"])
+    text_tower = text_model(tokenizer, towers["width"], towers["layers"], towers["heads"])
+    autoencoder = new_autoencoder(
+        vae["widths"], vae["layers"], vae["latent_channels"], vae["groups"], data.resolution
     )
-    text = text_model(tokenizer, words["width"], words["layers"], words["heads"])
-    channels = pixels["latent_channels"]
-    vae = new_autoencoder(
-        pixels["widths"], pixels["layers"], channels, pixels["groups"], data.resolution
+    latent_size = data.resolution // 2 ** (len(vae["widths"]) - 1)
+    unet = new_unet(
+        vae["latent_channels"],
+        latent_size,
+        diffusion["widths"],
+        diffusion["layers"],
+        diffusion["heads"],
+        diffusion["groups"],
+        towers["width"],
     )
-    size = data.resolution // 2 ** (len(pixels["widths"]) - 1)
-    denoiser = new_unet(
-        channels,
-        size,
-        noise["widths"],
-        noise["layers"],
-        noise["heads"],
-        noise["groups"],
-        words["width"],
-    )
-    for part, name in ((text, "text_encoder"), (vae, "vae"), (denoiser, "unet")):
-        save_component(stir(part, 0.01), path, name)
+    for network, name in ((text_tower, "text_encoder"), (autoencoder, "vae"), (unet, "unet")):
+        save_component(stir(network, 0.01), path, name)
     save_component(tokenizer, path, "tokenizer")
     save_component(ddim_scheduler(), path, "scheduler")
 
 
 def make_controlnet(universe: Universe, path: Path) -> None:
+    """Make a ControlNet for masks as its recipe says."""
     from gantoolkit.encoders.folders import load_unet, save_component
     from gantoolkit.tasks.diffusion.controlnet import CHANNELS, new_controlnet
 
     values = recipe("controlnet_mask")
-    widths = values["widths"] or (16, *[32] * (len(recipe("vae")["widths"]) - 1))
-    model = new_controlnet(load_unet(universe.name("diffusion")), CHANNELS[values["condition"]], widths)
-    save_component(stir(model, 0.01), path)
+    levels = len(recipe("vae")["widths"]) - 1
+    widths = values["widths"] or (16, *[32] * levels)
+    unet = load_unet(universe.name("diffusion"))
+    controlnet = new_controlnet(unet, CHANNELS[values["condition"]], widths)
+    save_component(stir(controlnet, 0.01), path)
 
 
 MAKERS = {

@@ -52,14 +52,14 @@ def test_bytes_are_those_of_the_cache():
 
 
 def test_features_are_those_that_a_dry_run_counts(monkeypatch, tmp_path):
-    from gantoolkit.encoders.published import planned
-    from gantoolkit.planning.dry_run import _feature_bytes
+    from gantoolkit.encoders.published import build_meta_encoder
+    from gantoolkit.planning.plan_bridge import feature_bytes
 
     monkeypatch.setenv("GANTOOLKIT_CACHE", str(tmp_path))
     values = loader.load_config("configs/full/absm_eg3d.py").to_dict()
     said = {row[0]: int(row[2].replace(",", "")) for row in rows("scaling.md", "## Bytes")[1:]}
     assert (
-        _feature_bytes(planned(values["encoder"])[0])
+        feature_bytes(build_meta_encoder(values["encoder"])[0])
         == said["the same with the words' probabilities"]
     )
 
@@ -117,7 +117,7 @@ def test_memory_is_what_a_dry_run_counts(monkeypatch, tmp_path):
     checked = 0
     for what, *said in rows("scaling.md", "## Memory of one process")[1:]:
         name, overrides = what.split(",")[0], re.findall(r"`([^`]+)`", what)
-        counted = memory.counted(name, " ".join(overrides))
+        counted = memory.count_gigabytes(name, " ".join(overrides))
         for text, size in zip(said, counted, strict=True):
             assert (
                 text == ""
@@ -140,11 +140,11 @@ def test_the_table_of_memory_has_the_rows_of_its_script():
     ]
 
 
-def test_work_of_both_turns_is_what_the_simulation_takes():
+def test_work_of_both_phases_is_what_the_simulation_takes():
     import simulate
 
     text = " ".join(PAGES["scaling.md"].read_text(encoding="utf-8").split())
-    work = {turn: simulate.WORK[turn] / 1e12 for turn in ("iteration", "iteration of M")}
+    work = {phase: simulate.WORK[phase] / 1e12 for phase in ("iteration", "iteration of M")}
     assert all(f"{size:.2f} TFLOP" in text for size in work.values())
     hours = 800_000 * sum(work.values()) / 2 / 100
     assert f"= {hours:,.0f} s" in text

@@ -28,8 +28,8 @@ def record():
     ratio = dict(median=2.0, low=1.5, high=2.5)
     summary = dict(median=0.02, least=0.01, rounds=5)
     parts = {"z_t and I^d_0": 0.005, "features": 0.01, "rest": 0.005}
-    turn = dict(
-        turn="M",
+    phase = dict(
+        phase="M",
         ratio=ratio,
         ratio_features=ratio,
         **{v: dict(summary, parts=parts) for v in ("anew", "cache", "features")},
@@ -49,7 +49,7 @@ def record():
             steps=10,
             guidance=3.0,
             fill_per_sample=0.1,
-            turns=[turn],
+            phases=[phase],
             difference={},
             whole_run=dict(
                 iterations=600,
@@ -195,19 +195,20 @@ def test_variants_take_turns_and_parts_add_up():
 
     calls = []
     kept = timing.interleave({n: (lambda n=n: calls.append(n)) for n in "AB"}, seconds=0, least=3)
-    assert "".join(calls) == "ABABABAB" and len(kept) == len(timing.seconds(kept, "B")) == 2
+    assert "".join(calls) == "ABABABAB" and len(kept) == len(timing.seconds_of(kept, "B")) == 2
     assert all(r.others >= 0 for r in kept)
     assert timing.ratio([2.0, 4.0, 9.0], [1.0, 2.0, 3.0])["median"] == 2
-    parts = timing.Parts()
+    parts = timing.PartTimer()
     with parts.part("whole"), parts.part("inside"):
         sum(range(10**5))
-    assert parts.now["inside"] > 10 * parts.now["whole"] >= 0
+    assert parts.seconds["inside"] > 10 * parts.seconds["whole"] >= 0
 
 
 def test_tables_hold_what_the_record_says():
+    import speed_tables
     import table
 
-    text = table.tables(record())
+    text = speed_tables.tables(record())
     lines = [line for line in text.splitlines() if line.startswith("|")]
     rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
     assert [
