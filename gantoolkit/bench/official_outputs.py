@@ -13,8 +13,8 @@ from pathlib import Path
 
 from gantoolkit.core import files
 from gantoolkit.core.errors import DataError
-from gantoolkit.inference.generate import MANIFEST as OUR_MANIFEST
-from gantoolkit.inference.generate_dataset import SYSTEM
+from gantoolkit.inference.manifest import MANIFEST as OUR_MANIFEST
+from gantoolkit.inference.manifest import SYSTEM_KEYS
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp")
 MANIFEST = "outputs.jsonl"
@@ -82,7 +82,7 @@ def _check_one_system(folder: Path, names: Collection[str]) -> None:
     lines = files.read_json_lines(folder / OUR_MANIFEST)
     lines = [line for line in lines if line.get("file") in names]
     mixed = []
-    for key in SYSTEM:
+    for key in SYSTEM_KEYS:
         values = {json.dumps(line.get(key), sort_keys=True) for line in lines}
         if len(values) > 1:
             mixed.append(key)

@@ -174,17 +174,17 @@ class Ours(System):
         return networks_of(self.run, self.specs)
 
     def weights(self) -> dict[str, str]:
-        from gantoolkit.inference.load import checksums
+        from gantoolkit.inference.bridge_files import pipeline_checksums
 
-        return checksums(self.run, self.specs)
+        return pipeline_checksums(self.run, self.specs)
 
     def notes(self) -> list[str]:
-        from gantoolkit.inference.load import changed
+        from gantoolkit.inference.bridge_files import changed_networks
 
         notes = []
         if "networks" not in self.specs and not files.read_run_config(self.run):
             notes.append("which networks its losses used is not known")
-        for name in changed(self.specs):
+        for name in changed_networks(self.specs):
             notes.append(f"'{name}' is not the file that its bridge was trained with")
         return notes
 

@@ -10,7 +10,7 @@ import torch
 from gantoolkit import weights
 from gantoolkit.core import files
 from gantoolkit.core.errors import DataError, GantoolkitError, UsageError
-from gantoolkit.inference import load
+from gantoolkit.inference import bridge_files, load
 from gantoolkit.pipeline import Pipeline
 from gantoolkit.registry import manifest
 
@@ -46,7 +46,7 @@ def is_run(source: str | Path) -> bool:
     """Return whether `source` holds a bridge, without loading it."""
     folder = Path(source)
     if folder.is_dir():
-        if any((folder / file).is_file() for file in (load.EXPORTED, load.HUB_MODEL)):
+        if any((folder / file).is_file() for file in (bridge_files.EXPORTED, bridge_files.HUB_MODEL)):
             return True
         return _task(folder) == "bridge" and (folder / "checkpoint").is_dir()
     preset = manifest.load().presets.get(str(source))
@@ -104,7 +104,7 @@ class Models:
         self.device = device
         self._lock = threading.Lock()
         self._pipelines: dict[str, Pipeline] = {}
-        self._load = load.Loader(device)
+        self._load = load.PipelineLoader(device)
 
     def names(self) -> list[str]:
         """Return the names in the order in which they were given."""

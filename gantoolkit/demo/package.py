@@ -86,7 +86,7 @@ def manifest_lines(condition: str, source: str, face: Face, modulated: Render) -
     }
     view = {}
     if modulated.camera is not None:
-        view = {"camera": "label", "label": cameras.rounded(modulated.camera)}
+        view = {"camera": "label", "label": cameras.rounded_label(modulated.camera)}
     lines = [
         {"file": "face.png", **shared, "kind": "image", **view, "command": shlex.join(command)},
         {"file": "face-w_m.png", **shared, "kind": "image of w^m", **view},

@@ -19,7 +19,7 @@ from gantoolkit.demo import drawing, figures, package
 from gantoolkit.demo.examples import examples
 from gantoolkit.demo.models import Models
 from gantoolkit.demo.studio import Face, FaceRequest, Studio
-from gantoolkit.inference.generate import remarks
+from gantoolkit.inference.prompt_check import check_prompt
 from gantoolkit.report import pictures
 
 OUTPUT_COUNTS = {"generate": 5, "turn": 2, "settle": 3, "choose": 7, "upload": 3}
@@ -146,7 +146,7 @@ class Page:
             f"{request.run} · step {request.step} of {len(face.timesteps)} (t = {face.t}) · "
             f"{face.seconds:.1f} s"
         )
-        prompt_remarks = remarks(request.text, self.models[request.run].encoder)
+        prompt_remarks = check_prompt(request.text, self.models[request.run].encoder)
         if not prompt_remarks:
             return figures.notice(done)
         return figures.notice(f"{' · '.join([done, *prompt_remarks])}.", "note")

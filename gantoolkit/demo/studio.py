@@ -25,7 +25,7 @@ from gantoolkit.core.errors import UsageError
 from gantoolkit.core.types import Camera, Condition, Features, Latent, Render
 from gantoolkit.data.user_inputs import UserInput, make_condition
 from gantoolkit.demo.models import Models
-from gantoolkit.inference.attention import words
+from gantoolkit.inference.attention import word_maps
 from gantoolkit.pipeline import Pipeline
 
 KEPT_TRACES = 16  # denoising runs
@@ -175,7 +175,7 @@ class Studio:
             request=request,
             latent=latent,
             attention=word_attention(features),
-            words=words(encoder, request.text, features),
+            words=word_maps(encoder, request.text, features),
             t=int(features.t[0]),
             timesteps=trace.timesteps,
             camera=pipeline.camera_for(condition, generator),

@@ -1,9 +1,13 @@
 """From a finished run, an exported bridge or a preset to faces.
 
 load              a Pipeline from a run, an exported bridge or a preset
+bridge_files      files of trained bridges: written, found, read, checked
 generate          `gantoolkit generate`: faces from a prompt with label maps or scribbles
 generate_dataset  faces for every sample of a data set
-cameras           base view, side views, turntable of a finished latent
+options           the options of `gantoolkit generate`
+manifest          manifest.jsonl, which says what made each file
+prompt_check      words of a prompt that a model does not know or read
+cameras           where a latent is seen from: labels, estimates, side views, a turntable
 attention         where the U-Net looks for the words of a prompt
 hub               pipelines as folders of the Hub's form
 """

@@ -1,4 +1,4 @@
-"""Cameras for a finished latent: the base view, side views, a turntable, and what they show."""
+"""Cameras for a finished latent: where they come from, side views, a turntable, and renders."""
 
 from __future__ import annotations
 
@@ -22,22 +22,36 @@ from gantoolkit.data.face_zip import DEPTH_RANGE
 from gantoolkit.generators.views import render_views
 
 CAMERAS = ("label", "frontal", "estimate")
-SIDE = 0.4  # radians: how far side views turn, as EG3D's own samples
-NOD = 0.15  # radians: how far a turntable nods
+SIDE_YAW = 0.4  # radians: how far side views turn, as in EG3D's own samples
+NOD_PITCH = 0.15  # radians: how far a turntable nods
 DEPTH_UNIT = f"distance = value / 65535 * {DEPTH_RANGE:g}"
 
 
 def side_views(base: Camera, count: int, frame: Frame = Frame()) -> list[Camera]:
-    """`count` cameras [1]: the base view, then views from −SIDE to SIDE level with faces in the generator's frame."""
-    turns = torch.linspace(-SIDE, SIDE, count - 1) if count > 2 else torch.tensor([-SIDE])
-    return [base] + [_like(base, frame.facing(float(yaw))) for yaw in turns[: count - 1]]
+    """Return `count` cameras [1]: the base view, then views from −SIDE_YAW to SIDE_YAW.
+
+    These are level with faces in the generator's frame, and have the base view's intrinsics.
+    """
+    if count > 2:
+        yaws = torch.linspace(-SIDE_YAW, SIDE_YAW, count - 1)
+    else:
+        yaws = torch.tensor([-SIDE_YAW])
+    views = [base]
+    for yaw in yaws[: count - 1]:
+        pose = frame.facing(float(yaw)).cam2world.to(base.cam2world)
+        views.append(Camera(pose, base.intrinsics))
+    return views
 
 
 def turntable(base: Camera, frames: int = 48, frame: Frame = Frame()) -> Camera:
-    """One round of `frames` cameras that swing sideways and nod, with the base view's intrinsics."""
-    turn = torch.arange(frames) * (2 * math.pi / frames)
-    camera = frame.facing(SIDE * turn.sin(), NOD * turn.cos())
-    return Camera(camera.cam2world, base.intrinsics[:1].expand(frames, 3, 3).to(camera.cam2world))
+    """Return one round of `frames` cameras that swing sideways and nod.
+
+    They have the base view's intrinsics.
+    """
+    phase = torch.arange(frames) * (2 * math.pi / frames)
+    camera = frame.facing(SIDE_YAW * phase.sin(), NOD_PITCH * phase.cos())
+    intrinsics = base.intrinsics[:1].expand(frames, 3, 3)
+    return Camera(camera.cam2world, intrinsics.to(camera.cam2world))
 
 
 @torch.no_grad()
@@ -52,7 +66,7 @@ def render(generator, ws: Tensor, camera: Camera, batch: int = 8) -> Render:
 
 
 def save_turntable(generator, ws: Tensor, base: Camera, path: Path, frames: int = 48) -> Path:
-    """Write the turntable of one latent as GIF or MP4."""
+    """Render the turntable of one latent, and write it as GIF or MP4 by the suffix of `path`."""
     from gantoolkit.report import animation, pictures
 
     images = render(generator, ws, turntable(base, frames, frame_of(generator))).image
@@ -61,35 +75,39 @@ def save_turntable(generator, ws: Tensor, base: Camera, path: Path, frames: int 
 
 def save_depth(depth: Tensor, path: Path) -> Path:
     """Write a depth map [1,1,r,r] as 16-bit PNG: round(depth / 4 · 65535), 0 = background."""
-    values = depth.detach().float().cpu().reshape(depth.shape[-2:]).nan_to_num(0, 0, 0).numpy()
-    counts = np.clip(np.round(values / DEPTH_RANGE * 65535), 0, 65535).astype(np.uint16)
+    depth = depth.detach().float().cpu().reshape(depth.shape[-2:])
+    distances = depth.nan_to_num(0, 0, 0).numpy()
+    counts = np.clip(np.round(distances / DEPTH_RANGE * 65535), 0, 65535).astype(np.uint16)
     content = io.BytesIO()
     Image.fromarray(counts).save(content, "PNG")
     return files.write_bytes(path, content.getvalue())
 
 
-def rounded(camera: Camera) -> list[float]:
-    """The 25 numbers of a camera [1] for a manifest."""
-    return [round(v, 6) for v in camera.label[0].tolist()]
+def rounded_label(camera: Camera) -> list[float]:
+    """Return the 25 numbers of a camera [1] for a manifest."""
+    return [round(number, 6) for number in camera.label[0].tolist()]
 
 
-def camera_of(
+def camera_from(
     source: str, labels: Tensor | None, path: Path | None, frame: Frame = Frame()
 ) -> Camera:
-    """The camera [1] of one input: its label file, straight ahead, or fitted to its label map [H,W].
+    """Return the camera [1] of one input.
 
-    frame  the generator's
+    source  one of CAMERAS: from its label file, straight ahead, or fitted to its label map
+    labels  its label map [H,W], if it has one
+    path    its file, beside which its label is
+    frame   the generator's
     """
     if source == "frontal":
         return frame.facing()
     if source == "label":
-        label = read_label(path) if path else None
-        if label is None:
+        camera = read_camera_label(path) if path else None
+        if camera is None:
             raise DataError(
                 f"{path or 'This input'} has no camera label (dataset.json beside it, or a .json "
                 "of its own name with 25 numbers); use --camera frontal or --camera estimate."
             )
-        return label
+        return camera
     if labels is None:
         raise UsageError(
             "--camera estimate reads the parts of a mask; "
@@ -120,53 +138,59 @@ def estimate_camera(condition: Condition, generator) -> Camera | None:
 
 
 def default_source(labels: Tensor | None, path: Path | None) -> str:
-    """label where there is one, else estimate for masks, else frontal."""
-    if path is not None and read_label(path) is not None:
+    """Return 'label' where an input has one, else 'estimate' for masks, else 'frontal'."""
+    if path is not None and read_camera_label(path) is not None:
         return "label"
     return "estimate" if labels is not None else "frontal"
 
 
-def read_label(path: Path) -> Camera | None:
-    """The 25 numbers of a picture: from `stem`.json, or from dataset.json beside it or one folder up."""
+def read_camera_label(path: Path) -> Camera | None:
+    """Read the camera of an image: from STEM.json, or from dataset.json beside it or one folder up.
+
+    DataError where such a file is broken.
+    """
     own = path.with_suffix(".json")
     if own.exists():
-        return _camera(_read(own), own)
+        return _parse_camera(_read_json(own), own)
     for file in (path.parent / "dataset.json", path.parent.parent / "dataset.json"):
         if file.exists():
-            content = _read(file)
-            labels = content.get("labels") if isinstance(content, dict) else None
-            try:
-                found = {Path(name).stem: numbers for name, numbers in labels or ()}
-            except (TypeError, ValueError):
-                raise DataError(
-                    f'{file} should hold {{"labels": [["file.png", [25 numbers]], …]}}; mend or remove '
-                    "it."
-                ) from None
-            if path.stem in found:
-                return _camera(found[path.stem], file)
+            numbers_by_stem = _dataset_labels(file)
+            if path.stem in numbers_by_stem:
+                return _parse_camera(numbers_by_stem[path.stem], file)
     return None
 
 
+def _dataset_labels(file: Path) -> dict:
+    """A dataset.json in EG3D's form: stem of an image → its 25 numbers."""
+    content = _read_json(file)
+    labels = content.get("labels") if isinstance(content, dict) else None
+    try:
+        return {Path(name).stem: numbers for name, numbers in labels or ()}
+    except (TypeError, ValueError):
+        raise DataError(
+            f'{file} should hold {{"labels": [["file.png", [25 numbers]], …]}}; mend or remove it.'
+        ) from None
+
+
 @lru_cache(maxsize=8)
-def _read(file: Path):
+def _read_json(file: Path):
     try:
         return json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise DataError(f"{file} is not readable JSON ({error}).") from None
 
 
-def _camera(numbers, file: Path) -> Camera:
-    numbers = numbers.get("camera") if isinstance(numbers, dict) else numbers
+def _parse_camera(content, file: Path) -> Camera:
+    """25 numbers, or {"camera": 25 numbers}."""
+    numbers = content.get("camera") if isinstance(content, dict) else content
     try:
         label = np.asarray(numbers, np.float64)
     except (TypeError, ValueError):
         label = np.empty(0)
-    if wrong := find_label_problem(label.ravel()):
+    problem = find_label_problem(label.ravel())
+    if problem:
         raise DataError(
-            f"{file} should hold 25 numbers of a camera, cam2world (16), then intrinsics (9), but {wrong}."
+            f"{file} should hold 25 numbers of a camera, cam2world (16), then intrinsics (9), "
+            f"but {problem}."
         )
     return Camera.from_label(torch.from_numpy(label).float().reshape(1, 25))
-
-
-def _like(base: Camera, camera: Camera) -> Camera:
-    return Camera(camera.cam2world.to(base.cam2world), base.intrinsics)

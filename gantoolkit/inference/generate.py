@@ -1,215 +1,103 @@
 """`gantoolkit generate`: faces from a prompt with label maps or scribbles, by a finished run.
 
-Every output is named after its input file, its seed and its view, so that the same command writes the same
-files; manifest.jsonl in the output folder has one line per file with everything that made it.
+Every output is named after its input file, its seed and its view, so that the same command writes the
+same files; manifest.jsonl in the output folder has one line per file with everything that made it.
 """
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from gantoolkit.config.value_types import MAX_SEED
-from gantoolkit.core import files
 from gantoolkit.core.errors import UsageError, warn
-from gantoolkit.core.files import check_output_folder
+from gantoolkit.inference import manifest
+from gantoolkit.inference.options import GenerateOptions
 
-MANIFEST = "manifest.jsonl"
-
-
-@dataclass(frozen=True)
-class Options:
-    """What the command line says, beside the run."""
-
-    text: str = ""
-    mask: str | None = None
-    scribble: str | None = None
-    data: str | None = None  # a data set zip, every sample of which is drawn (dataset.py)
-    out: str = "out"
-    seed: int = 0
-    count: int = 1  # seeds per input: seed, seed + 1, …
-    views: int = 1
-    camera: str | None = None  # label, frontal, estimate; None takes what there is, in this order
-    t_out: int = 0  # the denoising time 999..0 to stop at; 0 runs to the end
-    aggregate: str = "last"  # or "mean": the average of w over the steps until then
-    labels: str = "celebamask"  # how label numbers are read
-    turntable: str | None = None  # gif or mp4
-    frames: int = 48
-    depth: bool = False
-    mesh: bool = False
-    batch: int = 8
-    generator: str | None = None  # what draws in place of the run's own
-    device: str = "cpu"
-
-    @classmethod
-    def of(cls, args) -> Options:
-        """The options in parsed arguments; refuses what cannot be done before anything is loaded."""
-        options = cls(
-            **{f.name: getattr(args, f.name) for f in fields(cls) if hasattr(args, f.name)}
-        )
-        if options.data is not None:
-            options._plain()
-        elif options.mask is None and options.scribble is None:
-            raise UsageError(
-                "Give --mask or --scribble with a picture or a folder of pictures; "
-                "a prompt alone does not say where the face is."
-            )
-        if options.seed + options.count - 1 > MAX_SEED:
-            raise UsageError(
-                f"--count {options.count} seeds from {options.seed} on go beyond the last, {MAX_SEED}; "
-                "give a smaller --seed."
-            )
-        check_output_folder(options.out)
-        if options.frames != Options.frames and not options.turntable:
-            raise UsageError(
-                "--frames belongs to --turntable; add --turntable gif or --turntable mp4."
-            )
-        if options.turntable:
-            from gantoolkit.report import animation
-
-            animation.check_kind(options.turntable)
-        return options
-
-    def _plain(self) -> None:
-        """Refuse what has no meaning beside --data."""
-        names = ("text", "mask", "scribble", "count")
-        given = [f"--{name}" for name in names if getattr(self, name) != getattr(Options, name)]
-        if wrong := [*given, *self.solid]:
-            raise UsageError(
-                f"{', '.join(wrong)} cannot stand beside --data: every sample is drawn once, from its own "
-                "caption, condition and camera."
-            )
-
-    @property
-    def solid(self) -> list[str]:
-        """The options in use that need a 3D generator."""
-        wanted = {
-            "views": self.views > 1,
-            "turntable": self.turntable,
-            "depth": self.depth,
-            "mesh": self.mesh,
-            "camera": self.camera,
-        }
-        return [f"--{name}" for name, used in wanted.items() if used]
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 def main(args) -> int:
-    """The verb: one printed line per written file; what the model does not know or read of the prompt is named."""
-    options = Options.of(args)
+    """Run `gantoolkit generate`: print one line per written file, and warn about the prompt."""
+    options = GenerateOptions.from_args(args)
     from gantoolkit.core.distributed import pick_device
     from gantoolkit.inference import generate_dataset
     from gantoolkit.inference.load import load_with_specs
+    from gantoolkit.inference.prompt_check import check_prompt
 
     device = pick_device(options.device)
     pipeline, specs = load_with_specs(args.source, options.generator)
     pipeline.to(device)
-    for remark in remarks(options.text, pipeline.encoder):
+    for remark in check_prompt(options.text, pipeline.encoder):
         warn(f"{remark}.")
-    draw, drawer = (
-        generate_dataset.generate if options.data else generate,
-        origin(args.source, specs, options),
-    )
+
+    origin = manifest.provenance(args.source, specs, options)
     if options.data:
-        generate_dataset.refuse_others(options, drawer)
-    for row in draw(pipeline, options, drawer):
+        manifest.refuse_other_systems(options, origin)
+        rows = generate_dataset.generate(pipeline, options, origin)
+    else:
+        rows = generate(pipeline, options, origin)
+    for row in rows:
         print(Path(options.out) / row["file"])
     return 0
 
 
-def origin(run: str, specs: dict, options: Options) -> dict:
-    """What a manifest's rows say of who draws: version, run, and the sha256 of everything that it reads."""
-    from gantoolkit import __version__
-    from gantoolkit.inference import load
+def generate(pipeline, options: GenerateOptions, origin: dict | None = None) -> Iterator[dict]:
+    """Write every output, and yield its manifest row with `origin` in it.
 
-    found = {
-        "version": __version__,
-        "run": str(run),
-        "weights": load.checksums(run, specs),
-        "device": options.device,
-    }
-    return found if options.generator is None else found | {"generator": options.generator}
+    The manifest is complete after each batch. UsageError for inputs that the run does not take.
+    """
+    origin = origin or {}
+    _check_kinds(pipeline.condition, options, origin.get("run", "This run"))
+    _check_3d(pipeline.generator, options)
+    inputs = _read_inputs(pipeline, options)
+    _warn_about_label_order(inputs, options)
 
-
-def remarks(text: str, encoder) -> list[str]:
-    """What a person should know of a prompt, without a full stop: words that mean nothing, and an end that is cut."""
-    found, prompts = [], getattr(encoder, "text_encoder", None)
-    if unknown := unknown_words(text, known_words(encoder)):
-        found.append(
-            f"the model never saw {_listed(unknown)}; what they mean will have little effect"
-        )
-    if words := (prompts.unread(text) if hasattr(prompts, "unread") else "").split():
-        begin = " ".join(words[:6]) + (" …" if len(words) > 6 else "")
-        share = f"{len(words)} of {len(text.split())} words"
-        found.append(f"the prompt is too long: from “{begin}” on it is not read ({share})")
-    return found
-
-
-def known_words(encoder) -> frozenset[str]:
-    """The words that the encoder's text model learned from (words.txt beside its tokenizer)."""
-    tokenizer = getattr(getattr(encoder, "text_encoder", None), "tokenizer", None)
-    path = Path(getattr(tokenizer, "name_or_path", "") or "none") / "words.txt"
-    return frozenset(path.read_text(encoding="utf-8").split()) if path.is_file() else frozenset()
-
-
-def unknown_words(text: str, known) -> list[str]:
-    """Words of a prompt that are not among `known`, in order; none where nothing is known."""
-    if not known:
-        return []
-    words = re.findall(r"[^\W\d_]+", text.lower())
-    return [word for word in dict.fromkeys(words) if word not in known]
-
-
-def generate(pipeline, options: Options, origin: dict | None = None) -> Iterator[dict]:
-    """Write every output and yield its manifest row with `origin` in it; the manifest is complete after each batch."""
-    from gantoolkit.data.label_orders import conflicting_order
-
-    _fits(pipeline.condition, options, (origin or {}).get("run", "This run"))
-    if options.solid and not pipeline.generator.is_3d:
-        flat = type(pipeline.generator).__name__
-        raise UsageError(
-            f"{', '.join(options.solid)}: {flat} draws flat pictures;"
-            " use a run with a 3D generator such as configs/absm_eg3d.py."
-        )
-    inputs = _inputs(pipeline, options)
-    if options.mask is not None and (
-        other := conflicting_order([item.path for item in inputs], options.labels)
-    ):
-        warn(
-            f"the label maps look as if they were numbered in the order '{other}', and are read as '{options.labels}'; "
-            f"repeat with --labels {other} if they are."
-        )
-    jobs = [(item, options.seed + i) for item in inputs for i in range(options.count)]
+    seeds = range(options.seed, options.seed + options.count)
+    jobs = [(item, seed) for item in inputs for seed in seeds]
     out = Path(options.out)
-    rows = {row["file"]: row for row in files.read_json_lines(out / MANIFEST) if "file" in row}
+    rows = manifest.read_rows(out)
     for first in range(0, len(jobs), options.batch):
-        for row in _batch(pipeline, jobs[first : first + options.batch], options):
-            rows[row["file"]] = {**row, **(origin or {})}
+        for row in _generate_batch(pipeline, jobs[first : first + options.batch], options):
+            rows[row["file"]] = row | origin
             yield rows[row["file"]]
-        files.write_json_lines(out / MANIFEST, rows.values())
+        manifest.write_rows(out, rows)
 
 
-def _fits(condition: str, options: Options, run: str) -> None:
-    """Refuse pictures that the run was not trained on, and too few of them."""
+def _check_kinds(condition: str, options: GenerateOptions, run: str) -> None:
+    """Refuse inputs that the run was not trained on, and too few of them."""
     from gantoolkit.data.user_inputs import KINDS, condition_kinds
 
-    wanted = condition_kinds(condition)
-    given = {name for name in KINDS if getattr(options, name) is not None}
-    if given != set(wanted):
-        alone = " alone" if given > set(wanted) else " as well" if given < set(wanted) else ""
-        asked = " and ".join(
-            f"--{name}" for name in wanted if alone != " as well" or name not in given
-        )
+    needed = condition_kinds(condition)
+    given = {kind for kind in KINDS if getattr(options, kind) is not None}
+    if given == set(needed):
+        return
+    asked = needed
+    how = ""
+    if given > set(needed):
+        how = " alone"
+    elif given < set(needed):
+        how = " as well"
+        asked = [kind for kind in needed if kind not in given]
+    raise UsageError(
+        f"{run} was trained on {' and '.join(f'{kind}s' for kind in needed)}; "
+        f"give {' and '.join(f'--{kind}' for kind in asked)}{how}."
+    )
+
+
+def _check_3d(generator, options: GenerateOptions) -> None:
+    """Refuse options that need a 3D generator."""
+    if options.used_3d and not generator.is_3d:
         raise UsageError(
-            f"{run} was trained on {' and '.join(f'{name}s' for name in wanted)}; "
-            f"give {asked}{alone}."
+            f"{', '.join(options.used_3d)}: {type(generator).__name__} draws flat pictures;"
+            " use a run with a 3D generator such as configs/absm_eg3d.py."
         )
 
 
-def _inputs(pipeline, options: Options) -> list:
-    """The pictures of the kind, or the pairs, that the run takes."""
+def _read_inputs(pipeline, options: GenerateOptions) -> list:
+    """The user's images of the kind, or the pairs, that the run takes."""
     from gantoolkit.data.user_inputs import read_inputs, read_pairs
 
     kind = pipeline.condition
@@ -218,20 +106,31 @@ def _inputs(pipeline, options: Options) -> list:
     return read_inputs(getattr(options, kind), kind, pipeline.resolution, options.labels)
 
 
-def _batch(pipeline, jobs, options: Options) -> Iterator[dict]:
-    """One pass of the diffusion model for all jobs, then each latent is drawn."""
+def _warn_about_label_order(inputs: list, options: GenerateOptions) -> None:
+    from gantoolkit.data.label_orders import conflicting_order
+
+    if options.mask is None:
+        return
+    other = conflicting_order([item.path for item in inputs], options.labels)
+    if other:
+        warn(
+            f"the label maps look as if they were numbered in the order '{other}', and are read as "
+            f"'{options.labels}'; repeat with --labels {other} if they are."
+        )
+
+
+def _generate_batch(pipeline, jobs: list[tuple], options: GenerateOptions) -> Iterator[dict]:
+    """Run the diffusion model once for all jobs (input, seed), then render each latent."""
     from gantoolkit.data.user_inputs import make_condition
 
     started = time.perf_counter()
-    latent = pipeline.latent(
-        make_condition([item for item, _ in jobs], options.text, [seed for _, seed in jobs]),
-        t_out=options.t_out,
-        aggregate=options.aggregate,
-    )
+    inputs, seeds = zip(*jobs)
+    condition = make_condition(inputs, options.text, seeds)
+    latent = pipeline.latent(condition, t_out=options.t_out, aggregate=options.aggregate)
     seconds = (time.perf_counter() - started) / len(jobs)
-    read = {"labels": options.labels} if options.mask is not None else {}
-    draw = _solid if pipeline.generator.is_3d else _flat
-    for i, (item, seed) in enumerate(jobs):
+
+    write_outputs = _write_outputs_3d if pipeline.generator.is_3d else _write_outputs_2d
+    for index, (item, seed) in enumerate(jobs):
         row = {
             "input": str(item.path),
             "text": options.text,
@@ -239,69 +138,79 @@ def _batch(pipeline, jobs, options: Options) -> Iterator[dict]:
             "t_out": options.t_out,
             "aggregate": options.aggregate,
             "seconds_latent": round(seconds, 3),
-            **read,
         }
-        row |= {"scribble": str(item.drawing)} if item.drawing else {}
-        for more in draw(
-            pipeline.generator, latent[i].ws, item, f"{item.name}-seed{seed}", options
-        ):
-            yield {"file": more.pop("file"), **row, **more}
+        if options.mask is not None:
+            row["labels"] = options.labels
+        if item.drawing:
+            row["scribble"] = str(item.drawing)
+        stem = f"{item.name}-seed{seed}"
+        for output in write_outputs(pipeline.generator, latent[index].ws, item, stem, options):
+            yield {"file": output.pop("file"), **row, **output}
 
 
-def _flat(generator, ws, item, stem: str, options: Options) -> Iterator[dict]:
-    """The picture of a 2D generator."""
-    from gantoolkit.report import pictures
-
-    path = pictures.save(
-        pictures.image_picture(generator.render(ws).image), Path(options.out) / f"{stem}.png"
-    )
-    yield {"file": path.name, "kind": "image"}
+# -- outputs: each function writes files, and yields what their manifest rows say ----------------
 
 
-def _solid(generator, ws, item, stem: str, options: Options) -> Iterator[dict]:
-    """Everything that was asked of a 3D generator: views, depths, a turntable, a mesh."""
+def _write_outputs_2d(generator, ws: Tensor, item, stem: str, options) -> Iterator[dict]:
+    """The image of a 2D generator."""
+    yield _write_image(generator.render(ws).image, Path(options.out) / f"{stem}.png")
+
+
+def _write_outputs_3d(generator, ws: Tensor, item, stem: str, options) -> Iterator[dict]:
+    """What was asked of a 3D generator: views, depth maps, a turntable, a mesh."""
     from gantoolkit.core.camera import frame_of
-    from gantoolkit.inference import cameras as views
-    from gantoolkit.report import pictures
+    from gantoolkit.inference import cameras
 
-    out = Path(options.out)
-    source = options.camera or views.default_source(item.labels, item.path)
-    own = frame_of(generator)
-    base = views.camera_of(source, item.labels, item.path, own)
-    for k, camera in enumerate(views.side_views(base, options.views, own)):
-        name = f"{stem}-view{k}" if options.views > 1 else stem
-        facts = {"view": k, "camera": source if k == 0 else "side", "label": views.rounded(camera)}
-        render = views.render(generator, ws, camera)
-        yield {
-            "file": pictures.save(pictures.image_picture(render.image), out / f"{name}.png").name,
-            "kind": "image",
-            **facts,
-        }
-        if options.depth:
-            views.save_depth(render.depth, out / f"{name}-depth.png")
-            yield {"file": f"{name}-depth.png", "kind": "depth", "unit": views.DEPTH_UNIT, **facts}
+    source = options.camera or cameras.default_source(item.labels, item.path)
+    base = cameras.camera_from(source, item.labels, item.path, frame_of(generator))
+    yield from _write_views(generator, ws, base, source, stem, options)
     if options.turntable:
-        path = out / f"{stem}-turntable.{options.turntable}"
-        views.save_turntable(generator, ws, base, path, options.frames)
+        path = Path(options.out) / f"{stem}-turntable.{options.turntable}"
+        cameras.save_turntable(generator, ws, base, path, options.frames)
         yield {
             "file": path.name,
             "kind": "turntable",
             "frames": options.frames,
             "camera": source,
-            "label": views.rounded(base),
+            "label": cameras.rounded_label(base),
         }
     if options.mesh:
-        from gantoolkit.generators import mesh
+        yield _write_mesh(generator, ws, Path(options.out) / f"{stem}-mesh.ply")
 
-        found = mesh.extract_mesh(generator, ws)
-        yield {
-            "file": mesh.write_ply(found, out / f"{stem}-mesh.ply").name,
-            "kind": "mesh",
-            "vertices": len(found.vertices),
-            "faces": len(found.faces),
+
+def _write_views(generator, ws: Tensor, base, source: str, stem: str, options) -> Iterator[dict]:
+    from gantoolkit.core.camera import frame_of
+    from gantoolkit.inference import cameras
+
+    out = Path(options.out)
+    views = cameras.side_views(base, options.views, frame_of(generator))
+    for index, camera in enumerate(views):
+        name = f"{stem}-view{index}" if options.views > 1 else stem
+        view = {
+            "view": index,
+            "camera": source if index == 0 else "side",
+            "label": cameras.rounded_label(camera),
         }
+        render = cameras.render(generator, ws, camera)
+        yield _write_image(render.image, out / f"{name}.png") | view
+        if options.depth:
+            path = cameras.save_depth(render.depth, out / f"{name}-depth.png")
+            yield {"file": path.name, "kind": "depth", "unit": cameras.DEPTH_UNIT, **view}
 
 
-def _listed(words: list[str]) -> str:
-    quoted = [f"“{word}”" for word in words]
-    return quoted[0] if len(quoted) == 1 else ", ".join(quoted[:-1]) + f" and {quoted[-1]}"
+def _write_image(image: Tensor, path: Path) -> dict:
+    from gantoolkit.report import pictures
+
+    return {"file": pictures.save(pictures.image_picture(image), path).name, "kind": "image"}
+
+
+def _write_mesh(generator, ws: Tensor, path: Path) -> dict:
+    from gantoolkit.generators.mesh import extract_mesh, write_ply
+
+    mesh = extract_mesh(generator, ws)
+    return {
+        "file": write_ply(mesh, path).name,
+        "kind": "mesh",
+        "vertices": len(mesh.vertices),
+        "faces": len(mesh.faces),
+    }

@@ -1,7 +1,8 @@
-"""`gantoolkit generate RUN --data ZIP`: every sample of a data set once, from its own caption, condition and camera.
+"""`gantoolkit generate RUN --data ZIP`: every sample once, from its own caption, condition, camera.
 
-A file is called ID.png after its sample's picture, as `gantoolkit compare` looks for it. Repeating an interrupted
-command draws only what is missing; a folder that holds pictures of another system is refused.
+A file is called ID.png after its sample's image, as `gantoolkit compare` looks for it. Repeating an
+interrupted command renders only what is missing; a folder that holds images of another system is
+refused.
 """
 
 from __future__ import annotations
@@ -12,31 +13,18 @@ from pathlib import Path
 
 import torch
 
-from gantoolkit.core import files
-from gantoolkit.core.errors import UsageError
 from gantoolkit.data.face_zip import FaceZip
-
-SYSTEM = (
-    "run",
-    "weights",
-    "generator",
-    "t_out",
-    "aggregate",
-)  # what a manifest's row says of the system that drew
-OTHER = {
-    "weights": "other weights",
-    "generator": "another generator",
-}  # whose values say little to a reader
+from gantoolkit.inference import manifest
+from gantoolkit.inference.options import GenerateOptions
 
 
-def generate(pipeline, options, origin: dict | None = None) -> Iterator[dict]:
-    """Write what is missing, or was made by something else, and yield its manifest rows with `origin` in them.
+def generate(pipeline, options: GenerateOptions, origin: dict | None = None) -> Iterator[dict]:
+    """Write what is missing, or was made by something else, and yield manifest rows with `origin`.
 
     The manifest is complete after each batch.
     """
-    from gantoolkit.inference.generate import MANIFEST
-
-    data, out = FaceZip(options.data), Path(options.out)
+    data = FaceZip(options.data)
+    out = Path(options.out)
     settings = {
         "data": data.path.name,
         "data_sha256": data.sha256,
@@ -44,53 +32,27 @@ def generate(pipeline, options, origin: dict | None = None) -> Iterator[dict]:
         "aggregate": options.aggregate,
         **(origin or {}),
     }
-    rows = {row["file"]: row for row in files.read_json_lines(out / MANIFEST) if "file" in row}
-    todo = [
-        i
-        for i in range(len(data))
-        if not _drawn(rows.get(_file(data, i)), out, _row(data, i, options, settings))
+    expected = [_expected_row(data, index, options, settings) for index in range(len(data))]
+    rows = manifest.read_rows(out)
+    missing = [
+        index
+        for index, row in enumerate(expected)
+        if not manifest.is_up_to_date(rows.get(row["file"]), row, out)
     ]
-    for part in torch.tensor(todo).split(options.batch) if todo else ():
-        for i, seconds in zip(part.tolist(), _batch(pipeline, data, part, options)):
-            row = _row(data, i, options, settings) | {"seconds_latent": seconds}
+    for first in range(0, len(missing), options.batch):
+        indices = missing[first : first + options.batch]
+        seconds = _generate_batch(pipeline, data, indices, options)
+        for index in indices:
+            row = expected[index] | {"seconds_latent": seconds}
             rows[row["file"]] = row
             yield row
-        files.write_json_lines(out / MANIFEST, rows.values())
+        manifest.write_rows(out, rows)
 
 
-def refuse_others(options, origin: dict) -> None:
-    """Refuse a folder whose manifest names another system or seed: a stop in the middle would leave a mixture."""
-    from gantoolkit.inference.generate import MANIFEST
-
-    wanted = {
-        "t_out": options.t_out,
-        "aggregate": options.aggregate,
-        "seed": options.seed,
-        **origin,
-    }
-    for row in files.read_json_lines(Path(options.out) / MANIFEST):
-        other = [key for key in (*SYSTEM, "seed") if _told(row, key) != _told(wanted, key)]
-        if "file" in row and other:
-            said = [OTHER.get(key, f"{key} {row.get(key, 'unknown')}") for key in other]
-            raise UsageError(
-                f"{options.out} holds pictures drawn with {', '.join(said)}; give another --out."
-            )
-
-
-def _told(row: dict, key: str):
-    """What a row says; a path is the same however it is spelt."""
-    value = row.get(key)
-    return Path(value) if key in ("run", "generator") and isinstance(value, str) else value
-
-
-def _file(data: FaceZip, index: int) -> str:
-    return f"{Path(data.files[index]).stem}.png"
-
-
-def _row(data: FaceZip, index: int, options, settings: dict) -> dict:
-    """What decides a picture; the caption is the sample's first."""
+def _expected_row(data: FaceZip, index: int, options: GenerateOptions, settings: dict) -> dict:
+    """What decides an image; the caption is the sample's first."""
     return {
-        "file": _file(data, index),
+        "file": _file_name(data, index),
         "input": data.files[index],
         "kind": "image",
         "text": next(iter(data.captions[index]), ""),
@@ -99,23 +61,25 @@ def _row(data: FaceZip, index: int, options, settings: dict) -> dict:
     }
 
 
-def _drawn(row: dict | None, out: Path, wanted: dict) -> bool:
-    """Whether the picture of these settings is there."""
-    same = row is not None and all(_told(row, key) == _told(wanted, key) for key in wanted)
-    return same and (out / wanted["file"]).is_file()
+def _file_name(data: FaceZip, index: int) -> str:
+    return f"{Path(data.files[index]).stem}.png"
 
 
-def _batch(pipeline, data: FaceZip, rows: torch.Tensor, options) -> list[float]:
-    """One pass of the diffusion model for all rows, then each latent is drawn; seconds per latent."""
+def _generate_batch(pipeline, data: FaceZip, indices: list[int], options: GenerateOptions) -> float:
+    """Run the diffusion model once for all samples, then render each latent; seconds per latent."""
     from gantoolkit.report import pictures
 
-    began = time.perf_counter()
-    condition = data.sample(rows, condition=pipeline.condition, seed=options.seed).condition
+    started = time.perf_counter()
+    sample = data.sample(torch.tensor(indices), condition=pipeline.condition, seed=options.seed)
+    condition = sample.condition
     latent = pipeline.latent(condition, t_out=options.t_out, aggregate=options.aggregate)
-    seconds = round((time.perf_counter() - began) / len(rows), 3)
-    solid = pipeline.generator.is_3d
-    for place, index in enumerate(rows.tolist()):
-        camera = condition.camera[place].to(latent.ws.device) if solid else None
-        image = pipeline.render(latent[place], camera).image
-        pictures.save(pictures.image_picture(image), Path(options.out) / _file(data, index))
-    return [seconds] * len(rows)
+    seconds = (time.perf_counter() - started) / len(indices)
+
+    for position, index in enumerate(indices):
+        camera = None
+        if pipeline.generator.is_3d:
+            camera = condition.camera[position].to(latent.ws.device)
+        image = pipeline.render(latent[position], camera).image
+        path = Path(options.out) / _file_name(data, index)
+        pictures.save(pictures.image_picture(image), path)
+    return round(seconds, 3)

@@ -15,10 +15,12 @@ from gantoolkit import __version__, weights
 from gantoolkit.core import files
 from gantoolkit.core.errors import UsageError, WeightsError
 from gantoolkit.data.user_inputs import condition_kinds
-from gantoolkit.inference import load
+from gantoolkit.inference import bridge_files, load
 from gantoolkit.pipeline import Pipeline
 
-CONFIG, MODEL, CARD = "config.json", load.HUB_MODEL, "README.md"
+CONFIG = "config.json"
+MODEL = bridge_files.HUB_MODEL
+CARD = "README.md"
 SPECS = ("encoder", "bridge", "generator", "condition")
 
 
@@ -27,41 +29,50 @@ class PretrainedPipeline(
 ):
     """A Pipeline with `from_pretrained(folder or repository)` and `save_pretrained(folder)`.
 
-    `from_pretrained(folder, generator=…)` puts another generator with the same codes in place of the folder's.
+    `from_pretrained(folder, generator=…)` uses another generator with the same codes instead of the
+    folder's.
+
+    >>> import tempfile
+    >>> pipeline = PretrainedPipeline.from_source("stylegan2-mask")
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     _ = pipeline.save_pretrained(folder)
+    ...     again = PretrainedPipeline.from_pretrained(folder)
+    >>> again.condition
+    'mask'
     """
 
     @classmethod
-    def of(cls, source: str | Path) -> PretrainedPipeline:
-        """The pipeline of a run folder, an exported bridge or a preset."""
+    def from_source(cls, source: str | Path) -> PretrainedPipeline:
+        """Load the pipeline of a run folder, an exported bridge or a preset."""
         pipeline, specs = load.load_with_specs(source)
         record = Path(source) / "record.json"
-        scores = (
-            json.loads(record.read_text(encoding="utf-8")).get("scores", {})
-            if record.is_file()
-            else {}
-        )
-        return cls._join(pipeline, specs, scores)
+        scores = {}
+        if record.is_file():
+            scores = json.loads(record.read_text(encoding="utf-8")).get("scores", {})
+        return cls._from_pipeline(pipeline, specs, scores)
 
     @classmethod
-    def _join(cls, pipeline: Pipeline, specs: dict, scores: dict) -> PretrainedPipeline:
-        whole = cls(
+    def _from_pipeline(cls, pipeline: Pipeline, specs: dict, scores: dict) -> PretrainedPipeline:
+        pretrained = cls(
             pipeline.encoder,
             pipeline.bridge,
             pipeline.generator,
             specs["condition"],
             pipeline.camera_for,
         )
-        whole.specs, whole.scores = {key: specs[key] for key in SPECS}, scores
-        whole.frozen = load.frozen(whole.specs)
-        whole.frozen |= {
-            name: digest for name, digest in specs.get("frozen", {}).items() if name in whole.frozen
-        }
-        return whole
+        pretrained.specs = {key: specs[key] for key in SPECS}
+        pretrained.scores = scores
+        # What the bridge was trained with, where its file says so, else what is here now.
+        pretrained.frozen = bridge_files.frozen_checksums(pretrained.specs)
+        for name, digest in specs.get("frozen", {}).items():
+            if name in pretrained.frozen:
+                pretrained.frozen[name] = digest
+        return pretrained
 
     def _save_pretrained(self, save_directory: Path) -> None:
         specs = self.specs | {"frozen": self.frozen}
         files.write_json(save_directory / CONFIG, {"library": f"gantoolkit {__version__}", **specs})
-        load.export(save_directory / MODEL, self.bridge, specs)
+        bridge_files.export_bridge(save_directory / MODEL, self.bridge, specs)
 
     @classmethod
     def _from_pretrained(
@@ -73,21 +84,24 @@ class PretrainedPipeline(
         force_download=False,
         local_files_only=False,
         token=None,
-        **specs,
+        **changes,
     ) -> PretrainedPipeline:
         folder = Path(model_id)
         if not folder.is_dir():
-            folder = Path(
-                snapshot_download(
-                    model_id,
-                    revision=revision,
-                    cache_dir=cache_dir,
-                    token=token,
-                    force_download=force_download,
-                    local_files_only=local_files_only,
-                    allow_patterns=[CONFIG, MODEL, CARD],
-                )
+            downloaded = snapshot_download(
+                model_id,
+                revision=revision,
+                cache_dir=cache_dir,
+                token=token,
+                force_download=force_download,
+                local_files_only=local_files_only,
+                allow_patterns=[CONFIG, MODEL, CARD],
             )
+            folder = Path(downloaded)
+        return cls._from_folder(folder, changes)
+
+    @classmethod
+    def _from_folder(cls, folder: Path, changes: dict) -> PretrainedPipeline:
         for name in (CONFIG, MODEL):
             if not (folder / name).is_file():
                 raise WeightsError(
@@ -96,56 +110,58 @@ class PretrainedPipeline(
                 )
         state, _, _ = weights.load(folder / MODEL)
         stored = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
-        given = specs.get("generator")
-        specs = {key: specs.get(key, stored.get(key)) for key in SPECS}
+        specs = {key: changes.get(key, stored.get(key)) for key in SPECS}
         if any(value is None for value in specs.values()):
             raise WeightsError(
                 f"{folder / CONFIG} does not name encoder, bridge, generator and condition."
             )
         specs["frozen"] = stored.get("frozen") or {}
-        if other := load.changed(specs):
+        if changed := bridge_files.changed_networks(specs):
             raise WeightsError(
-                f"'{other[0]}' is not the file that this bridge was trained with (its sha256 differs); "
-                "fetch that version, or choose another on purpose with generator=…."
+                f"'{changed[0]}' is not the file that this bridge was trained with (its sha256 "
+                "differs); fetch that version, or choose another on purpose with generator=…."
             )
-        other = (
-            load.replacement(given, stored["generator"])
-            if given and "generator" in stored
-            else None
-        )
-        return cls._join(load.assemble(state, specs, generator=other), specs, {})
+        replacement = None
+        if changes.get("generator") and "generator" in stored:
+            replacement = load.load_replacement(changes["generator"], stored["generator"])
+        pipeline = load.assemble(state, specs, generator=replacement)
+        return cls._from_pipeline(pipeline, specs, scores={})
 
     def generate_model_card(self, *args, **kwargs) -> ModelCard:
-        """README.md: what it is, how it is loaded, what it needs, its scores."""
-        return ModelCard(card(self.specs, self.frozen, self.scores))
+        """Return README.md: what it is, how it is loaded, what it needs, its scores."""
+        return ModelCard(model_card(self.specs, self.frozen, self.scores))
 
 
 def check_folder(folder: Path) -> None:
     """Refuse to write a pipeline among other files; an earlier export is written again."""
     if folder.exists() and not folder.is_dir():
         raise UsageError(f"{folder} is a file; a bridge goes to a folder, so name a new one.")
-    if folder.is_dir() and any(folder.iterdir()) and not _exported(folder):
+    if folder.is_dir() and any(folder.iterdir()) and not _is_export(folder):
         raise UsageError(f"{folder} is not empty and holds no earlier export; name a new folder.")
 
 
-def _exported(folder: Path) -> bool:
+def _is_export(folder: Path) -> bool:
     try:
-        found = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
+        config = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return False
-    return isinstance(found, dict) and str(found.get("library", "")).startswith("gantoolkit ")
+    return isinstance(config, dict) and str(config.get("library", "")).startswith("gantoolkit ")
 
 
-def card(specs: dict, frozen: dict[str, str], scores: dict) -> str:
-    """The model card in Markdown."""
-    names = "".join(f"- `{name}` (sha256 `{digest[:16]}…`)\n" for name, digest in frozen.items())
-    shown = condition_kinds(specs["condition"])
-    pictures = ", ".join(f'{kind}="{kind.upper()}.png"' for kind in shown)
+def model_card(specs: dict, frozen: dict[str, str], scores: dict) -> str:
+    """Return the model card in Markdown.
+
+    frozen  name → sha256 of the networks that the bridge needs
+    scores  system → metric → Score as a dict
+    """
+    networks = [f"- `{name}` (sha256 `{digest[:16]}…`)\n" for name, digest in frozen.items()]
+    kinds = condition_kinds(specs["condition"])
+    arguments = ", ".join(f'{kind}="{kind.upper()}.png"' for kind in kinds)
     return f"""---
 library_name: gantoolkit
 tags: [gan-inversion, text-to-image, faces]
 ---
-# A {specs["bridge"]["type"]} bridge from text and a {" and a ".join(shown)} to the codes of a GAN
+# A {specs["bridge"]["type"]} bridge from text and a {" and a ".join(kinds)} to the codes of a GAN
 
 It turns the features of a denoising U-Net into codes of a frozen generator. Load it with
 
@@ -153,26 +169,24 @@ It turns the features of a denoising U-Net into codes of a frozen generator. Loa
 from gantoolkit import PretrainedPipeline, read_condition
 
 pipeline = PretrainedPipeline.from_pretrained("this folder")
-render = pipeline(read_condition(text="a person with blond hair", {pictures}))
+render = pipeline(read_condition(text="a person with blond hair", {arguments}))
 ```
 
 ## What it needs
 The frozen networks are named, not contained; each stands under a licence of its own.
 
-{names}
+{"".join(networks)}
 ## Scores
-{_table(scores)}
+{_score_table(scores)}
 ## Limits
 Trained on the data that its config names; results carry that data's biases. Do not use it to depict real people
 without their consent.
 """
 
 
-def _table(scores: dict) -> str:
-    rows = [
-        f"| {system} | {name} | {score['value']:.4g} | {score['n']} |\n"
-        for system, found in scores.items()
-        for name, score in found.items()
-    ]
-    head = "| system | measure | value | n |\n|---|---|---|---|\n"
-    return head + "".join(rows) if rows else "None were recorded.\n"
+def _score_table(scores: dict) -> str:
+    lines = ["| system | measure | value | n |\n", "|---|---|---|---|\n"]
+    for system, metrics in scores.items():
+        for name, score in metrics.items():
+            lines.append(f"| {system} | {name} | {score['value']:.4g} | {score['n']} |\n")
+    return "".join(lines) if len(lines) > 2 else "None were recorded.\n"

@@ -116,7 +116,7 @@ def test_maps_of_a_sheet_are_the_means_of_the_tests_own_softmax(model, thinking)
 
 def test_maps_of_words_add_up_to_that_of_the_prompt(thinking):
     features = next(iter(attention._samples(thinking)))[2][0][0]
-    spelled = words.spelled(thinking.pipeline.encoder, thinking.data.captions[0][0], features)
+    spelled = words.prompt_words(thinking.pipeline.encoder, thinking.data.captions[0][0], features)
     assert [word for word, _ in spelled] == ["a", "man", "with", "black", "hair", ",", "a", "hat"]
     whole = features.words[0].nonzero().flatten().tolist()
     assert sorted(place for _, where in spelled for place in where) == whole
@@ -136,7 +136,7 @@ def test_maps_of_words_add_up_to_that_of_the_prompt(thinking):
 
 def test_nouns_are_the_last_words_of_phrases():
     def nouns(text):
-        return words.heads(text.replace(",", " ,").replace(".", " .").lower().split())
+        return words.head_nouns(text.replace(",", " ,").replace(".", " .").lower().split())
 
     assert nouns("This man has short straight black hair, a mustache, and bushy eyebrows.") == [
         "hair",

@@ -16,7 +16,7 @@ from gantoolkit.cli import figures, main
 from gantoolkit.core.camera import orbit_camera
 from gantoolkit.data.face_zip import FaceZip
 from gantoolkit.generators import load_generator
-from gantoolkit.inference import load
+from gantoolkit.inference import bridge_files, load
 from gantoolkit.report import figure_sheets, pictures
 
 
@@ -39,7 +39,7 @@ def runs(tmp_path_factory):
         )
         bridge = mini.FakeBridge(mini.FakeEncoder().shapes, 8, 16, torch.zeros(16))
         torch.nn.init.normal_(bridge.t.weight, std=0.3)
-        load.export(folder / "runs" / name / load.EXPORTED, bridge, specs)
+        bridge_files.export_bridge(folder / "runs" / name / bridge_files.EXPORTED, bridge, specs)
     (folder / "runs" / "two" / "config.json").write_text('{"targets": "x0"}')
     (folder / "runs" / "begun").mkdir()
     (folder / "runs" / "begun" / "config.json").write_text(json.dumps(dict(specs, task="bridge")))
@@ -141,7 +141,7 @@ def test_views_turns_a_head(figure, runs, tiny_zip):
     bridge = mini.FakeBridge(
         mini.FakeEncoder().shapes, generator.num_ws, generator.w_dim, generator.mean_w
     )
-    load.export(runs / "solid" / load.EXPORTED, bridge, specs)
+    bridge_files.export_bridge(runs / "solid" / bridge_files.EXPORTED, bridge, specs)
     picture, about, x, side = figure("views", str(runs / "solid"), "--samples", "1", columns=5)
     condition, [top] = own(tiny_zip, [0]).condition, rows_of(picture, x[0], side)
     ws = codes(runs / "solid", condition)[-1][1].ws

@@ -38,7 +38,7 @@ def test_rows_share_denoising_runs_and_draw_what_they_would_alone(tmp_path, monk
 
 @pytest.mark.parametrize("aggregate", ["last", "mean"])
 def test_ours_reads_the_features_of_a_shared_run(tmp_path, aggregate):
-    from gantoolkit.inference import load
+    from gantoolkit.inference import bridge_files, load
 
     specs = dict(
         encoder=dict(
@@ -58,7 +58,7 @@ def test_ours_reads_the_features_of_a_shared_run(tmp_path, aggregate):
     bridge = load.build_bridge(specs["bridge"], encoder, generator)
     for parameter in bridge.parameters():  # untrained ones would say w̄ of everything
         torch.nn.init.normal_(parameter, std=0.05)
-    load.export(tmp_path / "run" / "export" / "bridge.safetensors", bridge, specs)
+    bridge_files.export_bridge(tmp_path / "run" / "export" / "bridge.safetensors", bridge, specs)
     condition = pairs.open_pairs("val", 2).sample(torch.arange(2), "mask").condition
     for after in (1, 3):
         system = systems.Ours(str(tmp_path / "run"), after=after, aggregate=aggregate)

@@ -230,11 +230,12 @@ def test_cameras_of_other_data_sets(tmp_path, pivot, radius, focal, level):
         extra[""]["rendering_kwargs"].update(avg_camera_pivot=list(pivot), avg_camera_radius=radius)
         (tmp_path / "g.pkl").write_bytes(write.dump({"G_ema": write.graph(ours, extra=extra)}))
     g = gantoolkit.load_generator(tmp_path / "g.pkl")
-    base = cameras.camera_of("frontal", None, None, g.frame)
+    base = cameras.camera_from("frontal", None, None, g.frame)
     assert (
         float(base.intrinsics[0, 0, 0]) == pytest.approx(focal, abs=1e-4) and g.frame.level == level
     )
-    for camera, yaw in zip(cameras.side_views(base, 3, g.frame), (0, -cameras.SIDE, cameras.SIDE)):
+    yaws = (0, -cameras.SIDE_YAW, cameras.SIDE_YAW)
+    for camera, yaw in zip(cameras.side_views(base, 3, g.frame), yaws):
         h, v = math.pi / 2 + yaw, math.pi / 2 + level
         phi = math.acos(1 - 2 * v / math.pi)
         origin = radius * torch.tensor(
@@ -285,7 +286,7 @@ def test_cameras_of_other_data_sets(tmp_path, pivot, radius, focal, level):
 
 
 def test_views_and_noiseless_layers(tmp_path):
-    """Permuted strides (channels-last fp16 layers of real files) and layers that were built without noise."""
+    """Permuted strides (channels-last fp16 layers of real files) and layers without noise."""
     g = StyleGAN2(**FLAT)
     layer = g.synthesis.b8.conv1
     layer.weight.data = layer.weight.data.to(memory_format=torch.channels_last).half()

@@ -11,7 +11,7 @@ from gantoolkit import weights
 from gantoolkit.core.types import Features, FeatureShapes, Latent
 from gantoolkit.generators.eg3d import EG3D
 from gantoolkit.generators.stylegan2 import StyleGAN2
-from gantoolkit.inference import load
+from gantoolkit.inference import bridge_files
 from gantoolkit.registry.registry import REGISTRIES
 
 
@@ -90,5 +90,5 @@ def write_runs(folder: Path, **kinds: str) -> Path:
             condition=kind,
         )
         bridge = AddBridge(StepEncoder.shapes, 1, 8, torch.zeros(8))
-        load.export(folder / "runs" / name / load.EXPORTED, bridge, specs)
+        bridge_files.export_bridge(folder / "runs" / name / bridge_files.EXPORTED, bridge, specs)
     return folder / "runs"

@@ -19,8 +19,9 @@ from gantoolkit.data.pose import angles
 from gantoolkit.demo import package
 from gantoolkit.demo.models import Models, offered
 from gantoolkit.demo.studio import FaceRequest, Studio, turned
-from gantoolkit.inference.attention import whole_words
-from gantoolkit.inference.generate import Options, generate
+from gantoolkit.inference.attention import join_tokens
+from gantoolkit.inference.generate import generate
+from gantoolkit.inference.options import GenerateOptions
 from gantoolkit.report.pictures import image_picture
 
 
@@ -130,9 +131,9 @@ def test_requests_have_limits(more, words):
 
 
 def test_pieces_of_words_are_joined():
-    found = whole_words(["pu", "r", "ple</w>", "hair</w>"], [3, 4, 5, 6])
+    found = join_tokens(["pu", "r", "ple</w>", "hair</w>"], [3, 4, 5, 6])
     assert found == [("purple", [3, 4, 5]), ("hair", [6])]
-    assert whole_words(["a", "b"], [1, 2]) == [("a", [1]), ("b", [2])]
+    assert join_tokens(["a", "b"], [1, 2]) == [("a", [1]), ("b", [2])]
 
 
 @pytest.mark.parametrize("run, yaw", [("solid", 25.0), ("flat", 0.0)])
@@ -149,7 +150,7 @@ def test_generate_repeats_a_download(studio, tmp_path, run, yaw):
     assert {row["file"] for row in rows} <= {path.name for path in (tmp_path / "files").iterdir()}
     assert rows[0]["seed"] == 7 and rows[0]["t_out"] == 600 and rows[0]["text"] == "a face"
     mask, out = tmp_path / "files" / "mask.png", tmp_path / "again"
-    options = Options(text="a face", mask=str(mask), out=str(out), seed=7, t_out=600)
+    options = GenerateOptions(text="a face", mask=str(mask), out=str(out), seed=7, t_out=600)
     again = next(iter(generate(studio.models[run], options)))
     pictures = [
         np.asarray(Image.open(path))

@@ -17,7 +17,9 @@ from gantoolkit.data import pose
 from gantoolkit.data.user_inputs import read_condition
 from gantoolkit.inference import cameras
 from gantoolkit.inference import generate as verb
-from gantoolkit.inference.generate import Options, generate, unknown_words
+from gantoolkit.inference.generate import generate
+from gantoolkit.inference.options import GenerateOptions
+from gantoolkit.inference.prompt_check import unknown_words
 
 
 class Flat:
@@ -73,8 +75,8 @@ def masks(tmp_path):
     return folder
 
 
-def options(masks, tmp_path, **more) -> Options:
-    return Options(text="", mask=str(masks), out=str(tmp_path / "out"), **more)
+def options(masks, tmp_path, **more) -> GenerateOptions:
+    return GenerateOptions(text="", mask=str(masks), out=str(tmp_path / "out"), **more)
 
 
 def lend(monkeypatch, load) -> None:
@@ -84,7 +86,8 @@ def lend(monkeypatch, load) -> None:
         lambda source, generator: (load(source, generator), {}),
     )
     monkeypatch.setattr(
-        "gantoolkit.inference.load.checksums", lambda name, specs: {"bridge": "0" * 64}
+        "gantoolkit.inference.bridge_files.pipeline_checksums",
+        lambda name, specs: {"bridge": "0" * 64},
     )
 
 
@@ -123,7 +126,7 @@ def test_file_names_are_stable_and_listed(masks, tmp_path):
 def test_repeating_a_command_writes_the_same_and_keeps_other_rows(masks, tmp_path):
     list(generate(Pipeline(Flat()), options(masks, tmp_path, batch=2)))
     first = (tmp_path / "out" / "b-seed0.png").read_bytes()
-    one = Options(mask=str(masks / "b.png"), out=str(tmp_path / "out"), text="old", seed=0)
+    one = GenerateOptions(mask=str(masks / "b.png"), out=str(tmp_path / "out"), text="old", seed=0)
     pipeline = Pipeline(Flat())
     list(generate(pipeline, one))
     assert (tmp_path / "out" / "b-seed0.png").read_bytes() == first and pipeline.calls == [(1, 0)]
@@ -133,7 +136,9 @@ def test_repeating_a_command_writes_the_same_and_keeps_other_rows(masks, tmp_pat
 
 def test_batches_do_not_change_a_picture(masks, tmp_path):
     for batch in (1, 3):
-        wanted = Options(mask=str(masks), out=str(tmp_path / str(batch)), batch=batch, t_out=1)
+        wanted = GenerateOptions(
+            mask=str(masks), out=str(tmp_path / str(batch)), batch=batch, t_out=1
+        )
         list(generate(Pipeline(Flat()), wanted))
     assert (tmp_path / "1" / "b-seed0.png").read_bytes() == (
         tmp_path / "3" / "b-seed0.png"
@@ -178,12 +183,12 @@ def test_camera_labels_beside_the_masks(masks, tmp_path):
     assert row["camera"] == "label" and row["label"] == pytest.approx(label, abs=1e-5)
     for labels in ([["b.png"]], [3], [[3, label]], "b.png", 7):
         (masks / "dataset.json").write_text(json.dumps({"labels": labels}))
-        cameras._read.cache_clear()
+        cameras._read_json.cache_clear()
         with pytest.raises(DataError, match="dataset.json should hold"):
             list(generate(Pipeline(Solid()), options(masks / "b.png", tmp_path)))
     for numbers in ([1, 2], [float("nan")] * 25, ["x"], [label[:2]], [0.0] * 25, None):
         (masks / "b.json").write_text(json.dumps(numbers))
-        cameras._read.cache_clear()
+        cameras._read_json.cache_clear()
         with pytest.raises(DataError, match="b.json should hold 25 numbers of a camera"):
             list(generate(Pipeline(Solid()), options(masks / "b.png", tmp_path)))
 
@@ -192,9 +197,9 @@ def test_refusals_are_sentences(masks, tmp_path):
     with pytest.raises(UsageError, match="--turntable, --mesh: Flat draws flat pictures"):
         list(generate(Pipeline(Flat()), options(masks, tmp_path, mesh=True, turntable="gif")))
     with pytest.raises(UsageError, match="trained on masks; give --mask"):
-        list(generate(Pipeline(Flat()), Options(scribble=str(masks))))
+        list(generate(Pipeline(Flat()), GenerateOptions(scribble=str(masks))))
     with pytest.raises(UsageError, match="Give --mask or --scribble"):
-        Options.of(SimpleNamespace(text="x"))
+        GenerateOptions.from_args(SimpleNamespace(text="x"))
 
 
 def test_what_cannot_end_well_is_refused_before_anything_is_drawn(masks, tmp_path, capsys):
@@ -213,7 +218,9 @@ def test_what_cannot_end_well_is_refused_before_anything_is_drawn(masks, tmp_pat
         assert main.main([*command, *more]) == 2
         said = capsys.readouterr().err
         assert words in said and said.count("\n") == 1
-    Options.of(SimpleNamespace(mask="m", seed=4294967294, count=2, frames=10, turntable="gif"))
+    GenerateOptions.from_args(
+        SimpleNamespace(mask="m", seed=4294967294, count=2, frames=10, turntable="gif")
+    )
 
 
 def test_a_folder_of_another_system_is_refused_beside_data(tiny_zip, tmp_path, monkeypatch, capsys):
@@ -228,7 +235,8 @@ def test_a_folder_of_another_system_is_refused_beside_data(tiny_zip, tmp_path, m
     assert main.main(command) == 0 and main.main(["generate", "runs/x/", *command[2:]]) == 0
     before = manifest(tmp_path)
     monkeypatch.setattr(
-        "gantoolkit.inference.load.checksums", lambda name, specs: {"bridge": name[-1] * 64}
+        "gantoolkit.inference.bridge_files.pipeline_checksums",
+        lambda name, specs: {"bridge": name[-1] * 64},
     )
     capsys.readouterr()
     elsewhere = ["generate", "runs/y", *command[2:]]
@@ -275,7 +283,7 @@ def grey(path) -> float:
 
 
 def test_a_run_on_both_is_given_pairs_by_name(pairs):
-    wanted = Options(
+    wanted = GenerateOptions(
         mask=str(pairs / "masks"), scribble=str(pairs / "drawings"), out=str(pairs / "out")
     )
     rows = list(generate(Both(Flat()), wanted))
@@ -283,7 +291,7 @@ def test_a_run_on_both_is_given_pairs_by_name(pairs):
     for row, share in zip(rows, (1 / 4 + 1 / 8 - 1, 1 / 2 + 1 / 4 - 1)):
         assert grey(pairs / "out" / row["file"]) == pytest.approx(share, abs=0.01)
         assert row["scribble"] == str(pairs / "drawings" / f"{row['file'][0]}.webp")
-    one = Options(
+    one = GenerateOptions(
         mask=str(pairs / "masks/b.png"),
         scribble=str(pairs / "drawings/a.webp"),
         out=str(pairs / "one"),
@@ -295,16 +303,16 @@ def test_a_run_on_both_is_given_pairs_by_name(pairs):
 def test_a_run_on_both_says_what_is_missing(pairs):
     masks, drawings = str(pairs / "masks"), str(pairs / "drawings")
     with pytest.raises(UsageError, match="trained on masks and scribbles; give --scribble as well"):
-        list(generate(Both(Flat()), Options(mask=masks)))
+        list(generate(Both(Flat()), GenerateOptions(mask=masks)))
     with pytest.raises(UsageError, match="trained on masks; give --mask alone"):
-        list(generate(Pipeline(Flat()), Options(mask=masks, scribble=drawings)))
+        list(generate(Pipeline(Flat()), GenerateOptions(mask=masks, scribble=drawings)))
     with pytest.raises(UsageError, match="--mask, --scribble cannot stand beside --data"):
-        Options.of(SimpleNamespace(data="x.zip", mask=masks, scribble=drawings))
+        GenerateOptions.from_args(SimpleNamespace(data="x.zip", mask=masks, scribble=drawings))
     (pairs / "masks/a.png").rename(pairs / "masks/c.png")
     with pytest.raises(
         DataError, match="drawings has nothing named c; .*masks has nothing named a"
     ):
-        list(generate(Both(Flat()), Options(mask=masks, scribble=drawings)))
+        list(generate(Both(Flat()), GenerateOptions(mask=masks, scribble=drawings)))
 
 
 def test_a_condition_of_both_in_python(pairs):
@@ -325,7 +333,7 @@ def test_unknown_words_are_named_once_and_an_empty_prompt_is_fine(
     assert unknown_words("", {"a"}) == [] and unknown_words("anything", None) == []
     (tmp_path / "words.txt").write_text("man\nold\n")
     pipeline = Pipeline(Flat())
-    pipeline.encoder.prompts = SimpleNamespace(
+    pipeline.encoder.text_encoder = SimpleNamespace(
         tokenizer=SimpleNamespace(name_or_path=str(tmp_path))
     )
     lend(monkeypatch, lambda *_: pipeline)
@@ -338,7 +346,7 @@ def test_unknown_words_are_named_once_and_an_empty_prompt_is_fine(
 
 
 def test_a_prompt_that_is_cut_is_said_once(masks, tmp_path, monkeypatch, capsys):
-    from gantoolkit.encoders.prompts import Prompts
+    from gantoolkit.encoders.text_encoder import TextEncoder
 
     class Letters:
         """A tokenizer whose tokens are words."""
@@ -355,7 +363,7 @@ def test_a_prompt_that_is_cut_is_said_once(masks, tmp_path, monkeypatch, capsys)
     text = torch.nn.Module()
     text.config = SimpleNamespace(max_position_embeddings=77)
     pipeline = Pipeline(Flat())
-    pipeline.encoder.prompts = Prompts(text, Letters())
+    pipeline.encoder.text_encoder = TextEncoder(text, Letters())
     lend(monkeypatch, lambda *_: pipeline)
     for words, said in (
         (10, ""),
@@ -383,7 +391,9 @@ def test_maps_numbered_in_another_order_are_said(tmp_path, capsys):
         list(
             generate(
                 Pipeline(Flat()),
-                Options(mask=str(tmp_path / "map.png"), out=str(tmp_path / "out"), labels=order),
+                GenerateOptions(
+                    mask=str(tmp_path / "map.png"), out=str(tmp_path / "out"), labels=order
+                ),
             )
         )
         shown = capsys.readouterr().err

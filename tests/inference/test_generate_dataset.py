@@ -15,7 +15,7 @@ from gantoolkit.cli import main
 from gantoolkit.core.types import Latent, Render
 from gantoolkit.data.face_zip import SEED_STRIDE, FaceZip
 from gantoolkit.inference import generate_dataset
-from gantoolkit.inference.generate import Options
+from gantoolkit.inference.options import GenerateOptions
 
 
 class Told:
@@ -41,7 +41,7 @@ def rows_of(out: Path) -> list[dict]:
 
 def test_captions_conditions_cameras_and_seeds_are_the_samples_own(tiny_zip, tmp_path):
     data, pipeline = FaceZip(tiny_zip), Told(solid=True)
-    options = Options(data=str(tiny_zip), out=str(tmp_path), seed=3, batch=5)
+    options = GenerateOptions(data=str(tiny_zip), out=str(tmp_path), seed=3, batch=5)
     rows = list(generate_dataset.generate(pipeline, options, {"run": "runs/x"}))
     wanted = data.sample(torch.arange(len(data)), seed=3)
     assert (
@@ -62,7 +62,7 @@ def test_captions_conditions_cameras_and_seeds_are_the_samples_own(tiny_zip, tmp
 
 
 def test_only_what_is_missing_is_drawn(tiny_zip, tmp_path):
-    options = Options(data=str(tiny_zip), out=str(tmp_path), batch=4)
+    options = GenerateOptions(data=str(tiny_zip), out=str(tmp_path), batch=4)
     first = generate_dataset.generate(Told(), options)
     for _ in range(5):  # stopped in the second batch, whose rows the manifest does not have yet
         row = next(first)
@@ -75,7 +75,7 @@ def test_only_what_is_missing_is_drawn(tiny_zip, tmp_path):
         len(
             list(
                 generate_dataset.generate(
-                    Told(), Options(data=str(tiny_zip), out=str(tmp_path), seed=1)
+                    Told(), GenerateOptions(data=str(tiny_zip), out=str(tmp_path), seed=1)
                 )
             )
         )
@@ -88,7 +88,7 @@ def test_what_something_else_made_is_drawn_again(tiny_zip, tmp_path):
     total, copy = len(FaceZip(tiny_zip)), tmp_path / "faces.zip"
     copy.write_bytes(tiny_zip.read_bytes())
     options, old = (
-        Options(data=str(copy), out=str(tmp_path)),
+        GenerateOptions(data=str(copy), out=str(tmp_path)),
         {"run": "runs/x", "weights": {"bridge": "old"}},
     )
     assert len(list(generate_dataset.generate(Told(), options, old))) == total

@@ -102,7 +102,7 @@ def test_card_and_config_name_what_is_needed(folder):
 def test_the_card_hands_over_what_the_run_takes(condition, call):
     from gantoolkit.inference import hub
 
-    assert f'hair", {call}))' in hub.card(
+    assert f'hair", {call}))' in hub.model_card(
         dict(bridge=dict(type="AbSM"), condition=condition), {}, {}
     )
 
@@ -207,7 +207,7 @@ def test_what_a_bridge_was_trained_with_is_what_its_run_saw(folder, tmp_path, ca
         weights.save(file, state, arch, pipeline=json.dumps(specs | {"frozen": {name: digest}}))
         load_pipeline(tmp_path / "run")
         assert (f"'{name}' is not the file" in capsys.readouterr().err) is warned
-    PretrainedPipeline.of(tmp_path / "run").save_pretrained(tmp_path / "out")
+    PretrainedPipeline.from_source(tmp_path / "run").save_pretrained(tmp_path / "out")
     assert json.loads((tmp_path / "out/config.json").read_text())["frozen"][name] == "0" * 64
     with pytest.raises(GantoolkitError, match="sha256"):
         PretrainedPipeline.from_pretrained(tmp_path / "out")

@@ -66,7 +66,7 @@ def choose_words(
 
     These are the named ones, or else the DEFAULT_WORDS nouns with most attention.
     """
-    spelled = attention.spelled(encoder, text, steps[0].features)
+    spelled = attention.prompt_words(encoder, text, steps[0].features)
     tokens: dict[str, list[int]] = {}
     for word, positions in spelled:
         if attention.is_word(word):
@@ -82,7 +82,7 @@ def choose_words(
     if named:
         return {word.lower(): tokens[word.lower()] for word in named}
 
-    nouns = attention.heads([word for word, _ in spelled]) or list(tokens)
+    nouns = attention.head_nouns([word for word, _ in spelled]) or list(tokens)
     mass = {noun: _attention_mass(steps, tokens[noun]) for noun in nouns}
     most = sorted(nouns, key=lambda noun: -mass[noun])[:DEFAULT_WORDS]
     return {noun: tokens[noun] for noun in nouns if noun in most}

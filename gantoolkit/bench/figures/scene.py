@@ -16,7 +16,8 @@ from gantoolkit.core import files
 from gantoolkit.core.errors import UsageError
 from gantoolkit.core.types import Camera, Condition, Features, Latent, Sample
 from gantoolkit.data.face_zip import FaceZip
-from gantoolkit.inference import load as runs
+from gantoolkit.inference.bridge_files import EXPORTED
+from gantoolkit.inference.load import PipelineLoader
 from gantoolkit.pipeline import Pipeline
 from gantoolkit.report import figure_sheets, pictures
 
@@ -142,7 +143,7 @@ class Scene:
         """Describe how the figure was made, JSON-able, without paths."""
         bridges = []
         for run in self.runs:
-            file = Path(run.source) / runs.EXPORTED
+            file = Path(run.source) / EXPORTED
             bridges.append([run.name, weights.sha256(file) if file.is_file() else None])
         return dict(
             runs=bridges,
@@ -166,7 +167,7 @@ def open_scene(
     sources  run folders or presets, each perhaps as LABEL=RUN
     indices  of the samples that are shown; a number N means the first N
     """
-    loader = runs.Loader(device)
+    loader = PipelineLoader(device)
     loaded = tuple(_load_run(loader, source) for source in sources)
     for run in loaded[1:]:
         _check_comparable(loaded[0], run)
@@ -183,7 +184,7 @@ def open_scene(
     return Scene(loaded, faces, tuple(indices), batch, device)
 
 
-def _load_run(loader: runs.Loader, source: str) -> Run:
+def _load_run(loader: PipelineLoader, source: str) -> Run:
     label, equals, path = source.partition("=")
     if not equals or Path(source).exists():
         label, path = "", source

@@ -13,7 +13,7 @@ from gantoolkit.core.errors import UsageError
 from gantoolkit.core.types import Scores
 from gantoolkit.encoders import folders
 from gantoolkit.generators import load_generator
-from gantoolkit.inference import load
+from gantoolkit.inference import bridge_files, load
 from gantoolkit.registry import registry
 from gantoolkit.report.record import RUN
 from gantoolkit.tasks.bridge.config import BridgeConfig
@@ -162,8 +162,8 @@ class Bridge(Task):
         return self.evaluation.notes()
 
     def export(self, folder: Path) -> list[Path]:
-        specs = self.specs | dict(networks=self.networks(), frozen=load.frozen(self.specs))
-        return [load.export(folder / "bridge.safetensors", self.evaluated_bridge, specs)]
+        specs = self.specs | dict(networks=self.networks(), frozen=bridge_files.frozen_checksums(self.specs))
+        return [bridge_files.export_bridge(folder / "bridge.safetensors", self.evaluated_bridge, specs)]
 
     def networks(self) -> dict[str, str]:
         return {name: term.network for name, term in self.terms.items() if term.network}

@@ -8,7 +8,7 @@ import pytest
 
 from gantoolkit.cli import main
 from gantoolkit.core.errors import UsageError
-from gantoolkit.inference import load
+from gantoolkit.inference import bridge_files
 
 RUN = dict(
     task="bridge",
@@ -43,13 +43,13 @@ def test_runs_that_draw_nothing_are_not_offered(tmp_path, monkeypatch):
         (tmp_path / "runs" / name).mkdir(parents=True)
         (tmp_path / "runs" / name / "config.json").write_text(text)
     with pytest.raises(UsageError, match=r"runs: runs/mine\.$"):
-        load.read("nosuch")
+        bridge_files.read_bridge("nosuch")
 
 
 def test_a_name_of_a_plugins_weights_is_left_to_the_plugin(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(UsageError, match="runs: none here"):
-        load.bridge_file("hub:somebody")
+        bridge_files.find_bridge_file("hub:somebody")
     from gantoolkit.registry import plugins
 
     class Hub:
@@ -60,7 +60,7 @@ def test_a_name_of_a_plugins_weights_is_left_to_the_plugin(tmp_path, monkeypatch
     hub = Hub()
     plugins.manager().register(hub)
     try:
-        assert load.bridge_file("hub:somebody") == tmp_path
+        assert bridge_files.find_bridge_file("hub:somebody") == tmp_path
     finally:
         plugins.manager().unregister(hub)
 

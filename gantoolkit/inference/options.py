@@ -1,0 +1,93 @@
+"""The options of `gantoolkit generate`, checked before anything is loaded."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+from gantoolkit.config.value_types import MAX_SEED
+from gantoolkit.core.errors import UsageError
+from gantoolkit.core.files import check_output_folder
+
+
+@dataclass(frozen=True)
+class GenerateOptions:
+    """What the command line says, beside the run.
+
+    >>> GenerateOptions(mask="face.png", views=3, depth=True).used_3d
+    ['--views', '--depth']
+    """
+
+    text: str = ""  # the prompt
+    mask: str | None = None  # a label map, or a folder of them
+    scribble: str | None = None  # a drawing, or a folder of them
+    data: str | None = None  # a data set zip, every sample of which is rendered once
+    out: str = "out"  # folder
+    seed: int = 0
+    count: int = 1  # seeds per input: seed, seed + 1, …
+    views: int = 1  # the base view, then side views
+    camera: str | None = None  # label, frontal, estimate; None: the first that is possible
+    t_out: int = 0  # the denoising time 999..0 to stop at; 0 runs to the end
+    aggregate: str = "last"  # or "mean": the average of w over the steps until then
+    labels: str = "celebamask"  # how label numbers are read
+    turntable: str | None = None  # gif or mp4
+    frames: int = 48  # of the turntable
+    depth: bool = False
+    mesh: bool = False
+    batch: int = 8
+    generator: str | None = None  # renders instead of the run's own
+    device: str = "cpu"
+
+    @classmethod
+    def from_args(cls, args) -> GenerateOptions:
+        """Take the options from parsed arguments; UsageError for what cannot be done."""
+        names = [field.name for field in fields(cls) if hasattr(args, field.name)]
+        options = cls(**{name: getattr(args, name) for name in names})
+        options.check()
+        return options
+
+    def check(self) -> None:
+        """Raise UsageError for what cannot be done, whatever the run is."""
+        if self.data is not None:
+            self._check_beside_data()
+        elif self.mask is None and self.scribble is None:
+            raise UsageError(
+                "Give --mask or --scribble with a picture or a folder of pictures; "
+                "a prompt alone does not say where the face is."
+            )
+        if self.seed + self.count - 1 > MAX_SEED:
+            raise UsageError(
+                f"--count {self.count} seeds from {self.seed} on go beyond the last, {MAX_SEED}; "
+                "give a smaller --seed."
+            )
+        check_output_folder(self.out)
+        if self.frames != GenerateOptions.frames and not self.turntable:
+            raise UsageError(
+                "--frames belongs to --turntable; add --turntable gif or --turntable mp4."
+            )
+        if self.turntable:
+            from gantoolkit.report import animation
+
+            animation.check_kind(self.turntable)
+
+    def _check_beside_data(self) -> None:
+        """Refuse options that mean nothing beside --data."""
+        inputs = ("text", "mask", "scribble", "count")
+        used = [n for n in inputs if getattr(self, n) != getattr(GenerateOptions, n)]
+        refused = [*(f"--{name}" for name in used), *self.used_3d]
+        if refused:
+            raise UsageError(
+                f"{', '.join(refused)} cannot stand beside --data: every sample is drawn once, "
+                "from its own caption, condition and camera."
+            )
+
+    @property
+    def used_3d(self) -> list[str]:
+        """The options in use that need a 3D generator."""
+        is_used = {
+            "views": self.views > 1,
+            "turntable": self.turntable,
+            "depth": self.depth,
+            "mesh": self.mesh,
+            "camera": self.camera,
+        }
+        return [f"--{name}" for name, used in is_used.items() if used]
