@@ -1,4 +1,4 @@
-"""Copy what recipes trained into the zoo: `python -m gantoolkit.training.collect_zoo RUNS [NAME …]`.
+"""Copy what recipes trained into the zoo: `python -m gantoolkit.training.collect_zoo RUNS [NAME]`.
 
 For maintainers, in a checkout. registry.yaml is authored: each entry of `weights` says where its
 file belongs (`file`) and, for a recipe of ours, which export of the run named like the recipe it is

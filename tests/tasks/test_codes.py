@@ -1,4 +1,4 @@
-"""Task `codes`: a new mapping network learns the distribution of codes; nothing else of the generator changes."""
+"""Task `codes`: a new mapping network learns the distribution of codes; nothing else changes."""
 
 from __future__ import annotations
 
@@ -96,30 +96,30 @@ def test_mapping_learns_a_distribution_that_is_known(tiny_zip, tmp_path):
     mix = torch.randn(4, task.generator.w_dim, generator=stream)
 
     def known(count: int) -> torch.Tensor:
-        """Codes of four dimensions around two centres."""
+        """Codes of four dimensions around two centers."""
         sides = torch.randint(2, (count, 1), generator=stream) * 2.0 - 1
         return 0.3 * torch.randn(count, 4, generator=stream) @ mix + sides
 
     task.codes, task.size = known(1000), lambda: 1000
     task.mean, task.std = task.codes.mean(0), task.codes.std(0)
     z, others = torch.randn(1000, task.generator.z_dim, generator=stream), known(1000)
-    mean, spread = others.mean(0), torch.cov(others.T)
+    mean = others.mean(0)
+    covariance = torch.cov(others.T)
 
-    def far() -> float:
-        """How wrong the first two moments are, relative to the spread."""
+    def moment_error() -> float:
+        """How wrong the first two moments are, relative to the covariance."""
         w = task.ema_mapping(z)[:, 0]
-        wrong = (w.mean(0) - mean).square().sum() / spread.trace() + (
-            torch.cov(w.T) - spread
-        ).norm() / spread.norm()
-        return float(wrong)
+        mean_error = (w.mean(0) - mean).square().sum() / covariance.trace()
+        covariance_error = (torch.cov(w.T) - covariance).norm() / covariance.norm()
+        return float(mean_error + covariance_error)
 
-    began = far()
+    initial_error = moment_error()
     for iteration in range(1000):
         iterate(task, iteration, 32)
-    assert far() < 0.3 * began
-    assert (
-        (task.ema_mapping(z)[:, 0].mean(1) > 0).float().mean() - 0.5
-    ).abs() < 0.2  # both centres are drawn
+    assert moment_error() < 0.3 * initial_error
+    # both centers are drawn
+    upper_share = (task.ema_mapping(z)[:, 0].mean(1) > 0).float().mean()
+    assert (upper_share - 0.5).abs() < 0.2
 
 
 def test_a_run_that_cannot_teach_is_a_sentence(tiny_zip, tmp_path, capsys):

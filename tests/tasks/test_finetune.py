@@ -1,4 +1,4 @@
-"""Fine-tuning a ControlNet that others trained on the colours of CelebAMask-HQ (configs/full/controlnet_mask.py)."""
+"""Fine-tuning a published ControlNet on CelebAMask-HQ's colors (configs/full/controlnet_mask.py)."""
 
 from __future__ import annotations
 
@@ -39,13 +39,12 @@ def task_of(folder: Path, data: Path, **keys) -> ControlNet:
 
 
 def gradients(task: ControlNet) -> list[torch.Tensor]:
-    sum(
-        task.losses("controlnet", SeededBatch.of_iteration(0, 0, 0, 4, task.size()), 0).values()
-    ).backward()
+    batch = SeededBatch.of_iteration(0, 0, 0, 4, task.size())
+    sum(task.losses("controlnet", batch, 0).values()).backward()
     return [p.grad for p in task.controlnet.parameters()]
 
 
-def test_it_begins_with_the_published_weights_and_sees_colours(folder, tiny_zip):
+def test_it_begins_with_the_published_weights_and_sees_colors(folder, tiny_zip):
     task = task_of(folder, tiny_zip)
     published = tiny.parts(channels=3).controlnet.state_dict()
     assert all(torch.equal(v, published[k]) for k, v in task.controlnet.state_dict().items())

@@ -45,9 +45,8 @@ def iterate(task: GAN, iteration: int, batch: int = 4) -> dict[str, float]:
     for index, phase in enumerate(task.phases(iteration)):
         optimizer = task.optimizers[phase]
         optimizer.zero_grad()
-        losses = task.losses(
-            phase, SeededBatch.of_iteration(0, iteration, index, batch, task.size()), iteration
-        )
+        seeded_batch = SeededBatch.of_iteration(0, iteration, index, batch, task.size())
+        losses = task.losses(phase, seeded_batch, iteration)
         sum(v for k, v in losses.items() if not k.startswith("_")).backward()
         optimizer.step()
         logged |= {f"{phase}/{k}": v.item() for k, v in losses.items()}

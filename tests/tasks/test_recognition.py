@@ -1,4 +1,4 @@
-"""The recognisers' tasks: split by person, augmentation that keeps labels true, losses, scores, exports."""
+"""The tasks of recognizers: split by person, augmentation, losses, scores, exports."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ import torch
 
 from gantoolkit import networks
 from gantoolkit.core.errors import UsageError
+from gantoolkit.core.labels import flip_table
+from gantoolkit.data.face_zip import FaceZip
 from gantoolkit.tasks.recognition.attributes import attribute_classes, attribute_values
 from gantoolkit.tasks.recognition.augmentation import IGNORED, Augmentation
 from gantoolkit.tasks.recognition.identity import Identity
@@ -44,10 +46,8 @@ def test_task_learns_scores_and_exports(kind, tiny_zip, tmp_path):
     (optimizer,) = task.optimizers.values()
     totals = []
     for _ in range(12):
-        draw = SeededBatch.of_iteration(
-            0, 0, 0, 8, task.size()
-        )  # the same batch, so that it must fall
-        losses = task.losses("network", draw, 0)
+        batch = SeededBatch.of_iteration(0, 0, 0, 8, task.size())  # the same one, so it must fall
+        losses = task.losses("network", batch, 0)
         total = sum(v for k, v in losses.items() if not k.startswith("_"))
         optimizer.zero_grad()
         total.backward()
@@ -56,10 +56,9 @@ def test_task_learns_scores_and_exports(kind, tiny_zip, tmp_path):
     assert totals[-1] < totals[0]
     assert all(-1 <= s.value <= 1 or math.isnan(s.value) for s in task.validate(6).values())
     paths = task.export(tmp_path)
-    loadable = [p for p in paths if p.suffix == ".safetensors" and p.parent == tmp_path] or [
-        tmp_path / "towers"
-    ]
-    assert not networks.load(str(loadable[0])).training
+    files = [path for path in paths if path.suffix == ".safetensors" and path.parent == tmp_path]
+    exported = files[0] if files else tmp_path / "towers"
+    assert not networks.load(str(exported)).training
     for name, picture in task.pictures().items():
         assert picture.ndim == 3 and picture.shape[0] == 3, name
 
@@ -69,9 +68,8 @@ def test_parts_that_do_not_learn_stay_to_the_last_bit(kind, only, tiny_zip):
     task = kind(str(tiny_zip), held_out=0.25, train_only=only, **SMALL[kind])
     before = {key: tensor.clone() for key, tensor in task.network.state_dict().items()}
     (optimizer,) = task.optimizers.values()
-    sum(
-        task.losses("network", SeededBatch.of_iteration(0, 0, 0, 8, task.size()), 0).values()
-    ).backward()
+    batch = SeededBatch.of_iteration(0, 0, 0, 8, task.size())
+    sum(task.losses("network", batch, 0).values()).backward()
     optimizer.step()
     moved = {
         key.split(".")[0]
@@ -83,11 +81,10 @@ def test_parts_that_do_not_learn_stay_to_the_last_bit(kind, only, tiny_zip):
         kind(str(tiny_zip), held_out=0.25, train_only=["nose"], **SMALL[kind])
 
 
-def test_attributes_teach_the_text_tower_alone(tiny_zip):
+def test_attributes_teach_only_the_text_tower(tiny_zip):
     task = TextImage(str(tiny_zip), held_out=0.25, **SMALL[TextImage])
-    task.losses("network", SeededBatch.of_iteration(0, 0, 0, 8, task.size()), 0)[
-        "attributes"
-    ].backward()
+    batch = SeededBatch.of_iteration(0, 0, 0, 8, task.size())
+    task.losses("network", batch, 0)["attributes"].backward()
     assert all(p.grad is None for p in task.network.image.parameters())
     assert task.network.text.get_input_embeddings().weight.grad.abs().sum() > 0
 
@@ -107,24 +104,24 @@ def test_exported_strangers_have_mean_zero(tiny_zip, tmp_path):
 
 
 def test_augmentation_moves_images_and_labels_together():
-    draw = SeededBatch(torch.arange(6), torch.arange(6))
+    batch = SeededBatch(torch.arange(6), torch.arange(6))
     labels = torch.randint(0, 4, (6, 16, 16), generator=torch.Generator().manual_seed(0))
     images = (labels.float() / 8)[:, None].expand(-1, 3, -1, -1)
-    moved, where = Augmentation(noise=0, blur=0, gain=0)(draw, images, labels)
+    moved, where = Augmentation(noise=0, blur=0, gain=0)(batch, images, labels)
     known = where != IGNORED
-    from gantoolkit.core.labels import flip_table
-
     table = torch.tensor(flip_table())
     found = (moved[:, 0] * 8).round().long()
     assert ((found == where) | (table[found] == where))[known].all() and known.float().mean() > 0.6
-    same, _ = Augmentation(False, 0, 0, 0, 0)(draw, images, labels)
+    same, _ = Augmentation(False, 0, 0, 0, 0)(batch, images, labels)
     torch.testing.assert_close(same, images)
 
 
 def test_flip_swaps_sides():
-    draw = SeededBatch(torch.arange(8), torch.arange(8))
+    batch = SeededBatch(torch.arange(8), torch.arange(8))
     labels = torch.full((8, 4, 4), 4)
-    _, where = Augmentation(shift=0, noise=0, blur=0, gain=0)(draw, torch.zeros(8, 3, 4, 4), labels)
+    _, where = Augmentation(shift=0, noise=0, blur=0, gain=0)(
+        batch, torch.zeros(8, 3, 4, 4), labels
+    )
     assert set(where.unique().tolist()) == {4, 5}
 
 
@@ -165,8 +162,6 @@ def test_losses_have_their_minimum_at_the_truth():
 
 
 def test_attributes_become_numbers(tiny_zip):
-    from gantoolkit.data.face_zip import FaceZip
-
     faces = FaceZip(str(tiny_zip))
     values = attribute_values(faces)
     table = attribute_classes(faces, values)

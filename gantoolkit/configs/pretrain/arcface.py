@@ -1,6 +1,6 @@
-# The identity network of the losses: a small IR-SE ArcFace with 128 numbers per face. 1.2 M parameters.
-# A batch holds two pictures of each person. About 5 minutes on 2 cores. Writes export/arcface.safetensors and
-# export/arcface.onnx (for insightface).
+# The identity network of the losses: a small IR-SE ArcFace with 128 numbers per face.
+# 1.2 M parameters, about 5 minutes on 2 cores. A batch holds two pictures of each person.
+# Writes export/arcface.safetensors and export/arcface.onnx (for insightface).
 task = "identity"
 name = "arcface"
 seed = 1

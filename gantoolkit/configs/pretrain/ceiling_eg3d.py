@@ -1,4 +1,4 @@
-# W+ inversion of the validation photographs in the embedded eg3d: the ceiling that bridge runs quote.
+# W+ inversion of the validation photographs in the embedded eg3d: the ceiling of bridges.
 # Its record is kept as zoo/records/ceiling_eg3d.json (registry.yaml, weights.eg3d.ceiling).
 task = "inversion"
 name = "ceiling_eg3d"

@@ -1,5 +1,6 @@
-# Teaches the embedded U-Net "a marble statue of …", for configs/style_transfer.py; text tower and ControlNets stay.
-# Ordinary faces beside the statues keep it from forgetting them. Data: docs/figures.md. Five minutes on one core.
+# Teaches the embedded U-Net "a marble statue of …", for configs/style_transfer.py.
+# Text tower and ControlNets stay. Ordinary faces beside the statues keep it from forgetting them.
+# Data: docs/figures.md. Five minutes on one core.
 _base_ = "diffusion.py"
 name = "diffusion_marble"
 data = "marble.zip"

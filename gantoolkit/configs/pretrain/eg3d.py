@@ -1,5 +1,5 @@
-# The embedded 3D generator: EG3D at 64 px, w_dim 128, planes 3 × 16 × 64², 32² rays, super-resolution 2X.
-# Taught through an encoder of another view of the face; beyond `regress` iterations also adversarial.
+# The embedded 3D generator: EG3D at 64 px, w_dim 128, planes 3 × 16 × 64², 32² rays, 2X.
+# Taught through an encoder of another view of the face; adversarial too after `regress` iterations.
 task = "gan"
 name = "eg3d"
 seed = 0

@@ -1,5 +1,6 @@
-# The embedded 3D generator's mapping network, taught by the codes that the encoder of pretrain/eg3d.py reads
-# off faces. Synthesis stays as it is. About 7 minutes on one core. Writes export/eg3d.safetensors.
+# The embedded 3D generator's mapping network, taught by the codes that the encoder of
+# pretrain/eg3d.py reads off faces. The synthesis network stays as it is.
+# About 7 minutes on one core. Writes export/eg3d.safetensors.
 task = "codes"
 name = "eg3d_codes"
 seed = 0

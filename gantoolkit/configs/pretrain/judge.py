@@ -1,4 +1,4 @@
-# The judge of all metrics: a ConvNeXt-like trunk with heads for parsing, identity, attributes and text.
+# The judge of all metrics: a ConvNeXt-like trunk, heads for parsing, identity, attributes, text.
 # Its people, seed and architecture occur in no loss. 1.6 M parameters, about 6 minutes on 2 cores.
 # A batch holds two pictures of each person. Writes export/judge.safetensors.
 task = "judge"

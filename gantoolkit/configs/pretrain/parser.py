@@ -1,5 +1,5 @@
-# The face parser of the losses; its encoder is the perceptual trunk `perceptual[parser]`. 0.72 M parameters.
-# About 6 minutes on 2 cores. Writes export/parser.safetensors.
+# The face parser of the losses; its encoder is the perceptual trunk `perceptual[parser]`.
+# 0.72 M parameters, about 6 minutes on 2 cores. Writes export/parser.safetensors.
 task = "parser"
 name = "parser"
 seed = 0

@@ -1,5 +1,5 @@
 # The embedded 2D generator: StyleGAN2 at 64 px, w_dim 128, 2.4 M parameters.
-# Taught through an encoder of the face; beyond `regress` iterations also adversarial.
+# Taught through an encoder of the face; adversarial too after `regress` iterations.
 task = "gan"
 name = "stylegan2"
 seed = 0

@@ -1,4 +1,5 @@
-# Text and image towers with a tokenizer of at most 1,000 tokens; the text tower conditions the diffusion model.
+# Text and image towers with a tokenizer of at most 1,000 tokens.
+# The text tower conditions the diffusion model.
 # About 6 minutes on 2 cores. Writes export/towers/{text_encoder,tokenizer,towers.safetensors}.
 task = "towers"
 name = "towers"

@@ -1,6 +1,6 @@
-# The autoencoder of the embedded diffusion model: 64 px images to latents [4,16,16] (f = 4), 0.55 M parameters.
-# 20 minutes on one core. Needs the export of pretrain/parser.py. Writes export/vae in diffusers' layout. The zoo's decoder
-# went on learning afterwards (docs/zoo.md).
+# The autoencoder of the embedded diffusion model: 64 px images to latents [4,16,16] (f = 4).
+# 0.55 M parameters, 20 minutes on one core. Needs the export of pretrain/parser.py.
+# Writes export/vae in diffusers' layout. The zoo's decoder went on learning afterwards.
 task = "vae"
 name = "vae"
 seed = 0

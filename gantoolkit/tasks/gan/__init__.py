@@ -1,1 +1,1 @@
-"""Tasks `gan`, `codes`, `inversion`: generators, the codes that they are given, W+ of photographs."""
+"""Tasks `gan`, `codes`, `inversion`: generators, codes for them, and W+ of photographs."""

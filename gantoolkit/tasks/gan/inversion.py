@@ -1,8 +1,8 @@
 """Task `inversion`: find W+ codes of photographs by optimization.
 
-The result is the most that a bridge could reach. Every photograph has codes of its own. They start at w̄ and are moved by the losses of Eq. 6 at the
-sample's camera. The run's record is the ceiling that `bridge` runs quote (registry.yaml,
-weights.<generator>.ceiling).
+The result is the most that a bridge could reach. Every photograph has codes of its own, which start
+at w̄ and are moved by the losses of Eq. 6 at the sample's camera. The run's record is the ceiling
+that `bridge` runs quote (registry.yaml, weights.<generator>.ceiling).
 """
 
 from __future__ import annotations

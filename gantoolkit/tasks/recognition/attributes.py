@@ -30,7 +30,7 @@ def attribute_values(faces: FaceZip, max_values: int = 24) -> dict[str, list[str
 
 
 def attribute_classes(faces: FaceZip, values: dict[str, list[str]]) -> Tensor:
-    """Return the classes [N,A] of all rows in the order of `values`; UNKNOWN where there is none."""
+    """Return the classes [N,A] of all rows in the order of `values`; UNKNOWN where missing."""
     classes = torch.full((len(faces), len(values)), UNKNOWN, dtype=torch.int64)
     for column, (name, known) in enumerate(values.items()):
         class_of = {value: index for index, value in enumerate(known)}

@@ -189,7 +189,7 @@ class Recognizer(Task):
         return Score(float(value), int(count), higher_is_better, conditions)
 
     def parsing_scores(self, confusion: Confusion) -> Scores:
-        """Score accuracy, mIoU, and the IoU of every class that occurs, with its share of pixels."""
+        """Score accuracy, mIoU and the IoU of every class that occurs, with its share of pixels."""
         scores = {
             "acc": self.score(confusion.accuracy(), confusion.n),
             "miou": self.score(confusion.miou(), confusion.n),

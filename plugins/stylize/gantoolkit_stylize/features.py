@@ -20,8 +20,8 @@ DISCRIMINATOR = "Discriminator"
 class FeatureMatching(nn.Module):
     """L = mean over levels n of the mean |φ^n(a) − φ^n(b)| (JoJoGAN) + pixels · mean |a − b|.
 
-    The paper has no term of pixels. Unlike discriminators, recognizers are trained to ignore colors,
-    so a trunk by itself leaves them undecided.
+    The paper has no term of pixels. Unlike discriminators, recognizers are trained to ignore
+    colors, so a trunk by itself leaves them undecided.
 
     network  φ: a module with `features`
     pixels   weight of the second term

@@ -182,7 +182,7 @@ class Stylize(Task):
         return {"stylized": image_grid(rows)}
 
     def export(self, folder: Path) -> list[Path]:
-        """Write FOLDER/stylized.safetensors, a StyleGAN2; mean code and mapping are the old ones."""
+        """Write FOLDER/stylized.safetensors, a StyleGAN2 with the old mean code and mapping."""
         _, arch, meta = weights.load(self.generator_name, kinds=("StyleGAN2",))
         facts = {
             "style": ", ".join(path.name for path in self.style_paths),
