@@ -1,11 +1,12 @@
 """The method on one page: text and a mask go in, a face of a GAN comes out.
 
-    for features in encoder.trace(condition):      a ControlNet-conditioned U-Net denoises z_t (frozen)
-        latent = bridge(features)                   M and T make codes: w = w^m ⊙ w^γ + w^β (Eq. 4)
-    render = generator.render(latent.ws, camera)    the GAN draws I' = G(w) (Eq. 5, frozen)
+    for features in encoder.trace(condition):     a U-Net with ControlNet denoises z_t (frozen)
+        latent = bridge(features)                 M and T make codes: w = w^m ⊙ w^γ + w^β (Eq. 4)
+    render = generator.render(latent.ws, camera)  the GAN renders I' = G(w) (Eq. 5, frozen)
 
-`t_out` is a denoising time, 999 (noise) to 0: the trajectory stops at the first step that reaches it. An early
-stop saves the evaluations that follow. `aggregate="mean"` averages w over all steps until then.
+`t_out` is a denoising time, 999 (noise) to 0: the trajectory stops at the first step that reaches
+it. An early stop saves the evaluations that follow. `aggregate="mean"` averages w over all steps
+until then.
 """
 
 from __future__ import annotations
@@ -14,18 +15,35 @@ from collections.abc import Callable
 from dataclasses import fields
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from gantoolkit.core.types import Camera, Condition, Latent, Render
 
 
 class Pipeline:
-    """Encoder, bridge and generator; `pipeline(condition) -> Render`.
+    """Encoder, bridge and generator in a row: `pipeline(condition)` renders faces.
 
+    encoder     frozen; `encoder.trace(condition)` yields the features of every denoising step
+    bridge      Features → Latent
+    generator   frozen; `generator.render(ws, camera)` gives a Render
     condition   'mask', 'scribble' or 'both': what the encoder's ControlNets were trained for
     camera_for  (condition, generator) → Camera [B] or None: where a 3D face is seen from unless a
                 camera is given; by default the condition's own camera
-    resolution  pixels per side of the images, and of the masks that the mini models saw
+
+    Its `resolution` is the number of pixels per side of the images.
+
+    >>> import torch
+    >>> from gantoolkit.bridges.mapping import Mapping
+    >>> from gantoolkit.encoders.controlnet import ControlNetEncoder
+    >>> from gantoolkit.generators import load_generator
+    >>> encoder = ControlNetEncoder("diffusion", "controlnet-mask", steps=2)
+    >>> generator = load_generator("stylegan2")
+    >>> bridge = Mapping(encoder.shapes, generator.num_ws, generator.w_dim, generator.mean_w)
+    >>> pipeline = Pipeline(encoder, bridge, generator)
+    >>> mask = torch.zeros(1, 19, 64, 64)
+    >>> condition = Condition(("a smiling woman",), mask, seed=torch.tensor([0]))
+    >>> pipeline(condition).image.shape
+    torch.Size([1, 3, 64, 64])
     """
 
     def __init__(
@@ -52,15 +70,21 @@ class Pipeline:
         source: str = "trajectory",
         **options,
     ) -> Latent:
-        """Codes [B,L,w_dim] at `t_out`, or their mean over the steps until then."""
-        found = []
+        """Compute codes [B,L,w_dim] at `t_out`, or their mean over the steps until then.
+
+        source  where z_t comes from: 'trajectory' or 'gt_noised'
+        """
+        latents = []
         for features in self.encoder.trace(condition, source=source, x0=False, **options):
-            reached = int(features.t.max()) <= t_out
-            if aggregate == "mean" or reached:
-                found.append(self.bridge(features))
-            if reached:
+            is_last = int(features.t.max()) <= t_out
+            if aggregate == "mean" or is_last:
+                latents.append(self.bridge(features))
+            if is_last:
                 break
-        return mean(found) if aggregate == "mean" else (found or [self.bridge(features)])[-1]
+        if aggregate == "mean":
+            return mean(latents)
+        # no step may be as low as t_out; then it is the last one
+        return latents[-1] if latents else self.bridge(features)
 
     @torch.no_grad()
     def __call__(
@@ -76,26 +100,26 @@ class Pipeline:
         return self.render(latent, camera or self.camera_for(condition, self.generator))
 
     def render(self, latent: Latent, camera: Camera | None = None) -> Render:
-        """G(w), the same picture every time."""
+        """Render G(w) without randomness: the same codes give the same image."""
         return self.generator.render(latent.ws, camera, noise="const", deterministic=True)
 
     def to(self, device) -> Pipeline:
-        """The same pipeline on another device."""
-        for part in (self.encoder, self.bridge, self.generator):
-            part.to(device)
+        """Move encoder, bridge and generator to another device."""
+        for module in (self.encoder, self.bridge, self.generator):
+            module.to(device)
         return self
 
 
 def own_camera(condition: Condition, generator) -> Camera | None:
-    """The camera that the condition was seen from, if it has one."""
+    """Return the camera that the condition was seen from, if it has one."""
     return condition.camera
 
 
 def mean(latents: list[Latent]) -> Latent:
-    """The average of codes over steps."""
+    """Average codes over steps."""
 
-    def average(name: str):
+    def average(name: str) -> Tensor | None:
         values = [getattr(latent, name) for latent in latents]
         return None if values[0] is None else torch.stack(values).mean(0)
 
-    return Latent(**{f.name: average(f.name) for f in fields(Latent)})
+    return Latent(**{field.name: average(field.name) for field in fields(Latent)})

@@ -1,4 +1,4 @@
-"""Exponential moving average (EMA) of a network's weights: it samples cleaner than the last step."""
+"""Exponential moving average (EMA) of a network's weights: samples are cleaner."""
 
 from __future__ import annotations
 

@@ -84,7 +84,8 @@ class Task:
     def losses(self, phase: str, batch: SeededBatch, iteration: int) -> dict[str, Tensor]:
         """Compute name → weighted scalar loss, mean over the batch.
 
-        The loop sums and differentiates them. A name that starts with "_" is only logged. Runs under autocast when the run uses bf16.
+        The loop sums and differentiates them; a name that starts with "_" is only logged. Runs
+        under autocast when the run uses bf16.
         """
         raise NotImplementedError
 

@@ -1,4 +1,4 @@
-"""Network T: Eq. 3 and 4 against a plain NumPy reference, its start, its switches, its gradients."""
+"""Network T: Eq. 3 and 4 against a plain NumPy reference, its start, switches and gradients."""
 
 import numpy as np
 import pytest

@@ -1,9 +1,10 @@
-"""Stand-ins that make the task `bridge` run in a second: `python mini.py OUT DATA [key=value …]`."""
+"""Stand-ins with which the task `bridge` runs in a second: `python mini.py OUT DATA [key=value]`."""
 
 from __future__ import annotations
 
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # a checkout need not be installed
@@ -25,26 +26,22 @@ class FakeEncoder(nn.Module):
         super().__init__()
         self.timesteps = tuple(range(900, 0, -900 // steps))[:steps]
         self.shapes = FeatureShapes((8, 2, 2), ((6, 4, 4),), 5)
-        self.guidance, self.trajectories = guidance, 0
+        self.guidance = guidance
+        self.trajectories = 0
 
     def trajectory(self, condition):
         self.trajectories += len(condition)
-        noise = torch.stack(
-            [
-                torch.randn(4, 8, 8, generator=torch.Generator().manual_seed(int(s)))
-                for s in condition.seed
-            ]
-        )
-        words = torch.tensor([float(len(t)) for t in condition.text]).view(-1, 1, 1, 1)
-        picture = nn.functional.adaptive_avg_pool2d(_picture(condition), 8)
-        z = torch.stack(
-            [noise * t / 1000 + picture[:, :4] + words / 100 for t in self.timesteps], 1
-        )
+        streams = [torch.Generator().manual_seed(int(seed)) for seed in condition.seed]
+        noise = torch.stack([torch.randn(4, 8, 8, generator=stream) for stream in streams])
+        text_length = torch.tensor([float(len(text)) for text in condition.text])
+        image = nn.functional.adaptive_avg_pool2d(_visual_condition(condition), 8)
+        signal = image[:, :4] + text_length.view(-1, 1, 1, 1) / 100
+        z = torch.stack([noise * t / 1000 + signal for t in self.timesteps], 1)
         return z, self.denoise(z[:, -1], condition)
 
     def denoise(self, z, condition):
-        x0 = nn.functional.interpolate(z[:, :3], size=_picture(condition).shape[-2:])
-        return (x0 / 4).clamp(-1, 1)
+        size = _visual_condition(condition).shape[-2:]
+        return (nn.functional.interpolate(z[:, :3], size=size) / 4).clamp(-1, 1)
 
     def features(self, latents, t, condition, only_h=False):
         pooled = nn.functional.adaptive_avg_pool2d(latents, 2)
@@ -54,29 +51,21 @@ class FakeEncoder(nn.Module):
         return Features(h, (f,), (f,), (prob,), torch.ones(len(t), 5, dtype=torch.bool), t, latents)
 
     def trace(self, condition, steps=None, source="trajectory", x0=True, image=None):
-        z, last = self.trajectory(condition)
+        z, last_x0 = self.trajectory(condition)
         if source == "gt_noised":
             z = z + image.mean()
-        for s, t in enumerate(self.timesteps):
-            found = self.features(z[:, s], torch.full((len(condition),), t), condition)
-            ends = last if t == self.timesteps[-1] else None
-            own = self.denoise(z[:, s], condition) if source == "gt_noised" else ends
-            yield Features(
-                found.h,
-                found.f,
-                found.attn_out,
-                found.attn_prob,
-                found.words,
-                found.t,
-                z[:, s],
-                own if x0 else None,
-            )
+        for step, t in enumerate(self.timesteps):
+            features = self.features(z[:, step], torch.full((len(condition),), t), condition)
+            own_x0 = last_x0 if t == self.timesteps[-1] else None
+            if source == "gt_noised":
+                own_x0 = self.denoise(z[:, step], condition)
+            yield replace(features, latents=z[:, step], x0=own_x0 if x0 else None)
 
 
-def _picture(condition):
-    return (
-        condition.mask if condition.mask is not None else condition.scribble.expand(-1, 4, -1, -1)
-    )
+def _visual_condition(condition):
+    if condition.mask is not None:
+        return condition.mask
+    return condition.scribble.expand(-1, 4, -1, -1)
 
 
 class FakeBridge(nn.Module):

@@ -39,20 +39,20 @@ def whole(tmp_path_factory, tiny_zip):
     return folder
 
 
-def by_hand(task, draw, phase, reconstruct, identify):
+def by_hand(task, seeded, phase, reconstruct, identify):
     """Eq. 6 / Eq. 7 in NumPy from the cache's content."""
-    steps = SeededBatch(draw.indices, draw.seeds).integers(4)
-    moment = task.data.train.read(draw.indices, steps)
+    steps = SeededBatch(seeded.indices, seeded.seeds).integers(4)
+    batch = task.data.train.read(seeded.indices, steps)
     with torch.no_grad():
         latent = task.bridge(
-            task.encoder.features(moment.latents, moment.t, None), mapping_only=phase == "M"
+            task.encoder.features(batch.latents, batch.t, None), mapping_only=phase == "M"
         )
         image = task.generator.render(latent.ws, noise="const").image
         embed = task.terms["identity"].recognizer.embed
-        cosine = (embed(identify(moment)) * embed(image)).sum(1).numpy()
+        cosine = (embed(identify(batch)) * embed(image)).sum(1).numpy()
     codes = (latent.ws - task.generator.mean_w).numpy()
     return dict(
-        l2=np.mean((reconstruct(moment).numpy() - image.numpy()) ** 2),
+        l2=np.mean((reconstruct(batch).numpy() - image.numpy()) ** 2),
         identity=0.1 * np.mean(1 - cosine),
         code=0.005 * np.mean([np.sqrt((c**2).sum()) for c in codes]),
     )
@@ -64,12 +64,12 @@ def rendered(task, batch):
     return render_systems(pipeline, task.data.val, batch, ("G(w)",))["G(w)"]
 
 
-def gt(moment):
-    return moment.sample.target.image_gt
+def gt(batch):
+    return batch.sample.target.image_gt
 
 
-def x0(moment):
-    return moment.x0
+def x0(batch):
+    return batch.x0
 
 
 @pytest.mark.parametrize(
@@ -86,13 +86,13 @@ def x0(moment):
 def test_equations_6_and_7(tmp_path, tiny_zip, targets, phase, reconstruct, identify):
     task = make(tmp_path, tiny_zip, targets=targets)
     torch.nn.init.normal_(task.bridge.t.weight, std=0.05)
-    draw = SeededBatch.of_iteration(1, 7, 0, 5, task.size())
-    found = task.losses(phase, draw, 7)
-    for name, value in by_hand(task, draw, phase, reconstruct, identify).items():
+    seeded = SeededBatch.of_iteration(1, 7, 0, 5, task.size())
+    found = task.losses(phase, seeded, 7)
+    for name, value in by_hand(task, seeded, phase, reconstruct, identify).items():
         assert found[name].item() == pytest.approx(float(value), rel=1e-4), name
 
 
-def test_only_the_turn_gets_gradients(tmp_path, tiny_zip):
+def test_only_the_phase_gets_gradients(tmp_path, tiny_zip):
     task = make(tmp_path, tiny_zip)
     for phase, own, other in (
         ("M", task.bridge.m, task.bridge.t),
@@ -144,7 +144,7 @@ def test_the_encoder_stops_at_h_only_where_m_reads_no_f(tmp_path, tiny_zip, monk
     assert all(p.grad is not None for p in task.bridge.parameters())
 
 
-def test_turns(tmp_path, tiny_zip):
+def test_phases(tmp_path, tiny_zip):
     task = make(tmp_path, tiny_zip, mapping_fraction=0.25)
     assert [next(iter(task.phases(i))) for i in (0, 2, 3, 11)] == ["M", "M", "T", "T"]
     assert make(tmp_path, tiny_zip, training="alternating").phases(0) == ("M", "T")
@@ -216,10 +216,10 @@ def test_trains_from_the_cache_alone(whole, tmp_path, tiny_zip):
     task = build_task(mini.config(whole, tiny_zip), torch.device("cpu"), 1)
     task.prepare(whole, lambda *_: None)
     assert task.encoder.trajectories == 0
-    moment = task.data.train.read(torch.tensor([3, 9]), torch.tensor([0, 3]))
-    z, last = task.encoder.trajectory(moment.sample.condition)
-    assert torch.equal(moment.latents, z[[0, 1], [0, 3]].half().float())
-    assert (moment.x0 - last).abs().max() <= 1 / 255 + 1e-6
+    batch = task.data.train.read(torch.tensor([3, 9]), torch.tensor([0, 3]))
+    z, last = task.encoder.trajectory(batch.sample.condition)
+    assert torch.equal(batch.latents, z[[0, 1], [0, 3]].half().float())
+    assert (batch.x0 - last).abs().max() <= 1 / 255 + 1e-6
     other = build_task(
         mini.config(whole, tiny_zip, encoder=dict(type="FakeEncoder", guidance=4.0)),
         torch.device("cpu"),
@@ -242,15 +242,15 @@ def test_more_captions_and_noised_truth(tmp_path, tiny_zip):
 
 
 def test_noised_truth_has_an_x0_of_every_step(tmp_path, tiny_zip):
-    """I^d_0 is that z_t denoised to the end: T's targets differ from step to step, and the identity targets with them."""
+    """I^d_0 is that z_t denoised to the end: T's and identity targets differ from step to step."""
     task = make(tmp_path, tiny_zip, targets="x0", sampling=dict(batch=8, source="gt_noised"))
     rows, steps = torch.tensor([3, 9, 9]), torch.tensor([0, 3, 1])
-    moment = task.data.train.read(rows, steps)
-    own = task.encoder.denoise(moment.latents, moment.sample.condition)
-    assert (moment.x0 - own).abs().max() <= 1 / 255 + 1e-3 and (
-        moment.x0[1] - moment.x0[2]
+    batch = task.data.train.read(rows, steps)
+    own = task.encoder.denoise(batch.latents, batch.sample.condition)
+    assert (batch.x0 - own).abs().max() <= 1 / 255 + 1e-3 and (
+        batch.x0[1] - batch.x0[2]
     ).abs().max() > 0.05
-    wanted = task.terms["identity"].prepare(moment.x0)
+    wanted = task.terms["identity"].prepare(batch.x0)
     torch.testing.assert_close(task.data.embeddings.read("identity", rows, steps), wanted)
     found = sum(task.losses("T", SeededBatch.of_iteration(0, 0, 0, 4, 24), 0).values())
     assert torch.isfinite(found)
@@ -281,8 +281,8 @@ def test_features_are_cached_only_within_the_budget(tmp_path, tiny_zip):
     small = make(tmp_path, tiny_zip, cache=cache | dict(max_gb=1e-6))
     large = make(tmp_path, tiny_zip, cache=cache | dict(max_gb=1e-2))
     assert small.data.train.feature_cache is None and large.data.train.feature_cache is not None
-    moment = large.data.train.read(torch.tensor([5, 17]), torch.tensor([3, 1]))
-    computed, stored = small.data.train.features(moment), large.data.train.features(moment)
+    batch = large.data.train.read(torch.tensor([5, 17]), torch.tensor([3, 1]))
+    computed, stored = small.data.train.features(batch), large.data.train.features(batch)
     assert torch.equal(stored.words, computed.words) and torch.equal(stored.t, computed.t)
     torch.testing.assert_close(stored.h, computed.h, atol=2e-3, rtol=1e-3)
     torch.testing.assert_close(stored.f[0], computed.f[0], atol=2e-3, rtol=1e-3)
@@ -305,8 +305,8 @@ def test_run_learns_and_checkpoints_only_the_bridge(whole):
     }
 
 
-@pytest.mark.parametrize("moment", ["cache", "training"])
-def test_kill_at_any_moment_and_resume(whole, tmp_path, tiny_zip, moment):
+@pytest.mark.parametrize("killed_while", ["cache", "training"])
+def test_kill_at_any_moment_and_resume(whole, tmp_path, tiny_zip, killed_while):
     """SIGKILL as soon as the first shard, or the fifth loss line, is on the disk."""
     out, config = tmp_path / "run", mini.config(whole, tiny_zip)
     mini.write_networks(tmp_path)
@@ -314,11 +314,11 @@ def test_kill_at_any_moment_and_resume(whole, tmp_path, tiny_zip, moment):
     process = subprocess.Popen(
         [sys.executable, mini.__file__, str(out), str(tiny_zip)], stderr=subprocess.DEVNULL
     )
-    wanted = dict(
+    is_time = dict(
         cache=lambda: list(tmp_path.rglob("000000.safetensors")),
         training=lambda: (out / "losses.jsonl").exists() and len(losses(out)) >= 5,
-    )[moment]
-    while not wanted() and process.poll() is None:
+    )[killed_while]
+    while not is_time() and process.poll() is None:
         time.sleep(0.005)
     process.kill()
     process.wait()
@@ -385,10 +385,10 @@ def test_scores_against_the_diffusion_models_image(tmp_path, tiny_zip):
         set(found) == {"mean face", "G(w_m)", "G(w)"}
         and found["G(w)"]["ms_ssim"].conditions["target"] == "I^d_0"
     )
-    moment = task.data.val.read(torch.arange(6))
-    image = rendered(task, moment)
+    batch = task.data.val.read(torch.arange(6))
+    image = rendered(task, batch)
     own = Evaluator(dict(ms_ssim={}))
-    own.update(image, Target(moment.x0), moment.sample.condition)
+    own.update(image, Target(batch.x0), batch.sample.condition)
     assert found["G(w)"]["ms_ssim"].value == pytest.approx(own.compute()["ms_ssim"].value, abs=1e-6)
     photo = make(tmp_path, tiny_zip, metrics=dict(ms_ssim={}), targets="x0").validate()["ms_ssim"]
     assert (
@@ -404,9 +404,9 @@ def test_pipeline_from_a_run(whole, tiny_zip):
     task = build_task(mini.config(whole, tiny_zip), torch.device("cpu"), 1)
     task.bridge.load_state_dict(weights.load(whole / "run/export/bridge.safetensors")[0])
     task.prepare(whole, lambda *_: None)
-    moment = task.data.val.read([0, 1])
-    expected = rendered(task, moment)
-    condition = moment.sample.condition
+    batch = task.data.val.read([0, 1])
+    expected = rendered(task, batch)
+    condition = batch.sample.condition
     torch.testing.assert_close(
         pipeline(condition).image, expected, atol=2e-3, rtol=0
     )  # the cache holds halves

@@ -1,4 +1,4 @@
-"""A miniature CelebAMask-HQ goes the whole way: prepare → cache → train in two processes → kill → resume → evaluate."""
+"""A miniature CelebAMask-HQ goes the whole way: prepare, cache, train, kill, resume, evaluate."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def test_every_layout_trains_and_is_evaluated(layout, tmp_path):
 
 
 def test_own_results_and_those_of_others_end_in_one_table(tmp_path, capsys):
-    """A trained run draws the pairs, another program's pictures lie beside them, `compare` writes the table."""
+    """A trained run draws the pairs beside another program's pictures; `compare` writes the table."""
     data = prepared("official", tmp_path)
     run(config(tmp_path, data, schedule=dict(iterations=2)), tmp_path / "run")
     pairs, others = FaceZip(data / "pairs.zip"), tmp_path / "others"
@@ -173,7 +173,7 @@ def rows(folder: Path) -> list[dict]:
 
 @pytest.mark.slow
 def test_two_processes_are_killed_and_resume(tmp_path):
-    """Both processes die by SIGKILL in the middle; the resumed run ends where one process would have."""
+    """Both processes die by SIGKILL; the resumed run ends where one process would have."""
     data, out = prepared("official", tmp_path), tmp_path / "run"
     whole = config(tmp_path, data, schedule=dict(iterations=40))
     first = launch(whole, out, resume=False)
@@ -207,13 +207,14 @@ def die(log, mark):
     os.kill(os.getpid(), signal.SIGKILL)
 out = Path(sys.argv[2])
 if os.environ["RANK"] == "1" and not (out.parent / "died").exists():
-    threading.Thread(target=die, args=(out / "losses.jsonl", out.parent / "died"), daemon=True).start()
+    files = (out / "losses.jsonl", out.parent / "died")
+    threading.Thread(target=die, args=files, daemon=True).start()
 """
 
 
 @pytest.mark.slow
 def test_torchrun_restarts_what_has_died(tmp_path):
-    """One of two processes dies by SIGKILL; --max-restarts and --resume bring the run to its end, as one process."""
+    """One of two processes dies by SIGKILL; --max-restarts and --resume bring the run to its end."""
     data, out = prepared("official", tmp_path), tmp_path / "run"
     whole = config(tmp_path, data, schedule=dict(iterations=30))
     head, last = SCRIPT.rsplit("\n", 2)[0], SCRIPT.rsplit("\n", 2)[1]

@@ -1,4 +1,4 @@
-"""Every config that comes with the package runs, scores and exports: one iteration on a few oval faces, in zoo.md's order."""
+"""Every shipped config runs, scores and exports: one iteration, in zoo.md's order."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def test_the_chain_names_every_recipe():
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory):
-    """A folder with faces of the zoo's size and a cache of its own, where the chain's runs/ gather."""
+    """A folder with faces of the zoo's size and a cache of its own, for the chain's runs/."""
     folder = tmp_path_factory.mktemp("configs")
     write_tiny_zip(folder / "tiny.zip", count=48, size=64)
     return folder

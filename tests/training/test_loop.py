@@ -176,7 +176,7 @@ def test_a_run_s_name_is_that_of_a_folder(name, tmp_path, monkeypatch):
 
 
 def test_what_the_answer_to_an_infinite_loss_says_can_be_done(tmp_path):
-    """A resumption with a lower rate is taken, begins from a sound checkpoint, uses the rate, and the record says so."""
+    """A resume with a lower rate begins from a sound checkpoint, and the record says so."""
     folder, plan = tmp_path / "run", dict(log_every=4, save_every=10)
     with pytest.raises(
         UsageError,
@@ -249,10 +249,10 @@ def test_learning_rate_schedule():
     assert schedule.lr_factor(75, (50, 100)) == pytest.approx(0.5)
 
 
-def test_draw_is_the_same_however_it_is_split():
+def test_a_batch_is_the_same_however_it_is_split():
     whole = SeededBatch.of_iteration(0, 5, 1, 7, 10)
-    parts = [whole.shard(i, 3) for i in range(3)]
-    assert torch.equal(whole.normal(2), torch.cat([p.normal(2) for p in parts]))
-    assert torch.equal(whole.integers(9), torch.cat([p.integers(9) for p in parts]))
+    shards = [whole.shard(i, 3) for i in range(3)]
+    assert torch.equal(whole.normal(2), torch.cat([shard.normal(2) for shard in shards]))
+    assert torch.equal(whole.integers(9), torch.cat([shard.integers(9) for shard in shards]))
     epoch = torch.cat([SeededBatch.of_iteration(0, i, 0, 5, 10).indices for i in (2, 3)])
     assert sorted(epoch.tolist()) == list(range(10))

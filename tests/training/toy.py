@@ -1,4 +1,4 @@
-"""A toy task and a command line for it: `python toy.py OUT [key=value …]` (used in subprocesses by tests)."""
+"""A toy task, and a command line for subprocesses: `python toy.py OUT [key=value …]`."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ CONFIG = dict(task="toy", name="toy", seed=3, device="cpu", report=False)
 
 
 class Toy(Task):
-    """Two networks that play turns, a frozen one, a buffer and a moving average."""
+    """Two networks with a phase each, a frozen one, a buffer and a moving average."""
 
     def __init__(
         self, width: int = 8, kill_at: int = -1, lr: float = 1e-2, device=None, seed: int = 0
@@ -43,15 +43,15 @@ class Toy(Task):
     def size(self):
         return len(self.data)
 
-    def losses(self, phase, draw, iteration):
+    def losses(self, phase, batch, iteration):
         self.a.train(phase == "A" and int(os.environ.get("WORLD_SIZE", 1)) == 1)
         self.b.requires_grad_(phase == "B")
         if iteration == self.kill_at:
             os.kill(os.getpid(), signal.SIGKILL)
-        noisy = self.data[draw.indices] + 0.1 * draw.normal(4)
+        noisy = self.data[batch.indices] + 0.1 * batch.normal(4)
         error = self.b(self.a(noisy)) - noisy.prod(1, keepdim=True)
         error = error * float("nan") if self.broken and iteration == 27 else error
-        return dict(fit=error.square().mean(), _size=torch.tensor(float(len(draw))))
+        return dict(fit=error.square().mean(), _size=torch.tensor(float(len(batch))))
 
     def after_step(self, iteration):
         self.a.steps += 1

@@ -1,4 +1,5 @@
-# Paper scale, over mini.py: SD 1.5 + ControlNet, published generators, CelebAMask-HQ (docs/full-scale.md).
+# Paper scale, over mini.py: SD 1.5 + ControlNet, published generators, CelebAMask-HQ.
+# How to get the weights and the data: docs/full-scale.md.
 data = dict(
     train="data/celebamask-hq/train.zip",
     val="data/celebamask-hq/pairs.zip",
@@ -31,7 +32,7 @@ lr = 1e-4
 lr_modulation = 1e-4
 mapping_fraction = 0.5
 ema = 0.9995
-recompute = 2  # samples whose generator activations live at a time
+recompute = 2  # samples rendered at a time
 schedule = dict(
     iterations=100_000,
     batch=8,

@@ -1,4 +1,4 @@
-# The embedded universe: 64 px rendered faces and small pre-trained parts. About 15 minutes on 2 cores.
+# The embedded universe: rendered faces of 64 px, small networks. About 15 minutes on 2 cores.
 task = "bridge"
 data = dict(train="bridge-train", val="val", train_limit=1200, val_limit=200)
 condition = "mask"
@@ -19,7 +19,7 @@ losses = dict(  # λ0 … λ3 of Eq. 6 and 7
     code=dict(type="LatentNorm", weight=0.005),
 )
 metrics = dict(fid={}, lpips={}, ms_ssim={}, id_gt={}, acc={}, miou={})
-score_after_steps = [1, 5]  # also scored after so few denoising steps
+score_after_steps = [1, 5]
 training = "M then T"
 targets = "paper"  # M towards I^gt, T towards I^d_0, identity towards I^gt
 sampling = dict(seed=0, captions=1, source="trajectory")

@@ -1,5 +1,5 @@
-# Fine-tunes the published segmentation ControlNet on the colours of CelebAMask-HQ, which it has never seen
-# as faces.
+# Fine-tunes the published segmentation ControlNet on the colors of CelebAMask-HQ.
+# It has never seen them as faces.
 _base_ = "../pretrain/controlnet_mask.py"
 name = "controlnet_mask_sd15"
 data = "data/celebamask-hq/train.zip"
