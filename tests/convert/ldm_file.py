@@ -1,4 +1,4 @@
-"""The tensor names of a Stable Diffusion 1 checkpoint (LDM layout), at any width, filled with random numbers."""
+"""Tensor names of a Stable Diffusion 1 checkpoint (LDM layout) at any width; random values."""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
-"""Writes network pickles in NVIDIA's form, as their own code and several versions of torch would write them.
+"""Writes network pickles in NVIDIA's form, as their code and several versions of torch do.
 
-Only the object graph is theirs: classes that carry their source text, `__dict__` of every module, tensors as bytes.
+Only the object graph is theirs: classes that carry their source text, `__dict__` of every module,
+tensors as bytes.
 """
 
 from __future__ import annotations
@@ -78,7 +79,7 @@ class Persistent:
 
 
 class Reconstructed:
-    """`copyreg._reconstructor(cls, object, None)` + BUILD, as protocol 2 writes instances of old classes."""
+    """`copyreg._reconstructor(cls, object, None)` + BUILD, as protocol 2 writes old classes."""
 
     def __init__(self, cls, state):
         self.cls, self.state = cls, state

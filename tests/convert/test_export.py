@@ -1,4 +1,4 @@
-"""A StyleGAN2 in other projects' forms: their names exactly, and the same pictures when it comes back."""
+"""A StyleGAN2 in other projects' forms: their names exactly, the same images when it is back."""
 
 from __future__ import annotations
 
@@ -81,7 +81,10 @@ def test_what_no_tensor_shows_comes_back(target, more):
 
 
 def theirs(state: dict, z: torch.Tensor, layers: int, name: str, gain: float) -> torch.Tensor:
-    """z → w by the published formulas: x ← √2 · lrelu(x · (W · gain / √in) + b · gain), z normalised first."""
+    """z → w by the published formulas, z normalized first.
+
+    x ← √2 · lrelu(x · (W · gain / √in) + b · gain)
+    """
     x = z / (z.square().mean(1, keepdim=True) + 1e-8).sqrt()
     for i in range(layers):
         weight, bias = (state[f"{name.format(i=i, j=i + 1)}.{part}"] for part in ("weight", "bias"))
@@ -100,7 +103,8 @@ def test_other_code_computes_the_same_codes():
     torch.testing.assert_close(theirs(state, z, 3, "style.{j}", 0.01), w, atol=1e-5, rtol=0)
     with safe_open("n.safetensors", "pt") as file:
         given = json.loads(file.metadata()["init_kwargs"])["mapping_kwargs"]
-        state = {key: file.get_tensor(key) for key in file.keys()}
+        keys = file.keys()  # safe_open is not iterable itself
+        state = {key: file.get_tensor(key) for key in keys}
     assert given == {"num_layers": 3, "lr_multiplier": 1.0, "layer_features": 16}
     torch.testing.assert_close(
         theirs(state, z, 3, "mapping.fc{i}", given["lr_multiplier"]), w, atol=1e-5, rtol=0
@@ -131,7 +135,8 @@ def test_wrong_arguments_are_said(text, words, capsys):
 def test_nvidia_names_are_the_official_ones(golden_dir, case):
     with safe_open(golden_dir / f"{case}.safetensors", "pt") as file:
         init = json.loads(file.metadata()["json"])["init_kwargs"]
-        official = {k[6:]: file.get_tensor(k) for k in file.keys() if k.startswith("state.")}
+        keys = file.keys()
+        official = {k[6:]: file.get_tensor(k) for k in keys if k.startswith("state.")}
     from safetensors.torch import save_file
 
     save_file(official, "official.safetensors")

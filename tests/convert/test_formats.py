@@ -1,4 +1,4 @@
-"""Checkpoints of every other family: what is found, and that it draws, encodes and recognises as its publisher's."""
+"""Checkpoints of every other family: what is found, and that it works as its publisher's."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ def flat(**more) -> StyleGAN2:
 
 
 def test_jojogan_and_training_snapshots():
-    """JoJoGAN keeps {g}; a training run {g, d, g_ema, optimisers, args: Namespace} and no mean code."""
+    """JoJoGAN keeps {g}; a run {g, d, g_ema, optimizers, args: Namespace} and no mean code."""
     g = flat(mapping_layers=8)
     state, _ = to_rosinality(g.state_dict())
     torch.save({"g": state}, "jojo.pt")
@@ -191,7 +191,7 @@ def test_recognizers(network):
 
 @pytest.mark.parametrize("make", [irse50, lambda: BiSeNet(512, 5), BiSeNet])
 def test_full_size(make):
-    """IR-SE50 with pSp's crop, BiSeNet of any number of classes: by shapes alone, without their megabytes."""
+    """IR-SE50 with pSp's crop, BiSeNet of any number of classes: by their shapes only."""
     with torch.device("meta"):
         network = make()
     (part,) = recognizers.find_parts(Source(None, "torch", network.state_dict()))
@@ -229,7 +229,7 @@ def test_trunks_of_lpips():
     ]
 
 
-def test_insightface_onnx_is_recognised(capsys):
+def test_insightface_onnx_is_recognized(capsys):
     from gantoolkit.networks.onnx import export_onnx
 
     with torch.enable_grad():

@@ -1,4 +1,4 @@
-"""Files made to do harm: each is refused in one sentence, and nothing that they name or contain happens."""
+"""Files made to do harm: each is refused in one sentence, and nothing in them is executed."""
 
 from __future__ import annotations
 

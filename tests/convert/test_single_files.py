@@ -1,4 +1,4 @@
-"""Stable Diffusion 1 and ControlNets in one file: every tensor finds its place in a folder that encoders read."""
+"""Stable Diffusion 1 and ControlNets in one file: every tensor finds its place in a folder."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def written(folder: str) -> dict[str, torch.Tensor]:
 
 
 def same_numbers(folder: str, wanted: dict[str, torch.Tensor]) -> None:
-    """Every tensor of the one is a tensor of the other (as float16, up to a 1×1 of linear layers)."""
+    """Every tensor of one is a tensor of the other (as float16, up to a 1×1 of linear layers)."""
 
     def marks(tensors):
         return sorted((t.numel(), round(float(t.half().double().sum()), 4)) for t in tensors)
@@ -76,7 +76,8 @@ def test_stable_diffusion_in_one_file(capsys):
     )
     assert unet.down_blocks[0].attentions[0].transformer_blocks[0].attn2.heads == 8
     assert scheduler.config.beta_end == 0.012
-    key = "model.diffusion_model.output_blocks.8.1.transformer_blocks.0.attn2.to_k.weight"  # up block 2, third layer
+    # up block 2, third layer
+    key = "model.diffusion_model.output_blocks.8.1.transformer_blocks.0.attn2.to_k.weight"
     wanted = parts["unet"][key].half().float()
     assert torch.equal(
         unet.up_blocks[2].attentions[2].transformer_blocks[0].attn2.to_k.weight, wanted

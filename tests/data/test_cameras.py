@@ -1,4 +1,4 @@
-"""Camera labels of other conventions, and cameras fitted to landmarks of rendered faces with known cameras."""
+"""Camera labels of other conventions, and cameras fitted to landmarks of rendered faces."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def ring() -> np.ndarray:
     )
 
 
-def test_conventions_are_recognised_and_converted():
+def test_conventions_are_recognized_and_converted():
     labels = ring()
     other = labels.copy()
     other[:, [1, 2, 5, 6, 9, 10]] *= -1

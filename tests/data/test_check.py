@@ -1,4 +1,4 @@
-"""`gantoolkit data check`: every fault that is planted in a miniature tree is found, and nothing is written to it."""
+"""`gantoolkit data check`: every fault planted in a miniature tree is found; it is only read."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def test_planted_faults_are_found(tmp_path, capsys):
     (root / f"celeba_caption/{k[8]}.txt").write_text("one line\n")
     labels = trees.faces().labels[7].numpy()
     picture = Image.frombytes("P", (64, 64), labels.tobytes())
-    picture.putpalette([v for colour in PALETTE for v in colour])
+    picture.putpalette([v for color in PALETTE for v in color])
     picture.save(masks / f"{k[7]}.png")
     Image.fromarray(trees.faces().labels[0].numpy()).save(masks / "77.png")
     found = check(root, threads=1)

@@ -1,4 +1,4 @@
-"""Crops: written-out references of the published recipes, and image and mask that stay on each other."""
+"""Crops: written-out references of the published recipes; image and mask stay aligned."""
 
 from __future__ import annotations
 
@@ -44,19 +44,21 @@ def test_ffhq_square_by_its_corners():
 
 
 def test_the_identity_crop_of_eg3d_is_psps_part_of_the_face():
-    """In closed form, in units of the standard face with y up, seen from a camera level with it in FFHQ's frame.
+    """In closed form, in units of the standard face with y up.
 
-    Scaled orthography sees (x, y cos e − z sin e). FFHQ's square has twice the side of its larger span (2 of the eyes'
-    distance, here) around a tenth of the way from eyes to mouth; EG3D's has the side 700/300 around the origin.
+    It is seen from a camera level with it in FFHQ's frame. Scaled orthography sees
+    (x, y cos e − z sin e). FFHQ's square has twice the side of its larger span (2 of the eyes'
+    distance, here) around a tenth of the way from eyes to mouth; EG3D's has the side 700/300 around
+    the origin.
     """
     eye = orbit_camera(0.0, FFHQ_LEVEL).cam2world[0, :3, 3].numpy() - PIVOT
     e = np.arcsin(eye[1] / np.linalg.norm(eye))
     x, y = crop.STANDARD[:, 0], crop.STANDARD[:, 1] * np.cos(e) - crop.STANDARD[:, 2] * np.sin(e)
     eyes, mouth = np.array([x[:2].mean(), y[:2].mean()]), np.array([x[3:].mean(), y[3:].mean()])
     assert 2 * (x[1] - x[0]) > 1.8 * (eyes[1] - mouth[1])
-    side, centre = 4 * (x[1] - x[0]), eyes + (mouth - eyes) / 10
+    side, center = 4 * (x[1] - x[0]), eyes + (mouth - eyes) / 10
     size, top, bottom, left, right = PSP_CROP
-    middle = centre + side / size * np.array([(left + right - size) / 2, (size - top - bottom) / 2])
+    middle = center + side / size * np.array([(left + right - size) / 2, (size - top - bottom) / 2])
     half = side * (bottom - top) / size / 2
     pixels = EG3D_CROP[0] / (700 / 300)  # per unit
     expected = EG3D_CROP[0] / 2 + pixels * np.array(
@@ -69,7 +71,7 @@ def test_the_identity_crop_of_eg3d_is_psps_part_of_the_face():
 
 
 def test_the_identity_crop_of_eg3d_by_both_squares():
-    """The same by crop.ffhq_square and crop.eg3d_square of a picture of the standard face, 300 pixels per unit, from straight ahead."""
+    """The same by both squares of the standard face, 300 pixels per unit, from straight ahead."""
     five = 2000 + 300 * crop.STANDARD[:, :2] * [1, -1]
     outer, inner = crop.ffhq_square(five), crop.eg3d_square(five, 4000)
     size, top, bottom, left, right = PSP_CROP
@@ -92,7 +94,7 @@ def ramp(size=200) -> Image.Image:
 
 @pytest.mark.parametrize("turn", [0.0, 0.35])
 def test_cut_takes_the_right_place(turn):
-    """A picture whose colours are its coordinates tells where every output pixel came from."""
+    """A picture whose colors are its coordinates tells where every output pixel came from."""
     where = crop.Square((101.0, 97.0), (40 * np.cos(turn), 40 * np.sin(turn)))
     for size in (16, 40, 160):
         found = np.asarray(where.cut(ramp(), size)) + 0.5
@@ -120,7 +122,7 @@ def test_beyond_the_border():
 
 @pytest.mark.parametrize("name", ["ffhq", "eg3d"])
 def test_image_and_mask_stay_together(name):
-    """Labels cut at 1× and at 4× the resolution agree, and the crop puts the eyes where it should."""
+    """Labels cut at 1× and 4× the resolution agree, and the eyes are where they should be."""
     data = FaceZip("val")
     for row in range(4):
         labels = data.labels[row].numpy()

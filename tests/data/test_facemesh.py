@@ -1,4 +1,4 @@
-"""Cameras from photos: MediaPipe's own face mesh on rendered faces with known cameras, and on photographs."""
+"""Cameras from photos: MediaPipe's own face mesh on rendered faces and on photographs."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def camera_of(mesh: landmarks.FaceMesh, picture: np.ndarray) -> np.ndarray:
 
 
 def test_error_on_rendered_faces_is_as_stated(mesh):
-    """The mesh finds every face; pitch is off by a constant, since FFHQ's frame is not the renders'."""
+    """The mesh finds every face; pitch is off by a constant: FFHQ's frame is not the renders'."""
     data, off = FaceZip("val"), []
     for image, camera in zip(data.images[:60], data.cameras.double().numpy()):
         found = camera_of(mesh, image.permute(1, 2, 0).numpy())
@@ -62,7 +62,7 @@ def test_error_on_rendered_faces_is_as_stated(mesh):
 
 @real
 def test_photographs_and_their_mirror_images(mesh):
-    """A mirrored photo gives the mirrored camera; the label map of the same photo gives nearly the same one."""
+    """A mirrored photo gives the mirrored camera; its label map gives nearly the same one."""
     photo = np.asarray(Image.open(REAL / "triple_psp/photo.jpg").convert("RGB").resize((512, 512)))
     (yaw, pitch), (other, same) = (angles_of(camera_of(mesh, p)) for p in (photo, photo[:, ::-1]))
     assert abs(yaw + other) < 3 and abs(pitch - same) < 3

@@ -31,7 +31,7 @@ def labels() -> np.ndarray:
     return np.kron(blocks, np.ones((8, 8))).astype(np.uint8)
 
 
-def colours(labels: np.ndarray) -> np.ndarray:
+def colors(labels: np.ndarray) -> np.ndarray:
     return np.asarray(PALETTE, np.uint8)[labels]
 
 
@@ -43,25 +43,25 @@ def palette_picture(labels: np.ndarray, palette=PALETTE) -> Image.Image:
 
 
 def shuffled(labels: np.ndarray) -> Image.Image:
-    """A palette picture whose numbers were reordered, as optimisers of PNG files do."""
+    """A palette picture whose numbers were reordered, as optimizers of PNG files do."""
     order = np.random.default_rng(0).permutation(19)
     return palette_picture(np.argsort(order)[labels].astype(np.uint8), np.asarray(PALETTE)[order])
 
 
 def off(labels: np.ndarray) -> Image.Image:
-    return Image.fromarray(np.clip(colours(labels).astype(int) + 6, 0, 255).astype(np.uint8))
+    return Image.fromarray(np.clip(colors(labels).astype(int) + 6, 0, 255).astype(np.uint8))
 
 
 WAYS = {
-    "grey": Image.fromarray,
+    "gray": Image.fromarray,
     "16 bit": lambda m: Image.fromarray(m.astype(np.uint16)),
     "rgb of numbers": lambda m: Image.fromarray(np.repeat(m[..., None], 3, 2)),
-    "colours": lambda m: Image.fromarray(colours(m)),
+    "colors": lambda m: Image.fromarray(colors(m)),
     "slightly off": off,
-    "colours with alpha": lambda m: Image.fromarray(colours(m)).convert("RGBA"),
+    "colors with alpha": lambda m: Image.fromarray(colors(m)).convert("RGBA"),
     "palette": palette_picture,
     "reordered palette": shuffled,
-    "palette of greys": lambda m: palette_picture(m, [(8 * i + 50,) * 3 for i in range(19)]),
+    "palette of grays": lambda m: palette_picture(m, [(8 * i + 50,) * 3 for i in range(19)]),
 }
 
 
@@ -72,8 +72,8 @@ def test_all_kinds_give_the_same_labels(way, labels, tmp_path):
     assert found.dtype == torch.uint8 and np.array_equal(found.numpy(), labels)
 
 
-def test_jpeg_of_the_colours_is_right_away_from_edges(labels, tmp_path):
-    Image.fromarray(colours(labels)).resize((512, 512), 0).save(tmp_path / "m.jpg", quality=90)
+def test_jpeg_of_the_colors_is_right_away_from_edges(labels, tmp_path):
+    Image.fromarray(colors(labels)).resize((512, 512), 0).save(tmp_path / "m.jpg", quality=90)
     found = read_label_map(tmp_path / "m.jpg", 64).numpy()
     inner = np.kron(np.ones((8, 8)), np.pad(np.ones((4, 4)), 2)).astype(bool)
     assert (found == labels)[inner].all() and (found == labels).mean() > 0.98

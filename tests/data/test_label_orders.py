@@ -1,4 +1,4 @@
-"""Orders of label maps: the tables against their published lists, and recognition on faces in every order."""
+"""Orders of label maps: tables against published lists, and detection in every order."""
 
 from __future__ import annotations
 
@@ -15,9 +15,13 @@ from gantoolkit.data.face_zip import FaceZip
 from gantoolkit.data.label_maps import read_native_label_map
 from gantoolkit.data.label_orders import conflicting_order, detect_order
 
-LIST1 = "skin neck hat eye_g hair ear_r neck_l cloth l_eye r_eye l_brow r_brow nose l_ear r_ear mouth u_lip l_lip"
+LIST1 = (
+    "skin neck hat eye_g hair ear_r neck_l cloth l_eye r_eye l_brow r_brow nose l_ear r_ear mouth "
+    "u_lip l_lip"
+)
 SEGNET20 = (
-    "background skin l_brow r_brow l_eye r_eye nose nose mouth u_lip l_lip l_ear r_ear ear_r eye_g neck "
+    "background skin l_brow r_brow l_eye r_eye nose nose mouth u_lip l_lip l_ear r_ear ear_r "
+    "eye_g neck "
     "neck_l cloth hair hat"
 )
 
@@ -45,7 +49,7 @@ def test_tables_follow_the_published_lists():
 
 @pytest.mark.parametrize("order", ORDERS)
 @pytest.mark.parametrize("count", [4, 24])
-def test_every_order_is_recognised(faces, order, count):
+def test_every_order_is_recognized(faces, order, count):
     found = detect_order(as_written(faces[:count], order))
     assert found.order == order and not found.swapped
 

@@ -23,7 +23,7 @@ STATED = {
 def head(
     yaw: float, pitch: float, size: int = 96, shift: float = 0.0, scale: float = 1.0
 ) -> torch.Tensor:
-    """A label map [size,size] of a ball of a head with eyes, brows, nose, mouth and ears as discs on it."""
+    """A label map [size,size] of a ball of a head with eyes, brows, nose, mouth and ears on it."""
     parts = {
         4: (0.35, 0.2, 0.1),
         5: (-0.35, 0.2, 0.1),

@@ -257,7 +257,7 @@ def test_a_folder_of_ones_own(tmp_path):
 
 
 def test_crops_cut_drawings_as_masks(tmp_path):
-    """A drawing of some parts of the mask, at another size than the photo, still covers them after the crop."""
+    """A drawing of some parts of the mask, at another size, still covers them after the crop."""
     root, parts = (
         trees.tedigan(tmp_path / "tree", 4),
         [
@@ -374,7 +374,8 @@ def test_workers_and_resumption_give_equal_bytes(tree, prepared, tmp_path, monke
 @pytest.mark.slow
 def test_worker_processes(tree, prepared, tmp_path):
     code = (
-        "from gantoolkit.data.prepare import shards; from gantoolkit.cli.main import main; import sys; shards.SHARD = 3; "
+        "import sys; from gantoolkit.data.prepare import shards; "
+        "from gantoolkit.cli.main import main; shards.SHARD = 3; "
         "sys.exit(main(sys.argv[1:]))"
     )
     arguments = [

@@ -45,8 +45,8 @@ def test_compact_is_near_and_takes_half_the_room(tmp_path):
     assert (
         near.images[:].float() - whole.images[rows].float()
     ).square().mean() < 255**2 / 10**3.5  # 35 dB
-    greys = near.scribbles[:].float()
-    assert (greys - whole.scribbles[rows].float()).abs().max() <= 8.5 and (greys % 17 == 0).all()
+    grays = near.scribbles[:].float()
+    assert (grays - whole.scribbles[rows].float()).abs().max() <= 8.5 and (grays % 17 == 0).all()
     assert (tmp_path / "compact.zip").stat().st_size < 0.5 * (tmp_path / "plain.zip").stat().st_size
 
 

@@ -1,4 +1,4 @@
-"""What a user hands in gets names of its own, safe in file names; drawings and photos are no label maps."""
+"""What a user hands in gets names that are safe; drawings and photos are not label maps."""
 
 from pathlib import Path
 
@@ -34,8 +34,8 @@ def faces() -> FaceZip:
 
 def test_one_part_alone_is_a_label_map_in_any_palette_but_black_and_white(faces, tmp_path):
     skin = (faces.labels[0].numpy() > 0).astype(np.uint8)
-    for part, colours in ((skin, [(0, 0, 0), (128, 0, 0)]), (13 * skin, PALETTES["greys"])):
-        path = saved(indexed(part, colours), tmp_path / "m.png")
+    for part, colors in ((skin, [(0, 0, 0), (128, 0, 0)]), (13 * skin, PALETTES["grays"])):
+        path = saved(indexed(part, colors), tmp_path / "m.png")
         assert np.array_equal(read_inputs(path, "mask", 64)[0].labels.numpy(), part)
     with pytest.raises(
         DataError,
@@ -51,22 +51,22 @@ def saved(picture: Image.Image, path: Path) -> Path:
     return path
 
 
-def indexed(labels: np.ndarray, colours) -> Image.Image:
+def indexed(labels: np.ndarray, colors) -> Image.Image:
     """A palette picture whose indices are labels."""
     picture = Image.fromarray(labels).convert("P")
     picture.putdata(labels.flatten().tolist())
-    picture.putpalette(np.asarray(colours, np.uint8).flatten().tolist())
+    picture.putpalette(np.asarray(colors, np.uint8).flatten().tolist())
     return picture
 
 
 FEW = {
     "one bit": lambda p: p.convert("1"),
-    "two greys": lambda p: p.point(lambda v: 255 * (v > 99)).quantize(2),
-    "two other greys": lambda p: p.point(lambda v: 20 + 60 * (v > 99)).quantize(2),
-    "16 greys": lambda p: p.quantize(16),
-    "4 greys": lambda p: p.quantize(4),
+    "two grays": lambda p: p.point(lambda v: 255 * (v > 99)).quantize(2),
+    "two other grays": lambda p: p.point(lambda v: 20 + 60 * (v > 99)).quantize(2),
+    "16 grays": lambda p: p.quantize(16),
+    "4 grays": lambda p: p.quantize(4),
     "dark on paper": lambda p: Image.eval(p, lambda v: 250 - v * 9 // 10).quantize(16),
-    "16 colours": lambda p: Image.merge(
+    "16 colors": lambda p: Image.merge(
         "RGB", (p, p.point(lambda v: v // 3), Image.new("L", p.size))
     ).quantize(16),
 }
@@ -84,7 +84,7 @@ def test_drawings_in_few_values_are_refused_as_masks(way, faces, tmp_path):
             read_inputs(saved(FEW[way](drawing), tmp_path / "d.png"), "mask", 64)
 
 
-def test_photos_in_few_colours_are_refused_as_masks(faces, tmp_path):
+def test_photos_in_few_colors_are_refused_as_masks(faces, tmp_path):
     photo = Image.fromarray(faces.images[0].permute(1, 2, 0).numpy()).resize(
         (256, 256), Image.Resampling.BICUBIC
     )
@@ -96,7 +96,7 @@ def test_photos_in_few_colours_are_refused_as_masks(faces, tmp_path):
 
 PALETTES = {
     "the data set's": PALETTE,
-    "greys": [(13 * i,) * 3 for i in range(19)],
+    "grays": [(13 * i,) * 3 for i in range(19)],
     "others": np.random.default_rng(1).integers(0, 255, (19, 3)),
 }
 

@@ -82,8 +82,8 @@ def test_refusals(tmp_path):
             read_scribble(tmp_path / f"{name}.png", 64)
 
 
-def coloured(labels: np.ndarray) -> dict[str, Image.Image]:
-    """A label map as people store it for eyes: in CelebAMask-HQ's colours, by JPEG, in others, in greys."""
+def colored(labels: np.ndarray) -> dict[str, Image.Image]:
+    """A label map as people store it: in CelebAMask-HQ's colors, by JPEG, in others, in grays."""
     own, others = (
         np.asarray(PALETTE, np.uint8),
         np.random.default_rng(0).integers(0, 256, (19, 3)).astype(np.uint8),
@@ -94,7 +94,7 @@ def coloured(labels: np.ndarray) -> dict[str, Image.Image]:
         "own": Image.fromarray(own[labels]),
         "jpeg": Image.open(content),
         "others": Image.fromarray(others[labels]),
-        "greys": Image.fromarray(labels * 13),
+        "grays": Image.fromarray(labels * 13),
     }
 
 
@@ -103,19 +103,17 @@ def coloured(labels: np.ndarray) -> dict[str, Image.Image]:
     "name", ["masks/cd_27007_512.png", "masks/cd_29980_256.png", "triple_psp/mask.png"]
 )
 def test_a_label_map_is_no_drawing_in_whatever_colours(name, tmp_path):
-    for colours, picture in coloured(np.asarray(Image.open(REAL / name))).items():
-        picture.save(tmp_path / f"{colours}.png")
+    for colors, picture in colored(np.asarray(Image.open(REAL / name))).items():
+        picture.save(tmp_path / f"{colors}.png")
         with pytest.raises(DataError, match="looks like a label map, which --mask takes"):
-            read_scribble(tmp_path / f"{colours}.png", 64)
+            read_scribble(tmp_path / f"{colors}.png", 64)
 
 
 def test_label_maps_of_the_zoo_are_no_drawings_and_its_scribbles_are():
     faces = FaceZip("val")
     for labels, drawn in zip(faces.labels[:40].numpy(), faces.scribbles[:40].numpy()):
         assert all(
-            is_label_map(picture)
-            for colours, picture in coloured(labels).items()
-            if colours != "jpeg"
+            is_label_map(picture) for colors, picture in colored(labels).items() if colors != "jpeg"
         )  # 64 px
         for size in (64, 512):
             for how in (Image.Resampling.NEAREST, Image.Resampling.BILINEAR):
@@ -124,14 +122,17 @@ def test_label_maps_of_the_zoo_are_no_drawings_and_its_scribbles_are():
 
 @pytest.mark.parametrize("ground", ["black", "white"])
 @pytest.mark.parametrize("width", [3, 8, 16, 24])
-def test_coloured_pens_are_pens_even_in_the_colours_of_label_maps(ground, width):
+def test_colored_pens_are_pens_even_in_the_colors_of_label_maps(ground, width):
     picture = Image.new("RGB", (512, 512), ground)
-    pen, colours = ImageDraw.Draw(picture), ["#%02x%02x%02x" % PALETTE[k] for k in (1, 4, 10, 13)]
-    for colour, box in zip(
-        colours,
+    pen, colors = (
+        ImageDraw.Draw(picture),
+        ["#{:02x}{:02x}{:02x}".format(*PALETTE[k]) for k in (1, 4, 10, 13)],
+    )
+    for color, box in zip(
+        colors,
         ([60, 20, 440, 480], [150, 180, 230, 220], [290, 180, 370, 220], [180, 330, 340, 380]),
     ):
-        pen.ellipse(box, outline=colour, width=width)
+        pen.ellipse(box, outline=color, width=width)
     assert not is_label_map(picture)
 
 

@@ -1,4 +1,4 @@
-"""Miniature CelebAMask-HQ trees in every published layout, made from the embedded rendered faces."""
+"""Miniature CelebAMask-HQ trees in every published layout, made from rendered faces."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def write_maps(folder: Path, count: int, order: str = "celebamask", palette: boo
         picture = Image.fromarray(table[faces().labels[row].numpy()])
         if palette:
             picture = Image.frombytes("P", picture.size, picture.tobytes())
-            picture.putpalette([v for colour in PALETTE for v in colour])
+            picture.putpalette([v for color in PALETTE for v in color])
         picture.save(folder / f"{k}.png")
 
 
