@@ -144,7 +144,8 @@ class GAN(Task):
         if not spec:
             return
         sizes = {"resolution": self.faces.resolution, "w_dim": self.generator.w_dim}
-        self.encoder = registry.build("network", {**sizes, **spec}).to(self.device)
+        encoder = registry.build("network", {**sizes, **spec})
+        self.encoder = encoder.to(self.device)
         self.modules["encoder"] = self.encoder
         if self.generator.is_3d:
             self.encoder_view = other_views(self.faces)
@@ -174,7 +175,8 @@ class GAN(Task):
 
     def images(self, rows: Tensor, faces: FaceZip | None = None) -> Tensor:
         """Return the faces of `rows`, −1..1 [b,3,R,R]."""
-        return to_float((faces or self.faces).images[rows]).to(self.device)
+        faces = faces or self.faces
+        return to_float(faces.images[rows]).to(self.device)
 
     def codes(self, rows: Tensor, faces: FaceZip | None = None) -> tuple[Tensor, Tensor]:
         """Return z [b,z_dim] and cameras [b,25]; a 2D generator's z ends with two angles."""
@@ -195,8 +197,11 @@ class GAN(Task):
             "code": F.mse_loss(mapped[:, 0].float(), w.detach()),
             "compact": self.compact * w.square().mean(),
         }
-        ws = w[:, None].expand(-1, self.generator.num_ws, -1)
-        return ws, losses
+        return self._repeat(w), losses
+
+    def _repeat(self, w: Tensor) -> Tensor:
+        """Return ws [b,num_ws,w_dim]: w [b,w_dim] for every layer."""
+        return w[:, None].expand(-1, self.generator.num_ws, -1)
 
     def render(
         self, generator, ws: Tensor, cameras: Tensor, jitter_source: SeededBatch | None = None
@@ -286,7 +291,7 @@ class GAN(Task):
     def reconstruct_from_images(self, rows: Tensor, faces: FaceZip | None = None) -> Tensor:
         """Render faces [b,3,R,R] of what the encoder reads off the faces of `rows`."""
         w = self.encoder(self.images(rows, faces))
-        ws = w[:, None].expand(-1, self.ema_generator.num_ws, -1)
+        ws = self._repeat(w)
         _, cameras = self.codes(rows, faces)
         return self.render(self.ema_generator, ws, cameras).image
 

@@ -42,8 +42,12 @@ class Augmentation:
         """Translate samples by up to `shift` pixels; u_top and u_left [B] are uniform in 0..1."""
         size = images.shape[-1]
         last = 2 * self.shift
-        tops = (u_top * (last + 1)).long().clamp(max=last).tolist()
-        lefts = (u_left * (last + 1)).long().clamp(max=last).tolist()
+
+        def offsets(u: Tensor) -> list[int]:
+            return (u * (last + 1)).long().clamp(max=last).tolist()
+
+        tops = offsets(u_top)
+        lefts = offsets(u_left)
         border = (self.shift,) * 4
 
         def crop(padded: Tensor) -> Tensor:
@@ -63,20 +67,26 @@ class Augmentation:
         """Blur, brighten and add noise; u [B,3] is uniform in 0..1, noise [B,3,R,R] normal."""
         per_sample = (slice(None), None, None, None)
         if self.blur:
+            is_blurred = u[:, 0] < self.blur
             small = F.avg_pool2d(images, 2)
-            soft = F.interpolate(small, images.shape[-2:], mode="bilinear", align_corners=False)
-            images = torch.where((u[:, 0] < self.blur)[per_sample], soft, images)
-        gain = (1 + self.gain * (2 * u[:, 1] - 1))[per_sample]
-        amount = (self.noise * u[:, 2])[per_sample]
-        return ((images + 1) * gain - 1 + noise * amount).clamp(-1, 1)
+            size = images.shape[-2:]
+            soft = F.interpolate(small, size, mode="bilinear", align_corners=False)
+            images = torch.where(is_blurred[per_sample], soft, images)
+        gain = 1 + self.gain * (2 * u[:, 1] - 1)
+        amount = self.noise * u[:, 2]
+        brightened = (images + 1) * gain[per_sample] - 1
+        noisy = brightened + noise * amount[per_sample]
+        return noisy.clamp(-1, 1)
 
 
 def _flip_samples(
     flipped: Tensor, images: Tensor, labels: Tensor | None
 ) -> tuple[Tensor, Tensor | None]:
     """Mirror the samples where `flipped` [B]; left and right parts change their labels."""
-    images = torch.where(flipped[:, None, None, None], images.flip(-1), images)
+    mirrored = images.flip(-1)
+    images = torch.where(flipped[:, None, None, None], mirrored, images)
     if labels is not None:
         table = torch.tensor(flip_table(), device=labels.device)
-        labels = torch.where(flipped[:, None, None], table[labels.flip(-1)], labels)
+        mirrored_labels = table[labels.flip(-1)]
+        labels = torch.where(flipped[:, None, None], mirrored_labels, labels)
     return images, labels

@@ -65,7 +65,8 @@ class Identity(Recognizer):
         self.warmup = warmup
         self.onnx = onnx
         self.partners = PartnerSampler(self.faces, self.train_rows)
-        arcface = ArcFace(**{"size": self.faces.resolution, **(network or {})})
+        arch = {"size": self.faces.resolution, **(network or {})}
+        arcface = ArcFace(**arch)
         nn.init.constant_(arcface.output_layer[-1].weight, INITIAL_NORM_SCALE)
         self.factor_count = min(self.faces.identity_factors, arcface.embedding) if factors else 0
         self.set_network(arcface)
@@ -74,7 +75,8 @@ class Identity(Recognizer):
         rows, images, _ = self.training_batch(batch, partners=self.partners)
         raw = self.network.raw_embedding(self.network.prepare(images)).float()
         first, second = F.normalize(raw, dim=1).chunk(2)
-        people = self.faces.identities[rows[: len(batch)]].to(self.device)
+        first_rows = rows[: len(batch)]
+        people = self.faces.identities[first_rows].to(self.device)
         growth = min(1.0, iteration / max(1, self.warmup))
         loss = pair_loss(first, second, people, self.scale, growth * self.margin)
         losses = {"pairs": growth * self.pair_weight * loss}
@@ -105,13 +107,16 @@ class Identity(Recognizer):
 
     def export(self, folder: Path) -> list[Path]:
         """Write FOLDER/arcface.safetensors and, with `onnx`, FOLDER/arcface.onnx."""
-        mean = self.mean_over_people(
-            lambda images: self.network.raw_embedding(self.network.prepare(images))
-        )
+
+        def embed(images: Tensor) -> Tensor:
+            return self.network.raw_embedding(self.network.prepare(images))
+
+        mean = self.mean_over_people(embed)
         paths = self.export_network(folder, "arcface", ("output_layer.4.bias", mean))
         if self.onnx:
             from gantoolkit.networks import load
             from gantoolkit.networks.onnx import export_onnx
 
-            paths.append(export_onnx(load(str(paths[0])), Path(folder) / "arcface.onnx"))
+            arcface = load(str(paths[0]))
+            paths.append(export_onnx(arcface, Path(folder) / "arcface.onnx"))
         return paths

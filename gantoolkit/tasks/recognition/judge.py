@@ -27,7 +27,13 @@ from gantoolkit.tasks.recognition.retrieval import contrastive_loss, top1_rate
 from gantoolkit.tasks.recognition.verification import PartnerSampler, pair_loss
 from gantoolkit.training.batch import SeededBatch
 
-WEIGHTS = {"parsing": 1.0, "pairs": 0.5, "factors": 5.0, "attributes": 1.0, "contrast": 0.3}
+WEIGHTS = {
+    "parsing": 1.0,
+    "pairs": 0.5,
+    "factors": 5.0,
+    "attributes": 1.0,
+    "contrast": 0.3,
+}
 MAX_SCALE = 100.0
 CAPTION_CHOICES = 10
 
@@ -93,7 +99,8 @@ class Judge(Recognizer):
     def losses(self, phase: str, batch: SeededBatch, iteration: int) -> dict[str, Tensor]:
         rows, images, labels = self.training_batch(batch, with_labels=True, partners=self.partners)
         observed = self.network.observe(images)
-        people = self.faces.identities[rows[: len(batch)]].to(self.device)
+        first_rows = rows[: len(batch)]
+        people = self.faces.identities[first_rows].to(self.device)
         captions = self.captions_of(rows, batch.integers(CAPTION_CHOICES).repeat(2))
         first, second = observed.identity.chunk(2)
         losses = {
@@ -135,8 +142,8 @@ class Judge(Recognizer):
             captions += row_captions
             texts.append(self.network.embed_text(row_captions))
             if self.attribute_values:
-                logits = observed.attributes.values()
-                predicted_classes.append(torch.stack([x.argmax(1) for x in logits], 1))
+                predicted = [logits.argmax(1) for logits in observed.attributes.values()]
+                predicted_classes.append(torch.stack(predicted, 1))
             all_rows.append(rows)
 
         rows = torch.cat(all_rows)

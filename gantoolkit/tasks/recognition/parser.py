@@ -29,7 +29,8 @@ DICE_WEIGHT = 0.5
 
 def class_weights(labels: Tensor, power: float) -> Tensor:
     """Return weights [19] ∝ frequency^−power, mean 1 over the pixels of `labels` (uint8 maps)."""
-    counts = torch.bincount(labels.flatten().long(), minlength=len(CLASSES)).double()
+    pixels = labels.flatten().long()
+    counts = torch.bincount(pixels, minlength=len(CLASSES)).double()
     share = counts / counts.sum()
     weights = share.clamp(min=1e-5) ** -power
     return (weights / (weights * share).sum()).float()
@@ -93,7 +94,8 @@ class Parser(Recognizer):
         self.attribute_weight = attributes
         values = attribute_values(self.faces)
         self.attribute_classes = attribute_classes(self.faces, values)
-        parser = FaceParser(**{"resolution": self.faces.resolution, **(network or {})})
+        arch = {"resolution": self.faces.resolution, **(network or {})}
+        parser = FaceParser(**arch)
         width = parser.widths[-1]
         heads = {}
         for name, known_values in values.items():

@@ -195,7 +195,8 @@ class Recognizer(Task):
             "miou": self.score(confusion.miou(), confusion.n),
         }
         ious = confusion.per_class().tolist()
-        shares = (confusion.matrix.sum(1) / confusion.matrix.sum()).tolist()
+        pixels = confusion.matrix.sum(1)
+        shares = (pixels / pixels.sum()).tolist()
         for name, iou, share in zip(CLASSES, ious, shares):
             if share > 0:
                 scores[f"iou[{name}]"] = self.score(iou, confusion.n, share=share)

@@ -19,7 +19,9 @@ def contrastive_loss(images: Tensor, texts: Tensor, scale: Tensor, captions: lis
     index = torch.tensor([index_of[text] for text in captions], device=logits.device)
     same_caption = (index[:, None] == index[None]).float()
     target = same_caption / same_caption.sum(1, keepdim=True)
-    return 0.5 * (F.cross_entropy(logits, target) + F.cross_entropy(logits.T, target))
+    image_loss = F.cross_entropy(logits, target)
+    text_loss = F.cross_entropy(logits.T, target)
+    return 0.5 * (image_loss + text_loss)
 
 
 def top1_rate(

@@ -71,7 +71,8 @@ class TextImage(Recognizer):
         super().__init__(data, held_out, lr, weight_decay, augment, device, seed)
         captions = [text for row_captions in self.faces.captions for text in row_captions]
         tokenizer = train_tokenizer(captions, vocab_size, max_length)
-        image_tower = ImageTower(**{"resolution": self.faces.resolution, **(image or {})})
+        image_arch = {"resolution": self.faces.resolution, **(image or {})}
+        image_tower = ImageTower(**image_arch)
         self.contrast_weight = contrast
         self.attribute_weight = attributes
         self.attribute_values = attribute_values(self.faces, MAX_VALUES)
@@ -118,14 +119,17 @@ class TextImage(Recognizer):
         """Score matching on held-out people, attributes told, and captions that are not cut."""
         rows = self.held_out_rows[: limit or 2048]
         captions = self.captions_of(rows)
-        batches = self.validation_batches(len(rows))
-        images = torch.cat([self.network.embed_image(images) for _, images in batches])
+        embeddings = []
+        for _, images in self.validation_batches(len(rows)):
+            embeddings.append(self.network.embed_image(images))
         pooled_chunks = []
         for first in range(0, len(rows), TEXT_BATCH):
             chunk = captions[first : first + TEXT_BATCH]
             pooled_chunks.append(self.network.pool_text(chunk))
         pooled = torch.cat(pooled_chunks)
-        rate, count = top1_rate(images, self.network.project_pooled(pooled), captions)
+        rate, count = top1_rate(
+            torch.cat(embeddings), self.network.project_pooled(pooled), captions
+        )
 
         tokenizer = self.network.tokenizer
         lengths = torch.tensor([len(tokenizer(text).input_ids) for text in captions])

@@ -20,7 +20,8 @@ class PartnerSampler:
     def __init__(self, faces: FaceZip, rows: Tensor):
         people: dict[int, list[int]] = {}
         for row in rows.tolist():
-            people.setdefault(int(faces.identities[row]), []).append(row)
+            person = int(faces.identities[row])
+            people.setdefault(person, []).append(row)
         state = [sample.get("state", row) for row, sample in enumerate(faces.records)]
         self.partners: dict[int, list[int]] = {}  # row → rows of possible partners
         for pictures in people.values():
@@ -81,4 +82,5 @@ def verification_rate(
         return float("nan"), len(positives)
     accepted = int(false_accepts * len(negatives))
     threshold = negatives[min(len(negatives) - 1, accepted)]
-    return float((positives > threshold).double().mean()), len(positives)
+    true_accepts = (positives > threshold).double().mean()
+    return float(true_accepts), len(positives)
