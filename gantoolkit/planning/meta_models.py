@@ -6,6 +6,8 @@ They have the architecture of their files, or the published one where a file is 
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sized
+from typing import Any
 
 import torch
 from torch import nn
@@ -26,7 +28,7 @@ PUBLISHED = {  # published weights → architecture, where the file is not here
 
 
 def generator(name: str, notes: list[str]) -> nn.Module:
-    """The generator `name`; what had to be assumed is added to `notes`."""
+    """Build the generator `name`; what had to be assumed is added to `notes`."""
     try:
         arch = weights.architecture(weights.resolve(name))
     except GantoolkitError:
@@ -46,18 +48,17 @@ def generator(name: str, notes: list[str]) -> nn.Module:
         return build_generator(arch, name).eval().requires_grad_(False)
 
 
-def loss(name: str, spec: dict, notes: list[str]) -> nn.Module:
-    """The loss `name` of a config; what is not here is added to `notes`."""
+def loss(name: str, spec: dict[str, Any], notes: list[str]) -> nn.Module:
+    """Build the loss `name` of a config; what is not here is added to `notes`."""
     network = spec.get("network")
-    if network and _absent(network):
+    if network and not _is_here(network):
         notes.append(
             f"'{network}' of the loss '{name}' is not here; gantoolkit weights get {network}"
         )
         if spec["type"] == "Identity":
+            arguments = {key: value for key, value in spec.items() if key != "type"}
             with torch.device("meta"):
-                return _PublishedIdentity(
-                    **{key: value for key, value in spec.items() if key != "type"}
-                )
+                return _PublishedIdentity(**arguments)
         if spec["type"] != "LPIPS":
             raise UsageError(
                 f"The network '{network}' of the loss '{name}' is not here and its architecture "
@@ -70,7 +71,7 @@ def loss(name: str, spec: dict, notes: list[str]) -> nn.Module:
 
 
 class _PublishedIdentity(Identity):
-    """Through the published IR-SE50, untrained."""
+    """The identity loss through the published IR-SE50, untrained."""
 
     def _load(self, network: str) -> nn.Module:
         return irse50().eval().requires_grad_(False)
@@ -80,15 +81,18 @@ class Embeddings:
     """Embeddings of the right shape, as if they were cached."""
 
     def __init__(self, terms: dict[str, nn.Module], device: str | torch.device = "meta"):
-        self.terms, self.device = terms, device
+        self.terms = terms
+        self.device = device
 
-    def read(self, name: str, rows, steps=-1) -> torch.Tensor:
-        return torch.ones(len(rows), self.terms[name].recognizer.embedding, device=self.device)
+    def read(self, name: str, rows: Sized, steps: int = -1) -> torch.Tensor:
+        """Return as many embeddings as there are rows, all of ones."""
+        size = self.terms[name].recognizer.embedding
+        return torch.ones(len(rows), size, device=self.device)
 
 
-def _absent(name: str) -> bool:
+def _is_here(name: str) -> bool:
     try:
         weights.resolve(name)
     except GantoolkitError:
-        return True
-    return False
+        return False
+    return True

@@ -1,13 +1,13 @@
 """How much memory a computation holds at its peak, counted tensor by tensor; works on the meta device.
 
 Every storage that an operation makes is added when it appears and taken off when Python lets go of it, in the
-forward and in the backward pass. What this cannot see: workspace inside kernels and gaps in an allocator.
+forward and in the backward pass. It cannot count workspace inside kernels and gaps in an allocator.
 """
 
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 
 import torch
@@ -18,23 +18,25 @@ from torch.utils.flop_counter import FlopCounterMode
 
 
 class PeakMemoryTracker(TorchDispatchMode):
-    """Context manager; `peak` and `live` in bytes of the storages that were made inside."""
+    """Counts bytes of the storages that are made inside its context.
+
+    >>> with PeakMemoryTracker() as tracker:
+    ...     y = torch.zeros(256, device="meta") + 1
+    >>> tracker.live, tracker.peak
+    (1024, 2048)
+    """
 
     def __init__(self):
         super().__init__()
-        self.live = self.peak = 0
+        self.live = 0
+        self.peak = 0
         self._known: dict[int, weakref.finalize] = {}
 
     def __torch_dispatch__(self, function, types, args=(), kwargs=None):
         out = function(*args, **(kwargs or {}))
-        mine = {
-            t.untyped_storage()._cdata
-            for t in tree_leaves((args, kwargs))
-            if isinstance(t, torch.Tensor)
-        }
-        for tensor in tree_leaves(out):
-            if isinstance(tensor, torch.Tensor):
-                self._add(tensor.untyped_storage(), mine)
+        inputs = {storage._cdata for storage in _storages((args, kwargs))}
+        for storage in _storages(out):
+            self._add(storage, inputs)
         return out
 
     def _add(self, storage, inputs: set[int]) -> None:
@@ -51,8 +53,14 @@ class PeakMemoryTracker(TorchDispatchMode):
         self.live -= size
 
 
-class _Fused(torch.autograd.Function):
-    """Attention that keeps its inputs and output alone, as fused kernels do; shapes without numbers."""
+def _storages(tree) -> list[torch.UntypedStorage]:
+    """The storages of all tensors in nested lists, tuples and dicts."""
+    leaves = tree_leaves(tree)
+    return [leaf.untyped_storage() for leaf in leaves if isinstance(leaf, torch.Tensor)]
+
+
+class _FusedAttention(torch.autograd.Function):
+    """Attention that keeps only its inputs and output, as fused kernels do; shapes without numbers."""
 
     @staticmethod
     def forward(ctx, query, key, value):
@@ -63,33 +71,35 @@ class _Fused(torch.autograd.Function):
     @staticmethod
     def backward(ctx, gradient):
         query, key, value, _ = ctx.saved_tensors
-        return torch.empty_like(query), torch.empty_like(key), torch.empty_like(value)
+        return tuple(torch.empty_like(tensor) for tensor in (query, key, value))
 
 
 @contextmanager
-def _meta_device(fused: bool):
-    """What the meta device lacks: no autocast; `fused` attention in place of one that writes all scores."""
-    kept = torch.autocast, F.scaled_dot_product_attention
+def _meta_device(fused: bool) -> Iterator[None]:
+    """Replace what the meta device lacks: autocast, and attention that does not write all scores."""
+    saved = torch.autocast, F.scaled_dot_product_attention
     torch.autocast = lambda *_, **__: nullcontext()
     if fused:
-        F.scaled_dot_product_attention = lambda query, key, value, *_, **__: _Fused.apply(
-            query, key, value
-        )
+        F.scaled_dot_product_attention = _fused_attention
     try:
         yield
     finally:
-        torch.autocast, F.scaled_dot_product_attention = kept
+        torch.autocast, F.scaled_dot_product_attention = saved
+
+
+def _fused_attention(query, key, value, *_, **__) -> torch.Tensor:
+    return _FusedAttention.apply(query, key, value)
 
 
 def peak(work: Callable[[], None]) -> int:
-    """Bytes that are alive at the peak of `work`, run on the meta device; attention counts as fused."""
-    with _meta_device(fused=True), PeakMemoryTracker() as ledger:
+    """Count the bytes that are alive at the peak of `work` on the meta device; attention counts as fused."""
+    with _meta_device(fused=True), PeakMemoryTracker() as tracker:
         work()
-    return ledger.peak
+    return tracker.peak
 
 
 def flops(work: Callable[[], None]) -> float:
-    """Floating-point operations of convolutions, matrix products and attention."""
+    """Count the floating-point operations of convolutions, matrix products and attention in `work`."""
     with _meta_device(fused=False), FlopCounterMode(display=False) as counter:
         work()
     return float(counter.get_total_flops())

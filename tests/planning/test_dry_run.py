@@ -15,7 +15,7 @@ from gantoolkit.data.face_zip import find_dataset
 from gantoolkit.generators import load_generator
 from gantoolkit.planning import dry_run
 from gantoolkit.planning.peak_memory import PeakMemoryTracker
-from gantoolkit.planning.plan import lines
+from gantoolkit.planning.plan import format_plan
 from gantoolkit.registry import registry
 
 
@@ -46,19 +46,21 @@ def small():
 def test_parameters_are_those_of_the_real_networks(small):
     values = loader.load_config("configs/absm_eg3d.py").to_dict()
     encoder = registry.build("encoder", values["encoder"])
-    counted = {name: count for name, count, _, _ in small.parts}
+    counted = {name: count for name, count, _, _ in small.networks}
 
     def size(module):
         return sum(p.numel() for p in module.parameters())
 
     assert counted["U-Net"] == size(encoder.unet) and counted["ControlNet"] == size(
-        encoder.controls[0]
+        encoder.controlnets[0]
     )
     assert counted["VAE"] == size(encoder.vae) and counted["text model"] == size(
-        encoder.prompts.text
+        encoder.text_encoder.model
     )
     assert counted["generator eg3d"] == size(load_generator("eg3d"))
-    assert small.notes == [] and small.fixed == sum(part[2] for part in small.parts)
+    assert small.notes == [] and small.network_bytes == sum(
+        network.bytes for network in small.networks
+    )
 
 
 def test_cache_sizes_follow_the_config(small):
@@ -79,9 +81,14 @@ def test_processes_and_recomputation_lower_the_peak(small):
     shared = dry_run.plan(
         loader.load_config("configs/absm_eg3d.py", overrides).to_dict(), processes=4
     )
-    assert shared.batch == small.batch == 2 and shared.world == 4
+    assert shared.train_batch == small.train_batch == 2 and shared.processes == 4
     assert shared.peaks["training"] < 0.75 * small.peaks["training"]
-    assert (small.cached, small.scored, shared.cached, shared.scored) == (48, 25, 8, 8)
+    assert (small.cache_batch, small.score_batch, shared.cache_batch, shared.score_batch) == (
+        48,
+        25,
+        8,
+        8,
+    )
     assert shared.peaks["scoring"] < 0.5 * small.peaks["scoring"]
 
 
@@ -89,14 +96,16 @@ def test_an_encoder_that_waits_on_the_cpu_lowers_what_is_held(small):
     """By the sizes of its parts: training keeps none of them, caching the U-Net and the ControlNet at a time."""
     overrides = ["schedule.batch=2", "encoder.offload=True"]
     waiting = dry_run.plan(loader.load_config("configs/absm_eg3d.py", overrides).to_dict())
-    sizes = {name: size for name, _, size, _ in small.parts}
+    sizes = {name: size for name, _, size, _ in small.networks}
     frozen = sizes["U-Net"] + sizes["ControlNet"] + sizes["VAE"] + sizes["text model"]
-    assert waiting.fixed == small.fixed - frozen
-    assert [p[:2] for p in waiting.parts] == [p[:2] for p in small.parts]  # the same parameters
+    assert waiting.network_bytes == small.network_bytes - frozen
+    assert [network[:2] for network in waiting.networks] == [
+        network[:2] for network in small.networks
+    ]  # the same parameters
     copies = waiting.peaks["caching"] - small.peaks["caching"]
     assert 0 < copies <= max(sizes["U-Net"] + sizes["ControlNet"], sizes["VAE"]) + 1000
-    peaks = [plan.fixed + plan.peaks["training"] for plan in (small, waiting)]
-    assert peaks[1] < peaks[0] and "waits in the CPU's memory" in "\n".join(lines(waiting))
+    peaks = [plan.network_bytes + plan.peaks["training"] for plan in (small, waiting)]
+    assert peaks[1] < peaks[0] and "waits in the CPU's memory" in format_plan(waiting)
 
 
 def test_the_verb_prints_and_runs_nothing(tmp_path, monkeypatch, capsys):
@@ -146,12 +155,12 @@ def test_paper_scale_needs_no_download(name, monkeypatch, tmp_path):
     monkeypatch.setenv("GANTOOLKIT_CACHE", str(tmp_path))
     monkeypatch.setattr(socket.socket, "connect", lambda *_: pytest.fail("something was fetched"))
     found = dry_run.plan(loader.load_config(f"configs/full/{name}.py").to_dict())
-    counted = {part: round(count / 1e6, 1) for part, count, _, _ in found.parts}
+    counted = {part: round(count / 1e6, 1) for part, count, _, _ in found.networks}
     assert counted["U-Net"] == 859.5 and counted["ControlNet"] == 361.3
     if name != "controlnet_mask":
         assert counted[f"generator {'eg3d-ffhq' if 'eg3d' in name else 'stylegan2-ffhq'}"] == (
             30.7 if "eg3d" in name else 30.4
         )
         assert found.cache["trajectories of train"] == (24000, 20 * 32768 + 786432)
-        assert found.fixed + found.peaks["training"] < 24e9
+        assert found.network_bytes + found.peaks["training"] < 24e9
     assert any("is not here" in note for note in found.notes)
