@@ -1,7 +1,7 @@
-"""`gantoolkit weights get`: published weights by their address, resumed where a connection breaks, checked by sha256.
+"""`gantoolkit weights get`: published weights by their address, resumed after a broken connection, checked by sha256.
 
-A file grows as NAME.part beside its place and is renamed when its sha256 is right. A plugin that answers the hook
-`resolve_weights` (a shared folder, an internal store) is asked before anything is fetched.
+A file grows as NAME.part beside its place and is renamed when its sha256 is right. A plugin that answers
+the hook `resolve_weights` (a shared folder, an internal store) is asked before anything is fetched.
 """
 
 from __future__ import annotations
@@ -25,77 +25,92 @@ from gantoolkit.weights.names import matches
 
 TRIES = 5  # in a row without a single new byte
 TIMEOUT = 30.0  # seconds without a byte before a connection counts as dead
+MAX_PAUSE = 30.0  # seconds between tries
 BLOCK = 1 << 18  # bytes
 LARGEST = 64 << 30  # bytes, where registry.yaml states no size
+RETRIED = (408, 429, 500, 502, 503, 504)  # HTTP status codes
 
 
 def main(args: Namespace) -> None:
     """Fetch one entry of registry.yaml and say where it lies and what it is."""
     entry = entry_of(args.name)
     path = get(args.name, args.mirror, args.offline)
-    print(
-        f"{args.name}: {path}\nlicence: {entry.get('licence', 'unknown')}"
-        + (f" ({entry['page']})" if "page" in entry else "")
-    )
+    page = f" ({entry['page']})" if "page" in entry else ""
+    print(f"{args.name}: {path}")
+    print(f"licence: {entry.get('licence', 'unknown')}{page}")
     if entry.get("use"):
         print(f"use: {entry['use']}")
 
 
 def entry_of(name: str) -> dict:
-    """The entry of a name in registry.yaml."""
+    """Look up the entry of a name in registry.yaml."""
     known = manifest.load().weights
     if name not in known:
         raise UsageError(
-            f"No weights named '{name}'{did_you_mean(name, known)}; known: {', '.join(sorted(known))}."
+            f"No weights named '{name}'{did_you_mean(name, known)}; "
+            f"known: {', '.join(sorted(known))}."
         )
     return known[name]
 
 
 def get(name: str, mirror: str | None = None, offline: str | None = None) -> Path:
-    """The file of published weights, fetched if it is not there yet. Raises WeightsError with what to do."""
+    """Return the file of published weights; it is fetched if it is not there yet.
+
+    mirror   address whose URL/FILE is fetched instead (default: $GANTOOLKIT_MIRROR)
+    offline  folder that the file is copied from (default: $GANTOOLKIT_OFFLINE); nothing is fetched
+
+    Raises WeightsError with what to do.
+    """
     entry = entry_of(name)
     path = plugins.hooks().resolve_weights(name=name)
     if path is not None and Path(path).exists():
         return checked(Path(path), entry, name)
+
     target = manifest.load().file(entry)
-    if offline or os.environ.get("GANTOOLKIT_OFFLINE"):
-        return copied(name, entry, Path(offline or os.environ["GANTOOLKIT_OFFLINE"]), target)
+    offline = offline or os.environ.get("GANTOOLKIT_OFFLINE")
+    if offline:
+        return copied(name, entry, Path(offline), target)
     mirror = mirror or os.environ.get("GANTOOLKIT_MIRROR")
-    if "url" not in entry and not mirror:
+    if mirror:
+        url = f"{mirror.rstrip('/')}/{target.name}"
+    elif "url" in entry:
+        url = entry["url"]
+    else:
         what = "save the file as" if target.suffix else "save its files in the folder"
         raise WeightsError(
-            f"'{name}' has no address that a program can fetch; open {entry.get('page', 'its page')}, "
-            f"{what} {target} and repeat."
+            f"'{name}' has no address that a program can fetch; open "
+            f"{entry.get('page', 'its page')}, {what} {target} and repeat."
         )
-    url = f"{mirror.rstrip('/')}/{target.name}" if mirror else entry["url"]
     return fetch(url, target, str(entry.get("sha256", "")), int(entry.get("bytes", 0)))
 
 
 def checked(path: Path, entry: dict, name: str) -> Path:
-    """`path`, if its content is what registry.yaml states."""
+    """Return `path`, if its content is what registry.yaml states."""
     if path.is_file() and not matches(path, entry):
         raise WeightsError(
-            f"{path} is not the file that '{name}' names (its sha256 differs); delete it and repeat."
+            f"{path} is not the file that '{name}' names (its sha256 differs); "
+            "delete it and repeat."
         )
     return path
 
 
 def copied(name: str, entry: dict, folder: Path, target: Path) -> Path:
-    """The file from a folder that somebody filled elsewhere; nothing is fetched."""
+    """Copy the file from a folder that somebody filled elsewhere; nothing is fetched."""
     source = folder / target.name
     if not source.exists():
+        address = entry.get("url", entry.get("page", "its page"))
         raise WeightsError(
-            f"{folder} has no {target.name}, and nothing is fetched while offline; copy it there from "
-            f"{entry.get('url', entry.get('page', 'its page'))}."
+            f"{folder} has no {target.name}, and nothing is fetched while offline; "
+            f"copy it there from {address}."
         )
     checked(source, entry, name)
     target.parent.mkdir(parents=True, exist_ok=True)
-    part = target.with_name(f"{target.name}.copy")
+    partial = target.with_name(f"{target.name}.copy")
     if source.is_dir():
-        shutil.copytree(source, part, copy_function=shutil.copyfile, dirs_exist_ok=True)
+        shutil.copytree(source, partial, copy_function=shutil.copyfile, dirs_exist_ok=True)
     else:
-        shutil.copyfile(source, part)
-    return part.replace(target)
+        shutil.copyfile(source, partial)
+    return partial.replace(target)
 
 
 def fetch(
@@ -106,65 +121,80 @@ def fetch(
     timeout: float = TIMEOUT,
     pause: float = 1.0,
 ) -> Path:
-    """Bring `url` to `target`. digest: sha256 or its beginning, "" where none is known; size: bytes, 0 unknown."""
+    """Download `url` to `target`.
+
+    digest   sha256 or its first digits; "" where none is known
+    size     bytes; 0 where unknown
+    timeout  seconds without a byte
+    pause    seconds before the second try, twice as many before the next
+    """
     if not url.startswith(("https://", "http://")):
         raise WeightsError(f"{url} is not an address of the web (http or https).")
-    part = target.with_name(f"{target.name}.part")
-    part.parent.mkdir(parents=True, exist_ok=True)
-    for again in (True, False):
-        complete(url, part, size, timeout, pause)
-        found = files.sha256(part)
-        if found.startswith(digest):
-            return part.replace(target)
-        part.unlink()  # resumed from another version perhaps: once more from the beginning
-        if not again:
-            raise WeightsError(
-                f"{url} gives a file with the sha256 {found[:16]}…, not {digest[:16]}…; it was "
-                "damaged on the way or has changed; try another mirror with --mirror URL."
-            )
-    raise AssertionError
+    partial = target.with_name(f"{target.name}.part")
+    partial.parent.mkdir(parents=True, exist_ok=True)
+    actual = ""
+    for _ in range(
+        2
+    ):  # what was there may be of another version: then once more from the beginning
+        complete(url, partial, size, timeout, pause)
+        actual = files.sha256(partial)
+        if actual.startswith(digest):
+            return partial.replace(target)
+        partial.unlink()
+    raise WeightsError(
+        f"{url} gives a file with the sha256 {actual[:16]}…, not {digest[:16]}…; it was "
+        "damaged on the way or has changed; try another mirror with --mirror URL."
+    )
 
 
-def complete(url: str, part: Path, size: int, timeout: float, pause: float) -> None:
+def complete(url: str, partial: Path, size: int, timeout: float, pause: float) -> None:
     """Ask again and again, from the last byte that arrived, until nothing is missing."""
-    failures, had = 0, part.stat().st_size if part.exists() else 0
+    failures = 0
+    before = _size(partial)
     while True:
         try:
-            if resume(url, part, size, timeout):
+            if resume(url, partial, size, timeout):
                 return
             reason = "the connection ended early"
-        except urllib.error.HTTPError as error:
-            if error.code not in (408, 429, 500, 502, 503, 504):
-                raise WeightsError(
-                    f"{url} answers {error.code} {error.reason}; the file may have moved, see "
-                    "'gantoolkit show NAME' for its page."
-                ) from None
-            reason = f"the server answers {error.code}"
         except (urllib.error.URLError, http.client.HTTPException, OSError) as error:
-            if (
-                isinstance(error, OSError)
-                and error.filename
-                and not isinstance(error, urllib.error.URLError)
-            ):
-                raise
-            reason = f"{getattr(error, 'reason', None) or error or type(error).__name__}"
-        have = part.stat().st_size if part.exists() else 0
-        failures, had = (0, have) if have > had else (failures + 1, had)
+            reason = _reason_to_retry(url, error)
+        now = _size(partial)
+        failures = 0 if now > before else failures + 1
+        before = now
         if failures >= TRIES:
             raise WeightsError(
-                f"{url} could not be fetched ({reason}); {have / 1e6:.1f} MB are kept and the next try "
-                "goes on from there. Without a network: --offline DIR."
+                f"{url} could not be fetched ({reason}); {now / 1e6:.1f} MB are kept and the next "
+                "try goes on from there. Without a network: --offline DIR."
             )
-        time.sleep(min(pause * 2**failures, 30))
+        time.sleep(min(pause * 2**failures, MAX_PAUSE))
 
 
-def resume(url: str, part: Path, size: int, timeout: float) -> bool:
-    """One connection; whether the file is complete at its end."""
-    have = part.stat().st_size if part.exists() else 0
-    if size and have >= size:
-        if have == size:
-            return True
-        part.unlink()
+def _reason_to_retry(url: str, error: Exception) -> str:
+    """Say why a try failed; an error that a further try would meet again is raised."""
+    if isinstance(error, urllib.error.HTTPError):
+        if error.code in RETRIED:
+            return f"the server answers {error.code}"
+        raise WeightsError(
+            f"{url} answers {error.code} {error.reason}; the file may have moved, see "
+            "'gantoolkit show NAME' for its page."
+        ) from None
+    is_local = isinstance(error, OSError) and error.filename
+    if is_local and not isinstance(error, urllib.error.URLError):
+        raise error
+    return str(getattr(error, "reason", None) or error or type(error).__name__)
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size if path.exists() else 0
+
+
+def resume(url: str, partial: Path, size: int, timeout: float) -> bool:
+    """Fetch what is missing over one connection; returns whether the file is complete."""
+    have = _size(partial)
+    if size and have == size:
+        return True
+    if size and have > size:
+        partial.unlink()
         have = 0
     request = urllib.request.Request(url, headers={"User-Agent": f"gantoolkit/{__version__}"})
     if have:
@@ -177,42 +207,48 @@ def resume(url: str, part: Path, size: int, timeout: float) -> bool:
         total = (error.headers.get("Content-Range") or "").rpartition("/")[2]
         if total == str(have):
             return True
-        part.unlink()
+        partial.unlink()
         return False
     with answer:
-        return _receive(answer, part, have, size)
+        return _receive(answer, partial, have, size)
 
 
-def _receive(answer, part: Path, have: int, size: int) -> bool:
-    continues = answer.status == 206 and (answer.headers.get("Content-Range") or "").startswith(
-        f"bytes {have}-"
-    )
-    have = have if continues else 0
-    length = answer.headers.get("Content-Length")
-    total = have + int(length) if length and length.isdigit() else 0
+def _receive(answer: http.client.HTTPResponse, partial: Path, have: int, size: int) -> bool:
+    """Write an answer behind the `have` bytes that are there; returns whether the file is complete."""
+    content_range = answer.headers.get("Content-Range") or ""
+    continues = answer.status == 206 and content_range.startswith(f"bytes {have}-")
+    if not continues:
+        have = 0
+    length = answer.headers.get("Content-Length") or ""
+    total = have + int(length) if length.isdigit() and int(length) else 0
     if size and total and total != size:
         raise WeightsError(
             f"{answer.url} has {total:,} bytes where {size:,} are expected; it is another file."
         )
     if answer.headers.get_content_type() == "text/html":
         raise WeightsError(
-            f"{answer.url} is a web page, not a file; fetch it with a browser and use --offline DIR."
+            f"{answer.url} is a web page, not a file; fetch it with a browser and use "
+            "--offline DIR."
         )
-    limit = size or total or LARGEST
-    with open(part, "ab" if continues else "wb") as file:
+    expected = size or total
+    limit = expected or LARGEST
+    with open(partial, "ab" if continues else "wb") as file:
         while have <= limit and (block := answer.read1(BLOCK)):
             file.write(block)
             have += len(block)
-            show_progress(part.stem, have, size or total)
+            show_progress(partial.stem, have, expected)
     if have > limit:
-        part.unlink()
+        partial.unlink()
         raise WeightsError(f"{answer.url} sends more than the {limit:,} bytes that are expected.")
-    return have == (size or total) if size or total else True
+    return have == expected if expected else True
 
 
 def show_progress(name: str, have: int, total: int) -> None:
-    """One line on a terminal, rewritten."""
-    if sys.stderr.isatty():
-        share = f" of {total / 1e6:.0f} MB ({100 * have / total:.0f} %)" if total else " MB"
-        end = "\n" if total and have >= total else ""
-        print(f"\r{name}: {have / 1e6:.1f}{share}", end=end, file=sys.stderr, flush=True)
+    """Rewrite one line on a terminal."""
+    if not sys.stderr.isatty():
+        return
+    text = f"{name}: {have / 1e6:.1f} MB"
+    if total:
+        text = f"{name}: {have / 1e6:.1f} of {total / 1e6:.0f} MB ({100 * have / total:.0f} %)"
+    end = "\n" if total and have >= total else ""
+    print(f"\r{text}", end=end, file=sys.stderr, flush=True)
