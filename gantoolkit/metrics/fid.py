@@ -11,7 +11,12 @@ MAX_FEATURES = 512  # above which replicates would cost too much memory and time
 SOURCES = {"fake": "image", "real": "image_gt"}
 
 
-def frechet_distance(mean_a: Tensor, cov_a: Tensor, mean_b: Tensor, cov_b: Tensor) -> float:
+def frechet_distance(
+    mean_a: Tensor,
+    cov_a: Tensor,
+    mean_b: Tensor,
+    cov_b: Tensor,
+) -> float:
     """‖μ_a − μ_b‖² + Tr Σ_a + Tr Σ_b − 2 Tr (Σ_a^½ Σ_b Σ_a^½)^½, by eigenvalues in float64.
 
     The symmetric form needs no matrix square root of a non-symmetric product. It stays exact when

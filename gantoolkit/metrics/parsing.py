@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from gantoolkit.core.labels import CLASSES
 from gantoolkit.core.suggest import check_choice
 from gantoolkit.metrics.base import EvalBatch, Metric
+from gantoolkit.networks.blocks import resize_logits
 
 MODES = ("present", "all19", "confusion")
 
@@ -77,11 +77,8 @@ class ParsingMetric(Metric):
         """Parse the results and compare with `batch.labels()`: [B,K,K]."""
         key = ("confusion_matrices", id(self.network))
         if key not in batch.cache:
-            logits = self.network_output(batch)
             labels = batch.labels()
-            size = labels.shape[-2:]
-            if logits.shape[-2:] != size:
-                logits = F.interpolate(logits, size, mode="bilinear", align_corners=False)
+            logits = resize_logits(self.network_output(batch), labels.shape[-2:])
             batch.cache[key] = confusion_matrices(logits.argmax(1), labels)
         return batch.cache[key]
 

@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from gantoolkit.core.labels import ORDERS
-from gantoolkit.networks.blocks import fit, imagenet_normalize
+from gantoolkit.networks.blocks import fit, imagenet_normalize, resize_logits
 
 TO_CELEBAMASK = ORDERS["bisenet"]  # class of the published file → CelebAMask-HQ
 
@@ -40,7 +40,8 @@ class BasicBlock(nn.Module):
         self.downsample = None
         if inputs != outputs or stride != 1:
             self.downsample = nn.Sequential(
-                nn.Conv2d(inputs, outputs, 1, stride, bias=False), nn.BatchNorm2d(outputs)
+                nn.Conv2d(inputs, outputs, 1, stride, bias=False),
+                nn.BatchNorm2d(outputs),
             )
 
     def forward(self, x: Tensor) -> Tensor:
@@ -64,7 +65,9 @@ class ResNet18(nn.Module):
 
     @staticmethod
     def _layer(inputs: int, outputs: int, stride: int) -> nn.Sequential:
-        return nn.Sequential(BasicBlock(inputs, outputs, stride), BasicBlock(outputs, outputs, 1))
+        first = BasicBlock(inputs, outputs, stride)
+        second = BasicBlock(outputs, outputs, stride=1)
+        return nn.Sequential(first, second)
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         x = F.relu(self.bn1(self.conv1(x)))
@@ -181,10 +184,8 @@ class BiSeNet(nn.Module):
 
     def logits(self, images: Tensor) -> Tensor:
         """Return logits [B,19,H,W] in CelebAMask-HQ order."""
-        published = self(imagenet_normalize(fit(images, self.resolution)))[0]
+        pixels = imagenet_normalize(fit(images, self.resolution))
+        published, _, _ = self(pixels)
         logits = torch.empty_like(published)
         logits[:, list(TO_CELEBAMASK)] = published
-        size = images.shape[-2:]
-        if logits.shape[-2:] == size:
-            return logits
-        return F.interpolate(logits, size, mode="bilinear", align_corners=False)
+        return resize_logits(logits, images.shape[-2:])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -26,14 +28,31 @@ def fit(images: Tensor, size: int) -> Tensor:
     )
 
 
+def resize_logits(logits: Tensor, size: tuple[int, int]) -> Tensor:
+    """Resize logits [B,K,·,·] bilinearly to `size` (height, width), where they differ."""
+    if logits.shape[-2:] == size:
+        return logits
+    return F.interpolate(logits.float(), size, mode="bilinear", align_corners=False)
+
+
 def imagenet_normalize(images: Tensor) -> Tensor:
     """Bring images from −1..1 to the mean and deviation of ImageNet."""
-    mean = images.new_tensor(IMAGENET_MEAN).view(1, 3, 1, 1)
-    std = images.new_tensor(IMAGENET_STD).view(1, 3, 1, 1)
-    return (images / 2 + 0.5 - mean) / std
+    return channel_normalize(images / 2 + 0.5, IMAGENET_MEAN, IMAGENET_STD)
 
 
-def conv_norm(inputs: int, outputs: int, kernel: int = 3, stride: int = 1) -> nn.Sequential:
+def channel_normalize(images: Tensor, mean: Sequence[float], std: Sequence[float]) -> Tensor:
+    """Subtract the mean and divide by the deviation of each channel of [B,C,H,W]."""
+    mean = images.new_tensor(mean).view(1, -1, 1, 1)
+    std = images.new_tensor(std).view(1, -1, 1, 1)
+    return (images - mean) / std
+
+
+def conv_norm(
+    inputs: int,
+    outputs: int,
+    kernel: int = 3,
+    stride: int = 1,
+) -> nn.Sequential:
     """Build convolution, batch norm, SiLU."""
     conv = nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2, bias=False)
     return nn.Sequential(conv, nn.BatchNorm2d(outputs), nn.SiLU())

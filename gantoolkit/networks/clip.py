@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from gantoolkit.core.errors import WeightsError
+from gantoolkit.networks.blocks import channel_normalize
 
 MEAN = (0.48145466, 0.4578275, 0.40821073)
 STD = (0.26862954, 0.26130258, 0.27577711)
@@ -55,9 +56,8 @@ class CLIP(nn.Module):
         if images.shape[-1] != self.size:
             size = (self.size, self.size)
             images = F.interpolate(images.float(), size, mode="bicubic", antialias=True)
-        mean = images.new_tensor(MEAN).view(1, 3, 1, 1)
-        std = images.new_tensor(STD).view(1, 3, 1, 1)
-        return ((images.clamp(-1, 1) + 1) / 2 - mean) / std
+        unit_range = (images.clamp(-1, 1) + 1) / 2
+        return channel_normalize(unit_range, MEAN, STD)
 
     def embed_image(self, images: Tensor) -> Tensor:
         """Return unit embeddings [B,D] of images [B,3,H,W] in −1..1."""

@@ -137,7 +137,8 @@ class DiscriminatorEpilogue(nn.Module):
             x = x + self.fromrgb(img)
         if self.mbstd_channels:
             x = minibatch_std(x, self.mbstd_group, self.mbstd_channels)
-        x = self.out(self.fc(self.conv(x).flatten(1)))
+        x = self.conv(x).flatten(1)
+        x = self.out(self.fc(x))
         if not self.cmap_dim:
             return x
         return (x * cmap).sum(1, keepdim=True) / math.sqrt(self.cmap_dim)
@@ -146,7 +147,13 @@ class DiscriminatorEpilogue(nn.Module):
 class LabelMapping(nn.Module):
     """Map labels c [B,c_dim] to cmap [B,width], as the generator's mapping network does."""
 
-    def __init__(self, c_dim: int, width: int, num_layers: int = 8, lr_multiplier: float = 0.01):
+    def __init__(
+        self,
+        c_dim: int,
+        width: int,
+        num_layers: int = 8,
+        lr_multiplier: float = 0.01,
+    ):
         super().__init__()
         self.num_layers = num_layers
         self.embed = FullyConnected(c_dim, width)

@@ -146,7 +146,8 @@ class DualDiscriminator(Discriminator):
 
     def pair(self, image: Tensor, image_raw: Tensor) -> Tensor:
         """Stack the image [B,3,R,R] and a raw render of any size: [B,6,R,R]."""
-        return torch.cat([image, resize_filtered(image_raw, image.shape[-1])], 1)
+        enlarged = resize_filtered(image_raw, image.shape[-1])
+        return torch.cat([image, enlarged], 1)
 
     def forward(
         self, image: Tensor, c: Tensor | None = None, image_raw: Tensor | None = None
@@ -168,7 +169,13 @@ class CodeDiscriminator(nn.Module):
     mbstd_group  codes per group, at most
     """
 
-    def __init__(self, w_dim: int, width: int = 384, layers: int = 3, mbstd_group: int = 32):
+    def __init__(
+        self,
+        w_dim: int,
+        width: int = 384,
+        layers: int = 3,
+        mbstd_group: int = 32,
+    ):
         super().__init__()
         self.mbstd_group = mbstd_group
         widths = [w_dim, *[width] * layers]
@@ -179,4 +186,5 @@ class CodeDiscriminator(nn.Module):
         for layer in self.layers:
             w = F.leaky_relu(layer(w), 0.2)
         group = math.gcd(len(w), self.mbstd_group)
-        return self.head(minibatch_std(w[:, :, None, None], group).flatten(1))
+        with_spread = minibatch_std(w[:, :, None, None], group)
+        return self.head(with_spread.flatten(1))

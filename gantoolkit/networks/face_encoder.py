@@ -21,14 +21,19 @@ class FaceEncoder(nn.Module):
     torch.Size([2, 8])
     """
 
-    def __init__(self, resolution: int, w_dim: int, widths: tuple[int, ...] = (32, 64, 128, 192)):
+    def __init__(
+        self,
+        resolution: int,
+        w_dim: int,
+        widths: tuple[int, ...] = (32, 64, 128, 192),
+    ):
         super().__init__()
         halvings = int(math.log2(resolution)) - 2
         channels = 3
         layers: list[nn.Module] = []
         for halving in range(halvings):
             width = widths[min(halving, len(widths) - 1)]
-            layers.append(nn.Conv2d(channels, width, 3, 2, 1))
+            layers.append(nn.Conv2d(channels, width, 3, stride=2, padding=1))
             layers.append(nn.GroupNorm(8, width))
             layers.append(nn.LeakyReLU(0.2))
             channels = width
@@ -36,4 +41,5 @@ class FaceEncoder(nn.Module):
         self.linear = nn.Linear(channels * 4 * 4, w_dim)
 
     def forward(self, image: Tensor) -> Tensor:
-        return self.linear(self.convs(image).flatten(1).float())
+        x = self.convs(image).flatten(1)
+        return self.linear(x.float())

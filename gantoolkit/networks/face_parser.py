@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from gantoolkit.networks.blocks import conv_norm, fit, residual_stages
+from gantoolkit.networks.blocks import conv_norm, fit, residual_stages, resize_logits
 
 
 class FaceParser(nn.Module):
@@ -41,7 +41,10 @@ class FaceParser(nn.Module):
             decoder.append(conv_norm(deep + skip, outputs))
             deep = outputs
         self.decoder = nn.ModuleList(decoder)
-        self.head = nn.Sequential(conv_norm(finest, finest), nn.Conv2d(finest, labels, 1))
+        self.head = nn.Sequential(
+            conv_norm(finest, finest),
+            nn.Conv2d(finest, labels, 1),
+        )
 
     @property
     def arch(self) -> dict:
@@ -74,9 +77,6 @@ class FaceParser(nn.Module):
     def logits(self, images: Tensor) -> Tensor:
         """Return logits [B,labels,H,W] for images [B,3,H,W]."""
         logits = self.decode(self.features(images))
-        size = images.shape[-2:]
-        if logits.shape[-2:] == size:
-            return logits
-        return F.interpolate(logits.float(), size, mode="bilinear", align_corners=False)
+        return resize_logits(logits, images.shape[-2:])
 
     forward = logits

@@ -48,7 +48,13 @@ class ParseHead(nn.Module):
     resolution, where four pixels are twelve channels, so that edges stay where they are.
     """
 
-    def __init__(self, widths: tuple[int, ...], labels: int, width: int = 64, joined: int = 96):
+    def __init__(
+        self,
+        widths: tuple[int, ...],
+        labels: int,
+        width: int = 64,
+        joined: int = 96,
+    ):
         super().__init__()
         self.lateral = nn.ModuleList(nn.Conv2d(w, width, 1) for w in widths)
         self.settle = nn.ModuleList(Block(width, 2) for _ in widths[:-1])

@@ -35,11 +35,17 @@ class MapToStyle(nn.Module):
     torch.Size([2, 16])
     """
 
-    def __init__(self, channels: int, size: int, width: int, outputs: int | None = None):
+    def __init__(
+        self,
+        channels: int,
+        size: int,
+        width: int,
+        outputs: int | None = None,
+    ):
         super().__init__()
         layers: list[nn.Module] = []
         while not layers or size > 1:
-            layers.append(nn.Conv2d(channels, width, 3, 2, 1))
+            layers.append(nn.Conv2d(channels, width, 3, stride=2, padding=1))
             layers.append(nn.LeakyReLU())
             channels = width
             size = (size + 1) // 2
@@ -47,4 +53,5 @@ class MapToStyle(nn.Module):
         self.linear = EqualLinear(width, outputs or width)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.linear(self.convs(x).flatten(1))
+        x = self.convs(x).flatten(1)
+        return self.linear(x)

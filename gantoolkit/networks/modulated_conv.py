@@ -17,7 +17,12 @@ from gantoolkit.networks.ops import conv2d_resample
 CHUNK = 64  # channels whose taps fit into a cache
 
 
-def new_conv_weight(out_channels: int, in_channels: int, kernel: int, up: int = 1) -> nn.Parameter:
+def new_conv_weight(
+    out_channels: int,
+    in_channels: int,
+    kernel: int,
+    up: int = 1,
+) -> nn.Parameter:
     """Draw normal weights [O,I,k,k], channels last in memory.
 
     Where the layer enlarges, the input channels come first in memory.

@@ -147,21 +147,36 @@ def upfirdn2d(
     return conv.plain_conv2d(x, along, bias, (down_y, 1), (pad_y, 0), c)
 
 
-def filter2d(x: Tensor, f: Tensor, flip_filter: bool = False, gain: float = 1.0) -> Tensor:
+def filter2d(
+    x: Tensor,
+    f: Tensor,
+    flip_filter: bool = False,
+    gain: float = 1.0,
+) -> Tensor:
     """Filter without changing the size."""
     taps = f.shape[-1]
     padding = [taps // 2, (taps - 1) // 2] * 2
     return upfirdn2d(x, f, padding=padding, flip_filter=flip_filter, gain=gain)
 
 
-def upsample2d(x: Tensor, f: Tensor, up: int = 2, gain: float = 1.0) -> Tensor:
+def upsample2d(
+    x: Tensor,
+    f: Tensor,
+    up: int = 2,
+    gain: float = 1.0,
+) -> Tensor:
     """Enlarge `up` times, centered (even filters shift by nothing)."""
     taps = f.shape[-1]
     padding = [(taps + up - 1) // 2, (taps - up) // 2] * 2
     return upfirdn2d(x, f, up=up, padding=padding, gain=gain * up**2)
 
 
-def downsample2d(x: Tensor, f: Tensor, down: int = 2, gain: float = 1.0) -> Tensor:
+def downsample2d(
+    x: Tensor,
+    f: Tensor,
+    down: int = 2,
+    gain: float = 1.0,
+) -> Tensor:
     """Shrink `down` times, centered."""
     taps = f.shape[-1]
     padding = [(taps - down + 1) // 2, (taps - down) // 2] * 2

@@ -9,7 +9,8 @@ from torch import Tensor, nn
 def unit_length(maps: Tensor, eps: float = 1e-8) -> Tensor:
     """Scale features [B,C,H,W] to length 1 along C at every pixel."""
     maps = maps.float()
-    return maps * torch.rsqrt(maps.square().sum(1, keepdim=True) + eps)
+    squared_length = maps.square().sum(1, keepdim=True)
+    return maps * torch.rsqrt(squared_length + eps)
 
 
 class Perceptual(nn.Module):

@@ -62,7 +62,13 @@ def convert(state: dict[str, Tensor]) -> dict[str, Tensor]:
 class Block(nn.Module):
     """x + 1×1(relu(depthwise(x))), after pooling if it `starts` a stage."""
 
-    def __init__(self, inputs: int, outputs: int, kernel: int, starts: bool):
+    def __init__(
+        self,
+        inputs: int,
+        outputs: int,
+        kernel: int,
+        starts: bool,
+    ):
         super().__init__()
         self.starts = starts
         if starts:

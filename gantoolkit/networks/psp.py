@@ -99,13 +99,13 @@ class PSPEncoder(nn.Module):
 
     def codes(self, images: Tensor) -> Tensor:
         """Return codes [B,num_ws,w_dim], without the mean code."""
-        maps = self.features(images)
+        fine, medium, coarse = self.features(images)
         if self.kind in ("psp", "e4e"):
-            return self._pyramid(*maps)
+            return self._pyramid(fine, medium, coarse)
         if self.kind == "w+":
-            codes = self.linear(self.output_layer_2(maps[-1]))
+            codes = self.linear(self.output_layer_2(coarse))
             return codes.unflatten(1, (self.num_ws, self.w_dim))
-        code = self.linear(maps[-1].mean((2, 3)))
+        code = self.linear(coarse.mean((2, 3)))
         return code[:, None].expand(-1, self.num_ws, -1)
 
     def _pyramid(self, fine: Tensor, medium: Tensor, coarse: Tensor) -> Tensor:
@@ -115,7 +115,8 @@ class PSPEncoder(nn.Module):
         codes = [to_style(x) for to_style, x in zip(self.styles, sources, strict=True)]
         codes = torch.stack(codes, 1)
         if self.kind == "e4e":  # every later style is an offset from the first
-            codes = torch.cat([codes[:, :1], codes[:, :1] + codes[:, 1:]], 1)
+            first, offsets = codes[:, :1], codes[:, 1:]
+            codes = torch.cat([first, first + offsets], 1)
         return codes
 
     def forward(self, images: Tensor) -> Tensor:

@@ -23,7 +23,7 @@ def byte_characters() -> list[str]:
 def read_merges(tokenizer: Tokenizer) -> list[tuple[str, str]]:
     """Return the merges of a BPE tokenizer, the first learned first."""
     merges = json.loads(tokenizer.to_str())["model"]["merges"]
-    return [tuple(merge.split(" ") if isinstance(merge, str) else merge) for merge in merges]
+    return [(left, right) for left, right in merges]
 
 
 def learn_merges(captions: Iterable[str], count: int) -> list[tuple[str, str]]:

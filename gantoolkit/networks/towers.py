@@ -57,7 +57,12 @@ class ImageTower(nn.Module):
         return self.project(maps.mean((2, 3)))
 
 
-def text_model(tokenizer, width: int = 96, layers: int = 4, heads: int = 4):
+def text_model(
+    tokenizer,
+    width: int = 96,
+    layers: int = 4,
+    heads: int = 4,
+):
     """Build an untrained CLIPTextModel for `tokenizer`; it pools at the first end of text."""
     from transformers import CLIPTextConfig, CLIPTextModel
 
@@ -85,7 +90,13 @@ class Towers(nn.Module):
     words      that occur in the captions of training
     """
 
-    def __init__(self, text: nn.Module, tokenizer, image: ImageTower, words: list[str]):
+    def __init__(
+        self,
+        text: nn.Module,
+        tokenizer,
+        image: ImageTower,
+        words: list[str],
+    ):
         super().__init__()
         self.text = text
         self.tokenizer = tokenizer

@@ -43,9 +43,9 @@ def test_points_lie_where_cameras_see_them():
     points = unproject(camera, depth)
     place, distance = project(camera, points)
     torch.testing.assert_close(distance, depth.flatten(1), atol=1e-5, rtol=0)
-    centres = (torch.arange(8) + 0.5) / 8 * 2 - 1
-    torch.testing.assert_close(place[0, :8, 0], centres, atol=1e-4, rtol=0)
-    torch.testing.assert_close(place[0, ::8, 1], centres, atol=1e-4, rtol=0)
+    centers = (torch.arange(8) + 0.5) / 8 * 2 - 1
+    torch.testing.assert_close(place[0, :8, 0], centers, atol=1e-4, rtol=0)
+    torch.testing.assert_close(place[0, ::8, 1], centers, atol=1e-4, rtol=0)
 
 
 def reprojection(*views):

@@ -88,7 +88,7 @@ def test_scales_shrink_with_the_image():
 
 
 class Faces(nn.Module):
-    """Identity = the unit mean colour; attributes by brightness."""
+    """Identity = the unit mean color; attributes by brightness."""
 
     attributes = {"smile": ["False", "True"], "hair": ["black", "blond"]}
 

@@ -1,4 +1,4 @@
-"""ArcFace: the published numbers of IR-SE50 and pSp's loss, the margin's definition, ONNX for insightface."""
+"""ArcFace: the published numbers of IR-SE50 and of pSp's loss, the margin, ONNX for insightface."""
 
 from __future__ import annotations
 
@@ -89,8 +89,8 @@ def test_insightface_scores_with_the_export(tmp_path, size, input_size):
     torch.manual_seed(1)
     network = ArcFace(size, ((8, 1), (8, 1), (12, 1)), 16).eval()
     file = export_onnx(network, tmp_path / "arcface.onnx", input_size)
-    recogniser = insightface.get_model(str(file), providers=["CPUExecutionProvider"])
-    assert type(recogniser).__name__ == "ArcFaceONNX" and recogniser.input_size == (
+    recognizer = insightface.get_model(str(file), providers=["CPUExecutionProvider"])
+    assert type(recognizer).__name__ == "ArcFaceONNX" and recognizer.input_size == (
         input_size,
         input_size,
     )
@@ -98,7 +98,7 @@ def test_insightface_scores_with_the_export(tmp_path, size, input_size):
         np.random.default_rng(n).integers(0, 256, (input_size, input_size, 3), np.uint8)
         for n in range(2)
     ]
-    theirs = recogniser.compute_sim(*recogniser.get_feat(bgr))
+    theirs = recognizer.compute_sim(*recognizer.get_feat(bgr))
     rgb = (
         torch.from_numpy(np.stack([x[..., ::-1] for x in bgr])).permute(0, 3, 1, 2).float() / 127.5
         - 1

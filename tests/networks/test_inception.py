@@ -30,7 +30,7 @@ def test_same_as_torchvision_with_fids_pooling(network, monkeypatch):
     calls = []
 
     def pooled(x, **options):
-        """Of nine average poolings the last is a maximum in FID's graph; the others leave the border out."""
+        """The last of nine average poolings is a maximum; the others leave the border out."""
         calls.append(1)
         last = len(calls) == 9
         return (
@@ -69,7 +69,7 @@ def test_resize_is_a_choice(network):
 
 @pytest.mark.parametrize("height, width", [(64, 48), (256, 256), (512, 300), (299, 299)])
 def test_the_graphs_own_resize(height, width):
-    """8-bit pixels at i·in/299 by TensorFlow 1's kernel, written out, and as ADA's TorchScript: a shifted affine grid."""
+    """TensorFlow 1's kernel, written out, and as ADA's TorchScript: a shifted affine grid."""
     images = torch.rand(1, 3, height, width, generator=torch.Generator().manual_seed(3)) * 2 - 1
     v = to_uint8(images).double()[0]
     ys, xs = (np.arange(299) * size / 299 for size in (height, width))

@@ -1,4 +1,4 @@
-"""The judge: one observation with all heads, whatever the size of the images; captions of any length."""
+"""The judge: one observation with all heads, images of any size, captions of any length."""
 
 from __future__ import annotations
 

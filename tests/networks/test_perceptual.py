@@ -1,4 +1,4 @@
-"""The perceptual distance: metric-like, and in agreement with the `lpips` package on the same features."""
+"""The perceptual distance: metric-like, and equal to the `lpips` package on the same features."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def test_gradient_reaches_the_image_and_nothing_else(distance):
 
 
 def test_agrees_with_lpips_given_its_features():
-    """With `lpips`' features and all its weights 1, the same sum (theirs adds levels, ours averages)."""
+    """With the features of `lpips` and all its weights 1: theirs adds levels, ours averages."""
     reference = LPIPS("squeeze", "random")
     module = reference.module
     for lin in module.lins:

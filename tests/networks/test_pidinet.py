@@ -15,12 +15,12 @@ def test_kernels_by_definition():
     """Pixel differences written out at one place of an image."""
     g = torch.Generator().manual_seed(0)
     w, x = torch.randn(1, 1, 3, 3, generator=g), torch.randn(1, 1, 5, 5, generator=g)
-    near, centre = x[..., 1:4, 1:4], x[..., 2, 2]
+    near, center = x[..., 1:4, 1:4], x[..., 2, 2]
     got = {
         k: F.conv2d(x, plain_kernel(w, k), padding=2 if k == "rd" else 1)[0, 0, 2, 2] for k in KINDS
     }
     torch.testing.assert_close(got["cv"], (w * near).sum())
-    torch.testing.assert_close(got["cd"], (w * (near - centre)).sum())
+    torch.testing.assert_close(got["cd"], (w * (near - center)).sum())
     ring = [(0, 0), (0, 1), (0, 2), (1, 2), (2, 2), (2, 1), (2, 0), (1, 0)]  # clockwise
     angular = sum(
         w[0, 0][a] * (near[0, 0][a] - near[0, 0][b]) for a, b in zip(ring, ring[1:] + ring[:1])

@@ -1,4 +1,4 @@
-"""The tokeniser and the towers: read back by transformers alone, padding without influence."""
+"""The tokenizer and the towers: read back by transformers only, padding without influence."""
 
 from __future__ import annotations
 

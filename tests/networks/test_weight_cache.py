@@ -16,7 +16,7 @@ from gantoolkit.networks import modulated_conv, ops
 from gantoolkit.networks.cpu import conv, onednn
 from gantoolkit.networks.cpu.weight_cache import FrozenWeightCache
 
-packs = pytest.mark.skipif(
+needs_onednn = pytest.mark.skipif(
     not onednn.supported_dtypes(), reason="this build of torch has no oneDNN operations"
 )
 
@@ -92,7 +92,7 @@ def test_copies_and_files_know_nothing_of_it():
             torch.testing.assert_close(other(x, w), first(x, w))
 
 
-@packs
+@needs_onednn
 @pytest.mark.parametrize("dtype, near", [(torch.float32, 1e-5), (torch.bfloat16, 2e-2)])
 @pytest.mark.parametrize("autocast", [False, True])
 @pytest.mark.parametrize("batch, size", [(1, 4), (2, 7)])
@@ -232,7 +232,7 @@ def test_filters_save_no_map(taps):
 @pytest.mark.parametrize("batch", [1, 2])
 @pytest.mark.parametrize("up", [1, 2])
 def test_under_autocast_everything_behind_the_first_convolution_is_bf16(grad, batch, up):
-    """Also where a float32 constant goes in; one promotion would cost every later layer twice the memory."""
+    """Also where a float32 constant goes in: one promotion would double every later layer."""
     drawn, w = layer(up), torch.randn(batch, 7)
     with torch.set_grad_enabled(grad), torch.autocast("cpu", torch.bfloat16):
         assert drawn(torch.randn(batch, 6, 8, 8), w).dtype == torch.bfloat16

@@ -44,7 +44,7 @@ def test_stands_in_only_without_gradients_and_in_its_shapes(monkeypatch):
 )
 @pytest.mark.parametrize("strip", [1, 2**22])
 def test_in_bf16_within_three_hundredths_of_the_spread(strip, monkeypatch):
-    """For a batch, with strips, where height and width differ; a plain convolution in bf16 is within 0.005."""
+    """For a batch, with strips, height ≠ width; a plain convolution in bf16 is within 0.005."""
     monkeypatch.setattr(winograd_bf16, "STRIP", strip)
     x, weight = (
         torch.randn(2, 32, 16, 24),

@@ -62,7 +62,12 @@ def pack(weight: Tensor, padding: tuple[int, int], like: Tensor) -> Tensor:
     )
 
 
-def conv2d(x: Tensor, packed: Tensor, bias: Tensor | None, padding: tuple[int, int]) -> Tensor:
+def conv2d(
+    x: Tensor,
+    packed: Tensor,
+    bias: Tensor | None,
+    padding: tuple[int, int],
+) -> Tensor:
     """Convolve as F.conv2d, with the weight that `pack` made."""
     dtype = conv_dtype(x)
     if bias is not None:

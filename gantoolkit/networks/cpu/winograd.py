@@ -51,7 +51,8 @@ def conv2d(
     rows = x.permute(0, 2, 3, 1)  # [B,H,W,I]
     blocks = height // 4
     out = x.new_empty(batch, blocks, 4, width, len(weight))
-    step = max(1, STRIP // (4 * batch * width * max(weight.shape[:2])))
+    block_elements = 4 * batch * width * max(weight.shape[:2])
+    step = max(1, STRIP // block_elements)
     for first in range(0, blocks, step):
         last = min(first + step, blocks)
         strip = rows[:, max(4 * first - 1, 0) : 4 * last + 1]
@@ -62,10 +63,16 @@ def conv2d(
     return out.view(batch, height, width, -1).permute(0, 3, 1, 2)
 
 
-def _convolve(strip: Tensor, kernels: list[Tensor], bias: Tensor | None, out: Tensor) -> None:
+def _convolve(
+    strip: Tensor,
+    kernels: list[Tensor],
+    bias: Tensor | None,
+    out: Tensor,
+) -> None:
     """Fill out [B,n,4,W,O] from the rows [B,4n+2,W,I] around it."""
     blocks = out.shape[1]
-    inputs = [strip[:, i : i + 4 * blocks - 3 : 4] for i in range(6)]
+    span = 4 * blocks - 3
+    inputs = [strip[:, i : i + span : 4] for i in range(6)]
     products = [strip] * 6
     for index, rows in data_transform(inputs):
         channels_first = rows.permute(0, 3, 1, 2)

@@ -37,7 +37,12 @@ def is_profitable(x: Tensor, weight: Tensor, cache: FrozenWeightCache | None) ->
     )
 
 
-def conv2d(x: Tensor, weight: Tensor, bias: Tensor | None, cache: FrozenWeightCache) -> Tensor:
+def conv2d(
+    x: Tensor,
+    weight: Tensor,
+    bias: Tensor | None,
+    cache: FrozenWeightCache,
+) -> Tensor:
     """Convolve x [B,I,H,W] as F.conv2d(x, weight, bias, padding=1), channels last in memory."""
     batch, _, height, width = x.shape
     channels = len(weight)
@@ -46,16 +51,19 @@ def conv2d(x: Tensor, weight: Tensor, bias: Tensor | None, cache: FrozenWeightCa
     rows = F.pad(rows, (0, 0, 1, 1, 1, 1))  # [B,H+2,W+2,I]
     out = rows.new_empty(batch, height // 4, 4, width // 4, 4, channels)
 
-    step = max(1, STRIP // (9 * batch * width * max(weight.shape[:2])))
+    block_elements = 9 * batch * width * max(weight.shape[:2])
+    step = max(1, STRIP // block_elements)
     for first in range(0, height // 4, step):
         last = min(first + step, height // 4)
         sums = data_transform_2d(rows[:, 4 * first : 4 * last + 2])
-        products = torch.bmm(sums.flatten(2, 4).flatten(0, 1), kernels)
-        products = products.view(*sums.shape[:-1], channels)
+        per_kernel = sums.flatten(2, 4).flatten(0, 1)  # [36,tiles,I]
+        products = torch.bmm(per_kernel, kernels).view(*sums.shape[:-1], channels)
         inverse_transform_2d(products, out[:, first:last])
 
     image = out.view(batch, height, width, channels).permute(0, 3, 1, 2)
-    return image if bias is None else image.add_(bias.to(image.dtype)[:, None, None])
+    if bias is not None:
+        image.add_(bias.to(image.dtype)[:, None, None])
+    return image
 
 
 def filter_transform_2d(weight: Tensor) -> Tensor:
@@ -73,11 +81,13 @@ def data_transform_2d(strip: Tensor) -> Tensor:
     batch, height, width, channels = strip.shape
     n, m = height // 4, width // 4
 
-    columns = [strip[:, :, k : k + 4 * m - 3 : 4] for k in range(6)]
+    span = 4 * m - 3
+    columns = [strip[:, :, i : i + span : 4] for i in range(6)]
     across = strip.new_empty(batch, height, 6, m, channels)
     _fill(columns, across.unbind(2))
 
-    rows = [across[:, k : k + 4 * n - 3 : 4] for k in range(6)]
+    span = 4 * n - 3
+    rows = [across[:, i : i + span : 4] for i in range(6)]
     sums = strip.new_empty(6, 6, batch, n, m, channels)
     _fill(rows, [row_sums.permute(1, 2, 0, 3, 4) for row_sums in sums])
     return sums
