@@ -161,7 +161,7 @@ def auto_limits(origins: Tensor, directions: Tensor, side: float) -> tuple[Tenso
 def sample_pdf(bins: Tensor, weights: Tensor, u: Tensor, eps: float = 1e-5) -> Tensor:
     """Invert the distribution function of weights [N,K] on bins [N,≥K+1], at u [N,S].
 
-    It is piecewise linear. With u uniform in 0..1, the result [N,S] is distributed as the weights are.
+    It is piecewise linear. With u uniform in 0..1, the result [N,S] is distributed as the weights.
     """
     pdf = weights + eps
     cdf = torch.cumsum(pdf / pdf.sum(-1, keepdim=True), -1)

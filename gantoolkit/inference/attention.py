@@ -1,4 +1,4 @@
-"""Where the U-Net looks for the words of a prompt: maps made of probabilities that an encoder recorded."""
+"""Where the U-Net looks for the words of a prompt, by the probabilities of its cross-attention."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """`gantoolkit generate`: faces from a prompt with label maps or scribbles, by a finished run.
 
-Every output is named after its input file, its seed and its view, so that the same command writes the
-same files; manifest.jsonl in the output folder has one line per file with everything that made it.
+Every output is named after its input file, its seed and its view, so that the same command writes
+the same files; manifest.jsonl in the output folder has a line per file with all that made it.
 """
 
 from __future__ import annotations

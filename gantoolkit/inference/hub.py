@@ -1,7 +1,8 @@
 """A trained bridge as a folder of the Hub's form: config.json, model.safetensors, README.md.
 
-config.json holds the specs of encoder, bridge and generator as a run resolved them. They name components of
-registry.yaml and weights; nothing in such a folder is code, and nothing of it is executed.
+config.json holds the specs of encoder, bridge and generator as a run resolved them. They name
+components of registry.yaml and weights; nothing in such a folder is code, and nothing of it is
+executed.
 """
 
 from __future__ import annotations
@@ -179,8 +180,8 @@ The frozen networks are named, not contained; each stands under a licence of its
 ## Scores
 {_score_table(scores)}
 ## Limits
-Trained on the data that its config names; results carry that data's biases. Do not use it to depict real people
-without their consent.
+Trained on the data that its config names; results carry that data's biases. Do not use it to depict
+real people without their consent.
 """
 
 

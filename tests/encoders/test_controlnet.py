@@ -57,7 +57,7 @@ def test_trace_follows_the_trajectory(encoder):
 
 
 def test_features_of_a_step_equal_those_of_the_trace(encoder):
-    """Training (one evaluation of a cached z_t) sees exactly what inference (conditional half) sees."""
+    """Training (an evaluation of a cached z_t) sees what inference (conditional half) sees."""
     wanted = condition()
     for step in encoder.trace(wanted):
         close(encoder.features(step.latents, step.t, wanted), step)

@@ -1,4 +1,4 @@
-"""Networks that wait on the CPU: the same numbers, on the device only while they work, never two groups at a time."""
+"""Networks that wait on the CPU: the same numbers, on the device only while they work."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def test_the_numbers_are_equal(precision):
 
 
 def test_each_group_is_on_the_device_only_while_it_works():
-    """The meta device in place of a GPU: during a forward pass all its tensors are there, afterwards at home."""
+    """The meta device as the GPU: within a forward pass all tensors are there, else on the CPU."""
     encoder = ControlNetEncoder(parts(), steps=2, offload=True)
     before = {
         name: {k: v.clone() for k, v in network.state_dict().items()}
@@ -78,7 +78,7 @@ def test_each_group_is_on_the_device_only_while_it_works():
 
 
 def test_copies_are_dropped_before_the_next_group_wakes():
-    """Bytes alive, counted tensor by tensor: the most that a trajectory adds is its largest group."""
+    """Bytes alive, counted per tensor: the most that a trajectory adds is its largest group."""
     given = condition(2)
     peaks = {}
     for offload in (False, True):

@@ -1,4 +1,4 @@
-"""The real Stable Diffusion 1.5 configuration, on the meta device: the shapes that method.md states."""
+"""Stable Diffusion 1.5's own configuration on the meta device: the shapes that method.md states."""
 
 import gantoolkit.core.compat  # noqa: F401
 

@@ -1,6 +1,6 @@
-"""Stable Diffusion 1.5 and a ControlNet at full size with random weights: what the recorder reads of them.
+"""Stable Diffusion 1.5 and a ControlNet at full size, random weights: what the recorder reads.
 
-About 6 GB of memory and some minutes on two cores: `pytest -m slow tests/encoders/test_sd15_full.py`.
+About 6 GB of memory and minutes on two cores: `pytest -m slow tests/encoders/test_sd15_full.py`.
 $GANTOOLKIT_FULL_LATENT (default 64) sets the latents' size; 32 takes a quarter of the time.
 """
 

@@ -1,4 +1,4 @@
-"""A complete, untrained latent diffusion model of a few thousand parameters, in memory or as folders."""
+"""An untrained latent diffusion model of a few thousand parameters, in memory or as folders."""
 
 from pathlib import Path
 
@@ -27,7 +27,7 @@ def spread(module, seed=0, scale=0.15):
 
 
 def parts(channels=19, layers=1, seed=0):
-    """32 px images, latents [4,8,8], three levels, N = 2 up blocks with K = layers + 1 cross-attentions."""
+    """32 px images, latents [4,8,8], three levels, N = 2 up blocks, K = layers + 1 attentions."""
     torch.manual_seed(seed)
     tokenizer = train_tokenizer(CAPTIONS * 3, vocab_size=560, max_length=24)
     text = spread(text_model(tokenizer, width=16, layers=1, heads=2), seed, 0.02)

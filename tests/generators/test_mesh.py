@@ -27,7 +27,7 @@ class Ball:
 
 
 def volume_of(found: mesh.Mesh) -> float:
-    """Signed volume (divergence theorem): positive when faces turn counter-clockwise from outside."""
+    """Signed volume (divergence theorem): positive when faces turn counter-clockwise outside."""
     a, b, c = (found.vertices[found.faces[:, i]].astype(float) for i in range(3))
     return float((a * np.cross(b, c)).sum() / 6)
 

@@ -119,7 +119,7 @@ def per_sample(x, weight, styles, noise, bias, up, gain):
     [(1, 1, 3, 4), (1, 1, 3, 16), (1, 2, 3, 16), (1, 1, 1, 16), (2, 1, 3, 16), (2, 2, 3, 4)],
 )
 def test_every_way_to_modulate_is_the_definition(batch, up, kernel, size):
-    """A sample alone, in a batch, without and with gradients; images smaller and larger than the weights."""
+    """A sample alone, in a batch, without and with gradients; images of several sizes."""
     weight = modulated_conv.new_conv_weight(5, 6, kernel, up)
     leaves = [
         torch.randn(batch, 6, size, size),

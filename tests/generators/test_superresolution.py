@@ -1,4 +1,4 @@
-"""EG3D's super-resolution, every variant, against a composition of the operations that golden files prove."""
+"""EG3D's super-resolution, every variant, against operations that golden files prove."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from gantoolkit.generators.superresolution import SuperResolution
 from gantoolkit.networks import modulated_conv, ops
 
-# from the table of the published classes: input size, channels, factor of each block, antialiased input
+# from the table of the published classes: input size, channels, factor of each block, antialias
 PUBLISHED = {
     "8XDC": (128, (256, 128), (2, 2), True),
     "8X": (128, (128, 64), (2, 2), True),
@@ -22,7 +22,7 @@ PUBLISHED = {
 
 
 def layer(x, w, block, name, up):
-    """Affine, modulated 3×3 convolution, bias, leaky ReLU; no noise, as the released files are rendered."""
+    """Affine, modulated 3×3 convolution, bias, leaky ReLU; no noise, as for released files."""
     conv = getattr(block, name)
     styles = F.linear(w, conv.affine.weight / math.sqrt(w.shape[1]), conv.affine.bias)
     x = modulated_conv.modulated_conv2d(

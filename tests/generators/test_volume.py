@@ -126,7 +126,7 @@ def test_colours_may_lie_in_another_order_than_depths():
 
 
 def test_importance_follows_the_weights():
-    """Equal weights give the quantiles of a uniform distribution; one heavy bin attracts nearly all."""
+    """Equal weights give quantiles of a uniform distribution; one heavy bin attracts most."""
     bins, u = torch.linspace(0, 1, 11)[None], torch.linspace(0, 0.999, 7)[None]
     torch.testing.assert_close(volume.sample_pdf(bins, torch.ones(1, 10), u), u, atol=1e-5, rtol=0)
     heavy = torch.zeros(1, 10)

@@ -265,7 +265,7 @@ class Both(Pipeline):
 
 @pytest.fixture
 def pairs(tmp_path):
-    """masks/{a,b}.png with a quarter and a half of skin, drawings/{b,a}.webp with a quarter and an eighth of white."""
+    """masks/{a,b}.png with 1/4 and 1/2 of skin, drawings/{b,a}.webp with 1/4 and 1/8 of white."""
     for folder, suffix, value, rows in (
         ("masks", "png", 1, {"a": 8, "b": 16}),
         ("drawings", "webp", 255, {"a": 4, "b": 8}),
@@ -401,7 +401,7 @@ def test_maps_numbered_in_another_order_are_said(tmp_path, capsys):
 
 
 def test_cameras_are_level_in_the_frame_of_the_generator(masks, tmp_path):
-    """FFHQ's frame sees a level face from 0.16 rad above: every camera that is not a label is moved by it."""
+    """FFHQ's frame sees a level face from 0.16 rad above: cameras other than labels move by it."""
     tilted = Solid()
     tilted.frame = Frame(-0.16)
     for source in ("frontal", "estimate"):

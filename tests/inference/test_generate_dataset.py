@@ -1,4 +1,4 @@
-"""`generate --data`: every sample once, by its own caption, condition and camera, under names that `compare` finds."""
+"""`generate --data`: every sample once, by its own caption, condition and camera."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from gantoolkit.inference import generate_dataset
 from gantoolkit.inference.options import GenerateOptions
 
 
-class Told:
-    """A pipeline that writes down what it is told and draws its seed's grey, from a camera if it is solid."""
+class RecordingPipeline:
+    """A pipeline that keeps what it is given, and renders its seed's gray; in 3D from a camera."""
 
     condition = "mask"
 
-    def __init__(self, solid: bool = False):
-        self.generator, self.seen, self.cameras = type("G", (), {"is_3d": solid})(), [], []
+    def __init__(self, is_3d: bool = False):
+        self.generator, self.seen, self.cameras = type("G", (), {"is_3d": is_3d})(), [], []
 
     def latent(self, condition, t_out=0, aggregate="last"):
         self.seen.append(condition)
@@ -40,7 +40,7 @@ def rows_of(out: Path) -> list[dict]:
 
 
 def test_captions_conditions_cameras_and_seeds_are_the_samples_own(tiny_zip, tmp_path):
-    data, pipeline = FaceZip(tiny_zip), Told(solid=True)
+    data, pipeline = FaceZip(tiny_zip), RecordingPipeline(is_3d=True)
     options = GenerateOptions(data=str(tiny_zip), out=str(tmp_path), seed=3, batch=5)
     rows = list(generate_dataset.generate(pipeline, options, {"run": "runs/x"}))
     wanted = data.sample(torch.arange(len(data)), seed=3)
@@ -63,19 +63,20 @@ def test_captions_conditions_cameras_and_seeds_are_the_samples_own(tiny_zip, tmp
 
 def test_only_what_is_missing_is_drawn(tiny_zip, tmp_path):
     options = GenerateOptions(data=str(tiny_zip), out=str(tmp_path), batch=4)
-    first = generate_dataset.generate(Told(), options)
+    first = generate_dataset.generate(RecordingPipeline(), options)
     for _ in range(5):  # stopped in the second batch, whose rows the manifest does not have yet
         row = next(first)
     (tmp_path / row["file"]).unlink()
-    again = list(generate_dataset.generate(Told(), options))
+    again = list(generate_dataset.generate(RecordingPipeline(), options))
     total = len(FaceZip(tiny_zip))
     assert len(again) == total - 4 and len(rows_of(tmp_path)) == total
-    assert list(generate_dataset.generate(Told(), options)) == []
+    assert list(generate_dataset.generate(RecordingPipeline(), options)) == []
     assert (
         len(
             list(
                 generate_dataset.generate(
-                    Told(), GenerateOptions(data=str(tiny_zip), out=str(tmp_path), seed=1)
+                    RecordingPipeline(),
+                    GenerateOptions(data=str(tiny_zip), out=str(tmp_path), seed=1),
                 )
             )
         )
@@ -91,16 +92,16 @@ def test_what_something_else_made_is_drawn_again(tiny_zip, tmp_path):
         GenerateOptions(data=str(copy), out=str(tmp_path)),
         {"run": "runs/x", "weights": {"bridge": "old"}},
     )
-    assert len(list(generate_dataset.generate(Told(), options, old))) == total
-    assert not list(generate_dataset.generate(Told(), options, old))
+    assert len(list(generate_dataset.generate(RecordingPipeline(), options, old))) == total
+    assert not list(generate_dataset.generate(RecordingPipeline(), options, old))
     new = old | {"weights": {"bridge": "new"}}
     assert (
-        len(list(generate_dataset.generate(Told(), options, new))) == total
+        len(list(generate_dataset.generate(RecordingPipeline(), options, new))) == total
         and rows_of(tmp_path)[0]["weights"] == new["weights"]
     )
     with zipfile.ZipFile(copy, "a") as file:
         file.writestr("README", "another set")
-    assert len(list(generate_dataset.generate(Told(), options, new))) == total
+    assert len(list(generate_dataset.generate(RecordingPipeline(), options, new))) == total
 
 
 @pytest.mark.parametrize(
@@ -118,6 +119,8 @@ def test_what_has_no_meaning_beside_data_is_refused(tiny_zip, tmp_path, capsys, 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device")
 def test_a_device_that_is_not_there_is_a_sentence(tiny_zip, capsys, monkeypatch):
-    monkeypatch.setattr("gantoolkit.inference.load.load_with_specs", lambda *_, **__: (Told(), {}))
+    monkeypatch.setattr(
+        "gantoolkit.inference.load.load_with_specs", lambda *_, **__: (RecordingPipeline(), {})
+    )
     assert main.main(["generate", "runs/x", "--data", str(tiny_zip), "--device", "cuda"]) == 2
     assert "sees no CUDA device" in capsys.readouterr().err

@@ -52,7 +52,10 @@ def test_the_folder_draws_what_the_run_draws(folder, condition):
 
 def test_an_export_goes_to_a_folder_of_its_own(folder, tmp_path, capsys):
     """A new, empty or earlier one; other files are neither replaced nor mixed with."""
-    export = lambda target: main.main(["weights", "export", str(folder / "run"), str(target)])  # noqa: E731
+
+    def export(target) -> int:
+        return main.main(["weights", "export", str(folder / "run"), str(target)])
+
     (tmp_path / "empty").mkdir()
     assert [export(tmp_path / "empty"), export(tmp_path / "empty")] == [0, 0]
     (tmp_path / "mine").mkdir()
@@ -197,7 +200,7 @@ def test_nothing_but_three_files_is_asked_of_the_hub(monkeypatch, folder):
 
 
 def test_what_a_bridge_was_trained_with_is_what_its_run_saw(folder, tmp_path, capsys):
-    """A generator that changed after the training: drawing warns, an export names what the run saw."""
+    """A generator that changed after training: loading warns, an export names what the run saw."""
     shutil.copytree(folder / "run", tmp_path / "run")
     file = tmp_path / "run" / "export" / "bridge.safetensors"
     state, arch, meta = weights.load(file)
