@@ -33,12 +33,14 @@ class Evaluator:
     bootstrap   replicates behind the scores' intervals (0 = no intervals)
     share_networks_with  another evaluator with the same judge, to read networks only once
 
-    >>> evaluator = Evaluator({"ssim": {}})
+    >>> from gantoolkit.networks.judge import Judge
+    >>> judge = Judge(resolution=32, widths=(8, 8, 8, 8), depths=(1, 1, 1, 1))
+    >>> evaluator = Evaluator({"lpips": {}, "id_gt": {}}, judge=judge)
     >>> images = torch.rand(4, 3, 32, 32) * 2 - 1
     >>> evaluator.update(images, Target(images), Condition(("a face",) * 4))
-    >>> score = evaluator.compute()["ssim"]
-    >>> round(score.value, 4), score.n
-    (1.0, 4)
+    >>> scores = evaluator.compute()
+    >>> scores["lpips[judge]"].value, round(scores["id_gt[judge]"].value, 4)
+    (0.0, 1.0)
     """
 
     def __init__(

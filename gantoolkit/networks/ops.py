@@ -84,7 +84,9 @@ def setup_filter(
 
 def _pair(value: int | Sequence[int]) -> tuple[int, int]:
     """Return (x, y) of one number or both."""
-    return (value, value) if isinstance(value, int) else tuple(value)
+    if isinstance(value, int):
+        return value, value
+    return tuple(value)
 
 
 def _four_paddings(value: int | Sequence[int]) -> FourPaddings:
@@ -153,7 +155,7 @@ def filter2d(
     flip_filter: bool = False,
     gain: float = 1.0,
 ) -> Tensor:
-    """Filter without changing the size."""
+    """Filter x [B,C,H,W] with `f` without changing the size."""
     taps = f.shape[-1]
     padding = [taps // 2, (taps - 1) // 2] * 2
     return upfirdn2d(x, f, padding=padding, flip_filter=flip_filter, gain=gain)
@@ -165,7 +167,7 @@ def upsample2d(
     up: int = 2,
     gain: float = 1.0,
 ) -> Tensor:
-    """Enlarge `up` times, centered (even filters shift by nothing)."""
+    """Enlarge x [B,C,H,W] `up` times, centered (even filters shift by nothing)."""
     taps = f.shape[-1]
     padding = [(taps + up - 1) // 2, (taps - up) // 2] * 2
     return upfirdn2d(x, f, up=up, padding=padding, gain=gain * up**2)
@@ -177,14 +179,14 @@ def downsample2d(
     down: int = 2,
     gain: float = 1.0,
 ) -> Tensor:
-    """Shrink `down` times, centered."""
+    """Shrink x [B,C,H,W] `down` times, centered."""
     taps = f.shape[-1]
     padding = [(taps - down + 1) // 2, (taps - down) // 2] * 2
     return upfirdn2d(x, f, down=down, padding=padding, gain=gain)
 
 
 def upsample2d_bilinear(x: Tensor) -> Tensor:
-    """Enlarge twice, as `upsample2d` with the taps 1-3-3-1.
+    """Enlarge x [B,C,H,W] twice, as `upsample2d` with the taps 1-3-3-1.
 
     These taps are bilinear interpolation, except that the border fades to 0: hence the zero frame.
     """

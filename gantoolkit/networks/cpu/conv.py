@@ -131,8 +131,8 @@ class FrozenConvolution(torch.autograd.Function):
         (weight,) = ctx.saved_tensors
         # the operation asks for x; of its shape only, never its values
         x = gradient.new_empty_strided(ctx.input_shape, ctx.input_stride)
-        wanted = (True, False, False)  # gradients of x, weight and bias
+        output_mask = (True, False, False)  # gradients of x, weight and bias
         input_gradient, _, _ = torch.ops.aten.convolution_backward(
-            gradient, x, weight, None, *ctx.settings, wanted
+            gradient, x, weight, None, *ctx.settings, output_mask
         )
         return input_gradient, None, *(None for _ in ctx.settings)
