@@ -6,6 +6,7 @@ import json
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -24,8 +25,8 @@ from gantoolkit.metrics.titles import TITLES
 from gantoolkit.registry.registry import REGISTRIES
 from gantoolkit.report import record as records
 
-COLOURS = torch.tensor(PALETTE).float() / 127.5 - 1
-SEEN: list = []  # (condition, image) that systems were handed
+COLORS = torch.tensor(PALETTE).float() / 127.5 - 1
+INPUTS: list = []  # (condition, image) that systems were handed
 
 
 class Painted(systems.System):
@@ -35,10 +36,10 @@ class Painted(systems.System):
         self.uses, self.grey = uses, grey
 
     def solve(self, condition, image=None):
-        SEEN.append((condition, image))
+        INPUTS.append((condition, image))
         told = torch.tensor([0.1 * bool(t) for t in condition.text]).view(-1, 1, 1, 1)
         return Render(
-            torch.einsum("bkhw,kc->bchw", condition.mask, COLOURS) * (0.9 - self.grey) + told
+            torch.einsum("bkhw,kc->bchw", condition.mask, COLORS) * (0.9 - self.grey) + told
         )
 
     def networks(self):
@@ -51,7 +52,7 @@ class Peeking(Painted):
     needs = ("image",)
 
     def solve(self, condition, image=None):
-        SEEN.append((condition, image))
+        INPUTS.append((condition, image))
         return Render(image)
 
 
@@ -96,7 +97,7 @@ paper: {source: "Table 9.", columns: [method, FID], rows: [[theirs, "12.50"]]}
 
 
 @pytest.fixture
-def here(tmp_path, monkeypatch):
+def bench(tmp_path, monkeypatch):
     """A suite in a folder, rows made in this process; run(*arguments) → exit code."""
     (tmp_path / "toy.yaml").write_text(SUITE)
     made = []
@@ -107,9 +108,9 @@ def here(tmp_path, monkeypatch):
             raise DataError("as the process said")
 
     monkeypatch.setattr(run, "spawn", spawn)
-    SEEN.clear()
+    INPUTS.clear()
 
-    def go(*arguments):
+    def run_suite(*arguments):
         made.clear()
         return run.main(
             parse(
@@ -125,13 +126,13 @@ def here(tmp_path, monkeypatch):
             )
         )
 
-    return SimpleNamespace(go=go, made=made, out=tmp_path / "out", folder=tmp_path)
+    return SimpleNamespace(run=run_suite, made=made, out=tmp_path / "out", folder=tmp_path)
 
 
-def test_a_suite_from_rows_to_page_and_back(here, capsys):
-    assert here.go() == 0
-    assert len(here.made) == 4 and "gantoolkit run nowhere.py" in capsys.readouterr().err
-    text = (here.out / "toy" / "toy.md").read_text()
+def test_a_suite_from_rows_to_page_and_back(bench, capsys):
+    assert bench.run() == 0
+    assert len(bench.made) == 4 and "gantoolkit run nowhere.py" in capsys.readouterr().err
+    text = (bench.out / "toy" / "toy.md").read_text()
     lines = {
         line.split(" | ")[0].lstrip("| "): line
         for line in text.splitlines()
@@ -150,10 +151,10 @@ def test_a_suite_from_rows_to_page_and_back(here, capsys):
     assert "<u>" in lines["painted"] + lines["a plane"] and any(
         "**" in line for line in lines.values()
     )
-    assert (here.out / "toy" / "toy.webp").is_file() and "\\toprule" in (
-        here.out / "toy" / "toy.tex"
+    assert (bench.out / "toy" / "toy.webp").is_file() and "\\toprule" in (
+        bench.out / "toy" / "toy.tex"
     ).read_text()
-    found = records.load(here.out / "toy" / "painted.json")
+    found = records.load(bench.out / "toy" / "painted.json")
     scores = found.scores["painted"]
     assert (
         scores["acc[judge]"].n == 12 and scores["id_text[judge]"].n == 5 and scores["ssim"].interval
@@ -162,19 +163,19 @@ def test_a_suite_from_rows_to_page_and_back(here, capsys):
         "pictures": 12,
         "label maps": 12,
     }
-    flat = records.load(here.out / "toy" / "flat.json").scores["flat"]
+    flat = records.load(bench.out / "toy" / "flat.json").scores["flat"]
     assert (
         flat["reprojection"].value == pytest.approx(0, abs=1e-6)
         and flat["id_views[judge]"].value > 0.999
     )
     assert flat["reprojection"].n == 3
     assert "depth_abs" not in flat  # the split val has no depth
-    assert here.go() == 0 and not here.made  # all records are current
+    assert bench.run() == 0 and not bench.made  # all records are current
 
 
-def test_a_system_is_told_what_it_declares_and_no_more(here):
-    assert here.go("--only", "painted", "peeking") == 0
-    for condition, image in SEEN:
+def test_a_system_is_told_what_it_declares_and_no_more(bench):
+    assert bench.run("--only", "painted", "peeking") == 0
+    for condition, image in INPUTS:
         if image is None:
             assert (
                 condition.camera is None
@@ -187,24 +188,24 @@ def test_a_system_is_told_what_it_declares_and_no_more(here):
             )
 
 
-def test_an_interrupted_row_goes_on(here):
-    assert here.go("--only", "painted") == 0
-    work = next((here.out / "work" / "toy").glob("painted-*"))
-    (here.out / "toy" / "painted.json").unlink()
+def test_an_interrupted_row_goes_on(bench):
+    assert bench.run("--only", "painted") == 0
+    work = next((bench.out / "work" / "toy").glob("painted-*"))
+    (bench.out / "toy" / "painted.json").unlink()
     batches = sorted(work.glob("batch-*.npz"))
     kept = batches[0].stat().st_mtime_ns
     batches[1].unlink()
-    SEEN.clear()
-    assert here.go("--only", "painted") == 0
+    INPUTS.clear()
+    assert bench.run("--only", "painted") == 0
     assert batches[0].stat().st_mtime_ns == kept and batches[1].is_file()
     assert (
-        len(SEEN) == 2
+        len(INPUTS) == 2
     )  # a warm-up and the one batch (4 pairs, none of them drawn without a prompt)
 
 
-def test_another_judge_measures_the_same_images_again(here):
-    assert here.go("--only", "painted") == 0
-    file = here.out / "toy" / "painted.json"
+def test_another_judge_measures_the_same_images_again(bench):
+    assert bench.run("--only", "painted") == 0
+    file = bench.out / "toy" / "painted.json"
     record = json.loads(file.read_text())
     scores = record["scores"]["painted"]
     truth = scores["lpips[judge]"]["value"]
@@ -213,31 +214,31 @@ def test_another_judge_measures_the_same_images_again(here):
             score["conditions"]["network_sha256"] = "0" * 64
     scores["lpips[judge]"]["value"] = 99.0
     file.write_text(json.dumps(record))
-    SEEN.clear()
-    assert here.go("--only", "painted") == 0
+    INPUTS.clear()
+    assert bench.run("--only", "painted") == 0
     assert (
         json.loads(file.read_text())["scores"]["painted"]["lpips[judge]"]["value"] == truth
-        and not SEEN
+        and not INPUTS
     )
 
 
-def test_a_suite_that_measures_something_else_measures_the_same_images_again(here):
-    assert here.go("--only", "painted") == 0
-    (here.folder / "toy.yaml").write_text(SUITE.replace("ssim: {}", "ms_ssim: {}"))
-    SEEN.clear()
-    assert here.go("--only", "painted") == 0 and not SEEN
-    assert "ms_ssim" in records.load(here.out / "toy" / "painted.json").scores["painted"]
+def test_a_suite_that_measures_something_else_measures_the_same_images_again(bench):
+    assert bench.run("--only", "painted") == 0
+    (bench.folder / "toy.yaml").write_text(SUITE.replace("ssim: {}", "ms_ssim: {}"))
+    INPUTS.clear()
+    assert bench.run("--only", "painted") == 0 and not INPUTS
+    assert "ms_ssim" in records.load(bench.out / "toy" / "painted.json").scores["painted"]
 
 
 @pytest.mark.parametrize("kept", [True, False], ids=["images there", "images gone"])
-def test_images_of_weights_that_were_replaced_are_made_again(kept, here):
-    (here.folder / "toy.yaml").write_text(
+def test_images_of_weights_that_were_replaced_are_made_again(kept, bench):
+    (bench.folder / "toy.yaml").write_text(
         SUITE.replace("{type: Painted}", "{type: Painted, uses: eg3d}")
     )
-    assert here.go("--only", "painted") == 0
+    assert bench.run("--only", "painted") == 0
     file, made = (
-        here.out / "toy" / "painted.json",
-        next((here.out / "work" / "toy").glob("painted-*/made.json")),
+        bench.out / "toy" / "painted.json",
+        next((bench.out / "work" / "toy").glob("painted-*/made.json")),
     )
     for path in (file, made):
         content = json.loads(path.read_text())
@@ -245,25 +246,47 @@ def test_images_of_weights_that_were_replaced_are_made_again(kept, here):
         path.write_text(json.dumps(content))
     if not kept:
         shutil.rmtree(made.parent)
-    SEEN.clear()
-    assert here.go("--only", "painted") == 0
-    assert SEEN and "eg3d" not in json.loads(file.read_text())["weights"]
+    INPUTS.clear()
+    assert bench.run("--only", "painted") == 0
+    assert INPUTS and "eg3d" not in json.loads(file.read_text())["weights"]
 
 
-def test_check_notices_a_changed_page_and_a_changed_record(here, monkeypatch):
-    here.go("--only", "painted", "grey")
-    toy, folder = suites.load_suite(str(here.folder / "toy.yaml")), here.out / "toy"
-    monkeypatch.setattr(suites, "shipped_suites", lambda: {"toy": here.folder / "toy.yaml"})
+def test_a_record_of_a_system_by_its_earlier_name_stays_current(bench):
+    file = bench.folder / "toy.yaml"
+    file.write_text(SUITE.replace("{type: Peeking}", "{type: GroundTruth}"))
+    assert bench.run("--only", "peeking") == 0 and len(bench.made) == 1
+    plan = run._plan(
+        parse(["bench", str(file), "--out", str(bench.out), "--runs", str(bench.folder)])
+    )
+    row = plan.suite.row("peeking")
+    earlier = replace(row, system={"type": "Photo"})
+    record = records.load(bench.out / "toy" / "peeking.json")
+    assert run._is_current(plan, row, record)
+    record.config |= dict(system=earlier.system, work=plan.work_folder(earlier).name)
+    assert run._is_current(plan, row, record)
+    record.config["system"] = {"type": "Faces"}
+    assert not run._is_current(plan, row, record)
+
+
+def test_what_a_row_is_may_be_read_under_its_earlier_name(tmp_path):
+    (tmp_path / "made.json").write_text(json.dumps(dict(solid=True, domain="3D")))
+    assert draw_row.read_made(tmp_path / "made.json") == dict(is_3d=True, domain="3D")
+
+
+def test_check_notices_a_changed_page_and_a_changed_record(bench, monkeypatch):
+    bench.run("--only", "painted", "grey")
+    toy, folder = suites.load_suite(str(bench.folder / "toy.yaml")), bench.out / "toy"
+    monkeypatch.setattr(suites, "shipped_suites", lambda: {"toy": bench.folder / "toy.yaml"})
     monkeypatch.setattr(suites, "load_suite", lambda name: toy)
-    assert run.check(here.out, folder) == run.check(here.out, None) == 0
+    assert run.check(bench.out, folder) == run.check(bench.out, None) == 0
     text = (folder / "toy.md").read_text()
     (folder / "toy.md").write_text(text.replace("greyer", "better"))
-    assert run.check(here.out, folder) == 1
+    assert run.check(bench.out, folder) == 1
     (folder / "toy.md").write_text(text)
     data = json.loads((folder / "grey.json").read_text())
     data["scores"]["grey"]["acc[judge]"]["value"] = 0.99
     (folder / "grey.json").write_text(json.dumps(data))
-    assert run.check(here.out, folder) == 1
+    assert run.check(bench.out, folder) == 1
 
 
 def test_check_says_how_much_it_looked_at(capsys, tmp_path):
@@ -274,47 +297,48 @@ def test_check_says_how_much_it_looked_at(capsys, tmp_path):
     assert "holds no records of a whole suite" in capsys.readouterr().err
 
 
-def test_a_page_links_to_the_protocol_where_that_lies(here):
-    assert here.go("--only", "painted") == 0
+def test_a_page_links_to_the_protocol_where_that_lies(bench):
+    assert bench.run("--only", "painted") == 0
     assert (
-        "see the protocol, docs/benchmark-protocol.md." in (here.out / "toy" / "toy.md").read_text()
+        "see the protocol, docs/benchmark-protocol.md."
+        in (bench.out / "toy" / "toy.md").read_text()
     )
-    (here.folder / "docs").mkdir()
-    (here.folder / "docs/benchmark-protocol.md").touch()
-    assert here.go("--only", "painted", "--tables", str(here.folder / "docs/tables")) == 0
+    (bench.folder / "docs").mkdir()
+    (bench.folder / "docs/benchmark-protocol.md").touch()
+    assert bench.run("--only", "painted", "--tables", str(bench.folder / "docs/tables")) == 0
     assert (
         "see [the protocol](../benchmark-protocol.md)."
-        in (here.folder / "docs/tables/toy.md").read_text()
+        in (bench.folder / "docs/tables/toy.md").read_text()
     )
 
 
-def test_a_record_of_other_pairs_makes_no_page(here):
-    here.go("--only", "painted")
-    (here.folder / "toy.yaml").write_text(SUITE.replace("pairs: 12", "pairs: 13"))
-    toy = suites.load_suite(str(here.folder / "toy.yaml"))
+def test_a_record_of_other_pairs_makes_no_page(bench):
+    bench.run("--only", "painted")
+    (bench.folder / "toy.yaml").write_text(SUITE.replace("pairs: 12", "pairs: 13"))
+    toy = suites.load_suite(str(bench.folder / "toy.yaml"))
     with pytest.raises(
         DataError,
         match="painted.json was measured on 12 pairs of the split 'val', .* asks for 13 pairs",
     ):
-        page.write(toy, here.out / "toy", here.out / "toy")
+        page.write(toy, bench.out / "toy", bench.out / "toy")
 
 
-def test_a_sheet_of_all_systems_outlives_the_images_of_some(here):
-    assert here.go() == 0
-    sheet = here.out / "toy" / "toy.webp"
+def test_a_sheet_of_all_systems_outlives_the_images_of_some(bench):
+    assert bench.run() == 0
+    sheet = bench.out / "toy" / "toy.webp"
     whole = sheet.read_bytes()
-    shutil.rmtree(next((here.out / "work" / "toy").glob("grey-*")))
-    assert here.go("--only", "painted") == 0 and sheet.read_bytes() == whole
+    shutil.rmtree(next((bench.out / "work" / "toy").glob("grey-*")))
+    assert bench.run("--only", "painted") == 0 and sheet.read_bytes() == whole
     sheet.unlink()
-    assert here.go("--only", "painted") == 0 and sheet.read_bytes() != whole
+    assert bench.run("--only", "painted") == 0 and sheet.read_bytes() != whole
 
 
-def test_a_suite_may_have_no_sheet(here):
-    (here.folder / "toy.yaml").write_text(SUITE + "sheet: false\n")
-    assert here.go("--only", "painted") == 0
+def test_a_suite_may_have_no_sheet(bench):
+    (bench.folder / "toy.yaml").write_text(SUITE + "sheet: false\n")
+    assert bench.run("--only", "painted") == 0
     assert (
-        not list(here.out.rglob("*.webp"))
-        and ".webp" not in (here.out / "toy" / "toy.md").read_text()
+        not list(bench.out.rglob("*.webp"))
+        and ".webp" not in (bench.out / "toy" / "toy.md").read_text()
     )
 
 
@@ -333,35 +357,35 @@ def test_pages_of_this_repository_follow_from_their_records(capsys):
             )
 
 
-def test_a_judge_that_a_system_used_ends_the_suite(here):
-    (here.folder / "toy.yaml").write_text(
+def test_a_judge_that_a_system_used_ends_the_suite(bench):
+    (bench.folder / "toy.yaml").write_text(
         SUITE.replace("{type: Painted}", "{type: Painted, uses: judge}")
     )
     with pytest.raises(UsageError, match="choose another network"):
-        here.go("--only", "painted")
+        bench.run("--only", "painted")
 
 
-def test_the_quick_form_is_on_val_under_a_name_of_its_own(here):
-    args = parse(["bench", "table1", "--pairs", "3", "--out", str(here.out)])
+def test_the_quick_form_is_on_val_under_a_name_of_its_own(bench):
+    args = parse(["bench", "table1", "--pairs", "3", "--out", str(bench.out)])
     plan = run._plan(args)
     assert (plan.split, plan.count, plan.edition) == ("val", 3, "table1-val-3")
     with pytest.raises(UsageError, match="--pairs must be at least 2"):
         run._plan(parse(["bench", "table1", "--pairs", "1"]))
 
 
-def test_more_pairs_than_a_split_has_are_refused_before_anything_is_made(here):
+def test_more_pairs_than_a_split_has_are_refused_before_anything_is_made(bench):
     with pytest.raises(UsageError, match="The split val has 200 pairs; give --pairs 200 or less."):
-        here.go("--pairs", "500")
-    assert not here.made and not here.out.exists()
+        bench.run("--pairs", "500")
+    assert not bench.made and not bench.out.exists()
     with pytest.raises(UsageError, match="no list of pairs for the split 'tset'"):
-        here.go("--pairs", "4", "--split", "tset")
+        bench.run("--pairs", "4", "--split", "tset")
 
 
-def test_a_file_as_the_folder_of_results_is_refused_before_anything_is_made(here):
-    here.out.touch()
+def test_a_file_as_the_folder_of_results_is_refused_before_anything_is_made(bench):
+    bench.out.touch()
     with pytest.raises(UsageError, match="out is a file; give --out a folder"):
-        here.go()
-    assert not here.made
+        bench.run()
+    assert not bench.made
 
 
 def test_a_split_is_rendered_once_and_that_is_said_before(monkeypatch, tmp_path):
@@ -402,6 +426,11 @@ def test_mistakes_in_suites_are_sentences(tmp_path):
     file = tmp_path / "wrong.yaml"
     file.write_text("title: x\nmetrix: {}\nrows: [{name: a, label: b, system: {type: Painted}}]")
     with pytest.raises(UsageError, match="no key 'metrix', did you mean 'metrics'|metrix.*metrics"):
+        suites.load_suite(str(file))
+    file.write_text(
+        "title: x\nsolid_metrics: {}\nrows: [{name: a, label: b, system: {type: Painted}}]"
+    )
+    with pytest.raises(UsageError, match="no key 'solid_metrics' .now called 'metrics_3d'."):
         suites.load_suite(str(file))
     file.write_text("title: x\nrows: [{name: a, system: {type: Painted}}]")
     with pytest.raises(UsageError, match="lacks 'label'"):

@@ -29,7 +29,9 @@ def test_ours_is_a_run_left_early_or_late_and_names_its_losses_networks(tmp_path
             return (latent, camera)
 
     specs = dict(encoder=dict(weights="diffusion"), generator="eg3d", networks=dict(lpips="parser"))
-    bridge_files.export_bridge(tmp_path / bridge_files.EXPORTED, torch.nn.Linear(1, 1), dict(specs, bridge={}))
+    bridge_files.export_bridge(
+        tmp_path / bridge_files.EXPORTED, torch.nn.Linear(1, 1), dict(specs, bridge={})
+    )
     monkeypatch.setattr(load, "load_with_specs", lambda run, **changes: (Fake(), specs))
     for after in (None, 1, 3):
         system = systems.build(dict(type="Ours", run=str(tmp_path), after=after))
