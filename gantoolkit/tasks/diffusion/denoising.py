@@ -38,7 +38,7 @@ class NoisyBatch:
 
 
 class Denoising(Task):
-    """Base of the tasks `diffusion` and `controlnet`.
+    """Train a denoiser of latents; the base of the tasks `diffusion` and `controlnet`.
 
     L = w(t) · ‖ε − ε̂(z_t, t, c)‖²; w = min(SNR, γ)/SNR for γ = `min_snr` (Hang et al. 2023), or 1.
 

@@ -11,7 +11,9 @@ from gantoolkit.tasks.gan.losses import discriminator_loss, generator_loss, r1_p
 
 
 class AdversarialLoss:
-    """L_D = logistic + R1;  L_G = adversarial + feature matching.
+    """Compute the losses of a generator and a discriminator of pictures against each other.
+
+    L_D = logistic + R1;  L_G = adversarial + feature matching
 
     discriminator     network with `features`, `epilogue` and c_dim; with `pair`, as EG3D's, it also
                       sees the raw image

@@ -115,16 +115,16 @@ class GAN(Task):
             self.optimizers = {"D": d_optimizer, "G": g_optimizer}
             self.adversarial_loss = AdversarialLoss(
                 d_network,
-                self.generator.rays if self.generator.is_3d else None,
-                r1_gamma,
-                r1_interval,
-                adversarial,
-                feature_matching,
+                raw_size=self.generator.rays if self.generator.is_3d else None,
+                r1_gamma=r1_gamma,
+                r1_interval=r1_interval,
+                weight=adversarial,
+                feature_matching=feature_matching,
             )
-        network = None
+        distance = None
         if perceptual:
-            network = registry.build("loss", perceptual).to(self.device)
-        self.reconstruction_loss = ReconstructionLoss(raw, depth, network)
+            distance = registry.build("loss", perceptual).to(self.device)
+        self.reconstruction_loss = ReconstructionLoss(raw, depth, distance)
 
     def _build_generator(self, spec: dict) -> None:
         """Build the generator and its moving average; a 2D generator's z ends with two angles."""

@@ -25,7 +25,7 @@ BETAS = (0.9, 0.99)
 
 
 class Recognizer(Task):
-    """Base of the tasks that train a network on labelled faces.
+    """Train a network on labelled faces; the base of the tasks of this folder.
 
     Sub-classes call `set_network` with their network. Their losses compare the samples of a batch
     with each other, or weigh classes by how often the batch has them.

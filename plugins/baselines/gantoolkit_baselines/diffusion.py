@@ -15,7 +15,7 @@ from gantoolkit_baselines.unimodal import EncodedCondition, NoiseEstimates, UniM
 
 
 class CombinedDiffusion(System):
-    """Base of the systems whose noise estimate is combined of uni-modal ones.
+    """Combine uni-modal noise estimates at every step; the base of both systems.
 
     weights     folder or name of the diffusion model
     controlnet  folder or name of the ControlNet
@@ -59,7 +59,9 @@ class CombinedDiffusion(System):
 
 
 class UniteAndConquer(CombinedDiffusion):
-    """ε = ε_∅ + Σ_m w_m (ε_m − ε_∅) over the modalities m (Nair et al. 2023).
+    """Combine uni-modal noise estimates by reliability weights (Nair et al. 2023).
+
+    ε = ε_∅ + Σ_m w_m (ε_m − ε_∅) over the modalities m
 
     weights      folder or name of the diffusion model
     controlnet   folder or name of the ControlNet
@@ -91,7 +93,9 @@ class UniteAndConquer(CombinedDiffusion):
 
 
 class CollaborativeDiffusion(CombinedDiffusion):
-    """ε = Σ_m Î_m ⊙ ε_m with trained influence maps Î (Huang et al. 2023).
+    """Mix uni-modal noise estimates by trained influence maps Î (Huang et al. 2023).
+
+    ε = Σ_m Î_m ⊙ ε_m over the modalities m
 
     diffusers  run folder or export of the task `collaborative`; it knows the models that it was
                trained between

@@ -60,7 +60,7 @@ class DynamicDiffuser(nn.Module):
 
 
 class DynamicDiffusers(nn.Module):
-    """One dynamic diffuser per modality; `forward` gives the influences of text and mask.
+    """Weigh text against mask per pixel: one dynamic diffuser per modality.
 
     latents  channels of z_t
     classes  of the mask

@@ -21,7 +21,7 @@ from gantoolkit_baselines.text_optimization import TextOptimization, optimize_te
 
 
 class TediGANStyle(System):
-    """A mask encoder gives all codes; the fine ones follow the prompt by text and image towers.
+    """Encode the mask to all codes, then move the fine ones towards the prompt (TediGAN).
 
     encoder           run folder or export of the task `code_encoder`; it knows its generator
     towers            run folder or export of the task `towers`
@@ -112,7 +112,7 @@ class TediGANStyle(System):
 
 
 class IDE3DStyle(TediGANStyle):
-    """The mask gives the codes of geometry, the photo those of appearance, which follow the prompt.
+    """Encode the mask to codes of geometry, the photo to codes that follow the prompt (IDE-3D).
 
     It sees the photo, as in the paper, so that its row stands outside the ranking. Arguments are
     those of TediGANStyle; the first text layer is the encoder's first code of appearance.

@@ -13,7 +13,7 @@ BETAS = (0.9, 0.99)
 
 @dataclass(frozen=True)
 class TextOptimization:
-    """Steps and weights of the optimization.
+    """How codes are moved towards a prompt: steps and weights.
 
     L = text · (1 − cos) + pixels · MSE to the initial image + code · MSE to the initial codes
     """

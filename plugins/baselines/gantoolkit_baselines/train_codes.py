@@ -21,7 +21,9 @@ from gantoolkit_baselines.codes import CodeEncoder, render_classes
 
 
 class CodeEncoding(Task):
-    """L = Σ losses between G(ws) and the photo + semantics · cross-entropy of rendered classes.
+    """Train an encoder of masks, or of masks and photos, against the photos themselves.
+
+    L = Σ losses between G(ws) and the photo + semantics · cross-entropy of rendered classes
 
     data       zip of faces
     generator  weights name or file

@@ -20,7 +20,9 @@ BETAS = (0.9, 0.99)
 
 
 class Collaborative(Denoising):
-    """L = ‖ε − Σ_m Î_m ⊙ ε_m‖², Î = softmax_m D_m(z_t, t, c_m); the uni-modal models are frozen.
+    """Train the dynamic diffusers D_m between frozen uni-modal models.
+
+    L = ‖ε − Σ_m Î_m ⊙ ε_m‖² with influences Î = softmax_m D_m(z_t, t, c_m)
 
     data        zip of faces
     diffusion   folder or name of the diffusion model

@@ -31,7 +31,9 @@ class EncodedCondition:
 
 
 class UniModal(nn.Module):
-    """The text model is the U-Net with a prompt; the mask model has a ControlNet and no words.
+    """Estimate noise with the text only, with the mask only, and with neither.
+
+    The text model is the U-Net with a prompt; the mask model has a ControlNet and an empty prompt.
 
     weights     folder or name of the diffusion model
     controlnet  folder or name of the ControlNet

@@ -18,7 +18,9 @@ DISCRIMINATOR = "Discriminator"
 
 
 class FeatureMatching(nn.Module):
-    """L = mean over levels n of the mean |φ^n(a) − φ^n(b)| (JoJoGAN) + pixels · mean |a − b|.
+    """Compare images by features of a network, and by pixels.
+
+    L = mean over levels n of the mean |φ^n(a) − φ^n(b)| (JoJoGAN) + pixels · mean |a − b|
 
     The paper has no term of pixels. Unlike discriminators, recognizers are trained to ignore
     colors, so a trunk by itself leaves them undecided.
