@@ -16,8 +16,9 @@ and may have these attributes:
 
     reads_f                  whether w^m needs f too; else phase M gets only h
     mapping                  M as a bridge of its own, to render w^m in place of w
-    detach                   False: gradients of w reach w^m, and Eq. 7 trains M too
 
-Its constructor gets `feature_shapes` of the encoder, and `num_ws`, `w_dim` and `mean_w` [w_dim] of
+A bridge that says `detach = False` lets gradients of w reach w^m; then Eq. 7 trains M too.
+
+The constructor gets `feature_shapes` of the encoder, and `num_ws`, `w_dim` and `mean_w` [w_dim] of
 the generator, beside what a config says.
 """

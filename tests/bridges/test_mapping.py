@@ -108,7 +108,7 @@ def test_a_pyramid_reads_every_level_and_no_scale():
 
 
 def test_full_scale_parameter_counts():
-    """M has 15.3 M (L = 18) or 14.3 M (L = 14) with one trunk; 195.9 M and 152.3 M with L blocks."""
+    """One trunk: 15.3 M (L = 18) or 14.3 M (L = 14); one block per style: 195.9 M or 152.3 M."""
     shapes = FeatureShapes((1280, 8, 8), ((1280, 16, 16),), 77)
     with torch.device("meta"):
         made = [

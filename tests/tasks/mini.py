@@ -1,4 +1,4 @@
-"""Stand-ins with which the task `bridge` runs in a second: `python mini.py OUT DATA [key=value]`."""
+"""Stand-ins that make the task `bridge` run in a second: `python mini.py OUT DATA [key=value]`."""
 
 from __future__ import annotations
 

@@ -78,7 +78,7 @@ def test_every_layout_trains_and_is_evaluated(layout, tmp_path):
 
 
 def test_own_results_and_those_of_others_end_in_one_table(tmp_path, capsys):
-    """A trained run draws the pairs beside another program's pictures; `compare` writes the table."""
+    """A run draws the pairs beside another program's pictures; `compare` writes the table."""
     data = prepared("official", tmp_path)
     run(config(tmp_path, data, schedule=dict(iterations=2)), tmp_path / "run")
     pairs, others = FaceZip(data / "pairs.zip"), tmp_path / "others"
@@ -214,7 +214,7 @@ if os.environ["RANK"] == "1" and not (out.parent / "died").exists():
 
 @pytest.mark.slow
 def test_torchrun_restarts_what_has_died(tmp_path):
-    """One of two processes dies by SIGKILL; --max-restarts and --resume bring the run to its end."""
+    """One process dies by SIGKILL; --max-restarts and --resume bring the run to its end."""
     data, out = prepared("official", tmp_path), tmp_path / "run"
     whole = config(tmp_path, data, schedule=dict(iterations=30))
     head, last = SCRIPT.rsplit("\n", 2)[0], SCRIPT.rsplit("\n", 2)[1]

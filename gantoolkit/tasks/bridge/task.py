@@ -162,8 +162,12 @@ class Bridge(Task):
         return self.evaluation.notes()
 
     def export(self, folder: Path) -> list[Path]:
-        specs = self.specs | dict(networks=self.networks(), frozen=bridge_files.frozen_checksums(self.specs))
-        return [bridge_files.export_bridge(folder / "bridge.safetensors", self.evaluated_bridge, specs)]
+        specs = self.specs | dict(
+            networks=self.networks(), frozen=bridge_files.frozen_checksums(self.specs)
+        )
+        return [
+            bridge_files.export_bridge(folder / "bridge.safetensors", self.evaluated_bridge, specs)
+        ]
 
     def networks(self) -> dict[str, str]:
         return {name: term.network for name, term in self.terms.items() if term.network}
