@@ -1,4 +1,4 @@
-"""Fine-tuning a published ControlNet on CelebAMask-HQ's colors (configs/full/controlnet_mask.py)."""
+"""Fine-tuning a published ControlNet on CelebAMask-HQ colors (configs/full/controlnet_mask.py)."""
 
 from __future__ import annotations
 
