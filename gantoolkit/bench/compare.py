@@ -98,10 +98,10 @@ def main(args) -> int:
             "--metrics FILE.yaml.",
             file=sys.stderr,
         )
-    outputs = {
-        folder.name: find_outputs(ADAPTERS[folder.adapter], folder.path, reference.samples)
-        for folder in folders
-    }
+    outputs = {}
+    for folder in folders:
+        adapter = ADAPTERS[folder.adapter]
+        outputs[folder.name] = find_outputs(adapter, folder.path, reference.samples)
     ids = common_ids(folders, outputs, reference, args.limit)
     rows = []
     for folder in folders:
@@ -180,7 +180,7 @@ def common_ids(
                 f"for {ADAPTERS[folder.adapter].looks_for} in {folder.path})",
                 file=sys.stderr,
             )
-    ids = [id for id in expected if all(id in outputs[folder.name] for folder in folders)]
+    ids = [id for id in expected if all(id in of_folder for of_folder in outputs.values())]
     if len(ids) < 2:
         raise DataError(
             f"Only {len(ids)} of {len(expected)} samples have an output of every program; put a "

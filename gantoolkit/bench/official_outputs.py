@@ -123,6 +123,9 @@ def folder_safe(text: str) -> str:
     """Turn a prompt into the name of a folder: no slashes, whole words of at most MAX_BYTES.
 
     An empty prompt becomes " ".
+
+    >>> folder_safe("a man / a woman")
+    'a man a woman'
     """
     name = ""
     for word in re.sub(r"[/\\\x00-\x1f]", " ", text).split():
@@ -191,7 +194,8 @@ def find_uac(folder: Path, samples: Sequence[SampleId]) -> Outputs:
     folders = sorted({path.parent for path in top.rglob("*.png") if path.stem.isdecimal()})
     outputs: Outputs = {}
     for of_text in folders:
-        counted = [sample for sample in samples if of_text.name.strip() in _uac_folders(sample)]
+        text = of_text.name.strip()
+        counted = [sample for sample in samples if text in _uac_folders(sample)]
         if not counted and len(folders) == 1:
             counted = samples
         for number, sample in enumerate(sorted(counted, key=lambda sample: f"{sample.id}.jpg")):

@@ -78,7 +78,12 @@ def shipped_suites() -> dict[str, Path]:
 
 
 def load_suite(name: str) -> Suite:
-    """Load a suite by its name, or from a YAML file; unknown keys are refused."""
+    """Load a suite by its name, or from a YAML file; unknown keys are refused.
+
+    >>> suite = load_suite("table2")
+    >>> suite.condition, [row.name for row in suite.rows]
+    ('mask', ['a', 'b', 'c', 'd', 'e'])
+    """
     known = shipped_suites()
     file = Path(name) if name.endswith((".yaml", ".yml")) else known.get(name)
     if file is None or not file.is_file():

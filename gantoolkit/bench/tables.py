@@ -112,7 +112,11 @@ def ranks(rows: Sequence[MeasuredRow], column: str) -> dict[str, int]:
 
 
 def printed_value(column: str, score: Score) -> tuple[float, tuple[float, float] | None]:
-    """Return value and interval as tables print them: shares in per cent."""
+    """Return value and interval as tables print them: shares in per cent.
+
+    >>> printed_value("acc", Score(0.5, n=8, higher_is_better=True, interval=(0.25, 0.75)))
+    (50.0, (25.0, 75.0))
+    """
     factor = 100 if column in PERCENT else 1
     interval = score.interval and tuple(bound * factor for bound in score.interval)
     return score.value * factor, interval

@@ -13,6 +13,8 @@ PACKAGE = Path(gantoolkit.__file__).parent
 NOT_MODULES = ("configs", "templates")
 OPTIONS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 WITH_EXAMPLES = {  # module → names that people meet first
+    "gantoolkit.bench.pairs": ["Pairs"],
+    "gantoolkit.bench.systems": ["System"],
     "gantoolkit.bridges.absm": ["AbSM"],
     "gantoolkit.bridges.mapping": ["Mapping"],
     "gantoolkit.core.types": ["Camera", "Condition"],
