@@ -122,22 +122,14 @@ def measure(
     pair, pass_name: str, seconds: float, device: str, rates: dict, say: Callable[[str], None]
 ) -> list[dict]:
     """Return a row per precision of ours: seconds, ratio, peak memory and work of both."""
-    import roofline
     import timing
 
     from gantoolkit.networks.cpu import weight_cache
 
-    def job(variant: str) -> Callable[[], None]:
-        def run() -> None:
-            pair.run(*VARIANTS[variant], PASSES[pass_name])
-            roofline.wait(device)
-
-        return run
-
     def forget() -> None:
         weight_cache.clear(pair.generator)
 
-    jobs = {variant: job(variant) for variant in VARIANTS}
+    jobs = {variant: _job(pair, variant, pass_name, device) for variant in VARIANTS}
     rounds = timing.interleave(jobs, seconds, least=4, most=30)
     times = {variant: timing.seconds_of(rounds, variant) for variant in VARIANTS}
     used = {}
@@ -163,6 +155,17 @@ def measure(
         rows.append(row)
         say(f"  {pass_name} {precision}: theirs / ours {row['best']:.2f} (bar {row['bar']:g})")
     return rows
+
+
+def _job(pair, variant: str, pass_name: str, device: str) -> Callable[[], None]:
+    """Return a function that runs one pass of a variant to its end."""
+    import roofline
+
+    def run() -> None:
+        pair.run(*VARIANTS[variant], PASSES[pass_name])
+        roofline.wait(device)
+
+    return run
 
 
 def make_record(options: argparse.Namespace, scratch: Path) -> dict:

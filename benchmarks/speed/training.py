@@ -143,12 +143,7 @@ class Bench:
         row = dict(phase=phase, others=timing.median_others(kept))
         for variant in VARIANTS:
             row[variant] = timing.summary(times[variant])
-            row[variant]["parts"] = {
-                part: timing.summary([one.results[variant].get(part, 0.0) for one in kept])[
-                    "median"
-                ]
-                for part in (READ, FEATURES, FORWARD, BACKWARD)
-            }
+            row[variant]["parts"] = _median_parts([one.results[variant] for one in kept])
         row["ratio"] = timing.ratio(times["anew"], times["cache"])
         row["ratio_features"] = timing.ratio(times["cache"], times["features"])
         return row
@@ -160,6 +155,15 @@ class Bench:
         jobs = dict(fill=lambda: source.encoder.trajectory(sample.condition))
         kept = timing.interleave(jobs, 0, rounds)
         return timing.summary(timing.seconds_of(kept, "fill"))["median"] / CACHED_SAMPLES
+
+
+def _median_parts(iterations: list[dict[str, float]]) -> dict[str, float]:
+    """Return the median seconds of every part over iterations."""
+    medians = {}
+    for part in (READ, FEATURES, FORWARD, BACKWARD):
+        seconds = [iteration.get(part, 0.0) for iteration in iterations]
+        medians[part] = timing.summary(seconds)["median"]
+    return medians
 
 
 def _reduced(values: dict, universe: Universe, folder: Path) -> dict:

@@ -26,10 +26,13 @@ def write_sheet(rows: Sequence[MeasuredRow], work: Path, out: Path) -> Path | No
     exists already, it stays as it is. Returns None if nothing was written.
     """
     folders = {row.label: work / record.config["work"] for row, record in rows}
-    images = {label: _first_images(folder) for label, folder in folders.items()}
-    images = {label: found for label, found in images.items() if found}
-    jobs = [folder / "job.json" for folder in folders.values()]
-    jobs = [file for file in jobs if file.is_file()]
+    images, jobs = {}, []
+    for label, folder in folders.items():
+        of_row = _first_images(folder)
+        if of_row:
+            images[label] = of_row
+        if (folder / "job.json").is_file():
+            jobs.append(folder / "job.json")
     if not images or not jobs:
         return None
     if len(images) < len(rows) and out.is_file():

@@ -57,10 +57,10 @@ def find_outputs(adapter: Adapter, folder: Path, samples: Sequence[SampleId]) ->
         raise DataError(f"There is no folder {folder}; give NAME=DIR with what the program wrote.")
     listed = _read_manifest(folder)
     not_listed = [sample for sample in samples if sample.id not in listed]
-    found = adapter.find(folder, not_listed) if not_listed else {}
-    _check_one_system(folder, {output.path.name for output in found.values()})
+    others = adapter.find(folder, not_listed) if not_listed else {}
+    _check_one_system(folder, {output.path.name for output in others.values()})
     outputs = {sample.id: listed[sample.id] for sample in samples if sample.id in listed}
-    return outputs | found
+    return outputs | others
 
 
 def _read_manifest(folder: Path) -> Outputs:
