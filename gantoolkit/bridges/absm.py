@@ -8,7 +8,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from gantoolkit.bridges.attention import mean_over_tokens, word_attention
+from gantoolkit.bridges.attention import chosen_tokens, mean_over_tokens, word_attention
 from gantoolkit.bridges.layers import Styles, conv_stack, resize
 from gantoolkit.bridges.mapping import Mapping
 from gantoolkit.core.errors import UsageError
@@ -84,9 +84,12 @@ class AbSM(nn.Module):
         self.attention = attention
         self.all_tokens = tokens == "all"
         self.detach = detach
-        self.size = (size, size) if size else max(shape[1:] for shape in feature_shapes.f)
+        self.size = max(shape[1:] for shape in feature_shapes.f)
+        if size:
+            self.size = (size, size)
 
-        mapping_options = {"width": width, **(mapping or {})}
+        mapping_options = dict(width=width)
+        mapping_options.update(mapping or {})
         self.mapping = Mapping(
             feature_shapes,
             num_ws,
@@ -100,10 +103,10 @@ class AbSM(nn.Module):
 
         alphas = len(feature_shapes.steps) if alpha == "per_step" else 1
         self.a = nn.ParameterDict({code: nn.Parameter(torch.zeros(alphas)) for code in CODES})
-        projected = [shape[0] for shape in feature_shapes.f] if attention == "prob_proj" else []
-        self.project = nn.ModuleList(
-            nn.Conv2d(feature_shapes.tokens, channels, 1) for channels in projected
-        )
+        self.project = nn.ModuleList()
+        if attention == "prob_proj":
+            for channels, _, _ in feature_shapes.f:
+                self.project.append(nn.Conv2d(feature_shapes.tokens, channels, kernel_size=1))
         steps = torch.tensor(feature_shapes.steps, dtype=torch.int64)
         self.register_buffer("steps", steps, persistent=False)
         self.to(memory_format=torch.channels_last)
@@ -137,22 +140,28 @@ class AbSM(nn.Module):
         if mapping_only:
             return Latent(w_m, w_m)
         w_gamma, w_beta = self.modulation(features)
-        base = w_m.detach() if self.detach else w_m
-        return Latent(base * w_gamma + w_beta, w_m, w_gamma, w_beta)
+        base = w_m
+        if self.detach:
+            base = w_m.detach()
+        ws = base * w_gamma + w_beta
+        return Latent(ws, w_m, w_gamma, w_beta)
 
     def modulation(self, features: Features) -> tuple[Tensor, Tensor]:
         """Compute (w^γ = 1 + Δ, w^β = Δ), each [B,L,w_dim]: the network T."""
         local, overall = self.maps(features)
-        gamma = self.styles["gamma"](self.mix("gamma", local, overall, features.t))
-        beta = self.styles["beta"](self.mix("beta", local, overall, features.t))
-        return 1 + gamma, beta
+        mixed_gamma = self.mix("gamma", local, overall, features.t)
+        delta_gamma = self.styles["gamma"](mixed_gamma)
+        mixed_beta = self.mix("beta", local, overall, features.t)
+        delta_beta = self.styles["beta"](mixed_beta)
+        return 1 + delta_gamma, delta_beta
 
     # -- Eq. 3 -------------------------------------------------------------------------------------
 
     def mix(self, code: str, local: Tensor, overall: Tensor, t: Tensor) -> Tensor:
         """Compute F̂^γ or F̂^β [B,width,H,W] = α · local + (1−α) · global."""
         alpha = self.alpha(code, t).to(local.dtype)
-        return alpha * self.local[code](local) + (1 - alpha) * self.overall[code](overall)
+        mixed_local = alpha * self.local[code](local)
+        return mixed_local + (1 - alpha) * self.overall[code](overall)
 
     def alpha(self, code: str, t: Tensor) -> Tensor:
         """Compute α in 0..1: [1,1,1,1], or [B,1,1,1] with one per step (the step nearest to t)."""
@@ -180,7 +189,7 @@ class AbSM(nn.Module):
         if self.attention == "output_max":
             return [resize(a, self.size) for a in features.attn_out]
 
-        tokens = torch.ones_like(features.words) if self.all_tokens else features.words
+        tokens = chosen_tokens(features, self.all_tokens)
         if self.attention == "prob_broadcast":
             return [resize(mean_over_tokens(p, tokens), self.size) for p in features.attn_prob]
 

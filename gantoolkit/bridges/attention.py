@@ -21,9 +21,16 @@ def word_attention(
     """
     if size is None:
         size = tuple(features.attn_prob[-1].shape[-2:])
-    tokens = torch.ones_like(features.words) if all_tokens else features.words
+    tokens = chosen_tokens(features, all_tokens)
     maps = [resize(mean_over_tokens(p, tokens), size) for p in features.attn_prob]
     return torch.stack(maps).mean(0)
+
+
+def chosen_tokens(features: Features, all_tokens: bool = False) -> Tensor:
+    """Choose the tokens to average over [B,T] bool: the prompt's words, or all."""
+    if all_tokens:
+        return torch.ones_like(features.words)
+    return features.words
 
 
 def mean_over_tokens(probabilities: Tensor, tokens: Tensor) -> Tensor:

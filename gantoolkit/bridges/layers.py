@@ -25,11 +25,12 @@ class Styles(nn.Module):
         super().__init__()
         self.num_ws = num_ws
         self.w_dim = w_dim
-        blocks = num_ws if per_style else 1
-        outputs = w_dim if per_style else num_ws * w_dim
-        self.blocks = nn.ModuleList(
-            MapToStyle(channels, size, width, outputs) for _ in range(blocks)
-        )
+        self.blocks = nn.ModuleList()
+        if per_style:
+            for _ in range(num_ws):
+                self.blocks.append(MapToStyle(channels, size, width, w_dim))
+        else:
+            self.blocks.append(MapToStyle(channels, size, width, num_ws * w_dim))
         for block in self.blocks:
             nn.init.zeros_(block.linear.weight)
 
@@ -41,9 +42,10 @@ class Styles(nn.Module):
 def conv_stack(channels: int, width: int, depth: int) -> nn.Sequential:
     """Build `depth` × (3×3 convolution, LeakyReLU(0.2)): [B,channels,H,W] → [B,width,H,W]."""
     layers: list[nn.Module] = []
-    for index in range(depth):
-        inputs = channels if index == 0 else width
-        layers += [nn.Conv2d(inputs, width, 3, 1, 1), nn.LeakyReLU(0.2)]
+    for _ in range(depth):
+        layers.append(nn.Conv2d(channels, width, kernel_size=3, stride=1, padding=1))
+        layers.append(nn.LeakyReLU(0.2))
+        channels = width
     return nn.Sequential(*layers)
 
 
