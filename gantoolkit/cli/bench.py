@@ -81,7 +81,8 @@ def _add_compare(verbs) -> None:
         nargs="+",
         default=[],
         metavar="NAME[:ADAPTER]=DIR",
-        help="tedigan, ide3d, uac, controlnet, collaborative, gantoolkit, or any NAME=DIR of ID.png",
+        help="tedigan, ide3d, uac, controlnet, collaborative, gantoolkit, "
+        "or any NAME=DIR of ID.png",
     )
     compare.add_argument(
         "--prepare",

@@ -9,7 +9,10 @@ from gantoolkit.core.labels import ORDERS
 
 
 def add(verbs) -> tuple[argparse._SubParsersAction, argparse._SubParsersAction]:
-    """Add the verb; returns its actions and the sources of `render`, to which plugins add theirs."""
+    """Add the verb.
+
+    Returns its actions and the sources of `render`, to which plugins add theirs.
+    """
     data = verbs.add_parser("data", help="render, prepare and check data sets")
     actions = data.add_subparsers(title="actions", metavar="ACTION", required=True)
     _add_prepare(actions)

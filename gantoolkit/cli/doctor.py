@@ -75,7 +75,7 @@ def findings(quick: bool = False) -> Iterator[Finding]:
 
 
 def requirements() -> list[Requirement]:
-    """Read the dependencies that the installed package, or the checkout's pyproject.toml, states."""
+    """Read the dependencies of the installed package, or of the checkout."""
     from packaging.requirements import Requirement
 
     checkout = manifest.checkout_root()
@@ -136,7 +136,7 @@ def plugins(quick: bool) -> Iterator[Finding]:
 
 
 def files(quick: bool) -> Iterator[Finding]:
-    """Look for the weights and data that registry.yaml promises, and at their content unless `quick`."""
+    """Look for the weights and data of registry.yaml; unless `quick`, at their content too."""
     index = manifest.load()
     verified = 0
     for name, entry in {**index.weights, **index.data}.items():
@@ -164,7 +164,10 @@ def _missing_file(name: str, path: Path, recipe: str | None) -> Finding:
 
 
 def torch_pair() -> Iterator[Finding]:
-    """Import torch and torchvision together; beside a CPU torch the shim of compat.py may be at work."""
+    """Import torch and torchvision together.
+
+    Beside a CPU torch the shim of compat.py may be at work.
+    """
     process = run_python(TORCH_PROBE)
     if process.returncode:
         yield Finding(

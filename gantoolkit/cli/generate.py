@@ -38,7 +38,8 @@ def _add_conditions(generate: argparse.ArgumentParser) -> None:
     generate.add_argument(
         "--data",
         metavar="ZIP",
-        help="every sample of a data set once, from its own caption, condition and camera, as ID.png",
+        help="every sample of a data set once, from its own caption, condition and camera, "
+        "as ID.png",
     )
     generate.add_argument(
         "--labels",

@@ -1,4 +1,4 @@
-"""`gantoolkit new plugin NAME`: a pip-installable package with one working generator and its test."""
+"""`gantoolkit new plugin NAME`: a pip-installable package with a generator and its test."""
 
 from __future__ import annotations
 

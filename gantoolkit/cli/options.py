@@ -1,4 +1,7 @@
-"""Options of the command line: numbers within bounds, devices; a mistake is one sentence (UsageError)."""
+"""Options of the command line: numbers within bounds, devices.
+
+A mistake is one sentence (UsageError).
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,7 @@ Number = TypeVar("Number", int, float)
 
 
 class Parser(argparse.ArgumentParser):
-    """argparse whose errors are the project's: a sentence with a suggestion, and the help to look at."""
+    """argparse with the errors of the project: a sentence, with the help to look at."""
 
     def error(self, message: str) -> NoReturn:
         message = message.removeprefix("argument ").replace(": must be ", " must be ", 1)
@@ -55,7 +58,10 @@ class Parser(argparse.ArgumentParser):
 def add_verb(
     verbs: argparse._SubParsersAction, name: str, command: str, summary: str
 ) -> argparse.ArgumentParser:
-    """Add a verb; `command` is the "module:function" that is imported and called with its arguments."""
+    """Add a verb.
+
+    `command` is the "module:function" that is imported and called with its arguments.
+    """
     verb = verbs.add_parser(name, help=summary, description=f"{summary}.")
     verb.set_defaults(command=command)
     return verb
@@ -87,7 +93,10 @@ def number(least: float | None = None, most: float | None = None) -> Callable[[s
 
 
 def device(text: str) -> str:
-    """Check the name of a device; whether the machine has it is found out when torch is imported."""
+    """Check the name of a device.
+
+    Whether the machine has it is found out when torch is imported.
+    """
     if problem := unknown_device(text):
         raise argparse.ArgumentTypeError(problem)
     return text

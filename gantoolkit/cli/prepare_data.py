@@ -139,7 +139,10 @@ def config_of(args: Namespace, source: sources.Source, progress: Progress) -> Pr
 
 
 def order_of(source: sources.Source, swap_sides: bool, progress: Progress) -> str:
-    """Detect the order of numbered label maps from some of them; part masks and colors need none."""
+    """Detect the order of numbered label maps from some of them.
+
+    Part masks and colors need none.
+    """
     masks = (sample.mask for sample in source.samples if sample.mask is not None)
     detected = detect_order_of_files(masks)
     if detected is None:

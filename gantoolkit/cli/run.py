@@ -1,4 +1,7 @@
-"""Arguments of `gantoolkit run` and `gantoolkit report`; `run` checks its config before torch is imported."""
+"""Arguments of `gantoolkit run` and `gantoolkit report`.
+
+`run` checks its config before torch is imported.
+"""
 
 from __future__ import annotations
 

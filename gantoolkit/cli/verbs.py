@@ -32,7 +32,10 @@ def parse(arguments: list[str]) -> argparse.Namespace:
 
 
 def parser(arguments: list[str]) -> argparse.ArgumentParser:
-    """Build the parser of all verbs; plugins' code is imported only where `arguments` may need it."""
+    """Build the parser of all verbs.
+
+    Plugins' code is imported only where `arguments` may need it.
+    """
     root = options.Parser(prog="gantoolkit", epilog=EPILOG, description=DESCRIPTION)
     root.add_argument("--version", action="version", version=f"gantoolkit {__version__}")
     root.add_argument("--debug", action="store_true", help="show the traceback of an error")

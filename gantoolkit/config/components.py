@@ -23,7 +23,9 @@ class Spec(NamedTuple):
 
 
 def specs(values: Any, prefix: str = "", kind: str | None = None) -> Iterator[Spec]:
-    """Find every component of a config, optimizers excepted, and whatever stands in the place of one.
+    """Find every component of a config, and whatever stands in the place of one.
+
+    Optimizers are left out.
 
     A component is a dict with a `type`; the name of a metric is its type by itself.
     """
@@ -47,7 +49,7 @@ def specs(values: Any, prefix: str = "", kind: str | None = None) -> Iterator[Sp
 
 
 def check_components(values: dict, provenance: dict[str, str]) -> None:
-    """Raise UsageError for a component that is not one, does not exist, or gets a wrong argument."""
+    """Refuse a component that is not one, does not exist, or gets a wrong argument."""
     for spec in specs(values):
         if isinstance(spec.value, dict) and "type" in spec.value:
             _check_spec(spec, provenance)

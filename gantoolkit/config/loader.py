@@ -1,8 +1,8 @@
-"""Configs: Python text with one level of `_base_`, overridden by key=value, checked before anything loads.
+"""Configs: Python text with one `_base_` and key=value on top, checked before anything loads.
 
-A name is (1) a path as typed, (2) the same path inside the package or a plugin, (3) a preset, (4) a run
-folder or a .json file, which is read and never executed. Values are JSON-able, so that a run and its
-resumption get the same ones.
+A name is (1) a path as typed, (2) the same path inside the package or a plugin, (3) a preset,
+(4) a run folder or a .json file, which is read and never executed. Values are JSON-able, so that
+a run and its resumption get the same ones.
 """
 
 from __future__ import annotations
@@ -90,7 +90,7 @@ def find_config(name: str | Path) -> Path:
 
 
 def shipped_configs() -> list[str]:
-    """List the configs (configs/….py) that come with the package and with plugins, without bases."""
+    """List the configs (configs/….py) of the package and of plugins, without bases."""
     names = []
     for provider in manifest.load().providers.values():
         files = (provider.root / "configs").rglob("*.py")
@@ -118,7 +118,10 @@ def _with_bases(file: Path) -> Iterator[Path]:
 
 
 def execute(file: Path, name: str | None = None) -> Any:
-    """Run a config file; return its public values, or only the one called `name` (None where it is missing)."""
+    """Run a config file.
+
+    Return its public values, or only the one called `name` (None where it is missing).
+    """
     namespace: dict[str, Any] = {"__file__": str(file), "__name__": file.stem}
     try:
         exec(compile(file.read_text(encoding="utf-8"), str(file), "exec"), namespace)
@@ -172,7 +175,8 @@ def merge(
 ) -> dict:
     """Merge `new` into `target` in place, and note in `provenance` where each value comes from.
 
-    Lists are replaced. Dicts are merged, unless their `type` changes or the new one says `_delete_=True`.
+    Lists are replaced. Dicts are merged, unless their `type` changes or the new one says
+    `_delete_=True`.
     """
     for key, value in new.items():
         dotted = f"{prefix}{key}"

@@ -1,4 +1,4 @@
-"""Constructor arguments read from source text, so that checks and help need no import of the component."""
+"""Constructor arguments read from source text: checks and help import no component."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from typing import NamedTuple
 from gantoolkit.registry import manifest
 
 MAX_DEPTH = 8  # of imports and base classes that are followed
-CONFIG = "config"  # an argument of this name, annotated with a dataclass, stands for the dataclass's fields
+CONFIG = "config"  # an argument of this name stands for the fields of its dataclass
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,10 @@ class Definition(NamedTuple):
 
 
 def of(entry: dict) -> Signature | None:
-    """Read the signature behind a component's entry of registry.yaml; None where there is no source."""
+    """Read the signature behind a component's entry of registry.yaml.
+
+    None where there is no source.
+    """
     module, _, attribute = entry["module"].partition(":")
     provider = manifest.load().providers.get(entry.get("owner", manifest.GROUP))
     folder = str(provider.folder) if provider and provider.folder else None
@@ -59,7 +62,7 @@ def of(entry: dict) -> Signature | None:
 
 @lru_cache
 def read(module: str, attribute: str, folder: str | None = None) -> Signature | None:
-    """Read the signature of `module:attribute`, following imports and base classes in source text only.
+    """Read the signature of `module:attribute` from source text, through imports and bases.
 
     folder  where the top-level package lies, if not on sys.path
     """
@@ -191,7 +194,7 @@ def _of_dataclass(definition: Definition, folder: str | None, doc: str) -> Signa
 
 
 def _with_config_fields(signature: Signature, cls: Definition, folder: str | None) -> Signature:
-    """The signature with the fields of a dataclass in place of the argument `config` that holds them."""
+    """Replace an argument `config` by the fields of the dataclass that it holds."""
     arguments: list[Argument] = []
     for argument in signature.arguments:
         definition = None

@@ -77,7 +77,7 @@ def task_signature(values: dict) -> signature.Signature | None:
 
 
 def check_override(key: str, value: Any, values: dict) -> None:
-    """Refuse an override that reaches through a value, or adds a key to a dict that nobody checks."""
+    """Refuse an override that reaches through a value, or adds a key that nobody checks."""
     *parents, last = key.split(".")
     if not parents:
         return
@@ -100,7 +100,10 @@ def check_override(key: str, value: Any, values: dict) -> None:
 
 
 def build(cls: type[T], key: str, values: dict[str, Any]) -> T:
-    """Construct the dataclass that the config's dict `key` stands for; wrong or missing keys are refused."""
+    """Construct the dataclass that the config's dict `key` stands for.
+
+    Wrong or missing keys are refused.
+    """
     known = {field.name: field for field in fields(cls)}
     for name in values:
         if name not in known:
@@ -170,7 +173,9 @@ def _check_dataclass(key: str, values: dict, provenance: dict[str, str]) -> None
 
 
 def _fields(key: str, values: dict) -> dict[str, signature.Argument]:
-    """The fields, by name, of the dataclass that the dict `key` stands for; {} where it is a plain dict.
+    """The fields, by name, of the dataclass that the dict `key` stands for.
+
+    {} where it is a plain dict.
 
     `data` and `cache` are dicts of a dataclass only in tasks that take `sampling` too.
     """

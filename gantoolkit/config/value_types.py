@@ -1,4 +1,4 @@
-"""Which values a config key takes: of the annotated type, finite, and within the range of its name."""
+"""Which values a config key takes: of the annotated type, and in the range of its name."""
 
 from __future__ import annotations
 

@@ -19,7 +19,8 @@ RADIUS = 2.7  # distance of the camera from the origin, FFHQ
 PIVOT = (0.0, 0.0, 0.2)  # the point it looks at, FFHQ
 FOCAL = 4.2647  # focal length / image width, FFHQ (full field of view 13.4°)
 YAWS = (-0.4, 0.0, 0.4)  # radians, of the views that pictures show
-# Pitch of a camera level with the face in FFHQ's frame; EG3D's scripts render frontal views at −0.2.
+# Pitch of a camera level with the face in FFHQ's frame; EG3D's scripts render frontal views at
+# −0.2.
 FFHQ_LEVEL = -0.16
 
 
@@ -85,7 +86,10 @@ class Frame:
     focal: float = FOCAL  # focal length / image width
 
     def camera(self, yaw: Tensor | float = 0.0, pitch: Tensor | float = 0.0) -> Camera:
-        """Make cameras [B] at (yaw, pitch) in radians; pitch 0 is the equator, not the level of faces."""
+        """Make cameras [B] at (yaw, pitch) in radians.
+
+        Pitch 0 is the equator, not the level of faces.
+        """
         return orbit_camera(yaw, pitch, self.pivot, self.radius, self.focal)
 
     def facing(self, yaw: Tensor | float = 0.0, pitch: Tensor | float = 0.0) -> Camera:
@@ -108,7 +112,9 @@ def as_camera(camera: Camera | Tensor) -> Camera:
 
 
 def sample_rays(camera: Camera, resolution: int) -> tuple[Tensor, Tensor]:
-    """Cast rays through the pixel centers, row by row: origins and unit directions [B,resolution²,3]."""
+    """Cast rays through the pixel centers, row by row.
+
+    Returns origins and unit directions [B,resolution²,3]."""
     pose = camera.cam2world
     matrix = camera.intrinsics
     fx = matrix[:, 0, 0, None]
@@ -128,6 +134,7 @@ def sample_rays(camera: Camera, resolution: int) -> tuple[Tensor, Tensor]:
     in_camera = torch.stack([x, y, torch.ones_like(x), torch.ones_like(x)], 1)  # [B,4,M]
     in_world = torch.bmm(pose.float(), in_camera).transpose(1, 2)[..., :3]
     origins = pose[:, None, :3, 3]
-    # Transform points, then subtract, as EG3D does: fine planes amplify the last bit of a direction.
+    # Transform points, then subtract, as EG3D does: fine planes amplify the last bit of a
+    # direction.
     directions = F.normalize(in_world - origins, dim=-1)
     return origins.expand_as(directions), directions

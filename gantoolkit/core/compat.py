@@ -3,11 +3,13 @@
 `import gantoolkit.core.compat` before timm, lpips, torchmetrics, transformers or diffusers.
 
 1. torchvision beside a CPU torch.
-   Reason: PyPI's torchvision wheel is built for CUDA. Beside a CPU build of torch its C++ library does
-   not load, and `import torchvision` then dies with "operator torchvision::nms does not exist", because
-   it registers fake kernels for two operators that only the library defines. timm and lpips always import
-   torchvision, torchmetrics does whenever it is installed. We never call those operators.
-   Removal: when `import torchvision` succeeds without its C++ library (pytorch/vision#8985).
+
+Reason: PyPI's torchvision wheel is built for CUDA. Beside a CPU build of torch its C++ library does
+not load, and `import torchvision` then dies with "operator torchvision::nms does not exist": it
+registers fake kernels for two operators that only the library defines. timm and lpips always import
+torchvision, torchmetrics does whenever it is installed. We never call those operators.
+
+Removal: when `import torchvision` succeeds without its C++ library (pytorch/vision#8985).
 """
 
 from __future__ import annotations
@@ -42,7 +44,7 @@ def torchvision_ops_load() -> bool:
 
 
 def declare_torchvision_ops() -> None:
-    """Declare the operators that `import torchvision` refers to, unless its own library defines them."""
+    """Declare the operators that `import torchvision` needs, unless its library defines them."""
     global _library
     if _library is not None or torchvision_ops_load():
         return

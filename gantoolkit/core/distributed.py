@@ -1,7 +1,7 @@
 """One process or several: `torchrun` sets the environment, this module joins, sums and broadcasts.
 
-Each process weights its loss by its share of the batch, and gradients are summed, so that any number
-of processes gives the losses of one. Only rank 0 writes files.
+Each process weights its loss by its share of the batch, and gradients are summed, so that any
+number of processes gives the losses of one. Only rank 0 writes files.
 """
 
 from __future__ import annotations
@@ -71,7 +71,9 @@ def pick_device(name: str = "auto") -> torch.device:
 
 @contextmanager
 def joined(device: torch.device) -> Iterator[None]:
-    """Join the process group that `torchrun` announced (gloo on CPU, nccl on CUDA); leave it at the end."""
+    """Join the process group that `torchrun` announced, and leave it at the end.
+
+    The backend is nccl on CUDA and gloo on CPU."""
     several = int(os.environ.get("WORLD_SIZE", 1)) > 1
     must_join = several and not dist.is_initialized()
     if must_join:
@@ -91,8 +93,8 @@ def _rendezvous() -> dict:
     """Where processes meet, if not at the usual place.
 
     torchrun keeps its store over restarts, with the addresses of processes that are gone
-    (pytorch#135712). So each attempt on one machine uses a prefix of its own. Machines count restarts
-    differently: runs over several need TORCH_DISABLE_SHARE_RDZV_TCP_STORE=1 instead
+    (pytorch#135712). So each attempt on one machine uses a prefix of its own. Machines count
+    restarts differently: runs over several need TORCH_DISABLE_SHARE_RDZV_TCP_STORE=1 instead
     (docs/full-scale.md).
     """
     attempt = os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")

@@ -1,4 +1,4 @@
-"""Errors that reach a person: one sentence that says what was asked, what exists and what to type next."""
+"""Errors that reach a person: a sentence that says what is wrong and what to type next."""
 
 from __future__ import annotations
 
@@ -6,7 +6,10 @@ import sys
 
 
 class GantoolkitError(Exception):
-    """Something the user can mend. The command line prints its message and exits with `exit_code`."""
+    """Something the user can mend.
+
+    The command line prints its message and exits with `exit_code`.
+    """
 
     exit_code = 1
 

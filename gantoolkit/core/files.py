@@ -1,4 +1,4 @@
-"""Files: written beside their place and renamed, so that no reader gets half of one; JSON, zips, sha256."""
+"""Files: written beside their place and renamed, so that no reader gets half of one."""
 
 from __future__ import annotations
 
@@ -23,9 +23,10 @@ RESUMABLE = "free some space and repeat the command: finished parts are kept"  #
 
 @contextmanager
 def atomic_write(path: str | os.PathLike, advice: str = "") -> Iterator[Path]:
-    """Give a temporary path beside `path`, which is renamed to `path` at the end, or removed on failure.
+    """Give a temporary path that is renamed to `path` at the end, or removed on failure.
 
-    Missing parent folders are made. An error of the disk becomes a DataError that ends in `advice`.
+    Missing parent folders are made. An error of the disk becomes a DataError that ends in
+    `advice`.
     """
     path = Path(path)
     partial = path.with_name(f".{path.name}.{os.urandom(4).hex()}.part")
@@ -55,7 +56,7 @@ def write_text(path: str | os.PathLike, content: str) -> Path:
 
 
 def write_json(path: str | os.PathLike, content: Any) -> Path:
-    """Write JSON atomically, readable by a person: lists and dicts of plain values take one line each."""
+    """Write JSON atomically, with one line for each list or dict of plain values."""
     text = json.dumps(content, indent=1, ensure_ascii=False)
     text = INNERMOST.sub(lambda match: re.sub(r"\n\s*", " ", match[1]), text)
     return write_text(path, text + "\n")
@@ -133,7 +134,7 @@ def sha256(*paths: str | os.PathLike) -> str:
 
 
 def blocking_file(folder: str | Path) -> Path | None:
-    """Find the file, if any, that is in the way of a folder: at its place, or at that of a parent."""
+    """Find the file, if any, in the way of a folder: at its place, or at that of a parent."""
     candidates = (Path(folder), *Path(folder).absolute().parents)
     nearest = next(place for place in candidates if place.exists())
     return None if nearest.is_dir() else nearest

@@ -1,4 +1,4 @@
-"""The 19 classes of CelebAMask-HQ in canonical order, their palette, and which classes swap in a mirror.
+"""The 19 classes of CelebAMask-HQ in canonical order, their palette and their mirror.
 
 `l_*` parts are the person's left and lie on the right side of the image.
 """

@@ -1,4 +1,4 @@
-"""What the screen shows while something long runs: a bar on a terminal, rare plain lines elsewhere."""
+"""What the screen shows of long work: a bar on a terminal, rare plain lines elsewhere."""
 
 from __future__ import annotations
 

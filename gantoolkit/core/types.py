@@ -1,7 +1,8 @@
 """What flows: Condition → Features → Latent → Render → Scores → Record.
 
-The only module that every other may import. All nouns are frozen dataclasses; those that hold a batch
-know their length, move with `.to(device)` and can be indexed with an int, a slice or a list.
+The only module that every other may import. All nouns are frozen dataclasses; those that hold a
+batch know their length, move with `.to(device)` and can be indexed with an int, a slice or a
+list.
 
 Shapes use the symbols of the method: B batch, T tokens, L style codes, R output resolution.
 Images are float in −1..1, [B,3,H,W].
@@ -100,7 +101,7 @@ class Camera(Batch):
 
     @property
     def label(self) -> Tensor:
-        """The label c [B,25] of EG3D: the 16 numbers of cam2world, then the 9 of the intrinsics, both row-major."""
+        """The label c [B,25] of EG3D: cam2world, then the intrinsics, both row by row."""
         return torch.cat([self.cam2world.flatten(1), self.intrinsics.flatten(1)], 1)
 
     @classmethod
@@ -112,7 +113,7 @@ class Camera(Batch):
 
 @dataclass(frozen=True)
 class Condition(Batch):
-    """What every system sees: a prompt, a visual condition, perhaps a camera, and a seed per sample.
+    """What every system gets: a prompt, a picture to follow, perhaps a camera, and seeds.
 
     >>> mask = torch.zeros(2, 19, 64, 64)
     >>> condition = Condition(("a woman with red hair", ""), mask, seed=torch.tensor([1, 2]))

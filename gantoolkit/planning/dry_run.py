@@ -1,7 +1,7 @@
-"""`gantoolkit run CONFIG --dry-run`: parameters, memory per process, cache size; nothing is fetched.
+"""`gantoolkit run CONFIG --dry-run`: parameters, memory and cache size; nothing is fetched.
 
-All networks are built on the meta device (meta_models.py). One training iteration and one step of the
-cache run there, while a tracker counts what is alive at the peak (peak_memory.py).
+All networks are built on the meta device (meta_models.py). One training iteration and one step
+of the cache run there, while a tracker counts what is alive at the peak (peak_memory.py).
 """
 
 from __future__ import annotations

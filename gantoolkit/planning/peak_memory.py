@@ -1,7 +1,10 @@
-"""How much memory a computation holds at its peak, counted tensor by tensor; works on the meta device.
+"""How much memory a computation holds at its peak, counted tensor by tensor.
 
-Every storage that an operation makes is added when it appears and taken off when Python lets go of it, in the
-forward and in the backward pass. It cannot count workspace inside kernels and gaps in an allocator.
+It works on the meta device.
+
+Every storage that an operation makes is added when it appears and taken off when Python lets go
+of it, in the forward and in the backward pass. It cannot count workspace inside kernels and gaps
+in an allocator.
 """
 
 from __future__ import annotations
@@ -60,7 +63,7 @@ def _storages(tree) -> list[torch.UntypedStorage]:
 
 
 class _FusedAttention(torch.autograd.Function):
-    """Attention that keeps only its inputs and output, as fused kernels do; shapes without numbers."""
+    """Attention that keeps only its inputs and output, as fused kernels do."""
 
     @staticmethod
     def forward(ctx, query, key, value):
@@ -76,7 +79,7 @@ class _FusedAttention(torch.autograd.Function):
 
 @contextmanager
 def _meta_device(fused: bool) -> Iterator[None]:
-    """Replace what the meta device lacks: autocast, and attention that does not write all scores."""
+    """Replace what the meta device lacks: autocast; with `fused`, attention without scores."""
     saved = torch.autocast, F.scaled_dot_product_attention
     torch.autocast = lambda *_, **__: nullcontext()
     if fused:
@@ -92,14 +95,17 @@ def _fused_attention(query, key, value, *_, **__) -> torch.Tensor:
 
 
 def peak(work: Callable[[], None]) -> int:
-    """Count the bytes that are alive at the peak of `work` on the meta device; attention counts as fused."""
+    """Count the bytes that are alive at the peak of `work` on the meta device.
+
+    Attention counts as fused.
+    """
     with _meta_device(fused=True), PeakMemoryTracker() as tracker:
         work()
     return tracker.peak
 
 
 def flops(work: Callable[[], None]) -> float:
-    """Count the floating-point operations of convolutions, matrix products and attention in `work`."""
+    """Count the floating-point operations of convolutions, products and attention in `work`."""
     with _meta_device(fused=False), FlopCounterMode(display=False) as counter:
         work()
     return float(counter.get_total_flops())

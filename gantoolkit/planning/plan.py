@@ -47,7 +47,10 @@ class Plan:
         return sum(network.bytes for network in self.networks)
 
     def add(self, name: str, module: nn.Module, remark: str, size: int | None = None) -> None:
-        """Note a frozen network; `size` replaces its bytes, for one that is not kept on the device."""
+        """Note a frozen network.
+
+        `size` replaces its bytes, for one that is not kept on the device.
+        """
         parameters = list(module.parameters())
         count = sum(parameter.numel() for parameter in parameters)
         if size is None:

@@ -35,7 +35,7 @@ def plan_controlnet(config: dict[str, Any], plan: Plan) -> None:
 
 
 def _build_encoder(config: dict[str, Any]):
-    """The U-Net and the ControlNet as one encoder on the meta device, and what had to be assumed."""
+    """Build the U-Net and the ControlNet as one encoder; returns it and what was assumed."""
     from gantoolkit.encoders.published import build_meta_encoder
     from gantoolkit.tasks.diffusion.controlnet import CHANNELS
 

@@ -1,4 +1,4 @@
-"""What exists, by name: registry.yaml of the package and of plugins, hooks, and the words for what is missing.
+"""What exists, by name: registry.yaml of the package and of plugins, and hooks.
 
 manifest   the index, read without importing anything
 registry   import of components on demand

@@ -1,8 +1,8 @@
 """Every hook of gantoolkit, on one page. docs/plugins.md has an example of each.
 
-An implementation is a function with the hook's name, marked `@gantoolkit.hookimpl`, in the module that
-the plugin's entry point names; it takes any subset of the arguments. Components, weights, data, presets
-and configs need no hook: they stand in the plugin's registry.yaml.
+An implementation is a function with the hook's name, marked `@gantoolkit.hookimpl`, in the
+module that the plugin's entry point names; it takes any subset of the arguments. Components,
+weights, data, presets and configs need no hook: they stand in the plugin's registry.yaml.
 """
 
 from __future__ import annotations
@@ -27,8 +27,9 @@ hookspec = pluggy.HookspecMarker("gantoolkit")
 def register_commands(subparsers: dict[str, _SubParsersAction]) -> None:
     """Add commands: `subparsers["data render"].add_parser("mine").set_defaults(command=function)`.
 
-    Keys: "" (a verb of its own), "data", "data render". `function(args)` returns an exit code or None.
-    Name the command in the plugin's registry.yaml under `commands`: only then is the plugin asked for it.
+    Keys: "" (a verb of its own), "data", "data render". `function(args)` returns an exit code or
+    None. Name the command in the plugin's registry.yaml under `commands`: only then is the
+    plugin asked for it.
     """
 
 
@@ -39,15 +40,16 @@ def resolve_weights(name: str) -> Path | None:
 
 @hookspec(firstresult=True)
 def convert_checkpoint(path: Path) -> list[Part] | None:
-    """Return the networks in a foreign checkpoint, ready to be built (`gantoolkit.weights.Part`), or None.
+    """Return the networks in a foreign checkpoint as `gantoolkit.weights.Part`s, or None.
 
-    Nothing that the file contains may be executed. Called for every file that is not ours already.
+    Nothing that the file contains may be executed. Called for every file that is not ours
+    already.
     """
 
 
 @hookspec
 def run_started(run: Run) -> None:
-    """A run begins: `run.folder`, `run.config`, `run.task`, `run.iteration` (> 0 when resumed), `run.rank`.
+    """Begin a run: `run.folder`, `.config`, `.task`, `.rank`, `.iteration` (> 0 when resumed).
 
     Called in every process of a distributed run, as `on_log` is.
     """
@@ -55,17 +57,23 @@ def run_started(run: Run) -> None:
 
 @hookspec
 def on_log(run: Run, iteration: int, losses: dict[str, float]) -> None:
-    """Receive the means of the losses since the last call, by name; every `schedule.log_every` iterations."""
+    """Receive the means of the losses since the last call, by name.
+
+    Every `schedule.log_every` iterations.
+    """
 
 
 @hookspec
 def run_finished(run: Run, record: Record) -> None:
-    """A run has ended and been scored; additions to `record` go into record.json. First process only."""
+    """End a run that has been scored.
+
+    Additions to `record` go into record.json. First process only.
+    """
 
 
 @hookspec
 def around_run(run: Run) -> Iterator[None]:
-    """Surround all iterations, for profilers and guards: `@hookimpl(wrapper=True)` and one `yield`."""
+    """Surround all iterations: `@hookimpl(wrapper=True)` and one `yield`; for profilers."""
 
 
 @hookspec

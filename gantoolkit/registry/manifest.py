@@ -1,8 +1,8 @@
 """The read-only index of what exists: registry.yaml of the package and of every plugin found.
 
-Nothing of a plugin is imported here. An installed plugin is found through its entry point of the group
-`gantoolkit`; a folder plugin through `$GANTOOLKIT_PLUGINS` or `plugins/` of a checkout, where its
-pyproject.toml names the entry point. Its registry.yaml lies in its package folder.
+Nothing of a plugin is imported here. An installed plugin is found through its entry point of the
+group `gantoolkit`; a folder plugin through `$GANTOOLKIT_PLUGINS` or `plugins/` of a checkout,
+where its pyproject.toml names the entry point. Its registry.yaml lies in its package folder.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class Provider:
 
 @dataclass
 class Manifest:
-    """Every entry as authored, plus "owner" (the name of its provider): components[kind][name], weights[name], …"""
+    """Every entry as authored, plus "owner", the name of its provider."""
 
     components: dict[str, dict[str, dict]] = field(
         default_factory=lambda: {kind: {} for kind in KINDS}
@@ -63,7 +63,7 @@ class Manifest:
     clashes: list[str] = field(default_factory=list)  # one sentence each
 
     def file(self, entry: dict) -> Path:
-        """Locate the file of a `weights` or `data` entry: in its package, or among the downloads."""
+        """Locate the file of `weights` or `data`: in its package, or among the downloads."""
         if "file" in entry:
             return self.providers[entry["owner"]].root / entry["file"]
         name_in_url = entry.get("url", "").rpartition("/")[2]
@@ -84,7 +84,9 @@ def package_root() -> Path:
 
 
 def cache_root() -> Path:
-    """The folder of what is kept between commands: $GANTOOLKIT_CACHE, else gantoolkit in $XDG_CACHE_HOME or ~/.cache."""
+    """The folder of what is kept between commands.
+
+    It is $GANTOOLKIT_CACHE, else gantoolkit in $XDG_CACHE_HOME or ~/.cache."""
     if named := os.environ.get("GANTOOLKIT_CACHE"):
         return Path(named).expanduser()
     base = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache")
@@ -120,7 +122,10 @@ def load() -> Manifest:
 
 
 def _add(manifest: Manifest, provider: Provider, file: Path) -> None:
-    """Add the entries of one registry.yaml; the error of a plugin's file is kept in the provider."""
+    """Add the entries of one registry.yaml.
+
+    The error of a plugin's file is kept in the provider.
+    """
     manifest.providers[provider.name] = provider
     if provider.error:
         return
@@ -183,7 +188,7 @@ def _plugins() -> Iterator[Provider]:
 
 
 def plugin_folders() -> list[Path]:
-    """List the project folders that $GANTOOLKIT_PLUGINS names, then those in plugins/ of a checkout."""
+    """List the folders that $GANTOOLKIT_PLUGINS names, then those in plugins/ of a checkout."""
     paths = os.environ.get("GANTOOLKIT_PLUGINS", "").split(os.pathsep)
     named = [Path(path).expanduser() for path in paths if path]
     checkout = checkout_root()

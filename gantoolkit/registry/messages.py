@@ -1,4 +1,4 @@
-"""Sentences about names that do not exist: what is close, what is known, what could be installed."""
+"""Sentences about names that do not exist: what is close, known, or could be installed."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from gantoolkit.registry import manifest
 def hint(section: str, name: str, known: Iterable[str]) -> str:
     """Say " (now called 'x')" of an old name, else " (did you mean 'x'?)" of a mistyped one, or "".
 
-    section  what the name is of: keys, components, hooks, commands or modules (registry.yaml, `renamed`)
+    section  what the name is of: keys, components, hooks, commands or modules (registry.yaml,
+             `renamed`)
     known    names that are accepted where `name` was given
     """
     known = list(known)
@@ -62,7 +63,9 @@ def unknown_command(verb: str, name: str, known: Iterable[str]) -> str:
 
 
 def command_hint(verb: str, name: str, known: Iterable[str]) -> str:
-    """Say what a command is called now, or what is close to it; `verb` is what stands before `name`.
+    """Say what a command is called now, or what is close to it.
+
+    `verb` is what stands before `name`.
 
     A command is renamed by all its words: `data render old: data render new`.
     """

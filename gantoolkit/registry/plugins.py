@@ -30,7 +30,7 @@ BUILT_IN = (  # modules of the package with implementations of hooks
 
 @functools.lru_cache
 def manager() -> pluggy.PluginManager:
-    """Return the plugin manager of this process, with the package's own and all working plugins' hooks."""
+    """Return the plugin manager of this process, with the hooks of all working plugins."""
     plugins = pluggy.PluginManager("gantoolkit")
     plugins.add_hookspecs(hookspecs)
     for module in BUILT_IN:
@@ -113,7 +113,10 @@ def _marked(plugin: object) -> dict[str, Callable]:
 
 
 def _guarded(name: str, hook: Callable, provider: manifest.Provider) -> Callable:
-    """Wrap a hook so that a failure is reported instead of raised; a GantoolkitError is passed on."""
+    """Wrap a hook so that a failure is reported instead of raised.
+
+    A GantoolkitError is passed on.
+    """
     if getattr(hook, IMPL_MARK).get("wrapper"):
         return hook
 

@@ -1,6 +1,7 @@
 """Registries that import a component when its name is first asked for.
 
-An unknown name or argument is answered with a sentence: what is close, what exists, what to install.
+An unknown name or argument is answered with a sentence: what is close, what exists, what to
+install.
 """
 
 from __future__ import annotations
@@ -48,7 +49,7 @@ class LazyRegistry(Registry):
             ) from error
 
     def build(self, cfg: dict[str, Any], *args: Any, **extra: Any) -> Any:
-        """Construct the component that `cfg["type"]` names from the other keys of `cfg`, and from `extra`."""
+        """Construct what `cfg["type"]` names from the other keys of `cfg`, and `extra`."""
         spec = {**extra, **cfg}
         if not isinstance(spec.get("type"), str):
             known = messages.existing(self.name, self._module_dict)

@@ -1,4 +1,4 @@
-"""Weights files: safetensors with the architecture in the metadata, found by name, written atomically.
+"""Weights files: safetensors with the architecture in the metadata, found by name.
 
 names       the file behind a name, and checksums
 reading     tensors, architecture and metadata of a file

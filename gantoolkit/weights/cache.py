@@ -19,7 +19,8 @@ VERSION = 3  # of the converters: raise it when one of them gives another result
 def converted(path: Path, kinds: Container[str] = ()) -> Path | None:
     """Return our form of a foreign checkpoint, converted the first time that these bytes come by.
 
-    None when `path` is a safetensors file of an unknown form. Raises WeightsError for other unknown files.
+    None when `path` is a safetensors file of an unknown form. Raises WeightsError for other
+    unknown files.
     """
     folder = manifest.cache_folder("converted") / f"v{VERSION}" / sha256(path)[:24]
     index = folder / "parts.json"

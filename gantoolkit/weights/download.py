@@ -1,7 +1,8 @@
-"""`gantoolkit weights get`: published weights by their address, resumed after a broken connection, checked by sha256.
+"""`gantoolkit weights get`: published weights, resumed where a connection broke, checked.
 
-A file grows as NAME.part beside its place and is renamed when its sha256 is right. A plugin that answers
-the hook `resolve_weights` (a shared folder, an internal store) is asked before anything is fetched.
+A file grows as NAME.part beside its place and is renamed when its sha256 is right. A plugin that
+answers the hook `resolve_weights` (a shared folder, an internal store) is asked before anything
+is fetched.
 """
 
 from __future__ import annotations
@@ -214,7 +215,10 @@ def resume(url: str, partial: Path, size: int, timeout: float) -> bool:
 
 
 def _receive(answer: http.client.HTTPResponse, partial: Path, have: int, size: int) -> bool:
-    """Write an answer behind the `have` bytes that are there; returns whether the file is complete."""
+    """Write an answer behind the `have` bytes that are there.
+
+    Returns whether the file is complete.
+    """
     content_range = answer.headers.get("Content-Range") or ""
     continues = answer.status == 206 and content_range.startswith(f"bytes {have}-")
     if not continues:

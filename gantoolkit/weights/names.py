@@ -17,7 +17,8 @@ from gantoolkit.registry import manifest, plugins
 def resolve_weights(name: str) -> Path | None:
     """Look a name up in every registry.yaml: the package's own implementation of this hook.
 
-    The file lies in its package, in $GANTOOLKIT_OFFLINE, or among the downloads; it may not exist yet.
+    The file lies in its package, in $GANTOOLKIT_OFFLINE, or among the downloads; it may not
+    exist yet.
     """
     entry = manifest.load().weights.get(name)
     if not entry:
@@ -64,13 +65,18 @@ def resolve(name_or_path: str | os.PathLike) -> Path:
 
 
 def sha256(path: Path) -> str:
-    """Hash a file, or all files of a folder in sorted order; the hex digest is kept until one changes."""
+    """Hash a file, or all files of a folder in sorted order.
+
+    The hex digest is kept until one changes.
+    """
     stats = [file.stat() for file in _files(path)]
     return _sha256(path, tuple((stat.st_mtime_ns, stat.st_size) for stat in stats))
 
 
 def matches(path: Path, entry: dict) -> bool:
-    """Whether a file has the sha256 (or its first digits) that its entry of registry.yaml states, if any."""
+    """Whether a file has the sha256 (or its first digits) that its entry of registry.yaml
+    states, if any.
+    """
     return sha256(path).startswith(str(entry.get("sha256", "")))
 
 
@@ -80,7 +86,10 @@ def checksums(names: Iterable[str]) -> dict[str, str]:
 
 
 def differing(known: dict[str, str], now: dict[str, str]) -> list[str]:
-    """List the names whose sha256 has changed; a name that only one of both holds is not compared."""
+    """List the names whose sha256 has changed.
+
+    A name that only one of both holds is not compared.
+    """
     return [name for name, digest in known.items() if now.get(name, digest) != digest]
 
 

@@ -64,15 +64,17 @@ def header(path: Path) -> dict[str, str]:
 
 
 def architecture(path: Path) -> dict[str, Any]:
-    """Read what a weights file holds: {"type": name, …constructor arguments}, {} where it does not say."""
+    """Read what a weights file holds: {"type": name, …constructor arguments}, {} where it does
+    not say.
+    """
     return json.loads(header(path).get("arch", "{}"))
 
 
 def with_current_names(value: Any) -> Any:
     """Replace names of earlier versions in specs of components, however deep they are.
 
-    A spec is a dict with a `type`. An old argument is replaced only where the component does not take it, and
-    takes the new one (registry.yaml, `renamed`).
+    A spec is a dict with a `type`. An old argument is replaced only where the component does not
+    take it, and takes the new one (registry.yaml, `renamed`).
     """
     if isinstance(value, list):
         return [with_current_names(one) for one in value]

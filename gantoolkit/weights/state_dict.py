@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from gantoolkit.core.errors import WeightsError
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
+
+Value = TypeVar("Value")
 
 
 @dataclass(frozen=True)
@@ -61,6 +63,17 @@ def load_state_dict(network: nn.Module, state: Mapping[str, Tensor], source: obj
     if diff := compare_state_dicts(state, network.state_dict()):
         raise WeightsError(f"{source} does not fit {type(network).__name__}: it {diff}.")
     network.load_state_dict(state)
+
+
+def below(state: Mapping[str, Value], prefix: str) -> dict[str, Value]:
+    """Return the entries below a module, without its prefix.
+
+    >>> below({"encoder.fc.bias": 1, "decoder.fc.bias": 2}, "encoder.")
+    {'fc.bias': 1}
+    """
+    return {
+        key.removeprefix(prefix): value for key, value in state.items() if key.startswith(prefix)
+    }
 
 
 def shorten(names: Sequence[str], most: int = 3) -> str:

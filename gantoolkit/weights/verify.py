@@ -1,4 +1,6 @@
-"""`gantoolkit weights verify`: whether the files that registry.yaml lists have the sha256 that it states."""
+"""`gantoolkit weights verify`: whether the files that registry.yaml lists have the sha256 that
+it states.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +12,10 @@ from gantoolkit.weights.names import matches
 
 
 def main(args: Namespace) -> int:
-    """Print one line per entry; returns 1 when a file differs from its entry, or the one asked for is not there."""
+    """Print one line per entry.
+
+    Returns 1 when a file differs from its entry, or the one asked for is not there.
+    """
     if args.name:
         entries = {args.name: entry_of(args.name)}
     else:

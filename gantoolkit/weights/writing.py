@@ -1,4 +1,7 @@
-"""Writing of weights: one safetensors file with the architecture in its metadata; equal content is equal bytes."""
+"""Writing of weights: one safetensors file with the architecture in its metadata.
+
+Equal content is equal bytes.
+"""
 
 from __future__ import annotations
 

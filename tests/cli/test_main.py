@@ -1,4 +1,6 @@
-"""The command line: light verbs stay light, mistakes are one sentence, exit codes are 0, 1, 2 and 130."""
+"""The command line: light verbs stay light, mistakes are one sentence, exit codes are 0, 1, 2
+and 130.
+"""
 
 import json
 import os
@@ -41,7 +43,9 @@ json.dump([code or 0, time.process_time(), modules], open(sys.argv[1], "w"))
 
 
 def run(tmp_path, *arguments, **environment):
-    """(exit code, CPU seconds of the process, top-level modules, stdout + stderr) of one command."""
+    """(exit code, CPU seconds of the process, top-level modules, stdout + stderr) of one
+    command.
+    """
     out = tmp_path / "probe.json"
     done = subprocess.run(
         [sys.executable, "-c", PROBE, str(out), *arguments],

@@ -1,4 +1,6 @@
-"""`gantoolkit new plugin`: what it writes installs with pip, is listed, trains by name, passes its test."""
+"""`gantoolkit new plugin`: what it writes installs with pip, is listed, trains by name, passes
+its test.
+"""
 
 import os
 import subprocess

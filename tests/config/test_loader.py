@@ -1,4 +1,6 @@
-"""Configs: inheritance, overrides, provenance, strict checks, and that a run folder's JSON is only read."""
+"""Configs: inheritance, overrides, provenance, strict checks, and that a run folder's JSON is
+only read.
+"""
 
 import json
 from pathlib import Path
@@ -13,8 +15,9 @@ PACKAGE = Path(loader.__file__).parents[1]
 TASK = '''
 class Toy:
     """A task."""
-    def __init__(self, data: str, lr: float = 1e-3, widths: tuple = (1, 2), bridge: dict | None = None,
-                 losses: dict | None = None, cache: dict | None = None, device="cpu", seed: int = 0): ...
+    def __init__(self, data: str, lr: float = 1e-3, widths: tuple = (1, 2),
+                 bridge: dict | None = None, losses: dict | None = None,
+                 cache: dict | None = None, device="cpu", seed: int = 0): ...
 
 class Block:
     def __init__(self, width: int, depth: int = 1, shape=None): ...
@@ -23,7 +26,10 @@ class Block:
 
 @pytest.fixture
 def toy(tmp_path, monkeypatch):
-    """A folder with configs of a task `toy`, registered for this test; none of its code is ever imported."""
+    """A folder with configs of a task `toy`, registered for this test.
+
+    None of its code is ever imported.
+    """
     (tmp_path / "toy_source.py").write_text(TASK)
     monkeypatch.syspath_prepend(tmp_path)
     components = manifest.load().components
@@ -37,8 +43,10 @@ def toy(tmp_path, monkeypatch):
             components[kind], name, {"module": f"toy_source:{module}", "owner": "gantoolkit"}
         )
     (tmp_path / "base.py").write_text(
-        'import math\ntask = "toy"\ndata = "base"\nlr = 1 / 4\nwidths = (1, 2, 3)\n_hidden = object()\n'
-        'bridge = dict(type="Block", width=1, depth=2)\nlosses = dict(l2=dict(type="Block", width=1))\n'
+        'import math\ntask = "toy"\ndata = "base"\nlr = 1 / 4\nwidths = (1, 2, 3)\n'
+        "_hidden = object()\n"
+        'bridge = dict(type="Block", width=1, depth=2)\n'
+        'losses = dict(l2=dict(type="Block", width=1))\n'
         "cache = dict(max_gb=2)\n"
     )
     (tmp_path / "child.py").write_text(
@@ -118,7 +126,9 @@ def test_mistakes_are_sentences(toy, override, words):
 
 
 def test_settings_that_a_config_leaves_out_can_be_typed():
-    """What errors and docs/full-scale.md tell people to type is taken, and mistakes in it are sentences."""
+    """What errors and docs/full-scale.md tell people to type is taken, and mistakes in it are
+    sentences.
+    """
     typed = [
         "cache.stream=True",
         "cache.verify=True",
@@ -185,7 +195,8 @@ def test_settings_that_a_config_leaves_out_can_be_typed():
         ("encoder.tap=end", "encoder.tap should be one of 'attention', 'block'"),
         (
             "device=cuba",
-            "there is no device 'cuba' (did you mean 'cuda'?); choose cpu, cuda, mps, auto or cuda:N",
+            "there is no device 'cuba' (did you mean 'cuda'?); "
+            "choose cpu, cuda, mps, auto or cuda:N",
         ),
         (
             "losses.identity=3",
@@ -197,7 +208,8 @@ def test_settings_that_a_config_leaves_out_can_be_typed():
         ),
         (
             "metrics={'fidd': {}}",
-            "metrics.fidd (override metrics={'fidd': {}}): There is no metric 'fidd' (did you mean 'fid'",
+            "metrics.fidd (override metrics={'fidd': {}}): "
+            "There is no metric 'fidd' (did you mean 'fid'",
         ),
         ("metrics={'fid': {'netwrk': 'judge'}}", "metrics.fid.netwrk"),
         ("bridge={'width': 3, '_delete_': True}", "bridge (override bridge="),
@@ -289,7 +301,10 @@ def test_every_shipped_config_loads_and_is_short(name):
 
 
 def test_style_transfer_compares_with_the_diffusion_model_alone():
-    """Figure 10: I^d_0 in every term and every score; what the config reads is what its recipe's run writes."""
+    """Figure 10: I^d_0 in every term and every score.
+
+    What the config reads is what its recipe's run writes.
+    """
     loaded, recipe = (
         loader.load_config(f"configs/{name}.py")
         for name in ("style_transfer", "pretrain/diffusion_marble")
@@ -305,5 +320,6 @@ def test_style_transfer_compares_with_the_diffusion_model_alone():
         and loaded.encoder.controlnet == "controlnet-mask"
     )
     assert (
-        recipe.init_from == recipe.vae == recipe.text == "diffusion" and recipe.get("lr_text") is None
+        recipe.init_from == recipe.vae == recipe.text == "diffusion"
+        and recipe.get("lr_text") is None
     )

@@ -1,4 +1,7 @@
-"""Files appear whole or not at all; what the disk refuses is one sentence; equal content gives equal zips."""
+"""Files appear whole or not at all; what the disk refuses is one sentence.
+
+Equal content gives equal zips.
+"""
 
 import hashlib
 import json

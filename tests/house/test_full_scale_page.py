@@ -1,4 +1,6 @@
-"""docs/full-scale.md in miniature: its commands, overrides, tables and job script are understood as they stand."""
+"""docs/full-scale.md in miniature: its commands, overrides, tables and job script are understood
+as they stand.
+"""
 
 from __future__ import annotations
 
@@ -32,7 +34,9 @@ def blocks(kind: str) -> list[str]:
 
 
 def understood(words: list[str]) -> None:
-    """torchrun takes what stands before -m, gantoolkit what comes after, and the config its overrides."""
+    """torchrun takes what stands before -m, gantoolkit what comes after, and the config its
+    overrides.
+    """
     from torch.distributed.run import get_args_parser
 
     given = get_args_parser().parse_args(words)
@@ -53,7 +57,9 @@ def test_torchrun_takes_its_commands():
 
 
 def test_its_other_commands_are_understood():
-    """All of gantoolkit's commands, and those that draw and compare meet in the same files and run folders."""
+    """All of gantoolkit's commands, and those that draw and compare meet in the same files and
+    run folders.
+    """
     lines = "\n".join(b for b in blocks("sh") if "#!" not in b).replace("\\\n", " ").splitlines()
     found = [main.parse(shlex.split(line)[1:]) for line in lines if line.startswith("gantoolkit ")]
     drawn = {(args.out, args.data): args.source for args in found if hasattr(args, "turntable")}
@@ -87,7 +93,9 @@ def test_runs_of_paper_scale_and_of_the_embedded_universe_lie_apart():
 
 
 def test_the_job_script_calls_torchrun_as_it_should(tmp_path):
-    """The script runs in bash, with programs in place of srun and torchrun that write down what they were given."""
+    """The script runs in bash, with programs in place of srun and torchrun that write down what
+    they were given.
+    """
     script = next(block for block in blocks("sh") if block.startswith("#!/bin/bash"))
     (tmp_path / "srun").write_text(
         '#!/bin/bash\nwhile [[ $1 == --* ]]; do shift; done\nexec "$@"\n'

@@ -150,9 +150,8 @@ def test_third_parties_stay_in_their_rooms(file):
             fits = any(
                 name == allowed or name.startswith(f"{allowed}/") for allowed in THIRD[third]
             )
-            assert fits, (
-                f"{name}:{line}: {third} belongs in {', '.join(sorted(THIRD[third])) or 'compat.py'}"
-            )
+            rooms = ", ".join(sorted(THIRD[third])) or "compat.py"
+            assert fits, f"{name}:{line}: {third} belongs in {rooms}"
         if {room(file), name.removesuffix(".py")} & LIGHT and top:
             assert third == "gantoolkit" or third in STDLIB, f"{name}:{line}: {module} is heavy"
 

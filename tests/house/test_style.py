@@ -1,4 +1,7 @@
-"""The tree is formatted and checked by ruff; lines, files and the types of the public API keep their bounds."""
+"""The tree is formatted and checked by ruff.
+
+Lines, files and the types of the public API keep their bounds.
+"""
 
 import subprocess
 import sys

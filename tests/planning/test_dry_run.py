@@ -1,4 +1,6 @@
-"""--dry-run: its numbers against networks that are built, tensors that are counted and caches that are written."""
+"""--dry-run: its numbers against networks that are built, tensors that are counted and caches
+that are written.
+"""
 
 from __future__ import annotations
 
@@ -93,7 +95,9 @@ def test_processes_and_recomputation_lower_the_peak(small):
 
 
 def test_an_encoder_that_waits_on_the_cpu_lowers_what_is_held(small):
-    """By the sizes of its parts: training keeps none of them, caching the U-Net and the ControlNet at a time."""
+    """By the sizes of its parts: training keeps none of them, caching the U-Net and the
+    ControlNet at a time.
+    """
     overrides = ["schedule.batch=2", "encoder.offload=True"]
     waiting = dry_run.plan(loader.load_config("configs/absm_eg3d.py", overrides).to_dict())
     sizes = {name: size for name, _, size, _ in small.networks}

@@ -31,7 +31,7 @@ def own_cache(monkeypatch):
     monkeypatch.delenv("GANTOOLKIT_CACHE", raising=False)
 
 
-# -- streaming ---------------------------------------------------------------------------------------------
+# -- streaming -------------------------------------------------------------------------------------
 
 
 def content(rows):
@@ -78,7 +78,7 @@ def test_bytes_of_a_row_are_those_on_disk(tmp_path, tiny_zip):
     assert row_bytes(20, (4, 64, 64), 512) == 20 * 32768 + 786432
 
 
-# -- reading ahead -----------------------------------------------------------------------------------------
+# -- reading ahead ---------------------------------------------------------------------------------
 
 
 def test_what_is_expected_is_read_in_a_thread_and_all_else_at_once():
@@ -155,7 +155,7 @@ def test_masks_and_images_are_made_where_they_are_needed(tiny_zip):
     )
 
 
-# -- the moving average ------------------------------------------------------------------------------------
+# -- the moving average ----------------------------------------------------------------------------
 
 
 def test_average_follows_is_scored_exported_and_resumed(tmp_path, tiny_zip):
@@ -188,7 +188,7 @@ def test_average_follows_is_scored_exported_and_resumed(tmp_path, tiny_zip):
         torch.testing.assert_close(again[k], v, atol=1e-6, rtol=1e-6)
 
 
-# -- recomputation -----------------------------------------------------------------------------------------
+# -- recomputation ---------------------------------------------------------------------------------
 
 
 def kept_bytes(task, batch=4) -> tuple[float, list[torch.Tensor]]:
@@ -283,7 +283,7 @@ def test_random_noise_is_each_sample_s_own_however_a_batch_is_split(tmp_path, ti
     ).gt(1e-3).tolist() == [False, False, False, True]
 
 
-# -- memory ------------------------------------------------------------------------------------------------
+# -- memory ----------------------------------------------------------------------------------------
 
 CONFIG = dict(
     task="bridge",
@@ -323,9 +323,9 @@ def test_a_full_memory_names_the_setting_to_lower(phase, changes, words):
         torch.OutOfMemoryError("CUDA out of memory"),
         RuntimeError("[enforce fail] can't allocate memory"),
     ):
-        with pytest.raises(GantoolkitError, match="memory ran out") as caught:
-            with oom.answered(given, phase):
-                raise error
+        refused = pytest.raises(GantoolkitError, match="memory ran out")
+        with refused as caught, oom.answered(given, phase):
+            raise error
         said = str(caught.value)
         assert words in said and ("--resume" in said) == ("precision" not in words) == (
             "--out" not in said
@@ -341,7 +341,10 @@ def test_a_batch_that_cannot_be_split_is_made_smaller(task):
 
 
 def test_every_setting_that_is_named_may_change_on_resumption(tmp_path):
-    """What the answer proposes together with --resume is accepted by the run folder; what decides the result is not."""
+    """What the answer proposes together with --resume is accepted by the run folder.
+
+    What decides the result is not.
+    """
     given = mini.config(
         tmp_path, tmp_path / "data.zip", encoder=dict(type="ControlNetEncoder", weights="w")
     )
@@ -380,10 +383,10 @@ def test_a_run_that_fills_the_memory_says_what_to_type_and_goes_on_so(
     def full(self, latent, camera=None, seeds=None):
         raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB")
 
-    from gantoolkit.tasks.bridge.task import Bridge
+    from gantoolkit.tasks.bridge.objective import Objective
 
     with monkeypatch.context() as patch, pytest.raises(GantoolkitError) as caught:
-        patch.setattr(Bridge, "render", full)
+        patch.setattr(Objective, "render", full)
         run(mini.config(tmp_path, tiny_zip), tmp_path / "run")
     assert "while training; repeat the command with --resume and schedule.accumulate=2" in str(
         caught.value
@@ -398,7 +401,7 @@ def test_a_run_that_fills_the_memory_says_what_to_type_and_goes_on_so(
         assert all(abs(one[k] - two[k]) <= 1e-4 for k in set(one) - {"seconds"})
 
 
-# -- several processes ---------------------------------------------------------------------------------------
+# -- several processes -----------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -407,7 +410,10 @@ def test_a_run_that_fills_the_memory_says_what_to_type_and_goes_on_so(
 def test_processes_meet_where_no_dead_one_was_and_wait_for_long_scores(
     monkeypatch, restarts, local, prefix
 ):
-    """A restart on one machine has a corner of torchrun's store for itself; over machines torchrun makes a new one."""
+    """A restart on one machine has a corner of torchrun's store for itself.
+
+    Over machines torchrun makes a new one.
+    """
     import torch.distributed as dist
 
     from gantoolkit.core import distributed

@@ -1,4 +1,6 @@
-"""The manifest: what plugins bring is found without importing them, and none can take the others down."""
+"""The manifest: what plugins bring is found without importing them, and none can take the others
+down.
+"""
 
 import sys
 

@@ -102,7 +102,10 @@ def test_resolve_weights(load, tmp_path):
 
 
 def test_convert_checkpoint(load, tmp_path, monkeypatch):
-    """A plugin's format is asked before the package's; a file given as weights is converted through it."""
+    """A plugin's format is asked before the package's.
+
+    A file given as weights is converted through it.
+    """
     monkeypatch.setenv("GANTOOLKIT_CACHE", str(tmp_path / "cache"))
     (tmp_path / "w.mine").write_text("7")
     load(

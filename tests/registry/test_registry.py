@@ -94,7 +94,9 @@ def has_init(component) -> bool:
 
 
 def classes():
-    """(kind, module:class) of every class whose base makes it a component, bases of others excepted."""
+    """(kind, module:class) of every class whose base makes it a component, bases of others
+    excepted.
+    """
     found = list(_classes())
     bases = {base.rpartition(".")[2] for _, _, bases in found for base in bases}
     return [

@@ -1,1 +1,4 @@
-"""The plugin `myplugin` of gantoolkit. Keep this file free of imports: it is read before anything is used."""
+"""The plugin `myplugin` of gantoolkit.
+
+Keep this file free of imports: it is read before anything is used.
+"""

@@ -44,7 +44,10 @@ class Mapping(nn.Module):
 
 
 class MyPlugin(nn.Module):
-    """One convolution per code, each at twice the size of the one before; the code scales the channels."""
+    """One convolution per code, each at twice the size of the one before.
+
+    The code scales the channels.
+    """
 
     is_3d = False
 

@@ -1,8 +1,11 @@
-"""Hooks of this plugin (docs/plugins.md of gantoolkit lists them all). A hook takes any subset of its arguments."""
+"""Hooks of this plugin (docs/plugins.md of gantoolkit lists them all).
+
+A hook takes any subset of its arguments.
+"""
 
 from __future__ import annotations
 
-from gantoolkit.registry.plugins import hookimpl
+from gantoolkit import hookimpl
 
 
 @hookimpl
