@@ -56,11 +56,11 @@ class ObjectiveConfig:
 class OptimizerConfig:
     """In which order M and T are trained, by Adam, and how fast."""
 
-    training: Literal["M then T", "alternating", "M only"] = "M then T"
+    training: Literal["M then T", "alternating", "M only"] = "M then T"  # order of phases
     mapping_fraction: float = 0.5  # of the iterations that train M; "M then T" only
     lr: float = 1e-3  # of M
     lr_modulation: float | None = None  # of T; None = as of M
-    betas: tuple[float, float] = (0.9, 0.99)
+    betas: tuple[float, float] = (0.9, 0.99)  # of Adam
     ema: float | None = None  # decay of a moving average, which is scored and exported instead
 
 
@@ -88,8 +88,8 @@ class BridgeConfig(EvaluationConfig, OptimizerConfig, ObjectiveConfig, Component
 class DataConfig:
     """The config's `data`: names or zips, and how many samples are used of them."""
 
-    train: str
-    val: str
+    train: str  # name or zip
+    val: str  # name or zip
     train_limit: int | None = None  # None = all
     val_limit: int | None = None  # None = all
 
@@ -103,7 +103,7 @@ class DataConfig:
 class SamplingConfig:
     """The config's `sampling`: how trajectories are drawn; the encoder has steps and guidance."""
 
-    seed: int = 0
+    seed: int = 0  # of the noise that trajectories start from
     captions: int = 1  # captions used per training sample
     source: Literal["trajectory", "gt_noised"] = "trajectory"  # gt_noised leaks I^gt at small t
     batch: int = 48  # samples per cached shard and encoder call

@@ -37,11 +37,11 @@ class Renderer:
         differentiate = torch.is_grad_enabled() and latent.ws.requires_grad
         images = []
         for first in range(0, len(latent), self.recompute):
-            part = slice(first, first + self.recompute)
+            rows = slice(first, first + self.recompute)
             arguments = (
-                latent.ws[part],
-                None if camera is None else camera[part],
-                None if seeds is None else seeds[part],
+                latent.ws[rows],
+                None if camera is None else camera[rows],
+                None if seeds is None else seeds[rows],
             )
             if differentiate:
                 image = checkpoint(self._image, *arguments, use_reentrant=False)
