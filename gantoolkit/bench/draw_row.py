@@ -192,12 +192,16 @@ def read(job: Job, folder: Path, frame: Frame) -> Iterator[MadeBatch]:
             yield MadeBatch(
                 indices,
                 _image(arrays, "image"),
-                float(arrays["seconds"]) if "seconds" in arrays else None,
-                int(arrays["peak_mb"]) if "peak_mb" in arrays else None,
+                _number(arrays, "seconds"),
+                _number(arrays, "peak_mb"),
                 _image(arrays, "without_text"),
                 _depth(arrays, "depth"),
                 _views(arrays, frame),
             )
+
+
+def _number(arrays, key: str) -> float | int | None:
+    return arrays[key].item() if key in arrays else None
 
 
 def _image(arrays, key: str) -> Tensor | None:

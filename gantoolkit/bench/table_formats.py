@@ -11,7 +11,7 @@ from gantoolkit.bench.tables import (
     MeasuredRow,
     arrow,
     column_title,
-    format_cells,
+    format_rows,
     format_speed,
     inputs_of,
     measured_columns,
@@ -35,13 +35,13 @@ def markdown_table(suite: Suite, rows: Sequence[MeasuredRow]) -> str:
     """Format the measured values; rows that see the photo stand below a line that says so."""
     columns = measured_columns(suite, rows)
     heads = [f"{column_title(column)} {arrow(rows, column)}" for column in columns]
-    cells = {column: format_cells(rows, column, _mark_markdown) for column in columns}
+    cells = format_rows(rows, columns, _mark_markdown)
 
     def line(measured: MeasuredRow) -> str:
         row, record = measured
         facts = [row.label, record.config["model"], record.config["domain"], inputs_of(record)]
-        values = [cells[column][row.name] for column in columns]
-        return _markdown_line([*map(_markdown_text, facts), *values, *format_speed(record)])
+        facts = map(_markdown_text, facts)
+        return _markdown_line([*facts, *cells[row.name], *format_speed(record)])
 
     ranked = [measured for measured in rows if ranking_group(measured.record) is not None]
     outside = [measured for measured in rows if ranking_group(measured.record) is None]
@@ -77,13 +77,11 @@ def conditions_table(rows: Sequence[MeasuredRow]) -> str:
         "| score | network | sha256 | resize | n | skipped | other |",
         "|---|---|---|---|---:|---|---|",
     ]
-    names = dict.fromkeys(name for _, record in rows for name in scores_of(record))
-    for name in names:
-        scores = {
-            row.name: record.scores[row.name][name]
-            for row, record in rows
-            if name in record.scores[row.name]
-        }
+    by_name: dict[str, dict[str, Score]] = {}  # score → row → its value
+    for row, record in rows:
+        for name, score in scores_of(record).items():
+            by_name.setdefault(name, {})[row.name] = score
+    for name, scores in by_name.items():
         table.append(_markdown_line(map(_markdown_text, _conditions(name, scores))))
     return "\n".join(table)
 
@@ -142,12 +140,11 @@ def latex_table(suite: Suite, rows: Sequence[MeasuredRow]) -> str:
         f"{_latex_text(column_title(column))} {TEX_ARROWS[arrow(rows, column)]}"
         for column in columns
     ]
-    cells = {column: format_cells(rows, column, _mark_latex) for column in columns}
+    cells = format_rows(rows, columns, _mark_latex)
     body = []
     for row, record in rows:
         facts = [_latex_text(row.label), _latex_text(inputs_of(record))]
-        values = [cells[column][row.name] for column in columns]
-        body.append(_latex_line([*facts, *values, *format_speed(record)]))
+        body.append(_latex_line([*facts, *cells[row.name], *format_speed(record)]))
     return "\n".join(
         [
             rf"% {' '.join(suite.title.split())}; made by gantoolkit bench, do not edit",

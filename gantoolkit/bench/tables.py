@@ -149,6 +149,17 @@ def format_cells(
     return cells
 
 
+def format_rows(
+    rows: Sequence[MeasuredRow], columns: Sequence[str], mark: Callable[[str, int, str], str]
+) -> dict[str, list[str]]:
+    """Return row name → texts of its cells in all columns; `mark` as in `format_cells`."""
+    cells: dict[str, list[str]] = {row.name: [] for row, _ in rows}
+    for column in columns:
+        for name, text in format_cells(rows, column, mark).items():
+            cells[name].append(text)
+    return cells
+
+
 def format_speed(record: Record) -> tuple[str, str]:
     """Return seconds per image, marked where the machine was shared, and peak memory."""
     if "seconds_per_image" not in record.timings:

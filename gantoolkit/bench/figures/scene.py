@@ -196,11 +196,13 @@ def _check_comparable(first: Run, other: Run) -> None:
     """Raise UsageError unless both runs share a trajectory: they may differ in their bridge."""
     for key, verb in SHARED_SPECS.items():
         if first.specs[key] != other.specs[key]:
-            one, two = (
-                json.dumps(run.specs[key], ensure_ascii=False).replace('"', "'")
-                for run in (first, other)
-            )
             raise UsageError(
-                f"{first.source} {verb} {one}, {other.source} {two}; "
+                f"{first.source} {verb} {_spelled(first.specs[key])}, "
+                f"{other.source} {_spelled(other.specs[key])}; "
                 f"one figure compares runs of one {key}."
             )
+
+
+def _spelled(spec: object) -> str:
+    """Write a spec for a message."""
+    return json.dumps(spec, ensure_ascii=False).replace('"', "'")
