@@ -199,20 +199,15 @@ def test_a_run_goes_on_without_tensorboard(load, tmp_path, monkeypatch, capsys, 
 
 
 def test_around_run(load):
-    """Wrappers of plugins surround the loop that the runner registers."""
+    """Wrappers of plugins surround what runs inside `plugins.around_run`."""
     load(
         p=GOOD + "seen = []\n@hookimpl(wrapper=True)\ndef around_run(run):\n"
         "    seen.append('before')\n    yield\n    seen.append('after')\n"
     )
     import hooks_of_p
 
-    class Loop:
-        @plugins.hookimpl
-        def around_run(self, run):
-            hooks_of_p.seen.append("loop")
-
-    plugins.manager().register(Loop())
-    plugins.hooks().around_run(run=None)
+    with plugins.around_run(run=None):
+        hooks_of_p.seen.append("loop")
     assert hooks_of_p.seen == ["before", "loop", "after"]
 
 

@@ -15,6 +15,7 @@ import toy
 from safetensors.torch import load_file
 
 from gantoolkit.core.errors import GantoolkitError, UsageError, WeightsError
+from gantoolkit.registry import plugins
 from gantoolkit.training import checkpoint
 from gantoolkit.training.batch import SeededBatch
 from gantoolkit.training.runner import run
@@ -190,6 +191,32 @@ def test_what_the_answer_to_an_infinite_loss_says_can_be_done(tmp_path):
     state = json.loads((folder / "checkpoint/00000040/state.json").read_text())
     assert [group["lr"] for group in state["optimizers"]["A"]["groups"]] == [1e-3]
     assert all(value == value for row in losses(folder) for value in row.values())
+
+
+def test_the_loop_runs_inside_the_plugins_wrappers(tmp_path):
+    events = []
+
+    class Profiler:
+        @plugins.hookimpl(wrapper=True)
+        def around_run(self, run):
+            events.append(("before", run.iteration))
+            try:
+                return (yield)
+            except UsageError:
+                events.append("failed")
+                raise
+            finally:
+                events.append(("after", run.iteration))
+
+    profiler = Profiler()
+    plugins.manager().register(profiler)
+    try:
+        run(toy.config(schedule=dict(iterations=3)), tmp_path / "run")
+        with pytest.raises(UsageError, match="not finite"):
+            run(toy.config(lr=2.0, schedule=dict(log_every=4)), tmp_path / "broken")
+    finally:
+        plugins.manager().unregister(profiler)
+    assert events == [("before", 0), ("after", 3), ("before", 0), "failed", ("after", 28)]
 
 
 def test_no_checkpoint_keeps_an_infinite_loss(tmp_path):
