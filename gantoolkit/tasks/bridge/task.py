@@ -60,27 +60,29 @@ class Bridge(Task):
         if config.ema is not None:
             self.ema_modules["bridge"] = frozen_copy(self.bridge)
         self.optimizers = build_optimizers(self.bridge, config)
+        self.evaluation = self._build_evaluation()
+        self.iterations = self.first_of_t = 0  # until `plan`
 
+    @classmethod
+    def from_config(cls, keys: dict, device: torch.device, seed: int) -> Bridge:
+        return cls(BridgeConfig(**keys), device, seed)
+
+    def _build_evaluation(self) -> Evaluation:
         pipeline = ValidationPipeline(
             self.encoder,
             self.evaluated_bridge,
             self.generator,
             self.objective.render,
-            config.condition,
+            self.config.condition,
         )
-        self.evaluation = Evaluation(
-            config,
+        return Evaluation(
+            self.config,
             pipeline,
             self.data.val,
             self.data.val_no_text,
-            config.generator,
-            self.networks(),
+            generator=self.config.generator,
+            forbidden=self.networks(),
         )
-        self.iterations = self.first_of_t = 0
-
-    @classmethod
-    def from_config(cls, keys: dict, device: torch.device, seed: int) -> Bridge:
-        return cls(BridgeConfig(**keys), device, seed)
 
     @property
     def evaluated_bridge(self) -> nn.Module:
