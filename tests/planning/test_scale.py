@@ -383,10 +383,10 @@ def test_a_run_that_fills_the_memory_says_what_to_type_and_goes_on_so(
     def full(self, latent, camera=None, seeds=None):
         raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB")
 
-    from gantoolkit.tasks.bridge.objective import Objective
+    from gantoolkit.tasks.bridge.renderer import Renderer
 
     with monkeypatch.context() as patch, pytest.raises(GantoolkitError) as caught:
-        patch.setattr(Objective, "render", full)
+        patch.setattr(Renderer, "__call__", full)
         run(mini.config(tmp_path, tiny_zip), tmp_path / "run")
     assert "while training; repeat the command with --resume and schedule.accumulate=2" in str(
         caught.value
