@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from gantoolkit.convert.source import MAX_TENSORS
 from gantoolkit.convert.unpickle import Stub
 from gantoolkit.core.errors import WeightsError
+from gantoolkit.weights.state_dict import below
 
 MAX_NESTING = 40  # modules within modules; EG3D has 5
 
@@ -25,16 +26,10 @@ class PickledNetwork:
         """Return what lies below a module, e.g. "backbone."."""
         return PickledNetwork(
             self.kinds.get(prefix.rstrip("."), ""),
-            _without_prefix(self.tensors, prefix),
-            _without_prefix(self.attributes, prefix),
-            _without_prefix(self.kinds, prefix),
+            below(self.tensors, prefix),
+            below(self.attributes, prefix),
+            below(self.kinds, prefix),
         )
-
-
-def _without_prefix(entries: dict, prefix: str) -> dict:
-    return {
-        key.removeprefix(prefix): value for key, value in entries.items() if key.startswith(prefix)
-    }
 
 
 def flatten_network(root: Stub) -> PickledNetwork:

@@ -11,6 +11,7 @@ from gantoolkit.convert import recognizers, rosinality
 from gantoolkit.convert.source import Source
 from gantoolkit.core.errors import WeightsError
 from gantoolkit.core.parts import Part
+from gantoolkit.weights.state_dict import below
 
 FORMAT = "checkpoint of pSp's form"
 OLD_SIZE = 1024  # what files from before the option output_size were trained for
@@ -19,8 +20,8 @@ OLD_SIZE = 1024  # what files from before the option output_size were trained fo
 def find_parts(source: Source) -> list[Part] | None:
     """Find the generator and the encoder of {state_dict, opts, latent_avg}."""
     state = source.state("state_dict")
-    encoder = _without_prefix(state, "encoder.")
-    decoder = _without_prefix(state, "decoder.")
+    encoder = below(state, "encoder.")
+    decoder = below(state, "decoder.")
     if "input_layer.0.weight" not in encoder:
         return None
     average = source.get("latent_avg")
@@ -45,12 +46,6 @@ def _options_of(source: Source) -> dict:
     if isinstance(options, dict):
         return options
     return vars(options) if hasattr(options, "__dict__") else {}
-
-
-def _without_prefix(state: dict, prefix: str) -> dict:
-    return {
-        key.removeprefix(prefix): value for key, value in state.items() if key.startswith(prefix)
-    }
 
 
 def encoder_part(

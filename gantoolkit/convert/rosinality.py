@@ -15,6 +15,7 @@ from gantoolkit.convert import stylegan2
 from gantoolkit.convert.source import Source
 from gantoolkit.core.errors import WeightsError
 from gantoolkit.core.parts import Part
+from gantoolkit.weights.state_dict import below
 
 FORMAT = "StyleGAN2 checkpoint of rosinality's form"
 LR_MUL = 0.01  # learning rate multiplier of rosinality's mapping network wherever it is built
@@ -86,8 +87,9 @@ def estimate_mean_w(state: dict[str, Tensor], arch: dict) -> Tensor:
     from gantoolkit.generators.mapping_network import MappingNetwork
 
     network = MappingNetwork(arch["z_dim"], 0, arch["w_dim"], None, arch["mapping_layers"], LR_MUL)
-    layers = {key.removeprefix("mapping."): v for key, v in state.items() if ".fc" in key}
-    network.load_state_dict(layers)
+    mapping = below(state, "mapping.")
+    mapping.pop("w_avg")
+    network.load_state_dict(mapping)
     generator = torch.Generator().manual_seed(0)
     means = []
     with torch.no_grad():
@@ -102,7 +104,7 @@ def estimate_mean_w(state: dict[str, Tensor], arch: dict) -> Tensor:
 
 def convert_discriminator(state: dict[str, Tensor]) -> tuple[dict, dict]:
     """Return (state dict, arch) of our Discriminator; sizes are read from the shapes."""
-    blocks = sum(bool(re.fullmatch(r"convs\.\d+\.skip\.1\.weight", key)) for key in state)
+    blocks = _count_matching(state, r"convs\.\d+\.skip\.1\.weight")
     converted = {}
     for ours, theirs in discriminator_names(blocks).items():
         if theirs not in state:
@@ -140,6 +142,11 @@ def discriminator_names(blocks: int) -> dict[str, str]:
 # -- generators ----------------------------------------------------------------------------------
 
 
+def _count_matching(state: dict[str, Tensor], pattern: str) -> int:
+    """Count the tensors whose name matches wholly."""
+    return sum(re.fullmatch(pattern, key) is not None for key in state)
+
+
 def _synthesis_layers(resolution: int) -> list[tuple[str, str, dict[str, str]]]:
     """List (our module, their module, names of the tensors) of every layer of the synthesis."""
     layers = [
@@ -170,8 +177,8 @@ def from_rosinality(
     """
     if "input.input" not in state:
         raise WeightsError("This is not a rosinality StyleGAN2 generator: it has no 'input.input'.")
-    layers = sum(bool(re.fullmatch(r"style\.\d+\.weight", key)) for key in state)
-    blocks = sum(bool(re.fullmatch(r"to_rgbs\.\d+\.bias", key)) for key in state)
+    layers = _count_matching(state, r"style\.\d+\.weight")
+    blocks = _count_matching(state, r"to_rgbs\.\d+\.bias")
     resolution = 4 << blocks
     w_dim = len(state[f"style.{layers}.bias"])
 

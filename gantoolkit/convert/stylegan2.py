@@ -38,6 +38,11 @@ def count_mapping_layers(state: Iterable[str], prefix: str = "mapping.") -> int:
     return sum(bool(pattern.fullmatch(key)) for key in state)
 
 
+def shared_attribute(layers: Iterable[dict], name: str, what: str):
+    """Return the one value of an attribute that all layers, given by their attributes, share."""
+    return shared_value((layer.get(name) for layer in layers), what)
+
+
 def shared_value(values: Iterable, what: str):
     """Return the one value that all layers share; None when none is recorded.
 
@@ -72,7 +77,7 @@ def generator_arch(state: dict[str, Tensor], attributes: Attributes | None = Non
         arch["architecture"] = "orig"
 
     convs = _attributes_matching(attributes, r"synthesis\.b\d+\.conv\d")
-    arch["conv_clamp"] = shared_value((conv.get("conv_clamp") for conv in convs), "clamp")
+    arch["conv_clamp"] = shared_attribute(convs, "conv_clamp", "clamp")
     check_activation(convs)
     check_filters(state)
     return arch
@@ -89,11 +94,8 @@ def mapping_arguments(state: dict[str, Tensor], attributes: Attributes, w_dim: i
             f"The label is embedded in {len(embed)} numbers and w has {w_dim}; they must be equal."
         )
 
-    names = [f"mapping.fc{i}" for i in range(layers)]
-    recorded = [attributes[name] for name in names if name in attributes]
-    lr_mul = shared_value(
-        (layer.get("bias_gain") for layer in recorded), "learning rate multiplier"
-    )
+    recorded = _attributes_matching(attributes, r"mapping\.fc\d+")
+    lr_mul = shared_attribute(recorded, "bias_gain", "learning rate multiplier")
     check_activation(recorded)
     arguments = {
         "z_dim": first_layer.shape[1] - (w_dim if c_dim else 0),
@@ -130,7 +132,7 @@ def discriminator_arch(
     arch["mbstd_channels"] = state["b4.conv.weight"].shape[1] - first_channels
     arch["mbstd_group"] = attributes.get("b4.mbstd", {}).get("group_size", 4)
     convs = _attributes_matching(attributes, r"b\d+\.conv\d?")
-    arch["conv_clamp"] = shared_value((conv.get("conv_clamp") for conv in convs), "clamp")
+    arch["conv_clamp"] = shared_attribute(convs, "conv_clamp", "clamp")
     check_filters(state)
     return arch
 

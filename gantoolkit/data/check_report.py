@@ -80,9 +80,9 @@ def measure_class_shares(summaries: list[SampleSummary]) -> dict[str, tuple[floa
             pixels = np.bincount(summary.labels.ravel(), minlength=count)[:count]
             shares.append(pixels / summary.labels.size)
     table = np.array(shares or [np.zeros(count)])
-    of_pixels = table.mean(0)
-    of_samples = (table > 0).mean(0)
-    return {name: (float(of_pixels[k]), float(of_samples[k])) for k, name in enumerate(CLASSES)}
+    of_pixels = table.mean(0).tolist()
+    of_samples = (table > 0).mean(0).tolist()
+    return dict(zip(CLASSES, zip(of_pixels, of_samples, strict=True), strict=True))
 
 
 def find_duplicates(summaries: list[SampleSummary]) -> list[Problem]:

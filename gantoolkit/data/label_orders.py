@@ -89,14 +89,14 @@ def detect_order(maps: Iterable[np.ndarray], candidates: Iterable[str] = ORDERS)
     maps = list(maps)
     largest = max((int(labels.max()) for labels in maps), default=0)
     results: dict[str, np.ndarray] = {}  # order → [maps, rules]
+    scores: dict[str, float] = {}
     for order in candidates:
         class_of_number = np.asarray(ORDERS[order])
         if largest < len(class_of_number):
-            results[order] = np.array([check_rules(class_of_number[labels]) for labels in maps])
+            kept = np.array([check_rules(class_of_number[labels]) for labels in maps])
+            results[order] = kept
+            scores[order] = float(np.nan_to_num(kept, nan=MISSING).mean())
 
-    scores = {
-        order: float(np.nan_to_num(kept, nan=MISSING).mean()) for order, kept in results.items()
-    }
     ranked = sorted(scores, key=scores.get, reverse=True)
     is_clear = bool(ranked) and scores[ranked[0]] >= SURE
     if len(ranked) > 1 and scores[ranked[0]] - scores[ranked[1]] < LEAD:

@@ -56,9 +56,11 @@ def quantize_edges(edges: np.ndarray, steps: int = 2) -> np.ndarray:
 def detect_size(width: int, height: int, short_side: int = DETECT_SIZE) -> tuple[int, int]:
     """Return the (width, height) that the annotator is shown: both multiples of 64."""
     scale = short_side / min(width, height)
-    return tuple(
-        max(MULTIPLE, int(round(side * scale / MULTIPLE)) * MULTIPLE) for side in (width, height)
-    )
+
+    def round_side(side: int) -> int:
+        return max(MULTIPLE, int(round(side * scale / MULTIPLE)) * MULTIPLE)
+
+    return round_side(width), round_side(height)
 
 
 @torch.no_grad()

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import torch
@@ -24,6 +25,7 @@ from gantoolkit.data.label_maps import read_label_map
 from gantoolkit.data.user_scribbles import LOOK_SIZE, read_scribble
 
 KINDS = ("mask", "scribble")
+Color = tuple[int, int, int]  # RGB 0..255
 PART_AREAS = 0.05  # least share of a label map's pixels that lie inside of parts
 FLAT_AREAS = 0.45  # least share of a label map's pixels that lie inside of parts or background
 CONTRAST = 48  # of 255, least between ink and paper; numbered grays of labels 0 and 1 lie closer
@@ -82,7 +84,8 @@ def explain_not_label_map(image: Image.Image) -> str:
     """Say what an image of one bit or with a palette is if it is not a label map; else ""."""
     if image.mode not in ("1", "P"):
         return ""
-    colors = [color for _, color in image.convert("RGB").getcolors(256)]
+    counted = cast(list[tuple[int, Color]], image.convert("RGB").getcolors(256))
+    colors = [color for _, color in counted]
     is_ink_on_paper = _is_dark_and_light(colors) and np.asarray(image).max() == 1
     if image.mode == "1" or is_ink_on_paper:
         return "is only dark and light, a drawing or the mask of one part"
@@ -102,7 +105,7 @@ def explain_not_label_map(image: Image.Image) -> str:
     return ""
 
 
-def _is_dark_and_light(colors: Sequence[tuple[int, int, int]]) -> bool:
+def _is_dark_and_light(colors: Sequence[Color]) -> bool:
     """Whether these are two grays, as ink and paper are."""
     grays = sorted(red for red, green, blue in colors if red == green == blue)
     return len(colors) == len(grays) == 2 and grays[1] - grays[0] > CONTRAST
@@ -185,12 +188,12 @@ def read_condition(
     resolution  pixels per side, as the pipeline takes them (`pipeline.resolution`)
     seed        of the pipeline's noise
     """
-    if mask is None and scribble is None:
-        raise UsageError("Give a mask, a scribble or both.")
     if mask is not None and scribble is not None:
         inputs = read_pairs(mask, scribble, resolution)
     elif mask is not None:
         inputs = read_inputs(mask, "mask", resolution)
-    else:
+    elif scribble is not None:
         inputs = read_inputs(scribble, "scribble", resolution)
+    else:
+        raise UsageError("Give a mask, a scribble or both.")
     return make_condition(inputs[:1], text, [seed])

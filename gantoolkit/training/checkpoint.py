@@ -19,7 +19,7 @@ from torch import Tensor
 from gantoolkit import weights
 from gantoolkit.core.errors import GantoolkitError, WeightsError
 from gantoolkit.training.task import Task
-from gantoolkit.weights.state_dict import compare_state_dicts
+from gantoolkit.weights.state_dict import below, compare_state_dicts
 
 KEEP = 2  # newest checkpoints
 TENSORS = "trainable.safetensors"
@@ -152,11 +152,7 @@ def module_state(folder: Path, name: str) -> dict[str, Tensor]:
     """Read the tensors of one of `task.modules` from the newest checkpoint."""
     from safetensors.torch import load_file
 
-    prefix = f"{name}."
-    state = load_file(newest_tensors(folder))
-    return {
-        key.removeprefix(prefix): value for key, value in state.items() if key.startswith(prefix)
-    }
+    return below(load_file(newest_tensors(folder)), f"{name}.")
 
 
 def load_latest(folder: Path, task: Task) -> dict | None:

@@ -61,12 +61,11 @@ def prepare(
         return manifest
 
     parts = _open_parts(out, job)
-    shards = {
-        name: _split_into_shards(samples, config, parts / name) for name, samples in splits.items()
-    }
-    pending = [
-        shard for in_split in shards.values() for shard in in_split if not shard.path.exists()
-    ]
+    shards: dict[str, list[Shard]] = {}  # split → its shards
+    pending: list[Shard] = []
+    for name, samples in splits.items():
+        shards[name] = _split_into_shards(samples, config, parts / name)
+        pending += [shard for shard in shards[name] if not shard.path.exists()]
     total = sum(map(len, splits.values()))
     ready = total - sum(len(shard.samples) for shard in pending)
     progress("samples", ready, total)
@@ -97,11 +96,13 @@ def _job_digest(source: Source, splits, pairs, config: PrepareConfig) -> str:
         sizes = [(p.name, p.stat().st_size) for p in inputs if p is not None and p.exists()]
         return [sample.name, sizes, sample.captions, sample.camera, sample.landmarks]
 
+    recipe = asdict(config)
+    del recipe["device"]
     content = dict(
         source=source.name,
-        splits={name: [describe(s) for s in samples] for name, samples in splits.items()},
+        splits={name: list(map(describe, samples)) for name, samples in splits.items()},
         pairs=pairs,
-        recipe={key: value for key, value in asdict(config).items() if key != "device"},
+        recipe=recipe,
     )
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
