@@ -196,7 +196,8 @@ class MeanMetric(Metric):
         if not isinstance(values, dict):
             values = {"": values}
 
-        is_valid = torch.stack([torch.isfinite(value) for value in values.values()]).all(0)
+        is_finite = [torch.isfinite(value) for value in values.values()]
+        is_valid = torch.stack(is_finite).all(0)
         for suffix, value in values.items():
             self.add(batch, f"total{suffix}", torch.where(is_valid, value, 0))
         self.add(batch, "n", is_valid)

@@ -18,7 +18,14 @@ from gantoolkit.metrics.base import EvalBatch, Metric
 from gantoolkit.networks.blocks import fit
 from gantoolkit.registry import registry
 
-DEFAULT = {"fid": {}, "lpips": {}, "ms_ssim": {}, "id_gt": {}, "acc": {}, "miou": {}}
+DEFAULT: dict[str, dict] = {
+    "fid": {},
+    "lpips": {},
+    "ms_ssim": {},
+    "id_gt": {},
+    "acc": {},
+    "miou": {},
+}
 
 
 class Evaluator:
@@ -167,7 +174,8 @@ class Evaluator:
         return images.detach().to(self.device).float().clamp(-1, 1)
 
     def _prepare_view(self, view: Render, size: int) -> Render:
-        return replace(view.to(self.device), image=fit(self._prepare(view.image), size))
+        image = fit(self._prepare(view.image), size)
+        return replace(view.to(self.device), image=image)
 
     def merge(self, other: Evaluator) -> None:
         """Add the images of another evaluator with the same metrics."""

@@ -30,15 +30,18 @@ def frechet_distance(
     mean_a, cov_a, mean_b, cov_b = (x.double() for x in (mean_a, cov_a, mean_b, cov_b))
     values, vectors = torch.linalg.eigh(cov_a)
     root_a = (vectors * values.clamp(min=0).sqrt()) @ vectors.T
-    mixed = torch.linalg.eigvalsh(root_a @ cov_b @ root_a).clamp(min=0).sqrt().sum()
-    distance = (mean_a - mean_b).square().sum() + cov_a.trace() + cov_b.trace() - 2 * mixed
+    mixed = torch.linalg.eigvalsh(root_a @ cov_b @ root_a)
+    trace_of_root = mixed.clamp(min=0).sqrt().sum()
+    shift = (mean_a - mean_b).square().sum()
+    distance = shift + cov_a.trace() + cov_b.trace() - 2 * trace_of_root
     return max(0.0, float(distance))
 
 
 def gaussian(n: Tensor, total: Tensor, outer: Tensor) -> tuple[Tensor, Tensor]:
     """Return (mean [D], unbiased covariance [D,D]) from the count, Σ x and Σ x xᵀ."""
     mean = total / n
-    return mean, (outer - n * torch.outer(mean, mean)) / (n - 1).clamp(min=1)
+    scatter = outer - n * torch.outer(mean, mean)
+    return mean, scatter / (n - 1).clamp(min=1)
 
 
 class FID(Metric):

@@ -71,7 +71,8 @@ class Reprojection(MeanMetric):
         size = batch.image.shape[-1]
         points = unproject(camera, resize_depth(batch.depth, size))
         labels = batch.labels()[:, None].float()
-        is_face = F.interpolate(labels, (size, size), mode="nearest")[:, 0].flatten(1) > 0
+        labels = F.interpolate(labels, (size, size), mode="nearest")
+        is_face = labels[:, 0].flatten(1) > 0
 
         total, count = 0.0, 0.0
         for view in batch.views:
@@ -101,9 +102,12 @@ def unproject(camera: Camera, depth: Tensor) -> Tensor:
 
 def project(camera: Camera, points: Tensor) -> tuple[Tensor, Tensor]:
     """Project points [B,P,3]: positions in −1..1 [B,P,2] (x right, y down), distances [B,P]."""
-    local = (points - camera.cam2world[:, None, :3, 3]) @ camera.cam2world[:, :3, :3]
+    origin = camera.cam2world[:, None, :3, 3]
+    rotation = camera.cam2world[:, :3, :3]
+    local = (points - origin) @ rotation
     plane = local @ camera.intrinsics.transpose(1, 2)
-    position = plane[..., :2] / plane[..., 2:].clamp(min=1e-6) * 2 - 1
+    depth = plane[..., 2:].clamp(min=1e-6)
+    position = plane[..., :2] / depth * 2 - 1
     return position, local.norm(dim=-1)
 
 

@@ -27,7 +27,9 @@ class IdentityMetric(MeanMetric):
 
     def cosine(self, batch: EvalBatch, first: str | int, second: str | int) -> Tensor:
         """Return the cosine [B] of the faces in two sources of `batch.images`."""
-        return (self.network_output(batch, first) * self.network_output(batch, second)).sum(1)
+        one = self.network_output(batch, first)
+        other = self.network_output(batch, second)
+        return (one * other).sum(1)
 
 
 class IdentityToTruth(IdentityMetric):
