@@ -64,7 +64,9 @@ class Reference:
 
     def sample(self, ids: Sequence[str]) -> Sample:
         """Return condition (first caption, mask) and target of some ids."""
-        return self._from_zip(ids) if self.zip else self._from_folder(ids)
+        if self.zip:
+            return self._from_zip(ids)
+        return self._from_folder(ids)
 
     def _from_zip(self, ids: Sequence[str]) -> Sample:
         sample = self.zip.sample([self._index[id] for id in ids])
@@ -112,33 +114,34 @@ def _from_manifest(path: Path, manifest: list[dict]) -> dict[str, FolderSample]:
 
 
 def _from_stems(path: Path) -> dict[str, FolderSample]:
-    folders = {}
+    folders: dict[str, Path] = {}
     for kind, names in FOLDERS.items():
-        existing = [path / name for name in names if (path / name).is_dir()]
-        folders[kind] = existing[0] if existing else None
-    if folders["image"] is None:
+        for name in names:
+            if (path / name).is_dir():
+                folders.setdefault(kind, path / name)
+    if "image" not in folders:
         raise DataError(
             f"{path} has neither manifest.jsonl nor a folder images/; --data takes a data set zip "
             "or a folder with images/, masks/ (label numbers or colors) and text/ (one caption "
             "per line)."
         )
     masks = {}
-    if folders["mask"]:
+    if "mask" in folders:
         masks = {mask.stem: mask for mask in pictures_in(folders["mask"])}
     samples = {}
     for image in pictures_in(folders["image"]):
-        caption = _read_caption(folders["text"], image.stem)
+        caption = _read_caption(folders.get("text"), image.stem)
         samples[image.stem] = FolderSample(image, masks.get(image.stem), caption)
     return samples
 
 
 def _read_caption(folder: Path | None, stem: str) -> str:
     """Read the first line of a caption file; "" without one."""
-    file = folder / f"{stem}.txt" if folder else None
-    if file is None or not file.is_file():
+    if folder is None or not (folder / f"{stem}.txt").is_file():
         return ""
-    lines = file.read_text(encoding="utf-8").splitlines()
-    return lines[0].strip() if lines else ""
+    text = (folder / f"{stem}.txt").read_text(encoding="utf-8")
+    first, *_ = text.splitlines() or [""]
+    return first.strip()
 
 
 def read_output(output: Output, size: int) -> Tensor:
