@@ -8,6 +8,7 @@ What training and evaluation read:
     cameras          camera labels, their conventions, and a fit to landmarks
     landmarks        points on a face: from its label map, a file or a photo
     pose             the camera of a label map
+    pose_features    what it is estimated from
 
 What a user hands in:
 

@@ -74,9 +74,8 @@ class FaceZip:
         if not self.records:
             raise DataError(f"{self.path} holds no samples.")
         labels = self._camera_labels()
-        file_of_stem = {
-            Path(name).stem: name for name in labels
-        }  # records may give the bare number
+        # Records may give the bare number of a file.
+        file_of_stem = {Path(name).stem: name for name in labels}
         for line, record in enumerate(self.records, 1):
             if problem := _record_problem(record, file_of_stem):
                 raise DataError(f"{self.path}: line {line} of samples.jsonl {problem}.")
