@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import gantoolkit.core.compat  # noqa: F401  transformers imports torchvision
@@ -64,7 +65,7 @@ class CLIP(nn.Module):
         pooled = self.model.vision_model(pixel_values=self.prepare(images)).pooler_output
         return F.normalize(self.model.visual_projection(pooled).float(), dim=1)
 
-    def embed_text(self, captions: list[str] | tuple[str, ...]) -> Tensor:
+    def embed_text(self, captions: Sequence[str]) -> Tensor:
         """Return unit embeddings [B,D] of captions, cut at the model's longest text."""
         batch = self.tokenizer(
             list(captions),

@@ -40,7 +40,9 @@ def _resize_from_corner(pixels: Tensor, axis: int) -> Tensor:
     upper = (lower + 1).clamp(max=count - 1)
     shape = [-1 if dim == axis else 1 for dim in range(4)]
     fraction = (position - lower).view(shape)
-    return torch.lerp(pixels.index_select(axis, lower), pixels.index_select(axis, upper), fraction)
+    below = pixels.index_select(axis, lower)
+    above = pixels.index_select(axis, upper)
+    return torch.lerp(below, above, fraction)
 
 
 class Conv(nn.Module):

@@ -7,6 +7,7 @@ network that a loss uses, so that a bridge cannot learn to please it.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -93,7 +94,7 @@ class CaptionReader(nn.Module):
             nn.Linear(2 * width, embedding),
         )
 
-    def ids(self, captions: list[str] | tuple[str, ...]) -> Tensor:
+    def ids(self, captions: Sequence[str]) -> Tensor:
         """Return word indices [B,longest], padded with 0; an empty caption is one unknown word."""
         device = self.embed.weight.device
         sequences = []
@@ -103,7 +104,7 @@ class CaptionReader(nn.Module):
             sequences.append(torch.tensor(ids, device=device))
         return nn.utils.rnn.pad_sequence(sequences, batch_first=True)
 
-    def forward(self, captions: list[str] | tuple[str, ...]) -> Tensor:
+    def forward(self, captions: Sequence[str]) -> Tensor:
         ids = self.ids(captions)
         near = self.near(self.embed(ids).mT)  # [B,C,words]
         is_padding = (ids == 0)[:, None]
@@ -237,6 +238,6 @@ class Judge(nn.Module):
 
     forward = observe
 
-    def embed_text(self, captions: list[str] | tuple[str, ...]) -> Tensor:
+    def embed_text(self, captions: Sequence[str]) -> Tensor:
         """Return unit embeddings [B,D] of captions, in the space of `Observation.text`."""
         return F.normalize(self.reader(captions).float(), dim=1)

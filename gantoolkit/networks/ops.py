@@ -70,7 +70,9 @@ def setup_filter(
     >>> setup_filter().sum()
     tensor(1.)
     """
-    f = torch.atleast_1d(torch.as_tensor(1 if taps is None else taps, dtype=torch.float32))
+    if taps is None:
+        taps = 1
+    f = torch.atleast_1d(torch.as_tensor(taps, dtype=torch.float32))
     if separable is None:
         separable = f.ndim == 1 and f.numel() >= 8
     if f.ndim == 1 and not separable:
@@ -133,7 +135,8 @@ def upfirdn2d(
         x = F.pad(x, (0, up_x - 1, 0, 0, 0, up_y - 1))
         x = x.reshape(b, c, h * up_y, w * up_x)
     if f is None:
-        x = F.pad(x, _four_paddings(padding))[:, :, ::down_y, ::down_x]
+        x = F.pad(x, _four_paddings(padding))
+        x = x[:, :, ::down_y, ::down_x]
         return x * gain if gain != 1 else x
 
     x, (pad_y, pad_x) = _pad(x, _four_paddings(padding))

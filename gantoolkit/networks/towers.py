@@ -7,6 +7,7 @@ reads it as it reads Stable Diffusion's. The image tower is a small convolutiona
 from __future__ import annotations
 
 import copy
+from collections.abc import Sequence
 from pathlib import Path
 
 import gantoolkit.core.compat  # noqa: F401  transformers imports torchvision
@@ -105,7 +106,7 @@ class Towers(nn.Module):
         self.project = nn.Linear(text.config.hidden_size, image.embedding, bias=False)
         self.log_scale = nn.Parameter(torch.tensor(2.66))  # CLIP starts at 1 / 0.07
 
-    def tokenize(self, captions: list[str] | tuple[str, ...], pad_to: int | None = None) -> Tensor:
+    def tokenize(self, captions: Sequence[str], pad_to: int | None = None) -> Tensor:
         """Return token ids [B,T], padded to the longest caption or to `pad_to`."""
         batch = self.tokenizer(
             list(captions),
@@ -120,7 +121,7 @@ class Towers(nn.Module):
         """Return unit embeddings [B,D] of token ids [B,T]; the causal mask hides the padding."""
         return self.project_pooled(self.text(input_ids=ids).pooler_output)
 
-    def pool_text(self, captions: list[str] | tuple[str, ...]) -> Tensor:
+    def pool_text(self, captions: Sequence[str]) -> Tensor:
         """Return the text model's states at the end of captions [B,width]."""
         return self.text(input_ids=self.tokenize(captions)).pooler_output
 
@@ -128,7 +129,7 @@ class Towers(nn.Module):
         """Return unit embeddings [B,D] of pooled states [B,width]."""
         return F.normalize(self.project(pooled).float(), dim=1)
 
-    def embed_text(self, captions: list[str] | tuple[str, ...]) -> Tensor:
+    def embed_text(self, captions: Sequence[str]) -> Tensor:
         """Return unit embeddings [B,D] of captions."""
         return self.embed_tokens(self.tokenize(captions))
 
