@@ -13,10 +13,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import fields
+from typing import Any, Self
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
+from gantoolkit.core.stages import Bridge, Encoder, Generator
 from gantoolkit.core.types import Camera, Condition, Latent, Render
 
 
@@ -48,12 +50,12 @@ class Pipeline:
 
     def __init__(
         self,
-        encoder,
-        bridge,
-        generator,
+        encoder: Encoder,
+        bridge: Bridge,
+        generator: Generator,
         condition: str = "mask",
-        camera_for: Callable[[Condition, nn.Module], Camera | None] | None = None,
-    ):
+        camera_for: Callable[[Condition, Generator], Camera | None] | None = None,
+    ) -> None:
         self.encoder = encoder
         self.bridge = bridge.eval()
         self.generator = generator
@@ -68,7 +70,7 @@ class Pipeline:
         t_out: int = 0,
         aggregate: str = "last",
         source: str = "trajectory",
-        **options,
+        **options: Any,
     ) -> Latent:
         """Compute codes [B,L,w_dim] at `t_out`, or their mean over the steps until then.
 
@@ -93,7 +95,7 @@ class Pipeline:
         camera: Camera | None = None,
         t_out: int = 0,
         aggregate: str = "last",
-        **options,
+        **options: Any,
     ) -> Render:
         """Render faces [B,3,R,R] from `camera` (default: what `camera_for` says)."""
         latent = self.latent(condition, t_out, aggregate, **options)
@@ -103,14 +105,15 @@ class Pipeline:
         """Render G(w) without randomness: the same codes give the same image."""
         return self.generator.render(latent.ws, camera, noise="const", deterministic=True)
 
-    def to(self, device) -> Pipeline:
+    def to(self, device: str | torch.device) -> Self:
         """Move encoder, bridge and generator to another device."""
-        for module in (self.encoder, self.bridge, self.generator):
-            module.to(device)
+        self.encoder.to(device)
+        self.bridge.to(device)
+        self.generator.to(device)
         return self
 
 
-def own_camera(condition: Condition, generator) -> Camera | None:
+def own_camera(condition: Condition, generator: Generator) -> Camera | None:
     """Return the camera that the condition was seen from, if it has one."""
     return condition.camera
 
@@ -122,4 +125,5 @@ def mean(latents: list[Latent]) -> Latent:
         values = [getattr(latent, name) for latent in latents]
         return None if values[0] is None else torch.stack(values).mean(0)
 
-    return Latent(**{field.name: average(field.name) for field in fields(Latent)})
+    averages: dict[str, Any] = {field.name: average(field.name) for field in fields(Latent)}
+    return Latent(**averages)

@@ -1,6 +1,7 @@
 """What every module may import: types, errors, files, images, labels, cameras, devices.
 
 types        Condition → Features → Latent → Render → Scores → Record
+stages       what a pipeline needs of encoder, bridge and generator, as types
 errors       errors that reach a person, as one sentence
 files        atomic writes, JSON, sha256
 compat       every patch of a third party

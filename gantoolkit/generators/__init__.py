@@ -10,11 +10,17 @@ inversion  sample_noise                 codes of given images; random numbers pe
 from __future__ import annotations
 
 import os
+from typing import TYPE_CHECKING, Any
 
 from gantoolkit.core.errors import WeightsError
 
+if TYPE_CHECKING:
+    from torch import Tensor, nn
 
-def load_generator(name_or_path: str | os.PathLike):
+    from gantoolkit.core.stages import Generator
+
+
+def load_generator(name_or_path: str | os.PathLike) -> Generator:
     """Load the generator of a weights file, a name of registry.yaml or a foreign checkpoint.
 
     It is frozen and in eval mode, and offers:
@@ -47,7 +53,7 @@ def load_generator(name_or_path: str | os.PathLike):
     return generator.eval().requires_grad_(False)
 
 
-def build_generator(arch: dict, source="this file"):
+def build_generator(arch: dict[str, Any], source: object = "this file") -> Any:
     """Build a generator from {"type": name, …constructor arguments}.
 
     source  what an error calls the place that `arch` comes from
@@ -63,7 +69,9 @@ def build_generator(arch: dict, source="this file"):
     return get("generator", arch["type"])(**arguments)
 
 
-def load_state(generator, state: dict, source="this file") -> None:
+def load_state(
+    generator: nn.Module, state: dict[str, Tensor], source: object = "this file"
+) -> None:
     """Copy `state` into `generator`; WeightsError unless every tensor fits.
 
     The constant FIR filters of published files are skipped.

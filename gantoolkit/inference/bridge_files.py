@@ -5,11 +5,10 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import torch
-
 from gantoolkit import weights
 from gantoolkit.core.errors import DataError, UsageError, WeightsError
 from gantoolkit.core.files import read_run_config
+from gantoolkit.core.stages import Bridge
 from gantoolkit.core.suggest import did_you_mean
 from gantoolkit.encoders import folders
 from gantoolkit.registry import manifest
@@ -20,7 +19,7 @@ HUB_MODEL = "model.safetensors"  # of a folder that `gantoolkit weights export R
 SPEC_TYPES = {"encoder": dict, "bridge": dict, "generator": str}
 
 
-def export_bridge(path: Path, bridge: torch.nn.Module, specs: dict) -> Path:
+def export_bridge(path: Path, bridge: Bridge, specs: dict) -> Path:
     """Write a bridge with everything that `load_pipeline` must know.
 
     specs  those of encoder, bridge and generator. They may also say which `networks` its losses

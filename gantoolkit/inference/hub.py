@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 from huggingface_hub import ModelCard, ModelHubMixin, snapshot_download
 
@@ -41,6 +42,10 @@ class PretrainedPipeline(
     >>> again.condition
     'mask'
     """
+
+    specs: dict[str, Any]  # of encoder, bridge and generator, and the condition
+    scores: dict[str, Any]  # system → metric → score, of its run
+    frozen: dict[str, str]  # network → sha256
 
     @classmethod
     def from_source(cls, source: str | Path) -> PretrainedPipeline:
@@ -80,12 +85,12 @@ class PretrainedPipeline(
         cls,
         *,
         model_id: str,
-        revision=None,
-        cache_dir=None,
-        force_download=False,
-        local_files_only=False,
-        token=None,
-        **changes,
+        revision: str | None = None,
+        cache_dir: str | Path | None = None,
+        force_download: bool = False,
+        local_files_only: bool = False,
+        token: str | bool | None = None,
+        **changes: Any,
     ) -> PretrainedPipeline:
         folder = Path(model_id)
         if not folder.is_dir():
@@ -111,6 +116,7 @@ class PretrainedPipeline(
                 )
         state, _, _ = weights.load(folder / MODEL)
         stored = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
+        stored = weights.with_current_names(stored)
         specs = {key: changes.get(key, stored.get(key)) for key in SPECS}
         if any(value is None for value in specs.values()):
             raise WeightsError(
@@ -128,7 +134,7 @@ class PretrainedPipeline(
         pipeline = load.assemble(state, specs, generator=replacement)
         return cls._from_pipeline(pipeline, specs, scores={})
 
-    def generate_model_card(self, *args, **kwargs) -> ModelCard:
+    def generate_model_card(self, *args: Any, **kwargs: Any) -> ModelCard:
         """Return README.md: what it is, how it is loaded, what it needs, its scores."""
         return ModelCard(model_card(self.specs, self.frozen, self.scores))
 

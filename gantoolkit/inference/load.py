@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import torch
 
 from gantoolkit.core.errors import UsageError, WeightsError, warn
+from gantoolkit.core.stages import Encoder, Generator
 from gantoolkit.inference.bridge_files import changed_networks, read_bridge
 from gantoolkit.inference.cameras import estimate_camera
 from gantoolkit.pipeline import Pipeline
@@ -38,7 +40,7 @@ def load_pipeline(
 
 
 def load_with_specs(
-    name: str | Path, generator: str | None = None, **encoder_arguments
+    name: str | Path, generator: str | None = None, **encoder_arguments: Any
 ) -> tuple[Pipeline, dict]:
     """Load a pipeline on the CPU, and return the specs of its components too.
 
@@ -62,9 +64,9 @@ def load_with_specs(
 class PipelineLoader:
     """Load pipelines of several runs; an encoder or generator that several use is loaded once."""
 
-    def __init__(self, device: str | torch.device = "cpu"):
+    def __init__(self, device: str | torch.device = "cpu") -> None:
         self.device = device
-        self._networks: dict[str, torch.nn.Module] = {}
+        self._networks: dict[str, Any] = {}
 
     def __call__(self, name: str | Path) -> tuple[Pipeline, dict]:
         """Return the pipeline, and the specs of its components, of what `load_pipeline` takes."""
@@ -75,14 +77,14 @@ class PipelineLoader:
         generator = self._load_once("generator", specs, load_generator)
         return assemble(state, specs, encoder, generator).to(self.device), specs
 
-    def _load_once(self, kind: str, specs: dict, load: Callable) -> torch.nn.Module:
+    def _load_once(self, kind: str, specs: dict, load: Callable[[Any], Any]) -> Any:
         key = f"{kind} {json.dumps(specs[kind], sort_keys=True)}"
         if key not in self._networks:
             self._networks[key] = load(specs[kind])
         return self._networks[key]
 
 
-def load_replacement(name: str, trained_name: str):
+def load_replacement(name: str, trained_name: str) -> Generator:
     """Load the generator `name`, to use instead of the one that a bridge was trained with.
 
     UsageError unless it is of the same kind and takes codes of the same size.
@@ -108,19 +110,26 @@ def load_replacement(name: str, trained_name: str):
     return generator
 
 
-def _kind(generator) -> str:
+def _kind(generator: Generator) -> str:
     return "a 3D generator" if generator.is_3d else "a 2D generator"
 
 
-def assemble(state: dict, specs: dict, encoder=None, generator=None) -> Pipeline:
+def assemble(
+    state: dict[str, torch.Tensor],
+    specs: dict[str, Any],
+    encoder: Encoder | None = None,
+    generator: Generator | None = None,
+) -> Pipeline:
     """Build a pipeline from the specs of its components and the bridge's tensors `state`.
 
     encoder, generator  used instead of what the specs name
     """
     from gantoolkit.generators import load_generator
 
-    encoder = registry.build("encoder", specs["encoder"]) if encoder is None else encoder
-    generator = load_generator(specs["generator"]) if generator is None else generator
+    if encoder is None:
+        encoder = registry.build("encoder", specs["encoder"])
+    if generator is None:
+        generator = load_generator(specs["generator"])
     bridge = build_bridge(specs["bridge"], encoder, generator)
     if diff := compare_state_dicts(state, bridge.state_dict()):
         raise WeightsError(f"The bridge does not fit its encoder and generator: it {diff}.")
@@ -129,7 +138,7 @@ def assemble(state: dict, specs: dict, encoder=None, generator=None) -> Pipeline
     return Pipeline(encoder, bridge, generator, specs["condition"], estimate_camera)
 
 
-def build_bridge(spec: dict, encoder, generator):
+def build_bridge(spec: dict[str, Any], encoder: Encoder, generator: Generator) -> Any:
     """Build a bridge whose sizes are those of its encoder and generator."""
     return registry.build(
         "bridge",
