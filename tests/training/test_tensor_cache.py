@@ -14,6 +14,10 @@ from gantoolkit.core.errors import DataError
 from gantoolkit.registry import manifest
 from gantoolkit.training.tensor_cache import Cache, digest, root
 
+PATHS = [
+    str(Path(__file__).parent),
+    str(Path(__file__).parents[2]),
+]  # for scripts of other processes
 KEY = dict(data="abc", steps=10, seed=0, weights=dict(unet="123"))
 
 
@@ -64,8 +68,10 @@ def test_damage_is_noticed_and_mended(tmp_path):
 
 def test_continues_after_a_kill(tmp_path):
     script = f"""
-import os, signal, sys sys.path.insert(0, {str(Path(__file__).parents[2])!r}); sys.path.insert(0,
-{str(Path(__file__).parent)!r}) from test_tensor_cache import make, content def compute(rows):
+import os, signal, sys
+sys.path[:0] = {PATHS!r}
+from test_tensor_cache import make, content
+def compute(rows):
     if rows[0] == 10: os.kill(os.getpid(), signal.SIGKILL)
     return content(rows)
 make({str(tmp_path)!r}).fill(compute)
@@ -152,8 +158,10 @@ def test_index_lists_shards_and_tensors(tmp_path):
 def test_independent_processes_share_the_work(tmp_path):
     """Two processes that know nothing of each other make every shard once."""
     script = f"""
-import os, sys, time sys.path.insert(0, {str(Path(__file__).parents[2])!r}); sys.path.insert(0,
-{str(Path(__file__).parent)!r}) from test_tensor_cache import make, content def compute(rows):
+import os, sys, time
+sys.path[:0] = {PATHS!r}
+from test_tensor_cache import make, content
+def compute(rows):
     open({str(tmp_path / "log")!r}, "a").write(f"{{int(rows[0])}}\\n"); time.sleep(0.2)
     return content(rows)
 while not os.path.exists({str(tmp_path / "go")!r}): time.sleep(0.01)
@@ -174,8 +182,10 @@ def test_a_lock_of_the_living_is_respected_and_that_of_the_killed_is_void(tmp_pa
     cache = make(tmp_path)
     cache.folder.mkdir(parents=True)
     script = f"""
-import sys, time sys.path.insert(0, {str(Path(__file__).parents[2])!r}); sys.path.insert(0,
-{str(Path(__file__).parent)!r}) from test_tensor_cache import make, content def compute(rows):
+import sys, time
+sys.path[:0] = {PATHS!r}
+from test_tensor_cache import make, content
+def compute(rows):
     print("locked", flush=True)
     time.sleep(600)
 make({str(tmp_path)!r})._make(1, compute)
