@@ -1,4 +1,6 @@
-"""Shared fixtures: a tiny data set of coloured ovals, golden files, and the summary of how many ran."""
+"""Shared fixtures: a tiny data set of colored ovals, golden files, and the summary of how many
+ran.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +25,7 @@ sys.path[:0] = [
     for room in ("bench", "data", "demo", "encoders", "tasks", "training")
 ]  # stand-ins that rooms share
 GOLDEN = Path(os.environ.get("GANTOOLKIT_GOLDEN") or ROOT.parent / "shared" / "golden")
-COLOURS = {"fair": (226, 180, 156), "tan": (176, 122, 86), "dark": (96, 62, 44)}
+COLORS = {"fair": (226, 180, 156), "tan": (176, 122, 86), "dark": (96, 62, 44)}
 HAIR = {
     "blond": (204, 170, 96),
     "brown": (92, 58, 32),
@@ -74,7 +76,9 @@ def golden_dir() -> Path:
 
 
 def _camera(yaw: float) -> list[float]:
-    """EG3D's label of a camera at distance 2.7 that looks at the origin, turned by `yaw` radians."""
+    """EG3D's label of a camera at distance 2.7 that looks at the origin, turned by `yaw`
+    radians.
+    """
     s, c = math.sin(yaw), math.cos(yaw)
     cam2world = [c, 0, -s, 2.7 * s, 0, -1, 0, 0, -s, 0, -c, 2.7 * c, 0, 0, 0, 1]
     return cam2world + [4.2647, 0, 0.5, 0, 4.2647, 0.5, 0, 0, 1]
@@ -82,7 +86,7 @@ def _camera(yaw: float) -> list[float]:
 
 def _face(rng: np.random.Generator, size: int) -> dict:
     """A head of ovals: picture, label map, scribble, depth and the words for it."""
-    skin, hair = rng.choice(list(COLOURS)), rng.choice(list(HAIR))
+    skin, hair = rng.choice(list(COLORS)), rng.choice(list(HAIR))
     yaw, smile = float(rng.normal() * 0.3), bool(rng.random() < 0.5)
     y, x = np.mgrid[0:size, 0:size] / size * 2 - 1
 
@@ -104,15 +108,15 @@ def _face(rng: np.random.Generator, size: int) -> dict:
     ]
     colours = {
         0: (90, 120, 150),
-        1: COLOURS[skin],
-        2: COLOURS[skin],
+        1: COLORS[skin],
+        2: COLORS[skin],
         4: (60, 90, 60),
         5: (60, 90, 60),
         6: HAIR[hair],
         7: HAIR[hair],
         12: (170, 60, 70),
         13: (190, 80, 90),
-        14: COLOURS[skin],
+        14: COLORS[skin],
         17: HAIR[hair],
     }
     for label, *shape in parts:

@@ -143,13 +143,13 @@ def component(kind: str, name: str, entry: dict) -> None:
     """Print a component's summary, its documentation and its constructor arguments."""
     facts = {key: value for key, value in entry.items() if key != "summary"}
     fields(f"{name} ({kind}): {entry.get('summary', '')}", facts)
-    found = signature.of(entry)
-    if found is None:
+    constructor = signature.of(entry)
+    if constructor is None:
         return
-    if found.doc:
-        print(textwrap.indent(f"\n{found.doc}\n", "  "))
-    print("  arguments:" if found.arguments else "  no arguments")
-    for argument in found.arguments:
+    if constructor.doc:
+        print(textwrap.indent(f"\n{constructor.doc}\n", "  "))
+    print("  arguments:" if constructor.arguments else "  no arguments")
+    for argument in constructor.arguments:
         default = "(required)" if argument.default is None else f"= {argument.default}"
         comment = f"  # {argument.comment}" if argument.comment else ""
         print(f"    {argument.name}: {argument.annotation or 'any'} {default}{comment}")

@@ -76,13 +76,13 @@ def component(kind: str | None, name: str) -> tuple[str, dict] | None:
 def _check_spec(spec: Spec, provenance: dict[str, str]) -> None:
     """Check the type and the arguments of one component."""
     name = spec.value["type"]
-    found = component(spec.kind, name) if isinstance(name, str) else None
-    if found is None:
+    match = component(spec.kind, name) if isinstance(name, str) else None
+    if match is None:
         type_key = f"{spec.key}.type"
         where = source(type_key if type_key in provenance else spec.key, provenance)
         raise UsageError(f"{spec.key} ({where}): {_unknown_component(spec.kind, str(name))}")
 
-    kind, entry = found
+    kind, entry = match
     arguments = signature.of(entry)
     if arguments is None or arguments.open:
         return

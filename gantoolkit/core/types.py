@@ -75,8 +75,8 @@ def check_shape(name: str, tensor: Tensor | None, *shape: int | None) -> None:
     for size, expected in zip(tensor.shape, shape):
         fits = fits and expected in (None, size)
     if not fits:
-        wanted = ",".join("·" if size is None else str(size) for size in shape)
-        raise ValueError(f"{name} has shape {list(tensor.shape)}, expected [{wanted}]")
+        expected_shape = ",".join("·" if size is None else str(size) for size in shape)
+        raise ValueError(f"{name} has shape {list(tensor.shape)}, expected [{expected_shape}]")
 
 
 @dataclass(frozen=True)

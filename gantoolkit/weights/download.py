@@ -134,9 +134,8 @@ def fetch(
     partial = target.with_name(f"{target.name}.part")
     partial.parent.mkdir(parents=True, exist_ok=True)
     actual = ""
-    for _ in range(
-        2
-    ):  # what was there may be of another version: then once more from the beginning
+    # What was there before may be of another version: then once more from the beginning.
+    for _ in range(2):
         complete(url, partial, size, timeout, pause)
         actual = files.sha256(partial)
         if actual.startswith(digest):

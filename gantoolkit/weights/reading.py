@@ -38,8 +38,7 @@ def load(
     try:
         with safe_open(path, "pt") as file:
             metadata = _current_metadata(file.metadata() or {})
-            keys = file.keys()  # safe_open is not iterable itself
-            state = {key: file.get_tensor(key) for key in keys}
+            state = {key: file.get_tensor(key) for key in file.keys()}
     except (SafetensorError, OSError) as error:
         raise WeightsError(f"{path} is not a readable safetensors file ({error}).") from None
 
