@@ -98,7 +98,7 @@ def test_maps_of_a_sheet_are_the_means_of_the_tests_own_softmax(model, thinking)
     layout = attention.layout(condition, moments, dict(hair=places[0], hat=places[1]), 5)
     assert layout.columns == ["$G(w_t)$", *["hair", "hat", "all words"] * 2]
     assert [row.label for row in layout.rows] == [
-        (f"t = {thinking.times[i]}", f"step {i + 1} of 5") for i in (0, 2, 4)
+        (f"t = {thinking.timesteps[i]}", f"step {i + 1} of 5") for i in (0, 2, 4)
     ]
     top = rows_of(layout.render(), layout.x(0), layout.side)
     for row, step in enumerate((0, 2, 4)):
