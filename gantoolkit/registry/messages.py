@@ -16,8 +16,9 @@ def hint(section: str, name: str, known: Iterable[str]) -> str:
     known    names that are accepted where `name` was given
     """
     known = list(known)
-    new = new_name(section, name, known)
-    return f" (now called '{new}')" if new else did_you_mean(name, known)
+    if new := new_name(section, name, known):
+        return f" (now called '{new}')"
+    return did_you_mean(name, known)
 
 
 def new_name(section: str, name: str, known: Iterable[str]) -> str | None:
@@ -34,9 +35,12 @@ def new_name(section: str, name: str, known: Iterable[str]) -> str | None:
 
 def moved_module(error: BaseException) -> str:
     """Say what a module is called now, if `error` is about the import of an old one; else ""."""
-    old = getattr(error, "name", None) if isinstance(error, ImportError) else None
-    new_names = manifest.load().renamed["modules"].get(old or "", ())
-    return f"; {old} is now called {' or '.join(new_names)}" if new_names else ""
+    if not isinstance(error, ImportError) or not error.name:
+        return ""
+    new_names = manifest.load().renamed["modules"].get(error.name)
+    if not new_names:
+        return ""
+    return f"; {error.name} is now called {' or '.join(new_names)}"
 
 
 def existing(kind: str, registered: Iterable[str] = ()) -> list[str]:
@@ -70,8 +74,9 @@ def command_hint(verb: str, name: str, known: Iterable[str]) -> str:
     A command is renamed by all its words: `data render old: data render new`.
     """
     full_names = {f"{verb} {other}".strip(): other for other in known}
-    new = new_name("commands", f"{verb} {name}".strip(), full_names)
-    return f" (now called '{new}')" if new else did_you_mean(name, full_names.values())
+    if new := new_name("commands", f"{verb} {name}".strip(), full_names):
+        return f" (now called '{new}')"
+    return did_you_mean(name, full_names.values())
 
 
 def wrong_argument(kind: str, name: str, argument: str, known: Iterable[str]) -> str:

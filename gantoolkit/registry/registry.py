@@ -103,11 +103,11 @@ def check_arguments(kind: str, name: str, component: Callable[..., Any], given: 
         raise UsageError(messages.wrong_argument(kind, name, unknown[0], parameters))
 
     missing = []
-    for parameter in parameters.values():
+    for argument, parameter in parameters.items():
         is_required = parameter.default is parameter.empty
-        if is_required and parameter.kind is not parameter.VAR_POSITIONAL:
-            missing.append(parameter.name)
-    missing = [argument for argument in missing if argument not in given]
+        takes_any = parameter.kind is parameter.VAR_POSITIONAL
+        if is_required and not takes_any and argument not in given:
+            missing.append(argument)
     if missing:
         raise UsageError(
             f"The {kind} '{name}' needs {', '.join(missing)}; see 'gantoolkit show {name}'."

@@ -32,7 +32,7 @@ def converted(path: Path, kinds: Container[str] = ()) -> Path | None:
 
     types = json.loads(index.read_text(encoding="utf-8"))
     fitting = [name for name, type_name in types.items() if type_name in kinds]
-    chosen = fitting[0] if fitting else next(iter(types))
+    chosen = next(iter(fitting or types))
     return folder / f"{chosen}.safetensors"
 
 

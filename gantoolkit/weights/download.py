@@ -243,7 +243,7 @@ def _receive(answer: http.client.HTTPResponse, partial: Path, have: int, size: i
     if have > limit:
         partial.unlink()
         raise WeightsError(f"{answer.url} sends more than the {limit:,} bytes that are expected.")
-    return have == expected if expected else True
+    return not expected or have == expected
 
 
 def show_progress(name: str, have: int, total: int) -> None:

@@ -30,8 +30,8 @@ def main(args: Namespace) -> int:
             "(gantoolkit weights get NAME) or reinstall."
         )
     if args.name:
-        return 0 if states[args.name] == "ok" else 1
-    return 1 if differing else 0
+        return int(states[args.name] != "ok")
+    return int(differing > 0)
 
 
 def state(entry: dict) -> str:
