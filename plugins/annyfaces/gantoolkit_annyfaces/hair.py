@@ -30,13 +30,16 @@ def hairline(traits, f):
     half[1:3, 1] += 3 * max(0, f.n('hair_shape', 3)) * (not traits.female) - 3 * traits.female
     if traits.balding == 'receding':
         half[:4, 1] += np.array([4, 12, 17, 12])
+    if traits.balding == 'bald top':
+        half[3:6, 1] += np.array([14, 16, 14])                   # no tuft before the temples
     if traits.style in HANGING and traits.female:
         half[5:7, 1] -= 5                                       # no sideburn gap under a curtain
     if traits.female or traits.style == 'buzz':
         half[6:8, 1] += 5
     fine = np.linspace(0, 180, 61)
     line = np.interp(fine, half[:, 0], half[:, 1])
-    line = np.convolve(np.pad(line, 3, mode='reflect'), [.1, .15, .16, .18, .16, .15, .1], 'valid')
+    for _ in range(2):
+        line = np.convolve(np.pad(line, 3, mode='reflect'), [.1, .15, .16, .18, .16, .15, .1], 'valid')
     both = np.concatenate([fine, -fine[1:-1][::-1]]), np.concatenate([line, line[1:-1][::-1]])
     return np.stack(both, 1)
 
@@ -94,7 +97,12 @@ def cap(style, traits, inside, wanted, ground, side):
     """The closed shell below the locks: (Part, depth [G])."""
     g = scalp.grid()
     rough = .22 * waves(g.canon, 1.1, 5) + .10 * waves(g.canon, 2.6, 6)
-    edge = smoothstep(-.1, .5 + .75 * min(wanted.max(), 2.2), inside - .9 * (style.locks > 0) + .4 * rough)
+    bare = .9 * (style.locks > 0)                                # locks hide what the shell leaves bare at its edge
+    if style.comb == 'part':                                     # but not where they part
+        away = abs(g.unit[:, 0] - side * style.part)
+        bare = .9 - .75 * np.exp(-(away / .10) ** 2) * (g.unit[:, 2] > 0)
+    reach = .5 + .75 * min(wanted.max(), 2.2) if style.locks else 3.4
+    edge = smoothstep(-.1, reach, inside - bare + .4 * rough)
     depth = (wanted + .3) * edge - .3
     if style.comb == 'part':
         depth = np.minimum(depth, .05 + 6 * abs(g.unit[:, 0] - side * style.part) ** 1.3
@@ -147,7 +155,8 @@ def locks(style, traits, f, inside, wanted, ground, cloth):
     start = sample(ground, root) + root * .02
     up, back = smoothstep(-.05, .72, root[:, 1]), smoothstep(.2, -.7, root[:, 2])
     length = (style.length[1] * (1 - back) + style.length[2] * back) * (1 - up) + style.length[0] * up
-    length = length * np.exp(.16 * f.n('hair_shape', 5)) * (.8 + .35 * random[:, 3])
+    ragged = .18 if traits.style in ('bob', 'long straight') else .35
+    length = length * np.exp(.16 * f.n('hair_shape', 5)) * (.975 + ragged * (random[:, 3] - .5))
     thick = sample(wanted, root) * smoothstep(-.3, .8 + .5 * min(style.top, 2.2), depth)
     layer = random[:, 5] ** .7
     points = grow(growth(style, traits, f, ground, cloth), root, start, length,
@@ -158,11 +167,11 @@ def locks(style, traits, f, inside, wanted, ground, cloth):
         astray = ((abs(points[..., 0]) < 5.4) & (points[..., 1] < 2.8) & (points[..., 2] > -1)).any(1)
         points, random, depth, layer = points[~astray], random[~astray], depth[~astray], layer[~astray]
     outward = unit((points - scalp.CENTRE) * ([1, .35, 1] if traits.style in HANGING else 1))
-    tip, thin = (.8, .25) if style.comb == 'knot' else (.22, .6)
+    tip, thin = (.8, .25) if style.comb == 'knot' else (.36 if traits.style in HANGING else .22, .6)
     width = tapered(len(points), style.steps,
                     style.width * (.65 + .7 * random[:, 6]) * (.5 + .5 * smoothstep(.0, 1.6, depth)), tip, thin)
     deep = np.repeat(layer[:, None], style.steps, 1)
-    return ribbons(points, width, outward, 'hair', random[:, 0], deep, twist=(random[:, 1] - .5) * 1.5)
+    return ribbons(points, width, outward, 'hair', random[:, 0], deep, twist=(random[:, 1] - .5) * 1.2)
 
 
 def wind(style, points, random, f):
@@ -219,7 +228,7 @@ def build_hair(traits, f, head, cloth=None):
     if traits.style == 'bald':
         return Hair([], np.full(len(ground), -2.0))
     style = STYLES[traits.style]
-    lift = g.place(np.repeat((np.zeros(len(head.vertices)) if cloth is None else cloth)[:, None], 3, 1))[:, 0]
+    lift = g.carry(np.zeros(len(head.vertices)) if cloth is None else cloth)
     inside, wanted = inside_hair(traits, f), thickness(style, traits, f)
     share = 1 if not style.locks else .86 if style.comb == 'out' else .76 if style.length[0] < 5 else .66
     shell, depth = cap(style, traits, inside, wanted * share, ground, parting(f))

@@ -36,10 +36,21 @@ class Grid:
     faces: np.ndarray
 
     def place(self, vertices):
-        """Grid points [G,3] on a head with these vertices [V,3]."""
+        """Grid points [G,3] on a head with these vertices [V,3].
+
+        Below the ears they lie half-way between a flat filling, which sinks into the skull, and a round one.
+        """
         points = (vertices[self.corner] * self.weight[..., None]).sum(1)
-        points[~self.known] = self.fill @ points[self.known]
+        radius = np.linalg.norm(points[self.known] - CENTRE, axis=1)
+        round_fill = CENTRE + self.unit[~self.known] * (self.fill @ radius)[:, None]
+        points[~self.known] = .5 * round_fill + .5 * (self.fill @ points[self.known])
         return points
+
+    def carry(self, values):
+        """Values [G] at the grid's places of numbers [V] at the head's vertices."""
+        rows = (values[self.corner] * self.weight).sum(1)
+        rows[~self.known] = self.fill @ rows[self.known]
+        return rows
 
 
 def directions(azimuth, elevation):
@@ -58,7 +69,7 @@ def grid():
     azimuth, elevation = azimuth.ravel(), elevation.ravel()
     unit = directions(azimuth, elevation)
     region = fields()['region']
-    outside = np.isin(region, ['head', 'body']) & (fields()['ear'][basis.faces].max(1) < .02)
+    outside = np.isin(region, ['head', 'body']) & (fields()['ear'][basis.faces].max(1) < .35)
     shell = basis.faces[outside]
     face, weight, distance = Mesh(points, shell).cast(CENTRE, unit, 60.0)
     known = (face >= 0) & (distance < 26)
