@@ -78,8 +78,8 @@ def hat(traits, f, ground):
     if traits.hat == 'beanie':
         return [dome(ground, tilt - 3, 1.1 + f.u('hat_shape', 1, .2, 1.6) * up, 'hat', .35)]
     if traits.hat == 'cap':
-        crown = 1.0 + 1.2 * up * (.6 + .4 * np.cos(np.radians(g.azimuth)))
-        return [dome(ground, tilt, crown, 'hat', 0.0), visor(ground, tilt, 52, f.u('hat_shape', 1, 5.0, 6.5), 2.0)]
+        crown = .7 + 1.2 * up * (.55 + .45 * np.cos(np.radians(g.azimuth)))
+        return [dome(ground, tilt, crown, 'hat', 0.0), visor(ground, tilt, 38, f.u('hat_shape', 1, 5.5, 7.0), 2.4)]
     crown = 1.1 + f.u('hat_shape', 1, 1.0, 2.4) * smoothstep(.2, .7, g.unit[:, 1])
     return [dome(ground, tilt + 3, crown, 'hat', 0.0),
             visor(ground, tilt + 3, 180, f.u('hat_shape', 2, 4.0, 6.0), f.u('hat_shape', 0, .3, 1.6))]
@@ -98,8 +98,8 @@ def visor(ground, rim, half, reach, droop):
     profile = np.linspace(0, 1, 6)[:, None, None]
     fade = np.cos(np.radians(turn) * 90 / half).clip(0) ** .35 if half < 180 else np.ones(count)
     out = inner[None] + ahead[None] * (.4 + reach * fade[None, :, None] * profile)
-    side = abs(np.sin(np.radians(turn)))[None] * (1 if half < 180 else 0)
-    out[..., 1] += .2 - droop * profile[..., 0] * (.35 + 1.3 * side ** 2)
+    bend = (turn / half)[None] ** 2 * (1.2 if half < 180 else 0)
+    out[..., 1] += .2 - droop * profile[..., 0] * (.25 + bend)
     under = out[::-1] - [0, .3, 0]
     loop = np.concatenate([out, under])
     faces = grid_faces(len(loop), count)

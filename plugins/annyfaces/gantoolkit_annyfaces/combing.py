@@ -113,7 +113,8 @@ def grow(growth, root, start, length, height, random):
         moved = point + heading * step
         moved = settle(growth, moved, height * np.minimum(1, travelled / 1.4), low[:, 0])
         if growth.fringe is not None:
-            done |= (moved[:, 1] < growth.fringe + 1.1 * (random[:, 4] - .3)) & (fringe_share(root) > .05)
+            ragged = 1.1 if hang else 2.2
+            done |= (moved[:, 1] < growth.fringe + ragged * (random[:, 4] - .3)) & (fringe_share(root) > .05)
         if not hang:                                             # hair of the crown ends above the brows
             done |= (moved[:, 1] < 2.6 + 1.4 * random[:, 4]) & (d[:, 2] > .55) & (root[:, 1] > .5)
         if growth.style.comb == 'knot':

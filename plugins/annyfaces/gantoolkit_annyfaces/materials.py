@@ -63,6 +63,11 @@ def brown_or_black(traits, brow, name):
     return {'hair': traits.hair, 'beard': traits.hair * .86, 'brow': brow}[name]
 
 
+def lightness(look):
+    """0 for dark strands to 1 for blond, gray and white ones, which let more light through."""
+    return float(smoothstep(.25, .6, look.mean()))
+
+
 def paint_hair(chart, extra, traits, look):
     """Colour [N,3], direction [N,3] and height [N] (−1 gap … 1 ridge) of strands of colour `look`.
 
@@ -74,9 +79,10 @@ def paint_hair(chart, extra, traits, look):
     fine = np.sin(across * 5.5 + seed * 7) * .5 + np.sin(across * 11 + seed * 23 + along * .35) * .35
     lock = 2 * (own * 7.31 % 1) - 1
     light = look.mean()
+    pale = lightness(look)
     root = .80 + .20 * smoothstep(0, 3.0, along)
-    depth = .72 + .28 * smoothstep(0, .75, layer)
-    tone = 1 + (.15 if light < .4 else .10) * lock + (.12 if light < .4 else .08) * fine
+    depth = .72 + .12 * pale + (.28 - .12 * pale) * smoothstep(0, .75, layer)
+    tone = 1 + (.15 if light < .4 else .10) * lock + .12 * fine
     colour = look[None] * (root * depth * tone)[:, None] * (1 + np.array([.03, 0, -.05]) * lock[:, None])
     if traits.grey > .05:                                        # single grey locks among the coloured ones
         grey = smoothstep(1 - traits.grey - .12, 1 - traits.grey + .12, own * 13.7 % 1)[:, None] * .62
@@ -89,10 +95,10 @@ def paint_cap(chart, extra, traits):
     d = unit(chart)
     if traits.style == 'buzz':
         grain = .6 * waves(d, 150, 25) + .5 * waves(d, 60, 27)
-        thin = np.clip(.80 + .12 * grain, 0, .95)[:, None] * smoothstep(-.05, .12, extra[:, 3:4])
-        return traits.skin * .8 * (1 - thin) + thin * traits.hair * (.9 + .2 * grain[:, None])
+        thin = np.clip(.78 + .16 * grain, 0, .95)[:, None] * smoothstep(-.26, .12, extra[:, 3:4])
+        return traits.skin * .9 * (1 - thin) + thin * traits.hair * (.95 + .2 * grain[:, None])
     streak = waves(d * [1, .35, .35], 40, 26, 8)
-    return np.clip(traits.hair * (.78 + .10 * streak[:, None]), 0, 1)
+    return np.clip(traits.hair * (.78 + .12 * lightness(traits.hair) + .10 * streak[:, None]), 0, 1)
 
 
 def paint_hat(chart, extra, traits, f):
@@ -105,7 +111,10 @@ def paint_hat(chart, extra, traits, f):
         shade = (shade * (1 + .16 * np.sin(turn * 60))
                  * (1 - .25 * smoothstep(1.4, 1.7, extra[:, 0]) * smoothstep(2.3, 1.9, extra[:, 0])))
     elif traits.hat == 'cap':
-        shade = shade * (1 - .25 * smoothstep(.06, .0, abs((turn * 6 / 2 / np.pi) % 1 - .5)) * (extra[:, 0] != 3))
+        visor = (extra[:, 0] == 3)
+        shade = shade * (1 - .12 * smoothstep(.05, .0, abs((turn * 6 / 2 / np.pi) % 1 - .5)) * ~visor)
+        second = colour * .5 if f.u('hat', 1) < .5 else np.array(colorsys.hsv_to_rgb(f.u('hat', 2), .6, .55))
+        colour = np.where(visor[:, None], second if f.u('hat', 3) < .5 else colour * .85, colour)
     else:
         band = smoothstep(1.8, 1.5, extra[:, 0]) * (extra[:, 0] != 3)
         return colour * (1 - .65 * band[:, None]) * shade[:, None]

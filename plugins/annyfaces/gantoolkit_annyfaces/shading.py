@@ -69,7 +69,7 @@ def paint(surface, traits, f, light):
         elif name in STRANDS:
             look = materials.brown_or_black(traits, brow_colour(traits), name)
             colour[rows], direction, height = materials.paint_hair(chart, extra, traits, look)
-            sky[rows] = .42 + .52 * extra[:, 3]
+            sky[rows] = .42 + .52 * extra[:, 3] + .16 * materials.lightness(look) * (1 - extra[:, 3])
             side = chart_side(surface.point[rows])
             label[rows] = {'hair': index('hair'), 'beard': index('skin'),
                            'brow': np.where(side, index('l_brow'), index('r_brow')),
@@ -80,7 +80,7 @@ def paint(surface, traits, f, light):
             gloss[rows], sky[rows] = .9, .85
             label[rows] = index(PART_LABELS[name])
         elif name == 'cap':
-            colour[rows], sky[rows], label[rows] = materials.paint_cap(chart, extra, traits), .55, index('hair')
+            colour[rows], sky[rows], label[rows] = materials.paint_cap(chart, extra, traits), cap_sky(traits), index('hair')
         else:
             colour[rows], gloss[rows] = materials.paint_part(name, chart, extra, traits, f)
             label[rows] = index(PART_LABELS[name])
@@ -89,6 +89,11 @@ def paint(surface, traits, f, light):
                 paint_socket(name, rows, chart, colour, label)
     strands = tuple(np.concatenate(rows) for rows in zip(*strands)) if strands else (np.zeros(0, np.int64), None, None)
     return colour, gloss, label, scatter, sky, strands
+
+
+def cap_sky(traits):
+    """Open sky share of the shell below the locks; cropped hair lies as open as skin."""
+    return .85 if traits.style == 'buzz' else .55 + .2 * materials.lightness(traits.hair)
 
 
 def chart_side(point):
@@ -164,6 +169,7 @@ def shade_surface(scene, surface, traits, f, light, size, domain, fast=False):
         colour = lighting.restyle(colour, domain, centimetres, colour.mean(1), f)
         gloss = np.full(len(gloss), {'marble': .5, 'clay': .08, 'toon': .15}[domain])
         scatter = scatter * 0 + (.5 if domain == 'marble' else 0)
+    shade[rows] *= 1 - .45 * materials.lightness(traits.hair)        # light passes through pale strands
     normal = surface.normal.astype(np.float64)
     if domain == 'toon':
         return toon(colour, normal, light, shade, sky), label

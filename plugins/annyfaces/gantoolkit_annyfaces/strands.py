@@ -9,7 +9,7 @@ import numpy as np
 
 from gantoolkit_annyfaces.parts import Part
 
-ROUND = 0.62              # sideways tilt of the normals at a ribbon's edges
+ROUND = 0.45              # sideways tilt of the normals at a ribbon's edges
 
 
 def unit(rows):
