@@ -17,7 +17,7 @@ GENDERED = {'mouth-upperlip-volume-incr': (.22, -.05), 'mouth-lowerlip-volume-in
             'chin-width-incr': (-.40, .05), 'chin-bones-incr': (-.40, .10), 'head-scale-horiz-incr': (-.10, 0),
             'head-fat-incr': (-.10, -.05), 'nose-scale-horiz-incr': (-.22, 0),
             'neck-scale-horiz-incr': (-.55, .0), 'neck-scale-depth-incr': (-.45, .0),
-            'cheek-bones-incr': (.15, .0), 'chin-height-incr': (-.2, -.05)}
+            'cheek-bones-incr': (.15, .0), 'ear-scale-incr': (-.45, -.30), 'chin-height-incr': (-.2, -.05)}
 
 
 @dataclass

@@ -53,7 +53,7 @@ def brow_colour(traits):
 
 def brow_half(f):
     """Half the brow's thickness in cm."""
-    return .38 * np.exp(.25 * f.n('brow', 0)) * (.74 if f.female() else 1.1)
+    return .38 * np.exp(.25 * f.n('brow', 0)) * (.84 if f.female() else 1.1)
 
 
 def beard_density(traits, chart):
@@ -65,13 +65,24 @@ def beard_density(traits, chart):
     moustache = (smoothstep(-4.95, -5.5, y) * smoothstep(3.3, 2.5, x + .35 * (y + 6))
                  * smoothstep(-8.3, -7.2, y) * (z > 0))
     cheek_top = np.interp(x, (0, 2.4, 4, 5.5, 7, 8), (-8.3, -7.2, -6.6, -4.8, -2.2, -1.5))
-    full = smoothstep(.2, -.7, y - cheek_top) * smoothstep(-8.6, -7.2, z)
+    full = smoothstep(.5, -1.2, y - cheek_top) * smoothstep(-8.8, -6.4, z)
     jaw = np.interp(z, JAW_Z, JAW_Y)
     full = full * smoothstep(-2.2, -.5, y - jaw)
     patch = smoothstep(3.2, 2.2, x) * full
     shape = {'mustache': moustache, 'goatee': np.maximum(moustache * .9, patch), 'beard': np.maximum(moustache, full),
              'stubble': np.maximum(moustache, full)}[traits.beard]
     return shape * (1 - np.maximum(upper, lower))
+
+
+def stubble_density(chart):
+    """How densely [N] 0..1 stubble grows: a beard's place, fading widely into cheeks, ears and neck."""
+    x, y, z = abs(chart[:, 0]), chart[:, 1], chart[:, 2]
+    moustache = (smoothstep(-4.8, -5.7, y) * smoothstep(3.6, 2.3, x + .35 * (y + 6))
+                 * smoothstep(-8.3, -7.2, y) * (z > 0))
+    cheek_top = np.interp(x, (0, 2.4, 4, 5.5, 7, 8), (-8.3, -7.2, -6.6, -5.0, -3.4, -2.6))
+    full = (smoothstep(1.0, -2.2, y - cheek_top) * smoothstep(-9.5, -5.0, z)
+            * smoothstep(-3.4, .2, y - np.interp(z, JAW_Z, JAW_Y)))
+    return np.maximum(.85 * moustache, full) * (1 - np.maximum(*lip_masks(chart)))
 
 
 def tone_map(chart, traits, extra):
@@ -85,7 +96,7 @@ def tone_map(chart, traits, extra):
     red = red * traits.redness + .45 * max(0, traits.blush) * .8 * blob(chart, 4.9, -3.1, 1.7)
     red += .30 * blob(chart, 3.1, -.4, 1.3) + .16 * patch - .25 * blob(chart, 0, 4.5, 3.2)
     tone = traits.skin[None] * (1 + red[:, None] * np.array([.035, -.13, -.11]))
-    dark = (.13 * blob(chart, 2.7, -1.35, .8) * (1 + (traits.years - 30) / 30) + .12 * blob(chart, 3.2, .55, .9)
+    dark = (.13 * blob(chart, 2.7, -1.35, .8) * min(1.5, 1 + (traits.years - 30) / 40) + .12 * blob(chart, 3.2, .55, .9)
             + .10 * blob(chart, 1.6, .1, .6))
     dark = dark + .05 * smoothstep(-8.2, -8.8, chart[:, 1]) * blob(chart, 0, -8.9, .9)
     tone = tone * (1 - np.clip(dark, 0, .45)[:, None] * np.array([.75, 1.0, .92]))
@@ -138,13 +149,13 @@ def wrinkles(chart, years, smile=0.0):
     if not amount and smile < .1:
         return 0.0
     x, y = abs(chart[:, 0]), chart[:, 1]
-    lines = (np.maximum(0, np.sin(y * 5.2 + .5 * np.cos(x * .9))) ** 6 * smoothstep(2.6, 3.4, y)
+    lines = (np.maximum(0, np.sin(y * 5.2 + .5 * np.cos(x * .9))) ** 4 * smoothstep(2.6, 3.4, y)
              * smoothstep(6.8, 5.6, y) * smoothstep(5, 3, x))
     fold = (np.exp(-((x - np.interp(y, (-7.6, -4.4), (3.0, 1.9))) / .16) ** 2) * smoothstep(-7.8, -7.0, y)
             * smoothstep(-4.2, -4.8, y))
     crow = (np.maximum(0, np.sin((y + .15 * x) * 8)) ** 4 * smoothstep(4.7, 5.1, x) * smoothstep(6.2, 5.4, x)
             * smoothstep(1.3, .7, abs(y + .1)))
-    return amount * (.16 * lines + .14 * crow) + np.maximum(.24 * amount, .15 * smile) * fold
+    return amount * (.10 * lines + .14 * crow) + np.maximum(.24 * amount, .15 * smile) * fold
 
 
 def paint_skin(chart, extra, traits, f):
@@ -156,10 +167,10 @@ def paint_skin(chart, extra, traits, f):
     gloss = .22 + .25 * blob(chart, 0, -2.5, 1.6) + .1 * blob(chart, 0, 5, 3)
     label = base_labels(chart, extra)
     hairy = np.zeros(len(chart))
-    density = beard_density(traits, chart)
+    density = beard_density(traits, chart) if traits.beard != 'stubble' else stubble_density(chart)
     if density.any():
         stipple = smoothstep(-.5, .9, waves(chart, 26, 15) + .5 * waves(chart, 55, 16))
-        cover = density * ((.18 + .42 * stipple) if traits.beard == 'stubble' else .72) * f.u('beard_shape', 0, .75, 1)
+        cover = density * ((.17 + .38 * stipple) if traits.beard == 'stubble' else .72) * f.u('beard_shape', 0, .75, 1)
         tint = (traits.hair * .75 if traits.beard != 'stubble'
                 else traits.hair * .5 + traits.skin * np.array([.30, .23, .20]))
         colour = colour * (1 - cover[:, None]) + cover[:, None] * tint
@@ -183,7 +194,7 @@ def paint_skin(chart, extra, traits, f):
 def shave_and_dress(chart, extra, traits, colour, gloss, label, hairy):
     """The shade of hair roots at the hairline, then the shirt."""
     grain = waves(chart, 5.5, 17, 8)
-    root = (smoothstep(-.20, .12, extra[:, 3] + .05 * grain) * (.72 if traits.style != 'bald' else 0)
+    root = (smoothstep(-.29 if traits.style == 'buzz' else -.20, .10, extra[:, 3] + .05 * grain) * (.72 if traits.style != 'bald' else 0)
             * (label == index('skin')))
     root = root * smoothstep(-13.0, -10.0, chart[:, 1])
     colour = colour * (1 - root[:, None]) + root[:, None] * traits.hair * .8
