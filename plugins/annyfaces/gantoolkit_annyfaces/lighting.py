@@ -94,12 +94,21 @@ def develop(colour):
     """Linear light to sRGB 0..1 with a soft shoulder."""
     colour = np.clip(colour, 0, None)
     colour = colour * (1 + colour * .12) / (1 + colour * .42)
-    return np.clip(colour * 1.18, 0, 1) ** (1 / 2.2)
+    colour = colour * 1.18
+    bright = np.maximum(colour - .65, 0)
+    colour = np.where(bright > 0, .65 + .35 * (1 - np.exp(-bright / .35)), colour)
+    return colour ** (1 / 2.2)
+
+
+def backdrop_saturation(f):
+    """Saturation 0..1 of the background: mostly calm, strong in about one picture of seven."""
+    u = f.u('backdrop', 1)
+    return u ** 2 * .25 + .50 * smoothstep(.80, .97, u)
 
 
 def backdrop_colours(f):
-    """The two calm sRGB colours [3] of the background."""
-    hue, sat, val = f.u('backdrop', 0), f.u('backdrop', 1) ** 2 * .25, f.u('backdrop', 2, .10, .92)
+    """The two sRGB colours [3] of the background."""
+    hue, sat, val = f.u('backdrop', 0), backdrop_saturation(f), f.u('backdrop', 2, .10, .92)
     other = np.clip(val + .14 * f.n('backdrop', 4), .04, 1)
     return (np.array(colorsys.hsv_to_rgb(hue, sat, val)),
             np.array(colorsys.hsv_to_rgb((hue + .08 * f.n('backdrop', 3)) % 1, sat * .8, other)))
