@@ -34,6 +34,8 @@ def add_arguments(parser):
     parser.add_argument('--shading', default='full', choices=('full', 'fast'),
                         help='fast: no shadows, about twice as quick')
     parser.add_argument('--image-format', default='webp', choices=('webp', 'png'))
+    parser.add_argument('--rare', type=options.number(1, 4), default=1.0, metavar='ODDS',
+                        help='multiply the odds of rare things (glasses, hats, beards, …), for training; 1 to 4, default 1')
     parser.add_argument('--depth', action='store_true', help='also write depth images')
     parser.add_argument('--no-factors', dest='factors', action='store_false', help='leave the factors out')
     parser.add_argument('--fresh', action='store_true', help='discard the parts of an interrupted run')
@@ -52,7 +54,7 @@ def render_command(args):
     from gantoolkit_annyfaces.archive import write_zip
     path = write_zip(args.out, args.count, args.resolution, seed=args.seed, start=args.start, states=args.states,
                      views=args.views, workers=args.workers, domain=args.domain, shading=args.shading,
-                     depth=args.depth, factors=args.factors, resume=not args.fresh, image_format=args.image_format,
+                     depth=args.depth, factors=args.factors, resume=not args.fresh, image_format=args.image_format, rare=args.rare,
                      progress=show_progress)
     print(path)
     return 0

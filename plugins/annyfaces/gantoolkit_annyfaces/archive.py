@@ -39,6 +39,7 @@ class Job:
     image_format: str
     depth: bool
     factors: bool
+    rare: float = 1.0
 
 
 def png_bytes(array, palette=None):
@@ -87,7 +88,7 @@ def write_shard(task):
     content, cameras, lines = {}, [], []
     for index in range(first, last):
         sample = render_sample(index, seed=job.seed, start=job.start, states=job.states, views=job.views,
-                               resolution=job.resolution, domain=job.domain, shading=job.shading)
+                               resolution=job.resolution, domain=job.domain, shading=job.shading, rare=job.rare)
         pictures, camera, line = sample_files(sample, job)
         content |= pictures
         cameras.append(camera)
@@ -116,9 +117,13 @@ def is_finished(out, job, folder):
 
 
 def header(job):
-    """What dataset.json says of a job; ordinary shading goes without saying."""
+    """What dataset.json says of a job; ordinary shading and odds go without saying."""
     found = {key: getattr(job, key) for key in ('resolution', 'domain', 'seed', 'start', 'states', 'views', 'count')}
-    return found if job.shading == 'full' else {**found, 'shading': job.shading}
+    if job.shading != 'full':
+        found['shading'] = job.shading
+    if job.rare != 1:
+        found['rare'] = job.rare
+    return found
 
 
 def settings(job):
@@ -172,7 +177,8 @@ def assemble(job, tasks, out):
 
 
 def write_zip(out, count, resolution=64, *, seed=0, start=0, states=1, views=1, workers=1, domain='photo',
-              shading='full', depth=False, factors=True, resume=True, image_format='webp', progress=None):
+              shading='full', depth=False, factors=True, resume=True, image_format='webp', rare=1.0,
+              progress=None):
     """Render `count` samples into the zip `out`; returns its path.
 
     `progress(done, count, rate)` is called after every shard, rate in samples/s. Run it again after an interruption:
@@ -180,7 +186,7 @@ def write_zip(out, count, resolution=64, *, seed=0, start=0, states=1, views=1, 
     """
     out = pathlib.Path(out)
     job = Job(int(count), int(resolution), int(seed), int(start), int(states), int(views), domain,
-              shading, image_format, bool(depth), bool(factors))
+              shading, image_format, bool(depth), bool(factors), float(rare))
     folder = out.with_name(out.name + '.parts')
     if is_finished(out, job, folder):
         print(f'{out} is complete already; remove it to render it again', file=sys.stderr)

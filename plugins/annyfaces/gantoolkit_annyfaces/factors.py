@@ -45,10 +45,11 @@ def stream(seed, *key):
     return np.random.default_rng(np.random.SeedSequence([int(seed), *map(int, key)]))
 
 
-def draw(seed, identity, state):
-    """Factor vector [COUNT] float32 of one state of one identity."""
+def draw(seed, identity, state, attempt=0):
+    """Factor vector [COUNT] float32 of one state of one identity; `attempt` numbers other draws of the same state."""
     who = stream(seed, identity, 0).standard_normal(IDENTITY_FACTORS)
-    how = stream(seed, identity, 1, state).standard_normal(COUNT - IDENTITY_FACTORS)
+    key = (identity, 1, state, attempt) if attempt else (identity, 1, state)
+    how = stream(seed, *key).standard_normal(COUNT - IDENTITY_FACTORS)
     return np.concatenate([who, how]).astype(np.float32)
 
 

@@ -11,8 +11,9 @@ from gantoolkit_annyfaces import camera as cameras
 from gantoolkit_annyfaces import lighting
 from gantoolkit_annyfaces.attributes import describe
 from gantoolkit_annyfaces.captions import write_captions
-from gantoolkit_annyfaces.factors import Factors, draw, draw_camera
+from gantoolkit_annyfaces.factors import Factors, draw_camera
 from gantoolkit_annyfaces.identities import split_index
+from gantoolkit_annyfaces.rare import draw_state
 from gantoolkit_annyfaces.scene import build_scene
 from gantoolkit_annyfaces.scribble import scribble
 from gantoolkit_annyfaces.shading import look_through, see, shade_surface
@@ -101,15 +102,16 @@ PRIORITY = np.array([{'background': 0, 'skin': 1, 'neck': 1, 'cloth': 2, 'hair':
 
 
 @lru_cache(maxsize=2)
-def prepared(seed, identity, state, fast=False):
+def prepared(seed, identity, state, fast=False, rare=1.0):
     """(factors, traits, scene) of one state; kept for its other views."""
-    vector = draw(seed, identity, state)
+    vector = draw_state(seed, identity, state, rare)
     f = Factors(vector)
     traits = decide(f)
     return vector, f, traits, build_scene(traits, f, fast)
 
 
-def render_sample(index, *, seed=0, start=0, states=1, views=1, resolution=64, domain='photo', shading='full'):
+def render_sample(index, *, seed=0, start=0, states=1, views=1, resolution=64, domain='photo', shading='full',
+                  rare=1.0):
     """Render sample `index` (0, 1, …) as a `FaceSample`; a pure function of its arguments."""
     if domain not in lighting.DOMAINS:
         raise ValueError(f"There is no style domain '{domain}'; the domains are {', '.join(lighting.DOMAINS)}.")
@@ -117,7 +119,7 @@ def render_sample(index, *, seed=0, start=0, states=1, views=1, resolution=64, d
         raise ValueError(f"There is no shading '{shading}'; choose {' or '.join(SHADINGS)}.")
     fast = shading == 'fast'
     identity, state, view = split_index(index, start, states, views)
-    vector, f, traits, scene = prepared(seed, identity, state, fast)
+    vector, f, traits, scene = prepared(seed, identity, state, fast, float(rare))
     label25 = cameras.look_at(*cameras.angles(draw_camera(seed, identity, state, view)))
     key = (seed, identity, 3, state, view)
     image, labels, sketch, depth = render_view(scene, traits, f, label25, resolution, domain, key, fast)
