@@ -1,12 +1,14 @@
-"""Ten captions a sample, in the manner of MM-CelebA-HQ: short sentences built from attributes.
+"""Captions of a sample: ten in the manner of MM-CelebA-HQ, built from attributes, then some in everyday words.
 
 Beyond that data set's words they may say what no mask says: skin tone, clothes, background and light.
 """
 from __future__ import annotations
 
+from gantoolkit_annyfaces import everyday
 from gantoolkit_annyfaces.factors import stream
 
-COUNT = 10
+SENTENCES = 10                                # in the manner of MM-CelebA-HQ
+COUNT = SENTENCES + everyday.TAGS + everyday.SENTENCES
 SKINS = {'very fair': 'pale skin', 'fair': 'fair skin', 'medium': 'medium skin', 'tan': 'tanned skin',
          'brown': 'brown skin', 'dark': 'dark skin'}
 PATTERNS = {'plain': '', 'stripes': 'striped ', 'checks': 'checked '}
@@ -157,11 +159,14 @@ def domain_caption(a, hand, full, domain):
 
 
 def write_captions(attributes, key, domain='photo'):
-    """Ten captions (list of str); `key` seeds the wording. Of another domain than photo: `domain_caption`.
+    """Captions (list of `COUNT` str); `key` seeds the wording. Of another domain than photo: `domain_caption`.
 
-    The first three name skin, all that is worn, background and light.
+    The first three name skin, all that is worn, background and light; after ten such there are lists of words and
+    plain sentences (`everyday.py`).
     """
     hand = stream(*key)
     if domain != 'photo':
-        return [domain_caption(attributes, hand, i < 3, domain) for i in range(COUNT)]
-    return [one_caption(attributes, hand, full=i < 3) for i in range(COUNT)]
+        captions = [domain_caption(attributes, hand, i < 3, domain) for i in range(SENTENCES)]
+    else:
+        captions = [one_caption(attributes, hand, full=i < 3) for i in range(SENTENCES)]
+    return captions + everyday.everyday_captions(attributes, hand, domain)

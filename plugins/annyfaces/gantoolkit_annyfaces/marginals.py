@@ -28,30 +28,49 @@ CELEBA = (
     ('Wearing_Earrings', 18.9, lambda a: a['earrings'] != 'none'),
     ('Wearing_Necklace', 12.3, lambda a: a['necklace'] != 'none'),
     ('Wearing_Necktie', 7.3, lambda a: a['necktie']))
+OWN = (('a full beard', lambda a: a['beard'] == 'beard'), ('sunglasses', lambda a: a['glasses'] == 'sunglasses'),
+       ('mouth open', lambda a: a['mouth_open'] > .15), ('bun or ponytail', lambda a: a['hair_style'] in ('bun', 'ponytail')),
+       ('afro', lambda a: a['hair_style'] == 'afro'), ('pink or blue hair', lambda a: a['hair_color'] in ('pink', 'blue')),
+       ('background of a hue', lambda a: a['background_color'].split()[-1] not in ('black', 'gray', 'white')))
 GIVEN = (('Young', 'men', 64, 'male'), ('Young', 'women', 87, 'female'), ('Eyeglasses', 'men', 13, 'male'),
          ('Eyeglasses', 'women', 2, 'female'))
+ODDS = (1.0, 1.5, 2.0)     # of rare things, `--rare`
 START, END = '<!-- marginals: start -->', '<!-- marginals: end -->'
 
 
-def drawn(count, seed=0):
-    """Attributes of `count` people, without rendering them."""
+def drawn(count, seed=0, rare=1.0):
+    """Yield the attributes of `count` people, without rendering them; `rare` as in `rare.draw_state`."""
     from gantoolkit_annyfaces.attributes import describe
-    from gantoolkit_annyfaces.factors import Factors, draw
+    from gantoolkit_annyfaces.factors import Factors
+    from gantoolkit_annyfaces.rare import draw_state
     from gantoolkit_annyfaces.traits import decide
     for identity in range(count):
-        f = Factors(draw(seed, identity, 0))
+        f = Factors(draw_state(seed, identity, 0, rare))
         yield describe(decide(f), f)
 
 
-def table(rows):
-    """Markdown table over a list of attribute dictionaries."""
-    share = lambda test, rows: 100 * sum(map(bool, map(test, rows))) / max(len(rows), 1)
-    lines = ['| attribute | CelebA % | annyfaces % |', '|---|---|---|']
-    lines += [f'| {name} | {theirs:.1f} | {share(test, rows):.1f} |' for name, theirs, test in CELEBA]
+def share(test, rows):
+    """Percentage of attribute dictionaries that pass a test."""
+    return 100 * sum(bool(test(row)) for row in rows) / max(len(rows), 1)
+
+
+def table(columns):
+    """Write a Markdown table over lists of attribute dictionaries, one list for each of `ODDS`."""
+    heads = ['annyfaces %', *(f'`--rare {odds:g}` %' for odds in ODDS[1:])]
+    lines = [f'| attribute | CelebA % | {" | ".join(heads)} |', '|---' * (2 + len(heads)) + '|']
+
+    def add(name, theirs, test, columns):
+        shares = ' | '.join(f'{share(test, rows):.1f}' for rows in columns)
+        lines.append(f'| {name} | {theirs} | {shares} |')
+
+    for name, theirs, test in CELEBA:
+        add(name, f'{theirs:.1f}', test, columns)
+    for name, test in OWN:
+        add(name, '', test, columns)
     tests = {name: test for name, _, test in CELEBA}
     for name, given, theirs, gender in GIVEN:
-        ours = share(tests[name], [a for a in rows if a['gender'] == gender])
-        lines.append(f'| {name}, {given} | about {theirs} | {ours:.1f} |')
+        some = [[row for row in rows if row['gender'] == gender] for rows in columns]
+        add(f'{name}, {given}', f'about {theirs}', tests[name], some)
     return '\n'.join(lines)
 
 
@@ -61,7 +80,7 @@ def main(argv=None):
     parser.add_argument('--count', type=int, default=5000)
     parser.add_argument('--into', help='Markdown file with the two marks')
     args = parser.parse_args(argv)
-    text = table(list(drawn(args.count)))
+    text = table([list(drawn(args.count, rare=odds)) for odds in ODDS])
     if not args.into:
         print(text)
         return 0

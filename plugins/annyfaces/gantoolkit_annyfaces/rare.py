@@ -22,7 +22,7 @@ RARE_THINGS = (
     ("hat", 2.0, lambda traits, f: traits.hat != "none"),
     ("bald", 2.0, lambda traits, f: traits.style == "bald"),
     ("dyed hair", 2.0, lambda traits, f: traits.hair_name in ("pink", "blue")),
-    ("beard", 1.0, lambda traits, f: traits.beard in ("mustache", "goatee", "beard")),
+    ("beard", 1.5, lambda traits, f: traits.beard in ("mustache", "goatee", "beard")),
     ("earrings", 1.0, lambda traits, f: traits.earrings != "none"),
     ("necklace", 1.0, lambda traits, f: traits.necklace != "none" and traits.collar != "high"),
     ("tied or round hair", 1.0, lambda traits, f: traits.style in ("bun", "ponytail", "afro")),

@@ -32,7 +32,7 @@ class FaceSample:
     """One rendered sample.
 
     image uint8 [R,R,3]; labels uint8 [R,R] (0..18); scribble uint8 [R,R]; depth float32 [R,R], the distance along the
-    normalised ray as in EG3D (0 = background); camera float32 [25]; factors float32 [K]; attributes; ten captions.
+    normalised ray as in EG3D (0 = background); camera float32 [25]; factors float32 [K]; attributes; captions.
     """
     image: np.ndarray
     labels: np.ndarray

@@ -13,6 +13,7 @@ from PIL import Image
 from gantoolkit.data.face_zip import DEPTH_RANGE
 from gantoolkit.core.errors import UsageError
 from gantoolkit_annyfaces import archive, write_zip
+from gantoolkit_annyfaces.captions import COUNT
 
 
 def test_interrupted_run_gives_the_same_zip(tmp_path, monkeypatch):
@@ -39,7 +40,7 @@ def test_contents(tmp_path):
         lines = [json.loads(line) for line in z.read('samples.jsonl').decode().splitlines()]
         assert info['resolution'] == 32 and len(info['labels']) == 3 and len(info['labels'][0][1]) == 25
         assert info['labels'][1][0] == 'image/00000001.webp' and len(lines[0]['factors']) == len(info['factor_names'])
-        assert [line['identity'] for line in lines] == [7, 8, 9] and len(lines[0]['captions']) == 10
+        assert [line['identity'] for line in lines] == [7, 8, 9] and len(lines[0]['captions']) == COUNT
         mask = Image.open(io.BytesIO(z.read('mask/00000000.png')))
         depth = np.asarray(Image.open(io.BytesIO(z.read('depth/00000000.png'))))
         assert mask.mode == 'P' and np.asarray(mask).max() < 19 and mask.getpalette()[3:6] == [204, 0, 0]
@@ -56,7 +57,8 @@ def test_parts_of_another_job_are_refused(tmp_path):
 
 
 @pytest.mark.parametrize('options, others', [
-    (dict(shading='fast'), [dict(seed=1), dict(domain='clay'), dict(shading='full'), dict(depth=True), dict(states=2)]),
+    (dict(shading='fast'), [dict(seed=1), dict(domain='clay'), dict(shading='full'), dict(depth=True), dict(states=2),
+                             dict(rare=2.0)]),
     (dict(depth=True, factors=False, image_format='png'), [
         dict(depth=False), dict(factors=True), dict(image_format='webp'), dict(shading='fast'), dict(count=2)])])
 def test_a_finished_archive_is_kept(tmp_path, capsys, options, others):

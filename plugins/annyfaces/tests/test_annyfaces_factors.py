@@ -3,6 +3,8 @@ import numpy as np
 from scipy.stats import kstest
 
 from gantoolkit_annyfaces.factors import COUNT, IDENTITY_FACTORS, NAMES, Factors, draw
+from gantoolkit_annyfaces.rare import draw_state
+from gantoolkit_annyfaces.traits import decide
 from gantoolkit_annyfaces.identities import RANGES, split_index
 
 
@@ -31,6 +33,19 @@ def test_categories_have_their_probabilities():
     names = [Factors(row).pick('glasses', odds) for row in many(4000)]
     for name, chance in odds.items():
         assert abs(names.count(name) / len(names) - chance) < 0.02
+
+
+def test_rare_things_come_more_often_to_the_same_people():
+    plain, often = [decide(Factors(draw_state(0, i, 0))) for i in range(200)], []
+    for i in range(200):
+        vector = draw_state(0, i, 0, 2.0)
+        assert np.array_equal(vector[:IDENTITY_FACTORS], draw(0, i, 0)[:IDENTITY_FACTORS])
+        assert np.array_equal(vector, draw_state(0, i, 0, 2.0))
+        often.append(decide(Factors(vector)))
+    assert np.array_equal(draw_state(0, 3, 1), draw(0, 3, 1)) and np.array_equal(draw_state(0, 3, 1, 1.0), draw(0, 3, 1))
+    for worn, factor in (('glasses', 2), ('hat', 2), ('earrings', 1.3)):
+        share = [np.mean([getattr(traits, worn) != 'none' for traits in rows]) for rows in (plain, often)]
+        assert share[1] > factor * share[0] and share[1] < .5
 
 
 def test_index_layout():

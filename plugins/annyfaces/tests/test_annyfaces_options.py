@@ -22,6 +22,7 @@ def test_numbers_and_ranges_of_identities():
     (('--count', '1', '--seed', '-1'), '--seed must be from 0 to'),
     (('--count', '1', '--resolution', '0'), '--resolution must be from 16 to 2048'),
     (('--count', '1', '--start', 'vall'), "there is no range 'vall' .did you mean 'val'"),
+    (('--count', '1', '--rare', '0.5'), '--rare must be from 1 to 4'),
     (('--count', '1', '--start', '-4'), '--start must be at least 0'),
 ])
 def test_mistakes(typed, words):
