@@ -11,19 +11,23 @@ from gantoolkit_annyfaces.parts import Part, ball, grid_faces, smoothstep, tube
 
 def rim_outline(f, sunglasses):
     """One lens outline [N,2] in cm about the eye, x away from the nose: between round, oval and rectangular."""
-    turn = np.linspace(0, 2 * np.pi, 33)[:-1]
+    turn = np.linspace(0, 2 * np.pi, 257)
     power = 2 / f.u('glasses_shape', 0, 2.0, 5.0)
     wide, high = f.u('glasses_shape', 1, 2.35, 2.75), f.u('glasses_shape', 2, 1.45, 2.3) + .25 * sunglasses
     x = wide * np.sign(np.cos(turn)) * abs(np.cos(turn)) ** power
     y = high * np.sign(np.sin(turn)) * abs(np.sin(turn)) ** power
-    return np.stack([x * (1 + .05 * (y > 0)) + .12, y - .2], 1)
+    length = np.concatenate([[0], np.hypot(np.diff(x), np.diff(y)).cumsum()])
+    even = np.linspace(0, length[-1], 33)[:-1]
+    x, y = np.interp(even, length, x), np.interp(even, length, y)
+    return np.stack([x * (1 + .03 * y / high) + .12, y - .2], 1)
 
 
 def glasses(traits, f, head):
     """(frame parts, lens parts) before the eyes, with temples to the ears."""
-    outline = rim_outline(f, traits.glasses == 'sunglasses')
     thick = f.u('glasses_shape', 3, .09, .26)
-    plane = max(head.eyes[:, 2].max() + head.eye_radius + 1.0, nose_bridge(head))
+    dark = traits.glasses == 'sunglasses'                        # larger, so they stand before the brows
+    plane = max(head.eyes[:, 2].max() + head.eye_radius + 1.0, nose_bridge(head)) + .35 * dark
+    outline = rim_outline(f, dark)
     frames, lenses, hinge = [], [], []
     for side, eye in zip((1, -1), head.eyes):
         x = eye[0] + side * outline[:, 0]
@@ -34,7 +38,8 @@ def glasses(traits, f, head):
         lenses.append(Part(np.concatenate([path.mean(0, keepdims=True), path]), fan, 'lens',
                            np.concatenate([[[0, 0, 0]], np.c_[outline / 2.5, np.zeros(32)]])))
         outer = path[np.argmax(x * side)]
-        hinge.append((path[np.argmin(x * side)], outer + [0, .5, 0]))
+        level = eye[1] + .55 * outline[:, 1].max()
+        hinge.append((path[np.argmin(x * side)], np.array([outer[0], level, outer[2]])))
         ear = np.array([side * (ear_width(head) + .25), .2, -8.0])
         frames.append(tube(np.linspace(hinge[-1][1], ear, 10), max(.12, thick * .9), 'frame', 6))
     bridge = np.linspace(hinge[0][0] + [0, .35, 0], hinge[1][0] + [0, .35, 0], 9)

@@ -100,8 +100,11 @@ def cap(style, traits, inside, wanted, ground, side):
     bare = .9 * (style.locks > 0)                                # locks hide what the shell leaves bare at its edge
     if style.comb == 'part':                                     # but not where they part
         away = abs(g.unit[:, 0] - side * style.part)
-        bare = .9 - .75 * np.exp(-(away / .10) ** 2) * (g.unit[:, 2] > 0)
+        parted = np.exp(-(away / .10) ** 2) * (g.unit[:, 2] > 0)
+        bare = .9 - .85 * parted
     reach = .5 + .75 * min(wanted.max(), 2.2) if style.locks else 3.4
+    if style.comb == 'part':
+        reach = reach * (1 - .75 * parted)
     edge = smoothstep(-.1, reach, inside - bare + .4 * rough)
     depth = (wanted + .3) * edge - .3
     if style.comb == 'part':

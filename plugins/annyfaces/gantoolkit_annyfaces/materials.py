@@ -19,7 +19,7 @@ def unit(rows):
 def paint_eye(chart, traits, f, side, light):
     """Sclera, iris and pupil from the direction [N,3] of the eyeball's surface; `side` +1 is the person's left eye."""
     d = unit(chart)
-    gaze = unit(np.array([[.13 * np.tanh(f.n('gaze', 0)) + .02 * side, .07 * np.tanh(f.n('gaze', 1)) - .02, 1.0]]))[0]
+    gaze = unit(np.array([[.13 * np.tanh(f.n('gaze', 0)) - .02 * side, .07 * np.tanh(f.n('gaze', 1)) - .02, 1.0]]))[0]
     angle = np.arccos(np.clip(d @ gaze, -1, 1))
     veins = .5 + .5 * np.sin(40 * d[:, 1:2] + 9 * np.sin(7 * d[:, :1]))
     white = (np.array([.90, .875, .85])
@@ -111,7 +111,7 @@ def paint_hat(chart, extra, traits, f):
         shade = (shade * (1 + .16 * np.sin(turn * 60))
                  * (1 - .25 * smoothstep(1.4, 1.7, extra[:, 0]) * smoothstep(2.3, 1.9, extra[:, 0])))
     elif traits.hat == 'cap':
-        visor = (extra[:, 0] == 3)
+        visor = abs(extra[:, 0] - 3) < 1e-3                      # as accessories.visor marks it
         shade = shade * (1 - .12 * smoothstep(.05, .0, abs((turn * 6 / 2 / np.pi) % 1 - .5)) * ~visor)
         second = colour * .5 if f.u('hat', 1) < .5 else np.array(colorsys.hsv_to_rgb(f.u('hat', 2), .6, .55))
         colour = np.where(visor[:, None], second if f.u('hat', 3) < .5 else colour * .85, colour)

@@ -179,7 +179,7 @@ def expression(f):
                     **both('eyeSquint', max(0, squint) * .14 + .10 * smile),
                     **both('eyeWide', max(0, -squint) * .22 + .08),
                     **both('mouthFrown', max(0, -f.n('expression', 2) - .9) * .4 * (smile < .1)),
-                    'mouthPucker': max(0, f.n('expression', 3) - 1.5) * .4 * (smile < .1)})
+                    'mouthPucker': max(0, f.n('expression', 3) - 1.5) * .4 * (smile < .1) * (opening < .1)})
     return smile, opening, {k: float(min(1, v)) for k, v in actions.items() if v > 0}
 
 
