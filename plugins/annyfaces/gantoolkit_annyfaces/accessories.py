@@ -1,166 +1,155 @@
-"""Glasses, hats, earrings, necklaces and shirt collars as simple meshes placed on a given head."""
+"""Glasses, earrings and necklaces: simple meshes placed on a given head."""
+
 from __future__ import annotations
 
 import numpy as np
 
-from gantoolkit_annyfaces import scalp
 from gantoolkit_annyfaces.anatomy import anchors, canonical
-from gantoolkit_annyfaces.hair import hat_line
-from gantoolkit_annyfaces.parts import Part, ball, grid_faces, smoothstep, tube
+from gantoolkit_annyfaces.jewelry import neck_ring
+from gantoolkit_annyfaces.parts import Part
+from gantoolkit_annyfaces.shapes import ball, tube
+
+RIM_POINTS = 32  # around a lens
 
 
-def rim_outline(f, sunglasses):
-    """One lens outline [N,2] in cm about the eye, x away from the nose: between round, oval and rectangular."""
+def rim_outline(f, is_dark):
+    """Draw the outline of one lens [RIM_POINTS,2] in cm about the eye, x away from the nose.
+
+    Between round, oval and rectangular; sunglasses (`is_dark`) are higher.
+    """
     turn = np.linspace(0, 2 * np.pi, 257)
-    power = 2 / f.u('glasses_shape', 0, 2.0, 5.0)
-    wide, high = f.u('glasses_shape', 1, 2.35, 2.75), f.u('glasses_shape', 2, 1.45, 2.3) + .25 * sunglasses
+    power = 2 / f.u("glasses_shape", 0, 2.0, 5.0)
+    wide = f.u("glasses_shape", 1, 2.35, 2.75)
+    high = f.u("glasses_shape", 2, 1.45, 2.3) + 0.25 * is_dark
     x = wide * np.sign(np.cos(turn)) * abs(np.cos(turn)) ** power
     y = high * np.sign(np.sin(turn)) * abs(np.sin(turn)) ** power
     length = np.concatenate([[0], np.hypot(np.diff(x), np.diff(y)).cumsum()])
-    even = np.linspace(0, length[-1], 33)[:-1]
-    x, y = np.interp(even, length, x), np.interp(even, length, y)
-    return np.stack([x * (1 + .03 * y / high) + .12, y - .2], 1)
+    even = np.linspace(0, length[-1], RIM_POINTS + 1)[:-1]
+    x = np.interp(even, length, x)
+    y = np.interp(even, length, y)
+    return np.stack([x * (1 + 0.03 * y / high) + 0.12, y - 0.2], 1)
 
 
 def glasses(traits, f, head):
-    """(frame parts, lens parts) before the eyes, with temples to the ears."""
-    thick = f.u('glasses_shape', 3, .09, .26)
-    dark = traits.glasses == 'sunglasses'                        # larger, so they stand before the brows
-    plane = max(head.eyes[:, 2].max() + head.eye_radius + 1.0, nose_bridge(head)) + .35 * dark
-    outline = rim_outline(f, dark)
-    frames, lenses, hinge = [], [], []
-    for side, eye in zip((1, -1), head.eyes):
-        x = eye[0] + side * outline[:, 0]
-        bend = plane - .045 * (abs(x) - 3).clip(0) ** 2
-        path = np.stack([x, eye[1] + outline[:, 1], bend], 1)
-        frames.append(tube(path, thick, 'frame', 8, closed=True))
-        fan = np.stack([np.zeros(32, int), np.arange(1, 33), np.roll(np.arange(1, 33), -1)], 1)
-        lenses.append(Part(np.concatenate([path.mean(0, keepdims=True), path]), fan, 'lens',
-                           np.concatenate([[[0, 0, 0]], np.c_[outline / 2.5, np.zeros(32)]])))
-        outer = path[np.argmax(x * side)]
-        level = eye[1] + .55 * outline[:, 1].max()
-        hinge.append((path[np.argmin(x * side)], np.array([outer[0], level, outer[2]])))
-        ear = np.array([side * (ear_width(head) + .25), .2, -8.0])
-        frames.append(tube(np.linspace(hinge[-1][1], ear, 10), max(.12, thick * .9), 'frame', 6))
-    bridge = np.linspace(hinge[0][0] + [0, .35, 0], hinge[1][0] + [0, .35, 0], 9)
-    bridge[:, 1] += .35 * np.sin(np.linspace(0, np.pi, 9))
-    bridge[:, 2] += .25 * np.sin(np.linspace(0, np.pi, 9))
-    frames.append(tube(bridge, thick * 1.05, 'frame', 6))
+    """Make glasses before the eyes, with temples to the ears: (frame parts, lens parts).
+
+    The chart of a lens is (x, y, 0) about its middle, in units of 2.5 cm.
+    """
+    is_dark = traits.glasses == "sunglasses"
+    thick = f.u("glasses_shape", 3, 0.09, 0.26)
+    outline = rim_outline(f, is_dark)
+    frames = []
+    lenses = []
+    inner_ends = []
+    for side, eye in zip((1, -1), head.eyes, strict=True):
+        path = rim_path(outline, side, eye, glasses_plane(head, is_dark))
+        frames.append(tube(path, thick, "frame", 8, closed=True))
+        lenses.append(lens(path, outline))
+        inner_ends.append(path[np.argmin(path[:, 0] * side)])
+        outer_end = path[np.argmax(path[:, 0] * side)]
+        hinge = np.array([outer_end[0], eye[1] + 0.55 * outline[:, 1].max(), outer_end[2]])
+        ear = np.array([side * (ear_width(head) + 0.25), 0.2, -8.0])
+        temple = np.linspace(hinge, ear, 10)
+        frames.append(tube(temple, max(0.12, thick * 0.9), "frame", 6))
+    frames.append(bridge(inner_ends, thick))
     return frames, lenses
 
 
+def glasses_plane(head, is_dark):
+    """Choose how far in front, z in cm, glasses stand; large dark ones stand before the brows."""
+    before_eyes = head.eyes[:, 2].max() + head.eye_radius + 1.0
+    return max(before_eyes, nose_bridge(head)) + 0.35 * is_dark
+
+
+def rim_path(outline, side, eye, plane):
+    """Place the outline of a lens about an eye [3] of `side` ±1, bent back at the outside: [N,3]."""
+    x = eye[0] + side * outline[:, 0]
+    z = plane - 0.045 * (abs(x) - 3).clip(0) ** 2
+    return np.stack([x, eye[1] + outline[:, 1], z], 1)
+
+
+def lens(path, outline):
+    """Fill the path [N,3] around a lens with a fan of triangles, as a `Part`."""
+    first = np.arange(1, RIM_POINTS + 1)
+    middle = np.zeros(RIM_POINTS, int)
+    fan = np.stack([middle, first, np.roll(first, -1)], 1)
+    vertices = np.concatenate([path.mean(0, keepdims=True), path])
+    on_rim = np.c_[outline / 2.5, np.zeros(RIM_POINTS)]
+    chart = np.concatenate([[[0, 0, 0]], on_rim])
+    return Part(vertices, fan, "lens", chart)
+
+
+def bridge(ends, thick):
+    """Join two lenses at their inner `ends` [3] over the nose, as a `Part`."""
+    left, right = ends
+    path = np.linspace(left + [0, 0.35, 0], right + [0, 0.35, 0], 9)
+    bow = np.sin(np.linspace(0, np.pi, 9))
+    path[:, 1] += 0.35 * bow
+    path[:, 2] += 0.25 * bow
+    return tube(path, thick * 1.05, "frame", 6)
+
+
 def nose_bridge(head):
-    """Front of the nose's root, z in cm."""
-    c = canonical()
-    bridge = (abs(c[:, 0]) < .7) & (c[:, 1] > -.8) & (c[:, 1] < .4) & (c[:, 2] > 1)
-    return float(head.vertices[bridge][:, 2].max() - .25)
+    """Measure the front of the nose's root, z in cm."""
+    x, y, z = canonical().T
+    is_bridge = (abs(x) < 0.7) & (y > -0.8) & (y < 0.4) & (z > 1)
+    return float(head.vertices[is_bridge][:, 2].max() - 0.25)
 
 
 def ear_width(head):
-    """Half the head's width above the ears in cm."""
-    c = canonical()
-    return float(abs(head.vertices[(abs(c[:, 1] - .8) < .6) & (abs(c[:, 2] + 7) < 1.5)][:, 0]).mean())
-
-
-def dome(ground, rim, height, material, band):
-    """A shell over the scalp above the elevations `rim` [G]; `height` [G] cm above the skin."""
-    g = scalp.grid()
-    over = (g.elevation - rim) / 6
-    depth = ((height + .5) * smoothstep(-.9, -.1, over) - .5
-             + band * (smoothstep(-.5, -.3, over) - smoothstep(1.6, 2.0, over)))
-    points = ground + g.unit * depth[:, None]
-    keep = (over[g.faces].max(1) > -1.0)
-    extra = np.zeros((len(points), 4))
-    extra[:, 0] = over
-    return Part(points, g.faces[keep], material, g.unit.copy(), extra)
-
-
-def hat(traits, f, ground):
-    """Beanie, cap with a visor, or a hat with a brim."""
-    g = scalp.grid()
-    tilt = hat_line(g.azimuth) + 3 * f.n('hat_shape', 0)
-    up = smoothstep(-.1, .9, g.unit[:, 1])
-    if traits.hat == 'beanie':
-        return [dome(ground, tilt - 3, 1.1 + f.u('hat_shape', 1, .2, 1.6) * up, 'hat', .35)]
-    if traits.hat == 'cap':
-        crown = .7 + 1.2 * up * (.55 + .45 * np.cos(np.radians(g.azimuth)))
-        return [dome(ground, tilt, crown, 'hat', 0.0), visor(ground, tilt, 38, f.u('hat_shape', 1, 5.5, 7.0), 2.4)]
-    crown = 1.1 + f.u('hat_shape', 1, 1.0, 2.4) * smoothstep(.2, .7, g.unit[:, 1])
-    return [dome(ground, tilt + 3, crown, 'hat', 0.0),
-            visor(ground, tilt + 3, 180, f.u('hat_shape', 2, 4.0, 6.0), f.u('hat_shape', 0, .3, 1.6))]
-
-
-def visor(ground, rim, half, reach, droop):
-    """A brim: a thin closed sheet from the rim outwards over azimuths −half..half degrees."""
-    g = scalp.grid()
-    count = 25 if half < 180 else 49
-    turn = np.linspace(-half, half, count)
-    table = rim.reshape(scalp.ELEVATIONS, scalp.AZIMUTHS)[0]
-    level = np.interp(turn, g.azimuth[:scalp.AZIMUTHS], table, period=360)
-    start = ground.reshape(scalp.ELEVATIONS, scalp.AZIMUTHS, 3)
-    inner = np.stack([sample(start, t, e) for t, e in zip(turn, level)])
-    ahead = scalp.directions(turn, np.zeros(count))
-    profile = np.linspace(0, 1, 6)[:, None, None]
-    fade = np.cos(np.radians(turn) * 90 / half).clip(0) ** .35 if half < 180 else np.ones(count)
-    out = inner[None] + ahead[None] * (.4 + reach * fade[None, :, None] * profile)
-    bend = (turn / half)[None] ** 2 * (1.2 if half < 180 else 0)
-    out[..., 1] += .2 - droop * profile[..., 0] * (.25 + bend)
-    under = out[::-1] - [0, .3, 0]
-    loop = np.concatenate([out, under])
-    faces = grid_faces(len(loop), count)
-    extra = np.zeros((loop.shape[0] * count, 4))
-    extra[:, 0] = 3
-    return Part(loop.reshape(-1, 3), faces, 'hat', (loop.reshape(-1, 3) / 12), extra)
-
-
-def sample(rows, azimuth, elevation):
-    """Point of grid rows [E,A,3] at one azimuth and elevation in degrees (bilinear)."""
-    r = np.clip((90 - elevation) / (90 - scalp.LOWEST) * (scalp.ELEVATIONS - 1), 0, scalp.ELEVATIONS - 1.001)
-    c = (azimuth + 180) / 360 * scalp.AZIMUTHS % scalp.AZIMUTHS
-    r0, c0 = int(r), int(c) % scalp.AZIMUTHS
-    c1, a, b = (c0 + 1) % scalp.AZIMUTHS, r - int(r), c - int(c)
-    return ((1 - a) * ((1 - b) * rows[r0, c0] + b * rows[r0, c1])
-            + a * ((1 - b) * rows[r0 + 1, c0] + b * rows[r0 + 1, c1]))
+    """Measure half the head's width above the ears in cm."""
+    _, y, z = canonical().T
+    is_there = (abs(y - 0.8) < 0.6) & (abs(z + 7) < 1.5)
+    return float(abs(head.vertices[is_there][:, 0]).mean())
 
 
 def earrings(traits, f, head):
-    """A pair of hoops or drops below the ear lobes."""
-    parts, size = [], f.u('jewel', 0, .8, 1.5)
-    for name, side in (('lobe_l', 1), ('lobe_r', -1)):
-        lobe = head.vertices[anchors()[name]]
-        hook = np.array([lobe[:, 0].mean() + side * .25, lobe[:, 1].min() + .1, lobe[:, 2].mean() + .3])
-        if traits.earrings == 'hoop':
-            turn = np.linspace(0, 2 * np.pi, 25)[:-1]
-            ring = np.stack([.25 * np.sin(turn), np.cos(turn), np.sin(turn) * .8], 1) * size * 1.1
-            parts.append(tube(hook - [0, size * 1.05, 0] + ring, .2, 'earring', 8, closed=True))
+    """Make a pair of hoops or drops below the ear lobes, as parts."""
+    size = f.u("jewel", 0, 0.8, 1.5)
+    parts = []
+    for name, side in (("lobe_l", 1), ("lobe_r", -1)):
+        x, y, z = head.vertices[anchors()[name]].T
+        hook = np.array([x.mean() + side * 0.25, y.min() + 0.1, z.mean() + 0.3])
+        if traits.earrings == "hoop":
+            parts.append(hoop(hook, size))
         else:
-            parts.append(ball(hook - [0, .25, 0], .42, 'earring'))
-            parts.append(ball(hook - [0, .7 + size * .9, 0], np.array([.5, .85 * size, .5]), 'earring'))
+            parts.append(ball(hook - [0, 0.25, 0], 0.42, "earring"))
+            radius = np.array([0.5, 0.85 * size, 0.5])
+            parts.append(ball(hook - [0, 0.7 + size * 0.9, 0], radius, "earring"))
     return parts
 
 
-def neck_loop(head, height, tilt, count=48):
-    """Points [count,3] on the skin around the neck: at `height` cm on the average head, lower in front by `tilt`."""
-    from gantoolkit_annyfaces.jewellery import neck_ring
-    corner, weight = neck_ring(height, tilt, count)
-    return (head.vertices[corner] * weight[..., None]).sum(1)
+def hoop(hook, size):
+    """Make an earring of radius `size` cm that hangs from `hook` [3], as a `Part`."""
+    turn = np.linspace(0, 2 * np.pi, 25)[:-1]
+    circle = np.stack([0.25 * np.sin(turn), np.cos(turn), np.sin(turn) * 0.8], 1)
+    path = hook - [0, size * 1.05, 0] + circle * size * 1.1
+    return tube(path, 0.2, "earring", 8, closed=True)
+
+
+def necklace_path(head, drop):
+    """Lay a closed path [48,3] around the base of the neck, `drop` cm lower in front."""
+    corner, weight = neck_ring(-12.6, drop, 48)
+    loop = (head.vertices[corner] * weight[..., None]).sum(1)
+    center = np.array([0, 0, loop[:, 2].mean()])
+    out = (loop - center) * [1, 0, 1]
+    out /= np.linalg.norm(out, axis=1, keepdims=True)
+    path = loop + out * 0.35
+    for _ in range(3):
+        neighbors = np.roll(path, 1, 0) + 2 * path + np.roll(path, -1, 0)
+        path = neighbors / 4 + out * 0.06
+    return path
 
 
 def necklace(traits, f, head):
-    """A chain or a row of beads around the base of the neck."""
-    drop = f.u('jewel', 1, 1.5, 3.0)
-    loop = neck_loop(head, -12.6, drop)
-    centre = np.array([0, 0, loop[:, 2].mean()])
-    out = (loop - centre) * [1, 0, 1]
-    out /= np.linalg.norm(out, axis=1, keepdims=True)
-    path = loop + out * .35
-    for _ in range(3):
-        path = (np.roll(path, 1, 0) + 2 * path + np.roll(path, -1, 0)) / 4 + out * .06
-    if traits.necklace == 'chain':
+    """Make a chain with a pendant, or a row of beads, as parts."""
+    path = necklace_path(head, f.u("jewel", 1, 1.5, 3.0))
+    if traits.necklace == "chain":
         front = path[np.argmax(path[:, 2])]
-        return [tube(path, .17, 'necklace', 8, closed=True),
-                ball(front + [0, -.6, .15], np.array([.5, .75, .3]), 'necklace')]
-    swell = .34 + .14 * np.cos(np.arange(96) * np.pi)
-    fine = np.stack([np.interp(np.linspace(0, 48, 97)[:-1], np.arange(49), np.append(path[:, k], path[0, k]))
-                     for k in range(3)], 1)
-    return [tube(fine, swell, 'necklace', 8, closed=True)]
+        pendant = ball(front + [0, -0.6, 0.15], np.array([0.5, 0.75, 0.3]), "necklace")
+        return [tube(path, 0.17, "necklace", 8, closed=True), pendant]
+    place = np.linspace(0, 48, 97)[:-1]
+    closed = np.concatenate([path, path[:1]])
+    fine = np.stack([np.interp(place, np.arange(49), closed[:, axis]) for axis in range(3)], 1)
+    swelling = 0.34 + 0.14 * np.cos(np.arange(96) * np.pi)
+    return [tube(fine, swelling, "necklace", 8, closed=True)]

@@ -1,12 +1,12 @@
 """Write many samples to one zip: in shards by worker processes, resumable, never half-written.
 
-Shards are small zips in `OUT.parts/`, each renamed into place when it is complete; the final archive copies their
-entries in order and is renamed into place too. Entries carry a fixed date, so equal settings give equal bytes. An
-archive of other settings is never replaced.
+Shards are small zips in `OUT.parts/`, each renamed into place when it is complete; the final archive
+copies their entries in order and is renamed into place too. Entries carry a fixed date, so equal
+settings give equal bytes. An archive of other settings is never replaced.
 """
+
 from __future__ import annotations
 
-import io
 import json
 import pathlib
 import shutil
@@ -15,19 +15,19 @@ import time
 import zipfile
 from dataclasses import asdict, dataclass
 
-import numpy as np
+from gantoolkit import files
+from gantoolkit.data.workers import spread
+from gantoolkit.errors import UsageError
 
-from gantoolkit.core import files
-from gantoolkit.data.workers import parallel_map
-from gantoolkit.core.errors import UsageError
+from gantoolkit_annyfaces.encoding import sample_files, sample_line
 
-SHARD = 128               # samples
-DEPTH_RANGE = 4.0         # 16-bit depth images store round(depth / DEPTH_RANGE · 65535)
+SHARD = 128  # samples
 
 
 @dataclass(frozen=True)
 class Job:
-    """Everything that decides the content of an archive."""
+    """Hold everything that decides the content of an archive; as options of the command."""
+
     count: int
     resolution: int
     seed: int
@@ -42,164 +42,217 @@ class Job:
     rare: float = 1.0
 
 
-def png_bytes(array, palette=None):
-    """PNG of a uint8 or uint16 array; with `palette` a mode-P image."""
-    from PIL import Image
-    image = Image.fromarray(array)
-    if palette is not None:
-        image = image.convert('L')
-        image = Image.frombytes('P', image.size, image.tobytes())
-        image.putpalette([v for colour in palette for v in colour])
-    out = io.BytesIO()
-    image.save(out, 'PNG')
-    return out.getvalue()
+@dataclass(frozen=True)
+class Shard:
+    """Hold the task of one worker: samples first..last of a job into the file `path`."""
+
+    job: Job
+    first: int
+    last: int
+    path: str
+
+    @property
+    def size(self):
+        """Count the samples."""
+        return self.last - self.first
 
 
-def image_bytes(array, kind):
-    """RGB uint8 array as PNG or WebP; lossless up to 64 px, where lossy WebP's half-resolution colour would show."""
-    if kind == 'png':
-        return png_bytes(array)
-    from PIL import Image
-    out = io.BytesIO()
-    Image.fromarray(array).save(out, 'WEBP', quality=94, method=4, lossless=len(array) <= 64)
-    return out.getvalue()
-
-
-def sample_files(sample, job):
-    """{entry name: bytes} of one sample, and its camera and JSON line."""
-    from gantoolkit.core.labels import PALETTE
-    name = f'{sample.index:08d}'
-    found = {f'image/{name}.{job.image_format}': image_bytes(sample.image, job.image_format),
-             f'mask/{name}.png': png_bytes(sample.labels, PALETTE), f'scribble/{name}.png': png_bytes(sample.scribble)}
-    if job.depth:
-        depth = (np.clip(sample.depth / DEPTH_RANGE, 0, 1) * 65535).round().astype(np.uint16)
-        found[f'depth/{name}.png'] = png_bytes(depth)
-    line = {'file': name, 'index': sample.index, 'identity': sample.identity, 'state': sample.state,
-            'view': sample.view, 'captions': sample.captions, 'attributes': sample.attributes}
-    if job.factors:
-        line['factors'] = [round(float(v), 4) for v in sample.factors]
-    return found, [f'image/{name}.{job.image_format}', [float(v) for v in sample.camera]], line
-
-
-def write_shard(task):
-    """Render samples first..last into one shard file; returns how many."""
-    job, first, last, path = task
+def write_shard(shard):
+    """Render the samples of a `Shard` into its file; return how many."""
     from gantoolkit_annyfaces.render import render_sample
-    content, cameras, lines = {}, [], []
-    for index in range(first, last):
-        sample = render_sample(index, seed=job.seed, start=job.start, states=job.states, views=job.views,
-                               resolution=job.resolution, domain=job.domain, shading=job.shading, rare=job.rare)
-        pictures, camera, line = sample_files(sample, job)
-        content |= pictures
-        cameras.append(camera)
-        lines.append(json.dumps(line))
-    content['shard.json'] = json.dumps({'cameras': cameras, 'lines': lines})
-    files.write_zip(path, content.items(), files.RESUMABLE)
-    return last - first
+
+    job = shard.job
+    content = {}
+    cameras = []
+    lines = []
+    for index in range(shard.first, shard.last):
+        sample = render_sample(
+            index,
+            seed=job.seed,
+            start=job.start,
+            states=job.states,
+            views=job.views,
+            resolution=job.resolution,
+            domain=job.domain,
+            shading=job.shading,
+            rare=job.rare,
+        )
+        entries = sample_files(sample, job.image_format, job.depth)
+        content |= entries
+        cameras.append([next(iter(entries)), [float(value) for value in sample.camera]])
+        lines.append(json.dumps(sample_line(sample, job.factors)))
+    content["shard.json"] = json.dumps({"cameras": cameras, "lines": lines})
+    files.write_zip(shard.path, content.items(), files.RESUMABLE)
+    return shard.size
 
 
-def shard_tasks(job, folder):
-    """[(job, first, last, path)] with whole states, so that a state's scene serves all its views."""
+def shards_of(job, folder):
+    """Divide a job into shards of whole states, so that a state's scene serves all its views."""
     size = max(1, SHARD // job.views) * job.views
-    return [(job, first, min(first + size, job.count), str(folder / f'{first:08d}.zip'))
-            for first in range(0, job.count, size)]
+    shards = []
+    for first in range(0, job.count, size):
+        last = min(first + size, job.count)
+        shards.append(Shard(job, first, last, str(folder / f"{first:08d}.zip")))
+    return shards
 
 
 def is_finished(out, job, folder):
-    """Whether `out` holds this job already; UsageError where something else is there, which is never replaced."""
+    """Tell whether `out` holds this job already.
+
+    Raises UsageError where something else is there, which is never replaced.
+    """
     if out.is_dir():
-        raise UsageError(f"--out {out} is a folder; name a file in it, such as {out / 'faces.zip'}.")
+        example = out / "faces.zip"
+        raise UsageError(f"--out {out} is a folder; name a file in it, such as {example}.")
     if not out.exists():
         return False
     if settings_of(out) != settings(job):
-        raise UsageError(f'{out} exists already and is not of these settings; remove it, or choose another --out.')
+        raise UsageError(
+            f"{out} exists already and is not of these settings; "
+            "remove it, or choose another --out."
+        )
     return not folder.exists()
 
 
 def header(job):
-    """What dataset.json says of a job; ordinary shading and odds go without saying."""
-    found = {key: getattr(job, key) for key in ('resolution', 'domain', 'seed', 'start', 'states', 'views', 'count')}
-    if job.shading != 'full':
-        found['shading'] = job.shading
+    """List what dataset.json says of a job; ordinary shading and odds go without saying."""
+    told = ["resolution", "domain", "seed", "start", "states", "views", "count"]
+    if job.shading != "full":
+        told.append("shading")
     if job.rare != 1:
-        found['rare'] = job.rare
-    return found
+        told.append("rare")
+    return {name: getattr(job, name) for name in told}
 
 
 def settings(job):
-    """What `settings_of` finds in the archive of a job."""
+    """Tell what `settings_of` finds in the archive of a job."""
     return header(job), job.image_format, job.depth, job.factors
 
 
 def settings_of(out):
-    """(header, image format, depth, factors) of an archive; None where it is none of this renderer's."""
+    """Read (header, image format, has depth, has factors) of an archive; None for other files."""
     try:
         with zipfile.ZipFile(out) as archive:
-            meta, names = json.loads(archive.read('dataset.json')), archive.namelist()
-            line = json.loads(archive.read('samples.jsonl').partition(b'\n')[0])
-        found = {key: value for key, value in meta.items() if key in Job.__annotations__}
-        kind = pathlib.Path(meta['labels'][0][0]).suffix.lstrip('.')
-        return found, kind, any(name.startswith('depth/') for name in names), 'factors' in line
-    except (zipfile.BadZipFile, OSError, KeyError, IndexError, TypeError, AttributeError, ValueError):
+            meta = json.loads(archive.read("dataset.json"))
+            names = archive.namelist()
+            first_line = archive.read("samples.jsonl").partition(b"\n")[0]
+        line = json.loads(first_line)
+        told = {key: value for key, value in meta.items() if key in Job.__annotations__}
+        image_format = pathlib.Path(meta["labels"][0][0]).suffix.lstrip(".")
+        has_depth = any(name.startswith("depth/") for name in names)
+        return told, image_format, has_depth, "factors" in line
+    except (
+        zipfile.BadZipFile,
+        OSError,
+        KeyError,
+        IndexError,
+        TypeError,
+        AttributeError,
+        ValueError,
+    ):
         return None
 
 
 def prepare_folder(folder, job, resume):
-    """Make or check the folder of parts; a folder of another job is refused."""
-    settings = json.dumps(asdict(job), sort_keys=True)
-    note = folder / 'job.json'
+    """Make or check the folder of parts. Raises UsageError for a folder of another job."""
+    text = json.dumps(asdict(job), sort_keys=True)
+    note = folder / "job.json"
     if folder.exists() and not resume:
         shutil.rmtree(folder)
-    if note.exists() and note.read_text() != settings:
-        raise UsageError(f'{folder} holds parts of another render; remove it (--fresh does), or choose another --out.')
-    files.write_text(note, settings)
+    if note.exists() and note.read_text() != text:
+        raise UsageError(
+            f"{folder} holds parts of another render; "
+            "remove it (--fresh does), or choose another --out."
+        )
+    files.write_text(note, text)
 
 
-def assemble(job, tasks, out):
-    """Copy all shards into the final archive, in order."""
+def content_of(job, shards):
+    """Yield (entry name, content) of the final archive, from finished shards in order."""
     from gantoolkit_annyfaces.factors import IDENTITY_FACTORS, NAMES
 
-    def content():
-        cameras, lines = [], []
-        for task in tasks:
-            with zipfile.ZipFile(task[3]) as shard:
-                for name in shard.namelist():
-                    if name != 'shard.json':
-                        yield name, shard.read(name)
-                notes = json.loads(shard.read('shard.json'))
-            cameras += notes['cameras']
-            lines += notes['lines']
-        yield 'samples.jsonl', '\n'.join(lines) + '\n'
-        yield 'dataset.json', json.dumps({
-            'name': 'annyfaces', **header(job), 'labels': cameras,
-            'factor_names': list(NAMES), 'identity_factors': IDENTITY_FACTORS})
-    files.write_zip(out, content(), files.RESUMABLE)
+    cameras = []
+    lines = []
+    for shard in shards:
+        with zipfile.ZipFile(shard.path) as part:
+            for name in part.namelist():
+                if name != "shard.json":
+                    yield name, part.read(name)
+            notes = json.loads(part.read("shard.json"))
+        cameras += notes["cameras"]
+        lines += notes["lines"]
+    yield "samples.jsonl", "\n".join(lines) + "\n"
+    meta = {
+        "name": "annyfaces",
+        **header(job),
+        "labels": cameras,
+        "factor_names": list(NAMES),
+        "identity_factors": IDENTITY_FACTORS,
+    }
+    yield "dataset.json", json.dumps(meta)
 
 
-def write_zip(out, count, resolution=64, *, seed=0, start=0, states=1, views=1, workers=1, domain='photo',
-              shading='full', depth=False, factors=True, resume=True, image_format='webp', rare=1.0,
-              progress=None):
-    """Render `count` samples into the zip `out`; returns its path.
+def render_shards(shards, workers, progress):
+    """Render the shards that are not there yet, telling `progress` after each."""
+    todo = [shard for shard in shards if not pathlib.Path(shard.path).exists()]
+    count = sum(shard.size for shard in shards)
+    ready = count - sum(shard.size for shard in todo)
+    began = time.monotonic()
+    rendered = 0
+    for samples in spread(write_shard, todo, workers):
+        rendered += samples
+        if progress:
+            seconds = max(time.monotonic() - began, 1e-9)
+            progress(ready + rendered, count, rendered / seconds)
 
-    `progress(done, count, rate)` is called after every shard, rate in samples/s. Run it again after an interruption:
-    finished shards are kept (unless resume=False), and so is a finished archive of these settings.
+
+def write_zip(
+    out,
+    count,
+    resolution=64,
+    *,
+    seed=0,
+    start=0,
+    states=1,
+    views=1,
+    workers=1,
+    domain="photo",
+    shading="full",
+    depth=False,
+    factors=True,
+    resume=True,
+    image_format="webp",
+    rare=1.0,
+    progress=None,
+):
+    """Render `count` samples into the zip `out`; return its path.
+
+    `progress(done, count, rate)` is called after every shard, rate in samples/s. Run it again after
+    an interruption: finished shards are kept (unless resume=False), and so is a finished archive of
+    these settings. Raises UsageError where `out` or its folder of parts holds anything else.
     """
     out = pathlib.Path(out)
-    job = Job(int(count), int(resolution), int(seed), int(start), int(states), int(views), domain,
-              shading, image_format, bool(depth), bool(factors), float(rare))
-    folder = out.with_name(out.name + '.parts')
+    job = Job(
+        count=int(count),
+        resolution=int(resolution),
+        seed=int(seed),
+        start=int(start),
+        states=int(states),
+        views=int(views),
+        domain=domain,
+        shading=shading,
+        image_format=image_format,
+        depth=bool(depth),
+        factors=bool(factors),
+        rare=float(rare),
+    )
+    folder = out.with_name(out.name + ".parts")
     if is_finished(out, job, folder):
-        print(f'{out} is complete already; remove it to render it again', file=sys.stderr)
+        print(f"{out} is complete already; remove it to render it again", file=sys.stderr)
         return out
     prepare_folder(folder, job, resume)
-    tasks = shard_tasks(job, folder)
-    todo = [task for task in tasks if not pathlib.Path(task[3]).exists()]
-    ready = count - sum(last - first for _, first, last, _ in todo)
-    began, fresh = time.monotonic(), 0
-    for samples in parallel_map(write_shard, todo, workers):
-        fresh += samples
-        if progress:
-            progress(ready + fresh, count, fresh / max(time.monotonic() - began, 1e-9))
-    assemble(job, tasks, out)
+    shards = shards_of(job, folder)
+    render_shards(shards, workers, progress)
+    files.write_zip(out, content_of(job, shards), files.RESUMABLE)
     shutil.rmtree(folder)
     return out

@@ -1,163 +1,187 @@
-"""Everything but skin: eyes, teeth, hair, hats, glasses and jewellery. Colours are sRGB 0..1."""
+"""Colors of everything but skin and eyes: teeth, hair, hats, glasses and jewelry; sRGB 0..1."""
+
 from __future__ import annotations
 
 import colorsys
 
 import numpy as np
 
-from gantoolkit_annyfaces.parts import smoothstep, waves
+from gantoolkit_annyfaces.cloth import GLOSS, shirt_color
+from gantoolkit_annyfaces.hats import BRIM
+from gantoolkit_annyfaces.parts import mix, smoothstep, unit, waves
 
-METALS = {'gold': (.86, .66, .28), 'silver': (.80, .81, .83), 'pearl': (.93, .90, .86),
-          'black': (.08, .08, .09), 'ruby': (.55, .06, .10)}
-
-
-def unit(rows):
-    """Rows [N,3] scaled to length 1."""
-    return rows / (np.linalg.norm(rows, axis=1, keepdims=True) + 1e-9)
-
-
-def paint_eye(chart, traits, f, side, light):
-    """Sclera, iris and pupil from the direction [N,3] of the eyeball's surface; `side` +1 is the person's left eye."""
-    d = unit(chart)
-    gaze = unit(np.array([[.13 * np.tanh(f.n('gaze', 0)) - .02 * side, .07 * np.tanh(f.n('gaze', 1)) - .02, 1.0]]))[0]
-    angle = np.arccos(np.clip(d @ gaze, -1, 1))
-    veins = .5 + .5 * np.sin(40 * d[:, 1:2] + 9 * np.sin(7 * d[:, :1]))
-    white = (np.array([.90, .875, .85])
-             - np.array([.04, .13, .13]) * smoothstep(.35, .95, abs(d[:, :1])) * (.8 + .2 * veins))
-    turn = np.arctan2(d[:, 1] - gaze[1], d[:, 0] - gaze[0])
-    fibres = (1 + .20 * np.sin(turn * 23 + 3 * np.sin(turn * 7))
-              * smoothstep(.14, .3, angle) * smoothstep(.44, .34, angle))
-    collar = np.array([1.25, 1.1, .85] if traits.eye[2] > .2 else [1.15, 1.05, .95])      # warmer about the pupil
-    warm = smoothstep(.30, .17, angle)[:, None]
-    iris = (traits.eye[None] * (fibres * (1.12 - .42 * smoothstep(.24, .40, angle)))[:, None]
-            * (1 - warm + warm * collar))
-    iris = iris * (1 - .62 * smoothstep(.385, .445, angle))[:, None]                   # dark rim of the iris
-    below = smoothstep(.10, -.22, d[:, 1] - gaze[1])[:, None]
-    iris = iris * (1 + .22 * below)                                # light gathers opposite the lamp
-    colour = white + (iris - white) * smoothstep(.475, .425, angle)[:, None]
-    colour = colour * (1 - .97 * smoothstep(.20, .165, angle))[:, None]
-    lid = (.58 * smoothstep(.06, .38, d[:, 1]) + .15 * smoothstep(-.12, -.42, d[:, 1])
-           + .15 * smoothstep(.45, .9, abs(d[:, 0])))
-    colour = np.clip(colour, 0, 1) * (1 - np.clip(lid, 0, .8))[:, None]
-    lamp = .16 * np.sign(light.key[0] + 1e-3)
-    for x, y, size, power in ((lamp, .17, .085, .95), (-.8 * lamp, -.16, .045, .30)):
-        spark = unit(gaze + np.array([[x, y, 0]]))[0]
-        colour = colour + power * smoothstep(size, .6 * size, np.arccos(np.clip(d @ spark, -1, 1)))[:, None]
-    return np.clip(colour, 0, 1)
+METALS = {
+    "gold": (0.86, 0.66, 0.28),
+    "silver": (0.80, 0.81, 0.83),
+    "pearl": (0.93, 0.90, 0.86),
+    "black": (0.08, 0.08, 0.09),
+    "ruby": (0.55, 0.06, 0.10),
+}
+# Of glasses: mostly black, tortoise, or metal.
+FRAMES = (
+    (0.05, 0.05, 0.06),
+    (0.05, 0.05, 0.06),
+    (0.26, 0.14, 0.08),
+    (0.60, 0.61, 0.63),
+    (0.66, 0.50, 0.24),
+    (0.40, 0.07, 0.10),
+)
+IVORY = np.array([0.93, 0.90, 0.84])
+GUM = np.array([0.60, 0.28, 0.28])
+CAVITY = (0.20, 0.06, 0.06)
+TONGUE = (0.58, 0.25, 0.26)
+GRAY_LOCK = np.array([0.52, 0.51, 0.50])
 
 
 def paint_teeth(chart):
-    """Ivory with darker gaps; the gum is pink. Chart: arc length cm, 0 gum … 1 edge."""
-    gap = abs((chart[:, 0] / .82) % 1 - .5) * 2
-    colour = (np.array([.93, .90, .84]) * (1 - .28 * smoothstep(.86, 1.0, gap))[:, None]
-              * (1 - .42 * smoothstep(.9, 2.8, abs(chart[:, 0])))[:, None])
-    gum = smoothstep(.3, .12, chart[:, 1])[:, None]
-    return colour * (1 - gum) + gum * np.array([.60, .28, .28])
+    """Paint teeth [N,3]: ivory with darker gaps, and the gum; chart as in `anatomy.teeth`."""
+    gap = abs((chart[:, 0] / 0.82) % 1 - 0.5) * 2
+    between = (1 - 0.28 * smoothstep(0.86, 1.0, gap))[:, None]
+    in_cheek = (1 - 0.42 * smoothstep(0.9, 2.8, abs(chart[:, 0])))[:, None]
+    gum = smoothstep(0.3, 0.12, chart[:, 1])[:, None]
+    return mix(IVORY * between * in_cheek, GUM, gum)
 
 
-def brown_or_black(traits, brow, name):
-    """sRGB [3] of strands: hair as it is, beards a little darker, brows and lashes dark."""
-    if name == 'lash':
-        return (np.array([.06, .045, .04]) if traits.lipstick > .1 or traits.hair.mean() < .3
-                else np.array([.16, .10, .07]))
-    return {'hair': traits.hair, 'beard': traits.hair * .86, 'brow': brow}[name]
+def strand_color(traits, brow, name):
+    """Choose the color [3] of strands: hair as it is, beards a little darker, lashes dark.
+
+    brow is the color of brows.
+    """
+    if name == "hair":
+        return traits.hair
+    if name == "beard":
+        return traits.hair * 0.86
+    if name == "brow":
+        return brow
+    has_dark_lashes = traits.lipstick > 0.1 or traits.hair.mean() < 0.3
+    return np.array([0.06, 0.045, 0.04] if has_dark_lashes else [0.16, 0.10, 0.07])
 
 
 def lightness(look):
-    """0 for dark strands to 1 for blond, gray and white ones, which let more light through."""
-    return float(smoothstep(.25, .6, look.mean()))
+    """Measure 0 for dark strands … 1 for blond, gray and white ones, which let light through."""
+    return float(smoothstep(0.25, 0.6, look.mean()))
 
 
 def paint_hair(chart, extra, traits, look):
-    """Colour [N,3], direction [N,3] and height [N] (−1 gap … 1 ridge) of strands of colour `look`.
+    """Paint strands of color `look` [3]; chart and extra as in `strands`.
 
-    chart as in `strands`.
+    Returns colors [N,3], unit directions [N,3] and heights [N] (−1 gap … 1 ridge).
     """
     across, along, own = chart.T
-    direction, layer = unit(extra[:, :3]), extra[:, 3]
+    direction = unit(extra[:, :3])
+    layer = extra[:, 3]
     seed = own * 97.0
-    fine = np.sin(across * 5.5 + seed * 7) * .5 + np.sin(across * 11 + seed * 23 + along * .35) * .35
+    coarse = np.sin(across * 5.5 + seed * 7) * 0.5
+    fine = coarse + np.sin(across * 11 + seed * 23 + along * 0.35) * 0.35
     lock = 2 * (own * 7.31 % 1) - 1
-    light = look.mean()
     pale = lightness(look)
-    root = .80 + .20 * smoothstep(0, 3.0, along)
-    depth = .72 + .12 * pale + (.28 - .12 * pale) * smoothstep(0, .75, layer)
-    tone = 1 + (.15 if light < .4 else .10) * lock + .12 * fine
-    colour = look[None] * (root * depth * tone)[:, None] * (1 + np.array([.03, 0, -.05]) * lock[:, None])
-    if traits.grey > .05:                                        # single grey locks among the coloured ones
-        grey = smoothstep(1 - traits.grey - .12, 1 - traits.grey + .12, own * 13.7 % 1)[:, None] * .62
-        colour = colour * (1 - grey) + grey * np.array([.52, .51, .50]) * (root * depth * tone)[:, None]
-    return np.clip(colour, 0, 1), direction, .6 * fine + .4 * lock
+    root = 0.80 + 0.20 * smoothstep(0, 3.0, along)
+    depth = 0.72 + 0.12 * pale + (0.28 - 0.12 * pale) * smoothstep(0, 0.75, layer)
+    contrast = 0.15 if look.mean() < 0.4 else 0.10
+    tone = 1 + contrast * lock + 0.12 * fine
+    shade = (root * depth * tone)[:, None]
+    color = look[None] * shade * (1 + np.array([0.03, 0, -0.05]) * lock[:, None])
+    if traits.gray > 0.05:  # single gray locks among the colored ones
+        threshold = 1 - traits.gray
+        is_gray = smoothstep(threshold - 0.12, threshold + 0.12, own * 13.7 % 1)
+        gray = is_gray[:, None] * 0.62
+        color = color * (1 - gray) + gray * GRAY_LOCK * shade
+    return np.clip(color, 0, 1), direction, 0.6 * fine + 0.4 * lock
 
 
 def paint_cap(chart, extra, traits):
-    """Colour [N,3] of the shell below the locks: dark, or for cropped hair stubble over the scalp."""
+    """Paint the shell below the locks [N,3]: dark, or for cropped hair stubble over the scalp."""
     d = unit(chart)
-    if traits.style == 'buzz':
-        grain = .6 * waves(d, 150, 25) + .5 * waves(d, 60, 27)
-        thin = np.clip(.78 + .16 * grain, 0, .95)[:, None] * smoothstep(-.26, .12, extra[:, 3:4])
-        return traits.skin * .9 * (1 - thin) + thin * traits.hair * (.95 + .2 * grain[:, None])
-    streak = waves(d * [1, .35, .35], 40, 26, 8)
-    return np.clip(traits.hair * (.78 + .12 * lightness(traits.hair) + .10 * streak[:, None]), 0, 1)
+    if traits.style == "buzz":
+        grain = 0.6 * waves(d, 150, 25) + 0.5 * waves(d, 60, 27)
+        dense = np.clip(0.78 + 0.16 * grain, 0, 0.95)[:, None]
+        cover = dense * smoothstep(-0.26, 0.12, extra[:, 3:4])
+        hair = cover * traits.hair * (0.95 + 0.2 * grain[:, None])
+        return traits.skin * 0.9 * (1 - cover) + hair
+    streak = waves(d * [1, 0.35, 0.35], 40, 26, 8)
+    tone = 0.78 + 0.12 * lightness(traits.hair) + 0.10 * streak[:, None]
+    return np.clip(traits.hair * tone, 0, 1)
 
 
 def paint_hat(chart, extra, traits, f):
-    """Hat colour: a knitted beanie with a band, a cap with seams, a brimmed hat with a ribbon."""
-    colour = np.array(colorsys.hsv_to_rgb(f.u('hat', 0), .75 * f.u('hat_shape', 2) ** 1.4,
-                                          f.u('hat_shape', 1, .08, .85)))
+    """Paint hats [N,3]: a knitted beanie, a cap with seams, a brimmed hat with a ribbon."""
+    saturation = 0.75 * f.u("hat_shape", 2) ** 1.4
+    value = f.u("hat_shape", 1, 0.08, 0.85)
+    color = np.array(colorsys.hsv_to_rgb(f.u("hat", 0), saturation, value))
+    over = extra[:, 0]
+    is_brim = abs(over - BRIM) < 1e-3
     turn = np.arctan2(chart[:, 0], chart[:, 2])
-    shade = 1 + .04 * waves(chart, 9, 28)
-    if traits.hat == 'beanie':
-        shade = (shade * (1 + .16 * np.sin(turn * 60))
-                 * (1 - .25 * smoothstep(1.4, 1.7, extra[:, 0]) * smoothstep(2.3, 1.9, extra[:, 0])))
-    elif traits.hat == 'cap':
-        visor = abs(extra[:, 0] - 3) < 1e-3                      # as accessories.visor marks it
-        shade = shade * (1 - .12 * smoothstep(.05, .0, abs((turn * 6 / 2 / np.pi) % 1 - .5)) * ~visor)
-        second = colour * .5 if f.u('hat', 1) < .5 else np.array(colorsys.hsv_to_rgb(f.u('hat', 2), .6, .55))
-        colour = np.where(visor[:, None], second if f.u('hat', 3) < .5 else colour * .85, colour)
-    else:
-        band = smoothstep(1.8, 1.5, extra[:, 0]) * (extra[:, 0] != 3)
-        return colour * (1 - .65 * band[:, None]) * shade[:, None]
-    return colour * shade[:, None]
+    shade = 1 + 0.04 * waves(chart, 9, 28)
+    if traits.hat == "beanie":
+        ribs = 1 + 0.16 * np.sin(turn * 60)
+        fold = 1 - 0.25 * smoothstep(1.4, 1.7, over) * smoothstep(2.3, 1.9, over)
+        return color * (shade * ribs * fold)[:, None]
+    if traits.hat == "cap":
+        from_seam = abs((turn * 6 / 2 / np.pi) % 1 - 0.5)
+        shade = shade * (1 - 0.12 * smoothstep(0.05, 0.0, from_seam) * ~is_brim)
+        color = np.where(is_brim[:, None], visor_color(color, f), color)
+        return color * shade[:, None]
+    band = smoothstep(1.8, 1.5, over) * ~is_brim
+    return color * (1 - 0.65 * band[:, None]) * shade[:, None]
+
+
+def visor_color(color, f):
+    """Choose the color [3] of a cap's visor: like the cap, darker, or another hue."""
+    if f.u("hat", 3) >= 0.5:
+        return color * 0.85
+    if f.u("hat", 1) < 0.5:
+        return color * 0.5
+    return np.array(colorsys.hsv_to_rgb(f.u("hat", 2), 0.6, 0.55))
 
 
 def metal(f, i):
-    """sRGB colour of a jewel."""
+    """Choose the color [3] of a jewel: 0 earrings, 1 chains."""
     names = list(METALS)
-    return np.array(METALS[names[min(int(f.u('jewel', i) ** 1.3 * 5), 4)]])
+    chosen = int(f.u("jewel", i) ** 1.3 * 5)
+    return np.array(METALS[names[min(chosen, 4)]])
+
+
+def bead_color(f):
+    """Choose the color [3] of beads: pearls or a bright hue."""
+    hue = f.u("jewel", 1)
+    if hue < 0.5:
+        return np.array(METALS["pearl"])
+    return np.array(colorsys.hsv_to_rgb(hue * 2 % 1, 0.6, 0.6))
+
+
+def frame_color(f):
+    """Choose the color [3] of the glasses' frame."""
+    chosen = int(f.u("glasses", 0) * 6)
+    return np.array(FRAMES[min(chosen, 5)])
+
+
+def collar_color(traits):
+    """Choose the color [3] of a folded collar."""
+    return shirt_color(traits) if traits.collar == "suit" else traits.cloth * 0.92 + 0.04
 
 
 def paint_part(name, chart, extra, traits, f):
-    """(colour [N,3], gloss) of any remaining material."""
-    count = (len(chart), 3)
-    if name == 'teeth':
-        return paint_teeth(chart), .5
-    if name == 'cavity':
-        return np.broadcast_to([.20, .06, .06], count), .0
-    if name == 'tongue':
-        return np.broadcast_to([.58, .25, .26], count), .2
-    if name == 'hat':
-        return paint_hat(chart, extra, traits, f), .05
-    if name == 'earring':
-        return np.broadcast_to(metal(f, 0), count), .9
-    if name == 'necklace':
-        return np.broadcast_to(metal(f, 1) if traits.necklace == 'chain' else bead_colour(f), count), .8
-    if name == 'collar':
-        white = np.array([.92, .92, .93]) if traits.cloth2.mean() > .35 else traits.cloth2 * .5 + .5
-        return np.broadcast_to(white if traits.collar == 'suit' else traits.cloth * .92 + .04, count), .06
-    if name == 'frame':
-        return np.broadcast_to(frame_colour(f), count), .8
+    """Paint any remaining material: (colors [N,3], gloss). Raises KeyError for other names."""
+    if name == "teeth":
+        return paint_teeth(chart), 0.5
+    if name == "hat":
+        return paint_hat(chart, extra, traits, f), 0.05
+    color, gloss = plain_part(name, traits, f)
+    return np.broadcast_to(color, (len(chart), 3)), gloss
+
+
+def plain_part(name, traits, f):
+    """Choose (color [3], gloss) of a material of one color. Raises KeyError for other names."""
+    if name == "cavity":
+        return CAVITY, 0.0
+    if name == "tongue":
+        return TONGUE, 0.2
+    if name == "earring":
+        return metal(f, 0), 0.9
+    if name == "necklace":
+        return metal(f, 1) if traits.necklace == "chain" else bead_color(f), 0.8
+    if name == "collar":
+        return collar_color(traits), GLOSS
+    if name == "frame":
+        return frame_color(f), 0.8
     raise KeyError(name)
-
-
-def bead_colour(f):
-    """sRGB of bead necklaces: pearls or a bright hue."""
-    hue = f.u('jewel', 1)
-    return np.array(METALS['pearl']) if hue < .5 else np.array(colorsys.hsv_to_rgb(hue * 2 % 1, .6, .6))
-
-
-def frame_colour(f):
-    """sRGB of the glasses' frame: mostly black, tortoise, or metal."""
-    u = f.u('glasses', 0)
-    return np.array([(.05, .05, .06), (.05, .05, .06), (.26, .14, .08), (.60, .61, .63), (.66, .50, .24),
-                     (.40, .07, .10)][min(int(u * 6), 5)])

@@ -1,94 +1,117 @@
 """Pieces of a scene: triangle meshes with a material and a few numbers per vertex for the shader.
 
-Lengths are "head centimetres": centimetres about the mid-point of the eyes after scaling every head to the same
-size, x to the person's left, y up, z out of the face. `to_world` maps them into EG3D's box of side 1.
+Lengths are "head centimeters": centimeters about the mid-point of the eyes after scaling every head
+to the same size, x to the person's left, y up, z out of the face. `to_world` maps them into EG3D's
+box of side 1.
 """
+
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 import numpy as np
 
-WORLD_SCALE = 0.0205                        # world units per head centimetre; a head fills about 4/5 of a frontal view
+WORLD_SCALE = 0.0205  # world units per head centimeter; a head fills about 4/5 of a frontal view
 WORLD_OFFSET = np.array([0.0, 0.03, 0.17])  # where the mid-point of the eyes lies in the world
 
-MATERIALS = ('skin', 'cavity', 'tongue', 'eye_l', 'eye_r', 'teeth', 'hair', 'hat', 'frame', 'earring',
-             'necklace', 'collar', 'lens', 'lash', 'cap', 'beard', 'brow')
-
-
-def to_world(points):
-    """Head centimetres [..., 3] to world coordinates."""
-    return points * WORLD_SCALE + WORLD_OFFSET
+MATERIALS = (
+    "skin",
+    "cavity",
+    "tongue",
+    "eye_l",
+    "eye_r",
+    "teeth",
+    "hair",
+    "hat",
+    "frame",
+    "earring",
+    "necklace",
+    "collar",
+    "lens",
+    "lash",
+    "cap",
+    "beard",
+    "brow",
+)
 
 
 @dataclass
 class Part:
-    """`vertices` [V,3] cm, `faces` [F,3], `material` name, `chart` [V,3] texture coordinates, `extra` [V,4] numbers."""
-    vertices: np.ndarray
-    faces: np.ndarray
-    material: str
-    chart: np.ndarray
-    extra: np.ndarray | None = None
-    normals: np.ndarray | None = None
+    """Hold one triangle mesh of one material.
+
+    The meaning of `chart` and `extra` is the material's own; the module that makes a part says it.
+    """
+
+    vertices: np.ndarray  # [V,3] cm
+    faces: np.ndarray  # [F,3] indices
+    material: str  # one of MATERIALS
+    chart: np.ndarray  # [V,3] texture coordinates
+    extra: np.ndarray | None = None  # [V,4] further numbers for the shader; None: zeros
+    normals: np.ndarray | None = None  # [V,3] unit; None: computed from the faces
+
+
+def to_world(points):
+    """Convert head centimeters [..., 3] to world coordinates."""
+    return points * WORLD_SCALE + WORLD_OFFSET
 
 
 def smooth_normals(vertices, faces):
-    """Area-weighted unit vertex normals [V,3]."""
+    """Compute area-weighted unit normals [V,3] of vertices [V,3] with faces [F,3]."""
     corner = vertices[faces]
-    flat = np.cross(corner[:, 1] - corner[:, 0], corner[:, 2] - corner[:, 0])
+    first_edge = corner[:, 1] - corner[:, 0]
+    second_edge = corner[:, 2] - corner[:, 0]
+    face_normal = np.cross(first_edge, second_edge)
     index = faces.ravel()
-    total = np.stack([np.bincount(index, np.repeat(flat[:, k], 3), len(vertices)) for k in range(3)], 1)
+    total = np.empty((len(vertices), 3))
+    for axis in range(3):
+        of_corners = np.repeat(face_normal[:, axis], 3)
+        total[:, axis] = np.bincount(index, of_corners, len(vertices))
     return total / (np.linalg.norm(total, axis=1, keepdims=True) + 1e-12)
 
 
-def grid_faces(rows, columns, wrap=False):
-    """Triangles [F,3] of a rows × columns vertex grid; `wrap` joins the last column to the first."""
-    r, c = np.meshgrid(np.arange(rows - 1), np.arange(columns if wrap else columns - 1), indexing='ij')
-    a, b = r * columns + c, r * columns + (c + 1) % columns
-    quads = np.stack([a, b, b + columns, a + columns], -1).reshape(-1, 4)
-    return np.concatenate([quads[:, [0, 1, 2]], quads[:, [0, 2, 3]]])
+def unit(rows):
+    """Scale rows [..., 3] to length 1."""
+    return rows / (np.linalg.norm(rows, axis=-1, keepdims=True) + 1e-9)
 
 
-def tube(path, radius, material, sides=8, closed=False, flatten=1.0):
-    """A tube around a polyline [N,3]; `radius` number or [N]; `flatten` scales its thickness across the binormal."""
-    path = np.asarray(path, np.float64)
-    ahead = np.roll(path, -1, 0) - np.roll(path, 1, 0) if closed else np.gradient(path, axis=0)
-    ahead /= np.linalg.norm(ahead, axis=1, keepdims=True) + 1e-9
-    helper = np.where(abs(ahead[:, 1:2]) > 0.9, [[0.0, 0.0, 1.0]], [[0.0, 1.0, 0.0]])
-    side = np.cross(helper, ahead)
-    side /= np.linalg.norm(side, axis=1, keepdims=True) + 1e-9
-    up = np.cross(ahead, side)
-    angle = np.arange(sides) / sides * 2 * np.pi
-    radius = np.broadcast_to(np.asarray(radius, np.float64), (len(path),))[:, None, None]
-    across = np.cos(angle)[None, :, None] * side[:, None] * flatten
-    ring = path[:, None] + radius * (across + np.sin(angle)[None, :, None] * up[:, None])
-    vertices = ring.reshape(-1, 3)
-    rows = len(path)
-    faces = grid_faces(rows, sides, wrap=True)
-    if closed:
-        a = (rows - 1) * sides + np.arange(sides)
-        b = (rows - 1) * sides + (np.arange(sides) + 1) % sides
-        c, d = np.arange(sides), (np.arange(sides) + 1) % sides
-        faces = np.concatenate([faces, np.stack([a, b, d], 1), np.stack([a, d, c], 1)])
-    along = np.repeat(np.arange(rows) / max(rows - 1, 1), sides)
-    chart = np.stack([np.tile(angle, rows), along, np.zeros(rows * sides)], 1)
-    return Part(vertices, faces, material, chart)
+def vectors(x, y, z):
+    """Join components, each [...], into vectors [..., 3]."""
+    return np.stack([x, y, z], -1)
 
 
-def ball(centre, radius, material, rows=9, columns=12):
-    """An ellipsoid; `radius` a number or [3]. Its chart holds the unit direction from the centre."""
-    polar, turn = np.meshgrid(np.linspace(0, np.pi, rows), np.arange(columns) / columns * 2 * np.pi, indexing='ij')
-    unit = np.stack([np.sin(polar) * np.cos(turn), np.sin(polar) * np.sin(turn), np.cos(polar)], -1).reshape(-1, 3)
-    return Part(np.asarray(centre) + unit * radius, grid_faces(rows, columns, wrap=True), material, unit)
+def follow(outline, at):
+    """Interpolate an outline of points ((x, y), …) at places `at` along x."""
+    x, y = zip(*outline, strict=True)
+    return np.interp(at, x, y)
 
 
-def waves(points, frequency, key, count=6):
-    """Smooth pseudo-random field in about −1..1 at points [N,3]; `frequency` in radians per unit."""
-    from gantoolkit_annyfaces.noise import noise
-    return noise(points, .42 * frequency, 91 * key + count)
+def along(path, place, at):
+    """Interpolate points [N,3] of a path, given at `place` [N], at places `at` [M]: [M,3]."""
+    points = [np.interp(at, place, path[:, axis]) for axis in range(3)]
+    return vectors(*points)
 
 
 def smoothstep(low, high, value):
-    """0 below low, 1 above high, smooth between (low may exceed high)."""
+    """Rise from 0 below `low` to 1 above `high`, smoothly; `low` may exceed `high` to fall."""
     t = np.clip((value - low) / (high - low), 0, 1)
     return t * t * (3 - 2 * t)
+
+
+def bell(value):
+    """Compute exp(−value²): 1 at 0, nearly 0 beyond 2."""
+    return np.exp(-(value**2))
+
+
+def mix(first, second, share):
+    """Blend two values: `first` where `share` is 0, `second` where it is 1."""
+    return first * (1 - share) + share * second
+
+
+def waves(points, frequency, key, count=6):
+    """Sample a smooth pseudo-random field at points [N,3], about −1..1.
+
+    frequency is in radians per unit of length; `key` and `count` choose the field.
+    """
+    from gantoolkit_annyfaces.noise import noise
+
+    return noise(points, 0.42 * frequency, 91 * key + count)

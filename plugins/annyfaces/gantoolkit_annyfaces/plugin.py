@@ -1,4 +1,5 @@
 """Hooks of this plugin: the renderer behind `gantoolkit data render annyfaces`."""
+
 from __future__ import annotations
 
 from gantoolkit.registry.plugins import hookimpl
@@ -8,5 +9,8 @@ from gantoolkit.registry.plugins import hookimpl
 def register_commands(subparsers):
     """Add `annyfaces` to the parsers of `data render`."""
     from gantoolkit_annyfaces.__main__ import add_arguments, render_command
-    parser = add_arguments(subparsers['data render'].add_parser('annyfaces', help='labelled synthetic portraits'))
+
+    actions = subparsers["data render"]
+    parser = actions.add_parser("annyfaces", help="labelled synthetic portraits")
+    add_arguments(parser)
     parser.set_defaults(command=render_command)

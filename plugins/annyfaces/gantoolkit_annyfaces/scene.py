@@ -1,4 +1,5 @@
-"""One state of one person as a single mesh for ray queries, plus the lenses of glasses as a second one."""
+"""One state of one person as a single mesh for ray queries, and the lenses of glasses as another."""
+
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -7,111 +8,148 @@ from functools import lru_cache
 import numpy as np
 
 from gantoolkit_annyfaces import accessories, anatomy, scalp
-from gantoolkit_annyfaces.combing import cells
 from gantoolkit_annyfaces.fuzz import build_fuzz
 from gantoolkit_annyfaces.garment import cloth_lift, collar_part
 from gantoolkit_annyfaces.hair import build_hair
+from gantoolkit_annyfaces.hats import hat
 from gantoolkit_annyfaces.parts import MATERIALS, Part, smooth_normals, to_world
 from gantoolkit_annyfaces.raycast import Mesh
 
 
 @dataclass
 class Scene:
-    """Merged arrays per vertex (`vertices` world, `normals`, `chart` [V,3], `extra` [V,4]), face (`material` [F])."""
-    vertices: np.ndarray
-    faces: np.ndarray
-    normals: np.ndarray
-    chart: np.ndarray
-    extra: np.ndarray
-    material: np.ndarray
-    mesh: object
-    lens: object
+    """Hold merged parts: V vertices, F faces, and a mesh of them for ray queries."""
+
+    vertices: np.ndarray  # [V,3] world
+    faces: np.ndarray  # [F,3]
+    normals: np.ndarray  # [V,3]
+    chart: np.ndarray  # [V,3]
+    extra: np.ndarray  # [V,4]
+    material: np.ndarray  # [F] index into MATERIALS
+    mesh: Mesh
+    lens: Scene | None = None  # of glasses
 
 
 @lru_cache(maxsize=1)
 def scalp_lookup():
-    """Nearest scalp grid cell of every head vertex: (index [V,4], weight [V,4])."""
-    offset = anatomy.canonical() - scalp.CENTRE
-    return cells(offset / np.linalg.norm(offset, axis=1, keepdims=True))
+    """Find the cell of the scalp's grid of every head vertex: (index [V,4], weight [V,4])."""
+    offset = anatomy.canonical() - scalp.CENTER
+    return scalp.corners(offset / np.linalg.norm(offset, axis=1, keepdims=True))
 
 
 def bust(traits, head, hair):
-    """Skin with shirt, mouth and eye sockets, as parts that share the head's vertices."""
-    canon, fields = anatomy.canonical(), anatomy.fields()
+    """Make skin with shirt, mouth and eye sockets, as parts.
+
+    Columns of extra: ear, eyelid rim, open sky share, cm of hair above.
+    """
+    canon = anatomy.canonical()
+    fields = anatomy.fields()
     index, weight = scalp_lookup()
     covered = (hair.depth[index] * weight).sum(1)
-    covered = np.where(fields['ear'] > .3, -2.0, covered)
+    covered = np.where(fields["ear"] > 0.3, -2.0, covered)
     lift = cloth_lift(traits, canon)
     vertices = head.vertices + head.normals * lift[:, None]
-    extra = np.stack([fields['ear'], fields['lid'], fields['open'], covered], 1)
+    extra = np.stack([fields["ear"], fields["lid"], fields["open"], covered], 1)
     parts = []
     for name, faces in anatomy.bust_faces().items():
         used = np.unique(faces)
         local = np.searchsorted(used, faces)
-        normals = smooth_normals(vertices, faces)[used] if name == 'skin' else head.normals[used]
-        parts.append(Part(vertices[used], local, name, canon[used], extra[used], normals))
+        normals = smooth_normals(vertices, faces) if name == "skin" else head.normals
+        parts.append(Part(vertices[used], local, name, canon[used], extra[used], normals[used]))
     return parts
 
 
 def build_parts(traits, f):
-    """(opaque parts, lens parts) of a person in one state."""
+    """Make all parts of a person in one state: (opaque parts, skin first; lens parts)."""
     head = anatomy.build_head(traits, f)
     hair = build_hair(traits, f, head, cloth_lift(traits, anatomy.canonical()))
-    parts = (bust(traits, head, hair) + anatomy.eyeballs(head) + anatomy.teeth(head) + hair.parts
-             + build_fuzz(traits, f, head))
+    parts = bust(traits, head, hair)
+    parts += anatomy.eyeballs(head)
+    parts += anatomy.teeth(head)
+    parts += hair.parts
+    parts += build_fuzz(traits, f, head)
     lenses = []
-    if traits.collar in ('shirt', 'suit'):
-        parts += collar_part(traits, head)
-    if traits.hat != 'none':
-        parts += accessories.hat(traits, f, scalp.grid().place(head.neutral))
-    if traits.glasses != 'none':
+    if traits.collar in ("shirt", "suit"):
+        parts.append(collar_part(traits, head))
+    if traits.hat != "none":
+        parts += hat(traits, f, scalp.grid().place(head.neutral))
+    if traits.glasses != "none":
         frames, lenses = accessories.glasses(traits, f, head)
         parts += frames
-    if traits.earrings != 'none':
+    if traits.earrings != "none":
         parts += accessories.earrings(traits, f, head)
-    if traits.necklace != 'none' and traits.collar not in ('high',):
+    if traits.necklace != "none" and traits.collar != "high":
         parts += accessories.necklace(traits, f, head)
     return parts, lenses
 
 
+def normals_of(part):
+    """Give the normals [V,3] of a part, computed from its faces where it has none."""
+    if part.normals is not None:
+        return part.normals
+    return smooth_normals(part.vertices, part.faces)
+
+
+def extra_of(part):
+    """Give the extra numbers [V,4] of a part, zeros where it has none."""
+    return part.extra if part.extra is not None else np.zeros((len(part.vertices), 4))
+
+
+def joined(arrays):
+    """Concatenate arrays as float32."""
+    return np.concatenate(arrays).astype(np.float32)
+
+
 def merge(parts):
     """Concatenate parts into a `Scene` without lenses."""
-    start, rows = 0, {key: [] for key in ('vertices', 'faces', 'normals', 'chart', 'extra', 'material')}
+    faces = []
+    material = []
+    first_vertex = 0
     for part in parts:
-        normals = part.normals if part.normals is not None else smooth_normals(part.vertices, part.faces)
-        extra = part.extra if part.extra is not None else np.zeros((len(part.vertices), 4))
-        for key, value in dict(vertices=to_world(part.vertices), faces=part.faces + start, normals=normals,
-                               chart=part.chart, extra=extra,
-                               material=np.full(len(part.faces), MATERIALS.index(part.material))).items():
-            rows[key].append(value)
-        start += len(part.vertices)
-    arrays = {key: np.concatenate(value) for key, value in rows.items()}
-    for key in ('vertices', 'normals', 'chart', 'extra'):
-        arrays[key] = arrays[key].astype(np.float32)
-    return Scene(**arrays, mesh=Mesh(arrays['vertices'], arrays['faces']), lens=None)
+        faces.append(part.faces + first_vertex)
+        material.append(np.full(len(part.faces), MATERIALS.index(part.material)))
+        first_vertex += len(part.vertices)
+    vertices = joined([to_world(part.vertices) for part in parts])
+    faces = np.concatenate(faces)
+    return Scene(
+        vertices=vertices,
+        faces=faces,
+        normals=joined([normals_of(part) for part in parts]),
+        chart=joined([part.chart for part in parts]),
+        extra=joined([extra_of(part) for part in parts]),
+        material=np.concatenate(material),
+        mesh=Mesh(vertices, faces),
+    )
 
 
 def shade_folds(scene, skin):
-    """Open sky share of every skin vertex, hair and clothes included, averaged with its neighbours; in extra[:, 2]."""
+    """Measure the open sky share of every skin vertex, hair and clothes included.
+
+    Averages it with its neighbors and stores it in column 2 of the scene's extra; `skin` is the
+    scene's first part.
+    """
     count = len(skin.vertices)
-    turn, k = np.arange(40) * 2.39996, (np.arange(40) + .5) / 40
-    sky = np.stack([np.cos(turn) * np.sqrt(1 - (1 - 2 * k) ** 2), 1 - 2 * k,
-                    np.sin(turn) * np.sqrt(1 - (1 - 2 * k) ** 2)], 1)
-    normals = scene.normals[:count]
+    k = np.arange(40)
+    sky = anatomy.sphere_points(1 - 2 * ((k + 0.5) / 40), k * anatomy.GOLDEN_ANGLE)
     ahead = np.flatnonzero(skin.chart[:, 2] > -9)
-    seen = scene.mesh.ambient(scene.vertices[ahead] + normals[ahead] * .004, normals[ahead], sky, .16)
+    normals = scene.normals[ahead]
+    start = scene.vertices[ahead] + normals * 0.004
     value = np.ones(count)
-    value[ahead] = seen
-    pairs = np.concatenate([skin.faces[:, [0, 1]], skin.faces[:, [1, 2]], skin.faces[:, [2, 0]]])
+    value[ahead] = scene.mesh.ambient(start, normals, sky, 0.16)
+    faces = skin.faces
+    edges = np.concatenate([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]])
+    neighbors = np.maximum(np.bincount(edges[:, 0], minlength=count), 1)
     for _ in range(2):
-        near = (np.bincount(pairs[:, 0], value[pairs[:, 1]], count)
-                / np.maximum(np.bincount(pairs[:, 0], minlength=count), 1))
-        value = .5 * value + .5 * near
+        near = np.bincount(edges[:, 0], value[edges[:, 1]], count) / neighbors
+        value = 0.5 * value + 0.5 * near
     scene.extra[:count, 2] = value
 
 
 def build_scene(traits, f, fast=False):
-    """Everything to render one state from any camera; `fast` keeps the average head's folds, not the person's own."""
+    """Build the `Scene` of one state, for any camera.
+
+    fast keeps the average head's open sky in place of the person's own.
+    """
     parts, lenses = build_parts(traits, f)
     scene = merge(parts)
     if not fast:

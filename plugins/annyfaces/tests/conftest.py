@@ -1,4 +1,5 @@
 """Skip rendering tests where Anny or Warp is not installed."""
+
 import importlib.util
 import pathlib
 import sys
@@ -6,13 +7,15 @@ import sys
 import pytest
 
 HERE = pathlib.Path(__file__).resolve()
-for folder in (HERE.parents[1], HERE.parents[3]):           # a checkout works without installing
+for folder in (HERE.parents[1], HERE.parents[3]):  # a checkout works without installing
     if str(folder) not in sys.path:
         sys.path.insert(0, str(folder))
 
 
 def pytest_collection_modifyitems(items):
-    missing = [name for name in ('anny', 'warp', 'PIL', 'scipy') if importlib.util.find_spec(name) is None]
+    missing = [
+        name for name in ("anny", "warp", "PIL", "scipy") if importlib.util.find_spec(name) is None
+    ]
     if missing:
         for item in items:
             reason = f"rendering needs {', '.join(missing)} (pip install gantoolkit-annyfaces)"
@@ -20,4 +23,4 @@ def pytest_collection_modifyitems(items):
 
 
 def pytest_configure(config):
-    config.addinivalue_line('markers', 'slow: renders many samples')
+    config.addinivalue_line("markers", "slow: renders many samples")

@@ -1,4 +1,5 @@
 """Archives: complete, readable, and the same bytes whether or not the run was interrupted."""
+
 import io
 import json
 import zipfile
@@ -6,77 +7,117 @@ import zipfile
 import numpy as np
 import pytest
 
-pytest.importorskip('anny')
-pytest.importorskip('warp')
+pytest.importorskip("anny")
+pytest.importorskip("warp")
+from gantoolkit.data.zipdata import DEPTH_RANGE
+from gantoolkit.errors import UsageError
 from PIL import Image
 
-from gantoolkit.data.face_zip import DEPTH_RANGE
-from gantoolkit.core.errors import UsageError
 from gantoolkit_annyfaces import archive, write_zip
 from gantoolkit_annyfaces.captions import COUNT
 
 
 def test_interrupted_run_gives_the_same_zip(tmp_path, monkeypatch):
-    monkeypatch.setattr(archive, 'SHARD', 4)
-    options = dict(resolution=32, views=2, depth=True, shading='fast')
-    whole = write_zip(tmp_path / 'whole.zip', 6, **options)
+    monkeypatch.setattr(archive, "SHARD", 4)
+    options = dict(resolution=32, views=2, depth=True, shading="fast")
+    whole = write_zip(tmp_path / "whole.zip", 6, **options)
 
     def stop(done, count, rate):
         if done >= 4:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        write_zip(tmp_path / 'part.zip', 6, progress=stop, **options)
-    assert not (tmp_path / 'part.zip').exists()
-    resumed = write_zip(tmp_path / 'part.zip', 6, **options)
+        write_zip(tmp_path / "part.zip", 6, progress=stop, **options)
+    assert not (tmp_path / "part.zip").exists()
+    resumed = write_zip(tmp_path / "part.zip", 6, **options)
     assert resumed.read_bytes() == whole.read_bytes()
-    assert not (tmp_path / 'part.zip.parts').exists()
+    assert not (tmp_path / "part.zip.parts").exists()
 
 
 def test_contents(tmp_path):
-    path = write_zip(tmp_path / 'a.zip', 3, 32, depth=True, start=7)
+    path = write_zip(tmp_path / "a.zip", 3, 32, depth=True, start=7)
     with zipfile.ZipFile(path) as z:
-        info = json.loads(z.read('dataset.json'))
-        lines = [json.loads(line) for line in z.read('samples.jsonl').decode().splitlines()]
-        assert info['resolution'] == 32 and len(info['labels']) == 3 and len(info['labels'][0][1]) == 25
-        assert info['labels'][1][0] == 'image/00000001.webp' and len(lines[0]['factors']) == len(info['factor_names'])
-        assert [line['identity'] for line in lines] == [7, 8, 9] and len(lines[0]['captions']) == COUNT
-        mask = Image.open(io.BytesIO(z.read('mask/00000000.png')))
-        depth = np.asarray(Image.open(io.BytesIO(z.read('depth/00000000.png'))))
-        assert mask.mode == 'P' and np.asarray(mask).max() < 19 and mask.getpalette()[3:6] == [204, 0, 0]
-        assert 2.0 < depth[np.asarray(mask) > 0].mean() / 65535 * DEPTH_RANGE < 3.2 and archive.DEPTH_RANGE == DEPTH_RANGE
-        assert Image.open(io.BytesIO(z.read('image/00000002.webp'))).size == (32, 32)
+        info = json.loads(z.read("dataset.json"))
+        lines = [json.loads(line) for line in z.read("samples.jsonl").decode().splitlines()]
+        assert (
+            info["resolution"] == 32
+            and len(info["labels"]) == 3
+            and len(info["labels"][0][1]) == 25
+        )
+        assert info["labels"][1][0] == "image/00000001.webp" and len(lines[0]["factors"]) == len(
+            info["factor_names"]
+        )
+        assert [line["identity"] for line in lines] == [7, 8, 9] and len(
+            lines[0]["captions"]
+        ) == COUNT
+        mask = Image.open(io.BytesIO(z.read("mask/00000000.png")))
+        depth = np.asarray(Image.open(io.BytesIO(z.read("depth/00000000.png"))))
+        assert (
+            mask.mode == "P"
+            and np.asarray(mask).max() < 19
+            and mask.getpalette()[3:6] == [204, 0, 0]
+        )
+        assert (
+            2.0 < depth[np.asarray(mask) > 0].mean() / 65535 * DEPTH_RANGE < 3.2
+            and archive.DEPTH_RANGE == DEPTH_RANGE
+        )
+        assert Image.open(io.BytesIO(z.read("image/00000002.webp"))).size == (32, 32)
 
 
 def test_parts_of_another_job_are_refused(tmp_path):
-    folder = tmp_path / 'a.zip.parts'
+    folder = tmp_path / "a.zip.parts"
     folder.mkdir()
-    (folder / 'job.json').write_text('{}')
-    with pytest.raises(UsageError, match='another render'):
-        write_zip(tmp_path / 'a.zip', 2, 32)
+    (folder / "job.json").write_text("{}")
+    with pytest.raises(UsageError, match="another render"):
+        write_zip(tmp_path / "a.zip", 2, 32)
 
 
-@pytest.mark.parametrize('options, others', [
-    (dict(shading='fast'), [dict(seed=1), dict(domain='clay'), dict(shading='full'), dict(depth=True), dict(states=2),
-                             dict(rare=2.0)]),
-    (dict(depth=True, factors=False, image_format='png'), [
-        dict(depth=False), dict(factors=True), dict(image_format='webp'), dict(shading='fast'), dict(count=2)])])
+@pytest.mark.parametrize(
+    "options, others",
+    [
+        (
+            dict(shading="fast"),
+            [
+                dict(seed=1),
+                dict(domain="clay"),
+                dict(shading="full"),
+                dict(depth=True),
+                dict(states=2),
+                dict(rare=2.0),
+            ],
+        ),
+        (
+            dict(depth=True, factors=False, image_format="png"),
+            [
+                dict(depth=False),
+                dict(factors=True),
+                dict(image_format="webp"),
+                dict(shading="fast"),
+                dict(count=2),
+            ],
+        ),
+    ],
+)
 def test_a_finished_archive_is_kept(tmp_path, capsys, options, others):
     options = dict(count=1, resolution=16, **options)
-    path = write_zip(tmp_path / 'a.zip', **options)
+    path = write_zip(tmp_path / "a.zip", **options)
     before = path.stat().st_mtime_ns
-    assert write_zip(path, **options, resume=False) == path and 'complete already' in capsys.readouterr().err
+    assert (
+        write_zip(path, **options, resume=False) == path
+        and "complete already" in capsys.readouterr().err
+    )
     for other in others:
-        with pytest.raises(UsageError, match='not of these settings'):
+        with pytest.raises(UsageError, match="not of these settings"):
             write_zip(path, **{**options, **other})
-    assert path.stat().st_mtime_ns == before and not (tmp_path / 'a.zip.parts').exists()
+    assert path.stat().st_mtime_ns == before and not (tmp_path / "a.zip.parts").exists()
 
 
 def test_other_content_and_folders_are_refused_before_rendering(tmp_path):
-    (tmp_path / 'notes.zip').write_text('mine')
-    with pytest.raises(UsageError, match='not of these settings'):
-        write_zip(tmp_path / 'notes.zip', 1, 16)
-    with pytest.raises(UsageError, match='is a folder; name a file in it'):
+    (tmp_path / "notes.zip").write_text("mine")
+    with pytest.raises(UsageError, match="not of these settings"):
+        write_zip(tmp_path / "notes.zip", 1, 16)
+    with pytest.raises(UsageError, match="is a folder; name a file in it"):
         write_zip(tmp_path, 1, 16)
-    assert [path.name for path in tmp_path.iterdir()] == ['notes.zip'] and not tmp_path.with_name(
-        tmp_path.name + '.parts').exists()
+    assert [path.name for path in tmp_path.iterdir()] == ["notes.zip"] and not tmp_path.with_name(
+        tmp_path.name + ".parts"
+    ).exists()
