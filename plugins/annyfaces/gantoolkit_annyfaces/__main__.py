@@ -6,7 +6,6 @@ import argparse
 import sys
 
 from gantoolkit import names, options
-
 from gantoolkit_annyfaces.identities import RANGES
 
 

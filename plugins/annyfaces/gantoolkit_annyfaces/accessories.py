@@ -6,7 +6,7 @@ import numpy as np
 
 from gantoolkit_annyfaces.anatomy import anchors, canonical
 from gantoolkit_annyfaces.jewelry import neck_ring
-from gantoolkit_annyfaces.parts import Part
+from gantoolkit_annyfaces.parts import Part, along, vectors
 from gantoolkit_annyfaces.shapes import ball, tube
 
 RIM_POINTS = 32  # around a lens
@@ -21,13 +21,17 @@ def rim_outline(f, is_dark):
     power = 2 / f.u("glasses_shape", 0, 2.0, 5.0)
     wide = f.u("glasses_shape", 1, 2.35, 2.75)
     high = f.u("glasses_shape", 2, 1.45, 2.3) + 0.25 * is_dark
-    x = wide * np.sign(np.cos(turn)) * abs(np.cos(turn)) ** power
-    y = high * np.sign(np.sin(turn)) * abs(np.sin(turn)) ** power
-    length = np.concatenate([[0], np.hypot(np.diff(x), np.diff(y)).cumsum()])
+    cosine = np.cos(turn)
+    sine = np.sin(turn)
+    x = wide * np.sign(cosine) * abs(cosine) ** power
+    y = high * np.sign(sine) * abs(sine) ** power
+    steps = np.hypot(np.diff(x), np.diff(y))
+    length = np.concatenate([[0], steps.cumsum()])
     even = np.linspace(0, length[-1], RIM_POINTS + 1)[:-1]
     x = np.interp(even, length, x)
     y = np.interp(even, length, y)
-    return np.stack([x * (1 + 0.03 * y / high) + 0.12, y - 0.2], 1)
+    wider_above = 1 + 0.03 * y / high
+    return np.stack([x * wider_above + 0.12, y - 0.2], 1)
 
 
 def glasses(traits, f, head):
@@ -47,7 +51,8 @@ def glasses(traits, f, head):
         lenses.append(lens(path, outline))
         inner_ends.append(path[np.argmin(path[:, 0] * side)])
         outer_end = path[np.argmax(path[:, 0] * side)]
-        hinge = np.array([outer_end[0], eye[1] + 0.55 * outline[:, 1].max(), outer_end[2]])
+        hinge = outer_end.copy()
+        hinge[1] = eye[1] + 0.55 * outline[:, 1].max()
         ear = np.array([side * (ear_width(head) + 0.25), 0.2, -8.0])
         temple = np.linspace(hinge, ear, 10)
         frames.append(tube(temple, max(0.12, thick * 0.9), "frame", 6))
@@ -62,10 +67,10 @@ def glasses_plane(head, is_dark):
 
 
 def rim_path(outline, side, eye, plane):
-    """Place the outline of a lens about an eye [3] of `side` ±1, bent back at the outside: [N,3]."""
+    """Place a lens's outline about an eye [3] of `side` ±1, bent back at the outside: [N,3]."""
     x = eye[0] + side * outline[:, 0]
     z = plane - 0.045 * (abs(x) - 3).clip(0) ** 2
-    return np.stack([x, eye[1] + outline[:, 1], z], 1)
+    return vectors(x, eye[1] + outline[:, 1], z)
 
 
 def lens(path, outline):
@@ -82,7 +87,8 @@ def lens(path, outline):
 def bridge(ends, thick):
     """Join two lenses at their inner `ends` [3] over the nose, as a `Part`."""
     left, right = ends
-    path = np.linspace(left + [0, 0.35, 0], right + [0, 0.35, 0], 9)
+    rise = [0, 0.35, 0]
+    path = np.linspace(left + rise, right + rise, 9)
     bow = np.sin(np.linspace(0, np.pi, 9))
     path[:, 1] += 0.35 * bow
     path[:, 2] += 0.25 * bow
@@ -92,7 +98,8 @@ def bridge(ends, thick):
 def nose_bridge(head):
     """Measure the front of the nose's root, z in cm."""
     x, y, z = canonical().T
-    is_bridge = (abs(x) < 0.7) & (y > -0.8) & (y < 0.4) & (z > 1)
+    is_height = (y > -0.8) & (y < 0.4)
+    is_bridge = (abs(x) < 0.7) & is_height & (z > 1)
     return float(head.vertices[is_bridge][:, 2].max() - 0.25)
 
 
@@ -109,20 +116,22 @@ def earrings(traits, f, head):
     parts = []
     for name, side in (("lobe_l", 1), ("lobe_r", -1)):
         x, y, z = head.vertices[anchors()[name]].T
-        hook = np.array([x.mean() + side * 0.25, y.min() + 0.1, z.mean() + 0.3])
+        lobe = np.array([x.mean(), y.min(), z.mean()])
+        hook = lobe + [side * 0.25, 0.1, 0.3]
         if traits.earrings == "hoop":
             parts.append(hoop(hook, size))
         else:
             parts.append(ball(hook - [0, 0.25, 0], 0.42, "earring"))
+            center = hook - [0, 0.7 + size * 0.9, 0]
             radius = np.array([0.5, 0.85 * size, 0.5])
-            parts.append(ball(hook - [0, 0.7 + size * 0.9, 0], radius, "earring"))
+            parts.append(ball(center, radius, "earring"))
     return parts
 
 
 def hoop(hook, size):
     """Make an earring of radius `size` cm that hangs from `hook` [3], as a `Part`."""
     turn = np.linspace(0, 2 * np.pi, 25)[:-1]
-    circle = np.stack([0.25 * np.sin(turn), np.cos(turn), np.sin(turn) * 0.8], 1)
+    circle = vectors(0.25 * np.sin(turn), np.cos(turn), np.sin(turn) * 0.8)
     path = hook - [0, size * 1.05, 0] + circle * size * 1.1
     return tube(path, 0.2, "earring", 8, closed=True)
 
@@ -136,8 +145,9 @@ def necklace_path(head, drop):
     out /= np.linalg.norm(out, axis=1, keepdims=True)
     path = loop + out * 0.35
     for _ in range(3):
-        neighbors = np.roll(path, 1, 0) + 2 * path + np.roll(path, -1, 0)
-        path = neighbors / 4 + out * 0.06
+        before = np.roll(path, 1, 0)
+        after = np.roll(path, -1, 0)
+        path = (before + 2 * path + after) / 4 + out * 0.06
     return path
 
 
@@ -146,10 +156,10 @@ def necklace(traits, f, head):
     path = necklace_path(head, f.u("jewel", 1, 1.5, 3.0))
     if traits.necklace == "chain":
         front = path[np.argmax(path[:, 2])]
-        pendant = ball(front + [0, -0.6, 0.15], np.array([0.5, 0.75, 0.3]), "necklace")
+        center = front + [0, -0.6, 0.15]
+        pendant = ball(center, np.array([0.5, 0.75, 0.3]), "necklace")
         return [tube(path, 0.17, "necklace", 8, closed=True), pendant]
-    place = np.linspace(0, 48, 97)[:-1]
     closed = np.concatenate([path, path[:1]])
-    fine = np.stack([np.interp(place, np.arange(49), closed[:, axis]) for axis in range(3)], 1)
+    fine = along(closed, np.arange(49), np.linspace(0, 48, 97)[:-1])
     swelling = 0.34 + 0.14 * np.cos(np.arange(96) * np.pi)
     return [tube(fine, swelling, "necklace", 8, closed=True)]

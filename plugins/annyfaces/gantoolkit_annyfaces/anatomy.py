@@ -1,4 +1,4 @@
-"""The head itself: factors to vertices, with eyeballs, teeth, and where everything else attaches."""
+"""The head itself: factors to vertices, with eyeballs, teeth, and where all else attaches."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from functools import lru_cache
 import numpy as np
 
 from gantoolkit_annyfaces.basis import REGIONS, coefficients, load_basis, name_index
-from gantoolkit_annyfaces.parts import Part, smooth_normals, smoothstep
+from gantoolkit_annyfaces.parts import Part, smooth_normals, smoothstep, vectors
 from gantoolkit_annyfaces.shapes import ball, grid_faces
 
 EYE_RADIUS = 0.79  # of the distance between the two eye landmarks of the basis
@@ -59,7 +59,7 @@ def canonical():
 def sphere_points(height, turn):
     """Compute directions [N,3] of heights [N] −1..1 and angles [N] about the vertical."""
     flat = np.sqrt(1 - height**2)
-    return np.stack([np.cos(turn) * flat, height, np.sin(turn) * flat], 1)
+    return vectors(np.cos(turn) * flat, height, np.sin(turn) * flat)
 
 
 @lru_cache(maxsize=1)
@@ -75,7 +75,8 @@ def fields():
     region = np.array(REGIONS)[basis.region]
     is_cavity = np.isin(region, EYE_CAVITIES)
     lid = np.zeros(len(points))
-    lid[np.intersect1d(basis.faces[is_cavity], basis.faces[region == "head"])] = 1
+    cavities = basis.faces[is_cavity]
+    lid[np.intersect1d(cavities, basis.faces[region == "head"])] = 1
     normals = smooth_normals(points, basis.faces)
     k = np.arange(96) + 0.5
     sky = sphere_points(1 - k / 48, k * GOLDEN_ANGLE)
@@ -99,7 +100,8 @@ def bust_faces():
     """Sort the faces inside the box by material: {'skin', 'cavity', 'tongue': faces [F,3]}."""
     basis = load_basis()
     corner = canonical()[basis.faces]
-    is_inside = (corner[..., 1].min(1) > -25.5) & (abs(corner[..., 0]).max(1) < 29)
+    is_high = corner[..., 1].min(1) > -25.5
+    is_inside = is_high & (abs(corner[..., 0]).max(1) < 29)
     region = fields()["region"]
     is_cavity = np.isin(region, ["mouth_cavity", *EYE_CAVITIES])
     is_tongue = region == "tongue"
@@ -136,7 +138,8 @@ def local_changes(traits, f):
     local["eye-height2-incr"] = local.get("eye-height2-incr", 0) * 0.5 + 0.25
     for name, (of_women, of_men) in GENDERED.items():
         mean = of_women if traits.female else of_men
-        local[name] = float(np.clip(local.get(name, 0) + mean, -1, 1))
+        amount = local.get(name, 0) + mean
+        local[name] = float(np.clip(amount, -1, 1))
     return local
 
 
@@ -174,8 +177,9 @@ def relax_shoulders(points):
     out = np.maximum(abs(x) - 14, 0) * (y < -10)
     x -= np.sign(x) * np.minimum(0.35 * out, abs(x))
     x[:] = np.clip(x, -23.5, 23.5)
-    y[:] = np.maximum(y - 0.10 * out**2, np.minimum(y, -24.0))
-    y[:] = np.maximum(y, -25.5)
+    lowered = y - 0.10 * out**2
+    lowered = np.maximum(lowered, np.minimum(y, -24.0))
+    y[:] = np.maximum(lowered, -25.5)
     return points
 
 
@@ -190,10 +194,11 @@ def coefficients_of_actions(actions):
 
 @lru_cache(maxsize=1)
 def anchors():
-    """List the vertices of the average head's 'upper' and 'lower' lip, 'chin', 'lobe_l', 'lobe_r'."""
+    """List vertices of the average head: 'upper' and 'lower' lip, 'chin', 'lobe_l', 'lobe_r'."""
     x, y, z = canonical().T
     is_face = np.zeros(len(x), bool)
-    is_face[np.unique(load_basis().faces[fields()["region"] == "head"])] = True
+    faces_of_head = load_basis().faces[fields()["region"] == "head"]
+    is_face[np.unique(faces_of_head)] = True
     is_lip = is_face & (abs(x) < 0.8) & (z > 2)
     is_chin = is_face & (abs(x) < 1) & (z > 1)
     is_lobe = is_face & (fields()["ear"] > 0.5) & (y < -4.2)
@@ -242,10 +247,12 @@ def teeth(head):
 def dental_arch(lip, gum, edge, back, shift):
     """Make one arch behind the upper lip [3]; heights `gum` and `edge`, depth `back` in cm."""
     across = np.linspace(-1.35, 1.35, 25)
-    turn, rise = np.meshgrid(across, np.linspace(0, 1, 5), indexing="ij")
+    upwards = np.linspace(0, 1, 5)
+    turn, rise = np.meshgrid(across, upwards, indexing="ij")
     x = 2.25 * np.sin(turn)
     y = gum + (edge - gum) * rise
-    z = -2.6 * (1 - np.cos(turn)) + back + 0.12 * np.sin(rise * np.pi)
-    points = lip + np.stack([x, y, z], -1).reshape(-1, 3) + shift
-    chart = np.stack([turn * 2.25, rise, np.full_like(rise, gum)], -1).reshape(-1, 3)
-    return Part(points, grid_faces(25, 5), "teeth", chart)
+    bulge = 0.12 * np.sin(rise * np.pi)
+    z = -2.6 * (1 - np.cos(turn)) + back + bulge
+    points = lip + vectors(x, y, z).reshape(-1, 3) + shift
+    chart = vectors(turn * 2.25, rise, np.full_like(rise, gum))
+    return Part(points, grid_faces(25, 5), "teeth", chart.reshape(-1, 3))

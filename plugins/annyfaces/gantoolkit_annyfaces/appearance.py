@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from gantoolkit_annyfaces.parts import mix
+
 SKIN_TONES = np.array(
     [
         [0.95, 0.80, 0.71],
@@ -38,6 +40,12 @@ EYE_COLORS = {
     "green": (0.32, 0.44, 0.26),
     "gray": (0.45, 0.49, 0.52),
 }
+# Bare lips beside the skin, and paints.
+LIPS_OF_WOMEN = np.array([0.86, 0.60, 0.58])
+LIPS_OF_MEN = np.array([0.86, 0.66, 0.62])
+RED_LIPSTICK = np.array([0.72, 0.10, 0.14])
+PINK_LIPSTICK = np.array([0.78, 0.33, 0.42])
+# {style: weight}
 STYLES_OF_WOMEN = {
     "bald": 0.005,
     "buzz": 0.01,
@@ -78,7 +86,8 @@ def skin_tone(f, race):
     lighter = SKIN_TONES[low]
     darker = SKIN_TONES[low + 1]
     tone = lighter + (darker - lighter) * (melanin - low)
-    tone = tone * (1 + np.array([0.012, -0.002, -0.03]) * f.n("skin", 2))
+    hue = np.array([0.012, -0.002, -0.03]) * f.n("skin", 2)
+    tone = tone * (1 + hue)
     return np.clip(tone, 0.05, 1), SKIN_NAMES[round(float(melanin))]
 
 
@@ -127,7 +136,8 @@ def hair_color(f, years, race):
     name = f.pick("natural_hair", natural_hair_odds(race))
     gray = 0.0
     if years > 40:
-        gray = np.clip((years - 53) / 22 + 0.45 * f.n("hair_dye", 0), 0, 1)
+        gray = (years - 53) / 22 + 0.45 * f.n("hair_dye", 0)
+        gray = np.clip(gray, 0, 1)
     dye = dyed_hair(f, years)
     if dye:
         name = dye
@@ -137,14 +147,18 @@ def hair_color(f, years, race):
         is_white = gray > 0.85 and f.n("hair_shade", 0) > 0.3
         name = "white" if is_white else "gray"
         return name, np.array(HAIR_COLORS[name]) * (1 + 0.1 * hue), 0.0
-    color = np.array(HAIR_COLORS[name]) * np.exp(0.18 * f.n("hair_shade", 0))
+    brightness = np.exp(0.18 * f.n("hair_shade", 0))
+    color = np.array(HAIR_COLORS[name]) * brightness
     color = color * (1 + np.array([0.05, 0, -0.08]) * hue)
     color = color * (1 - 0.2 * gray) + 0.2 * gray * np.array(HAIR_COLORS["gray"])
     return name, np.clip(color, 0.02, 0.95), float(gray) * 0.8
 
 
 def hair_style(f, female, years):
-    """Decide (style, balding): a name of `styles.STYLES` or 'bald'; 'none', 'receding', 'bald top'."""
+    """Decide the style, a name of `styles.STYLES` or 'bald', and the kind of balding.
+
+    The latter is 'none', 'receding' or 'bald top'.
+    """
     if female:
         return f.pick("hair_style", STYLES_OF_WOMEN), "none"
     style = f.pick("hair_style", STYLES_OF_MEN)
@@ -159,12 +173,12 @@ def hair_style(f, female, years):
 
 def lip_color(f, tone, female):
     """Decide (strength of lipstick 0..1, the lips' sRGB color [3]) on skin of sRGB `tone` [3]."""
-    shade = [0.86, 0.60, 0.58] if female else [0.86, 0.66, 0.62]
-    bare = tone * np.array(shade) + np.array([0.03, 0.0, 0.01])
+    shade = LIPS_OF_WOMEN if female else LIPS_OF_MEN
+    bare = tone * shade + np.array([0.03, 0.0, 0.01])
     strength = f.u("lipstick", 0, -0.05, 1.15) if female else 0.0
     strength = max(0.0, strength)
     hue = f.u("lip_colour")
-    paint = np.array([0.72, 0.10, 0.14]) * (1 - hue) + np.array([0.78, 0.33, 0.42]) * hue
+    paint = mix(RED_LIPSTICK, PINK_LIPSTICK, hue)
     paint = paint * f.u("lip_colour", 1, 0.65, 1.1)
     cover = 0.8 * (strength > 0.05) * (0.4 + 0.6 * strength)
-    return strength, np.clip(bare * (1 - cover) + paint * cover, 0, 1)
+    return strength, np.clip(mix(bare, paint, cover), 0, 1)

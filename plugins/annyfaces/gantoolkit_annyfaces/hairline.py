@@ -36,8 +36,9 @@ def parting(f):
 
 def hat_line(azimuth):
     """Compute the elevation in degrees of a hat's lower rim at azimuths in degrees."""
-    turn = np.radians(azimuth)
-    return 9 + 13 * np.cos(turn) - 3 * np.cos(np.radians(2 * azimuth))
+    once_round = np.cos(np.radians(azimuth))
+    twice_round = np.cos(np.radians(2 * azimuth))
+    return 9 + 13 * once_round - 3 * twice_round
 
 
 def hairline(traits, f):
@@ -70,10 +71,11 @@ def own_hairline(traits, f):
 
 
 def edge_distance(line):
-    """Measure the distance [G] in cm from a hairline on the average head, positive inside the hair."""
+    """Measure the distance [G] in cm from a hairline on the average head, positive inside it."""
     g = scalp.grid()
     order = np.argsort(line[:, 0])
-    limit = np.interp(g.azimuth, line[order, 0], line[order, 1], period=360)
+    azimuth, elevation = line[order].T
+    limit = np.interp(g.azimuth, azimuth, elevation, period=360)
     radius = np.linalg.norm(g.canon - scalp.CENTER, axis=1)
     edge = scalp.directions(line[:, 0], line[:, 1])
     cosine = np.clip(g.unit @ edge.T, -1, 1).max(1)
@@ -97,7 +99,8 @@ def thickness(style, traits, f):
     up = smoothstep(-0.05, 0.72, g.unit[:, 1])
     back = smoothstep(0.2, -0.7, g.unit[:, 2])
     low = style.side * (1 - back) + style.back * back
-    depth = (low * (1 - up) + style.top * up) * np.exp(0.20 * f.n("hair_shape", 1))
+    depth = low * (1 - up) + style.top * up
+    depth = depth * np.exp(0.20 * f.n("hair_shape", 1))
     if style.comb == "part" and not traits.fringe:
         valley, slope = parting_relief(style, f)
         depth *= valley
@@ -114,6 +117,8 @@ def parting_relief(style, f):
     x, y, z = scalp.grid().unit.T
     side = parting(f)
     away = abs(x - side * style.part)
-    gap = 0.55 * bell(away / 0.07) * smoothstep(-0.35, 0.1, z) * smoothstep(0.3, 0.6, y)
+    ahead = smoothstep(-0.35, 0.1, z)
+    above = smoothstep(0.3, 0.6, y)
+    gap = 0.55 * bell(away / 0.07) * ahead * above
     slope = 1 + 0.14 * np.tanh(3 * (side * style.part - x) * side)
     return 1 - gap, slope

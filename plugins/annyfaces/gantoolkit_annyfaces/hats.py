@@ -28,10 +28,12 @@ def hat(traits, f, ground):
         height = 0.7 + 1.2 * up * (0.55 + 0.45 * ahead)
         reach = f.u("hat_shape", 1, 5.5, 7.0)
         return [dome(ground, rim, height), visor(ground, rim, 38, reach, 2.4)]
-    height = 1.1 + f.u("hat_shape", 1, 1.0, 2.4) * smoothstep(0.2, 0.7, g.unit[:, 1])
+    crown = smoothstep(0.2, 0.7, g.unit[:, 1])
+    height = 1.1 + f.u("hat_shape", 1, 1.0, 2.4) * crown
     reach = f.u("hat_shape", 2, 4.0, 6.0)
     droop = f.u("hat_shape", 0, 0.3, 1.6)
-    return [dome(ground, rim + 3, height), visor(ground, rim + 3, 180, reach, droop)]
+    brim = visor(ground, rim + 3, 180, reach, droop)
+    return [dome(ground, rim + 3, height), brim]
 
 
 def dome(ground, rim, height, band=0.0):
@@ -55,7 +57,7 @@ def dome(ground, rim, height, band=0.0):
 def visor(ground, rim, half, reach, droop):
     """Make a visor or brim, a thin closed sheet from the rim outwards, as a `Part`.
 
-    It covers azimuths −half..half degrees (180: all round), reaches `reach` cm and droops `droop` cm.
+    It covers azimuths −half..half degrees (180: all round); reach and droop are in cm.
     """
     g = scalp.grid()
     goes_round = half >= 180
@@ -72,7 +74,8 @@ def visor(ground, rim, half, reach, droop):
         fade = np.cos(np.radians(turn) * 90 / half).clip(0) ** 0.35
         bend = (turn / half)[None] ** 2 * 1.2
     outwards = np.linspace(0, 1, 6)[:, None, None]
-    upper = inner[None] + ahead[None] * (0.4 + reach * fade[None, :, None] * outwards)
+    way = 0.4 + reach * fade[None, :, None] * outwards
+    upper = inner[None] + ahead[None] * way
     upper[..., 1] += 0.2 - droop * outwards[..., 0] * (0.25 + bend)
     lower = upper[::-1] - [0, 0.3, 0]
     sheet = np.concatenate([upper, lower])

@@ -6,6 +6,8 @@ from functools import lru_cache
 
 import numpy as np
 
+from gantoolkit_annyfaces.parts import vectors
+
 
 @lru_cache(maxsize=64)
 def cached_ring(height, tilt, count):
@@ -22,7 +24,7 @@ def cached_ring(height, tilt, count):
     center = np.array([0.0, height, -8.5])
     turn = np.arange(count) / count * 2 * np.pi
     fall = -tilt * (0.5 + 0.5 * np.cos(turn)) ** 1.5 * 2
-    ahead = np.stack([np.sin(turn) * 8, fall, np.cos(turn) * 8], 1)
+    ahead = vectors(np.sin(turn) * 8, fall, np.cos(turn) * 8)
     ahead /= np.linalg.norm(ahead, axis=1, keepdims=True)
     face, weight, _ = Mesh(canonical(), faces).cast(center, ahead, 40.0)
     return faces[face], weight.astype(np.float64)
@@ -30,4 +32,5 @@ def cached_ring(height, tilt, count):
 
 def neck_ring(height, tilt, count):
     """Find a ring as `cached_ring` does, with the tilt rounded so that few are ever computed."""
-    return cached_ring(float(height), round(float(tilt) * 4) / 4, int(count))
+    rounded_tilt = round(float(tilt) * 4) / 4
+    return cached_ring(float(height), rounded_tilt, int(count))

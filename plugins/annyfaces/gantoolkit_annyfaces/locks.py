@@ -7,10 +7,18 @@ import numpy as np
 from gantoolkit_annyfaces import scalp
 from gantoolkit_annyfaces.combing import KNOT, Growth, grow, spread
 from gantoolkit_annyfaces.hairline import hat_line, parting
-from gantoolkit_annyfaces.parts import smoothstep, unit
+from gantoolkit_annyfaces.parts import along, follow, smoothstep, unit, vectors
 from gantoolkit_annyfaces.strands import coils, ribbons, tapered
 from gantoolkit_annyfaces.styles import HANGING
 
+# Half the thickness of a ponytail in cm, by the place along it.
+TAIL = (
+    (0, 0.6),
+    (0.12, 1.5),
+    (0.4, 2.1),
+    (0.8, 1.7),
+    (1, 0.9),
+)
 BLUNT = ("bob", "long straight")  # styles whose locks end at one height
 
 
@@ -60,7 +68,15 @@ def rooted(style, traits, f, inside):
     return root[keep], random[keep], depth[keep]
 
 
-def locks(style, traits, f, inside, wanted, ground, cloth):
+def locks(
+    style,
+    traits,
+    f,
+    inside,
+    wanted,
+    ground,
+    cloth,
+):
     """Grow all locks, as one `Part`.
 
     On the scalp's grid: inside [G] cm from the hairline, wanted [G] cm of hair, ground [G,3] cm,
@@ -92,7 +108,8 @@ def locks(style, traits, f, inside, wanted, ground, cloth):
 def crosses_face(points):
     """Tell which locks [N] of points [N,K,3] run across the face."""
     x, y, z = np.moveaxis(points, -1, 0)
-    return ((abs(x) < 5.4) & (y < 2.8) & (z > -1)).any(1)
+    is_between_temples = (abs(x) < 5.4) & (z > -1)
+    return (is_between_temples & (y < 2.8)).any(1)
 
 
 def lock_length(style, traits, f, root, random):
@@ -100,7 +117,8 @@ def lock_length(style, traits, f, root, random):
     top, side, back = style.length
     up = smoothstep(-0.05, 0.72, root[:, 1])
     behind = smoothstep(0.2, -0.7, root[:, 2])
-    length = (side * (1 - behind) + back * behind) * (1 - up) + top * up
+    around = side * (1 - behind) + back * behind
+    length = around * (1 - up) + top * up
     ragged = 0.18 if traits.style in BLUNT else 0.35
     own = 0.975 + ragged * (random[:, 3] - 0.5)
     return length * np.exp(0.16 * f.n("hair_shape", 5)) * own
@@ -119,19 +137,36 @@ def lock_ribbons(style, traits, points, random, depth, layer):
     width = style.width * (0.65 + 0.7 * random[:, 6])
     width = width * (0.5 + 0.5 * smoothstep(0.0, 1.6, depth))
     widths = tapered(len(points), style.steps, width, tip, thin)
-    layers = np.repeat(layer[:, None], style.steps, 1)
-    twist = (random[:, 1] - 0.5) * 1.2
-    return ribbons(points, widths, outward, "hair", random[:, 0], layers, twist)
+    return ribbons(
+        points=points,
+        width=widths,
+        outward=outward,
+        material="hair",
+        own=random[:, 0],
+        layer=np.repeat(layer[:, None], style.steps, 1),
+        twist=(random[:, 1] - 0.5) * 1.2,
+    )
 
 
 def wind(style, points, random, f):
     """Wind locks [N,K,3] into waves, alike among neighbors, or curls, each lock's own."""
     own = 0.30 if style.length[0] > 20 else 0.6
     place = points[:, 0] @ np.array([0.45, 0.25, 0.3])
-    phase = (1 - own) * place + own * random[:, 2] * 6.28 + f.n("hair_shape", 3)
-    size = style.wave * np.exp(0.2 * f.n("hair_shape", 4)) * (0.7 + 0.6 * random[:, 3])
+    own_phase = own * random[:, 2] * 6.28
+    phase = (1 - own) * place + own_phase + f.n("hair_shape", 3)
+    size = style.wave * np.exp(0.2 * f.n("hair_shape", 4))
+    size = size * (0.7 + 0.6 * random[:, 3])
     pitch = style.pitch * (0.85 + 0.3 * random[:, 4])
-    return coils(points, size, pitch, phase, ease=5.0 if own < 0.5 else 2.0)
+    ease = 5.0 if own < 0.5 else 2.0
+    return coils(points, size, pitch, phase, ease)
+
+
+def above(ground, direction, height):
+    """Find the point [3] `height` cm above the skin in a direction [3] from the skull's center.
+
+    ground [G,3] cm is the skin on the scalp's grid.
+    """
+    return scalp.sample(ground, direction[None])[0] + direction * height
 
 
 def bun(f, ground):
@@ -140,27 +175,35 @@ def bun(f, ground):
     ground [G,3] cm is the skin on the scalp's grid.
     """
     count = 260
-    center = scalp.sample(ground, KNOT["bun"][None])[0] + KNOT["bun"] * 1.4
+    center = above(ground, KNOT["bun"], 1.4)
     random = spread(count)[1]
     size = f.u("hair_shape", 5, 2.3, 3.3)
     t = np.linspace(0, 1, 10)[None]
-    turn = random[:, :1] * 6.28 + t * (2.2 + random[:, 1:2])
+    windings = 2.2 + random[:, 1:2]
+    turn = random[:, :1] * 6.28 + t * windings
     sway = 0.35 * np.sin(t * 3 + random[:, 3:4] * 6)
     tilt = np.pi * (0.12 + 0.76 * random[:, 2:3]) + sway
     axis = unit(np.array([0, 0.55, -0.83]))
     first = np.array([1.0, 0, 0])
     second = np.cross(axis, [1.0, 0, 0])
-    flat = np.cos(turn)[..., None] * first + np.sin(turn)[..., None] * second
-    ball = np.sin(tilt)[..., None] * flat + 0.8 * np.cos(tilt)[..., None] * axis
-    points = center + ball * (size * (0.82 + 0.2 * random[:, 4:5]))[..., None]
-    width = tapered(count, 10, np.full(count, 0.55), 0.7)
-    layers = np.repeat(random[:, 4:5], 10, 1)
-    return ribbons(points, width, ball, "hair", random[:, 5], layers)
+    turn = turn[..., None]
+    tilt = tilt[..., None]
+    flat = np.cos(turn) * first + np.sin(turn) * second
+    ball = np.sin(tilt) * flat + 0.8 * np.cos(tilt) * axis
+    radius = size * (0.82 + 0.2 * random[:, 4:5])
+    return ribbons(
+        points=center + ball * radius[..., None],
+        width=tapered(count, 10, np.full(count, 0.55), tip=0.7),
+        outward=ball,
+        material="hair",
+        own=random[:, 5],
+        layer=np.repeat(random[:, 4:5], 10, 1),
+    )
 
 
 def tail_spine(ground, side, steps):
     """Draw the middle [steps,3] of a ponytail, from the tie over the shoulder on `side` (±1)."""
-    tie = scalp.sample(ground, KNOT["ponytail"][None])[0] + KNOT["ponytail"] * 0.9
+    tie = above(ground, KNOT["ponytail"], 0.9)
     path = np.array(
         [
             tie,
@@ -172,10 +215,10 @@ def tail_spine(ground, side, steps):
             [side * 8, -23, 0],
         ]
     )
-    t = np.linspace(0, 6, steps)
-    spine = np.stack([np.interp(t, range(7), path[:, axis]) for axis in range(3)], 1)
+    spine = along(path, range(7), np.linspace(0, 6, steps))
     for _ in range(3):
-        spine[1:-1] = (spine[:-2] + 2 * spine[1:-1] + spine[2:]) / 4
+        total = spine[:-2] + 2 * spine[1:-1] + spine[2:]
+        spine[1:-1] = total / 4
     return spine
 
 
@@ -188,14 +231,21 @@ def tail(f, ground):
     steps = 16
     random = spread(count)[1]
     spine = tail_spine(ground, parting(f), steps)
-    place = np.linspace(0, 1, steps)
-    fat = np.interp(place, (0, 0.12, 0.4, 0.8, 1), (0.6, 1.5, 2.1, 1.7, 0.9))
+    fat = follow(TAIL, np.linspace(0, 1, steps))
     turn = random[:, 0] * 6.28
     out = np.sqrt(random[:, 1])
-    off = np.stack([np.cos(turn) * out, 0.4 * np.sin(turn) * out, np.sin(turn) * out], 1)
-    sway = 0.25 * np.sin(np.linspace(0, 7, steps) + random[:, 2:3] * 6)
-    points = spine[None] + off[:, None] * (fat[None] + sway)[..., None]
-    outward = unit(points - spine[None] + 1e-3)
-    width = tapered(count, steps, np.full(count, 0.55), 0.3)
-    layers = np.repeat(out[:, None], steps, 1)
-    return ribbons(points, width, outward, "hair", random[:, 3], layers)
+    x = np.cos(turn) * out
+    y = 0.4 * np.sin(turn) * out
+    z = np.sin(turn) * out
+    phase = random[:, 2:3] * 6
+    sway = 0.25 * np.sin(np.linspace(0, 7, steps) + phase)
+    reach = (fat[None] + sway)[..., None]
+    points = spine[None] + vectors(x, y, z)[:, None] * reach
+    return ribbons(
+        points=points,
+        width=tapered(count, steps, np.full(count, 0.55), tip=0.3),
+        outward=unit(points - spine[None] + 1e-3),
+        material="hair",
+        own=random[:, 3],
+        layer=np.repeat(out[:, None], steps, 1),
+    )

@@ -15,8 +15,8 @@ from gantoolkit.report import marked_tables
 ODDS = (1.0, 1.5, 2.0)  # of rare things (`--rare`), a column each
 START = "<!-- marginals: start -->"
 END = "<!-- marginals: end -->"
-# Attribute, its share of CelebA's 202,599 pictures in per cent (list_attr_celeba.txt), and what it is
-# called here.
+# Attribute, its share of CelebA's 202,599 pictures in per cent (list_attr_celeba.txt), and what it
+# is called here.
 CELEBA = (
     ("Male", 41.7, lambda a: a["gender"] == "male"),
     ("Young", 77.4, lambda a: a["age_group"] == "young"),

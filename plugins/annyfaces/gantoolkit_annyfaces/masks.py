@@ -1,14 +1,14 @@
 """Where things are on the face: soft masks [N] 0..1 on the chart of the average head.
 
-A chart is points [N,3] in cm about the mid-point of the eyes: x to the person's left, y up, z out of
-the face. Most masks are alike on both sides, so they read |x|.
+A chart is points [N,3] in cm about the mid-point of the eyes: x to the person's left, y up, z out
+of the face. Most masks are alike on both sides, so they read |x|.
 """
 
 from __future__ import annotations
 
 import numpy as np
-from gantoolkit.data.labels import index
 
+from gantoolkit.data.labels import index
 from gantoolkit_annyfaces.parts import bell, follow, smoothstep
 
 LIPS_MEET = -7.12  # height
@@ -110,8 +110,8 @@ def brow_half(f):
 def brow_line(chart, f):
     """Follow a person's own brows.
 
-    Returns, each [N]: height of the line in cm, half thickness in cm, place along the brow (0 at the
-    nose, 1 at its end), and a mask of the places between.
+    Returns, each [N]: height of the line in cm, half thickness in cm, place along the brow (0 at
+    the nose, 1 at its end), and a mask of the places between.
     """
     x, _, z = mirrored(chart)
     place = (x - (1.25 + 0.15 * f.n("brow", 2))) / 3.75
@@ -220,7 +220,8 @@ def lid_crease(chart, traits):
     across, height, ahead = mirrored(chart)
     x = (across - 3.15) / 1.65
     y = height - (0.88 - 0.42 * x**2)
-    fold = bell(y / 0.11) * smoothstep(1.12, 0.75, abs(x)) * (ahead > -3)
+    above_eye = smoothstep(1.12, 0.75, abs(x))
+    fold = bell(y / 0.11) * above_eye * (ahead > -3)
     return fold * (1 - 0.6 * traits.race[1])
 
 

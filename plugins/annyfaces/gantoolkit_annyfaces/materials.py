@@ -37,7 +37,8 @@ def paint_teeth(chart):
     """Paint teeth [N,3]: ivory with darker gaps, and the gum; chart as in `anatomy.teeth`."""
     gap = abs((chart[:, 0] / 0.82) % 1 - 0.5) * 2
     between = (1 - 0.28 * smoothstep(0.86, 1.0, gap))[:, None]
-    in_cheek = (1 - 0.42 * smoothstep(0.9, 2.8, abs(chart[:, 0])))[:, None]
+    from_middle = smoothstep(0.9, 2.8, abs(chart[:, 0]))
+    in_cheek = (1 - 0.42 * from_middle)[:, None]
     gum = smoothstep(0.3, 0.12, chart[:, 1])[:, None]
     return mix(IVORY * between * in_cheek, GUM, gum)
 
@@ -80,7 +81,8 @@ def paint_hair(chart, extra, traits, look):
     contrast = 0.15 if look.mean() < 0.4 else 0.10
     tone = 1 + contrast * lock + 0.12 * fine
     shade = (root * depth * tone)[:, None]
-    color = look[None] * shade * (1 + np.array([0.03, 0, -0.05]) * lock[:, None])
+    warmth = np.array([0.03, 0, -0.05]) * lock[:, None]
+    color = look[None] * shade * (1 + warmth)
     if traits.gray > 0.05:  # single gray locks among the colored ones
         threshold = 1 - traits.gray
         is_gray = smoothstep(threshold - 0.12, threshold + 0.12, own * 13.7 % 1)

@@ -18,12 +18,17 @@ def kernel():
 
     @wp.kernel(enable_backward=False, module="unique")
     def fbm(
-        points: wp.array(dtype=wp.vec3), frequency: float, seed: int, out: wp.array(dtype=float)
+        points: wp.array(dtype=wp.vec3),
+        frequency: float,
+        seed: int,
+        out: wp.array(dtype=float),
     ):
         i = wp.tid()
         state = wp.rand_init(seed)
         p = points[i] * frequency
-        turned = wp.vec3(0.8 * p[0] + 0.6 * p[2], p[1], 0.8 * p[2] - 0.6 * p[0])
+        x = 0.8 * p[0] + 0.6 * p[2]
+        z = 0.8 * p[2] - 0.6 * p[0]
+        turned = wp.vec3(x, p[1], z)
         q = turned * 1.93 + wp.vec3(11.3, 5.7, 3.1)
         out[i] = 2.3 * wp.noise(state, p) + 1.1 * wp.noise(state, q)
 

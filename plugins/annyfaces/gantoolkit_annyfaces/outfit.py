@@ -16,24 +16,72 @@ BEARDS_OF_MEN = {
 # {factor: ({choice: weight} of women, of men)}
 WORN = {
     "glasses": (
-        {"none": 0.955, "eyeglasses": 0.030, "sunglasses": 0.015},
-        {"none": 0.875, "eyeglasses": 0.09, "sunglasses": 0.035},
+        {
+            "none": 0.955,
+            "eyeglasses": 0.030,
+            "sunglasses": 0.015,
+        },
+        {
+            "none": 0.875,
+            "eyeglasses": 0.09,
+            "sunglasses": 0.035,
+        },
     ),
     "collar": (
-        {"crew": 0.24, "vneck": 0.22, "scoop": 0.30, "high": 0.09, "shirt": 0.10, "suit": 0.05},
-        {"crew": 0.32, "vneck": 0.10, "scoop": 0.03, "high": 0.07, "shirt": 0.23, "suit": 0.25},
+        {
+            "crew": 0.24,
+            "vneck": 0.22,
+            "scoop": 0.30,
+            "high": 0.09,
+            "shirt": 0.10,
+            "suit": 0.05,
+        },
+        {
+            "crew": 0.32,
+            "vneck": 0.10,
+            "scoop": 0.03,
+            "high": 0.07,
+            "shirt": 0.23,
+            "suit": 0.25,
+        },
     ),
     "hat": (
-        {"none": 0.955, "beanie": 0.017, "cap": 0.010, "brimmed hat": 0.018},
-        {"none": 0.91, "beanie": 0.03, "cap": 0.036, "brimmed hat": 0.024},
+        {
+            "none": 0.955,
+            "beanie": 0.017,
+            "cap": 0.010,
+            "brimmed hat": 0.018,
+        },
+        {
+            "none": 0.91,
+            "beanie": 0.03,
+            "cap": 0.036,
+            "brimmed hat": 0.024,
+        },
     ),
     "earrings": (
-        {"none": 0.71, "hoop": 0.145, "drop": 0.145},
-        {"none": 0.93, "hoop": 0.05, "drop": 0.02},
+        {
+            "none": 0.71,
+            "hoop": 0.145,
+            "drop": 0.145,
+        },
+        {
+            "none": 0.93,
+            "hoop": 0.05,
+            "drop": 0.02,
+        },
     ),
     "necklace": (
-        {"none": 0.80, "chain": 0.11, "beads": 0.09},
-        {"none": 0.93, "chain": 0.06, "beads": 0.01},
+        {
+            "none": 0.80,
+            "chain": 0.11,
+            "beads": 0.09,
+        },
+        {
+            "none": 0.93,
+            "chain": 0.06,
+            "beads": 0.01,
+        },
     ),
 }
 

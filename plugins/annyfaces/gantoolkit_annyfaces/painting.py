@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 import numpy as np
-from gantoolkit.data.labels import index
 
+from gantoolkit.data.labels import index
 from gantoolkit_annyfaces import materials
 from gantoolkit_annyfaces.eyes import paint_eye
 from gantoolkit_annyfaces.parts import MATERIALS
@@ -91,7 +91,15 @@ def add_skin(painted, rows, chart, extra, traits, f):
     painted.sky[rows] = 0.12 + 0.88 * extra[:, 2]
 
 
-def add_strands(painted, rows, chart, extra, traits, name, is_left):
+def add_strands(
+    painted,
+    rows,
+    chart,
+    extra,
+    traits,
+    name,
+    is_left,
+):
     """Paint rows of hair, beard, brows or lashes; is_left tells the person's side of each."""
     look = materials.strand_color(traits, brow_color(traits), name)
     color, direction, height = materials.paint_hair(chart, extra, traits, look)
@@ -116,7 +124,15 @@ def cap_sky(traits):
     return 0.55 + 0.2 * materials.lightness(traits.hair)
 
 
-def add_part(painted, rows, chart, extra, traits, f, name):
+def add_part(
+    painted,
+    rows,
+    chart,
+    extra,
+    traits,
+    f,
+    name,
+):
     """Paint rows of any other material."""
     color, gloss = materials.paint_part(name, chart, extra, traits, f)
     painted.color[rows] = color

@@ -1,9 +1,9 @@
-"""Show rare things more often: choose every state among several draws, by the odds of what it shows.
+"""Show rare things more often: choose every state among several draws.
 
 A person (the identity factors) stays as drawn. Of `CANDIDATES` draws of the state one is kept, with
-a chance that is proportional to the product of the boosts of the rare things in it. Where `rare` is 1
-the first draw is kept, which is the ordinary one, so that vectors are exactly N(0, I); otherwise those
-of states over-represent what is rare.
+a chance that is proportional to the product of the boosts of the rare things in it. Where `rare` is
+1 the first draw is kept, which is the ordinary one, so that vectors are exactly N(0, I); otherwise
+those of states over-represent what is rare.
 """
 
 from __future__ import annotations

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
-from gantoolkit.data.labels import CLASSES
 
+from gantoolkit.data.labels import CLASSES
 from gantoolkit_annyfaces import camera as cameras
 from gantoolkit_annyfaces.attributes import describe
 from gantoolkit_annyfaces.backdrop import backdrop
@@ -71,7 +71,15 @@ def supersampling(resolution):
     return 2 if resolution >= 96 else 4
 
 
-def trace(scene, traits, f, label25, size, domain, fast):
+def trace(
+    scene,
+    traits,
+    f,
+    label25,
+    size,
+    domain,
+    fast,
+):
     """Cast size × size rays of a camera label [25] and shade what they see, as `Traced`."""
     origin, rays = cameras.rays(label25, size)
     surface = see(scene, origin, rays)
@@ -104,7 +112,16 @@ def trace(scene, traits, f, label25, size, domain, fast):
     return traced
 
 
-def render_view(scene, traits, f, label25, resolution, domain, key, fast=False):
+def render_view(
+    scene,
+    traits,
+    f,
+    label25,
+    resolution,
+    domain,
+    key,
+    fast=False,
+):
     """Render one view, with soft shadows, light below skin and uneven skin unless `fast`.
 
     label25 is the camera; key (integers) seeds the hand of the scribble. Returns image uint8
@@ -146,12 +163,13 @@ def majority(label, resolution):
 def pick_depth(depth, chosen, resolution):
     """Average the distance [R,R] float32 of the rays that carry the pixel's label."""
     cells = blocks(depth, resolution)
-    return ((cells * chosen).sum(-1) / chosen.sum(-1)).astype(np.float32)
+    total = (cells * chosen).sum(-1)
+    return (total / chosen.sum(-1)).astype(np.float32)
 
 
 @lru_cache(maxsize=2)
 def prepared(seed, identity, state, fast=False, rare=1.0):
-    """Prepare one state, and keep it for its other views: (vector, `Factors`, `Traits`, `Scene`)."""
+    """Prepare one state and keep it for its other views: (vector, `Factors`, `Traits`, `Scene`)."""
     vector = draw_state(seed, identity, state, rare)
     f = Factors(vector)
     traits = decide(f)

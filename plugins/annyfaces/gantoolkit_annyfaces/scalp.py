@@ -1,6 +1,6 @@
-"""A polar grid over the skull, without the ears, that follows any head: the ground for hair and hats.
+"""A polar grid over the skull, without the ears, that follows any head.
 
-Azimuth 0 is the face, +90° the person's left; elevation 90° is the top. Every grid point knows its
+It is the ground for hair and hats. Azimuth 0 is the face, +90° the person's left; elevation 90° is the top. Every grid point knows its
 triangle and weights on the average head, so on another head it is three vertices averaged.
 """
 
@@ -44,7 +44,8 @@ class Grid:
         points = (vertices[self.corner] * self.weight[..., None]).sum(1)
         radius = np.linalg.norm(points[self.known] - CENTER, axis=1)
         flat_fill = self.fill @ points[self.known]
-        round_fill = CENTER + self.unit[~self.known] * (self.fill @ radius)[:, None]
+        filled_radius = (self.fill @ radius)[:, None]
+        round_fill = CENTER + self.unit[~self.known] * filled_radius
         points[~self.known] = 0.5 * round_fill + 0.5 * flat_fill
         return points
 

@@ -1,4 +1,4 @@
-"""One state of one person as a single mesh for ray queries, and the lenses of glasses as another."""
+"""One state of one person as a single mesh for ray queries, with the lenses as another."""
 
 from __future__ import annotations
 
@@ -49,13 +49,22 @@ def bust(traits, head, hair):
     covered = np.where(fields["ear"] > 0.3, -2.0, covered)
     lift = cloth_lift(traits, canon)
     vertices = head.vertices + head.normals * lift[:, None]
-    extra = np.stack([fields["ear"], fields["lid"], fields["open"], covered], 1)
+    columns = [fields["ear"], fields["lid"], fields["open"], covered]
+    extra = np.stack(columns, 1)
     parts = []
     for name, faces in anatomy.bust_faces().items():
         used = np.unique(faces)
         local = np.searchsorted(used, faces)
         normals = smooth_normals(vertices, faces) if name == "skin" else head.normals
-        parts.append(Part(vertices[used], local, name, canon[used], extra[used], normals[used]))
+        part = Part(
+            vertices=vertices[used],
+            faces=local,
+            material=name,
+            chart=canon[used],
+            extra=extra[used],
+            normals=normals[used],
+        )
+        parts.append(part)
     return parts
 
 
@@ -92,7 +101,9 @@ def normals_of(part):
 
 def extra_of(part):
     """Give the extra numbers [V,4] of a part, zeros where it has none."""
-    return part.extra if part.extra is not None else np.zeros((len(part.vertices), 4))
+    if part.extra is not None:
+        return part.extra
+    return np.zeros((len(part.vertices), 4))
 
 
 def joined(arrays):
@@ -107,7 +118,8 @@ def merge(parts):
     first_vertex = 0
     for part in parts:
         faces.append(part.faces + first_vertex)
-        material.append(np.full(len(part.faces), MATERIALS.index(part.material)))
+        code = MATERIALS.index(part.material)
+        material.append(np.full(len(part.faces), code))
         first_vertex += len(part.vertices)
     vertices = joined([to_world(part.vertices) for part in parts])
     faces = np.concatenate(faces)
@@ -130,17 +142,19 @@ def shade_folds(scene, skin):
     """
     count = len(skin.vertices)
     k = np.arange(40)
-    sky = anatomy.sphere_points(1 - 2 * ((k + 0.5) / 40), k * anatomy.GOLDEN_ANGLE)
+    height = 1 - 2 * ((k + 0.5) / 40)
+    sky = anatomy.sphere_points(height, k * anatomy.GOLDEN_ANGLE)
     ahead = np.flatnonzero(skin.chart[:, 2] > -9)
     normals = scene.normals[ahead]
     start = scene.vertices[ahead] + normals * 0.004
     value = np.ones(count)
     value[ahead] = scene.mesh.ambient(start, normals, sky, 0.16)
     faces = skin.faces
-    edges = np.concatenate([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]])
-    neighbors = np.maximum(np.bincount(edges[:, 0], minlength=count), 1)
+    here = faces.T.ravel()
+    there = np.roll(faces, -1, 1).T.ravel()
+    neighbors = np.maximum(np.bincount(here, minlength=count), 1)
     for _ in range(2):
-        near = np.bincount(edges[:, 0], value[edges[:, 1]], count) / neighbors
+        near = np.bincount(here, value[there], count) / neighbors
         value = 0.5 * value + 0.5 * near
     scene.extra[:count, 2] = value
 

@@ -1,11 +1,11 @@
-"""A hand-like scribble from what the rays saw: edges of label, depth and normal, wobbled and broken."""
+"""A hand-like scribble from what the rays saw: edges, wobbled and broken."""
 
 from __future__ import annotations
 
 import numpy as np
-from gantoolkit.data.labels import index
 from scipy.ndimage import gaussian_filter, map_coordinates, uniform_filter
 
+from gantoolkit.data.labels import index
 from gantoolkit_annyfaces.factors import stream
 
 # Each axis compares a ray with the next one along it: (this one, the next one).
@@ -33,8 +33,10 @@ def edges(label, depth, normal):
         depth_step = abs(far[here] - far[there]) / 0.04 - 0.5
         step = np.maximum(step, np.clip(depth_step, 0, 1))
         cosine = (normal[here] * normal[there]).sum(-1)
-        step = np.maximum(step, np.clip((1 - cosine) * 2.2 - 0.55, 0, 0.8))
-        step = np.maximum(np.where(wisp, 0, step), mass[here] != mass[there])
+        fold = (1 - cosine) * 2.2 - 0.55
+        step = np.maximum(step, np.clip(fold, 0, 0.8))
+        step = np.where(wisp, 0, step)
+        step = np.maximum(step, mass[here] != mass[there])
         strength[here] = np.maximum(strength[here], step)
     return strength
 
@@ -52,15 +54,19 @@ def scribble(label, depth, normal, size, key):
 
     strength = edges(label, depth, normal)
     wobble = rays / 64 * 0.55
-    rows, columns = np.meshgrid(np.arange(rays), np.arange(rays), indexing="ij")
+    pixel = np.arange(rays)
+    rows, columns = np.meshgrid(pixel, pixel, indexing="ij")
     place = [rows + wobble * wander(9), columns + wobble * wander(9)]
     moved = map_coordinates(strength, place, order=1, mode="nearest")
-    pressure = np.clip(1.15 + 0.55 * wander(13), 0, 1) * (wander(17) > -1.55)
-    line = np.clip(gaussian_filter(moved, rays / 256 * 0.9) * 2.0, 0, 1) * pressure
+    pressure = np.clip(1.15 + 0.55 * wander(13), 0, 1)
+    is_drawn = wander(17) > -1.55
+    soft = gaussian_filter(moved, rays / 256 * 0.9)
+    line = np.clip(soft * 2.0, 0, 1) * (pressure * is_drawn)
     step = rays // size
     if step > 1:
         line = line.reshape(size, step, size, step).mean((1, 3))
-    return (np.clip(line * 1.5, 0, 1) * 255).round().astype(np.uint8)
+    line = np.clip(line * 1.5, 0, 1)
+    return (line * 255).round().astype(np.uint8)
 
 
 def zoom_noise(cells, size):
@@ -69,5 +75,6 @@ def zoom_noise(cells, size):
     low = np.minimum(grid.astype(int), cells.shape[0] - 2)
     t = grid - low
     t = t * t * (3 - 2 * t)
-    rows = cells[low] * (1 - t)[:, None] + cells[low + 1] * t[:, None]
+    down = t[:, None]
+    rows = cells[low] * (1 - down) + cells[low + 1] * down
     return rows[:, low] * (1 - t) + rows[:, low + 1] * t

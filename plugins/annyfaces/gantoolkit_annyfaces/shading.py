@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from gantoolkit.data.labels import index
 
+from gantoolkit.data.labels import index
 from gantoolkit_annyfaces import domains, lighting, materials
 from gantoolkit_annyfaces.painting import paint
 from gantoolkit_annyfaces.parts import WORLD_OFFSET, WORLD_SCALE, bell
@@ -18,7 +18,16 @@ SEEN_THROUGH = [
 ]
 
 
-def shade_surface(scene, surface, traits, f, light, size, domain, fast=False):
+def shade_surface(
+    scene,
+    surface,
+    traits,
+    f,
+    light,
+    size,
+    domain,
+    fast=False,
+):
     """Shade every hit of a `Surface`: (sRGB color [N,3], label [N]).
 
     size is the number of rays along a side of the picture; `fast` leaves out soft shadows, light
@@ -64,13 +73,24 @@ def restyle(painted, surface, f, domain):
     painted.scatter = np.full(len(painted.scatter), float(domains.SCATTER[domain]))
 
 
-def look_through(scene, origin, rays, pixels, label, depth, traits, light, domain):
+def look_through(
+    scene,
+    origin,
+    rays,
+    pixels,
+    label,
+    depth,
+    traits,
+    light,
+    domain,
+):
     """Lay the lenses of glasses over the picture; changes pixels, label and depth, one row a ray.
 
     Eyes and brows stay labelled behind clear ones; dark ones hide them.
     """
     lens = see(scene.lens, origin, rays)
-    is_front = (depth[lens.ray] == 0) | (lens.distance < depth[lens.ray])
+    behind = depth[lens.ray]
+    is_front = (behind == 0) | (lens.distance < behind)
     hit = lens.ray[is_front]
     chart = lens.chart[is_front]
     if traits.glasses == "sunglasses":
@@ -83,7 +103,9 @@ def look_through(scene, origin, rays, pixels, label, depth, traits, light, domai
         pixels[hit] *= 0.95
         is_kept = np.isin(label[hit], SEEN_THROUGH)
         label[hit] = np.where(is_kept, label[hit], index("eye_g"))
-    across = chart[:, 0] * 0.8 + chart[:, 1] - 0.55 + 0.6 * light.key[0]
+    x = chart[:, 0]
+    y = chart[:, 1]
+    across = x * 0.8 + y - 0.55 + 0.6 * light.key[0]
     streak = streak_strength * bell(across / 0.13)[:, None]
     pixels[hit] = np.clip(pixels[hit] + streak, 0, 1)
 

@@ -42,7 +42,8 @@ def lamp_directions(ray, light, size):
     radius = LAMP * np.sqrt((k + 0.5) / 16)
     turn = k * 2.39996
     across = (radius * np.cos(turn))[:, None] * side
-    direction = light.key + across + (radius * np.sin(turn))[:, None] * up
+    upwards = (radius * np.sin(turn))[:, None] * up
+    direction = light.key + across + upwards
     direction /= np.linalg.norm(direction, axis=1, keepdims=True)
     return direction
 
@@ -54,7 +55,8 @@ def spread(ray, values, size, blur):
     grid[ray] = values
     weight[ray] = 1
     total = blur(grid.reshape(size, size)).ravel()[ray]
-    return total / (blur(weight.reshape(size, size)).ravel()[ray] + 1e-6)
+    count = blur(weight.reshape(size, size)).ravel()[ray]
+    return total / (count + 1e-6)
 
 
 def below_skin(surface, received, scatter, size):
@@ -82,6 +84,7 @@ def bumps(surface, normal, scatter):
     rows = np.flatnonzero(surface.material == SKIN_CODE)
     chart = surface.chart[rows]
     amount = (0.018 + 0.022 * (scatter[rows] > 0))[:, None]
-    normal[rows] += amount * np.stack([noise(chart, 4.5, 50 + axis) for axis in range(3)], 1)
+    fields = [noise(chart, 4.5, 50 + axis) for axis in range(3)]
+    normal[rows] += amount * np.stack(fields, 1)
     normal[rows] /= np.linalg.norm(normal[rows], axis=1, keepdims=True)
     return normal

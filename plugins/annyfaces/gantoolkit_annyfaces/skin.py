@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from gantoolkit.data.labels import index
 
+from gantoolkit.data.labels import index
 from gantoolkit_annyfaces import cloth
 from gantoolkit_annyfaces.garment import neckline
 from gantoolkit_annyfaces.masks import (
@@ -54,9 +54,11 @@ def paint_skin(chart, extra, traits, f):
     Columns of extra [N,4]: ear, eyelid rim, open sky share, cm of hair above.
     """
     lines = wrinkles(chart, traits.years, traits.smile)
+    shiny_nose = 0.25 * blob(chart, 0, -2.5, 1.6)
+    shiny_forehead = 0.1 * blob(chart, 0, 5, 3)
     skin = Paint(
         color=tone_map(chart, traits, extra) * (1 - lines)[:, None],
-        gloss=0.22 + 0.25 * blob(chart, 0, -2.5, 1.6) + 0.1 * blob(chart, 0, 5, 3),
+        gloss=0.22 + shiny_nose + shiny_forehead,
         label=base_labels(chart, extra),
         hairy=np.zeros(len(chart)),
         is_cloth=np.zeros(len(chart), bool),
@@ -72,17 +74,21 @@ def paint_skin(chart, extra, traits, f):
 
 def tone_map(chart, traits, extra):
     """Paint bare skin: sRGB colors [N,3]."""
-    tone = traits.skin[None] * (1 + redness(chart, traits, extra)[:, None] * REDDER)
-    tone = tone * (1 - shade_of_eyes(chart, traits)[:, None] * DARKER)
+    red = redness(chart, traits, extra)[:, None]
+    tone = traits.skin[None] * (1 + red * REDDER)
+    dark = shade_of_eyes(chart, traits)[:, None]
+    tone = tone * (1 - dark * DARKER)
     blotch = 0.018 * waves(chart, 4.5, 13) + 0.010 * waves(chart, 15.0, 12)
-    blotch = blotch * (1 + np.clip((traits.years - 40) / 30, 0, 1.2))
+    age = np.clip((traits.years - 40) / 30, 0, 1.2)
+    blotch = blotch * (1 + age)
     tone = tone * (1 + blotch[:, None] * BLOTCHES)
     lightness_of_hair = traits.hair.mean()
     if not traits.female and lightness_of_hair < 0.45:
         shade = 0.035 + 0.06 * traits.redness * (lightness_of_hair < 0.2)
         tone = tone * (1 - (shaved_area(chart) * shade)[:, None] * SHAVED)
     if traits.freckles:
-        spots = smoothstep(0.55, 1.3, waves(chart, 19, 14)) * blob(chart, 2.6, -3.0, 3.2)
+        spots = smoothstep(0.55, 1.3, waves(chart, 19, 14))
+        spots = spots * blob(chart, 2.6, -3.0, 3.2)
         strength = min(0.20, traits.freckles * 0.20)
         tone = tone * (1 - strength * spots[:, None] * FRECKLED)
     if traits.shadow:
@@ -98,7 +104,8 @@ def redness(chart, traits, extra):
     nose = 0.75 * blob(chart, 0, -3.9, 1.2)
     chin = 0.35 * blob(chart, 0, -10, 1.7)
     red = cheeks + nose + chin + 0.6 * extra[:, 0]
-    blush = 0.45 * max(0, traits.blush) * 0.8 * blob(chart, 4.9, -3.1, 1.7)
+    strength = 0.45 * max(0, traits.blush) * 0.8
+    blush = strength * blob(chart, 4.9, -3.1, 1.7)
     red = red * traits.redness + blush
     lids = 0.30 * blob(chart, 3.1, -0.4, 1.3)
     patches = 0.16 * waves(chart, 1.5, 11)
@@ -107,11 +114,13 @@ def redness(chart, traits, extra):
 
 def shade_of_eyes(chart, traits):
     """Measure how much darker skin is [N] about the eyes, growing with age, and below the lip."""
-    bags = 0.13 * blob(chart, 2.7, -1.35, 0.8) * min(1.5, 1 + (traits.years - 30) / 40)
+    age = min(1.5, 1 + (traits.years - 30) / 40)
+    bags = 0.13 * blob(chart, 2.7, -1.35, 0.8) * age
     lids = 0.12 * blob(chart, 3.2, 0.55, 0.9)
     corners = 0.10 * blob(chart, 1.6, 0.1, 0.6)
     dark = bags + lids + corners
-    below_lip = 0.05 * smoothstep(-8.2, -8.8, chart[:, 1]) * blob(chart, 0, -8.9, 0.9)
+    below_lip = 0.05 * smoothstep(-8.2, -8.8, chart[:, 1])
+    below_lip = below_lip * blob(chart, 0, -8.9, 0.9)
     return np.clip(dark + below_lip, 0, 0.45)
 
 
@@ -134,9 +143,11 @@ def add_beard(skin, chart, traits, f):
 
 def add_lips(skin, chart, traits):
     """Paint both lips and the corners of the mouth."""
-    fine_lines = np.maximum(0, np.sin(chart[:, 0] * 11 + np.sin(chart[:, 1] * 3)))
+    wave = chart[:, 0] * 11 + np.sin(chart[:, 1] * 3)
+    fine_lines = np.maximum(0, np.sin(wave))
     upper, lower = lip_masks(chart)
-    for mask, name, shade in ((upper, "u_lip", 0.12), (lower, "l_lip", 0.0)):
+    lips = ((upper, "u_lip", 0.12), (lower, "l_lip", 0.0))
+    for mask, name, shade in lips:
         crease = 1 - 0.10 * fine_lines - shade
         painted = mask[:, None] * traits.lips * crease[:, None]
         skin.color = skin.color * (1 - mask[:, None]) + painted
@@ -155,7 +166,8 @@ def brow_color(traits):
 def add_brows(skin, chart, traits, f):
     """Tint and label the skin below the brows."""
     brow = brow_mask(chart, f)
-    skin.color = mix(skin.color, brow_color(traits), 0.52 * brow[:, None])
+    cover = 0.52 * brow[:, None]
+    skin.color = mix(skin.color, brow_color(traits), cover)
     brows = by_side(chart, index("l_brow"), index("r_brow"))
     skin.label = np.where(brow > 0.35, brows, skin.label)
 

@@ -1,7 +1,7 @@
 """Locks of hair: curves on and off the head, and flat ribbons around them, shaded as round strands.
 
-A ribbon's chart is (across −1..1, cm from the root, the lock's own 0..1), its extra (tangent x, y, z,
-layer), where layer is 0 deep inside the hair and 1 outside.
+A ribbon's chart is (across −1..1, cm from the root, the lock's own 0..1), its extra (tangent x, y,
+z, layer), where layer is 0 deep inside the hair and 1 outside.
 """
 
 from __future__ import annotations
@@ -30,7 +30,15 @@ def lengths(points):
     return np.concatenate([start, steps.cumsum(1)], 1)
 
 
-def ribbons(points, width, outward, material, own, layer, twist=None):
+def ribbons(
+    points,
+    width,
+    outward,
+    material,
+    own,
+    layer,
+    twist=None,
+):
     """Make ribbons around curves, as one `Part`.
 
     points [N,K,3] cm; width [N,K] cm; outward [N,K,3] where the flat side looks; own [N] 0..1;
@@ -74,7 +82,8 @@ def tapered(count, steps, width, tip=0.25, root=0.7):
     width is a number or [count] in cm; `root` and `tip` are shares of it at both ends.
     """
     place = np.linspace(0, 1, steps)
-    profile = follow(((0, root), (0.25, 1), (0.6, 0.95), (1, tip)), place)
+    shares = ((0, root), (0.25, 1), (0.6, 0.95), (1, tip))
+    profile = follow(shares, place)
     width = np.asarray(width).reshape(-1, 1)
     return width * profile[None] * np.ones((count, 1))
 

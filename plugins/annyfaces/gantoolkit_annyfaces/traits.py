@@ -1,4 +1,7 @@
-"""From factors to decisions: what the person is like and wears. Everything later reads this record."""
+"""From factors to decisions: what the person is like and wears.
+
+Everything later reads this record.
+"""
 
 from __future__ import annotations
 
@@ -64,7 +67,8 @@ class Traits:
 def decide(f):
     """Decide the `Traits` of a state from its `Factors`."""
     female = f.female()
-    gender = float(1 / (1 + np.exp(-7 * (f.n("gender") + WOMEN))))
+    steepness = np.exp(-7 * (f.n("gender") + WOMEN))
+    gender = float(1 / (1 + steepness))
     years = apparent_age(f, female)
     race = ancestry(f)
     skin, skin_name = skin_tone(f, race)
@@ -104,7 +108,8 @@ def apparent_age(f, female):
 
 def ancestry(f):
     """Decide the weights [3] of African, Asian and Caucasian ancestry, sum 1."""
-    weights = np.exp(1.6 * f.vector[:3] + np.array([-0.5, -0.7, 1.0]))
+    mean = np.array([-0.5, -0.7, 1.0])
+    weights = np.exp(1.6 * f.vector[:3] + mean)
     return weights / weights.sum()
 
 

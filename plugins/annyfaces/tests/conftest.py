@@ -13,9 +13,8 @@ for folder in (HERE.parents[1], HERE.parents[3]):  # a checkout works without in
 
 
 def pytest_collection_modifyitems(items):
-    missing = [
-        name for name in ("anny", "warp", "PIL", "scipy") if importlib.util.find_spec(name) is None
-    ]
+    needed = ("anny", "warp", "PIL", "scipy")
+    missing = [name for name in needed if importlib.util.find_spec(name) is None]
     if missing:
         for item in items:
             reason = f"rendering needs {', '.join(missing)} (pip install gantoolkit-annyfaces)"

@@ -9,17 +9,17 @@ import pytest
 
 pytest.importorskip("anny")
 pytest.importorskip("warp")
-from gantoolkit.data.zipdata import DEPTH_RANGE
-from gantoolkit.errors import UsageError
+from gantoolkit_annyfaces import archive, encoding, write_zip
+from gantoolkit_annyfaces.captions import COUNT
 from PIL import Image
 
-from gantoolkit_annyfaces import archive, write_zip
-from gantoolkit_annyfaces.captions import COUNT
+from gantoolkit.data.zipdata import DEPTH_RANGE
+from gantoolkit.errors import UsageError
 
 
 def test_interrupted_run_gives_the_same_zip(tmp_path, monkeypatch):
     monkeypatch.setattr(archive, "SHARD", 4)
-    options = dict(resolution=32, views=2, depth=True, shading="fast")
+    options = {"resolution": 32, "views": 2, "depth": True, "shading": "fast"}
     whole = write_zip(tmp_path / "whole.zip", 6, **options)
 
     def stop(done, count, rate):
@@ -39,29 +39,22 @@ def test_contents(tmp_path):
     with zipfile.ZipFile(path) as z:
         info = json.loads(z.read("dataset.json"))
         lines = [json.loads(line) for line in z.read("samples.jsonl").decode().splitlines()]
-        assert (
-            info["resolution"] == 32
-            and len(info["labels"]) == 3
-            and len(info["labels"][0][1]) == 25
-        )
-        assert info["labels"][1][0] == "image/00000001.webp" and len(lines[0]["factors"]) == len(
-            info["factor_names"]
-        )
-        assert [line["identity"] for line in lines] == [7, 8, 9] and len(
-            lines[0]["captions"]
-        ) == COUNT
         mask = Image.open(io.BytesIO(z.read("mask/00000000.png")))
         depth = np.asarray(Image.open(io.BytesIO(z.read("depth/00000000.png"))))
-        assert (
-            mask.mode == "P"
-            and np.asarray(mask).max() < 19
-            and mask.getpalette()[3:6] == [204, 0, 0]
-        )
-        assert (
-            2.0 < depth[np.asarray(mask) > 0].mean() / 65535 * DEPTH_RANGE < 3.2
-            and archive.DEPTH_RANGE == DEPTH_RANGE
-        )
         assert Image.open(io.BytesIO(z.read("image/00000002.webp"))).size == (32, 32)
+    assert info["resolution"] == 32
+    assert len(info["labels"]) == 3
+    assert len(info["labels"][0][1]) == 25
+    assert info["labels"][1][0] == "image/00000001.webp"
+    assert [line["identity"] for line in lines] == [7, 8, 9]
+    assert len(lines[0]["factors"]) == len(info["factor_names"])
+    assert len(lines[0]["captions"]) == COUNT
+    labels = np.asarray(mask)
+    assert mask.mode == "P"
+    assert labels.max() < 19
+    assert mask.getpalette()[3:6] == [204, 0, 0]
+    assert encoding.DEPTH_RANGE == DEPTH_RANGE
+    assert 2.0 < depth[labels > 0].mean() / 65535 * DEPTH_RANGE < 3.2
 
 
 def test_parts_of_another_job_are_refused(tmp_path):
@@ -76,40 +69,39 @@ def test_parts_of_another_job_are_refused(tmp_path):
     "options, others",
     [
         (
-            dict(shading="fast"),
+            {"shading": "fast"},
             [
-                dict(seed=1),
-                dict(domain="clay"),
-                dict(shading="full"),
-                dict(depth=True),
-                dict(states=2),
-                dict(rare=2.0),
+                {"seed": 1},
+                {"domain": "clay"},
+                {"shading": "full"},
+                {"depth": True},
+                {"states": 2},
+                {"rare": 2.0},
             ],
         ),
         (
-            dict(depth=True, factors=False, image_format="png"),
+            {"depth": True, "factors": False, "image_format": "png"},
             [
-                dict(depth=False),
-                dict(factors=True),
-                dict(image_format="webp"),
-                dict(shading="fast"),
-                dict(count=2),
+                {"depth": False},
+                {"factors": True},
+                {"image_format": "webp"},
+                {"shading": "fast"},
+                {"count": 2},
             ],
         ),
     ],
 )
 def test_a_finished_archive_is_kept(tmp_path, capsys, options, others):
-    options = dict(count=1, resolution=16, **options)
+    options = {"count": 1, "resolution": 16} | options
     path = write_zip(tmp_path / "a.zip", **options)
     before = path.stat().st_mtime_ns
-    assert (
-        write_zip(path, **options, resume=False) == path
-        and "complete already" in capsys.readouterr().err
-    )
+    assert write_zip(path, **options, resume=False) == path
+    assert "complete already" in capsys.readouterr().err
     for other in others:
         with pytest.raises(UsageError, match="not of these settings"):
-            write_zip(path, **{**options, **other})
-    assert path.stat().st_mtime_ns == before and not (tmp_path / "a.zip.parts").exists()
+            write_zip(path, **(options | other))
+    assert path.stat().st_mtime_ns == before
+    assert not (tmp_path / "a.zip.parts").exists()
 
 
 def test_other_content_and_folders_are_refused_before_rendering(tmp_path):
@@ -118,6 +110,5 @@ def test_other_content_and_folders_are_refused_before_rendering(tmp_path):
         write_zip(tmp_path / "notes.zip", 1, 16)
     with pytest.raises(UsageError, match="is a folder; name a file in it"):
         write_zip(tmp_path, 1, 16)
-    assert [path.name for path in tmp_path.iterdir()] == ["notes.zip"] and not tmp_path.with_name(
-        tmp_path.name + ".parts"
-    ).exists()
+    assert [path.name for path in tmp_path.iterdir()] == ["notes.zip"]
+    assert not tmp_path.with_name(tmp_path.name + ".parts").exists()

@@ -6,18 +6,20 @@ import pytest
 pytest.importorskip("anny")
 pytest.importorskip("warp")
 
+from gantoolkit_annyfaces import camera
+from gantoolkit_annyfaces.parts import MATERIALS
+from gantoolkit_annyfaces.render import prepared, render_view
+from gantoolkit_annyfaces.surface import see
+
 from gantoolkit.data.labels import index
 
-from gantoolkit_annyfaces import camera
-from gantoolkit_annyfaces.render import prepared, render_view
-from gantoolkit_annyfaces.shading import see
-
-BOUND = 14  # mean absolute difference, of 255, of skin seen in both views; shine and blur depend on the view
+# Mean absolute difference, of 255, of skin seen in both views; shine and blur depend on the view.
+BOUND = 14
 SIZE = 128
 
 
 def view(identity, yaw, pitch, domain="photo"):
-    vector, f, traits, scene = prepared(0, identity, 0)
+    _, f, traits, scene = prepared(0, identity, 0)
     label25 = camera.look_at(yaw, pitch)
     return label25, render_view(scene, traits, f, label25, SIZE, domain, (0,))
 
@@ -26,9 +28,9 @@ def reprojected(one, two, depth1, depth2):
     """Pixels of view one that view two sees too: (mask [N], column [N], row [N])."""
     origin, rays = camera.rays(one, SIZE)
     place, distance = camera.project(two, origin + rays * depth1.reshape(-1, 1))
-    pixel = np.clip((place * SIZE).astype(int), 0, SIZE - 1)
-    seen = (depth1.ravel() > 0) & (abs(depth2[pixel[:, 1], pixel[:, 0]] - distance) < 0.004)
-    return seen, pixel[:, 0], pixel[:, 1]
+    x, y = np.clip((place * SIZE).astype(int), 0, SIZE - 1).T
+    seen = (depth1.ravel() > 0) & (abs(depth2[y, x] - distance) < 0.004)
+    return seen, x, y
 
 
 @pytest.mark.parametrize("identity", [3, 5])
@@ -39,28 +41,29 @@ def test_colors_of_points_seen_twice_agree(identity):
     bare = [index("skin"), index("nose")]
     skin = seen & np.isin(label1.ravel(), bare) & np.isin(label2[y, x], bare)
     assert skin.sum() > 1500
-    gap = abs(image1.reshape(-1, 3).astype(float) - image2[y, x]).mean(1)
-    assert gap[skin].mean() < BOUND and np.quantile(gap[skin], 0.9) < 3 * BOUND
+    colors = image1.reshape(-1, 3).astype(float)
+    gap = abs(colors - image2[y, x]).mean(1)
+    assert gap[skin].mean() < BOUND
+    assert np.quantile(gap[skin], 0.9) < 3 * BOUND
     assert (label1.ravel()[seen] == label2[y[seen], x[seen]]).mean() > 0.9
-    shifted = abs(image1.reshape(-1, 3).astype(float) - image2[y, (x + 12) % SIZE]).mean(1)
+    shifted = abs(colors - image2[y, (x + 12) % SIZE]).mean(1)
     assert gap[skin].mean() < 0.6 * shifted[skin].mean()  # the bound is no triviality
 
 
 def test_labels_are_the_rays_own():
     """Where all rays of a pixel hit the eyeballs, hair or nothing, the label says so."""
-    vector, f, traits, scene = prepared(0, 3, 0)
+    scene = prepared(0, 3, 0)[3]
     label25, (_, labels, _, depth) = view(3, 0.1, 0)
+    labels = labels.ravel()
+    depth = depth.ravel()
     origin, rays = camera.rays(label25, SIZE)
     surface = see(scene, origin, rays)
     missed = np.setdiff1d(np.arange(SIZE * SIZE), surface.ray)
-    from gantoolkit_annyfaces.parts import MATERIALS
-
     hit = np.zeros(SIZE * SIZE, int)
     hit[surface.ray] = surface.material + 1
-    assert (labels.ravel()[missed] == 0).mean() > 0.97 and (
-        depth.ravel()[labels.ravel() == 0] == 0
-    ).mean() > 0.97
+    assert (labels[missed] == 0).mean() > 0.97
+    assert (depth[labels == 0] == 0).mean() > 0.97
     for material, label in (("hair", "hair"), ("eye_l", "l_eye"), ("eye_r", "r_eye")):
         rows = hit == MATERIALS.index(material) + 1
-        assert (labels.ravel()[rows] == index(label)).mean() > 0.8
-    assert np.median(abs(depth.ravel()[surface.ray] - surface.distance)) < 0.01
+        assert (labels[rows] == index(label)).mean() > 0.8
+    assert np.median(abs(depth[surface.ray] - surface.distance)) < 0.01

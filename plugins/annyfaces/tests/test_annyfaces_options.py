@@ -1,21 +1,22 @@
 """Wrong options are one sentence."""
 
 import pytest
+from gantoolkit_annyfaces.__main__ import add_arguments
+
 from gantoolkit import options
 from gantoolkit.errors import UsageError
 
-from gantoolkit_annyfaces.__main__ import add_arguments
-
 
 def parse(*more):
-    return add_arguments(options.Parser(prog="gantoolkit data render annyfaces")).parse_args(
-        ["--out", "y", *more]
-    )
+    parser = options.Parser(prog="gantoolkit data render annyfaces")
+    add_arguments(parser)
+    return parser.parse_args(["--out", "y", *more])
 
 
 def test_numbers_and_ranges_of_identities():
     args = parse("--count", "3", "--start", "val")
-    assert (args.count, args.start) == (3, 3_000_000) and parse("--count", "3").start == 0
+    assert (args.count, args.start) == (3, 3_000_000)
+    assert parse("--count", "3").start == 0
     assert parse("--count", "3", "--start", "17").start == 17
 
 
