@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 import sys
 
-from gantoolkit import names, options
+from gantoolkit.cli import options
+from gantoolkit.core.suggest import did_you_mean
 from gantoolkit_annyfaces.identities import RANGES
 
 
@@ -17,7 +18,7 @@ def first_identity(text):
     if text in RANGES:
         return RANGES[text]
     if not text.lstrip("-").isdigit():
-        suggestion = names.suggest(text, RANGES)
+        suggestion = did_you_mean(text, RANGES)
         known = ", ".join(RANGES)
         raise argparse.ArgumentTypeError(
             f"there is no range '{text}'{suggestion}; give a number or one of {known}"

@@ -15,9 +15,9 @@ import time
 import zipfile
 from dataclasses import asdict, dataclass
 
-from gantoolkit import files
-from gantoolkit.data.workers import spread
-from gantoolkit.errors import UsageError
+from gantoolkit.core import files
+from gantoolkit.core.errors import UsageError
+from gantoolkit.data.workers import parallel_map
 from gantoolkit_annyfaces.encoding import sample_files, sample_line
 
 SHARD = 128  # samples
@@ -199,7 +199,7 @@ def render_shards(shards, workers, progress):
     ready = count - sum(shard.size for shard in todo)
     began = time.monotonic()
     rendered = 0
-    for samples in spread(write_shard, todo, workers):
+    for samples in parallel_map(write_shard, todo, workers):
         rendered += samples
         if progress:
             seconds = max(time.monotonic() - began, 1e-9)

@@ -12,7 +12,8 @@ from functools import lru_cache
 
 import numpy as np
 
-from gantoolkit import files, manifest
+from gantoolkit.core import files
+from gantoolkit.registry import manifest
 
 BASIS_VERSION = 2
 PHENOTYPES = (
@@ -134,7 +135,7 @@ def load_basis():
     path = cache_path()
     if not path.exists():
         built = build_arrays()
-        with files.replacing(path) as partial, open(partial, "wb") as file:
+        with files.atomic_write(path) as partial, open(partial, "wb") as file:
             np.savez(file, **built)
     with np.load(path, allow_pickle=False) as data:
         arrays = {key: data[key] for key in data.files}

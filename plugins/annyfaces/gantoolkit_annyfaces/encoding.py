@@ -46,7 +46,7 @@ def depth_bytes(depth):
 
 def sample_files(sample, image_format, has_depth):
     """Encode a `FaceSample`: {entry name: bytes}; the image comes first."""
-    from gantoolkit.data.labels import PALETTE
+    from gantoolkit.core.labels import PALETTE
 
     name = f"{sample.index:08d}"
     files = {

@@ -10,7 +10,6 @@ import pathlib
 import sys
 
 from gantoolkit.core.errors import GantoolkitError
-from gantoolkit.report import marked_tables
 
 ODDS = (1.0, 1.5, 2.0)  # of rare things (`--rare`), a column each
 START = "<!-- marginals: start -->"
@@ -127,7 +126,7 @@ def main(argv=None):
         return 0
     told = f"{args.count} draws of seed 0.\n\n{text}"
     try:
-        marks.renew(pathlib.Path(args.into), START, END, told)
+        marked_tables.renew(pathlib.Path(args.into), START, END, told)
     except GantoolkitError as error:
         print(error, file=sys.stderr)
         return 1

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from gantoolkit.data.labels import index
+from gantoolkit.core.labels import index
 from gantoolkit_annyfaces.parts import bell, follow, smoothstep
 
 LIPS_MEET = -7.12  # height

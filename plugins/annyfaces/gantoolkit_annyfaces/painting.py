@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from gantoolkit.data.labels import index
+from gantoolkit.core.labels import index
 from gantoolkit_annyfaces import materials
 from gantoolkit_annyfaces.eyes import paint_eye
 from gantoolkit_annyfaces.parts import MATERIALS

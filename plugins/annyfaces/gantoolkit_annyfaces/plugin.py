@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gantoolkit.registry.plugins import hookimpl
+from gantoolkit import hookimpl
 
 
 @hookimpl

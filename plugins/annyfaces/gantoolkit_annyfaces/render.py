@@ -7,7 +7,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from gantoolkit.data.labels import CLASSES
+from gantoolkit.core.labels import CLASSES
 from gantoolkit_annyfaces import camera as cameras
 from gantoolkit_annyfaces.attributes import describe
 from gantoolkit_annyfaces.backdrop import backdrop

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.ndimage import gaussian_filter, map_coordinates, uniform_filter
 
-from gantoolkit.data.labels import index
+from gantoolkit.core.labels import index
 from gantoolkit_annyfaces.factors import stream
 
 # Each axis compares a ray with the next one along it: (this one, the next one).

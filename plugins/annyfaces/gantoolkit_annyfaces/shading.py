@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from gantoolkit.data.labels import index
+from gantoolkit.core.labels import index
 from gantoolkit_annyfaces import domains, lighting, materials
 from gantoolkit_annyfaces.painting import paint
 from gantoolkit_annyfaces.parts import WORLD_OFFSET, WORLD_SCALE, bell

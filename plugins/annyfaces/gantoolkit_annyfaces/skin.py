@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gantoolkit.data.labels import index
+from gantoolkit.core.labels import index
 from gantoolkit_annyfaces import cloth
 from gantoolkit_annyfaces.garment import neckline
 from gantoolkit_annyfaces.masks import (

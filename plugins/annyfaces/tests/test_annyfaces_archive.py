@@ -13,8 +13,8 @@ from gantoolkit_annyfaces import archive, encoding, write_zip
 from gantoolkit_annyfaces.captions import COUNT
 from PIL import Image
 
-from gantoolkit.data.zipdata import DEPTH_RANGE
-from gantoolkit.errors import UsageError
+from gantoolkit.core.errors import UsageError
+from gantoolkit.data.face_zip import DEPTH_RANGE
 
 
 def test_interrupted_run_gives_the_same_zip(tmp_path, monkeypatch):

@@ -11,7 +11,7 @@ from gantoolkit_annyfaces.parts import MATERIALS
 from gantoolkit_annyfaces.render import prepared, render_view
 from gantoolkit_annyfaces.surface import see
 
-from gantoolkit.data.labels import index
+from gantoolkit.core.labels import index
 
 # Mean absolute difference, of 255, of skin seen in both views; shine and blur depend on the view.
 BOUND = 14

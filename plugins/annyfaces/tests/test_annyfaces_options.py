@@ -3,8 +3,8 @@
 import pytest
 from gantoolkit_annyfaces.__main__ import add_arguments
 
-from gantoolkit import options
-from gantoolkit.errors import UsageError
+from gantoolkit.cli import options
+from gantoolkit.core.errors import UsageError
 
 
 def parse(*more):

@@ -11,7 +11,7 @@ from gantoolkit_annyfaces.factors import Factors, draw
 from gantoolkit_annyfaces.render import prepared, render_view
 from gantoolkit_annyfaces.traits import decide
 
-from gantoolkit.data.labels import CLASSES, index
+from gantoolkit.core.labels import CLASSES, index
 
 
 def test_same_index_same_bytes():
