@@ -10,6 +10,7 @@ import pathlib
 import sys
 
 from gantoolkit.core.errors import GantoolkitError
+from gantoolkit.report import marked_tables
 
 ODDS = (1.0, 1.5, 2.0)  # of rare things (`--rare`), a column each
 START = "<!-- marginals: start -->"
