@@ -46,7 +46,9 @@ def is_run(source: str | Path) -> bool:
     """Return whether `source` holds a bridge, without loading it."""
     folder = Path(source)
     if folder.is_dir():
-        if any((folder / file).is_file() for file in (bridge_files.EXPORTED, bridge_files.HUB_MODEL)):
+        if any(
+            (folder / file).is_file() for file in (bridge_files.EXPORTED, bridge_files.HUB_MODEL)
+        ):
             return True
         return _task(folder) == "bridge" and (folder / "checkpoint").is_dir()
     preset = manifest.load().presets.get(str(source))
