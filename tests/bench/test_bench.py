@@ -1,4 +1,5 @@
-"""The harness on stand-ins: what a system is told, resuming, records, pages, the check, the judge's independence."""
+"""The harness on stand-ins: what a system is told, resuming, records, pages, the check, the
+judge's independence."""
 
 from __future__ import annotations
 
@@ -91,7 +92,8 @@ rows:
   - {name: grey, label: greyer, system: {type: Painted, grey: 0.5}}
   - {name: flat, label: a plane, system: {type: Flat}}
   - {name: peeking, label: peeking, system: {type: Peeking}}
-  - {name: absent, label: absent, system: {type: Ours, run: nowhere}, recipe: gantoolkit run nowhere.py}
+  - {name: absent, label: absent, system: {type: Ours, run: nowhere},
+     recipe: gantoolkit run nowhere.py}
 paper: {source: "Table 9.", columns: [method, FID], rows: [[theirs, "12.50"]]}
 """
 

@@ -1,4 +1,5 @@
-"""Output trees of each program's shape, made of known pictures: what is found, which tile, what is missing."""
+"""Output trees of each program's shape, made of known pictures: what is found, which tile, what
+is missing."""
 
 from __future__ import annotations
 

@@ -49,13 +49,17 @@ def _generator(folder: Path) -> str:
 
 
 def by_hand(model, encoder, condition, step: int) -> list[torch.Tensor]:
-    """Probabilities [T,h,w] of one sample at a step, per up block: softmax of q·k, max over heads and layers."""
+    """Probabilities [T,h,w] of one sample at a step, per up block: softmax of q·k, max over
+    heads and layers."""
     blocks = [b for b in model.unet.up_blocks if getattr(b, "has_cross_attention", False)]
     seen, hooks = {}, []
     for n, block in enumerate(blocks):
         for k, layer in enumerate(cross_attention_layers(block)):
             for part in ("to_q", "to_k"):
-                keep = lambda m, a, out, key=(n, k, part): seen.setdefault(key, []).append(out)  # noqa: E731
+
+                def keep(m, a, out, key=(n, k, part)):
+                    seen.setdefault(key, []).append(out)
+
                 hooks.append(getattr(layer, part).register_forward_hook(keep))
     list(encoder.trace(condition, x0=False))
     for hook in hooks:
@@ -156,7 +160,10 @@ def test_named_words_stand_in_the_order_they_are_named(thinking):
     assert list(named) == ["hat", "black"]
     twice = attention.choose_words(thinking.pipeline.encoder, text, moments, ["a"], "sample 0")["a"]
     assert len(twice) == 2  # both occurrences
-    said = f"'beard' is not in the prompt of sample 0, “{text}”; its words: a, man, with, black, hair, hat"
+    said = (
+        f"'beard' is not in the prompt of sample 0, “{text}”; "
+        "its words: a, man, with, black, hair, hat"
+    )
     with pytest.raises(scene.UsageError, match=said):
         attention.choose_words(
             thinking.pipeline.encoder, text, moments, ["hair", "beard"], "sample 0"
@@ -167,4 +174,4 @@ def test_named_words_stand_in_the_order_they_are_named(thinking):
         attention.render(scene.Scene(thinking.runs, thinking.data, (2,)), SimpleNamespace(words=[]))
 
 
-# -- refusals ------------------------------------------------------------------------------------------------------
+# -- refusals ------------------------------------------------------------------------------------

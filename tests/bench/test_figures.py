@@ -22,7 +22,8 @@ from gantoolkit.report import figure_sheets, pictures
 
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory):
-    """runs/one, two (another bridge) and other (another generator) of the stand-ins; a run that has not begun."""
+    """runs/one, two (another bridge) and other (another generator) of the stand-ins; a run that
+    has not begun."""
     folder = tmp_path_factory.mktemp("figures")
     mini.write_networks(folder)
     (folder / "again.safetensors").write_bytes((folder / "generator.safetensors").read_bytes())
@@ -48,7 +49,8 @@ def runs(tmp_path_factory):
 
 @pytest.fixture
 def figure(runs, tiny_zip, tmp_path):
-    """figure(name, runs, …) → (picture, what it says of itself, the columns' left ends, their side)."""
+    """figure(name, runs, …) → (picture, what it says of itself, the columns' left ends, their
+    side)."""
 
     def make(name, *arguments, columns, groups=()):
         out = tmp_path / f"{name}.png"
@@ -129,7 +131,8 @@ def test_a_run_without_modulation_has_one_face(runs, tiny_zip, monkeypatch):
 
 
 def test_views_turns_a_head(figure, runs, tiny_zip):
-    """A 3D generator is drawn from the sample's camera and from three others; a 2D one has a single column."""
+    """A 3D generator is drawn from the sample's camera and from three others; a 2D one has a
+    single column."""
     generator = load_generator("eg3d")
     specs = dict(
         encoder=dict(type="FakeEncoder"),
@@ -243,7 +246,7 @@ def test_long_grids_are_thinned_evenly(steps_, most):
     assert found[-1] == grid[-1] and found == sorted(set(found), reverse=True)
 
 
-# -- attention -----------------------------------------------------------------------------------------------------
+# -- attention -----------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(

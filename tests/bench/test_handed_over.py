@@ -1,4 +1,5 @@
-"""What official programs are handed: read back as their own code reads it, and their results found by the adapters."""
+"""What official programs are handed: read back as their own code reads it, and their results
+found by the adapters."""
 
 from __future__ import annotations
 
@@ -73,7 +74,8 @@ def put(path: Path) -> None:
     ],
 )
 def test_masks_are_numbers_where_programs_convert_to_grey(data, tmp_path, program, name, size):
-    """`.convert("L")` of the zip's palette pictures would be luminances; of these it is the labels."""
+    """`.convert("L")` of the zip's palette pictures would be luminances; of these it is the
+    labels."""
     out = handed(program, data, tmp_path / "in")
     for row, one in enumerate(wanted(data)):
         with Image.open(out / name.format(one.id)) as file:
@@ -82,7 +84,8 @@ def test_masks_are_numbers_where_programs_convert_to_grey(data, tmp_path, progra
 
 
 def test_ide3d_finds_photo_mask_and_camera(data, tmp_path, capsys):
-    """As infer_hybrid_encoder.py: the label by the last 21 letters of the path, with y and z of the camera negated."""
+    """As infer_hybrid_encoder.py: the label by the last 21 letters of the path, with y and z of
+    the camera negated."""
     out, faces = handed("ide3d", data, tmp_path / "in"), FaceZip(data)
     assert "warning" not in capsys.readouterr().err
     labels = dict(json.loads((out / "dataset.json").read_text())["labels"])
@@ -108,7 +111,8 @@ def test_ide3d_finds_photo_mask_and_camera(data, tmp_path, capsys):
 
 
 def test_uac_finds_maps_and_prompts(data, tmp_path):
-    """As its paired_data_loader and save_images: files in order of names, text up to the second colon, a counter."""
+    """As its paired_data_loader and save_images: files in order of names, text up to the second
+    colon, a counter."""
     out = handed("uac", data, tmp_path / "in")
     lines = (out / "text.txt").read_text().splitlines(keepends=True)
     told = {
@@ -140,21 +144,28 @@ def test_uac_finds_maps_and_prompts(data, tmp_path):
 STANDIN = """#!/bin/sh
 while [ $# -gt 0 ]; do
   case "$1" in --mask_path) mask="$2";; --input_text) text="$2";; --save_folder) out="$2";;
-    --exp_dir) exp="$2";; --data_path) data="$2";; --results_dir) result="$2";; --description) said="$2";;
-    --latent_path) latent="$2";; --target_img) img="$2";; --target_seg) seg="$2";; --outdir) dir="$2";; esac
+    --exp_dir) exp="$2";; --data_path) data="$2";;
+    --results_dir) result="$2";; --description) said="$2";;
+    --latent_path) latent="$2";; --target_img) img="$2";;
+    --target_seg) seg="$2";; --outdir) dir="$2";; esac
   shift
 done
-if [ -n "$mask" ]; then w="$out/$(basename "$mask")/$text" && mkdir -p "$w" && cp "$mask" "$w/000000_x_0.png"; fi
-if [ -n "$exp" ]; then w="$exp/inference_results" && mkdir -p "$w" && cp "$data"/*.png "$w/inverted_codes.pt"; fi
-if [ -n "$result" ]; then cp "$latent" "$result/final_result.png" && printf %s "$said" > "$result/said"; fi
-if [ -n "$img" ]; then w="$dir/$(basename "$img" .png)" && [ -f "$seg" ] && mkdir -p "$w" && cp "$img" "$w/rec_img.png"; fi
+if [ -n "$mask" ]; then w="$out/$(basename "$mask")/$text" &&
+  mkdir -p "$w" && cp "$mask" "$w/000000_x_0.png"; fi
+if [ -n "$exp" ]; then w="$exp/inference_results" &&
+  mkdir -p "$w" && cp "$data"/*.png "$w/inverted_codes.pt"; fi
+if [ -n "$result" ]; then cp "$latent" "$result/final_result.png" &&
+  printf %s "$said" > "$result/said"; fi
+if [ -n "$img" ]; then w="$dir/$(basename "$img" .png)" &&
+  [ -f "$seg" ] && mkdir -p "$w" && cp "$img" "$w/rec_img.png"; fi
 """
 
 
 @pytest.mark.skipif(not shutil.which("sh"), reason="needs a shell")
 @pytest.mark.parametrize("program", ["tedigan", "ide3d", "collaborative"])
 def test_jobs_run_and_their_results_are_found(data, tmp_path, program, monkeypatch):
-    """jobs.sh with a stand-in for python that writes where the program would; a second time nothing runs."""
+    """jobs.sh with a stand-in for python that writes where the program would; a second time
+    nothing runs."""
     out = handed(program, data, tmp_path / "in put")
     (tmp_path / "bin").mkdir()
     (tmp_path / "bin" / "python").write_text(STANDIN)

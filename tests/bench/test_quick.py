@@ -1,4 +1,5 @@
-"""The quick form of a shipped suite, from trained runs to its page: `bench table1 --pairs 4` with tiny networks."""
+"""The quick form of a shipped suite, from trained runs to its page: `bench table1 --pairs 4`
+with tiny networks."""
 
 from __future__ import annotations
 
@@ -23,7 +24,8 @@ SPAWN = run.spawn
 
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory):
-    """Runs named as the suites name them, of an untrained diffusion model, bridge, StyleGAN2 and EG3D."""
+    """Runs named as the suites name them, of an untrained diffusion model, bridge, StyleGAN2 and
+    EG3D."""
     folder = tmp_path_factory.mktemp("quick")
     parts = tiny.parts()
     tiny.write(folder, parts)

@@ -1,4 +1,5 @@
-"""Reference systems: other people's photos come as they lie in their archive, a trained run's generator draws its codes."""
+"""Reference systems: other people's photos come as they lie in their archive, a trained run's
+generator draws its codes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""Denoising runs that rows share: equal to those that a row would make, and another for everything that decides one."""
+"""Denoising runs that rows share: equal to those that a row would make, and another for
+everything that decides one."""
 
 from __future__ import annotations
 
@@ -13,7 +14,8 @@ from gantoolkit.registry import registry
 
 
 def test_rows_share_denoising_runs_and_draw_what_they_would_alone(tmp_path, monkeypatch):
-    """A run that is read is the run that would be made; another prompt, seed or number of steps is another run."""
+    """A run that is read is the run that would be made; another prompt, seed or number of steps
+    is another run."""
     opened = pairs.open_pairs("val", 3)
     condition = opened.sample(torch.arange(3), "mask").condition
     spec = dict(type="Diffused", weights="diffusion", controlnet="controlnet-mask", steps=2)

@@ -1,4 +1,5 @@
-"""docs/scaling.md and docs/full-scale.md say what the code counts and what the record of the whole chain holds."""
+"""docs/scaling.md and docs/full-scale.md say what the code counts and what the record of the
+whole chain holds."""
 
 from __future__ import annotations
 
@@ -77,7 +78,8 @@ def test_the_peak_of_the_whole_chain_is_that_of_its_record(page):
 
 @pytest.mark.slow
 def test_the_chain_is_measured_in_miniature(monkeypatch, tmp_path):
-    """The script that measures at full size, on the embedded universe: every part takes its time, naive most."""
+    """The script that measures at full size, on the embedded universe: every part takes its
+    time, naive most."""
     import chain
 
     monkeypatch.setenv("GANTOOLKIT_CACHE", str(tmp_path))
