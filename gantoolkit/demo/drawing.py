@@ -54,7 +54,7 @@ def read_painting(uri: str | None, kind: str, resolution: int) -> np.ndarray:
 
 
 def read_labels(picture: Image.Image, resolution: int) -> np.ndarray:
-    """Return the class that covers most of each pixel [R,R] uint8, so that soft edges leave none."""
+    """Return the class that covers most of each pixel [R,R] uint8: soft edges leave none."""
     decoded, *_ = label_maps.decode_label_map(picture, "The painting")
     labels = label_maps.pad_square(decoded)
     if len(labels) <= resolution:

@@ -1,4 +1,4 @@
-"""The painter: a canvas with a palette of 19 named classes, or a white pen, as a Gradio component."""
+"""The painter, a Gradio component: a canvas with a palette of 19 classes, or a white pen."""
 
 from __future__ import annotations
 

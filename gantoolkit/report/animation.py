@@ -21,7 +21,7 @@ FASTEST_FRAME = 20  # milliseconds; players slow down shorter ones
 
 
 def save(frames: Sequence[np.ndarray], path: str | Path, fps: int = 24) -> Path:
-    """Write frames uint8 [H,W,3] atomically as an endless GIF or as MP4, by the suffix of `path`."""
+    """Write frames uint8 [H,W,3] atomically as endless GIF or as MP4, by the suffix of `path`."""
     path = Path(path)
     if path.suffix == ".gif":
         return _save_gif(frames, path, fps)

@@ -1,4 +1,4 @@
-"""Sheets of pictures with titles over the columns, labels before the rows and prompts between them."""
+"""Sheets of pictures: titles over the columns, labels before the rows, prompts between them."""
 
 from __future__ import annotations
 

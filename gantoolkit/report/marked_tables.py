@@ -1,4 +1,4 @@
-"""Tables in pages that people write: what stands between two marks of a Markdown file is renewed."""
+"""Tables in pages that people write: what stands between two marks of a file is renewed."""
 
 from __future__ import annotations
 

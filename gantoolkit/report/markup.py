@@ -32,7 +32,7 @@ def row_head(title: str) -> str:
 
 
 def table(rows: Iterable[str], heads: Sequence[str] = (), class_: str = "") -> str:
-    """Return a table that scrolls sideways; `rows` hold cells, `heads` are the cells of its head."""
+    """Return a table that scrolls sideways; `rows` hold cells, `heads` those of its head."""
     head = tag("thead", tag("tr", "".join(heads))) if heads else ""
     body = tag("tbody", "".join(tag("tr", row) for row in rows))
     return tag("div", tag("table", head + body, class_=class_), class_="scroll")

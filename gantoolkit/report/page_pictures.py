@@ -89,7 +89,7 @@ def _views(folder: Path, entry: dict) -> str:
 
 
 def strip(folder: Path, entry: dict) -> str:
-    """Return one sample over the denoising steps: a column for every step t, a row for every kind."""
+    """Return one sample over the denoising steps: columns are steps t, rows kinds."""
     steps = entry.get("steps") or []
     heads = ["<th></th>"]
     for step in steps:

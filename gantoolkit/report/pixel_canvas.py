@@ -1,4 +1,4 @@
-"""A white page measured in pixels, for pictures, lines and text with $…$ as mathematics (matplotlib)."""
+"""A white page measured in pixels, for pictures, lines and text with $…$ as mathematics."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ class PixelCanvas:
         self._pictures: list[tuple[np.ndarray, int, int]] = []
 
     def picture(self, picture: np.ndarray, left: int, top: int) -> None:
-        """Put a picture [h,w,3] of uint8 with its upper left corner at (left, top), pixel by pixel."""
+        """Put a picture [h,w,3] of uint8 with its upper left corner at (left, top)."""
         self._pictures.append((picture, left, top))
 
     def text(

@@ -1,8 +1,9 @@
 """record.json: what a run leaves behind, as plain JSON, and the vocabulary of its keys.
 
 `Record.scores` maps system → metric → Score. Five systems have a meaning for the report:
-FLOOR (the generator's mean face), DIFFUSED (the diffusion model's own image), MAPPED (G(w^m), the bridge
-without T), RUN (G(w)) and CEILING (W+ inversion of I^gt). Other systems are printed beside them.
+FLOOR (the generator's mean face), DIFFUSED (the diffusion model's own image), MAPPED (G(w^m), the
+bridge without T), RUN (G(w)) and CEILING (W+ inversion of I^gt). Other systems are printed beside
+them.
 
 `Record.samples` is a list of dicts, every path relative to the run folder:
 
@@ -11,7 +12,8 @@ without T), RUN (G(w)) and CEILING (W+ inversion of I^gt). Other systems are pri
      "t": 0,                            # denoising step of the pictures in "images"
      "images": {"condition": "pictures/…png", "image_gt": …, "x0": …, "G(w_m)": …, "G(w)": …},
      "views": ["pictures/…png", …],     # 3D: G(w) from the left, the front and the right
-     "steps": [{"t": 901, "images": {"G(w_m)": …, "G(w)": …, "attention": …}}, …]}   # in the order they ran
+     # in the order in which the steps ran
+     "steps": [{"t": 901, "images": {"G(w_m)": …, "G(w)": …, "attention": …}}, …]}
 
 Every key but "images" may be missing, and unknown columns are shown under their own names.
 """

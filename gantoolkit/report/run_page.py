@@ -22,13 +22,13 @@ NAME = "report.html"
 SCORE_CARDS = 8  # scores shown at the top
 LINE_COLORS = 4  # of style.css
 ABOUT_SAMPLES = (
-    "What went in (prompt and condition), the truth I<sup>gt</sup>, the diffusion model’s own image "
-    "I<sup>d</sup><sub>0</sub>, and the generator’s: G(w<sup>m</sup>) from the mapping network "
+    "What went in (prompt and condition), the truth I<sup>gt</sup>, the diffusion model’s own "
+    "image I<sup>d</sup><sub>0</sub>, and the generator’s: G(w<sup>m</sup>) from the mapping network "
     "alone, G(w) with the style modulation."
 )
 ABOUT_STEPS = (
-    "The same samples, rendered from the features of single denoising steps t, from noise (left) to "
-    "the finished image (right)."
+    "The same samples, rendered from the features of single denoising steps t, from noise (left) "
+    "to the finished image (right)."
 )
 ABOUT_SCORES = (
     "The floor is the generator’s mean face for every sample, the ceiling a direct W+ inversion of "
@@ -240,7 +240,7 @@ def _footer(record: Record) -> str:
 
 
 def main(args) -> int:
-    """Run `gantoolkit report RUN…`: write every report again, then say which could not be written."""
+    """Run `gantoolkit report RUN…`: write reports again, then say which could not be written."""
     errors: dict[str, GantoolkitError] = {}
     for run in args.runs:
         try:

@@ -1,4 +1,4 @@
-"""Small plots whose points stand below the columns of a sheet: one panel a score, a line a system."""
+"""Small plots whose points stand below the columns of a sheet."""
 
 from __future__ import annotations
 

@@ -137,7 +137,7 @@ def _number_class(system: str) -> str:
 
 
 def conditions(record: Record) -> str:
-    """Return under which conditions each metric was measured: a row a metric, a column a condition."""
+    """Return under which conditions each metric was measured, one row for each."""
     metrics = metrics_of(record.scores)
     keys = list(dict.fromkeys(key for score in metrics.values() for key in score.conditions))
 

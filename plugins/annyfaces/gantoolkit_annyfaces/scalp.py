@@ -1,7 +1,8 @@
 """A polar grid over the skull, without the ears, that follows any head.
 
-It is the ground for hair and hats. Azimuth 0 is the face, +90° the person's left; elevation 90° is the top. Every grid point knows its
-triangle and weights on the average head, so on another head it is three vertices averaged.
+It is the ground for hair and hats. Azimuth 0 is the face, +90° the person's left; elevation 90° is
+the top. Every grid point knows its triangle and weights on the average head, so on another head it
+is three vertices averaged.
 """
 
 from __future__ import annotations
