@@ -23,8 +23,8 @@ SCORE_CARDS = 8  # scores shown at the top
 LINE_COLORS = 4  # of style.css
 ABOUT_SAMPLES = (
     "What went in (prompt and condition), the truth I<sup>gt</sup>, the diffusion model’s own "
-    "image I<sup>d</sup><sub>0</sub>, and the generator’s: G(w<sup>m</sup>) from the mapping network "
-    "alone, G(w) with the style modulation."
+    "image I<sup>d</sup><sub>0</sub>, and the generator’s: G(w<sup>m</sup>) from the mapping "
+    "network alone, G(w) with the style modulation."
 )
 ABOUT_STEPS = (
     "The same samples, rendered from the features of single denoising steps t, from noise (left) "
