@@ -16,7 +16,7 @@ from gantoolkit.bridges.absm import AbSM
 from gantoolkit.cli import main
 from gantoolkit.encoders.controlnet import ControlNetEncoder
 from gantoolkit.generators import load_generator
-from gantoolkit.inference import load as sample
+from gantoolkit.inference import bridge_files
 from gantoolkit.report import record as records
 
 SPAWN = run.spawn
@@ -53,7 +53,7 @@ def runs(tmp_path_factory):
             generator=str(folder / f"{file}.safetensors"),
             networks={},
         )
-        sample.export(folder / "trained" / name / sample.EXPORTED, bridge, specs)
+        bridge_files.export_bridge(folder / "trained" / name / bridge_files.EXPORTED, bridge, specs)
     return folder / "trained"
 
 
@@ -132,12 +132,14 @@ def test_a_retrained_run_is_measured_again(runs, tmp_path, monkeypatch):
         "--out",
         str(tmp_path / "out"),
     ]
-    file = tmp_path / "e_full" / sample.EXPORTED
+    file = tmp_path / "e_full" / bridge_files.EXPORTED
     file.parent.mkdir(parents=True)
-    file.write_bytes((runs / "long_stylegan2" / sample.EXPORTED).read_bytes())
+    file.write_bytes((runs / "long_stylegan2" / bridge_files.EXPORTED).read_bytes())
     assert main.main(command) == 0 and main.main(command) == 0 and len(made) == 1
     state, specs = sample.read(tmp_path / "e_full")
-    sample.export(file, _bridge({key: value + 0.01 for key, value in state.items()}), specs)
+    bridge_files.export_bridge(
+        file, _bridge({key: value + 0.01 for key, value in state.items()}), specs
+    )
     assert main.main(command) == 0 and len(made) == 2 and made[0] == made[1]
 
 
