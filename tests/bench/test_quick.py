@@ -136,7 +136,7 @@ def test_a_retrained_run_is_measured_again(runs, tmp_path, monkeypatch):
     file.parent.mkdir(parents=True)
     file.write_bytes((runs / "long_stylegan2" / bridge_files.EXPORTED).read_bytes())
     assert main.main(command) == 0 and main.main(command) == 0 and len(made) == 1
-    state, specs = sample.read(tmp_path / "e_full")
+    state, specs = bridge_files.read_bridge(tmp_path / "e_full")
     bridge_files.export_bridge(
         file, _bridge({key: value + 0.01 for key, value in state.items()}), specs
     )
