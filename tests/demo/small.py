@@ -51,7 +51,10 @@ REGISTRIES["bridge"].register_module("AddBridge", module=AddBridge, force=True)
 
 
 def write_runs(folder: Path, **kinds: str) -> Path:
-    """runs/solid (masks), runs/flat (masks) and runs/lines (scribbles) below `folder`; `kinds`: other runs' conditions."""
+    """Write runs/solid (masks), runs/flat (masks) and runs/lines (scribbles) below `folder`.
+
+    `kinds` are conditions of further runs.
+    """
     torch.manual_seed(3)
     flat = dict(z_dim=8, w_dim=8, resolution=32, channels=[8, 8, 8, 8], mapping_layers=2)
     solid = dict(

@@ -25,7 +25,8 @@ from small import write_runs  # noqa: E402
 
 ROOT = Path(__file__).resolve().parents[2]
 SERVE = (
-    "import sys; sys.path.insert(0, sys.argv.pop(1)); import small; from gantoolkit.cli.main import main; "
+    "import sys; sys.path.insert(0, sys.argv.pop(1)); import small; "
+    "from gantoolkit.cli.main import main; "
     "main(sys.argv[1:])"
 )
 

@@ -1,4 +1,4 @@
-"""The page behind a real server, asked by gradio_client: pictures, sentences, what is not served."""
+"""The page behind a real server, asked by gradio_client: pictures, sentences, refusals."""
 
 import re
 import urllib.error

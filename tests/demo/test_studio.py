@@ -1,4 +1,4 @@
-"""Runs on offer and what the studio keeps, without Gradio; the download repeats itself by `generate`."""
+"""Runs on offer and what the studio caches, without Gradio; `generate` repeats a download."""
 
 import json
 import threading

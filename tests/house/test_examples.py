@@ -58,7 +58,6 @@ def test_examples_run(name):
     assert results.attempted and not results.failed
 
 
-@pytest.mark.xfail(strict=False, reason="examples are being written")
 @pytest.mark.parametrize("module, names", WITH_EXAMPLES.items(), ids=lambda value: str(value))
 def test_classes_that_people_meet_first_have_an_example(module, names):
     import gantoolkit.core.compat  # noqa: F401
