@@ -95,6 +95,9 @@ def _check_spec(spec: Spec, provenance: dict[str, str]) -> None:
             problem = messages.wrong_argument(kind, name, key, annotations)
             raise UsageError(f"{dotted} ({source(dotted, provenance)}): {problem}")
         check_value(dotted, value, annotations[key], provenance)
+        nested = entry.get("nested", {}).get(key)
+        if nested and isinstance(value, dict):
+            _check_spec(Spec(dotted, kind, {"type": nested, **value}), provenance)
 
 
 def _unknown_component(kind: str | None, name: str) -> str:

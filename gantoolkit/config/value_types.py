@@ -46,6 +46,8 @@ RANGES: dict[str, Range] = {  # by the last part of a key, wherever a component 
     "ema": Range("from 0 to below 1", lambda v: 0 <= v < 1),
     "steps": Range("from 1 to 1000", lambda v: 1 <= v <= 1000),  # of denoising
     "score_after_steps": AT_LEAST_ONE,
+    "width": AT_LEAST_ONE,  # channels
+    "widths": AT_LEAST_ONE,
     "batch": AT_LEAST_ONE,
     "accumulate": AT_LEAST_ONE,
     "log_every": AT_LEAST_ONE,
