@@ -215,7 +215,7 @@ def test_settings_that_a_config_leaves_out_can_be_typed():
         ("bridge={'width': 3, '_delete_': True}", "bridge (override bridge="),
         ("bridge={'mapping': {'widht': 3}}", "takes no argument 'widht' (did you mean 'width'?)"),
         ("bridge={'mapping': {'normalise': True}}", "'normalise' (now called 'normalize')"),
-        ("bridge.mapping.width=0", "bridge.mapping.width (override bridge.mapping.width=0)"),
+        ("bridge.mapping.width=0", "bridge.mapping.width should be at least 1, not 0"),
     ],
 )
 def test_values_that_cannot_be_are_refused_before_anything_is_loaded(override, words):
