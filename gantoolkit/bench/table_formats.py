@@ -21,7 +21,7 @@ from gantoolkit.bench.tables import (
 from gantoolkit.core.types import Score
 
 SECONDS, MEMORY = "s / image", "peak MB"
-TEX_ARROWS = {"↑": r"$\uparrow$", "↓": r"$\downarrow$"}
+TEX_ARROWS = {"↑": r"$\uparrow$", "↓": r"$\downarrow$", "→ 1": r"$\to 1$"}
 TEX_SIGNS = {
     "\\": r"\textbackslash{}",
     "~": r"\textasciitilde{}",
@@ -126,8 +126,8 @@ def csv_table(rows: Sequence[MeasuredRow]) -> str:
         facts = [row.name, row.label, inputs_of(record)]
         for name, score in scores_of(record).items():
             low, high = (f"{bound:.7g}" for bound in score.interval) if score.interval else ("", "")
-            better = "higher" if score.higher_is_better else "lower"
-            writer.writerow([*facts, name, f"{score.value:.7g}", low, high, score.n, better])
+            value = f"{score.value:.7g}"
+            writer.writerow([*facts, name, value, low, high, score.n, score.better])
         for name, value in record.timings.items():
             writer.writerow([*facts, name, f"{value:.7g}", "", "", record.config["pairs"], "lower"])
     return out.getvalue()

@@ -65,9 +65,8 @@ def column_title(column: str) -> str:
 
 
 def arrow(rows: Sequence[MeasuredRow], column: str) -> str:
-    """Return ↑ where higher is better, else ↓."""
-    score = next(iter(column_scores(rows, column).values()))
-    return "↑" if score.higher_is_better else "↓"
+    """Return ↑ where higher is better, ↓ where lower is, "→ 1" where 1 is best."""
+    return next(iter(column_scores(rows, column).values())).arrow
 
 
 def inputs_of(record: Record) -> str:
@@ -102,8 +101,8 @@ def ranks(rows: Sequence[MeasuredRow], column: str) -> dict[str, int]:
         values = {name: printed_value(column, score)[0] for name, score in scores.items()}
         places = decimals(values.values())
         printed = {name: round(value, places) for name, value in values.items()}
-        higher_is_better = next(iter(scores.values())).higher_is_better
-        best = sorted(set(printed.values()), reverse=higher_is_better)
+        penalty = next(iter(scores.values())).penalty
+        best = sorted(set(printed.values()), key=penalty)
         for rank, value in enumerate(best[:2], 1):
             for name in printed:
                 if printed[name] == value:

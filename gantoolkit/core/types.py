@@ -10,6 +10,7 @@ Images are float in −1..1, [B,3,H,W].
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, fields
 from typing import Any, Self, cast
@@ -241,6 +242,36 @@ class Score:
     higher_is_better: bool
     conditions: dict[str, Any] = field(default_factory=dict)  # network, resize, latent source, …
     interval: tuple[float, float] | None = None  # 95 % bootstrap interval over samples
+
+    @property
+    def best(self) -> float | None:
+        """Return the best value, where neither higher nor lower is better, else None."""
+        return self.conditions.get("best")
+
+    @property
+    def arrow(self) -> str:
+        """Return where the best values lie: ↑, ↓, or "→ 1" where a value of 1 is best."""
+        if self.best is not None:
+            return f"→ {self.best:g}"
+        return "↑" if self.higher_is_better else "↓"
+
+    @property
+    def better(self) -> str:
+        """Return the same in a word: "higher", "lower" or "nearer to 1"."""
+        if self.best is not None:
+            return f"nearer to {self.best:g}"
+        return "higher" if self.higher_is_better else "lower"
+
+    def penalty(self, value: float) -> float:
+        """Return a number that grows as `value` gets worse; half and twice the best value are equal.
+
+        >>> score = Score(0.5, n=8, higher_is_better=True, conditions={"best": 1.0})
+        >>> score.penalty(0.5) == score.penalty(2.0) > score.penalty(1.0)
+        True
+        """
+        if self.best is not None:
+            return abs(math.log(value / self.best)) if value > 0 else math.inf
+        return -value if self.higher_is_better else value
 
 
 Scores = dict[str, Score]

@@ -13,6 +13,9 @@ TITLES = {  # first part of a score's name, without "[network]" → title
     "id_text": "ID text",
     "id_views": "ID views",
     "edges": "edge F",
+    "detail_octave1": "detail 1/4–1/2",  # octaves in cycles per pixel; the truth has 1
+    "detail_octave2": "detail 1/8–1/4",
+    "detail_octave3": "detail 1/16–1/8",
     "acc": "ACC",
     "iou": "IoU",
     "miou": "mIoU",

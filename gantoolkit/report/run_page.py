@@ -150,8 +150,8 @@ def _score_cards(record: Record) -> str:
     own_scores = record.scores.get(records.RUN) or last_system
     cards = ""
     for metric, score in list(own_scores.items())[:SCORE_CARDS]:
-        arrow = "↑" if score.higher_is_better else "↓"
-        card = tag("span", f"{tables.title(metric)} {arrow}") + tag("b", tables.number(score.value))
+        card = tag("span", f"{tables.title(metric)} {score.arrow}")
+        card += tag("b", tables.number(score.value))
         share = tables.gap(record, metric)
         if share is not None:
             card += tag("small", f"{tables.percent(share)} of the gap")

@@ -111,17 +111,16 @@ def scores(record: Record) -> str:
 
     rows = []
     for metric, example in metrics_of(record.scores).items():
-        row = _score_row(record, metric, systems, example.higher_is_better)
+        row = _score_row(record, metric, systems, example)
         if has_gap:
             row += tag("td", _gap_bar(gap(record, metric)))
         rows.append(row)
     return table(rows, heads, class_="scores" if len(systems) > 1 else "")
 
 
-def _score_row(record: Record, metric: str, systems: Iterable[str], higher_is_better: bool) -> str:
-    arrow = "↑" if higher_is_better else "↓"
-    direction = "higher is better" if higher_is_better else "lower is better"
-    head = row_head(f"{title(metric)} {tag('abbr', arrow, title=direction)}")
+def _score_row(record: Record, metric: str, systems: Iterable[str], example: Score) -> str:
+    arrow = tag("abbr", example.arrow, title=f"{example.better} is better")
+    head = row_head(f"{title(metric)} {arrow}")
 
     by_system = {name: record.scores[name].get(metric) for name in systems}
     places = decimals(score.value for score in by_system.values() if score)

@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
+from gantoolkit.core.types import Score
 from gantoolkit.report import marked_tables
 from gantoolkit.report.record import RUN
 
@@ -82,7 +83,7 @@ def _scores(records: list[dict]) -> list[str]:
 
 
 def _with_arrow(metric: str, score: dict) -> str:
-    return f"{metric} {'↑' if score['higher_is_better'] else '↓'}"
+    return f"{metric} {Score(**score).arrow}"
 
 
 def _conditions(score: dict) -> str:

@@ -164,8 +164,7 @@ def finish(run: Run, progress: Progress) -> Record:
         samples = task.samples(folder)
 
     for name, score in scores.items():
-        better = "↑" if score.higher_is_better else "↓"
-        progress.say(f"{name:>20} {score.value:.4f} {better}  n={score.n}")
+        progress.say(f"{name:>20} {score.value:.4f} {score.arrow}  n={score.n}")
     return Record(
         run=folder.resolve().name,
         config=run.config,

@@ -130,7 +130,6 @@ def plots(
             score_panels.ScoreLine("$G(w_t)$", values, low, high),
             score_panels.ScoreLine("$I^d_0$", [level], is_level=True),
         ]
-        better = "higher" if x0_score.higher_is_better else "lower"
-        title = f"{tables.column_title(metric)}\n{better} is better"
+        title = f"{tables.column_title(metric)}\n{x0_score.better} is better"
         panels.append(score_panels.score_panel(title, lines, places, sheet.width, sheet.x(2)))
     return panels
