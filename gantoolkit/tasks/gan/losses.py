@@ -1,4 +1,4 @@
-"""Losses of generators and discriminators: logistic with R1, and distances to known faces."""
+"""Losses of generators and discriminators with gradient penalties, and distances to known faces."""
 
 from __future__ import annotations
 
@@ -13,16 +13,42 @@ from gantoolkit.core.types import Render
 # -- the GAN game ----------------------------------------------------------------------------------
 
 
-def discriminator_loss(real_logits: Tensor, fake_logits: Tensor) -> dict[str, Tensor]:
-    """Return both halves of the logistic loss of a discriminator, "real" and "fake"."""
+def discriminator_loss(
+    real_logits: Tensor, fake_logits: Tensor, kind: str = "logistic"
+) -> dict[str, Tensor]:
+    """Return the terms of a discriminator's loss.
+
+    kind  "logistic" and "hinge" have the halves "real" and "fake"; "rpgan" has one term, "pairs":
+          each real logit is to exceed the fake logit beside it (Jolicoeur-Martineau 2019)
+
+    >>> real, fake = torch.tensor([[2.0]]), torch.tensor([[0.5]])
+    >>> {name: term.item() for name, term in discriminator_loss(real, fake, "hinge").items()}
+    {'real': 0.0, 'fake': 1.5}
+    """
+    if kind == "rpgan":
+        return {"pairs": F.softplus(fake_logits - real_logits).mean()}
+    if kind == "hinge":
+        return {
+            "real": F.relu(1 - real_logits).mean(),
+            "fake": F.relu(1 + fake_logits).mean(),
+        }
     return {
         "real": F.softplus(-real_logits).mean(),
         "fake": F.softplus(fake_logits).mean(),
     }
 
 
-def generator_loss(fake_logits: Tensor) -> Tensor:
-    """Return the non-saturating logistic loss of a generator."""
+def generator_loss(
+    fake_logits: Tensor, kind: str = "logistic", real_logits: Tensor | None = None
+) -> Tensor:
+    """Return a generator's adversarial loss; "logistic" is the non-saturating one.
+
+    real_logits  of the real images beside the generated ones; only "rpgan" reads them
+    """
+    if kind == "rpgan":
+        return F.softplus(real_logits - fake_logits).mean()
+    if kind == "hinge":
+        return -fake_logits.mean()
     return F.softplus(-fake_logits).mean()
 
 

@@ -18,7 +18,11 @@ def sample_sheet(task) -> Tensor:
     """Draw the sheet [3,H,W] in −1..1 of a task `gan`.
 
     Rows: training faces and their reconstructions, the same of held-out faces, then random codes.
+    Without pairs: training faces, random codes, and the same truncated to half.
     """
+    if not task.knows_faces:
+        return _random_sheet(task)
+
     train_rows = torch.linspace(0, task.size() - 1, COLUMNS).long()
     shown = [(task.faces, train_rows), task.split.held_out_rows(COLUMNS)]
     image_rows = []
@@ -33,6 +37,19 @@ def sample_sheet(task) -> Tensor:
     ws = task.ema_generator.mapping(z)
     image_rows += render_rows(task.ema_generator, ws)
     return image_grid(_repeat_to_fill(row) for row in image_rows)
+
+
+def _random_sheet(task) -> Tensor:
+    """Draw training faces, 2 · COLUMNS random codes, and the first ones with ψ = 0.5."""
+    train_rows = torch.linspace(0, task.size() - 1, COLUMNS).long()
+    stream = torch.Generator().manual_seed(1)
+    z = torch.randn(2 * COLUMNS, task.arch["z_dim"], generator=stream).to(task.device)
+    ws = task.ema_generator.mapping(z)
+    mean_w = task.ema_generator.mean_w
+    image_rows = [task.images(train_rows)]
+    for row_ws in (*ws.split(COLUMNS), torch.lerp(mean_w, ws[:COLUMNS], 0.5)):
+        image_rows += render_rows(task.ema_generator, row_ws)
+    return image_grid(image_rows)
 
 
 def render_rows(generator, ws: Tensor, noise: str = "none") -> list[Tensor]:

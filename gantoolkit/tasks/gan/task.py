@@ -3,11 +3,13 @@
 A rendered face is a function of a vector of standard normals, the renderer's factors. So the pairs
 (factors, face) teach mapping and synthesis directly (phase A). Phase B adds a discriminator, on
 those faces and on faces of fresh normals, while the pairs keep holding the generator in place.
+A generator that exists (`init_from`) can be trained in phase B only, without pairs.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from pathlib import Path
 
 import torch
@@ -16,12 +18,17 @@ from torch import Tensor
 
 from gantoolkit import weights
 from gantoolkit.core.images import to_float
-from gantoolkit.core.types import Render, Score, Scores
+from gantoolkit.core.types import Render, Scores
 from gantoolkit.data.face_zip import FaceZip
 from gantoolkit.data.split import HeldOutSplit
 from gantoolkit.registry import registry
+from gantoolkit.tasks.gan import scores
 from gantoolkit.tasks.gan.adversarial import AdversarialLoss
+from gantoolkit.tasks.gan.config import AdversaryConfig
+from gantoolkit.tasks.gan.drawing import mapping_network, render_codes
 from gantoolkit.tasks.gan.losses import ReconstructionLoss
+from gantoolkit.tasks.gan.phase import AdversarialPhase
+from gantoolkit.tasks.gan.start import build_initial_generator
 from gantoolkit.tasks.gan.views import CameraAngles, other_views
 from gantoolkit.training.batch import SeededBatch
 from gantoolkit.training.ema import frozen_copy, update_ema
@@ -30,24 +37,28 @@ from gantoolkit.training.task import Task
 G_BETAS_REGRESSION = (0.9, 0.99)
 G_BETAS_ADVERSARIAL = (0.0, 0.99)  # no momentum against a moving opponent
 D_BETAS = (0.0, 0.99)
-MEAN_CODE_SAMPLES = 10_000
 
 
 class GAN(Task):
     """Train a generator from pairs (factors, face), then adversarially too.
 
     L_G = pairs · (pyramid + raw + depth + perceptual) + feature matching + adversarial
-    L_D = logistic + R1
+          + consistency
+    L_D = adversary.loss + R1 + R2
 
-    data              zip of faces with the renderer's factors
-    generator         {"type": name, …}; z_dim and resolution default to what the data says
+    data              zip of faces with the renderer's factors, or of any faces in phase B without pairs
+    generator         {"type": name, …}; z_dim and resolution default to what the data says; None:
+                      that of `init_from`
+    init_from         weights name, file or run folder of a generator to begin from
     discriminator     {"type": name, …}, needed for more iterations than `regress`
+    adversary         how phase B is played (AdversaryConfig)
     val               zip of held-out faces; None holds out the end of `data`
     held_out          rows at the end of `data` for scores only, where there is no `val`
     regress           iterations of phase A; the generator's rate falls from lr to lr_discriminator
     lr                learning rate of the generator at the start
-    lr_discriminator  learning rate of the discriminator, and of the generator in phase B
-    pairs             weight of the pairs in phase B (1 in phase A)
+    lr_discriminator  learning rate of the discriminator, and of the generator in phase B unless
+                      adversary.lr says otherwise
+    pairs             weight of the pairs in phase B (1 in phase A); 0: all codes are fresh normals
     feature_matching  weight of the distance between discriminator features of a face and its
                       reconstruction
     adversarial       weight of the generator's adversarial loss
@@ -68,7 +79,7 @@ class GAN(Task):
     def __init__(
         self,
         data: str,
-        generator: dict,
+        generator: dict | None = None,
         discriminator: dict | None = None,
         val: str | None = None,
         held_out: int = 64,
@@ -86,6 +97,8 @@ class GAN(Task):
         perceptual: dict | None = None,
         encoder: dict | None = None,
         compact: float = 0.02,
+        init_from: str | None = None,
+        adversary: dict | None = None,
         device: str | torch.device = "cpu",
         seed: int = 0,
     ):
@@ -99,44 +112,53 @@ class GAN(Task):
         self.pairs = pairs
         self.compact = compact
         self.ema = ema
+        self.init_from = init_from
+        self.adversary = AdversaryConfig.of(adversary)
 
         torch.manual_seed(seed)
         self._build_generator(generator)
         self._build_encoder(encoder)
-        g_parameters = list(self.generator.parameters())
-        if self.encoder is not None:
-            g_parameters += self.encoder.parameters()
-        g_optimizer = torch.optim.Adam(g_parameters, lr, G_BETAS_REGRESSION)
+        g_optimizer = torch.optim.Adam(self._generator_parameters(), lr, G_BETAS_REGRESSION)
         self.optimizers = {"G": g_optimizer}
-        self.adversarial_loss = None
+        self.phase_b = None
         if discriminator:
-            d_network = self._build_discriminator(discriminator)
-            d_optimizer = torch.optim.Adam(d_network.parameters(), lr_discriminator, D_BETAS)
-            self.optimizers = {"D": d_optimizer, "G": g_optimizer}
-            self.adversarial_loss = AdversarialLoss(
-                d_network,
+            loss = AdversarialLoss(
+                self._build_discriminator(discriminator),
+                self.adversary,
                 raw_size=self.generator.rays if self.generator.is_3d else None,
                 r1_gamma=r1_gamma,
                 r1_interval=r1_interval,
                 weight=adversarial,
-                feature_matching=feature_matching,
+                feature_matching=feature_matching if pairs else 0.0,
             )
+            self._build_phase_b(loss)
         distance = None
         if perceptual:
             distance = registry.build("loss", perceptual).to(self.device)
         self.reconstruction_loss = ReconstructionLoss(raw, depth, distance)
 
-    def _build_generator(self, spec: dict) -> None:
+    def _build_generator(self, spec: dict | None) -> None:
         """Build the generator and its moving average; a 2D generator's z ends with two angles."""
         self.camera_angles = CameraAngles(self.faces.cameras)
         z_dim = self.faces.factors.shape[1]
-        if not registry.get("generator", spec["type"]).is_3d:
+        if spec and not registry.get("generator", spec["type"]).is_3d:
             z_dim += 2
-        self.arch = {"z_dim": z_dim, "resolution": self.faces.resolution, **spec}
-        self.generator = registry.build("generator", self.arch).to(self.device)
+        generator, self.arch, self.beginning = build_initial_generator(
+            spec, self.init_from, self.faces.resolution, z_dim
+        )
+        self.generator = generator.to(self.device)
         self.ema_generator = frozen_copy(self.generator)
         self.modules = {"generator": self.generator}
         self.ema_modules = {"generator": self.ema_generator}
+
+    def _generator_parameters(self) -> list[torch.nn.Parameter]:
+        """Return what the generator's optimizer trains."""
+        if self.adversary.freeze_mapping:
+            mapping_network(self.generator).requires_grad_(False)
+        parameters = [p for p in self.generator.parameters() if p.requires_grad]
+        if self.encoder is not None:
+            parameters += self.encoder.parameters()
+        return parameters
 
     def _build_encoder(self, spec: dict | None) -> None:
         """Build the encoder of faces, if there is one, and choose the view that it reads."""
@@ -158,18 +180,29 @@ class GAN(Task):
         self.modules["discriminator"] = network
         return network
 
+    def _build_phase_b(self, loss: AdversarialLoss) -> None:
+        self.phase_b = AdversarialPhase(self, loss, self.adversary, self.pairs)
+        if self.phase_b.earlier_generator is not None:
+            self.ema_modules["earlier"] = self.phase_b.earlier_generator
+        d_optimizer = torch.optim.Adam(loss.parameters, self.lr_discriminator, D_BETAS)
+        self.optimizers = {"D": d_optimizer, **self.optimizers}
+
     def size(self) -> int:
         return self.split.train_size
 
-    def phases(self, iteration: int):
-        """Return ("G",) in phase A, ("D", "G") in phase B; set the generator's rate and betas."""
-        adversarial = self.adversarial_loss is not None and iteration >= self.regress
-        progress = min(1.0, iteration / max(1, self.regress))
+    def phases(self, iteration: int) -> Iterable[str]:
+        """Return ("G",) in phase A, ("D", "G") in phase B; set the generator's rate and betas.
+
+        Phase B begins with `adversary.discriminator_warmup` iterations of ("D",).
+        """
+        adversarial = self.phase_b is not None and iteration >= self.regress
+        progress = min(1.0, iteration / self.regress) if self.regress else 1.0
         fade = 0.5 * (1 + math.cos(math.pi * progress))
+        last_lr = self.adversary.lr or self.lr_discriminator
         group = self.optimizers["G"].param_groups[0]
-        group["initial_lr"] = self.lr_discriminator + (self.lr - self.lr_discriminator) * fade
+        group["initial_lr"] = last_lr + (self.lr - last_lr) * fade
         group["betas"] = G_BETAS_ADVERSARIAL if adversarial else G_BETAS_REGRESSION
-        return ("D", "G") if adversarial else ("G",)
+        return self.phase_b.phases(iteration - self.regress) if adversarial else ("G",)
 
     # -- faces -------------------------------------------------------------------------------------
 
@@ -207,36 +240,28 @@ class GAN(Task):
         self, generator, ws: Tensor, cameras: Tensor, jitter_source: SeededBatch | None = None
     ) -> Render:
         """Render ws; in training, `jitter_source` jitters EG3D's samples on the rays."""
-        if jitter_source is not None:
+        if jitter_source is not None and not self.adversary.freeze_mapping:
             # move w̄ towards the codes of this batch
-            trained = generator.backbone if generator.is_3d else generator
-            trained.mapping.track(ws[:, 0])
-        if not generator.is_3d or jitter_source is None:
-            return generator.render(ws, cameras, noise="none", deterministic=True)
-        rays = generator.rays**2
-        jitter = jitter_source.uniform(rays, generator.samples, 1)
-        u = None
-        if generator.importance:
-            u = jitter_source.uniform(rays, generator.importance).flatten(0, 1)
-        return generator.render(ws, cameras, noise="none", jitter=jitter, u=u)
+            mapping_network(self.generator).track(ws[:, 0])
+        return render_codes(generator, ws, cameras, jitter_source)
 
     # -- losses ------------------------------------------------------------------------------------
 
     def losses(self, phase: str, batch: SeededBatch, iteration: int) -> dict[str, Tensor]:
         if phase == "D":
-            return self._discriminator_losses(batch, iteration)
-        if iteration < self.regress or self.adversarial_loss is None:
+            return self.phase_b.discriminator_losses(batch, iteration)
+        if iteration < self.regress or self.phase_b is None:
             return self._regression_losses(batch)
-        return self._generator_losses(batch)
+        return self.phase_b.generator_losses(batch)
 
     def _regression_losses(self, batch: SeededBatch) -> dict[str, Tensor]:
         """Return the generator's losses in phase A."""
         z, cameras = self.codes(batch.indices)
         ws, losses = self.paired_codes(batch.indices, z)
         render = self.render(self.generator, ws, cameras, batch)
-        return losses | self._reconstruction_losses(render, batch.indices, 1.0)
+        return losses | self.reconstruction_losses(render, batch.indices, 1.0)
 
-    def _reconstruction_losses(
+    def reconstruction_losses(
         self, render: Render, rows: Tensor, weight: float
     ) -> dict[str, Tensor]:
         """Return the losses between reconstructions and the faces of `rows`."""
@@ -246,37 +271,10 @@ class GAN(Task):
             true_depth = self.faces.depths[rows][:, None].to(self.device)
         return self.reconstruction_loss(render, self.images(rows), true_depth, weight)
 
-    def _mixed_codes(self, batch: SeededBatch) -> tuple[Tensor, Tensor, int, dict[str, Tensor]]:
-        """Return (ws, cameras, number of pairs, losses) of a batch in phase B.
-
-        The first half are codes of known faces, the others of fresh normals.
-        """
-        z, cameras = self.codes(batch.indices)
-        pairs = (len(z) + 1) // 2
-        paired_ws, losses = self.paired_codes(batch.indices[:pairs], z[:pairs])
-        fresh_z = batch.normal(z.shape[1]).to(z)[pairs:]
-        fresh_ws = self.generator.mapping(fresh_z)
-        ws = torch.cat([paired_ws, fresh_ws.to(paired_ws.dtype)])
-        return ws, cameras, pairs, losses
-
-    def _discriminator_losses(self, batch: SeededBatch, iteration: int) -> dict[str, Tensor]:
-        with torch.no_grad():
-            ws, cameras, _, _ = self._mixed_codes(batch)
-            fake = self.render(self.generator, ws, cameras, batch)
-        real = self.adversarial_loss.as_render(self.images(batch.indices))
-        return self.adversarial_loss.discriminator_loss(real, fake, cameras, iteration)
-
-    def _generator_losses(self, batch: SeededBatch) -> dict[str, Tensor]:
-        """Return the generator's losses in phase B."""
-        ws, cameras, pairs, losses = self._mixed_codes(batch)
-        fake = self.render(self.generator, ws, cameras, batch)
-        rows = batch.indices[:pairs]
-        losses |= self._reconstruction_losses(fake[:pairs], rows, self.pairs)
-        losses |= self.adversarial_loss.generator_loss(fake, cameras, self.images(rows))
-        return losses
-
     def after_step(self, iteration: int) -> None:
         update_ema(self.ema_generator, self.generator, iteration, self.ema)
+        if self.phase_b is not None and iteration + 1 == self.regress:
+            self.phase_b.begin(self.ema_generator)
 
     # -- what is shown and kept --------------------------------------------------------------------
 
@@ -295,25 +293,15 @@ class GAN(Task):
         _, cameras = self.codes(rows, faces)
         return self.render(self.ema_generator, ws, cameras).image
 
-    @torch.no_grad()
+    @property
+    def knows_faces(self) -> bool:
+        """Whether the mapping network is taught to draw faces from their factors."""
+        return bool(self.regress or self.pairs)
+
     def validate(self, limit: int | None = None) -> Scores:
-        """Score how close held-out factors come to their faces: L1 in −1..1 and PSNR in dB."""
-        faces, rows = self.split.held_out_rows(limit or 256)
-        l1s = []
-        psnrs = []
-        for chunk in rows.split(32):
-            image = self.reconstruct_from_factors(chunk, faces).clamp(-1, 1)
-            error = image - self.images(chunk, faces)
-            mse = error.square().mean((1, 2, 3)).clamp_min(1e-10)
-            l1s.append(error.abs().mean((1, 2, 3)))
-            psnrs.append(10 * torch.log10(4 / mse))
-        l1 = float(torch.cat(l1s).mean())
-        psnr = float(torch.cat(psnrs).mean())
-        conditions = {"range": "-1..1", "data": "held out", "from": "factors"}
-        return {
-            "L1": Score(l1, len(rows), False, conditions),
-            "PSNR": Score(psnr, len(rows), True, conditions),
-        }
+        """Score reconstructions of held-out factors; without pairs, the detail of random codes."""
+        score = scores.reconstruction_scores if self.knows_faces else scores.detail_scores
+        return score(self, limit or 256)
 
     def pictures(self) -> dict[str, Tensor]:
         """Draw training faces, held-out faces and random codes (EG3D: three views and depth)."""
@@ -323,22 +311,21 @@ class GAN(Task):
 
     def export(self, folder: Path) -> list[Path]:
         """Write FOLDER/<type>.safetensors: the averaged generator in float16 with its mean code."""
-        self._measure_mean_code()
+        if not self.adversary.freeze_mapping:
+            mean_w = scores.mean_code(self.ema_generator, self.arch["z_dim"], self.seed)
+            self.ema_generator.mean_w.copy_(mean_w)
         path = folder / f"{self.arch['type'].lower()}.safetensors"
         state = dict(self.ema_generator.state_dict())
         data = self.faces.meta.get("name", "")
         return [weights.save(path, state, self.arch, half=True, data=data)]
 
-    @torch.no_grad()
-    def _measure_mean_code(self) -> None:
-        """Set the averaged generator's w̄ to the mean of mapped random z."""
-        stream = torch.Generator().manual_seed(self.seed)
-        z = torch.randn(MEAN_CODE_SAMPLES, self.arch["z_dim"], generator=stream)
-        codes = []
-        for chunk in z.to(self.device).split(1000):
-            codes.append(self.ema_generator.mapping(chunk)[:, 0])
-        self.ema_generator.mean_w.copy_(torch.cat(codes).mean(0))
+    def notes(self) -> list[str]:
+        return [self.beginning] if self.beginning else []
 
     def networks(self) -> dict[str, str]:
-        network = getattr(self.reconstruction_loss.perceptual, "network", None)
-        return {"perceptual": network} if network else {}
+        """Name the networks of the losses, the adversary's trunk among them."""
+        names = {
+            "perceptual": getattr(self.reconstruction_loss.perceptual, "network", None),
+            "discriminator": getattr(self.modules.get("discriminator"), "network_name", None),
+        }
+        return {role: name for role, name in names.items() if name}

@@ -1,0 +1,87 @@
+"""Phase B of task `gan`: which codes a batch has, and what both sides lose on them."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from gantoolkit.tasks.gan.adversarial import AdversarialLoss
+from gantoolkit.tasks.gan.config import AdversaryConfig
+from gantoolkit.tasks.gan.drawing import coarse_distance, fresh_codes
+from gantoolkit.training.batch import SeededBatch
+from gantoolkit.training.ema import frozen_copy
+
+
+class AdversarialPhase:
+    """Compute the losses of phase B for a task `gan`.
+
+    task    the task: its generator, faces and reconstruction loss
+    loss    of discriminator and generator
+    config  the config's `adversary`
+    pairs   weight of the losses of known faces; 0: all codes are fresh normals
+    """
+
+    def __init__(self, task, loss: AdversarialLoss, config: AdversaryConfig, pairs: float):
+        self.task = task
+        self.loss = loss
+        self.config = config
+        self.pairs = pairs
+        self.earlier_generator = None  # as it is when the phase begins
+        if config.consistency:
+            self.earlier_generator = frozen_copy(task.generator)
+
+    def begin(self, generator) -> None:
+        """Take `generator` for the one that consistency refers to."""
+        if self.earlier_generator is not None:
+            self.earlier_generator.load_state_dict(generator.state_dict())
+
+    def phases(self, done: int) -> tuple[str, ...]:
+        """Return the optimizer steps after `done` iterations of phase B."""
+        return ("D",) if done < self.config.discriminator_warmup else ("D", "G")
+
+    def discriminator_losses(self, batch: SeededBatch, iteration: int) -> dict[str, Tensor]:
+        task = self.task
+        with torch.no_grad():
+            ws, cameras, _, _ = self._mixed_codes(batch)
+            fake = task.render(task.generator, ws, cameras, batch)
+        real = self.loss.as_render(task.images(batch.indices))
+        return self.loss.discriminator_loss(real, fake, cameras, iteration, batch)
+
+    def generator_losses(self, batch: SeededBatch) -> dict[str, Tensor]:
+        task = self.task
+        ws, cameras, pairs, losses = self._mixed_codes(batch)
+        fake = task.render(task.generator, ws, cameras, batch)
+        rows = batch.indices
+        if pairs:
+            losses |= task.reconstruction_losses(fake[:pairs], rows[:pairs], self.pairs)
+        if self.earlier_generator is not None:
+            losses["consistency"] = self._consistency_loss(fake.image, ws, cameras)
+        real = task.images(rows)
+        return losses | self.loss.generator_loss(fake, real, pairs, cameras, batch)
+
+    def _mixed_codes(self, batch: SeededBatch) -> tuple[Tensor, Tensor, int, dict[str, Tensor]]:
+        """Return (ws, cameras, number of pairs, losses) of a batch.
+
+        The first half are codes of known faces, the others of fresh normals; without pairs all are.
+        """
+        task = self.task
+        cameras = task.faces.cameras[batch.indices].to(task.device)
+        if not self.pairs:
+            return self._fresh_codes(batch, 0), cameras, 0, {}
+        z, _ = task.codes(batch.indices)
+        pairs = (len(z) + 1) // 2
+        paired_ws, losses = task.paired_codes(batch.indices[:pairs], z[:pairs])
+        fresh_ws = self._fresh_codes(batch, pairs)
+        ws = torch.cat([paired_ws, fresh_ws.to(paired_ws.dtype)])
+        return ws, cameras, pairs, losses
+
+    def _fresh_codes(self, batch: SeededBatch, first: int) -> Tensor:
+        generator = self.task.generator
+        return fresh_codes(generator, batch, first, self.config.truncated, self.config.psi)
+
+    def _consistency_loss(self, image: Tensor, ws: Tensor, cameras: Tensor) -> Tensor:
+        """Return the distance of coarse averages to what the earlier generator draws of ws."""
+        with torch.no_grad():
+            earlier = self.task.render(self.earlier_generator, ws, cameras).image
+        distance = coarse_distance(image, earlier, self.config.consistency_size)
+        return self.config.consistency * distance
