@@ -25,8 +25,10 @@ CHAIN = [
         "judge",
         "eg3d",
         "eg3d_codes",
+        "eg3d_adversarial",
         "stylegan2",
         "stylegan2_codes",
+        "stylegan2_adversarial",
         "ceiling_eg3d",
         "ceiling_stylegan2",
     )
