@@ -46,7 +46,8 @@ class GAN(Task):
           + consistency
     L_D = adversary.loss + R1 + R2
 
-    data              zip of faces with the renderer's factors, or of any faces in phase B without pairs
+    data              zip of faces with the renderer's factors; without pairs in phase B only, of
+                      any faces
     generator         {"type": name, …}; z_dim and resolution default to what the data says; None:
                       that of `init_from`
     init_from         weights name, file or run folder of a generator to begin from
