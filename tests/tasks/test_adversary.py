@@ -180,6 +180,7 @@ def test_a_generator_goes_on_against_an_adversary_only(tiny_zip, tmp_path, kind,
         loss=loss,
         truncated=0.5,
         consistency=2.0,
+        depth_consistency=3.0,
         freeze_mapping=True,
         augmentation={},
         discriminator_warmup=1,
@@ -196,6 +197,7 @@ def test_a_generator_goes_on_against_an_adversary_only(tiny_zip, tmp_path, kind,
     assert iterate(task, 0).keys() == {f"D/{name}" for name in names} | {"D/_sign"}
     logged = iterate(task, 1)
     assert {"G/adversarial", "G/consistency"} <= logged.keys()
+    assert ("G/depth" in logged) == (kind == "solid")
     # nothing but the jitter along EG3D's rays differs before the generator's first step
     assert logged["G/consistency"] < (1e-6 if kind == "flat" else 0.2)
     assert iterate(task, 2)["G/consistency"] > 0
@@ -259,6 +261,17 @@ def test_consistency_refers_to_the_generator_when_phase_b_begins(tiny_zip):
     iterate(task, 2)
     assert torch.equal(at_begin, task.phase_b.earlier_generator.synthesis.b4.const)
     assert task.ema_modules["earlier"] is task.phase_b.earlier_generator  # checkpointed
+
+
+def test_depth_consistency_is_the_distance_of_depths(tiny_zip):
+    task = make(tiny_zip, "solid", adversary=dict(depth_consistency=3.0))
+    ws = task.generator.mapping(torch.randn(2, task.generator.z_dim))
+    cameras = task.faces.cameras[:2]
+    drawn = task.render(task.generator, ws, cameras)
+    moved = Render(drawn.image, drawn.image_raw, drawn.depth + 0.25)
+    losses = task.phase_b._consistency_losses(moved, ws, cameras)
+    assert losses.keys() == {"depth"}
+    assert losses["depth"].item() == pytest.approx(0.75, rel=1e-4)
 
 
 def config(tiny_zip, folder, iterations):

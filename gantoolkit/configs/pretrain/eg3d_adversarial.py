@@ -1,6 +1,7 @@
 # Optional: the 3D generator goes on against a discriminator of pictures, at any resolution.
 # Stages: 1. eg3d (regression), 2. eg3d_codes (mapping network), 3. this one; see
-# pretrain/stylegan2_adversarial.py. Consistency with the regressed generator keeps its geometry.
+# pretrain/stylegan2_adversarial.py. Consistency with the regressed generator, of depth too, keeps
+# its geometry.
 _base_ = "./eg3d.py"
 name = "eg3d_adversarial"
 generator = None  # as `init_from` says
@@ -21,6 +22,7 @@ adversary = dict(
     truncated=0.33,
     psi=(0.5, 1.2),
     consistency=2.0,
+    depth_consistency=1.0,
     freeze_mapping=True,
 )
 schedule = dict(iterations=12000)

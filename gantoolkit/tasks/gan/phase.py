@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
+from gantoolkit.core.types import Render
 from gantoolkit.tasks.gan.adversarial import AdversarialLoss
 from gantoolkit.tasks.gan.config import AdversaryConfig
 from gantoolkit.tasks.gan.drawing import coarse_distance, fresh_codes
@@ -27,7 +29,7 @@ class AdversarialPhase:
         self.config = config
         self.pairs = pairs
         self.earlier_generator = None  # as it is when the phase begins
-        if config.consistency:
+        if config.consistency or config.depth_consistency:
             self.earlier_generator = frozen_copy(task.generator)
 
     def begin(self, generator) -> None:
@@ -55,7 +57,7 @@ class AdversarialPhase:
         if pairs:
             losses |= task.reconstruction_losses(fake[:pairs], rows[:pairs], self.pairs)
         if self.earlier_generator is not None:
-            losses["consistency"] = self._consistency_loss(fake.image, ws, cameras)
+            losses |= self._consistency_losses(fake, ws, cameras)
         real = task.images(rows)
         return losses | self.loss.generator_loss(fake, real, pairs, cameras, batch)
 
@@ -79,9 +81,16 @@ class AdversarialPhase:
         generator = self.task.generator
         return fresh_codes(generator, batch, first, self.config.truncated, self.config.psi)
 
-    def _consistency_loss(self, image: Tensor, ws: Tensor, cameras: Tensor) -> Tensor:
-        """Return the distance of coarse averages to what the earlier generator draws of ws."""
+    def _consistency_losses(self, fake: Render, ws: Tensor, cameras: Tensor) -> dict[str, Tensor]:
+        """Return the distances to what the earlier generator draws of ws: coarse image and depth."""
+        config = self.config
         with torch.no_grad():
-            earlier = self.task.render(self.earlier_generator, ws, cameras).image
-        distance = coarse_distance(image, earlier, self.config.consistency_size)
-        return self.config.consistency * distance
+            earlier = self.task.render(self.earlier_generator, ws, cameras)
+        losses = {}
+        if config.consistency:
+            distance = coarse_distance(fake.image, earlier.image, config.consistency_size)
+            losses["consistency"] = config.consistency * distance
+        if config.depth_consistency and fake.depth is not None:
+            distance = F.l1_loss(fake.depth.float(), earlier.depth.float())
+            losses["depth"] = config.depth_consistency * distance
+        return losses
