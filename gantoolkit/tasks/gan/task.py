@@ -52,7 +52,9 @@ class GAN(Task):
                       that of `init_from`
     init_from         weights name, file or run folder of a generator to begin from
     discriminator     {"type": name, …}, needed for more iterations than `regress`
-    adversary         how phase B is played (AdversaryConfig)
+    adversary         how phase B is played: loss, discriminator_warmup, lr, r2_gamma, augmentation,
+                      truncated, psi, consistency, consistency_size, depth_consistency,
+                      freeze_mapping (see AdversaryConfig)
     val               zip of held-out faces; None holds out the end of `data`
     held_out          rows at the end of `data` for scores only, where there is no `val`
     regress           iterations of phase A; the generator's rate falls from lr to lr_discriminator
