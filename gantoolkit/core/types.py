@@ -263,7 +263,7 @@ class Score:
         return "higher" if self.higher_is_better else "lower"
 
     def penalty(self, value: float) -> float:
-        """Return a number that grows as `value` gets worse; half and twice the best value are equal.
+        """Return a number that grows as `value` gets worse; half and twice the best are equal.
 
         >>> score = Score(0.5, n=8, higher_is_better=True, conditions={"best": 1.0})
         >>> score.penalty(0.5) == score.penalty(2.0) > score.penalty(1.0)

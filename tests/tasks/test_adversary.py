@@ -15,6 +15,7 @@ from gantoolkit.core.errors import UsageError, WeightsError
 from gantoolkit.core.types import Render
 from gantoolkit.generators import load_generator
 from gantoolkit.networks.face_parser import FaceParser
+from gantoolkit.registry import registry
 from gantoolkit.tasks.gan.adversarial import AdversarialLoss
 from gantoolkit.tasks.gan.config import AdversaryConfig
 from gantoolkit.tasks.gan.drawing import coarse_distance, fresh_codes
@@ -95,6 +96,26 @@ def test_penalties_of_a_linear_discriminator(loss):
     assert not {"r1", "r2"} & game.discriminator_loss(*args, iteration=9, batch=batch()).keys()
     without = adversarial(Linear(a), loss=loss)
     assert not {"r1", "r2"} & without.discriminator_loss(*args, 0, batch()).keys()
+
+
+def test_a_penalty_is_the_gradient_that_finite_differences_see(tmp_path):
+    torch.manual_seed(2)
+    network = registry.build("network", {"resolution": 32, **projected(tmp_path)}).eval().double()
+    network.requires_grad_(False)
+    network.heads.requires_grad_(True)
+    game = adversarial(network)
+    image = torch.rand(1, 3, 32, 32, dtype=torch.float64)
+    penalty = game._gradient_penalty(image, torch.zeros(1, 25))
+    penalty.backward()
+    assert all(p.grad is None or p.grad.isfinite().all() for p in network.heads.parameters())
+    assert any(p.grad is not None and p.grad.any() for p in network.heads.parameters())
+    gradient = torch.autograd.functional.jacobian(lambda x: network(x).mean(1), image)
+    direction = gradient[0] / gradient.norm()
+    step = 1e-4
+    with torch.no_grad():
+        high, low = (network(image + sign * step * direction).mean() for sign in (1, -1))
+    slope = (high - low) / (2 * step)
+    assert slope.square().item() == pytest.approx(penalty.item(), rel=1e-2)
 
 
 @pytest.mark.parametrize("loss", ["logistic", "hinge", "rpgan"])
