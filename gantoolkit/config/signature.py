@@ -84,24 +84,30 @@ def read(module: str, attribute: str, folder: str | None = None) -> Signature | 
 
 
 def source(module: str, folder: str | None = None) -> Path | None:
-    """Find the file of a module without importing its package."""
+    """Find the file of a module without importing its package: in `folder`, else on sys.path."""
     top, *rest = module.split(".")
-    if folder:
-        base = Path(folder) / top
-    else:
-        try:
-            spec = importlib.util.find_spec(top)
-        except (ImportError, ValueError):
-            return None
-        if spec is None or not spec.origin:
-            return None
-        origin = Path(spec.origin)
-        base = origin.parent if spec.submodule_search_locations else origin.with_suffix("")
-    path = base.joinpath(*rest)
-    for candidate in (path.with_suffix(".py"), path / "__init__.py"):
-        if candidate.is_file():
-            return candidate
+    installed = _installed(top)
+    bases = [Path(folder) / top] if folder else []
+    if installed:
+        bases.append(installed)
+    for base in bases:
+        path = base.joinpath(*rest)
+        for candidate in (path.with_suffix(".py"), path / "__init__.py"):
+            if candidate.is_file():
+                return candidate
     return None
+
+
+def _installed(top: str) -> Path | None:
+    """The folder of a package on sys.path, or the file of a module without its suffix."""
+    try:
+        spec = importlib.util.find_spec(top)
+    except (ImportError, ValueError):
+        return None
+    if spec is None or not spec.origin:
+        return None
+    origin = Path(spec.origin)
+    return origin.parent if spec.submodule_search_locations else origin.with_suffix("")
 
 
 @lru_cache

@@ -18,8 +18,10 @@ from gantoolkit.training.batch import SeededBatch
 
 
 class Task:
-    """Base of all tasks; the constructor takes `device` and `seed` beside its config keys.
+    """Base of all tasks; the constructor takes `config`, `device` and `seed`.
 
+    config_class  dataclass of the task's config keys, a comment beside each; None: the constructor
+                  takes them as keywords
     modules      name → module; checkpoints hold its persistent buffers, and its parameters that an
                  optimizer holds
     ema_modules  name → moving average (EMA) of a module; no optimizer holds it, checkpointed whole
@@ -48,6 +50,7 @@ class Task:
     ['l2']
     """
 
+    config_class: type | None = None
     modules: dict[str, nn.Module]
     ema_modules: dict[str, nn.Module] = {}
     optimizers: dict[str, torch.optim.Optimizer]
@@ -57,7 +60,9 @@ class Task:
     @classmethod
     def from_config(cls, keys: dict, device: torch.device, seed: int) -> Task:
         """Build the task from its keys of a config."""
-        return cls(**keys, device=device, seed=seed)
+        if cls.config_class is None:
+            return cls(**keys, device=device, seed=seed)
+        return cls(cls.config_class(**keys), device, seed)
 
     # -- training ----------------------------------------------------------------------------------
 

@@ -24,7 +24,7 @@ class Open(nn.Module):
 
 @dataclass
 class Data:
-    x: int
+    x: int  # first
     y: float = 2.0
 
 @dataclass
@@ -36,6 +36,20 @@ def function(u, v=3): ...
 BASE = """
 class Base:
     def __init__(self, deep: bool = True): ...
+"""
+PLUGIN = """
+from dataclasses import dataclass
+from sig_package.parts import Data
+
+@dataclass
+class Keys(Data):
+    y: float = 3.0  # ours
+    # a
+    # b
+    w: int = 1
+
+class Task:
+    def __init__(self, config: Keys): ...
 """
 
 
@@ -61,6 +75,14 @@ def test_agrees_with_inspect(package, name):
     assert read.names == [p.name for p in named]
     assert [a.default is None for a in read.arguments] == [p.default is p.empty for p in named]
     assert read.open == (len(named) < len(parameters))
+
+
+def test_config_of_a_plugin_has_the_fields_of_a_base_in_another_package(package, tmp_path):
+    """A plugin's package lies in a folder that is not on sys.path; its base's package is."""
+    (tmp_path / "sig_plugin.py").write_text(PLUGIN)
+    read = signature.read("sig_plugin", "Task", str(tmp_path))
+    named = [(a.name, a.default, a.comment) for a in read.arguments]
+    assert named == [("x", None, "first"), ("y", "3.0", "ours"), ("w", "1", "a b")]
 
 
 def test_re_export_and_missing(package):

@@ -33,6 +33,7 @@ class Bridge(Task):
     It joins an objective (losses), data (cached trajectories), optimizers and an evaluation.
     """
 
+    config_class = BridgeConfig
     system = RUN
 
     def __init__(self, config: BridgeConfig, device: torch.device, seed: int):
@@ -62,10 +63,6 @@ class Bridge(Task):
         self.optimizers = build_optimizers(self.bridge, config)
         self.evaluation = self._build_evaluation()
         self.iterations = self.first_of_t = 0  # until `plan`
-
-    @classmethod
-    def from_config(cls, keys: dict, device: torch.device, seed: int) -> Bridge:
-        return cls(BridgeConfig(**keys), device, seed)
 
     def _build_evaluation(self) -> Evaluation:
         pipeline = ValidationPipeline(
