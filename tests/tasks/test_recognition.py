@@ -38,9 +38,13 @@ SMALL = {
 }
 
 
+def make(kind, data, **more):
+    return kind(kind.config_class(data=str(data), held_out=0.25, **SMALL[kind], **more))
+
+
 @pytest.mark.parametrize("kind", SMALL)
 def test_task_learns_scores_and_exports(kind, tiny_zip, tmp_path):
-    task = kind(str(tiny_zip), held_out=0.25, **SMALL[kind])
+    task = make(kind, tiny_zip)
     people = task.faces.identities
     assert not set(people[task.train_rows].tolist()) & set(people[task.held_out_rows].tolist())
     (optimizer,) = task.optimizers.values()
@@ -65,7 +69,7 @@ def test_task_learns_scores_and_exports(kind, tiny_zip, tmp_path):
 
 @pytest.mark.parametrize("kind, only", [(Parser, ["decoder", "head"]), (Judge, ["parse"])])
 def test_parts_that_do_not_learn_stay_to_the_last_bit(kind, only, tiny_zip):
-    task = kind(str(tiny_zip), held_out=0.25, train_only=only, **SMALL[kind])
+    task = make(kind, tiny_zip, train_only=only)
     before = {key: tensor.clone() for key, tensor in task.network.state_dict().items()}
     (optimizer,) = task.optimizers.values()
     batch = SeededBatch.of_iteration(0, 0, 0, 8, task.size())
@@ -78,11 +82,11 @@ def test_parts_that_do_not_learn_stay_to_the_last_bit(kind, only, tiny_zip):
     }
     assert moved == set(only)
     with pytest.raises(UsageError, match="no part 'nose'.*its parts are"):
-        kind(str(tiny_zip), held_out=0.25, train_only=["nose"], **SMALL[kind])
+        make(kind, tiny_zip, train_only=["nose"])
 
 
 def test_attributes_teach_only_the_text_tower(tiny_zip):
-    task = TextImage(str(tiny_zip), held_out=0.25, **SMALL[TextImage])
+    task = make(TextImage, tiny_zip)
     batch = SeededBatch.of_iteration(0, 0, 0, 8, task.size())
     task.losses("network", batch, 0)["attributes"].backward()
     assert all(p.grad is None for p in task.network.image.parameters())
@@ -91,7 +95,7 @@ def test_attributes_teach_only_the_text_tower(tiny_zip):
 
 def test_exported_strangers_have_mean_zero(tiny_zip, tmp_path):
     for kind, name in ((Identity, "arcface"), (Judge, "judge")):
-        task = kind(str(tiny_zip), held_out=0.25, **SMALL[kind])
+        task = make(kind, tiny_zip)
         task.export(tmp_path)
         images = task.images(task.train_rows)
         network = networks.load(str(tmp_path / f"{name}.safetensors"))

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from gantoolkit.core.types import Scores
 from gantoolkit.networks.arcface import ArcFace
 from gantoolkit.tasks.image_grid import image_grid
+from gantoolkit.tasks.recognition.config import IdentityConfig
 from gantoolkit.tasks.recognition.recognizer import Recognizer
 from gantoolkit.tasks.recognition.verification import PartnerSampler, pair_loss
 from gantoolkit.training.batch import SeededBatch
@@ -21,54 +22,20 @@ INITIAL_NORM_SCALE = 0.3
 
 
 class Identity(Recognizer):
-    """Train two pictures of each person of a batch to find each other, with an angular margin.
+    """Train two pictures of each person of a batch to find each other, with an angular margin."""
 
-    data          zip of labelled faces
-    network       arguments of ArcFace
-    held_out      share of the people whose pictures are never trained on
-    lr            learning rate
-    weight_decay  of weight matrices and kernels
-    factors       weight of the regression of the renderer's K identity factors (standard normals)
-                  by the first K numbers before they are scaled to unit length, where the data has
-                  factors: a few thousand rendered people with six pictures each are too few to
-                  learn from names only
-    pairs         weight of the angular loss
-    margin        additive angular margin in radians
-    scale         of the angular logits
-    warmup        iterations over which `pairs` and `margin` grow from 0
-    onnx          whether to export to ONNX too
-    augment       fields of Augmentation, such as {"flip": False}
-    """
+    config: IdentityConfig
+    config_class = IdentityConfig
 
-    def __init__(
-        self,
-        data: str,
-        network: dict | None = None,
-        held_out: float = 0.05,
-        lr: float = 2e-3,
-        weight_decay: float = 0.02,
-        factors: float = 10.0,
-        pairs: float = 0.5,
-        margin: float = 0.1,
-        scale: float = 10.0,
-        warmup: int = 300,
-        onnx: bool = True,
-        augment: dict | None = None,
-        device: torch.device | str = "cpu",
-        seed: int = 0,
-    ):
-        super().__init__(data, held_out, lr, weight_decay, augment, device, seed)
-        self.factor_weight = factors
-        self.pair_weight = pairs
-        self.margin = margin
-        self.scale = scale
-        self.warmup = warmup
-        self.onnx = onnx
+    def __init__(self, config: IdentityConfig, device: torch.device | str = "cpu", seed: int = 0):
+        super().__init__(config, device, seed)
         self.partners = PartnerSampler(self.faces, self.train_rows)
-        arch = {"size": self.faces.resolution, **(network or {})}
+        arch = {"size": self.faces.resolution, **(config.network or {})}
         arcface = ArcFace(**arch)
         nn.init.constant_(arcface.output_layer[-1].weight, INITIAL_NORM_SCALE)
-        self.factor_count = min(self.faces.identity_factors, arcface.embedding) if factors else 0
+        self.factor_count = 0
+        if config.factors:
+            self.factor_count = min(self.faces.identity_factors, arcface.embedding)
         self.set_network(arcface)
 
     def losses(self, phase: str, batch: SeededBatch, iteration: int) -> dict[str, Tensor]:
@@ -77,13 +44,14 @@ class Identity(Recognizer):
         first, second = F.normalize(raw, dim=1).chunk(2)
         first_rows = rows[: len(batch)]
         people = self.faces.identities[first_rows].to(self.device)
-        growth = min(1.0, iteration / max(1, self.warmup))
-        loss = pair_loss(first, second, people, self.scale, growth * self.margin)
-        losses = {"pairs": growth * self.pair_weight * loss}
+        growth = min(1.0, iteration / max(1, self.config.warmup))
+        margin = growth * self.config.margin
+        loss = pair_loss(first, second, people, self.config.scale, margin)
+        losses = {"pairs": growth * self.config.pairs * loss}
         if self.factor_count:
             factors = self.faces.factors[rows, : self.factor_count].to(self.device)
             error = F.mse_loss(raw[:, : self.factor_count], factors)
-            losses["factors"] = self.factor_weight * error
+            losses["factors"] = self.config.factors * error
         return losses
 
     @torch.no_grad()
@@ -113,7 +81,7 @@ class Identity(Recognizer):
 
         mean = self.mean_over_people(embed)
         paths = self.export_network(folder, "arcface", ("output_layer.4.bias", mean))
-        if self.onnx:
+        if self.config.onnx:
             from gantoolkit.networks import load
             from gantoolkit.networks.onnx import export_onnx
 

@@ -21,6 +21,7 @@ from gantoolkit.tasks.recognition.attributes import (
     attribute_loss,
     attribute_values,
 )
+from gantoolkit.tasks.recognition.config import JudgeConfig
 from gantoolkit.tasks.recognition.parser import class_weights, parsing_loss
 from gantoolkit.tasks.recognition.recognizer import Recognizer
 from gantoolkit.tasks.recognition.retrieval import contrastive_loss, top1_rate
@@ -42,41 +43,14 @@ class Judge(Recognizer):
     """Train all heads of the judge in one step.
 
     Every person of a batch is shown twice, so that identity is learned from pairs (see `Identity`).
-
-    data          zip of labelled faces; keep its people out of every loss
-    network       arguments of the network Judge
-    held_out      share of the people whose pictures are never trained on
-    lr            learning rate
-    weight_decay  of weight matrices and kernels
-    weights       weights of the losses parsing, pairs, factors, attributes and contrast
-    train_only    modules of the network that learn, such as ["parse"]; what the others see stays
-                  exactly as it was; None: all
-    margin        additive angular margin in radians
-    scale         of the angular logits
-    balance       0 weighs pixels alike, 1 classes alike
-    augment       fields of Augmentation, such as {"flip": False}
     """
 
-    def __init__(
-        self,
-        data: str,
-        network: dict | None = None,
-        held_out: float = 0.05,
-        lr: float = 2e-3,
-        weight_decay: float = 0.05,
-        weights: dict | None = None,
-        train_only: list[str] | None = None,
-        margin: float = 0.1,
-        scale: float = 16.0,
-        balance: float = 0.3,
-        augment: dict | None = None,
-        device: torch.device | str = "cpu",
-        seed: int = 101,
-    ):
-        super().__init__(data, held_out, lr, weight_decay, augment, device, seed)
-        self.margin = margin
-        self.scale = scale
-        self.loss_weights = {**WEIGHTS, **(weights or {})}
+    config: JudgeConfig
+    config_class = JudgeConfig
+
+    def __init__(self, config: JudgeConfig, device: torch.device | str = "cpu", seed: int = 101):
+        super().__init__(config, device, seed)
+        self.loss_weights = {**WEIGHTS, **(config.weights or {})}
         self.partners = PartnerSampler(self.faces, self.train_rows)
         self.attribute_values = attribute_values(self.faces)
         self.attribute_classes = attribute_classes(self.faces, self.attribute_values)
@@ -85,16 +59,16 @@ class Judge(Recognizer):
             "resolution": self.faces.resolution,
             "attributes": self.attribute_values,
             "words": [".", *words],
-            **(network or {}),
+            **(config.network or {}),
         }
         judge = JudgeNetwork(**arch)
         self.factor_count = self.faces.identity_factors
         heads = {}
         if self.factor_count:
             heads["factors"] = nn.Linear(judge.embedding, self.factor_count)
-        self.set_network(judge, train_only, **heads)
+        self.set_network(judge, config.train_only, **heads)
         train_labels = self.faces.labels[self.train_rows]
-        self.class_weights = class_weights(train_labels, balance).to(self.device)
+        self.class_weights = class_weights(train_labels, config.balance).to(self.device)
 
     def losses(self, phase: str, batch: SeededBatch, iteration: int) -> dict[str, Tensor]:
         rows, images, labels = self.training_batch(batch, with_labels=True, partners=self.partners)
@@ -103,9 +77,11 @@ class Judge(Recognizer):
         people = self.faces.identities[first_rows].to(self.device)
         captions = self.captions_of(rows, batch.integers(CAPTION_CHOICES).repeat(2))
         first, second = observed.identity.chunk(2)
+        scale = self.config.scale
+        margin = self.config.margin
         losses = {
             "parsing": parsing_loss(observed.logits, labels, self.class_weights),
-            "pairs": pair_loss(first, second, people, self.scale, self.margin),
+            "pairs": pair_loss(first, second, people, scale, margin),
             "contrast": self._contrastive_loss(observed.text, captions),
         }
         if self.attribute_values:

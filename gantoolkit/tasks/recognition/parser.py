@@ -21,6 +21,7 @@ from gantoolkit.tasks.recognition.attributes import (
     attribute_values,
 )
 from gantoolkit.tasks.recognition.augmentation import IGNORED
+from gantoolkit.tasks.recognition.config import ParserConfig
 from gantoolkit.tasks.recognition.recognizer import Recognizer
 from gantoolkit.training.batch import SeededBatch
 
@@ -62,59 +63,36 @@ class Parser(Recognizer):
     """Train a face parser by cross-entropy and Dice on label maps.
 
     Attributes read from the coarsest map keep color in the trunk.
-
-    data          zip of labelled faces
-    network       arguments of FaceParser
-    held_out      share of the people whose pictures are never trained on
-    lr            learning rate
-    weight_decay  of weight matrices and kernels
-    attributes    weight of the attribute loss: hair color, skin tone and the like decide what the
-                  encoder keeps beside shapes, which matters for its use as a perceptual distance
-    balance       0 weighs pixels alike, 1 classes alike
-    train_only    modules of the network that learn: with ["decoder", "head"] the perceptual trunk
-                  stays as it was; None: all
-    augment       fields of Augmentation, such as {"flip": False}
     """
 
-    def __init__(
-        self,
-        data: str,
-        network: dict | None = None,
-        held_out: float = 0.05,
-        lr: float = 3e-3,
-        weight_decay: float = 0.01,
-        attributes: float = 0.3,
-        balance: float = 0.3,
-        train_only: list[str] | None = None,
-        augment: dict | None = None,
-        device: torch.device | str = "cpu",
-        seed: int = 0,
-    ):
-        super().__init__(data, held_out, lr, weight_decay, augment, device, seed)
-        self.attribute_weight = attributes
+    config: ParserConfig
+    config_class = ParserConfig
+
+    def __init__(self, config: ParserConfig, device: torch.device | str = "cpu", seed: int = 0):
+        super().__init__(config, device, seed)
         values = attribute_values(self.faces)
         self.attribute_classes = attribute_classes(self.faces, values)
-        arch = {"resolution": self.faces.resolution, **(network or {})}
+        arch = {"resolution": self.faces.resolution, **(config.network or {})}
         parser = FaceParser(**arch)
         width = parser.widths[-1]
         heads = {}
         for name, known_values in values.items():
             heads[name] = nn.Linear(width, len(known_values))
-        self.set_network(parser, train_only, **heads)
+        self.set_network(parser, config.train_only, **heads)
         train_labels = self.faces.labels[self.train_rows]
-        self.class_weights = class_weights(train_labels, balance).to(self.device)
+        self.class_weights = class_weights(train_labels, config.balance).to(self.device)
 
     def losses(self, phase: str, batch: SeededBatch, iteration: int) -> dict[str, Tensor]:
         rows, images, labels = self.training_batch(batch, with_labels=True)
         maps = self.network.features(images)
         logits = self.network.decode(maps)
         losses = {"parsing": parsing_loss(logits, labels, self.class_weights)}
-        if self.attribute_weight and len(self.heads):
+        if self.config.attributes and len(self.heads):
             pooled = maps[-1].mean((2, 3))
             attribute_logits = {name: head(pooled) for name, head in self.heads.items()}
             classes = self.attribute_classes[rows].to(self.device)
             loss = attribute_loss(attribute_logits, classes)
-            losses["attributes"] = self.attribute_weight * loss
+            losses["attributes"] = self.config.attributes * loss
         return losses
 
     @torch.no_grad()

@@ -16,6 +16,7 @@ from gantoolkit.core.types import Score, Scores
 from gantoolkit.data.face_zip import FaceZip
 from gantoolkit.metrics.parsing import Confusion
 from gantoolkit.tasks.recognition.augmentation import Augmentation
+from gantoolkit.tasks.recognition.config import RecognizerConfig
 from gantoolkit.tasks.recognition.verification import PartnerSampler, verification_rate
 from gantoolkit.training.batch import SeededBatch
 from gantoolkit.training.freeze import unfreeze_only
@@ -29,32 +30,16 @@ class Recognizer(Task):
 
     Sub-classes call `set_network` with their network. Their losses compare the samples of a batch
     with each other, or weigh classes by how often the batch has them.
-
-    data          zip of labelled faces
-    held_out      share of the people whose pictures are never trained on
-    lr            learning rate
-    weight_decay  of weight matrices and kernels
-    augment       fields of Augmentation, such as {"flip": False}
     """
 
     separable = False
 
-    def __init__(
-        self,
-        data: str,
-        held_out: float,
-        lr: float,
-        weight_decay: float,
-        augment: dict | None,
-        device: torch.device | str,
-        seed: int,
-    ):
-        self.faces = FaceZip(data)
+    def __init__(self, config: RecognizerConfig, device: torch.device | str, seed: int):
+        self.config = config
+        self.faces = FaceZip(config.data)
         self.device = torch.device(device)
-        self.lr = lr
-        self.weight_decay = weight_decay
-        self.augmentation = Augmentation(**(augment or {}))
-        self._split_people(held_out)
+        self.augmentation = Augmentation(**(config.augment or {}))
+        self._split_people(config.held_out)
         torch.manual_seed(seed)
 
     def _split_people(self, held_out: float) -> None:
@@ -89,10 +74,10 @@ class Recognizer(Task):
         decayed = [p for p in parameters if p.ndim > 1]
         not_decayed = [p for p in parameters if p.ndim <= 1]  # norms, biases, single numbers
         groups = [
-            {"params": decayed, "weight_decay": self.weight_decay},
+            {"params": decayed, "weight_decay": self.config.weight_decay},
             {"params": not_decayed, "weight_decay": 0.0},
         ]
-        optimizer = torch.optim.AdamW(groups, lr=self.lr, betas=BETAS)
+        optimizer = torch.optim.AdamW(groups, lr=self.config.lr, betas=BETAS)
         self.optimizers = {"network": optimizer}
 
     def size(self) -> int:

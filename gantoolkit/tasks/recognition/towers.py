@@ -23,6 +23,7 @@ from gantoolkit.tasks.recognition.attributes import (
     attribute_loss,
     attribute_values,
 )
+from gantoolkit.tasks.recognition.config import TowersConfig
 from gantoolkit.tasks.recognition.recognizer import Recognizer
 from gantoolkit.tasks.recognition.retrieval import contrastive_loss, top1_rate
 from gantoolkit.training.batch import SeededBatch
@@ -33,55 +34,24 @@ TEXT_BATCH = 128
 
 
 class TextImage(Recognizer):
-    """Train CLIP at a small size, with a tokenizer learned from the data set's captions.
+    """Train CLIP at a small size, with a tokenizer learned from the data set's captions."""
 
-    data          zip of labelled faces
-    image         arguments of ImageTower
-    vocab_size    tokens of the tokenizer, at most
-    max_length    longest text in tokens
-    width         of the text tower: the diffusion model's cross_attention_dim
-    layers        of the text tower
-    heads         of the text tower's attention
-    contrast      weight of matching; 0 trains the text tower only, fast, and looks at no image
-    attributes    weight of predicting the attributes whose values a caption names, summed over them
-    held_out      share of the people whose pictures are never trained on
-    lr            learning rate
-    weight_decay  of weight matrices and kernels
-    augment       fields of Augmentation, such as {"flip": False}
-    """
+    config: TowersConfig
+    config_class = TowersConfig
 
-    def __init__(
-        self,
-        data: str,
-        image: dict | None = None,
-        vocab_size: int = 1000,
-        max_length: int = 64,
-        width: int = 96,
-        layers: int = 4,
-        heads: int = 4,
-        contrast: float = 1.0,
-        attributes: float = 0.5,
-        held_out: float = 0.05,
-        lr: float = 1e-3,
-        weight_decay: float = 0.05,
-        augment: dict | None = None,
-        device: torch.device | str = "cpu",
-        seed: int = 0,
-    ):
-        super().__init__(data, held_out, lr, weight_decay, augment, device, seed)
+    def __init__(self, config: TowersConfig, device: torch.device | str = "cpu", seed: int = 0):
+        super().__init__(config, device, seed)
         captions = [text for row_captions in self.faces.captions for text in row_captions]
-        tokenizer = train_tokenizer(captions, vocab_size, max_length)
-        image_arch = {"resolution": self.faces.resolution, **(image or {})}
+        tokenizer = train_tokenizer(captions, config.vocab_size, config.max_length)
+        image_arch = {"resolution": self.faces.resolution, **(config.image or {})}
         image_tower = ImageTower(**image_arch)
-        self.contrast_weight = contrast
-        self.attribute_weight = attributes
         self.attribute_values = attribute_values(self.faces, MAX_VALUES)
         self.attribute_classes = attribute_classes(self.faces, self.attribute_values)
-        text_tower = text_model(tokenizer, width, layers, heads)
+        text_tower = text_model(tokenizer, config.width, config.layers, config.heads)
         towers = Towers(text_tower, tokenizer, image_tower, list_words(captions))
         attribute_heads = {}
         for name, values in self.attribute_values.items():
-            attribute_heads[name] = nn.Linear(width, len(values))
+            attribute_heads[name] = nn.Linear(config.width, len(values))
         self.set_network(towers, **attribute_heads)
 
     def losses(self, phase: str, batch: SeededBatch, iteration: int) -> dict[str, Tensor]:
@@ -89,20 +59,20 @@ class TextImage(Recognizer):
         captions = self.captions_of(rows, batch.integers(CAPTION_CHOICES))
         pooled = self.network.pool_text(captions)
         losses = {}
-        if self.contrast_weight:
+        if self.config.contrast:
             _, images, _ = self.training_batch(batch)
             embeddings = self.network.embed_image(images)
             scale = self.network.logit_scale()
             loss = contrastive_loss(
                 embeddings, self.network.project_pooled(pooled), scale, captions
             )
-            losses["contrast"] = self.contrast_weight * loss
+            losses["contrast"] = self.config.contrast * loss
             losses["_scale"] = scale
         if self.attribute_values:
             logits = {name: head(pooled) for name, head in self.heads.items()}
             classes = self.named_classes(rows, captions).to(self.device)
             loss = attribute_loss(logits, classes)
-            losses["attributes"] = self.attribute_weight * len(logits) * loss
+            losses["attributes"] = self.config.attributes * len(logits) * loss
         return losses
 
     def named_classes(self, rows: Tensor, captions: list[str]) -> Tensor:
