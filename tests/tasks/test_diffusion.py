@@ -1,5 +1,6 @@
 """The diffusion recipes at toy size: VAE → U-Net → ControlNet, and the encoder that reads them."""
 
+import dataclasses
 import json
 import shutil
 
@@ -15,6 +16,7 @@ from gantoolkit.encoders.controlnet import ControlNetEncoder
 from gantoolkit.encoders.folders import save_component
 from gantoolkit.networks.tokenizer import train_tokenizer
 from gantoolkit.networks.towers import text_model
+from gantoolkit.tasks.diffusion.config import ControlNetConfig, DiffusionConfig, VAEConfig
 from gantoolkit.tasks.diffusion.controlnet import ControlNet
 from gantoolkit.tasks.diffusion.diffusion import Diffusion
 from gantoolkit.tasks.diffusion.latent_cache import encode_mean
@@ -93,16 +95,17 @@ def test_latents_have_unit_variance_and_are_encoded_once(chain):
 
 
 def diffusion(chain, tiny_zip, **options):
-    task = Diffusion(
-        str(tiny_zip),
-        str(chain / "vae/export"),
-        str(chain / "towers"),
+    config = DiffusionConfig(
+        data=str(tiny_zip),
+        vae=str(chain / "vae/export"),
+        text=str(chain / "towers"),
         held_out=4,
         groups=4,
         widths=(8, 16, 16),
         cache=str(chain / "cache"),
         **options,
     )
+    task = Diffusion(config)
     task.prepare(chain, Progress(quiet=True))
     return task
 
@@ -165,13 +168,14 @@ def test_it_goes_on_from_another_u_net_and_keeps_ordinary_faces(chain, tiny_zip)
 
 
 def test_a_controlnet_starts_silent_and_only_it_learns(chain, tiny_zip):
-    task = ControlNet(
-        str(tiny_zip),
-        str(chain / "diffusion/export"),
-        "scribble",
+    config = ControlNetConfig(
+        data=str(tiny_zip),
+        diffusion=str(chain / "diffusion/export"),
+        condition="scribble",
         held_out=4,
         cache=str(chain / "cache"),
     )
+    task = ControlNet(config)
     task.prepare(chain, Progress(quiet=True))
     batch = task.noisy_batch(SeededBatch.of_iteration(0, 0, 0, 4, task.size()))
     picture = task.control_images(task.faces, batch.rows)
@@ -185,12 +189,12 @@ def test_a_controlnet_starts_silent_and_only_it_learns(chain, tiny_zip):
     assert any(p.grad is not None and p.grad.any() for p in task.controlnet.parameters())
     assert all(p.grad is None for p in task.unet.parameters())
     with pytest.raises(UsageError, match="condition='photo'"):
-        ControlNet(str(tiny_zip), str(chain / "diffusion/export"), "photo")
+        ControlNet(dataclasses.replace(config, condition="photo"))
 
 
 def test_vae_refuses_a_resolution_it_cannot_halve(tiny_zip):
     with pytest.raises(UsageError, match="32 px cannot be reduced by 64"):
-        VAE(str(tiny_zip), widths=(8,) * 7)
+        VAE(VAEConfig(data=str(tiny_zip), widths=(8,) * 7))
 
 
 def test_what_is_scored_is_what_is_exported(chain, tiny_zip, tmp_path):
@@ -247,10 +251,11 @@ def test_a_decoder_that_goes_on_learning_keeps_the_latents(chain, tiny_zip, tmp_
 
 
 def test_vae_refuses_parts_it_has_not(chain, tiny_zip):
+    keys = dict(data=str(tiny_zip), init_from=str(chain / "vae/export"))
     with pytest.raises(
         UsageError, match="AutoencoderKL has no part 'decode'; its parts are encoder, decoder,"
     ):
-        VAE(str(tiny_zip), init_from=str(chain / "vae/export"), train_only=["decode"])
+        VAE(VAEConfig(**keys, train_only=["decode"]))
 
 
 def test_multiscale_is_the_mean_over_a_pyramid():

@@ -12,6 +12,7 @@ from gantoolkit.core.labels import PALETTE
 from gantoolkit.core.progress import Progress
 from gantoolkit.data.face_zip import FaceZip
 from gantoolkit.encoders.controlnet import ControlNetEncoder
+from gantoolkit.tasks.diffusion.config import ControlNetConfig
 from gantoolkit.tasks.diffusion.controlnet import ControlNet
 from gantoolkit.training.batch import SeededBatch
 
@@ -23,10 +24,10 @@ def folder(tmp_path_factory) -> Path:
 
 
 def task_of(folder: Path, data: Path, **keys) -> ControlNet:
-    task = ControlNet(
-        str(data),
-        str(folder / "diffusion"),
-        "mask",
+    config = ControlNetConfig(
+        data=str(data),
+        diffusion=str(folder / "diffusion"),
+        condition="mask",
         held_out=4,
         cache=str(folder / "cache"),
         init_from=str(folder / "controlnet"),
@@ -34,6 +35,7 @@ def task_of(folder: Path, data: Path, **keys) -> ControlNet:
         steps=2,
         **keys,
     )
+    task = ControlNet(config)
     task.prepare(folder, Progress(quiet=True))
     return task
 

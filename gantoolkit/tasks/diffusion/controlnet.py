@@ -17,6 +17,7 @@ from gantoolkit.core.types import Condition, Scores
 from gantoolkit.data.face_zip import FaceZip
 from gantoolkit.encoders import conditioning, folders
 from gantoolkit.encoders.controlnet import ControlNetEncoder
+from gantoolkit.tasks.diffusion.config import ControlNetConfig
 from gantoolkit.tasks.diffusion.denoising import (
     BETAS,
     WEIGHT_DECAY,
@@ -32,81 +33,27 @@ CHANNELS = {"mask": 19, "scribble": 1}
 
 
 class ControlNet(Denoising):
-    """Train diffusers' ControlNetModel beside the frozen U-Net of `diffusion`.
+    """Train diffusers' ControlNetModel beside the frozen U-Net of `diffusion`."""
 
-    data              zip of faces
-    diffusion         folder (or name) in Stable Diffusion's layout: unet/ vae/ text_encoder/
-                      tokenizer/ scheduler/
-    condition         'mask' or 'scribble'
-    val               zip of held-out faces; None holds out the end of `data`
-    held_out          rows at the end of `data` for scores only, where there is no `val`
-    widths            channels of the network that brings the condition to the latents' size, one
-                      halving per step; None: 16, then 32
-    lr                learning rate
-    drop_prompt_prob  probability of an empty prompt; high, so that the condition is followed
-                      without words
-    min_snr           γ of the loss's weight min(SNR, γ)/SNR; None: 1
-    ema               decay of the moving average that is scored and exported
-    guidance          scale of classifier-free guidance for samples
-    steps             DDIM steps of samples
-    cache             folder for the encoded data set; None: the run folder
-    init_from         folder (or name) of a ControlNet to fine-tune; None: a copy of the U-Net's
-                      encoder
-    palette           how a mask is shown: 'one-hot' (19 channels), 'celebamask' or 'ade20k' (RGB);
-                      None: by the channels
-    recompute         compute the ControlNet's and the U-Net's activations again in the backward
-                      pass (gradient checkpointing: less memory, more time)
-    """
+    config: ControlNetConfig
+    config_class = ControlNetConfig
 
-    def __init__(
-        self,
-        data: str,
-        diffusion: str,
-        condition: str = "mask",
-        val: str | None = None,
-        held_out: int = 64,
-        widths: tuple[int, ...] | None = None,
-        lr: float = 1e-3,
-        drop_prompt_prob: float = 0.3,
-        min_snr: float | None = 5.0,
-        ema: float = 0.998,
-        guidance: float = 3.0,
-        steps: int = 10,
-        cache: str | None = None,
-        init_from: str | None = None,
-        palette: str | None = None,
-        recompute: bool = False,
-        device: str | torch.device = "cpu",
-        seed: int = 0,
-    ):
-        super().__init__(
-            data,
-            val,
-            held_out,
-            diffusion,
-            diffusion,
-            folders.load_scheduler(diffusion),
-            drop_prompt_prob,
-            min_snr,
-            guidance,
-            steps,
-            cache,
-            device,
-        )
+    def __init__(self, config: ControlNetConfig, device: str | torch.device = "cpu", seed: int = 0):
+        diffusion = config.diffusion
+        scheduler = folders.load_scheduler(diffusion)
+        super().__init__(config, diffusion, diffusion, scheduler, device)
+        self.drop_prompt_prob = config.drop_prompt_prob
         torch.manual_seed(seed)
         self.unet_source = folders.component_folder(diffusion, "unet")
         self.unet = folders.load_unet(diffusion).to(self.device)
-        check_choice("condition", condition, CHANNELS)
-        self.condition = condition
-        self.init_from = init_from
-        self.controlnet = self._initial_controlnet(palette, widths).to(self.device)
+        check_choice("condition", config.condition, CHANNELS)
+        self.controlnet = self._initial_controlnet().to(self.device)
         self.palette = None
-        if condition == "mask":
+        if config.condition == "mask":
             channels = self.controlnet.config.conditioning_channels
-            self.palette = conditioning.choose_palette(channels, palette)
-        self.ema = ema
+            self.palette = conditioning.choose_palette(channels, config.palette)
         self.ema_controlnet = frozen_copy(self.controlnet)
-        if recompute:
+        if config.recompute:
             self.controlnet.enable_gradient_checkpointing()
             self.unet.enable_gradient_checkpointing()
         use_explicit_attention(self.unet)
@@ -114,21 +61,23 @@ class ControlNet(Denoising):
         self.modules = {"controlnet": self.controlnet}
         self.ema_modules = {"controlnet": self.ema_controlnet}
         parameters = self.controlnet.parameters()
-        optimizer = torch.optim.AdamW(parameters, lr, BETAS, weight_decay=WEIGHT_DECAY)
+        optimizer = torch.optim.AdamW(parameters, config.lr, BETAS, weight_decay=WEIGHT_DECAY)
         self.optimizers = {"controlnet": optimizer}
 
-    def _initial_controlnet(self, palette: str | None, widths: tuple[int, ...] | None):
+    def _initial_controlnet(self):
         """Return the ControlNet of `init_from`, or a copy of the U-Net's encoder."""
-        if self.init_from is not None:
-            return folders.load_controlnet(self.init_from).requires_grad_(True).train()
+        config = self.config
+        if config.init_from is not None:
+            return folders.load_controlnet(config.init_from).requires_grad_(True).train()
         halvings = len(self.vae.config.block_out_channels) - 1
-        is_rgb = palette not in (None, "one-hot")
-        channels = 3 if is_rgb else CHANNELS[self.condition]
-        return new_controlnet(self.unet, channels, tuple(widths or (16,) + (32,) * halvings))
+        is_rgb = config.palette not in (None, "one-hot")
+        channels = 3 if is_rgb else CHANNELS[config.condition]
+        widths = config.widths or (16,) + (32,) * halvings
+        return new_controlnet(self.unet, channels, tuple(widths))
 
     def control_images(self, faces: FaceZip, rows: Tensor) -> Tensor:
         """Return the visual conditions of `rows` [b,·,R,R] in 0..1, channels last."""
-        if self.condition == "mask":
+        if self.config.condition == "mask":
             images = conditioning.mask_image(one_hot(faces.labels[rows]), self.palette)
         else:
             channels = self.controlnet.config.conditioning_channels
@@ -159,7 +108,7 @@ class ControlNet(Denoising):
         return {"epsilon": self.sample_losses(predicted, noisy).mean()}
 
     def after_step(self, iteration: int) -> None:
-        update_ema(self.ema_controlnet, self.controlnet, iteration, self.ema)
+        update_ema(self.ema_controlnet, self.controlnet, iteration, self.config.ema)
 
     @torch.no_grad()
     def validate(self, limit: int | None = None) -> Scores:
@@ -183,16 +132,17 @@ class ControlNet(Denoising):
         )
         return ControlNetEncoder(
             model,
-            condition=self.condition,
+            condition=self.config.condition,
             palette=self.palette,
-            steps=self.steps,
-            guidance=self.guidance,
+            steps=self.config.steps,
+            guidance=self.config.guidance,
         )
 
     def pictures(self) -> dict[str, Tensor]:
         """Draw conditions, samples with the caption, samples without words, and the photographs."""
         faces, rows = self.split.held_out_rows(8)
-        condition = faces.sample(rows, condition=self.condition, seed=1).condition.to(self.device)
+        condition = faces.sample(rows, condition=self.config.condition, seed=1).condition
+        condition = condition.to(self.device)
         without_words = dataclasses.replace(condition, text=("",) * len(condition))
         encoder = self.encoder()
         shown = [
@@ -209,8 +159,9 @@ class ControlNet(Denoising):
 
     def weights(self) -> dict[str, str]:
         checksums = {**super().weights(), "unet": weights.sha256(self.unet_source)}
-        if self.init_from:
-            checksums[self.init_from] = weights.sha256(folders.find_folder(self.init_from))
+        init_from = self.config.init_from
+        if init_from:
+            checksums[init_from] = weights.sha256(folders.find_folder(init_from))
         return checksums
 
 

@@ -17,6 +17,7 @@ from gantoolkit.data.face_zip import FaceZip
 from gantoolkit.data.split import HeldOutSplit
 from gantoolkit.encoders import folders, sampling
 from gantoolkit.encoders.text_encoder import TextEncoder
+from gantoolkit.tasks.diffusion.config import DenoisingConfig
 from gantoolkit.tasks.diffusion.latent_cache import cached_latents, encode_mean
 from gantoolkit.training.batch import SeededBatch
 from gantoolkit.training.task import Task
@@ -42,53 +43,35 @@ class Denoising(Task):
 
     L = w(t) · ‖ε − ε̂(z_t, t, c)‖²; w = min(SNR, γ)/SNR for γ = `min_snr` (Hang et al. 2023), or 1.
 
-    data              zip of faces
-    val               zip of held-out faces; None holds out the end of `data`
-    held_out          rows at the end of `data` for scores only, where there is no `val`
-    vae               folder (or name) that holds vae/
-    text              folder (or name) that holds text_encoder/ and tokenizer/
-    scheduler         diffusers' scheduler: the noise schedule
     drop_prompt_prob  probability of an empty prompt in place of one of the sample's captions
                       (classifier-free guidance)
-    min_snr           γ of the weight w(t); None: w = 1
-    guidance          scale of classifier-free guidance for samples
-    steps             DDIM steps of samples
-    cache             folder for the encoded data sets; None: the run folder
-    extra_data        a second zip that batches are taken from too
+    max_captions      captions used per sample, from the first; None: all
+    extra_faces       a second data set that batches are taken from too
     """
 
-    max_captions: int | None = None  # captions used per sample, from the first; None: all
+    config: DenoisingConfig
+    drop_prompt_prob = 0.0
+    max_captions: int | None = None
+    extra_faces: FaceZip | None = None
 
     def __init__(
-        self,
-        data: str,
-        val: str | None,
-        held_out: int,
-        vae: str,
-        text: str,
-        scheduler,
-        drop_prompt_prob: float,
-        min_snr: float | None,
-        guidance: float,
-        steps: int,
-        cache: str | None,
-        device: str | torch.device,
-        extra_data: str | None = None,
+        self, config: DenoisingConfig, vae: str, text: str, scheduler, device: str | torch.device
     ):
+        """Load the data and the frozen networks.
+
+        vae        folder (or name) that holds vae/
+        text       folder (or name) that holds text_encoder/ and tokenizer/
+        scheduler  diffusers' scheduler: the noise schedule
+        """
+        self.config = config
         self.device = torch.device(device)
-        self.split = HeldOutSplit(data, val, held_out)
+        self.split = HeldOutSplit(config.data, config.val, config.held_out)
         self.faces = self.split.train
-        self.extra_faces = FaceZip(extra_data) if extra_data else None
         self.vae_source = folders.component_folder(vae, "vae")
         self.text_source = folders.component_folder(text, "text_encoder").parent
         self.vae = folders.load_vae(vae).to(self.device)
         self.text_encoder = TextEncoder(*folders.load_text(text)).to(self.device).eval()
         self.scheduler = scheduler
-        self.drop_prompt_prob = drop_prompt_prob
-        self.min_snr = min_snr
-        self.guidance = guidance
-        self.steps = steps
-        self.cache = cache
         self.latents = None
 
     def size(self) -> int:
@@ -99,7 +82,7 @@ class Denoising(Task):
     def prepare(self, folder: Path, progress) -> None:
         """Encode the data sets, or read their latents from the cache."""
         digest = weights.sha256(self.vae_source)
-        cache = Path(self.cache or folder / "cache")
+        cache = Path(self.config.cache or folder / "cache")
         self.latents = cached_latents(self.faces, self.vae, digest, cache, progress)
         if self.extra_faces:
             extra = cached_latents(self.extra_faces, self.vae, digest, cache, progress)
@@ -138,11 +121,11 @@ class Denoising(Task):
     def sample_losses(self, predicted: Tensor, noisy: NoisyBatch) -> Tensor:
         """Return the weighted loss of every sample [b]."""
         error = (predicted.float() - noisy.epsilon).square().mean((1, 2, 3))
-        if self.min_snr is None:
+        if self.config.min_snr is None:
             return error
         signal, sigma = sampling.signal_and_noise_levels(self.scheduler, noisy.t, error)
         snr = (signal / sigma).square().flatten()
-        return error * (self.min_snr / snr).clamp(max=1.0)
+        return error * (self.config.min_snr / snr).clamp(max=1.0)
 
     # -- held-out data -----------------------------------------------------------------------------
 

@@ -13,8 +13,10 @@ from torch import Tensor
 from gantoolkit import weights
 from gantoolkit.core.images import to_float
 from gantoolkit.core.types import Scores
+from gantoolkit.data.face_zip import FaceZip
 from gantoolkit.encoders import folders, sampling
 from gantoolkit.encoders.text_encoder import TextEncoder
+from gantoolkit.tasks.diffusion.config import DiffusionConfig
 from gantoolkit.tasks.diffusion.denoising import (
     BETAS,
     WEIGHT_DECAY,
@@ -28,104 +30,46 @@ from gantoolkit.training.ema import frozen_copy, update_ema
 
 
 class Diffusion(Denoising):
-    """Train diffusers' UNet2DConditionModel; export a folder in Stable Diffusion's layout.
+    """Train diffusers' UNet2DConditionModel; export a folder in Stable Diffusion's layout."""
 
-    data              zip of faces
-    vae               folder (or name) that holds vae/
-    text              folder (or name) that holds text_encoder/ and tokenizer/
-    val               zip of held-out faces; None holds out the end of `data`
-    held_out          rows at the end of `data` for scores only, where there is no `val`
-    widths            channels per level: all but the last have cross-attention, the first has no
-                      self-attention
-    layers            residual blocks per level
-    heads             heads of every attention
-    groups            groups of every group norm
-    lr                learning rate of the U-Net
-    lr_text           learning rate of the text encoder; None keeps it frozen
-    max_captions      captions used per sample, from the first (later ones may say more); None: all
-    drop_prompt_prob  probability of an empty prompt (classifier-free guidance)
-    min_snr           γ of the loss's weight min(SNR, γ)/SNR; None: 1
-    ema               decay of the moving average that is scored and exported
-    guidance          scale of classifier-free guidance for samples
-    steps             DDIM steps of samples
-    cache             folder for the encoded data sets; None: the run folder
-    init_from         folder (or name) whose U-Net is trained further, whatever `widths` to `groups`
-                      say; None: a new one
-    extra_data        a second zip that batches are taken from too, so that the U-Net does not
-                      forget it
-    """
+    config: DiffusionConfig
+    config_class = DiffusionConfig
 
-    def __init__(
-        self,
-        data: str,
-        vae: str,
-        text: str,
-        val: str | None = None,
-        held_out: int = 64,
-        widths: tuple[int, ...] = (32, 64, 96, 96),
-        layers: int = 1,
-        heads: int = 2,
-        groups: int = 8,
-        lr: float = 1e-3,
-        lr_text: float | None = None,
-        max_captions: int | None = None,
-        drop_prompt_prob: float = 0.12,
-        min_snr: float | None = 5.0,
-        ema: float = 0.999,
-        guidance: float = 3.0,
-        steps: int = 10,
-        cache: str | None = None,
-        init_from: str | None = None,
-        extra_data: str | None = None,
-        device: str | torch.device = "cpu",
-        seed: int = 0,
-    ):
-        super().__init__(
-            data,
-            val,
-            held_out,
-            vae,
-            text,
-            ddim_scheduler(),
-            drop_prompt_prob,
-            min_snr,
-            guidance,
-            steps,
-            cache,
-            device,
-            extra_data,
-        )
+    def __init__(self, config: DiffusionConfig, device: str | torch.device = "cpu", seed: int = 0):
+        super().__init__(config, config.vae, config.text, ddim_scheduler(), device)
+        self.drop_prompt_prob = config.drop_prompt_prob
+        self.max_captions = config.max_captions
+        if config.extra_data:
+            self.extra_faces = FaceZip(config.extra_data)
         torch.manual_seed(seed)
-        self.init_from = init_from
-        self.unet = self._initial_unet(widths, layers, heads, groups).to(self.device)
+        self.unet = self._initial_unet().to(self.device)
         self.ema_unet = frozen_copy(self.unet)
         use_explicit_attention(self.unet)
-        self.ema = ema
-        self.max_captions = max_captions
         self.modules = {"unet": self.unet}
         self.ema_modules = {"unet": self.ema_unet}
-        parameters = [{"params": list(self.unet.parameters()), "lr": lr}]
-        self.train_text = lr_text is not None
+        parameters = [{"params": list(self.unet.parameters()), "lr": config.lr}]
+        self.train_text = config.lr_text is not None
         self.ema_text_encoder = self.text_encoder  # what is scored and exported
         if self.train_text:
             self._add_text_model()
             text_parameters = list(self.text_encoder.model.parameters())
-            parameters.append({"params": text_parameters, "lr": lr_text})
-        optimizer = torch.optim.AdamW(parameters, lr, BETAS, weight_decay=WEIGHT_DECAY)
+            parameters.append({"params": text_parameters, "lr": config.lr_text})
+        optimizer = torch.optim.AdamW(parameters, config.lr, BETAS, weight_decay=WEIGHT_DECAY)
         self.optimizers = {"unet": optimizer}
 
-    def _initial_unet(self, widths, layers: int, heads: int, groups: int):
+    def _initial_unet(self):
         """Return the U-Net of `init_from`, or a new one that fits the VAE and the text encoder."""
-        if self.init_from is not None:
-            return folders.load_unet(self.init_from).requires_grad_(True).train()
+        config = self.config
+        if config.init_from is not None:
+            return folders.load_unet(config.init_from).requires_grad_(True).train()
         factor = 2 ** (len(self.vae.config.block_out_channels) - 1)
         return new_unet(
             self.vae.config.latent_channels,
             self.faces.resolution // factor,
-            widths,
-            layers,
-            heads,
-            groups,
+            config.widths,
+            config.layers,
+            config.heads,
+            config.groups,
             self.text_encoder.model.config.hidden_size,
         )
 
@@ -149,9 +93,10 @@ class Diffusion(Denoising):
         return {"epsilon": self.sample_losses(predicted, noisy).mean()}
 
     def after_step(self, iteration: int) -> None:
-        update_ema(self.ema_unet, self.unet, iteration, self.ema)
+        decay = self.config.ema
+        update_ema(self.ema_unet, self.unet, iteration, decay)
         if self.train_text:
-            update_ema(self.ema_text_encoder.model, self.text_encoder.model, iteration, self.ema)
+            update_ema(self.ema_text_encoder.model, self.text_encoder.model, iteration, decay)
 
     def predict_noise(self, noisy: NoisyBatch, prompts: list[str], chunk: int = 64) -> Tensor:
         """Return ε̂ [b,4,h,w] of the averaged U-Net and text encoder."""
@@ -184,9 +129,9 @@ class Diffusion(Denoising):
             return self.ema_unet(z, t, embedding, return_dict=False)[0]
 
         def epsilon(z: Tensor, t: int) -> Tensor:
-            return sampling.predict_guided(forward, z, t, embeddings, self.guidance)
+            return sampling.predict_guided(forward, z, t, embeddings, self.config.guidance)
 
-        times = sampling.timestep_grid(self.scheduler, self.steps)
+        times = sampling.timestep_grid(self.scheduler, self.config.steps)
         latents = sampling.ddim_loop(self.scheduler, times, latents, epsilon)
         images = self.vae.decode(latents / self.vae.config.scaling_factor, return_dict=False)[0]
         return images.clamp(-1, 1)
@@ -201,9 +146,10 @@ class Diffusion(Denoising):
 
     def weights(self) -> dict[str, str]:
         checksums = super().weights()
-        if self.init_from:
-            unet_folder = folders.component_folder(self.init_from, "unet")
-            checksums[self.init_from] = weights.sha256(unet_folder)
+        init_from = self.config.init_from
+        if init_from:
+            unet_folder = folders.component_folder(init_from, "unet")
+            checksums[init_from] = weights.sha256(unet_folder)
         return checksums
 
     def export(self, folder: Path) -> list[Path]:

@@ -17,6 +17,7 @@ from gantoolkit.core.types import Score, Scores
 from gantoolkit.data.split import HeldOutSplit
 from gantoolkit.encoders import folders
 from gantoolkit.registry import registry
+from gantoolkit.tasks.diffusion.config import VAEConfig
 from gantoolkit.tasks.diffusion.denoising import BETAS, WEIGHT_DECAY
 from gantoolkit.tasks.image_grid import image_grid
 from gantoolkit.training.batch import SeededBatch
@@ -31,79 +32,41 @@ class VAE(Task):
     """Train diffusers' AutoencoderKL.
 
     L = Σ over scales of |x̂ − x| + mse · ‖x̂ − x‖² + kl · KL(q ‖ N(0,1)) + weight · d(x̂, x)
-
-    data             zip of faces
-    val              zip of held-out faces for PSNR; None holds out the end of `data`
-    held_out         rows at the end of `data` for scores only, where there is no `val`
-    widths           channels per level; the downsampling factor f is 2^(levels − 1)
-    layers           residual blocks per level
-    latent_channels  channels of the latents
-    groups           groups of every group norm
-    lr               learning rate
-    kl               weight of the KL divergence per latent number: small, so that latents stay
-                     smooth but lose little
-    mse              weight of the squared error
-    perceptual       d, a component of kind `loss` {"type": …, "weight": …} or None
-    ramp             iterations over which the weight of d rises from 0, because d misleads a
-                     network that draws blurs
-    ema              decay of the moving average that is scored and exported
-    init_from        folder (or name) whose autoencoder is trained further, whatever `widths` to
-                     `groups` say; None: a new one
-    train_only       modules of it that learn; None: all. With "decoder" and "post_quant_conv" only,
-                     latents stay what they are, and diffusion models of them go on to work (as with
-                     Stable Diffusion's ft-MSE decoders)
     """
 
-    def __init__(
-        self,
-        data: str,
-        val: str | None = None,
-        held_out: int = 64,
-        widths: tuple[int, ...] = (32, 48, 64),
-        layers: int = 1,
-        latent_channels: int = 4,
-        groups: int = 8,
-        lr: float = 1e-3,
-        kl: float = 1e-3,
-        mse: float = 1.0,
-        perceptual: dict | None = None,
-        ramp: int = 400,
-        ema: float = 0.998,
-        init_from: str | None = None,
-        train_only: list[str] | None = None,
-        device: str | torch.device = "cpu",
-        seed: int = 0,
-    ):
+    config: VAEConfig
+    config_class = VAEConfig
+
+    def __init__(self, config: VAEConfig, device: str | torch.device = "cpu", seed: int = 0):
+        self.config = config
         self.device = torch.device(device)
-        self.split = HeldOutSplit(data, val, held_out)
+        self.split = HeldOutSplit(config.data, config.val, config.held_out)
         self.faces = self.split.train
         torch.manual_seed(seed)
-        self.init_from = init_from
-        self.vae = self._initial_vae(widths, layers, latent_channels, groups).to(self.device)
-        unfreeze_only(self.vae, train_only)
+        self.vae = self._initial_vae().to(self.device)
+        unfreeze_only(self.vae, config.train_only)
         self.ema_vae = frozen_copy(self.vae)
         self.modules = {"vae": self.vae}
         self.ema_modules = {"vae": self.ema_vae}
         parameters = self.vae.parameters()
-        optimizer = torch.optim.AdamW(parameters, lr, BETAS, weight_decay=WEIGHT_DECAY)
+        optimizer = torch.optim.AdamW(parameters, config.lr, BETAS, weight_decay=WEIGHT_DECAY)
         self.optimizers = {"vae": optimizer}
-        self.kl = kl
-        self.mse = mse
-        self.ema = ema
-        self.ramp = ramp
         self.perceptual = None
-        if perceptual:
-            self.perceptual = registry.build("loss", perceptual).to(self.device)
+        if config.perceptual:
+            self.perceptual = registry.build("loss", config.perceptual).to(self.device)
 
-    def _initial_vae(self, widths, layers: int, latent_channels: int, groups: int):
+    def _initial_vae(self):
         """Return the autoencoder of `init_from`, or a new one of the data's size."""
+        config = self.config
         resolution = self.faces.resolution
-        if self.init_from is not None:
-            vae = folders.load_vae(self.init_from).train()
+        if config.init_from is not None:
+            vae = folders.load_vae(config.init_from).train()
             _check_resolution(resolution, len(vae.config.block_out_channels))
             return vae
-        _check_resolution(resolution, len(widths))
-        return new_autoencoder(widths, layers, latent_channels, groups, resolution)
+        _check_resolution(resolution, len(config.widths))
+        return new_autoencoder(
+            config.widths, config.layers, config.latent_channels, config.groups, resolution
+        )
 
     def size(self) -> int:
         return self.split.train_size
@@ -129,17 +92,17 @@ class VAE(Task):
         kl = 0.5 * (mean.square() + logvar.exp() - 1 - logvar).mean()
         losses = {
             "l1": multiscale_l1(decoded, images),
-            "mse": self.mse * F.mse_loss(decoded, images),
-            "kl": self.kl * kl,
+            "mse": self.config.mse * F.mse_loss(decoded, images),
+            "kl": self.config.kl * kl,
         }
         if self.perceptual is not None:
-            weight = self.perceptual.weight * min(1.0, iteration / max(1, self.ramp))
+            weight = self.perceptual.weight * min(1.0, iteration / max(1, self.config.ramp))
             distance = self.perceptual(decoded, self.perceptual.prepare(images))
             losses["perceptual"] = weight * distance
         return losses
 
     def after_step(self, iteration: int) -> None:
-        update_ema(self.ema_vae, self.vae, iteration, self.ema)
+        update_ema(self.ema_vae, self.vae, iteration, self.config.ema)
 
     @torch.no_grad()
     def reconstruct(self, images: Tensor, chunk: int = 64) -> Tensor:
@@ -183,10 +146,11 @@ class VAE(Task):
         return [folders.save_component(self.ema_vae, folder, "vae")]
 
     def weights(self) -> dict[str, str]:
-        if not self.init_from:
+        init_from = self.config.init_from
+        if not init_from:
             return {}
-        vae_folder = folders.component_folder(self.init_from, "vae")
-        return {self.init_from: weights.sha256(vae_folder)}
+        vae_folder = folders.component_folder(init_from, "vae")
+        return {init_from: weights.sha256(vae_folder)}
 
     def networks(self) -> dict[str, str]:
         network = self.perceptual.network if self.perceptual else None

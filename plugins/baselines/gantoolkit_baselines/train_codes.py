@@ -18,54 +18,33 @@ from gantoolkit.tasks.image_grid import image_grid
 from gantoolkit.training.batch import SeededBatch
 from gantoolkit.training.task import Task
 from gantoolkit_baselines.codes import CodeEncoder, render_classes
+from gantoolkit_baselines.config import CodeEncodingConfig
 
 
 class CodeEncoding(Task):
     """Train an encoder of masks, or of masks and photos, against the photos themselves.
 
     L = Σ losses between G(ws) and the photo + semantics · cross-entropy of rendered classes
-
-    data       zip of faces
-    generator  weights name or file
-    losses     name → a component of kind `loss`, {"type": …, "weight": …}: pSp's terms
-    val        zip of held-out faces; None holds out the end of `data`
-    held_out   rows at the end of `data` for scores only, where there is no `val`
-    geometry   codes that the mask gives, a photo gives the others (IDE-3D); None: the mask gives
-               all (TediGAN)
-    semantics  weight of the classes that a 3D generator's planes are read for; needs `geometry`
-    widths     channels of the encoder after each halving; the last repeats
-    lr         learning rate
-    betas      of Adam
     """
 
+    config: CodeEncodingConfig
+    config_class = CodeEncodingConfig
     system = "encoder"
 
     def __init__(
-        self,
-        data: str,
-        generator: str,
-        losses: dict,
-        val: str | None = None,
-        held_out: int = 64,
-        geometry: int | None = None,
-        semantics: float = 0.0,
-        widths: tuple[int, ...] = (32, 64, 128, 192),
-        lr: float = 1e-3,
-        betas: tuple[float, float] = (0.9, 0.99),
-        device: str | torch.device = "cpu",
-        seed: int = 0,
+        self, config: CodeEncodingConfig, device: str | torch.device = "cpu", seed: int = 0
     ):
         from gantoolkit.generators import load_generator
 
+        self.config = config
         self.device = torch.device(device)
-        self.generator_name = generator
-        self.split = HeldOutSplit(data, val, held_out)
+        self.split = HeldOutSplit(config.data, config.val, config.held_out)
         self.faces = self.split.train
-        self.generator = load_generator(generator).to(self.device)
+        self.generator = load_generator(config.generator).to(self.device)
         self.terms = {}
-        for name, spec in losses.items():
+        for name, spec in config.losses.items():
             self.terms[name] = registry.build("loss", spec).to(self.device)
-        self.semantics = semantics if self.generator.is_3d else 0.0
+        self.semantics = config.semantics if self.generator.is_3d else 0.0
 
         torch.manual_seed(seed)
         planes = self.generator.decoder.net[0].weight.shape[1] if self.semantics else 0
@@ -73,13 +52,13 @@ class CodeEncoding(Task):
             self.faces.resolution,
             self.generator.num_ws,
             self.generator.w_dim,
-            geometry=geometry,
+            geometry=config.geometry,
             planes=planes,
-            widths=tuple(widths),
+            widths=tuple(config.widths),
         ).to(self.device)
         self.encoder.mean_w.copy_(self.generator.mean_w)
         self.modules = {"encoder": self.encoder}
-        optimizer = torch.optim.Adam(self.encoder.parameters(), lr, betas)
+        optimizer = torch.optim.Adam(self.encoder.parameters(), config.lr, config.betas)
         self.optimizers = {"encoder": optimizer}
 
     def size(self) -> int:
@@ -145,11 +124,11 @@ class CodeEncoding(Task):
         """Write FOLDER/encoder.safetensors, which names its generator and the losses' networks."""
         path = folder / "encoder.safetensors"
         state = self.encoder.state_dict()
-        facts = {"generator": self.generator_name, "networks": json.dumps(self.networks())}
+        facts = {"generator": self.config.generator, "networks": json.dumps(self.networks())}
         return [weights.save(path, state, self.encoder.arch, **facts)]
 
     def networks(self) -> dict[str, str]:
         return {name: term.network for name, term in self.terms.items() if term.network}
 
     def weights(self) -> dict[str, str]:
-        return weights.checksums({self.generator_name, *self.networks().values()})
+        return weights.checksums({self.config.generator, *self.networks().values()})

@@ -13,6 +13,7 @@ from gantoolkit.core.types import Condition, Scores
 from gantoolkit.data.face_zip import FaceZip
 from gantoolkit.tasks.diffusion.denoising import Denoising, NoisyBatch
 from gantoolkit.training.batch import SeededBatch
+from gantoolkit_baselines.config import CollaborativeConfig
 from gantoolkit_baselines.influence import DynamicDiffusers
 from gantoolkit_baselines.unimodal import UniModal
 
@@ -23,56 +24,26 @@ class Collaborative(Denoising):
     """Train the dynamic diffusers D_m between frozen uni-modal models.
 
     L = ‖ε − Σ_m Î_m ⊙ ε_m‖² with influences Î = softmax_m D_m(z_t, t, c_m)
-
-    data        zip of faces
-    diffusion   folder or name of the diffusion model
-    controlnet  folder or name of the ControlNet for masks
-    val         zip of held-out faces; None holds out the end of `data`
-    held_out    rows at the end of `data` for scores only, where there is no `val`
-    width       channels inside a dynamic diffuser
-    lr          learning rate
-    min_snr     γ of the loss's weight min(SNR, γ)/SNR; None: 1
-    cache       folder for the encoded data set; None: the run folder
     """
 
+    config: CollaborativeConfig
+    config_class = CollaborativeConfig
+
     def __init__(
-        self,
-        data: str,
-        diffusion: str = "diffusion",
-        controlnet: str = "controlnet-mask",
-        val: str | None = None,
-        held_out: int = 64,
-        width: int = 48,
-        lr: float = 1e-3,
-        min_snr: float | None = None,
-        cache: str | None = None,
-        device: str | torch.device = "cpu",
-        seed: int = 0,
+        self, config: CollaborativeConfig, device: str | torch.device = "cpu", seed: int = 0
     ):
-        self.names = {"diffusion": diffusion, "controlnet": controlnet}
-        models = UniModal(diffusion, controlnet)
-        super().__init__(
-            data,
-            val,
-            held_out,
-            vae=diffusion,
-            text=diffusion,
-            scheduler=models.encoder.scheduler,
-            drop_prompt_prob=0.0,
-            min_snr=min_snr,
-            guidance=1.0,
-            steps=20,
-            cache=cache,
-            device=device,
-        )
+        diffusion = config.diffusion
+        self.names = {"diffusion": diffusion, "controlnet": config.controlnet}
+        models = UniModal(diffusion, config.controlnet)
+        super().__init__(config, diffusion, diffusion, models.encoder.scheduler, device)
         torch.manual_seed(seed)
         self.models = models.to(self.device)
         unet = self.models.encoder.unet.config
         self.influences = DynamicDiffusers(
-            unet.in_channels, 19, unet.cross_attention_dim, width
+            unet.in_channels, 19, unet.cross_attention_dim, config.width
         ).to(self.device)
         self.modules = {"influences": self.influences}
-        optimizer = torch.optim.AdamW(self.influences.parameters(), lr, BETAS)
+        optimizer = torch.optim.AdamW(self.influences.parameters(), config.lr, BETAS)
         self.optimizers = {"influences": optimizer}
 
     def predict_noise(

@@ -1,0 +1,37 @@
+"""Keys of the configs of the tasks `code_encoder` and `collaborative`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from gantoolkit.tasks.diffusion.config import DenoisingConfig
+
+
+@dataclass(frozen=True, kw_only=True)
+class CodeEncodingConfig:
+    """All keys of the task `code_encoder`."""
+
+    data: str  # zip of faces
+    generator: str  # weights name or file; frozen
+    losses: dict  # name → a component of kind `loss`, {"type": …, "weight": …}: pSp's terms
+    val: str | None = None  # zip of held-out faces; None holds out the end of `data`
+    held_out: int = 64  # rows at the end of `data` for scores only, where there is no `val`
+    # codes that the mask gives, a photo gives the others (IDE-3D); None = the mask gives all
+    # (TediGAN)
+    geometry: int | None = None
+    # weight of the classes that a 3D generator's planes are read for; needs `geometry`
+    semantics: float = 0.0
+    # channels of the encoder after each halving; the last repeats
+    widths: tuple[int, ...] = (32, 64, 128, 192)
+    lr: float = 1e-3  # learning rate
+    betas: tuple[float, float] = (0.9, 0.99)  # of Adam
+
+
+@dataclass(frozen=True, kw_only=True)
+class CollaborativeConfig(DenoisingConfig):
+    """All keys of the task `collaborative`."""
+
+    diffusion: str = "diffusion"  # folder or name of the diffusion model
+    controlnet: str = "controlnet-mask"  # folder or name of the ControlNet for masks
+    width: int = 48  # channels inside a dynamic diffuser
+    min_snr: float | None = None  # γ of the loss's weight min(SNR, γ)/SNR; None = weight 1
