@@ -16,12 +16,12 @@ from gantoolkit.core.types import Score, Scores
 from gantoolkit.tasks.image_grid import image_grid
 from gantoolkit.training.batch import SeededBatch
 from gantoolkit.training.task import Task
+from gantoolkit_stylize.config import StylizeConfig
 from gantoolkit_stylize.features import FeatureMatching, load_features
 from gantoolkit_stylize.mixing import mix, replaced_layers
 from gantoolkit_stylize.references import find_codes, find_references, read_reference
 
 COLUMNS = 8
-INVERSION_KEYS = ("steps", "lr", "anchor", "encoder")
 INVERSION_TITLE = "inversion of the style"
 
 
@@ -30,79 +30,33 @@ class Stylize(Task):
 
     L = mean over levels of |φ(G'(s̃)) − φ(style)| + pixels · |G'(s̃) − style|; s̃ are codes of the
     reference, mixed with random ones (mixing.py).
-
-    style           an image of a face, or a folder of such; framed as the generator renders faces
-    generator       a StyleGAN2: weights name or file
-    features        φ: 'auto' (the discriminator in the generator's file, else `trunk`), or a file
-                    or name
-    trunk           network with perceptual features: for the inversion, and φ where there is no
-                    discriminator
-    pixels          weight of the second term, which the paper lacks: for a trunk, which hardly sees
-                    colors
-    alpha           strength of the mixing, above 0 and up to 1
-    layers          codes that are drawn at random; None: the paper's, at the same depth
-    preserve_color  the paper's other choice of layers, after which colors are the input's
-    inversion       how the reference's codes are found: steps, lr, anchor; or encoder, a published
-                    encoder into W+ (references.find_codes)
-    freeze          sizes of the blocks that stay as they are, for instance [4, 8] against a change
-                    of shapes
-    noise           inside the generator: 'const', 'random' or 'none'
-    lr              learning rate
-    betas           of Adam
     """
 
+    config: StylizeConfig
+    config_class = StylizeConfig
     system = "stylized"
 
-    def __init__(
-        self,
-        style: str,
-        generator: str = "stylegan2",
-        features: str = "auto",
-        trunk: str = "parser",
-        pixels: float = 0.0,
-        alpha: float = 1.0,
-        layers: tuple[int, ...] | None = None,
-        preserve_color: bool = False,
-        inversion: dict | None = None,
-        freeze: tuple[int, ...] = (),
-        noise: str = "random",
-        lr: float = 2e-3,
-        betas: tuple[float, float] = (0.0, 0.99),
-        device: str | torch.device = "cpu",
-        seed: int = 0,
-    ):
-        self.style_paths = find_references(style)
+    def __init__(self, config: StylizeConfig, device: str | torch.device = "cpu", seed: int = 0):
+        self.config = config
+        self.style_paths = find_references(config.style)
         self.device = torch.device(device)
         self.seed = seed
-        self.generator_name = generator
-        self.trunk = trunk
-        self.inversion = dict(inversion or {})
-        self.alpha = alpha
-        self.noise = noise
-        self._check_options()
-        self.base_generator = load_stylegan2(generator).to(self.device)
-        self.generator = load_stylegan2(generator).to(self.device)
-        self.layers = replaced_layers(self.base_generator.num_ws, layers, preserve_color)
+        self.inversion = dict(config.inversion or {})
+        self.base_generator = load_stylegan2(config.generator).to(self.device)
+        self.generator = load_stylegan2(config.generator).to(self.device)
+        num_ws = self.base_generator.num_ws
+        self.layers = replaced_layers(num_ws, config.layers, config.preserve_color)
 
         resolution = self.base_generator.resolution
-        self.features = load_features(generator, features, trunk, resolution)
-        self.matching = FeatureMatching(self.features.network, pixels).to(self.device)
+        self.features = load_features(config.generator, config.features, config.trunk, resolution)
+        self.matching = FeatureMatching(self.features.network, config.pixels).to(self.device)
         images = [read_reference(path, resolution) for path in self.style_paths]
         self.images = torch.stack(images).to(self.device)
         self.codes = None
         self.target = self.matching.prepare(self.images)
-        parameters = unfreeze_blocks(self.generator, freeze)
+        parameters = unfreeze_blocks(self.generator, config.freeze)
         self.modules = {"generator": self.generator}
-        self.optimizers = {"G": torch.optim.Adam(parameters, lr, betas)}
-
-    def _check_options(self) -> None:
-        unknown = sorted(set(self.inversion) - set(INVERSION_KEYS))
-        if unknown:
-            raise UsageError(
-                f"There is no '{unknown[0]}' in inversion ({', '.join(INVERSION_KEYS)})."
-            )
-        if not 0 < self.alpha <= 1:
-            raise UsageError(f"alpha={self.alpha} must lie above 0 and not above 1.")
+        self.optimizers = {"G": torch.optim.Adam(parameters, config.lr, config.betas)}
 
     def size(self) -> int:
         return len(self.images)
@@ -115,7 +69,8 @@ class Stylize(Task):
         progress(INVERSION_TITLE, 0, count)
         say = getattr(progress, "say", lambda _: None)
         say(self.features.sentence)
-        self.codes = find_codes(self.base_generator, self.images, self.trunk, **self.inversion)
+        trunk = self.config.trunk
+        self.codes = find_codes(self.base_generator, self.images, trunk, **self.inversion)
         progress(INVERSION_TITLE, count, count)
 
     @torch.no_grad()
@@ -125,7 +80,7 @@ class Stylize(Task):
         The mapping network is never trained.
         """
         random_codes = self.base_generator.mapping(z.to(self.device))
-        return mix(self.codes[rows], random_codes, self.layers, self.alpha)
+        return mix(self.codes[rows], random_codes, self.layers, self.config.alpha)
 
     def compare(
         self, generator, rows: Tensor, ws: Tensor, noise: str, seed: int
@@ -138,7 +93,7 @@ class Stylize(Task):
     def losses(self, phase: str, batch: SeededBatch, iteration: int) -> dict[str, Tensor]:
         ws = self.mixed_codes(batch.indices, batch.normal(self.base_generator.z_dim))
         noise_seed = int(batch.seeds[0])
-        return self.compare(self.generator, batch.indices, ws, self.noise, noise_seed)
+        return self.compare(self.generator, batch.indices, ws, self.config.noise, noise_seed)
 
     # -- what is shown and kept --------------------------------------------------------------------
 
@@ -183,11 +138,12 @@ class Stylize(Task):
 
     def export(self, folder: Path) -> list[Path]:
         """Write FOLDER/stylized.safetensors, a StyleGAN2 with the old mean code and mapping."""
-        _, arch, meta = weights.load(self.generator_name, kinds=("StyleGAN2",))
+        base = self.config.generator
+        _, arch, meta = weights.load(base, kinds=("StyleGAN2",))
         facts = {
             "style": ", ".join(path.name for path in self.style_paths),
-            "base": self.generator_name,
-            "base_sha256": weights.sha256(weights.resolve(self.generator_name)),
+            "base": base,
+            "base_sha256": weights.sha256(weights.resolve(base)),
             "compared_by": self.features.name,
             "licence": meta.get("licence", "that of its base"),
         }
@@ -205,18 +161,18 @@ class Stylize(Task):
         layers = ", ".join(str(layer) for layer in self.layers)
         notes.append(
             f"Style: {', '.join(styles)}. Codes {layers} of {self.base_generator.num_ws} were "
-            f"drawn at random (alpha {self.alpha:g})."
+            f"drawn at random (alpha {self.config.alpha:g})."
         )
         return notes
 
     def networks(self) -> dict[str, str]:
         roles = {"features": self.features.name}
         if not self.inversion.get("encoder"):
-            roles["inversion"] = self.trunk
+            roles["inversion"] = self.config.trunk
         return roles
 
     def weights(self) -> dict[str, str]:
-        names = {self.generator_name, *self.networks().values()}
+        names = {self.config.generator, *self.networks().values()}
         if self.inversion.get("encoder"):
             names.add(self.inversion["encoder"])
         return weights.checksums(names)

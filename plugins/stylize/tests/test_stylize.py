@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from gantoolkit_stylize import features, sheet
+from gantoolkit_stylize.config import StylizeConfig
 from gantoolkit_stylize.mixing import mix, replaced_layers
 from gantoolkit_stylize.task import Stylize
 from PIL import Image
@@ -46,15 +47,13 @@ def zoo(tmp_path_factory):
 
 
 def task(zoo, **more) -> Stylize:
-    found = Stylize(
-        **dict(
-            style=str(zoo / "style.png"),
-            generator=str(zoo / "g.safetensors"),
-            trunk=str(zoo / "trunk.safetensors"),
-            inversion=dict(steps=2),
-        )
-        | more
+    keys = dict(
+        style=str(zoo / "style.png"),
+        generator=str(zoo / "g.safetensors"),
+        trunk=str(zoo / "trunk.safetensors"),
+        inversion=dict(steps=2),
     )
+    found = Stylize(StylizeConfig(**keys | more))
     found.prepare(zoo, lambda *_: None)
     return found
 
