@@ -23,6 +23,7 @@ from gantoolkit.generators.mapping_network import MappingNetwork
 from gantoolkit.metrics.fid import frechet_distance
 from gantoolkit.networks.discriminators import CodeDiscriminator
 from gantoolkit.registry import registry
+from gantoolkit.tasks.gan.config import CodesConfig
 from gantoolkit.tasks.gan.losses import discriminator_loss, generator_loss, r1_penalty
 from gantoolkit.tasks.image_grid import image_grid
 from gantoolkit.training import checkpoint
@@ -40,50 +41,23 @@ class Codes(Task):
 
     L_D = softplus(−D(w)) + softplus(D(M(z))) + R1 on both;  L_M = softplus(−D(M(z))); w are codes
     that the encoder reads off the faces of `data`.
-
-    data              zip of faces
-    run               folder of a finished run of task `gan`: its exported generator and its encoder
-    mapping_layers    layers of the new mapping network
-    mapping_features  width of its hidden layers
-    discriminator     arguments of CodeDiscriminator
-    r1_gamma          γ of the gradient penalties
-    r1_interval       iterations between two gradient penalties
-    lr                learning rate of the mapping network; its weights are near 1 (equalized), so
-                      the rate is larger than the discriminator's
-    lr_discriminator  learning rate of the discriminator
-    ema               decay of the moving average that is scored and exported
-    held_out          faces at the end of the data whose codes are used for scores only
     """
 
-    def __init__(
-        self,
-        data: str,
-        run: str,
-        mapping_layers: int = 3,
-        mapping_features: int = 256,
-        discriminator: dict | None = None,
-        r1_gamma: float = 1.0,
-        r1_interval: int = 4,
-        lr: float = 5e-3,
-        lr_discriminator: float = 1e-3,
-        ema: float = 0.998,
-        held_out: int = 600,
-        device: torch.device | str = "cpu",
-        seed: int = 0,
-    ):
+    config: CodesConfig
+    config_class = CodesConfig
+
+    def __init__(self, config: CodesConfig, device: torch.device | str = "cpu", seed: int = 0):
+        self.config = config
         self.device = torch.device(device)
         self.seed = seed
-        self.split = HeldOutSplit(data, held_out=held_out)
+        self.split = HeldOutSplit(config.data, held_out=config.held_out)
         self.faces = self.split.train
-        self.r1_gamma = r1_gamma
-        self.r1_interval = r1_interval
-        self.ema = ema
-        self._load_run(Path(run))
+        self._load_run(Path(config.run))
 
         torch.manual_seed(seed)
         self.mapping_arch = {
-            "mapping_layers": mapping_layers,
-            "mapping_features": mapping_features,
+            "mapping_layers": config.mapping_layers,
+            "mapping_features": config.mapping_features,
             "mapping_lr_mul": 1.0,
         }
         self.mapping = MappingNetwork(
@@ -91,18 +65,20 @@ class Codes(Task):
             0,
             self.generator.w_dim,
             self.generator.num_ws,
-            mapping_layers,
+            config.mapping_layers,
             1.0,
-            mapping_features,
+            config.mapping_features,
         ).to(self.device)
-        self.discriminator = CodeDiscriminator(self.generator.w_dim, **(discriminator or {}))
+        d_options = config.discriminator or {}
+        self.discriminator = CodeDiscriminator(self.generator.w_dim, **d_options)
         self.discriminator.to(self.device)
         self.ema_mapping = frozen_copy(self.mapping)
         self.modules = {"mapping": self.mapping, "discriminator": self.discriminator}
         self.ema_modules = {"mapping": self.ema_mapping}
+        d_parameters = self.discriminator.parameters()
         self.optimizers = {
-            "D": torch.optim.Adam(self.discriminator.parameters(), lr_discriminator, BETAS),
-            "M": torch.optim.Adam(self.mapping.parameters(), lr, BETAS),
+            "D": torch.optim.Adam(d_parameters, config.lr_discriminator, BETAS),
+            "M": torch.optim.Adam(self.mapping.parameters(), config.lr, BETAS),
         }
 
     def _load_run(self, run: Path) -> None:
@@ -155,17 +131,18 @@ class Codes(Task):
         with torch.no_grad():
             fake = self.map_codes(self.mapping, z)
         real = self.standardize(self.codes[rows])
-        penalized = iteration % self.r1_interval == 0
+        interval = self.config.r1_interval
+        penalized = iteration % interval == 0
         real_logits = self.discriminator(real.requires_grad_(penalized))
         fake_logits = self.discriminator(fake.requires_grad_(penalized))
         losses = discriminator_loss(real_logits, fake_logits)
         if penalized:
             penalty = r1_penalty([real_logits, fake_logits], [real, fake])
-            losses["r1"] = self.r1_gamma / 2 * self.r1_interval * penalty
+            losses["r1"] = self.config.r1_gamma / 2 * interval * penalty
         return losses
 
     def after_step(self, iteration: int) -> None:
-        update_ema(self.ema_mapping, self.mapping, iteration, self.ema)
+        update_ema(self.ema_mapping, self.mapping, iteration, self.config.ema)
 
     # -- what is shown and kept --------------------------------------------------------------------
 

@@ -1,4 +1,4 @@
-"""How the adversarial phase of task `gan` is played: the config's `adversary`."""
+"""Keys of the configs of the tasks of generators; the dict `adversary` of `gan` has its own."""
 
 from __future__ import annotations
 
@@ -45,3 +45,37 @@ class AdversaryConfig:
     def augment(self) -> DiffAugment | None:
         """Return the images' augmentation, if there is one."""
         return None if self.augmentation is None else DiffAugment.of(self.augmentation)
+
+
+@dataclass(frozen=True, kw_only=True)
+class CodesConfig:
+    """All keys of the task `codes`."""
+
+    data: str  # zip of faces
+    run: str  # folder of a finished run of task `gan`: its exported generator and its encoder
+    mapping_layers: int = 3  # layers of the new mapping network
+    mapping_features: int = 256  # width of its hidden layers
+    discriminator: dict | None = None  # arguments of CodeDiscriminator
+    r1_gamma: float = 1.0  # γ of the gradient penalties
+    r1_interval: int = 4  # iterations between two gradient penalties
+    # learning rate of the mapping network; its weights are near 1 (equalized), so the rate is
+    # larger than the discriminator's
+    lr: float = 5e-3
+    lr_discriminator: float = 1e-3  # learning rate of the discriminator
+    ema: float = 0.998  # decay of the moving average that is scored and exported
+    held_out: int = 600  # faces at the end of the data whose codes are used for scores only
+
+
+@dataclass(frozen=True, kw_only=True)
+class InversionConfig:
+    """All keys of the task `inversion`."""
+
+    data: str  # zip of faces
+    generator: str  # weights name or file; frozen
+    losses: dict  # name → a component of kind `loss`, {"type": …, "weight": …}
+    limit: int = 200  # number of photographs, from the start of `data`
+    lr: float = 0.05  # learning rate of the codes
+    betas: tuple[float, float] = (0.9, 0.99)  # of Adam
+    # metrics of the results, as of the task `bridge`; None = all, {} = none
+    metrics: dict | None = None
+    judge: str = "judge"  # weights name of the network that metrics measure with

@@ -17,6 +17,7 @@ from gantoolkit.core.types import Camera, Scores
 from gantoolkit.data.face_zip import FaceZip
 from gantoolkit.registry import registry
 from gantoolkit.report.record import CEILING
+from gantoolkit.tasks.gan.config import InversionConfig
 from gantoolkit.tasks.gan.losses import weighted_losses
 from gantoolkit.tasks.image_grid import image_grid
 from gantoolkit.training.batch import SeededBatch
@@ -29,42 +30,23 @@ class Inversion(Task):
     """Optimize the codes ws [N,L,w_dim] of N photographs; one process, sparse Adam.
 
     An iteration moves the codes of `schedule.batch` photographs; an epoch visits each once.
-
-    data       zip of faces
-    generator  weights name or file
-    losses     name → a component of kind `loss`, {"type": …, "weight": …}
-    limit      number of photographs, from the start of `data`
-    lr         learning rate of the codes
-    betas      of Adam
-    metrics    metrics of the results, as of the task `bridge`; {} measures nothing
-    judge      weights name of the network that metrics measure with
     """
 
+    config: InversionConfig
+    config_class = InversionConfig
     system = CEILING
 
-    def __init__(
-        self,
-        data: str,
-        generator: str,
-        losses: dict,
-        device: torch.device,
-        seed: int,
-        limit: int = 200,
-        lr: float = 0.05,
-        betas: tuple[float, float] = (0.9, 0.99),
-        metrics: dict | None = None,
-        judge: str = "judge",
-    ):
+    def __init__(self, config: InversionConfig, device: torch.device, seed: int):
         from gantoolkit.generators import load_generator
         from gantoolkit.metrics import Evaluator
 
+        self.config = config
         self.device = device
-        self.faces = FaceZip(data)
-        self.generator_name = generator
-        self.count = min(limit, len(self.faces))
-        self.generator = load_generator(generator).to(device)
+        self.faces = FaceZip(config.data)
+        self.count = min(config.limit, len(self.faces))
+        self.generator = load_generator(config.generator).to(device)
         self.terms = {}
-        for name, spec in losses.items():
+        for name, spec in config.losses.items():
             self.terms[name] = registry.build("loss", spec).to(device)
 
         num_ws = self.generator.num_ws
@@ -75,13 +57,16 @@ class Inversion(Task):
             start = self.generator.mean_w.expand(self.count, *self.code_shape)
             self.codes.weight.copy_(start.flatten(1))
         self.modules = {"codes": self.codes}
-        optimizer = torch.optim.SparseAdam(self.codes.parameters(), lr, betas)
+        optimizer = torch.optim.SparseAdam(self.codes.parameters(), config.lr, config.betas)
         self.optimizers = {"w": optimizer}
         self.evaluator = None
-        if metrics != {}:
-            conditions = {"split": "val"}
+        if config.metrics != {}:
             self.evaluator = Evaluator(
-                metrics, judge, device, self.networks(), conditions=conditions
+                config.metrics,
+                config.judge,
+                device,
+                self.networks(),
+                conditions={"split": "val"},
             )
 
     def size(self) -> int:
@@ -122,11 +107,11 @@ class Inversion(Task):
     def export(self, folder: Path) -> list[Path]:
         """Write FOLDER/codes.safetensors: ws [N,L,w_dim]."""
         ws = self.codes.weight.detach().unflatten(1, self.code_shape)
-        arch = {"type": "Codes", "generator": self.generator_name}
+        arch = {"type": "Codes", "generator": self.config.generator}
         return [weights.save(folder / "codes.safetensors", {"ws": ws}, arch)]
 
     def networks(self) -> dict[str, str]:
         return {name: term.network for name, term in self.terms.items() if term.network}
 
     def weights(self) -> dict[str, str]:
-        return weights.checksums({self.generator_name, *self.networks().values()})
+        return weights.checksums({self.config.generator, *self.networks().values()})
