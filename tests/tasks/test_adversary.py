@@ -7,7 +7,7 @@ import math
 
 import pytest
 import torch
-from test_gan import DISCRIMINATOR, FLAT, SOLID, iterate, make
+from test_gan import DISCRIMINATOR, FLAT, SOLID, build, iterate, make
 from torch import nn
 
 from gantoolkit import weights
@@ -20,7 +20,6 @@ from gantoolkit.tasks.gan.adversarial import AdversarialLoss
 from gantoolkit.tasks.gan.config import AdversaryConfig
 from gantoolkit.tasks.gan.drawing import coarse_distance, fresh_codes
 from gantoolkit.tasks.gan.losses import discriminator_loss, generator_loss
-from gantoolkit.tasks.gan.task import GAN
 from gantoolkit.training.batch import SeededBatch
 from gantoolkit.training.runner import run
 
@@ -151,9 +150,10 @@ def test_augmentation_changes_what_the_discriminator_sees():
 
 
 def test_a_projected_discriminator_has_no_features_to_match(tiny_zip, tmp_path):
+    networks = dict(generator=FLAT, discriminator=projected(tmp_path), held_out=4)
     with pytest.raises(UsageError, match="feature_matching=0"):
-        GAN(str(tiny_zip), FLAT, projected(tmp_path), held_out=4)
-    task = GAN(str(tiny_zip), FLAT, projected(tmp_path), held_out=4, regress=0, feature_matching=0)
+        build(tiny_zip, **networks)
+    task = build(tiny_zip, **networks, regress=0, feature_matching=0)
     assert {"D/real", "G/pyramid", "G/adversarial"} <= iterate(task, 0).keys()
 
 
@@ -190,7 +190,7 @@ def test_the_discriminator_warms_up_alone(tiny_zip):
     assert task.optimizers["G"].param_groups[0]["initial_lr"] == pytest.approx(1e-4)
     at_once = make(tiny_zip, "flat", regress=0, lr=9.0)
     assert at_once.phases(0) == ("D", "G")
-    assert at_once.optimizers["G"].param_groups[0]["initial_lr"] == at_once.lr_discriminator
+    assert at_once.optimizers["G"].param_groups[0]["initial_lr"] == at_once.config.lr_discriminator
 
 
 @pytest.mark.parametrize("kind", ["flat", "solid"])
@@ -206,8 +206,8 @@ def test_a_generator_goes_on_against_an_adversary_only(tiny_zip, tmp_path, kind,
         augmentation={},
         discriminator_warmup=1,
     )
-    task = GAN(
-        str(tiny_zip),
+    task = build(
+        tiny_zip,
         discriminator=projected(tmp_path),
         init_from=str(path),
         adversary=adversary,
@@ -238,8 +238,8 @@ def test_a_generator_goes_on_against_an_adversary_only(tiny_zip, tmp_path, kind,
 
 def test_the_mapping_network_can_be_trained_too(tiny_zip, tmp_path):
     path = generator_file(tiny_zip, tmp_path)
-    task = GAN(
-        str(tiny_zip),
+    task = build(
+        tiny_zip,
         discriminator=dict(type="Discriminator", **DISCRIMINATOR),
         init_from=str(path),
         **ONLY_ADVERSARIAL,
@@ -266,7 +266,7 @@ def test_faces_need_no_factors_without_pairs(tiny_zip, tmp_path):
                 content = "\n".join(map(json.dumps, lines)).encode()
             new.writestr(name, content)
     discriminator = dict(type="Discriminator", **DISCRIMINATOR)
-    task = GAN(str(bare), None, discriminator, init_from=str(path), **ONLY_ADVERSARIAL)
+    task = build(bare, discriminator=discriminator, init_from=str(path), **ONLY_ADVERSARIAL)
     assert "G/adversarial" in iterate(task, 0)
     assert task.validate() and task.pictures()
 
@@ -333,9 +333,9 @@ def test_a_run_folder_and_a_grown_generator(tiny_zip, tmp_path):
     export = tmp_path / "run" / "export"
     export.mkdir(parents=True)
     with pytest.raises(WeightsError, match="exported 0 weights files"):
-        GAN(str(tiny_zip), init_from=str(tmp_path / "run"))
+        build(tiny_zip, init_from=str(tmp_path / "run"))
     (export / "stylegan2.safetensors").write_bytes(path.read_bytes())
-    task = GAN(str(tiny_zip), init_from=str(tmp_path / "run"), held_out=4)
+    task = build(tiny_zip, init_from=str(tmp_path / "run"), held_out=4)
     z = torch.randn(2, task.generator.z_dim)
     torch.testing.assert_close(task.generator.mapping(z), load_generator(path).mapping(z))
     assert all(p.requires_grad for p in task.generator.parameters())
@@ -358,10 +358,10 @@ def test_a_run_folder_and_a_grown_generator(tiny_zip, tmp_path):
 
 def test_nothing_to_begin_from_and_nothing_that_fits(tiny_zip, tmp_path):
     with pytest.raises(UsageError, match="needs `generator`, `init_from`"):
-        GAN(str(tiny_zip))
+        build(tiny_zip)
     path = generator_file(tiny_zip, tmp_path)
     with pytest.raises(WeightsError, match="No tensor of"):
-        GAN(str(tiny_zip), dict(SOLID, w_dim=24), init_from=str(path))
+        build(tiny_zip, generator=dict(SOLID, w_dim=24), init_from=str(path))
     with pytest.raises(UsageError, match="adversary has no key 'warmup'"):
         make(tiny_zip, "flat", adversary=dict(warmup=3))
     with pytest.raises(UsageError, match="adversary.loss"):

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from gantoolkit.generators import load_generator
+from gantoolkit.tasks.gan.config import GANConfig
 from gantoolkit.tasks.gan.losses import depth_loss, pyramid_loss
 from gantoolkit.tasks.gan.task import GAN
 from gantoolkit.training.batch import SeededBatch
@@ -31,13 +32,16 @@ SOLID = dict(
 DISCRIMINATOR = dict(channel_base=256, channel_max=16)
 
 
+def build(data, **keys) -> GAN:
+    return GAN(GANConfig(data=str(data), **keys))
+
+
 def make(tiny_zip, kind: str, **more) -> GAN:
     generator, discriminator = (
         (FLAT, "Discriminator") if kind == "flat" else (SOLID, "DualDiscriminator")
     )
-    return GAN(
-        str(tiny_zip), generator, dict(type=discriminator, **DISCRIMINATOR), held_out=4, **more
-    )
+    networks = dict(generator=generator, discriminator=dict(type=discriminator, **DISCRIMINATOR))
+    return build(tiny_zip, **networks, held_out=4, **more)
 
 
 def iterate(task: GAN, iteration: int, batch: int = 4) -> dict[str, float]:

@@ -48,6 +48,48 @@ class AdversaryConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
+class GANConfig:
+    """All keys of the task `gan`; phase A is regression, phase B is adversarial."""
+
+    # zip of faces with the renderer's factors; without pairs in phase B only, of any faces
+    data: str
+    # {"type": name, …}; z_dim and resolution default to what the data says;
+    # None = that of `init_from`
+    generator: dict | None = None
+    # {"type": name, …}, needed for more iterations than `regress`
+    discriminator: dict | None = None
+    val: str | None = None  # zip of held-out faces; None holds out the end of `data`
+    held_out: int = 64  # rows at the end of `data` for scores only, where there is no `val`
+    # iterations of phase A; the generator's rate falls from lr to lr_discriminator
+    regress: int = 2000
+    lr: float = 3e-3  # learning rate of the generator at the start
+    # learning rate of the discriminator, and of the generator in phase B unless adversary.lr says
+    # otherwise
+    lr_discriminator: float = 1e-3
+    # weight of the pairs in phase B (1 in phase A); 0 = all codes are fresh normals
+    pairs: float = 0.5
+    # weight of the distance between discriminator features of a face and its reconstruction
+    feature_matching: float = 1.0
+    adversarial: float = 0.1  # weight of the generator's adversarial loss
+    raw: float = 0.5  # weight of EG3D's raw image
+    depth: float = 0.3  # weight of EG3D's depth, where the data has depth
+    r1_gamma: float = 1.0  # γ of the gradient penalty on real images
+    r1_interval: int = 16  # iterations between two gradient penalties
+    ema: float = 0.998  # decay of the moving average that is scored and exported
+    # a component of kind `loss` between images, with its own weight; None = no such loss
+    perceptual: dict | None = None
+    # {"type": "FaceEncoder", …}: w of a pair is read off the face (3D: off another view of it), and
+    # the mapping network learns to meet it; None = w comes from the mapping of the factors
+    encoder: dict | None = None
+    compact: float = 0.02  # weight of the mean square of the encoder's w
+    # weights name, file or run folder of a generator to begin from; None = new weights
+    init_from: str | None = None
+    # how phase B is played: loss, discriminator_warmup, lr, r2_gamma, augmentation, truncated, psi,
+    # consistency, consistency_size, depth_consistency, freeze_mapping (see AdversaryConfig)
+    adversary: dict | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class CodesConfig:
     """All keys of the task `codes`."""
 

@@ -24,7 +24,7 @@ from gantoolkit.data.split import HeldOutSplit
 from gantoolkit.registry import registry
 from gantoolkit.tasks.gan import scores
 from gantoolkit.tasks.gan.adversarial import AdversarialLoss
-from gantoolkit.tasks.gan.config import AdversaryConfig
+from gantoolkit.tasks.gan.config import AdversaryConfig, GANConfig
 from gantoolkit.tasks.gan.drawing import mapping_network, render_codes
 from gantoolkit.tasks.gan.losses import ReconstructionLoss
 from gantoolkit.tasks.gan.phase import AdversarialPhase
@@ -45,100 +45,41 @@ class GAN(Task):
     L_G = pairs · (pyramid + raw + depth + perceptual) + feature matching + adversarial
           + consistency
     L_D = adversary.loss + R1 + R2
-
-    data              zip of faces with the renderer's factors; without pairs in phase B only, of
-                      any faces
-    generator         {"type": name, …}; z_dim and resolution default to what the data says; None:
-                      that of `init_from`
-    init_from         weights name, file or run folder of a generator to begin from
-    discriminator     {"type": name, …}, needed for more iterations than `regress`
-    adversary         how phase B is played: loss, discriminator_warmup, lr, r2_gamma, augmentation,
-                      truncated, psi, consistency, consistency_size, depth_consistency,
-                      freeze_mapping (see AdversaryConfig)
-    val               zip of held-out faces; None holds out the end of `data`
-    held_out          rows at the end of `data` for scores only, where there is no `val`
-    regress           iterations of phase A; the generator's rate falls from lr to lr_discriminator
-    lr                learning rate of the generator at the start
-    lr_discriminator  learning rate of the discriminator, and of the generator in phase B unless
-                      adversary.lr says otherwise
-    pairs             weight of the pairs in phase B (1 in phase A); 0: all codes are fresh normals
-    feature_matching  weight of the distance between discriminator features of a face and its
-                      reconstruction
-    adversarial       weight of the generator's adversarial loss
-    raw               weight of EG3D's raw image
-    depth             weight of EG3D's depth, where the data has depth
-    r1_gamma          γ of the gradient penalty
-    r1_interval       iterations between two gradient penalties
-    ema               decay of the moving average that is scored and exported
-    perceptual        a component of kind `loss` between images, with its own weight
-    encoder           {"type": "FaceEncoder", …}: w of a pair is read off the face (3D: off another
-                      view of it), and the mapping network learns to meet it; without it w comes
-                      from the mapping of the factors
-    compact           weight of the mean square of the encoder's w
     """
 
+    config: GANConfig
+    config_class = GANConfig
     separable = False  # known faces are the first half of whatever batch there is
 
-    def __init__(
-        self,
-        data: str,
-        generator: dict | None = None,
-        discriminator: dict | None = None,
-        val: str | None = None,
-        held_out: int = 64,
-        regress: int = 2000,
-        lr: float = 3e-3,
-        lr_discriminator: float = 1e-3,
-        pairs: float = 0.5,
-        feature_matching: float = 1.0,
-        adversarial: float = 0.1,
-        raw: float = 0.5,
-        depth: float = 0.3,
-        r1_gamma: float = 1.0,
-        r1_interval: int = 16,
-        ema: float = 0.998,
-        perceptual: dict | None = None,
-        encoder: dict | None = None,
-        compact: float = 0.02,
-        init_from: str | None = None,
-        adversary: dict | None = None,
-        device: str | torch.device = "cpu",
-        seed: int = 0,
-    ):
+    def __init__(self, config: GANConfig, device: str | torch.device = "cpu", seed: int = 0):
+        self.config = config
+        self.adversary = AdversaryConfig.of(config.adversary)
         self.device = torch.device(device)
         self.seed = seed
-        self.split = HeldOutSplit(data, val, held_out)
+        self.split = HeldOutSplit(config.data, config.val, config.held_out)
         self.faces = self.split.train
-        self.regress = regress
-        self.lr = lr
-        self.lr_discriminator = lr_discriminator
-        self.pairs = pairs
-        self.compact = compact
-        self.ema = ema
-        self.init_from = init_from
-        self.adversary = AdversaryConfig.of(adversary)
 
         torch.manual_seed(seed)
-        self._build_generator(generator)
-        self._build_encoder(encoder)
-        g_optimizer = torch.optim.Adam(self._generator_parameters(), lr, G_BETAS_REGRESSION)
-        self.optimizers = {"G": g_optimizer}
+        self._build_generator(config.generator)
+        self._build_encoder(config.encoder)
+        parameters = self._generator_parameters()
+        self.optimizers = {"G": torch.optim.Adam(parameters, config.lr, G_BETAS_REGRESSION)}
         self.phase_b = None
-        if discriminator:
+        if config.discriminator:
             loss = AdversarialLoss(
-                self._build_discriminator(discriminator),
+                self._build_discriminator(config.discriminator),
                 self.adversary,
                 raw_size=self.generator.rays if self.generator.is_3d else None,
-                r1_gamma=r1_gamma,
-                r1_interval=r1_interval,
-                weight=adversarial,
-                feature_matching=feature_matching if pairs else 0.0,
+                r1_gamma=config.r1_gamma,
+                r1_interval=config.r1_interval,
+                weight=config.adversarial,
+                feature_matching=config.feature_matching if config.pairs else 0.0,
             )
             self._build_phase_b(loss)
         distance = None
-        if perceptual:
-            distance = registry.build("loss", perceptual).to(self.device)
-        self.reconstruction_loss = ReconstructionLoss(raw, depth, distance)
+        if config.perceptual:
+            distance = registry.build("loss", config.perceptual).to(self.device)
+        self.reconstruction_loss = ReconstructionLoss(config.raw, config.depth, distance)
 
     def _build_generator(self, spec: dict | None) -> None:
         """Build the generator and its moving average; a 2D generator's z ends with two angles."""
@@ -147,7 +88,7 @@ class GAN(Task):
         if spec and not registry.get("generator", spec["type"]).is_3d:
             z_dim += 2
         generator, self.arch, self.beginning = build_initial_generator(
-            spec, self.init_from, self.faces.resolution, z_dim
+            spec, self.config.init_from, self.faces.resolution, z_dim
         )
         self.generator = generator.to(self.device)
         self.ema_generator = frozen_copy(self.generator)
@@ -184,10 +125,10 @@ class GAN(Task):
         return network
 
     def _build_phase_b(self, loss: AdversarialLoss) -> None:
-        self.phase_b = AdversarialPhase(self, loss, self.adversary, self.pairs)
+        self.phase_b = AdversarialPhase(self, loss, self.adversary, self.config.pairs)
         if self.phase_b.earlier_generator is not None:
             self.ema_modules["earlier"] = self.phase_b.earlier_generator
-        d_optimizer = torch.optim.Adam(loss.parameters, self.lr_discriminator, D_BETAS)
+        d_optimizer = torch.optim.Adam(loss.parameters, self.config.lr_discriminator, D_BETAS)
         self.optimizers = {"D": d_optimizer, **self.optimizers}
 
     def size(self) -> int:
@@ -198,14 +139,14 @@ class GAN(Task):
 
         Phase B begins with `adversary.discriminator_warmup` iterations of ("D",).
         """
-        adversarial = self.phase_b is not None and iteration >= self.regress
-        progress = min(1.0, iteration / self.regress) if self.regress else 1.0
+        adversarial = self.phase_b is not None and iteration >= self.config.regress
+        progress = min(1.0, iteration / self.config.regress) if self.config.regress else 1.0
         fade = 0.5 * (1 + math.cos(math.pi * progress))
-        last_lr = self.adversary.lr or self.lr_discriminator
+        last_lr = self.adversary.lr or self.config.lr_discriminator
         group = self.optimizers["G"].param_groups[0]
-        group["initial_lr"] = last_lr + (self.lr - last_lr) * fade
+        group["initial_lr"] = last_lr + (self.config.lr - last_lr) * fade
         group["betas"] = G_BETAS_ADVERSARIAL if adversarial else G_BETAS_REGRESSION
-        return self.phase_b.phases(iteration - self.regress) if adversarial else ("G",)
+        return self.phase_b.phases(iteration - self.config.regress) if adversarial else ("G",)
 
     # -- faces -------------------------------------------------------------------------------------
 
@@ -231,7 +172,7 @@ class GAN(Task):
         w = self.encoder(self.images(self.encoder_view[rows]))
         losses = {
             "code": F.mse_loss(mapped[:, 0].float(), w.detach()),
-            "compact": self.compact * w.square().mean(),
+            "compact": self.config.compact * w.square().mean(),
         }
         return self._repeat(w), losses
 
@@ -253,7 +194,7 @@ class GAN(Task):
     def losses(self, phase: str, batch: SeededBatch, iteration: int) -> dict[str, Tensor]:
         if phase == "D":
             return self.phase_b.discriminator_losses(batch, iteration)
-        if iteration < self.regress or self.phase_b is None:
+        if iteration < self.config.regress or self.phase_b is None:
             return self._regression_losses(batch)
         return self.phase_b.generator_losses(batch)
 
@@ -275,8 +216,8 @@ class GAN(Task):
         return self.reconstruction_loss(render, self.images(rows), true_depth, weight)
 
     def after_step(self, iteration: int) -> None:
-        update_ema(self.ema_generator, self.generator, iteration, self.ema)
-        if self.phase_b is not None and iteration + 1 == self.regress:
+        update_ema(self.ema_generator, self.generator, iteration, self.config.ema)
+        if self.phase_b is not None and iteration + 1 == self.config.regress:
             self.phase_b.begin(self.ema_generator)
 
     # -- what is shown and kept --------------------------------------------------------------------
@@ -299,7 +240,7 @@ class GAN(Task):
     @property
     def knows_faces(self) -> bool:
         """Whether the mapping network is taught to draw faces from their factors."""
-        return bool(self.regress or self.pairs)
+        return bool(self.config.regress or self.config.pairs)
 
     def validate(self, limit: int | None = None) -> Scores:
         """Score reconstructions of held-out factors; without pairs, the detail of random codes."""
