@@ -27,7 +27,9 @@ DATACLASSES = {  # dicts of a config → the dataclass that each stands for
     "sampling": "gantoolkit.tasks.bridge.config:SamplingConfig",
     "cache": "gantoolkit.tasks.bridge.config:CacheConfig",
     "data": "gantoolkit.tasks.bridge.config:DataConfig",
+    "adversary": "gantoolkit.tasks.gan.config:AdversaryConfig",
 }
+OF_BRIDGES = ("sampling", "cache", "data")  # of these, in tasks that take `sampling` and `cache`
 
 
 def flatten(values: dict, prefix: str = "") -> dict[str, Any]:
@@ -176,12 +178,11 @@ def _fields(key: str, values: dict) -> dict[str, signature.Argument]:
     """The fields, by name, of the dataclass that the dict `key` stands for.
 
     {} where it is a plain dict.
-
-    `data` and `cache` are dicts of a dataclass only in tasks that take `sampling` too.
     """
     if key not in DATACLASSES:
         return {}
-    if key != "schedule" and not {"sampling", "cache"} <= set(_task_arguments(values)):
+    needed = {"sampling", "cache"} if key in OF_BRIDGES else {key}
+    if key != "schedule" and not needed <= set(_task_arguments(values)):
         return {}
     module, _, attribute = DATACLASSES[key].partition(":")
     return {argument.name: argument for argument in signature.read(module, attribute).arguments}

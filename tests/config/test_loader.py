@@ -125,6 +125,19 @@ def test_mistakes_are_sentences(toy, override, words):
     assert "\n" not in str(caught.value)
 
 
+def test_an_adversary_is_checked_by_its_fields():
+    recipe = "configs/pretrain/stylegan2.py"
+    typed = ["adversary.loss=hinge", "adversary.psi=[0.4,1.1]"]
+    loaded = loader.load_config(recipe, typed)
+    assert loaded.adversary.loss == "hinge" and loaded.adversary.psi == [0.4, 1.1]
+    for override, words in {
+        "adversary.loss=hings": "adversary.loss should be one of 'logistic', 'hinge', 'rpgan'",
+        "adversary.warmup=3": "no key 'adversary.warmup'",
+    }.items():
+        with pytest.raises(UsageError, match=words):
+            loader.load_config(recipe, [override])
+
+
 def test_settings_that_a_config_leaves_out_can_be_typed():
     """What errors and docs/full-scale.md tell people to type is taken, and mistakes in it are
     sentences.
