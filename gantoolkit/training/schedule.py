@@ -22,7 +22,7 @@ class Schedule:
     0.5
     """
 
-    iterations: int = 1000
+    iterations: int = 1000  # of the run
     batch: int = 8  # samples of one iteration, over all processes and accumulation shards
     accumulate: int = 1  # shards that a process splits its share of the batch into
     precision: Literal["fp32", "bf16"] = "fp32"  # bf16: autocast, parameters stay in fp32

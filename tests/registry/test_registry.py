@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from gantoolkit.config import signature
+from gantoolkit.config.validate import DATACLASSES, FROM_RUNNER
 from gantoolkit.core.errors import UsageError
 from gantoolkit.registry import manifest, registry
 
@@ -20,6 +21,11 @@ OWN = [
     for name, entry in entries.items()
     if entry["owner"] == manifest.GROUP
 ]
+TASKS = {  # of the package and of the plugins beside it
+    name: entry
+    for name, entry in manifest.load().components["task"].items()
+    if manifest.load().providers[entry["owner"]].root.is_relative_to(ROOT)
+}
 BASES = {"Task": "task"}  # a class of ours with one of these bases must be listed
 
 
@@ -86,6 +92,21 @@ def test_every_entry_exists_and_its_source_agrees(kind, name, entry):
         else:
             names.append(name)
     assert read.names == names
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_every_key_of_a_task_says_what_it_means(name):
+    """`gantoolkit show TASK` prints the comment beside each field of its config."""
+    arguments = signature.of(TASKS[name]).arguments
+    comments = {a.name: a.comment for a in arguments if a.name not in FROM_RUNNER}
+    assert comments and [key for key, comment in comments.items() if not comment] == []
+
+
+@pytest.mark.parametrize("name", DATACLASSES)
+def test_every_key_of_a_dict_says_what_it_means(name):
+    module, _, attribute = DATACLASSES[name].partition(":")
+    arguments = signature.read(module, attribute).arguments
+    assert arguments and [a.name for a in arguments if not a.comment] == []
 
 
 def has_init(component) -> bool:

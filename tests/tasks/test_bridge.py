@@ -14,7 +14,6 @@ from mini import losses, make
 from safetensors.torch import load_file
 
 from gantoolkit import weights
-from gantoolkit.config import signature
 from gantoolkit.core.errors import UsageError, WeightsError
 from gantoolkit.core.images import to_float
 from gantoolkit.core.types import Target
@@ -143,13 +142,6 @@ def test_the_encoder_stops_at_h_only_where_m_reads_no_f(tmp_path, tiny_zip, monk
     sum(task.losses("M", SeededBatch.of_iteration(0, 0, 0, 4, 24), 0).values()).backward()
     assert asked == [not pyramid]
     assert all(p.grad is not None for p in task.bridge.parameters())
-
-
-@pytest.mark.parametrize("name", ["BridgeConfig", "DataConfig", "SamplingConfig", "CacheConfig"])
-def test_every_key_says_what_it_means(name):
-    """`gantoolkit show bridge` prints the comment beside each field."""
-    arguments = signature.read("gantoolkit.tasks.bridge.config", name).arguments
-    assert arguments and all(argument.comment for argument in arguments)
 
 
 def test_phases(tmp_path, tiny_zip):
