@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+from pathlib import Path
 
 import torch
 import torch.nn.functional as F
@@ -18,8 +20,9 @@ PALETTES = {  # name → RGB 0..255 of every class
     "ade20k": (WALL,) + (PERSON,) * (len(CLASSES) - 1),  # ADE20K has no parts of a face
 }
 KIND_BY_CHANNELS = {len(CLASSES): "mask", 1: "scribble"}
-SCRIBBLE_NAMES = ("scribble", "softedge", "hed", "canny", "lineart")
-MASK_NAMES = ("seg", "mask")
+SCRIBBLE_NAMES = ("scribble", "scribbles", "softedge", "hed", "canny", "lineart")
+EXPORTED = ("export", "controlnet")  # where a run leaves its ControlNet
+MASK_NAMES = ("seg", "segmentation", "mask", "masks")
 
 
 def condition_kind(channels: int, requested: str | None) -> str:
@@ -52,11 +55,20 @@ def choose_palette(channels: int, requested: str | None) -> str:
 
 
 def guess_kind(name: str) -> str | None:
-    """Guess from a published ControlNet's name whether it takes a 'scribble' or a 'mask'."""
-    name = str(name).lower()
-    if any(word in name for word in SCRIBBLE_NAMES):
+    """Guess from a published ControlNet's name whether it takes a 'scribble' or a 'mask'.
+
+    Only the last part of a path counts (of RUN/export/controlnet the run's), split at everything
+    that is not a letter.
+
+    >>> guess_kind("lllyasviel/control_v11p_sd15_seg"), guess_kind("cached/mine")
+    ('mask', None)
+    """
+    path = Path(name)
+    own_name = path.parts[-3] if path.parts[-2:] == EXPORTED and len(path.parts) > 2 else path.name
+    words = set(re.split(r"[^a-z]+", own_name.lower()))
+    if words.intersection(SCRIBBLE_NAMES):
         return "scribble"
-    if any(word in name for word in MASK_NAMES):
+    if words.intersection(MASK_NAMES):
         return "mask"
     return None
 

@@ -7,7 +7,7 @@ import torch
 from tiny import condition, parts, write
 
 from gantoolkit.bridges.absm import AbSM
-from gantoolkit.core.errors import UsageError
+from gantoolkit.core.errors import UsageError, WeightsError
 from gantoolkit.core.types import Condition
 from gantoolkit.encoders.conditioning import guess_kind
 from gantoolkit.encoders.controlnet import ControlNetEncoder
@@ -121,6 +121,14 @@ def test_from_folders_by_name(tmp_path, both, seen):
         ("control_v11p_sd15_scribble", "scribble"),
         ("runs/controlnet_mask/export/controlnet", "mask"),
         ("control_v11f1p_sd15_depth", None),
+        ("cached/control_v11f1p_sd15_depth", None),
+        ("finished/mine", None),
+        ("sketched/scribbles/mine", None),
+        ("masks/segments/controlnet", None),
+        ("unmasked", None),
+        ("scribble/runs/controlnet_mask/", "mask"),
+        ("/data/hed/ControlNet-SEG.v2", "mask"),
+        ("cached/t2i-HED", "scribble"),
     ],
 )
 def test_published_names_say_what_they_are_shown(name, kind):
@@ -200,5 +208,5 @@ def test_pyramid_weights_come_from_a_file(tmp_path):
     weights.save(
         tmp_path / "q.safetensors", {"conv1.weight": first.network.conv1.weight}, {"type": "timm"}
     )
-    with pytest.raises(UsageError, match="lacks"):
+    with pytest.raises(WeightsError, match="lacks"):
         PyramidEncoder("resnet18", str(tmp_path / "q.safetensors"))
