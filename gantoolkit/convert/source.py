@@ -9,6 +9,7 @@ from typing import Any
 
 from gantoolkit.convert.torchfile import MAGIC
 from gantoolkit.core.errors import WeightsError
+from gantoolkit.weights.recognize import refuse_damaged
 
 MAX_TENSORS = 100_000
 PICKLE_PROTOCOLS = (b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")  # first bytes
@@ -68,6 +69,7 @@ def tensors_of(content: Any) -> dict:
 
 def detect_form(path: Path) -> str:
     """Detect the container of a file from its first bytes. Raises WeightsError with a sentence."""
+    refuse_damaged(path)
     with open(path, "rb") as stream:
         head = stream.read(16)
     if path.suffix == ".onnx":
@@ -79,10 +81,6 @@ def detect_form(path: Path) -> str:
     header_size = int.from_bytes(head[:8], "little")
     if head[8:9] == b"{" and 0 < header_size < path.stat().st_size:
         return "safetensors"
-    if head[:5] == b"<html" or head[:9].lower() == b"<!doctype":
-        raise WeightsError(
-            f"{path} is a web page, not a checkpoint; the download needs a browser or a login."
-        )
     raise WeightsError(f"{path} is neither a pickle, a file of torch.save, safetensors nor ONNX.")
 
 

@@ -17,12 +17,20 @@ from typing import Any
 import gantoolkit.core.compat  # noqa: F401  diffusers and transformers import torchvision
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from gantoolkit import weights
 from gantoolkit.core import files
 from gantoolkit.core.errors import UsageError, WeightsError
+from gantoolkit.encoders.family import check_class, check_family
+from gantoolkit.networks.clip_folder import load_text_model, load_tokenizer
 from gantoolkit.registry import manifest
+from gantoolkit.weights.folders import read_folder
+from gantoolkit.weights.recognize import read_json
+from gantoolkit.weights.state_dict import load_state_dict
+
+STEMS = ("diffusion_pytorch_model",)  # names of diffusers' weights, without endings
+OLD_ATTENTION = {"query": "to_q", "key": "to_k", "value": "to_v", "proj_attn": "to_out.0"}
 
 
 @dataclass
@@ -50,6 +58,7 @@ def load_diffusion_model(
 
     Both are paths or names from registry.yaml.
     """
+    check_family(folder)
     text_encoder, tokenizer = load_text(folder)
     unet = load_unet(folder)
     names = tuple(str(name) for name in _as_list(controlnet) if name)
@@ -136,27 +145,44 @@ def _find_diffusers_folder(name: str | Path, convert_options: str = "") -> Path:
 # -- reading -----------------------------------------------------------------------------------
 
 
-def _load(cls, path: Path, **options) -> nn.Module:
-    """A frozen module in eval mode, from local files only."""
-    try:
-        module = cls.from_pretrained(path, local_files_only=True, **options)
-    except (OSError, ValueError, RuntimeError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise WeightsError(f"{path} cannot be read as a {cls.__name__} ({reason}).") from None
-    return module.eval().requires_grad_(False)
-
-
-def _variant(path: Path, full_precision: str) -> dict:
-    """The option that reads the fp16 variant, where a folder holds only that."""
-    only_half = not list(path.glob(full_precision)) and list(path.glob("*.fp16.safetensors"))
-    return {"variant": "fp16"} if only_half else {}
-
-
 def _load_diffusers(cls, path: Path) -> nn.Module:
-    """A diffusers model in float32, channels last."""
-    variant = _variant(path, "diffusion_pytorch_model.safetensors*")
-    module = _load(cls, path, torch_dtype=torch.float32, low_cpu_mem_usage=False, **variant)
-    return module.to(memory_format=torch.channels_last)
+    """A diffusers model in float32, channels last, frozen and in eval mode."""
+    config = read_json(path / "config.json")
+    check_class(config, cls.__name__, path)
+    state, file = read_folder(path, STEMS)
+    try:
+        module = cls.from_config(config)
+    except Exception as error:  # whatever a wrong setting leads diffusers to
+        reason = " ".join(str(error).split())[:160]
+        raise WeightsError(
+            f"{path / 'config.json'} does not describe a {cls.__name__} "
+            f"({type(error).__name__}: {reason})."
+        ) from None
+    load_state_dict(module, with_current_attention_names(state, module.state_dict()), file)
+    return module.to(memory_format=torch.channels_last).eval().requires_grad_(False)
+
+
+def with_current_attention_names(
+    state: dict[str, Tensor], expected: dict[str, Tensor]
+) -> dict[str, Tensor]:
+    """Rename the attention of VAEs written before diffusers 0.15, such as Stable Diffusion 1.5's.
+
+    expected  the model's own state dict
+
+    Projections that were 1×1 convolutions become matrices.
+    """
+    renamed = {}
+    for key, value in state.items():
+        parent, _, tensor = key.rpartition(".")
+        module, _, name = parent.rpartition(".")
+        current = f"{module}.{OLD_ATTENTION.get(name, name)}.{tensor}"
+        is_old = key not in expected and current in expected
+        own = current if is_old else key
+        like = expected.get(own)
+        if is_old and like is not None and value.ndim == 4 and like.ndim == 2:
+            value = value.flatten(1)
+        renamed[own] = value
+    return renamed
 
 
 def load_vae(folder) -> nn.Module:
@@ -182,16 +208,8 @@ def load_controlnet(folder) -> nn.Module:
 
 def load_text(folder) -> tuple[nn.Module, object]:
     """Load the CLIPTextModel in float32, frozen, and its CLIPTokenizer."""
-    from transformers import CLIPTextModel, CLIPTokenizer
-    from transformers.utils import logging
-
-    logging.disable_progress_bar()
-    path = component_folder(folder, "text_encoder")
-    variant = _variant(path, "model.safetensors")
-    model = _load(CLIPTextModel, path, dtype=torch.float32, **variant)
-    tokenizer_path = component_folder(folder, "tokenizer")
-    tokenizer = CLIPTokenizer.from_pretrained(tokenizer_path, local_files_only=True)
-    return model, tokenizer
+    model = load_text_model(component_folder(folder, "text_encoder"))
+    return model, load_tokenizer(component_folder(folder, "tokenizer"), model.config)
 
 
 def load_scheduler(folder):
@@ -202,6 +220,7 @@ def load_scheduler(folder):
     from diffusers.schedulers.scheduling_ddim import DDIMScheduler
 
     path = component_folder(folder, "scheduler")
+    read_json(path / "scheduler_config.json")
     scheduler = DDIMScheduler.from_pretrained(path, local_files_only=True, clip_sample=False)
     prediction_type = scheduler.config.prediction_type
     if prediction_type != "epsilon":

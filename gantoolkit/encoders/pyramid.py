@@ -17,6 +17,7 @@ from gantoolkit.core.errors import UsageError
 from gantoolkit.core.suggest import check_choice
 from gantoolkit.core.types import Condition, Features, FeatureShapes
 from gantoolkit.encoders import conditioning, sampling
+from gantoolkit.weights.state_dict import load_state_dict
 
 CONDITIONS = ("mask", "scribble")
 
@@ -76,11 +77,8 @@ class PyramidEncoder(nn.Module):
 
     def _load(self, name: str) -> None:
         state, _, _ = weights_files.load(name)
-        missing = self.network.load_state_dict(state, strict=False).missing_keys
-        if missing:
-            raise UsageError(
-                f"'{name}' lacks {len(missing)} tensors of this pyramid, such as {missing[0]}."
-            )
+        expected = self.network.state_dict()
+        load_state_dict(self.network, {k: v for k, v in state.items() if k in expected}, name)
 
     def train(self, mode: bool = True):
         """Stay in eval mode: the encoder is frozen."""

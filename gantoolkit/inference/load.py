@@ -15,7 +15,7 @@ from gantoolkit.inference.bridge_files import changed_networks, read_bridge
 from gantoolkit.inference.cameras import estimate_camera
 from gantoolkit.pipeline import Pipeline
 from gantoolkit.registry import registry
-from gantoolkit.weights.state_dict import compare_state_dicts
+from gantoolkit.weights.state_dict import check_finite, compare_state_dicts
 
 
 def load_pipeline(
@@ -133,6 +133,7 @@ def assemble(
     bridge = build_bridge(specs["bridge"], encoder, generator)
     if diff := compare_state_dicts(state, bridge.state_dict()):
         raise WeightsError(f"The bridge does not fit its encoder and generator: it {diff}.")
+    check_finite(state, "The bridge")
     bridge.load_state_dict(state)
     bridge.requires_grad_(False)
     return Pipeline(encoder, bridge, generator, specs["condition"], estimate_camera)

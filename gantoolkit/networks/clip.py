@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
 import gantoolkit.core.compat  # noqa: F401  transformers imports torchvision
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from gantoolkit.core.errors import WeightsError
 from gantoolkit.networks.blocks import channel_normalize
+from gantoolkit.networks.clip_folder import STEMS, build_model, load_tokenizer
+from gantoolkit.weights.folders import read_folder
+from gantoolkit.weights.recognize import read_json
+from gantoolkit.weights.state_dict import load_state_dict
 
 MEAN = (0.48145466, 0.4578275, 0.40821073)
 STD = (0.26862954, 0.26130258, 0.27577711)
@@ -38,18 +40,20 @@ class CLIP(nn.Module):
 
         Nothing is downloaded.
         """
-        from transformers import CLIPModel, CLIPTokenizer
+        from transformers import CLIPConfig, CLIPModel
 
-        config = json.loads((Path(folder) / "config.json").read_text(encoding="utf-8"))
+        folder = Path(folder)
+        config = read_json(folder / "config.json")
         kind = config.get("model_type")
         if kind != "clip":
             raise WeightsError(
                 f"{folder} holds a model of the type '{kind}', a CLIP model is expected."
             )
-        model = CLIPModel.from_pretrained(
-            folder, local_files_only=True, use_safetensors=True, dtype=torch.float32
-        )
-        tokenizer = CLIPTokenizer.from_pretrained(folder, local_files_only=True)
+        state, file = read_folder(folder, STEMS)
+        model = build_model(CLIPModel, CLIPConfig, config, folder)
+        state = {key: value for key, value in state.items() if not key.endswith("position_ids")}
+        load_state_dict(model, state, file)
+        tokenizer = load_tokenizer(folder, model.config.text_config)
         return cls(model.eval().requires_grad_(False), tokenizer)
 
     def prepare(self, images: Tensor) -> Tensor:

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from gantoolkit import weights
 from gantoolkit.core.errors import WeightsError
 from gantoolkit.core.suggest import check_choice
+from gantoolkit.weights.state_dict import load_state_dict
 
 TRUNKS = ("alex", "vgg", "squeeze")
 
@@ -52,7 +53,7 @@ class LPIPS(nn.Module):
                     "give torchvision's state dict as safetensors."
                 )
             trunk_state[key] = given
-        self.module.net.load_state_dict(trunk_state)
+        load_state_dict(self.module.net, trunk_state, source)
 
     def train(self, mode: bool = True):
         """Leave the trunk in eval mode."""

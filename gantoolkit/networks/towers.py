@@ -19,7 +19,9 @@ from torch import Tensor, nn
 from gantoolkit import weights
 from gantoolkit.core.errors import WeightsError
 from gantoolkit.networks.blocks import conv_norm, fit, residual_stages
+from gantoolkit.networks.clip_folder import load_text_model, load_tokenizer
 from gantoolkit.networks.tokenizer import save_tokenizer
+from gantoolkit.weights.state_dict import load_state_dict
 
 
 class ImageTower(nn.Module):
@@ -159,8 +161,6 @@ class Towers(nn.Module):
     @classmethod
     def load(cls, folder: Path) -> Towers:
         """Read what `save` wrote, in float32; nothing is downloaded."""
-        from transformers import CLIPTextModel, CLIPTokenizer
-
         folder = Path(folder)
         path = folder / "towers.safetensors"
         if not path.exists():
@@ -169,14 +169,11 @@ class Towers(nn.Module):
                 "expected a folder written by the towers recipe."
             )
         state, arch, _ = weights.load(path)
-        text = CLIPTextModel.from_pretrained(
-            folder / "text_encoder", local_files_only=True, dtype=torch.float32
-        )
-        tokenizer = CLIPTokenizer.from_pretrained(folder / "tokenizer", local_files_only=True)
+        text = load_text_model(folder / "text_encoder")
+        tokenizer = load_tokenizer(folder / "tokenizer", text.config)
         words = (folder / "tokenizer" / "words.txt").read_text(encoding="utf-8").split()
         towers = cls(text, tokenizer, ImageTower(**arch["image"]), words)
 
-        missing, unexpected = towers.load_state_dict(state, strict=False)
-        if unexpected or any(not key.startswith("text.") for key in missing):
-            raise WeightsError(f"{path} does not fit its own description.")
+        text_state = {f"text.{key}": value for key, value in text.state_dict().items()}
+        load_state_dict(towers, text_state | state, path)
         return towers

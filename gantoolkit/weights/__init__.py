@@ -3,7 +3,9 @@
 names       the file behind a name, and checksums
 reading     tensors, architecture and metadata of a file
 writing     tensors and architecture into a file
-state_dict  which tensors are missing, unexpected or of another shape
+state_dict  which tensors are missing, unexpected, of another shape or not finite
+recognize   pointers, web pages, texts and cut files in place of weights
+folders     the weights of a folder of diffusers or transformers, in all their variants
 cache       converted checkpoints of other projects
 download    `gantoolkit weights get`
 verify      `gantoolkit weights verify`

@@ -13,6 +13,7 @@ from gantoolkit.core.errors import WeightsError
 from gantoolkit.registry import manifest, messages
 from gantoolkit.weights.cache import converted
 from gantoolkit.weights.names import resolve
+from gantoolkit.weights.recognize import refuse_damaged
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -29,11 +30,13 @@ def load(
 
     kinds  of several networks in a foreign checkpoint, the first whose type is among these is taken
     """
-    import torch
     from safetensors import SafetensorError, safe_open
 
     path = resolve(name_or_path)
-    if path.is_file() and "arch" not in header(path):
+    if path.is_dir():
+        raise WeightsError(f"{path} is a folder, where one file of weights is expected.")
+    refuse_damaged(path)
+    if "arch" not in header(path):
         path = converted(path, kinds) or path
     try:
         with safe_open(path, "pt") as file:
@@ -43,7 +46,7 @@ def load(
         raise WeightsError(f"{path} is not a readable safetensors file ({error}).") from None
 
     for key, value in state.items():
-        if value.dtype in (torch.float16, torch.bfloat16):
+        if value.is_floating_point() and value.element_size() < 4:  # half precision and float8
             state[key] = value.float()
     arch = json.loads(metadata.pop("arch", "{}"))
     return state, arch, metadata

@@ -56,13 +56,42 @@ def compare_state_dicts(
 
 
 def load_state_dict(network: nn.Module, state: Mapping[str, Tensor], source: object) -> None:
-    """Copy `state` into a network. Raises WeightsError unless every tensor fits.
+    """Copy `state` into a network; every loader of a frozen network ends here.
+
+    Raises WeightsError unless every tensor fits and all its numbers are finite.
 
     source  the file, as errors name it
     """
     if diff := compare_state_dicts(state, network.state_dict()):
         raise WeightsError(f"{source} does not fit {type(network).__name__}: it {diff}.")
+    check_finite(state, source)
     network.load_state_dict(state)
+
+
+def check_finite(state: Mapping[str, Tensor], source: object) -> None:
+    """Raise WeightsError, by name, where tensors hold NaN or infinite numbers.
+
+    >>> import torch
+    >>> state = {"weight": torch.tensor([1.0, float("nan")])}
+    >>> check_finite(state, "a.safetensors")  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+    ...
+    gantoolkit.core.errors.WeightsError: a.safetensors holds NaN or infinite numbers in weight; ...
+    """
+    broken = sorted(key for key, value in state.items() if not _is_finite(value))
+    if broken:
+        raise WeightsError(
+            f"{source} holds NaN or infinite numbers in {shorten(broken)}; fetch or train it again."
+        )
+
+
+def _is_finite(value: Tensor) -> bool:
+    """Whether all numbers are finite; tensors without values (meta device) count as such."""
+    if value.is_meta or not (value.is_floating_point() or value.is_complex()):
+        return True
+    if value.element_size() == 1:  # float8 has no isfinite
+        value = value.float()
+    return bool(value.isfinite().all())
 
 
 def below(state: Mapping[str, Value], prefix: str) -> dict[str, Value]:

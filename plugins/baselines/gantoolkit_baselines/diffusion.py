@@ -9,6 +9,7 @@ from gantoolkit import weights as weights_files
 from gantoolkit.bench.systems import System, needs_of
 from gantoolkit.core.types import Condition, Render
 from gantoolkit.encoders import sampling
+from gantoolkit.weights.state_dict import load_state_dict
 from gantoolkit_baselines.influence import DynamicDiffusers
 from gantoolkit_baselines.runs import exported_file
 from gantoolkit_baselines.unimodal import EncodedCondition, NoiseEstimates, UniModal
@@ -114,7 +115,7 @@ class CollaborativeDiffusion(CombinedDiffusion):
         self.guidance = guidance
         arguments = {key: value for key, value in arch.items() if key != "type"}
         self.influences = DynamicDiffusers(**arguments)
-        self.influences.load_state_dict(state)
+        load_state_dict(self.influences, state, file)
         self.influences.eval().requires_grad_(False)
 
     def combine(

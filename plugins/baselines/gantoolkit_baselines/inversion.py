@@ -15,6 +15,7 @@ from gantoolkit.core.camera import frame_of
 from gantoolkit.core.errors import UsageError
 from gantoolkit.core.types import Camera, Condition, Render
 from gantoolkit.generators import load_generator
+from gantoolkit.weights.state_dict import load_state_dict
 from gantoolkit_baselines.codes import CodeEncoder
 from gantoolkit_baselines.runs import exported_file, exported_folder
 from gantoolkit_baselines.text_optimization import TextOptimization, optimize_text
@@ -53,7 +54,7 @@ class TediGANStyle(System):
         state, arch, meta = weights_files.load(self.encoder_file)
         arguments = {key: value for key, value in arch.items() if key != "type"}
         self.encoder = CodeEncoder(**arguments)
-        self.encoder.load_state_dict(state)
+        load_state_dict(self.encoder, state, self.encoder_file)
         self.encoder.eval().requires_grad_(False)
         self.trained_with = json.loads(meta["networks"])
 
