@@ -28,10 +28,11 @@ class Source:
 
     def get(self, *keys: str):
         """Return the first of these entries at the top, or None."""
-        if isinstance(self.content, dict):
+        content = _as_dict(self.content)
+        if isinstance(content, dict):
             for key in keys:
-                if self.content.get(key) is not None:
-                    return self.content[key]
+                if content.get(key) is not None:
+                    return content[key]
         return None
 
     def state(self, *keys: str) -> dict:
@@ -52,6 +53,7 @@ def tensors_of(content: Any) -> dict:
     """
     import torch
 
+    content = _as_dict(content)
     if not isinstance(content, dict) or len(content) > MAX_TENSORS:
         return {}
     tensors = {key: value for key, value in content.items() if isinstance(value, torch.Tensor)}
@@ -65,6 +67,21 @@ def tensors_of(content: Any) -> dict:
                 f"The tensor '{str(key)[:60]}' claims more numbers than the file has."
             )
     return tensors
+
+
+def _as_dict(content: Any) -> Any:
+    """Return the tensors of a whole module that torch.save wrote, the entries of a kind of dict.
+
+    Everything else comes back as it is.
+    """
+    from gantoolkit.convert.inert import Stub
+    from gantoolkit.convert.pickled_network import flatten_network
+
+    if not isinstance(content, Stub):
+        return content
+    if isinstance(content.state.get("_parameters"), dict):
+        return flatten_network(content).tensors
+    return content.entries
 
 
 def detect_form(path: Path) -> str:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import io
 import math
 import pickle
-import re
 import struct
 import warnings
 import zipfile
@@ -78,6 +77,8 @@ class StorageClaims(pickle.Unpickler):
         return Ignored
 
     def persistent_load(self, pid):
+        if is_module_id(pid):
+            return Ignored
         kind, storage_class, key, _, numel, *view = pid
         is_known = kind == "storage" and storage_class in ITEM_SIZES
         if not is_known or type(numel) is not int or numel < 0:
@@ -88,6 +89,11 @@ class StorageClaims(pickle.Unpickler):
         if self.claimed.setdefault(str(key), claim) != claim:
             raise WeightsError("it claims two sizes for one storage")
         return Ignored()
+
+
+def is_module_id(pid) -> bool:
+    """Whether a persistent id is (module, class, file, source text), which whole modules have."""
+    return isinstance(pid, tuple) and len(pid) == 4 and pid[0] == "module"
 
 
 def _read_claims(stream: BinaryIO) -> dict[str, tuple[int, int]]:
@@ -136,14 +142,15 @@ def _check_header(stream: BinaryIO) -> None:
         raise WeightsError(sentence)
 
 
-def check_legacy(stream: BinaryIO) -> None:
-    """Check a file of torch's older format.
+def check_legacy(stream: BinaryIO) -> tuple[int, dict[str, tuple[int, int]]]:
+    """Check a file of torch's older format; returns (place of its objects, key → storage).
 
     Five pickles (magic, version, system, objects, keys), then (count, bytes) of every storage, and
-    no more.
+    no more. A storage is given by (position, bytes).
     """
     if stream.read(len(HEADER)) != HEADER:
         _check_header(stream)
+    start = stream.tell()
     claimed = _read_claims(stream)
     keys = _read_values(stream)
     if not isinstance(keys, list) or sorted(map(str, keys)) != sorted(claimed):
@@ -154,15 +161,18 @@ def check_legacy(stream: BinaryIO) -> None:
     end = stream.seek(0, io.SEEK_END)
     if position + sum(8 + numel * item_size for numel, item_size in sizes) != end:
         raise WeightsError("its storages claim more or fewer bytes than the file has")
-    for numel, item_size in sizes:
+    places = {}
+    for key, (numel, item_size) in zip(keys, sizes, strict=True):
         stream.seek(position)
         if struct.unpack("<q", stream.read(8))[0] != numel:
             raise WeightsError("a storage claims another length than its bytes have")
+        places[str(key)] = (position + 8, numel * item_size)
         position += 8 + numel * item_size
+    return start, places
 
 
-def check_zip(stream: BinaryIO) -> None:
-    """Check a file of torch's zip format.
+def check_zip(stream: BinaryIO) -> str:
+    """Check a file of torch's zip format; returns the folder in it, with a slash.
 
     Records are stored as they are; there is one pickle of objects, and a record of the right size
     per storage.
@@ -189,12 +199,13 @@ def check_zip(stream: BinaryIO) -> None:
                     f"its storage {key} claims {numel * item_size} bytes, which the file does not "
                     "have"
                 )
+    return folder
 
 
 def read(path: Path):
     """Read the dicts, lists, numbers and tensors of a `.pt` or `.pth` file.
 
-    Raises WeightsError where it is damaged or refused.
+    Foreign objects beside them become Stubs. Raises WeightsError where it is damaged or refused.
     """
     import argparse
 
@@ -204,21 +215,23 @@ def read(path: Path):
         with open(path, "rb") as stream:
             check = check_zip if zipfile.is_zipfile(path) else check_legacy
             check(stream)
-        with torch.serialization.safe_globals([argparse.Namespace]):
-            return torch.load(path, "cpu", weights_only=True)
+        try:
+            with torch.serialization.safe_globals([argparse.Namespace]):
+                return torch.load(path, "cpu", weights_only=True)
+        except Exception:  # something beside tensors, a whole module, a newer protocol
+            from gantoolkit.convert import torch_objects
+
+            return torch_objects.read(path)
     except WeightsError as error:
-        reason = str(error).rstrip(".")
+        reason = str(error).rstrip(".").removeprefix("The pickle is refused: ")
     except Exception as error:  # whatever a damaged file leads torch to
         reason = _reason(error)
     raise WeightsError(f"{path} is damaged or refused: {reason}.")
 
 
 def _reason(error: Exception) -> str:
-    """Say an error of torch's in a few words; which global it refused, where it did."""
+    """Say an error of torch's in a few words."""
     words = " ".join(str(error).split())
-    refused = re.search(r"GLOBAL ([\w.]+)", words)
-    if refused:
-        return f"it asks for '{refused[1]}', which no file of tensors needs"
     return f"{type(error).__name__}: {words[:160]}"
 
 

@@ -1,76 +1,28 @@
 """Read a bare pickle (NVIDIA's networks) without running anything that it names or contains.
 
 NVIDIA's `torch_utils.persistence` stores each module as the source text of its class and the
-module's `__dict__`; the official reader executes that text. Here every global of `KNOWN` becomes an
-inert object of this file, anything else is refused, and the source text is dropped unread. Storages
-of tensors are checked byte by byte (`torchfile.storage`) before torch reads them with
-`weights_only=True`.
+module's `__dict__`; the official reader executes that text. Here every global becomes an inert
+object of `inert` or is refused, and the source text is dropped unread. Storages of tensors are
+checked byte by byte (`torchfile.storage`) before torch reads them with `weights_only=True`.
 """
 
 from __future__ import annotations
 
 import pickle
-import struct
 from pathlib import Path
 
+from gantoolkit.convert.inert import Call, Stub, is_data
+from gantoolkit.convert.inert_calls import KNOWN
 from gantoolkit.convert.scan import scan
-from gantoolkit.convert.torchfile import storage, view
+from gantoolkit.convert.torchfile import storage
 from gantoolkit.core.errors import WeightsError
 
 MAX_FILE = 8 << 30  # bytes
 MAX_CLASSES = 200  # EG3D names 6
-INERT = ("training.", "torch_utils.", "torch.nn.modules.", "dnnlib.")  # classes that become a Stub
-# dtype of numpy → format of struct
-SCALARS = {"f8": "d", "f4": "f", "i8": "q", "i4": "i", "u1": "B", "i1": "b", "b1": "?"}
-
-
-class Stub:
-    """Stands for an object of a class that is not loaded: its `name`, and its `__dict__`."""
-
-    name = ""
-
-    def __init__(self, *arguments):
-        self.state: dict = {}
-
-    def __setstate__(self, state):
-        self.state = state if isinstance(state, dict) else {}
-
-    @classmethod
-    def of(cls, name: str, state: dict) -> Stub:
-        """Return a stub of the class called `name`."""
-        stub = cls()
-        stub.name = name
-        stub.state = state
-        return stub
-
-
-class Mapping(dict):
-    """Stands for OrderedDict and EasyDict."""
-
-    def __setstate__(self, state):
-        if isinstance(state, dict):
-            self.update(state)
-
-
-class Call:
-    """Something that a pickle may call: `function`, which the pickle cannot reach or change."""
-
-    __slots__ = ("_function",)
-
-    def __init__(self, function):
-        object.__setattr__(self, "_function", function)
-
-    def __call__(self, *arguments):
-        return self._function(*arguments)
-
-    def __setattr__(self, name, value):
-        raise WeightsError("The pickle is refused: it tries to change a function.")
-
-    __setstate__ = None  # BUILD on a function fails
 
 
 class Reader(pickle.Unpickler):
-    """Reads one pickle; only globals of `KNOWN` and classes of `INERT` modules mean anything.
+    """Reads one pickle; its globals become what `KNOWN` names, or stubs where they are data.
 
     budget  bytes of tensors that the pickle may make
     """
@@ -82,7 +34,8 @@ class Reader(pickle.Unpickler):
 
     def find_class(self, module: str, name: str):
         key = f"{module}.{name}"
-        if "." in name:
+        is_nested = "." in name
+        if is_nested and (name.startswith("_") or "._" in name or not is_data(module, "function")):
             raise WeightsError(
                 f"The pickle is refused: it asks for the attribute '{key}', which could be any "
                 "code."
@@ -90,15 +43,14 @@ class Reader(pickle.Unpickler):
         if key in KNOWN:
             known = KNOWN[key]
             return getattr(self, known) if isinstance(known, str) else known
-        if module.startswith(INERT) and name.isidentifier():
-            if len(self.stubs) > MAX_CLASSES:
-                raise WeightsError(
-                    f"The pickle is refused: it names more than {MAX_CLASSES} classes."
-                )
-            return self.stubs.setdefault(key, type(name, (Stub,), {"name": name, "state": {}}))
-        raise WeightsError(
-            f"The pickle is refused: it asks for '{key}', which no published network needs."
-        )
+        if not is_data(module, name):
+            raise WeightsError(
+                f"The pickle is refused: it asks for '{key}', which no published network needs."
+            )
+        if len(self.stubs) > MAX_CLASSES:
+            raise WeightsError(f"The pickle is refused: it names more than {MAX_CLASSES} classes.")
+        own_name = name.rpartition(".")[2]
+        return self.stubs.setdefault(key, type(own_name, (Stub,), {"name": own_name}))
 
     def persistent_load(self, pid):
         raise WeightsError(
@@ -116,71 +68,6 @@ class Reader(pickle.Unpickler):
             return storage(content)
 
         return Call(load)
-
-
-def _persistent(meta) -> Stub:
-    """Stand for a module of NVIDIA's {type, version, module_src, class_name, state}."""
-    is_class = isinstance(meta, dict) and meta.get("type") == "class"
-    if not is_class or not isinstance(meta.get("state"), dict):
-        raise WeightsError(
-            "The pickle is refused: a network in it is not of the form that NVIDIA's code writes."
-        )
-    return Stub.of(str(meta.get("class_name")), meta["state"])
-
-
-def _tensor(source, offset, size, stride, *rest):
-    return view(source, offset, size, stride)
-
-
-def _dtype(code, *flags) -> Stub:
-    return Stub.of(str(code)[:20], {})
-
-
-def _scalar(dtype, content: bytes):
-    code = SCALARS.get(getattr(dtype, "name", None))
-    if code is None or not isinstance(content, bytes) or len(content) != struct.calcsize(code):
-        raise WeightsError("The pickle is refused: it has a number of an unknown type or length.")
-    return struct.unpack(f"<{code}", content)[0]
-
-
-def _reconstruct(cls, base, state):
-    """Stand for `copyreg._reconstructor(cls, object, None)` of protocols 2 and 3, for stubs."""
-    if not (isinstance(cls, type) and issubclass(cls, Stub)) or state is not None:
-        raise WeightsError("The pickle is refused: it rebuilds an object that is not a network.")
-    return cls()
-
-
-def _encode(text: str, coding: str = "latin1") -> bytes:
-    return text.encode("latin1")
-
-
-def _list_of(*arguments) -> tuple:
-    return tuple(arguments[0]) if arguments and isinstance(arguments[0], (tuple, list)) else ()
-
-
-KNOWN = {  # global → what stands for it (a string: a method of the reader)
-    "torch_utils.persistence._reconstruct_persistent_obj": Call(_persistent),
-    "dnnlib.util.EasyDict": Mapping,
-    "collections.OrderedDict": Mapping,
-    "torch._utils._rebuild_parameter": Call(lambda data, *rest: data),
-    "torch._utils._rebuild_tensor_v2": Call(_tensor),
-    "torch._utils._rebuild_tensor": Call(_tensor),
-    "torch.storage._load_from_bytes": "load_from_bytes",
-    "torch.Size": Call(_list_of),
-    "torch.device": Call(lambda *where: "cpu"),
-    "numpy.dtype": Call(_dtype),
-    "numpy.core.multiarray.scalar": Call(_scalar),
-    "numpy._core.multiarray.scalar": Call(_scalar),
-    "numpy.ndarray": Stub,
-    "numpy.core.multiarray._reconstruct": Call(lambda *arguments: Stub()),
-    "copyreg._reconstructor": Call(_reconstruct),
-    "copy_reg._reconstructor": Call(_reconstruct),
-    "_codecs.encode": Call(_encode),
-    "builtins.set": set,
-    "__builtin__.set": set,
-    "builtins.object": object,
-    "__builtin__.object": object,
-}
 
 
 def read(path: Path):
