@@ -4,7 +4,10 @@ How a file is read, without executing anything in it:
 
     source            what is in a file, whatever its container
     unpickle          bare pickles (NVIDIA's networks)
+    inert             what stands for the classes that they name
+    inert_calls       the few functions that they may call
     torchfile         files of torch.save
+    torch_objects     those that hold foreign objects beside tensors
     scan              refuses a pickle by its opcodes before it is carried out
 
 Families, each of which finds its parts in a source, or None (`FORMATS`):
@@ -22,6 +25,7 @@ Families, each of which finds its parts in a source, or None (`FORMATS`):
 
 What becomes of them:
 
+    attempt           keeps what is wrong with one part from blocking the others
     fit               compares a part with the network that it will become
     command           `gantoolkit weights convert`
     export            `gantoolkit weights export`
@@ -50,7 +54,7 @@ def convert_checkpoint(path: Path) -> list[Part] | None:
     """Return the parts of a checkpoint in one of FORMATS (the package's own use of this hook)."""
     from importlib import import_module
 
-    from gantoolkit.convert.fit import fit_to_network
+    from gantoolkit.convert.attempt import FORM_ERRORS, describe
     from gantoolkit.convert.source import read_source
 
     source = read_source(path)
@@ -58,19 +62,35 @@ def convert_checkpoint(path: Path) -> list[Part] | None:
         try:
             parts = import_module(f"gantoolkit.convert.{name}").find_parts(source)
             if parts:
-                return [fit_to_network(part) for part in parts]
+                return _fit_all(parts)
         except WeightsError as error:
             sentence = str(error)
             raise WeightsError(
                 sentence if str(path) in sentence else f"{path}: {sentence}"
             ) from None
-        except (KeyError, IndexError, ValueError, TypeError, AttributeError, RuntimeError) as error:
-            reason = " ".join(str(error).split())[:160]
+        except FORM_ERRORS as error:
             raise WeightsError(
                 f"{path} looks like a file of the family '{name}', but does not have its form "
-                f"({type(error).__name__}: {reason})."
+                f"({describe(error)})."
             ) from None
+    if source.form == "pickle":
+        raise WeightsError(f"{path} is a pickle without the networks G_ema, G or D.")
     return None
+
+
+def _fit_all(parts: list[Part]) -> list[Part]:
+    """Reduce each part to its network. Raises WeightsError where none can be taken."""
+    from functools import partial
+
+    from gantoolkit.convert.attempt import attempt
+    from gantoolkit.convert.fit import fit_to_network
+
+    fitted = []
+    for part in parts:
+        fitted.append(part if part.problem else attempt(part, partial(fit_to_network, part)))
+    if all(part.problem for part in fitted):
+        raise WeightsError(f"{fitted[0].problem}.")
+    return fitted
 
 
 def read_parts(path: Path) -> list[Part]:

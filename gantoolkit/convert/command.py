@@ -29,7 +29,7 @@ def main(args: Namespace) -> None:
     chosen = choose_parts(parts, args.part)
     for part in parts:
         lines = describe_part(part)
-        is_left_out = part not in chosen and part.state
+        is_left_out = part not in chosen and bool(part.state)
         print("\n".join(lines[:2] if is_left_out else lines))
     if args.dry_run:
         return
@@ -43,7 +43,10 @@ def main(args: Namespace) -> None:
 
 
 def choose_parts(parts: list[Part], name: str | None) -> list[Part]:
-    """Choose what is written: the main parts, the one called `name`, or all."""
+    """Choose what is written: the main parts, the one called `name`, or all.
+
+    Parts that cannot be taken are left out. Raises WeightsError where nothing else was asked for.
+    """
     if name == "all":
         return [part for part in parts if part.state]
     if name:
@@ -51,8 +54,14 @@ def choose_parts(parts: list[Part], name: str | None) -> list[Part]:
         if not chosen:
             known = ", ".join(part.name for part in parts)
             raise UsageError(f"This file has no part '{name}'; it has {known}.")
+        if chosen[0].problem:
+            raise WeightsError(f"The part '{name}' cannot be taken: {chosen[0].problem}.")
         return chosen
-    return [part for part in parts if part.is_main and part.state]
+    chosen = [part for part in parts if part.is_main and part.state]
+    broken = [part for part in parts if part.is_main and part.problem]
+    if broken and not chosen:
+        raise WeightsError(f"The part '{broken[0].name}' cannot be taken: {broken[0].problem}.")
+    return chosen
 
 
 # -- what is printed -----------------------------------------------------------------------------
@@ -74,6 +83,8 @@ def describe_part(part: Part) -> list[str]:
         facts["unused keys"] = shorten(part.unused, 5) or "none"
         facts["missing keys"] = shorten(part.missing, 5) or "none"
 
+    if part.problem:
+        facts["not taken"] = part.problem
     lines = [f"{part.name}: {part.kind} ({part.format})"]
     for name, value in facts.items():
         if value:

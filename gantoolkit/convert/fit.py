@@ -5,20 +5,22 @@ from __future__ import annotations
 from gantoolkit.core.errors import WeightsError
 from gantoolkit.core.parts import Part
 from gantoolkit.registry import manifest
-from gantoolkit.weights.state_dict import compare_state_dicts, shorten
+from gantoolkit.weights.state_dict import check_finite, compare_state_dicts, shorten
 
 BUILT = ("generator", "network")  # kinds of components that a file may hold
 OPTIONAL = (".noise_const", "num_batches_tracked")  # endings of what may be missing: filled with 0
+MASK = "attn_mask"  # ending of OpenCLIP's constant causal mask
 CONSTANT = "resample_filter"  # ending of filters that are the same everywhere
 
 
 def fit_to_network(part: Part) -> Part:
     """Reduce the part to exactly the tensors of its network.
 
-    Raises WeightsError where shapes differ or weights are missing.
+    Raises WeightsError where shapes differ, weights are missing, or numbers are not finite.
     """
     kinds = [kind for kind in manifest.load().kinds_of(part.arch.get("type", "")) if kind in BUILT]
     if not kinds or not part.state:
+        check_numbers(part)
         return part
     import torch
 
@@ -48,4 +50,11 @@ def fit_to_network(part: Part) -> Part:
         else:
             state[key] = torch.zeros(like.shape, dtype=like.dtype)
     part.state = state
+    check_numbers(part)
     return part
+
+
+def check_numbers(part: Part) -> None:
+    """Refuse a part whose numbers are not finite; attention masks may hold −inf."""
+    numbers = {key: value for key, value in part.state.items() if not key.endswith(MASK)}
+    check_finite(numbers, f"The {part.kind}")

@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from gantoolkit.convert import eg3d, stylegan2
+from gantoolkit.convert.attempt import attempt
+from gantoolkit.convert.inert import Stub
 from gantoolkit.convert.pickled_network import PickledNetwork, flatten_network
 from gantoolkit.convert.source import Source
-from gantoolkit.convert.unpickle import Stub
 from gantoolkit.core.errors import WeightsError
 from gantoolkit.core.parts import Part
 
 FORMAT = "network pickle of NVIDIA"
 PART_NAMES = {"G_ema": "generator", "G": "raw", "D": "discriminator"}  # key in the file → ours
+KNOWN_TENSORS = ("synthesis.b4.const", "b4.out.weight")  # of a generator, of a discriminator
 DUAL_DISCRIMINATORS = ("DualDiscriminator", "DummyDualDiscriminator")
 
 
 def find_parts(source: Source) -> list[Part] | None:
-    """Find the networks of a pickle; the main one is the moving average of the generator."""
-    if source.form != "pickle":
+    """Find the networks of a pickle; the main one is the moving average of the generator.
+
+    Whole networks that torch.save wrote are found as well.
+    """
+    if source.form not in ("pickle", "torch"):
         return None
     content = source.content
-    if isinstance(content, (tuple, list)):
+    if source.form == "pickle" and isinstance(content, (tuple, list)):
         raise WeightsError(
             f"{source.path} is a pickle of the TensorFlow era (a tuple of networks); convert it "
             "with legacy.py of stylegan2-ada-pytorch first."
@@ -29,13 +36,26 @@ def find_parts(source: Source) -> list[Part] | None:
     parts = []
     for key, name in PART_NAMES.items():
         if isinstance(content, dict) and isinstance(content.get(key), Stub):
-            network = flatten_network(content[key])
-            parts.append(make_part(network, name, is_main=key == "G_ema"))
-    if not parts:
-        raise WeightsError(f"{source.path} is a pickle without the networks G_ema, G or D.")
-    if not any(part.is_main for part in parts):
+            stub = content[key]
+            is_main = key == "G_ema"
+            if source.form == "torch" and not is_known(flatten_network(stub)):
+                continue
+            unmade = Part(name, {}, {}, FORMAT, stub.name, is_main=is_main)
+            parts.append(attempt(unmade, partial(read_part, stub, name, is_main)))
+    if parts and not any(part.is_main for part in parts):
         parts[0].is_main = True
-    return parts
+    return parts or None
+
+
+def read_part(stub: Stub, name: str, is_main: bool) -> Part:
+    """Convert the network of a stub."""
+    return make_part(flatten_network(stub), name, is_main)
+
+
+def is_known(network: PickledNetwork) -> bool:
+    """Whether a network is one that is built here."""
+    names = network.tensors
+    return any(key in names for key in KNOWN_TENSORS) or "superresolution" in network.kinds
 
 
 def make_part(network: PickledNetwork, name: str, is_main: bool) -> Part:

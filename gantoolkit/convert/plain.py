@@ -42,6 +42,7 @@ def read_attributes(state: dict, init_kwargs: str | None) -> tuple[stylegan2.Att
     conv = {"conv_clamp": conv_clamp, "activation": synthesis.get("activation", "lrelu")}
 
     attributes = {f"mapping.fc{i}": fc for i in range(stylegan2.count_mapping_layers(state))}
+    attributes["mapping"] = {"z_dim": arguments.get("z_dim")}
     for key in state:
         if key.endswith(".affine.weight"):
             attributes[key.removesuffix(".affine.weight")] = conv

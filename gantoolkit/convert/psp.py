@@ -4,16 +4,25 @@ from __future__ import annotations
 
 import math
 import re
+from functools import partial
+from typing import NamedTuple
 
 from torch import Tensor
 
 from gantoolkit.convert import recognizers, rosinality
+from gantoolkit.convert.attempt import attempt
 from gantoolkit.convert.source import Source
 from gantoolkit.core.errors import WeightsError
 from gantoolkit.core.parts import Part
 from gantoolkit.weights.state_dict import below
 
 FORMAT = "checkpoint of pSp's form"
+OTHER_ENCODERS = (
+    "BackboneEncoder",
+    "ResNetBackboneEncoder",
+    "ProgressiveBackboneEncoder",
+    "ResNetProgressiveBackboneEncoder",
+)  # ReStyle's: they see the picture of the step before
 OLD_SIZE = 1024  # what files from before the option output_size were trained for
 
 
@@ -22,7 +31,8 @@ def find_parts(source: Source) -> list[Part] | None:
     state = source.state("state_dict")
     encoder = below(state, "encoder.")
     decoder = below(state, "decoder.")
-    if "input_layer.0.weight" not in encoder:
+    is_form = "input.input" in decoder and encoder or "input_layer.0.weight" in encoder
+    if not is_form:
         return None
     average = source.get("latent_avg")
     if not isinstance(average, Tensor):
@@ -30,14 +40,27 @@ def find_parts(source: Source) -> list[Part] | None:
     options = _options_of(source)
 
     parts = []
+    size = options.get("output_size", OLD_SIZE)
+    resolution = size if isinstance(size, int) and size >= 4 else OLD_SIZE
+    mean = MeanCode(average, "of the file") if average is not None else None
     if "input.input" in decoder:
-        generator = rosinality.generator_part(decoder, average, FORMAT)
+        unmade = Part("generator", {}, {}, FORMAT, "Generator")
+        make = partial(rosinality.generator_part, decoder, average, FORMAT)
+        generator = attempt(unmade, make)
         parts.append(generator)
-        resolution = generator.arch["resolution"]
-    else:
-        resolution = int(options.get("output_size", OLD_SIZE))
-    parts.append(encoder_part(encoder, average, options, resolution))
+        resolution = generator.arch.get("resolution", resolution)
+        if mean is None and not generator.problem:
+            mean = MeanCode(generator.state["mapping.w_avg"], rosinality.ESTIMATED)
+    unmade = Part("encoder", {}, {}, FORMAT, str(options.get("encoder_type", "encoder")))
+    parts.append(attempt(unmade, partial(encoder_part, encoder, mean, options, resolution)))
     return parts
+
+
+class MeanCode(NamedTuple):
+    """The code that encoders of this form add to what they find."""
+
+    code: Tensor  # [w_dim], or [rows,w_dim]
+    origin: str  # in words
 
 
 def _options_of(source: Source) -> dict:
@@ -49,19 +72,32 @@ def _options_of(source: Source) -> dict:
 
 
 def encoder_part(
-    state: dict[str, Tensor], average: Tensor | None, options: dict, resolution: int
+    state: dict[str, Tensor], mean: MeanCode | None, options: dict, resolution: int
 ) -> Part:
-    """Convert the encoder; whether the mean code is added is in the options (e4e always does)."""
+    """Convert the encoder; whether the mean code is added is in the options (e4e always does).
+
+    Without a mean code in the file, that of its generator is added, and said.
+    """
     name = str(options.get("encoder_type", ""))
+    if name in OTHER_ENCODERS or "input_layer.0.weight" not in state:
+        raise WeightsError(
+            f"The encoder '{name or 'without a name'}' of this file is not one of pSp's or e4e's; "
+            "--part generator takes the generator"
+        )
     kind, num_ws = _kind_of(state, name, resolution)
     adds_mean = bool(options.get("start_from_latent_avg", kind == "e4e"))
     state = dict(state)
     rows = 0
     mean_code = "not added"
-    if average is not None and adds_mean:
-        state["latent_avg"] = average.reshape(-1, average.shape[-1])
+    if adds_mean and mean is None:
+        raise WeightsError(
+            "The encoder adds a mean code, and the file has neither that nor a generator to take "
+            "it from; use the file that its publisher calls complete"
+        )
+    if adds_mean:
+        state["latent_avg"] = mean.code.reshape(-1, mean.code.shape[-1])
         rows = len(state["latent_avg"])
-        mean_code = f"{rows} × {average.shape[-1]}, added to every result"
+        mean_code = f"{rows} × {mean.code.shape[-1]}, added to every result; {mean.origin}"
 
     arch = {
         "type": "PSPEncoder",

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import math
 import re
+from functools import partial
 
 import torch
 from torch import Tensor
 
 from gantoolkit.convert import stylegan2
+from gantoolkit.convert.attempt import attempt
 from gantoolkit.convert.source import Source
 from gantoolkit.core.errors import WeightsError
 from gantoolkit.core.parts import Part
@@ -20,6 +22,7 @@ from gantoolkit.weights.state_dict import below
 FORMAT = "StyleGAN2 checkpoint of rosinality's form"
 LR_MUL = 0.01  # learning rate multiplier of rosinality's mapping network wherever it is built
 MEAN_SAMPLES = 1 << 15  # codes whose mean stands in for a latent_avg that the file lacks
+ESTIMATED = f"the mean of {MEAN_SAMPLES:,} mapped z, because the file has no latent_avg"
 PART_NAMES = {"g_ema": "generator", "g": "raw", "d": "discriminator"}  # key in the file → ours
 LAYER_TENSORS = {  # our name in a layer of the synthesis → theirs
     "affine.weight": "conv.modulation.weight",
@@ -47,10 +50,13 @@ def find_parts(source: Source) -> list[Part] | None:
     for key, name in PART_NAMES.items():
         state = source.state(key) if source.get(key) is not None else {}
         if name == "discriminator" and "convs.0.0.weight" in state:
-            ours, arch = convert_discriminator(state)
-            parts.append(Part(name, arch, ours, FORMAT, "Discriminator", is_main=False))
+            unmade = Part(name, {}, {}, FORMAT, "Discriminator", is_main=False)
+            parts.append(attempt(unmade, partial(discriminator_part, state)))
         elif "input.input" in state:
-            parts.append(generator_part(state, average, FORMAT, name if parts else "generator"))
+            own_name = name if parts else "generator"
+            unmade = Part(own_name, {}, {}, FORMAT, "Generator", is_main=own_name == "generator")
+            make = partial(generator_part, state, average, FORMAT, own_name)
+            parts.append(attempt(unmade, make))
     if not parts and "input.input" in source.state():
         parts.append(generator_part(source.state(), average, FORMAT))
     return parts or None
@@ -66,8 +72,7 @@ def generator_part(
     else:
         ours, arch = from_rosinality(state)
         ours["mapping.w_avg"] = estimate_mean_w(ours, arch)
-        note = f"the mean of {MEAN_SAMPLES:,} mapped z, because the file has no latent_avg"
-        facts = {"mean_w": note}
+        facts = {"mean_w": ESTIMATED}
 
     part = Part(name, arch, ours, file_format, "Generator", facts, is_main=name == "generator")
     used = {key for key in state if key == "input.input" or key.startswith(USED_PREFIXES)}
@@ -100,6 +105,12 @@ def estimate_mean_w(state: dict[str, Tensor], arch: dict) -> Tensor:
 
 
 # -- discriminators ------------------------------------------------------------------------------
+
+
+def discriminator_part(state: dict[str, Tensor]) -> Part:
+    """Convert a discriminator."""
+    ours, arch = convert_discriminator(state)
+    return Part("discriminator", arch, ours, FORMAT, "Discriminator", is_main=False)
 
 
 def convert_discriminator(state: dict[str, Tensor]) -> tuple[dict, dict]:
@@ -181,6 +192,13 @@ def from_rosinality(
     blocks = _count_matching(state, r"to_rgbs\.\d+\.bias")
     resolution = 4 << blocks
     w_dim = len(state[f"style.{layers}.bias"])
+    z_dim = state["style.1.weight"].shape[1]
+    if z_dim != w_dim:
+        raise WeightsError(
+            f"The mapping network reads {z_dim} numbers and gives {w_dim}; rosinality's form has "
+            "equal ones, so this is a conditional network without the embedding of its label: "
+            "convert the file that it was made from"
+        )
 
     ours = {"synthesis.b4.const": state["input.input"][0]}
     for i in range(layers):
@@ -198,7 +216,7 @@ def from_rosinality(
 
     arch = {
         "type": "StyleGAN2",
-        "z_dim": state["style.1.weight"].shape[1],
+        "z_dim": z_dim,
         "w_dim": w_dim,
         "resolution": resolution,
         "channels": [len(ours[f"synthesis.b{4 << i}.conv1.bias"]) for i in range(blocks + 1)],

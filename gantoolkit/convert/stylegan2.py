@@ -94,6 +94,12 @@ def mapping_arguments(state: dict[str, Tensor], attributes: Attributes, w_dim: i
             f"The label is embedded in {len(embed)} numbers and w has {w_dim}; they must be equal."
         )
 
+    recorded_z = attributes.get("mapping", {}).get("z_dim")
+    if embed is None and recorded_z is None and first_layer.shape[1] == 2 * w_dim:
+        raise WeightsError(
+            f"The mapping network reads {2 * w_dim} numbers, z and an embedded label, and the "
+            "embedding (mapping.embed) is not in the file: convert the one that it was made from"
+        )
     recorded = _attributes_matching(attributes, r"mapping\.fc\d+")
     lr_mul = shared_attribute(recorded, "bias_gain", "learning rate multiplier")
     check_activation(recorded)

@@ -28,3 +28,4 @@ class Part:
     is_main: bool = True  # what people usually load: converted without being asked for
     missing: list[str] = field(default_factory=list)  # tensors that the file lacks and ours needs
     unused: list[str] = field(default_factory=list)  # tensors of the file that ours does not take
+    problem: str = ""  # why it cannot be taken; the other parts of the file can

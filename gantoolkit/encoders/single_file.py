@@ -19,6 +19,7 @@ from torch import Tensor
 from gantoolkit.core import files
 from gantoolkit.core.errors import WeightsError
 from gantoolkit.encoders.folders import save_component
+from gantoolkit.networks.clip_folder import load_tokenizer
 
 UNET, CONTROLNET = "model.diffusion_model.", "control_model."
 VAE, TEXT = "first_stage_model.", "cond_stage_model.transformer."
@@ -164,6 +165,9 @@ def write_stable_diffusion(
     vae_state = strip_prefix(state, VAE)
     text_state = strip_prefix(state, TEXT)
     missing = []
+    text_model = clip_text_model(text_state) if text_state else None
+    if tokenizer and text_model is not None:
+        load_tokenizer(Path(tokenizer), text_model.config)
 
     unet = from_state(UNet2DConditionModel, state, unet_config(unet_state))
     save_component(unet, folder, "unet")
@@ -171,8 +175,8 @@ def write_stable_diffusion(
         save_component(from_state(AutoencoderKL, state, vae_config(vae_state)), folder, "vae")
     else:
         missing.append("the file has no VAE: copy vae/ from another folder of Stable Diffusion 1.5")
-    if text_state:
-        save_component(clip_text_model(text_state), folder, "text_encoder")
+    if text_model is not None:
+        save_component(text_model, folder, "text_encoder")
     else:
         missing.append("the file has no text encoder: copy text_encoder/ from another folder")
     files.write_json(folder / "scheduler/scheduler_config.json", SCHEDULER)

@@ -13,7 +13,7 @@ from gantoolkit.registry import manifest, plugins
 from gantoolkit.weights.names import matches, sha256
 from gantoolkit.weights.writing import save
 
-VERSION = 3  # of the converters: raise it when one of them gives another result for the same file
+VERSION = 4  # of the converters: raise it when one of them gives another result for the same file
 
 
 def converted(path: Path, kinds: Container[str] = ()) -> Path | None:
@@ -30,14 +30,21 @@ def converted(path: Path, kinds: Container[str] = ()) -> Path | None:
             return unknown(path)
         files.write_json(index, _write_all(networks, folder, path))
 
-    types = json.loads(index.read_text(encoding="utf-8"))
+    found = json.loads(index.read_text(encoding="utf-8"))
+    types, problems = found["types"], found["problems"]
     fitting = [name for name, type_name in types.items() if type_name in kinds]
+    if problems and kinds and not fitting:
+        name, problem = next(iter(problems.items()))
+        raise WeightsError(f"{path}: the part '{name}' cannot be taken: {problem}.")
     chosen = next(iter(fitting or types))
     return folder / f"{chosen}.safetensors"
 
 
-def _write_all(networks: list[Part], folder: Path, source: Path) -> dict[str, str]:
-    """Write the networks that one loads; returns the type of each by its name."""
+def _write_all(networks: list[Part], folder: Path, source: Path) -> dict[str, dict[str, str]]:
+    """Write the networks that one loads.
+
+    Returns the type of each by its name, and the problems of those that cannot be taken.
+    """
     first = networks[0]
     if any("folder" in network.arch for network in networks):
         raise WeightsError(
@@ -51,7 +58,8 @@ def _write_all(networks: list[Part], folder: Path, source: Path) -> dict[str, st
             write(network, folder / f"{network.name}.safetensors", source)
     if not types:
         raise WeightsError(f"{source} is a {first.format}, which holds nothing to load as weights.")
-    return types
+    problems = {network.name: network.problem for network in networks if network.problem}
+    return {"types": types, "problems": problems}
 
 
 def unknown(path: Path) -> None:

@@ -156,8 +156,8 @@ def test_old_files_lack_noise_and_use_the_old_serialisation():
 def test_encoders(kind, opts):
     torch.manual_seed(2)
     inputs = opts.get("label_nc", 3)
-    encoder = PSPEncoder(6, kind, inputs, ((4, 3), (4, 4), (6, 14), (8, 3))).eval()
-    g, average = flat(w_dim=8), torch.randn(1 if kind == "w" else 6, 8)
+    encoder = PSPEncoder(6, kind, inputs, ((4, 3), (4, 4), (6, 14), (16, 3))).eval()
+    g, average = flat(), torch.randn(1 if kind == "w" else 6, 16)
     decoder, _ = to_rosinality(g.state_dict())
     state = {
         **{f"encoder.{k}": v for k, v in encoder.state_dict().items()},
@@ -298,9 +298,9 @@ def test_what_is_not_known_is_a_sentence(content, words):
 
 def test_mapping_of_psp_files_uses_every_row():
     """A latent_avg of n rows: the encoder keeps all, the generator their mean."""
-    g = flat(w_dim=8)
-    encoder = PSPEncoder(6, "w+", 3, ((4, 3), (4, 4), (6, 14), (8, 3)))
-    average = torch.from_numpy(np.random.default_rng(0).normal(size=(6, 8))).float()
+    g = flat()
+    encoder = PSPEncoder(6, "w+", 3, ((4, 3), (4, 4), (6, 14), (16, 3)))
+    average = torch.from_numpy(np.random.default_rng(0).normal(size=(6, 16))).float()
     state = {
         **{f"encoder.{k}": v for k, v in encoder.state_dict().items()},
         **{f"decoder.{k}": v for k, v in to_rosinality(g.state_dict())[0].items()},
