@@ -7,6 +7,7 @@ How a file is read, without executing anything in it:
     inert             what stands for the classes that they name
     inert_calls       the few functions that they may call
     torchfile         files of torch.save
+    torch_checks      compares what they claim with their bytes
     torch_objects     those that hold foreign objects beside tensors
     scan              refuses a pickle by its opcodes before it is carried out
 
@@ -22,6 +23,8 @@ Families, each of which finds its parts in a source, or None (`FORMATS`):
     stylegan2         constructor arguments of a StyleGAN2 and its discriminator
     eg3d              constructor arguments of an EG3D
     pickled_network   tensors and attributes of a network in a pickle
+
+    unread            families that are known by sight and not read
 
 What becomes of them:
 
@@ -56,6 +59,7 @@ def convert_checkpoint(path: Path) -> list[Part] | None:
 
     from gantoolkit.convert.attempt import FORM_ERRORS, describe
     from gantoolkit.convert.source import read_source
+    from gantoolkit.convert.unread import refuse_by_sight
 
     source = read_source(path)
     for name in FORMATS:
@@ -73,6 +77,7 @@ def convert_checkpoint(path: Path) -> list[Part] | None:
                 f"{path} looks like a file of the family '{name}', but does not have its form "
                 f"({describe(error)})."
             ) from None
+    refuse_by_sight(source)
     if source.form == "pickle":
         raise WeightsError(f"{path} is a pickle without the networks G_ema, G or D.")
     return None

@@ -6,6 +6,7 @@ from argparse import Namespace
 from pathlib import Path
 
 from gantoolkit import convert, weights
+from gantoolkit.convert.attempt import FORM_ERRORS, describe
 from gantoolkit.core.errors import UsageError, WeightsError
 from gantoolkit.core.parts import Part
 from gantoolkit.weights.cache import write
@@ -161,7 +162,16 @@ def write_part(part: Part, path: Path, source: Path, args: Namespace) -> None:
         return
     from gantoolkit.convert.diffusion import write_folder
 
-    notes = write_folder(part, path, source, args.licence, args.tokenizer)
+    try:
+        notes = write_folder(part, path, source, args.licence, args.tokenizer)
+    except WeightsError as error:
+        named = str(source) in str(error)
+        raise WeightsError(str(error) if named else f"{source}: {error}") from None
+    except FORM_ERRORS as error:
+        raise WeightsError(
+            f"{source}: its {part.kind} is not complete, or not of a known form "
+            f"({describe(error)}); fetch it again."
+        ) from None
     print(f"writes {path}/")
     for note in notes:
         print(f"note: {note}")

@@ -1,4 +1,7 @@
-"""Stable Diffusion 1 and its ControlNets in one file (the LDM layout) → folders of diffusers."""
+"""Stable Diffusion 1 and its ControlNets in one file → folders of diffusers.
+
+The names are those of the LDM layout; ControlNets may have diffusers' own.
+"""
 
 from __future__ import annotations
 
@@ -9,8 +12,11 @@ from gantoolkit.convert.source import Source
 from gantoolkit.core import files
 from gantoolkit.core.parts import Part
 from gantoolkit.weights.cache import licence_of
+from gantoolkit.weights.recognize import read_json
 
 FORMAT = "single file of the LDM layout"
+DIFFUSERS_FORMAT = "single file with diffusers' names"
+CONTROL_TENSOR = "controlnet_cond_embedding.conv_in.weight"  # which only ControlNets have
 ARCH = {"type": "diffusers", "folder": "."}
 CONTROL = "control_model."  # prefix of a ControlNet's tensors
 OTHER = (CONTROL, "model_ema.")  # prefixes of what does not belong to a diffusion model
@@ -34,7 +40,24 @@ def find_parts(source: Source) -> list[Part] | None:
             parts.append(part)
         if parts:
             return parts
+    for _, state in source.locate(CONTROL_TENSOR):
+        arch = ARCH | {"config": controlnet_settings(source, state)}
+        return [Part("controlnet", arch, state, DIFFUSERS_FORMAT, "ControlNet")]
     return None
+
+
+def controlnet_settings(source: Source, state: dict) -> dict:
+    """Return config.json of a ControlNet in diffusers' names: the one beside the file, else read
+    off the shapes.
+    """
+    from gantoolkit.encoders.single_controlnet import controlnet_config
+
+    beside = source.path.with_name("config.json")
+    if beside.is_file():
+        config = read_json(beside)
+        if config.get("_class_name") == "ControlNetModel":
+            return config
+    return controlnet_config(state)
 
 
 def write_folder(
@@ -45,9 +68,11 @@ def write_folder(
     licence    recorded; "": looked up by the file's sha256
     tokenizer  folder of a tokenizer, which the file of a diffusion model lacks
     """
-    from gantoolkit.encoders import single_file
+    from gantoolkit.encoders import single_controlnet, single_file
 
-    if part.name == "controlnet":
+    if "config" in part.arch:
+        notes = single_controlnet.write_controlnet(part.state, path, part.arch["config"])
+    elif part.name == "controlnet":
         notes = single_file.write_controlnet(part.state, path)
     else:
         notes = single_file.write_stable_diffusion(part.state, path, tokenizer)

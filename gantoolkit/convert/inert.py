@@ -2,8 +2,8 @@
 
 Training frameworks leave callbacks, paths, numpy's numbers, config objects and whole modules beside
 the tensors. A class becomes a `Stub`, which takes whatever a pickle does to it and keeps attributes
-and entries; the few functions that make tensors and numbers are in `inert_calls`. What could only be
-meant to run code (functions of Python's own library, of torch or of numpy) is refused by name.
+and entries; the few functions that make tensors and numbers are in `inert_calls`. What could only
+be meant to run code (functions of Python's own library, of torch or of numpy) is refused by name.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import sys
 
 from gantoolkit.core.errors import WeightsError
 
+MAX_TENSORS = 100_000  # of one network
 PYTHON_2 = ("__builtin__", "copy_reg", "cPickle", "commands", "exceptions", "popen2", "urllib2")
 # Modules of Python's library whose classes are data → the names that may occur (None: all).
 DATA_CLASSES: dict[str, tuple[str, ...] | None] = {

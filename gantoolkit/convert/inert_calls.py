@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 
 from gantoolkit.convert.inert import Call, Dtype, Mapping, Stub
-from gantoolkit.convert.torchfile import view
+from gantoolkit.convert.torch_checks import view
 from gantoolkit.core.errors import WeightsError
 
 # dtype of numpy → format of struct

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from gantoolkit.convert.inert import Stub
-from gantoolkit.convert.source import MAX_TENSORS
+from gantoolkit.convert.inert import MAX_TENSORS, Stub
 from gantoolkit.core.errors import WeightsError
 from gantoolkit.weights.state_dict import below
 

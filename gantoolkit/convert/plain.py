@@ -16,9 +16,9 @@ NOT_RECORDED = "not in the file; as in configs without fp16 layers"
 
 def find_parts(source: Source) -> list[Part] | None:
     """Find a StyleGAN2, as `gantoolkit weights export --to nvidia` writes it."""
-    for keys in ((), ("state_dict",), ("G_ema", "g_ema")):
-        state = source.state(*keys)
-        if "synthesis.b4.const" in state and "mapping.fc0.weight" in state:
+    for prefix, state in source.locate("synthesis.b4.const"):
+        is_backbone = prefix.endswith("backbone.")  # of an EG3D
+        if "mapping.fc0.weight" in state and not is_backbone:
             attributes, origin = read_attributes(state, source.metadata.get("init_kwargs"))
             arch = stylegan2.generator_arch(state, attributes)
             facts = {"clamp and learning rate": origin}

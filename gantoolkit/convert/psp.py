@@ -82,7 +82,7 @@ def encoder_part(
     if name in OTHER_ENCODERS or "input_layer.0.weight" not in state:
         raise WeightsError(
             f"The encoder '{name or 'without a name'}' of this file is not one of pSp's or e4e's; "
-            "--part generator takes the generator"
+            "--part generator takes the generator."
         )
     kind, num_ws = _kind_of(state, name, resolution)
     adds_mean = bool(options.get("start_from_latent_avg", kind == "e4e"))
@@ -92,7 +92,7 @@ def encoder_part(
     if adds_mean and mean is None:
         raise WeightsError(
             "The encoder adds a mean code, and the file has neither that nor a generator to take "
-            "it from; use the file that its publisher calls complete"
+            "it from; use the file that its publisher calls complete."
         )
     if adds_mean:
         state["latent_avg"] = mean.code.reshape(-1, mean.code.shape[-1])

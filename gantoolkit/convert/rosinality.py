@@ -14,6 +14,11 @@ from torch import Tensor
 
 from gantoolkit.convert import stylegan2
 from gantoolkit.convert.attempt import attempt
+from gantoolkit.convert.rosinality_discriminator import (
+    count_matching,
+    discriminator_part,
+)
+from gantoolkit.convert.rosinality_discriminator import discriminator_names as discriminator_names
 from gantoolkit.convert.source import Source
 from gantoolkit.core.errors import WeightsError
 from gantoolkit.core.parts import Part
@@ -51,14 +56,15 @@ def find_parts(source: Source) -> list[Part] | None:
         state = source.state(key) if source.get(key) is not None else {}
         if name == "discriminator" and "convs.0.0.weight" in state:
             unmade = Part(name, {}, {}, FORMAT, "Discriminator", is_main=False)
-            parts.append(attempt(unmade, partial(discriminator_part, state)))
+            parts.append(attempt(unmade, partial(discriminator_part, state, FORMAT)))
         elif "input.input" in state:
             own_name = name if parts else "generator"
             unmade = Part(own_name, {}, {}, FORMAT, "Generator", is_main=own_name == "generator")
             make = partial(generator_part, state, average, FORMAT, own_name)
             parts.append(attempt(unmade, make))
-    if not parts and "input.input" in source.state():
-        parts.append(generator_part(source.state(), average, FORMAT))
+    if not parts:
+        for _, state in source.locate("input.input"):
+            return [generator_part(state, average, FORMAT)]
     return parts or None
 
 
@@ -104,58 +110,7 @@ def estimate_mean_w(state: dict[str, Tensor], arch: dict) -> Tensor:
     return torch.stack(means).mean(0)
 
 
-# -- discriminators ------------------------------------------------------------------------------
-
-
-def discriminator_part(state: dict[str, Tensor]) -> Part:
-    """Convert a discriminator."""
-    ours, arch = convert_discriminator(state)
-    return Part("discriminator", arch, ours, FORMAT, "Discriminator", is_main=False)
-
-
-def convert_discriminator(state: dict[str, Tensor]) -> tuple[dict, dict]:
-    """Return (state dict, arch) of our Discriminator; sizes are read from the shapes."""
-    blocks = _count_matching(state, r"convs\.\d+\.skip\.1\.weight")
-    converted = {}
-    for ours, theirs in discriminator_names(blocks).items():
-        if theirs not in state:
-            raise WeightsError(f"This discriminator of rosinality's form lacks {theirs}.")
-        converted[ours] = state[theirs].clone()
-    return converted, stylegan2.discriminator_arch(converted)
-
-
-def discriminator_names(blocks: int) -> dict[str, str]:
-    """Return our name → theirs of every tensor of a discriminator with so many blocks."""
-    top = f"b{4 << blocks}"
-    names = {
-        f"{top}.fromrgb.weight": "convs.0.0.weight",
-        f"{top}.fromrgb.bias": "convs.0.1.bias",
-        "b4.conv.weight": "final_conv.0.weight",
-        "b4.conv.bias": "final_conv.1.bias",
-        "b4.fc.weight": "final_linear.0.weight",
-        "b4.fc.bias": "final_linear.0.bias",
-        "b4.out.weight": "final_linear.1.weight",
-        "b4.out.bias": "final_linear.1.bias",
-    }
-    for i in range(blocks):
-        ours = f"b{4 << (blocks - i)}"
-        theirs = f"convs.{i + 1}"
-        names |= {
-            f"{ours}.conv0.weight": f"{theirs}.conv1.0.weight",
-            f"{ours}.conv0.bias": f"{theirs}.conv1.1.bias",
-            f"{ours}.conv1.weight": f"{theirs}.conv2.1.weight",
-            f"{ours}.conv1.bias": f"{theirs}.conv2.2.bias",
-            f"{ours}.skip.weight": f"{theirs}.skip.1.weight",
-        }
-    return names
-
-
 # -- generators ----------------------------------------------------------------------------------
-
-
-def _count_matching(state: dict[str, Tensor], pattern: str) -> int:
-    """Count the tensors whose name matches wholly."""
-    return sum(re.fullmatch(pattern, key) is not None for key in state)
 
 
 def _synthesis_layers(resolution: int) -> list[tuple[str, str, dict[str, str]]]:
@@ -188,8 +143,8 @@ def from_rosinality(
     """
     if "input.input" not in state:
         raise WeightsError("This is not a rosinality StyleGAN2 generator: it has no 'input.input'.")
-    layers = _count_matching(state, r"style\.\d+\.weight")
-    blocks = _count_matching(state, r"to_rgbs\.\d+\.bias")
+    layers = count_matching(state, r"style\.\d+\.weight")
+    blocks = count_matching(state, r"to_rgbs\.\d+\.bias")
     resolution = 4 << blocks
     w_dim = len(state[f"style.{layers}.bias"])
     z_dim = state["style.1.weight"].shape[1]
@@ -197,7 +152,7 @@ def from_rosinality(
         raise WeightsError(
             f"The mapping network reads {z_dim} numbers and gives {w_dim}; rosinality's form has "
             "equal ones, so this is a conditional network without the embedding of its label: "
-            "convert the file that it was made from"
+            "convert the file that it was made from."
         )
 
     ours = {"synthesis.b4.const": state["input.input"][0]}

@@ -3,15 +3,36 @@
 from __future__ import annotations
 
 import zipfile
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from gantoolkit.convert.torchfile import MAGIC
+from gantoolkit.convert.inert import MAX_TENSORS, Stub
+from gantoolkit.convert.pickled_network import flatten_network
+from gantoolkit.convert.torch_checks import MAGIC
 from gantoolkit.core.errors import WeightsError
 from gantoolkit.weights.recognize import refuse_damaged
+from gantoolkit.weights.state_dict import below
 
-MAX_TENSORS = 100_000
+WRAPPER_PREFIXES = ("module.", "_orig_mod.", "_forward_module.")  # DataParallel, compile, DeepSpeed
+# Keys under which trainers keep a network's state dict; moving averages first.
+WRAPPERS = (
+    "g_ema",
+    "G_ema",
+    "ema",
+    "params_ema",
+    "state_dict",
+    "generator",
+    "G",
+    "netG",
+    "g",
+    "controlnet",
+    "model",
+    "module",
+    "net",
+    "params",
+)
 PICKLE_PROTOCOLS = (b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")  # first bytes
 
 
@@ -38,12 +59,36 @@ class Source:
     def state(self, *keys: str) -> dict:
         """Return a state dict: the entry of one of `keys`, or the content itself; {} without one.
 
-        A prefix that all names share because of `DataParallel` is taken off.
+        A prefix that all names share because of a wrapper (`DataParallel`) is taken off.
         """
         tensors = tensors_of(self.get(*keys) if keys else self.content)
-        if tensors and all(key.startswith("module.") for key in tensors):
-            tensors = {key.removeprefix("module."): value for key, value in tensors.items()}
+        shared = _wrapper_of(tensors)
+        while shared:
+            tensors = {key.removeprefix(shared): value for key, value in tensors.items()}
+            shared = _wrapper_of(tensors)
         return tensors
+
+    def locate(self, name: str) -> Iterator[tuple[str, dict]]:
+        """Yield (prefix, state dict) of every network that has a tensor of this name.
+
+        Under any of WRAPPERS, and with any prefix in front of its names; moving averages first.
+        """
+        for keys in ((), *((key,) for key in WRAPPERS)):
+            state = self.state(*keys)
+            found = [key.removesuffix(name) for key in state if key.endswith(name)]
+            prefixes = [prefix for prefix in found if not prefix or prefix.endswith(".")]
+            for prefix in sorted(
+                prefixes, key=lambda prefix: ("ema" not in prefix.lower(), prefix)
+            ):
+                yield prefix, below(state, prefix)
+
+
+def _wrapper_of(tensors: dict) -> str:
+    """The prefix of a wrapper that all names share; "" where there is none."""
+    for prefix in WRAPPER_PREFIXES:
+        if tensors and all(key.startswith(prefix) for key in tensors):
+            return prefix
+    return ""
 
 
 def tensors_of(content: Any) -> dict:
@@ -74,9 +119,6 @@ def _as_dict(content: Any) -> Any:
 
     Everything else comes back as it is.
     """
-    from gantoolkit.convert.inert import Stub
-    from gantoolkit.convert.pickled_network import flatten_network
-
     if not isinstance(content, Stub):
         return content
     if isinstance(content.state.get("_parameters"), dict):

@@ -98,7 +98,7 @@ def mapping_arguments(state: dict[str, Tensor], attributes: Attributes, w_dim: i
     if embed is None and recorded_z is None and first_layer.shape[1] == 2 * w_dim:
         raise WeightsError(
             f"The mapping network reads {2 * w_dim} numbers, z and an embedded label, and the "
-            "embedding (mapping.embed) is not in the file: convert the one that it was made from"
+            "embedding (mapping.embed) is not in the file: convert the one that it was made from."
         )
     recorded = _attributes_matching(attributes, r"mapping\.fc\d+")
     lr_mul = shared_attribute(recorded, "bias_gain", "learning rate multiplier")

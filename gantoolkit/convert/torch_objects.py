@@ -1,7 +1,7 @@
 """Files of torch.save that hold foreign objects: the tensors are read, the objects become stubs.
 
 torch's own reader with `weights_only=True` refuses a file for a single path or callback beside the
-tensors. Here `unpickle.Reader` carries out the same pickle, after `torchfile` has compared every
+tensors. Here `unpickle.Reader` carries out the same pickle, after `torch_checks` has compared every
 storage with the bytes that are there.
 """
 
@@ -12,7 +12,7 @@ import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
-from gantoolkit.convert.torchfile import (
+from gantoolkit.convert.torch_checks import (
     ITEM_SIZES,
     MAX_PICKLE,
     check_legacy,
@@ -57,7 +57,7 @@ class TorchReader(Reader):
 
         if is_module_id(pid):
             return pid[1]  # the stub of its class; the source text beside it is dropped
-        _, storage_class, key, *_ = pid  # of this form, as torchfile has checked
+        _, storage_class, key, *_ = pid  # of this form, as torch_checks has made sure
         key = str(key)
         if key not in self.storages:
             content = bytearray(self.bytes_of(key))

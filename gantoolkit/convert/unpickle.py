@@ -3,7 +3,7 @@
 NVIDIA's `torch_utils.persistence` stores each module as the source text of its class and the
 module's `__dict__`; the official reader executes that text. Here every global becomes an inert
 object of `inert` or is refused, and the source text is dropped unread. Storages of tensors are
-checked byte by byte (`torchfile.storage`) before torch reads them with `weights_only=True`.
+checked byte by byte (`torch_checks.storage`) before torch reads them with `weights_only=True`.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pathlib import Path
 from gantoolkit.convert.inert import Call, Stub, is_data
 from gantoolkit.convert.inert_calls import KNOWN
 from gantoolkit.convert.scan import scan
-from gantoolkit.convert.torchfile import storage
+from gantoolkit.convert.torch_checks import storage
 from gantoolkit.core.errors import WeightsError
 
 MAX_FILE = 8 << 30  # bytes

@@ -21,5 +21,7 @@ Constructors take what a config says.
     conditioning  text_encoder           what a U-Net is shown and told
     recorder                             how h, f and a are read off it
     sampling  offload                    DDIM with guidance; networks that wait in the CPU's memory
-    folders  single_file  published      where the components of diffusion models come from
+    folders  family                      components of diffusion models, of which families
+    single_file  single_controlnet       the same in one file, as folders
+    published                            published models by name
 """

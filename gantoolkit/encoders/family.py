@@ -24,18 +24,16 @@ ROLES = {  # channels that a U-Net reads beyond the latents → what such models
 }
 
 
-def check_family(folder: str | Path) -> None:
-    """Raise WeightsError, in one sentence, for a folder of a family that no encoder here reads."""
-    from gantoolkit.encoders.folders import component_folder
+def check_family(root: Path) -> None:
+    """Raise WeightsError, in one sentence, for a folder of a family that no encoder here reads.
 
-    path = component_folder(folder, "unet")
-    root = path.parent
-    if (root / "model_index.json").is_file():
-        _check_pipeline(root / "model_index.json")
+    root  with unet/, vae/ and text_encoder/, which are there
+    """
+    path = root / "unet"
     unet = read_json(path / "config.json")
     if unet.get("addition_embed_type") == "text_time" or (root / "text_encoder_2").is_dir():
         raise WeightsError(f"{root} is Stable Diffusion XL; read here: {READ_HERE}.")
-    vae = read_json(component_folder(folder, "vae") / "config.json")
+    vae = read_json(root / "vae/config.json")
     latents = vae.get("latent_channels", 4)
     channels = unet.get("in_channels", 4)
     if channels != latents:
@@ -44,12 +42,15 @@ def check_family(folder: str | Path) -> None:
             f"{path} reads {channels} channels where the VAE makes {latents}: {role}; give the "
             "folder of the text-to-image model that it was made from."
         )
-    text = read_json(component_folder(folder, "text_encoder") / "config.json")
+    text = read_json(root / "text_encoder/config.json")
     _check_text_width(path, unet, text)
 
 
-def _check_pipeline(index: Path) -> None:
-    """Refuse a folder that another pipeline of diffusers reads."""
+def check_pipeline(root: Path) -> None:
+    """Refuse a folder that another pipeline of diffusers reads, by its model_index.json, if any."""
+    index = root / "model_index.json"
+    if not index.is_file():
+        return
     name = str(read_json(index).get("_class_name") or "StableDiffusionPipeline")
     if not PIPELINES.fullmatch(name):
         raise WeightsError(

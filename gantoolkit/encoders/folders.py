@@ -22,13 +22,15 @@ from torch import Tensor, nn
 from gantoolkit import weights
 from gantoolkit.core import files
 from gantoolkit.core.errors import UsageError, WeightsError
-from gantoolkit.encoders.family import check_class, check_family
+from gantoolkit.encoders.family import check_class, check_family, check_pipeline
 from gantoolkit.networks.clip_folder import load_text_model, load_tokenizer
 from gantoolkit.registry import manifest
 from gantoolkit.weights.folders import read_folder
 from gantoolkit.weights.recognize import read_json
 from gantoolkit.weights.state_dict import load_state_dict
 
+COMPONENTS = ("unet", "vae", "text_encoder", "tokenizer", "scheduler")
+TOKENIZER_OPTION = " --tokenizer DIR"  # of `weights convert`
 STEMS = ("diffusion_pytorch_model",)  # names of diffusers' weights, without endings
 OLD_ATTENTION = {"query": "to_q", "key": "to_k", "value": "to_v", "proj_attn": "to_out.0"}
 
@@ -58,7 +60,11 @@ def load_diffusion_model(
 
     Both are paths or names from registry.yaml.
     """
-    check_family(folder)
+    root = _find_diffusers_folder(folder, TOKENIZER_OPTION)
+    check_pipeline(root)
+    for component in COMPONENTS:
+        component_folder(root, component)
+    check_family(root)
     text_encoder, tokenizer = load_text(folder)
     unet = load_unet(folder)
     names = tuple(str(name) for name in _as_list(controlnet) if name)
@@ -122,7 +128,7 @@ def checksums(encoder_spec: dict) -> dict[str, str]:
 
 def component_folder(folder: str | Path, component: str) -> Path:
     """Return the path of one component, such as 'unet', of a path or a name from registry.yaml."""
-    path = _find_diffusers_folder(folder, " --tokenizer DIR") / component
+    path = _find_diffusers_folder(folder, TOKENIZER_OPTION) / component
     if not path.is_dir():
         raise WeightsError(
             f"{path.parent} has no part '{component}': a diffusers folder with "

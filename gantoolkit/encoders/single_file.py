@@ -46,7 +46,7 @@ def strip_prefix(state: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
     return {key.removeprefix(prefix): state[key] for key in state if key.startswith(prefix)}
 
 
-def _count_layers(state: dict[str, Tensor], prefix: str) -> int:
+def count_layers(state: dict[str, Tensor], prefix: str) -> int:
     """1 + the largest number that follows `prefix` in a tensor's name."""
     return 1 + max(int(name.partition(".")[0]) for name in strip_prefix(state, prefix))
 
@@ -59,7 +59,9 @@ def down_path_config(state: dict[str, Tensor]) -> dict:
     downsamplers = [key for key in state if key.endswith(".0.op.weight")]
     positions = sorted(int(key.split(".")[1]) for key in downsamplers)
     if not positions or "input_blocks.0.0.weight" not in state:
-        raise WeightsError("This U-Net has no down path of Stable Diffusion's form.")
+        raise WeightsError(
+            "This U-Net has no whole down path of Stable Diffusion's form; fetch the file again."
+        )
     period = positions[0]  # input blocks per resolution
     firsts = range(1, 1 + period * (len(positions) + 1), period)
     has_attention = [f"input_blocks.{i}.1.norm.weight" in state for i in firsts]
@@ -109,7 +111,7 @@ def controlnet_config(state: dict[str, Tensor]) -> dict:
 
 def vae_config(state: dict[str, Tensor]) -> dict:
     """Return config.json of AutoencoderKL."""
-    levels = _count_layers(state, "encoder.down.")
+    levels = count_layers(state, "encoder.down.")
     widths = [len(state[f"encoder.down.{i}.block.0.conv1.weight"]) for i in range(levels)]
     return {
         "_class_name": "AutoencoderKL",
@@ -118,7 +120,7 @@ def vae_config(state: dict[str, Tensor]) -> dict:
         "block_out_channels": widths,
         "latent_channels": state["post_quant_conv.weight"].shape[1],
         "scaling_factor": 0.18215,
-        "layers_per_block": _count_layers(state, "encoder.down.0.block."),
+        "layers_per_block": count_layers(state, "encoder.down.0.block."),
         "down_block_types": ["DownEncoderBlock2D"] * levels,
         "up_block_types": ["UpDecoderBlock2D"] * levels,
         "sample_size": 512,
@@ -219,7 +221,7 @@ def clip_text_model(state: dict[str, Tensor]):
         hidden_act="quick_gelu",
         intermediate_size=len(state["encoder.layers.0.mlp.fc1.weight"]),
         projection_dim=hidden,
-        num_hidden_layers=_count_layers(state, "encoder.layers."),
+        num_hidden_layers=count_layers(state, "encoder.layers."),
         max_position_embeddings=len(state["embeddings.position_embedding.weight"]),
         bos_token_id=vocabulary - 2,
         eos_token_id=vocabulary - 1,

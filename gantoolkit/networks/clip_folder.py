@@ -130,8 +130,8 @@ def _describe_misfit(tokenizer, vocabulary: dict[str, int], empty_text: list[int
     if size != rows:
         verb = "is shorter than" if size < rows else "is longer than"
         return (
-            f"{verb} the text model's table ({size:,} tokens for {rows:,} rows), so it is not whole "
-            "or another model's"
+            f"{verb} the text model's table ({size:,} tokens for {rows:,} rows), so it is not "
+            "whole or another model's"
         )
     ends = [tokenizer.bos_token_id, tokenizer.eos_token_id]
     if None in ends or empty_text != ends:
