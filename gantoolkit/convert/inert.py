@@ -37,11 +37,13 @@ DATA_CLASSES: dict[str, tuple[str, ...] | None] = {
     "uuid": ("UUID", "SafeUUID"),
 }
 BUILTIN_TYPES = (
-    "bool bytearray bytes complex dict float frozenset int list range slice str tuple type"
+    "bool bytearray bytes complex dict float frozenset int list range slice str tuple type xrange"
 )
 # Functions of torch that stand in whole modules as their activation or the like.
 TORCH_PARTS = (
     "torch.nn.",
+    "torch.amp",
+    "torch.cuda.amp",
     "torch.optim",
     "torch._C._nn",
     "torch.utils.data",

@@ -40,6 +40,16 @@ def _tensor(source, offset, size, stride, *rest):
     return view(source, offset, size, stride)
 
 
+def _tensor_of_dtype(source, offset, size, stride, grad, hooks, dtype, *rest):
+    """Stand for `_rebuild_tensor_v3`: a tensor of a newer dtype in a storage of bytes."""
+    import torch
+
+    own = getattr(torch, str(getattr(dtype, "name", "")), None)
+    if not isinstance(own, torch.dtype) or not isinstance(source, torch.Tensor):
+        raise WeightsError("The pickle is refused: it has a tensor of an unknown type.")
+    return view(source.view(own), offset, size, stride)
+
+
 def _typed_tensor(function, cls, arguments, state=None):
     """Stand for `_rebuild_from_type_v2`: a tensor of a subclass, without the subclass."""
     if not isinstance(function, Call) or not isinstance(arguments, tuple):
@@ -104,6 +114,7 @@ KNOWN = {  # global → what stands for it (a string: a method of the reader)
     "torch._utils._rebuild_parameter_with_state": Call(lambda data, *rest: data),
     "torch._utils._rebuild_tensor_v2": Call(_tensor),
     "torch._utils._rebuild_tensor": Call(_tensor),
+    "torch._utils._rebuild_tensor_v3": Call(_tensor_of_dtype),
     "torch._tensor._rebuild_from_type_v2": Call(_typed_tensor),
     "torch.storage._load_from_bytes": "load_from_bytes",
     "torch.Size": Call(_list_of),

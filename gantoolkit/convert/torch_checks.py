@@ -38,6 +38,9 @@ ITEM_SIZES = {  # storage class of torch → bytes of one number
     "CharStorage": 1,
     "ByteStorage": 1,
     "BoolStorage": 1,
+    "ComplexFloatStorage": 8,
+    "ComplexDoubleStorage": 16,
+    "UntypedStorage": 1,
 }
 MAX_PICKLE = 256 << 20  # bytes of the object graph, tensors aside
 
@@ -60,6 +63,12 @@ class Ignored:
         return Ignored()
 
 
+def is_storage(module: str, name: str) -> bool:
+    """Whether a global is a class of storages; those of newer dtypes are all UntypedStorage."""
+    home = "torch.storage" if name == "UntypedStorage" else "torch"
+    return module == home and name in ITEM_SIZES
+
+
 class StorageClaims(pickle.Unpickler):
     """Collects the storages {key: (numbers, bytes of one)} that a pickle of torch's claims.
 
@@ -71,9 +80,7 @@ class StorageClaims(pickle.Unpickler):
         self.claimed: dict[str, tuple[int, int]] = {}
 
     def find_class(self, module: str, name: str):
-        if module == "torch" and name in ITEM_SIZES:
-            return name
-        return Ignored
+        return name if is_storage(module, name) else Ignored
 
     def persistent_load(self, pid):
         if is_module_id(pid):

@@ -13,11 +13,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 from gantoolkit.convert.torch_checks import (
-    ITEM_SIZES,
     MAX_PICKLE,
     check_legacy,
     check_zip,
     is_module_id,
+    is_storage,
 )
 from gantoolkit.convert.unpickle import Reader
 from gantoolkit.core.errors import WeightsError
@@ -33,6 +33,9 @@ DTYPES = {  # storage class of torch → name of its dtype
     "CharStorage": "int8",
     "ByteStorage": "uint8",
     "BoolStorage": "bool",
+    "ComplexFloatStorage": "complex64",
+    "ComplexDoubleStorage": "complex128",
+    "UntypedStorage": "uint8",
 }
 
 
@@ -48,7 +51,7 @@ class TorchReader(Reader):
         self.storages: dict = {}  # key → flat tensor
 
     def find_class(self, module: str, name: str):
-        if module == "torch" and name in ITEM_SIZES:
+        if is_storage(module, name):
             return name
         return super().find_class(module, name)
 

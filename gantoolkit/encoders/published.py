@@ -5,7 +5,6 @@ The numbers are those of Stable Diffusion 1.5's and its ControlNets' config.json
 
 from __future__ import annotations
 
-import json
 from types import SimpleNamespace
 
 import gantoolkit.core.compat  # noqa: F401  diffusers and transformers import torchvision
@@ -19,6 +18,7 @@ from gantoolkit.encoders.controlnet import ControlNetEncoder
 from gantoolkit.encoders.folders import DiffusionModel
 from gantoolkit.encoders.single_file import SCHEDULER
 from gantoolkit.encoders.text_encoder import EncodedPrompts
+from gantoolkit.weights.recognize import read_json
 
 SD15 = dict(
     unet=dict(
@@ -128,9 +128,11 @@ def _read_config(name: str, component: str, notes: list[str]) -> dict:
     """config.json of a component where the folder is here, else the published one."""
     file = "scheduler_config.json" if component == "scheduler" else "config.json"
     try:
-        return json.loads((folders.component_folder(name, component) / file).read_text())
-    except (WeightsError, OSError, ValueError):
-        pass
+        path = folders.component_folder(name, component) / file
+    except WeightsError:
+        path = None
+    if path is not None and path.is_file():
+        return read_json(path)
     if not any(known in name for known in KNOWN_NAMES):
         raise WeightsError(
             f"'{name}' is not here and its architecture is not known; known are "
@@ -152,11 +154,11 @@ def _build_meta_controlnet(
     if name:
         try:
             config_file = folders.find_folder(name) / "config.json"
-            return ControlNetModel.from_config(json.loads(config_file.read_text()))
-        except (WeightsError, OSError, ValueError):
-            notes.append(
-                f"'{name}' is not here: a ControlNet of the U-Net's architecture is assumed"
-            )
+        except WeightsError:
+            config_file = None
+        if config_file is not None and config_file.is_file():
+            return ControlNetModel.from_config(read_json(config_file))
+        notes.append(f"'{name}' is not here: a ControlNet of the U-Net's architecture is assumed")
     return ControlNetModel.from_unet(
         unet,
         load_weights_from_unet=False,

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from gantoolkit.core.errors import WeightsError
 from gantoolkit.core.images import to_uint8
+from gantoolkit.weights.recognize import refuse_damaged
 
 PREFIX = "insightface:"
 DETECTION_SIZE = (640, 640)  # fixed: its default changed between versions
@@ -39,6 +40,8 @@ class InsightFace(nn.Module):
                 f"insightface needs {path}: a folder with a detector and a recognizer as *.onnx, "
                 "or the file of a recognizer; see docs/weights.md for where models come from."
             )
+        for file in sorted(path.glob("*.onnx")) if path.is_dir() else [path]:
+            refuse_damaged(file)
         self.face_analysis = self.recognizer = None
         if path.is_dir():
             from insightface.app import FaceAnalysis

@@ -293,6 +293,15 @@ def test_configs_in_other_encodings_are_read(root, coding):
     load()
 
 
+@pytest.mark.parametrize("content", ["{", POINTER])
+def test_a_plan_names_a_broken_config(root, content):
+    from gantoolkit.encoders.published import build_meta_encoder
+
+    Path("diffusion/vae/config.json").write_text(content)
+    with pytest.raises(WeightsError, match=r"diffusion/vae/config.json is"):
+        build_meta_encoder({"weights": "diffusion", "controlnet": None})
+
+
 # -- other families ------------------------------------------------------------------------------
 
 
@@ -308,7 +317,7 @@ def test_configs_in_other_encodings_are_read(root, coding):
 )
 def test_folders_of_another_pipeline_are_refused_at_once(root, name):
     Path("diffusion/model_index.json").write_text(json.dumps({"_class_name": name}))
-    Path(f"{TEXT}.safetensors").unlink()  # nothing is loaded before that
+    shutil.rmtree("diffusion/unet")  # nothing else is looked at before that
     refused("model_index.json", name)
 
 
