@@ -148,10 +148,10 @@ def from_rosinality(
     resolution = 4 << blocks
     w_dim = len(state[f"style.{layers}.bias"])
     z_dim = state["style.1.weight"].shape[1]
-    if z_dim != w_dim:
+    if z_dim > w_dim:  # z and an embedded label of w_dim numbers
         raise WeightsError(
-            f"The mapping network reads {z_dim} numbers and gives {w_dim}; rosinality's form has "
-            "equal ones, so this is a conditional network without the embedding of its label: "
+            f"The mapping network reads {z_dim} numbers and gives {w_dim}; that is z and the "
+            "embedding of a label, for which rosinality's form has no place: "
             "convert the file that it was made from."
         )
 

@@ -175,7 +175,7 @@ def test_an_encoder_without_mean_code_needs_none():
 def test_a_conditional_network_in_rosinalitys_form_is_refused():
     state = to_rosinality(flat(z_dim=32).state_dict())[0]  # z and the embedded label
     torch.save({"g_ema": state}, "x.pt")
-    with pytest.raises(WeightsError, match="x.pt: .* reads 32 numbers and gives 16.*embedding"):
+    with pytest.raises(WeightsError, match="x.pt: .* reads 32 numbers and gives 16.*no place"):
         gantoolkit.load_generator("x.pt")
 
 
