@@ -18,7 +18,8 @@ from gantoolkit.core.images import one_hot, to_float
 from gantoolkit.core.types import Condition, Sample, Target
 from gantoolkit.data.face_zip import FaceZip
 from gantoolkit.data.image_files import UNREADABLE, decode_image, open_image
-from gantoolkit.data.user_inputs import read_mask
+from gantoolkit.data.label_maps import read_label_map
+from gantoolkit.data.rgb import to_rgb
 from gantoolkit.networks.blocks import fit
 
 FOLDERS = {
@@ -83,7 +84,7 @@ class Reference:
         samples = [self.folder_samples[id] for id in ids]
         text = tuple(sample.text for sample in samples)
         images = torch.stack([read_output(Output(sample.image), self.size) for sample in samples])
-        masks = [read_mask(sample.mask, self.size) for sample in samples if sample.mask]
+        masks = [read_label_map(sample.mask, self.size) for sample in samples if sample.mask]
         if len(masks) < len(samples):
             return Sample(Condition(text), Target(images))
         labels = torch.stack(masks)
@@ -146,7 +147,7 @@ def _read_caption(folder: Path | None, stem: str) -> str:
 
 def read_output(output: Output, size: int) -> Tensor:
     """Read a program's picture [3,size,size] in −1..1, resized by box or bilinear filter."""
-    rgb = np.asarray(open_output(output).convert("RGB")).copy()
+    rgb = np.array(to_rgb(open_output(output), output.path))
     pixels = torch.from_numpy(rgb).permute(2, 0, 1)
     return fit(to_float(pixels)[None], size)[0].clamp(-1, 1)
 

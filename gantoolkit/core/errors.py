@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from functools import lru_cache
 
 
 class GantoolkitError(Exception):
@@ -31,3 +32,9 @@ class WeightsError(GantoolkitError):
 def warn(text: str) -> None:
     """Print on stderr what does not end the command, but may not be what was meant."""
     print(f"gantoolkit: warning: {text}", file=sys.stderr)
+
+
+@lru_cache(maxsize=1024)
+def warn_once(text: str) -> None:
+    """Print a warning on stderr, but not a second time in this process."""
+    warn(text)

@@ -24,11 +24,16 @@ from gantoolkit.data.check_report import (
     thumbnail,
 )
 from gantoolkit.data.face_zip import FaceZip, find_dataset
-from gantoolkit.data.image_files import open_image, read_image_header
+from gantoolkit.data.image_files import UNREADABLE, read_image_header
 from gantoolkit.data.label_orders import detect_order_of_files
 from gantoolkit.data.prepare.problem import Problem
-from gantoolkit.data.prepare.sample import SHAPE_TOLERANCE, PrepareConfig, read_sample_labels
+from gantoolkit.data.prepare.sample import (
+    PrepareConfig,
+    measure_mask_scale,
+    read_sample_labels,
+)
 from gantoolkit.data.prepare.sources import PUBLISHED, SourcePaths, SourceSample, find_source
+from gantoolkit.data.rgb import read_rgb
 
 Progress = Callable[[str, int, int], None]  # what is done, how many are, of how many
 
@@ -112,7 +117,7 @@ def _detect_order(
     try:
         detected = detect_order_of_files(s.mask for s in samples if s.mask is not None)
     except DataError as error:
-        problems.append(Problem("", str(error)))
+        problems.append(Problem("", str(error), skipped=True))
         return "celebamask"
     if detected is None:
         return "celebamask"
@@ -122,7 +127,7 @@ def _detect_order(
             "left and right classes look swapped (l_* lie on the left of the pictures); "
             "prepare with --swap-sides"
         )
-        problems.append(Problem("", problem))
+        problems.append(Problem("", problem, skipped=True))
     return detected.order
 
 
@@ -133,11 +138,14 @@ def summarize_files(sample: SourceSample, order: str) -> SampleSummary:
     def report(problem: str, file: Path | None, skipped: bool = True) -> None:
         summary.problems.append(Problem(sample.name, problem, str(file or ""), skipped))
 
+    def note(problem: str) -> None:
+        report(problem, sample.image, skipped=False)
+
     try:
-        image = open_image(sample.image)
+        image = read_rgb(sample.image, note=note)
         summary.size = image.size
         summary.digest = hashlib.sha256(sample.image.read_bytes()).hexdigest()
-        summary.image = thumbnail(np.asarray(image.convert("RGB")))
+        summary.image = thumbnail(np.asarray(image))
     except DataError as error:
         report(f"unreadable image: {error}", sample.image)
 
@@ -150,24 +158,23 @@ def summarize_files(sample: SourceSample, order: str) -> SampleSummary:
             report(problem, path, skipped=False)
 
     try:
-        labels = read_sample_labels(sample, PrepareConfig(order=order))
+        labels = read_sample_labels(sample, PrepareConfig(order=order), note)
         summary.labels = thumbnail(labels)
     except DataError as error:
         report(f"unusable mask: {error}", sample.mask)
         return summary
-    height, width = labels.shape
     if summary.size:
-        image_width, image_height = summary.size
-        if abs(width / height / (image_width / image_height) - 1) > SHAPE_TOLERANCE:
-            problem = f"image {image_width}×{image_height} but mask {width}×{height} pixels"
-            report(problem, sample.mask)
+        try:
+            measure_mask_scale(summary.size, labels.shape)
+        except DataError as error:
+            report(str(error), sample.mask)
     return summary
 
 
 def _has_palette(path: Path) -> bool:
     try:
         return read_image_header(path).mode == "P"
-    except OSError:
+    except UNREADABLE:
         return False
 
 

@@ -26,6 +26,7 @@ from gantoolkit.core.types import Camera, Condition, Sample, Target
 from gantoolkit.data.cameras import find_label_problem
 from gantoolkit.data.image_files import UNREADABLE, decode_image
 from gantoolkit.data.lazy_images import LazyImages, fits_memory
+from gantoolkit.data.rgb import to_rgb
 
 DEPTH_RANGE = 4.0  # 16-bit depth images store depth / 4 · 65535, 0 = background
 SEED_STRIDE = 1_000_003
@@ -198,7 +199,7 @@ class FaceZip:
             if mode is None and image.mode == "RGB":
                 mode = "L"  # WebP has no grays: three equal channels
             if mode and image.mode != mode:
-                image = image.convert(mode)
+                image = to_rgb(image, name) if mode == "RGB" else image.convert(mode)
             return np.asarray(image, dtype)
         except KeyError:
             raise DataError(f"{self.path} lacks {name}; render the data set again.") from None

@@ -1,22 +1,29 @@
-"""Read image files: whatever a user, a data set or another program hands in is decoded here.
+"""Open image files: whatever a user, a data set or another program hands in is decoded here.
 
 `decode_image` and `read_image_header` are the only callers of Pillow's reader, so that limits on
 files from strangers have one place. Both raise one of `UNREADABLE`, which callers turn into their
-own sentence.
+own sentence. What an opened image means is said elsewhere: `rgb` for photos, `label_maps`,
+`user_scribbles`.
 """
 
 from __future__ import annotations
 
+import struct
+import zlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 from PIL import Image, ImageOps
 
-from gantoolkit.core.errors import DataError
+from gantoolkit.core.errors import DataError, warn_once
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
-UNREADABLE = (OSError, SyntaxError, ValueError, Image.DecompressionBombError)
+UNREADABLE = (
+    *(OSError, EOFError, SyntaxError, ValueError, TypeError, LookupError, MemoryError),
+    *(OverflowError, struct.error, zlib.error, Image.DecompressionBombError),
+)
+Note = Callable[[str], None]  # is told, in a sentence, what was not read as it stands in the file
 SMALLEST_SIDE = 16  # pixels
 LARGEST_ASPECT_RATIO = 3  # long side / short side
 
@@ -27,6 +34,7 @@ class ImageHeader(NamedTuple):
     size: tuple[int, int]  # width, height
     mode: str  # of Pillow: "RGB", "L", "P", …
     format: str  # of Pillow: "PNG", "JPEG", …
+    pages: int  # pages of a TIFF, frames of an animation, else 1
 
 
 def read_image_header(
@@ -37,7 +45,8 @@ def read_image_header(
     formats  the formats of Pillow that are accepted (default: all)
     """
     with Image.open(source, formats=formats) as file:
-        return ImageHeader(file.size, file.mode, file.format or "")
+        pages = getattr(file, "n_frames", 1)
+        return ImageHeader(file.size, file.mode, file.format or "", pages)
 
 
 def decode_image(
@@ -46,7 +55,7 @@ def decode_image(
     upright: bool = False,
     check_size: Callable[[int, int], None] | None = None,
 ) -> Image.Image:
-    """Decode an image file or stream.
+    """Decode an image file or stream; of several pages or frames, the first.
 
     formats     the formats of Pillow that are accepted (default: all)
     upright     turn the image as its EXIF orientation says
@@ -57,20 +66,33 @@ def decode_image(
         if check_size is not None:
             check_size(*file.size)
         file.load()
-        return ImageOps.exif_transpose(file) if upright else file
+        return _turn_upright(file) if upright else file
 
 
-def open_image(path: str | Path) -> Image.Image:
-    """Decode a user's image, upright.
+def _turn_upright(image: Image.Image) -> Image.Image:
+    """Turn an image as its EXIF orientation says; damaged EXIF data counts as none."""
+    try:
+        return ImageOps.exif_transpose(image)
+    except Exception:  # Pillow's parser fails in many ways on damaged tags
+        return image
+
+
+def open_image(path: str | Path, note: Note = warn_once) -> Image.Image:
+    """Decode a user's image, upright, in its own mode.
+
+    note  is told where only the first of several pages is read
 
     Raises DataError where it is unreadable, tiny or far from square.
     """
     try:
+        pages = read_image_header(path).pages
         image = decode_image(path, upright=True)
     except UNREADABLE as error:
         raise DataError(
             f"{path} is not a readable picture ({type(error).__name__}); save it again as PNG."
         ) from None
+    if pages > 1:
+        note(f"{path} holds {pages} pages or frames; the first one is read.")
 
     short_side, long_side = sorted(image.size)
     dimensions = f"{path} is {image.width}×{image.height} pixels"

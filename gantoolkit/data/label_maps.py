@@ -2,7 +2,8 @@
 
 Accepted are label numbers 0..18 (gray, palette or RGB with equal channels) and the colors of
 CelebAMask-HQ (palette or RGB, also slightly off as after JPEG), of any size. Maps in another order
-of `core.labels.ORDERS`, such as BiSeNet's (face-parsing.PyTorch), are renumbered on request.
+of `core.labels.ORDERS`, such as BiSeNet's (face-parsing.PyTorch), are renumbered on request. What is
+transparent is background.
 """
 
 from __future__ import annotations
@@ -12,72 +13,114 @@ from pathlib import Path
 import numpy as np
 import torch
 from PIL import Image
-from scipy.ndimage import distance_transform_edt
 from torch import Tensor
 
-from gantoolkit.core.errors import DataError
-from gantoolkit.core.labels import CLASSES, ORDERS, PALETTE
+from gantoolkit.core.errors import DataError, warn_once
+from gantoolkit.core.labels import CLASSES, ORDERS
 from gantoolkit.core.suggest import check_choice
-from gantoolkit.data.image_files import open_image
+from gantoolkit.data.anatomy import find_other_order
+from gantoolkit.data.image_files import UNREADABLE, Note, open_image, read_image_header
+from gantoolkit.data.label_colors import read_colors
+from gantoolkit.data.label_doubts import (
+    explain_not_label_map,
+    find_doubts,
+    has_invented_numbers,
+)
+from gantoolkit.data.label_palettes import read_indexed
+from gantoolkit.data.rgb import DEEP_MODES, has_alpha, to_rgba
 
-NEAR = 25.0  # RGB distance up to which a pixel counts as a color of the palette
-SURE = 0.9  # share of pixels that must be that near
 MOST_GRAYS = 64  # gray levels above which an image is a photo or a drawing
-GRAY_MODES = ("1", "L", "LA", "I", "I;16", "I;16B", "I;16L", "F")  # of Pillow
+LOSSY_SUFFIXES = (".jpg", ".jpeg", ".webp")
 
 
-def read_label_map(path: str | Path, resolution: int, order: str = "celebamask") -> Tensor:
+def read_label_map(
+    path: str | Path, resolution: int, order: str = "celebamask", note: Note = warn_once
+) -> Tensor:
     """Read a label map [resolution,resolution] uint8 in the class order of CelebAMask-HQ.
 
     Maps that are not square are padded with background; sizes change by nearest neighbor.
 
     order  how label numbers (never colors) are to be read: a name of `core.labels.ORDERS`
+    note   is told what was repaired, and in what the map hardly is one of a face
     """
-    square = Image.fromarray(pad_square(read_native_label_map(path, order)))
+    square = Image.fromarray(pad_square(read_native_label_map(path, order, note)))
     resized = square.resize((resolution, resolution), Image.Resampling.NEAREST)
     return torch.from_numpy(np.array(resized))
 
 
-def read_native_label_map(path: str | Path, order: str = "celebamask") -> np.ndarray:
-    """Read a label map [H,W] uint8 at its own size, in the class order of CelebAMask-HQ."""
+def read_native_label_map(
+    path: str | Path, order: str = "celebamask", note: Note = warn_once
+) -> np.ndarray:
+    """Read a label map [H,W] uint8 at its own size, in the class order of CelebAMask-HQ.
+
+    note  is told what was repaired, and in what the map hardly is one of a face
+
+    Raises DataError for other images; drawings and photos whose few colors pass for labels, too.
+    """
     check_choice("labels", order, ORDERS)
+    image = open_image(path, note)
+    if reason := explain_not_label_map(image):
+        raise DataError(
+            f"{path} {reason}, rather than a label map; give drawings with --scribble, and save "
+            "label numbers 0 to 18 as 8-bit gray PNG."
+        )
     class_of_number = np.asarray(ORDERS[order], np.uint8)
-    labels, are_numbers = decode_label_map(open_image(path), path, len(class_of_number))
+    try:
+        labels, are_numbers = decode_label_map(image, path, len(class_of_number), note)
+        if are_numbers and read_image_header(path).format == "JPEG":
+            raise DataError(f"{path} holds label numbers, which JPEG changes.")
+    except DataError as error:
+        if Path(path).suffix.lower() not in LOSSY_SUFFIXES:
+            raise
+        raise DataError(
+            f"{str(error).removesuffix('.')}; save a label map as PNG, since JPEG blurs its edges, "
+            "most of all below 256 pixels."
+        ) from error
+
     if are_numbers:
         labels = class_of_number[labels]
     if not labels.any():
         raise DataError(f"{path} holds only background; a mask needs at least one part of a face.")
+    if not are_numbers and (other := find_other_order(labels)):
+        raise DataError(
+            f"{path} has the colors of CelebAMask-HQ on the parts of a face that the order "
+            f"'{other}' numbers so; save the numbers as 8-bit gray PNG and add --labels {other}."
+        )
+    for doubt in find_doubts(labels):
+        note(f"{path} {doubt}.")
     return labels
 
 
 def decode_label_map(
-    image: Image.Image, path: str | Path, count: int = len(CLASSES)
+    image: Image.Image,
+    path: str | Path,
+    count: int = len(CLASSES),
+    note: Note = warn_once,
 ) -> tuple[np.ndarray, bool]:
     """Decode an opened image to (labels [H,W] uint8, whether they were numbers rather than colors).
 
     path   named in errors
     count  label numbers run from 0 to count − 1
+    note   is told what was repaired
     """
-    if image.mode == "P":
-        indices = np.asarray(image)
-        labels = _match_exact_colors(np.asarray(image.convert("RGB")))
-        if labels is None:
-            return _check_numbers(indices, path, count), True
-        return labels, np.array_equal(labels, indices)
+    visible = _find_visible(image, path)
+    if image.mode in ("P", "PA"):
+        image = image.convert("P") if image.mode == "PA" else image
+        values, are_numbers = read_indexed(image, visible, path, note)
+        return (_check_numbers(values, path, count), True) if are_numbers else (values, False)
+    if image.mode in DEEP_MODES:
+        return _check_numbers(_read_deep_numbers(image, path, note), path, count), True
 
-    if image.mode in GRAY_MODES:
-        gray = image.getchannel(0) if image.mode == "LA" else image
-        return _check_numbers(np.asarray(gray), path, count), True
-
-    colors = np.asarray(image.convert("RGB"))
+    colors = _read_straight_colors(image, path)
+    if visible is not None:
+        hidden = colors[~visible]
+        colors = np.where(visible[..., None], colors, 0)
+        if hidden.any():
+            note(f"{path} is transparent in parts, which are read as background.")
     is_gray = (colors == colors[..., :1]).all()
-    if is_gray and int(colors.max()) > 0:
+    if is_gray and (int(colors.max()) > 0 or image.mode in ("1", "L", "LA", "La")):
         return _check_numbers(colors[..., 0], path, count), True
-
-    labels = _match_exact_colors(colors)
-    if labels is None:
-        labels = _match_near_colors(colors, path)
-    return labels, False
+    return read_colors(colors, path, note), False
 
 
 def pad_square(values: np.ndarray) -> np.ndarray:
@@ -89,11 +132,60 @@ def pad_square(values: np.ndarray) -> np.ndarray:
     return np.pad(values, ((top, size - height - top), (left, size - width - left)))
 
 
+def _find_visible(image: Image.Image, path: str | Path) -> np.ndarray | None:
+    """Return where [H,W] an image is rather opaque than transparent; None: everywhere."""
+    if not has_alpha(image) or image.mode in DEEP_MODES:
+        return None
+    alpha = np.asarray(to_rgba(image).getchannel("A"))
+    if not alpha.any():
+        raise DataError(f"{path} is wholly transparent; save it without transparency.")
+    visible = alpha > alpha.max() / 2
+    return None if visible.all() else visible
+
+
+def _read_straight_colors(image: Image.Image, path: str | Path) -> np.ndarray:
+    """Return RGB [H,W,3] uint8 without regard to alpha."""
+    try:
+        if image.mode == "1":
+            image = image.convert("L")
+        return np.asarray((to_rgba(image) if has_alpha(image) else image).convert("RGB"))
+    except UNREADABLE:
+        raise DataError(
+            f"{path} has colors of the kind {image.mode}, which cannot be turned into RGB; save it "
+            "as RGB PNG."
+        ) from None
+
+
+def _read_deep_numbers(image: Image.Image, path: str | Path, note: Note) -> np.ndarray:
+    """Return gray values [H,W] beyond 8 bits; those that were scaled from 8 to 16 bits, as before."""
+    values = np.asarray(image)
+    if values.dtype.kind == "f":
+        if not np.isfinite(values).all() or (values != values.round()).any():
+            raise DataError(
+                f"{path} holds fractions, which are no labels, as after smooth resizing; save "
+                "label numbers 0 to 18 as 8-bit gray PNG."
+            )
+        values = values.astype(np.int64)
+    if values.max() >= 257 and not (values % 257).any():
+        note(
+            f"{path} holds 8-bit labels scaled to 16 bits; they are read as {values.max() // 257} "
+            "and less."
+        )
+        return values // 257
+    return values
+
+
 def _check_numbers(values: np.ndarray, path: str | Path, count: int) -> np.ndarray:
     """Return `values` as uint8 labels; DataError says what the image is if they are not labels."""
     levels = np.unique(values)
     unknown = [level for level in levels.tolist() if level not in range(count)]
     if not unknown:
+        if has_invented_numbers(values):
+            raise DataError(
+                f"{path} was resized smoothly or saved as JPEG: the edges of its parts hold numbers "
+                "in between, which are other classes; save it from the original as PNG, resized by "
+                "nearest neighbor."
+            )
         return values.astype(np.uint8)
     if len(levels) == 2 and levels[0] == 0:
         raise DataError(
@@ -112,42 +204,3 @@ def _check_numbers(values: np.ndarray, path: str | Path, count: int) -> np.ndarr
     raise DataError(
         f"{path} has unknown labels ({listed}); CelebAMask-HQ has 0 (background) to 18 (cloth)."
     )
-
-
-def _color_codes(colors: np.ndarray) -> np.ndarray:
-    """Encode RGB [...,3] as one integer per color."""
-    red, green, blue = np.moveaxis(colors.astype(np.int64), -1, 0)
-    return red * 65536 + green * 256 + blue
-
-
-def _match_exact_colors(colors: np.ndarray) -> np.ndarray | None:
-    """Find the labels of an image [H,W,3] that holds only colors of the palette; else None."""
-    palette = _color_codes(np.asarray(PALETTE))
-    order = np.argsort(palette)
-    codes = _color_codes(colors)
-    position = np.searchsorted(palette[order], codes)
-    labels = order[np.clip(position, 0, len(palette) - 1)]
-    is_exact = (palette[labels] == codes).all()
-    return labels.astype(np.uint8) if is_exact else None
-
-
-def _match_near_colors(colors: np.ndarray, path: str | Path) -> np.ndarray:
-    """Find labels by the nearest color of the palette; blurred edges take their neighbor's label.
-
-    Raises DataError where too many pixels are far from every color.
-    """
-    codes, inverse = np.unique(_color_codes(colors), return_inverse=True)
-    distinct = np.stack([codes >> 16, codes >> 8 & 255, codes & 255], 1).astype(float)
-    palette = np.asarray(PALETTE, float)
-    distances = np.linalg.norm(distinct[:, None] - palette[None], axis=2)
-
-    shape = colors.shape[:2]
-    labels = distances.argmin(1).astype(np.uint8)[inverse].reshape(shape)
-    is_far = (distances.min(1) > NEAR)[inverse].reshape(shape)
-    if is_far.mean() > 1 - SURE:
-        raise DataError(
-            f"{path} is a photo or uses another palette: {is_far.mean():.0%} of its pixels are not "
-            "a color of CelebAMask-HQ; give a label map with numbers 0 to 18 or those colors."
-        )
-    nearest = distance_transform_edt(is_far, return_distances=False, return_indices=True)
-    return labels[tuple(nearest)]

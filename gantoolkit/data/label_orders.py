@@ -1,140 +1,70 @@
-"""Which order a set of label maps is numbered in: anatomy decides.
+"""Which order the label maps in files are numbered in, and whether their sides are swapped.
 
-Brows lie above eyes, a nose between them. A map read in the wrong order breaks most of these rules;
-a few dozen maps settle the matter.
+The files are judged by `anatomy`: numbers settle the order; colors name their classes, but those can
+still be painted with left and right swapped.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
 import numpy as np
 
 from gantoolkit.core.errors import DataError
-from gantoolkit.core.labels import CLASSES, ORDERS
-from gantoolkit.core.labels import index as class_index
+from gantoolkit.core.labels import ORDERS
+from gantoolkit.data.anatomy import DetectedOrder, detect_order
 from gantoolkit.data.image_files import open_image
 from gantoolkit.data.label_maps import decode_label_map
 
-SURE = 0.7  # share of rules that the best order must keep
-LEAD = 0.08  # of the best order over the second
-MISSING = 0.25  # what a rule counts where one of its parts is missing
 MAX_MAPS = 48  # label maps of a data set that its order is judged by
 MOST_NUMBERS = max(map(len, ORDERS.values()))
-PLACE_RULES = (  # (a, b, axis): a lies above (axis 0) or to the left of (axis 1) b
-    ("l_brow", "l_eye", 0),
-    ("r_brow", "r_eye", 0),
-    ("l_eye", "nose", 0),
-    ("r_eye", "nose", 0),
-    ("nose", "u_lip", 0),
-    ("u_lip", "l_lip", 0),
-    ("l_lip", "neck", 0),
-    ("neck", "cloth", 0),
-    ("hair", "l_lip", 0),
-    ("r_eye", "nose", 1),
-    ("nose", "l_eye", 1),
-    ("r_brow", "l_brow", 1),
-)
-SIZE_RULES = (  # (a, b): a covers fewer pixels than b
-    ("l_eye", "nose"),
-    ("r_eye", "nose"),
-    ("l_brow", "skin"),
-    ("r_brow", "skin"),
-    ("nose", "skin"),
-    ("u_lip", "nose"),
-    ("l_lip", "skin"),
-    ("nose", "hair"),
-)
-
-
-@dataclass(frozen=True)
-class DetectedOrder:
-    """The order of label maps, and how sure that is."""
-
-    order: str
-    scores: dict[str, float]  # candidate → share of anatomical rules that it keeps
-    swapped: bool  # l_* parts lie on the left of the image: the viewer's left, not the person's
-
-
-def check_rules(labels: np.ndarray) -> np.ndarray:
-    """Check every rule on a map [H,W] in our order: 1 (kept), 0 (broken) or NaN (not visible)."""
-    count = len(CLASSES)
-    flat = labels.ravel()
-    area = np.bincount(flat, minlength=count).astype(float)[:count]
-    with np.errstate(invalid="ignore", divide="ignore"):
-        centers = [
-            np.bincount(flat, weights=positions.ravel(), minlength=count)[:count] / area
-            for positions in np.indices(labels.shape)
-        ]
-
-    results = []
-    for a, b, axis in PLACE_RULES:
-        first, second = centers[axis][class_index(a)], centers[axis][class_index(b)]
-        is_missing = np.isnan(first + second)
-        results.append(np.nan if is_missing else float(first < second))
-    for a, b in SIZE_RULES:
-        first, second = area[class_index(a)], area[class_index(b)]
-        results.append(float(first < second) if first and second else np.nan)
-    return np.array(results)
-
-
-def detect_order(maps: Iterable[np.ndarray], candidates: Iterable[str] = ORDERS) -> DetectedOrder:
-    """Detect the order of label maps [H,W] with numbers 0..18 (or 0..19).
-
-    Raises DataError when no order fits plainly.
-    """
-    maps = list(maps)
-    largest = max((int(labels.max()) for labels in maps), default=0)
-    results: dict[str, np.ndarray] = {}  # order → [maps, rules]
-    scores: dict[str, float] = {}
-    for order in candidates:
-        class_of_number = np.asarray(ORDERS[order])
-        if largest < len(class_of_number):
-            kept = np.array([check_rules(class_of_number[labels]) for labels in maps])
-            results[order] = kept
-            scores[order] = float(np.nan_to_num(kept, nan=MISSING).mean())
-
-    ranked = sorted(scores, key=scores.get, reverse=True)
-    is_clear = bool(ranked) and scores[ranked[0]] >= SURE
-    if len(ranked) > 1 and scores[ranked[0]] - scores[ranked[1]] < LEAD:
-        is_clear = False
-    if not is_clear:
-        listed = ", ".join(f"{order} {scores[order]:.2f}" for order in ranked)
-        raise DataError(
-            f"The order of the label maps cannot be told from {len(maps)} of them "
-            f"({listed or 'none has so many numbers'}); say it with --labels, one of "
-            f"{', '.join(ORDERS)}."
-        )
-
-    best = ranked[0]
-    side_rules = [n for n, (_, _, axis) in enumerate(PLACE_RULES) if axis == 1]
-    sides_kept = np.nanmean(results[best][:, side_rules]) if len(maps) else 1.0
-    return DetectedOrder(best, scores, swapped=bool(sides_kept < 0.2))
 
 
 def detect_order_of_files(paths: Iterable[Path]) -> DetectedOrder | None:
-    """Detect the order of the first few label maps; None where they need none, being colors.
+    """Detect the order of the first few label maps; None where colors leave nothing to detect.
 
-    Raises DataError when no order fits plainly.
+    Raises DataError when no order fits the numbers plainly.
     """
-    maps = []
-    for path in islice(paths, MAX_MAPS):
-        try:
-            labels, are_numbers = decode_label_map(open_image(path), path, MOST_NUMBERS)
-        except DataError:
-            continue
-        if are_numbers:
-            maps.append(labels)
-    return detect_order(maps) if maps else None
+    numbers, colors = _read_maps(islice(paths, MAX_MAPS))
+    if numbers:
+        return detect_order(numbers)
+    if not colors:
+        return None
+    try:
+        detected = detect_order(colors)
+    except DataError:  # colors name their classes, also where anatomy shows too little
+        return None
+    return detected if detected.order == "celebamask" else None
 
 
 def conflicting_order(paths: Iterable[Path], order: str) -> str | None:
-    """Return the order that label maps plainly have, if it is another than `order`; else None."""
+    """Return the order that numbered maps plainly have, if it is another than `order`; else None.
+
+    Color maps in another order are refused where they are read.
+    """
+    numbers, _ = _read_maps(islice(paths, MAX_MAPS))
     try:
-        detected = detect_order_of_files(paths)
+        detected = detect_order(numbers)
     except DataError:  # it cannot be told
         return None
-    return detected.order if detected and detected.order != order else None
+    return detected.order if detected.order != order else None
+
+
+def _read_maps(paths: Iterable[Path]) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    """Read what can be read: (numbered maps, color maps as labels in our order)."""
+    numbers = []
+    colors = []
+    for path in paths:
+        try:
+            image = open_image(path, _say_nothing)
+            labels, are_numbers = decode_label_map(image, path, MOST_NUMBERS, _say_nothing)
+        except DataError:
+            continue
+        (numbers if are_numbers else colors).append(labels)
+    return numbers, colors
+
+
+def _say_nothing(text: str) -> None:
+    """Take a note that is said where the file is read for good."""

@@ -7,28 +7,19 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import cast
 
-import numpy as np
 import torch
-from PIL import Image
-from scipy.ndimage import maximum_filter, minimum_filter
 from torch import Tensor
 
 from gantoolkit.core.errors import DataError, UsageError
 from gantoolkit.core.images import one_hot
-from gantoolkit.core.labels import PALETTE
 from gantoolkit.core.suggest import check_choice
 from gantoolkit.core.types import Camera, Condition
-from gantoolkit.data.image_files import list_images, open_image
+from gantoolkit.data.image_files import list_images
 from gantoolkit.data.label_maps import read_label_map
-from gantoolkit.data.user_scribbles import LOOK_SIZE, read_scribble
+from gantoolkit.data.user_scribbles import read_scribble
 
 KINDS = ("mask", "scribble")
-Color = tuple[int, int, int]  # RGB 0..255
-PART_AREAS = 0.05  # least share of a label map's pixels that lie inside of parts
-FLAT_AREAS = 0.45  # least share of a label map's pixels that lie inside of parts or background
-CONTRAST = 48  # of 255, least between ink and paper; numbered grays of labels 0 and 1 lie closer
 
 
 def condition_kinds(condition: str) -> tuple[str, ...]:
@@ -56,59 +47,10 @@ def read_inputs(
     paths = list_images(path)
     for file, name in zip(paths, unique_names(paths), strict=True):
         if kind == "mask":
-            inputs.append(UserInput(file, name, labels=read_mask(file, resolution, order)))
+            inputs.append(UserInput(file, name, labels=read_label_map(file, resolution, order)))
         else:
             inputs.append(UserInput(file, name, scribble=read_scribble(file, resolution)))
     return inputs
-
-
-def read_mask(path: Path, resolution: int, order: str = "celebamask") -> Tensor:
-    """Read a label map; drawings and photos whose few colors pass for labels are refused."""
-    if reason := explain_not_label_map(open_image(path)):
-        raise DataError(
-            f"{path} {reason}, rather than a label map; give drawings with --scribble, and save "
-            "label numbers 0 to 18 as 8-bit gray PNG."
-        )
-    try:
-        return read_label_map(path, resolution, order)
-    except DataError as error:
-        if path.suffix.lower() not in (".jpg", ".jpeg"):
-            raise
-        raise DataError(
-            f"{str(error).removesuffix('.')}; save a label map as PNG, since JPEG blurs its edges, "
-            "most of all below 256 pixels."
-        ) from error
-
-
-def explain_not_label_map(image: Image.Image) -> str:
-    """Say what an image of one bit or with a palette is if it is not a label map; else ""."""
-    if image.mode not in ("1", "P"):
-        return ""
-    counted = cast(list[tuple[int, Color]], image.convert("RGB").getcolors(256))
-    colors = [color for _, color in counted]
-    is_ink_on_paper = _is_dark_and_light(colors) and np.asarray(image).max() == 1
-    if image.mode == "1" or is_ink_on_paper:
-        return "is only dark and light, a drawing or the mask of one part"
-    if set(colors) <= set(PALETTE) or min(image.size) < LOOK_SIZE // 4:
-        return ""
-
-    small = image.copy()
-    small.thumbnail((LOOK_SIZE, LOOK_SIZE), Image.Resampling.NEAREST)
-    indices = np.asarray(small)
-    is_flat = minimum_filter(indices, 3) == maximum_filter(indices, 3)
-    if min(small.size) >= LOOK_SIZE // 2 and is_flat.mean() < FLAT_AREAS:
-        return "has few flat areas, as a photo in few colors"
-    background = np.bincount(indices.flat).argmax()
-    is_part = is_flat & (indices != background)
-    if is_part.mean() < PART_AREAS:
-        return "holds lines or specks on a plain ground, as a drawing in few colors"
-    return ""
-
-
-def _is_dark_and_light(colors: Sequence[Color]) -> bool:
-    """Whether these are two grays, as ink and paper are."""
-    grays = sorted(red for red, green, blue in colors if red == green == blue)
-    return len(colors) == len(grays) == 2 and grays[1] - grays[0] > CONTRAST
 
 
 def read_pairs(

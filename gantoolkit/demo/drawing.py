@@ -18,7 +18,7 @@ from PIL import Image
 
 from gantoolkit.core.errors import DataError
 from gantoolkit.core.images import colorize_labels, one_hot
-from gantoolkit.data import image_files, label_maps, user_inputs, user_scribbles
+from gantoolkit.data import image_files, label_maps, rgb, user_scribbles
 from gantoolkit.report import pictures
 
 CANVAS_SIDE = 256  # pixels of the painter
@@ -80,7 +80,7 @@ def read_upload(path: str | Path, kind: str) -> str:
     try:
         _check_size(path)
         if kind == "mask":
-            return mask_uri(user_inputs.read_mask(path, CANVAS_SIDE).numpy())
+            return mask_uri(label_maps.read_label_map(path, CANVAS_SIDE).numpy())
         return scribble_uri(user_scribbles.read_scribble(path, CANVAS_SIDE)[0].numpy())
     except DataError as error:
         sentence = str(error).replace(str(path), path.name)
@@ -114,7 +114,7 @@ def _decode(uri: str) -> Image.Image:
     try:
         content = io.BytesIO(base64.b64decode(uri.removeprefix(URI_HEAD), validate=True))
         painting = image_files.decode_image(content, ["PNG"], check_size=_check_painting_size)
-        return painting.convert("RGB")
+        return rgb.to_rgb(painting, "The painting", rgb.BLACK)
     except (binascii.Error, *image_files.UNREADABLE):
         raise DataError(
             "The painting is not a readable PNG; reload the page and paint again."

@@ -9,6 +9,7 @@ from PIL import Image
 from gantoolkit.core.errors import DataError
 from gantoolkit.core.labels import PALETTE
 from gantoolkit.data.face_zip import FaceZip
+from gantoolkit.data.label_colors import voc_palette
 from gantoolkit.data.user_inputs import read_inputs, unique_names
 
 
@@ -97,18 +98,26 @@ def test_photos_in_few_colors_are_refused_as_masks(faces, tmp_path):
 PALETTES = {
     "the data set's": PALETTE,
     "grays": [(13 * i,) * 3 for i in range(19)],
-    "others": np.random.default_rng(1).integers(0, 255, (19, 3)),
+    "grays that are labels": [(i,) * 3 for i in range(19)],
+    "PASCAL VOC": voc_palette(19),
 }
 
 
 @pytest.mark.parametrize("name", PALETTES)
 @pytest.mark.parametrize("size", [16, 32, 64, 512])
-def test_label_maps_of_any_palette_are_taken(name, size, faces, tmp_path):
+def test_label_maps_of_known_palettes_are_taken(name, size, faces, tmp_path):
     for number in range(5):
         whole = Image.fromarray(faces.labels[number].numpy())
         labels = np.asarray(whole.resize((size, size), Image.Resampling.NEAREST))
         path = saved(indexed(labels, PALETTES[name]), tmp_path / "m.png")
         assert np.array_equal(read_inputs(path, "mask", size)[0].labels.numpy(), labels)
+
+
+def test_indices_of_a_foreign_palette_are_no_labels(faces, tmp_path):
+    colors = np.random.default_rng(1).integers(0, 255, (19, 3))
+    path = saved(indexed(faces.labels[0].numpy(), colors), tmp_path / "m.png")
+    with pytest.raises(DataError, match="its indices count as labels only with a palette of"):
+        read_inputs(path, "mask", 64)
 
 
 def test_label_maps_as_jpeg_hold_from_256_pixels_and_else_png_is_named(faces, tmp_path):

@@ -13,16 +13,17 @@ import torch
 from PIL import Image
 
 from gantoolkit.core.camera import FFHQ_LEVEL, orbit_camera
-from gantoolkit.core.errors import DataError, UsageError
+from gantoolkit.core.errors import DataError, UsageError, warn_once
 from gantoolkit.core.images import flip_labels
 from gantoolkit.core.labels import ORDERS, PALETTE, flip_table
 from gantoolkit.core.suggest import check_choice
 from gantoolkit.data import cameras, landmarks, pose, scribbles
 from gantoolkit.data.crop import CROPS, Square, crop_square
-from gantoolkit.data.image_files import open_image
+from gantoolkit.data.image_files import Note, open_image
 from gantoolkit.data.label_maps import read_native_label_map
 from gantoolkit.data.prepare.problem import Problem
 from gantoolkit.data.prepare.sources import SourceSample
+from gantoolkit.data.rgb import BLACK, DEEP_MODES, read_rgb, to_rgb
 from gantoolkit.data.user_scribbles import read_native_scribble, read_scribble, strokes_to_uint8
 
 SCRIBBLES = ("pidinet", "canny", "drawings", "none")
@@ -113,9 +114,14 @@ class PreparedSample:
 
 def make_sample(sample: SourceSample, config: PrepareConfig) -> PreparedSample:
     """Make a sample from its files. Raises DataError where it cannot be made."""
-    photo = open_image(sample.image).convert("RGB")
-    labels = read_sample_labels(sample, config)
-    mask_scale = _mask_scale(photo.size, labels.shape)  # mask pixels per photo pixel
+    made = PreparedSample()
+
+    def note(problem: str) -> None:
+        made.problems.append(Problem(sample.name, problem))
+
+    photo = read_rgb(sample.image, note=note)
+    labels = read_sample_labels(sample, config, note)
+    mask_scale = measure_mask_scale(photo.size, labels.shape)  # mask pixels per photo pixel
     points = None if sample.landmarks is None else np.array(sample.landmarks)
     if config.crop != "none" and points is None:
         in_photo_pixels = np.array(labels.shape[::-1]) / mask_scale
@@ -130,11 +136,10 @@ def make_sample(sample: SourceSample, config: PrepareConfig) -> PreparedSample:
     mask_square = square.scaled(mask_scale)
     mask = np.asarray(mask_square.cut(Image.fromarray(labels), config.resolution, nearest=True))
     if not mask.any():
-        raise DataError("its label map holds only background")
-    scribble = make_scribble(sample, config, np.asarray(fine), square, photo.width)
+        raise DataError("its label map holds only background in the crop")
+    scribble = make_scribble(sample, config, np.asarray(fine), square, photo.width, note)
     camera, camera_from = choose_camera(sample, config, image, mask)
 
-    made = PreparedSample()
     made.add(sample.name, sample, config, image, mask, scribble, camera, camera_from)
     if config.mirror:
         made.add(
@@ -148,20 +153,26 @@ def make_sample(sample: SourceSample, config: PrepareConfig) -> PreparedSample:
             camera_from,
         )
     if config.camera not in ("auto", camera_from):
-        problem = f"no camera from {config.camera}; fitted to its {camera_from}"
-        made.problems.append(Problem(sample.name, problem))
+        note(f"no camera from {config.camera}; fitted to its {camera_from}")
     return made
 
 
 # -- label maps ----------------------------------------------------------------------------------
 
 
-def read_sample_labels(sample: SourceSample, config: PrepareConfig) -> np.ndarray:
-    """Read the label map [H,W] uint8 in our order at its own size, from part masks or one file."""
+def read_sample_labels(
+    sample: SourceSample, config: PrepareConfig, note: Note = warn_once
+) -> np.ndarray:
+    """Read the label map [H,W] uint8 in our order at its own size, from part masks or one file.
+
+    Raises DataError where there is none, or none that holds a part of a face.
+    """
     if sample.parts:
-        labels = merge_parts(sample.parts)
+        labels = merge_parts(sample.parts, note)
+        if not labels.any():
+            raise DataError(f"all of its {len(sample.parts)} part masks are empty")
     elif sample.mask is not None:
-        labels = read_native_label_map(sample.mask, config.order)
+        labels = read_native_label_map(sample.mask, config.order, note)
     else:
         raise DataError("it has no mask")
     if config.swap_sides:
@@ -169,11 +180,11 @@ def read_sample_labels(sample: SourceSample, config: PrepareConfig) -> np.ndarra
     return labels
 
 
-def merge_parts(parts: Iterable[tuple[int, Path]]) -> np.ndarray:
+def merge_parts(parts: Iterable[tuple[int, Path]], note: Note = warn_once) -> np.ndarray:
     """Merge part masks (class, file) to a label map [H,W]; later classes overwrite earlier ones."""
     labels = None
     for label, path in sorted(parts):
-        blue = np.asarray(open_image(path).convert("RGB"))[..., 2]  # as published code reads it
+        blue = _read_part(path, note)
         if labels is None:
             labels = np.zeros(blue.shape, np.uint8)
         if blue.shape != labels.shape:
@@ -185,7 +196,15 @@ def merge_parts(parts: Iterable[tuple[int, Path]]) -> np.ndarray:
     return labels
 
 
-def _mask_scale(size: tuple[int, int], shape: tuple[int, int]) -> float:
+def _read_part(path: Path, note: Note) -> np.ndarray:
+    """Read what a part mask [H,W] holds: its blue channel, as published code reads it."""
+    image = open_image(path, note)
+    if image.mode in DEEP_MODES:
+        return np.asarray(image)
+    return np.asarray(to_rgb(image, path, BLACK, note))[..., 2]
+
+
+def measure_mask_scale(size: tuple[int, int], shape: tuple[int, int]) -> float:
     """Return mask pixels per image pixel, of an image (width, height) and a mask [H,W]."""
     across = shape[1] / size[0]
     down = shape[0] / size[1]
@@ -200,7 +219,12 @@ def _mask_scale(size: tuple[int, int], shape: tuple[int, int]) -> float:
 
 
 def make_scribble(
-    sample: SourceSample, config: PrepareConfig, fine: np.ndarray, square: Square, photo_width: int
+    sample: SourceSample,
+    config: PrepareConfig,
+    fine: np.ndarray,
+    square: Square,
+    photo_width: int,
+    note: Note = warn_once,
 ) -> np.ndarray | None:
     """Make strokes [R,R] of 0..255, white on black; None where the config has none.
 
@@ -221,8 +245,8 @@ def make_scribble(
     if sample.drawing is None:
         raise DataError("it has no drawing")
     if config.crop == "none":
-        return strokes_to_uint8(read_scribble(sample.drawing, size)[0].numpy())
-    strokes = read_native_scribble(sample.drawing)
+        return strokes_to_uint8(read_scribble(sample.drawing, size, note)[0].numpy())
+    strokes = read_native_scribble(sample.drawing, note)
     drawing = Image.fromarray((strokes * 255).astype(np.uint8))
     return np.asarray(square.scaled(drawing.width / photo_width).cut(drawing, size))
 

@@ -12,10 +12,10 @@ from torch import Tensor
 
 from gantoolkit.core.errors import UsageError
 from gantoolkit.core.images import to_float
-from gantoolkit.data.image_files import list_images, open_image
+from gantoolkit.data.image_files import list_images
+from gantoolkit.data.rgb import read_rgb
 
 ENCODER_SIZE = 256  # pixels that a published encoder sees
-TRANSPARENT_MODES = ("RGBA", "LA", "PA")
 
 
 def find_references(style: str) -> list[Path]:
@@ -30,13 +30,8 @@ def find_references(style: str) -> list[Path]:
 
 def read_reference(path: Path, resolution: int) -> Tensor:
     """Read an image [3,R,R] in −1..1, its center cut square; what is transparent becomes white."""
-    image = open_image(path)
-    if image.mode in TRANSPARENT_MODES or "transparency" in image.info:
-        image = image.convert("RGBA")
-        white = Image.new("RGBA", image.size, "white")
-        image = Image.alpha_composite(white, image)
     size = (resolution, resolution)
-    image = ImageOps.fit(image.convert("RGB"), size, Image.Resampling.LANCZOS)
+    image = ImageOps.fit(read_rgb(path), size, Image.Resampling.LANCZOS)
     return to_float(torch.from_numpy(np.array(image)).permute(2, 0, 1))
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from gantoolkit.core.errors import GantoolkitError, UsageError
-from gantoolkit.data.image_files import open_image
+from gantoolkit.data.rgb import read_rgb
 from gantoolkit.report import pictures
 
 
@@ -33,12 +33,10 @@ def read_row(argument: str, columns: int) -> list[np.ndarray]:
     lines = manifest.read_text(encoding="utf-8").splitlines()
     entries = [json.loads(line) for line in lines]
     names = [entry["file"] for entry in entries if entry["kind"] == "image"]
-    images = [
-        np.asarray(open_image(Path(folder) / name).convert("RGB")) for name in names[:columns]
-    ]
+    images = [np.asarray(read_rgb(Path(folder) / name)) for name in names[:columns]]
     height, width = images[0].shape[:2]
     if reference:
-        first = np.asarray(open_image(reference).convert("RGB").resize((width, height)))
+        first = np.asarray(read_rgb(reference).resize((width, height)))
     else:
         first = np.full((height, width, 3), 255, np.uint8)
     return [first, *images]
