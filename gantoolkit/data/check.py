@@ -149,6 +149,8 @@ def summarize_files(sample: SourceSample, order: str) -> SampleSummary:
     except DataError as error:
         report(f"unreadable image: {error}", sample.image)
 
+    if problem := _find_camera_problem(sample):
+        report(f"its camera label cannot be used: {problem}", None)
     if sample.mask is None and not sample.parts:
         report("an image without a mask", sample.image)
         return summary
@@ -169,6 +171,10 @@ def summarize_files(sample: SourceSample, order: str) -> SampleSummary:
         except DataError as error:
             report(str(error), sample.mask)
     return summary
+
+
+def _find_camera_problem(sample: SourceSample) -> str:
+    return cameras.find_label_problem(np.array(sample.camera)) if sample.camera else ""
 
 
 def _has_palette(path: Path) -> bool:

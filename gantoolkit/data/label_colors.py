@@ -26,7 +26,7 @@ FOREIGN = 0.002  # share of pixels that may lie inside of areas in foreign color
 SOFT = 0.11  # share of pixels that may be mixed
 RIM = 7  # pixels of the square around a soft edge in which the parts lie that it mixes
 WIDE_RIM = 13  # the same where parts are thin, to find out which colors are mixed
-CHANNEL_ORDERS = tuple(permutations(range(3)))[1:]  # other than red, green, blue
+CHANNEL_ORDERS = tuple(permutations(range(3)))[:0:-1]  # BGR first, without RGB
 LOOK_SIZE = 128  # pixels of the longer side at which channel orders are compared
 LEAD = 0.08  # share of anatomical rules by which one reading must lead over another
 
@@ -151,15 +151,15 @@ def _nearest_colors(colors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def _least_far(colors: np.ndarray) -> tuple[np.ndarray, tuple[int, ...] | None]:
     """Return (which pixels [H,W] are far, channel order) of the order with the fewest; None: RGB.
 
-    RGB is kept where few enough pixels are far.
+    RGB is kept where few enough pixels are far, and no areas are.
     """
     far = _nearest_colors(colors)[1] > NEAR
-    if far.mean() <= 1 - SURE:
+    if far.mean() <= 1 - SURE and (far & _is_flat(colors)).mean() <= FOREIGN:
         return far, None
     step = max(1, max(far.shape) // LOOK_SIZE)
     small = colors[::step, ::step]
     shares = [(_nearest_colors(small[..., order])[1] > NEAR).mean() for order in CHANNEL_ORDERS]
-    if min(shares) > 1.5 * (1 - SURE):
+    if min(shares) > 1.5 * (1 - SURE) or min(shares) >= far.mean():
         return far, None
     best = CHANNEL_ORDERS[int(np.argmin(shares))]
     return _nearest_colors(colors[..., best])[1] > NEAR, best

@@ -115,6 +115,8 @@ def find_doubts(labels: np.ndarray) -> list[str]:
     doubts = []
     if min(labels.shape) >= SMALLEST_SIDE and specks > max(20, FEW_SPECKS * is_edge.sum()):
         doubts.append(f"holds {specks} single pixels of other classes, as JPEG leaves them")
+    if labels.all():
+        doubts.append("has no background")
     kept = check_rules(labels)
     visible = int((~np.isnan(kept)).sum())
     if visible >= FEWEST_RULES and np.nanmean(kept) < LIKELY:

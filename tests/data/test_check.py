@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -74,6 +75,77 @@ def test_planted_faults_are_found(tmp_path, capsys):
     assert "<script" not in page.read_text() and "http" not in page.read_text().replace(
         "http-equiv", ""
     )
+
+
+def break_nothing(root: Path, name: str) -> None:
+    pass
+
+
+def empty_parts(root: Path, name: str) -> None:
+    """Empty all part masks of a sample."""
+    for path in (root / "CelebAMask-HQ-mask-anno").glob(f"*/{int(name):05d}_*.png"):
+        Image.new("L", Image.open(path).size).save(path)
+
+
+def parts_of_two_sizes(root: Path, name: str) -> None:
+    first, *_ = sorted((root / "CelebAMask-HQ-mask-anno").glob(f"*/{int(name):05d}_*.png"))
+    Image.new("L", (40, 40), 255).save(first)
+
+
+def parts_in_16_bits(root: Path, name: str) -> None:
+    """Store part masks deeper, which changes nothing."""
+    for path in (root / "CelebAMask-HQ-mask-anno").glob(f"*/{int(name):05d}_*.png"):
+        values = np.asarray(Image.open(path).convert("L"), np.uint16)
+        Image.fromarray(values * 257).save(path)
+
+
+def clear_image(root: Path, name: str) -> None:
+    save_image(root, name, Image.new("RGBA", (128, 128)), "PNG")
+
+
+def animated_image(root: Path, name: str) -> None:
+    frames = [Image.new("RGB", (128, 128), color) for color in ("gray", "red")]
+    save_image(root, name, frames[0], "GIF", save_all=True, append_images=frames[1:])
+
+
+def oblong_image(root: Path, name: str) -> None:
+    save_image(root, name, Image.new("RGB", (128, 96), "gray"), "JPEG")
+
+
+def infinite_image(root: Path, name: str) -> None:
+    save_image(root, name, Image.fromarray(np.full((128, 128), np.inf, np.float32)), "TIFF")
+
+
+def save_image(root: Path, name: str, image: Image.Image, form: str, **options) -> None:
+    """Overwrite the photo of a sample; its suffix stays, as in real data sets."""
+    image.save(root / "CelebA-HQ-img" / f"{name}.jpg", form, **options)
+
+
+SAME_VERDICT = {
+    break_nothing: False,
+    empty_parts: True,
+    parts_of_two_sizes: True,
+    parts_in_16_bits: False,
+    clear_image: True,
+    animated_image: False,
+    oblong_image: True,
+    infinite_image: True,
+}
+
+
+@pytest.mark.parametrize("harm", SAME_VERDICT, ids=lambda harm: harm.__name__)
+def test_check_and_prepare_agree(harm, tmp_path):
+    root = trees.official(tmp_path / "tree", 4) / "CelebAMask-HQ"
+    name = str(list(trees.numbers(4))[1])
+    harm(root, name)
+    checked = {int(p.name) for p in check(root, threads=1).problems if p.skipped}
+    out = tmp_path / "out"
+    options = ["--resolution", "64", "--scribbles", "none", "--workers", "1"]
+    arguments = ["--root", str(root), "--out", str(out), *options]
+    assert main.main(["data", "prepare", "celebamask-hq", *arguments]) == 0
+    lines = map(json.loads, (out / "problems.jsonl").read_text().splitlines())
+    prepared = {int(line["name"]) for line in lines if line["skipped"]}
+    assert checked == prepared == ({int(name)} if SAME_VERDICT[harm] else set())
 
 
 def test_prepared_zips_are_checked(tmp_path, capsys):

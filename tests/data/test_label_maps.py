@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from picture_kinds import draw_face
 from PIL import Image
 
 from gantoolkit.core.errors import DataError, UsageError
@@ -225,3 +226,53 @@ def test_real_bisenet_map_and_the_manifest_of_encodings():
 def test_real_photos_and_drawings_are_no_masks(name):
     with pytest.raises(DataError, match="photo"):
         read_label_map(REAL / name, 64)
+
+
+def noise() -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 19, (64, 64))
+
+
+def one_part(label: int) -> np.ndarray:
+    """[64,64] of one class in a disk."""
+    y, x = np.mgrid[-32:32, -32:32]
+    return np.where(x**2 + y**2 < 500, label, 0)
+
+
+DOUBTFUL = {
+    "looks like noise": noise,
+    "holds no part of a face, only hair": lambda: one_part(13),
+    "17, which is hair in BiSeNet's order: --labels bisenet": lambda: one_part(17),
+    "has no background": lambda: np.where(one_part(2) > 0, 2, 1),
+}
+
+
+@pytest.mark.parametrize("words", DOUBTFUL)
+def test_what_hardly_is_a_face_is_taken_with_a_warning(words, tmp_path, capsys):
+    values = DOUBTFUL[words]().astype(np.uint8)
+    Image.fromarray(values).save(tmp_path / "m.png")
+    assert np.array_equal(read_label_map(tmp_path / "m.png", 64).numpy(), values)
+    said = capsys.readouterr().err
+    assert "gantoolkit: warning:" in said and words in said and str(tmp_path / "m.png") in said
+    read_label_map(tmp_path / "m.png", 64)
+    assert not capsys.readouterr().err  # it was said
+
+
+def test_a_face_upside_down_is_taken_with_a_warning(tmp_path):
+    labels = draw_face(96, np.random.default_rng(0))
+    notes = []
+    for values in (labels, labels[::-1]):
+        Image.fromarray(values).save(tmp_path / "m.png")
+        read_label_map(tmp_path / "m.png", 64, note=notes.append)
+    assert len(notes) == 1 and "rules of anatomy" in notes[0]
+
+
+def test_colors_of_skin_and_hair_in_another_channel_order_are_refused(tmp_path):
+    """Both orders are in the palette; hair inside of skin is no face."""
+    skin_and_hair = np.where(one_part(1) > 0, 1, 0)
+    skin_and_hair[8:24] *= 13
+    right = colors(skin_and_hair)
+    Image.fromarray(right).save(tmp_path / "rgb.png")
+    Image.fromarray(np.ascontiguousarray(right[..., ::-1])).save(tmp_path / "bgr.png")
+    assert np.array_equal(read_label_map(tmp_path / "rgb.png", 64).numpy(), skin_and_hair)
+    with pytest.raises(DataError, match="both as RGB and as BGR"):
+        read_label_map(tmp_path / "bgr.png", 64)
