@@ -13,8 +13,13 @@ What training and evaluation read:
 What a user hands in:
 
     user_inputs      label maps and scribbles on disk, as Conditions
+    rgb              one picture, of whatever kind, as RGB of 8 bits
     label_maps       one label map
-    label_orders     which order its classes are numbered in
+    label_colors     its classes by colors, also soft or in another channel order
+    label_palettes   its classes in an indexed image: by indices or by colors
+    label_doubts     what speaks against it
+    label_orders     which order label maps are numbered in
+    anatomy          what a face's label map must look like
     user_scribbles   one scribble
     image_files      every image file is opened and decoded here
 

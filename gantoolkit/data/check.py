@@ -156,7 +156,7 @@ def summarize_files(sample: SourceSample, order: str) -> SampleSummary:
         return summary
     for path in (sample.mask, *(path for _, path in sample.parts)):
         if path is not None and _has_palette(path):
-            problem = "a palette image: its numbers are read where they agree with its colors"
+            problem = "a palette image: its colors decide, unless its palette is known or gray"
             report(problem, path, skipped=False)
 
     try:

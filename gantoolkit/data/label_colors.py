@@ -121,8 +121,8 @@ def _check_ambiguous(colors: np.ndarray, labels: np.ndarray, path: str | Path) -
             continue
         if rate(others) > rate(labels) + LEAD or _is_skin_above_hair(labels):
             raise DataError(
-                f"{path} has colors of CelebAMask-HQ both as RGB and as {_name(order)}, and anatomy "
-                "rather fits the latter; save it as RGB, or as gray numbers 0 to 18."
+                f"{path} has colors of CelebAMask-HQ both as RGB and as {_name(order)}, and "
+                "anatomy rather fits the latter; save it as RGB, or as gray numbers 0 to 18."
             )
 
 
@@ -199,8 +199,8 @@ def _repair_edges(colors: np.ndarray, path: str | Path, note: Note) -> np.ndarra
     soft_share = float((~firm).mean())
     if soft_share > SOFT:
         raise DataError(
-            f"{path} has mixed colors in {soft_share:.0%} of its pixels, too many to tell small parts "
-            "from edges; save the label map as PNG, resized by nearest neighbor."
+            f"{path} has mixed colors in {soft_share:.0%} of its pixels, too many to tell small "
+            "parts from edges; save the label map as PNG, resized by nearest neighbor."
         )
 
     # Of the parts around a soft pixel, the one with the nearest color.

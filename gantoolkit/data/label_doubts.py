@@ -1,4 +1,4 @@
-"""What speaks against a label map that could be read: soft edges, noise, missing faces, drawings."""
+"""What speaks against a label map that could be read: soft edges, noise, a missing face."""
 
 from __future__ import annotations
 

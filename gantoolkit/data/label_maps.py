@@ -2,8 +2,8 @@
 
 Accepted are label numbers 0..18 (gray, palette or RGB with equal channels) and the colors of
 CelebAMask-HQ (palette or RGB, also slightly off as after JPEG), of any size. Maps in another order
-of `core.labels.ORDERS`, such as BiSeNet's (face-parsing.PyTorch), are renumbered on request. What is
-transparent is background.
+of `core.labels.ORDERS`, such as BiSeNet's (face-parsing.PyTorch), are renumbered on request. What
+is transparent is background.
 """
 
 from __future__ import annotations
@@ -157,7 +157,7 @@ def _read_straight_colors(image: Image.Image, path: str | Path) -> np.ndarray:
 
 
 def _read_deep_numbers(image: Image.Image, path: str | Path, note: Note) -> np.ndarray:
-    """Return gray values [H,W] beyond 8 bits; those that were scaled from 8 to 16 bits, as before."""
+    """Return gray values [H,W] beyond 8 bits; those scaled from 8 to 16 bits are scaled back."""
     values = np.asarray(image)
     if values.dtype.kind == "f":
         if not np.isfinite(values).all() or (values != values.round()).any():
@@ -182,9 +182,9 @@ def _check_numbers(values: np.ndarray, path: str | Path, count: int) -> np.ndarr
     if not unknown:
         if has_invented_numbers(values):
             raise DataError(
-                f"{path} was resized smoothly or saved as JPEG: the edges of its parts hold numbers "
-                "in between, which are other classes; save it from the original as PNG, resized by "
-                "nearest neighbor."
+                f"{path} was resized smoothly or saved as JPEG: edges of its parts hold "
+                "numbers in between, which are other classes; save it from the original as PNG, "
+                "resized by nearest neighbor."
             )
         return values.astype(np.uint8)
     if len(levels) == 2 and levels[0] == 0:

@@ -1,7 +1,7 @@
 """Which order the label maps in files are numbered in, and whether their sides are swapped.
 
-The files are judged by `anatomy`: numbers settle the order; colors name their classes, but those can
-still be painted with left and right swapped.
+The files are judged by `anatomy`: numbers settle the order; colors name their classes, but those
+can still be painted with left and right swapped.
 """
 
 from __future__ import annotations
@@ -45,6 +45,8 @@ def conflicting_order(paths: Iterable[Path], order: str) -> str | None:
     Color maps in another order are refused where they are read.
     """
     numbers, _ = _read_maps(islice(paths, MAX_MAPS))
+    if not numbers:
+        return None
     try:
         detected = detect_order(numbers)
     except DataError:  # it cannot be told

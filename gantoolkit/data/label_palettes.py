@@ -1,8 +1,8 @@
 """Label maps in indexed images: whether their indices or their colors are the labels.
 
-Paint programs and optimizers of PNG files reorder, compact and round palettes. So indices count only
-where the palette says so: it is gray, or PASCAL VOC's. Otherwise the colors of CelebAMask-HQ decide,
-and an image with another palette is refused.
+Paint programs and optimizers of PNG files reorder, compact and round palettes. So indices count
+only where the palette says so: it is gray, or PASCAL VOC's. Otherwise the colors of CelebAMask-HQ
+decide, and an image with another palette is refused.
 """
 
 from __future__ import annotations
@@ -94,7 +94,7 @@ def _read_grays(
     path: str | Path,
     note: Note,
 ) -> np.ndarray:
-    """Read numbers [H,W] from a gray palette [N]: grays that are labels, or an even ramp's index."""
+    """Read numbers [H,W] from a gray palette [N]: grays that are labels, or indices of a ramp."""
     levels = grays[used]
     if levels.max() <= len(CLASSES):
         numbers = grays[indices]

@@ -84,3 +84,11 @@ def test_sweep(reader, tmp_path):
                 faults.append(f"seed {seed}, {kind.name}: {fault}")
     assert not faults, "\n".join(faults)
     assert len(right) >= 150 and np.mean(right) > 0.5
+
+
+@pytest.mark.parametrize("reader, head", zip(SEEDS, ("photo", "label map", "scribble")))
+def test_the_page_counts_the_files(reader, head):
+    page = (Path(__file__).parents[2] / "docs/robustness.md").read_text(encoding="utf-8")
+    _, table = page.split(f"| {head} | files | what happens |\n")
+    counts = [int(row.split("|")[2]) for row in table.split("\n\n")[0].splitlines()[1:]]
+    assert sum(counts) == len(kinds_of(reader, 0)) * (1 + SEEDS[reader])
