@@ -16,9 +16,10 @@ import numpy as np
 import torch
 from PIL import Image
 
-from gantoolkit.core.errors import DataError
+from gantoolkit.core.errors import DataError, warn_once
 from gantoolkit.core.images import colorize_labels, one_hot
-from gantoolkit.data import image_files, label_maps, rgb, user_scribbles
+from gantoolkit.data import image_files, label_colors, label_maps, rgb, user_scribbles
+from gantoolkit.data.image_files import Note
 from gantoolkit.report import pictures
 
 CANVAS_SIDE = 256  # pixels of the painter
@@ -32,6 +33,7 @@ EMPTY_DRAWING = {
 }
 IN_WORDS_OF_THE_PAGE = {  # instead of the command line's
     "give drawings with --scribble": "choose a run that takes scribbles",
+    " (the number 17, which is hair in BiSeNet's order: --labels bisenet)": "",
     "which --mask takes": "for which choose a run that takes masks",
 }
 
@@ -55,7 +57,9 @@ def read_painting(uri: str | None, kind: str, resolution: int) -> np.ndarray:
 
 def read_labels(picture: Image.Image, resolution: int) -> np.ndarray:
     """Return the class that covers most of each pixel [R,R] uint8: soft edges leave none."""
-    decoded, *_ = label_maps.decode_label_map(picture, "The painting")
+    decoded = label_colors.match_exact_colors(np.asarray(picture.convert("RGB")))
+    if decoded is None:  # a brush has soft edges, which need not be said
+        decoded, _ = label_maps.decode_label_map(picture, "The painting", note=lambda _: None)
     labels = label_maps.pad_square(decoded)
     if len(labels) <= resolution:
         return _resize_nearest(labels, resolution)
@@ -71,22 +75,33 @@ def read_strokes(picture: Image.Image, resolution: int) -> np.ndarray:
     return (np.round(strokes * 255) / 255).astype(np.float32)  # what a PNG of it holds
 
 
-def read_upload(path: str | Path, kind: str) -> str:
+def read_upload(path: str | Path, kind: str, note: Note = warn_once) -> str:
     """Return a user's own picture as the painter shows it.
 
-    Raises DataError with a sentence that names no folder.
+    note  is told what was repaired, and in what the picture hardly is one of a face
+
+    Raises DataError. Neither errors nor notes name a folder.
     """
     path = Path(path)
+
+    def tell(text: str) -> None:
+        note(_in_words_of_the_page(text, path))
+
     try:
         _check_size(path)
         if kind == "mask":
-            return mask_uri(label_maps.read_label_map(path, CANVAS_SIDE).numpy())
-        return scribble_uri(user_scribbles.read_scribble(path, CANVAS_SIDE)[0].numpy())
+            return mask_uri(label_maps.read_label_map(path, CANVAS_SIDE, note=tell).numpy())
+        return scribble_uri(user_scribbles.read_scribble(path, CANVAS_SIDE, tell)[0].numpy())
     except DataError as error:
-        sentence = str(error).replace(str(path), path.name)
-        for words, words_of_the_page in IN_WORDS_OF_THE_PAGE.items():
-            sentence = sentence.replace(words, words_of_the_page)
-        raise DataError(sentence) from None
+        raise DataError(_in_words_of_the_page(str(error), path)) from None
+
+
+def _in_words_of_the_page(sentence: str, path: Path) -> str:
+    """Take folders and the command line's options out of a sentence."""
+    sentence = sentence.replace(str(path), path.name)
+    for words, words_of_the_page in IN_WORDS_OF_THE_PAGE.items():
+        sentence = sentence.replace(words, words_of_the_page)
+    return sentence
 
 
 def mask_uri(labels: np.ndarray) -> str:

@@ -118,8 +118,11 @@ class Page:
     def upload(self, run, path):
         """Put a user's picture into the painter: (mask, scribble, notice)."""
         condition = self.models[run].condition
-        uri = drawing.read_upload(path, condition)
-        notice = figures.notice("Your picture is in the painter; press Generate.")
+        notes: list[str] = []
+        uri = drawing.read_upload(path, condition, notes.append)
+        kind = "note" if notes else "good"
+        sentences = ["Your picture is in the painter; press Generate.", *notes]
+        notice = figures.notice(" ".join(sentences), kind)
         if condition == "mask":
             return uri, gr.skip(), notice
         return gr.skip(), uri, notice

@@ -100,3 +100,20 @@ def test_wrong_uploads_are_sentences_that_name_no_folder(tmp_path):
         with pytest.raises(DataError, match=words) as caught:
             drawing.read_upload(path, kind)
         assert path.name in str(caught.value) and str(tmp_path) not in str(caught.value)
+
+
+def test_what_an_upload_hardly_shows_is_said_without_folders(tmp_path):
+    hair = np.where(face(40) == 13, 17, 0).astype(np.uint8)
+    Image.fromarray(hair).save(tmp_path / "hair.png")
+    notes = []
+    drawing.read_upload(tmp_path / "hair.png", "mask", notes.append)
+    assert notes == ["hair.png holds no part of a face, only neck."]
+
+
+def test_paintings_of_skin_over_hair_are_paintings():
+    """Painted colors are never of another channel order, as those of files may be."""
+    labels = np.zeros((256, 256), np.uint8)
+    labels[40:200, 60:200] = 1
+    labels[150:190, 90:170] = 13  # a beard alone
+    painting = uri(np.asarray(PALETTE)[labels])
+    assert np.array_equal(drawing.read_painting(painting, "mask", 256), labels)
