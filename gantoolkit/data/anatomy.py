@@ -35,6 +35,7 @@ PLACE_RULES = (  # (a, b, axis): a lies above (axis 0) or to the left of (axis 1
     ("nose", "l_eye", 1),
     ("r_brow", "l_brow", 1),
 )
+SIDE_RULES = [n for n, (_, _, axis) in enumerate(PLACE_RULES) if axis == 1]  # of all rules
 SIZE_RULES = (  # (a, b): a covers fewer pixels than b
     ("l_eye", "nose"),
     ("r_eye", "nose"),
@@ -107,8 +108,7 @@ def detect_order(maps: Iterable[np.ndarray], candidates: Iterable[str] = ORDERS)
         )
 
     best = ranked[0]
-    side_rules = [n for n, (_, _, axis) in enumerate(PLACE_RULES) if axis == 1]
-    sides_kept = np.nanmean(results[best][:, side_rules]) if len(maps) else 1.0
+    sides_kept = np.nanmean(results[best][:, SIDE_RULES]) if len(maps) else 1.0
     return DetectedOrder(best, scores, swapped=bool(sides_kept < 0.2))
 
 

@@ -10,7 +10,7 @@ from PIL import Image
 from scipy.ndimage import maximum_filter, minimum_filter
 
 from gantoolkit.core.labels import CLASSES, ORDERS, PALETTE
-from gantoolkit.data.anatomy import check_rules
+from gantoolkit.data.anatomy import SIDE_RULES, check_rules
 
 Color = tuple[int, int, int]  # RGB 0..255
 LOOK_SIZE = 128  # pixels of the longer side at which an image is looked at
@@ -27,6 +27,7 @@ SMALLEST_SIDE = 128  # pixels from which so few specks say something
 NOISE = 0.2  # share of all pixels that differ from all four neighbors
 FEWEST_RULES = 8  # of anatomy that can be judged
 LIKELY = 0.6  # share of them that a face keeps
+SWAPPED = "has left and right swapped: l_* parts, the person's left, lie on the left of the picture"
 FACE_PARTS = ("skin", "nose", "l_eye", "r_eye", "mouth", "u_lip", "l_lip")
 
 
@@ -118,6 +119,9 @@ def find_doubts(labels: np.ndarray) -> list[str]:
     if labels.all():
         doubts.append("has no background")
     kept = check_rules(labels)
+    sides = kept[SIDE_RULES]
+    if (sides == 0).all():
+        doubts.append(SWAPPED)
     visible = int((~np.isnan(kept)).sum())
     if visible >= FEWEST_RULES and np.nanmean(kept) < LIKELY:
         doubts.append(

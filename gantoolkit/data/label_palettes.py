@@ -31,6 +31,8 @@ def read_indexed(
     indices = np.asarray(image)
     colors = np.asarray(image.convert("RGB"))
     if visible is not None:
+        if colors[~visible].any():
+            note(f"{path} is transparent in parts, which are read as background.")
         indices = np.where(visible, indices, 0)
         colors = np.where(visible[..., None], colors, 0)
 
@@ -48,7 +50,9 @@ def read_indexed(
             note(f"{path} has its palette reordered; its colors, of PASCAL VOC, decide.")
         return labels, True
     try:
-        return label_colors.read_colors(colors, path, note), False
+        labels = label_colors.read_colors(colors, path, note)
+        note(f"{path} was saved in few colors; small parts of similar colors may be lost.")
+        return labels, False
     except DataError as error:
         raise DataError(
             f"{str(error).removesuffix('.')}; its indices count as labels only with a palette of "

@@ -266,6 +266,25 @@ def test_a_face_upside_down_is_taken_with_a_warning(tmp_path):
     assert len(notes) == 1 and "rules of anatomy" in notes[0]
 
 
+@pytest.mark.parametrize("paint", [lambda labels: labels, colors], ids=["numbers", "colors"])
+def test_swapped_sides_are_said(paint, tmp_path):
+    """Of numbers and of colors alike; mirrored, l_* parts lie on the left."""
+    labels = draw_face(96, np.random.default_rng(1))
+    notes = []
+    for values in (labels, labels[:, ::-1]):
+        Image.fromarray(np.ascontiguousarray(paint(values))).save(tmp_path / "m.png")
+        read_label_map(tmp_path / "m.png", 64, note=notes.append)
+    assert len(notes) == 1 and "left and right swapped" in notes[0]
+
+
+def test_hidden_parts_of_an_indexed_map_are_background_and_said(labels, tmp_path):
+    palette_picture(labels).save(tmp_path / "m.png", transparency=1)
+    notes = []
+    found = read_label_map(tmp_path / "m.png", 64, note=notes.append).numpy()
+    assert np.array_equal(found, np.where(labels == 1, 0, labels))
+    assert any("read as background" in note for note in notes)
+
+
 def test_colors_of_skin_and_hair_in_another_channel_order_are_refused(tmp_path):
     """Both orders are in the palette; hair inside of skin is no face."""
     skin_and_hair = np.where(one_part(1) > 0, 1, 0)

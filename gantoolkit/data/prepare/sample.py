@@ -20,6 +20,7 @@ from gantoolkit.core.suggest import check_choice
 from gantoolkit.data import cameras, landmarks, pose, scribbles
 from gantoolkit.data.crop import CROPS, Square, crop_square
 from gantoolkit.data.image_files import Note, open_image
+from gantoolkit.data.label_doubts import SWAPPED
 from gantoolkit.data.label_maps import read_native_label_map
 from gantoolkit.data.prepare.problem import Problem
 from gantoolkit.data.prepare.sources import SourceSample
@@ -172,12 +173,19 @@ def read_sample_labels(
         if not labels.any():
             raise DataError(f"all of its {len(sample.parts)} part masks are empty")
     elif sample.mask is not None:
-        labels = read_native_label_map(sample.mask, config.order, note)
+        labels = read_native_label_map(
+            sample.mask, config.order, _without_sides(note) if config.swap_sides else note
+        )
     else:
         raise DataError("it has no mask")
     if config.swap_sides:
         labels = np.array(flip_table(), np.uint8)[labels]
     return labels
+
+
+def _without_sides(note: Note) -> Note:
+    """Return a note that does not tell of swapped sides, which the user knows of."""
+    return lambda text: None if SWAPPED in text else note(text)
 
 
 def merge_parts(parts: Iterable[tuple[int, Path]], note: Note = warn_once) -> np.ndarray:
