@@ -140,7 +140,7 @@ def _read_caption(folder: Path | None, stem: str) -> str:
     """Read the first line of a caption file; "" without one."""
     if folder is None or not (folder / f"{stem}.txt").is_file():
         return ""
-    text = (folder / f"{stem}.txt").read_text(encoding="utf-8")
+    text = files.read_text(folder / f"{stem}.txt")
     first, *_ = text.splitlines() or [""]
     return first.strip()
 

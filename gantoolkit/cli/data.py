@@ -113,7 +113,9 @@ def _add_places(parser: argparse.ArgumentParser) -> None:
     places.add_argument("--images", metavar="DIR")
     places.add_argument("--masks", metavar="DIR", help="label maps, or NNNNN_part.png masks")
     places.add_argument(
-        "--captions", metavar="DIR|FILE", help="NAME.txt with a caption per line, or JSON"
+        "--captions",
+        metavar="DIR|FILE",
+        help="NAME.txt with a caption per line, or JSON; none: empty prompts",
     )
     places.add_argument(
         "--drawings", metavar="DIR", help="scribbles drawn by people, either polarity"

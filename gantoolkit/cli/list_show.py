@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from gantoolkit.config import loader, signature, validate
+from gantoolkit.core import files
 from gantoolkit.core.errors import UsageError
 from gantoolkit.core.suggest import did_you_mean
 from gantoolkit.registry import manifest, messages
@@ -99,7 +100,7 @@ def _plugin_text(plugin: manifest.Provider) -> str:
 
 def first_line(name: str) -> str:
     """Read the first line of a config's docstring or first comment."""
-    text = loader.find_config(name).read_text(encoding="utf-8").lstrip()
+    text = files.read_source(loader.find_config(name), UsageError).lstrip()
     first = text.partition("\n")[0]
     return first.strip("#\"' ") if first.startswith(("#", '"', "'")) else ""
 

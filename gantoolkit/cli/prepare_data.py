@@ -29,6 +29,7 @@ def prepare(args: Namespace) -> int:
         if not problem.name:  # it concerns all samples
             progress.say(problem.problem)
 
+    _check_captions(source, args)
     config = config_of(args, source, progress)
     default_split = "mm" if args.source == "celebamask-hq" else "share"
     splits = split.split_source(source, args.split or default_split, args.test_share)
@@ -41,6 +42,22 @@ def prepare(args: Namespace) -> int:
     if not manifest["files"]:
         raise DataError(f"No sample of {source.root} could be used; see {out / 'problems.jsonl'}.")
     return 0
+
+
+def _check_captions(source: sources.Source, args: Namespace) -> None:
+    """Refuse samples that all lack captions, unless that is asked for."""
+    if any(sample.captions for sample in source.samples) or _declines_captions(args):
+        return
+    reasons = [one.problem for one in source.problems if one.name and "captions" in one.problem]
+    reason = f" ({reasons[0].rstrip('.')})" if reasons else ""
+    raise DataError(
+        f"No sample of {source.root} has a caption{reason}; give --captions DIR|FILE, or "
+        "--captions none for empty prompts."
+    )
+
+
+def _declines_captions(args: Namespace) -> bool:
+    return args.captions == "none" and not Path("none").exists()
 
 
 def _default_workers(device: str) -> int:
@@ -96,13 +113,15 @@ def paths_of(args: Namespace) -> sources.SourcePaths:
     named = dict(
         images=args.images,
         masks=args.masks,
-        captions=args.captions,
+        captions=None if _declines_captions(args) else args.captions,
         drawings=args.drawings,
         cameras=args.camera_file,
         landmarks=args.landmarks,
     )
     paths = {key: Path(value) if value else None for key, value in named.items()}
-    return sources.SourcePaths(**paths, convention=args.convention)
+    return sources.SourcePaths(
+        **paths, without_captions=_declines_captions(args), convention=args.convention
+    )
 
 
 def config_of(args: Namespace, source: sources.Source, progress: Progress) -> PrepareConfig:

@@ -12,6 +12,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
+from gantoolkit.core import files
 from gantoolkit.registry import manifest
 
 MAX_DEPTH = 8  # of imports and base classes that are followed
@@ -112,7 +113,7 @@ def _installed(top: str) -> Path | None:
 
 @lru_cache
 def _tree(file: Path) -> ast.Module:
-    return ast.parse(file.read_text(encoding="utf-8"))
+    return ast.parse(files.read_source(file))
 
 
 def _find(module: str, attribute: str, folder: str | None, depth: int = 0) -> Definition | None:
@@ -221,7 +222,7 @@ def _comments(file: Path) -> dict[int, str]:
     """
     comments: dict[int, str] = {}
     above: list[str] = []
-    text = file.read_text(encoding="utf-8")
+    text = files.read_source(file)
     for token in tokenize.generate_tokens(io.StringIO(text).readline):
         line = token.start[0]
         if token.type == tokenize.COMMENT and token.line.lstrip().startswith("#"):

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from gantoolkit.core import text
 from gantoolkit.core.errors import DataError, UsageError
 
 ZIP_DATE = (2020, 1, 1, 0, 0, 0)  # of every entry of our zips: equal content gives equal bytes
@@ -57,21 +58,56 @@ def write_text(path: str | os.PathLike, content: str) -> Path:
 
 def write_json(path: str | os.PathLike, content: Any) -> Path:
     """Write JSON atomically, with one line for each list or dict of plain values."""
-    text = json.dumps(content, indent=1, ensure_ascii=False)
-    text = INNERMOST.sub(lambda match: re.sub(r"\n\s*", " ", match[1]), text)
-    return write_text(path, text + "\n")
+    lines = json.dumps(content, indent=1, ensure_ascii=False)
+    lines = INNERMOST.sub(lambda match: re.sub(r"\n\s*", " ", match[1]), lines)
+    return write_text(path, lines + "\n")
+
+
+def read_text(path: str | os.PathLike, error_class: type[Exception] = DataError) -> str:
+    """Read a text file in UTF-8, or in UTF-16 with its mark; line ends become a line feed.
+
+    Raises `error_class`, which names the file and the line, for anything else.
+    """
+    return text.decode_text(_read_bytes(path, error_class), str(path), error_class)
+
+
+def read_source(path: str | os.PathLike, error_class: type[Exception] = DataError) -> str:
+    """Read Python source, whose coding line counts; errors as of `read_text`."""
+    return text.decode_source(_read_bytes(path, error_class), str(path), error_class)
+
+
+def read_json(path: str | os.PathLike, error_class: type[Exception] = DataError) -> Any:
+    """Read a JSON file; errors as of `read_text`."""
+    return text.parse_json(_read_bytes(path, error_class), str(path), error_class)
+
+
+def read_json_object(
+    path: str | os.PathLike, error_class: type[Exception] = DataError
+) -> dict[str, Any]:
+    """Read a JSON file that holds an object; errors as of `read_text`."""
+    content = read_json(path, error_class)
+    if isinstance(content, dict):
+        return content
+    raise error_class(
+        f"{path} holds a {type(content).__name__} instead of a JSON object; mend or restore it."
+    )
+
+
+def _read_bytes(path: str | os.PathLike, error_class: type[Exception]) -> bytes:
+    try:
+        return Path(path).read_bytes()
+    except OSError as error:
+        raise error_class(
+            f"{path} could not be read ({error.strerror or error}); check its name and its rights."
+        ) from None
 
 
 def read_config(file: Path, error_class: type[Exception] = DataError) -> dict[str, Any]:
     """Read a config.json, as every run folder holds one; a damaged file raises `error_class`."""
     try:
-        config = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        problem = str(error)
-    else:
-        if isinstance(config, dict):
-            return config
-        problem = f"it holds a {type(config).__name__}"
+        return read_json_object(file)
+    except DataError as error:
+        problem = str(error).removeprefix(str(file)).lstrip(", :").partition(";")[0]
     raise error_class(
         f"{file} is not a readable config ({problem}); restore it, or use another run folder."
     )
@@ -93,18 +129,15 @@ def write_json_lines(path: str | os.PathLike, objects: Iterable[dict]) -> Path:
     return write_text(path, json_lines(objects))
 
 
-def read_json_lines(path: str | os.PathLike) -> list[dict]:
-    """Read the objects of a .jsonl file; a torn last line (a run that was killed) is dropped."""
+def read_json_lines(path: str | os.PathLike, torn_end: bool = False) -> list[dict]:
+    """Read the objects of a .jsonl file, none where it is missing; a broken line is an error.
+
+    torn_end  drop a last line that is not whole, as a killed run leaves it where it appends
+    """
     path = Path(path)
     if not path.exists():
         return []
-    objects = []
-    for line in path.read_text(encoding="utf-8").splitlines():
-        try:
-            objects.append(json.loads(line))
-        except json.JSONDecodeError:
-            continue
-    return [one for one in objects if isinstance(one, dict)]
+    return text.parse_json_lines(_read_bytes(path, DataError), str(path), torn_end)
 
 
 def write_zip(

@@ -7,14 +7,15 @@ entries 1, 2, 5, 6, 9 and 10.
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import numpy as np
 
+from gantoolkit.core import files
 from gantoolkit.core.camera import FOCAL, RADIUS
 from gantoolkit.core.errors import DataError
 from gantoolkit.core.suggest import check_choice
+from gantoolkit.core.text import normal_name
 
 CONVENTIONS = ("auto", "eg3d", "ide3d")
 FLIPPED = (1, 2, 5, 6, 9, 10)  # entries that IDE-3D negates
@@ -83,8 +84,8 @@ def read_camera_labels(path: str | Path, convention: str = "auto") -> dict[str, 
     The file holds {"labels": [[file, 25 numbers], …]}. Leading zeros of numbers do not matter;
     entries of mirrored images are left out.
     """
+    content = files.read_json(path)
     try:
-        content = json.loads(Path(path).read_text(encoding="utf-8"))
         if isinstance(content, dict) and "labels" in content:
             content = content["labels"]
         if isinstance(content, dict):
@@ -94,7 +95,7 @@ def read_camera_labels(path: str | Path, convention: str = "auto") -> dict[str, 
         pairs = [(stem(name), label) for name, label in pairs if "mirror" not in str(name)]
         labels = np.array([label for _, label in pairs], np.float64).reshape(-1, 25)
         labels = to_eg3d(labels, convention)
-    except (OSError, ValueError, TypeError, KeyError, IndexError) as error:
+    except (ValueError, TypeError, KeyError, IndexError) as error:
         raise DataError(
             f"{path} holds no camera labels ({type(error).__name__}: {error}); a dataset.json "
             'with {"labels": [["file.png", [25 numbers]], …]} is expected.'
@@ -108,7 +109,7 @@ def stem(name: str | Path) -> str:
     >>> stem("00000/img00000012.png"), stem("12.jpg"), stem("00012")
     ('12', '12', '12')
     """
-    bare = Path(str(name)).stem
+    bare = normal_name(Path(str(name)).stem)
     digits = bare.removeprefix("img").removeprefix("seed")
     return str(int(digits)) if digits.isdecimal() else bare
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -11,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from gantoolkit.core import files
 from gantoolkit.core.errors import DataError
 from gantoolkit.core.labels import CLASSES
 from gantoolkit.core.suggest import did_you_mean
@@ -217,8 +217,8 @@ def _manifest_digests(root: Path) -> dict[str, str]:
     path = root / "manifest.json"
     if not path.is_file():
         return {}
-    files = json.loads(path.read_text()).get("files", {})
-    return {name: entry["sha256"] for name, entry in files.items()}
+    described = files.read_json_object(path).get("files", {})
+    return {name: entry["sha256"] for name, entry in described.items()}
 
 
 def summarize_row(data: FaceZip, index: int) -> SampleSummary:

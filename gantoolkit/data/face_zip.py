@@ -7,7 +7,6 @@ image by image when they are indexed, through the same interface.
 from __future__ import annotations
 
 import io
-import json
 import zipfile
 from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -18,6 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from gantoolkit.core import text
 from gantoolkit.core.errors import DataError
 from gantoolkit.core.images import one_hot, to_float
 from gantoolkit.core.labels import CLASSES
@@ -59,15 +59,17 @@ class FaceZip:
         self.path = find_dataset(path)
         try:
             with zipfile.ZipFile(self.path) as archive:
-                self.names = set(archive.namelist())
-                self.meta = json.loads(archive.read("dataset.json"))
-                lines = archive.read("samples.jsonl").decode().splitlines()
-                self.records = [json.loads(line) for line in lines if line.strip()]
+                # A zip made on macOS may spell one name in two Unicode forms.
+                self._stored = {text.normal_name(name): name for name in archive.namelist()}
+                self.names = set(self._stored)
+                meta, records = archive.read("dataset.json"), archive.read("samples.jsonl")
         except (OSError, zipfile.BadZipFile, KeyError, ValueError) as error:
             raise DataError(
                 f"{self.path} is not a readable data set zip ({error}); "
                 "render one with `gantoolkit data render` or download it again."
             ) from None
+        self.meta = text.parse_json(meta, f"{self.path}: dataset.json")
+        self.records = text.parse_json_lines(records, f"{self.path}: samples.jsonl")
         self._read_records()
 
     def _read_records(self) -> None:
@@ -76,13 +78,13 @@ class FaceZip:
             raise DataError(f"{self.path} holds no samples.")
         labels = self._camera_labels()
         # Records may give the bare number of a file.
-        file_of_stem = {Path(name).stem: name for name in labels}
+        file_of_stem = {_stem(name): name for name in labels}
         for line, record in enumerate(self.records, 1):
             if problem := _record_problem(record, file_of_stem):
                 raise DataError(f"{self.path}: line {line} of samples.jsonl {problem}.")
 
         self.resolution = self.meta["resolution"]
-        self.files = [file_of_stem[Path(record["file"]).stem] for record in self.records]
+        self.files = [file_of_stem[_stem(record["file"])] for record in self.records]
         cameras = np.stack([self._check_camera(file, labels[file]) for file in self.files])
         self.cameras = torch.from_numpy(cameras).float()  # [N,25]
         self.captions = [record["captions"] for record in self.records]
@@ -195,7 +197,7 @@ class FaceZip:
         """
         name = self._file_name(kind, index)
         try:
-            image = decode_image(io.BytesIO(self._zip.read(name)))
+            image = decode_image(io.BytesIO(self._zip.read(self._stored[name])))
             if mode is None and image.mode == "RGB":
                 mode = "L"  # WebP has no grays: three equal channels
             if mode and image.mode != mode:
@@ -209,8 +211,8 @@ class FaceZip:
     def _file_name(self, kind: str, index: int) -> str:
         """Return the name of a sample's image in the zip."""
         if kind == "image":
-            return self.files[index]
-        stem = Path(self.files[index]).stem
+            return text.normal_name(self.files[index])
+        stem = _stem(self.files[index])
         webp = f"{kind}/{stem}.webp"
         png = f"{kind}/{stem}.png"
         return webp if webp in self.names and png not in self.names else png
@@ -295,6 +297,11 @@ class FaceZip:
         return sha256(self.path)
 
 
+def _stem(name: str) -> str:
+    """Return what the names of one sample's files share."""
+    return text.normal_name(Path(name).stem)
+
+
 def _record_problem(record, stems: Collection[str]) -> str:
     """Say what is wrong with a line of samples.jsonl, or "".
 
@@ -302,11 +309,14 @@ def _record_problem(record, stems: Collection[str]) -> str:
     """
     if not isinstance(record, dict) or not isinstance(record.get("file"), str):
         return "should be an object with the name of its picture as 'file'"
-    if Path(record["file"]).stem not in stems:
+    if _stem(record["file"]) not in stems:
         return f"names {record['file']}, for which dataset.json has no camera"
     captions = record.get("captions")
-    if not isinstance(captions, list) or not all(isinstance(text, str) for text in captions):
+    if not isinstance(captions, list) or not all(isinstance(item, str) for item in captions):
         return "should have a list of texts as 'captions', which may be empty"
+    for caption in captions:
+        if problem := text.find_text_problem(caption):
+            return f"has a caption with {problem}"
     if not isinstance(record.get("identity"), int):
         return "should have a whole number as 'identity'"
     if not isinstance(record.get("attributes", {}), dict):

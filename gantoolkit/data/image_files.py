@@ -17,6 +17,7 @@ from typing import BinaryIO, NamedTuple
 from PIL import Image, ImageOps
 
 from gantoolkit.core.errors import DataError, warn_once
+from gantoolkit.core.text import check_names
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
 UNREADABLE = (
@@ -113,6 +114,7 @@ def list_images(path: str | Path) -> list[Path]:
     path = Path(path)
     if path.is_dir():
         images = [file for file in sorted(path.iterdir()) if is_image_file(file)]
+        check_names((image.name for image in images), str(path))
         if not images:
             raise DataError(f"The folder {path} holds no pictures ({', '.join(SUFFIXES)}).")
         return images

@@ -14,6 +14,7 @@ from torch import Tensor
 from gantoolkit.core.errors import DataError, UsageError
 from gantoolkit.core.images import one_hot
 from gantoolkit.core.suggest import check_choice
+from gantoolkit.core.text import check_text, normal_name
 from gantoolkit.core.types import Camera, Condition
 from gantoolkit.data.image_files import list_images
 from gantoolkit.data.label_maps import read_label_map
@@ -85,7 +86,7 @@ def unique_names(paths: Sequence[Path]) -> list[str]:
 
     What is still equal is numbered.
     """
-    stems = [re.sub(r"[^\w.-]+", "-", path.stem) for path in paths]
+    stems = [re.sub(r"[^\w.-]+", "-", normal_name(path.stem)) for path in paths]
     uses = Counter(stems)
     names: dict[str, str] = {}  # keys in small letters, which is how some disks compare names
     for stem, path in zip(stems, paths, strict=True):
@@ -107,6 +108,8 @@ def make_condition(
 ) -> Condition:
     """Batch inputs of one kind (or of both) with a prompt for all or one each, and a seed each."""
     prompts = (text,) * len(inputs) if isinstance(text, str) else tuple(text)
+    for prompt in prompts:
+        check_text(prompt, "The prompt", UsageError)
     masks = [item.labels for item in inputs if item.labels is not None]
     scribbles = [item.scribble for item in inputs if item.scribble is not None]
     return Condition(

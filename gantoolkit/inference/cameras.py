@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 import math
 from functools import lru_cache
 from pathlib import Path
@@ -174,10 +173,7 @@ def _dataset_labels(file: Path) -> dict:
 
 @lru_cache(maxsize=8)
 def _read_json(file: Path):
-    try:
-        return json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise DataError(f"{file} is not readable JSON ({error}).") from None
+    return files.read_json(file)
 
 
 def _parse_camera(content, file: Path) -> Camera:

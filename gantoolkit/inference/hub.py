@@ -54,7 +54,7 @@ class PretrainedPipeline(
         record = Path(source) / "record.json"
         scores = {}
         if record.is_file():
-            scores = json.loads(record.read_text(encoding="utf-8")).get("scores", {})
+            scores = files.read_json_object(record).get("scores", {})
         return cls._from_pipeline(pipeline, specs, scores)
 
     @classmethod
@@ -115,7 +115,7 @@ class PretrainedPipeline(
                     "'gantoolkit weights export RUN FOLDER' writes one."
                 )
         state, _, _ = weights.load(folder / MODEL)
-        stored = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
+        stored = files.read_json_object(folder / CONFIG, WeightsError)
         stored = weights.with_current_names(stored)
         specs = {key: changes.get(key, stored.get(key)) for key in SPECS}
         if any(value is None for value in specs.values()):

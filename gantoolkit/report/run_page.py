@@ -52,7 +52,7 @@ def write(folder: str | Path, plugin_sections: Iterable[tuple[str, str]] = ()) -
     """
     folder = Path(folder)
     record = records.load(folder)
-    losses = files.read_json_lines(folder / "losses.jsonl")
+    losses = files.read_json_lines(folder / "losses.jsonl", torn_end=True)
     return files.write_text(folder / NAME, page(record, folder, losses, plugin_sections))
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
+from gantoolkit.core import files
 from gantoolkit.core.types import Score
 from gantoolkit.report import marked_tables
 from gantoolkit.report.record import RUN
@@ -23,7 +23,7 @@ def renew(page: Path, records: Path) -> None:
 
 def tables(records: Path) -> str:
     """Return Markdown: what was trained and how long, then what it scored."""
-    all_records = [json.loads(file.read_text()) for file in sorted(records.glob("*.json"))]
+    all_records = [files.read_json(file) for file in sorted(records.glob("*.json"))]
     bridges = [record for record in all_records if record["config"]["task"] == "bridge"]
     others = [record for record in all_records if record not in bridges]
     by_title = {

@@ -9,7 +9,6 @@ renews the tables of docs/zoo.md from the records.
 
 from __future__ import annotations
 
-import json
 import re
 import shutil
 import sys
@@ -60,7 +59,7 @@ def collect(runs: Path, names: list[str]) -> list[str]:
 
 def publish_record(source: Path, target: Path) -> None:
     """Copy a run's record without samples, command line and paths of the machine it ran on."""
-    record = json.loads(source.read_text())
+    record = files.read_json(source)
     record["command"] = []
     record["samples"] = []
     record["environment"].pop("platform", None)

@@ -126,7 +126,7 @@ def write_description(
 
 def command(folder: Path) -> list[str]:
     """Read the command line that the run was last started with."""
-    return json.loads((folder / "command").read_text().splitlines()[-1])
+    return json.loads(files.read_text(folder / "command").splitlines()[-1])
 
 
 def _noted_changes(old: dict, new: dict) -> dict[str, list]:
@@ -145,7 +145,7 @@ def _noted_changes(old: dict, new: dict) -> dict[str, list]:
 def changes(folder: Path) -> list[str]:
     """Say for every resumption which rates or which length it changed, for the record."""
     sentences = []
-    for line in files.read_json_lines(folder / CHANGES):
+    for line in files.read_json_lines(folder / CHANGES, torn_end=True):
         changed = [
             f"{key} {_shown(now)} in place of {_shown(before)}"
             for key, (before, now) in line["changed"].items()
@@ -168,7 +168,7 @@ def _cut_logs(folder: Path, iteration: int) -> None:
     for name in LOGS:
         path = folder / name
         if path.is_file():
-            lines = path.read_text().splitlines()
+            lines = path.read_text(encoding="utf-8", errors="replace").split("\n")
             kept = [line for line in lines if _iteration_of(line) <= iteration]
             files.write_text(path, "".join(line + "\n" for line in kept))
 

@@ -37,7 +37,32 @@ def test_lines_of_json_come_back_and_a_torn_one_is_dropped(tmp_path):
     path = files.write_json_lines(tmp_path / "a.jsonl", iter(rows))
     assert files.read_json_lines(path) == rows and "ä" in path.read_text(encoding="utf-8")
     path.write_text(files.json_lines(rows)[:-3])
-    assert files.read_json_lines(path) == rows[:1]
+    assert files.read_json_lines(path, torn_end=True) == rows[:1]
+    with pytest.raises(DataError, match="a.jsonl, line 2: it is not JSON"):
+        files.read_json_lines(path)
+
+
+def test_a_log_torn_inside_of_a_character_or_filled_with_zeros_keeps_its_whole_lines(tmp_path):
+    whole = files.json_lines([{"text": "älter"}]).encode()
+    path = tmp_path / "a.jsonl"
+    for end in (b'{"text": "\xc3', b"\0" * 512, b'{"text": "\xc3\n', b""):
+        path.write_bytes(whole + end)
+        assert files.read_json_lines(path, torn_end=True) == [{"text": "älter"}], end
+
+
+@pytest.mark.parametrize("middle", [b'{"n": 1', b"[1]", b'{"t": "\xe4"}', b'{"t": "\0"}', b"null"])
+def test_a_broken_line_in_the_middle_is_named(tmp_path, middle):
+    path = tmp_path / "a.jsonl"
+    path.write_bytes(b'{"n": 0}\n\n' + middle + b'\n{"n": 2}\n')
+    for torn_end in (False, True):
+        with pytest.raises(DataError, match="a.jsonl, line 3: "):
+            files.read_json_lines(path, torn_end)
+
+
+def test_a_line_separator_in_a_string_ends_no_line(tmp_path):
+    rows = [{"text": "one\u2028two\x85three\x0cfour"}, {"n": 1}]
+    path = files.write_json_lines(tmp_path / "a.jsonl", rows)
+    assert files.read_json_lines(path) == rows
 
 
 def test_permissions_are_those_of_any_new_file(tmp_path):

@@ -72,7 +72,7 @@ MALFORMED = [
     (lambda meta, rows: meta.update(resolution="64"), "should hold .resolution"),
     (
         lambda meta, rows: (meta, [list(row) for row in rows]),
-        "line 1 of samples.jsonl should be an object",
+        "samples.jsonl, line 1: it is a list instead of a JSON object",
     ),
     (
         lambda meta, rows: rows[2].update(file=2),
@@ -83,6 +83,11 @@ MALFORMED = [
         "line 3 of samples.jsonl names absent.png",
     ),
     (lambda meta, rows: rows[1].update(captions="a face"), "line 2 .* list of texts as 'captions'"),
+    (
+        lambda meta, rows: rows[1].update(captions=["a\ufffdface"]),
+        "line 2 .* replacement character",
+    ),
+    (lambda meta, rows: rows[1].update(captions=["a face\0"]), "line 2 .* NUL character"),
     (lambda meta, rows: rows[1].update(identity="one"), "line 2 .* whole number as 'identity'"),
     (lambda meta, rows: rows[1].update(attributes=[3]), "line 2 .* object as 'attributes'"),
     (lambda meta, rows: rows[1].update(factors=[3]), "equally many numbers"),

@@ -8,10 +8,12 @@ lines each. Collaborative Diffusion: a JSON file {"K.jpg": {"Beard_and_Age": "�
 
 from __future__ import annotations
 
-import json
+from collections.abc import Sequence
 from pathlib import Path
 
+from gantoolkit.core import files as text_files
 from gantoolkit.core.errors import DataError
+from gantoolkit.core.text import check_names, check_text
 from gantoolkit.data.cameras import stem
 from gantoolkit.data.prepare.problem import Problem
 
@@ -24,6 +26,7 @@ class Captions:
     files      stem → text file with a caption per line
     texts      stem → captions, from a JSON file
     per_image  fewer captions than this are a problem
+    path       where they were found
     """
 
     def __init__(
@@ -31,57 +34,79 @@ class Captions:
         files: dict[str, Path] | None = None,
         texts: dict[str, tuple[str, ...]] | None = None,
         per_image: int = 1,
+        path: Path | None = None,
     ):
         self.files = files or {}
         self.texts = texts or {}
         self.per_image = per_image
+        self.path = path
         self.exist = bool(files or texts)
 
     @classmethod
-    def find(cls, root: Path, path: Path | None = None, per_image: int = 1) -> Captions:
-        """Find a folder of .txt files or a .json file: `path`, or what lies under the root."""
+    def find(
+        cls, roots: Path | Sequence[Path], path: Path | None = None, per_image: int = 1
+    ) -> Captions:
+        """Find a folder of .txt files or a .json file: `path`, or what lies under the roots."""
         if path is not None and not Path(path).exists():
             raise DataError(
                 f"There are no captions at {path}; give a folder of NAME.txt or a .json file."
             )
-        path = Path(path) if path else _look_for_captions(root)
+        path = Path(path) if path else _look_for_captions(roots)
         if path is None:
             return cls(per_image=per_image)
         if path.is_dir():
-            files = {stem(file): file for file in sorted(path.glob("*.txt"))}
-            return cls(files=files, per_image=per_image)
-        return cls(texts=_read_json(path))
+            paths = sorted(path.glob("*.txt"))
+            check_names((file.name for file in paths), str(path))
+            files = {stem(file): file for file in paths}
+            return cls(files=files, per_image=per_image, path=path)
+        return cls(texts=_read_json(path), path=path)
 
     def of(self, key: str, problems: list[Problem]) -> tuple[str, ...]:
-        """Return the captions of sample `key`, perhaps none; too few are added to `problems`."""
+        """Return the captions of sample `key`, perhaps none.
+
+        Too few captions, and those that cannot be read, are added to `problems`.
+        """
         path = self.files.get(key)
-        if path is None:
-            captions = self.texts.get(key, ())
-        else:
-            lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
-            captions = tuple(" ".join(line.split()) for line in lines if line.strip())
+        try:
+            captions = self._read(key)
+        except DataError as error:
+            problems.append(Problem(key, f"unusable captions: {error}", str(path or self.path)))
+            return ()
         if self.exist and len(captions) < self.per_image:
             problem = f"{len(captions)} captions instead of {self.per_image}"
             problems.append(Problem(key, problem if captions else "no captions", str(path or "")))
         return captions
 
+    def _read(self, key: str) -> tuple[str, ...]:
+        """Read the captions of a sample; DataError where they are not clean text."""
+        path = self.files.get(key)
+        if path is None:
+            captions = self.texts.get(key, ())
+            for caption in captions:
+                check_text(caption, f"{self.path}, '{key}':" if self.path else key)
+        else:
+            captions = text_files.read_text(path).split("\n")
+            for number, line in enumerate(captions, 1):
+                check_text(line, f"{path}, line {number}:")
+        return tuple(" ".join(line.split()) for line in captions if line.strip())
 
-def _look_for_captions(root: Path) -> Path | None:
-    """Return the first known folder with .txt files under the root, or a .json file in text/."""
-    for name in FOLDERS:
-        if any((root / name).glob("*.txt")):
-            return root / name
-    return next(iter(sorted((root / "text").glob("*.json"))), None)
+
+def _look_for_captions(roots: Path | Sequence[Path]) -> Path | None:
+    """Return the first known folder with .txt files under a root, or a .json file in text/."""
+    if isinstance(roots, Path):
+        roots = [roots]
+    for root in dict.fromkeys(roots):
+        for name in FOLDERS:
+            if any((root / name).glob("*.txt")):
+                return root / name
+        for file in sorted((root / "text").glob("*.json")):
+            return file
+    return None
 
 
 def _read_json(path: Path) -> dict[str, tuple[str, ...]]:
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-        return {stem(name): _collect_strings(value) for name, value in content.items()}
-    except (OSError, ValueError, AttributeError) as error:
-        raise DataError(
-            f"{path} holds no captions ({error}); a JSON object of names is expected."
-        ) from None
+    content = text_files.read_json_object(path)
+    return {stem(name): _collect_strings(value) for name, value in content.items()}
 
 
 def _collect_strings(value) -> tuple[str, ...]:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from gantoolkit.core.errors import DataError
 from gantoolkit.core.labels import CLASSES
+from gantoolkit.core.text import check_names
 from gantoolkit.data.cameras import read_camera_labels, stem
 from gantoolkit.data.image_files import SUFFIXES, is_image_file
 from gantoolkit.data.landmarks import read_landmark_folder
@@ -69,6 +70,7 @@ class SourcePaths:
     images: Path | None = None
     masks: Path | None = None
     captions: Path | None = None
+    without_captions: bool = False  # empty prompts are meant
     drawings: Path | None = None
     cameras: Path | None = None
     landmarks: Path | None = None
@@ -82,12 +84,12 @@ def find_source(
 
     limit  take only the first so many samples
     """
-    root = _find_root(root)
+    given_root, root = Path(root).expanduser(), _find_root(root)
     source = Source(name, root)
     problems = source.problems
     images = _list_by_stem(_find_folder(root, paths.images, IMAGES, "images"), problems)
     masks, parts = _find_masks(root, paths, problems)
-    captions = _find_captions(source, paths.captions)
+    captions = _find_captions(source, paths, given_root)
     drawings = {}
     if folder := _find_folder(root, paths.drawings, DRAWINGS, "drawings", needed=False):
         drawings = _list_by_stem(folder, problems)
@@ -152,6 +154,7 @@ def _list_by_stem(folder: Path, problems: list[Problem]) -> dict[str, Path]:
     Of two with one stem ("12.png", "00012.jpg") the first is kept.
     """
     files = sorted(path for path in folder.iterdir() if is_image_file(path))
+    check_names((path.name for path in files), str(folder))
     if not files:
         raise DataError(f"The folder {folder} holds no pictures ({', '.join(SUFFIXES)}).")
     by_stem: dict[str, Path] = {}
@@ -206,13 +209,20 @@ def find_parts(folder: Path, problems: list[Problem]) -> dict[str, dict[int, Pat
     return parts
 
 
-def _find_captions(source: Source, path: Path | None) -> Captions:
+def _find_captions(source: Source, paths: SourcePaths, given_root: Path) -> Captions:
+    """Find captions under the root of the data, beside it, or beside the folder of images."""
+    if paths.without_captions:
+        return Captions()
     per_image = 10 if source.name == "celebamask-hq" else 1
-    captions = Captions.find(source.root, path, per_image)
+    roots = [source.root, given_root]
+    if paths.images is not None:
+        roots.append(Path(paths.images).absolute().parent)
+    captions = Captions.find(roots, paths.captions, per_image)
     if not captions.exist:
         problem = (
             "there are no captions (NAME.txt with one per line is looked for in "
-            f"{', '.join(FOLDERS)}), so that every prompt will be empty"
+            f"{', '.join(FOLDERS)}), so that every prompt would be empty; name them with "
+            "--captions, or say --captions none"
         )
         source.problems.append(Problem("", problem))
     return captions

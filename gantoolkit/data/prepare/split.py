@@ -15,6 +15,7 @@ from collections.abc import Callable
 from importlib.resources import files as package_files
 from pathlib import Path
 
+from gantoolkit.core import files
 from gantoolkit.core.errors import DataError, UsageError
 from gantoolkit.core.suggest import check_choice
 from gantoolkit.data.prepare.sources import Source, SourceSample
@@ -72,7 +73,7 @@ def _celeba_split(root: Path) -> Callable[[str], str]:
     if path is None:
         raise DataError(f"{root} has no {MAPPING}, which --split celeba needs; use --split mm.")
     original_numbers = {}
-    for line in path.read_text().splitlines():
+    for line in files.read_text(path).splitlines():
         columns = line.split()
         if len(columns) >= 2 and columns[0].isdecimal():
             original_numbers[int(columns[0])] = int(columns[1])
