@@ -15,6 +15,7 @@ from types import FunctionType, ModuleType
 from typing import TYPE_CHECKING, Any
 
 from gantoolkit.config import signature, validate
+from gantoolkit.config.lines import key_lines, line_of, line_of_error, with_lines
 from gantoolkit.core import files
 from gantoolkit.core.errors import UsageError
 from gantoolkit.core.suggest import did_you_mean
@@ -53,19 +54,23 @@ def load_config(
     from mmengine.config import ConfigDict
 
     provenance = {} if provenance is None else provenance
+    sources: list[Path] = []
     file = find_config(name)
     if file.suffix == ".json":
         values = files.read_config(file, UsageError)
         provenance.update(dict.fromkeys(validate.flatten(values), _shown(file)))
     else:
         values = merge({}, defaults(), "default", provenance)
-        for source in _with_bases(file):
+        sources = list(_with_bases(file))
+        for source in sources:
             merge(values, execute(source), _shown(source), provenance)
         if values["name"] is None:
             merge(values, {"name": file.stem}, _shown(file), provenance)
     for override in overrides:
         merge(values, parse_override(override, values), f"override {override}", provenance)
-    validate.check(values, defaults(), provenance)
+    validate.check(
+        values, defaults(), with_lines(provenance, {_shown(file): file for file in sources})
+    )
     return ConfigDict(values)
 
 
@@ -102,12 +107,10 @@ def shipped_configs() -> list[str]:
 def _with_bases(file: Path) -> Iterator[Path]:
     """The files that make up a config, its bases first."""
     bases = execute(file, "_base_") or []
-    if isinstance(bases, str):
+    if not isinstance(bases, (list, tuple)):
         bases = [bases]
     for base in bases:
-        base_file = Path(os.path.normpath(file.parent / base))
-        if not base_file.is_file():
-            base_file = find_config(base)
+        base_file = _find_base(file, base)
         if execute(base_file, "_base_"):
             raise UsageError(
                 f"{_shown(base_file)} is a base of {_shown(file)} and has a _base_ itself; "
@@ -117,16 +120,30 @@ def _with_bases(file: Path) -> Iterator[Path]:
     yield file
 
 
+def _find_base(file: Path, base: Any) -> Path:
+    """Find a base beside the config that names it, else by its name."""
+    if not isinstance(base, str):
+        raise UsageError(f"{_place(file, '_base_')}: a base is a path or a name, not {base!r}.")
+    beside = Path(os.path.normpath(file.parent / base))
+    if beside.is_file():
+        return beside
+    try:
+        return find_config(base)
+    except UsageError as error:
+        raise UsageError(f"{_place(file, '_base_')}: {error}") from None
+
+
 def execute(file: Path, name: str | None = None) -> Any:
     """Run a config file.
 
     Return its public values, or only the one called `name` (None where it is missing).
     """
     namespace: dict[str, Any] = {"__file__": str(file), "__name__": file.stem}
+    source = files.read_source(file, UsageError)
     try:
-        exec(compile(file.read_text(encoding="utf-8"), str(file), "exec"), namespace)
-    except Exception as error:
-        line = error.lineno if isinstance(error, SyntaxError) else _line(error, file)
+        exec(compile(source, str(file), "exec"), namespace)
+    except (Exception, SystemExit) as error:
+        line = error.lineno if isinstance(error, SyntaxError) else line_of_error(error, file)
         raise UsageError(
             f"{_shown(file)}, line {line}: {type(error).__name__}: {error}."
         ) from error
@@ -137,19 +154,17 @@ def execute(file: Path, name: str | None = None) -> Any:
     for key, value in namespace.items():
         is_helper = key.startswith("_") or isinstance(value, (ModuleType, FunctionType, type))
         if not is_helper:
-            values[key] = plain(value, key)
+            try:
+                values[key] = plain(value, key)
+            except UsageError as error:
+                raise UsageError(f"{_place(file, key)}: {error}") from None
     return values
 
 
-def _line(error: BaseException, file: Path) -> int | str:
-    """The line of `file` in which an error was raised."""
-    line: int | str = "?"
-    traceback = error.__traceback__
-    while traceback:
-        if traceback.tb_frame.f_code.co_filename == str(file):
-            line = traceback.tb_lineno
-        traceback = traceback.tb_next
-    return line
+def _place(file: Path, key: str) -> str:
+    """A file, and the line on which it sets a key."""
+    line = line_of(key, key_lines(files.read_source(file, UsageError)))
+    return _shown(file) if line is None else f"{_shown(file)}, line {line}"
 
 
 def plain(value: Any, key: str) -> Any:

@@ -241,7 +241,7 @@ def test_a_component_without_a_type_is_named_with_its_file(toy):
     (toy / "typo.py").write_text('_base_ = "base.py"\nlosses = dict(l2s=dict(width=1))\n')
     with pytest.raises(
         UsageError,
-        match=r"losses.l2s \(.*typo.py\) should be a dict with type='NAME' .* of a loss, "
+        match=r"losses.l2s \(.*typo.py, line 2\) should be a dict with type='NAME' .* of a loss, "
         r"not {'width': 1} \(did you mean 'l2'\?\); known: ",
     ):
         loader.load_config(toy / "typo.py")
