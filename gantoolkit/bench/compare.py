@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-import yaml
 
 from gantoolkit.bench import PROTOCOL, page
 from gantoolkit.bench.official_outputs import ADAPTERS, MANIFEST, Outputs, find_outputs
@@ -143,11 +142,9 @@ def read_metrics(file: str) -> dict[str, dict]:
     """Read metrics from a YAML file, as in a config; anything else is refused with an example."""
     try:
         metrics = manifest.read_yaml(Path(file))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise UsageError(
-            f"{file} is not valid YAML ({' '.join(str(error).split())}); {EXAMPLE}."
-        ) from None
-    if not isinstance(metrics, dict) or not metrics:
+    except DataError as error:
+        raise UsageError(f"{str(error).removesuffix('; mend it.')}; {EXAMPLE}.") from None
+    if not metrics:
         raise UsageError(f"{file} should name metrics; {EXAMPLE}.")
     for name, arguments in metrics.items():
         if not isinstance(arguments, (dict, type(None))):

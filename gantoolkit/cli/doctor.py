@@ -14,6 +14,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from gantoolkit.core import files as text_files
 from gantoolkit.registry import manifest
 
 if TYPE_CHECKING:
@@ -82,7 +83,7 @@ def requirements() -> list[Requirement]:
     if checkout:
         import tomllib
 
-        text = (checkout / "pyproject.toml").read_text(encoding="utf-8")
+        text = text_files.read_text(checkout / "pyproject.toml")
         lines = tomllib.loads(text)["project"]["dependencies"]
     else:
         lines = metadata.requires("gantoolkit") or []
@@ -100,6 +101,11 @@ def versions() -> Iterator[Finding]:
             version = metadata.version(name)
         except metadata.PackageNotFoundError:
             yield Finding(BROKEN, f"{name} is not installed", advice)
+            continue
+        except Exception as error:  # METADATA that cannot be read
+            version, advice = None, f"{advice} --force-reinstall ({type(error).__name__})"
+        if not version:
+            yield Finding(BROKEN, f"{name} is installed without readable metadata", advice)
             continue
         if not requirement.specifier.contains(version, prereleases=True):
             problem = f"{name} {version} is outside {requirement.specifier}"

@@ -100,7 +100,10 @@ def _plugin_text(plugin: manifest.Provider) -> str:
 
 def first_line(name: str) -> str:
     """Read the first line of a config's docstring or first comment."""
-    text = files.read_source(loader.find_config(name), UsageError).lstrip()
+    try:
+        text = files.read_source(loader.find_config(name), UsageError).lstrip()
+    except UsageError as error:  # a plugin's config may be anything
+        return f"unreadable: {error}"
     first = text.partition("\n")[0]
     return first.strip("#\"' ") if first.startswith(("#", '"', "'")) else ""
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from gantoolkit.core import files
+from gantoolkit.core.errors import DataError
 from gantoolkit.registry import manifest
 
 MAX_DEPTH = 8  # of imports and base classes that are followed
@@ -113,7 +114,11 @@ def _installed(top: str) -> Path | None:
 
 @lru_cache
 def _tree(file: Path) -> ast.Module:
-    return ast.parse(files.read_source(file))
+    """Parse a file; one that cannot be parsed counts as empty, and its import says why."""
+    try:
+        return ast.parse(files.read_source(file))
+    except (DataError, SyntaxError, ValueError, RecursionError):
+        return ast.Module(body=[], type_ignores=[])
 
 
 def _find(module: str, attribute: str, folder: str | None, depth: int = 0) -> Definition | None:

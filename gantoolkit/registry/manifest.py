@@ -1,47 +1,22 @@
 """The read-only index of what exists: registry.yaml of the package and of every plugin found.
 
-Nothing of a plugin is imported here. An installed plugin is found through its entry point of the
-group `gantoolkit`; a folder plugin through `$GANTOOLKIT_PLUGINS` or `plugins/` of a checkout,
-where its pyproject.toml names the entry point. Its registry.yaml lies in its package folder.
+Nothing of a plugin is imported here. Plugins are found by `discovery`: installed ones, and those
+in `$GANTOOLKIT_PLUGINS` or in `plugins/` of a checkout. A registry.yaml lies in its package folder.
 """
 
 from __future__ import annotations
 
-import importlib.util
 import os
-import sys
-import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from gantoolkit.core.suggest import check_choice
+from gantoolkit.registry.content import KINDS, RENAMED, SECTIONS, check_content, read_yaml
+from gantoolkit.registry.discovery import GROUP, Provider, folder_plugins, installed_plugins
 
-GROUP = "gantoolkit"
-KINDS = ("encoder", "bridge", "generator", "network", "loss", "metric", "task", "system")
 PLURALS = {"losses" if kind == "loss" else f"{kind}s": kind for kind in KINDS}
-SECTIONS = ("weights", "data", "presets", "external", "commands")
-RENAMED = ("keys", "components", "hooks", "commands", "modules")  # sections of `renamed`
-
-
-@dataclass
-class Provider:
-    """Whoever brings entries: the package itself or one plugin."""
-
-    name: str
-    root: Path  # folder of the package; files in its registry.yaml are relative to it
-    entry: str = ""  # module of its hooks, "" for the package itself
-    folder: Path | None = None  # what a folder plugin needs on sys.path
-    version: str = ""
-    error: str = ""  # why it could not be read or loaded
-
-    def add_to_sys_path(self) -> None:
-        """Make a folder plugin importable."""
-        if self.folder and str(self.folder) not in sys.path:
-            sys.path.append(str(self.folder))
 
 
 @dataclass
@@ -132,21 +107,22 @@ def _add(manifest: Manifest, provider: Provider, file: Path) -> None:
     if not file.is_file() and provider.entry:
         return  # a plugin that has only hooks
     try:
-        _add_content(manifest, provider, read_yaml(file))
+        content = read_yaml(file)
+        check_content(content)
+        _add_content(manifest, provider, content)
     except Exception as error:  # a plugin's file may be anything; it must not take the others down
         if provider.name == GROUP:
             raise
-        provider.error = f"{file}: {error}".replace("\n", " ")
+        said = str(error) if str(file) in str(error) else f"{file}: {error}"
+        provider.error = " ".join(said.split()).rstrip(".")
 
 
 def _add_content(manifest: Manifest, provider: Provider, content: dict[str, Any]) -> None:
     for kind, entries in (content.get("components") or {}).items():
-        check_choice("kind", kind, KINDS, ValueError)
         _merge(manifest, kind, manifest.components[kind], entries, provider)
     for section in SECTIONS:
         _merge(manifest, section, getattr(manifest, section), content.get(section), provider)
     for section, names in (content.get("renamed") or {}).items():
-        check_choice("renamed", section, RENAMED, ValueError)
         _merge_renamed(manifest.renamed[section], names)
 
 
@@ -170,21 +146,11 @@ def _merge_renamed(known: dict[str, list[str]], names: dict[str, str | list[str]
         known.setdefault(str(old), []).extend([new] if isinstance(new, str) else new)
 
 
-def read_yaml(file: Path) -> dict[str, Any]:
-    """Read the mapping in a YAML file."""
-    import yaml
-
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    with open(file, encoding="utf-8") as stream:
-        return yaml.load(stream, loader) or {}
-
-
 def _plugins() -> Iterator[Provider]:
     """Folder plugins first (what a developer points at), then the installed ones, by name."""
     for folder in plugin_folders():
-        yield from _folder_plugins(folder)
-    for entry in sorted(metadata.entry_points(group=GROUP), key=lambda entry: entry.name):
-        yield _installed(entry)
+        yield from folder_plugins(folder)
+    yield from installed_plugins()
 
 
 def plugin_folders() -> list[Path]:
@@ -196,43 +162,3 @@ def plugin_folders() -> list[Path]:
         return named
     in_tree = sorted((checkout / "plugins").glob("*/pyproject.toml"))
     return named + [file.parent for file in in_tree]
-
-
-def _folder_plugins(folder: Path) -> Iterator[Provider]:
-    """The plugins that the pyproject.toml of a folder announces."""
-    try:
-        with open(folder / "pyproject.toml", "rb") as stream:
-            project = tomllib.load(stream)["project"]
-        entries = project.get("entry-points", {})[GROUP]
-    except (OSError, KeyError, tomllib.TOMLDecodeError) as error:
-        problem = f"names no entry point of the group '{GROUP}' ({error!r})"
-        yield Provider(folder.name, folder, error=f"{folder}/pyproject.toml {problem}")
-        return
-    version = str(project.get("version", ""))
-    for name, module in entries.items():
-        package = _top_package(module)
-        candidates = (folder, folder / "src")
-        base = next((base for base in candidates if (base / package).is_dir()), folder)
-        root = base / package
-        error = "" if root.is_dir() else f"{root} does not exist"
-        yield Provider(name, root, module, base, version, error)
-
-
-def _installed(entry: metadata.EntryPoint) -> Provider:
-    """The installed plugin behind an entry point."""
-    version = entry.dist.version if entry.dist else ""
-    package = _top_package(entry.value)
-    try:
-        spec = importlib.util.find_spec(package)  # finds a top-level package without importing it
-        location = (spec.submodule_search_locations or [spec.origin])[0]
-        path = Path(location)
-    except Exception as error:
-        missing = f"its package '{package}' cannot be found ({error})"
-        return Provider(entry.name, Path(), entry.value, None, version, missing)
-    root = path if path.is_dir() else path.parent
-    return Provider(entry.name, root, entry.value, None, version)
-
-
-def _top_package(entry: str) -> str:
-    """The top-level package of an entry point such as package.module:object."""
-    return entry.partition(":")[0].partition(".")[0]

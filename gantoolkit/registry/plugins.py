@@ -126,7 +126,7 @@ def _guarded(name: str, hook: Callable, provider: manifest.Provider) -> Callable
             return hook(*arguments)
         except GantoolkitError:
             raise
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             what = f"the plugin '{provider.name}' failed in {name}, which is left out"
             _report(provider, what, error)
             return None

@@ -41,7 +41,7 @@ class LazyRegistry(Registry):
             import gantoolkit.core.compat  # noqa: F401  before timm, lpips, transformers, …
         try:
             return getattr(importlib.import_module(module), attribute)
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             problem = f"{type(error).__name__}: {error}{messages.moved_module(error)}"
             raise UsageError(
                 f"The {self.name} '{key}' of {provider.name} ({entry['module']}) cannot be "

@@ -287,8 +287,8 @@ def test_names_that_are_no_file_names_are_refused(name, capsys, tmp_path):
 @pytest.mark.parametrize(
     "text, words",
     [
-        ("[lpips, acc]", "should name metrics; write a name per line"),
-        ("lpips", "should name metrics"),
+        ("[lpips, acc]", "holds a list instead of a mapping; write a name per line"),
+        ("lpips", "holds a str instead of a mapping; write"),
         ("", "should name metrics"),
         ("lpips: 3", "lpips should be followed by its arguments, not 3; write"),
         ("lpips: {network: alex", "is not valid YAML"),

@@ -3,6 +3,7 @@ down.
 """
 
 import sys
+from types import SimpleNamespace
 
 import pytest
 
@@ -72,7 +73,8 @@ def test_installed_entry_point_of_a_missing_package(fresh, monkeypatch):
     from importlib import metadata
 
     ghost = metadata.EntryPoint("ghost", "no_such_package.hooks", "gantoolkit")
-    monkeypatch.setattr(manifest.metadata, "entry_points", lambda group: [ghost])
+    installed = SimpleNamespace(entry_points=[ghost], version="1")
+    monkeypatch.setattr(metadata, "distributions", lambda: [installed])
     assert "cannot be found" in fresh().providers["ghost"].error
 
 
