@@ -13,6 +13,7 @@ from pathlib import Path
 
 from gantoolkit.core import files
 from gantoolkit.core.errors import DataError
+from gantoolkit.core.text import check_names, normal_name
 from gantoolkit.inference.manifest import MANIFEST as OUR_MANIFEST
 from gantoolkit.inference.manifest import SYSTEM_KEYS
 
@@ -95,7 +96,9 @@ def _check_one_system(folder: Path, names: Collection[str]) -> None:
 
 def pictures_in(folder: Path) -> list[Path]:
     """List the pictures directly in a folder, by name."""
-    return sorted(path for path in folder.glob("*") if path.suffix.lower() in SUFFIXES)
+    pictures = sorted(path for path in folder.glob("*") if path.suffix.lower() in SUFFIXES)
+    check_names((path.name for path in pictures), str(folder))
+    return pictures
 
 
 def match_names(named: Mapping[str, Output], samples: Iterable[SampleId]) -> Outputs:
@@ -104,6 +107,7 @@ def match_names(named: Mapping[str, Output], samples: Iterable[SampleId]) -> Out
     A name counts by number if it contains one number; a number that two names have matches neither.
     """
     by_number: dict[int, list[Output]] = {}
+    named = {normal_name(name): output for name, output in named.items()}
     for name, output in named.items():
         digits = re.findall(r"\d+", name)
         if len(digits) == 1:
@@ -112,8 +116,8 @@ def match_names(named: Mapping[str, Output], samples: Iterable[SampleId]) -> Out
     outputs: Outputs = {}
     for sample in samples:
         same_number = by_number.get(int(sample.id), []) if sample.id.isdecimal() else []
-        if sample.id in named:
-            outputs[sample.id] = named[sample.id]
+        if normal_name(sample.id) in named:
+            outputs[sample.id] = named[normal_name(sample.id)]
         elif len(same_number) == 1:
             outputs[sample.id] = same_number[0]
     return outputs

@@ -15,6 +15,7 @@ from gantoolkit.bench.official_outputs import Output, SampleId, pictures_in
 from gantoolkit.core import files
 from gantoolkit.core.errors import DataError
 from gantoolkit.core.images import one_hot, to_float
+from gantoolkit.core.text import check_text, normal_name
 from gantoolkit.core.types import Condition, Sample, Target
 from gantoolkit.data.face_zip import FaceZip
 from gantoolkit.data.image_files import UNREADABLE, decode_image, open_image
@@ -128,21 +129,22 @@ def _from_stems(path: Path) -> dict[str, FolderSample]:
         )
     masks = {}
     if "mask" in folders:
-        masks = {mask.stem: mask for mask in pictures_in(folders["mask"])}
+        masks = {normal_name(mask.stem): mask for mask in pictures_in(folders["mask"])}
+    texts = {}
+    if "text" in folders:
+        texts = {normal_name(text.stem): text for text in sorted(folders["text"].glob("*.txt"))}
     samples = {}
     for image in pictures_in(folders["image"]):
-        caption = _read_caption(folders.get("text"), image.stem)
-        samples[image.stem] = FolderSample(image, masks.get(image.stem), caption)
+        name = normal_name(image.stem)
+        caption = _read_caption(texts[name]) if name in texts else ""
+        samples[name] = FolderSample(image, masks.get(name), caption)
     return samples
 
 
-def _read_caption(folder: Path | None, stem: str) -> str:
-    """Read the first line of a caption file; "" without one."""
-    if folder is None or not (folder / f"{stem}.txt").is_file():
-        return ""
-    text = files.read_text(folder / f"{stem}.txt")
-    first, *_ = text.splitlines() or [""]
-    return first.strip()
+def _read_caption(file: Path) -> str:
+    """Read the first line of a caption file."""
+    first = files.read_text(file).partition("\n")[0].strip()
+    return check_text(first, str(file))
 
 
 def read_output(output: Output, size: int) -> Tensor:

@@ -16,7 +16,9 @@ def main(arguments: list[str] | None = None) -> int:
     """Run one command; returns the exit code: 0 done, 1 failed, 2 wrong usage, 130 interrupted."""
     arguments = sys.argv[1:] if arguments is None else arguments
     debug = "--debug" in arguments
+    _print_anything()
     try:
+        _check_arguments(arguments)
         args = parse([word for word in arguments if word != "--debug"])
         args.debug = debug
         return call(args) or 0
@@ -28,6 +30,22 @@ def main(arguments: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("gantoolkit: interrupted.", file=sys.stderr)
         return 130
+
+
+def _print_anything() -> None:
+    """Let a terminal that knows few characters show the others as escapes."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def _check_arguments(arguments: list[str]) -> None:
+    """Refuse arguments that are not UTF-8: no manifest or record could hold them."""
+    from gantoolkit.core.errors import UsageError
+    from gantoolkit.core.text import check_text
+
+    for word in arguments:
+        check_text(word, f"The argument {ascii(word)}", UsageError)
 
 
 def call(args: argparse.Namespace) -> int | None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, fields
 from gantoolkit.config.value_types import MAX_SEED
 from gantoolkit.core.errors import UsageError
 from gantoolkit.core.files import check_output_folder
+from gantoolkit.core.text import check_text
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,7 @@ class GenerateOptions:
 
     def check(self) -> None:
         """Raise UsageError for what cannot be done, whatever the run is."""
+        check_text(self.text, "--text", UsageError)
         if self.data is not None:
             self._check_beside_data()
         elif self.mask is None and self.scribble is None:
