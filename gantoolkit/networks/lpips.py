@@ -13,11 +13,12 @@ import torch
 from torch import Tensor, nn
 
 from gantoolkit import weights
-from gantoolkit.core.errors import WeightsError
+from gantoolkit.core.errors import DataError, WeightsError
 from gantoolkit.core.suggest import check_choice
 from gantoolkit.weights.state_dict import load_state_dict
 
 TRUNKS = ("alex", "vgg", "squeeze")
+LARGEST_TARGET = 1.5  # absolute value; resized images overshoot a little
 
 
 class LPIPS(nn.Module):
@@ -35,6 +36,7 @@ class LPIPS(nn.Module):
 
         check_choice("trunk", trunk, TRUNKS, WeightsError)
         self.module = lpips.LPIPS(net=trunk, pnet_rand=True, verbose=False)
+        self.is_checked = False  # whether a target was seen to lie in −1..1
         source = weights or os.environ.get(f"GANTOOLKIT_LPIPS_{trunk.upper()}") or f"lpips-{trunk}"
         if source != "random":
             self._load_trunk(source)
@@ -62,14 +64,24 @@ class LPIPS(nn.Module):
         return self
 
     def forward(self, images: Tensor, target: Tensor) -> Tensor:
-        """Return the distance [B]; raise ValueError for images that are not RGB in −1..1."""
-        for name, x in (("images", images), ("target", target)):
-            if x.shape[1] != 3 or not x.is_meta and x.detach().abs().max() > 1.5:
-                raise ValueError(
-                    f"LPIPS wants RGB {name} in −1..1, "
-                    f"got {list(x.shape)} up to {float(x.abs().max()):.1f}"
-                )
+        """Return the distance [B].
+
+        Results may lie beyond −1..1, since generators are not clamped. The first target is checked:
+        DataError where it is not RGB in −1..1.
+        """
+        if not self.is_checked and not target.is_meta:
+            self._check_target(target.detach())
+            self.is_checked = True
         return self.module(images, target).flatten()
+
+    @staticmethod
+    def _check_target(target: Tensor) -> None:
+        """Refuse targets that are not images, such as those in 0..255."""
+        if target.shape[1] != 3 or not target.abs().max() <= LARGEST_TARGET:
+            raise DataError(
+                "LPIPS needs targets that are RGB images in −1..1, got "
+                f"{list(target.shape)} up to {float(target.abs().max()):.1f}; scale them first."
+            )
 
     @torch.no_grad()
     def distance(self, images: Tensor, target: Tensor) -> Tensor:

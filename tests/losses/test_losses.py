@@ -104,3 +104,8 @@ def test_lpips_package_with_a_given_trunk(monkeypatch):
     a, b = (nn.functional.interpolate(images(i), 64) for i in (0, 1))
     torch.manual_seed(2)
     assert LPIPS("any")(a, b).item() == pytest.approx(reference(a, b).mean().item(), rel=1e-5)
+    loss = LPIPS("any")
+    beyond = (a * 2.5).requires_grad_()  # as an unclamped generator's
+    assert loss(beyond, b).item() == pytest.approx(reference(beyond, b).mean().item(), rel=1e-5)
+    loss(beyond, b).backward()
+    assert beyond.grad.abs().sum() > 0

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from gantoolkit import weights
-from gantoolkit.core.errors import WeightsError
+from gantoolkit.core.errors import DataError, WeightsError
 from gantoolkit.networks.blocks import fit
 from gantoolkit.networks.face_parser import FaceParser
 from gantoolkit.networks.lpips import LPIPS
@@ -75,8 +75,10 @@ def test_lpips_reads_a_trunk_and_refuses_a_wrong_one(tmp_path):
     torch.testing.assert_close(loaded.module.net(x).relu1, trunk.features[:2](x))
     with pytest.raises(WeightsError, match="lacks the trunk's"):
         LPIPS("alex", str(file))
-    with pytest.raises(ValueError, match="−1..1"):
-        loaded(images(1, 64) * 100, images(1, 64))
+    loaded(images(1, 64) * 2.5, images(1, 64))  # generators are not clamped
+    for target in (images(1, 64) * 100, images(1, 64) * torch.nan, torch.zeros(1, 4, 64, 64)):
+        with pytest.raises(DataError, match="−1..1"):
+            LPIPS("squeeze", str(file))(images(1, 64), target)
 
 
 def test_unit_length_and_fit():
