@@ -54,36 +54,83 @@ PHRASES: tuple[tuple[str, str, tuple[str, ...] | str], ...] = (
     (r"\bheavy makeup\b", "heavy_makeup", ("True",)),
     (r"\bsmiling\b", "smiling", ("True",)),
 )
+# Phrases that name what is missing, and mean more than the denial of one of the values above.
+MISSING: tuple[tuple[str, str, tuple[str, ...]], ...] = (
+    (r"\b(no|without a?) ?beard\b|\bclean-shaven\b", "beard", ("none",)),
+    (r"\b(no|without a?) ?hat\b|\bbareheaded\b", "hat", ("none",)),
+    (r"\b(no|without a?) ?smile\b", "smiling", ("False",)),
+    (r"\bno hair\b", "bald", ("True",)),
+)
+NEGATIONS = re.compile(r"\b(no|not(?! only)|never|without|neither|nor|lacks|lacking)\b|n't\b")
+CLAUSE_ENDS = re.compile(r"[.,;:!?]|\b(but|who|while|though|yet|with)\b")
+# What begins anew after "and": "no beard and a hat", "not smiling and wearing glasses".
+BEGINNINGS = re.compile(r"\b(a|an|the|he|she|has|have|is|wears?|wearing|smiles)\b")
 VALUE_PATTERNS = {  # attribute → pattern that contains the value itself
     "hair_length": r"\b{}\b[\w ]* hair\b",
     "hair_texture": r"\b{}\b[\w ]* hair\b",
-    "hair_color": r"\b{} hair\b",
+    "hair_color": r"(?<!reddish )\b{} hair\b",
     "eye_color": r"\b{} eyes\b",
 }
 
 
 def stated_attributes(prompt: str, known: dict[str, list[str]]) -> Iterator[tuple[str, set[str]]]:
-    """Yield (attribute, admissible values) for every attribute that the prompt states.
+    """Yield (attribute, admissible values) for every attribute that the prompt states or denies.
+
+    "No glasses" and "not smiling" leave the other values. What both stands and is denied, or may be
+    meant either way, as the hair in "no beard and long hair", is left out.
 
     known  attribute → its values; other attributes are left out
 
     >>> dict(stated_attributes("A bald man.", {"gender": ["female", "male"]}))
     {'gender': {'male'}}
+    >>> dict(stated_attributes("not smiling", {"smiling": ["False", "True"]}))
+    {'smiling': {'False'}}
     """
     text = prompt.lower()
     for pattern, attribute, values in PHRASES:
-        if attribute not in known or not re.search(pattern, text):
+        if attribute not in known:
             continue
         if values == ANY_WORN:
-            yield attribute, {value for value in known[attribute] if value != "none"}
-        else:
-            yield attribute, set(values)
+            values = tuple(value for value in known[attribute] if value != "none")
+        if admissible := _admissible(pattern, text, set(values), known[attribute]):
+            yield attribute, admissible
+
+    for pattern, attribute, missing in MISSING:
+        if attribute in known and re.search(pattern, text):
+            yield attribute, set(missing)
 
     for attribute, pattern in VALUE_PATTERNS.items():
         values = [value for value in known.get(attribute, ()) if value != "none"]
         matches = [value for value in values if re.search(pattern.format(re.escape(value)), text)]
         if matches:
-            yield attribute, {max(matches, key=len)}  # "dark brown hair" is not "brown hair"
+            value = max(matches, key=len)  # "dark brown hair" is not "brown hair"
+            full_pattern = pattern.format(re.escape(value))
+            if admissible := _admissible(full_pattern, text, {value}, known[attribute]):
+                yield attribute, admissible
+
+
+def _admissible(pattern: str, text: str, values: set[str], known: list[str]) -> set[str]:
+    """Return `values` where the text states the pattern, the others where it denies it, else {}."""
+    meanings = {_meaning(text[: match.start()]) for match in re.finditer(pattern, text)}
+    if meanings == {"stated"}:
+        return values
+    if meanings == {"denied"}:
+        return set(known) - values
+    return set()
+
+
+def _meaning(before: str) -> str:
+    """Say whether a phrase after the text `before` is 'stated', 'denied' or 'unclear'."""
+    clause = before
+    for end in CLAUSE_ENDS.finditer(before):
+        clause = before[end.end() :]
+    *first_parts, last_part = re.split(r"\band\b", clause)
+    if NEGATIONS.search(last_part):
+        return "denied"
+    is_after_negation = any(NEGATIONS.search(part) for part in first_parts)
+    if is_after_negation and not BEGINNINGS.search(last_part):
+        return "unclear"
+    return "stated"
 
 
 class TextMatch(MeanMetric):

@@ -44,6 +44,64 @@ def test_stated_by_hand():
     assert dict(stated_attributes("", known)) == {}
 
 
+KNOWN = {
+    "gender": ["female", "male"],
+    "glasses": ["none", "eyeglasses", "sunglasses"],
+    "hat": ["none", "beanie", "cap"],
+    "beard": ["none", "beard", "goatee", "stubble"],
+    "smiling": ["False", "True"],
+    "earrings": ["none", "hoop"],
+    "hair_color": ["none", "black", "brown"],
+    "hair_length": ["none", "long", "short"],
+    "bald": ["False", "True"],
+}
+EYE_WEAR = {"eyeglasses", "sunglasses"}
+
+
+@pytest.mark.parametrize(
+    "prompt, stated",
+    [
+        ("woman, no glasses", {"gender": {"female"}, "glasses": {"none"}}),
+        ("glasses, not smiling", {"glasses": EYE_WEAR, "smiling": {"False"}}),
+        ("She isn't smiling.", {"gender": {"female"}, "smiling": {"False"}}),
+        ("not wearing glasses but smiling", {"glasses": {"none"}, "smiling": {"True"}}),
+        ("not smiling and wearing glasses", {"glasses": EYE_WEAR, "smiling": {"False"}}),
+        ("without glasses or earrings", {"glasses": {"none"}, "earrings": {"none"}}),
+        ("a man, no hat, no beard", {"gender": {"male"}, "hat": {"none"}, "beard": {"none"}}),
+        ("without a cap", {"hat": {"none", "beanie"}}),
+        ("He has no goatee.", {"gender": {"male"}, "beard": {"none", "beard", "stubble"}}),
+        ("no smile, with long black hair", {"smiling": {"False"}, "hair_length": {"long"}, "hair_color": {"black"}}),
+        ("no glasses and earrings", {"glasses": {"none"}}),  # the earrings may be meant either way
+        ("no glasses and a beanie", {"glasses": {"none"}, "hat": {"beanie"}}),
+        ("no hair, clean-shaven", {"bald": {"True"}, "beard": {"none"}}),
+        ("not only smiling, wearing glasses", {"smiling": {"True"}, "glasses": EYE_WEAR}),
+        ("smiling, no, not smiling", {}),
+        ("reddish brown hair", {}),
+        ("hair is not black", {}),
+        ("no black hair", {"hair_color": {"none", "brown"}}),
+    ],
+)  # fmt: skip
+def test_denied_things_are_not_stated(prompt, stated):
+    assert dict(stated_attributes(prompt, KNOWN)) == stated
+
+
+def test_everyday_captions_deny_only_what_is_missing():
+    """Lists such as 'woman, no glasses, not smiling', by the renderer that knows the truth."""
+    everyday = pytest.importorskip("gantoolkit_annyfaces.everyday")
+    import numpy as np
+
+    faces = FaceZip("val")
+    attributes = ("glasses", "hat", "beard", "earrings", "smiling", "bald", "gender")
+    known = {n: sorted({str(row[n]) for row in faces.attributes}) for n in attributes}
+    checked = 0
+    for index, truth in enumerate(faces.attributes):
+        for caption in everyday.everyday_captions(truth, np.random.default_rng(index), "photo"):
+            for name, values in stated_attributes(caption, known):
+                assert str(truth[name]) in values, (caption, name, values, truth[name])
+                checked += 1
+    assert checked > 1000
+
+
 class Smiles(Faces):
     attributes = {"smiling": ["False", "True"], "hair": ["black", "blond"]}
 
