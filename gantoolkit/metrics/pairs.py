@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor
+from torch.nn.functional import avg_pool2d
 
 from gantoolkit.core.errors import UsageError
 from gantoolkit.metrics.base import EvalBatch, MeanMetric
@@ -52,7 +54,7 @@ class MSSSIM(MeanMetric):
     """Multi-scale structural similarity with I^gt (what the paper's column “SSIM” holds).
 
     Five scales need 176 pixels. Smaller images use the scales that fit, with the exponents rescaled
-    to sum to 1; the score's conditions say how many.
+    to sum to 1; the score's conditions say how many. At every scale only windows inside count.
     """
 
     name = "ms_ssim"
@@ -64,16 +66,18 @@ class MSSSIM(MeanMetric):
     def values(self, batch: EvalBatch) -> Tensor:
         import gantoolkit.core.compat  # noqa: F401  before torchmetrics
 
-        from torchmetrics.functional.image import (
-            multiscale_structural_similarity_index_measure as ms_ssim,
-        )
+        from torchmetrics.functional.image import structural_similarity_index_measure as ssim
 
         images, targets = in_unit_range(batch)
         self.scales = scales_for(min(images.shape[-2:]))
         exponents = BETAS[: self.scales]
         betas = tuple(beta / sum(exponents) for beta in exponents)
-        similarity = ms_ssim(images, targets, betas=betas, normalize="relu", **SSIM_OPTIONS)
-        return similarity.reshape(len(images))
+        similarity = torch.ones(len(images), device=images.device)
+        for beta in betas[:-1]:
+            _, contrast = ssim(images, targets, return_contrast_sensitivity=True, **SSIM_OPTIONS)
+            similarity = similarity * contrast.relu() ** beta
+            images, targets = avg_pool2d(images, 2), avg_pool2d(targets, 2)
+        return similarity * inner_ssim(images, targets).relu() ** betas[-1]
 
     def conditions(self) -> dict:
         return {**super().conditions(), "scales": self.scales}
@@ -88,15 +92,21 @@ class SSIM(MeanMetric):
         super().__init__(None)
 
     def values(self, batch: EvalBatch) -> Tensor:
-        import gantoolkit.core.compat  # noqa: F401  before torchmetrics
+        return inner_ssim(*in_unit_range(batch))
 
-        from torchmetrics.functional.image import structural_similarity_index_measure as ssim
 
-        images, targets = in_unit_range(batch)
-        _, similarity = ssim(images, targets, return_full_image=True, **SSIM_OPTIONS)
-        # windows beyond the border do not count, as in Wang's and scikit-image's code
-        border = WINDOW // 2
-        return similarity[..., border:-border, border:-border].mean((1, 2, 3))
+def inner_ssim(images: Tensor, targets: Tensor) -> Tensor:
+    """Return SSIM [B] of images 0..1 over the windows that lie inside of them.
+
+    Windows beyond the border do not count, as in Wang's and scikit-image's code.
+    """
+    import gantoolkit.core.compat  # noqa: F401  before torchmetrics
+
+    from torchmetrics.functional.image import structural_similarity_index_measure as ssim
+
+    _, similarity = ssim(images, targets, return_full_image=True, **SSIM_OPTIONS)
+    border = WINDOW // 2
+    return similarity[..., border:-border, border:-border].mean((1, 2, 3))
 
 
 def in_unit_range(batch: EvalBatch) -> tuple[Tensor, Tensor]:
