@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import torch
 from torch import Tensor, nn
 
-from gantoolkit.core.errors import UsageError
+from gantoolkit.core.errors import UsageError, warn
 from gantoolkit.core.types import Condition, Render, Score, Scores, Target
 from gantoolkit.metrics import bootstrap
 
@@ -43,6 +43,16 @@ class EvalBatch:
         if source == "image_gt":
             return self.target.image_gt
         return getattr(self, source)
+
+    def is_finite(self) -> Tensor:
+        """Say which samples [B] have a result and a truth without NaN and infinite pixels."""
+        if "finite" not in self.cache:
+            finite = torch.isfinite(self.image).flatten(1).all(1)
+            truth = self.target.image_gt
+            if truth is not None:
+                finite &= torch.isfinite(truth).flatten(1).all(1).to(finite.device)
+            self.cache["finite"] = finite
+        return self.cache["finite"]
 
     def outputs(self, network: nn.Module, source: str | int = "image") -> SimpleNamespace:
         """Run `network` on `images(source)`, once per batch."""
@@ -97,6 +107,7 @@ class Metric:
     output: str | None = None  # the field of the network's outputs that is read
     higher_is_better = True
     max_replicates = 200
+    min_samples = 0  # fewer give no score
 
     def __init__(self, network: str | None = None, **network_options: str | None):
         self.network_name = network
@@ -167,9 +178,18 @@ class Metric:
         return {}
 
     def compute(self) -> Scores:
-        """Return {name[network]: Score}, for example {"miou_present[judge]": Score(…)}."""
+        """Return {name[network]: Score}, for example {"miou_present[judge]": Score(…)}.
+
+        {} and a warning where there are fewer than `min_samples`.
+        """
         network = f"[{self.network_name}]" if self.network_name else ""
         scores: Scores = {}
+        if self.count() < self.min_samples:
+            warn(
+                f"the metric '{self.name}' is left out: it needs {self.min_samples} samples with "
+                f"finite pictures and has {self.count()}."
+            )
+            return scores
         for suffix, values in self.compute_values().items():
             name = f"{self.name}_{suffix}" if suffix else self.name
             scores[name + network] = Score(
@@ -183,7 +203,10 @@ class Metric:
 
 
 class MeanMetric(Metric):
-    """A metric that is the mean of `values` over images; NaN values are skipped and counted."""
+    """A metric that is the mean of `values` over images.
+
+    NaN values, and images that are not finite, are skipped and counted.
+    """
 
     may_skip = False  # record the number of skipped images even where it is 0
 
@@ -198,6 +221,7 @@ class MeanMetric(Metric):
 
         is_finite = [torch.isfinite(value) for value in values.values()]
         is_valid = torch.stack(is_finite).all(0)
+        is_valid &= batch.is_finite().to(is_valid.device)
         for suffix, value in values.items():
             self.add(batch, f"total{suffix}", torch.where(is_valid, value, 0))
         self.add(batch, "n", is_valid)

@@ -28,14 +28,17 @@ class FeatureBank(Metric):
     """
 
     output = "features"
+    min_samples = 2
 
     def __init__(self, network: str = "judge", max_samples: int = 2000, resize: str | None = None):
         super().__init__(network, resize=resize)
         self.max_samples = max_samples
         self.chunks: list[Features] = []
+        self.skipped = 0  # samples whose pictures or features are not finite
 
     def reset(self) -> None:
         self.chunks = []
+        self.skipped = 0
 
     def is_empty(self) -> bool:
         return not self.chunks
@@ -43,19 +46,25 @@ class FeatureBank(Metric):
     def update(self, batch: EvalBatch) -> None:
         fake = self.network_output(batch).detach().float().cpu()
         real = self.network_output(batch, "image_gt").detach().float().cpu()
-        self.chunks.append(Features(batch.sample_ids.cpu(), fake, real))
+        is_valid = batch.is_finite().cpu()
+        is_valid = is_valid & torch.isfinite(fake).all(1) & torch.isfinite(real).all(1)
+        self.skipped += int((~is_valid).sum())
+        sample_ids = batch.sample_ids.cpu()
+        self.chunks.append(Features(sample_ids[is_valid], fake[is_valid], real[is_valid]))
         if sum(len(chunk.sample_ids) for chunk in self.chunks) > 2 * self.max_samples:
             self.chunks = [self.first_samples()]
 
     def merge(self, other: FeatureBank) -> None:
         self.chunks += other.chunks
+        self.skipped += other.skipped
 
     def all_reduce(self) -> None:
         import torch.distributed as dist
 
         gathered: list = [None] * dist.get_world_size()
-        dist.all_gather_object(gathered, [self.first_samples()])
-        self.chunks = [chunk for chunks in gathered for chunk in chunks]
+        dist.all_gather_object(gathered, (self.first_samples(), self.skipped))
+        self.chunks = [chunk for chunk, _ in gathered]
+        self.skipped = sum(skipped for _, skipped in gathered)
 
     def first_samples(self) -> Features:
         """Return the features of the `max_samples` smallest indices, in order."""
@@ -67,7 +76,8 @@ class FeatureBank(Metric):
         return len(self.first_samples().sample_ids)
 
     def conditions(self) -> dict:
-        return {"features": self.chunks[0].fake.shape[1], "most_samples": self.max_samples}
+        conditions = {"features": self.chunks[0].fake.shape[1], "most_samples": self.max_samples}
+        return {**conditions, "skipped": self.skipped} if self.skipped else conditions
 
     def weights(self, sample_ids: Tensor) -> Tensor:
         """Return the weights [1+replicates,n] of the bootstrap."""

@@ -67,20 +67,27 @@ class FID(Metric):
     output = "features"
     higher_is_better = False
     max_replicates = 100
+    min_samples = 2  # one has no covariance
 
     def __init__(self, network: str = "judge", resize: str | None = None):
         super().__init__(network, resize=resize)
 
     def update(self, batch: EvalBatch) -> None:
+        features_of = {}
+        is_valid = batch.is_finite()
         for side, source in SOURCES.items():
-            features = self.network_output(batch, source).detach().double()
+            features_of[side] = self.network_output(batch, source).detach().double()
+            is_valid = is_valid & torch.isfinite(features_of[side]).all(1)
+        for side, features in features_of.items():
+            features = torch.where(is_valid[:, None], features, 0)
             if features.shape[1] > MAX_FEATURES:
                 self.replicates = 0
             self.add(batch, f"{side}_total", features)
             weights = batch.weights[:, : 1 + self.replicates].to(features)
             weighted = weights.T[:, :, None] * features  # [1+replicates,B,D]
             self._accumulate(f"{side}_outer", weighted.mT @ features)
-        self.add(batch, "n", torch.ones(len(features), device=features.device))
+        self.add(batch, "n", is_valid)
+        self.add(batch, "skipped", ~is_valid)
 
     def compute_values(self) -> dict[str, Tensor]:
         distances = []
@@ -98,4 +105,9 @@ class FID(Metric):
         return frechet_distance(*gaussians)
 
     def conditions(self) -> dict:
-        return {"features": self.sums["fake_total"].shape[1], "reference": "targets of this pass"}
+        skipped = round(float(self.sums["skipped"][0]))
+        return {
+            "features": self.sums["fake_total"].shape[1],
+            "reference": "targets of this pass",
+            **({"skipped": skipped} if skipped else {}),
+        }

@@ -104,7 +104,7 @@ def test_what_is_kept_is_gathered_from_all_processes(monkeypatch):
         )
 
     def gather(found, own):
-        found[:] = [own, [halves[1].first_samples()]]
+        found[:] = [own, (halves[1].first_samples(), 0)]
 
     monkeypatch.setattr(dist, "get_world_size", lambda: 2)
     monkeypatch.setattr(dist, "all_gather_object", gather)
