@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from gantoolkit.core.errors import UsageError
 from gantoolkit.core.suggest import check_choice
+from gantoolkit.core.text import check_text
 from gantoolkit.core.types import Condition, Features, FeatureShapes
 from gantoolkit.encoders import conditioning, sampling
 from gantoolkit.encoders.folders import DiffusionModel, load_diffusion_model
@@ -39,6 +40,7 @@ class ControlNetEncoder(nn.Module):
     precision   'fp32' or 'bf16' for U-Net and ControlNets; features and latents are always fp32
     offload     keep networks in the CPU's memory, and on the device only while they work;
                 the numbers are the same
+    negative_prompt  what guidance leads away from; "": the empty prompt
 
     With several ControlNets, condition, palette and conditioning_scale may be lists of one each.
 
@@ -64,6 +66,7 @@ class ControlNetEncoder(nn.Module):
         conditioning_scale: float | list[float] = 1.0,
         precision: Literal["fp32", "bf16"] = "fp32",
         offload: bool = False,
+        negative_prompt: str = "",
     ):
         super().__init__()
         is_loaded = isinstance(weights, DiffusionModel)
@@ -82,6 +85,7 @@ class ControlNetEncoder(nn.Module):
         self.scheduler = model.scheduler
         self.steps = steps
         self.guidance = guidance
+        self.negative_prompt = check_text(negative_prompt, "negative_prompt", UsageError)
         self.tap = tap
         self.timesteps = sampling.timestep_grid(self.scheduler, steps)
 
@@ -143,14 +147,11 @@ class ControlNetEncoder(nn.Module):
     # -- what enters the U-Net -----------------------------------------------------------------
 
     def encode_prompt(self, condition: Condition) -> tuple[EncodedPrompts, Tensor]:
-        """Return the prompts, and the embeddings [2B,T,D] of the empty prompt and of the prompts.
-
-        The empty prompt is the unconditional one of classifier-free guidance.
-        """
+        """Return the prompts, and the embeddings [2B,T,D] of the negative prompt and the prompts."""
         with self.on_device("text_encoder"):
             prompts = self.text_encoder(condition.text)
-            empty_prompt = self.text_encoder([""] * len(condition)).embedding
-        return prompts, torch.cat([empty_prompt, prompts.embedding])
+            negative = self.text_encoder([self.negative_prompt] * len(condition)).embedding
+        return prompts, torch.cat([negative, prompts.embedding])
 
     def encode_condition(self, condition: Condition) -> list[Tensor]:
         """Return the image [B,·,R,R] that each ControlNet is shown."""
@@ -176,7 +177,7 @@ class ControlNetEncoder(nn.Module):
         latents [B,4,h,w], t [B], embedding [B,T,D], images from `encode_condition`
         """
         dtype = self.unet.dtype
-        latents = latents.to(dtype).contiguous(memory_format=torch.channels_last)
+        given_latents, latents = latents, latents.to(dtype, memory_format=torch.channels_last)
         embedding = embedding.to(dtype)
         with torch.autocast(self.device.type, enabled=False):
             residuals = [
@@ -184,7 +185,7 @@ class ControlNetEncoder(nn.Module):
                 for controlnet, image in zip(self.controlnets, images)
             ]
             down, mid = conditioning.sum_residuals(residuals) if residuals else (None, None)
-            (epsilon,) = self.unet(
+            (prediction,) = self.unet(
                 latents,
                 t,
                 embedding,
@@ -192,7 +193,7 @@ class ControlNetEncoder(nn.Module):
                 mid_block_additional_residual=mid,
                 return_dict=False,
             )
-        return epsilon.float()
+        return sampling.to_epsilon(self.scheduler, prediction.float(), given_latents, t)
 
     def predict_guided(
         self, latents: Tensor, t: int, embeddings: Tensor, images: list[Tensor]

@@ -19,6 +19,7 @@ class DiffusionEncoder(ControlNetEncoder):
     tap        f^n at the last 'attention' of an up block or at the 'block' output
     precision  'fp32' or 'bf16' for the U-Net; features and latents are always fp32
     offload    keep networks in the CPU's memory, and on the device only while they work
+    negative_prompt  what guidance leads away from; "": the empty prompt
 
     >>> encoder = DiffusionEncoder("diffusion", steps=2)
     >>> encoder.condition, encoder.timesteps
@@ -33,6 +34,7 @@ class DiffusionEncoder(ControlNetEncoder):
         tap: Literal["attention", "block"] = "attention",
         precision: Literal["fp32", "bf16"] = "fp32",
         offload: bool = False,
+        negative_prompt: str = "",
     ):
         if isinstance(weights, DiffusionModel):
             weights = replace(weights, controlnet=None, controlnet_names=())
@@ -44,4 +46,5 @@ class DiffusionEncoder(ControlNetEncoder):
             tap=tap,
             precision=precision,
             offload=offload,
+            negative_prompt=negative_prompt,
         )

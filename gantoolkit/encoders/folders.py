@@ -34,6 +34,8 @@ TOKENIZER_OPTION = " --tokenizer DIR"  # of `weights convert`
 STEMS = ("diffusion_pytorch_model",)  # names of diffusers' weights, without endings
 OLD_ATTENTION = {"query": "to_q", "key": "to_k", "value": "to_v", "proj_attn": "to_out.0"}
 
+LEAST_SIGNAL = 1e-6  # ᾱ_t at the last step; DDIM divides by its root
+
 
 @dataclass
 class DiffusionModel:
@@ -77,7 +79,7 @@ def load_diffusion_model(
         load_vae(folder),
         text_encoder,
         tokenizer,
-        load_scheduler(folder),
+        load_scheduler(folder, ("epsilon", "v_prediction")),
         names,
     )
 
@@ -218,10 +220,10 @@ def load_text(folder) -> tuple[nn.Module, object]:
     return model, load_tokenizer(component_folder(folder, "tokenizer"), model.config)
 
 
-def load_scheduler(folder):
+def load_scheduler(folder, predicts: tuple[str, ...] = ("epsilon",)):
     """Load a DDIMScheduler with the noise schedule of the folder's scheduler, of whatever class.
 
-    The U-Net must predict ε.
+    predicts  what the U-Net may predict: 'epsilon' and 'v_prediction', where the caller reads both
     """
     from diffusers.schedulers.scheduling_ddim import DDIMScheduler
 
@@ -229,10 +231,16 @@ def load_scheduler(folder):
     read_json(path / "scheduler_config.json")
     scheduler = DDIMScheduler.from_pretrained(path, local_files_only=True, clip_sample=False)
     prediction_type = scheduler.config.prediction_type
-    if prediction_type != "epsilon":
+    if prediction_type not in predicts:
         raise WeightsError(
             f"{path} belongs to a U-Net that predicts '{prediction_type}'; only those that predict "
-            "the noise ('epsilon', as Stable Diffusion 1.5 and 2.1-base do) can be read."
+            f"{' or '.join(predicts)} can be used here (Stable Diffusion 1.5 and 2.1-base predict "
+            "epsilon, the noise)."
+        )
+    if float(scheduler.alphas_cumprod[-1]) < LEAST_SIGNAL:
+        raise WeightsError(
+            f"{path} has a noise schedule without signal at its end (rescale_betas_zero_snr), "
+            "which is not supported; choose a model without it."
         )
     return scheduler
 

@@ -58,6 +58,19 @@ def q_sample(scheduler, clean: Tensor, t: Tensor, epsilon: Tensor) -> Tensor:
     return signal * clean + sigma * epsilon
 
 
+def to_epsilon(scheduler, prediction: Tensor, latents: Tensor, t: Tensor) -> Tensor:
+    """Return ε of what a U-Net predicts, by its scheduler: ε itself, or v."""
+    if scheduler.config.prediction_type == "v_prediction":
+        return epsilon_of_v(scheduler, prediction, latents, t)
+    return prediction
+
+
+def epsilon_of_v(scheduler, velocity: Tensor, latents: Tensor, t: Tensor) -> Tensor:
+    """Return ε = √ᾱ_t v + √(1−ᾱ_t) z_t of a v-prediction (Salimans and Ho, 2022)."""
+    signal, sigma = signal_and_noise_levels(scheduler, t, velocity)
+    return signal * velocity + sigma * latents.to(velocity)
+
+
 def ddim_step(scheduler, epsilon: Tensor, latents: Tensor, t: int, t_next: int | None) -> Tensor:
     """Return z at the next smaller step `t_next` (None: the end of the chain) from ε(z_t) and z_t.
 

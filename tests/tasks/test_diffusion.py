@@ -213,9 +213,9 @@ def test_what_is_scored_is_what_is_exported(chain, tiny_zip, tmp_path):
 def test_a_u_net_that_predicts_something_else_is_refused(chain, tmp_path):
     shutil.copytree(chain / "diffusion/export", tmp_path / "v")
     file = tmp_path / "v/scheduler/scheduler_config.json"
-    file.write_text(json.dumps(json.loads(file.read_text()) | dict(prediction_type="v_prediction")))
+    file.write_text(json.dumps(json.loads(file.read_text()) | dict(prediction_type="sample")))
     with pytest.raises(
-        WeightsError, match="U-Net that predicts 'v_prediction'; only those that predict the noise"
+        WeightsError, match="U-Net that predicts 'sample'; only those that predict epsilon or v_"
     ):
         ControlNetEncoder(str(tmp_path / "v"), str(chain / "mask/export/controlnet"))
 
