@@ -14,6 +14,7 @@ from gantoolkit.bench import PROTOCOL, page
 from gantoolkit.bench.official_outputs import ADAPTERS, MANIFEST, Outputs, find_outputs
 from gantoolkit.bench.reference import Reference, open_output, read_output
 from gantoolkit.bench.suite import Suite, SuiteRow
+from gantoolkit.bench.systems import needs_of
 from gantoolkit.bench.tables import MeasuredRow
 from gantoolkit.config import validate
 from gantoolkit.core import files
@@ -22,6 +23,7 @@ from gantoolkit.core.errors import DataError, UsageError
 from gantoolkit.core.files import check_output_folder
 from gantoolkit.core.suggest import did_you_mean
 from gantoolkit.core.types import Record
+from gantoolkit.inference.manifest import read_rows
 from gantoolkit.metrics import Evaluator
 from gantoolkit.registry import manifest
 from gantoolkit.report import record as records
@@ -90,7 +92,7 @@ def main(args) -> int:
     folders = _parse_folders(args.outputs)
     metrics = read_metrics(args.metrics) if args.metrics else {name: {} for name in METRICS}
     args.device = pick_device(args.device)
-    reference = Reference(args.data, args.size)
+    reference = Reference(args.data, args.size, args.caption)
     if not args.metrics and reference.name != "annyfaces":
         print(
             "judged by the zoo's judge, which knows only rendered faces; name networks with "
@@ -102,6 +104,8 @@ def main(args) -> int:
         adapter = ADAPTERS[folder.adapter]
         outputs[folder.name] = find_outputs(adapter, folder.path, reference.samples)
     ids = common_ids(folders, outputs, reference, args.limit)
+    for folder in folders:
+        check_captions(folder, outputs[folder.name], ids, reference)
     rows = []
     for folder in folders:
         system = {"type": folder.adapter, "folder": folder.path.name}
@@ -191,6 +195,34 @@ def common_ids(
     return ids
 
 
+def check_captions(
+    folder: OutputFolder, outputs: Outputs, ids: Sequence[str], reference: Reference
+) -> None:
+    """Refuse what `gantoolkit generate --data` drew from other captions than are scored."""
+    texts = {sample.id: sample.text for sample in reference.samples}
+    drawn = read_rows(folder.path)
+    for id in ids:
+        row = drawn.get(outputs[id].path.name, {})
+        if "data" in row and row.get("text") != texts[id]:
+            other = "first" if reference.caption == "rotating" else "rotating"
+            raise UsageError(
+                f"{folder.path} was drawn from other captions than those of {reference.name} that "
+                f"are scored (sample {id}); add --caption {other}, or draw it again."
+            )
+
+
+def facts_of(folder: OutputFolder) -> dict:
+    """Return needs, model and domain of a program; of ours as its manifest says."""
+    adapter = ADAPTERS[folder.adapter]
+    needs, is_3d = adapter.needs or ("text", "mask"), adapter.is_3d
+    if folder.adapter == "gantoolkit":
+        rows = [row for row in read_rows(folder.path).values() if "condition" in row]
+        if rows:
+            is_3d = any(row.get("is_3d") for row in rows)
+            needs = (*needs_of(rows[0]["condition"]), *(("camera",) if is_3d else ()))
+    return dict(needs=list(needs), model=adapter.model, domain="3D" if is_3d else "2D")
+
+
 def make_record(
     folder: OutputFolder,
     row: SuiteRow,
@@ -212,9 +244,7 @@ def make_record(
         data=reference.name,
         pairs=len(ids),
         missing=len(reference.samples) - len(outputs),
-        needs=list(adapter.needs or ("text", "mask")),
-        model=adapter.model,
-        domain="3D" if adapter.is_3d else "2D",
+        **facts_of(folder),
     )
     notes = [] if adapter.needs else ["what it saw is not known; text and mask are assumed"]
     return Record(
@@ -243,7 +273,9 @@ def _evaluate(
         args.judge,
         args.device,
         bootstrap=args.bootstrap,
-        conditions=dict(resize=resize, latent_source="as the program drew it"),
+        conditions=dict(
+            resize=resize, latent_source="as the program drew it", captions=reference.caption
+        ),
     )
     for indices in torch.arange(len(ids)).split(BATCH):
         batch = [ids[index] for index in indices.tolist()]

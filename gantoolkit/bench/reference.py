@@ -44,34 +44,38 @@ class Reference:
 
     source  a data set zip by name or path, or a folder
     size    of images in pixels (default: a zip's own, else 256)
+    caption of a zip: which of a sample's captions, of CAPTION_RULES
     """
 
-    def __init__(self, source: str | Path, size: int | None = None):
+    def __init__(self, source: str | Path, size: int | None = None, caption: str = "rotating"):
         path = Path(source)
         if path.is_dir():
             self.zip = None
+            self.caption = "one each"
             self.name = path.name
             self.size = size or 256
             self.folder_samples = read_folder(path)
             self.samples = [SampleId(id, one.text) for id, one in self.folder_samples.items()]
         else:
             self.zip = FaceZip(source)
+            self.caption = caption
             self.name = self.zip.meta.get("name", "")
             self.size = size or self.zip.resolution
             self.samples = [
-                SampleId(Path(file).stem, captions[0] if captions else "")
-                for file, captions in zip(self.zip.files, self.zip.captions)
+                SampleId(Path(file).stem, self.zip.caption(index, caption))
+                for index, file in enumerate(self.zip.files)
             ]
         self._index = {sample.id: index for index, sample in enumerate(self.samples)}
 
     def sample(self, ids: Sequence[str]) -> Sample:
-        """Return condition (first caption, mask) and target of some ids."""
+        """Return condition (caption, mask) and target of some ids."""
         if self.zip:
             return self._from_zip(ids)
         return self._from_folder(ids)
 
     def _from_zip(self, ids: Sequence[str]) -> Sample:
-        sample = self.zip.sample([self._index[id] for id in ids])
+        indices = torch.tensor([self._index[id] for id in ids])
+        sample = self.zip.sample(indices, indices if self.caption == "rotating" else 0)
         target = Target(
             fit(sample.target.image_gt, self.size),
             sample.target.labels,

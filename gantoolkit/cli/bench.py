@@ -94,6 +94,12 @@ def _add_compare(verbs) -> None:
         metavar="DIR",
         help="records and page (default: compare), or what --prepare writes (default: for-PROGRAM)",
     )
+    compare.add_argument(
+        "--caption",
+        choices=("rotating", "first"),
+        default="rotating",
+        help="of a zip's captions: number i of sample i, modulo how many it has, or the first",
+    )
     _add_scoring(compare)
     options.add_device(compare)
 

@@ -28,6 +28,11 @@ def add(verbs) -> None:
 def _add_conditions(generate: argparse.ArgumentParser) -> None:
     generate.add_argument("--text", default="", help="the prompt; may be empty")
     generate.add_argument(
+        "--negative-prompt",
+        metavar="TEXT",
+        help="what guidance leads away from (default: the encoder's, mostly empty)",
+    )
+    generate.add_argument(
         "--mask", metavar="FILE|DIR", help="label map(s), 19 CelebAMask-HQ classes"
     )
     generate.add_argument(
@@ -40,6 +45,12 @@ def _add_conditions(generate: argparse.ArgumentParser) -> None:
         metavar="ZIP",
         help="every sample of a data set once, from its own caption, condition and camera, "
         "as ID.png",
+    )
+    generate.add_argument(
+        "--caption",
+        choices=("rotating", "first"),
+        default="rotating",
+        help="with --data: caption number i of sample i, modulo how many it has, or the first",
     )
     generate.add_argument(
         "--labels",

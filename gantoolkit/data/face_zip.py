@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import io
 import zipfile
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from pathlib import Path
@@ -24,6 +24,7 @@ from gantoolkit.core.labels import CLASSES
 from gantoolkit.core.suggest import check_choice
 from gantoolkit.core.types import Camera, Condition, Sample, Target
 from gantoolkit.data.cameras import find_label_problem
+from gantoolkit.data.face_records import record_problem, stem_of
 from gantoolkit.data.image_files import UNREADABLE, decode_image
 from gantoolkit.data.lazy_images import LazyImages, fits_memory
 from gantoolkit.data.rgb import to_rgb
@@ -31,6 +32,7 @@ from gantoolkit.data.rgb import to_rgb
 DEPTH_RANGE = 4.0  # 16-bit depth images store depth / 4 · 65535, 0 = background
 SEED_STRIDE = 1_000_003
 CONDITIONS = ("mask", "scribble", "both")
+CAPTION_RULES = ("rotating", "first")  # which caption stands for a face where there are several
 Finish = Callable[
     [Tensor], Tensor
 ]  # stacked arrays as they are stored → the tensor that callers get
@@ -78,13 +80,13 @@ class FaceZip:
             raise DataError(f"{self.path} holds no samples.")
         labels = self._camera_labels()
         # Records may give the bare number of a file.
-        file_of_stem = {_stem(name): name for name in labels}
+        file_of_stem = {stem_of(name): name for name in labels}
         for line, record in enumerate(self.records, 1):
-            if problem := _record_problem(record, file_of_stem):
+            if problem := record_problem(record, file_of_stem):
                 raise DataError(f"{self.path}: line {line} of samples.jsonl {problem}.")
 
         self.resolution = self.meta["resolution"]
-        self.files = [file_of_stem[_stem(record["file"])] for record in self.records]
+        self.files = [file_of_stem[stem_of(record["file"])] for record in self.records]
         cameras = np.stack([self._check_camera(file, labels[file]) for file in self.files])
         self.cameras = torch.from_numpy(cameras).float()  # [N,25]
         self.captions = [record["captions"] for record in self.records]
@@ -212,7 +214,7 @@ class FaceZip:
         """Return the name of a sample's image in the zip."""
         if kind == "image":
             return text.normal_name(self.files[index])
-        stem = _stem(self.files[index])
+        stem = stem_of(self.files[index])
         webp = f"{kind}/{stem}.webp"
         png = f"{kind}/{stem}.png"
         return webp if webp in self.names and png not in self.names else png
@@ -277,6 +279,16 @@ class FaceZip:
             texts.append(captions[number % len(captions)] if captions else "")
         return tuple(texts)
 
+    def caption(self, index: int, rule: str = "rotating") -> str:
+        """Return the caption that stands for a face; "" where it has none.
+
+        rule  'rotating' (number `index` modulo the captions of the face, as trajectories and
+              records take them) or 'first'
+        """
+        check_choice("caption", rule, CAPTION_RULES)
+        (caption,) = self._captions(torch.tensor([index]), index if rule == "rotating" else 0)
+        return caption
+
     def target(self, indices: Tensor) -> Target:
         """Return the ground truth of the faces `indices`."""
         return self._target(indices, self.images[indices], self.labels[indices])
@@ -295,33 +307,6 @@ class FaceZip:
         from gantoolkit.weights import sha256
 
         return sha256(self.path)
-
-
-def _stem(name: str) -> str:
-    """Return what the names of one sample's files share."""
-    return text.normal_name(Path(name).stem)
-
-
-def _record_problem(record, stems: Collection[str]) -> str:
-    """Say what is wrong with a line of samples.jsonl, or "".
-
-    stems  of the files with cameras
-    """
-    if not isinstance(record, dict) or not isinstance(record.get("file"), str):
-        return "should be an object with the name of its picture as 'file'"
-    if _stem(record["file"]) not in stems:
-        return f"names {record['file']}, for which dataset.json has no camera"
-    captions = record.get("captions")
-    if not isinstance(captions, list) or not all(isinstance(item, str) for item in captions):
-        return "should have a list of texts as 'captions', which may be empty"
-    for caption in captions:
-        if problem := text.find_text_problem(caption):
-            return f"has a caption with {problem}"
-    if not isinstance(record.get("identity"), int):
-        return "should have a whole number as 'identity'"
-    if not isinstance(record.get("attributes", {}), dict):
-        return "should have an object as 'attributes'"
-    return ""
 
 
 def find_dataset(name: str | Path) -> Path:

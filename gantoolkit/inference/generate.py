@@ -28,7 +28,15 @@ def main(args) -> int:
     from gantoolkit.inference.prompt_check import check_prompt
 
     device = pick_device(options.device)
-    pipeline, specs = load_with_specs(args.source, options.generator)
+    changes = {}
+    if options.negative_prompt is not None:
+        changes["negative_prompt"] = options.negative_prompt
+    pipeline, specs = load_with_specs(args.source, options.generator, **changes)
+    if options.negative_prompt and getattr(pipeline.encoder, "guidance", 1) == 1:
+        raise UsageError(
+            f"--negative-prompt has no effect: {args.source} draws without guidance (1); leave it "
+            "out."
+        )
     pipeline.to(device)
     for remark in check_prompt(options.text, pipeline.encoder):
         warn(f"{remark}.")
@@ -138,6 +146,8 @@ def _generate_batch(pipeline, jobs: list[tuple], options: GenerateOptions) -> It
             "t_out": options.t_out,
             "aggregate": options.aggregate,
             "seconds_latent": round(seconds, 3),
+            "condition": pipeline.condition,
+            "is_3d": pipeline.generator.is_3d,
         }
         if options.mask is not None:
             row["labels"] = options.labels

@@ -43,19 +43,24 @@ def generate(pipeline, options: GenerateOptions, origin: dict | None = None) -> 
         indices = missing[first : first + options.batch]
         seconds = _generate_batch(pipeline, data, indices, options)
         for index in indices:
-            row = expected[index] | {"seconds_latent": seconds}
+            row = expected[index] | {
+                "seconds_latent": seconds,
+                "caption": options.caption,
+                "condition": pipeline.condition,
+                "is_3d": pipeline.generator.is_3d,
+            }
             rows[row["file"]] = row
             yield row
         manifest.write_rows(out, rows)
 
 
 def _expected_row(data: FaceZip, index: int, options: GenerateOptions, settings: dict) -> dict:
-    """What decides an image; the caption is the sample's first."""
+    """What decides an image."""
     return {
         "file": _file_name(data, index),
         "input": data.files[index],
         "kind": "image",
-        "text": next(iter(data.captions[index]), ""),
+        "text": data.caption(index, options.caption),
         "seed": options.seed,
         **settings,
     }
@@ -70,7 +75,9 @@ def _generate_batch(pipeline, data: FaceZip, indices: list[int], options: Genera
     from gantoolkit.report import pictures
 
     started = time.perf_counter()
-    sample = data.sample(torch.tensor(indices), condition=pipeline.condition, seed=options.seed)
+    numbers = torch.tensor(indices)
+    captions = numbers if options.caption == "rotating" else 0
+    sample = data.sample(numbers, captions, pipeline.condition, options.seed)
     condition = sample.condition
     latent = pipeline.latent(condition, t_out=options.t_out, aggregate=options.aggregate)
     seconds = (time.perf_counter() - started) / len(indices)

@@ -9,7 +9,7 @@ from gantoolkit.core.errors import UsageError
 
 MANIFEST = "manifest.jsonl"
 # What a row says of the system that rendered.
-SYSTEM_KEYS = ("run", "weights", "generator", "t_out", "aggregate")
+SYSTEM_KEYS = ("run", "weights", "generator", "t_out", "aggregate", "negative_prompt")
 # Keys whose values say little to a reader.
 SHORT_REASONS = {"weights": "other weights", "generator": "another generator"}
 
@@ -38,6 +38,8 @@ def provenance(run: str, specs: dict, options) -> dict:
     }
     if options.generator is not None:
         origin["generator"] = options.generator
+    if options.negative_prompt is not None:
+        origin["negative_prompt"] = options.negative_prompt
     return origin
 
 

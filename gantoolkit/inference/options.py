@@ -19,9 +19,11 @@ class GenerateOptions:
     """
 
     text: str = ""  # the prompt
+    negative_prompt: str | None = None  # what guidance leads away from; None: the encoder's own
     mask: str | None = None  # a label map, or a folder of them
     scribble: str | None = None  # a drawing, or a folder of them
     data: str | None = None  # a data set zip, every sample of which is rendered once
+    caption: str = "rotating"  # beside data: which caption of a sample, of CAPTION_RULES
     out: str = "out"  # folder
     seed: int = 0
     count: int = 1  # seeds per input: seed, seed + 1, …
@@ -49,8 +51,11 @@ class GenerateOptions:
     def check(self) -> None:
         """Raise UsageError for what cannot be done, whatever the run is."""
         check_text(self.text, "--text", UsageError)
+        check_text(self.negative_prompt or "", "--negative-prompt", UsageError)
         if self.data is not None:
             self._check_beside_data()
+        elif self.caption != GenerateOptions.caption:
+            raise UsageError("--caption belongs to --data, whose samples have captions.")
         elif self.mask is None and self.scribble is None:
             raise UsageError(
                 "Give --mask or --scribble with a picture or a folder of pictures; "

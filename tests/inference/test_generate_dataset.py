@@ -39,11 +39,21 @@ def rows_of(out: Path) -> list[dict]:
     return [json.loads(line) for line in (out / "manifest.jsonl").read_text().splitlines()]
 
 
-def test_captions_conditions_cameras_and_seeds_are_the_samples_own(tiny_zip, tmp_path):
+@pytest.mark.parametrize("caption", ["rotating", "first"])
+def test_captions_conditions_cameras_and_seeds_are_the_samples_own(tiny_zip, tmp_path, caption):
     data, pipeline = FaceZip(tiny_zip), RecordingPipeline(is_3d=True)
-    options = GenerateOptions(data=str(tiny_zip), out=str(tmp_path), seed=3, batch=5)
+    options = GenerateOptions(
+        data=str(tiny_zip), out=str(tmp_path), seed=3, batch=5, caption=caption
+    )
     rows = list(generate_dataset.generate(pipeline, options, {"run": "runs/x"}))
-    wanted = data.sample(torch.arange(len(data)), seed=3)
+    numbers = [i if caption == "rotating" else 0 for i in range(len(data))]
+    wanted = data.sample(torch.arange(len(data)), torch.tensor(numbers), seed=3)
+    assert [row["text"] for row in rows] == [
+        captions[number % len(captions)] for number, captions in zip(numbers, data.captions)
+    ]
+    assert {(row["condition"], row["is_3d"], row["caption"]) for row in rows} == {
+        ("mask", True, caption)
+    }
     assert (
         [t for c in pipeline.seen for t in c.text]
         == list(wanted.condition.text)
@@ -124,3 +134,30 @@ def test_a_device_that_is_not_there_is_a_sentence(tiny_zip, capsys, monkeypatch)
     )
     assert main.main(["generate", "runs/x", "--data", str(tiny_zip), "--device", "cuda"]) == 2
     assert "sees no CUDA device" in capsys.readouterr().err
+
+
+def test_a_negative_prompt_reaches_the_encoder_and_the_manifest(
+    tiny_zip, tmp_path, monkeypatch, capsys
+):
+    asked = []
+
+    def load(source, generator=None, **changes):
+        asked.append(changes)
+        pipeline = RecordingPipeline()
+        pipeline.to = lambda device: pipeline
+        pipeline.encoder = type("E", (), {"guidance": float(source[-1])})()
+        return pipeline, {}
+
+    monkeypatch.setattr("gantoolkit.inference.load.load_with_specs", load)
+    monkeypatch.setattr("gantoolkit.inference.bridge_files.pipeline_checksums", lambda *_: {})
+    command = ["generate", "runs/3", "--data", str(tiny_zip), "--out", str(tmp_path)]
+    assert main.main([*command, "--negative-prompt", "blurry"]) == 0
+    assert asked == [{"negative_prompt": "blurry"}]
+    assert {row["negative_prompt"] for row in rows_of(tmp_path)} == {"blurry"}
+
+    assert main.main(command) == 2  # a folder of another system
+    assert "negative_prompt blurry" in capsys.readouterr().err
+    assert main.main(["generate", "runs/1", *command[2:], "--negative-prompt", "blurry"]) == 2
+    assert "has no effect" in capsys.readouterr().err
+    assert main.main(["generate", "x", "--mask", "m", "--caption", "first"]) == 2
+    assert "--caption belongs to --data" in capsys.readouterr().err

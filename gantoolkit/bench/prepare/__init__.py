@@ -37,6 +37,7 @@ class Face:
 
     data: FaceZip
     index: int
+    caption: str = "rotating"  # one of CAPTION_RULES
 
     @property
     def id(self) -> str:
@@ -45,9 +46,8 @@ class Face:
 
     @property
     def text(self) -> str:
-        """The first caption, on one line; "" without one."""
-        captions = self.data.captions[self.index]
-        return " ".join(captions[0].split()) if captions else ""
+        """Its caption, on one line; "" without one."""
+        return " ".join(self.data.caption(self.index, self.caption).split())
 
     @property
     def camera(self) -> list[float]:
@@ -82,7 +82,7 @@ def main(args) -> int:
         )
     program = import_module(f"{__name__}.{args.prepare}")
     data = FaceZip(args.data)
-    faces = [Face(data, index) for index in range(len(data))][: args.limit]
+    faces = [Face(data, index, args.caption) for index in range(len(data))][: args.limit]
     if len({face.id for face in faces}) < len(faces):
         raise DataError(
             f"{data.path} names two pictures alike, so that results could not be told apart."
