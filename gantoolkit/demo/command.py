@@ -10,10 +10,13 @@ from importlib.util import find_spec
 
 from gantoolkit.core.errors import UsageError
 
+PROXIES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
+
 
 def main(args) -> int:
     """Run `gantoolkit demo`: load the first run, open the page, stay until interrupted."""
     require_gradio()
+    forget_proxies()
     from gantoolkit.core.distributed import pick_device
     from gantoolkit.demo.models import Models, offered
 
@@ -31,6 +34,18 @@ def main(args) -> int:
         page.warm_up()
         launch(layout.build(page), args.host, args.port, wait=True)
     return 0
+
+
+def forget_proxies() -> None:
+    """Take proxies out of this process's environment, before gradio reads them.
+
+    All requests of the demo go to this machine, where a proxy answers wrongly or not at all, and
+    httpx ends on schemes and on entries of no_proxy that it does not know.
+    """
+    for name in PROXIES:
+        os.environ.pop(name, None)
+        os.environ.pop(name.upper(), None)
+    os.environ["NO_PROXY"] = os.environ["no_proxy"] = "*"
 
 
 def require_gradio() -> None:
