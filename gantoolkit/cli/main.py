@@ -83,6 +83,10 @@ def sentence(error: Exception) -> str:
 
 
 def _os_error(error: OSError) -> str:
+    from gantoolkit.core.files import cache_advice
+
+    if error.filename and (advice := cache_advice(error.filename)):
+        return f"{error.filename}: {error.strerror.lower()}; {advice}."
     if error.errno in DISK_FULL:
         where = f" ({error.filename})" if error.filename else ""
         return (

@@ -179,8 +179,26 @@ def check_output_folder(path: str | Path) -> None:
         raise UsageError(f"{blocking} is a file; give --out a folder.")
 
 
+def cache_root() -> Path:
+    """The folder of what is kept between commands.
+
+    It is $GANTOOLKIT_CACHE, else gantoolkit in $XDG_CACHE_HOME or ~/.cache."""
+    if named := os.environ.get("GANTOOLKIT_CACHE"):
+        return Path(named).expanduser()
+    base = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache")
+    return (base / "gantoolkit").expanduser()
+
+
+def cache_advice(path: str | os.PathLike) -> str:
+    """Say how to move the cache where `path` lies in it; else ""."""
+    if not Path(path).absolute().is_relative_to(cache_root().absolute()):
+        return ""
+    return "set GANTOOLKIT_CACHE to a folder with space that can be written"
+
+
 def _disk_message(path: Path, error: OSError, advice: str) -> str:
     """Say why `path` could not be written, and what to do."""
+    advice = cache_advice(path) or advice
     if error.errno == errno.ENOSPC:
         advice = advice or "free some space or choose another folder"
         return f"The disk is full: {path} could not be written; {advice}."

@@ -13,6 +13,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from gantoolkit.core.files import cache_root
 from gantoolkit.registry.content import KINDS, RENAMED, SECTIONS, check_content, read_yaml
 from gantoolkit.registry.discovery import GROUP, Provider, folder_plugins, installed_plugins
 
@@ -56,16 +57,6 @@ class Manifest:
 def package_root() -> Path:
     """The folder of the installed gantoolkit package."""
     return Path(__file__).parents[1]
-
-
-def cache_root() -> Path:
-    """The folder of what is kept between commands.
-
-    It is $GANTOOLKIT_CACHE, else gantoolkit in $XDG_CACHE_HOME or ~/.cache."""
-    if named := os.environ.get("GANTOOLKIT_CACHE"):
-        return Path(named).expanduser()
-    base = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache")
-    return (base / "gantoolkit").expanduser()
 
 
 def cache_folder(name: str) -> Path:

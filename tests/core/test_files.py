@@ -12,6 +12,7 @@ import zipfile
 import pytest
 from PIL import UnidentifiedImageError
 
+from gantoolkit.cli.main import sentence
 from gantoolkit.core import files
 from gantoolkit.core.errors import DataError
 
@@ -89,6 +90,24 @@ def test_what_the_disk_refuses_is_a_sentence(tmp_path, number, advice, said):
     with pytest.raises(DataError) as caught, files.atomic_write(tmp_path / "a", advice):
         raise OSError(number, "denied")
     assert str(caught.value) == said.format(tmp_path / "a") and not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("number", [28, 30, 13, 122])
+def test_what_happens_in_the_cache_names_the_variable_that_moves_it(tmp_path, monkeypatch, number):
+    monkeypatch.setenv("GANTOOLKIT_CACHE", str(tmp_path))
+    advice = "set GANTOOLKIT_CACHE to a folder with space that can be written."
+    with pytest.raises(DataError) as caught, files.atomic_write(tmp_path / "v1" / "a", "repeat"):
+        raise OSError(number, "denied")
+    assert str(caught.value).endswith(advice) and str(tmp_path / "v1/a") in str(caught.value)
+    assert sentence(OSError(number, "Denied", str(tmp_path / "lock"))).endswith(advice)
+    assert "GANTOOLKIT_CACHE" not in sentence(OSError(number, "Denied", "/elsewhere/lock"))
+
+
+def test_a_cache_that_is_a_file_or_read_only_is_a_sentence(tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("GANTOOLKIT_CACHE", str(tmp_path / "file"))
+    with pytest.raises(DataError, match="set GANTOOLKIT_CACHE"):
+        files.write_json(files.cache_root() / "converted" / "parts.json", {})
 
 
 def test_a_folder_that_is_a_file_is_a_sentence(tmp_path):
