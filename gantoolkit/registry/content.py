@@ -15,6 +15,27 @@ RENAMED = ("keys", "components", "hooks", "commands", "modules")  # sections of 
 NEEDED = {"components": ("module",), "presets": ("config",), "external": ("install",)}
 NUMBERS = ("bytes",)  # keys of entries that hold a number
 LISTS = ("provides",)
+MAPPINGS = ("nested",)
+TEXTS = [
+    "module",
+    "summary",
+    "paper",
+    "config",
+    "weights",
+    "measured",
+    "install",
+    "file",
+    "url",
+    "save_as",
+    "sha256",
+    "licence",
+    "page",
+    "use",
+    "recipe",
+    "export",
+    "ceiling",
+    "command",
+]
 
 
 def read_yaml(file: Path) -> dict[str, Any]:
@@ -77,7 +98,9 @@ def _is_fitting(key: str, value: Any) -> bool:
         return isinstance(value, (int, float)) and not isinstance(value, bool)
     if key in LISTS:
         return _is_list_of_texts(value)
-    return isinstance(value, str)
+    if key in MAPPINGS:
+        return isinstance(value, dict) and _is_list_of_texts([*value, *value.values()])
+    return key not in TEXTS or isinstance(value, str)
 
 
 def _is_list_of_texts(value: Any) -> bool:

@@ -50,6 +50,7 @@ REGISTRIES = {
     "no module": b"components: {generator: {X: {summary: mine}}}\n",
     "module is a number": b"components: {generator: {X: {module: 3}}}\n",
     "summary is a list": b'components: {generator: {X: {module: "a:B", summary: [1]}}}\n',
+    "nested is a list": b'components: {bridge: {X: {module: "a:B", nested: [1]}}}\n',
     "preset without config": b"presets: {x: {summary: mine}}\n",
     "bytes are text": b"weights: {x: {file: a, bytes: many}}\n",
     "name is a number": b"weights: {1: {file: a}}\n",
