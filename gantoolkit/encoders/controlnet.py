@@ -147,7 +147,7 @@ class ControlNetEncoder(nn.Module):
     # -- what enters the U-Net -----------------------------------------------------------------
 
     def encode_prompt(self, condition: Condition) -> tuple[EncodedPrompts, Tensor]:
-        """Return the prompts, and the embeddings [2B,T,D] of the negative prompt and the prompts."""
+        """Return the prompts, and embeddings [2B,T,D] of the negative prompt and the prompts."""
         with self.on_device("text_encoder"):
             prompts = self.text_encoder(condition.text)
             negative = self.text_encoder([self.negative_prompt] * len(condition)).embedding
