@@ -1,4 +1,4 @@
-"""What a row of `compare` says of our own pictures: from their manifest, and by one caption rule."""
+"""What a row of `compare` says of our own pictures: from their manifest, by one caption rule."""
 
 import json
 from pathlib import Path
