@@ -4,6 +4,7 @@ types        Condition → Features → Latent → Render → Scores → Record
 stages       what a pipeline needs of encoder, bridge and generator, as types
 errors       errors that reach a person, as one sentence
 files        atomic writes, JSON, sha256
+text         text of other people's files, decoded right or refused
 compat       every patch of a third party
 labels       the 19 classes of CelebAMask-HQ
 images       label maps to one-hot masks, 8-bit images to tensors and back

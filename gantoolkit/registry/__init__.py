@@ -1,6 +1,8 @@
 """What exists, by name: registry.yaml of the package and of plugins, and hooks.
 
 manifest   the index, read without importing anything
+discovery  plugins that are installed or named, found without importing them
+content    what a registry.yaml may say
 registry   import of components on demand
 plugins    import of plugins and their hooks
 hookspecs  every hook

@@ -35,7 +35,8 @@ def load(
     path = resolve(name_or_path)
     if path.is_dir():
         raise WeightsError(f"{path} is a folder, where one file of weights is expected.")
-    refuse_damaged(path)
+    if path.suffix == ".safetensors":
+        refuse_damaged(path)  # other files are judged by their converter, plugins' first
     if "arch" not in header(path):
         path = converted(path, kinds) or path
     try:

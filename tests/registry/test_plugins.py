@@ -118,7 +118,7 @@ def test_convert_checkpoint(load, tmp_path, monkeypatch):
     state, arch, metadata = weights.load(tmp_path / "w.mine")
     assert state["a"] == 7 and arch == {"type": "Mine"} and metadata["source_format"] == "my format"
     (tmp_path / "w.other").write_text("8")
-    with pytest.raises(WeightsError, match="neither a pickle"):
+    with pytest.raises(WeightsError, match="neither weights nor a checkpoint"):
         weights.load(tmp_path / "w.other")
 
 
