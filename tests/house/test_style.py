@@ -37,7 +37,6 @@ def test_ruff_finds_nothing(arguments):
     assert result.returncode == 0, result.stdout + result.stderr
 
 
-@pytest.mark.slow
 def test_the_public_api_is_typed():
     result = run("mypy")
     assert result.returncode == 0, result.stdout + result.stderr
