@@ -58,11 +58,11 @@ def test_it_runs(name, place, monkeypatch):
     monkeypatch.chdir(place)
     monkeypatch.setenv("GANTOOLKIT_CACHE", str(place / "cache"))
     loaded = loader.load_config(name)
-    few = [f"{key}=tiny.zip" for key in ("data", "also") if isinstance(loaded.get(key), str)]
+    few = [f"{key}=tiny.zip" for key in ("data", "extra_data") if isinstance(loaded.get(key), str)]
     if not few:
         few = ["data.train=val", "data.val=val", "data.train_limit=4", "data.val_limit=4"]
     if "ceiling" in name:
-        few = ["data=val", "limit=4"]
+        few = ["data=val", "max_samples=4"]
     assert main.main(["run", name, *few, "schedule.iterations=1", "schedule.batch=2"]) == 0
     run = place / "runs" / loaded.name
     assert (
