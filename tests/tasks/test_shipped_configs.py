@@ -62,7 +62,7 @@ def test_it_runs(name, place, monkeypatch):
     if not few:
         few = ["data.train=val", "data.val=val", "data.train_limit=4", "data.val_limit=4"]
     if "ceiling" in name:
-        few = ["data=val", "max_samples=4"]
+        few = ["data=val", "limit=4"]
     assert main.main(["run", name, *few, "schedule.iterations=1", "schedule.batch=2"]) == 0
     run = place / "runs" / loaded.name
     assert (
