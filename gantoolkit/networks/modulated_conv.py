@@ -10,7 +10,6 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from gantoolkit.networks.cpu import conv
 from gantoolkit.networks.cpu.weight_cache import FrozenWeightCache
 from gantoolkit.networks.ops import conv2d_resample
 
@@ -85,7 +84,7 @@ def modulated_conv2d(
         energies = energy(weight) if cache is None else cache(weight, "energy", energy)
         scale = scale * demodulation(energies, styles)
 
-    if _should_scale_weight(x, weight, cache, resamples=up > 1 or down > 1):
+    if _should_scale_weight(x, weight):
         factors = styles[0, :, None, None] * scale[0, :, None, None, None]
         weight = weight * factors
         x = conv2d_resample(x, weight, bias=bias, **resampling)
@@ -101,21 +100,14 @@ def modulated_conv2d(
     return torch.addcmul(shift, x, scale).add_(noise.to(x.dtype))
 
 
-def _should_scale_weight(
-    x: Tensor, weight: Tensor, cache: FrozenWeightCache | None, resamples: bool
-) -> bool:
+def _should_scale_weight(x: Tensor, weight: Tensor) -> bool:
     """Say whether to scale the weight in place of the maps: for one sample, where it is smaller.
 
-    Not where that would cost a second convolution for the gradient of the scaled weight, or what is
-    cached of the plain one.
+    Not where that would cost a second convolution for the gradient of the scaled weight.
     """
     if len(x) != 1 or weight.numel() >= x.numel():
         return False
-    if weight.shape[-1] == 1:
-        return True
-    if torch.is_grad_enabled():
-        return False
-    return resamples or not conv.needs_unscaled_weight(x, weight, cache)
+    return weight.shape[-1] == 1 or not torch.is_grad_enabled()
 
 
 def _sum_bias_and_noise(bias: Tensor | None, noise: Tensor | None, x: Tensor) -> Tensor:

@@ -3,6 +3,4 @@
 conv          every convolution of the networks, by the fastest way that fits
 weight_cache  what is made of a frozen weight, until the weight changes
 onednn        weights in oneDNN's own memory layout
-winograd      Winograd's convolutions of large maps, in float32
-winograd_bf16 the same in bf16
 """

@@ -1,7 +1,7 @@
-"""How every layer convolves: plainly, by Winograd's algorithm, or with a weight packed by oneDNN.
+"""How every layer convolves: plainly, or with a weight packed by oneDNN.
 
-Only this module imports the special ways. They serve CPUs without gradients; two of them need a
-frozen weight and the FrozenWeightCache of the module that owns it.
+Only this module imports the special way. It serves CPUs without gradients, and needs a frozen
+weight and the FrozenWeightCache of the module that owns it.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from gantoolkit.networks.cpu import onednn, winograd, winograd_bf16
+from gantoolkit.networks.cpu import onednn
 from gantoolkit.networks.cpu.weight_cache import FrozenWeightCache, is_cacheable
 
 Pair = tuple[int, int]  # (vertical, horizontal)
@@ -28,11 +28,6 @@ def conv2d(
 
     cache  of `weight`, for what is made of it once
     """
-    if padding == (1, 1) and groups == 1:
-        if winograd.is_profitable(x, weight):
-            return winograd.conv2d(x, weight, bias, cache)
-        if winograd_bf16.is_profitable(x, weight, cache):
-            return winograd_bf16.conv2d(x, weight, bias, cache)
     if groups != 1 or not is_packable(x, weight, cache):
         return plain_conv2d(x, weight, bias, (1, 1), padding, groups)
 
@@ -78,14 +73,6 @@ def plain_conv2d(
     if bias is None and needs_input_gradient_only(x, weight):
         return frozen_convolution(x, weight, stride, padding, False, groups)
     return F.conv2d(x, weight.to(x.dtype), bias, stride, padding, groups=groups)
-
-
-def needs_unscaled_weight(x: Tensor, weight: Tensor, cache: FrozenWeightCache | None) -> bool:
-    """Say whether `conv2d` of 3×3 at padding 1 is faster with the cached weight than with another.
-
-    Then a modulated convolution scales its maps, not its weight.
-    """
-    return winograd_bf16.is_profitable(x, weight, cache)
 
 
 def is_packable(x: Tensor, weight: Tensor, cache: FrozenWeightCache | None) -> bool:
