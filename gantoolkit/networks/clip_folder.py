@@ -7,6 +7,7 @@ from typing import Any
 
 import gantoolkit.core.compat  # noqa: F401  transformers imports torchvision
 
+import torch
 from torch import Tensor, nn
 
 from gantoolkit.core.errors import WeightsError
@@ -50,9 +51,13 @@ def load_text_model(folder: Path) -> nn.Module:
 
 
 def build_model(model_class: type, config_class: type, config: dict[str, Any], folder: Path):
-    """Build a model of transformers with the settings of its config.json."""
+    """Build a model of transformers with the settings of its config.json.
+
+    Its first weights are replaced, so drawing them leaves torch's random stream as it was.
+    """
     try:
-        return model_class(config_class.from_dict(config))
+        with torch.random.fork_rng(devices=[]):
+            return model_class(config_class.from_dict(config))
     except Exception as error:  # whatever a wrong setting leads transformers to
         reason = " ".join(str(error).split())[:160]
         raise WeightsError(
