@@ -159,7 +159,8 @@ def _load_diffusers(cls, path: Path) -> nn.Module:
     check_class(config, cls.__name__, path)
     state, file = read_folder(path, STEMS)
     try:
-        module = cls.from_config(config)
+        with torch.random.fork_rng(devices=[]):  # its first weights are replaced
+            module = cls.from_config(config)
     except Exception as error:  # whatever a wrong setting leads diffusers to
         reason = " ".join(str(error).split())[:160]
         raise WeightsError(
