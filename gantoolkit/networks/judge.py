@@ -45,22 +45,24 @@ class Block(nn.Module):
 class ParseHead(nn.Module):
     """Map images and the trunk's maps to label logits.
 
-    Maps are summed from coarse to fine, then joined with the pixels. It works at half the
-    resolution, where four pixels are twelve channels, so that edges stay where they are.
+    Maps are summed from coarse to fine, then joined with the pixels. It works at 1/`stride` of the
+    resolution, where stride² pixels are 3 · stride² channels, so that edges stay where they are.
     """
 
     def __init__(
         self,
         widths: tuple[int, ...],
         labels: int,
+        stride: int = 2,
         width: int = 64,
         joined: int = 96,
     ):
         super().__init__()
+        self.stride = stride
         self.lateral = nn.ModuleList(nn.Conv2d(w, width, 1) for w in widths)
         self.settle = nn.ModuleList(Block(width, 2) for _ in widths[:-1])
         self.pixels = nn.Sequential(
-            nn.Conv2d(12, width, 3, padding=1),
+            nn.Conv2d(3 * stride**2, width, 3, padding=1),
             nn.GELU(),
         )
         self.join = nn.Sequential(
@@ -68,7 +70,7 @@ class ParseHead(nn.Module):
             Block(joined, 2),
             Block(joined, 2),
         )
-        self.logits = nn.Conv2d(joined, 4 * labels, 1)
+        self.logits = nn.Conv2d(joined, stride**2 * labels, 1)
 
     def forward(self, pixels: Tensor, maps: tuple[Tensor, ...]) -> Tensor:
         x = self.lateral[-1](maps[-1])
@@ -76,9 +78,9 @@ class ParseHead(nn.Module):
         for lateral, settle, finer in reversed(levels):
             enlarged = F.interpolate(x, scale_factor=2.0, mode="nearest")
             x = settle(enlarged + lateral(finer))
-        detail = self.pixels(F.pixel_unshuffle(pixels, 2))
+        detail = self.pixels(F.pixel_unshuffle(pixels, self.stride))
         joined = self.join(torch.cat([x, detail], 1))
-        return F.pixel_shuffle(self.logits(joined), 2)
+        return F.pixel_shuffle(self.logits(joined), self.stride)
 
 
 class CaptionReader(nn.Module):
@@ -129,6 +131,7 @@ class Judge(nn.Module):
     resolution      at which the network works
     widths, depths  channels and blocks of the trunk's four stages
     labels          classes of the parser
+    parse_stride    2 or 4: the parser works at 1/2 or 1/4 of the resolution, on maps from there on
     embedding       numbers of an identity embedding
     text_embedding  numbers of an embedding in the space of captions
     attributes      name → its values, in the order of the head's logits
@@ -148,6 +151,7 @@ class Judge(nn.Module):
         widths: tuple[int, ...] = (32, 96, 160, 256),
         depths: tuple[int, ...] = (1, 2, 2, 1),
         labels: int = 19,
+        parse_stride: int = 2,
         embedding: int = 128,
         text_embedding: int = 64,
         attributes: dict[str, list[str]] | None = None,
@@ -158,6 +162,7 @@ class Judge(nn.Module):
         self.widths = tuple(widths)
         self.depths = tuple(depths)
         self.labels = labels
+        self.parse_stride = parse_stride
         self.embedding = embedding
         self.text_embedding = text_embedding
         self.attributes = dict(attributes or {})
@@ -173,7 +178,8 @@ class Judge(nn.Module):
             nn.Sequential(*[Block(width) for _ in range(depth)])
             for width, depth in zip(widths, depths)
         )
-        self.parse = ParseHead(widths, labels)
+        self.finest_parsed = {2: 0, 4: 1}[parse_stride]  # index of the finest map that it reads
+        self.parse = ParseHead(widths[self.finest_parsed :], labels, parse_stride)
         self.pool = nn.Sequential(
             nn.LayerNorm(widths[-1]),
             nn.Linear(widths[-1], 256),
@@ -202,6 +208,7 @@ class Judge(nn.Module):
             "widths": list(self.widths),
             "depths": list(self.depths),
             "labels": self.labels,
+            "parse_stride": self.parse_stride,
             "embedding": self.embedding,
             "text_embedding": self.text_embedding,
             "attributes": self.attributes,
@@ -230,7 +237,7 @@ class Judge(nn.Module):
         return Observation(
             maps=maps,
             features=features.float(),
-            logits=self.parse(pixels, maps).float(),
+            logits=self.parse(pixels, maps[self.finest_parsed :]).float(),
             identity=F.normalize(identity.float(), dim=1),
             attributes={name: head(features).float() for name, head in self.heads.items()},
             text=F.normalize(self.see(features).float(), dim=1),
