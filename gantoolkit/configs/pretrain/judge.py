@@ -1,5 +1,6 @@
 # The judge of all metrics: a ConvNeXt-like trunk, heads for parsing, identity, attributes, text.
-# Its people, seed and architecture occur in no loss. 2 M parameters, about 70 minutes of one core at 128 px.
+# Its people, seed and architecture occur in no loss. 2 M parameters, some 70 minutes of one core
+# at 128 px.
 # A batch holds two pictures of each person. Writes export/judge.safetensors.
 task = "judge"
 name = "judge"
