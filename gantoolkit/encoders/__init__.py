@@ -18,9 +18,11 @@ of single words). Noise belongs to a sample's seed, so that a result does not de
 Constructors take what a config says.
 
     controlnet  diffusion  pyramid       the encoders
+    base  denoiser                       what frozen denoising models share; what a family fills in
     conditioning  text_encoder           what a U-Net is shown and told
     recorder                             how h, f and a are read off it
-    sampling  offload                    DDIM with guidance; networks that wait in the CPU's memory
+    schedules  sampling                  noise schedules; guidance, noise by a seed
+    offload                              networks that wait in the CPU's memory
     folders  family                      components of diffusion models, of which families
     single_file  single_controlnet       the same in one file, as folders
     published                            published models by name

@@ -11,10 +11,32 @@ from torch import Tensor, nn
 
 @dataclass(frozen=True)
 class EncodedPrompts:
-    """B prompts as a U-Net reads them."""
+    """B prompts as a denoising network reads them."""
 
-    embedding: Tensor  # [B,T,D] last hidden state
+    embedding: Tensor  # [B,T,D] hidden states
     words: Tensor  # [B,T] bool: between BOS and the first EOS
+    pooled: Tensor | None = None  # [B,P] one vector per prompt, where the network reads one
+
+    def to(self, dtype: torch.dtype) -> EncodedPrompts:
+        """Convert embeddings to a precision."""
+        pooled = None if self.pooled is None else self.pooled.to(dtype)
+        return EncodedPrompts(self.embedding.to(dtype), self.words, pooled)
+
+    def __getitem__(self, rows: slice | Tensor) -> EncodedPrompts:
+        pooled = None if self.pooled is None else self.pooled[rows]
+        return EncodedPrompts(self.embedding[rows], self.words[rows], pooled)
+
+
+def join_prompts(first: EncodedPrompts, second: EncodedPrompts) -> EncodedPrompts:
+    """Put two batches of prompts one after the other."""
+    pooled = None
+    if first.pooled is not None and second.pooled is not None:
+        pooled = torch.cat([first.pooled, second.pooled])
+    return EncodedPrompts(
+        torch.cat([first.embedding, second.embedding]),
+        torch.cat([first.words, second.words]),
+        pooled,
+    )
 
 
 def token_count(tokenizer, model: nn.Module) -> int:
@@ -73,7 +95,7 @@ class TextEncoder(nn.Module):
         """Encode prompts."""
         unique = list(dict.fromkeys(prompts))
         ids = self.token_ids(unique)
-        embedding = self.embed(ids)
-        words = word_mask(ids, self.tokenizer.eos_token_id)
-        rows = torch.tensor([unique.index(prompt) for prompt in prompts], device=ids.device)
-        return EncodedPrompts(embedding[rows], words[rows])
+        encoded = EncodedPrompts(self.embed(ids), word_mask(ids, self.tokenizer.eos_token_id))
+        return encoded[
+            torch.tensor([unique.index(prompt) for prompt in prompts], device=ids.device)
+        ]

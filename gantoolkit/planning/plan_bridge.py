@@ -186,10 +186,8 @@ def _denoise(encoder, batch: int) -> None:
     scribble = torch.empty(batch, 1, size, size, device="meta")
     condition = Condition(("",) * batch, mask, scribble)
     z = torch.empty(batch, *encoder.latent_shape, device="meta")
-    with encoder.on_device("unet", "controlnets"):
-        _, prompts = encoder.encode_prompt(condition)
-        images = encoder.encode_condition(condition)
-        encoder.predict_guided(z, encoder.timesteps[0], prompts, images)
+    with encoder.on_device(*encoder.denoisers):
+        encoder.predict_guided(z, encoder.timesteps[0], encoder.fixed_inputs(condition))
 
 
 def _timestep_batch(objective: Objective, batch: int) -> TimestepBatch:

@@ -7,7 +7,7 @@ import torch
 from tiny import CAPTIONS, condition, parts, write
 
 from gantoolkit.core.errors import UsageError, WeightsError
-from gantoolkit.encoders import folders, sampling
+from gantoolkit.encoders import folders
 from gantoolkit.encoders.controlnet import ControlNetEncoder
 from gantoolkit.encoders.diffusion import DiffusionEncoder
 
@@ -62,16 +62,6 @@ def test_a_trajectory_ends_where_diffusers_ends(prediction_type, negative):
     torch.testing.assert_close(image, encoder.decode(expected), atol=1e-4, rtol=1e-4)
     *_, last = encoder.trace(wanted)
     torch.testing.assert_close(last.x0, image, atol=1e-4, rtol=1e-4)
-
-
-def test_epsilon_of_v_is_the_inverse_of_diffusers_velocity():
-    scheduler, g = scheduler_of("v_prediction"), torch.Generator().manual_seed(0)
-    clean, epsilon = (torch.randn(4, 4, 3, 3, generator=g) for _ in range(2))
-    t = torch.tensor([0, 99, 500, 999])
-    noisy = scheduler.add_noise(clean, epsilon, t)
-    velocity = scheduler.get_velocity(clean, epsilon, t)
-    found = sampling.epsilon_of_v(scheduler, velocity, noisy, t)
-    torch.testing.assert_close(found, epsilon, atol=1e-5, rtol=1e-4)
 
 
 def test_the_negative_prompt_matters_only_with_guidance():

@@ -122,7 +122,7 @@ def test_gt_noised_starts_from_the_image(encoder):
     steps = list(encoder.trace(wanted, source="gt_noised", image=image))
     clean, noise = encoder.encode(image), encoder.initial_latents(wanted)
     for step in steps:
-        alpha = encoder.scheduler.alphas_cumprod[int(step.t[0])]
+        alpha = encoder.schedule.scheduler.alphas_cumprod[int(step.t[0])]
         torch.testing.assert_close(step.latents, alpha.sqrt() * clean + (1 - alpha).sqrt() * noise)
         torch.testing.assert_close(step.x0, encoder.denoise(step.latents, int(step.t[0]), wanted))
     with pytest.raises(UsageError, match="needs `image`"):

@@ -114,7 +114,7 @@ def test_noisy_latents_follow_the_batch(chain, tiny_zip):
     task = diffusion(chain, tiny_zip, drop_prompt_prob=0.0)
     a, b = [task.noisy_batch(SeededBatch.of_iteration(0, 5, 0, 6, task.size())) for _ in range(2)]
     assert torch.equal(a.latents, b.latents) and a.prompts == b.prompts and all(a.prompts)
-    alpha = task.scheduler.alphas_cumprod[a.t].view(-1, 1, 1, 1)
+    alpha = task.noise_schedule.scheduler.alphas_cumprod[a.t].view(-1, 1, 1, 1)
     clean = task.latents[a.rows].float()
     torch.testing.assert_close(a.latents, alpha.sqrt() * clean + (1 - alpha).sqrt() * a.epsilon)
     for row, prompt in zip(a.rows.tolist(), a.prompts):
@@ -125,7 +125,7 @@ def test_empty_prompts_and_min_snr(chain, tiny_zip):
     task = diffusion(chain, tiny_zip, drop_prompt_prob=1.0, min_snr=5.0)
     batch = task.noisy_batch(SeededBatch.of_iteration(0, 0, 0, 8, task.size()))
     assert not any(batch.prompts)
-    alpha = task.scheduler.alphas_cumprod[batch.t].double()
+    alpha = task.noise_schedule.scheduler.alphas_cumprod[batch.t].double()
     snr = alpha / (1 - alpha)
     loss = task.sample_losses(torch.zeros_like(batch.epsilon), batch)
     expected = batch.epsilon.square().mean((1, 2, 3)) * (snr.clamp(max=5) / snr).float()

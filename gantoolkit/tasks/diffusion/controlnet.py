@@ -17,6 +17,7 @@ from gantoolkit.core.types import Condition, Scores
 from gantoolkit.data.face_zip import FaceZip
 from gantoolkit.encoders import conditioning, folders
 from gantoolkit.encoders.controlnet import ControlNetEncoder
+from gantoolkit.encoders.schedules import Diffusion as NoiseSchedule
 from gantoolkit.tasks.diffusion.config import ControlNetConfig
 from gantoolkit.tasks.diffusion.denoising import (
     BETAS,
@@ -40,8 +41,8 @@ class ControlNet(Denoising):
 
     def __init__(self, config: ControlNetConfig, device: str | torch.device = "cpu", seed: int = 0):
         diffusion = config.diffusion
-        scheduler = folders.load_scheduler(diffusion)
-        super().__init__(config, diffusion, diffusion, scheduler, device)
+        noise_schedule = NoiseSchedule(folders.load_scheduler(diffusion), config.steps)
+        super().__init__(config, diffusion, diffusion, noise_schedule, device)
         self.drop_prompt_prob = config.drop_prompt_prob
         torch.manual_seed(seed)
         self.unet_source = folders.component_folder(diffusion, "unet")
@@ -128,7 +129,7 @@ class ControlNet(Denoising):
             self.vae,
             self.text_encoder.model,
             self.text_encoder.tokenizer,
-            self.scheduler,
+            self.noise_schedule.scheduler,
         )
         return ControlNetEncoder(
             model,

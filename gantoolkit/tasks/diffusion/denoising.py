@@ -16,6 +16,7 @@ from gantoolkit.core.types import Score, Scores
 from gantoolkit.data.face_zip import FaceZip
 from gantoolkit.data.split import HeldOutSplit
 from gantoolkit.encoders import folders, sampling
+from gantoolkit.encoders.schedules import Diffusion as NoiseSchedule
 from gantoolkit.encoders.text_encoder import TextEncoder
 from gantoolkit.tasks.diffusion.config import DenoisingConfig
 from gantoolkit.tasks.diffusion.latent_cache import cached_latents, encode_mean
@@ -55,13 +56,17 @@ class Denoising(Task):
     extra_faces: FaceZip | None = None
 
     def __init__(
-        self, config: DenoisingConfig, vae: str, text: str, scheduler, device: str | torch.device
+        self,
+        config: DenoisingConfig,
+        vae: str,
+        text: str,
+        noise_schedule: NoiseSchedule,
+        device: str | torch.device,
     ):
         """Load the data and the frozen networks.
 
-        vae        folder (or name) that holds vae/
-        text       folder (or name) that holds text_encoder/ and tokenizer/
-        scheduler  diffusers' scheduler: the noise schedule
+        vae   folder (or name) that holds vae/
+        text  folder (or name) that holds text_encoder/ and tokenizer/
         """
         self.config = config
         self.device = torch.device(device)
@@ -71,7 +76,7 @@ class Denoising(Task):
         self.text_source = folders.component_folder(text, "text_encoder").parent
         self.vae = folders.load_vae(vae).to(self.device)
         self.text_encoder = TextEncoder(*folders.load_text(text)).to(self.device).eval()
-        self.scheduler = scheduler
+        self.noise_schedule = noise_schedule
         self.latents = None
 
     def size(self) -> int:
@@ -93,7 +98,7 @@ class Denoising(Task):
     def noisy_batch(self, batch: SeededBatch) -> NoisyBatch:
         """Draw captions, steps and noise for a batch."""
         clean = self.latents[batch.indices].to(self.device).float()
-        t = batch.integers(self.scheduler.config.num_train_timesteps).to(self.device)
+        t = batch.integers(self.noise_schedule.scheduler.config.num_train_timesteps).to(self.device)
         epsilon = batch.normal(*clean.shape[1:]).to(self.device)
         choices = batch.integers(2**31).tolist()
         dropped = (batch.uniform() < self.drop_prompt_prob).tolist()
@@ -114,7 +119,7 @@ class Denoising(Task):
     def _add_noise(
         self, rows: Tensor, clean: Tensor, epsilon: Tensor, t: Tensor, prompts: list[str]
     ) -> NoisyBatch:
-        latents = sampling.q_sample(self.scheduler, clean, t, epsilon)
+        latents = self.noise_schedule.noised(clean, t, epsilon)
         latents = latents.contiguous(memory_format=torch.channels_last)
         return NoisyBatch(rows, latents, epsilon, t, prompts)
 
@@ -123,7 +128,7 @@ class Denoising(Task):
         error = (predicted.float() - noisy.epsilon).square().mean((1, 2, 3))
         if self.config.min_snr is None:
             return error
-        signal, sigma = sampling.signal_and_noise_levels(self.scheduler, noisy.t, error)
+        signal, sigma = self.noise_schedule.levels(noisy.t, error)
         snr = (signal / sigma).square().flatten()
         return error * (self.config.min_snr / snr).clamp(max=1.0)
 

@@ -14,7 +14,7 @@ from gantoolkit import weights
 from gantoolkit.core.images import to_float
 from gantoolkit.core.types import Scores
 from gantoolkit.data.face_zip import FaceZip
-from gantoolkit.encoders import folders, sampling
+from gantoolkit.encoders import folders, sampling, schedules
 from gantoolkit.encoders.text_encoder import TextEncoder
 from gantoolkit.tasks.diffusion.config import DiffusionConfig
 from gantoolkit.tasks.diffusion.denoising import (
@@ -36,7 +36,8 @@ class Diffusion(Denoising):
     config_class = DiffusionConfig
 
     def __init__(self, config: DiffusionConfig, device: str | torch.device = "cpu", seed: int = 0):
-        super().__init__(config, config.vae, config.text, ddim_scheduler(), device)
+        noise_schedule = schedules.Diffusion(ddim_scheduler(), config.steps)
+        super().__init__(config, config.vae, config.text, noise_schedule, device)
         self.drop_prompt_prob = config.drop_prompt_prob
         self.max_captions = config.max_captions
         if config.extra_data:
@@ -119,20 +120,23 @@ class Diffusion(Denoising):
     @torch.no_grad()
     def sample(self, prompts: list[str], seeds: Tensor) -> Tensor:
         """Sample images [B,3,R,R] in −1..1 by the averaged networks (guided DDIM, seeded noise)."""
-        empty = self.ema_text_encoder([""] * len(prompts)).embedding
-        embeddings = torch.cat([empty, self.ema_text_encoder(prompts).embedding])
+        scale = self.config.guidance
+        embedding = self.ema_text_encoder(prompts).embedding
+        if scale != 1:
+            empty = self.ema_text_encoder([""] * len(prompts)).embedding
+            embedding = torch.cat([empty, embedding])
         config = self.ema_unet.config
         shape = (config.in_channels, config.sample_size, config.sample_size)
         latents = sampling.seeded_noise(seeds, shape).to(self.device)
 
-        def forward(z: Tensor, t: Tensor, embedding: Tensor) -> Tensor:
+        def predict(z: Tensor, t: Tensor) -> Tensor:
             return self.ema_unet(z, t, embedding, return_dict=False)[0]
 
-        def epsilon(z: Tensor, t: int) -> Tensor:
-            return sampling.predict_guided(forward, z, t, embeddings, self.config.guidance)
+        def predict_guided(z: Tensor, t: int) -> Tensor:
+            return sampling.predict_guided(predict, z, t, scale)
 
-        times = sampling.timestep_grid(self.scheduler, self.config.steps)
-        latents = sampling.ddim_loop(self.scheduler, times, latents, epsilon)
+        times = self.noise_schedule.timesteps
+        latents = sampling.denoise(self.noise_schedule, times, latents, predict_guided)
         images = self.vae.decode(latents / self.vae.config.scaling_factor, return_dict=False)[0]
         return images.clamp(-1, 1)
 
@@ -156,7 +160,7 @@ class Diffusion(Denoising):
         """Write unet/ scheduler/ vae/ text_encoder/ tokenizer/ in diffusers' layout, float16."""
         paths = [
             folders.save_component(self.ema_unet, folder, "unet"),
-            folders.save_component(self.scheduler, folder, "scheduler"),
+            folders.save_component(self.noise_schedule.scheduler, folder, "scheduler"),
         ]
         text_folders = [self.text_source / name for name in ("text_encoder", "tokenizer")]
         for source in (self.vae_source, *text_folders):

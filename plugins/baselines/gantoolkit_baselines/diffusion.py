@@ -48,7 +48,7 @@ class CombinedDiffusion(System):
             return self.combine(latents, times, estimates, encoded)
 
         latents = encoder.initial_latents(condition)
-        latents = sampling.ddim_loop(encoder.scheduler, encoder.timesteps, latents, predict)
+        latents = sampling.denoise(encoder.schedule, encoder.timesteps, latents, predict)
         return Render(encoder.decode(latents))
 
     def weights(self) -> dict[str, str]:

@@ -35,7 +35,7 @@ class Collaborative(Denoising):
         diffusion = config.diffusion
         self.names = {"diffusion": diffusion, "controlnet": config.controlnet}
         models = UniModal(diffusion, config.controlnet)
-        super().__init__(config, diffusion, diffusion, models.encoder.scheduler, device)
+        super().__init__(config, diffusion, diffusion, models.encoder.schedule, device)
         torch.manual_seed(seed)
         self.models = models.to(self.device)
         unet = self.models.encoder.unet.config
