@@ -20,7 +20,7 @@ Constructors take what a config says.
     controlnet  diffusion  pyramid       the encoders
     base  denoiser                       what frozen denoising models share; what a family fills in
     conditioning  text_encoder           what a U-Net is shown and told
-    recorder                             how h, f and a are read off it
+    recorder  joint_recorder             how h, f and a are read off a U-Net, a transformer
     schedules  sampling                  noise schedules; guidance, noise by a seed
     offload                              networks that wait in the CPU's memory
     folders  family                      components of diffusion models, of which families

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Self
 
 import torch
 from torch import Tensor, nn
@@ -64,7 +65,7 @@ def _split_heads(x: Tensor, heads: int) -> Tensor:
 
 @dataclass
 class BlockRecord:
-    """Running maxima of one up block during a forward pass."""
+    """Running maxima of one up block, or of a group of blocks, during a forward pass."""
 
     f: Tensor | None = None  # [B,C_n,·,·]
     attn_out: Tensor | None = None  # max over layers [B,HW,C_n]
@@ -81,22 +82,78 @@ class BlockRecord:
         return self._as_map(self.attn_out), self._as_map(self.attn_prob)
 
     def _as_map(self, tokens: Tensor) -> Tensor:
-        """[B,HW,C] → [B,C,H,W]."""
-        return tokens.transpose(1, 2).unflatten(2, self.size).float()
+        return as_map(tokens, self.size).float()
+
+
+def as_map(tokens: Tensor, size: tuple[int, int]) -> Tensor:
+    """[B,HW,C] → [B,C,H,W]."""
+    return tokens.transpose(1, 2).unflatten(2, size)
 
 
 class StopForward(Exception):
-    """Stops the U-Net once the requested features are recorded."""
+    """Stops a network once the requested features are recorded."""
 
 
-class FeatureRecorder:
-    """Record every forward of `unet` within a `with` block; after it the U-Net is as before.
+class Recorder:
+    """Record every forward of a network within a `with` block; after it the network is as before.
+
+    count    N, the number of feature maps f
+    samples  the part of the batch to keep, such as the conditional half under guidance
+    only_h   stop the forward by `StopForward` once h is known: what follows is not computed, and
+             f and a are empty
+    """
+
+    def __init__(self, count: int, samples: slice = slice(None), only_h: bool = False):
+        self.count = count
+        self.samples = samples
+        self.only_h = only_h
+        self._undo: list[Callable[[], None]] = []
+        self._clear()
+
+    def _clear(self) -> None:
+        self.h: Tensor | None = None
+        self.blocks = [BlockRecord() for _ in range(self.count)]
+
+    def __enter__(self) -> Self:
+        self._clear()
+        self._attach()
+        return self
+
+    def _attach(self) -> None:
+        """Attach what records; each addition puts what removes it into `_undo`."""
+        raise NotImplementedError
+
+    def __exit__(self, *error) -> None:
+        for undo in self._undo:
+            undo()
+        self._undo.clear()
+        self._clear()
+
+    def _start(self, h: Tensor) -> None:
+        """Begin the record of a forward pass with its h."""
+        self._clear()
+        self.h = h.float()
+        if self.only_h:
+            raise StopForward
+
+    def read(self) -> tuple[Tensor, tuple[Tensor, ...], tuple[Tensor, ...], tuple[Tensor, ...]]:
+        """Return h, f, attn_out, attn_prob of the latest forward pass, in float32."""
+        if self.only_h and self.h is not None:
+            return self.h, (), (), ()
+        incomplete = any(block.f is None or block.attn_out is None for block in self.blocks)
+        if self.h is None or incomplete:
+            raise RuntimeError("no forward pass of the network was recorded")
+        f = tuple(block.f for block in self.blocks)
+        attn_out, attn_prob = zip(*(block.attention_maps() for block in self.blocks))
+        return self.h, f, attn_out, attn_prob
+
+
+class FeatureRecorder(Recorder):
+    """Record a denoising U-Net.
 
     unet     diffusers' UNet2DConditionModel
     tap      where f is read: 'attention' or 'block'
-    samples  the part of the batch to keep, such as the conditional half under guidance
-    only_h   stop the forward by `StopForward` once h is known: the up blocks are not computed, and
-             f and a are empty
+    samples, only_h  as of Recorder
     """
 
     def __init__(
@@ -108,18 +165,10 @@ class FeatureRecorder:
     ):
         self.unet = unet
         self.tap = tap
-        self.samples = samples
-        self.only_h = only_h
         self.up_blocks = [b for b in unet.up_blocks if getattr(b, "has_cross_attention", False)]
-        self._undo: list[Callable[[], None]] = []
-        self._clear()
+        super().__init__(len(self.up_blocks), samples, only_h)
 
-    def _clear(self) -> None:
-        self.h: Tensor | None = None
-        self.blocks = [BlockRecord() for _ in self.up_blocks]
-
-    def __enter__(self) -> FeatureRecorder:
-        self._clear()
+    def _attach(self) -> None:
         first_up_block = self.unet.up_blocks[0]
         hook = first_up_block.register_forward_pre_hook(self._record_h, with_kwargs=True)
         self._undo.append(hook.remove)
@@ -132,20 +181,9 @@ class FeatureRecorder:
             for attn in cross_attention_layers(block):
                 self._undo.append(_processor_restorer(attn))
                 attn.set_processor(RecordingAttnProcessor(self._layer_recorder(index)))
-        return self
-
-    def __exit__(self, *error) -> None:
-        for undo in self._undo:
-            undo()
-        self._undo.clear()
-        self._clear()
 
     def _record_h(self, module, args, kwargs) -> None:
-        self._clear()  # a new forward pass begins
-        hidden_states = kwargs["hidden_states"] if "hidden_states" in kwargs else args[0]
-        self.h = hidden_states[self.samples].float()
-        if self.only_h:
-            raise StopForward
+        self._start(entering(args, kwargs)[self.samples])
 
     def _attention_hook(self, index: int):
         def record(module, args, output):
@@ -169,16 +207,10 @@ class FeatureRecorder:
 
         return record
 
-    def read(self) -> tuple[Tensor, tuple[Tensor, ...], tuple[Tensor, ...], tuple[Tensor, ...]]:
-        """Return h, f, attn_out, attn_prob of the latest forward pass, in float32."""
-        if self.only_h and self.h is not None:
-            return self.h, (), (), ()
-        incomplete = any(block.f is None or block.attn_out is None for block in self.blocks)
-        if self.h is None or incomplete:
-            raise RuntimeError("no forward pass of the U-Net was recorded")
-        f = tuple(block.f for block in self.blocks)
-        attn_out, attn_prob = zip(*(block.attention_maps() for block in self.blocks))
-        return self.h, f, attn_out, attn_prob
+
+def entering(args: tuple, kwargs: dict) -> Tensor:
+    """Return the hidden states that enter a block of diffusers, by position or by keyword."""
+    return kwargs["hidden_states"] if "hidden_states" in kwargs else args[0]
 
 
 def feature_shapes(
