@@ -19,6 +19,10 @@ FAMILIES = {
     r"label_emb\.|conditioner\.embedders\.|add_embedding\.": (
         "of Stable Diffusion XL; version 1 and its ControlNets are read from one file"
     ),
+    r"clip_seq_proj\.|blocks\.\d+\.attn\.to_q_t\.": (
+        "the transformer of MMFace-DiT, which is read as it is; name it as the weights of a "
+        "MMFaceEncoder"
+    ),
     r"joint_blocks\.|double_blocks\.": "of Stable Diffusion 3 or Flux; version 1 is read",
     r"synthesis\.input\.(freqs|weight)": (
         "a state dict of StyleGAN3, which no component here builds; give a StyleGAN2 or an EG3D"

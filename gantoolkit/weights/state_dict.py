@@ -55,17 +55,20 @@ def compare_state_dicts(
     )
 
 
-def load_state_dict(network: nn.Module, state: Mapping[str, Tensor], source: object) -> None:
+def load_state_dict(
+    network: nn.Module, state: Mapping[str, Tensor], source: object, assign: bool = False
+) -> None:
     """Copy `state` into a network; every loader of a frozen network ends here.
 
     Raises WeightsError unless every tensor fits and all its numbers are finite.
 
     source  the file, as errors name it
+    assign  take the tensors themselves instead of copying them
     """
     if diff := compare_state_dicts(state, network.state_dict()):
         raise WeightsError(f"{source} does not fit {type(network).__name__}: it {diff}.")
     check_finite(state, source)
-    network.load_state_dict(state)
+    network.load_state_dict(state, assign=assign)
 
 
 def check_finite(state: Mapping[str, Tensor], source: object) -> None:
