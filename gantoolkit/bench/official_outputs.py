@@ -231,6 +231,34 @@ def find_collaborative(folder: Path, samples: Sequence[SampleId]) -> Outputs:
     return outputs
 
 
+def mmface_slug(text: str) -> str:
+    """Return what MMFace-DiT makes of a prompt in the names of its files.
+
+    >>> mmface_slug("A young woman, with long wavy hair.")
+    'Ayoungwomanwithlongwavyhair'
+    """
+    return "".join(filter(str.isalnum, text))[:30]
+
+
+def find_mmface(folder: Path, samples: Sequence[SampleId]) -> Outputs:
+    """Find ID_MODALITY_SLUG_seedN.png; of several the sample's own prompt, then the lowest seed."""
+    by_id: dict[str, list[tuple[str, int, Path]]] = {}
+    for path in pictures_in(folder):
+        match = re.fullmatch(r"(.+)_(?:mask|sketch)_([^_]*)_seed(\d+)", path.stem)
+        if match:
+            found = match[2], int(match[3]), path
+            by_id.setdefault(normal_name(match[1]), []).append(found)
+
+    outputs: Outputs = {}
+    for sample in samples:
+        found = by_id.get(normal_name(sample.id), [])
+        own = [one for one in found if one[0] == mmface_slug(sample.text)]
+        if found:
+            _, _, path = min(own or found, key=lambda one: one[1])
+            outputs[sample.id] = Output(path)
+    return outputs
+
+
 ADAPTERS = {
     "folder": Adapter(find_plain, "ID.png", needs=None),
     "gantoolkit": Adapter(find_ours, f"{OUR_MANIFEST}, ID.png"),
@@ -241,4 +269,6 @@ ADAPTERS = {
     "uac": Adapter(find_uac, "non_grid/MODALITIES/TEXT/N.png", model="diffusion"),
     "controlnet": Adapter(find_plain, "ID.png", model="diffusion"),
     "collaborative": Adapter(find_collaborative, "ID.png/PROMPT/000000_x_0.png", model="diffusion"),
+    "mmface": Adapter(find_mmface, "ID_mask_SLUG_seedN.png", model="diffusion"),
+    "facemogle": Adapter(find_plain, "ID.jpg", model="diffusion"),
 }

@@ -81,12 +81,20 @@ def _add_compare(verbs) -> None:
         nargs="+",
         default=[],
         metavar="NAME[:ADAPTER]=DIR",
-        help="tedigan, ide3d, uac, controlnet, collaborative, gantoolkit, "
+        help="tedigan, ide3d, uac, controlnet, collaborative, mmface, facemogle, gantoolkit, "
         "or any NAME=DIR of ID.png",
     )
     compare.add_argument(
         "--prepare",
-        choices=("tedigan", "ide3d", "uac", "collaborative", "controlnet"),
+        choices=(
+            "tedigan",
+            "ide3d",
+            "uac",
+            "collaborative",
+            "controlnet",
+            "mmface",
+            "facemogle",
+        ),
         help="instead: write into --out what this official program reads of a data set zip",
     )
     compare.add_argument(

@@ -68,6 +68,11 @@ def tree(kind, folder, pictures):
             put(home / text.lower() / "000000_x_0.png", array)
             put(home / "another prompt" / "000000_x_0.png", array * 0)
             put(home / f"{name}.png", array * 0)
+        elif kind == "mmface":
+            slug = "".join(c for c in text if c.isalnum())
+            put(folder / f"{name}_mask_{slug}_seed7.png", array)
+            put(folder / f"{name}_mask_{slug}_seed12.png", array * 0)
+            put(folder / f"{name}_mask_another_seed1.png", array * 0)
         elif kind == "gantoolkit":
             put(folder / f"{name}-seed0.png", array)
             with open(folder / "manifest.jsonl", "a") as file:
@@ -91,6 +96,8 @@ def tree(kind, folder, pictures):
         "collaborative",
         "gantoolkit",
         "controlnet",
+        "mmface",
+        "facemogle",
     ],
 )
 def test_every_programs_tree_is_understood(tmp_path, kind):
@@ -106,6 +113,18 @@ def test_every_programs_tree_is_understood(tmp_path, kind):
         torch.testing.assert_close(
             image, expected.view(3, 1, 1).expand_as(image), atol=1e-4, rtol=0
         )
+
+
+def test_names_of_mmface_are_read_from_the_right(tmp_path):
+    for name in ("5_mask_a_sketch__seed42.png", "x_sketch_Aman_seed3.png", "x_mask_Aman.png"):
+        put(tmp_path / name, picture(0))
+    samples = [SampleId("5_mask_a"), SampleId("x", "A man."), SampleId("5")]
+    found = find_outputs(ADAPTERS["mmface"], tmp_path, samples)
+    assert {id: output.path.name for id, output in found.items()} == {
+        "5_mask_a": "5_mask_a_sketch__seed42.png",
+        "x": "x_sketch_Aman_seed3.png",
+    }
+    assert official_outputs.mmface_slug("Größe: 12 cm, " + "a" * 40) == "Größe12cm" + "a" * 21
 
 
 def test_a_grid_of_1024_px_is_cut_where_the_facts_say(tmp_path):

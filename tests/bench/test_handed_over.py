@@ -71,6 +71,7 @@ def put(path: Path) -> None:
         ("tedigan", "masks/{0}/{0}.png", 256),
         ("collaborative", "masks/{0}.png", 512),
         ("ide3d", "masks/00000/img{0}.png", 512),
+        ("facemogle", "mask/{0}.png", 512),
     ],
 )
 def test_masks_are_numbers_where_programs_convert_to_grey(data, tmp_path, program, name, size):
@@ -141,13 +142,41 @@ def test_uac_finds_maps_and_prompts(data, tmp_path):
     assert [found[one.id].path.name for one in wanted(data)] == ["0.png"] * 5 + ["1.png"]
 
 
+def test_mmface_is_shown_colors_and_dark_strokes(data, tmp_path):
+    """As preprocess_…_for_vae: RGB as it is, and gray where white is paper."""
+    out, faces = handed("mmface", data, tmp_path / "in"), FaceZip(data)
+    for row, one in enumerate(wanted(data)):
+        with Image.open(out / f"masks/{one.id}.png") as file:
+            assert file.mode == "RGB"
+            expected = np.array(PALETTE)[truth(data, row, 512)]
+            np.testing.assert_array_equal(np.asarray(file), expected)
+        with Image.open(out / f"sketches/{one.id}.png") as file:
+            assert (file.mode, file.size) == ("L", (512, 512))
+            shown = np.asarray(file).reshape(32, 16, 32, 16).mean((1, 3))
+        assert np.abs(255 - shown - faces.scribbles[row].numpy()).mean() < 25
+
+
+def test_facemogle_finds_every_prompt(data, tmp_path):
+    """As prepare_data: the first text of the mask's name, with .jpg in place of .png."""
+    out = handed("facemogle", data, tmp_path / "in")
+    texts = json.loads((out / "text.json").read_text())
+    for mask in sorted((out / "mask").glob("*.png")):
+        name = mask.name.replace(".png", ".jpg")
+        put(tmp_path / "out" / name)
+        assert texts[name][0] == dict((f"{o.id}.jpg", o.text) for o in wanted(data))[name]
+    found = find_outputs(ADAPTERS["facemogle"], tmp_path / "out", wanted(data))
+    assert list(found) == [one.id for one in wanted(data)]
+
+
 STANDIN = """#!/bin/sh
 while [ $# -gt 0 ]; do
   case "$1" in --mask_path) mask="$2";; --input_text) text="$2";; --save_folder) out="$2";;
     --exp_dir) exp="$2";; --data_path) data="$2";;
     --results_dir) result="$2";; --description) said="$2";;
     --latent_path) latent="$2";; --target_img) img="$2";;
-    --target_seg) seg="$2";; --outdir) dir="$2";; esac
+    --target_seg) seg="$2";; --outdir) dir="$2";; --conditioning_path) shown="$2";;
+    --modality) modality="$2";; --seed) seed="$2";; --output_dir) made="$2";;
+    --prompt=*) prompt="${1#--prompt=}";; esac
   shift
 done
 if [ -n "$mask" ]; then w="$out/$(basename "$mask")/$text" &&
@@ -158,11 +187,13 @@ if [ -n "$result" ]; then cp "$latent" "$result/final_result.png" &&
   printf %s "$said" > "$result/said"; fi
 if [ -n "$img" ]; then w="$dir/$(basename "$img" .png)" &&
   [ -f "$seg" ] && mkdir -p "$w" && cp "$img" "$w/rec_img.png"; fi
+if [ -n "$shown" ]; then slug=$(printf %s "$prompt" | tr -cd '[:alnum:]' | cut -c 1-30) &&
+  cp "$shown" "$made/$(basename "$shown" .png)_${modality}_${slug}_seed$seed.png"; fi
 """
 
 
 @pytest.mark.skipif(not shutil.which("sh"), reason="needs a shell")
-@pytest.mark.parametrize("program", ["tedigan", "ide3d", "collaborative"])
+@pytest.mark.parametrize("program", ["tedigan", "ide3d", "collaborative", "mmface"])
 def test_jobs_run_and_their_results_are_found(data, tmp_path, program, monkeypatch):
     """jobs.sh with a stand-in for python that writes where the program would; a second time
     nothing runs."""

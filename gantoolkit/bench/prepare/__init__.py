@@ -19,16 +19,18 @@ from importlib import import_module
 from pathlib import Path
 
 import numpy as np
+import torch
 from PIL import Image
 
 from gantoolkit.core import files
 from gantoolkit.core.errors import DataError, UsageError, warn
+from gantoolkit.core.images import colorize_labels
 from gantoolkit.core.labels import CLASSES
 from gantoolkit.core.progress import Progress
 from gantoolkit.data.face_zip import FaceZip
 from gantoolkit.report import pictures
 
-PROGRAMS = ("tedigan", "ide3d", "uac", "collaborative", "controlnet")
+PROGRAMS = ("tedigan", "ide3d", "uac", "collaborative", "controlnet", "mmface", "facemogle")
 
 
 @dataclass(frozen=True)
@@ -66,6 +68,16 @@ class Face:
                 f"{len(CLASSES) - 1}."
             )
         return Image.fromarray(labels).resize((size, size), Image.Resampling.NEAREST)
+
+    @property
+    def has_scribble(self) -> bool:
+        """Whether the data set has a scribble of it."""
+        return any(name.startswith("scribble/") for name in self.data.names)
+
+    def scribble(self, size: int) -> Image.Image:
+        """Read the scribble, mode L [size,size]: white strokes on black."""
+        pixels = self.data.read_image("scribble", "L", np.uint8, self.index)
+        return Image.fromarray(pixels).resize((size, size), Image.Resampling.LANCZOS)
 
     def image(self, size: int) -> Image.Image:
         """Read the photo, RGB [size,size]."""
@@ -117,6 +129,11 @@ def _encode(picture: Image.Image, name: str) -> bytes:
     if name.endswith(".jpg"):
         return pictures.encode(picture, "JPEG", quality=100)
     return pictures.encode(picture)
+
+
+def colored(labels: Image.Image) -> Image.Image:
+    """Paint a label map in CelebAMask-HQ's colors, RGB."""
+    return Image.fromarray(colorize_labels(torch.from_numpy(np.array(labels))).numpy())
 
 
 def prompts(faces: Iterable[Face], prompt: Callable[[str], str], **settings) -> str:

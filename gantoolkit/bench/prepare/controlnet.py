@@ -8,12 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
-import torch
 from PIL import Image
 
-from gantoolkit.bench.prepare import Face, prompts
-from gantoolkit.core.images import colorize_labels
+from gantoolkit.bench.prepare import Face, colored, prompts
 
 CROP = None  # any
 SIZE = 512
@@ -30,8 +27,7 @@ SETTINGS = dict(
 
 def pictures(face: Face) -> dict[str, Image.Image]:
     """Make images/ID.png: RGB, which the ControlNet reads as it is."""
-    labels = torch.from_numpy(np.array(face.labels(SIZE)))
-    return {f"images/{face.id}.png": Image.fromarray(colorize_labels(labels).numpy())}
+    return {f"images/{face.id}.png": colored(face.labels(SIZE))}
 
 
 def texts(faces: Sequence[Face]) -> dict[str, str]:
