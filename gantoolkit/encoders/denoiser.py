@@ -152,6 +152,11 @@ class Denoiser(nn.Module):
         return self.latent_shape[1] * vae_downscale
 
     @property
+    def latent_shift(self) -> float:
+        """What is taken off the VAE's latents before they are scaled."""
+        return self.vae.config.shift_factor or 0.0
+
+    @property
     def is_doubled(self) -> bool:
         """Whether guidance evaluates a doubled batch: the negative prompt, then the prompts."""
         return self.guidance != 1
@@ -212,9 +217,7 @@ class Denoiser(nn.Module):
     @torch.no_grad()
     def decode(self, latents: Tensor) -> Tensor:
         """Decode z_0 [B,C,h,w] to images in −1..1 [B,3,R,R]."""
-        scaled = latents.float() / self.vae.config.scaling_factor
-        if shift := self.vae.config.shift_factor:
-            scaled = scaled + shift
+        scaled = latents.float() / self.vae.config.scaling_factor + self.latent_shift
         with torch.autocast(self.device.type, enabled=False), self.on_device("vae"):
             (images,) = self.vae.decode(scaled, return_dict=False)
         return images.clamp(-1, 1).contiguous()
@@ -224,7 +227,5 @@ class Denoiser(nn.Module):
         """Encode images in −1..1 [B,3,R,R] to z_0 [B,C,h,w] (the posterior's mean)."""
         with torch.autocast(self.device.type, enabled=False), self.on_device("vae"):
             posterior = self.vae.encode(images.to(self.device).float()).latent_dist
-        latents = posterior.mode()
-        if shift := self.vae.config.shift_factor:
-            latents = latents - shift
-        return (latents * self.vae.config.scaling_factor).contiguous()
+        latents = (posterior.mode() - self.latent_shift) * self.vae.config.scaling_factor
+        return latents.contiguous()

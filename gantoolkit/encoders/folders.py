@@ -122,9 +122,10 @@ def find_folder(name: str | Path) -> Path:
 def checksums(encoder_spec: dict) -> dict[str, str]:
     """Return name → sha256 of the folders that the spec of an encoder names.
 
-    These are its `weights`, then its `controlnet`s.
+    These are its `weights`, its `controlnet`s, and what an MMFaceEncoder names beside them.
     """
-    named = _as_list(encoder_spec.get("weights")) + _as_list(encoder_spec.get("controlnet"))
+    keys = ("weights", "controlnet", "vae", "text")
+    named = [name for key in keys for name in _as_list(encoder_spec.get(key))]
     return {name: weights.sha256(find_folder(name)) for name in named if isinstance(name, str)}
 
 
@@ -195,10 +196,13 @@ def with_current_attention_names(
 
 
 def load_vae(folder) -> nn.Module:
-    """Load the AutoencoderKL in float32, frozen."""
+    """Load the AutoencoderKL in float32, frozen; `folder` holds vae/, or is the VAE's own."""
     from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
 
-    return _load_diffusers(AutoencoderKL, component_folder(folder, "vae"))
+    path = _find_diffusers_folder(folder)
+    if not (path / "config.json").is_file():
+        path = component_folder(folder, "vae")
+    return _load_diffusers(AutoencoderKL, path)
 
 
 def load_unet(folder) -> nn.Module:

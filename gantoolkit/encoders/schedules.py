@@ -7,6 +7,7 @@ Steps have integer labels, 999 (noise) to 0 (image): `Features.t`, `t_out` and f
 What a schedule needs exactly, such as σ, it keeps beside the labels. Both offer:
 
     timesteps                      the labels of the S steps, from noise to image
+    num_labels                     how many labels there are, of which S are steps
     with_steps(steps)              the same schedule with another number of steps
     noised(clean, t, epsilon)      z_t of z_0 at t [B]
     estimate(prediction, z_t, t)   what `step` takes, from what a network predicts at t [B]
@@ -17,6 +18,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from typing import Protocol, Self
+
+import gantoolkit.core.compat  # noqa: F401  diffusers imports torchvision
 
 import torch
 from torch import Tensor
@@ -31,6 +34,7 @@ class Schedule(Protocol):
     """What an encoder asks of a noise schedule."""
 
     timesteps: tuple[int, ...]
+    num_labels: int
 
     def with_steps(self, steps: int) -> Self: ...
 
@@ -52,6 +56,7 @@ class Diffusion:
         check_steps(steps, scheduler.config.num_train_timesteps)
         scheduler.set_timesteps(steps)
         self.scheduler = scheduler
+        self.num_labels = scheduler.config.num_train_timesteps
         self.timesteps = tuple(int(t) for t in scheduler.timesteps)
 
     def with_steps(self, steps: int) -> Diffusion:
@@ -89,6 +94,23 @@ class Diffusion:
         return alpha_next**0.5 * clean + (1 - alpha_next) ** 0.5 * estimate
 
 
+def ddim_scheduler():
+    """Make Stable Diffusion's noise schedule; its grid runs from pure noise to the first step."""
+    from diffusers.schedulers.scheduling_ddim import DDIMScheduler
+
+    return DDIMScheduler(
+        num_train_timesteps=1000,
+        beta_start=0.00085,
+        beta_end=0.012,
+        beta_schedule="scaled_linear",
+        clip_sample=False,
+        set_alpha_to_one=True,
+        steps_offset=0,
+        prediction_type="epsilon",
+        timestep_spacing="trailing",
+    )
+
+
 class Flow:
     """Straight lines from noise to image (rectified flow), with Euler steps.
 
@@ -112,6 +134,7 @@ class Flow:
                 f"{LAST_LABEL}."
             )
         self.grid = grid
+        self.num_labels = MOST_STEPS
         self.timesteps = tuple(labels.tolist())
         self.sigmas = torch.arange(MOST_STEPS) / MOST_STEPS
         self.sigmas[labels] = sigmas

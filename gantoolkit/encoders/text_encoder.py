@@ -87,15 +87,24 @@ class TextEncoder(nn.Module):
         room = self.num_tokens - 2  # BOS and EOS take two places
         return self.tokenizer.decode(ids[room:]).strip()
 
-    def embed(self, ids: Tensor) -> Tensor:
-        """Return the last hidden states [B,T,D] of token ids [B,T], as Stable Diffusion does."""
-        return self.model(input_ids=ids).last_hidden_state
+    def encode(self, ids: Tensor) -> EncodedPrompts:
+        """Encode token ids [B,T] as Stable Diffusion does: the last hidden states."""
+        embedding = self.model(input_ids=ids).last_hidden_state
+        return EncodedPrompts(embedding, word_mask(ids, self.tokenizer.eos_token_id))
 
     def forward(self, prompts: Sequence[str]) -> EncodedPrompts:
         """Encode prompts."""
         unique = list(dict.fromkeys(prompts))
         ids = self.token_ids(unique)
-        encoded = EncodedPrompts(self.embed(ids), word_mask(ids, self.tokenizer.eos_token_id))
-        return encoded[
-            torch.tensor([unique.index(prompt) for prompt in prompts], device=ids.device)
-        ]
+        rows = torch.tensor([unique.index(prompt) for prompt in prompts], device=ids.device)
+        return self.encode(ids)[rows]
+
+
+class PenultimateTextEncoder(TextEncoder):
+    """The same as MMFace-DiT reads it: states before the last layer, and the pooled state."""
+
+    def encode(self, ids: Tensor) -> EncodedPrompts:
+        """Encode token ids [B,T]: hidden states before the last layer, without the final norm."""
+        output = self.model(input_ids=ids, output_hidden_states=True)
+        words = word_mask(ids, self.tokenizer.eos_token_id)
+        return EncodedPrompts(output.hidden_states[-2], words, output.pooler_output)

@@ -44,7 +44,6 @@ class DenoisingConfig:
     val: str | None = None  # zip of held-out faces; None holds out the end of `data`
     held_out: int = 64  # rows at the end of `data` for scores only, where there is no `val`
     lr: float = 1e-3  # learning rate of AdamW
-    min_snr: float | None = 5.0  # γ of the loss's weight min(SNR, γ)/SNR; None = weight 1
     cache: str | None = None  # folder for the encoded data sets; None = the run folder
 
 
@@ -75,6 +74,7 @@ class DiffusionConfig(SampledConfig):
     # guidance), in 0..1
     drop_prompt_prob: float = 0.12
     ema: float = 0.999  # decay of the moving average that is scored and exported
+    min_snr: float | None = 5.0  # γ of the loss's weight min(SNR, γ)/SNR; None = weight 1
     # folder (or name) whose U-Net is trained further, whatever `widths` to `groups` say;
     # None = a new one
     init_from: str | None = None
@@ -95,6 +95,7 @@ class ControlNetConfig(SampledConfig):
     # probability of an empty prompt, in 0..1; high, so that the condition is followed without words
     drop_prompt_prob: float = 0.3
     ema: float = 0.998  # decay of the moving average that is scored and exported
+    min_snr: float | None = 5.0  # γ of the loss's weight min(SNR, γ)/SNR; None = weight 1
     # folder (or name) of a ControlNet to fine-tune; None = a copy of the U-Net's encoder
     init_from: str | None = None
     # how a mask is shown: "one-hot" (19 channels), "celebamask" or "ade20k" (RGB);
@@ -103,3 +104,26 @@ class ControlNetConfig(SampledConfig):
     # compute the ControlNet's and the U-Net's activations again in the backward pass (gradient
     # checkpointing: less memory, more time)
     recompute: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class DiTConfig(SampledConfig):
+    """All keys of the task `dit`."""
+
+    vae: str  # folder (or name) that holds vae/
+    text: str  # folder (or name) that holds text_encoder/ and tokenizer/
+    hidden: int = 96  # width of a token
+    depth: int = 6  # blocks
+    heads: int = 4  # of every attention
+    patch: int = 2  # side of the square of latent pixels that is one token
+    # captions used per sample, from the first (later ones may say more); None = all
+    max_captions: int | None = None
+    # probability of an empty prompt in place of one of the sample's captions (classifier-free
+    # guidance), in 0..1
+    drop_prompt_prob: float = 0.12
+    drop_condition_prob: float = 0.05  # probability of zeros in place of the condition's latent
+    drop_pooled_prob: float = 0.05  # probability of the learned vector in place of the pooled text
+    ema: float = 0.999  # decay of the moving average that is scored and exported
+    # file (or name) of a transformer that is trained further, whatever `hidden` to `patch` say;
+    # None = a new one
+    init_from: str | None = None

@@ -16,7 +16,7 @@ from gantoolkit.core.types import Score, Scores
 from gantoolkit.data.face_zip import FaceZip
 from gantoolkit.data.split import HeldOutSplit
 from gantoolkit.encoders import folders, sampling
-from gantoolkit.encoders.schedules import Diffusion as NoiseSchedule
+from gantoolkit.encoders.schedules import Schedule
 from gantoolkit.encoders.text_encoder import TextEncoder
 from gantoolkit.tasks.diffusion.config import DenoisingConfig
 from gantoolkit.tasks.diffusion.latent_cache import cached_latents, encode_mean
@@ -33,6 +33,7 @@ class NoisyBatch:
     """One batch on its way into a denoiser."""
 
     rows: Tensor  # [b] rows of the data set
+    clean: Tensor  # z_0 [b,4,h,w]
     latents: Tensor  # z_t [b,4,h,w]
     epsilon: Tensor  # the noise in it
     t: Tensor  # [b] denoising steps
@@ -44,6 +45,7 @@ class Denoising(Task):
 
     L = w(t) · ‖ε − ε̂(z_t, t, c)‖²; w = min(SNR, γ)/SNR for γ = `min_snr` (Hang et al. 2023), or 1.
 
+    predicts          what the network predicts, for the names of scores
     drop_prompt_prob  probability of an empty prompt in place of one of the sample's captions
                       (classifier-free guidance)
     max_captions      captions used per sample, from the first; None: all
@@ -51,6 +53,7 @@ class Denoising(Task):
     """
 
     config: DenoisingConfig
+    predicts = "epsilon"
     drop_prompt_prob = 0.0
     max_captions: int | None = None
     extra_faces: FaceZip | None = None
@@ -60,7 +63,7 @@ class Denoising(Task):
         config: DenoisingConfig,
         vae: str,
         text: str,
-        noise_schedule: NoiseSchedule,
+        noise_schedule: Schedule,
         device: str | torch.device,
     ):
         """Load the data and the frozen networks.
@@ -98,7 +101,7 @@ class Denoising(Task):
     def noisy_batch(self, batch: SeededBatch) -> NoisyBatch:
         """Draw captions, steps and noise for a batch."""
         clean = self.latents[batch.indices].to(self.device).float()
-        t = batch.integers(self.noise_schedule.scheduler.config.num_train_timesteps).to(self.device)
+        t = batch.integers(self.noise_schedule.num_labels).to(self.device)
         epsilon = batch.normal(*clean.shape[1:]).to(self.device)
         choices = batch.integers(2**31).tolist()
         dropped = (batch.uniform() < self.drop_prompt_prob).tolist()
@@ -121,11 +124,19 @@ class Denoising(Task):
     ) -> NoisyBatch:
         latents = self.noise_schedule.noised(clean, t, epsilon)
         latents = latents.contiguous(memory_format=torch.channels_last)
-        return NoisyBatch(rows, latents, epsilon, t, prompts)
+        return NoisyBatch(rows, clean, latents, epsilon, t, prompts)
+
+    def target(self, noisy: NoisyBatch) -> Tensor:
+        """Return what the network should predict [b,4,h,w]."""
+        return noisy.epsilon
+
+    def sample_errors(self, predicted: Tensor, noisy: NoisyBatch) -> Tensor:
+        """Return the squared error of every sample [b]."""
+        return (predicted.float() - self.target(noisy)).square().mean((1, 2, 3))
 
     def sample_losses(self, predicted: Tensor, noisy: NoisyBatch) -> Tensor:
         """Return the weighted loss of every sample [b]."""
-        error = (predicted.float() - noisy.epsilon).square().mean((1, 2, 3))
+        error = self.sample_errors(predicted, noisy)
         if self.config.min_snr is None:
             return error
         signal, sigma = self.noise_schedule.levels(noisy.t, error)
@@ -152,18 +163,17 @@ class Denoising(Task):
         captions = (faces.captions[row] for row in rows.tolist())
         return [texts[0] if texts else "" for texts in captions]
 
-    @staticmethod
     def denoising_scores(
-        noisy: NoisyBatch, predicted: Tensor, worse: Tensor, gain: str = "gain"
+        self, noisy: NoisyBatch, predicted: Tensor, worse: Tensor, gain: str = "gain"
     ) -> Scores:
-        """Score ε̂ by its squared error, and by how much larger that of `worse` is."""
-        error = (predicted - noisy.epsilon).square().mean()
-        worse_error = (worse - noisy.epsilon).square().mean()
+        """Score a prediction by its squared error, and by how much larger that of `worse` is."""
+        error = self.sample_errors(predicted, noisy).mean()
+        worse_error = self.sample_errors(worse, noisy).mean()
         count = len(noisy.t)
         first, last = SCORED_STEPS
         conditions = {"steps": f"even over {first}..{last}", "data": "held out"}
         return {
-            "epsilon MSE": Score(float(error), count, False, conditions),
+            f"{self.predicts} MSE": Score(float(error), count, False, conditions),
             gain: Score(float(worse_error / error - 1), count, True, conditions),
         }
 

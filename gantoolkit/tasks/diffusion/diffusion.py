@@ -15,6 +15,7 @@ from gantoolkit.core.images import to_float
 from gantoolkit.core.types import Scores
 from gantoolkit.data.face_zip import FaceZip
 from gantoolkit.encoders import folders, sampling, schedules
+from gantoolkit.encoders.schedules import ddim_scheduler
 from gantoolkit.encoders.text_encoder import TextEncoder
 from gantoolkit.tasks.diffusion.config import DiffusionConfig
 from gantoolkit.tasks.diffusion.denoising import (
@@ -169,23 +170,6 @@ class Diffusion(Denoising):
         if self.train_text:
             folders.save_component(self.ema_text_encoder.model, folder, "text_encoder")
         return paths
-
-
-def ddim_scheduler():
-    """Make Stable Diffusion's noise schedule; its grid runs from pure noise to the first step."""
-    from diffusers.schedulers.scheduling_ddim import DDIMScheduler
-
-    return DDIMScheduler(
-        num_train_timesteps=1000,
-        beta_start=0.00085,
-        beta_end=0.012,
-        beta_schedule="scaled_linear",
-        clip_sample=False,
-        set_alpha_to_one=True,
-        steps_offset=0,
-        prediction_type="epsilon",
-        timestep_spacing="trailing",
-    )
 
 
 def new_unet(channels: int, size: int, widths, layers: int, heads: int, groups: int, context: int):
