@@ -18,6 +18,7 @@ of single words). Noise belongs to a sample's seed, so that a result does not de
 Constructors take what a config says.
 
     controlnet  diffusion  pyramid       the encoders
+    mmface  mmface_model                 MMFace-DiT as an encoder, and its networks
     base  denoiser                       what frozen denoising models share; what a family fills in
     conditioning  text_encoder           what a U-Net is shown and told
     recorder  joint_recorder             how h, f and a are read off a U-Net, a transformer
