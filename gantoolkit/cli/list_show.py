@@ -87,7 +87,7 @@ def _file_text(entry: dict) -> str:
     """Size, licence and summary of weights or data, and whether the file is there."""
     size = f"{entry['bytes'] / 1e6:.1f} MB" if "bytes" in entry else ""
     state = ""
-    if not manifest.load().file(entry).exists():
+    if not manifest.load().find(entry).exists():
         state = "(missing)" if "file" in entry else "(not fetched)"
     facts = (size, entry.get("licence", ""), entry.get("summary", ""), state)
     return "  ".join(fact for fact in facts if fact) + _plugin_of(entry)
@@ -131,7 +131,7 @@ def show(args: Namespace) -> None:
         component(kind, name, index.components[kind][name])
     if name in index.weights:
         entry = index.weights[name]
-        fields(f"{name} (weights)", {**entry, "path": index.file(entry)})
+        fields(f"{name} (weights)", {**entry, "path": index.find(entry)})
     elif name in index.data:
         entry = index.data[name]
         fields(f"{name} (data)", {**entry, "path": index.file(entry)})

@@ -53,6 +53,14 @@ def _add_export(actions) -> None:
         choices=("rosinality", "nvidia", "hub"),
         help="default: by DST's ending, .pt, .safetensors or a folder",
     )
+    export.add_argument(
+        "--push",
+        metavar="OWNER/NAME",
+        help="also upload the bridge's folder to this repository of the Hub, with $HF_TOKEN",
+    )
+    export.add_argument(
+        "--private", action="store_true", help="of --push: a repository that only you see"
+    )
 
 
 def _add_get(actions) -> None:
@@ -60,9 +68,18 @@ def _add_get(actions) -> None:
         actions,
         "get",
         "gantoolkit.weights.download:main",
-        "fetch published weights that registry.yaml lists",
+        "fetch published weights that registry.yaml lists, or a repository of the Hub",
     )
-    get.add_argument("name", metavar="NAME", help="see gantoolkit list weights")
+    get.add_argument(
+        "name", metavar="NAME", help="see gantoolkit list weights; or OWNER/NAME of the Hub"
+    )
+    get.add_argument(
+        "--include",
+        nargs="+",
+        default=[],
+        metavar="PATTERN",
+        help="files of a repository (default: those that are read here)",
+    )
     get.add_argument(
         "--mirror", metavar="URL", help="fetch URL/FILE instead (or $GANTOOLKIT_MIRROR)"
     )

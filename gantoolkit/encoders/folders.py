@@ -24,7 +24,6 @@ from gantoolkit.core import files
 from gantoolkit.core.errors import UsageError, WeightsError
 from gantoolkit.encoders.family import check_class, check_family, check_pipeline
 from gantoolkit.networks.clip_folder import load_text_model, load_tokenizer
-from gantoolkit.registry import manifest
 from gantoolkit.weights.folders import read_folder
 from gantoolkit.weights.recognize import read_json
 from gantoolkit.weights.state_dict import load_state_dict
@@ -109,13 +108,7 @@ def _as_list(value) -> list:
 
 
 def find_folder(name: str | Path) -> Path:
-    """Return the folder of a path, or of a name of registry.yaml.
-
-    A Hub's OWNER/NAME is accepted where registry.yaml lists NAME.
-    """
-    listed = str(name).rpartition("/")[2]
-    if not Path(name).exists() and listed != str(name) and listed in manifest.load().weights:
-        return weights.resolve(listed)
+    """Return the folder of a path, a name of registry.yaml, or OWNER/NAME of the Hub."""
     return weights.resolve(name)
 
 

@@ -13,6 +13,7 @@ from gantoolkit.core.suggest import did_you_mean
 from gantoolkit.encoders import folders
 from gantoolkit.registry import manifest
 from gantoolkit.training import checkpoint
+from gantoolkit.weights.hub_files import is_repository
 
 EXPORTED = "export/bridge.safetensors"
 HUB_MODEL = "model.safetensors"  # of a folder that `gantoolkit weights export RUN FOLDER` wrote
@@ -34,7 +35,8 @@ def export_bridge(path: Path, bridge: Bridge, specs: dict) -> Path:
 def read_bridge(name: str | Path) -> tuple[dict, dict]:
     """Read a bridge's tensors, and the specs of encoder, bridge and generator.
 
-    name  a run folder, an exported bridge or folder, a preset or a weights name
+    name  a run folder, an exported bridge or folder, a preset, a weights name, or OWNER/NAME of a
+          bridge that `gantoolkit weights get` has fetched
     """
     folder = Path(name)
     if folder.is_dir() and _exported_file(folder) is None:
@@ -49,7 +51,7 @@ def read_bridge(name: str | Path) -> tuple[dict, dict]:
 
 
 def find_bridge_file(name: str | Path) -> Path:
-    """Return the bridge's file of a run folder, a preset or a weights name."""
+    """Return the bridge's file of a run folder, a preset, a weights name or a repository."""
     path = Path(name)
     exported = _exported_file(path)
     if exported is not None:
@@ -65,7 +67,8 @@ def find_bridge_file(name: str | Path) -> Path:
             )
         return weights.resolve(preset["weights"])
     try:
-        return weights.resolve(name)
+        resolved = weights.resolve(name)
+        return _exported_file(resolved) or resolved
     except WeightsError:
         if str(name) in manifest.load().weights:
             raise
@@ -92,8 +95,16 @@ def _unknown_run(path: Path) -> str:
     listed_runs = ", ".join(runs) or "none here; train one with gantoolkit run"
     return (
         f"There is no run or preset '{path}'{did_you_mean(str(path), [*presets, *runs])}; "
-        f"presets: {', '.join(presets) or 'none'}; runs: {listed_runs}."
+        f"presets: {', '.join(presets) or 'none'}; runs: {listed_runs}{_fetching_hint(path)}."
     )
+
+
+def _fetching_hint(path: Path) -> str:
+    """What to type where the name may be that of a repository."""
+    name = path.as_posix()
+    if not is_repository(name):
+        return ""
+    return f"; if it is a repository of the Hub, type 'gantoolkit weights get {name}' first"
 
 
 def _is_bridge_run(folder: Path) -> bool:

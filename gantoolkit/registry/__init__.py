@@ -3,6 +3,7 @@
 manifest   the index, read without importing anything
 discovery  plugins that are installed or named, found without importing them
 content    what a registry.yaml may say
+hub_cache  where huggingface_hub keeps a repository
 registry   import of components on demand
 plugins    import of plugins and their hooks
 hookspecs  every hook

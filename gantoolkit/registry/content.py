@@ -14,7 +14,7 @@ SECTIONS = ("weights", "data", "presets", "external", "commands")
 RENAMED = ("keys", "components", "hooks", "commands", "modules")  # sections of `renamed`
 NEEDED = {"components": ("module",), "presets": ("config",), "external": ("install",)}
 NUMBERS = ("bytes",)  # keys of entries that hold a number
-LISTS = ("provides",)
+LISTS = ("provides", "include")
 MAPPINGS = ("nested",)
 TEXTS = [
     "module",
@@ -26,6 +26,7 @@ TEXTS = [
     "install",
     "file",
     "url",
+    "hub",
     "save_as",
     "sha256",
     "licence",

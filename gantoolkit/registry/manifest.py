@@ -16,6 +16,7 @@ from typing import Any
 from gantoolkit.core.files import cache_root
 from gantoolkit.registry.content import KINDS, RENAMED, SECTIONS, check_content, read_yaml
 from gantoolkit.registry.discovery import GROUP, Provider, folder_plugins, installed_plugins
+from gantoolkit.registry.hub_cache import snapshot
 
 PLURALS = {"losses" if kind == "loss" else f"{kind}s": kind for kind in KINDS}
 
@@ -44,6 +45,13 @@ class Manifest:
             return self.providers[entry["owner"]].root / entry["file"]
         name_in_url = entry.get("url", "").rpartition("/")[2]
         return cache_folder("downloads") / entry.get("save_as", name_in_url)
+
+    def find(self, entry: dict) -> Path:
+        """Locate the file as `file` does, or the repository of an entry in the Hub's cache."""
+        path = self.file(entry)
+        if "hub" in entry and not path.exists():
+            return snapshot(entry["hub"]) or path
+        return path
 
     def kinds_of(self, name: str) -> list[str]:
         """List the kinds that have a component of this name."""

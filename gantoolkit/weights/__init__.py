@@ -7,7 +7,11 @@ state_dict  which tensors are missing, unexpected, of another shape or not finit
 recognize   pointers, web pages, texts and cut files in place of weights
 folders     the weights of a folder of diffusers or transformers, in all their variants
 cache       converted checkpoints of other projects
+http_file   a file of any server, resumed and checked
+hub         repositories of the Hub, by huggingface_hub
+hub_files   which files of a repository are read here
 download    `gantoolkit weights get`
+offer       what a command needs and is not here, offered with size and licence
 verify      `gantoolkit weights verify`
 """
 

@@ -11,7 +11,7 @@ read is said, once per folder.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -73,21 +73,32 @@ def choose_files(folder: Path, stems: Sequence[str]) -> list[Path]:
     Raises WeightsError where none are complete.
     """
     files = sorted(path for path in folder.iterdir() if path.is_file())
-    sets: dict[tuple, list[WeightsFile]] = {}
-    for path in files:
-        parsed = parse_name(path, stems)
-        if parsed:
-            sets.setdefault(parsed.form, []).append(parsed)
-    complete = [form for form, members in sets.items() if not _missing_shards(members)]
-    if not complete:
-        raise WeightsError(_describe_absence(folder, stems, sets, files))
+    chosen = preferred_files(files, stems)
+    if not chosen:
+        raise WeightsError(_describe_absence(folder, stems, group_sets(files, stems), files))
 
-    chosen = [member.path for member in sets[min(complete)]]
     weights = [path for path in files if path.suffix in (*ENDINGS, *FOREIGN)]
     ignored = [path.name for path in weights if path not in chosen]
     if ignored:
         _say_ignored(folder, chosen[0].name, tuple(ignored))
     return chosen
+
+
+def preferred_files(files: Iterable[Path], stems: Sequence[str]) -> list[Path]:
+    """Choose among the files of one folder by their names; [] where no set is complete."""
+    sets = group_sets(files, stems)
+    complete = [form for form, members in sets.items() if not _missing_shards(members)]
+    return [member.path for member in sets[min(complete)]] if complete else []
+
+
+def group_sets(files: Iterable[Path], stems: Sequence[str]) -> dict[tuple, list[WeightsFile]]:
+    """Group files of weights into sets that hold the same tensors, by their form."""
+    sets: dict[tuple, list[WeightsFile]] = {}
+    for path in files:
+        parsed = parse_name(path, stems)
+        if parsed:
+            sets.setdefault(parsed.form, []).append(parsed)
+    return sets
 
 
 def _missing_shards(members: list[WeightsFile]) -> list[int]:

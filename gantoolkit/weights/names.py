@@ -11,38 +11,62 @@ from gantoolkit.core import files
 from gantoolkit.core.errors import WeightsError
 from gantoolkit.core.suggest import did_you_mean
 from gantoolkit.registry import manifest, plugins
+from gantoolkit.weights import hub, hub_files
 
 
 @plugins.hookimpl(trylast=True)
 def resolve_weights(name: str) -> Path | None:
-    """Look a name up in every registry.yaml: the package's own implementation of this hook.
+    """Look a name up in every registry.yaml, or as OWNER/NAME of the Hub: the package's own
+    implementation of this hook.
 
-    The file lies in its package, in $GANTOOLKIT_OFFLINE, or among the downloads; it may not
-    exist yet.
+    The file lies in its package, in $GANTOOLKIT_OFFLINE, among the downloads or in the Hub's
+    cache; it may not exist yet.
     """
-    entry = manifest.load().weights.get(name)
+    entry = find_entry(name)
     if not entry:
         return None
-    path = manifest.load().file(entry)
+    path = locate(entry)
     offline = os.environ.get("GANTOOLKIT_OFFLINE")
     if offline and "file" not in entry and not path.exists():
         return Path(offline) / path.name
     return path
 
 
+def find_entry(name: str) -> dict | None:
+    """Return the entry of a name of registry.yaml, of a listed repository, or of any OWNER/NAME."""
+    known = manifest.load().weights
+    if name in known:
+        return known[name]
+    for entry in known.values():
+        if entry.get("hub") == name:
+            return entry
+    if hub_files.is_repository(name):
+        return {"hub": name, "save_as": name.replace("/", "--")}
+    return None
+
+
+def locate(entry: dict) -> Path:
+    """Return where the weights of an entry are, or where they should be: see `resolve_weights`."""
+    path = manifest.load().file(entry)
+    if "hub" in entry and not path.exists():
+        return hub.find(entry["hub"], entry.get("include", ())) or path
+    return path
+
+
 def resolve(name_or_path: str | os.PathLike) -> Path:
     """Find the file or folder behind a path, or behind a name that registry.yaml or a plugin knows.
 
-    Raises WeightsError, with what exists, when there is neither.
+    OWNER/NAME is a repository of the Hub that was fetched. Raises WeightsError, with what exists,
+    when there is neither.
     """
     path = Path(name_or_path)
     if path.exists():
         return path
 
     name = str(name_or_path)
-    known = manifest.load().weights
     answer = plugins.hooks().resolve_weights(name=name)
     if answer is None:
+        known = manifest.load().weights
         raise WeightsError(
             f"No weights named '{name}' and no such file{did_you_mean(name, known)}; "
             f"known weights: {', '.join(sorted(known)) or 'none'}."
@@ -50,15 +74,23 @@ def resolve(name_or_path: str | os.PathLike) -> Path:
     path = Path(answer)
     if path.exists():
         return path
+    raise WeightsError(_describe_absence(name, find_entry(name), path))
 
-    entry = known.get(name)
+
+def _describe_absence(name: str, entry: dict | None, path: Path) -> str:
+    """Say what to do about weights that have a name and no file."""
+    if entry and "owner" not in entry:
+        return (
+            f"There is no file '{name}'; if it is a repository of the Hub, type 'gantoolkit "
+            f"weights get {name}'."
+        )
     if entry and "file" not in entry:
-        raise WeightsError(
+        return (
             f"The weights '{name}' are not here yet; type 'gantoolkit weights get {name}' "
             f"(licence: {entry.get('licence', 'unknown')})."
         )
     recipe = (entry or {}).get("recipe", "docs/zoo.md")
-    raise WeightsError(
+    return (
         f"The weights '{name}' should be at {path}, which does not exist; reinstall "
         f"gantoolkit or train them with their recipe ({recipe})."
     )

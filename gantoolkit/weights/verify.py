@@ -8,7 +8,7 @@ from argparse import Namespace
 
 from gantoolkit.registry import manifest
 from gantoolkit.weights.download import entry_of
-from gantoolkit.weights.names import matches
+from gantoolkit.weights.names import locate, matches
 
 
 def main(args: Namespace) -> int:
@@ -36,7 +36,7 @@ def main(args: Namespace) -> int:
 
 def state(entry: dict) -> str:
     """Return ok, DIFFERS, missing, or not here (never fetched)."""
-    path = manifest.load().file(entry)
+    path = locate(entry)
     if not path.exists():
         return "missing" if "file" in entry else "not here"
     return "ok" if matches(path, entry) else "DIFFERS"

@@ -32,6 +32,7 @@ THIRD = {  # third party → rooms or files that may import it
     "mmengine": {"registry/registry.py", "config/loader.py"},
     "diffusers": {"encoders", "tasks"},
     "transformers": {"encoders", "networks", "tasks"},
+    "huggingface_hub": {"weights/hub.py", "registry/hub_cache.py", "inference"},
     "timm": {"networks", "encoders"},
     "lpips": {"networks/lpips.py"},
     "insightface": {"networks", "metrics"},

@@ -14,7 +14,7 @@ from gantoolkit import weights
 from gantoolkit.cli import main
 from gantoolkit.core.errors import UsageError, WeightsError
 from gantoolkit.registry import manifest, plugins
-from gantoolkit.weights import download
+from gantoolkit.weights import download, http_file
 
 CONTENT = bytes(range(256)) * 800  # 204,800 bytes
 DIGEST = hashlib.sha256(CONTENT).hexdigest()
@@ -85,7 +85,7 @@ def bring(address, tmp_path):
 
     def run(*plan, digest=DIGEST, size=0):
         Server.plan, Server.seen = list(plan), []
-        path = download.fetch(
+        path = http_file.fetch(
             f"{address}/w.pt", tmp_path / "w.pt", digest, size, timeout=0.4, pause=0.01
         )
         return path.read_bytes(), Server.seen
@@ -159,9 +159,9 @@ def test_what_cannot_be_mended_is_a_sentence(bring, tmp_path, plan, more, words)
 
 def test_nobody_listens(tmp_path):
     with pytest.raises(WeightsError, match="could not be fetched"):
-        download.fetch("http://127.0.0.1:9/w.pt", tmp_path / "w.pt", timeout=0.2, pause=0.0)
+        http_file.fetch("http://127.0.0.1:9/w.pt", tmp_path / "w.pt", timeout=0.2, pause=0.0)
     with pytest.raises(WeightsError, match="http or https"):
-        download.fetch(f"file://{tmp_path}/w.pt", tmp_path / "v.pt")
+        http_file.fetch(f"file://{tmp_path}/w.pt", tmp_path / "v.pt")
 
 
 @pytest.fixture
