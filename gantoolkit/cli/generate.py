@@ -22,6 +22,7 @@ def add(verbs) -> None:
     _add_conditions(generate)
     _add_sampling(generate)
     _add_views(generate.add_argument_group("3D faces"))
+    options.add_yes(generate)
     _add_demo(verbs)
 
 

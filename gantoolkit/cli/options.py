@@ -78,6 +78,15 @@ def add_device(parser: argparse._ActionsContainer, what: str = "") -> None:
     )
 
 
+def add_yes(parser: argparse._ActionsContainer) -> None:
+    """Add --yes, which answers the offer to fetch weights."""
+    parser.add_argument(
+        "--yes",
+        action="store_true",
+        help="fetch published weights that are needed and not here, without a question",
+    )
+
+
 def whole(least: int | None = None, most: int | None = None) -> Callable[[str], int]:
     """Make the type of a whole number from `least` to `most`.
 

@@ -49,6 +49,7 @@ def _add_run(verbs) -> None:
         metavar="N",
         help="of --dry-run: plan for N GPUs (default: 1)",
     )
+    options.add_yes(run)
 
 
 def main(args: Namespace) -> None:
@@ -68,6 +69,9 @@ def main(args: Namespace) -> None:
             f"--processes belongs to --dry-run; start several with torchrun --nproc-per-node "
             f"{args.processes} -m gantoolkit run {args.config}."
         )
+    from gantoolkit.weights.offer import offer
+
+    offer(values, args.yes)
     from gantoolkit.training.runner import run
 
     raw = loader.find_config(args.config)

@@ -24,13 +24,15 @@ def main(args) -> int:
     options = GenerateOptions.from_args(args)
     from gantoolkit.core.distributed import pick_device
     from gantoolkit.inference import generate_dataset
-    from gantoolkit.inference.load import load_with_specs
+    from gantoolkit.inference.load import load_with_specs, needed_networks
     from gantoolkit.inference.prompt_check import check_prompt
+    from gantoolkit.weights.offer import offer
 
     device = pick_device(options.device)
     changes = {}
     if options.negative_prompt is not None:
         changes["negative_prompt"] = options.negative_prompt
+    offer(needed_networks(args.source, options.generator), args.yes)
     pipeline, specs = load_with_specs(args.source, options.generator, **changes)
     if options.negative_prompt and getattr(pipeline.encoder, "guidance", 1) == 1:
         raise UsageError(

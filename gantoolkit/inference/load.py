@@ -61,6 +61,12 @@ def load_with_specs(
     return assemble(state, specs, generator=replacement), specs
 
 
+def needed_networks(name: str | Path, generator: str | None = None) -> dict[str, Any]:
+    """Return the specs of the networks that `load_with_specs` reads: encoder and generator."""
+    _, specs = read_bridge(name)
+    return {"encoder": specs["encoder"], "generator": generator or specs["generator"]}
+
+
 class PipelineLoader:
     """Load pipelines of several runs; an encoder or generator that several use is loaded once."""
 

@@ -85,6 +85,7 @@ def lend(monkeypatch, load) -> None:
         "gantoolkit.inference.load.load_with_specs",
         lambda source, generator: (load(source, generator), {}),
     )
+    monkeypatch.setattr("gantoolkit.inference.load.needed_networks", lambda *_: {})
     monkeypatch.setattr(
         "gantoolkit.inference.bridge_files.pipeline_checksums",
         lambda name, specs: {"bridge": "0" * 64},
@@ -338,7 +339,7 @@ def test_unknown_words_are_named_once_and_an_empty_prompt_is_fine(
     )
     lend(monkeypatch, lambda *_: pipeline)
     arguments = SimpleNamespace(
-        source="run", text="an old robot", mask=str(masks), out=str(tmp_path / "out")
+        source="run", text="an old robot", mask=str(masks), out=str(tmp_path / "out"), yes=False
     )
     assert verb.main(arguments) == 0
     shown = capsys.readouterr()
@@ -372,7 +373,12 @@ def test_a_prompt_that_is_cut_is_said_once(masks, tmp_path, monkeypatch, capsys)
     ):
         prompt = " ".join(f"w{i}" for i in range(words))
         arguments = SimpleNamespace(
-            source="run", text=prompt, mask=str(masks), out=str(tmp_path / "out"), batch=1
+            source="run",
+            text=prompt,
+            mask=str(masks),
+            out=str(tmp_path / "out"),
+            batch=1,
+            yes=False,
         )
         assert verb.main(arguments) == 0
         shown = capsys.readouterr().err

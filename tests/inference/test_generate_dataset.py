@@ -149,6 +149,7 @@ def test_a_negative_prompt_reaches_the_encoder_and_the_manifest(
         return pipeline, {}
 
     monkeypatch.setattr("gantoolkit.inference.load.load_with_specs", load)
+    monkeypatch.setattr("gantoolkit.inference.load.needed_networks", lambda *_: {})
     monkeypatch.setattr("gantoolkit.inference.bridge_files.pipeline_checksums", lambda *_: {})
     command = ["generate", "runs/3", "--data", str(tiny_zip), "--out", str(tmp_path)]
     assert main.main([*command, "--negative-prompt", "blurry"]) == 0
