@@ -27,7 +27,21 @@ def main(args: Namespace) -> None:
         )
     if target.exists() and Path(args.source).exists() and target.samefile(args.source):
         raise UsageError(f"{target} is the source itself; name another target.")
+    if args.push:
+        _push(args, target, form)
+        return
     print(f"writes {WRITERS[form](args.source, target)}")
+
+
+def _push(args: Namespace, target: Path, form: str) -> None:
+    """Write a bridge's folder and upload it."""
+    from gantoolkit.inference import publish
+
+    if form != "hub":
+        raise UsageError(f"--push uploads a bridge in a folder, not {target.name}; name a folder.")
+    publish.check(args.push)
+    print(f"writes {to_hub(args.source, target, args.push)}")
+    print(f"uploaded to {publish.push(target, args.push, args.private)}")
 
 
 def to_rosinality(source: str, target: Path) -> Path:
@@ -162,12 +176,17 @@ def _refuse_run_or_bridge(source: str) -> None:
     )
 
 
-def to_hub(source: str, target: Path) -> Path:
-    """Write a folder of config.json, model.safetensors and README.md."""
+def to_hub(source: str, target: Path, repository: str = "") -> Path:
+    """Write a folder of config.json, model.safetensors and README.md.
+
+    repository  where the card says that it is; "" for the folder
+    """
     from gantoolkit.inference.hub import PretrainedPipeline, check_folder
 
     check_folder(target)
-    PretrainedPipeline.from_source(source).save_pretrained(target)
+    pipeline = PretrainedPipeline.from_source(source)
+    pipeline.address = repository or pipeline.address
+    pipeline.save_pretrained(target)
     return target
 
 

@@ -10,4 +10,5 @@ prompt_check      words of a prompt that a model does not know or read
 cameras           where a latent is seen from: labels, estimates, side views, a turntable
 attention         where the U-Net looks for the words of a prompt
 hub               pipelines as folders of the Hub's form
+publish           such a folder uploaded to the Hub
 """

@@ -19,6 +19,7 @@ from gantoolkit.core.errors import UsageError, WeightsError
 from gantoolkit.data.user_inputs import condition_kinds
 from gantoolkit.inference import bridge_files, load
 from gantoolkit.pipeline import Pipeline
+from gantoolkit.weights.hub import in_one_sentence
 
 CONFIG = "config.json"
 MODEL = bridge_files.HUB_MODEL
@@ -46,6 +47,7 @@ class PretrainedPipeline(
     specs: dict[str, Any]  # of encoder, bridge and generator, and the condition
     scores: dict[str, Any]  # system → metric → score, of its run
     frozen: dict[str, str]  # network → sha256
+    address: str = "this folder"  # where the model card says that it is
 
     @classmethod
     def from_source(cls, source: str | Path) -> PretrainedPipeline:
@@ -94,15 +96,16 @@ class PretrainedPipeline(
     ) -> PretrainedPipeline:
         folder = Path(model_id)
         if not folder.is_dir():
-            downloaded = snapshot_download(
-                model_id,
-                revision=revision,
-                cache_dir=cache_dir,
-                token=token,
-                force_download=force_download,
-                local_files_only=local_files_only,
-                allow_patterns=[CONFIG, MODEL, CARD],
-            )
+            with in_one_sentence(model_id):
+                downloaded = snapshot_download(
+                    model_id,
+                    revision=revision,
+                    cache_dir=cache_dir,
+                    token=token,
+                    force_download=force_download,
+                    local_files_only=local_files_only,
+                    allow_patterns=[CONFIG, MODEL, CARD],
+                )
             folder = Path(downloaded)
         return cls._from_folder(folder, changes)
 
@@ -136,7 +139,7 @@ class PretrainedPipeline(
 
     def generate_model_card(self, *args: Any, **kwargs: Any) -> ModelCard:
         """Return README.md: what it is, how it is loaded, what it needs, its scores."""
-        return ModelCard(model_card(self.specs, self.frozen, self.scores))
+        return ModelCard(model_card(self.specs, self.frozen, self.scores, self.address))
 
 
 def check_folder(folder: Path) -> None:
@@ -155,11 +158,14 @@ def _is_export(folder: Path) -> bool:
     return isinstance(config, dict) and str(config.get("library", "")).startswith("gantoolkit ")
 
 
-def model_card(specs: dict, frozen: dict[str, str], scores: dict) -> str:
+def model_card(
+    specs: dict, frozen: dict[str, str], scores: dict, address: str = "this folder"
+) -> str:
     """Return the model card in Markdown.
 
-    frozen  name → sha256 of the networks that the bridge needs
-    scores  system → metric → Score as a dict
+    frozen   name → sha256 of the networks that the bridge needs
+    scores   system → metric → Score as a dict
+    address  what `from_pretrained` takes: the folder, or a repository of the Hub
     """
     networks = [f"- `{name}` (sha256 `{digest[:16]}…`)\n" for name, digest in frozen.items()]
     kinds = condition_kinds(specs["condition"])
@@ -175,7 +181,7 @@ It turns the features of a denoising U-Net into codes of a frozen generator. Loa
 ```python
 from gantoolkit import PretrainedPipeline, read_condition
 
-pipeline = PretrainedPipeline.from_pretrained("this folder")
+pipeline = PretrainedPipeline.from_pretrained("{address}")
 render = pipeline(read_condition(text="a person with blond hair", {arguments}))
 ```
 
