@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from gantoolkit.bench import PROTOCOL, grid, table_formats, tables
+from gantoolkit.bench import PROTOCOL, grid, others, table_formats, tables
 from gantoolkit.bench.suite import Suite
 from gantoolkit.bench.tables import MeasuredRow
 from gantoolkit.core import files
@@ -109,6 +109,8 @@ def _page(suite: Suite, rows: Sequence[MeasuredRow], out: Path) -> str:
         page += ["## The paper's own table", f"{suite.paper['source']} {NOT_COMPARABLE}", ""]
         page += [table_formats.paper_table(suite.paper), ""]
     page += [f"The same values: [CSV]({suite.name}.csv), [LaTeX]({suite.name}.tex).", ""]
+    if suite.others:
+        page += others.section(suite.others)
     return "\n".join(page)
 
 

@@ -55,6 +55,7 @@ class Suite:
     bootstrap: int = 200  # replicates
     mini: bool = True  # whether the page says at the top what the mini universe is
     paper: dict[str, Any] = field(default_factory=dict)  # source, columns [names], rows [[cell…]]
+    others: str = ""  # a file of bench/published: what others measured of the paper's method
 
     def row(self, name: str) -> SuiteRow:
         """Find the row of this name."""
