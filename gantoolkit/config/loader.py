@@ -1,4 +1,4 @@
-"""Configs: Python text with one `_base_` and key=value on top, checked before anything loads.
+"""Configs: Python text with `_base_`s and key=value on top, checked before anything loads.
 
 A name is (1) a path as typed, (2) the same path inside the package or a plugin, (3) a preset,
 (4) a run folder or a .json file, which is read and never executed. Values are JSON-able, so that
@@ -61,7 +61,7 @@ def load_config(
         provenance.update(dict.fromkeys(validate.flatten(values), _shown(file)))
     else:
         values = merge({}, defaults(), "default", provenance)
-        sources = list(_with_bases(file))
+        sources = list(dict.fromkeys(_with_bases(file)))  # each once, before all that need it
         for source in sources:
             merge(values, execute(source), _shown(source), provenance)
         if values["name"] is None:
@@ -104,19 +104,15 @@ def shipped_configs() -> list[str]:
     return names
 
 
-def _with_bases(file: Path) -> Iterator[Path]:
-    """The files that make up a config, its bases first."""
+def _with_bases(file: Path, children: tuple[Path, ...] = ()) -> Iterator[Path]:
+    """The files that make up a config, its bases first; a base may have bases itself."""
+    if file.resolve() in children:
+        raise UsageError(f"{_place(file, '_base_')}: {_shown(file)} is a base of itself.")
     bases = execute(file, "_base_") or []
     if not isinstance(bases, (list, tuple)):
         bases = [bases]
     for base in bases:
-        base_file = _find_base(file, base)
-        if execute(base_file, "_base_"):
-            raise UsageError(
-                f"{_shown(base_file)} is a base of {_shown(file)} and has a _base_ itself; "
-                "configs inherit over one level only."
-            )
-        yield base_file
+        yield from _with_bases(_find_base(file, base), (*children, file.resolve()))
     yield file
 
 

@@ -79,7 +79,12 @@ def task_signature(values: dict) -> signature.Signature | None:
 
 
 def check_override(key: str, value: Any, values: dict) -> None:
-    """Refuse an override that reaches through a value, or adds a key that nobody checks."""
+    """Refuse an override that reaches through a value, changes none, or adds an unchecked key."""
+    if value == {} and any(known.startswith(f"{key}.") for known in flatten(values)):
+        raise UsageError(
+            f"'{key}={{}}' changes nothing, because dicts are merged; write "
+            f"\"{key}={{'_delete_': True}}\" to empty it."
+        )
     *parents, last = key.split(".")
     if not parents:
         return

@@ -20,6 +20,7 @@ PLAIN_TYPES: dict[str, type | tuple[type, ...]] = {
     "list": (list, tuple),
 }
 MAX_SEED = 2**32 - 1  # of torch generators that this project makes
+MAX_WIDTH = 2**15  # channels; published networks have 2,048 at most
 RATES = ("lr", "lr_modulation", "lr_discriminator", "lr_text")
 
 
@@ -34,6 +35,7 @@ POSITIVE = Range("above 0", lambda v: v > 0)
 NOT_NEGATIVE = Range("0 or more", lambda v: v >= 0)
 AT_LEAST_ONE = Range("at least 1", lambda v: v >= 1)
 FRACTION = Range("from 0 to 1", lambda v: 0 <= v <= 1)
+WIDTH = Range(f"from 1 to {MAX_WIDTH}", lambda v: 1 <= v <= MAX_WIDTH)
 
 RANGES: dict[str, Range] = {  # by the last part of a key, wherever a component takes it
     **dict.fromkeys(RATES, POSITIVE),
@@ -46,8 +48,10 @@ RANGES: dict[str, Range] = {  # by the last part of a key, wherever a component 
     "ema": Range("from 0 to below 1", lambda v: 0 <= v < 1),
     "steps": Range("from 1 to 1000", lambda v: 1 <= v <= 1000),  # of denoising
     "score_after_steps": AT_LEAST_ONE,
-    "width": AT_LEAST_ONE,  # channels
-    "widths": AT_LEAST_ONE,
+    "width": WIDTH,
+    "widths": WIDTH,
+    "loss_size": AT_LEAST_ONE,
+    "score_size": AT_LEAST_ONE,
     "batch": AT_LEAST_ONE,
     "accumulate": AT_LEAST_ONE,
     "log_every": AT_LEAST_ONE,

@@ -9,6 +9,7 @@ loss_averages  means of losses between two lines of the log
 checkpoint     states as safetensors and JSON, resumed exactly
 ema            moving averages of weights
 run_folder     what lies in a run folder beside checkpoints
+run_lock       one process at a time in a run folder
 environment    versions and hardware, for the record
 oom            out of memory, answered with the setting to lower
 signals        a stop on request, with a checkpoint

@@ -13,7 +13,10 @@ from gantoolkit.registry import registry
 
 WORDS = ("out of memory", "can't allocate memory", "cannot allocate memory", "not enough memory")
 WHEN = dict(
-    prepare="while caches were filled", train="while training", validate="while scoring and drawing"
+    build="while the networks were built",
+    prepare="while caches were filled",
+    train="while training",
+    validate="while scoring and drawing",
 )
 OFFLOADED = ("ControlNetEncoder", "DiffusionEncoder")  # encoders that know `offload`
 
@@ -32,7 +35,9 @@ def settings(config: dict[str, Any], stage: str, world: int = 1) -> list[str]:
     """
     schedule = config.get("schedule") or {}
     encoder = config.get("encoder") or {}
-    suggestions = []
+    suggestions: list[str] = []
+    if stage == "build":
+        return suggestions
 
     sampling_batch = (config.get("sampling") or {}).get("batch", 48)
     if stage == "prepare" and sampling_batch > 1:
@@ -63,6 +68,8 @@ def settings(config: dict[str, Any], stage: str, world: int = 1) -> list[str]:
 
 def advice(config: dict[str, Any], stage: str, world: int = 1) -> str:
     """Say what to type next, for a run that ran out of memory."""
+    if stage == "build":
+        return "take smaller networks, or a larger device"
     if suggestions := settings(config, stage, world):
         return f"repeat the command with --resume and {' or '.join(suggestions[:2])}"
 

@@ -17,7 +17,7 @@ from gantoolkit.config import value_types
 from gantoolkit.core import files
 from gantoolkit.core.errors import UsageError
 from gantoolkit.core.types import Scores
-from gantoolkit.training import environment
+from gantoolkit.training import environment, run_lock
 from gantoolkit.training.schedule import Schedule
 
 CHANGES = "changes.jsonl"
@@ -66,7 +66,8 @@ def check_name(name: str) -> str:
 
 def check(folder: Path, config: dict, resume: bool) -> None:
     """Refuse a folder that is in use, unless the run in it has the same config and is resumed."""
-    used = folder.is_dir() and any(folder.iterdir()) and not _is_before_first_checkpoint(folder)
+    content = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
+    used = content.difference(run_lock.FILES) and not _is_before_first_checkpoint(folder)
     if used and not resume:
         raise UsageError(
             f"{folder} is not empty; add --resume to continue it, or --out OTHER for a new run."

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 import torch
@@ -17,7 +17,7 @@ from gantoolkit.core.progress import Progress
 from gantoolkit.core.types import Record
 from gantoolkit.registry import plugins
 from gantoolkit.report import record as records
-from gantoolkit.training import checkpoint, environment, oom, run_folder
+from gantoolkit.training import checkpoint, environment, oom, run_folder, run_lock
 from gantoolkit.training.loop import Run, Trainer
 from gantoolkit.training.schedule import Schedule
 from gantoolkit.training.task import Task
@@ -32,7 +32,9 @@ def run(
     raw: str | Path | None = None,
     command: list[str] | None = None,
 ) -> Record | None:
-    """Train, validate, export and report; returns the Record, or None when the run stopped early.
+    """Train, validate, export and report; returns the Record, or None at its time limit.
+
+    A signal to stop raises KeyboardInterrupt, after the checkpoint.
 
     config   plain resolved dict: the runner's keys and the task's keys
     out      the run folder; default runs/NAME
@@ -44,14 +46,18 @@ def run(
     with distributed.joined(device):
         progress = Progress(quiet=not distributed.is_main())
         folder = Path(out or Path("runs") / run_folder.check_name(config.get("name", "run")))
-        if distributed.is_main():
-            run_folder.check(folder, config, resume)
-        # a config that cannot be built leaves no folder behind
-        state = build_run(config, folder, device, progress)
-        if distributed.is_main():
-            run_folder.write_description(folder, config, raw, command or sys.argv, state.iteration)
-        distributed.barrier()
-        return train_and_finish(state, progress)
+        with run_lock.held(folder) if distributed.is_main() else nullcontext():
+            if distributed.is_main():
+                run_folder.check(folder, config, resume)
+            # a config that cannot be built leaves no folder behind
+            with oom.answered(config, "build"):
+                state = build_run(config, folder, device, progress)
+            if distributed.is_main():
+                run_folder.write_description(
+                    folder, config, raw, command or sys.argv, state.iteration
+                )
+            distributed.barrier()
+            return train_and_finish(state, progress)
 
 
 def build_task(config: dict, device: torch.device, seed: int) -> Task:
@@ -102,7 +108,7 @@ def _check_same_phases(run: Run) -> None:
 
 
 def train_and_finish(run: Run, progress: Progress) -> Record | None:
-    """Fill caches, train, score and report; None when the run stopped early."""
+    """Fill caches, train, score and report; None when the run reached its time limit."""
     hooks = plugins.hooks()
     if run.iteration:
         progress.say(f"resuming {run.folder} at iteration {run.iteration}")
@@ -118,6 +124,8 @@ def train_and_finish(run: Run, progress: Progress) -> Record | None:
         progress.say(
             f"stopped at iteration {run.iteration}; repeat the command with --resume to go on"
         )
+        if trainer.stop_requested:
+            raise KeyboardInterrupt
         return None
 
     record = None

@@ -228,7 +228,12 @@ def test_settings_that_a_config_leaves_out_can_be_typed():
         ("bridge={'width': 3, '_delete_': True}", "bridge (override bridge="),
         ("bridge={'mapping': {'widht': 3}}", "takes no argument 'widht' (did you mean 'width'?)"),
         ("bridge={'mapping': {'normalise': True}}", "'normalise' (now called 'normalize')"),
-        ("bridge.mapping.width=0", "bridge.mapping.width should be at least 1, not 0"),
+        ("bridge.mapping.width=0", "bridge.mapping.width should be from 1 to 32768, not 0"),
+        ("bridge.width=100000000", "bridge.width should be from 1 to 32768, not 100000000"),
+        ("loss_size=0", "loss_size should be at least 1, not 0"),
+        ("losses={}", "'losses={}' changes nothing, because dicts are merged; write"),
+        ("data={}", "'data={}' changes nothing"),
+        ("seed=one", "seed should be int, not 'one'"),
     ],
 )
 def test_values_that_cannot_be_are_refused_before_anything_is_loaded(override, words):
@@ -274,7 +279,7 @@ def test_values_that_can_be_are_taken():
         ('task = "toy"\ndata = open', ["data is a builtin_function"]),
         ('task = "toy"\n\nraise ValueError("no")', ["line 3", "ValueError: no"]),
         ('task = = "toy"', ["line 1", "SyntaxError"]),
-        ('_base_ = "child.py"', ["one level"]),
+        ('_base_ = ["child.py", "broken.py"]', ["broken.py, line 1", "a base of itself"]),
         ('_base_ = "nowhere.py"', ["no config 'nowhere.py'"]),
     ],
 )
@@ -283,6 +288,24 @@ def test_broken_files_are_sentences(toy, text, words):
     with pytest.raises(UsageError) as caught:
         loader.load_config(toy / "broken.py")
     assert all(word in str(caught.value) for word in words), str(caught.value)
+
+
+def test_bases_have_bases(toy):
+    """Nearer files win, over any depth; a base that two files share is read once, before both."""
+    (toy / "left.py").write_text('_base_ = "child.py"\nlr = 0.5\nbridge = dict(depth=7)\n')
+    (toy / "right.py").write_text('_base_ = "base.py"\nwidths = [4]\n')
+    (toy / "last.py").write_text('_base_ = ["left.py", "right.py"]\nbridge = dict(width=8)\n')
+    provenance = {}
+    loaded = loader.load_config(toy / "last.py", (), provenance)
+    assert loaded.data == "child" and loaded.lr == 0.5 and loaded.widths == [4]
+    assert loaded.bridge == dict(type="Block", width=8, depth=7)
+    origins = {key: Path(provenance[key]).name for key in ("task", "data", "lr", "bridge.depth")}
+    assert origins == {
+        "task": "base.py",
+        "data": "child.py",
+        "lr": "left.py",
+        "bridge.depth": "left.py",
+    }
 
 
 def test_json_round_trip_executes_nothing(toy):

@@ -17,6 +17,7 @@ from gantoolkit import weights
 from gantoolkit.core.errors import UsageError, WeightsError
 from gantoolkit.core.images import to_float
 from gantoolkit.core.types import Target
+from gantoolkit.generators.stylegan2 import StyleGAN2
 from gantoolkit.inference.load import load_pipeline
 from gantoolkit.metrics import Evaluator
 from gantoolkit.report import record
@@ -192,24 +193,49 @@ def test_an_encoder_without_images_has_none_in_scores_and_sheets(tmp_path, tiny_
         make(tmp_path, tiny_zip, encoder=dict(type="Blind"), targets="gt", score_target="x0")
 
 
-def test_controlnets_are_shown_what_the_condition_has(tmp_path, tiny_zip):
-    for wanted, condition in (("scribble", "mask"), ("both", "mask"), ("mask", "scribble")):
-        kind = type("Shown", (mini.FakeEncoder,), {"condition": wanted})
-        mini.REGISTRIES["encoder"].register_module("Shown", module=kind, force=True)
-        with pytest.raises(
-            UsageError, match=f"ControlNets are shown '{wanted}', but condition='{condition}'; set"
-        ):
-            make(tmp_path, tiny_zip, encoder=dict(type="Shown"), condition=condition)
-        assert (
-            make(tmp_path, tiny_zip, encoder=dict(type="Shown"), condition="both").encoder.condition
-            == wanted
-        )
+@pytest.mark.parametrize(
+    "shown, condition", [("scribble", "mask"), ("both", "mask"), ("mask", "both")]
+)
+def test_controlnets_are_shown_what_the_condition_has(tmp_path, tiny_zip, shown, condition):
+    kind = type("Shown", (mini.FakeEncoder,), {"condition": shown})
+    mini.REGISTRIES["encoder"].register_module("Shown", module=kind, force=True)
+    with pytest.raises(
+        UsageError, match=f"ControlNets are shown '{shown}', but condition='{condition}'; set"
+    ):
+        make(tmp_path, tiny_zip, encoder=dict(type="Shown"), condition=condition)
+    assert not (tmp_path / "cache").exists()
+    make(tmp_path, tiny_zip, encoder=dict(type="Shown"), condition=shown)
 
 
-def test_early_steps_that_there_are_not_are_noted(tmp_path, tiny_zip):
-    task = make(tmp_path, tiny_zip, metrics=dict(ssim={}), score_after_steps=[1, 4, 50])
+def test_settings_without_effect_are_refused_before_anything_is_cached(tmp_path, tiny_zip):
+    with pytest.raises(UsageError, match="score_after_steps has 99, but the encoder takes 4"):
+        make(tmp_path, tiny_zip, score_after_steps=[1, 99])
+    with pytest.raises(UsageError, match="losses is empty, so nothing would be trained"):
+        make(tmp_path, tiny_zip, losses={})
+    assert not (tmp_path / "cache").exists()
+    task = make(tmp_path, tiny_zip, metrics=dict(ssim={}), score_after_steps=[1, 4])
     assert [name for name in task.other_scores() if "after" in name] == ["G(w) after 1 of 4 steps"]
-    assert "The encoder takes 4 steps, so nothing is scored early after 50." in task.notes()
+
+
+def test_losses_compare_at_the_smallest_size(tmp_path, tiny_zip):
+    """Photos of 32 px and a generator of 64 px meet at 32; `loss_size` may say less."""
+    sizes = dict(z_dim=16, w_dim=16, resolution=64, channels=[8, 8, 8, 8, 8], mapping_layers=2)
+    larger = tmp_path / "larger.safetensors"
+    weights.save(larger, StyleGAN2(**sizes).state_dict(), dict(type="StyleGAN2", **sizes))
+    for loss_size in (None, 8):
+        terms = dict(l2=dict(type="L2"))
+        task = make(tmp_path, tiny_zip, generator=str(larger), losses=terms, loss_size=loss_size)
+        timestep_batch = task.data.read(SeededBatch.of_iteration(0, 0, 0, 4, 24))
+        photos = gt(timestep_batch)
+        features = task.data.train.features(timestep_batch)
+        image = task.objective.render(task.bridge(features, mapping_only=True)).image
+        assert image.shape[-1] == 64 and photos.shape[-1] == 32
+        size = loss_size or 32
+        pooled = [x.unflatten(3, (size, -1)).unflatten(2, (size, -1)) for x in (image, photos)]
+        first, second = (x.mean((3, 5)) for x in pooled)
+        expected = (first - second).square().mean().item()
+        found = task.losses("M", SeededBatch.of_iteration(0, 0, 0, 4, 24), 0)["l2"]
+        assert found.item() == pytest.approx(expected, rel=1e-5)
 
 
 def test_trains_from_the_cache_alone(whole, tmp_path, tiny_zip):

@@ -4,16 +4,21 @@ import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
+import threading
 import time
+from argparse import Namespace
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 import torch
 import toy
 from safetensors.torch import load_file
 
+from gantoolkit.cli import main
 from gantoolkit.core.errors import GantoolkitError, UsageError, WeightsError
 from gantoolkit.registry import plugins
 from gantoolkit.training import checkpoint
@@ -111,18 +116,48 @@ def test_a_run_whose_frozen_network_changed_is_not_resumed(tmp_path, monkeypatch
     assert not (folder / "record.json").exists()
 
 
-def test_sigint_saves(tmp_path):
+def test_ctrl_c_exits_130_after_the_checkpoint(tmp_path, capsys):
+    """Through the command line's own handling of what a run raises."""
     folder = tmp_path / "run"
+
+    def press_ctrl_c():
+        while not (folder / "losses.jsonl").exists():
+            time.sleep(0.01)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    def command(args):
+        run(toy.config(schedule=dict(iterations=10**6, save_every=10**6)), folder)
+
+    with patch("gantoolkit.cli.main.parse", return_value=Namespace(command=command)):
+        threading.Thread(target=press_ctrl_c).start()
+        assert main.main([]) == 130
+    assert len(list((folder / "checkpoint").iterdir())) == 1
+    assert "repeat the command with --resume" in capsys.readouterr().err
+
+
+def test_a_second_process_is_told_who_trains_in_a_folder(tmp_path):
+    folder = tmp_path / "run"
+    endless = toy.config(schedule=dict(iterations=10**6, save_every=10**6))
     process = subprocess.Popen(
-        [*TOY, str(folder), "schedule={'iterations': 1000000, 'save_every': 1000000}"],
-        stderr=subprocess.DEVNULL,
+        [*TOY, str(folder), f"schedule={endless['schedule']}"], stderr=subprocess.DEVNULL
     )
     while not (folder / "losses.jsonl").exists():
         time.sleep(0.05)
         assert process.poll() is None
-    process.send_signal(signal.SIGINT)
-    assert process.wait(20) == 0
-    assert len(list((folder / "checkpoint").iterdir())) == 1
+    owner = f"run is in use by process {process.pid} on {socket.gethostname()}; wait"
+    for resume in (False, True):
+        with pytest.raises(UsageError, match=owner):
+            run(endless, folder, resume=resume)
+    process.kill()
+    process.wait()
+    assert run(toy.config(schedule=dict(iterations=1)), folder)  # a dead process holds no lock
+    assert not [path for path in folder.iterdir() if path.name.startswith(".")]
+
+
+def test_a_config_that_cannot_be_built_leaves_no_folder(tmp_path):
+    with pytest.raises(TypeError, match="widht"):
+        run(toy.config(widht=3), tmp_path / "run")
+    assert not (tmp_path / "run").exists()
 
 
 def test_accumulation_changes_nothing(whole, tmp_path):

@@ -47,7 +47,7 @@ class ObjectiveConfig:
     losses: dict  # name → component; its weight is λ
     targets: Literal["paper", "x0", "gt"] = "paper"  # images to compare with, as in Table 2
     noise: Literal["const", "random"] = "const"  # inside the generator while training
-    loss_size: int | None = None  # pixels that images are pooled to before the losses
+    loss_size: int | None = None  # pixels at most at which losses compare; None = all
     recompute: int = 0  # samples rendered at a time, again in the backward pass; 0 = all at once
     chunk: int | None = None  # rays of a 3D generator rendered at a time; None = all
 
@@ -82,6 +82,8 @@ class BridgeConfig(EvaluationConfig, OptimizerConfig, ObjectiveConfig, Component
     def __post_init__(self):
         for name, choices in CHOICES.items():
             check_choice(name, getattr(self, name), choices)
+        if not self.losses:
+            raise UsageError("losses is empty, so nothing would be trained; name one at least.")
 
 
 @dataclass(frozen=True)

@@ -60,8 +60,10 @@ class Objective:
     ) -> dict[str, Tensor]:
         """Compute the weighted terms of Eq. 6 (phase M) or Eq. 7 (phase T)."""
         targets = dict(gt=batch.sample.target.image_gt, x0=batch.x0)
-        target = self.pool(targets[self.targets[phase]])
-        image = self.pool(render.image)
+        target = targets[self.targets[phase]]
+        size = self.size(render.image, target)
+        image = pool(render.image, size)
+        target = pool(target, size)
 
         losses = {}
         for name, term in self.terms.items():
@@ -74,8 +76,14 @@ class Objective:
             losses[name] = term.weight * value
         return losses
 
-    def pool(self, images: Tensor) -> Tensor:
-        """Average-pool images to the size at which losses compare them."""
-        if self.loss_size is None or images.shape[-1] == self.loss_size:
-            return images
-        return F.adaptive_avg_pool2d(images, self.loss_size)
+    def size(self, image: Tensor, target: Tensor) -> int:
+        """Return the pixels at which two images are compared: the smallest there are."""
+        sizes = [image.shape[-1], target.shape[-1]]
+        return min(sizes if self.loss_size is None else [*sizes, self.loss_size])
+
+
+def pool(images: Tensor, size: int) -> Tensor:
+    """Average-pool images to size×size."""
+    if images.shape[-1] == size:
+        return images
+    return F.adaptive_avg_pool2d(images, size)

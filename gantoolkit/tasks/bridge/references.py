@@ -47,14 +47,8 @@ class References:
     def _early_steps(self) -> dict[str, Scores]:
         """Score G(w) after each of `score_after_steps`; the whole trajectory is scored anyway."""
         total = len(self.scorer.val.timesteps)
-        asked = self.scorer.config.score_after_steps
-        if too_many := [steps for steps in asked if steps > total]:
-            self.notes.append(
-                f"The encoder takes {total} steps, so nothing is scored early after "
-                f"{', '.join(map(str, too_many))}."
-            )
         scores = {}
-        for steps in asked:
+        for steps in self.scorer.config.score_after_steps:
             if steps < total:
                 early = self.scorer.score_systems((RUN,), step=steps - 1)[RUN]
                 name = f"{RUN} after {steps} of {total} steps"

@@ -16,6 +16,7 @@ from gantoolkit.generators import load_generator
 from gantoolkit.inference import bridge_files, load
 from gantoolkit.registry import registry
 from gantoolkit.report.record import RUN
+from gantoolkit.tasks.bridge.checks import check_encoder
 from gantoolkit.tasks.bridge.config import BridgeConfig
 from gantoolkit.tasks.bridge.data import BridgeData
 from gantoolkit.tasks.bridge.evaluation import Evaluation
@@ -42,7 +43,7 @@ class Bridge(Task):
         self.specs = _specs(config)
 
         self.encoder = registry.build("encoder", config.encoder).to(device)
-        _check_encoder(self.encoder, config)
+        check_encoder(self.encoder, config)
         self.generator = load_generator(config.generator).to(device)
         self.bridge = load.build_bridge(config.bridge, self.encoder, self.generator).to(device)
         self.terms = {
@@ -205,20 +206,3 @@ def _specs(config: BridgeConfig) -> dict:
         generator=config.generator,
         condition=config.condition,
     )
-
-
-def _check_encoder(encoder: nn.Module, config: BridgeConfig) -> None:
-    """Refuse an encoder that lacks what the config asks of it: images, or another condition."""
-    targets, score_target = config.targets, config.score_target
-    if (targets, score_target) != ("gt", "gt") and not getattr(encoder, "generates", True):
-        raise UsageError(
-            f"The encoder {config.encoder['type']} makes no image I^d_0, so targets='{targets}' "
-            f"with score_target='{score_target}' cannot be; use 'gt' for both."
-        )
-    expected = getattr(encoder, "condition", config.condition)
-    if expected not in (config.condition, "none") and config.condition != "both":
-        raise UsageError(
-            f"The encoder's ControlNets are shown '{expected}', but "
-            f"condition='{config.condition}'; set condition='{expected}', or encoder.controlnet "
-            f"to one for '{config.condition}'."
-        )
