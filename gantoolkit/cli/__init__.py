@@ -11,9 +11,11 @@ bench         arguments of `bench` and `compare`
 figures       arguments of `figure`
 weights       arguments of `weights`
 data          arguments of `data`
+examples      two examples of every verb, for its help
 
 list_show     what `list` and `show` do
 doctor        what `doctor` does
+cache         `cache`: arguments, and what it does
 new_plugin    what `new plugin` does
 prepare_data  what `data prepare` and `data check` do
 """

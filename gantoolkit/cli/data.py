@@ -31,7 +31,9 @@ def _add_prepare(actions) -> None:
         "training reads. The source is never written to.",
     )
     prepare.set_defaults(command="gantoolkit.cli.prepare_data:prepare")
-    prepare.add_argument("source", choices=("celebamask-hq", "folder"))
+    prepare.add_argument(
+        "source", choices=("celebamask-hq", "folder"), help="CelebAMask-HQ's tree, or your own"
+    )
     prepare.add_argument("--root", metavar="DIR", required=True, help="where the data was unpacked")
     prepare.add_argument("--out", metavar="DIR", required=True, help="where the zips go")
     _add_places(prepare)
@@ -74,7 +76,7 @@ def _add_resize(actions) -> None:
     resize.add_argument(
         "--resolution", type=options.PIXELS, required=True, metavar="R", help="pixels"
     )
-    resize.add_argument("--out", required=True, metavar="FILE")
+    resize.add_argument("--out", required=True, metavar="FILE", help="the zip to write")
     resize.add_argument("--limit", type=options.COUNT, metavar="N", help="only the first N samples")
     resize.add_argument(
         "--compact",
@@ -109,22 +111,30 @@ def _add_split_and_work(work: argparse._ArgumentGroup) -> None:
 
 
 def _add_places(parser: argparse.ArgumentParser) -> None:
-    places = parser.add_argument_group("places (default: looked for under the root)")
-    places.add_argument("--images", metavar="DIR")
-    places.add_argument("--masks", metavar="DIR", help="label maps, or NNNNN_part.png masks")
+    places = parser.add_argument_group("places, looked for under the root")
+    places.add_argument("--images", metavar="DIR", help="pictures (default: looked for)")
+    places.add_argument(
+        "--masks", metavar="DIR", help="label maps, or NNNNN_part.png masks (default: looked for)"
+    )
     places.add_argument(
         "--captions",
         metavar="DIR|FILE",
-        help="NAME.txt with a caption per line, or JSON; none: empty prompts",
+        help="NAME.txt with a caption per line, or JSON; none: empty prompts (default: looked for)",
     )
     places.add_argument(
-        "--drawings", metavar="DIR", help="scribbles drawn by people, either polarity"
+        "--drawings",
+        metavar="DIR",
+        help="scribbles by people, either polarity (default: looked for)",
     )
     places.add_argument(
-        "--landmarks", metavar="DIR", help="NAME.txt with five points, as EG3D's detections"
+        "--landmarks",
+        metavar="DIR",
+        help="NAME.txt with five points, as EG3D's detections (default: looked for)",
     )
     places.add_argument(
-        "--camera-file", metavar="FILE", help="dataset.json with EG3D's or IDE-3D's labels"
+        "--camera-file",
+        metavar="FILE",
+        help="dataset.json with EG3D's or IDE-3D's labels (default: looked for)",
     )
     places.add_argument(
         "--convention", choices=("auto", "eg3d", "ide3d"), default="auto", help="signs of that file"
@@ -132,7 +142,9 @@ def _add_places(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_images(images: argparse._ArgumentGroup) -> None:
-    images.add_argument("--resolution", type=options.PIXELS, default=512, metavar="R")
+    images.add_argument(
+        "--resolution", type=options.PIXELS, default=512, metavar="R", help="pixels per side"
+    )
     images.add_argument(
         "--format",
         choices=("jpg", "png", "webp"),
@@ -158,7 +170,10 @@ def _add_images(images: argparse._ArgumentGroup) -> None:
 
 def _add_scribbles(scribbles: argparse._ArgumentGroup) -> None:
     scribbles.add_argument(
-        "--scribbles", choices=("pidinet", "canny", "drawings", "none"), default="pidinet"
+        "--scribbles",
+        choices=("pidinet", "canny", "drawings", "none"),
+        default="pidinet",
+        help="by a network, by gradients, those of --drawings, or none",
     )
     scribbles.add_argument(
         "--pidinet", metavar="WEIGHTS", default="pidinet", help="a name, or table5_pidinet.pth"

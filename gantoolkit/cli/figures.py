@@ -186,10 +186,14 @@ def _add_generator(names) -> None:
         type=options.number(),
         default=1.0,
         metavar="PSI",
-        help="towards the mean code (default: 1)",
+        help="towards the mean code",
     )
-    parser.add_argument("--seed", type=options.SEED, default=0, metavar="N")
-    parser.add_argument("--out", default="figures/generator.png", metavar="FILE.png")
+    parser.add_argument(
+        "--seed", type=options.SEED, default=0, metavar="N", help="of the random codes"
+    )
+    parser.add_argument(
+        "--out", default="figures/generator.png", metavar="FILE.png", help="the picture"
+    )
     options.add_device(parser)
 
 
@@ -211,4 +215,4 @@ def _add_data(names) -> None:
     parser.add_argument(
         "--conditions", action="store_true", help="also their label maps and scribbles"
     )
-    parser.add_argument("--out", default="figures/data.png", metavar="FILE.png")
+    parser.add_argument("--out", default="figures/data.png", metavar="FILE.png", help="the picture")

@@ -62,11 +62,17 @@ def _add_conditions(generate: argparse.ArgumentParser) -> None:
 
 
 def _add_sampling(generate: argparse.ArgumentParser) -> None:
-    generate.add_argument("--seed", type=options.SEED, default=0, metavar="S")
+    generate.add_argument(
+        "--seed",
+        type=options.SEED,
+        default=0,
+        metavar="S",
+        help="of the noise that faces start from",
+    )
     generate.add_argument(
         "--count", type=options.COUNT, default=1, metavar="N", help="seeds per picture: S, S+1, …"
     )
-    generate.add_argument("--out", metavar="DIR", default="out")
+    generate.add_argument("--out", metavar="DIR", default="out", help="where pictures go")
     generate.add_argument(
         "--batch", type=options.COUNT, default=8, metavar="N", help="pictures at a time"
     )

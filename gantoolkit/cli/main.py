@@ -19,7 +19,8 @@ def main(arguments: list[str] | None = None) -> int:
     _print_anything()
     try:
         _check_arguments(arguments)
-        args = parse([word for word in arguments if word != "--debug"])
+        words = [word for word in arguments if word != "--debug"]
+        args = parse(words or ["--help"])
         args.debug = debug
         return call(args) or 0
     except Exception as error:

@@ -22,7 +22,9 @@ def add(verbs) -> None:
         "gantoolkit.cli.list_show:show",
         "explain a component, weights or a preset; or resolve a config",
     )
-    show.add_argument("name", metavar="NAME|CONFIG")
+    show.add_argument(
+        "name", metavar="NAME|CONFIG", help="a name that list prints, a config or a run folder"
+    )
     show.add_argument("overrides", nargs="*", metavar="key=value", help="for a config")
 
     doctor = options.add_verb(

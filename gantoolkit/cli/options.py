@@ -14,11 +14,38 @@ from gantoolkit.config.value_types import MAX_SEED
 from gantoolkit.core.errors import UsageError
 from gantoolkit.core.suggest import did_you_mean, unknown_device
 
+EXAMPLES = "examples:\n"  # what an epilog begins with that is not wrapped
 Number = TypeVar("Number", int, float)
+
+
+class Formatter(argparse.HelpFormatter):
+    """argparse's help, with the default of every option and examples as they are written."""
+
+    def _get_help_string(self, action: argparse.Action) -> str:
+        text = action.help or ""
+        if not action.option_strings or "default" in text or action.default == argparse.SUPPRESS:
+            return text
+        if action.required:
+            return f"{text} (required)"
+        return f"{text} (default: {_shown_default(action.default)})"
+
+    def _fill_text(self, text: str, width: int, indent: str) -> str:
+        if text.startswith(EXAMPLES):
+            return text
+        return super()._fill_text(text, width, indent)
+
+
+def _shown_default(value: object) -> str:
+    if value is False:
+        return "off"
+    return str(value) if value or value == 0 else "none"
 
 
 class Parser(argparse.ArgumentParser):
     """argparse with the errors of the project: a sentence, with the help to look at."""
+
+    def __init__(self, *args, formatter_class=Formatter, **options):
+        super().__init__(*args, formatter_class=formatter_class, **options)
 
     def error(self, message: str) -> NoReturn:
         message = message.removeprefix("argument ").replace(": must be ", " must be ", 1)

@@ -8,7 +8,18 @@ from __future__ import annotations
 import argparse
 
 from gantoolkit import __version__
-from gantoolkit.cli import bench, data, figures, generate, names, options, run, weights
+from gantoolkit.cli import (
+    bench,
+    cache,
+    data,
+    examples,
+    figures,
+    generate,
+    names,
+    options,
+    run,
+    weights,
+)
 
 EPILOG = (
     "Errors are one sentence; --debug shows the traceback. Documentation: docs/ of the repository."
@@ -47,11 +58,13 @@ def parser(arguments: list[str]) -> argparse.ArgumentParser:
     bench.add(verbs)
     figures.add(verbs)
     weights.add(verbs)
+    cache.add(verbs)
     data_actions, render_sources = data.add(verbs)
 
     subparsers = {"": verbs, "data": data_actions, "data render": render_sources}
     words = [word for word in arguments if not word.startswith("-")]
     _add_commands_of_plugins(words, subparsers)
+    examples.add(root)
     return root
 
 

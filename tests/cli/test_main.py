@@ -236,7 +236,6 @@ def test_overrides_may_stand_anywhere():
         ),
         ("figure generator x --seed -1", "--seed must be from 0 to 4294967295, not -1"),
         ("run c.py --processes 0 --dry-run", "--processes must be at least 1, not 0"),
-        ("", "the following arguments are required: VERB; see 'gantoolkit --help'"),
     ],
 )
 def test_a_wrong_option_is_one_sentence_before_anything_else(arguments, words, capsys):

@@ -39,7 +39,7 @@ def add_what(parser):
     add("--count", type=options.COUNT, required=True, help="number of samples")
     add("--resolution", type=options.PIXELS, default=64, help="image side in pixels")
     add("--out", required=True, help="zip file to write")
-    add("--seed", type=options.SEED, default=0)
+    add("--seed", type=options.SEED, default=0, help="of everything that is drawn")
     add(
         "--start",
         type=first_identity,
@@ -67,14 +67,19 @@ def add_how(parser):
     """Add the options that say how samples are drawn and stored."""
     add = parser.add_argument
     add("--workers", type=options.COUNT, default=1, help="processes")
-    add("--domain", default="photo", choices=("photo", "marble", "clay", "toon"))
+    add(
+        "--domain",
+        default="photo",
+        choices=("photo", "marble", "clay", "toon"),
+        help="what the heads are made of",
+    )
     add(
         "--shading",
         default="full",
         choices=("full", "fast"),
         help="fast: no shadows, about twice as quick",
     )
-    add("--image-format", default="webp", choices=("webp", "png"))
+    add("--image-format", default="webp", choices=("webp", "png"), help="of images in the zip")
     add("--depth", action="store_true", help="also write depth images")
     add("--no-factors", dest="factors", action="store_false", help="leave the factors out")
     add("--fresh", action="store_true", help="discard the parts of an interrupted run")
