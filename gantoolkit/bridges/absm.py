@@ -35,8 +35,8 @@ class AbSM(nn.Module):
                     them ('prob_proj'); 'none': A = 1 and Ā = 1 (ablation (b))
     tokens          [switch] Ā averages over the words of the 'prompt' or over 'all' tokens
     alpha           [switch] α of Eq. 3: a 'scalar' each for γ and β, or one 'per_step' of the grid
-    per_style       [switch] as in Mapping
-    add_mean        [switch] as in Mapping
+    per_style       [switch] of M: one map2style block per style, instead of one trunk for all
+    add_mean        [switch] of M: w̄ is added to the output
     detach          w^m enters Eq. 4 without gradient: only Eq. 6 trains M, only Eq. 7 trains T
 
     >>> import torch

@@ -7,7 +7,7 @@ from argparse import Namespace
 from collections.abc import Mapping
 from pathlib import Path
 
-from gantoolkit.config import loader, signature, validate
+from gantoolkit.config import docstrings, loader, signature, validate
 from gantoolkit.core import files
 from gantoolkit.core.errors import UsageError
 from gantoolkit.core.suggest import did_you_mean
@@ -150,13 +150,16 @@ def component(kind: str, name: str, entry: dict) -> None:
     constructor = signature.of(entry)
     if constructor is None:
         return
-    if constructor.doc:
-        print(textwrap.indent(f"\n{constructor.doc}\n", "  "))
+    if doc := docstrings.without_rows(constructor.doc, set(constructor.names)):
+        print(textwrap.indent(f"\n{doc}\n", "  "))
     print("  arguments:" if constructor.arguments else "  no arguments")
     for argument in constructor.arguments:
         default = "(required)" if argument.default is None else f"= {argument.default}"
-        comment = f"  # {argument.comment}" if argument.comment else ""
-        print(f"    {argument.name}: {argument.annotation or 'any'} {default}{comment}")
+        comment = argument.comment
+        if kind == "task" and argument.name in validate.FROM_RUNNER:
+            default, comment = "", f"the config's own {argument.name}"
+        line = f"    {argument.name}: {argument.annotation or 'any'} {default}".rstrip()
+        print(f"{line}  # {comment}" if comment else line)
 
 
 def fields(title: str, facts: Mapping[str, object]) -> None:

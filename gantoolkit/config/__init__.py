@@ -6,4 +6,5 @@ validate     strict checks against signatures, without imports
 components   the components of a config, and their checks
 value_types  which values an annotation and a name allow
 signature    constructor arguments, read from source text
+docstrings   what docstrings say of single arguments
 """

@@ -7,11 +7,12 @@ import importlib.util
 import io
 import tokenize
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
+from gantoolkit.config import docstrings
 from gantoolkit.core import files
 from gantoolkit.core.errors import DataError
 from gantoolkit.registry import manifest
@@ -27,7 +28,7 @@ class Argument:
     name: str
     annotation: str = ""
     default: str | None = None  # None: required
-    comment: str = ""  # what stands beside it in the source, or above it
+    comment: str = ""  # what stands beside it in the source or above it, else in the docstring
 
 
 @dataclass(frozen=True)
@@ -71,18 +72,33 @@ def read(module: str, attribute: str, folder: str | None = None) -> Signature | 
     definition = _find(module, attribute, folder)
     if definition is None:
         return None
-    doc = ast.get_docstring(definition.node) or ""
     if isinstance(definition.node, ast.FunctionDef):
-        return _of_function(definition.node, definition.file, doc, skip=0)
+        return _explained(_of_function(definition.node, definition.file, skip=0), definition.node)
 
+    nodes = []
     for cls in _lineage(definition, folder):
+        nodes.append(cls.node)
         init = _init_of(cls.node)
         if init:
-            signature = _of_function(init, cls.file, doc, skip=1)
-            return _with_config_fields(signature, cls, folder)
+            signature = _of_function(init, cls.file, skip=1)
+            signature = _with_config_fields(signature, cls, folder)
+            return _explained(signature, *nodes, init)
         if _is_dataclass(cls.node):
-            return _of_dataclass(definition, folder, doc)
-    return Signature((), doc=doc)
+            return _explained(_of_dataclass(definition, folder), *nodes)
+    return _explained(Signature(()), definition.node)
+
+
+def _explained(signature: Signature, *nodes: ast.ClassDef | ast.FunctionDef) -> Signature:
+    """Add the docstring of the first node, and what those of all say of single arguments."""
+    docs = [ast.get_docstring(node) or "" for node in nodes]
+    texts: dict[str, str] = {}
+    for doc in reversed(docs):
+        texts |= {name: row.text for row in docstrings.rows(doc) for name in row.names}
+    arguments = []
+    for argument in signature.arguments:
+        comment = argument.comment or texts.get(argument.name, "")
+        arguments.append(replace(argument, comment=comment))
+    return replace(signature, arguments=tuple(arguments), doc=docs[0])
 
 
 def source(module: str, folder: str | None = None) -> Path | None:
@@ -174,7 +190,7 @@ def _is_dataclass(cls: ast.ClassDef) -> bool:
     return any("dataclass" in ast.unparse(decorator) for decorator in cls.decorator_list)
 
 
-def _of_function(node: ast.FunctionDef, file: Path, doc: str, skip: int) -> Signature:
+def _of_function(node: ast.FunctionDef, file: Path, skip: int) -> Signature:
     """The signature of a function without its first `skip` arguments (self)."""
     positional = [*node.args.posonlyargs, *node.args.args]
     required = len(positional) - len(node.args.defaults)
@@ -189,10 +205,10 @@ def _of_function(node: ast.FunctionDef, file: Path, doc: str, skip: int) -> Sign
         value = ast.unparse(default) if default else None
         comment = comments.get((default or argument).end_lineno, "")
         arguments.append(Argument(argument.arg, annotation, value, comment))
-    return Signature(tuple(arguments), node.args.kwarg is not None, doc)
+    return Signature(tuple(arguments), node.args.kwarg is not None)
 
 
-def _of_dataclass(definition: Definition, folder: str | None, doc: str) -> Signature:
+def _of_dataclass(definition: Definition, folder: str | None) -> Signature:
     arguments: dict[str, Argument] = {}
     for cls in reversed(list(_lineage(definition, folder))):
         comments = _comments(cls.file)
@@ -202,7 +218,7 @@ def _of_dataclass(definition: Definition, folder: str | None, doc: str) -> Signa
                 default = ast.unparse(node.value) if node.value else None
                 comment = comments.get(node.end_lineno, "")
                 arguments[name] = Argument(name, ast.unparse(node.annotation), default, comment)
-    return Signature(tuple(arguments.values()), doc=doc)
+    return Signature(tuple(arguments.values()))
 
 
 def _with_config_fields(signature: Signature, cls: Definition, folder: str | None) -> Signature:
@@ -213,10 +229,10 @@ def _with_config_fields(signature: Signature, cls: Definition, folder: str | Non
         if argument.name == CONFIG and argument.annotation.isidentifier():
             definition = _find(cls.module, argument.annotation, folder)
         if definition and isinstance(definition.node, ast.ClassDef):
-            arguments += _of_dataclass(definition, folder, "").arguments
+            arguments += _of_dataclass(definition, folder).arguments
         else:
             arguments.append(argument)
-    return Signature(tuple(arguments), signature.open, signature.doc)
+    return Signature(tuple(arguments), signature.open)
 
 
 @lru_cache

@@ -99,7 +99,10 @@ class Accuracy(ParsingMetric):
 
 
 class MeanIoU(ParsingMetric):
-    """mIoU in up to three readings (`modes`), each a score of its own.
+    """mIoU in up to three readings, each a score of its own.
+
+    network  weights name of the parser that judges
+    modes    which of the three readings are scored
 
     present    per image, mean over the classes of the true map; then mean over images
     all19      per image, mean over all 19 classes, where a class in neither map counts as 0

@@ -25,7 +25,10 @@ class Discriminator(nn.Module):
     """StyleGAN2's discriminator, conditioned on a label c [B,c_dim] where c_dim > 0.
 
     resolution      pixels of the image, a power of 2
+    c_dim           numbers of a label; 0: there is none
+    img_channels    channels of the image
     channel_base    channels at size r are channel_base / r, at most `channel_max`
+    channel_max     the most channels of any size
     channels        of the sizes 4, 8, …, resolution, in place of that rule
     mapping_layers  of the label's mapping
     mbstd_group     samples per group of the minibatch statistic (None = all)
@@ -116,7 +119,13 @@ def resize_filtered(image: Tensor, size: int) -> Tensor:
 class DualDiscriminator(Discriminator):
     """EG3D's discriminator: it sees the image beside the enlarged raw render, which must agree.
 
-    Arguments are those of `Discriminator`; c [B,25] is the label of the camera.
+    resolution      pixels of the image, a power of 2
+    c_dim           numbers of a label: 25 of a camera
+    channel_base, channel_max, channels  widths, as in Discriminator
+    mapping_layers  of the label's mapping
+    mbstd_group     samples per group of the minibatch statistic (None = all)
+    mbstd_channels  its number of maps, 0 without
+    conv_clamp      bound of the features' absolute values, for half precision
     """
 
     def __init__(

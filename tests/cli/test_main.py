@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from gantoolkit.cli import list_show, main
-from gantoolkit.config import loader
+from gantoolkit.config import loader, signature, validate
 from gantoolkit.core.errors import DataError, UsageError
 from gantoolkit.registry import manifest
 
@@ -94,6 +94,28 @@ def test_show_prints_arguments_with_defaults(capsys):
     assert main.main(["show", "vae"]) == 0
     text = capsys.readouterr().out
     assert "data: str (required)" in text and "lr: float = 0.001" in text
+
+
+def test_show_explains_every_argument_of_every_component():
+    unexplained = []
+    for kind, entries in manifest.load().components.items():
+        for name, entry in entries.items():
+            for argument in signature.of(entry).arguments:
+                is_runners = kind == "task" and argument.name in validate.FROM_RUNNER
+                if not argument.comment and not is_runners:
+                    unexplained.append(f"{name}.{argument.name}")
+    assert not unexplained
+
+
+def test_show_prints_what_docstrings_say_of_arguments_once(capsys):
+    assert main.main(["show", "AbSM"]) == 0
+    text = capsys.readouterr().out
+    assert "width: int = 128  # channels of T\n" in text
+    assert "mean_w: Tensor (required)  # the generator's mean code w̄ [w_dim]\n" in text
+    assert text.count("channels of T") == 1 and ">>> latent = bridge(features)" in text
+    assert main.main(["show", "DualDiscriminator"]) == 0
+    shown = capsys.readouterr().out
+    assert "channel_max: int = 512  # widths, as in Discriminator\n" in shown
 
 
 def test_show_takes_keys_for_configs_alone(capsys):
