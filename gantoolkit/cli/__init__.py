@@ -6,7 +6,7 @@ options       numbers within bounds, devices; a mistake is one sentence
 
 run           arguments of `run` and `report`, and what `run` does
 generate      arguments of `generate` and `demo`
-names         arguments of `list`, `show`, `doctor` and `new`
+names         arguments of `list`, `show`, `doctor`, `new` and `plugin`
 bench         arguments of `bench` and `compare`
 figures       arguments of `figure`
 weights       arguments of `weights`

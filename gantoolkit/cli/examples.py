@@ -20,7 +20,7 @@ OF_VERBS = {  # words of a verb → what follows "gantoolkit " in two lines of a
     "list": ("list", "list losses"),
     "show": ("show AbSM", "show configs/absm_eg3d.py schedule.batch=4"),
     "doctor": ("doctor", "doctor --quick"),
-    "new plugin": ("new plugin my-gan", "new plugin my-gan --out plugins"),
+    "new plugin": ("new plugin my-gan", "new plugin my-loss --kind loss --out plugins"),
     "plugin check": ("plugin check gantoolkit-my-gan", "plugin check plugins/stylize"),
     "bench": ("bench", "bench table1 --pairs 50"),
     "compare": (

@@ -1,4 +1,4 @@
-"""Arguments of the verbs that read names: `gantoolkit list`, `show`, `doctor` and `new`."""
+"""Arguments of the verbs about what there is: `list`, `show`, `doctor`, `new`, `plugin`."""
 
 from __future__ import annotations
 
@@ -32,6 +32,7 @@ def add(verbs) -> None:
     )
     doctor.add_argument("--quick", action="store_true", help="import nothing and hash no weights")
     _add_new(verbs)
+    _add_plugin(verbs)
 
 
 def _add_new(verbs) -> None:
@@ -41,7 +42,25 @@ def _add_new(verbs) -> None:
         things,
         "plugin",
         "gantoolkit.cli.new_plugin:main",
-        "write a pip-installable plugin with a generator",
+        "write a pip-installable plugin with one component",
     )
     plugin.add_argument("name", metavar="NAME", help="lower-case letters, digits, - and _")
+    plugin.add_argument(
+        "--kind",
+        choices=("generator", "bridge", "encoder", "loss", "metric", "task"),
+        default="generator",
+        help="of its component",
+    )
     plugin.add_argument("--out", metavar="DIR", help="where its folder is made (default: here)")
+
+
+def _add_plugin(verbs) -> None:
+    plugin = verbs.add_parser("plugin", help="test a plugin of your own")
+    actions = plugin.add_subparsers(title="actions", metavar="ACTION", required=True)
+    check = options.add_verb(
+        actions,
+        "check",
+        "gantoolkit.contracts.command:main",
+        "import a plugin, and test every component by the contract of its kind",
+    )
+    check.add_argument("folder", metavar="DIR", help="its project folder, with pyproject.toml")

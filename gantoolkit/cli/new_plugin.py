@@ -1,4 +1,4 @@
-"""`gantoolkit new plugin NAME`: a pip-installable package with a generator and its test."""
+"""`gantoolkit new plugin NAME`: a pip-installable package with one component and its test."""
 
 from __future__ import annotations
 
@@ -11,32 +11,34 @@ from gantoolkit.core import files
 from gantoolkit.core.errors import UsageError
 from gantoolkit.registry import manifest
 
-TEMPLATE = Path(__file__).parents[1] / "templates" / "plugin"
+TEMPLATES = Path(__file__).parents[1] / "templates"
 NAME = r"[a-z][a-z0-9]*([_-][a-z0-9]+)*"
 
 
 def main(args: Namespace) -> None:
     """Write the folder gantoolkit-NAME and say what to do with it."""
-    folder = write(args.name, Path(args.out or "."))
-    print(f"{folder} holds a generator '{camel(args.name)}' that works. Next:")
+    folder = write(args.name, Path(args.out or "."), args.kind)
+    print(f"{folder} holds {camel(args.name)} ({args.kind}), which works. Next:")
+    print(f"  gantoolkit plugin check {folder}")
     print(f"  pip install -e {folder}")
-    print("  gantoolkit list generators")
-    print(f"  python -m pytest {folder}")
+    print(f"  gantoolkit show {camel(args.name)}")
 
 
-def write(name: str, out: Path) -> Path:
-    """Copy the template with its names replaced; returns the new folder."""
+def write(name: str, out: Path, kind: str = "generator") -> Path:
+    """Copy the template with a component of a kind, its names replaced; returns the new folder."""
     _check_name(name)
     folder = out / f"gantoolkit-{name.replace('_', '-')}"
     if folder.exists() and any(folder.iterdir()):
         raise UsageError(
             f"{folder} exists and is not empty; remove it or choose another name or --out DIR."
         )
-    for source in sorted(TEMPLATE.rglob("*")):
-        if not source.is_file() or "__pycache__" in source.parts:
-            continue
-        target = with_name(source.relative_to(TEMPLATE).as_posix(), name)
-        files.write_text(folder / target, with_name(source.read_text(encoding="utf-8"), name))
+    common = TEMPLATES / "plugin"
+    sources = {path: path.relative_to(common).as_posix() for path in sorted(common.rglob("*"))}
+    sources[TEMPLATES / "component" / f"{kind}.py"] = "gantoolkit_myplugin/mykind.py"
+    for source, target in sources.items():
+        if source.is_file() and "__pycache__" not in source.parts:
+            text = source.read_text(encoding="utf-8")
+            files.write_text(folder / with_name(target, name, kind), with_name(text, name, kind))
     return folder
 
 
@@ -55,13 +57,13 @@ def _check_name(name: str) -> None:
         for component in entries:
             if component.lower() == camel(name).lower():
                 raise UsageError(
-                    f"The generator of '{name}' would be {camel(name)}, and there is a component "
+                    f"The component of '{name}' would be {camel(name)}, and there is a component "
                     f"{component} already; choose another name."
                 )
 
 
-def with_name(text: str, name: str) -> str:
-    """Replace the template's names by the plugin's."""
+def with_name(text: str, name: str, kind: str) -> str:
+    """Replace the template's names by the plugin's, and its kind."""
     hyphened = name.replace("_", "-")
     module = name.replace("-", "_")
     replacements = {  # in this order
@@ -70,6 +72,7 @@ def with_name(text: str, name: str) -> str:
         "test_myplugin": f"test_{module}",
         "MyPlugin": camel(name),
         "myplugin": name,
+        "mykind": kind,
     }
     for old, new in replacements.items():
         text = text.replace(old, new)

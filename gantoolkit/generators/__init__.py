@@ -58,6 +58,7 @@ def build_generator(arch: dict[str, Any], source: object = "this file") -> Any:
 
     source  what an error calls the place that `arch` comes from
     """
+    from gantoolkit.registry import contracts
     from gantoolkit.registry.registry import get
 
     if "type" not in arch:
@@ -66,7 +67,9 @@ def build_generator(arch: dict[str, Any], source: object = "this file") -> Any:
             f"`gantoolkit weights convert {source}` shows what it is."
         )
     arguments = {key: value for key, value in arch.items() if key != "type"}
-    return get("generator", arch["type"])(**arguments)
+    generator = get("generator", arch["type"])(**arguments)
+    contracts.check_members("generator", generator)
+    return generator
 
 
 def load_state(

@@ -5,6 +5,7 @@ discovery  plugins that are installed or named, found without importing them
 content    what a registry.yaml may say
 hub_cache  where huggingface_hub keeps a repository
 registry   import of components on demand
+contracts  what a component of each kind must have
 plugins    import of plugins and their hooks
 hookspecs  every hook
 messages   answers to names that do not exist, or not any more

@@ -16,6 +16,7 @@ NEEDED = {"components": ("module",), "presets": ("config",), "external": ("insta
 NUMBERS = ("bytes",)  # keys of entries that hold a number
 LISTS = ("provides", "include")
 MAPPINGS = ("nested",)
+EXAMPLE = "example"  # constructor arguments with which `plugin check` builds a component
 TEXTS = [
     "module",
     "summary",
@@ -99,6 +100,8 @@ def _is_fitting(key: str, value: Any) -> bool:
         return isinstance(value, (int, float)) and not isinstance(value, bool)
     if key in LISTS:
         return _is_list_of_texts(value)
+    if key == EXAMPLE:
+        return isinstance(value, dict)
     if key in MAPPINGS:
         return isinstance(value, dict) and _is_list_of_texts([*value, *value.values()])
     return key not in TEXTS or isinstance(value, str)

@@ -15,7 +15,7 @@ from mmengine.registry import Registry
 
 from gantoolkit.core.errors import UsageError
 from gantoolkit.core.suggest import did_you_mean
-from gantoolkit.registry import manifest, messages
+from gantoolkit.registry import contracts, manifest, messages
 
 
 class LazyRegistry(Registry):
@@ -58,7 +58,9 @@ class LazyRegistry(Registry):
             )
         component = self.get(spec["type"])
         check_arguments(self.name, spec["type"], component, set(spec) - {"type"})
-        return super().build(spec, *args)
+        built = super().build(spec, *args)
+        contracts.check_members(self.name, built)
+        return built
 
 
 REGISTRIES = {kind: LazyRegistry(kind, scope="gantoolkit") for kind in manifest.KINDS}

@@ -15,7 +15,7 @@ from gantoolkit.core import distributed, files
 from gantoolkit.core.errors import UsageError
 from gantoolkit.core.progress import Progress
 from gantoolkit.core.types import Record
-from gantoolkit.registry import plugins
+from gantoolkit.registry import contracts, plugins
 from gantoolkit.report import record as records
 from gantoolkit.training import checkpoint, environment, oom, run_folder, run_lock
 from gantoolkit.training.loop import Run, Trainer
@@ -70,7 +70,9 @@ def build_task(config: dict, device: torch.device, seed: int) -> Task:
         )
     keys = {key: value for key, value in config.items() if key not in RUNNER_KEYS}
     torch.manual_seed(seed)
-    return get("task", config["task"]).from_config(keys, device, seed)
+    task = get("task", config["task"]).from_config(keys, device, seed)
+    contracts.check_members("task", task)
+    return task
 
 
 def build_run(config: dict, folder: Path, device: torch.device, progress: Progress) -> Run:

@@ -25,6 +25,7 @@ ORDER = (  # a room may import those before it, and stages may import networks o
     "convert",
     "bench",
     "demo",
+    "contracts",
     "cli",
     "__main__",
 )

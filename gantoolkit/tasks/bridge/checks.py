@@ -1,11 +1,16 @@
-"""What a bridge's encoder must give for its config; checked before anything is cached."""
+"""What a bridge's encoder and generator must give; checked before anything is cached."""
 
 from __future__ import annotations
 
+import torch
 from torch import nn
 
+from gantoolkit.core.camera import frame_of
 from gantoolkit.core.errors import UsageError
+from gantoolkit.core.types import Latent
+from gantoolkit.registry.contracts import complaint
 from gantoolkit.tasks.bridge.config import BridgeConfig
+from gantoolkit.tasks.bridge.renderer import Renderer
 
 
 def check_encoder(encoder: nn.Module, config: BridgeConfig) -> None:
@@ -48,3 +53,21 @@ def _check_steps(encoder: nn.Module, config: BridgeConfig) -> None:
                 f"score_after_steps has {steps}, but the encoder takes {total} steps; choose "
                 "fewer, or raise encoder.steps."
             )
+
+
+@torch.no_grad()
+def check_generator(generator: nn.Module, renderer: Renderer) -> None:
+    """Refuse a generator whose images are not of the size that it states."""
+    mean_w = generator.mean_w
+    camera = frame_of(generator).side(0.0).to(mean_w.device) if generator.is_3d else None
+    image = renderer(Latent(mean_w.expand(1, generator.num_ws, -1)), camera).image
+    size = generator.resolution
+    if image.shape != (1, 3, size, size):
+        raise UsageError(
+            complaint(
+                "generator",
+                generator,
+                f"the image of one code is {list(image.shape)}, but resolution is {size}",
+                f"let render return [B,3,{size},{size}], or correct resolution",
+            )
+        )

@@ -16,7 +16,7 @@ from gantoolkit.generators import load_generator
 from gantoolkit.inference import bridge_files, load
 from gantoolkit.registry import registry
 from gantoolkit.report.record import RUN
-from gantoolkit.tasks.bridge.checks import check_encoder
+from gantoolkit.tasks.bridge.checks import check_encoder, check_generator
 from gantoolkit.tasks.bridge.config import BridgeConfig
 from gantoolkit.tasks.bridge.data import BridgeData
 from gantoolkit.tasks.bridge.evaluation import Evaluation
@@ -50,6 +50,7 @@ class Bridge(Task):
             name: registry.build("loss", spec).to(device) for name, spec in config.losses.items()
         }
         self.objective = Objective(self.encoder, self.bridge, self.generator, self.terms, config)
+        check_generator(self.generator, self.objective.render)
         check_judges(config, device, self.networks())
 
         self.data = BridgeData(config, self.encoder, self.specs["encoder"], device)

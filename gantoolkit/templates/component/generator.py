@@ -1,7 +1,8 @@
 """A generator: style codes ws [B,num_ws,w_dim] → image [B,3,R,R] in −1..1.
 
-A bridge and the reports need `z_dim`, `w_dim`, `num_ws`, `resolution`, `mean_w`, `is_3d`,
-`mapping`, and `render`, whose gradients reach ws.
+In a config of configs/pretrain: `generator = dict(type="MyPlugin", resolution=64)`; a bridge names
+the weights of such a run. The contract stands in `gantoolkit/generators/__init__.py`: `z_dim`,
+`w_dim`, `num_ws`, `resolution`, `mean_w`, `is_3d`, `mapping`, and `render`, whose gradients reach ws.
 """
 
 from __future__ import annotations
@@ -47,6 +48,11 @@ class MyPlugin(nn.Module):
     """One convolution per code, each at twice the size of the one before.
 
     The code scales the channels.
+
+    resolution  pixels per side, a power of 2
+    z_dim       numbers of a random code
+    w_dim       numbers per style code
+    channels    of every convolution
     """
 
     is_3d = False
