@@ -23,6 +23,7 @@ from gantoolkit.core.errors import DataError, UsageError
 from gantoolkit.core.files import check_output_folder
 from gantoolkit.core.suggest import did_you_mean
 from gantoolkit.core.types import Record
+from gantoolkit.data.pair_rule import CAPTIONS
 from gantoolkit.inference.manifest import read_rows
 from gantoolkit.metrics import Evaluator
 from gantoolkit.registry import manifest
@@ -274,7 +275,9 @@ def _evaluate(
         args.device,
         bootstrap=args.bootstrap,
         conditions=dict(
-            resize=resize, latent_source="as the program drew it", captions=reference.caption
+            resize=resize,
+            latent_source="as the program drew it",
+            captions=CAPTIONS.get(reference.caption, reference.caption),
         ),
     )
     for indices in torch.arange(len(ids)).split(BATCH):

@@ -176,9 +176,14 @@ def _exact(kind: str) -> Callable[[Record], object]:
     return lambda record: record.config.get("exact", {}).get(kind)
 
 
-def _latent_source(record: Record) -> object:
-    first = next(iter(tables.scores_of(record).values()), None)
-    return first.conditions.get("latent_source") if first else None
+def _condition(key: str) -> Callable[[Record], object]:
+    """Read a condition that all scores of a record share."""
+
+    def read(record: Record) -> object:
+        first = next(iter(tables.scores_of(record).values()), None)
+        return first.conditions.get(key) if first else None
+
+    return read
 
 
 def _machine(record: Record) -> str:
@@ -197,7 +202,9 @@ CONDITIONS = {  # what the page says of all rows, and where records have it
     "pictures exactly as listed": _exact("pictures"),
     "label maps exactly as listed": _exact("label maps"),
     "outputs missing": _config("missing"),
-    "latent source": _latent_source,
+    "captions of sample i": _condition("captions"),
+    "seeds of sample i": _condition("seeds"),
+    "latent source": _condition("latent_source"),
     "pairs timed": _config("timed"),
     "batch": _config("batch"),
     "threads": _config("threads"),

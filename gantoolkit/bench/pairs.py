@@ -23,7 +23,8 @@ from torch import Tensor
 from gantoolkit.core import files
 from gantoolkit.core.errors import DataError, UsageError
 from gantoolkit.core.types import Sample
-from gantoolkit.data.face_zip import SEED_STRIDE, FaceZip
+from gantoolkit.data.face_zip import FaceZip
+from gantoolkit.data.pair_rule import caption_numbers, noise_seeds
 from gantoolkit.training.tensor_cache import root
 
 LISTS = Path(__file__).parent / "lists"
@@ -53,13 +54,14 @@ def quarter_colors(image: Tensor) -> str:
 def freeze(data: FaceZip, file: Path, count: int | None = None) -> Path:
     """Write the list of the first `count` samples.
 
-    Sample i gets caption 7·i modulo the number of its captions.
+    Captions are those of `data.pair_rule`.
     """
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(COLUMNS)
     for index in range(min(count or len(data), len(data))):
-        caption = 7 * index % max(1, len(data.captions[index]))
+        number = int(caption_numbers(torch.tensor(index)))
+        caption = number % max(1, len(data.captions[index]))
         image, labels = data.images[index], data.labels[index]
         writer.writerow(
             [index, caption, pixel_digest(image), quarter_colors(image), pixel_digest(labels)]
@@ -96,7 +98,7 @@ class Pairs:
         """Return pairs as a Sample on the CPU; pair i has the seed 1000003 · seed + i."""
         samples = torch.tensor(self._column("index", indices))
         captions = torch.tensor(self._column("caption", indices))
-        seeds = self.seed * SEED_STRIDE + indices
+        seeds = noise_seeds(self.seed, indices)
         return self.data.sample(samples, captions, condition, seeds)
 
     def depth(self, indices: Tensor) -> Tensor | None:

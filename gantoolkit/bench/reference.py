@@ -20,6 +20,7 @@ from gantoolkit.core.types import Condition, Sample, Target
 from gantoolkit.data.face_zip import FaceZip
 from gantoolkit.data.image_files import UNREADABLE, decode_image, open_image
 from gantoolkit.data.label_maps import read_label_map
+from gantoolkit.data.pair_rule import caption_numbers
 from gantoolkit.data.rgb import to_rgb
 from gantoolkit.networks.blocks import fit
 
@@ -75,7 +76,7 @@ class Reference:
 
     def _from_zip(self, ids: Sequence[str]) -> Sample:
         indices = torch.tensor([self._index[id] for id in ids])
-        sample = self.zip.sample(indices, indices if self.caption == "rotating" else 0)
+        sample = self.zip.sample(indices, caption_numbers(indices, self.caption))
         target = Target(
             fit(sample.target.image_gt, self.size),
             sample.target.labels,

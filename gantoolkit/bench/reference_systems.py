@@ -13,7 +13,8 @@ from gantoolkit.core.camera import frame_of
 from gantoolkit.core.errors import DataError
 from gantoolkit.core.images import to_float
 from gantoolkit.core.types import Camera, Condition, Render
-from gantoolkit.data.face_zip import SEED_STRIDE, FaceZip
+from gantoolkit.data.face_zip import FaceZip
+from gantoolkit.data.pair_rule import SEED_STRIDE
 from gantoolkit.training.run_folder import exported_weights
 
 

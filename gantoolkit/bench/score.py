@@ -14,6 +14,7 @@ from gantoolkit.bench.pairs import Pairs
 from gantoolkit.bench.suite import Suite, SuiteRow
 from gantoolkit.core.camera import Frame
 from gantoolkit.core.types import Record, Sample, Scores
+from gantoolkit.data.pair_rule import CAPTIONS, SEEDS
 from gantoolkit.metrics import Evaluator
 from gantoolkit.training import environment
 
@@ -40,7 +41,9 @@ def build_evaluators(
                 if arguments.get("type", name) == "depth":
                     del metrics["3D"][name]
 
-    conditions = dict(split=split, latent_source=made["latent_source"])
+    conditions = dict(
+        split=split, latent_source=made["latent_source"], captions=CAPTIONS["rotating"], seeds=SEEDS
+    )
     evaluators = {}
     for kind, metrics_of_kind in metrics.items():
         if metrics_of_kind:

@@ -28,7 +28,11 @@ TEX_SIGNS = {
     "^": r"\textasciicircum{}",
     **{sign: rf"\{sign}" for sign in "%&_#${}"},
 }
-OWN_COLUMNS = ("resize", "network", "network_sha256", "split", "latent_source", "skipped")
+# Conditions that have a column of their own, or stand once on the page.
+OWN_COLUMNS = (
+    *("resize", "network", "network_sha256", "skipped"),
+    *("split", "latent_source", "captions", "seeds"),
+)
 
 
 def markdown_table(suite: Suite, rows: Sequence[MeasuredRow]) -> str:

@@ -106,7 +106,7 @@ def _add_compare(verbs) -> None:
         "--caption",
         choices=("rotating", "first"),
         default="rotating",
-        help="of a zip's captions: number i of sample i, modulo how many it has, or the first",
+        help="of a zip's captions: number 7 i of sample i, modulo how many it has, or the first",
     )
     _add_scoring(compare)
     options.add_device(compare)

@@ -51,7 +51,7 @@ def _add_conditions(generate: argparse.ArgumentParser) -> None:
         "--caption",
         choices=("rotating", "first"),
         default="rotating",
-        help="with --data: caption number i of sample i, modulo how many it has, or the first",
+        help="with --data: caption number 7 i of sample i, modulo how many it has, or the first",
     )
     generate.add_argument(
         "--labels",

@@ -4,6 +4,7 @@ What training and evaluation read:
 
     face_zip         FaceZip, the form of every data set here: one zip of images and all about them
     face_records     its lines of samples.jsonl
+    pair_rule        which caption and which noise stand for a sample, wherever it is drawn
     lazy_images      its images, decoded when they are indexed
     split            which faces a task trains on, and which it holds out
     cameras          camera labels, their conventions, and a fit to landmarks

@@ -27,12 +27,11 @@ from gantoolkit.data.cameras import find_label_problem
 from gantoolkit.data.face_records import record_problem, stem_of
 from gantoolkit.data.image_files import UNREADABLE, decode_image
 from gantoolkit.data.lazy_images import LazyImages, fits_memory
+from gantoolkit.data.pair_rule import caption_numbers, noise_seeds
 from gantoolkit.data.rgb import to_rgb
 
 DEPTH_RANGE = 4.0  # 16-bit depth images store depth / 4 · 65535, 0 = background
-SEED_STRIDE = 1_000_003
 CONDITIONS = ("mask", "scribble", "both")
-CAPTION_RULES = ("rotating", "first")  # which caption stands for a face where there are several
 Finish = Callable[
     [Tensor], Tensor
 ]  # stacked arrays as they are stored → the tensor that callers get
@@ -248,7 +247,7 @@ class FaceZip:
 
         caption    one number for all or one per face, modulo the captions that a face has
         condition  'mask', 'scribble' or 'both'
-        seed       None, one per face, or a run's seed: then face i gets seed · 1000003 + i
+        seed       None, one per face, or a run's seed, of which `data.pair_rule` makes one per face
         device     where masks and images are made; a tenth of their size travels there, as bytes
         images     what `read_images` gave for these faces, where it was called already
         """
@@ -264,7 +263,7 @@ class FaceZip:
         if condition != "mask":
             scribble = images["scribbles"].float().div_(255).unsqueeze(1)
         if isinstance(seed, int):
-            seed = seed * SEED_STRIDE + indices
+            seed = noise_seeds(seed, indices)
         camera = Camera.from_label(self.cameras[indices]).to(device)
         text = self._captions(indices, caption)
         target = self._target(indices, images["images"], images["labels"])
@@ -282,11 +281,10 @@ class FaceZip:
     def caption(self, index: int, rule: str = "rotating") -> str:
         """Return the caption that stands for a face; "" where it has none.
 
-        rule  'rotating' (number `index` modulo the captions of the face, as trajectories and
-              records take them) or 'first'
+        rule  'rotating' or 'first', see `data.pair_rule`
         """
-        check_choice("caption", rule, CAPTION_RULES)
-        (caption,) = self._captions(torch.tensor([index]), index if rule == "rotating" else 0)
+        row = torch.tensor([index])
+        (caption,) = self._captions(row, caption_numbers(row, rule))
         return caption
 
     def target(self, indices: Tensor) -> Target:

@@ -14,6 +14,7 @@ from pathlib import Path
 import torch
 
 from gantoolkit.data.face_zip import FaceZip
+from gantoolkit.data.pair_rule import caption_numbers
 from gantoolkit.inference import manifest
 from gantoolkit.inference.options import GenerateOptions
 
@@ -76,7 +77,7 @@ def _generate_batch(pipeline, data: FaceZip, indices: list[int], options: Genera
 
     started = time.perf_counter()
     numbers = torch.tensor(indices)
-    captions = numbers if options.caption == "rotating" else 0
+    captions = caption_numbers(numbers, options.caption)
     sample = data.sample(numbers, captions, pipeline.condition, options.seed)
     condition = sample.condition
     latent = pipeline.latent(condition, t_out=options.t_out, aggregate=options.aggregate)

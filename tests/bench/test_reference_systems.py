@@ -14,7 +14,8 @@ from gantoolkit.bench import suite as suites
 from gantoolkit.core.camera import Frame
 from gantoolkit.core.errors import DataError
 from gantoolkit.core.types import Condition
-from gantoolkit.data.face_zip import SEED_STRIDE, FaceZip
+from gantoolkit.data.face_zip import FaceZip
+from gantoolkit.data.pair_rule import SEED_STRIDE
 from gantoolkit.generators import load_generator
 from gantoolkit.registry import manifest
 

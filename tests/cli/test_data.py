@@ -9,7 +9,7 @@ import pytest
 from gantoolkit.bench.prepare import PROGRAMS
 from gantoolkit.cli.verbs import parser
 from gantoolkit.core import labels
-from gantoolkit.data import cameras, crop, face_zip, scribbles
+from gantoolkit.data import cameras, crop, pair_rule, scribbles
 from gantoolkit.data.prepare import sample, sources, split
 from gantoolkit.inference import cameras as views
 from gantoolkit.report import animation
@@ -26,9 +26,9 @@ WANTED = {
         "cameras": sample.CAMERAS,
     },
     "data check": {"convention": cameras.CONVENTIONS},
-    "compare": {"prepare": PROGRAMS, "caption": face_zip.CAPTION_RULES},
+    "compare": {"prepare": PROGRAMS, "caption": pair_rule.CAPTION_RULES},
     "generate": {
-        "caption": face_zip.CAPTION_RULES,
+        "caption": pair_rule.CAPTION_RULES,
         "labels": labels.ORDERS,
         "camera": views.CAMERAS,
         "turntable": animation.KINDS,

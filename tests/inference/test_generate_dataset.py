@@ -13,7 +13,8 @@ from PIL import Image
 
 from gantoolkit.cli import main
 from gantoolkit.core.types import Latent, Render
-from gantoolkit.data.face_zip import SEED_STRIDE, FaceZip
+from gantoolkit.data.face_zip import FaceZip
+from gantoolkit.data.pair_rule import SEED_STRIDE
 from gantoolkit.inference import generate_dataset
 from gantoolkit.inference.options import GenerateOptions
 
@@ -46,7 +47,7 @@ def test_captions_conditions_cameras_and_seeds_are_the_samples_own(tiny_zip, tmp
         data=str(tiny_zip), out=str(tmp_path), seed=3, batch=5, caption=caption
     )
     rows = list(generate_dataset.generate(pipeline, options, {"run": "runs/x"}))
-    numbers = [i if caption == "rotating" else 0 for i in range(len(data))]
+    numbers = [7 * i if caption == "rotating" else 0 for i in range(len(data))]
     wanted = data.sample(torch.arange(len(data)), torch.tensor(numbers), seed=3)
     assert [row["text"] for row in rows] == [
         captions[number % len(captions)] for number, captions in zip(numbers, data.captions)

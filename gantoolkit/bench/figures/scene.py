@@ -16,6 +16,7 @@ from gantoolkit.core import files
 from gantoolkit.core.errors import UsageError
 from gantoolkit.core.types import Camera, Condition, Features, Latent, Sample
 from gantoolkit.data.face_zip import FaceZip
+from gantoolkit.data.pair_rule import caption_numbers
 from gantoolkit.inference.bridge_files import EXPORTED
 from gantoolkit.inference.load import PipelineLoader
 from gantoolkit.pipeline import Pipeline
@@ -64,7 +65,7 @@ class SceneBatch(NamedTuple):
 class Scene:
     """The runs and samples of a figure.
 
-    Sample i has caption 7·i modulo the number of its captions, and the seed i.
+    Captions and seeds are those of `data.pair_rule` for the seed 0.
     """
 
     runs: tuple[Run, ...]
@@ -99,7 +100,7 @@ class Scene:
         condition = self.runs[0].specs["condition"]
         if condition not in ("scribble", "both"):
             condition = "mask"
-        return self.data.sample(indices, 7 * indices, condition, seed=0)
+        return self.data.sample(indices, caption_numbers(indices), condition, seed=0)
 
     def batches(self, indices: Sequence[int] | None = None) -> Iterator[SceneBatch]:
         """Iterate over the samples that are shown, or over those of `indices`."""

@@ -10,6 +10,7 @@ from itertools import islice
 import torch
 
 from gantoolkit.core.types import Scores
+from gantoolkit.data.pair_rule import CAPTIONS, SEEDS
 from gantoolkit.metrics import Evaluator
 from gantoolkit.pipeline import Pipeline
 from gantoolkit.report.record import DIFFUSED, RUN
@@ -87,6 +88,8 @@ class Scorer:
         if self.config.score_target == "x0":
             conditions["target"] = DIFFUSED
         conditions |= dict(
+            captions=CAPTIONS["rotating"],
+            seeds=SEEDS,
             latent_source=self.val.sampling.source,
             steps=len(self.val.timesteps),
             guidance=getattr(self.pipeline.encoder, "guidance", None),

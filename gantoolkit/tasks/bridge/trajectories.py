@@ -18,6 +18,7 @@ from torch import Tensor
 from gantoolkit.core.images import to_float, to_uint8
 from gantoolkit.core.types import Features, Sample
 from gantoolkit.data.face_zip import FaceZip
+from gantoolkit.data.pair_rule import CAPTIONS, SEEDS, caption_numbers, noise_seeds
 from gantoolkit.tasks.bridge.config import CacheConfig, SamplingConfig
 from gantoolkit.tasks.bridge.feature_cache import FeatureCache
 
@@ -77,6 +78,7 @@ class Trajectories:
             text=text,
             seed=sampling.seed,
             captions=sampling.captions,
+            pairs=f"caption {CAPTIONS['rotating']}, seed {SEEDS}",
             source=sampling.source,
             encoder=encoder_key,
         )
@@ -139,10 +141,9 @@ class Trajectories:
         """Read conditions and targets of rows; caption and seed depend only on the row."""
         index = rows % self.samples
         caption = rows // self.samples
-        seeds = (self.sampling.seed * 1_000_003 + index) * 101 + caption
-        sample = self.data.sample(
-            index, index + caption, self.condition, seeds, self.device, images
-        )
+        captions = caption_numbers(index) + caption
+        seeds = noise_seeds(self.sampling.seed + caption, index)
+        sample = self.data.sample(index, captions, self.condition, seeds, self.device, images)
         if self.text is None:
             return sample
         condition = replace(sample.condition, text=(self.text,) * len(rows))
