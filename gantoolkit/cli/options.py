@@ -16,6 +16,7 @@ from gantoolkit.core.suggest import did_you_mean, unknown_device
 
 EXAMPLES = "examples:\n"  # what an epilog begins with that is not wrapped
 Number = TypeVar("Number", int, float)
+MAY_BE_EMPTY = ("text", "negative_prompt")  # prompts; an empty path would be the current folder
 
 
 class Formatter(argparse.HelpFormatter):
@@ -48,7 +49,7 @@ class Parser(argparse.ArgumentParser):
         super().__init__(*args, formatter_class=formatter_class, **options)
 
     def error(self, message: str) -> NoReturn:
-        message = message.removeprefix("argument ").replace(": must be ", " must be ", 1)
+        message = message.removeprefix("argument ").replace(": must ", " must ", 1)
         raise UsageError(f"{message}; see '{self.prog} --help'.")
 
     def parse_known_args(
@@ -64,6 +65,10 @@ class Parser(argparse.ArgumentParser):
         return parsed, rest
 
     def _check_value(self, action: argparse.Action, value) -> None:
+        if value == "" and action.dest not in MAY_BE_EMPTY:
+            raise argparse.ArgumentError(
+                action, "must not be empty; give a value, or leave it out where it is optional"
+            )
         if action.choices is None or value in action.choices:
             return
         known = list(map(str, action.choices))

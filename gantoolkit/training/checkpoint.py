@@ -69,7 +69,7 @@ def save(folder: Path, task: Task, iteration: int, extra: dict) -> Path:
         os.replace(temporary, path)
     except Exception as error:  # safetensors reports a full disk as SafetensorError
         shutil.rmtree(temporary, ignore_errors=True)
-        raise _disk_error(error, path) from error
+        raise _disk_error(error, path, has_earlier=bool(_finished(folder))) from error
     for old in _finished(folder)[:-KEEP]:
         shutil.rmtree(old, ignore_errors=True)
     return path
@@ -115,18 +115,15 @@ def _sync_to_disk(path: Path) -> None:
         os.fsync(file.fileno())
 
 
-def _disk_error(error: Exception, path: Path) -> Exception:
+def _disk_error(error: Exception, path: Path, has_earlier: bool) -> Exception:
     """Turn an error of the disk into a sentence; other errors stay."""
+    kept = "the previous checkpoint is whole" if has_earlier else "there is no earlier checkpoint"
+    how = f"repeat the command with --resume ({kept})"
     full = getattr(error, "errno", None) == errno.ENOSPC or "No space left" in str(error)
     if full:
-        return GantoolkitError(
-            f"No space is left on the disk of {path}; free some, then repeat the command "
-            "with --resume (the previous checkpoint is whole)."
-        )
+        return GantoolkitError(f"No space is left on the disk of {path}; free some, then {how}.")
     if isinstance(error, OSError):
-        return GantoolkitError(
-            f"{path} cannot be written ({error}); mend that, then repeat with --resume."
-        )
+        return GantoolkitError(f"{path} cannot be written ({error}); mend that, then {how}.")
     return error
 
 

@@ -292,9 +292,14 @@ def test_full_disk_is_a_sentence(tmp_path, monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("safetensors.torch.save_file", full)
-    with pytest.raises(GantoolkitError, match="No space is left.*--resume"):
+    with pytest.raises(GantoolkitError, match="No space is left.*--resume .there is no earlier"):
         checkpoint.save(tmp_path / "checkpoint", toy.Toy(), 1, {})
     assert not list((tmp_path / "checkpoint").iterdir())
+    monkeypatch.undo()
+    checkpoint.save(tmp_path / "checkpoint", toy.Toy(), 1, {})
+    monkeypatch.setattr("safetensors.torch.save_file", full)
+    with pytest.raises(GantoolkitError, match="--resume .the previous checkpoint is whole"):
+        checkpoint.save(tmp_path / "checkpoint", toy.Toy(), 2, {})
 
 
 def test_what_a_kill_left_half_written_is_removed(tmp_path):
