@@ -1,5 +1,5 @@
 # A ControlNet for one-hot masks beside the embedded U-Net.
-# 1.6 M parameters, about half an hour on one core.
+# 2 M parameters, about an hour on one core.
 task = "controlnet"
 name = "controlnet_mask"
 seed = 0

@@ -1,4 +1,4 @@
-# The embedded 3D generator: EG3D at 64 px, w_dim 128, planes 3 × 16 × 64², 32² rays, 2X.
+# The embedded 3D generator: EG3D at 128 px, w_dim 128, planes 3 × 16 × 64², 32² rays, 8X.
 # Taught through an encoder of another view of the face; adversarial too after `regress` iterations.
 task = "gan"
 name = "eg3d"
@@ -21,9 +21,9 @@ generator = dict(
     rays=32,
     samples=14,
     importance=0,
-    superresolution="2X",
+    superresolution="8X",
     sr_input=32,
-    sr_channels=(48, 24),
+    sr_channels=(64, 32),
     sr_clamp=None,
 )
 encoder = dict(type="FaceEncoder")
@@ -36,6 +36,6 @@ schedule = dict(
     precision="bf16",
     warmup=50,
     log_every=20,
-    save_every=300,
+    save_every=100,
     validate_every=300,
 )

@@ -1,4 +1,4 @@
-# The embedded 2D generator: StyleGAN2 at 64 px, w_dim 128, 2.4 M parameters.
+# The embedded 2D generator: StyleGAN2 at 128 px, w_dim 128, 2.6 M parameters.
 # Taught through an encoder of the face; adversarial too after `regress` iterations.
 task = "gan"
 name = "stylegan2"
@@ -23,6 +23,6 @@ schedule = dict(
     precision="bf16",
     warmup=50,
     log_every=20,
-    save_every=300,
+    save_every=100,
     validate_every=300,
 )
