@@ -44,20 +44,10 @@ def find(name: str, include: Sequence[str] = ()) -> Path | None:
     folder = snapshot(name)
     if folder is None:
         return None
-    files = [path for path in folder.rglob("*") if path.is_file()]
-    names = [path.relative_to(folder).as_posix() for path in files]
-    if not include and not {hub_files.INDEX, hub_files.CONFIG} & set(names):
-        return folder if names else None  # somebody chose its files with --include
     try:
-        hub_files.needed_files(names, _parts(folder / hub_files.INDEX), include)
+        return folder if hub_files.read_files(folder, include) else None
     except WeightsError:
         return None
-    return folder
-
-
-def _parts(index: Path) -> list[str] | None:
-    """The parts that a model_index.json lists; None where there is none."""
-    return hub_files.listed_parts(read_json(index)) if index.is_file() else None
 
 
 def describe(name: str, include: Sequence[str] = ()) -> Repository:
@@ -76,7 +66,7 @@ def describe(name: str, include: Sequence[str] = ()) -> Repository:
         parts = None
         if hub_files.INDEX in sizes and not include:
             index = hf_hub_download(name, hub_files.INDEX, revision=info.sha)
-            parts = _parts(Path(index))
+            parts = hub_files.listed_parts(read_json(Path(index)))
     try:
         needed = hub_files.needed_files(sizes, parts, include)
     except WeightsError as error:

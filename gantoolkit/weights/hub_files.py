@@ -15,6 +15,7 @@ from typing import Any
 
 from gantoolkit.core.errors import WeightsError
 from gantoolkit.weights.folders import ENDINGS, FOREIGN, preferred_files
+from gantoolkit.weights.recognize import read_json
 
 INDEX = "model_index.json"
 CONFIG = "config.json"
@@ -36,6 +37,19 @@ def is_repository(name: str) -> bool:
     if not NAME.fullmatch(name) or name.endswith((*ENDINGS, *FOREIGN, ".zip", ".py")):
         return False
     return not Path(name).parent.is_dir()
+
+
+def read_files(folder: Path, include: Sequence[str] = ()) -> list[Path]:
+    """List the files of a folder on disk that are read here, in sorted order.
+
+    Of a folder of neither form they are all of its files. Raises WeightsError as `needed_files`.
+    """
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    names = [path.relative_to(folder).as_posix() for path in files]
+    if not include and not {INDEX, CONFIG} & set(names):
+        return files
+    parts = listed_parts(read_json(folder / INDEX)) if INDEX in names else None
+    return sorted(folder / name for name in needed_files(names, parts, include))
 
 
 def listed_parts(index: dict[str, Any]) -> list[str]:

@@ -97,7 +97,7 @@ def _describe_absence(name: str, entry: dict | None, path: Path) -> str:
 
 
 def sha256(path: Path) -> str:
-    """Hash a file, or all files of a folder in sorted order.
+    """Hash a file, or the files of a folder that are read, in sorted order.
 
     The hex digest is kept until one changes.
     """
@@ -128,7 +128,10 @@ def differing(known: dict[str, str], now: dict[str, str]) -> list[str]:
 def _files(path: Path) -> list[Path]:
     if not path.is_dir():
         return [path]
-    return sorted(file for file in path.rglob("*") if file.is_file())
+    try:
+        return hub_files.read_files(path)
+    except WeightsError:  # something is missing, which its reader will say
+        return sorted(file for file in path.rglob("*") if file.is_file())
 
 
 @lru_cache

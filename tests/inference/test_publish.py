@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
+import shutil
+
 import fake_hub
 import mini
 import pytest
 import torch
 
-from gantoolkit import PretrainedPipeline
+from gantoolkit import PretrainedPipeline, weights
 from gantoolkit.cli import main
 from gantoolkit.core.types import Condition
 from gantoolkit.inference.load import load_pipeline
@@ -86,3 +89,18 @@ def test_a_repository_that_is_not_here(server, tmp_path, monkeypatch, capsys):
     assert main.main(["generate", "me/my-bridge", "--mask", "m.png"]) == 2
     assert "type 'gantoolkit weights get me/my-bridge' first" in capsys.readouterr().err
     assert not server.asked
+
+
+def test_generate_offers_what_its_run_names(trained, tmp_path, server, capsys):
+    """The generator that is drawn with counts, not the one that it replaces."""
+    shutil.copytree(trained, tmp_path / "run")
+    file = tmp_path / "run/export/bridge.safetensors"
+    state, arch, metadata = weights.load(file)
+    specs = json.loads(metadata["pipeline"]) | {"generator": "stylegan2-ffhq", "frozen": {}}
+    weights.save(file, state, arch, pipeline=json.dumps(specs))
+    command = ["generate", str(tmp_path / "run"), "--scribble", "s.png"]
+    for more, name in (([], "stylegan2-ffhq"), (["--generator", "eg3d-ffhq"], "eg3d-ffhq")):
+        assert main.main([*command, *more]) == 1
+        said = capsys.readouterr().err
+        assert f"'{name}' (licence: NVIDIA" in said and said.count("not here yet") == 1
+        assert "repeat with --yes" in said and not server.asked

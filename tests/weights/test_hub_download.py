@@ -10,7 +10,7 @@ import sys
 
 import fake_hub
 import pytest
-from huggingface_hub import constants
+from huggingface_hub import constants, snapshot_download
 
 from gantoolkit import weights
 from gantoolkit.cli import main
@@ -143,6 +143,18 @@ def test_half_a_repository_is_not_here(the_hub):
     with pytest.raises(WeightsError, match="not here yet"):
         weights.resolve("stable-diffusion-v1-5")
     assert download.get("stable-diffusion-v1-5") == folder == hub.find(SD15)
+
+
+def test_what_other_programs_fetch_beside_it_changes_no_checksum(the_hub):
+    """The cache is shared: the sha256 that bridges note is of the files that are read."""
+    folder = download.get("stable-diffusion-v1-5")
+    before = weights.sha256(folder)
+    snapshot_download(SD15)
+    assert (folder / "safety_checker/model.safetensors").is_file()
+    assert weights.sha256(folder) == before
+    (folder / "vae/config.json").unlink()
+    (folder / "vae/config.json").write_bytes(b"{}")
+    assert weights.sha256(folder) != before
 
 
 def test_files_of_an_unknown_form_are_named(the_hub):
