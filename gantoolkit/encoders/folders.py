@@ -119,7 +119,7 @@ def checksums(encoder_spec: dict) -> dict[str, str]:
     """
     keys = ("weights", "controlnet", "vae", "text")
     named = [name for key in keys for name in _as_list(encoder_spec.get(key))]
-    return {name: weights.sha256(find_folder(name)) for name in named if isinstance(name, str)}
+    return {name: weights.checksum(name) for name in named if isinstance(name, str)}
 
 
 def component_folder(folder: str | Path, component: str) -> Path:

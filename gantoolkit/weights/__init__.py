@@ -16,13 +16,14 @@ verify      `gantoolkit weights verify`
 """
 
 from gantoolkit.core.parts import Part
-from gantoolkit.weights.names import checksums, differing, matches, resolve, sha256
+from gantoolkit.weights.names import checksum, checksums, differing, matches, resolve, sha256
 from gantoolkit.weights.reading import architecture, header, load, with_current_names
 from gantoolkit.weights.writing import save
 
 __all__ = [
     "Part",
     "architecture",
+    "checksum",
     "checksums",
     "differing",
     "header",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from pathlib import Path
 
@@ -96,13 +96,22 @@ def _describe_absence(name: str, entry: dict | None, path: Path) -> str:
     )
 
 
-def sha256(path: Path) -> str:
+def sha256(path: Path, include: Sequence[str] = ()) -> str:
     """Hash a file, or the files of a folder that are read, in sorted order.
 
     The hex digest is kept until one changes.
+
+    include  patterns of the files that are read (default: by the form of the folder)
     """
-    stats = [file.stat() for file in _files(path)]
-    return _sha256(path, tuple((stat.st_mtime_ns, stat.st_size) for stat in stats))
+    paths = tuple(_files(path, include))
+    stats = [file.stat() for file in paths]
+    return _sha256(paths, tuple((stat.st_mtime_ns, stat.st_size) for stat in stats))
+
+
+def checksum(name: str) -> str:
+    """Return the `sha256` of what a name or path stands for."""
+    entry = find_entry(str(name)) or {}
+    return sha256(resolve(name), entry.get("include", ()))
 
 
 def matches(path: Path, entry: dict) -> bool:
@@ -114,7 +123,7 @@ def matches(path: Path, entry: dict) -> bool:
 
 def checksums(names: Iterable[str]) -> dict[str, str]:
     """Map each name or path to the `sha256` of its file, in sorted order."""
-    return {name: sha256(resolve(name)) for name in sorted(set(names))}
+    return {name: checksum(name) for name in sorted(set(names))}
 
 
 def differing(known: dict[str, str], now: dict[str, str]) -> list[str]:
@@ -125,16 +134,16 @@ def differing(known: dict[str, str], now: dict[str, str]) -> list[str]:
     return [name for name, digest in known.items() if now.get(name, digest) != digest]
 
 
-def _files(path: Path) -> list[Path]:
+def _files(path: Path, include: Sequence[str]) -> list[Path]:
     if not path.is_dir():
         return [path]
     try:
-        return hub_files.read_files(path)
+        return hub_files.read_files(path, include)
     except WeightsError:  # something is missing, which its reader will say
         return sorted(file for file in path.rglob("*") if file.is_file())
 
 
 @lru_cache
-def _sha256(path: Path, state: tuple) -> str:
-    """Hash a file; `state` (times and sizes) makes a changed file another entry of the cache."""
-    return files.sha256(*_files(path))
+def _sha256(paths: tuple[Path, ...], state: tuple) -> str:
+    """Hash files; `state` (times and sizes) makes a changed file another entry of the cache."""
+    return files.sha256(*paths)

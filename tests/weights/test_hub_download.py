@@ -16,6 +16,7 @@ from gantoolkit import weights
 from gantoolkit.cli import main
 from gantoolkit.config import loader
 from gantoolkit.core.errors import UsageError, WeightsError
+from gantoolkit.registry import manifest
 from gantoolkit.weights import download, hub, hub_files, offer
 
 SD15 = "stable-diffusion-v1-5/stable-diffusion-v1-5"
@@ -171,6 +172,22 @@ def test_files_of_an_unknown_form_are_named(the_hub):
         download.get("irse50", include=["*"])
 
 
+def test_entries_may_share_a_repository(the_hub, monkeypatch):
+    """Each has its own files and its own sha256, whether the other is fetched or not."""
+    names = ("VAE/config.json", "small/model.safetensors", "large/model.safetensors", "README.md")
+    the_hub.repositories["me/own"] = fake_hub.Stored({name: content(name) for name in names})
+    for name in ("small", "large"):
+        entry = {"hub": "me/own", "include": ["VAE/*", f"{name}/*"], "save_as": name, "owner": "me"}
+        monkeypatch.setitem(manifest.load().weights, name, entry | {"licence": "MIT"})
+    folder = download.get("small")
+    before = weights.checksums(["small"])
+    assert weights.resolve("small") == folder
+    with pytest.raises(WeightsError, match="not here yet"):
+        weights.resolve("large")
+    assert download.get("large") == folder and the_hub.fetched() == sorted(names[:3])
+    assert weights.checksums(["small"]) == before != weights.checksums(["large"])
+
+
 def _gated(server, monkeypatch):
     server.repositories["me/control"].gated = True
 
@@ -286,7 +303,7 @@ def test_yes_fetches_before_anything_is_built(the_hub, tmp_path, monkeypatch, ca
     monkeypatch.chdir(tmp_path)
     arguments = ["run", "configs/absm_stylegan2.py", f"encoder.weights={SD15}", "--yes"]
     assert main.main(arguments) == 1, "the files of this server are no networks"
-    assert the_hub.fetched() == NEEDED and not (tmp_path / "runs").exists()
+    assert the_hub.fetched() == NEEDED and not list((tmp_path / "runs").rglob("config*"))
     size = sum(len(content(name)) for name in NEEDED) / 1e9
     assert f"{SD15}  {size:.2f} GB  licence: CreativeML Open RAIL-M" in capsys.readouterr().err
 
