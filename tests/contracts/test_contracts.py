@@ -1,4 +1,4 @@
-"""Contract tests: our own components keep them, and every broken promise is noticed by its words."""
+"""Contract tests: our own components keep them, and every broken promise is named."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 
 In a config of configs/pretrain: `generator = dict(type="MyPlugin", resolution=64)`; a bridge names
 the weights of such a run. The contract stands in `gantoolkit/generators/__init__.py`: `z_dim`,
-`w_dim`, `num_ws`, `resolution`, `mean_w`, `is_3d`, `mapping`, and `render`, whose gradients reach ws.
+`w_dim`, `num_ws`, `resolution`, `mean_w`, `is_3d`, `mapping`, and `render`, with gradients for ws.
 """
 
 from __future__ import annotations

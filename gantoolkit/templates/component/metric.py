@@ -1,7 +1,7 @@
 """A metric: scores of finished images, summed in one pass.
 
 In a config: `metrics = dict(mine=dict(type="MyPlugin"))`. The contract stands in
-`gantoolkit/metrics/base.py`: `values` of a MeanMetric, or `update` and `compute_values` of a Metric.
+`gantoolkit/metrics/base.py`: `values` of a MeanMetric, or `update`, `compute_values` of a Metric.
 """
 
 from __future__ import annotations
