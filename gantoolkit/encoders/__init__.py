@@ -26,5 +26,5 @@ Constructors take what a config says.
     offload                              networks that wait in the CPU's memory
     folders  family                      components of diffusion models, of which families
     single_file  single_controlnet       the same in one file, as folders
-    published                            published models by name
+    published  published_mmface          published models by name
 """

@@ -73,7 +73,8 @@ class PlaceholderTextEncoder(nn.Module):
         device = next(self.model.parameters()).device
         shape = len(prompts), self.num_tokens
         embedding = torch.ones(*shape, self.model.config.hidden_size, device=device)
-        return EncodedPrompts(embedding, torch.ones(shape, dtype=torch.bool, device=device))
+        words = torch.ones(shape, dtype=torch.bool, device=device)
+        return EncodedPrompts(embedding, words, embedding[:, 0])
 
 
 def build_meta_encoder(spec: dict, channels: int = 3) -> tuple[ControlNetEncoder, list[str]]:

@@ -15,6 +15,7 @@ from contextlib import contextmanager, nullcontext
 
 import torch
 import torch.nn.functional as F
+from torch.overrides import wrap_torch_function
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import FlopCounterMode
@@ -90,6 +91,7 @@ def _meta_device(fused: bool) -> Iterator[None]:
         torch.autocast, F.scaled_dot_product_attention = saved
 
 
+@wrap_torch_function(lambda query, key, value, *_, **__: (query, key, value))  # as F's own
 def _fused_attention(query, key, value, *_, **__) -> torch.Tensor:
     return _FusedAttention.apply(query, key, value)
 

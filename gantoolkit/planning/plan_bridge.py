@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import fields
 from functools import partial
+from importlib import import_module
 from typing import Any
 
 import torch
@@ -22,17 +23,20 @@ from gantoolkit.tasks.bridge.systems import BATCH
 from gantoolkit.tasks.bridge.trajectories import TimestepBatch, row_bytes
 
 ASSUMED_SAMPLES = dict(train=24000, val=2000)  # CelebAMask-HQ's, where a zip is not here
-KNOWN_ENCODERS = ("ControlNetEncoder", "DiffusionEncoder")
+BUILDERS = {  # type of an encoder → the function that builds it on the meta device
+    "ControlNetEncoder": "gantoolkit.encoders.published:build_meta_encoder",
+    "DiffusionEncoder": "gantoolkit.encoders.published:build_meta_encoder",
+    "MMFaceEncoder": "gantoolkit.encoders.published_mmface:build_meta_mmface",
+}
 
 
 def plan_bridge(config: dict[str, Any], plan: Plan) -> None:
     """Fill in the plan of a `bridge` config."""
-    from gantoolkit.encoders.published import build_meta_encoder
-
     encoder_type = config["encoder"]["type"]
-    if encoder_type not in KNOWN_ENCODERS:
+    if encoder_type not in BUILDERS:
         raise UsageError(f"--dry-run knows no architecture of the encoder '{encoder_type}'.")
-    encoder, notes = build_meta_encoder(config["encoder"])
+    module, _, function = BUILDERS[encoder_type].partition(":")
+    encoder, notes = getattr(import_module(module), function)(config["encoder"])
     plan.notes += notes
     objective = build_objective(config, encoder, plan.notes)
     _add_encoder(config, encoder, plan)
@@ -59,12 +63,14 @@ def build_objective(config: dict[str, Any], encoder, notes: list[str]) -> Object
 
 def _add_encoder(config: dict[str, Any], encoder, plan: Plan) -> None:
     """Note the networks of the encoder, which take no device memory while they wait on the CPU."""
-    precision = "bf16" if encoder.unet.dtype == torch.bfloat16 else "fp32"
+    precision = "bf16" if encoder.dtype == torch.bfloat16 else "fp32"
     where, size = "", None
     if config["encoder"].get("offload"):
         where, size = ", waits in the CPU's memory", 0
-    plan.add("U-Net", encoder.unet, f"frozen, {precision}{where}", size)
-    for control in encoder.controlnets:
+    main = encoder.denoisers[0]
+    name = "U-Net" if main == "unet" else "transformer"
+    plan.add(name, encoder.get_submodule(main), f"frozen, {precision}{where}", size)
+    for control in getattr(encoder, "controlnets", ()):
         remark = f"frozen, {precision}, sees a {control.kind}{where}"
         plan.add("ControlNet", control, remark, size)
     plan.add("VAE", encoder.vae, f"frozen, fp32, while caches are filled{where}", size)

@@ -18,7 +18,11 @@ WHEN = dict(
     train="while training",
     validate="while scoring and drawing",
 )
-OFFLOADED = ("ControlNetEncoder", "DiffusionEncoder")  # encoders that know `offload`
+OFFLOADED = (
+    "ControlNetEncoder",
+    "DiffusionEncoder",
+    "MMFaceEncoder",
+)  # encoders that know `offload`
 
 
 def is_out_of_memory(error: BaseException) -> bool:

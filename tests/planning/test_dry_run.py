@@ -10,11 +10,14 @@ import pytest
 import torch
 from torch import nn
 
+from gantoolkit import weights
 from gantoolkit.cli import main
 from gantoolkit.config import loader
 from gantoolkit.core.errors import UsageError
 from gantoolkit.data.face_zip import find_dataset
+from gantoolkit.encoders.published_mmface import build_meta_mmface
 from gantoolkit.generators import load_generator
+from gantoolkit.networks.dual_stream_dit import DualStreamDiT
 from gantoolkit.planning import dry_run
 from gantoolkit.planning.peak_memory import PeakMemoryTracker
 from gantoolkit.planning.plan import format_plan
@@ -140,6 +143,31 @@ def test_the_verb_prints_and_runs_nothing(tmp_path, monkeypatch, capsys):
     assert "--processes belongs to --dry-run" in capsys.readouterr().err
     with pytest.raises(UsageError, match="'vae' is small and just runs"):
         dry_run.plan(dict(task="vae"))
+
+
+def test_mmface_is_known_by_its_sizes():
+    """The published transformer, FLUX.1's VAE, Stable Diffusion 2.1's text model."""
+    spec = loader.load_config("configs/full/absm_eg3d_mmface.py").to_dict()["encoder"]
+    encoder, notes = build_meta_mmface(spec)
+    sizes = (encoder.dit, encoder.vae, encoder.text_encoder.model)
+    counted = [sum(p.numel() for p in module.parameters()) for module in sizes]
+    assert [round(count / 1e6, 1) for count in counted] == [1345.3, 83.8, 340.4]
+    assert encoder.shapes.h == (1152, 32, 32) and encoder.shapes.f == ((1152, 32, 32),) * 2
+    assert (encoder.latent_shape, encoder.shapes.tokens) == ((16, 64, 64), 77)
+    assert "published architecture is assumed" in notes[0]
+
+
+def test_a_small_transformer_says_its_own_sizes(tmp_path):
+    network = DualStreamDiT(4, 32, 6, 2, 2, 96)
+    arch = {"type": "DualStreamDiT", **network.arch}
+    path = tmp_path / "dit.safetensors"
+    weights.save(path, network.state_dict(), arch, objective="flow", resolution="64")
+    overrides = [f"encoder.weights={path}", "schedule.batch=2"]
+    config = loader.load_config("configs/absm_eg3d_dit.py", overrides).to_dict()
+    found = dry_run.plan(config)
+    counted = {name: count for name, count, _, _ in found.networks}
+    assert counted["transformer"] == sum(p.numel() for p in network.parameters())
+    assert 0 < found.flops["training M"] < found.flops["training T"] and found.notes == []
 
 
 @pytest.mark.slow

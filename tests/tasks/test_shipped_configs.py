@@ -21,6 +21,7 @@ CHAIN = [
         "diffusion_marble",
         "controlnet_mask",
         "controlnet_scribble",
+        "dit",
         "arcface",
         "judge",
         "eg3d",
