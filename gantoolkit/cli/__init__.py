@@ -6,7 +6,7 @@ options       numbers within bounds, devices; a mistake is one sentence
 
 run           arguments of `run` and `report`, and what `run` does
 generate      arguments of `generate` and `demo`
-names         arguments of `list`, `show`, `doctor`, `new` and `plugin`
+names         arguments of `list`, `show`, `examples`, `doctor`, `new` and `plugin`
 bench         arguments of `bench` and `compare`
 figures       arguments of `figure`
 weights       arguments of `weights`
@@ -14,6 +14,7 @@ data          arguments of `data`
 examples      two examples of every verb, for its help
 
 list_show     what `list` and `show` do
+example_faces  what `examples` does
 doctor        what `doctor` does
 cache         `cache`: arguments, and what it does
 new_plugin    what `new plugin` does

@@ -1,4 +1,4 @@
-"""Arguments of the verbs about what there is: `list`, `show`, `doctor`, `new`, `plugin`."""
+"""Arguments of the verbs about what there is: `list`, `show`, `examples`, `doctor`, `new`, …"""
 
 from __future__ import annotations
 
@@ -26,6 +26,14 @@ def add(verbs) -> None:
         "name", metavar="NAME|CONFIG", help="a name that list prints, a config or a run folder"
     )
     show.add_argument("overrides", nargs="*", metavar="key=value", help="for a config")
+
+    examples = options.add_verb(
+        verbs,
+        "examples",
+        "gantoolkit.cli.example_faces:main",
+        "list the masks, scribbles and prompts of the package, or copy them",
+    )
+    examples.add_argument("--out", metavar="DIR", help="copy all of them there")
 
     doctor = options.add_verb(
         verbs, "doctor", "gantoolkit.cli.doctor:main", "check that this installation works"

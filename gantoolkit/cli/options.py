@@ -10,8 +10,8 @@ import math
 from collections.abc import Callable, Sequence
 from typing import NoReturn, TypeVar
 
-from gantoolkit.config.value_types import MAX_SEED
 from gantoolkit.core.errors import UsageError
+from gantoolkit.core.limits import LAST_TIME, MAX_SEED, choice_problem, number_problem
 from gantoolkit.core.suggest import did_you_mean, unknown_device
 
 EXAMPLES = "examples:\n"  # what an epilog begins with that is not wrapped
@@ -72,19 +72,18 @@ class Parser(argparse.ArgumentParser):
         if action.choices is None or value in action.choices:
             return
         known = list(map(str, action.choices))
-        hint = self._hint(action, value, known)
-        raise argparse.ArgumentError(
-            action, f"there is no '{value}'{hint}; choose {', '.join(known)}"
-        )
+        problem = choice_problem(value, known)
+        if isinstance(action, argparse._SubParsersAction):
+            problem = self._unknown_command(value, known)
+        raise argparse.ArgumentError(action, problem)
 
-    def _hint(self, action: argparse.Action, value: str, known: list[str]) -> str:
-        """What a mistyped value, or a command of an earlier version, is called."""
-        if not isinstance(action, argparse._SubParsersAction):
-            return did_you_mean(value, known)
+    def _unknown_command(self, value: str, known: list[str]) -> str:
+        """What a mistyped command, or one of an earlier version, is called."""
         from gantoolkit.registry import messages
 
         verb = self.prog.partition(" ")[2]  # without "gantoolkit"
-        return messages.command_hint(verb, value, known)
+        hint = messages.command_hint(verb, value, known)
+        return f"there is no '{value}'{hint}; choose {', '.join(known)}"
 
 
 def add_verb(
@@ -153,15 +152,12 @@ def _bounded(
         value = math.nan
     if not -math.inf < value < math.inf:
         raise argparse.ArgumentTypeError(f"must be {words}, not '{text}'")
-    too_small = least is not None and value < least
-    too_large = most is not None and value > most
-    if too_small or too_large:
-        bounds = f"at least {least}" if most is None else f"from {least} to {most}"
-        raise argparse.ArgumentTypeError(f"must be {bounds}, not {text}")
+    if problem := number_problem(value, least, most):
+        raise argparse.ArgumentTypeError(problem)
     return value
 
 
 COUNT = whole(1)
 PIXELS = whole(16, 2048)  # of a picture's side
 SEED = whole(0, MAX_SEED)
-TIME = whole(0, 999)  # of denoising
+TIME = whole(0, LAST_TIME)  # of denoising

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 from gantoolkit.core.errors import UsageError
+from gantoolkit.core.limits import MAX_SEED
 
 PLAIN_TYPES: dict[str, type | tuple[type, ...]] = {
     "int": int,
@@ -19,7 +20,6 @@ PLAIN_TYPES: dict[str, type | tuple[type, ...]] = {
     "tuple": (list, tuple),
     "list": (list, tuple),
 }
-MAX_SEED = 2**32 - 1  # of torch generators that this project makes
 MAX_WIDTH = 2**15  # channels; published networks have 2,048 at most
 RATES = ("lr", "lr_modulation", "lr_discriminator", "lr_text")
 

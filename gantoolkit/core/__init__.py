@@ -13,4 +13,5 @@ distributed  one process or several
 progress     what the screen shows while something long runs
 parts        the networks of a foreign checkpoint
 suggest      what is close to a mistyped name
+limits       values that the command line, Python, configs and the demo take alike
 """

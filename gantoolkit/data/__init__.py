@@ -15,6 +15,8 @@ What training and evaluation read:
 What a user hands in:
 
     user_inputs      label maps and scribbles on disk, as Conditions
+    examples         those that the package holds
+    given_images     images, arrays and tensors of a program, as if they were files
     rgb              one picture, of whatever kind, as RGB of 8 bits
     label_maps       one label map
     label_colors     its classes by colors, also soft or in another channel order

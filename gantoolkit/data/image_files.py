@@ -11,6 +11,7 @@ from __future__ import annotations
 import struct
 import zlib
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
@@ -27,6 +28,20 @@ UNREADABLE = (
 Note = Callable[[str], None]  # is told, in a sentence, what was not read as it stands in the file
 SMALLEST_SIDE = 16  # pixels
 LARGEST_ASPECT_RATIO = 3  # long side / short side
+
+
+@dataclass(frozen=True)
+class GivenImage:
+    """An image that a program hands in, in place of a file's path."""
+
+    image: Image.Image
+    name: str  # what sentences call it, such as "mask"
+
+    def __str__(self) -> str:
+        return self.name
+
+
+ImageSource = str | Path | GivenImage
 
 
 class ImageHeader(NamedTuple):
@@ -78,13 +93,33 @@ def _turn_upright(image: Image.Image) -> Image.Image:
         return image
 
 
-def open_image(path: str | Path, note: Note = warn_once) -> Image.Image:
+def image_format(source: ImageSource) -> str:
+    """Return Pillow's name of a file's format; "" for what is not a file."""
+    return "" if isinstance(source, GivenImage) else read_image_header(source).format
+
+
+def open_image(source: ImageSource, note: Note = warn_once) -> Image.Image:
     """Decode a user's image, upright, in its own mode.
 
     note  is told where only the first of several pages is read
 
     Raises DataError where it is unreadable, tiny or far from square.
     """
+    if isinstance(source, GivenImage):
+        image = source.image
+    else:
+        image = _decode_first_page(source, note)
+
+    short_side, long_side = sorted(image.size)
+    dimensions = f"{source} is {image.width}×{image.height} pixels"
+    if short_side < SMALLEST_SIDE:
+        raise DataError(f"{dimensions}; at least {SMALLEST_SIDE} are needed.")
+    if long_side > LARGEST_ASPECT_RATIO * short_side:
+        raise DataError(f"{dimensions}; crop it to about a square around the face.")
+    return image
+
+
+def _decode_first_page(path: str | Path, note: Note) -> Image.Image:
     try:
         pages = read_image_header(path).pages
         image = decode_image(path, upright=True)
@@ -94,13 +129,6 @@ def open_image(path: str | Path, note: Note = warn_once) -> Image.Image:
         ) from None
     if pages > 1:
         note(f"{path} holds {pages} pages or frames; the first one is read.")
-
-    short_side, long_side = sorted(image.size)
-    dimensions = f"{path} is {image.width}×{image.height} pixels"
-    if short_side < SMALLEST_SIDE:
-        raise DataError(f"{dimensions}; at least {SMALLEST_SIDE} are needed.")
-    if long_side > LARGEST_ASPECT_RATIO * short_side:
-        raise DataError(f"{dimensions}; crop it to about a square around the face.")
     return image
 
 

@@ -19,7 +19,7 @@ from gantoolkit.core.errors import DataError, warn_once
 from gantoolkit.core.labels import CLASSES, ORDERS
 from gantoolkit.core.suggest import check_choice
 from gantoolkit.data.anatomy import find_other_order
-from gantoolkit.data.image_files import UNREADABLE, Note, open_image, read_image_header
+from gantoolkit.data.image_files import UNREADABLE, ImageSource, Note, image_format, open_image
 from gantoolkit.data.label_colors import read_colors
 from gantoolkit.data.label_doubts import (
     explain_not_label_map,
@@ -34,7 +34,7 @@ LOSSY_SUFFIXES = (".jpg", ".jpeg", ".webp")
 
 
 def read_label_map(
-    path: str | Path, resolution: int, order: str = "celebamask", note: Note = warn_once
+    path: ImageSource, resolution: int, order: str = "celebamask", note: Note = warn_once
 ) -> Tensor:
     """Read a label map [resolution,resolution] uint8 in the class order of CelebAMask-HQ.
 
@@ -49,7 +49,7 @@ def read_label_map(
 
 
 def read_native_label_map(
-    path: str | Path, order: str = "celebamask", note: Note = warn_once
+    path: ImageSource, order: str = "celebamask", note: Note = warn_once
 ) -> np.ndarray:
     """Read a label map [H,W] uint8 at its own size, in the class order of CelebAMask-HQ.
 
@@ -67,10 +67,10 @@ def read_native_label_map(
     class_of_number = np.asarray(ORDERS[order], np.uint8)
     try:
         labels, are_numbers = decode_label_map(image, path, len(class_of_number), note)
-        if are_numbers and read_image_header(path).format == "JPEG":
+        if are_numbers and image_format(path) == "JPEG":
             raise DataError(f"{path} holds label numbers, which JPEG changes.")
     except DataError as error:
-        if Path(path).suffix.lower() not in LOSSY_SUFFIXES:
+        if Path(str(path)).suffix.lower() not in LOSSY_SUFFIXES:
             raise
         raise DataError(
             f"{str(error).removesuffix('.')}; save a label map as PNG, since JPEG blurs its edges, "
@@ -93,7 +93,7 @@ def read_native_label_map(
 
 def decode_label_map(
     image: Image.Image,
-    path: str | Path,
+    path: ImageSource,
     count: int = len(CLASSES),
     note: Note = warn_once,
 ) -> tuple[np.ndarray, bool]:
@@ -132,7 +132,7 @@ def pad_square(values: np.ndarray) -> np.ndarray:
     return np.pad(values, ((top, size - height - top), (left, size - width - left)))
 
 
-def _find_visible(image: Image.Image, path: str | Path) -> np.ndarray | None:
+def _find_visible(image: Image.Image, path: ImageSource) -> np.ndarray | None:
     """Return where [H,W] an image is rather opaque than transparent; None: everywhere."""
     if not has_alpha(image) or image.mode in DEEP_MODES:
         return None
@@ -143,7 +143,7 @@ def _find_visible(image: Image.Image, path: str | Path) -> np.ndarray | None:
     return None if visible.all() else visible
 
 
-def _read_straight_colors(image: Image.Image, path: str | Path) -> np.ndarray:
+def _read_straight_colors(image: Image.Image, path: ImageSource) -> np.ndarray:
     """Return RGB [H,W,3] uint8 without regard to alpha."""
     try:
         if image.mode == "1":
@@ -156,7 +156,7 @@ def _read_straight_colors(image: Image.Image, path: str | Path) -> np.ndarray:
         ) from None
 
 
-def _read_deep_numbers(image: Image.Image, path: str | Path, note: Note) -> np.ndarray:
+def _read_deep_numbers(image: Image.Image, path: ImageSource, note: Note) -> np.ndarray:
     """Return gray values [H,W] beyond 8 bits; those scaled from 8 to 16 bits are scaled back."""
     values = np.asarray(image)
     if values.dtype.kind == "f":
@@ -175,7 +175,7 @@ def _read_deep_numbers(image: Image.Image, path: str | Path, note: Note) -> np.n
     return values
 
 
-def _check_numbers(values: np.ndarray, path: str | Path, count: int) -> np.ndarray:
+def _check_numbers(values: np.ndarray, path: ImageSource, count: int) -> np.ndarray:
     """Return `values` as uint8 labels; DataError says what the image is if they are not labels."""
     levels = np.unique(values)
     unknown = [level for level in levels.tolist() if level not in range(count)]

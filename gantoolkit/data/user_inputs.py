@@ -1,21 +1,24 @@
-"""What a user hands in (a prompt with label maps or scribbles on disk) as Conditions."""
+"""What a user hands in (prompts with label maps or scribbles) as Conditions."""
 
 from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from gantoolkit.core.errors import DataError, UsageError
+from gantoolkit.core.errors import DataError, UsageError, warn_once
 from gantoolkit.core.images import one_hot
+from gantoolkit.core.limits import check_seed
 from gantoolkit.core.suggest import check_choice
 from gantoolkit.core.text import check_text, normal_name
 from gantoolkit.core.types import Camera, Condition
+from gantoolkit.data import examples, given_images
 from gantoolkit.data.image_files import list_images
 from gantoolkit.data.label_maps import read_label_map
 from gantoolkit.data.user_scribbles import read_scribble
@@ -26,6 +29,45 @@ KINDS = ("mask", "scribble")
 def condition_kinds(condition: str) -> tuple[str, ...]:
     """List the kinds of images that a run on 'mask', 'scribble' or 'both' is given."""
     return KINDS if condition == "both" else (condition,)
+
+
+def check_kinds(condition: str, given: Collection[str], run: str, option: str = "--{}") -> None:
+    """Raise UsageError for images that a run was not trained on, and for too few of them.
+
+    given   the kinds that are given
+    run     what the sentence calls the run
+    option  how a kind is given: "--{}" on the command line
+    """
+    needed = condition_kinds(condition)
+    if set(given) == set(needed):
+        return
+    asked = list(needed)
+    how = ""
+    if set(given) > set(needed):
+        how = " alone"
+    elif given and set(given) < set(needed):
+        how = " as well"
+        asked = [kind for kind in needed if kind not in given]
+    raise UsageError(
+        f"{run} was trained on {' and '.join(f'{kind}s' for kind in needed)}; "
+        f"give {' and '.join(option.format(kind) for kind in asked)}{how}."
+    )
+
+
+@dataclass(frozen=True)
+class InputFiles:
+    """Where one input lies: a label map, a drawing, or both."""
+
+    name: str  # unique among the inputs, safe in file names
+    mask: Path | None = None
+    scribble: Path | None = None
+
+    @property
+    def path(self) -> Path:
+        """The file that names the input: the label map where there is one."""
+        path = self.mask or self.scribble
+        assert path is not None
+        return path
 
 
 @dataclass(frozen=True)
@@ -39,46 +81,60 @@ class UserInput:
     drawing: Path | None = None  # the file of the scribble where `path` is that of the label map
 
 
-def read_inputs(
-    path: str | Path, kind: str, resolution: int, order: str = "celebamask"
-) -> list[UserInput]:
-    """Read a file or folder of label maps (kind "mask") or drawings ("scribble")."""
-    check_choice("kind", kind, KINDS)
-    inputs = []
-    paths = list_images(path)
-    for file, name in zip(paths, unique_names(paths), strict=True):
-        if kind == "mask":
-            inputs.append(UserInput(file, name, labels=read_label_map(file, resolution, order)))
-        else:
-            inputs.append(UserInput(file, name, scribble=read_scribble(file, resolution)))
-    return inputs
+def list_inputs(
+    mask: str | Path | None = None, scribble: str | Path | None = None
+) -> list[InputFiles]:
+    """List the files of a picture or a folder of a kind, or of both kinds paired.
+
+    Two files make a pair; two folders are paired by stem. Names of examples count as files.
+    """
+    if mask is None and scribble is None:
+        raise UsageError("Give a mask, a scribble or both.")
+    if mask is None or scribble is None:
+        kind = "mask" if scribble is None else "scribble"
+        paths = list_images(examples.find(mask or scribble or "", kind))
+        names = unique_names(paths)
+        return [InputFiles(name, **{kind: path}) for name, path in zip(names, paths, strict=True)]
+    masks = list_inputs(mask=mask)
+    drawings = {item.name: item.scribble for item in list_inputs(scribble=scribble)}
+    if len(masks) == len(drawings) == 1 and not Path(mask).is_dir() and not Path(scribble).is_dir():
+        return [replace(masks[0], scribble=next(iter(drawings.values())))]
+    _check_paired(str(mask), {item.name for item in masks}, str(scribble), drawings.keys())
+    return [replace(item, scribble=drawings[item.name]) for item in masks]
 
 
-def read_pairs(
-    mask: str | Path, scribble: str | Path, resolution: int, order: str = "celebamask"
-) -> list[UserInput]:
-    """Read label maps with their drawings: two files, or two folders paired by stem."""
-    masks = read_inputs(mask, "mask", resolution, order)
-    drawings = {item.name: item for item in read_inputs(scribble, "scribble", resolution)}
-    if Path(mask).is_file() and Path(scribble).is_file():
-        drawings = {masks[0].name: next(iter(drawings.values()))}
-
-    mask_names = {item.name for item in masks}
+def _check_paired(
+    mask: str, mask_names: set[str], scribble: str, drawing_names: Collection[str]
+) -> None:
     unpaired = []
     for folder, missing in (
-        (scribble, mask_names - drawings.keys()),
-        (mask, drawings.keys() - mask_names),
+        (scribble, mask_names - set(drawing_names)),
+        (mask, set(drawing_names) - mask_names),
     ):
         if missing:
             unpaired.append(f"{folder} has nothing named {', '.join(sorted(missing))}")
     if unpaired:
         raise DataError(f"Masks and scribbles are paired by name: {'; '.join(unpaired)}.")
 
-    pairs = []
-    for item in masks:
-        drawing = drawings[item.name]
-        pairs.append(replace(item, scribble=drawing.scribble, drawing=drawing.path))
-    return pairs
+
+def read_input(files: InputFiles, resolution: int, order: str = "celebamask") -> UserInput:
+    """Read the images of one input at `resolution`; `order` is that of its label numbers."""
+    labels = None
+    scribble = None
+    if files.mask is not None:
+        labels = read_label_map(files.mask, resolution, order)
+    if files.scribble is not None:
+        scribble = read_scribble(files.scribble, resolution)
+    drawing = files.scribble if files.mask is not None else None
+    return UserInput(files.path, files.name, labels, scribble, drawing)
+
+
+def read_inputs(
+    path: str | Path, kind: str, resolution: int, order: str = "celebamask"
+) -> list[UserInput]:
+    """Read a file or folder of label maps (kind "mask") or drawings ("scribble")."""
+    check_choice("kind", kind, KINDS)
+    return [read_input(files, resolution, order) for files in list_inputs(**{kind: path})]
 
 
 def unique_names(paths: Sequence[Path]) -> list[str]:
@@ -122,23 +178,87 @@ def make_condition(
 
 
 def read_condition(
-    text: str,
-    mask: str | Path | None = None,
-    scribble: str | Path | None = None,
+    text: str | Sequence[str],
+    mask: Any = None,
+    scribble: Any = None,
     resolution: int = 64,
-    seed: int = 0,
+    seed: int | Sequence[int] = 0,
+    labels: str = "celebamask",
 ) -> Condition:
-    """Read the Condition [1] of a prompt and one label map or drawing on disk, or of both.
+    """Make the Condition [B] of prompts with label maps, drawings or both.
 
+    text, mask, scribble, seed  one for all, or a list of B. A mask or scribble is a file, a folder,
+                the name of an example, a PIL image, or an array or tensor: labels [H,W] or one-hot
+                [19,H,W], colors [H,W,3], strokes [H,W] in 0..1 or 0..255. Label maps are resized by
+                nearest neighbor; what is not square is padded
     resolution  pixels per side, as the pipeline takes them (`pipeline.resolution`)
     seed        of the pipeline's noise
+    labels      order of label numbers: a name of `core.labels.ORDERS`
+
+    >>> read_condition(["an old man", "a young man"], mask="old-man", seed=3).mask.shape
+    torch.Size([2, 19, 64, 64])
     """
-    if mask is not None and scribble is not None:
-        inputs = read_pairs(mask, scribble, resolution)
-    elif mask is not None:
-        inputs = read_inputs(mask, "mask", resolution)
-    elif scribble is not None:
-        inputs = read_inputs(scribble, "scribble", resolution)
-    else:
+    if mask is None and scribble is None:
         raise UsageError("Give a mask, a scribble or both.")
-    return make_condition(inputs[:1], text, [seed])
+    masks = _read_images(mask, "mask", resolution, labels)
+    scribbles = _read_images(scribble, "scribble", resolution, labels)
+    parts = {
+        "prompts": _as_list(text),
+        "masks": masks,
+        "scribbles": scribbles,
+        "seeds": _as_list(seed),
+    }
+    prompts, masks, scribbles, seeds = _same_length(parts)
+    for prompt in prompts:
+        if not isinstance(prompt, str):
+            raise UsageError(f"A prompt must be a text, not {prompt!r}.")
+        check_text(prompt, "The prompt", UsageError)
+    return Condition(
+        tuple(prompts),
+        one_hot(torch.stack(masks)) if masks else None,
+        torch.stack(scribbles) if scribbles else None,
+        seed=torch.tensor([check_seed(one) for one in seeds]),
+    )
+
+
+def _read_images(value: Any, kind: str, resolution: int, labels: str) -> list[Tensor]:
+    """Read masks or scribbles; what readers say of options is said of arguments."""
+    if value is None:
+        return []
+
+    def note(text: str) -> None:
+        warn_once(_in_words_of_python(text))
+
+    images = []
+    try:
+        for source in given_images.sources(value, kind):
+            if kind == "mask":
+                images.append(read_label_map(source, resolution, labels, note))
+            else:
+                images.append(read_scribble(source, resolution, note))
+    except DataError as error:
+        raise DataError(_in_words_of_python(str(error))) from None
+    return images
+
+
+def _in_words_of_python(sentence: str) -> str:
+    """Name arguments in place of options: labels='bisenet' for --labels bisenet."""
+    sentence = re.sub(r"--labels (\w+)", r"labels='\1'", sentence)
+    return re.sub(r"--(mask|scribble)", r"\1=", sentence)
+
+
+def _as_list(value: Any) -> list:
+    is_several = isinstance(value, Iterable) and not isinstance(value, str)
+    return list(value) if is_several else [value]
+
+
+def _same_length(parts: dict[str, list]) -> list[list]:
+    """Repeat what is single so that all have B elements; empty lists stay."""
+    size = max(len(values) for values in parts.values())
+    odd = [
+        f"{len(values)} {name}" for name, values in parts.items() if len(values) not in (0, 1, size)
+    ]
+    if odd or not all(parts[name] for name in ("prompts", "seeds")):
+        counts = ", ".join(f"{len(values)} {name}" for name, values in parts.items() if values)
+        raise UsageError(f"Lists must be of one length, or of one element: these are {counts}.")
+    return [values * size if len(values) == 1 else values for values in parts.values()]

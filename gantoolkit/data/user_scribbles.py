@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import torch
 from PIL import Image
@@ -12,7 +10,7 @@ from torch import Tensor
 
 from gantoolkit.core.errors import DataError, warn_once
 from gantoolkit.core.labels import CLASSES
-from gantoolkit.data.image_files import Note, open_image
+from gantoolkit.data.image_files import ImageSource, Note, open_image
 from gantoolkit.data.label_colors import guess_labels
 from gantoolkit.data.label_maps import pad_square
 from gantoolkit.data.rgb import DEEP_MODES, has_alpha, scale_deep_gray, to_rgb, to_rgba
@@ -33,7 +31,7 @@ DARK = 0.3  # of 0..1, gray below which nearly all of a dark photo lies
 TEXTURE = 0.03  # of 0..1, range of most grays that plain paper does not have
 
 
-def read_scribble(path: str | Path, resolution: int, note: Note = warn_once) -> Tensor:
+def read_scribble(path: ImageSource, resolution: int, note: Note = warn_once) -> Tensor:
     """Read a drawing as strokes [1,resolution,resolution] in 0..1, white on black.
 
     Dark strokes on light paper are recognized (the median pixel is paper) and inverted; tinted
@@ -46,7 +44,7 @@ def read_scribble(path: str | Path, resolution: int, note: Note = warn_once) -> 
     return torch.from_numpy(resize_strokes(square, resolution))[None]
 
 
-def read_native_scribble(path: str | Path, note: Note = warn_once) -> np.ndarray:
+def read_native_scribble(path: ImageSource, note: Note = warn_once) -> np.ndarray:
     """Read the strokes [H,W] in 0..1 at the drawing's size. Raises DataError for other images."""
     image = open_image(path, note)
     strokes = decode_strokes(image, path, note)
@@ -126,7 +124,7 @@ def is_photo(image: Image.Image, strokes: np.ndarray) -> bool:
 
 
 def decode_strokes(
-    image: Image.Image, path: str | Path = "The drawing", note: Note = warn_once
+    image: Image.Image, path: ImageSource = "The drawing", note: Note = warn_once
 ) -> np.ndarray:
     """Decode an opened image to strokes [H,W] float32 in 0..1, white on black.
 
@@ -163,7 +161,7 @@ def strokes_to_uint8(strokes: np.ndarray) -> np.ndarray:
     return (strokes * 255).round().astype(np.uint8)
 
 
-def _put_on_paper(image: Image.Image, path: str | Path, note: Note) -> np.ndarray:
+def _put_on_paper(image: Image.Image, path: ImageSource, note: Note) -> np.ndarray:
     """Return RGB [H,W,3] in 0..1; a transparent ground becomes the opposite of what is on it."""
     if image.mode in DEEP_MODES:
         return np.repeat(scale_deep_gray(image, path, note)[..., None], 3, 2)

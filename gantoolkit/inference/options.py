@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 
-from gantoolkit.config.value_types import MAX_SEED
 from gantoolkit.core.errors import UsageError
 from gantoolkit.core.files import check_output_folder
+from gantoolkit.core.limits import MAX_SEED
 from gantoolkit.core.text import check_text
 
 
