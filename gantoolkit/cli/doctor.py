@@ -28,7 +28,8 @@ TORCH_PROBE = """
 import torch
 from gantoolkit.core import compat
 import torchvision
-print(torch.__version__, torchvision.__version__, torch.cuda.device_count(), *compat.patched)
+print(torch.__version__, torchvision.__version__, torch.cuda.device_count())
+print(torch.get_num_threads(), *compat.patched)
 """
 IMPORT_PROBE = """
 import importlib, sys
@@ -182,8 +183,11 @@ def torch_pair() -> Iterator[Finding]:
             "pip install --force-reinstall torch torchvision (of one release and one index)",
         )
         return
-    torch_version, torchvision_version, devices, *patched = process.stdout.split()
-    text = f"torch {torch_version}, torchvision {torchvision_version}, {devices} CUDA device(s)"
+    torch_version, torchvision_version, devices, threads, *patched = process.stdout.split()
+    text = (
+        f"torch {torch_version}, torchvision {torchvision_version}, {devices} CUDA device(s), "
+        f"{threads} CPU threads (OMP_NUM_THREADS, or --threads of generate and demo)"
+    )
     if patched:
         text += "; torchvision's C++ operators do not load, gantoolkit does without them"
     yield Finding(NOTE if patched else OK, text)

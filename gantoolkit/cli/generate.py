@@ -6,6 +6,7 @@ import argparse
 
 from gantoolkit.cli import options
 from gantoolkit.core.labels import ORDERS
+from gantoolkit.core.limits import AGGREGATES
 
 
 def add(verbs) -> None:
@@ -27,19 +28,33 @@ def add(verbs) -> None:
 
 
 def _add_conditions(generate: argparse.ArgumentParser) -> None:
-    generate.add_argument("--text", default="", help="the prompt; may be empty")
+    generate.add_argument(
+        "--text",
+        action="append",
+        help="the prompt (default: an empty one); several times: every picture with each",
+    )
+    generate.add_argument(
+        "--prompts", metavar="FILE", help="in place of --text: a file with a prompt per line"
+    )
+    generate.add_argument(
+        "--captions",
+        metavar="FILE|DIR",
+        help="in place of --text: a prompt per picture, from JSON {NAME: prompt} or NAME.txt files",
+    )
     generate.add_argument(
         "--negative-prompt",
         metavar="TEXT",
         help="what guidance leads away from (default: the encoder's, mostly empty)",
     )
     generate.add_argument(
-        "--mask", metavar="FILE|DIR", help="label map(s), 19 CelebAMask-HQ classes"
+        "--mask",
+        metavar="FILE|DIR",
+        help="label map(s), 19 CelebAMask-HQ classes; or a name of `gantoolkit examples`",
     )
     generate.add_argument(
         "--scribble",
         metavar="FILE|DIR",
-        help="white strokes on black; beside --mask for runs on both",
+        help="white strokes on black, or a name; beside --mask for runs on both",
     )
     generate.add_argument(
         "--data",
@@ -72,11 +87,18 @@ def _add_sampling(generate: argparse.ArgumentParser) -> None:
     generate.add_argument(
         "--count", type=options.COUNT, default=1, metavar="N", help="seeds per picture: S, S+1, …"
     )
+    generate.add_argument(
+        "--limit", type=options.COUNT, metavar="N", help="only the first N pictures or samples"
+    )
     generate.add_argument("--out", metavar="DIR", default="out", help="where pictures go")
     generate.add_argument(
-        "--batch", type=options.COUNT, default=8, metavar="N", help="pictures at a time"
+        "--overwrite", action="store_true", help="replace other pictures of the same names"
+    )
+    generate.add_argument(
+        "--batch", type=options.COUNT, default=8, metavar="N", help="faces at a time"
     )
     options.add_device(generate)
+    options.add_threads(generate)
     generate.add_argument(
         "--generator",
         metavar="FILE|NAME",
@@ -91,9 +113,9 @@ def _add_sampling(generate: argparse.ArgumentParser) -> None:
     )
     generate.add_argument(
         "--aggregate",
-        choices=("last", "mean"),
+        choices=AGGREGATES,
         default="last",
-        help="the code of the last step, or the mean over all steps",
+        help="the code of the last step, or the mean over all steps (default: last)",
     )
 
 
@@ -141,3 +163,4 @@ def _add_demo(verbs) -> None:
         "--share", choices=("never",), default="never", help="never: there is no public tunnel"
     )
     options.add_device(demo)
+    options.add_threads(demo)

@@ -118,6 +118,16 @@ def add_yes(parser: argparse._ActionsContainer) -> None:
     )
 
 
+def add_threads(parser: argparse._ActionsContainer) -> None:
+    """Add --threads."""
+    parser.add_argument(
+        "--threads",
+        type=COUNT,
+        metavar="N",
+        help="CPU threads (default: torch's own number, which `gantoolkit doctor` says)",
+    )
+
+
 def whole(least: int | None = None, most: int | None = None) -> Callable[[str], int]:
     """Make the type of a whole number from `least` to `most`.
 

@@ -3,8 +3,11 @@
 load              a Pipeline from a run, an exported bridge or a preset
 bridge_files      files of trained bridges: written, found, read, checked
 generate          `gantoolkit generate`: faces from a prompt with label maps or scribbles
+jobs              what a command will draw: a job per picture, prompt and seed
+outputs           the files of one code
 generate_dataset  faces for every sample of a data set
 options           the options of `gantoolkit generate`
+prompts           its prompts: given, from a file, or a caption per picture
 manifest          manifest.jsonl, which says what made each file
 prompt_check      words of a prompt that a model does not know or read
 cameras           where a latent is seen from: labels, estimates, side views, a turntable

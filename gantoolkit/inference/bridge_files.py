@@ -50,6 +50,15 @@ def read_bridge(name: str | Path) -> tuple[dict, dict]:
     return state, json.loads(metadata["pipeline"])
 
 
+def read_specs(name: str | Path) -> dict:
+    """Read the specs of encoder, bridge and generator, and no tensor of a finished bridge."""
+    folder = Path(name)
+    if folder.is_dir() and _exported_file(folder) is None:
+        return _read_unfinished_run(folder)[1]
+    metadata = weights.header(find_bridge_file(name))
+    return json.loads(metadata["pipeline"]) if "pipeline" in metadata else read_bridge(name)[1]
+
+
 def find_bridge_file(name: str | Path) -> Path:
     """Return the bridge's file of a run folder, a preset, a weights name or a repository."""
     path = Path(name)

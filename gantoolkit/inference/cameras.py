@@ -136,11 +136,11 @@ def estimate_camera(condition: Condition, generator) -> Camera | None:
     return frame_of(generator).facing(yaw, pitch).to(device)
 
 
-def default_source(labels: Tensor | None, path: Path | None) -> str:
+def default_source(has_mask: bool, path: Path | None) -> str:
     """Return 'label' where an input has one, else 'estimate' for masks, else 'frontal'."""
     if path is not None and read_camera_label(path) is not None:
         return "label"
-    return "estimate" if labels is not None else "frontal"
+    return "estimate" if has_mask else "frontal"
 
 
 def read_camera_label(path: Path) -> Camera | None:

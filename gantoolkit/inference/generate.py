@@ -1,34 +1,37 @@
-"""`gantoolkit generate`: faces from a prompt with label maps or scribbles, by a finished run.
+"""`gantoolkit generate`: faces from prompts with label maps or scribbles, by a finished run.
 
-Every output is named after its input file, its seed and its view, so that the same command writes
-the same files; manifest.jsonl in the output folder has a line per file with all that made it.
+Every output is named after its input file, its prompt where there are several, its seed and its
+view, so that the same command writes the same files. A repeated command draws what is missing;
+other pictures are never replaced unasked. manifest.jsonl has a line per file with all that made it.
 """
 
 from __future__ import annotations
 
+import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from gantoolkit.core.errors import UsageError, warn
+from gantoolkit.core.errors import UsageError
 from gantoolkit.inference import manifest
+from gantoolkit.inference.jobs import Job, check_inputs, list_jobs
 from gantoolkit.inference.options import GenerateOptions
-
-if TYPE_CHECKING:
-    from torch import Tensor
 
 
 def main(args) -> int:
-    """Run `gantoolkit generate`: print one line per written file, and warn about the prompt."""
+    """Run `gantoolkit generate`: print one line per written file, and warn about the prompts."""
     options = GenerateOptions.from_args(args)
-    from gantoolkit.core.distributed import pick_device
-    from gantoolkit.inference import generate_dataset
+    from gantoolkit.core.distributed import pick_device, use_threads
+    from gantoolkit.inference import bridge_files, generate_dataset
     from gantoolkit.inference.load import load_with_specs, needed_networks
-    from gantoolkit.inference.prompt_check import check_prompt
+    from gantoolkit.inference.prompt_check import warn_about_prompts
     from gantoolkit.weights.offer import offer
 
     device = pick_device(options.device)
+    use_threads(options.threads)
+    if options.data is None:
+        specs = bridge_files.read_specs(args.source)
+        check_inputs(options, specs["condition"], str(args.source))
     changes = {}
     if options.negative_prompt is not None:
         changes["negative_prompt"] = options.negative_prompt
@@ -40,61 +43,50 @@ def main(args) -> int:
             "out."
         )
     pipeline.to(device)
-    for remark in check_prompt(options.text, pipeline.encoder):
-        warn(f"{remark}.")
 
     origin = manifest.provenance(args.source, specs, options)
     if options.data:
-        manifest.refuse_other_systems(options, origin)
+        if not options.overwrite:
+            manifest.refuse_other_systems(options, origin)
         rows = generate_dataset.generate(pipeline, options, origin)
     else:
-        rows = generate(pipeline, options, origin)
+        jobs = plan(pipeline, options, origin)
+        warn_about_prompts([job.text for job in jobs], pipeline.encoder)
+        rows = draw(pipeline, jobs, options)
+    written = 0
     for row in rows:
-        print(Path(options.out) / row["file"])
+        print(Path(options.out) / row["file"], flush=True)
+        written += 1
+    if not written:
+        print(f"gantoolkit: {options.out} holds all of this already.", file=sys.stderr)
     return 0
 
 
 def generate(pipeline, options: GenerateOptions, origin: dict | None = None) -> Iterator[dict]:
-    """Write every output, and yield its manifest row with `origin` in it.
+    """Write every missing output, and yield its manifest row with `origin` in it.
 
-    The manifest is complete after each batch. UsageError for inputs that the run does not take.
+    The manifest is complete after each batch. UsageError for inputs that the run does not take, and
+    for files that show other pictures.
     """
     origin = origin or {}
-    _check_kinds(pipeline.condition, options, origin.get("run", "This run"))
+    check_inputs(options, pipeline.condition, origin.get("run", "This run"))
+    return draw(pipeline, plan(pipeline, options, origin), options)
+
+
+def plan(pipeline, options: GenerateOptions, origin: dict) -> list[Job]:
+    """List what is to be drawn; UsageError where that would replace other pictures."""
     _check_3d(pipeline.generator, options)
-    inputs = _read_inputs(pipeline, options)
-    _warn_about_label_order(inputs, options)
-
-    seeds = range(options.seed, options.seed + options.count)
-    jobs = [(item, seed) for item in inputs for seed in seeds]
+    jobs = list_jobs(options, pipeline.condition, pipeline.generator.is_3d, origin)
+    if options.overwrite:
+        return jobs
     out = Path(options.out)
-    rows = manifest.read_rows(out)
-    for first in range(0, len(jobs), options.batch):
-        for row in _generate_batch(pipeline, jobs[first : first + options.batch], options):
-            rows[row["file"]] = row | origin
-            yield rows[row["file"]]
-        manifest.write_rows(out, rows)
-
-
-def _check_kinds(condition: str, options: GenerateOptions, run: str) -> None:
-    """Refuse inputs that the run was not trained on, and too few of them."""
-    from gantoolkit.data.user_inputs import KINDS, condition_kinds
-
-    needed = condition_kinds(condition)
-    given = {kind for kind in KINDS if getattr(options, kind) is not None}
-    if given == set(needed):
-        return
-    asked = needed
-    how = ""
-    if given > set(needed):
-        how = " alone"
-    elif given < set(needed):
-        how = " as well"
-        asked = [kind for kind in needed if kind not in given]
-    raise UsageError(
-        f"{run} was trained on {' and '.join(f'{kind}s' for kind in needed)}; "
-        f"give {' and '.join(f'--{kind}' for kind in asked)}{how}."
-    )
+    manifest.refuse_replacing(out, [row for job in jobs for row in job.rows])
+    known = manifest.read_rows(out)
+    return [
+        job
+        for job in jobs
+        if not all(manifest.is_up_to_date(known.get(row["file"]), row, out) for row in job.rows)
+    ]
 
 
 def _check_3d(generator, options: GenerateOptions) -> None:
@@ -106,123 +98,29 @@ def _check_3d(generator, options: GenerateOptions) -> None:
         )
 
 
-def _read_inputs(pipeline, options: GenerateOptions) -> list:
-    """The user's images of the kind, or the pairs, that the run takes."""
-    from gantoolkit.data.user_inputs import read_inputs, read_pairs
-
-    kind = pipeline.condition
-    if kind == "both":
-        return read_pairs(options.mask, options.scribble, pipeline.resolution, options.labels)
-    return read_inputs(getattr(options, kind), kind, pipeline.resolution, options.labels)
-
-
-def _warn_about_label_order(inputs: list, options: GenerateOptions) -> None:
-    from gantoolkit.data.label_orders import conflicting_order
-
-    if options.mask is None:
-        return
-    other = conflicting_order([item.path for item in inputs], options.labels)
-    if other:
-        warn(
-            f"the label maps look as if they were numbered in the order '{other}', and are read as "
-            f"'{options.labels}'; repeat with --labels {other} if they are."
-        )
+def draw(pipeline, jobs: Sequence[Job], options: GenerateOptions) -> Iterator[dict]:
+    """Draw the jobs in batches, and yield the row of every file."""
+    for first in range(0, len(jobs), options.batch):
+        rows = []
+        for row in _draw_batch(pipeline, jobs[first : first + options.batch], options):
+            rows.append(row)
+            yield row
+        manifest.add_rows(Path(options.out), rows)
 
 
-def _generate_batch(pipeline, jobs: list[tuple], options: GenerateOptions) -> Iterator[dict]:
-    """Run the diffusion model once for all jobs (input, seed), then render each latent."""
-    from gantoolkit.data.user_inputs import make_condition
+def _draw_batch(pipeline, jobs: Sequence[Job], options: GenerateOptions) -> Iterator[dict]:
+    """Run the diffusion model once for all jobs, then render each latent."""
+    from gantoolkit.data.user_inputs import make_condition, read_input
+    from gantoolkit.inference import outputs
 
     started = time.perf_counter()
-    inputs, seeds = zip(*jobs)
-    condition = make_condition(inputs, options.text, seeds)
+    inputs = [read_input(job.files, pipeline.resolution, options.labels) for job in jobs]
+    texts = [job.text for job in jobs]
+    condition = make_condition(inputs, texts, [job.seed for job in jobs])
     latent = pipeline.latent(condition, t_out=options.t_out, aggregate=options.aggregate)
-    seconds = (time.perf_counter() - started) / len(jobs)
+    seconds = round((time.perf_counter() - started) / len(jobs), 3)
 
-    write_outputs = _write_outputs_3d if pipeline.generator.is_3d else _write_outputs_2d
-    for index, (item, seed) in enumerate(jobs):
-        row = {
-            "input": str(item.path),
-            "text": options.text,
-            "seed": seed,
-            "t_out": options.t_out,
-            "aggregate": options.aggregate,
-            "seconds_latent": round(seconds, 3),
-            "condition": pipeline.condition,
-            "is_3d": pipeline.generator.is_3d,
-        }
-        if options.mask is not None:
-            row["labels"] = options.labels
-        if item.drawing:
-            row["scribble"] = str(item.drawing)
-        stem = f"{item.name}-seed{seed}"
-        for output in write_outputs(pipeline.generator, latent[index].ws, item, stem, options):
-            yield {"file": output.pop("file"), **row, **output}
-
-
-# -- outputs: each function writes files, and yields what their manifest rows say ----------------
-
-
-def _write_outputs_2d(generator, ws: Tensor, item, stem: str, options) -> Iterator[dict]:
-    """The image of a 2D generator."""
-    yield _write_image(generator.render(ws).image, Path(options.out) / f"{stem}.png")
-
-
-def _write_outputs_3d(generator, ws: Tensor, item, stem: str, options) -> Iterator[dict]:
-    """What was asked of a 3D generator: views, depth maps, a turntable, a mesh."""
-    from gantoolkit.core.camera import frame_of
-    from gantoolkit.inference import cameras
-
-    source = options.camera or cameras.default_source(item.labels, item.path)
-    base = cameras.camera_from(source, item.labels, item.path, frame_of(generator))
-    yield from _write_views(generator, ws, base, source, stem, options)
-    if options.turntable:
-        path = Path(options.out) / f"{stem}-turntable.{options.turntable}"
-        cameras.save_turntable(generator, ws, base, path, options.frames)
-        yield {
-            "file": path.name,
-            "kind": "turntable",
-            "frames": options.frames,
-            "camera": source,
-            "label": cameras.rounded_label(base),
-        }
-    if options.mesh:
-        yield _write_mesh(generator, ws, Path(options.out) / f"{stem}-mesh.ply")
-
-
-def _write_views(generator, ws: Tensor, base, source: str, stem: str, options) -> Iterator[dict]:
-    from gantoolkit.core.camera import frame_of
-    from gantoolkit.inference import cameras
-
-    out = Path(options.out)
-    views = cameras.side_views(base, options.views, frame_of(generator))
-    for index, camera in enumerate(views):
-        name = f"{stem}-view{index}" if options.views > 1 else stem
-        view = {
-            "view": index,
-            "camera": source if index == 0 else "side",
-            "label": cameras.rounded_label(camera),
-        }
-        render = cameras.render(generator, ws, camera)
-        yield _write_image(render.image, out / f"{name}.png") | view
-        if options.depth:
-            path = cameras.save_depth(render.depth, out / f"{name}-depth.png")
-            yield {"file": path.name, "kind": "depth", "unit": cameras.DEPTH_UNIT, **view}
-
-
-def _write_image(image: Tensor, path: Path) -> dict:
-    from gantoolkit.report import pictures
-
-    return {"file": pictures.save(pictures.image_picture(image), path).name, "kind": "image"}
-
-
-def _write_mesh(generator, ws: Tensor, path: Path) -> dict:
-    from gantoolkit.generators.mesh import extract_mesh, write_ply
-
-    mesh = extract_mesh(generator, ws)
-    return {
-        "file": write_ply(mesh, path).name,
-        "kind": "mesh",
-        "vertices": len(mesh.vertices),
-        "faces": len(mesh.faces),
-    }
+    for index, (job, user_input) in enumerate(zip(jobs, inputs, strict=True)):
+        rows = [row | {"seconds_latent": seconds} for row in job.rows]
+        ws = latent[index].ws
+        yield from outputs.write(rows, pipeline.generator, ws, user_input, options)

@@ -33,16 +33,18 @@ def generate(pipeline, options: GenerateOptions, origin: dict | None = None) -> 
         "aggregate": options.aggregate,
         **(origin or {}),
     }
-    expected = [_expected_row(data, index, options, settings) for index in range(len(data))]
-    rows = manifest.read_rows(out)
+    indices = range(len(data))[: options.limit]
+    expected = [_expected_row(data, index, options, settings) for index in indices]
+    known = {} if options.overwrite else manifest.read_rows(out)
     missing = [
         index
         for index, row in enumerate(expected)
-        if not manifest.is_up_to_date(rows.get(row["file"]), row, out)
+        if not manifest.is_up_to_date(known.get(row["file"]), row, out)
     ]
     for first in range(0, len(missing), options.batch):
         indices = missing[first : first + options.batch]
         seconds = _generate_batch(pipeline, data, indices, options)
+        rows = []
         for index in indices:
             row = expected[index] | {
                 "seconds_latent": seconds,
@@ -50,9 +52,9 @@ def generate(pipeline, options: GenerateOptions, origin: dict | None = None) -> 
                 "condition": pipeline.condition,
                 "is_3d": pipeline.generator.is_3d,
             }
-            rows[row["file"]] = row
+            rows.append(row)
             yield row
-        manifest.write_rows(out, rows)
+        manifest.add_rows(out, rows)
 
 
 def _expected_row(data: FaceZip, index: int, options: GenerateOptions, settings: dict) -> dict:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 
 from gantoolkit.core.errors import UsageError
@@ -18,13 +19,17 @@ class GenerateOptions:
     ['--views', '--depth']
     """
 
-    text: str = ""  # the prompt
+    text: str | Sequence[str] = ""  # the prompt, or several
+    prompts: str | None = None  # a file with a prompt per line
+    captions: str | None = None  # a caption per picture: a folder of NAME.txt, or a JSON file
     negative_prompt: str | None = None  # what guidance leads away from; None: the encoder's own
     mask: str | None = None  # a label map, or a folder of them
     scribble: str | None = None  # a drawing, or a folder of them
     data: str | None = None  # a data set zip, every sample of which is rendered once
     caption: str = "rotating"  # beside data: which caption of a sample, of CAPTION_RULES
+    limit: int | None = None  # only the first pictures, or samples of data
     out: str = "out"  # folder
+    overwrite: bool = False  # replace other pictures of the same names
     seed: int = 0
     count: int = 1  # seeds per input: seed, seed + 1, …
     views: int = 1  # the base view, then side views
@@ -37,21 +42,27 @@ class GenerateOptions:
     depth: bool = False
     mesh: bool = False
     batch: int = 8
+    threads: int | None = None  # of the CPU; None: as many as torch takes
     generator: str | None = None  # renders instead of the run's own
     device: str = "cpu"
 
     @classmethod
     def from_args(cls, args) -> GenerateOptions:
         """Take the options from parsed arguments; UsageError for what cannot be done."""
-        names = [field.name for field in fields(cls) if hasattr(args, field.name)]
+        names = [field.name for field in fields(cls) if getattr(args, field.name, None) is not None]
         options = cls(**{name: getattr(args, name) for name in names})
         options.check()
         return options
 
     def check(self) -> None:
         """Raise UsageError for what cannot be done, whatever the run is."""
-        check_text(self.text, "--text", UsageError)
+        for text in self.texts:
+            check_text(text, "--text", UsageError)
         check_text(self.negative_prompt or "", "--negative-prompt", UsageError)
+        sources = {"text": self.texts, "prompts": self.prompts, "captions": self.captions}
+        given = [f"--{name}" for name, value in sources.items() if value]
+        if len(given) > 1:
+            raise UsageError(f"{' and '.join(given)} cannot stand together; give one of them.")
         if self.data is not None:
             self._check_beside_data()
         elif self.caption != GenerateOptions.caption:
@@ -78,7 +89,7 @@ class GenerateOptions:
 
     def _check_beside_data(self) -> None:
         """Refuse options that mean nothing beside --data."""
-        inputs = ("text", "mask", "scribble", "count")
+        inputs = ("text", "prompts", "captions", "mask", "scribble", "count")
         used = [n for n in inputs if getattr(self, n) != getattr(GenerateOptions, n)]
         refused = [*(f"--{name}" for name in used), *self.used_3d]
         if refused:
@@ -86,6 +97,13 @@ class GenerateOptions:
                 f"{', '.join(refused)} cannot stand beside --data: every sample is drawn once, "
                 "from its own caption, condition and camera."
             )
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """The prompts of --text; none where it is not given."""
+        if isinstance(self.text, str):
+            return (self.text,) if self.text else ()
+        return tuple(self.text)
 
     @property
     def used_3d(self) -> list[str]:

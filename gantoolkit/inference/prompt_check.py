@@ -3,8 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from pathlib import Path
+
+from gantoolkit.core.errors import warn
+
+
+def warn_about_prompts(prompts: Iterable[str], encoder) -> None:
+    """Print every remark on prompts once on stderr."""
+    remarks = [remark for text in dict.fromkeys(prompts) for remark in check_prompt(text, encoder)]
+    for remark in dict.fromkeys(remarks):
+        warn(f"{remark}.")
 
 
 def check_prompt(text: str, encoder) -> list[str]:

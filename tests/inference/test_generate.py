@@ -87,6 +87,9 @@ def lend(monkeypatch, load) -> None:
     )
     monkeypatch.setattr("gantoolkit.inference.load.needed_networks", lambda *_: {})
     monkeypatch.setattr(
+        "gantoolkit.inference.bridge_files.read_specs", lambda source: {"condition": "mask"}
+    )
+    monkeypatch.setattr(
         "gantoolkit.inference.bridge_files.pipeline_checksums",
         lambda name, specs: {"bridge": "0" * 64},
     )
@@ -98,7 +101,7 @@ def manifest(tmp_path) -> list[dict]:
     ]
 
 
-def test_another_generator_is_named_in_the_manifest(masks, tmp_path, monkeypatch):
+def test_another_generator_is_named_in_the_manifest(masks, tmp_path, monkeypatch, capsys):
     from gantoolkit.cli import main
 
     asked = []
@@ -109,7 +112,11 @@ def test_another_generator_is_named_in_the_manifest(masks, tmp_path, monkeypatch
     assert main.main([*command, "--generator", "marble.safetensors"]) == 0
     assert asked == [("runs/x", "marble.safetensors")]
     assert {row["generator"] for row in manifest(tmp_path)} == {"marble.safetensors"}
-    assert main.main(command) == 0 and not any("generator" in row for row in manifest(tmp_path))
+    assert main.main(command) == 2
+    said = capsys.readouterr().err
+    assert "a_png-seed0.png is there already, drawn with another generator; give another" in said
+    assert main.main([*command, "--overwrite"]) == 0
+    assert not any("generator" in row for row in manifest(tmp_path))
 
 
 def test_file_names_are_stable_and_listed(masks, tmp_path):
@@ -124,15 +131,103 @@ def test_file_names_are_stable_and_listed(masks, tmp_path):
     assert manifest(tmp_path)[0] == rows[0] and rows[0]["run"] == "runs/x" and rows[0]["seed"] == 3
 
 
-def test_repeating_a_command_writes_the_same_and_keeps_other_rows(masks, tmp_path):
-    list(generate(Pipeline(Flat()), options(masks, tmp_path, batch=2)))
-    first = (tmp_path / "out" / "b-seed0.png").read_bytes()
-    one = GenerateOptions(mask=str(masks / "b.png"), out=str(tmp_path / "out"), text="old", seed=0)
+def test_a_repeated_command_draws_what_is_missing(masks, tmp_path):
+    wanted = options(masks, tmp_path, batch=2)
+    list(generate(Pipeline(Flat()), wanted))
+    before = manifest(tmp_path)
+    (tmp_path / "out" / "b-seed0.png").unlink()
     pipeline = Pipeline(Flat())
-    list(generate(pipeline, one))
-    assert (tmp_path / "out" / "b-seed0.png").read_bytes() == first and pipeline.calls == [(1, 0)]
-    rows = {r["file"]: r["text"] for r in manifest(tmp_path)}
-    assert rows == {"a_png-seed0.png": "", "a_webp-seed0.png": "", "b-seed0.png": "old"}
+    assert [row["file"] for row in generate(pipeline, wanted)] == ["b-seed0.png"]
+    assert pipeline.calls == [(1, 0)]
+    rows = manifest(tmp_path)
+    assert [dict(row, seconds_latent=0) for row in rows] == [
+        dict(row, seconds_latent=0) for row in before
+    ]
+
+
+@pytest.mark.parametrize(
+    "more, reason",
+    [
+        (dict(text="old"), "drawn with text “”"),
+        (dict(t_out=500), "drawn with t_out 0"),
+        (dict(aggregate="mean"), "drawn with aggregate last"),
+        (dict(labels="bisenet"), "drawn with labels celebamask"),
+        (dict(mask="other"), "drawn with input"),
+        (dict(views=3, depth=True), ""),
+        (dict(camera="frontal"), "drawn with camera estimate"),
+        (dict(seed=1), ""),
+        (dict(count=2), ""),
+    ],
+)
+def test_a_picture_of_anything_else_is_never_replaced(masks, tmp_path, more, reason):
+    """The manifest keeps every row, and a file of an unknown origin stays, too."""
+    (tmp_path / "other").mkdir()
+    (masks / "b.png").rename(masks / "a.webp")
+    (tmp_path / "other" / "a.webp").write_bytes((masks / "a.webp").read_bytes())
+    (masks / "a.png").unlink()
+    if "mask" in more:
+        more = dict(mask=str(tmp_path / "other"))
+    first = dict(text="", mask=str(masks), out=str(tmp_path / "out"))
+    list(generate(Pipeline(Solid()), GenerateOptions(**first)))
+    before = manifest(tmp_path)
+    content = (tmp_path / "out" / "a-seed0.png").read_bytes()
+    second = GenerateOptions(**first | more)
+    if reason:
+        with pytest.raises(
+            UsageError, match=f"a-seed0.png is there already, {reason}.*--overwrite"
+        ):
+            generate(Pipeline(Solid()), second)
+        assert manifest(tmp_path) == before
+    else:
+        list(generate(Pipeline(Solid()), second))
+        assert [row for row in manifest(tmp_path) if row in before] == before
+    assert (tmp_path / "out" / "a-seed0.png").read_bytes() == content
+    if reason:
+        replaced = GenerateOptions(**first | more, overwrite=True)
+        list(generate(Pipeline(Solid()), replaced))
+        assert len(manifest(tmp_path)) == 1 and manifest(tmp_path) != before
+
+
+def test_a_file_that_no_line_explains_is_not_replaced(masks, tmp_path):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "b-seed0.png").write_bytes(b"mine")
+    with pytest.raises(UsageError, match="b-seed0.png is there already, which no line of manifest"):
+        generate(Pipeline(Flat()), options(masks, tmp_path))
+    assert (tmp_path / "out" / "b-seed0.png").read_bytes() == b"mine"
+
+
+def test_two_commands_at_once_keep_each_others_rows(masks, tmp_path):
+    one = generate(Pipeline(Flat()), options(masks, tmp_path, batch=1))
+    other = generate(Pipeline(Flat()), options(masks, tmp_path, batch=1, seed=7))
+    for _ in range(3):
+        next(one), next(other)
+    assert not list(one) and not list(other)
+    assert {row["file"] for row in manifest(tmp_path)} == {
+        f"{stem}-seed{seed}.png" for stem in ("a_png", "a_webp", "b") for seed in (0, 7)
+    }
+
+
+def test_several_prompts_and_captions(masks, tmp_path):
+    several = GenerateOptions(text=["a", "b"], mask=str(masks), out=str(tmp_path / "out"), limit=2)
+    rows = list(generate(Pipeline(Flat()), several))
+    assert [(row["file"], row["text"]) for row in rows] == [
+        (f"{stem}-text{k}-seed0.png", text)
+        for stem in ("a_png", "a_webp")
+        for k, text in ((1, "a"), (2, "b"))
+    ]
+    lines = tmp_path / "prompts.txt"
+    lines.write_text("a\n\n  b \n")
+    again = GenerateOptions(prompts=str(lines), mask=str(masks), out=several.out, limit=2)
+    assert list(generate(Pipeline(Flat()), again)) == []  # all of it is there
+
+    file = tmp_path / "captions.json"
+    file.write_text(json.dumps({"a.png": "An A.", "b": ["A B.", "More."], "else": "x"}))
+    wanted = GenerateOptions(captions=str(file), mask=str(masks), out=str(tmp_path / "captioned"))
+    rows = list(generate(Pipeline(Flat()), wanted))
+    assert [row["text"] for row in rows] == ["An A.", "An A.", "A B."]
+    file.write_text(json.dumps({"a": "An A."}))
+    with pytest.raises(DataError, match="captions.json lacks captions .b: no captions.; add them"):
+        generate(Pipeline(Flat()), wanted)
 
 
 def test_batches_do_not_change_a_picture(masks, tmp_path):
@@ -213,6 +308,7 @@ def test_what_cannot_end_well_is_refused_before_anything_is_drawn(masks, tmp_pat
     for more, words in (
         (["--seed", "4294967295", "--count", "2"], "beyond the last, 4294967295; give a smaller"),
         (["--frames", "10"], "--frames belongs to --turntable"),
+        (["--text", "a", "--prompts", "b"], "--text and --prompts cannot stand together"),
         (["--out", str(taken)], f"{taken} is a file; give --out a folder."),
         (["--out", str(taken / "below")], f"{taken} is a file; give --out a folder."),
     ):
@@ -224,6 +320,44 @@ def test_what_cannot_end_well_is_refused_before_anything_is_drawn(masks, tmp_pat
     )
 
 
+def test_inputs_are_checked_before_models_are_loaded(tmp_path, monkeypatch, capsys):
+    """A preset's kind, masks, prompts and captions; no network is read for any of them."""
+    from gantoolkit.cli import main
+
+    monkeypatch.setattr("gantoolkit.inference.load.load_with_specs", None)
+    Image.new("L", (64, 64), 77).save(tmp_path / "bad.png")
+    (tmp_path / "empty.txt").write_text("\n")
+    for more, words in (
+        (["--mask", "old-man", "--scribble", "old-man"], "trained on masks; give --mask alone"),
+        (["--scribble", "old-man"], "eg3d-mask was trained on masks; give --mask."),
+        (["--mask", str(tmp_path / "bad.png")], "bad.png has unknown labels (77)"),
+        (["--mask", "old-man", "--prompts", str(tmp_path / "empty.txt")], "holds no prompt"),
+        (["--mask", "old-man", "--captions", str(tmp_path / "no")], "There are no captions at"),
+    ):
+        assert main.main(["generate", "eg3d-mask", "--out", str(tmp_path / "out"), *more]) > 0
+        said = capsys.readouterr().err
+        assert words in said and said.count("\n") == 1
+    assert not (tmp_path / "out").exists()
+
+
+def test_threads_and_limit(tiny_zip, tmp_path, monkeypatch):
+    from gantoolkit.cli import main
+
+    class Drawing(Pipeline):
+        def render(self, latent, camera=None):
+            return self.generator.render(latent.ws)
+
+    before = torch.get_num_threads()
+    lend(monkeypatch, lambda source, generator: Drawing(Flat()))
+    command = ["generate", "runs/x", "--data", str(tiny_zip), "--out", str(tmp_path / "out")]
+    try:
+        assert main.main([*command, "--limit", "3", "--threads", "2"]) == 0
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
+    assert [row["input"] for row in manifest(tmp_path)] == [f"image/{i:08d}.png" for i in range(3)]
+
+
 def test_a_folder_of_another_system_is_refused_beside_data(tiny_zip, tmp_path, monkeypatch, capsys):
     from gantoolkit.cli import main
 
@@ -233,7 +367,10 @@ def test_a_folder_of_another_system_is_refused_beside_data(tiny_zip, tmp_path, m
 
     lend(monkeypatch, lambda source, generator: Drawing(Flat()))
     command = ["generate", "runs/x", "--data", str(tiny_zip), "--out", str(tmp_path / "out")]
-    assert main.main(command) == 0 and main.main(["generate", "runs/x/", *command[2:]]) == 0
+    assert main.main(command) == 0
+    capsys.readouterr()
+    assert main.main(["generate", "runs/x/", *command[2:]]) == 0
+    assert capsys.readouterr().err.endswith("out holds all of this already.\n")
     before = manifest(tmp_path)
     monkeypatch.setattr(
         "gantoolkit.inference.bridge_files.pipeline_checksums",
@@ -376,7 +513,7 @@ def test_a_prompt_that_is_cut_is_said_once(masks, tmp_path, monkeypatch, capsys)
             source="run",
             text=prompt,
             mask=str(masks),
-            out=str(tmp_path / "out"),
+            out=str(tmp_path / str(words)),
             batch=1,
             yes=False,
         )
@@ -398,7 +535,7 @@ def test_maps_numbered_in_another_order_are_said(tmp_path, capsys):
             generate(
                 Pipeline(Flat()),
                 GenerateOptions(
-                    mask=str(tmp_path / "map.png"), out=str(tmp_path / "out"), labels=order
+                    mask=str(tmp_path / "map.png"), out=str(tmp_path / order), labels=order
                 ),
             )
         )
@@ -415,7 +552,8 @@ def test_cameras_are_level_in_the_frame_of_the_generator(masks, tmp_path):
         for name, generator in (("plain", Solid()), ("tilted", tilted)):
             rows = list(
                 generate(
-                    Pipeline(generator), options(masks, tmp_path / name, camera=source, views=3)
+                    Pipeline(generator),
+                    options(masks, tmp_path / name / source, camera=source, views=3),
                 )
             )
             found.append(torch.tensor([row["label"] for row in rows]))
