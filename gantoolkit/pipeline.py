@@ -70,14 +70,18 @@ class Pipeline:
         t_out: int = 0,
         aggregate: str = "last",
         source: str = "trajectory",
+        on_step: Callable[[], None] | None = None,
         **options: Any,
     ) -> Latent:
         """Compute codes [B,L,w_dim] at `t_out`, or their mean over the steps until then.
 
-        source  where z_t comes from: 'trajectory' or 'gt_noised'
+        source   where z_t comes from: 'trajectory' or 'gt_noised'
+        on_step  called after each denoising step
         """
         latents = []
         for features in self.encoder.trace(condition, source=source, x0=False, **options):
+            if on_step is not None:
+                on_step()
             is_last = int(features.t.max()) <= t_out
             if aggregate == "mean" or is_last:
                 latents.append(self.bridge(features))

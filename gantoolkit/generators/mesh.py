@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -30,10 +31,14 @@ class Mesh:
     faces: np.ndarray  # [F,3] int32, seen counter-clockwise from outside
     colors: np.ndarray | None = None  # [V,3] uint8
 
+    def save(self, path: str | Path) -> Path:
+        """Write the mesh as .ply."""
+        return write_ply(self, path)
+
 
 @torch.no_grad()
 def density_grid(
-    generator, planes: Tensor, resolution: int = 128, chunk: int = POINTS_PER_CHUNK
+    generator: Any, planes: Tensor, resolution: int = 128, chunk: int = POINTS_PER_CHUNK
 ) -> Tensor:
     """Return the raw density σ [R,R,R] (axes x, y, z) over the generator's cube.
 
@@ -52,7 +57,11 @@ def density_grid(
 
 @torch.no_grad()
 def extract_mesh(
-    generator, ws: Tensor, resolution: int = 128, level: float | None = None, colored: bool = True
+    generator: Any,
+    ws: Tensor,
+    resolution: int = 128,
+    level: float | None = None,
+    colored: bool = True,
 ) -> Mesh:
     """Extract the surface of one latent [1,L,w_dim] where its density crosses `level`.
 
@@ -76,8 +85,8 @@ def extract_mesh(
     for part in points.split(POINTS_PER_CHUNK, 1):
         features, _ = generator.query(planes, part)
         colors.append(features[0, :, :3])
-    colors = torch.cat(colors).float().clamp(0, 1).mul(255).round().byte()
-    return Mesh(mesh.vertices, mesh.faces, colors.cpu().numpy())
+    channels = torch.cat(colors).float().clamp(0, 1).mul(255).round().byte()
+    return Mesh(mesh.vertices, mesh.faces, channels.cpu().numpy())
 
 
 def _emptied_border(sigma: np.ndarray) -> np.ndarray:

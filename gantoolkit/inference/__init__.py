@@ -1,6 +1,8 @@
 """From a finished run, an exported bridge or a preset to faces.
 
-load              a Pipeline from a run, an exported bridge or a preset
+load              a FacePipeline from a run, an exported bridge or a preset
+face_pipeline     the pipeline that people call: prompts and pictures in, faces out
+faces             what it drew: pictures, codes, depth, other views, a film, a mesh
 bridge_files      files of trained bridges: written, found, read, checked
 generate          `gantoolkit generate`: faces from a prompt with label maps or scribbles
 jobs              what a command will draw: a job per picture, prompt and seed

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 
@@ -72,10 +73,22 @@ def save_turntable(generator, ws: Tensor, base: Camera, path: Path, frames: int 
     return animation.save([pictures.image_picture(image) for image in images], path)
 
 
-def save_depth(depth: Tensor, path: Path) -> Path:
-    """Write a depth map [1,1,r,r] as 16-bit PNG: round(depth / 4 · 65535), 0 = background."""
-    depth = depth.detach().float().cpu().reshape(depth.shape[-2:])
-    distances = depth.nan_to_num(0, 0, 0).numpy()
+def picture_depth(render: Render) -> Tensor | None:
+    """Return the depth of a render [B,1,R,R] at the size of its image; None in 2D.
+
+    Generators make depth with fewer pixels; each is repeated, so that no distance is invented
+    between a face and what is behind it.
+    """
+    if render.depth is None:
+        return None
+    return F.interpolate(render.depth, render.image.shape[-2:], mode="nearest")
+
+
+def save_depth(render: Render, path: Path) -> Path:
+    """Write the depth of a render [1] as 16-bit PNG: round(depth / 4 · 65535), 0 = background."""
+    depth = picture_depth(render)
+    assert depth is not None
+    distances = depth[0, 0].detach().float().cpu().nan_to_num(0, 0, 0).numpy()
     counts = np.clip(np.round(distances / DEPTH_RANGE * 65535), 0, 65535).astype(np.uint16)
     content = io.BytesIO()
     Image.fromarray(counts).save(content, "PNG")

@@ -32,16 +32,10 @@ def main(args) -> int:
     if options.data is None:
         specs = bridge_files.read_specs(args.source)
         check_inputs(options, specs["condition"], str(args.source))
-    changes = {}
-    if options.negative_prompt is not None:
-        changes["negative_prompt"] = options.negative_prompt
     offer(needed_networks(args.source, options.generator), args.yes)
-    pipeline, specs = load_with_specs(args.source, options.generator, **changes)
-    if options.negative_prompt and getattr(pipeline.encoder, "guidance", 1) == 1:
-        raise UsageError(
-            f"--negative-prompt has no effect: {args.source} draws without guidance (1); leave it "
-            "out."
-        )
+    pipeline, specs = load_with_specs(
+        args.source, options.generator, negative_prompt=options.negative_prompt
+    )
     pipeline.to(device)
 
     origin = manifest.provenance(args.source, specs, options)

@@ -18,6 +18,7 @@ from gantoolkit.core import files
 from gantoolkit.core.errors import UsageError, WeightsError
 from gantoolkit.data.user_inputs import condition_kinds
 from gantoolkit.inference import bridge_files, load
+from gantoolkit.inference.face_pipeline import FacePipeline
 from gantoolkit.pipeline import Pipeline
 from gantoolkit.weights.hub import in_one_sentence
 
@@ -28,9 +29,9 @@ SPECS = ("encoder", "bridge", "generator", "condition")
 
 
 class PretrainedPipeline(
-    Pipeline, ModelHubMixin, library_name="gantoolkit", tags=["gan-inversion", "faces"]
+    FacePipeline, ModelHubMixin, library_name="gantoolkit", tags=["gan-inversion", "faces"]
 ):
-    """A Pipeline with `from_pretrained(folder or repository)` and `save_pretrained(folder)`.
+    """A FacePipeline with `from_pretrained(folder or repository)` and `save_pretrained(folder)`.
 
     `from_pretrained(folder, generator=…)` uses another generator with the same codes instead of the
     folder's.
@@ -61,13 +62,7 @@ class PretrainedPipeline(
 
     @classmethod
     def _from_pipeline(cls, pipeline: Pipeline, specs: dict, scores: dict) -> PretrainedPipeline:
-        pretrained = cls(
-            pipeline.encoder,
-            pipeline.bridge,
-            pipeline.generator,
-            specs["condition"],
-            pipeline.camera_for,
-        )
+        pretrained = cls(pipeline)
         pretrained.specs = {key: specs[key] for key in SPECS}
         pretrained.scores = scores
         # What the bridge was trained with, where its file says so, else what is here now.
@@ -179,10 +174,10 @@ tags: [gan-inversion, text-to-image, faces]
 It turns the features of a denoising U-Net into codes of a frozen generator. Load it with
 
 ```python
-from gantoolkit import PretrainedPipeline, read_condition
+from gantoolkit import PretrainedPipeline
 
 pipeline = PretrainedPipeline.from_pretrained("{address}")
-render = pipeline(read_condition(text="a person with blond hair", {arguments}))
+pipeline("a person with blond hair", {arguments}).image.save("face.png")
 ```
 
 ## What it needs

@@ -9,13 +9,18 @@ from typing import Any
 
 import torch
 
+from gantoolkit.core.distributed import pick_device
 from gantoolkit.core.errors import UsageError, WeightsError, warn
+from gantoolkit.core.limits import check_whole
 from gantoolkit.core.stages import Encoder, Generator
 from gantoolkit.inference.bridge_files import changed_networks, read_bridge
 from gantoolkit.inference.cameras import estimate_camera
+from gantoolkit.inference.face_pipeline import FacePipeline
 from gantoolkit.pipeline import Pipeline
 from gantoolkit.registry import registry
 from gantoolkit.weights.state_dict import check_finite, compare_state_dicts
+
+MAX_STEPS = 1000  # of denoising
 
 
 def load_pipeline(
@@ -23,20 +28,28 @@ def load_pipeline(
     device: str | torch.device = "cpu",
     steps: int | None = None,
     guidance: float | None = None,
+    negative_prompt: str | None = None,
     generator: str | None = None,
-) -> Pipeline:
+) -> FacePipeline:
     """Load the pipeline of a run folder, an exported bridge or folder, a preset or a weights name.
 
-    steps      denoising steps of the encoder's trajectory, other than its own
-    guidance   scale of classifier-free guidance, other than its own
-    generator  weights name or file of another generator with the same codes, such as a stylized one
+    steps            denoising steps of the encoder's trajectory, other than its own
+    guidance         scale of classifier-free guidance, other than its own
+    negative_prompt  what guidance leads away from, other than its own
+    generator        weights name or file of another generator with the same codes, such as a
+                     stylized one
 
     >>> pipeline = load_pipeline("stylegan2-mask", steps=2)
     >>> pipeline.condition, pipeline.resolution
     ('mask', 64)
     """
-    pipeline, _ = load_with_specs(name, generator, steps=steps, guidance=guidance)
-    return pipeline.to(device)
+    if steps is not None:
+        check_whole("steps", steps, 1, MAX_STEPS)
+    place = pick_device(str(device))
+    pipeline, _ = load_with_specs(
+        name, generator, steps=steps, guidance=guidance, negative_prompt=negative_prompt
+    )
+    return FacePipeline(pipeline.to(place))
 
 
 def load_with_specs(
@@ -58,7 +71,12 @@ def load_with_specs(
         specs = specs | {"generator": str(generator)}
     changes = {key: value for key, value in encoder_arguments.items() if value is not None}
     specs = specs | {"encoder": specs["encoder"] | changes}
-    return assemble(state, specs, generator=replacement), specs
+    pipeline = assemble(state, specs, generator=replacement)
+    if changes.get("negative_prompt") and getattr(pipeline.encoder, "guidance", 1) == 1:
+        raise UsageError(
+            f"The negative prompt has no effect: {name} draws without guidance (1); leave it out."
+        )
+    return pipeline, specs
 
 
 def needed_networks(name: str | Path, generator: str | None = None) -> dict[str, Any]:

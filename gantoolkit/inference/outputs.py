@@ -55,7 +55,7 @@ def write(
 def _save_view(render: Render, camera: Camera, kind: str, path: Path) -> dict:
     facts: dict = {"label": cameras.rounded_label(camera)}
     if kind == "depth":
-        cameras.save_depth(render.depth, path)
+        cameras.save_depth(render, path)
         return facts | {"unit": cameras.DEPTH_UNIT}
     _save_image(render.image, path)
     return facts

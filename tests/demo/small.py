@@ -23,13 +23,15 @@ class StepEncoder(nn.Module):
 
     def trace(self, condition, x0=True, **_):
         seen = condition.mask if condition.mask is not None else condition.scribble
-        level = seen.mean((2, 3))[:, -1:] + condition.seed.view(-1, 1) + len(condition.text[0])
+        lengths = torch.tensor([[len(text)] for text in condition.text])
+        level = seen.mean((2, 3))[:, -1:] + condition.seed.view(-1, 1) + lengths
+        count = len(condition)
         for t in self.timesteps:
             type(self).made += 1
             h = (level.view(-1, 1, 1, 1) * t / 900).expand(-1, 4, 2, 2)
-            prob = torch.arange(16.0).view(1, 1, 4, 4).expand(1, 3, 4, 4)
-            words = torch.tensor([[False, True, False]])
-            yield Features(h, (prob,), (prob,), (prob,), words, torch.tensor([t]))
+            prob = torch.arange(16.0).view(1, 1, 4, 4).expand(count, 3, 4, 4)
+            words = torch.tensor([[False, True, False]]).expand(count, 3)
+            yield Features(h, (prob,), (prob,), (prob,), words, torch.full((count,), t))
 
 
 class AddBridge(nn.Module):

@@ -83,7 +83,7 @@ def lend(monkeypatch, load) -> None:
     """Let the verb draw with load(source, generator)."""
     monkeypatch.setattr(
         "gantoolkit.inference.load.load_with_specs",
-        lambda source, generator: (load(source, generator), {}),
+        lambda source, generator, **_: (load(source, generator), {}),
     )
     monkeypatch.setattr("gantoolkit.inference.load.needed_networks", lambda *_: {})
     monkeypatch.setattr(

@@ -434,12 +434,12 @@ def test_pipeline_from_a_run(whole, tiny_zip):
     expected = rendered(task, batch)
     condition = batch.sample.condition
     torch.testing.assert_close(
-        pipeline(condition).image, expected, atol=2e-3, rtol=0
+        pipeline(condition).tensor, expected, atol=2e-3, rtol=0
     )  # the cache holds halves
     steps = [pipeline.bridge(f).ws for f in pipeline.encoder.trace(condition)]
-    assert torch.equal(pipeline.latent(condition, t_out=500).ws, steps[2])
+    assert torch.equal(pipeline(condition, t_out=500).latent.ws, steps[2])
     torch.testing.assert_close(
-        pipeline.latent(condition, aggregate="mean").ws, torch.stack(steps).mean(0)
+        pipeline(condition, aggregate="mean").latent.ws, torch.stack(steps).mean(0)
     )
     with pytest.raises(WeightsError):
         load_pipeline(whole / "generator.safetensors")
