@@ -1,6 +1,8 @@
 """The documentation names every verb, hook and kind, and what it links to exists."""
 
 import argparse
+import ast
+import importlib
 import inspect
 import re
 from pathlib import Path
@@ -13,7 +15,11 @@ from gantoolkit.config import loader
 from gantoolkit.registry import hookspecs, manifest, plugins
 
 ROOT = Path(main.__file__).parents[2]
-DOCS = {file.name: file.read_text() for file in (ROOT / "docs").glob("*.md")}
+DOCS = {
+    file.relative_to(ROOT / "docs").as_posix(): file.read_text()
+    for file in sorted((ROOT / "docs").rglob("*.md"))
+}
+SHELL = re.compile(r"```(?:sh|bash|console)\n(.*?)```", re.S)
 pytestmark = pytest.mark.skipif(not DOCS, reason="docs/ is not part of an installed package")
 
 
@@ -53,11 +59,14 @@ def test_kinds_are_documented():
     assert " ".join(manifest.KINDS) in DOCS["plugins.md"]
 
 
-@pytest.mark.parametrize("page", ["README.md", *(f"docs/{name}" for name in DOCS)])
+@pytest.mark.parametrize(
+    "page", ["README.md", "CONTRIBUTING.md", *(f"docs/{name}" for name in DOCS)]
+)
 def test_links_lead_somewhere(page):
+    """Pages below reference/ are made when the site is built (test_site.py)."""
     file = ROOT / page
     for target in re.findall(r"\]\(([^)#\s]+)[^)]*\)", file.read_text()):
-        outside = target.startswith(("http://", "https://"))
+        outside = target.startswith(("http://", "https://", "reference/"))
         assert outside or (file.parent / target).exists(), f"{page}: {target}"
 
 
@@ -66,12 +75,36 @@ def test_commands_in_the_docs_parse():
     import shlex
 
     for page, text in {**DOCS, "README.md": (ROOT / "README.md").read_text()}.items():
-        for block in re.findall(r"```sh\n(.*?)```", text.replace("\\\n", " "), re.S):
-            for line in re.findall(r"(?:^|&& )gantoolkit ([^&\n]*)", block, re.M):
+        for block in SHELL.findall(text.replace("\\\n", " ")):
+            for line in re.findall(r"(?:^|^\$ |&& )gantoolkit ([^&\n]*)", block, re.M):
                 try:
                     main.parse(shlex.split(line, comments=True))
                 except SystemExit as error:
                     assert error.code in (0, None), f"{page}: gantoolkit {line}"
+
+
+def names_of(tree: ast.Module):
+    """(module, name) of every import from gantoolkit, and of every `gantoolkit.name`."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and node.module.startswith("gantoolkit"):
+            yield from ((node.module, alias.name) for alias in node.names)
+        elif isinstance(node, ast.Import):
+            yield from ((alias.name, "__name__") for alias in node.names)
+        elif isinstance(node, ast.Attribute) and ast.unparse(node.value) == "gantoolkit":
+            yield "gantoolkit", node.attr
+
+
+def test_python_of_the_docs_resolves():
+    """Every Python block is Python, and what it takes from gantoolkit exists."""
+    blocks = 0
+    for page, text in {**DOCS, "README.md": (ROOT / "README.md").read_text()}.items():
+        for block in re.findall(r"```python\n(.*?)```", text, re.S):
+            blocks += 1
+            for module, name in names_of(ast.parse(block)):
+                if module.partition(".")[0] != "gradio_client":
+                    found = importlib.import_module(module)
+                    assert hasattr(found, name), f"{page}: {module}.{name}"
+    assert blocks > 5
 
 
 def test_configs_in_the_docs_load(tmp_path):

@@ -1,0 +1,121 @@
+"""Hooks of mkdocs: reference pages made from registry.yaml, links out of docs/ as plain text.
+
+`mkdocs build --strict` reads mkdocs.yml, which names this file.
+"""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from pathlib import Path
+
+from mkdocs.structure.files import File, Files
+
+from gantoolkit.registry import manifest
+
+ROOT = Path(__file__).parents[2]
+LINK = re.compile(r"(?<!!)\[([^\]]+)\]\(([^)\s]+)\)")
+CONTRACTS = {  # module → members that its part of reference/contracts.md shows
+    "gantoolkit.generators": ("load_generator",),
+    "gantoolkit.bridges": (),
+    "gantoolkit.encoders": (),
+    "gantoolkit.losses": ("Loss",),
+    "gantoolkit.metrics.base": ("Metric", "MeanMetric", "EvalBatch"),
+    "gantoolkit.training.task": ("Task",),
+    "gantoolkit.bench.systems": ("System",),
+    "gantoolkit.core.types": None,  # all
+    "gantoolkit.registry.hookspecs": None,
+}
+PYTHON = {  # page → objects
+    "gantoolkit": (
+        "gantoolkit.inference.load.load_pipeline",
+        "gantoolkit.generators.load_generator",
+        "gantoolkit.data.user_inputs.read_condition",
+        "gantoolkit.inference.hub.PretrainedPipeline",
+        "gantoolkit.pipeline.Pipeline",
+    ),
+}
+
+
+def on_files(files: Files, config) -> Files:
+    """Add the generated pages."""
+    pages = {
+        f"reference/{plural}.md": kind_page(plural, kind)
+        for plural, kind in manifest.PLURALS.items()
+    }
+    pages["reference/python.md"] = python_page()
+    pages["reference/contracts.md"] = contracts_page()
+    pages["reference/files.md"] = files_page()
+    for path, content in pages.items():
+        files.append(File.generated(config, path, content=content))
+    return files
+
+
+def kind_page(plural: str, kind: str) -> str:
+    """Write a page of all components of a kind: summary, paper, arguments, example."""
+    parts = [f"# {plural.capitalize()}\n"]
+    for name, entry in sorted(manifest.load().components[kind].items()):
+        target = entry["module"].replace(":", ".")
+        facts = [entry.get("summary", ""), entry.get("paper", "")]
+        if entry["owner"] != manifest.GROUP:
+            facts.append(f"plugin {entry['owner']}")
+        line = " · ".join(fact for fact in facts if fact)
+        parts.append(f"## `{name}`\n\n{line}\n\n::: {target}\n")
+    return "\n".join(parts)
+
+
+def python_page() -> str:
+    """Write the page of what one imports first."""
+    parts = ["# Python\n", "`import gantoolkit` offers these names.\n"]
+    for objects in PYTHON.values():
+        parts += [f"## `{target.rpartition('.')[2]}`\n\n::: {target}\n" for target in objects]
+    return "\n".join(parts)
+
+
+def contracts_page() -> str:
+    """Write the page of what components must offer, and what flows between them."""
+    parts = ["# Contracts and types\n"]
+    for module, members in CONTRACTS.items():
+        shown = "" if members is None else f"      members: [{', '.join(members)}]\n"
+        options = f"    options:\n      show_root_toc_entry: true\n{shown}"
+        parts.append(f"## `{module}`\n\n::: {module}\n{options}")
+    return "\n".join(parts)
+
+
+def files_page() -> str:
+    """Write the tables of weights, data and presets."""
+    index = manifest.load()
+    parts = ["# Weights, data and presets\n", "`gantoolkit show NAME` prints the whole entry.\n"]
+    for title, entries in (("Weights", index.weights), ("Data", index.data)):
+        parts.append(f"## {title}\n\n| name | what it is | size | licence |\n|---|---|---:|---|")
+        for name, entry in sorted(entries.items()):
+            size = f"{entry['bytes'] / 1e6:.1f} MB" if "bytes" in entry else ""
+            facts = (f"`{name}`", entry.get("summary", ""), size, entry.get("licence", ""))
+            parts.append(f"| {' | '.join(facts)} |")
+        parts.append("")
+    parts.append("## Presets\n\n| name | config | what it is |\n|---|---|---|")
+    for name, entry in index.presets.items():
+        parts.append(f"| `{name}` | `{entry['config']}` | {entry.get('summary', '')} |")
+    return "\n".join(parts) + "\n"
+
+
+def on_page_markdown(markdown: str, page, config, files: Files) -> str:
+    """Point links to source files at the reference, or turn them into text."""
+    folder = posixpath.dirname(page.file.src_uri)
+
+    def replaced(match: re.Match) -> str:
+        text, target = match.groups()
+        if "://" in target or target.startswith("#"):
+            return match[0]
+        path = posixpath.normpath(posixpath.join("docs", folder, target.partition("#")[0]))
+        if path.startswith("docs/"):
+            return match[0]
+        if not (ROOT / path).exists():
+            raise FileNotFoundError(f"{page.file.src_uri} links to {target}, which does not exist")
+        module = path.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
+        if module in CONTRACTS:
+            reference = posixpath.relpath("reference/contracts.md", folder or ".")
+            return f"[{text}]({reference}#{module})"
+        return text
+
+    return LINK.sub(replaced, markdown)
