@@ -11,6 +11,7 @@ from pathlib import Path
 
 from mkdocs.structure.files import File, Files
 
+import gantoolkit
 from gantoolkit.registry import manifest
 
 ROOT = Path(__file__).parents[2]
@@ -25,15 +26,6 @@ CONTRACTS = {  # module → members that its part of reference/contracts.md show
     "gantoolkit.bench.systems": ("System",),
     "gantoolkit.core.types": None,  # all
     "gantoolkit.registry.hookspecs": None,
-}
-PYTHON = {  # page → objects
-    "gantoolkit": (
-        "gantoolkit.inference.load.load_pipeline",
-        "gantoolkit.generators.load_generator",
-        "gantoolkit.data.user_inputs.read_condition",
-        "gantoolkit.inference.hub.PretrainedPipeline",
-        "gantoolkit.pipeline.Pipeline",
-    ),
 }
 
 
@@ -65,10 +57,12 @@ def kind_page(plural: str, kind: str) -> str:
 
 
 def python_page() -> str:
-    """Write the page of what one imports first."""
-    parts = ["# Python\n", "`import gantoolkit` offers these names.\n"]
-    for objects in PYTHON.values():
-        parts += [f"## `{target.rpartition('.')[2]}`\n\n::: {target}\n" for target in objects]
+    """Write the page of what `import gantoolkit` offers, types and contracts apart."""
+    parts = ["# Python names\n", "`import gantoolkit` offers these; types stand in"]
+    parts.append("[contracts and types](contracts.md).\n")
+    for name, module in gantoolkit._LAZY.items():
+        if module not in CONTRACTS:
+            parts.append(f"## `{name}`\n\n::: {module}.{name}\n")
     return "\n".join(parts)
 
 

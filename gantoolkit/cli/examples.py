@@ -16,6 +16,7 @@ OF_VERBS = {  # words of a verb → what follows "gantoolkit " in two lines of a
         'generate eg3d-mask --text "a young woman with long hair" --mask face.png',
         "generate runs/absm_eg3d --mask masks/ --count 4 --turntable gif",
     ),
+    "examples": ("examples", "examples --out examples"),
     "demo": ("demo", "demo runs/absm_eg3d --port 8000"),
     "list": ("list", "list losses"),
     "show": ("show AbSM", "show configs/absm_eg3d.py schedule.batch=4"),

@@ -44,7 +44,7 @@ def site(tmp_path_factory) -> Path:
     pytest.importorskip("mkdocstrings")
     folder = tmp_path_factory.mktemp("site")
     done = subprocess.run(
-        [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "-d", str(folder)],
+        [sys.executable, "-m", "mkdocs", "build", "--strict", "-d", str(folder)],
         cwd=ROOT,
         text=True,
         capture_output=True,
