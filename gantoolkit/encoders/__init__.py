@@ -17,14 +17,16 @@ They may offer `generates` (False: there is no I^d_0, so that bridges train with
 of single words). Noise belongs to a sample's seed, so that a result does not depend on its batch.
 Constructors take what a config says.
 
-    controlnet  diffusion  pyramid       the encoders
+    controlnet  diffusion  sdxl          the encoders: U-Nets of Stable Diffusion
+    pyramid                              a pyramid of the condition alone
     mmface  mmface_model                 MMFace-DiT as an encoder, and its networks
     base  denoiser                       what frozen denoising models share; what a family fills in
-    conditioning  text_encoder           what a U-Net is shown and told
+    conditioning  control_networks       what ControlNets are shown; ControlNets beside a U-Net
+    text_encoder                         prompts as networks read them
     recorder  joint_recorder             how h, f and a are read off a U-Net, a transformer
     schedules  sampling                  noise schedules; guidance, noise by a seed
     offload                              networks that wait in the CPU's memory
-    folders  family                      components of diffusion models, of which families
+    folders  family  diffusion_model     components of diffusion models, of which families
     single_file  single_controlnet       the same in one file, as folders
     published  published_mmface          published models by name
 """

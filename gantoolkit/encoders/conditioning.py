@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from pathlib import Path
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
 from gantoolkit.core.errors import UsageError
 from gantoolkit.core.labels import CLASSES, PALETTE
+from gantoolkit.core.suggest import check_choice
 from gantoolkit.core.types import Condition
 
 WALL, PERSON = (120, 120, 120), (150, 5, 61)  # ADE20K's colors of "wall" and "person"
@@ -19,6 +19,7 @@ PALETTES = {  # name → RGB 0..255 of every class
     "celebamask": PALETTE,
     "ade20k": (WALL,) + (PERSON,) * (len(CLASSES) - 1),  # ADE20K has no parts of a face
 }
+KINDS = ("mask", "scribble")
 KIND_BY_CHANNELS = {len(CLASSES): "mask", 1: "scribble"}
 SCRIBBLE_NAMES = ("scribble", "scribbles", "softedge", "hed", "canny", "lineart")
 EXPORTED = ("export", "controlnet")  # where a run leaves its ControlNet
@@ -30,6 +31,8 @@ def condition_kind(channels: int, requested: str | None) -> str:
 
     3 channels may be either: `requested` decides, and the default is a mask.
     """
+    if requested is not None:
+        check_choice("condition", requested, KINDS)
     kind = KIND_BY_CHANNELS.get(channels, requested or "mask")
     if requested not in (None, kind):
         raise UsageError(
@@ -107,79 +110,3 @@ def control_image(
             source, size=size, mode="bilinear", antialias=True, align_corners=False
         )
     return source.clamp(0, 1).expand(-1, channels, -1, -1)
-
-
-class ConditionedControlNet(nn.Module):
-    """A ControlNet with the kind of condition, the palette and the scale that it is used with.
-
-    network             diffusers' ControlNetModel
-    condition           'mask' or 'scribble'; None: what its conditioning channels say
-    palette             colors of a mask; None: one-hot for 19 channels, else celebamask
-    conditioning_scale  factor of its residuals
-    """
-
-    def __init__(
-        self,
-        network: nn.Module,
-        condition: str | None,
-        palette: str | None,
-        conditioning_scale: float,
-    ):
-        super().__init__()
-        self.network = network
-        self.conditioning_scale = conditioning_scale
-        self.channels = network.config.conditioning_channels
-        self.kind = condition_kind(self.channels, condition)
-        self.palette = choose_palette(self.channels, palette) if self.kind == "mask" else "one-hot"
-
-    def control_image(self, condition: Condition, size: tuple[int, int]) -> Tensor:
-        """Return what this ControlNet sees of a condition, [B,channels,H,W] in 0..1."""
-        return control_image(condition, self.kind, self.channels, self.palette, size)
-
-    def forward(
-        self, latents: Tensor, t: Tensor, embedding: Tensor, image: Tensor
-    ) -> tuple[list[Tensor], Tensor]:
-        """Return the residuals of the down blocks, and that of the mid block.
-
-        latents [B,4,h,w], t [B], embedding [B,T,D] of the prompts, image: a `control_image`
-        """
-        return self.network(
-            latents,
-            t,
-            embedding,
-            controlnet_cond=image,
-            conditioning_scale=self.conditioning_scale,
-            return_dict=False,
-        )
-
-
-def condition_controlnets(
-    networks: Sequence[nn.Module], condition, palette, conditioning_scale
-) -> nn.ModuleList:
-    """Give each ControlNet its settings; a single value stands for all, a list gives one each."""
-    count = len(networks)
-
-    def one_each(name: str, setting) -> list:
-        values = list(setting) if isinstance(setting, (list, tuple)) else [setting] * count
-        if len(values) != count:
-            raise UsageError(f"{name} lists {len(values)} values for {count} ControlNets.")
-        return values
-
-    settings = zip(
-        networks,
-        one_each("condition", condition),
-        one_each("palette", palette),
-        one_each("conditioning_scale", conditioning_scale),
-    )
-    return nn.ModuleList(ConditionedControlNet(*each) for each in settings)
-
-
-def sum_residuals(
-    residuals: Sequence[tuple[list[Tensor], Tensor]],
-) -> tuple[list[Tensor], Tensor]:
-    """Add up the (down, mid) residuals of several ControlNets."""
-    (down, mid), *others = residuals
-    for other_down, other_mid in others:
-        down = [a + b for a, b in zip(down, other_down)]
-        mid = mid + other_mid
-    return down, mid

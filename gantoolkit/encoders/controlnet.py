@@ -10,13 +10,12 @@ from torch import Tensor
 
 from gantoolkit.core.suggest import check_choice
 from gantoolkit.core.types import Condition, FeatureShapes
-from gantoolkit.encoders import conditioning
+from gantoolkit.encoders import conditioning, control_networks
 from gantoolkit.encoders.base import FrozenEncoder
 from gantoolkit.encoders.denoiser import FixedInputs
-from gantoolkit.encoders.folders import DiffusionModel, load_diffusion_model
+from gantoolkit.encoders.diffusion_model import DiffusionModel, load_diffusion_model
 from gantoolkit.encoders.recorder import TAPS, FeatureRecorder, feature_shapes
 from gantoolkit.encoders.schedules import Diffusion
-from gantoolkit.encoders.text_encoder import TextEncoder
 
 
 class ControlNetEncoder(FrozenEncoder):
@@ -48,6 +47,8 @@ class ControlNetEncoder(FrozenEncoder):
     (torch.Size([1, 96, 2, 2]), torch.Size([1, 3, 64, 64]))
     """
 
+    load_model = staticmethod(load_diffusion_model)
+
     def __init__(
         self,
         weights: str | Path | DiffusionModel,
@@ -63,17 +64,16 @@ class ControlNetEncoder(FrozenEncoder):
         negative_prompt: str = "",
     ):
         is_loaded = isinstance(weights, DiffusionModel)
-        model = weights if is_loaded else load_diffusion_model(weights, controlnet)
+        model = weights if is_loaded else self.load_model(weights, controlnet)
         check_choice("tap", tap, TAPS)
-        text_encoder = TextEncoder(model.text_encoder, model.tokenizer)
         schedule = Diffusion(model.scheduler, steps)
-        super().__init__(model.vae, text_encoder, schedule, guidance, negative_prompt)
+        super().__init__(model.vae, model.build_text_encoder(), schedule, guidance, negative_prompt)
 
         if condition is None and model.controlnet_names:
             condition = [conditioning.guess_kind(name) for name in model.controlnet_names]
         self.tap = tap
         self.unet = model.unet
-        self.controlnets = conditioning.condition_controlnets(
+        self.controlnets = control_networks.condition_controlnets(
             model.controlnets, condition, palette, conditioning_scale
         )
         self.freeze(precision, offload)
@@ -115,7 +115,7 @@ class ControlNetEncoder(FrozenEncoder):
             controlnet(latents, t, prompts.embedding, image, **more)
             for controlnet, image in zip(self.controlnets, inputs.images)
         ]
-        down, mid = conditioning.sum_residuals(residuals) if residuals else (None, None)
+        down, mid = control_networks.sum_residuals(residuals) if residuals else (None, None)
         (prediction,) = self.unet(
             latents,
             t,

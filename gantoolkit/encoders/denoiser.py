@@ -146,10 +146,14 @@ class Denoiser(nn.Module):
         return self.schedule.timesteps
 
     @property
+    def vae_downscale(self) -> int:
+        """Pixels per side of an image for one of z_t."""
+        return 2 ** (len(self.vae.config.block_out_channels) - 1)
+
+    @property
     def resolution(self) -> int:
         """Pixels per side of x_0."""
-        vae_downscale = 2 ** (len(self.vae.config.block_out_channels) - 1)
-        return self.latent_shape[1] * vae_downscale
+        return self.latent_shape[1] * self.vae_downscale
 
     @property
     def latent_shift(self) -> float:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from gantoolkit.encoders.controlnet import ControlNetEncoder
-from gantoolkit.encoders.folders import DiffusionModel
+from gantoolkit.encoders.diffusion_model import DiffusionModel
 
 
 class DiffusionEncoder(ControlNetEncoder):

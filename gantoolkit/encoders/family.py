@@ -1,7 +1,4 @@
-"""Whether a folder of diffusers is of the family that is read here: said before anything is loaded.
-
-Stable Diffusion 1 and 2-base: a U-Net with cross-attention to one CLIP text model.
-"""
+"""Which encoder reads a folder of diffusers: said before anything is loaded."""
 
 from __future__ import annotations
 
@@ -11,11 +8,24 @@ from pathlib import Path
 from gantoolkit.core.errors import WeightsError
 from gantoolkit.weights.recognize import read_json
 
-# Pipelines whose parts can be read; the same model serves all of them.
-PIPELINES = re.compile(
-    r"(Stable|Latent)Diffusion(ControlNet|PAG|Attend)?(Img2Img)?(Legacy|Safe|AndExcite)?Pipeline"
+FAMILIES = {  # encoder → the models that it reads
+    "ControlNetEncoder": "Stable Diffusion 1 or 2-base",
+    "SDXLEncoder": "Stable Diffusion XL",
+}
+CONTROLNETS = {"ControlNetUnionModel": "SDXLEncoder"}  # class → encoder; ControlNetModel is of both
+READ_HERE = (
+    "Stable Diffusion 1 and 2-base (ControlNetEncoder), Stable Diffusion XL (SDXLEncoder), and "
+    "small models in the same layouts"
 )
-READ_HERE = "Stable Diffusion 1 and 2-base, and small models in the same layout"
+PIPELINES = {  # encoder → names of the pipelines whose parts it can read
+    "ControlNetEncoder": re.compile(
+        r"(Stable|Latent)Diffusion(ControlNet|PAG|Attend)?(Img2Img)?"
+        r"(Legacy|Safe|AndExcite)?Pipeline"
+    ),
+    "SDXLEncoder": re.compile(
+        r"StableDiffusionXL(ControlNet|ControlNetUnion|ControlNetPAG|PAG)?(Img2Img)?Pipeline"
+    ),
+}
 ROLES = {  # channels that a U-Net reads beyond the latents → what such models do
     5: "an inpainting model: latents, mask and masked picture",
     4: "a model that edits a picture (InstructPix2Pix)",
@@ -24,15 +34,47 @@ ROLES = {  # channels that a U-Net reads beyond the latents → what such models
 }
 
 
-def check_family(root: Path) -> None:
-    """Raise WeightsError, in one sentence, for a folder of a family that no encoder here reads.
+def recognize(root: Path) -> str | None:
+    """Return the name of the encoder that reads a folder of diffusers; None if none does."""
+    index = root / "model_index.json"
+    if index.is_file():
+        name = str(read_json(index).get("_class_name") or "StableDiffusionPipeline")
+        return next((key for key, names in PIPELINES.items() if names.fullmatch(name)), None)
+    unet = root / "unet/config.json"
+    if not unet.is_file():
+        return None
+    is_xl = _is_xl(read_json(unet)) or (root / "text_encoder_2").is_dir()
+    return "SDXLEncoder" if is_xl else "ControlNetEncoder"
+
+
+def _is_xl(config: dict) -> bool:
+    """Whether a U-Net, or a ControlNet, is told sizes and a pooled text."""
+    return config.get("addition_embed_type") == "text_time"
+
+
+def check_family(root: Path, encoder: str) -> None:
+    """Raise WeightsError, in one sentence, for a folder that another encoder reads, or none."""
+    found = recognize(root)
+    if found is not None and found != encoder:
+        raise WeightsError(
+            f"{root} is {FAMILIES[found]}, which {found} reads; name it as type='{found}'."
+        )
+    index = root / "model_index.json"
+    if found is None and index.is_file():
+        name = read_json(index).get("_class_name")
+        raise WeightsError(
+            f"{index} names a {name}, which is another family; read here: {READ_HERE} (if the "
+            "parts are those of such a model, delete model_index.json)."
+        )
+
+
+def check_unet(root: Path) -> None:
+    """Refuse a U-Net of another task, or with text models that are not its own.
 
     root  with unet/, vae/ and text_encoder/, which are there
     """
     path = root / "unet"
     unet = read_json(path / "config.json")
-    if unet.get("addition_embed_type") == "text_time" or (root / "text_encoder_2").is_dir():
-        raise WeightsError(f"{root} is Stable Diffusion XL; read here: {READ_HERE}.")
     vae = read_json(root / "vae/config.json")
     latents = vae.get("latent_channels", 4)
     channels = unet.get("in_channels", 4)
@@ -42,31 +84,24 @@ def check_family(root: Path) -> None:
             f"{path} reads {channels} channels where the VAE makes {latents}: {role}; give the "
             "folder of the text-to-image model that it was made from."
         )
-    text = read_json(root / "text_encoder/config.json")
-    _check_text_width(path, unet, text)
+    _check_text_width(root, unet)
 
 
-def check_pipeline(root: Path) -> None:
-    """Refuse a folder that another pipeline of diffusers reads, by its model_index.json, if any."""
-    index = root / "model_index.json"
-    if not index.is_file():
-        return
-    name = str(read_json(index).get("_class_name") or "StableDiffusionPipeline")
-    if not PIPELINES.fullmatch(name):
-        raise WeightsError(
-            f"{index} names a {name}, which is another family; read here: {READ_HERE} (if the "
-            "parts are those of such a model, delete model_index.json)."
-        )
-
-
-def _check_text_width(path: Path, unet: dict, text: dict) -> None:
-    """Refuse a text model whose states the U-Net's cross-attention cannot read."""
-    width = text.get("hidden_size", (text.get("text_config") or {}).get("hidden_size", 512))
+def _check_text_width(root: Path, unet: dict) -> None:
+    """Refuse text models whose states the U-Net's cross-attention cannot read."""
+    width = 0
+    for name in ("text_encoder", "text_encoder_2"):
+        config = root / name / "config.json"
+        if config.is_file():
+            text = read_json(config)
+            width += text.get(
+                "hidden_size", (text.get("text_config") or {}).get("hidden_size", 512)
+            )
     wanted = unet.get("cross_attention_dim", 1280)
     if isinstance(wanted, int) and wanted != width:
         raise WeightsError(
-            f"{path} reads text states of {wanted} numbers, and text_encoder/ beside it makes "
-            f"{width}: it is another model's; copy the one published with this U-Net."
+            f"{root / 'unet'} reads text states of {wanted} numbers, and text_encoder/ beside it "
+            f"makes {width}: it is another model's; copy the one published with this U-Net."
         )
 
 
@@ -75,3 +110,20 @@ def check_class(config: dict, expected: str, path: Path) -> None:
     name = config.get("_class_name", expected)
     if name != expected:
         raise WeightsError(f"{path} holds a {name}, where a {expected} is expected.")
+
+
+def check_controlnet(path: Path, encoder: str) -> str:
+    """Refuse a ControlNet that another encoder reads; returns the name of its class."""
+    config = read_json(path / "config.json")
+    name = config.get("_class_name", "ControlNetModel")
+    found = CONTROLNETS.get(name)
+    if name == "ControlNetModel":
+        found = "SDXLEncoder" if _is_xl(config) else "ControlNetEncoder"
+    if found is None:
+        check_class(config, "ControlNetModel", path)
+    if found != encoder:
+        raise WeightsError(
+            f"{path} is a ControlNet of {FAMILIES[found]}, which {found} reads; give one of "
+            f"{FAMILIES[encoder]}."
+        )
+    return name

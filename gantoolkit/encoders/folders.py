@@ -10,9 +10,7 @@ from __future__ import annotations
 
 import copy
 import json
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import gantoolkit.core.compat  # noqa: F401  diffusers and transformers import torchvision
 
@@ -21,14 +19,13 @@ from torch import Tensor, nn
 
 from gantoolkit import weights
 from gantoolkit.core import files
-from gantoolkit.core.errors import UsageError, WeightsError
-from gantoolkit.encoders.family import check_class, check_family, check_pipeline
+from gantoolkit.core.errors import WeightsError
+from gantoolkit.encoders import family
 from gantoolkit.networks.clip_folder import load_text_model, load_tokenizer
 from gantoolkit.weights.folders import read_folder
 from gantoolkit.weights.recognize import read_json
 from gantoolkit.weights.state_dict import load_state_dict
 
-COMPONENTS = ("unet", "vae", "text_encoder", "tokenizer", "scheduler")
 TOKENIZER_OPTION = " --tokenizer DIR"  # of `weights convert`
 STEMS = ("diffusion_pytorch_model",)  # names of diffusers' weights, without endings
 OLD_ATTENTION = {"query": "to_q", "key": "to_k", "value": "to_v", "proj_attn": "to_out.0"}
@@ -36,75 +33,14 @@ OLD_ATTENTION = {"query": "to_q", "key": "to_k", "value": "to_v", "proj_attn": "
 LEAST_SIGNAL = 1e-6  # ᾱ_t at the last step; DDIM divides by its root
 
 
-@dataclass
-class DiffusionModel:
-    """The components of a ControlNet-conditioned latent diffusion model."""
-
-    unet: nn.Module
-    controlnet: nn.Module | list[nn.Module] | None  # one, several, or none
-    vae: nn.Module
-    text_encoder: nn.Module
-    tokenizer: Any
-    scheduler: Any
-    controlnet_names: tuple[str, ...] = ()  # where they came from folders
-
-    @property
-    def controlnets(self) -> list[nn.Module]:
-        """The ControlNets as a list, perhaps empty."""
-        return _as_list(self.controlnet)
+# -- where folders are -------------------------------------------------------------------------
 
 
-def load_diffusion_model(
-    folder: str | Path, controlnet: str | Path | list[str] | None
-) -> DiffusionModel:
-    """Load all components from a diffusers folder and ControlNets' folders.
-
-    Both are paths or names from registry.yaml.
-    """
-    root = _find_diffusers_folder(folder, TOKENIZER_OPTION)
-    check_pipeline(root)
-    for component in COMPONENTS:
-        component_folder(root, component)
-    check_family(root)
-    text_encoder, tokenizer = load_text(folder)
-    unet = load_unet(folder)
-    names = tuple(str(name) for name in _as_list(controlnet) if name)
-    controlnets = [load_controlnet(name) for name in names]
-    for name, network in zip(names, controlnets):
-        check_controlnet_fits(name, network, folder, unet)
-    return DiffusionModel(
-        unet,
-        controlnets,
-        load_vae(folder),
-        text_encoder,
-        tokenizer,
-        load_scheduler(folder, ("epsilon", "v_prediction")),
-        names,
-    )
-
-
-def check_controlnet_fits(name: str, controlnet: nn.Module, folder, unet: nn.Module) -> None:
-    """Refuse a ControlNet of another U-Net (SD 2 or XL beside SD 1.5)."""
-    for key in ("block_out_channels", "cross_attention_dim"):
-        if _without_tuples(controlnet.config[key]) != _without_tuples(unet.config[key]):
-            raise UsageError(
-                f"The ControlNet '{name}' does not fit the U-Net of '{folder}': its {key} is "
-                f"{controlnet.config[key]}, not {unet.config[key]}."
-            )
-
-
-def _without_tuples(value):
-    """A config's value as JSON would give it back."""
-    return list(value) if isinstance(value, (list, tuple)) else value
-
-
-def _as_list(value) -> list:
+def as_list(value) -> list:
+    """Return one value, several or None as a list."""
     if value is None:
         return []
     return list(value) if isinstance(value, (list, tuple)) else [value]
-
-
-# -- where folders are -------------------------------------------------------------------------
 
 
 def find_folder(name: str | Path) -> Path:
@@ -118,13 +54,13 @@ def checksums(encoder_spec: dict) -> dict[str, str]:
     These are its `weights`, its `controlnet`s, and what an MMFaceEncoder names beside them.
     """
     keys = ("weights", "controlnet", "vae", "text")
-    named = [name for key in keys for name in _as_list(encoder_spec.get(key))]
+    named = [name for key in keys for name in as_list(encoder_spec.get(key))]
     return {name: weights.checksum(name) for name in named if isinstance(name, str)}
 
 
 def component_folder(folder: str | Path, component: str) -> Path:
     """Return the path of one component, such as 'unet', of a path or a name from registry.yaml."""
-    path = _find_diffusers_folder(folder, TOKENIZER_OPTION) / component
+    path = find_diffusers_folder(folder, TOKENIZER_OPTION) / component
     if not path.is_dir():
         raise WeightsError(
             f"{path.parent} has no part '{component}': a diffusers folder with "
@@ -133,7 +69,7 @@ def component_folder(folder: str | Path, component: str) -> Path:
     return path
 
 
-def _find_diffusers_folder(name: str | Path, convert_options: str = "") -> Path:
+def find_diffusers_folder(name: str | Path, convert_options: str = "") -> Path:
     """`find_folder`, refusing a single file."""
     path = find_folder(name)
     if path.is_file():
@@ -150,7 +86,7 @@ def _find_diffusers_folder(name: str | Path, convert_options: str = "") -> Path:
 def _load_diffusers(cls, path: Path) -> nn.Module:
     """A diffusers model in float32, channels last, frozen and in eval mode."""
     config = read_json(path / "config.json")
-    check_class(config, cls.__name__, path)
+    family.check_class(config, cls.__name__, path)
     state, file = read_folder(path, STEMS)
     try:
         with torch.random.fork_rng(devices=[]):  # its first weights are replaced
@@ -205,17 +141,26 @@ def load_unet(folder) -> nn.Module:
     return _load_diffusers(UNet2DConditionModel, component_folder(folder, "unet"))
 
 
-def load_controlnet(folder) -> nn.Module:
-    """Load a ControlNetModel in float32, frozen; `folder` holds config.json itself."""
-    from diffusers.models.controlnets.controlnet import ControlNetModel
+def load_controlnet(folder, encoder: str = "ControlNetEncoder") -> nn.Module:
+    """Load a ControlNet in float32, frozen; `folder` holds config.json itself.
 
-    return _load_diffusers(ControlNetModel, _find_diffusers_folder(folder))
+    encoder  which is to use it; those of other families are refused
+    """
+    from diffusers.models import controlnets
+
+    path = find_diffusers_folder(folder)
+    name = family.check_controlnet(path, encoder)
+    return _load_diffusers(getattr(controlnets, name), path)
 
 
-def load_text(folder) -> tuple[nn.Module, object]:
-    """Load the CLIPTextModel in float32, frozen, and its CLIPTokenizer."""
-    model = load_text_model(component_folder(folder, "text_encoder"))
-    return model, load_tokenizer(component_folder(folder, "tokenizer"), model.config)
+def load_text(folder, suffix: str = "", projected: bool = False) -> tuple[nn.Module, object]:
+    """Load the CLIPTextModel in float32, frozen, and its CLIPTokenizer.
+
+    suffix     "_2" of a second text model
+    projected  as of `load_text_model`
+    """
+    model = load_text_model(component_folder(folder, f"text_encoder{suffix}"), projected)
+    return model, load_tokenizer(component_folder(folder, f"tokenizer{suffix}"), model.config)
 
 
 def load_scheduler(folder, predicts: tuple[str, ...] = ("epsilon",)):

@@ -15,7 +15,7 @@ from torch import nn
 from gantoolkit.core.errors import WeightsError
 from gantoolkit.encoders import conditioning, folders
 from gantoolkit.encoders.controlnet import ControlNetEncoder
-from gantoolkit.encoders.folders import DiffusionModel
+from gantoolkit.encoders.diffusion_model import DiffusionModel
 from gantoolkit.encoders.single_file import SCHEDULER
 from gantoolkit.encoders.text_encoder import EncodedPrompts
 from gantoolkit.weights.recognize import read_json

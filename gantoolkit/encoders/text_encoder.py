@@ -101,10 +101,33 @@ class TextEncoder(nn.Module):
 
 
 class PenultimateTextEncoder(TextEncoder):
-    """The same as MMFace-DiT reads it: states before the last layer, and the pooled state."""
+    """The same, read before the text model's last layer, with one pooled vector per prompt."""
 
     def encode(self, ids: Tensor) -> EncodedPrompts:
         """Encode token ids [B,T]: hidden states before the last layer, without the final norm."""
         output = self.model(input_ids=ids, output_hidden_states=True)
         words = word_mask(ids, self.tokenizer.eos_token_id)
-        return EncodedPrompts(output.hidden_states[-2], words, output.pooler_output)
+        has_projection = "text_embeds" in output
+        pooled = output.text_embeds if has_projection else output.pooler_output
+        return EncodedPrompts(output.hidden_states[-2], words, pooled)
+
+
+class PairedTextEncoder(PenultimateTextEncoder):
+    """Two CLIP text models side by side, as Stable Diffusion XL reads them.
+
+    Tokens and words are those of the first; the pooled vector is the second's.
+
+    model, tokenizer  the first text model and its CLIPTokenizer
+    second            the second one, with a projection
+    """
+
+    def __init__(self, model: nn.Module, tokenizer, second: PenultimateTextEncoder):
+        super().__init__(model, tokenizer)
+        self.second = second
+
+    def forward(self, prompts: Sequence[str]) -> EncodedPrompts:
+        """Encode prompts: embeddings [B,T,D1+D2]."""
+        first = super().forward(prompts)
+        second = self.second(prompts)
+        embedding = torch.cat([first.embedding, second.embedding], 2)
+        return EncodedPrompts(embedding, first.words, second.pooled)

@@ -25,17 +25,20 @@ TOKENIZER_CLASSES = (
     "TokenizersBackend",
 )
 BYTE_TOKENS = 512  # a CLIP vocabulary has every byte, within a word and at its end
+PROJECTION = "text_projection.weight"
 LEGACY_EOS = 2  # stands in config.json of CLIP models before transformers 4.31, and means nothing
 VOCABULARY_FILES = ("tokenizer.json", "vocab.json", "merges.txt")
 ADVICE = "copy tokenizer/ from where the text model was published"
 
 
-def load_text_model(folder: Path) -> nn.Module:
+def load_text_model(folder: Path, projected: bool = False) -> nn.Module:
     """Load a CLIPTextModel in float32, frozen and in eval mode.
+
+    projected  load a CLIPTextModelWithProjection, which has one more layer for the pooled state
 
     Raises WeightsError, naming the file, unless every tensor is there and finite.
     """
-    from transformers import CLIPTextConfig, CLIPTextModel
+    from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection
 
     config = read_json(folder / "config.json")
     kind = config.get("model_type", "clip_text_model")
@@ -45,7 +48,8 @@ def load_text_model(folder: Path) -> nn.Module:
         )
     text_config = config.get("text_config") or config if kind == "clip" else config
     state, file = read_folder(folder, STEMS)
-    model = build_model(CLIPTextModel, CLIPTextConfig, text_config, folder)
+    model_class = CLIPTextModelWithProjection if projected else CLIPTextModel
+    model = build_model(model_class, CLIPTextConfig, text_config, folder)
     load_state_dict(model, text_tensors(state, model), file)
     return model.eval().requires_grad_(False)
 
@@ -67,20 +71,26 @@ def build_model(model_class: type, config_class: type, config: dict[str, Any], f
 
 
 def text_tensors(state: dict[str, Tensor], model: nn.Module) -> dict[str, Tensor]:
-    """Return a file's tensors by the names of `model`, a CLIPTextModel.
+    """Return a file's tensors by the names of `model`, a CLIPTextModel with or without projection.
 
     With or without `text_model.`, as versions of transformers differ; the image model of a whole
-    CLIP, projections and position ids are left out.
+    CLIP, a projection that `model` lacks and position ids are left out.
     """
-    if any(key.startswith("vision_model.") for key in state):
-        state = {key: value for key, value in state.items() if key.startswith("text_model.")}
     own_names = {key.removeprefix("text_model."): key for key in model.state_dict()}
+    if any(key.startswith("vision_model.") for key in state):
+        state = {key: value for key, value in state.items() if _is_textual(key)}
     renamed = {}
     for key, value in state.items():
         name = key.removeprefix("text_model.")
-        if not name.endswith("position_ids") and name not in ("text_projection.weight",):
+        is_unused = name == PROJECTION and PROJECTION not in own_names
+        if not name.endswith("position_ids") and not is_unused:
             renamed[own_names.get(name, key)] = value
     return renamed
+
+
+def _is_textual(key: str) -> bool:
+    """Whether a tensor of a whole CLIP belongs to its text model."""
+    return key.startswith("text_model.") or key == PROJECTION
 
 
 def load_tokenizer(folder: Path, config):

@@ -7,7 +7,7 @@ import torch
 from tiny import CAPTIONS, condition, parts, write
 
 from gantoolkit.core.errors import UsageError, WeightsError
-from gantoolkit.encoders import folders
+from gantoolkit.encoders import diffusion_model, folders
 from gantoolkit.encoders.controlnet import ControlNetEncoder
 from gantoolkit.encoders.diffusion import DiffusionEncoder
 
@@ -84,10 +84,10 @@ def test_folders_of_v_prediction_are_read_and_others_refused(tmp_path):
         ("snr", scheduler_of("v_prediction", rescale_betas_zero_snr=True)),
     ):
         write(tmp_path / name, replace(parts(), scheduler=scheduler))
-    read = folders.load_diffusion_model(str(tmp_path / "v/diffusion"), None)
+    read = diffusion_model.load_diffusion_model(str(tmp_path / "v/diffusion"), None)
     assert read.scheduler.config.prediction_type == "v_prediction"
     for name, said in (("sample", "predicts 'sample'"), ("snr", "rescale_betas_zero_snr")):
         with pytest.raises(WeightsError, match=said):
-            folders.load_diffusion_model(str(tmp_path / name / "diffusion"), None)
+            diffusion_model.load_diffusion_model(str(tmp_path / name / "diffusion"), None)
     with pytest.raises(WeightsError, match="predicts 'v_prediction'"):
         folders.load_scheduler(str(tmp_path / "v/diffusion"))

@@ -14,7 +14,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from gantoolkit.core.errors import WeightsError
-from gantoolkit.encoders import folders
+from gantoolkit.encoders import diffusion_model, folders
 from gantoolkit.networks.tokenizer import train_tokenizer
 from gantoolkit.weights.folders import _say_ignored, choose_files, parse_name
 
@@ -43,7 +43,7 @@ def root(whole, tmp_path, monkeypatch):
 
 
 def load():
-    return folders.load_diffusion_model("diffusion", "controlnet")
+    return diffusion_model.load_diffusion_model("diffusion", "controlnet")
 
 
 def refused(*words: str) -> str:
@@ -306,19 +306,19 @@ def test_a_plan_names_a_broken_config(root, content):
 
 
 @pytest.mark.parametrize(
-    "name",
+    "name, words",
     [
-        "StableDiffusionXLPipeline",
-        "StableDiffusion3Pipeline",
-        "FluxPipeline",
-        "StableDiffusionInpaintPipeline",
-        "PixArtAlphaPipeline",
+        ("StableDiffusionXLPipeline", ["Stable Diffusion XL, which SDXLEncoder reads"]),
+        ("StableDiffusion3Pipeline", ["model_index.json", "StableDiffusion3Pipeline"]),
+        ("FluxPipeline", ["model_index.json", "FluxPipeline"]),
+        ("StableDiffusionInpaintPipeline", ["model_index.json", "StableDiffusionInpaintPipeline"]),
+        ("PixArtAlphaPipeline", ["model_index.json", "PixArtAlphaPipeline"]),
     ],
 )
-def test_folders_of_another_pipeline_are_refused_at_once(root, name):
+def test_folders_of_another_pipeline_are_refused_at_once(root, name, words):
     Path("diffusion/model_index.json").write_text(json.dumps({"_class_name": name}))
     shutil.rmtree("diffusion/unet")  # nothing else is looked at before that
-    refused("model_index.json", name)
+    refused(*words)
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import torch
 
 from gantoolkit.bridges.absm import AbSM
 from gantoolkit.encoders.controlnet import ControlNetEncoder
-from gantoolkit.encoders.folders import DiffusionModel
+from gantoolkit.encoders.diffusion_model import DiffusionModel
 from gantoolkit.encoders.recorder import FeatureRecorder, cross_attention_layers
 from gantoolkit.networks.tokenizer import train_tokenizer
 from gantoolkit.networks.towers import text_model

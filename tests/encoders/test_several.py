@@ -12,7 +12,8 @@ from gantoolkit.core.types import Condition
 from gantoolkit.encoders.conditioning import guess_kind
 from gantoolkit.encoders.controlnet import ControlNetEncoder
 from gantoolkit.encoders.diffusion import DiffusionEncoder
-from gantoolkit.encoders.folders import DiffusionModel, save_component
+from gantoolkit.encoders.diffusion_model import DiffusionModel
+from gantoolkit.encoders.folders import save_component
 from gantoolkit.encoders.pyramid import PyramidEncoder
 from gantoolkit.encoders.recorder import FeatureRecorder
 
@@ -106,10 +107,10 @@ def test_from_folders_by_name(tmp_path, both, seen):
     )
     other = parts(19)
     other.unet.register_to_config(cross_attention_dim=17)
-    from gantoolkit.encoders import folders
+    from gantoolkit.encoders import diffusion_model
 
     with pytest.raises(UsageError, match="does not fit the U-Net"):
-        folders.check_controlnet_fits("sdxl", both.controlnet[0], "sd15", other.unet)
+        diffusion_model.check_controlnet_fits("sdxl", both.controlnet[0], "sd15", other.unet)
 
 
 @pytest.mark.parametrize(

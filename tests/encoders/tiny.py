@@ -7,7 +7,8 @@ import gantoolkit.core.compat  # noqa: F401
 import torch
 
 from gantoolkit.core.types import Condition
-from gantoolkit.encoders.folders import DiffusionModel, save_component
+from gantoolkit.encoders.diffusion_model import DiffusionModel
+from gantoolkit.encoders.folders import save_component
 from gantoolkit.networks.tokenizer import train_tokenizer
 from gantoolkit.networks.towers import text_model
 from gantoolkit.tasks.diffusion.controlnet import new_controlnet

@@ -15,7 +15,7 @@ from gantoolkit.core.images import colorize_labels, one_hot, to_float
 from gantoolkit.core.suggest import check_choice
 from gantoolkit.core.types import Condition, Scores
 from gantoolkit.data.face_zip import FaceZip
-from gantoolkit.encoders import conditioning, folders
+from gantoolkit.encoders import conditioning, diffusion_model, folders
 from gantoolkit.encoders.controlnet import ControlNetEncoder
 from gantoolkit.encoders.schedules import Diffusion as NoiseSchedule
 from gantoolkit.tasks.diffusion.config import ControlNetConfig
@@ -123,7 +123,7 @@ class ControlNet(Denoising):
 
     def encoder(self) -> ControlNetEncoder:
         """Return the encoder that bridges use, with the averaged ControlNet of now."""
-        model = folders.DiffusionModel(
+        model = diffusion_model.DiffusionModel(
             self.unet,
             self.ema_controlnet,
             self.vae,
