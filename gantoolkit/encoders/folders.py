@@ -128,7 +128,7 @@ def load_vae(folder) -> nn.Module:
     """Load the AutoencoderKL in float32, frozen; `folder` holds vae/, or is the VAE's own."""
     from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
 
-    path = _find_diffusers_folder(folder)
+    path = find_diffusers_folder(folder)
     if not (path / "config.json").is_file():
         path = component_folder(folder, "vae")
     return _load_diffusers(AutoencoderKL, path)

@@ -5,7 +5,9 @@ The numbers are those of Stable Diffusion 1.5's and its ControlNets' config.json
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from types import SimpleNamespace
+from typing import Any
 
 import gantoolkit.core.compat  # noqa: F401  diffusers and transformers import torchvision
 
@@ -20,7 +22,7 @@ from gantoolkit.encoders.single_file import SCHEDULER
 from gantoolkit.encoders.text_encoder import EncodedPrompts
 from gantoolkit.weights.recognize import read_json
 
-SD15 = dict(
+SD15_CONFIGS = dict(
     unet=dict(
         sample_size=64,
         in_channels=4,
@@ -54,27 +56,59 @@ SD15 = dict(
 )
 # Widths of the small network in a ControlNet that brings the control image to the latents' size.
 CONDITIONING_WIDTHS = (16, 32, 96, 256)
-KNOWN_NAMES = ("stable-diffusion-v1-5", "stable-diffusion-v1-4", "v1-5-pruned-emaonly")
+
+
+@dataclass(frozen=True)
+class Published:
+    """A published model: its components' config.json, and how its folders are called."""
+
+    title: str
+    names: tuple[str, ...]  # parts of a folder's name by which it is known
+    configs: dict[str, dict]
+
+    def config(self, name: str, component: str) -> dict:
+        """Return config.json of a component of the folder `name`, if that is known."""
+        if not any(known in name for known in self.names):
+            raise WeightsError(
+                f"'{name}' is not here and its architecture is not known; known are "
+                f"{', '.join(self.names)}."
+            )
+        return dict(self.configs[component])
+
+
+SD15 = Published(
+    "Stable Diffusion 1.5",
+    ("stable-diffusion-v1-5", "stable-diffusion-v1-4", "v1-5-pruned-emaonly"),
+    SD15_CONFIGS,
+)
 
 
 class PlaceholderTextEncoder(nn.Module):
     """In place of text model and tokenizer: embeddings and word masks of the right shape.
 
-    They are on the device of the text model, such as the meta device.
+    They are on the device of the text models, such as the meta device.
+
+    models  text models side by side; the last one gives the pooled vector
     """
 
-    def __init__(self, model: nn.Module):
+    def __init__(self, *models: nn.Module):
         super().__init__()
-        self.model = model
-        self.num_tokens = int(model.config.max_position_embeddings)
+        self.model = models[0] if len(models) == 1 else nn.ModuleList(models)
+        last = models[-1]
+        self.num_tokens = int(last.config.max_position_embeddings)
+        self.width = sum(model.config.hidden_size for model in models)
+        has_projection = hasattr(last, "text_projection")
+        self.pooled_width = (
+            last.config.projection_dim if has_projection else last.config.hidden_size
+        )
 
     def forward(self, prompts) -> EncodedPrompts:
         """Return ones for every prompt."""
         device = next(self.model.parameters()).device
         shape = len(prompts), self.num_tokens
-        embedding = torch.ones(*shape, self.model.config.hidden_size, device=device)
+        embedding = torch.ones(*shape, self.width, device=device)
         words = torch.ones(shape, dtype=torch.bool, device=device)
-        return EncodedPrompts(embedding, words, embedding[:, 0])
+        return EncodedPrompts(embedding, words, embedding.new_ones(len(prompts), self.pooled_width))
 
 
 def build_meta_encoder(spec: dict, channels: int = 3) -> tuple[ControlNetEncoder, list[str]]:
@@ -85,65 +119,71 @@ def build_meta_encoder(spec: dict, channels: int = 3) -> tuple[ControlNetEncoder
     spec      a config's `encoder`
     channels  of the control image of a ControlNet whose folder is not here
     """
-    options = {k: v for k, v in spec.items() if k not in ("type", "weights", "controlnet")}
-    controlnet = spec.get("controlnet")
-    listed = controlnet if isinstance(controlnet, list) else [controlnet]
-    names = [str(name) for name in listed if name is not None]
-    if options.get("condition") is None:
-        options["condition"] = [conditioning.guess_kind(name) for name in names] or None
-
+    options, names = split_spec(spec)
     notes: list[str] = []
-    model = _build_meta_model(str(spec["weights"]), names, notes, channels)
+    components = read_components(str(spec["weights"]), SD15, notes)
+    model = DiffusionModel(**build_components(components, names, notes, channels))
     encoder = ControlNetEncoder(model, **options)
     encoder.text_encoder = PlaceholderTextEncoder(model.text_encoder)
     return encoder.to("meta"), notes
 
 
-def _build_meta_model(
-    name: str, controlnet_names: list[str], notes: list[str], channels: int
-) -> DiffusionModel:
+def split_spec(spec: dict) -> tuple[dict, list[str]]:
+    """Return the options of an encoder's spec, and the names of its ControlNets."""
+    options = {k: v for k, v in spec.items() if k not in ("type", "weights", "controlnet")}
+    names = [str(name) for name in folders.as_list(spec.get("controlnet")) if name is not None]
+    if options.get("condition") is None:
+        options["condition"] = [conditioning.guess_kind(name) for name in names] or None
+    return options, names
+
+
+def build_components(
+    configs: dict[str, dict], controlnet_names: list[str], notes: list[str], channels: int
+) -> dict[str, Any]:
+    """Build what Stable Diffusion 1 and XL share on the meta device, by their config.json."""
     from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
     from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
     from diffusers.schedulers.scheduling_ddim import DDIMScheduler
     from transformers import CLIPTextConfig, CLIPTextModel
 
-    components = ("unet", "vae", "text_encoder", "scheduler")
-    configs = {component: _read_config(name, component, notes) for component in components}
-    text_config = configs["text_encoder"]
     with torch.device("meta"):
         unet = UNet2DConditionModel.from_config(configs["unet"])
         vae = AutoencoderKL.from_config(configs["vae"])
-        text_encoder = CLIPTextModel(CLIPTextConfig(**text_config))
+        text_encoder = CLIPTextModel(CLIPTextConfig(**configs["text_encoder"]))
         widths = CONDITIONING_WIDTHS[: len(vae.config.block_out_channels)]
         controlnets = [
             _build_meta_controlnet(controlnet, unet, channels, widths, notes)
             for controlnet in controlnet_names
         ]
-    scheduler = DDIMScheduler.from_config(configs["scheduler"], clip_sample=False)
-    num_tokens = text_config.get("max_position_embeddings", 77)
-    tokenizer = SimpleNamespace(model_max_length=num_tokens)
-    return DiffusionModel(unet, controlnets, vae, text_encoder, tokenizer, scheduler)
+    num_tokens = text_encoder.config.max_position_embeddings
+    return dict(
+        unet=unet,
+        controlnet=controlnets,
+        vae=vae,
+        text_encoder=text_encoder,
+        tokenizer=SimpleNamespace(model_max_length=num_tokens),
+        scheduler=DDIMScheduler.from_config(configs["scheduler"], clip_sample=False),
+    )
 
 
-def _read_config(name: str, component: str, notes: list[str]) -> dict:
-    """config.json of a component where the folder is here, else the published one."""
-    file = "scheduler_config.json" if component == "scheduler" else "config.json"
-    try:
-        path = folders.component_folder(name, component) / file
-    except WeightsError:
-        path = None
-    if path is not None and path.is_file():
-        return read_json(path)
-    if not any(known in name for known in KNOWN_NAMES):
-        raise WeightsError(
-            f"'{name}' is not here and its architecture is not known; known are "
-            f"{', '.join(KNOWN_NAMES)}."
-        )
-    if component == "unet":
-        notes.append(
-            f"'{name}' is not here: Stable Diffusion 1.5's published architecture is assumed"
-        )
-    return dict(SD15[component])
+def read_components(name: str, published: Published, notes: list[str]) -> dict[str, dict]:
+    """Return the config.json of every component: the folder's where it is here, else published."""
+    configs = {}
+    for component in published.configs:
+        file = "scheduler_config.json" if component == "scheduler" else "config.json"
+        try:
+            path = folders.component_folder(name, component) / file
+        except WeightsError:
+            path = None
+        if path is not None and path.is_file():
+            configs[component] = read_json(path)
+        else:
+            configs[component] = published.config(name, component)
+            if component == "unet":
+                notes.append(
+                    f"'{name}' is not here: {published.title}'s published architecture is assumed"
+                )
+    return configs
 
 
 def _build_meta_controlnet(
