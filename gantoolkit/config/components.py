@@ -41,11 +41,17 @@ def specs(values: Any, prefix: str = "", kind: str | None = None) -> Iterator[Sp
 
         is_typed = isinstance(value, dict) and "type" in value
         lacks_type = isinstance(value, dict) and not prefix and key in WITH_TYPE
+        lacks_type = lacks_type and not _is_recognized(key, value)
         if is_typed or lacks_type or parent_kind in ("loss", "metric"):
             yield Spec(f"{prefix}{key}", own_kind, value)
             own_kind = None
         if isinstance(value, (dict, list)):
             yield from specs(value, f"{prefix}{key}.", own_kind)
+
+
+def _is_recognized(key: str, value: Any) -> bool:
+    """Whether a component needs no type: what the folder of an encoder holds tells it."""
+    return key == "encoder" and "weights" in value
 
 
 def check_components(values: dict, provenance: dict[str, str]) -> None:

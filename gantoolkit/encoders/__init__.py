@@ -28,5 +28,28 @@ Constructors take what a config says.
     offload                              networks that wait in the CPU's memory
     folders  family  diffusion_model     components of diffusion models, of which families
     single_file  single_controlnet       the same in one file, as folders
-    published  published_mmface          published models by name
+    published  published_sdxl  published_mmface     published models by name
 """
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from gantoolkit.core.stages import Encoder
+
+
+def load_encoder(spec: str | dict[str, Any], **options: Any) -> Encoder:
+    """Load an encoder; what its folder holds tells its class.
+
+    spec     folder or name of the weights, or the arguments of an encoder as a config has them
+    options  further arguments, such as controlnet, steps and guidance
+
+    >>> encoder = load_encoder("diffusion", controlnet="controlnet-mask", steps=2)
+    >>> type(encoder).__name__, encoder.condition
+    ('ControlNetEncoder', 'mask')
+    """
+    from gantoolkit.encoders.family import complete_spec
+    from gantoolkit.registry import registry
+
+    return registry.build("encoder", complete_spec(spec) | options)

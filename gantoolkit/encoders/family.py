@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
-from gantoolkit.core.errors import WeightsError
+from gantoolkit import weights
+from gantoolkit.core.errors import UsageError, WeightsError
 from gantoolkit.weights.recognize import read_json
 
 FAMILIES = {  # encoder → the models that it reads
     "ControlNetEncoder": "Stable Diffusion 1 or 2-base",
     "SDXLEncoder": "Stable Diffusion XL",
+    "MMFaceEncoder": "MMFace-DiT",
 }
+MMFACE_FILE = "dit_model_weights_ema.safetensors"  # the transformer, as it was published
 CONTROLNETS = {"ControlNetUnionModel": "SDXLEncoder"}  # class → encoder; ControlNetModel is of both
 READ_HERE = (
-    "Stable Diffusion 1 and 2-base (ControlNetEncoder), Stable Diffusion XL (SDXLEncoder), and "
-    "small models in the same layouts"
+    "Stable Diffusion 1 and 2-base (ControlNetEncoder), Stable Diffusion XL (SDXLEncoder), "
+    "MMFace-DiT (MMFaceEncoder), and small models in the same layouts"
 )
 PIPELINES = {  # encoder → names of the pipelines whose parts it can read
     "ControlNetEncoder": re.compile(
@@ -34,8 +38,28 @@ ROLES = {  # channels that a U-Net reads beyond the latents → what such models
 }
 
 
+def complete_spec(spec: str | dict[str, Any]) -> dict[str, Any]:
+    """Return the spec of an encoder with its `type`; where it has none, its `weights` tell it.
+
+    spec  as a config says it, or the folder (or name) of the weights alone
+    """
+    if isinstance(spec, str):
+        spec = {"weights": spec}
+    if "type" in spec:
+        return spec
+    name = spec.get("weights")
+    if name is None:
+        raise UsageError("An encoder needs type='NAME', or weights='FOLDER' that tell the type.")
+    found = recognize(weights.resolve(name))
+    if found is None:
+        raise WeightsError(f"'{name}' is read by no encoder; read here: {READ_HERE}.")
+    return {"type": found, **spec}
+
+
 def recognize(root: Path) -> str | None:
-    """Return the name of the encoder that reads a folder of diffusers; None if none does."""
+    """Return the name of the encoder that reads a folder, or a file; None if none does."""
+    if _is_mmface(root):
+        return "MMFaceEncoder"
     index = root / "model_index.json"
     if index.is_file():
         name = str(read_json(index).get("_class_name") or "StableDiffusionPipeline")
@@ -45,6 +69,13 @@ def recognize(root: Path) -> str | None:
         return None
     is_xl = _is_xl(read_json(unet)) or (root / "text_encoder_2").is_dir()
     return "SDXLEncoder" if is_xl else "ControlNetEncoder"
+
+
+def _is_mmface(root: Path) -> bool:
+    """Whether this is the transformer of an MMFace-DiT, or a folder with it."""
+    if root.is_dir():
+        return any(root.rglob(MMFACE_FILE))
+    return root.name == MMFACE_FILE or weights.architecture(root).get("type") == "DualStreamDiT"
 
 
 def _is_xl(config: dict) -> bool:

@@ -22,7 +22,7 @@ from gantoolkit.encoders.single_file import SCHEDULER
 from gantoolkit.encoders.text_encoder import EncodedPrompts
 from gantoolkit.weights.recognize import read_json
 
-SD15_CONFIGS = dict(
+SD15 = dict(
     unet=dict(
         sample_size=64,
         in_channels=4,
@@ -76,10 +76,10 @@ class Published:
         return dict(self.configs[component])
 
 
-SD15 = Published(
+STABLE_DIFFUSION = Published(
     "Stable Diffusion 1.5",
     ("stable-diffusion-v1-5", "stable-diffusion-v1-4", "v1-5-pruned-emaonly"),
-    SD15_CONFIGS,
+    SD15,
 )
 
 
@@ -121,7 +121,7 @@ def build_meta_encoder(spec: dict, channels: int = 3) -> tuple[ControlNetEncoder
     """
     options, names = split_spec(spec)
     notes: list[str] = []
-    components = read_components(str(spec["weights"]), SD15, notes)
+    components = read_components(str(spec["weights"]), STABLE_DIFFUSION, notes)
     model = DiffusionModel(**build_components(components, names, notes, channels))
     encoder = ControlNetEncoder(model, **options)
     encoder.text_encoder = PlaceholderTextEncoder(model.text_encoder)
@@ -190,7 +190,7 @@ def _build_meta_controlnet(
     name: str, unet: nn.Module, channels: int, widths: tuple[int, ...], notes: list[str]
 ) -> nn.Module:
     """A ControlNet by its folder's config.json; without a folder, as it follows from the U-Net."""
-    from diffusers.models.controlnets.controlnet import ControlNetModel
+    from diffusers.models import controlnets
 
     if name:
         try:
@@ -198,9 +198,12 @@ def _build_meta_controlnet(
         except WeightsError:
             config_file = None
         if config_file is not None and config_file.is_file():
-            return ControlNetModel.from_config(read_json(config_file))
+            config = read_json(config_file)
+            return getattr(controlnets, config["_class_name"]).from_config(config)
         notes.append(f"'{name}' is not here: a ControlNet of the U-Net's architecture is assumed")
-    return ControlNetModel.from_unet(
+    if "union" in name.lower():
+        return controlnets.ControlNetUnionModel.from_unet(unet, load_weights_from_unet=False)
+    return controlnets.ControlNetModel.from_unet(
         unet,
         load_weights_from_unet=False,
         conditioning_channels=channels,

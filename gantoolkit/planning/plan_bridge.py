@@ -13,6 +13,7 @@ from torch import Tensor
 from gantoolkit.core.errors import GantoolkitError, UsageError
 from gantoolkit.core.types import Camera, Condition, Latent, Sample, Target
 from gantoolkit.data.face_zip import FaceZip
+from gantoolkit.encoders.family import complete_spec
 from gantoolkit.inference import load
 from gantoolkit.planning import meta_models
 from gantoolkit.planning.peak_memory import flops, peak
@@ -26,12 +27,14 @@ ASSUMED_SAMPLES = dict(train=24000, val=2000)  # CelebAMask-HQ's, where a zip is
 BUILDERS = {  # type of an encoder → the function that builds it on the meta device
     "ControlNetEncoder": "gantoolkit.encoders.published:build_meta_encoder",
     "DiffusionEncoder": "gantoolkit.encoders.published:build_meta_encoder",
+    "SDXLEncoder": "gantoolkit.encoders.published_sdxl:build_meta_sdxl",
     "MMFaceEncoder": "gantoolkit.encoders.published_mmface:build_meta_mmface",
 }
 
 
 def plan_bridge(config: dict[str, Any], plan: Plan) -> None:
     """Fill in the plan of a `bridge` config."""
+    config = config | {"encoder": complete_spec(config["encoder"])}
     encoder_type = config["encoder"]["type"]
     if encoder_type not in BUILDERS:
         raise UsageError(f"--dry-run knows no architecture of the encoder '{encoder_type}'.")

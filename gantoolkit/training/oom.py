@@ -8,8 +8,9 @@ from typing import Any
 
 import torch
 
+from gantoolkit.config import signature
 from gantoolkit.core.errors import GantoolkitError
-from gantoolkit.registry import registry
+from gantoolkit.registry import manifest, registry
 
 WORDS = ("out of memory", "can't allocate memory", "cannot allocate memory", "not enough memory")
 WHEN = dict(
@@ -18,11 +19,6 @@ WHEN = dict(
     train="while training",
     validate="while scoring and drawing",
 )
-OFFLOADED = (
-    "ControlNetEncoder",
-    "DiffusionEncoder",
-    "MMFaceEncoder",
-)  # encoders that know `offload`
 
 
 def is_out_of_memory(error: BaseException) -> bool:
@@ -38,7 +34,7 @@ def settings(config: dict[str, Any], stage: str, world: int = 1) -> list[str]:
     stage  a key of WHEN
     """
     schedule = config.get("schedule") or {}
-    encoder = config.get("encoder") or {}
+    encoder = _encoder(config)
     suggestions: list[str] = []
     if stage == "build":
         return suggestions
@@ -63,7 +59,7 @@ def settings(config: dict[str, Any], stage: str, world: int = 1) -> list[str]:
         )
     if stage != "prepare" and not config.get("chunk"):
         suggestions.append("chunk=4096 (rays of a 3D generator at a time)")
-    if encoder.get("type") in OFFLOADED and not encoder.get("offload"):
+    if _knows_offload(encoder) and not encoder.get("offload"):
         suggestions.append(
             "encoder.offload=True (the encoder waits in the CPU's memory while others work)"
         )
@@ -77,7 +73,7 @@ def advice(config: dict[str, Any], stage: str, world: int = 1) -> str:
     if suggestions := settings(config, stage, world):
         return f"repeat the command with --resume and {' or '.join(suggestions[:2])}"
 
-    encoder = config.get("encoder") or {}
+    encoder = _encoder(config)
     schedule = config.get("schedule") or {}
     batch = schedule.get("batch", 8)
     if stage == "train" and not _is_separable(config) and batch > 1:
@@ -90,6 +86,19 @@ def advice(config: dict[str, Any], stage: str, world: int = 1) -> str:
     if precision != "bf16":
         return f"start a new run (--out OTHER) with {key}=bf16"
     return "take a smaller model or a larger device"
+
+
+def _encoder(config: dict[str, Any]) -> dict[str, Any]:
+    """The arguments of the config's encoder, if it lists any."""
+    encoder = config.get("encoder")
+    return encoder if isinstance(encoder, dict) else {}
+
+
+def _knows_offload(encoder: dict[str, Any]) -> bool:
+    """Whether an encoder takes `offload`, as far as its type is known."""
+    entry = manifest.load().components["encoder"].get(encoder.get("type", ""))
+    arguments = signature.of(entry) if entry else None
+    return arguments is not None and "offload" in arguments.names
 
 
 def _is_separable(config: dict[str, Any]) -> bool:

@@ -16,7 +16,16 @@ from gantoolkit.weights import download, hub, hub_files
 from gantoolkit.weights.names import find_entry
 
 # Keys of a config that may hold OWNER/NAME of the Hub; names of registry.yaml may stand anywhere.
-REPOSITORY_KEYS = ("weights", "controlnet", "vae", "text", "network", "diffusion", "init_from")
+REPOSITORY_KEYS = (
+    "encoder",
+    "weights",
+    "controlnet",
+    "vae",
+    "text",
+    "network",
+    "diffusion",
+    "init_from",
+)
 
 
 def offer(config: Any, yes: bool) -> None:

@@ -6,9 +6,10 @@ import pytest
 import tiny
 import tiny_sdxl
 import torch
+from tiny_sdxl import wanted
 
 from gantoolkit.core.errors import UsageError, WeightsError
-from gantoolkit.core.types import Condition
+from gantoolkit.encoders import load_encoder
 from gantoolkit.encoders.controlnet import ControlNetEncoder
 from gantoolkit.encoders.sdxl import SDXLEncoder
 
@@ -23,12 +24,6 @@ def model():
 @pytest.fixture(scope="module")
 def union():
     return tiny_sdxl.parts(union=True)
-
-
-def wanted(count=2) -> Condition:
-    """Prompts with masks and scribbles of 32 px."""
-    masks, scribbles = tiny.condition(count), tiny.condition(count, 1)
-    return Condition(masks.text, masks.mask, scribbles.scribble, seed=masks.seed)
 
 
 def run_pipeline(name, model, condition, latents, pictures, **options):
@@ -186,3 +181,15 @@ def test_wrong_folders_name_the_right_encoder(root, tmp_path):
         ControlNetEncoder(sd15, str(root / "controlnet"))
     with pytest.raises(WeightsError, match="is a ControlNet of Stable Diffusion 1 or 2-base"):
         SDXLEncoder(sdxl, str(small / "controlnet"))
+
+
+def test_a_folder_alone_picks_the_class(root, tmp_path):
+    small = tiny.write(tmp_path, tiny.parts())
+    xl = load_encoder(str(root / "sdxl"), controlnet=str(root / "controlnet"), steps=2)
+    assert type(xl) is SDXLEncoder and xl.condition == "mask" and xl.timesteps == (999, 499)
+    sd15 = load_encoder(dict(weights=str(small / "diffusion")))
+    assert type(sd15) is ControlNetEncoder and sd15.condition == "none"
+    with pytest.raises(WeightsError, match="is read by no encoder"):
+        load_encoder(str(tmp_path))
+    with pytest.raises(UsageError, match="needs type='NAME', or weights='FOLDER'"):
+        load_encoder(dict(steps=2))

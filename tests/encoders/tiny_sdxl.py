@@ -6,6 +6,7 @@ import tiny
 import torch
 
 from gantoolkit.core import files
+from gantoolkit.core.types import Condition
 from gantoolkit.encoders.diffusion_model import SDXLModel
 from gantoolkit.encoders.folders import save_component
 from gantoolkit.networks.tokenizer import train_tokenizer
@@ -87,6 +88,12 @@ def parts(union=False, seed=0) -> SDXLModel:
         text_encoder_2=text_2,
         tokenizer_2=tokenizer_2,
     )
+
+
+def wanted(count=2) -> Condition:
+    """Prompts with masks and scribbles of 32 px."""
+    masks, scribbles = tiny.condition(count), tiny.condition(count, 1)
+    return Condition(masks.text, masks.mask, scribbles.scribble, seed=masks.seed)
 
 
 def write(folder: Path, model: SDXLModel) -> Path:

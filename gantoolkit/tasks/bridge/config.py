@@ -32,7 +32,8 @@ class ComponentsConfig:
     """The three networks of the pipeline, and the data between them."""
 
     data: dict  # train, val: names or zips; train_limit, val_limit
-    encoder: dict  # component that reads h, f and a; frozen
+    # component that reads h, f and a, frozen; or its folder (or name), which tells the type
+    encoder: dict | str
     bridge: dict  # component that is trained: M, or M and T
     generator: str  # weights name or file of G; frozen
     condition: Literal["mask", "scribble", "both"] = "mask"  # both: a ControlNet for each

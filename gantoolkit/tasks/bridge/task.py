@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -12,6 +13,7 @@ from gantoolkit import weights
 from gantoolkit.core.errors import UsageError
 from gantoolkit.core.types import Scores
 from gantoolkit.encoders import folders
+from gantoolkit.encoders.family import complete_spec
 from gantoolkit.generators import load_generator
 from gantoolkit.inference import bridge_files, load
 from gantoolkit.registry import registry
@@ -38,6 +40,7 @@ class Bridge(Task):
     system = RUN
 
     def __init__(self, config: BridgeConfig, device: torch.device, seed: int):
+        config = replace(config, encoder=complete_spec(config.encoder))
         self.config = config
         self.device = device
         self.specs = _specs(config)
