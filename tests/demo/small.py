@@ -21,6 +21,9 @@ class StepEncoder(nn.Module):
     made, timesteps, guidance = 0, (900, 600, 300), 1.0
     shapes = FeatureShapes((4, 2, 2), ((4, 4, 4),), 3)
 
+    def features(self, z, t, condition):
+        raise NotImplementedError  # these runs are not trained
+
     def trace(self, condition, x0=True, **_):
         seen = condition.mask if condition.mask is not None else condition.scribble
         lengths = torch.tensor([[len(text)] for text in condition.text])
