@@ -24,6 +24,8 @@ class StepEncoder(nn.Module):
     def features(self, z, t, condition):
         raise NotImplementedError  # these runs are not trained
 
+    trajectory = features
+
     def trace(self, condition, x0=True, **_):
         seen = condition.mask if condition.mask is not None else condition.scribble
         lengths = torch.tensor([[len(text)] for text in condition.text])
@@ -44,6 +46,11 @@ class AddBridge(nn.Module):
         super().__init__()
         self.shape = (num_ws, w_dim)
         self.register_buffer("mean_w", mean_w)
+
+    def mapping_parameters(self):
+        return []
+
+    modulation_parameters = mapping_parameters
 
     def forward(self, features):
         level = features.h.mean((1, 2, 3)).view(-1, 1, 1)

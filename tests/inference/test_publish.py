@@ -48,12 +48,15 @@ def test_a_bridge_and_its_card_are_uploaded(trained, tmp_path, server, monkeypat
     assert b'from_pretrained("me/my-bridge")' in stored.files["README.md"]
     assert f"uploaded to {server.address}/me/my-bridge" in capsys.readouterr().out
 
-    condition = Condition(("a face",), scribble=torch.rand(1, 1, 32, 32), seed=torch.tensor([1]))
-    expected = load_pipeline(trained)(condition).image
+    mask = torch.zeros(1, 19, 32, 32)
+    mask[:, 1] = 1
+    scribble = torch.rand(1, 1, 32, 32)
+    condition = Condition(("a face",), mask, scribble, seed=torch.tensor([1]))
+    expected = load_pipeline(trained)(condition).tensor
     fetched = PretrainedPipeline.from_pretrained("me/my-bridge")
-    assert torch.equal(fetched(condition).image, expected)
+    assert torch.equal(fetched(condition).tensor, expected)
     assert main.main(["weights", "get", "me/my-bridge"]) == 0
-    assert torch.equal(load_pipeline("me/my-bridge")(condition).image, expected)
+    assert torch.equal(load_pipeline("me/my-bridge")(condition).tensor, expected)
 
 
 @pytest.mark.parametrize(
@@ -98,7 +101,7 @@ def test_generate_offers_what_its_run_names(trained, tmp_path, server, capsys):
     state, arch, metadata = weights.load(file)
     specs = json.loads(metadata["pipeline"]) | {"generator": "stylegan2-ffhq", "frozen": {}}
     weights.save(file, state, arch, pipeline=json.dumps(specs))
-    command = ["generate", str(tmp_path / "run"), "--scribble", "s.png"]
+    command = ["generate", str(tmp_path / "run"), "--mask", "old-man"]
     for more, name in (([], "stylegan2-ffhq"), (["--generator", "eg3d-ffhq"], "eg3d-ffhq")):
         assert main.main([*command, *more]) == 1
         said = capsys.readouterr().err
