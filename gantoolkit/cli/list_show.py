@@ -8,12 +8,13 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from gantoolkit.config import docstrings, loader, signature, validate
-from gantoolkit.core import files
+from gantoolkit.core import files, prompt_words
 from gantoolkit.core.errors import UsageError
 from gantoolkit.core.suggest import did_you_mean
 from gantoolkit.registry import manifest, messages
 
 SECTIONS = ("configs", "presets", "weights", "data", "external", "commands", "plugins")
+WIDTH = 100  # columns of running text
 MAX_NAME = 36  # columns for names, where texts follow
 MAX_VALUE = 64  # columns for `key = value`, where its origin follows
 Rows = list[tuple[str, str]]  # name and text of each line
@@ -116,9 +117,12 @@ def table(rows: Rows, indent: str = "") -> None:
 
 
 def show(args: Namespace) -> None:
-    """Explain a name, or print a resolved config with the origin of every value."""
+    """Explain a name, print a resolved config with its origins, or the words of prompts."""
     index = manifest.load()
     name = args.name
+    if name == "words" and not args.overrides:
+        words()
+        return
     kinds = index.kinds_of(name)
     is_entry = name in index.weights or name in index.data or name in index.external
     if args.overrides and (kinds or is_entry):
@@ -141,6 +145,17 @@ def show(args: Namespace) -> None:
         fields(f"{name} (not installed)", index.external[name])
     else:
         resolved(name, args.overrides)
+
+
+def words() -> None:
+    """Print the words that the embedded text model learned, and what others are read as."""
+    index = manifest.load()
+    tokenizer = index.file(index.weights["diffusion"]) / "tokenizer"
+    known = prompt_words.read_words(tokenizer / "words.txt")
+    print(textwrap.fill(" ".join(sorted(known)), WIDTH))
+    print("\nread as one of these:")
+    pairs = [(word, prompt_words.near_word(word, known)) for word in prompt_words.MEANINGS]
+    table([(word, near) for word, near in pairs if near and word not in known], indent="  ")
 
 
 def component(kind: str, name: str, entry: dict) -> None:

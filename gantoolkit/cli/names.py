@@ -20,10 +20,12 @@ def add(verbs) -> None:
         verbs,
         "show",
         "gantoolkit.cli.list_show:show",
-        "explain a component, weights or a preset; or resolve a config",
+        "explain a component, weights or a preset; resolve a config; list the words of prompts",
     )
     show.add_argument(
-        "name", metavar="NAME|CONFIG", help="a name that list prints, a config or a run folder"
+        "name",
+        metavar="NAME|CONFIG",
+        help="a name that list prints, a config, a run folder, or `words`",
     )
     show.add_argument("overrides", nargs="*", metavar="key=value", help="for a config")
 

@@ -13,5 +13,6 @@ distributed  one process or several
 progress     what the screen shows while something long runs
 parts        the networks of a foreign checkpoint
 suggest      what is close to a mistyped name
+prompt_words  what near words of a prompt are read as
 limits       values that the command line, Python, configs and the demo take alike
 """

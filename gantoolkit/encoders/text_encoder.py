@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from gantoolkit.core import prompt_words
+
 
 @dataclass(frozen=True)
 class EncodedPrompts:
@@ -67,7 +69,8 @@ class TextEncoder(nn.Module):
     """A CLIP text model with its tokenizer; equal prompts of a batch are encoded once.
 
     model      transformers' CLIPTextModel
-    tokenizer  its CLIPTokenizer
+    tokenizer  its CLIPTokenizer. Where a list of the words that the model learned lies beside it,
+               near words are read as these (core/prompt_words.py)
     """
 
     def __init__(self, model: nn.Module, tokenizer):
@@ -79,7 +82,9 @@ class TextEncoder(nn.Module):
     def token_ids(self, prompts: Sequence[str]) -> Tensor:
         """Return the token ids [B,T] on the text model's device."""
         device = next(self.model.parameters()).device
-        return tokenize(self.tokenizer, prompts, self.num_tokens).to(device)
+        known = prompt_words.known_words(self.tokenizer)
+        read = [prompt_words.read_prompt(prompt, known).text for prompt in prompts]
+        return tokenize(self.tokenizer, read, self.num_tokens).to(device)
 
     def truncated_text(self, prompt: str) -> str:
         """Return the end of a prompt that is cut off because it is too long; "" if nothing is."""

@@ -8,52 +8,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from gantoolkit.core.prompt_words import FUNCTION_WORDS
 from gantoolkit.core.types import Features
 
-FUNCTION_WORDS = frozenset(
-    [
-        "a",
-        "an",
-        "the",
-        "this",
-        "that",
-        "these",
-        "those",
-        "and",
-        "or",
-        "with",
-        "of",
-        "in",
-        "on",
-        "at",
-        "to",
-        "by",
-        "for",
-        "from",
-        "as",
-        "who",
-        "which",
-        "whose",
-        "has",
-        "have",
-        "had",
-        "is",
-        "are",
-        "was",
-        "were",
-        "be",
-        "wears",
-        "wear",
-        "wearing",
-        "he",
-        "she",
-        "it",
-        "they",
-        "his",
-        "her",
-        "its",
-    ]
-)
 WHOLE_PERSON_WORDS = frozenset(
     [
         "man",

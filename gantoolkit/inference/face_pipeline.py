@@ -15,7 +15,7 @@ from gantoolkit.core.types import Camera, Condition, Latent, Render
 from gantoolkit.data.user_inputs import check_kinds, condition_kinds, read_condition
 from gantoolkit.inference.cameras import estimate_camera
 from gantoolkit.inference.faces import Faces, concatenate
-from gantoolkit.inference.prompt_check import check_prompt
+from gantoolkit.inference.prompt_check import check_prompt, known_words
 from gantoolkit.pipeline import Pipeline
 
 CAMERA_NAMES = ("frontal", "estimate")
@@ -60,6 +60,11 @@ class FacePipeline:
     @property
     def resolution(self) -> int:
         return self.pipeline.resolution
+
+    @property
+    def words(self) -> list[str]:
+        """The words that the text model learned; none where they are not listed."""
+        return sorted(known_words(self.encoder))
 
     @property
     def device(self) -> torch.device:

@@ -1,11 +1,10 @@
-"""What a person should know of a prompt: words that mean nothing, and an end that is cut off."""
+"""What a person should know of a prompt: how words are read, which mean nothing, what is cut."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Collection, Iterable
-from pathlib import Path
+from collections.abc import Iterable
 
+from gantoolkit.core import prompt_words
 from gantoolkit.core.errors import warn
 
 
@@ -20,10 +19,13 @@ def check_prompt(text: str, encoder) -> list[str]:
     """Return remarks on a prompt, without full stops; none where all of it is understood."""
     remarks = []
     text_encoder = getattr(encoder, "text_encoder", None)
-    unknown = unknown_words(text, known_words(encoder))
-    if unknown:
+    read = prompt_words.read_prompt(text, known_words(encoder))
+    if read.replaced:
+        pairs = [f"“{word}” as “{near}”" for word, near in read.replaced.items()]
+        remarks.append(f"the model reads {_listed(pairs)}")
+    if read.unknown:
         remarks.append(
-            f"the model never saw {_listed(unknown)}; what they mean will have little effect"
+            f"the model never saw {_listed(_unknown(read))}; what they mean will have little effect"
         )
     if hasattr(text_encoder, "truncated_text"):
         cut_words = text_encoder.truncated_text(text).split()
@@ -33,27 +35,19 @@ def check_prompt(text: str, encoder) -> list[str]:
 
 
 def known_words(encoder) -> frozenset[str]:
-    """Return the words that the encoder's text model learned from.
+    """Return the words that the encoder's text model learned from; none where they are not listed.
 
-    They are in words.txt beside its tokenizer; without that file, none are known.
+    They are in words.txt beside its tokenizer.
     """
     tokenizer = getattr(getattr(encoder, "text_encoder", None), "tokenizer", None)
-    path = Path(getattr(tokenizer, "name_or_path", "") or "none") / "words.txt"
-    return frozenset(path.read_text(encoding="utf-8").split()) if path.is_file() else frozenset()
+    return prompt_words.known_words(tokenizer)
 
 
-def unknown_words(text: str, known: Collection[str] | None) -> list[str]:
-    """Return the words of a prompt that are not among `known`, in order.
-
-    Where nothing is known, no word is unknown.
-
-    >>> unknown_words("An old, OLD pirate", {"an", "old"})
-    ['pirate']
-    """
-    if not known:
-        return []
-    words = re.findall(r"[^\W\d_]+", text.lower())
-    return [word for word in dict.fromkeys(words) if word not in known]
+def _unknown(read: prompt_words.ReadPrompt) -> list[str]:
+    return [
+        f"“{word}” (did you mean “{near}”?)" if near else f"“{word}”"
+        for word, near in read.unknown.items()
+    ]
 
 
 def _cut_remark(cut_words: list[str], total: int) -> str:
@@ -67,5 +61,5 @@ def _cut_remark(cut_words: list[str], total: int) -> str:
 
 
 def _listed(words: list[str]) -> str:
-    *others, last = [f"“{word}”" for word in words]
+    *others, last = words
     return f"{', '.join(others)} and {last}" if others else last

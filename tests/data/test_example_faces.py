@@ -8,9 +8,9 @@ from PIL import Image
 
 from gantoolkit.cli import main
 from gantoolkit.core.errors import UsageError
+from gantoolkit.core.prompt_words import read_prompt
 from gantoolkit.data import examples
 from gantoolkit.data.user_inputs import list_inputs, read_input
-from gantoolkit.inference.prompt_check import unknown_words
 from gantoolkit.weights import names
 
 
@@ -30,7 +30,7 @@ def test_prompts_are_made_of_words_that_the_embedded_model_knows():
     words = names.resolve("diffusion") / "tokenizer" / "words.txt"
     known = set(words.read_text(encoding="utf-8").split())
     for prompt in [*examples.captions().values(), *examples.prompts()]:
-        assert unknown_words(prompt, known) == []
+        assert read_prompt(prompt, known) == (prompt, {}, {})
 
 
 def test_they_are_listed_and_copied(tmp_path, capsys):

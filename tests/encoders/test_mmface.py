@@ -247,7 +247,7 @@ def test_a_bridge_trains_from_it_and_draws(published, tmp_path, tiny_zip, monkey
     assert len(mini.losses(tmp_path / "run")) == 4
     pipeline = load_pipeline(tmp_path / "run")
     condition = FaceZip(tiny_zip).sample([0, 1], seed=3).condition
-    image = pipeline(condition).image
+    image = pipeline(condition).tensor
     assert image.shape == (2, 3, 32, 32) and image.isfinite().all()
     blank = FaceZip(tiny_zip).sample([2, 3], seed=3).condition
-    assert not torch.allclose(image, pipeline(blank).image)
+    assert not torch.allclose(image, pipeline(blank).tensor)
