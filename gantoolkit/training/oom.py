@@ -68,8 +68,10 @@ def settings(config: dict[str, Any], stage: str, world: int = 1) -> list[str]:
 
 def advice(config: dict[str, Any], stage: str, world: int = 1) -> str:
     """Say what to type next, for a run that ran out of memory."""
-    if stage == "build":
-        return "take smaller networks, or a larger device"
+    if stage == "build":  # a bridge's generator has rendered one sample, too
+        is_bridge = config.get("task") == "bridge" and not config.get("chunk")
+        rays = "; of a 3D generator, chunk=4096 renders some rays at a time" if is_bridge else ""
+        return f"take smaller networks, or a larger device{rays}"
     if suggestions := settings(config, stage, world):
         return f"repeat the command with --resume and {' or '.join(suggestions[:2])}"
 

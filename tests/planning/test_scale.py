@@ -380,10 +380,14 @@ def test_every_setting_that_is_named_may_change_on_resumption(tmp_path):
 def test_a_run_that_fills_the_memory_says_what_to_type_and_goes_on_so(
     tmp_path, tiny_zip, monkeypatch
 ):
-    def full(self, latent, camera=None, seeds=None):
-        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB")
-
     from gantoolkit.tasks.bridge.renderer import Renderer
+
+    render = Renderer.__call__
+
+    def full(self, latent, camera=None, seeds=None):
+        if len(latent) > 1:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB")
+        return render(self, latent, camera, seeds)
 
     with monkeypatch.context() as patch, pytest.raises(GantoolkitError) as caught:
         patch.setattr(Renderer, "__call__", full)
