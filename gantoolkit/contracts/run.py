@@ -39,6 +39,7 @@ def check_component(kind: str, name: str, **arguments: Any) -> int:
         )
     component = _build(kind, arch)
     check_members(kind, component)
+    check_members(kind, component, training=True)
     contract = Contract(kind, component)
     import_module(f"gantoolkit.contracts.{kind}").check(contract, component, arch)
     return contract.kept

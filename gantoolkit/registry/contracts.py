@@ -25,15 +25,10 @@ MEMBERS = {  # kind → name of an attribute or method → what it is
     },
     "bridge": {
         "forward": "a method Features → Latent",
-        "mapping_parameters": "a method that returns the parameters of M",
-        "modulation_parameters": "a method that returns the parameters of T, or none",
     },
     "encoder": {
         "shapes": "FeatureShapes of h and f",
-        "timesteps": "the grid of denoising steps, from noise to image",
         "trace": "a method Condition → Features, step by step",
-        "features": "a method z_t, t, Condition → Features",
-        "trajectory": "a method Condition → z_t of every step, I^d_0",
     },
     "loss": {
         "weight": "λ, the factor of the term",
@@ -55,11 +50,26 @@ MEMBERS = {  # kind → name of an attribute or method → what it is
         "losses": "a method phase, batch, iteration → name → scalar",
     },
 }
+TRAINING = {  # the same, where a bridge is trained
+    "bridge": {
+        "mapping_parameters": "a method that returns the parameters of M",
+        "modulation_parameters": "a method that returns the parameters of T, or none",
+    },
+    "encoder": {
+        "timesteps": "the grid of denoising steps, from noise to image",
+        "features": "a method z_t, t, Condition → Features",
+        "trajectory": "a method Condition → z_t of every step, I^d_0",
+    },
+}
 
 
-def check_members(kind: str, component: Any) -> None:
-    """Raise UsageError for the first member that a component lacks, with its plugin and file."""
-    for name, meaning in MEMBERS.get(kind, {}).items():
+def check_members(kind: str, component: Any, training: bool = False) -> None:
+    """Raise UsageError for the first member that a component lacks, with its plugin and file.
+
+    training  check those that only training needs, instead of those that every use does
+    """
+    members = TRAINING if training else MEMBERS
+    for name, meaning in members.get(kind, {}).items():
         if not hasattr(component, name):
             raise UsageError(complaint(kind, component, f"it lacks '{name}'", f"add it: {meaning}"))
 

@@ -77,6 +77,7 @@ def failure(kind: str, cls: type, **arguments) -> str:
             given = import_module("gantoolkit.contracts.bridge").arguments()
             component = cls(**arguments, **(given if kind == "bridge" else {}))
         contracts.check_members(kind, component)
+        contracts.check_members(kind, component, training=True)
         import_module(f"gantoolkit.contracts.{kind}").check(
             Contract(kind, component), component, arch
         )

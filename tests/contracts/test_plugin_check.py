@@ -116,11 +116,21 @@ def test_a_run_names_the_plugin_and_the_file_before_anything_is_cached(
 
 
 def test_a_member_that_is_missing_is_said_when_the_component_is_built(plugin, monkeypatch):
+    folder = plugin("encoder", {"def trace": "def traces"})
+    monkeypatch.setenv("GANTOOLKIT_PLUGINS", str(folder))
+    manifest.load.cache_clear()
+    said = r"The encoder MyOwn of the plugin 'my-own' \(.*encoder.py\): it lacks 'trace'; add it"
+    with pytest.raises(UsageError, match=said):
+        build("encoder", dict(type="MyOwn"))
+
+
+def test_a_member_that_training_needs_is_said_before_anything_is_cached(
+    plugin, tmp_path, tiny_zip, monkeypatch
+):
     folder = plugin("bridge", {"def modulation_parameters": "def parameters_of_t"})
     monkeypatch.setenv("GANTOOLKIT_PLUGINS", str(folder))
     manifest.load.cache_clear()
-    from gantoolkit.contracts.bridge import arguments
-
     said = r"The bridge MyOwn of the plugin 'my-own' \(.*bridge.py\): it lacks 'modulation_param"
     with pytest.raises(UsageError, match=said):
-        build("bridge", dict(type="MyOwn"), **arguments())
+        mini.make(tmp_path, tiny_zip, bridge=dict(type="MyOwn"))
+    assert not (tmp_path / "cache").exists()

@@ -35,12 +35,6 @@ class ForTests(torch.nn.Module):
         super().__init__()
         self.width, self.depth = width, depth
 
-    def mapping_parameters(self):
-        return self.parameters()
-
-    def modulation_parameters(self):
-        return ()
-
 
 def test_build_takes_config_and_extra():
     built = registry.build("bridge", dict(type="ForTests", depth=3), width=4)

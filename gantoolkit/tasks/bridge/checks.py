@@ -8,13 +8,14 @@ from torch import nn
 from gantoolkit.core.camera import frame_of
 from gantoolkit.core.errors import UsageError
 from gantoolkit.core.types import Latent
-from gantoolkit.registry.contracts import complaint
+from gantoolkit.registry.contracts import check_members, complaint
 from gantoolkit.tasks.bridge.config import BridgeConfig
 from gantoolkit.tasks.bridge.renderer import Renderer
 
 
 def check_encoder(encoder: nn.Module, config: BridgeConfig) -> None:
-    """Refuse an encoder that lacks what the config asks of it."""
+    """Refuse an encoder that lacks what training or the config asks of it."""
+    check_members("encoder", encoder, training=True)
     _check_images(encoder, config)
     _check_condition(encoder, config)
     _check_steps(encoder, config)

@@ -17,6 +17,7 @@ from gantoolkit.encoders.family import complete_spec
 from gantoolkit.generators import load_generator
 from gantoolkit.inference import bridge_files, load
 from gantoolkit.registry import registry
+from gantoolkit.registry.contracts import check_members
 from gantoolkit.report.record import RUN
 from gantoolkit.tasks.bridge.checks import check_encoder, check_generator
 from gantoolkit.tasks.bridge.config import BridgeConfig
@@ -49,6 +50,7 @@ class Bridge(Task):
         check_encoder(self.encoder, config)
         self.generator = load_generator(config.generator).to(device)
         self.bridge = load.build_bridge(config.bridge, self.encoder, self.generator).to(device)
+        check_members("bridge", self.bridge, training=True)
         self.terms = {
             name: registry.build("loss", spec).to(device) for name, spec in config.losses.items()
         }
