@@ -9,15 +9,17 @@ from html import escape
 def tag(name: str, content: str = "", **attributes: str) -> str:
     """Return one element around `content`, which is HTML already.
 
-    Values of attributes are escaped; empty ones are left out, and `class_` is written as class.
+    Values of attributes are escaped; empty ones are left out. `class_` is written as class, and
+    other underscores as hyphens.
 
-    >>> tag("td", "1.5", class_="num")
-    '<td class="num">1.5</td>'
+    >>> tag("td", "1.5", class_="num", data_label="floor")
+    '<td class="num" data-label="floor">1.5</td>'
     """
     words = [name]
     for key, value in attributes.items():
         if value:
-            words.append(f'{key.rstrip("_")}="{escape(value)}"')
+            name_in_html = key.rstrip("_").replace("_", "-")
+            words.append(f'{name_in_html}="{escape(value)}"')
     return f"<{' '.join(words)}>{content}</{name}>"
 
 

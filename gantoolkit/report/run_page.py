@@ -14,12 +14,12 @@ from pathlib import Path
 from gantoolkit.core import files
 from gantoolkit.core.errors import DataError, GantoolkitError, UsageError
 from gantoolkit.core.types import Record
-from gantoolkit.report import loss_curves, page_pictures, tables
+from gantoolkit.report import loss_curves, page_head, page_pictures, tables
 from gantoolkit.report import record as records
 from gantoolkit.report.markup import details, tag
+from gantoolkit.report.next_steps import next_steps
 
 NAME = "report.html"
-SCORE_CARDS = 8  # scores shown at the top
 LINE_COLORS = 4  # of style.css
 ABOUT_SAMPLES = (
     "What went in (prompt and condition), the truth I<sup>gt</sup>, the diffusion model’s own "
@@ -32,8 +32,18 @@ ABOUT_STEPS = (
 )
 ABOUT_SCORES = (
     "The floor is the generator’s mean face for every sample, the ceiling a direct W+ inversion of "
-    "I<sup>gt</sup>; the last column says how much of the way between them this run went."
+    "I<sup>gt</sup>; “gap closed” says how much of the way between them this run went."
 )
+ABOUT_METRICS = {
+    "attributes_prompt": (
+        "Prompt’s attributes: the share of what the prompt states or denies (hair, glasses, age, "
+        "…) that the judge reads off the face."
+    ),
+    "detail_octave1": (
+        "Detail: the energy of fine structure relative to I<sup>gt</sup> in three octaves of "
+        "cycles per pixel; 1 is as much, less is soft, more is noise."
+    ),
+}
 
 
 @dataclass(frozen=True)
@@ -72,7 +82,7 @@ def page(
         title = escape(section.title)
         links += tag("a", title, href=f"#{section.anchor}")
         body += tag("section", tag("h2", title) + section.content, id=section.anchor)
-    main = _head(record) + tag("nav", links) + body + tag("footer", _footer(record))
+    main = page_head.head(record) + tag("nav", links) + body + tag("footer", _footer(record))
 
     style = package_files("gantoolkit.report").joinpath("style.css").read_text(encoding="utf-8")
     return (
@@ -89,7 +99,6 @@ def _sections(
     losses: Sequence[dict],
     plugin_sections: Iterable[tuple[str, str]],
 ) -> list[Section]:
-    timings = tables.timings(record.timings) if record.timings else ""
     more = [
         Section(f"more{index}", title, content)
         for index, (title, content) in enumerate(plugin_sections)
@@ -99,64 +108,14 @@ def _sections(
         Section("steps", "Over the denoising steps", _steps(record, folder)),
         Section("sheets", "Sheets", page_pictures.sheets(folder)),
         Section("scores", "Scores", _scores(record)),
+        Section("next", "What next", next_steps(record, folder)),
         Section("losses", "Losses", _losses(losses)),
-        Section("timings", "Time", timings),
+        Section("timings", "Time", _time(record)),
         *more,
         Section("notes", "Notes", _notes(record)),
         Section("config", "Config", _config(record)),
         Section("environment", "Environment", _environment(record)),
     ]
-
-
-def _head(record: Record) -> str:
-    task = escape(str(record.config.get("task", "run")))
-    lead = " · ".join(escape(fact) for fact in _facts(record))
-    command = escape(" ".join(record.command))
-    return (
-        tag("p", f"gantoolkit · {task}", class_="eyebrow")
-        + tag("h1", escape(record.run))
-        + tag("p", lead, class_="lead")
-        + (tag("pre", command, class_="command") if command else "")
-        + _score_cards(record)
-    )
-
-
-def _facts(record: Record) -> list[str]:
-    """Return what was trained in a few words: components, condition, length, seed."""
-    config = record.config
-    facts = [_component_name(config.get(key)) for key in ("encoder", "bridge", "generator")]
-    facts = [fact for fact in facts if fact]
-
-    condition = config.get("condition")
-    if isinstance(condition, str):
-        facts.append(f"text + {condition}")
-    schedule = config.get("schedule") or {}
-    if "iterations" in schedule:
-        batch = f" of {schedule['batch']}" if "batch" in schedule else ""
-        facts.append(f"{schedule['iterations']} iterations{batch}")
-    return [*facts, f"seed {record.seed}"]
-
-
-def _component_name(value) -> str:
-    """Return the component's name in a config's value: a dict with "type", or a plain name."""
-    if isinstance(value, dict):
-        return str(value.get("type") or value.get("weights") or "")
-    return value if isinstance(value, str) else ""
-
-
-def _score_cards(record: Record) -> str:
-    """Return the run's own scores at a glance, with the share of the gap that it closed."""
-    last_system = next(reversed(record.scores.values()), {})
-    own_scores = record.scores.get(records.RUN) or last_system
-    cards = ""
-    for metric, score in list(own_scores.items())[:SCORE_CARDS]:
-        card = tag("span", f"{tables.title(metric)} {score.arrow}")
-        card += tag("b", tables.number(score.value))
-        share = tables.gap(record, metric)
-        if share is not None:
-            card += tag("small", f"{tables.percent(share)} of the gap")
-        cards += tag("div", card, class_="card")
-    return tag("div", cards, class_="cards") if cards else ""
 
 
 def _samples(record: Record, folder: Path) -> str:
@@ -182,9 +141,31 @@ def _scores(record: Record) -> str:
     return (
         (_about(ABOUT_SCORES) if has_gap else "")
         + tables.scores(record)
+        + _meanings(record)
         + tag("h3", "Measured under these conditions", class_="about")
         + tables.conditions(record)
     )
+
+
+def _meanings(record: Record) -> str:
+    """Return what the scores mean that their titles do not say."""
+    names = {metric.partition("[")[0] for metric in tables.metrics_of(record.scores)}
+    sentences = [text for name, text in ABOUT_METRICS.items() if name in names]
+    return _about(" ".join(sentences)) if sentences else ""
+
+
+def _time(record: Record) -> str:
+    """Return how long the run and one image took, on what, and the seconds of every stage."""
+    if not record.timings:
+        return ""
+    facts = [f"{page_head.time_taken(record)} in all"]
+    for score in record.scores.get(records.RUN, {}).values():
+        if per_image := score.conditions.get("seconds_per_image"):
+            facts.append(
+                f"{tables.seconds(per_image)} per image, from prompt and condition to G(w)"
+            )
+            break
+    return tag("p", escape("; ".join(facts)) + ".") + tables.timings(record.timings)
 
 
 def _losses(log: Sequence[dict]) -> str:

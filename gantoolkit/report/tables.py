@@ -24,6 +24,7 @@ SYSTEM_ROLES = {
     RUN: "this run",
     CEILING: "ceiling",
 }
+GAP_TITLE = "gap closed"
 DIGEST_LENGTH = 12  # digits of a sha256 that are shown
 
 
@@ -97,7 +98,10 @@ def gap(record: Record, metric: str, system: str = RUN) -> float | None:
 
 
 def scores(record: Record) -> str:
-    """Return metrics as rows and systems as columns, with the gap closed as a bar."""
+    """Return metrics as rows and systems as columns, with the gap closed as a bar.
+
+    Cells carry their column's name, under which style.css stacks them on narrow screens.
+    """
     systems = in_order(record.scores)
     has_gap = FLOOR in systems and CEILING in systems
 
@@ -107,13 +111,13 @@ def scores(record: Record) -> str:
         role = tag("small", SYSTEM_ROLES.get(name, ""))
         heads.append(column_head(system_title + role, _number_class(name)))
     if has_gap:
-        heads.append(column_head("gap closed<small>floor → ceiling</small>"))
+        heads.append(column_head(f"{GAP_TITLE}<small>0 = floor, 100&thinsp;% = ceiling</small>"))
 
     rows = []
     for metric, example in metrics_of(record.scores).items():
         row = _score_row(record, metric, systems, example)
         if has_gap:
-            row += tag("td", _gap_bar(gap(record, metric)))
+            row += tag("td", _gap_bar(gap(record, metric)), data_label=GAP_TITLE)
         rows.append(row)
     return table(rows, heads, class_="scores" if len(systems) > 1 else "")
 
@@ -127,8 +131,14 @@ def _score_row(record: Record, metric: str, systems: Iterable[str], example: Sco
     cells = []
     for name, score in by_system.items():
         value = score.value if score else None
-        cells.append(tag("td", number(value, places), class_=_number_class(name)))
+        text = number(value, places)
+        cells.append(tag("td", text, class_=_number_class(name), data_label=_plain_title(name)))
     return head + "".join(cells)
+
+
+def _plain_title(system: str) -> str:
+    role = SYSTEM_ROLES.get(system)
+    return f"{system} ({role})" if role else system
 
 
 def _number_class(system: str) -> str:
@@ -136,19 +146,28 @@ def _number_class(system: str) -> str:
 
 
 def conditions(record: Record) -> str:
-    """Return under which conditions each metric was measured, one row for each."""
+    """Return under which conditions each metric was measured: first what is the same for all."""
     metrics = metrics_of(record.scores)
-    keys = list(dict.fromkeys(key for score in metrics.values() for key in score.conditions))
+    conditions_of = {name: {"n": score.n} | score.conditions for name, score in metrics.items()}
+    keys = list(dict.fromkeys(key for found in conditions_of.values() for key in found))
 
-    heads = [column_head("metric"), column_head("n", "num")]
-    heads += [column_head(escape(key.replace("_", " "))) for key in keys]
+    shared = []
+    differing = []
+    for key in keys:
+        texts = {_condition_text(key, found.get(key)) for found in conditions_of.values()}
+        if len(texts) == 1:
+            shared.append(f"{key.replace('_', ' ')} {texts.pop()}")
+        else:
+            differing.append(key)
+    same = tag("p", f"The same for all: {escape(', '.join(shared))}.") if shared else ""
+
+    heads = [column_head("metric")]
+    heads += [column_head(escape(key.replace("_", " "))) for key in differing]
     rows = []
-    for metric, score in metrics.items():
-        row = row_head(title(metric)) + tag("td", str(score.n), class_="num")
-        for key in keys:
-            row += tag("td", escape(_condition_text(key, score.conditions.get(key))))
-        rows.append(row)
-    return table(rows, heads)
+    for metric, found in conditions_of.items():
+        cells = [tag("td", escape(_condition_text(key, found.get(key)))) for key in differing]
+        rows.append(row_head(title(metric)) + "".join(cells))
+    return same + (table(rows, heads) if differing else "")
 
 
 def timings(stages: dict[str, float]) -> str:

@@ -18,12 +18,15 @@ losses = dict(
     lpips=dict(type="LPIPS", net="alex", network="lpips-alex", weight=0.8),
     identity=dict(network="irse50"),
 )
-metrics = dict(  # none of these networks is in the losses
+metrics = dict(  # none of these networks is in the losses; no published one reads attributes
+    _delete_=True,
     fid=dict(network="inception-fid"),
     lpips=dict(network="vgg"),
+    ms_ssim={},
     id_gt=dict(network="insightface:models/buffalo_l"),
     acc=dict(network="bisenet"),
     miou=dict(network="bisenet"),
+    detail={},
 )
 loss_size = 256  # images are pooled before the losses, and scored, at this size
 score_size = 256

@@ -18,7 +18,9 @@ losses = dict(  # λ0 … λ3 of Eq. 6 and 7
     identity=dict(type="Identity", weight=0.1, network="arcface"),
     code=dict(type="LatentNorm", weight=0.005),
 )
-metrics = dict(fid={}, lpips={}, ms_ssim={}, id_gt={}, acc={}, miou={})
+metrics = dict(
+    fid={}, lpips={}, ms_ssim={}, id_gt={}, acc={}, miou={}, attributes_prompt={}, detail={}
+)
 score_after_steps = [1, 5]
 training = "M then T"
 targets = "paper"  # M towards I^gt, T towards I^d_0, identity towards I^gt
