@@ -9,6 +9,8 @@ import torch
 from gantoolkit.core.types import Condition
 from gantoolkit.encoders.diffusion_model import DiffusionModel
 from gantoolkit.encoders.folders import save_component
+from gantoolkit.encoders.mmface_model import MMFaceModel
+from gantoolkit.networks.dual_stream_dit import DualStreamDiT
 from gantoolkit.networks.tokenizer import train_tokenizer
 from gantoolkit.networks.towers import text_model
 from gantoolkit.tasks.diffusion.controlnet import new_controlnet
@@ -36,6 +38,14 @@ def parts(channels=19, layers=1, seed=0):
     control = spread(new_controlnet(denoiser, channels, (8, 8, 8)), seed + 1)
     vae = spread(new_autoencoder((8, 8, 8), 1, 4, 4, 32), seed, 0.02)
     return DiffusionModel(denoiser, control, vae, text, tokenizer, ddim_scheduler())
+
+
+def mmface_parts(objective="flow"):
+    """A transformer of four blocks on the same VAE and text model."""
+    torch.manual_seed(0)
+    model = parts()
+    dit = spread(DualStreamDiT(4, 32, 4, 2, 2, 16), 0, 0.1)
+    return MMFaceModel(dit, model.vae, model.text_encoder, model.tokenizer, objective, 32)
 
 
 def condition(count=3, channels=19, seeds=None):

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from tiny import parts
+from tiny import mmface_parts, parts
 from torch import nn
 
 from gantoolkit import (
@@ -30,6 +30,7 @@ from gantoolkit.bridges.mapping import Mapping
 from gantoolkit.core.types import FeatureShapes
 from gantoolkit.encoders.controlnet import ControlNetEncoder
 from gantoolkit.encoders.diffusion import DiffusionEncoder
+from gantoolkit.encoders.mmface import MMFaceEncoder
 from gantoolkit.encoders.pyramid import PyramidEncoder
 from gantoolkit.generators.eg3d import EG3D
 from gantoolkit.generators.stylegan2 import StyleGAN2
@@ -84,8 +85,9 @@ def offers(component, contract: str) -> None:
         lambda: ControlNetEncoder(parts()),
         lambda: DiffusionEncoder(parts()),
         lambda: PyramidEncoder(resolution=32),
+        lambda: MMFaceEncoder(mmface_parts()),
     ],
-    ids=["controlnet", "diffusion", "pyramid"],
+    ids=["controlnet", "diffusion", "pyramid", "mmface"],
 )
 def test_encoders_keep_their_contract(make):
     encoder = make()

@@ -53,7 +53,7 @@ class SampledConfig(DenoisingConfig):
 
     ema: float  # decay of the moving average that is scored and exported
     guidance: float = 3.0  # scale of classifier-free guidance for samples
-    steps: int = 10  # DDIM steps of samples
+    steps: int = 10  # denoising steps of samples
 
 
 @dataclass(frozen=True, kw_only=True)
