@@ -20,7 +20,6 @@ OF_VERBS = {  # words of a verb → what follows "gantoolkit " in two lines of a
     "demo": ("demo", "demo runs/absm_eg3d --port 8000"),
     "list": ("list", "list losses"),
     "show": ("show words", "show configs/absm_eg3d.py schedule.batch=4"),
-    "examples": ("examples", "examples --out examples"),
     "doctor": ("doctor", "doctor --quick"),
     "new plugin": ("new plugin my-gan", "new plugin my-loss --kind loss --out plugins"),
     "plugin check": ("plugin check gantoolkit-my-gan", "plugin check plugins/stylize"),
