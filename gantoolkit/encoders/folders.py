@@ -204,7 +204,7 @@ def save_component(module, folder: str | Path, name: str = "", half: bool = True
         copied = copied.half()
     copied.save_pretrained(path, safe_serialization=True)
 
-    config = json.loads((path / "config.json").read_text())
+    config = files.read_json_object(path / "config.json")
     if config.pop("_name_or_path", None):  # where it was loaded from, a place of this machine
         files.write_text(path / "config.json", json.dumps(config, indent=2) + "\n")
     return path

@@ -7,7 +7,6 @@ executed.
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,7 @@ from huggingface_hub import ModelCard, ModelHubMixin, snapshot_download
 
 from gantoolkit import __version__, weights
 from gantoolkit.core import files
-from gantoolkit.core.errors import UsageError, WeightsError
+from gantoolkit.core.errors import DataError, UsageError, WeightsError
 from gantoolkit.data.user_inputs import condition_kinds
 from gantoolkit.inference import bridge_files, load
 from gantoolkit.inference.face_pipeline import FacePipeline
@@ -147,10 +146,10 @@ def check_folder(folder: Path) -> None:
 
 def _is_export(folder: Path) -> bool:
     try:
-        config = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        config = files.read_json_object(folder / CONFIG)
+    except DataError:
         return False
-    return isinstance(config, dict) and str(config.get("library", "")).startswith("gantoolkit ")
+    return str(config.get("library", "")).startswith("gantoolkit ")
 
 
 def model_card(

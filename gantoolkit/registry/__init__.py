@@ -7,6 +7,7 @@ hub_cache  where huggingface_hub keeps a repository
 registry   import of components on demand
 contracts  what a component of each kind must have
 plugins    import of plugins and their hooks
+guards     a failing hook is reported under its plugin's name
 hookspecs  every hook
 messages   answers to names that do not exist, or not any more
 """

@@ -14,12 +14,9 @@ from typing import Any
 
 import pluggy
 
-from gantoolkit.core import errors
-from gantoolkit.core.errors import GantoolkitError
-from gantoolkit.registry import hookspecs, manifest, messages
+from gantoolkit.registry import guards, hookspecs, manifest, messages
 
 hookimpl = pluggy.HookimplMarker("gantoolkit")
-IMPL_MARK = "gantoolkit_impl"  # the attribute that `hookimpl` leaves on a function
 SPEC_MARK = "gantoolkit_spec"
 BUILT_IN = (  # modules of the package with implementations of hooks
     "gantoolkit.weights.names",
@@ -41,7 +38,9 @@ def manager() -> pluggy.PluginManager:
         try:
             _register(plugins, provider)
         except (Exception, SystemExit) as error:  # whatever it does must not stop the others
-            _report(provider, f"the plugin '{provider.name}' ({provider.entry}) is left out", error)
+            guards.report(
+                provider, f"the plugin '{provider.name}' ({provider.entry}) is left out", error
+            )
     return plugins
 
 
@@ -93,7 +92,9 @@ def _register(plugins: pluggy.PluginManager, provider: manifest.Provider) -> Non
         if name not in hook_names():
             hint = messages.hint("hooks", name, hook_names())
             raise AttributeError(f"there is no hook {name}{hint}")
-    guarded = {name: _guarded(name, hook, provider) for name, hook in implementations.items()}
+    guarded = {
+        name: guards.guard_hook(name, hook, provider) for name, hook in implementations.items()
+    }
     try:
         plugins.register(_Hooks(**guarded), provider.name)
     except Exception:
@@ -107,37 +108,6 @@ def _marked(plugin: object) -> dict[str, Callable]:
     marked = {}
     for name in dir(plugin):
         function = getattr(plugin, name, None)
-        if isinstance(getattr(function, IMPL_MARK, None), dict):
+        if isinstance(getattr(function, guards.IMPL_MARK, None), dict):
             marked[name] = function
     return marked
-
-
-def _guarded(name: str, hook: Callable, provider: manifest.Provider) -> Callable:
-    """Wrap a hook so that a failure is reported instead of raised.
-
-    A GantoolkitError is passed on.
-    """
-    if getattr(hook, IMPL_MARK).get("wrapper"):
-        return hook
-
-    @functools.wraps(hook)
-    def guarded(*arguments):
-        try:
-            return hook(*arguments)
-        except GantoolkitError:
-            raise
-        except (Exception, SystemExit) as error:
-            what = f"the plugin '{provider.name}' failed in {name}, which is left out"
-            _report(provider, what, error)
-            return None
-
-    return guarded
-
-
-def _report(provider: manifest.Provider, what: str, error: BaseException) -> None:
-    """Note a plugin's failure for `doctor`, and warn of it once."""
-    words = " ".join(str(error).split())
-    text = f"{type(error).__name__}: {words}{messages.moved_module(error)}"
-    if provider.error != text:
-        provider.error = text
-        errors.warn(f"{what}: {text}")

@@ -20,7 +20,6 @@ Every key but "images" may be missing, and unknown columns are shown under their
 
 from __future__ import annotations
 
-import json
 import math
 from dataclasses import asdict, fields
 from pathlib import Path
@@ -82,13 +81,11 @@ def load(folder: str | Path) -> Record:
     path = Path(folder)
     if path.is_dir():
         path = path / NAME
+    if not path.is_file():
+        raise DataError(f"There is no {NAME} in {path.parent}; give the folder of a finished run.")
     try:
-        return from_json(json.loads(path.read_text(encoding="utf-8")))
-    except FileNotFoundError:
-        raise DataError(
-            f"There is no {NAME} in {path.parent}; give the folder of a finished run."
-        ) from None
-    except (json.JSONDecodeError, UnicodeDecodeError, TypeError, AttributeError) as error:
+        return from_json(files.read_json_object(path))
+    except (TypeError, AttributeError) as error:
         raise DataError(f"{path} is not the record of a run ({error}).") from None
 
 

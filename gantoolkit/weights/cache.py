@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Container
 from pathlib import Path
 
@@ -30,7 +29,7 @@ def converted(path: Path, kinds: Container[str] = ()) -> Path | None:
             return unknown(path)
         files.write_json(index, _write_all(networks, folder, path))
 
-    found = json.loads(index.read_text(encoding="utf-8"))
+    found = files.read_json_object(index, WeightsError)
     types, problems = found["types"], found["problems"]
     fitting = [name for name, type_name in types.items() if type_name in kinds]
     if problems and kinds and not fitting:

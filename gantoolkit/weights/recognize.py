@@ -6,6 +6,7 @@ import json
 import zipfile
 from pathlib import Path
 
+from gantoolkit.core import files
 from gantoolkit.core.errors import WeightsError
 
 HEAD = 4096  # bytes from which a file is recognized
@@ -110,17 +111,12 @@ def safetensors_size(path: Path, header_size: int) -> int:
 
 
 def read_json(path: Path) -> dict:
-    """Read an object of JSON, such as config.json.
+    """Read an object of JSON, such as config.json, that belongs to weights.
 
-    Raises WeightsError that names the file where it is missing, not JSON, or not an object.
+    Raises WeightsError that names the file where it is missing, a pointer or web page, not JSON, or
+    not an object.
     """
     if not path.is_file():
         raise WeightsError(f"{path} is missing; copy it from where the folder was published.")
     refuse_damaged(path, is_text=True)
-    try:
-        content = json.loads(path.read_bytes())  # bytes: a BOM or UTF-16 is recognized
-    except (ValueError, RecursionError) as error:
-        raise WeightsError(f"{path} is not valid JSON ({error}); {AGAIN}.") from None
-    if not isinstance(content, dict):
-        raise WeightsError(f"{path} is JSON, but not an object of settings; {AGAIN}.")
-    return content
+    return files.read_json_object(path, WeightsError)
