@@ -22,6 +22,7 @@ from gantoolkit.core import files
 from gantoolkit.core.errors import WeightsError
 from gantoolkit.encoders import family
 from gantoolkit.networks.clip_folder import load_text_model, load_tokenizer
+from gantoolkit.weights.blank import without_first_weights
 from gantoolkit.weights.folders import read_folder
 from gantoolkit.weights.recognize import read_json
 from gantoolkit.weights.state_dict import load_state_dict
@@ -89,7 +90,7 @@ def _load_diffusers(cls, path: Path) -> nn.Module:
     family.check_class(config, cls.__name__, path)
     state, file = read_folder(path, STEMS)
     try:
-        with torch.random.fork_rng(devices=[]):  # its first weights are replaced
+        with without_first_weights():
             module = cls.from_config(config)
     except Exception as error:  # whatever a wrong setting leads diffusers to
         reason = " ".join(str(error).split())[:160]

@@ -7,10 +7,10 @@ from typing import Any
 
 import gantoolkit.core.compat  # noqa: F401  transformers imports torchvision
 
-import torch
 from torch import Tensor, nn
 
 from gantoolkit.core.errors import WeightsError
+from gantoolkit.weights.blank import without_first_weights
 from gantoolkit.weights.folders import read_folder
 from gantoolkit.weights.recognize import read_json, refuse_damaged
 from gantoolkit.weights.state_dict import load_state_dict
@@ -57,10 +57,10 @@ def load_text_model(folder: Path, projected: bool = False) -> nn.Module:
 def build_model(model_class: type, config_class: type, config: dict[str, Any], folder: Path):
     """Build a model of transformers with the settings of its config.json.
 
-    Its first weights are replaced, so drawing them leaves torch's random stream as it was.
+    Its parameters are not initialized: every one must be loaded afterwards.
     """
     try:
-        with torch.random.fork_rng(devices=[]):
+        with without_first_weights():
             return model_class(config_class.from_dict(config))
     except Exception as error:  # whatever a wrong setting leads transformers to
         reason = " ".join(str(error).split())[:160]

@@ -4,6 +4,7 @@ names       the file behind a name, and checksums
 reading     tensors, architecture and metadata of a file
 writing     tensors and architecture into a file
 state_dict  which tensors are missing, unexpected, of another shape or not finite
+blank       networks whose first weights are read rather than drawn
 recognize   pointers, web pages, texts and cut files in place of weights
 folders     the weights of a folder of diffusers or transformers, in all their variants
 cache       converted checkpoints of other projects

@@ -40,7 +40,7 @@ THIRD = {  # third party → rooms or files that may import it
     "torchmetrics": {"metrics"},
     "torchvision": set(),
     "gradio": {"demo"},
-    "pluggy": {"registry/hookspecs.py", "registry/plugins.py"},
+    "pluggy": {"registry/hookspecs.py", "registry/plugins.py", "registry/guards.py"},
 }
 LIGHT = {  # what `--help`, `list` and `show` need: nothing heavy at the top
     "cli",

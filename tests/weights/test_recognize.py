@@ -89,7 +89,9 @@ def test_json_of_any_unicode_is_read(tmp_path, coding):
 @pytest.mark.parametrize("content", [b"{", b"3", b"[" * 100_000, b"\xff\xfe\xfd", b"null"])
 def test_other_json_is_refused(tmp_path, content):
     (tmp_path / "config.json").write_bytes(content)
-    with pytest.raises(WeightsError, match="config.json(, line 1:|: it is not usable| holds a).*(mend|save)"):
+    with pytest.raises(
+        WeightsError, match="config.json(, line 1:|: it is not usable| holds a).*(mend|save)"
+    ):
         read_json(tmp_path / "config.json")
 
 
