@@ -22,7 +22,7 @@ import pytest  # noqa: E402
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [
     str(ROOT / "tests" / room)
-    for room in ("bench", "data", "demo", "encoders", "tasks", "training", "weights")
+    for room in (".", "bench", "data", "demo", "encoders", "tasks", "training", "weights")
 ]  # stand-ins that rooms share
 GOLDEN = Path(os.environ.get("GANTOOLKIT_GOLDEN") or ROOT.parent / "shared" / "golden")
 COLORS = {"fair": (226, 180, 156), "tan": (176, 122, 86), "dark": (96, 62, 44)}

@@ -21,6 +21,7 @@ What a user hands in:
     label_maps       one label map
     label_colors     its classes by colors, also soft or in another channel order
     label_palettes   its classes in an indexed image: by indices or by colors
+    label_quantized  whether saving in few colors merged classes
     label_doubts     what speaks against it
     label_orders     which order label maps are numbered in
     anatomy          what a face's label map must look like

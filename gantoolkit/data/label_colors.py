@@ -18,6 +18,7 @@ from gantoolkit.core.errors import DataError
 from gantoolkit.core.labels import CLASSES, PALETTE
 from gantoolkit.data.anatomy import rate
 from gantoolkit.data.image_files import Note
+from gantoolkit.data.label_quantized import check_not_merged
 
 NEAR = 25.0  # RGB distance up to which a pixel counts as a color of the palette
 SURE = 0.9  # share of pixels that must be that near
@@ -192,6 +193,7 @@ def _check_far(far: np.ndarray, colors: np.ndarray, path: str | Path) -> None:
 def _repair_edges(colors: np.ndarray, path: str | Path, note: Note) -> np.ndarray:
     """Find labels by the nearest color; mixed colors on edges take that of a part beside them."""
     nearest, distance = _nearest_colors(colors)
+    check_not_merged(colors, nearest, distance, NEAR, path)
     if distance.max() <= NEAR:
         note(f"{path} has colors slightly off those of CelebAMask-HQ; the nearest ones are taken.")
         return nearest

@@ -51,7 +51,6 @@ def read_indexed(
         return labels, True
     try:
         labels = label_colors.read_colors(colors, path, note)
-        note(f"{path} was saved in few colors; small parts of similar colors may be lost.")
         return labels, False
     except DataError as error:
         raise DataError(
