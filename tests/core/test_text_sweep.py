@@ -99,7 +99,10 @@ def configs(rng: random.Random):
     yield Made("Latin-1 unsaid", saver(unsaid), lambda path: loader.execute(path, "note"), line=4)
 
 
-@pytest.mark.parametrize("family", [texts, json_files, json_lines, configs])
-def test_right_or_refused(family, tmp_path):
+@pytest.mark.parametrize(
+    "family, row",
+    [(texts, "texts"), (json_files, "`.json`"), (json_lines, "`.jsonl`"), (configs, "configs")],
+)
+def test_right_or_refused(family, row, tmp_path):
     inputs = [made for seed in SEEDS for made in family(random.Random(seed))]
-    sweep(inputs, tmp_path, at_least=60)
+    sweep(inputs, tmp_path, row)

@@ -231,6 +231,11 @@ def color_maps(labels: np.ndarray, rng: np.random.Generator) -> Iterator[Kind]:
     others = rng.integers(0, 256, (19, 3)).astype(np.uint8)
     yield Kind("other colors", saver(Image.fromarray(others[labels])))
     yield Kind("colors in few", saver(image.quantize(6, method=Image.Quantize.MEDIANCUT)))
+    merged = image.quantize(12, method=Image.Quantize.FASTOCTREE)
+    yield Kind("colors merged, indexed", saver(merged))
+    yield Kind("colors merged", saver(merged.convert("RGB")))
+    five_bits = Image.fromarray(colors & 0xF8)
+    yield Kind("colors of 5 bits", saver(five_bits), right=labels, said="slightly off")
     noise = Image.fromarray(rng.integers(0, 256, (64, 64, 3)).astype(np.uint8))
     yield Kind("a photo", saver(noise))
 
