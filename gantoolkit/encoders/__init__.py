@@ -20,6 +20,8 @@ Constructors take what a config says.
     controlnet  diffusion  sdxl          the encoders: U-Nets of Stable Diffusion
     pyramid                              a pyramid of the condition alone
     mmface  mmface_model                 MMFace-DiT as an encoder, and its networks
+    sd3  flux  transformer               Stable Diffusion 3, FLUX.1, and what they share
+    transformer_model  t5_text           their networks; prompts as T5 reads them
     base  denoiser                       what frozen denoising models share; what a family fills in
     conditioning  control_networks       what ControlNets are shown; ControlNets beside a U-Net
     text_encoder                         prompts as networks read them

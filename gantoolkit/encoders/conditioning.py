@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -74,6 +75,15 @@ def guess_kind(name: str) -> str | None:
     if words.intersection(MASK_NAMES):
         return "mask"
     return None
+
+
+def guess_kinds(
+    condition: str | Sequence[str] | None, names: Sequence[str]
+) -> str | Sequence[str | None] | None:
+    """Return `condition`, or where that is None what the names of ControlNets say, if any."""
+    if condition is None and names:
+        return [guess_kind(name) for name in names]
+    return condition
 
 
 def mask_image(mask: Tensor, palette: str) -> Tensor:

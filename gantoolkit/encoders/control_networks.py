@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -142,9 +142,17 @@ class ConditionedUnion(ConditionedControlNet):
 
 
 def condition_controlnets(
-    networks: Sequence[nn.Module], condition, palette, conditioning_scale
+    networks: Sequence[nn.Module],
+    condition,
+    palette,
+    conditioning_scale,
+    make: Callable[..., nn.Module] | None = None,
 ) -> nn.ModuleList:
-    """Give each ControlNet its settings; a single value stands for all, a list gives one each."""
+    """Give each ControlNet its settings; a single value stands for all, a list gives one each.
+
+    make  (network, condition, palette, conditioning_scale) → module; None: of U-Nets' ControlNets
+    """
+    make = make or _conditioned
     count = len(networks)
 
     def one_each(name: str, setting) -> list:
@@ -159,7 +167,7 @@ def condition_controlnets(
         one_each("palette", palette),
         one_each("conditioning_scale", conditioning_scale),
     )
-    return nn.ModuleList(_conditioned(*each) for each in settings)
+    return nn.ModuleList(make(*each) for each in settings)
 
 
 def _conditioned(network: nn.Module, *settings) -> ConditionedControlNet:

@@ -69,12 +69,13 @@ class ControlNetEncoder(FrozenEncoder):
         schedule = Diffusion(model.scheduler, steps)
         super().__init__(model.vae, model.build_text_encoder(), schedule, guidance, negative_prompt)
 
-        if condition is None and model.controlnet_names:
-            condition = [conditioning.guess_kind(name) for name in model.controlnet_names]
         self.tap = tap
         self.unet = model.unet
         self.controlnets = control_networks.condition_controlnets(
-            model.controlnets, condition, palette, conditioning_scale
+            model.controlnets,
+            conditioning.guess_kinds(condition, model.controlnet_names),
+            palette,
+            conditioning_scale,
         )
         self.freeze(precision, offload)
 

@@ -63,7 +63,7 @@ def load_diffusion_model(
 
     Both are paths or names from registry.yaml.
     """
-    check_folder(folder, "ControlNetEncoder", COMPONENTS)
+    family.check_unet(check_folder(folder, "ControlNetEncoder", COMPONENTS))
     text = folders.load_text(folder)
     unet = folders.load_unet(folder)
     names, controlnets = load_controlnets(controlnet, "ControlNetEncoder", folder, unet)
@@ -80,6 +80,7 @@ def load_diffusion_model(
 def load_sdxl_model(folder: str | Path, controlnet: str | Path | list[str] | None) -> SDXLModel:
     """Load all components of Stable Diffusion XL; arguments as of `load_diffusion_model`."""
     root = check_folder(folder, "SDXLEncoder", XL_COMPONENTS)
+    family.check_unet(root)
     text_encoder, tokenizer = folders.load_text(folder)
     text_encoder_2, tokenizer_2 = folders.load_text(folder, "_2", projected=True)
     unet = folders.load_unet(folder)
@@ -106,7 +107,6 @@ def check_folder(folder: str | Path, encoder: str, components: Sequence[str]) ->
     family.check_family(root, encoder)
     for component in components:
         folders.component_folder(root, component)
-    family.check_unet(root)
     return root
 
 

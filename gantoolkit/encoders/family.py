@@ -13,13 +13,23 @@ from gantoolkit.weights.recognize import read_json
 FAMILIES = {  # encoder → the models that it reads
     "ControlNetEncoder": "Stable Diffusion 1 or 2-base",
     "SDXLEncoder": "Stable Diffusion XL",
+    "SD3Encoder": "Stable Diffusion 3",
+    "FluxEncoder": "FLUX.1",
     "MMFaceEncoder": "MMFace-DiT",
 }
+TRANSFORMERS = {  # class → encoder
+    "SD3Transformer2DModel": "SD3Encoder",
+    "FluxTransformer2DModel": "FluxEncoder",
+}
 MMFACE_FILE = "dit_model_weights_ema.safetensors"  # the transformer, as it was published
-CONTROLNETS = {"ControlNetUnionModel": "SDXLEncoder"}  # class → encoder; ControlNetModel is of both
+CONTROLNETS = {  # class → encoder; a ControlNetModel is of Stable Diffusion 1 or XL
+    "ControlNetUnionModel": "SDXLEncoder",
+    "SD3ControlNetModel": "SD3Encoder",
+    "FluxControlNetModel": "FluxEncoder",
+}
 READ_HERE = (
     "Stable Diffusion 1 and 2-base (ControlNetEncoder), Stable Diffusion XL (SDXLEncoder), "
-    "MMFace-DiT (MMFaceEncoder), and small models in the same layouts"
+    "Stable Diffusion 3 (SD3Encoder), FLUX.1 (FluxEncoder), MMFace-DiT (MMFaceEncoder), and small models in the same layouts"
 )
 PIPELINES = {  # encoder → names of the pipelines whose parts it can read
     "ControlNetEncoder": re.compile(
@@ -29,6 +39,8 @@ PIPELINES = {  # encoder → names of the pipelines whose parts it can read
     "SDXLEncoder": re.compile(
         r"StableDiffusionXL(ControlNet|ControlNetUnion|ControlNetPAG|PAG)?(Img2Img)?Pipeline"
     ),
+    "SD3Encoder": re.compile(r"StableDiffusion3(ControlNet|PAG)?(Img2Img)?Pipeline"),
+    "FluxEncoder": re.compile(r"Flux(ControlNet)?(Img2Img)?Pipeline"),
 }
 ROLES = {  # channels that a U-Net reads beyond the latents → what such models do
     5: "an inpainting model: latents, mask and masked picture",
@@ -64,6 +76,9 @@ def recognize(root: Path) -> str | None:
     if index.is_file():
         name = str(read_json(index).get("_class_name") or "StableDiffusionPipeline")
         return next((key for key, names in PIPELINES.items() if names.fullmatch(name)), None)
+    transformer = root / "transformer/config.json"
+    if transformer.is_file():
+        return TRANSFORMERS.get(read_json(transformer).get("_class_name", ""))
     unet = root / "unet/config.json"
     if not unet.is_file():
         return None

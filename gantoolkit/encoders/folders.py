@@ -154,6 +154,33 @@ def load_controlnet(folder, encoder: str = "ControlNetEncoder") -> nn.Module:
     return _load_diffusers(getattr(controlnets, name), path)
 
 
+def load_transformer(folder) -> nn.Module:
+    """Load the transformer of Stable Diffusion 3 or FLUX in float32, frozen."""
+    from diffusers.models import transformers
+
+    path = component_folder(folder, "transformer")
+    name = read_json(path / "config.json").get("_class_name")
+    if name not in family.TRANSFORMERS:
+        raise WeightsError(
+            f"{path} holds a {name}; transformers that are read are "
+            f"{', '.join(family.TRANSFORMERS)}."
+        )
+    return _load_diffusers(getattr(transformers, name), path)
+
+
+def load_flow_scheduler(folder):
+    """Load the FlowMatchEulerDiscreteScheduler of a folder."""
+    from diffusers.schedulers.scheduling_flow_match_euler_discrete import (
+        FlowMatchEulerDiscreteScheduler,
+    )
+
+    path = component_folder(folder, "scheduler")
+    family.check_class(
+        read_json(path / "scheduler_config.json"), "FlowMatchEulerDiscreteScheduler", path
+    )
+    return FlowMatchEulerDiscreteScheduler.from_pretrained(path, local_files_only=True)
+
+
 def load_text(folder, suffix: str = "", projected: bool = False) -> tuple[nn.Module, object]:
     """Load the CLIPTextModel in float32, frozen, and its CLIPTokenizer.
 

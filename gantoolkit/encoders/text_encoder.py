@@ -54,14 +54,14 @@ def tokenize(tokenizer, prompts: Sequence[str], length: int) -> Tensor:
     return batch.input_ids
 
 
-def word_mask(ids: Tensor, eos: int) -> Tensor:
-    """Mark the tokens of words in ids [B,T]: those after BOS (position 0) and before the first EOS.
+def word_mask(ids: Tensor, eos: int, start: int = 1) -> Tensor:
+    """Mark the tokens of words in ids [B,T]: those from `start` (after BOS) to the first EOS.
 
     An empty prompt has none.
     """
     ended = (ids == eos).cumsum(1) > 0
     words = ~ended
-    words[:, 0] = False
+    words[:, :start] = False
     return words
 
 
@@ -72,6 +72,8 @@ class TextEncoder(nn.Module):
     tokenizer  its CLIPTokenizer. Where a list of the words that the model learned lies beside it,
                near words are read as these (core/prompt_words.py)
     """
+
+    special_tokens = 2  # start and end of a text
 
     def __init__(self, model: nn.Module, tokenizer):
         super().__init__()
@@ -89,7 +91,7 @@ class TextEncoder(nn.Module):
     def truncated_text(self, prompt: str) -> str:
         """Return the end of a prompt that is cut off because it is too long; "" if nothing is."""
         ids = self.tokenizer(prompt, add_special_tokens=False, verbose=False).input_ids
-        room = self.num_tokens - 2  # BOS and EOS take two places
+        room = self.num_tokens - self.special_tokens
         return self.tokenizer.decode(ids[room:]).strip()
 
     def encode(self, ids: Tensor) -> EncodedPrompts:
@@ -120,19 +122,31 @@ class PenultimateTextEncoder(TextEncoder):
 class PairedTextEncoder(PenultimateTextEncoder):
     """Two CLIP text models side by side, as Stable Diffusion XL reads them.
 
-    Tokens and words are those of the first; the pooled vector is the second's.
+    Tokens and words are those of the first.
 
     model, tokenizer  the first text model and its CLIPTokenizer
     second            the second one, with a projection
+    pools_both        whether the pooled vector is both models' (Stable Diffusion 3), not only the
+                      second's
     """
 
-    def __init__(self, model: nn.Module, tokenizer, second: PenultimateTextEncoder):
+    def __init__(
+        self,
+        model: nn.Module,
+        tokenizer,
+        second: PenultimateTextEncoder,
+        pools_both: bool = False,
+    ):
         super().__init__(model, tokenizer)
         self.second = second
+        self.pools_both = pools_both
 
     def forward(self, prompts: Sequence[str]) -> EncodedPrompts:
         """Encode prompts: embeddings [B,T,D1+D2]."""
         first = super().forward(prompts)
         second = self.second(prompts)
         embedding = torch.cat([first.embedding, second.embedding], 2)
-        return EncodedPrompts(embedding, first.words, second.pooled)
+        pooled = second.pooled
+        if self.pools_both:
+            pooled = torch.cat([first.pooled, second.pooled], 1)
+        return EncodedPrompts(embedding, first.words, pooled)

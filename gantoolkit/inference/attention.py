@@ -58,11 +58,19 @@ def prompt_words(encoder, text: str, features: Features) -> list[tuple[str, list
 
 
 def join_tokens(tokens: list[str], positions: list[int]) -> list[tuple[str, list[int]]]:
-    """Join a prompt's tokens to words; CLIP's tokens end a word with </w>, others are words.
+    """Join a prompt's tokens to words.
+
+    CLIP's tokens end a word with </w>, T5's begin one with ▁; others are words by themselves.
 
     >>> join_tokens(["sm", "iling</w>", "man</w>"], [1, 2, 3])
     [('smiling', [1, 2]), ('man', [3])]
+    >>> join_tokens(["▁sm", "iling", "▁man"], [0, 1, 2])
+    [('smiling', [0, 1]), ('man', [2])]
     """
+    if any(token.startswith("▁") for token in tokens):
+        followers = [*tokens[1:], "▁"]
+        ends = ["</w>" if follower.startswith("▁") else "" for follower in followers]
+        tokens = [token.removeprefix("▁") + end for token, end in zip(tokens, ends)]
     marks_ends = any(token.endswith("</w>") for token in tokens)
     words: list[tuple[str, list[int]]] = []
     is_open = False  # whether the newest word goes on

@@ -312,8 +312,8 @@ def test_a_plan_names_a_broken_config(root, content):
     "name, words",
     [
         ("StableDiffusionXLPipeline", ["Stable Diffusion XL, which SDXLEncoder reads"]),
-        ("StableDiffusion3Pipeline", ["model_index.json", "StableDiffusion3Pipeline"]),
-        ("FluxPipeline", ["model_index.json", "FluxPipeline"]),
+        ("StableDiffusion3Pipeline", ["Stable Diffusion 3, which SD3Encoder reads"]),
+        ("FluxPipeline", ["FLUX.1, which FluxEncoder reads"]),
         ("StableDiffusionInpaintPipeline", ["model_index.json", "StableDiffusionInpaintPipeline"]),
         ("PixArtAlphaPipeline", ["model_index.json", "PixArtAlphaPipeline"]),
     ],
