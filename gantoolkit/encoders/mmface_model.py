@@ -15,8 +15,7 @@ from torch import nn
 from gantoolkit import weights
 from gantoolkit.core.errors import WeightsError
 from gantoolkit.core.suggest import check_choice
-from gantoolkit.encoders import folders
-from gantoolkit.encoders.family import MMFACE_FILE
+from gantoolkit.encoders import family, folders
 from gantoolkit.networks.dual_stream_dit import DualStreamDiT
 from gantoolkit.networks.dual_stream_file import load_dit, published_training
 
@@ -51,6 +50,7 @@ def load_mmface_model(
     """Load the networks, in float32 and frozen; arguments as of MMFaceEncoder."""
     path = weights.resolve(name)
     if path.is_dir():
+        family.check_family(path, "MMFaceEncoder")
         vae = vae or path / VAE
         text = text or path / TEXT
         path = find_transformer(path, objective, resolution)
@@ -75,7 +75,7 @@ def load_mmface_model(
 
 def find_transformer(folder: Path, objective: str | None, resolution: int | None) -> Path:
     """Find the transformer in a published folder, which may hold several."""
-    paths = sorted(folder.rglob(MMFACE_FILE))
+    paths = sorted(folder.rglob(family.MMFACE_FILE))
     fitting = []
     for path in paths:
         training = published_training(path)
@@ -87,7 +87,7 @@ def find_transformer(folder: Path, objective: str | None, resolution: int | None
         return fitting[0]
     listed = ", ".join(path.relative_to(folder).parts[0] for path in paths) or "none"
     raise WeightsError(
-        f"{folder} holds {len(fitting)} files {MMFACE_FILE} for objective={objective} and "
+        f"{folder} holds {len(fitting)} files {family.MMFACE_FILE} for objective={objective} and "
         f"resolution={resolution} where one is expected (of all: {listed}); give both."
     )
 

@@ -33,7 +33,7 @@ def load_dit(
         state, arch, training = weights.load(path)
         check_type(arch.pop("type", None), path)
     else:
-        state = read_tensors(path)
+        state = {key: value.float() for key, value in read_tensors(path).items()}
         arch = read_arch(state, path)
         training = published_training(path)
     if heads is not None:

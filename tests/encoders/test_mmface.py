@@ -1,5 +1,7 @@
 """MMFaceEncoder on tiny random networks, beside sampling loops that the test writes itself."""
 
+import copy
+
 import gantoolkit.core.compat  # noqa: F401
 
 import mini
@@ -13,6 +15,7 @@ from gantoolkit.core.errors import UsageError, WeightsError
 from gantoolkit.core.labels import PALETTE
 from gantoolkit.core.types import Condition
 from gantoolkit.data.face_zip import FaceZip
+from gantoolkit.encoders.controlnet import ControlNetEncoder
 from gantoolkit.encoders.folders import save_component
 from gantoolkit.encoders.mmface import MMFaceEncoder, condition_picture
 from gantoolkit.encoders.mmface_model import MMFaceModel, load_mmface_model
@@ -182,7 +185,7 @@ def test_switches_reach_the_recorder(networks):
     text = encoder(networks, heads="mean", mass="text").features(z, 999, condition).attn_prob[0]
     assert (raw.sum(1) < 1).all()
     torch.testing.assert_close(text.sum(1), torch.ones(3, 4, 4))
-    bf16 = encoder(networks, precision="bf16").features(z, 999, condition)
+    bf16 = encoder(copy.deepcopy(networks), precision="bf16").features(z, 999, condition)
     assert bf16.h.dtype == torch.float32
 
 
@@ -220,6 +223,16 @@ def test_the_published_folder_is_read_as_it_is(networks, published):
         MMFaceEncoder(published, objective="flow")
     with pytest.raises(WeightsError, match="0 files .* dit-unified-flux-vae-256-rfm"):
         MMFaceEncoder(published, objective="diffusion")
+
+
+def test_folders_of_other_encoders_are_told_apart(published):
+    sentence = "Stable Diffusion 1 or 2-base, which ControlNetEncoder reads"
+    with pytest.raises(WeightsError, match=sentence):
+        MMFaceEncoder("diffusion")
+    with pytest.raises(WeightsError, match="is MMFace-DiT, which MMFaceEncoder reads"):
+        ControlNetEncoder(published)
+    with pytest.raises(WeightsError, match="holds 0 files"):
+        MMFaceEncoder(published / "VAE")
 
 
 def test_a_file_with_folders_of_its_own(networks, published, tmp_path):

@@ -201,6 +201,8 @@ def test_a_published_file_is_read_as_it_is(network, inputs, tmp_path):
     assert not any(parameter.requires_grad for parameter in loaded.parameters())
     with pytest.raises(WeightsError, match="24 cannot be shared by 16 heads"):
         load_dit(path)
+    save_file({key: value.bfloat16() for key, value in network.state_dict().items()}, path)
+    assert {value.dtype for value in load_dit(path, heads=2)[0].parameters()} == {torch.float32}
     with pytest.raises(WeightsError, match="MMFace-DiT, which is read as it is"):
         weights.load(path)
 
