@@ -177,7 +177,10 @@ class FeatureShapes:
 
 @dataclass(frozen=True)
 class Features(Batch):
-    """What the encoder reads at one denoising step (method, “Encoder E”)."""
+    """What the encoder reads at one denoising step (method, “Encoder E”).
+
+    The comments are those of a U-Net; docs/encoders.md says what takes their place elsewhere.
+    """
 
     h: Tensor  # mid-block features after the ControlNet residual [B,C_h,·,·]
     f: tuple[Tensor, ...]  # N up-block features [B,C_n,·,·]
@@ -185,7 +188,7 @@ class Features(Batch):
     attn_prob: tuple[Tensor, ...]  # N maps [B,T,·,·]: probabilities, max over K layers and heads
     words: Tensor  # [B,T] bool: tokens between BOS and the first EOS
     t: Tensor  # [B] denoising step 0..999
-    latents: Tensor | None = None  # z_t [B,4,h,w]
+    latents: Tensor | None = None  # z_t [B,C,h,w]
     # I^d_0 [B,3,·,·], with the last step only (of noised truth: with every step)
     x0: Tensor | None = None
 
