@@ -2,7 +2,6 @@
 # Needs the export of pretrain/dit.py.
 _base_ = "_base_/mini.py"
 encoder = dict(
-    _delete_=True,
     type="MMFaceEncoder",
     weights="runs/dit/export/dit.safetensors",
     vae="diffusion",
