@@ -30,7 +30,8 @@ Constructors take what a config says.
     offload                              networks that wait in the CPU's memory
     folders  family  diffusion_model     components of diffusion models, of which families
     single_file  single_controlnet       the same in one file, as folders
-    published  published_sdxl  published_mmface     published models by name
+    published  published_sdxl            published models by name
+    published_transformers  published_mmface     the same of diffusion transformers
 """
 
 from __future__ import annotations

@@ -52,6 +52,7 @@ class Denoiser(nn.Module):
     """
 
     denoisers: tuple[str, ...] = ("unet", "controlnets")
+    text_follows_precision = False  # whether the text model is bf16 where the denoisers are
 
     def __init__(
         self,
@@ -107,6 +108,8 @@ class Denoiser(nn.Module):
         if precision == "bf16":
             for name in self.denoisers:
                 self.get_submodule(name).bfloat16()
+            if self.text_follows_precision:
+                self.text_encoder.bfloat16()
         if offload:
             self._offload = CpuOffload(dict(self.named_children()))
 

@@ -29,7 +29,8 @@ CONTROLNETS = {  # class → encoder; a ControlNetModel is of Stable Diffusion 1
 }
 READ_HERE = (
     "Stable Diffusion 1 and 2-base (ControlNetEncoder), Stable Diffusion XL (SDXLEncoder), "
-    "Stable Diffusion 3 (SD3Encoder), FLUX.1 (FluxEncoder), MMFace-DiT (MMFaceEncoder), and small models in the same layouts"
+    "Stable Diffusion 3 (SD3Encoder), FLUX.1 (FluxEncoder), MMFace-DiT (MMFaceEncoder), and small "
+    "models in the same layouts"
 )
 PIPELINES = {  # encoder → names of the pipelines whose parts it can read
     "ControlNetEncoder": re.compile(
@@ -158,10 +159,17 @@ def check_class(config: dict, expected: str, path: Path) -> None:
         raise WeightsError(f"{path} holds a {name}, where a {expected} is expected.")
 
 
+def controlnet_class(config: dict) -> str:
+    """Return the class of a ControlNet; unions of SDXL are known by their types too."""
+    name = config.get("_class_name", "ControlNetModel")
+    is_union = "num_control_type" in config or name.startswith("ControlNetModel_Union")
+    return "ControlNetUnionModel" if is_union else name
+
+
 def check_controlnet(path: Path, encoder: str) -> str:
     """Refuse a ControlNet that another encoder reads; returns the name of its class."""
     config = read_json(path / "config.json")
-    name = config.get("_class_name", "ControlNetModel")
+    name = controlnet_class(config)
     found = CONTROLNETS.get(name)
     if name == "ControlNetModel":
         found = "SDXLEncoder" if _is_xl(config) else "ControlNetEncoder"

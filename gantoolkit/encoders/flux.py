@@ -83,7 +83,8 @@ class FluxEncoder(TransformerEncoder):
     steps       S, the Euler steps of a trajectory
     guidance    what a guidance-distilled transformer is told; there is no doubled batch
     conditioning_scale  factor of the ControlNet's residuals
-    precision   'fp32' or 'bf16' for transformer and ControlNets; features, latents are always fp32
+    precision   'fp32' or 'bf16' for transformer, ControlNets and text models; features and latents
+                are always fp32
     offload     keep networks in the CPU's memory, and on the device only while they work
 
     With several ControlNets, condition, palette and conditioning_scale may be lists of one each.

@@ -87,7 +87,6 @@ def find_diffusers_folder(name: str | Path, convert_options: str = "") -> Path:
 def _load_diffusers(cls, path: Path) -> nn.Module:
     """A diffusers model in float32, channels last, frozen and in eval mode."""
     config = read_json(path / "config.json")
-    family.check_class(config, cls.__name__, path)
     state, file = read_folder(path, STEMS)
     try:
         with without_first_weights():
@@ -132,6 +131,7 @@ def load_vae(folder) -> nn.Module:
     path = find_diffusers_folder(folder)
     if not (path / "config.json").is_file():
         path = component_folder(folder, "vae")
+    family.check_class(read_json(path / "config.json"), "AutoencoderKL", path)
     return _load_diffusers(AutoencoderKL, path)
 
 
@@ -139,7 +139,9 @@ def load_unet(folder) -> nn.Module:
     """Load the UNet2DConditionModel in float32, frozen."""
     from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
 
-    return _load_diffusers(UNet2DConditionModel, component_folder(folder, "unet"))
+    path = component_folder(folder, "unet")
+    family.check_class(read_json(path / "config.json"), "UNet2DConditionModel", path)
+    return _load_diffusers(UNet2DConditionModel, path)
 
 
 def load_controlnet(folder, encoder: str = "ControlNetEncoder") -> nn.Module:

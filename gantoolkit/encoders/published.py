@@ -15,7 +15,7 @@ import torch
 from torch import nn
 
 from gantoolkit.core.errors import WeightsError
-from gantoolkit.encoders import conditioning, folders
+from gantoolkit.encoders import conditioning, family, folders
 from gantoolkit.encoders.controlnet import ControlNetEncoder
 from gantoolkit.encoders.diffusion_model import DiffusionModel
 from gantoolkit.encoders.single_file import SCHEDULER
@@ -88,14 +88,14 @@ class PlaceholderTextEncoder(nn.Module):
 
     They are on the device of the text models, such as the meta device.
 
-    models  text models side by side; the last one gives the pooled vector
+    models  CLIP text models side by side; the last one gives the pooled vector
     """
 
     def __init__(self, *models: nn.Module):
         super().__init__()
         self.model = models[0] if len(models) == 1 else nn.ModuleList(models)
         last = models[-1]
-        self.num_tokens = int(last.config.max_position_embeddings)
+        self.num_tokens = int(getattr(last.config, "max_position_embeddings", 0))
         self.width = sum(model.config.hidden_size for model in models)
         has_projection = hasattr(last, "text_projection")
         self.pooled_width = (
@@ -179,7 +179,7 @@ def read_components(name: str, published: Published, notes: list[str]) -> dict[s
             configs[component] = read_json(path)
         else:
             configs[component] = published.config(name, component)
-            if component == "unet":
+            if component in ("unet", "transformer"):
                 notes.append(
                     f"'{name}' is not here: {published.title}'s published architecture is assumed"
                 )
@@ -199,7 +199,7 @@ def _build_meta_controlnet(
             config_file = None
         if config_file is not None and config_file.is_file():
             config = read_json(config_file)
-            return getattr(controlnets, config["_class_name"]).from_config(config)
+            return getattr(controlnets, family.controlnet_class(config)).from_config(config)
         notes.append(f"'{name}' is not here: a ControlNet of the U-Net's architecture is assumed")
     if "union" in name.lower():
         return controlnets.ControlNetUnionModel.from_unet(unet, load_weights_from_unet=False)

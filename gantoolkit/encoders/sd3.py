@@ -66,7 +66,8 @@ class SD3Encoder(TransformerEncoder):
     steps       S, the Euler steps of a trajectory
     guidance    scale of classifier-free guidance (1 = none)
     conditioning_scale  factor of the ControlNet's residuals
-    precision   'fp32' or 'bf16' for transformer and ControlNets; features, latents are always fp32
+    precision   'fp32' or 'bf16' for transformer, ControlNets and text models; features and latents
+                are always fp32
     offload     keep networks in the CPU's memory, and on the device only while they work
     negative_prompt  what guidance leads away from; "": the empty prompt
 

@@ -54,6 +54,7 @@ class TransformerEncoder(FrozenEncoder):
     """
 
     denoisers = ("transformer", "controlnets")
+    text_follows_precision = True  # T5 is as large as the transformer
     text_first = False  # whether the text comes before the image in the joint sequence
 
     def read_groups(self, first: int, groups: int, heads: str, mass: str) -> None:

@@ -28,6 +28,8 @@ BUILDERS = {  # type of an encoder → the function that builds it on the meta d
     "ControlNetEncoder": "gantoolkit.encoders.published:build_meta_encoder",
     "DiffusionEncoder": "gantoolkit.encoders.published:build_meta_encoder",
     "SDXLEncoder": "gantoolkit.encoders.published_sdxl:build_meta_sdxl",
+    "SD3Encoder": "gantoolkit.encoders.published_transformers:build_meta_sd3",
+    "FluxEncoder": "gantoolkit.encoders.published_transformers:build_meta_flux",
     "MMFaceEncoder": "gantoolkit.encoders.published_mmface:build_meta_mmface",
 }
 
@@ -77,7 +79,10 @@ def _add_encoder(config: dict[str, Any], encoder, plan: Plan) -> None:
         remark = f"frozen, {precision}, sees a {control.kind}{where}"
         plan.add("ControlNet", control, remark, size)
     plan.add("VAE", encoder.vae, f"frozen, fp32, while caches are filled{where}", size)
-    plan.add("text model", encoder.text_encoder.model, f"frozen, fp32{where}", size)
+    text_model = encoder.text_encoder.model
+    is_fp32 = next(text_model.parameters()).dtype == torch.float32
+    text_precision = "fp32" if is_fp32 else "bf16"
+    plan.add("text model", text_model, f"frozen, {text_precision}{where}", size)
 
 
 def _add_trained(config: dict[str, Any], objective: Objective, plan: Plan) -> None:

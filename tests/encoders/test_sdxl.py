@@ -155,6 +155,17 @@ def test_folders_on_disk_give_the_same(root, model):
     check_equal(loaded.trajectory(wanted())[1], expected[1])
 
 
+def test_a_union_is_known_by_its_types(tmp_path, union):
+    """As diffusers does, whatever class its config.json names."""
+    made = tiny_sdxl.write(tmp_path, union)
+    config = made / "controlnet/config.json"
+    values = json.loads(config.read_text())
+    for name in ("ControlNetModel_Union", "ControlNetModel"):
+        config.write_text(json.dumps({**values, "_class_name": name}))
+        loaded = SDXLEncoder(str(made / "sdxl"), str(made / "controlnet"), condition="both")
+        assert loaded.condition == "both" and loaded.controlnets[0].types == (5, 2)
+
+
 def test_an_index_says_whether_an_empty_prompt_is_zeros(root, model):
     index = root / "sdxl/model_index.json"
     before = index.read_text()

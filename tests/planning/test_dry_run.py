@@ -5,6 +5,7 @@ that are written.
 from __future__ import annotations
 
 import zipfile
+from importlib import import_module
 
 import pytest
 import torch
@@ -18,7 +19,7 @@ from gantoolkit.data.face_zip import find_dataset
 from gantoolkit.encoders.published_mmface import build_meta_mmface
 from gantoolkit.generators import load_generator
 from gantoolkit.networks.dual_stream_dit import DualStreamDiT
-from gantoolkit.planning import dry_run
+from gantoolkit.planning import dry_run, plan_bridge
 from gantoolkit.planning.peak_memory import PeakMemoryTracker
 from gantoolkit.planning.plan import format_plan
 from gantoolkit.registry import registry
@@ -154,6 +155,27 @@ def test_mmface_is_known_by_its_sizes():
     assert [round(count / 1e6, 1) for count in counted] == [1345.3, 83.8, 340.4]
     assert encoder.shapes.h == (1152, 32, 32) and encoder.shapes.f == ((1152, 32, 32),) * 2
     assert (encoder.latent_shape, encoder.shapes.tokens) == ((16, 64, 64), 77)
+    assert "published architecture is assumed" in notes[0]
+
+
+@pytest.mark.parametrize(
+    "name, millions, h, tokens",
+    [
+        ("sdxl", [2567.5, 1256.0, 83.7, 817.7], (1280, 16, 16), 77),
+        ("sd35", [8056.6, 2153.5, 83.8, 5580.6], (2432, 32, 32), 333),
+        ("flux", [11901.4, 2140.9, 83.8, 4885.4], (3072, 32, 32), 512),
+    ],
+)
+def test_published_models_are_known_by_their_sizes(name, millions, h, tokens):
+    """Main network, ControlNet, VAE, text models; nothing is read or fetched."""
+    spec = loader.load_config(f"configs/full/absm_eg3d_{name}.py").to_dict()["encoder"]
+    module, _, function = plan_bridge.BUILDERS[spec["type"]].partition(":")
+    encoder, notes = getattr(import_module(module), function)(spec)
+    main = encoder.get_submodule(encoder.denoisers[0])
+    parts = (main, encoder.controlnets, encoder.vae, encoder.text_encoder.model)
+    counted = [sum(p.numel() for p in part.parameters()) for part in parts]
+    assert [round(count / 1e6, 1) for count in counted] == millions
+    assert (encoder.shapes.h, encoder.shapes.tokens, len(encoder.shapes.f)) == (h, tokens, 2)
     assert "published architecture is assumed" in notes[0]
 
 
