@@ -21,6 +21,7 @@ LEVEL = 10.0  # raw density at the surface, as in EG3D's own shape export; less 
 MIN_PIECE = 0.02  # loose pieces with fewer vertices than this part of the largest are dropped
 BORDER = 0.02  # part of the cube next to its walls that counts as empty
 POINTS_PER_CHUNK = 2**17
+UNITS = "world units of the generator; x to the viewer's right, y up, the face towards +z"
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,12 @@ class Mesh:
         return write_ply(self, path)
 
 
+def grid_points(side: float, resolution: int) -> Tensor:
+    """Return the points [R³,3] of a grid over a centered cube; z varies fastest."""
+    axis = torch.linspace(-side / 2, side / 2, resolution)
+    return torch.stack(torch.meshgrid(axis, axis, axis, indexing="ij"), -1).reshape(-1, 3)
+
+
 @torch.no_grad()
 def density_grid(
     generator: Any, planes: Tensor, resolution: int = 128, chunk: int = POINTS_PER_CHUNK
@@ -45,11 +52,9 @@ def density_grid(
     planes  of one latent, [1,3,C,H,W]
     chunk   points evaluated at a time
     """
-    half = generator.box_warp / 2
-    axis = torch.linspace(-half, half, resolution, device=planes.device)
-    points = torch.stack(torch.meshgrid(axis, axis, axis, indexing="ij"), -1).reshape(1, -1, 3)
+    points = grid_points(generator.box_warp, resolution).to(planes.device)
     densities = []
-    for part in points.split(chunk, 1):
+    for part in points[None].split(chunk, 1):
         _, density = generator.query(planes, part)
         densities.append(density.reshape(-1).float())
     return torch.cat(densities).reshape(resolution, resolution, resolution)
@@ -65,6 +70,8 @@ def extract_mesh(
 ) -> Mesh:
     """Extract the surface of one latent [1,L,w_dim] where its density crosses `level`.
 
+    All of the cube counts, also what no camera sees; `inference.head_shape` cuts out the head.
+
     resolution  of the grid
     level       None: LEVEL, or half way between the median and the densest thousandth of the
                 volume where that is less
@@ -75,11 +82,14 @@ def extract_mesh(
     if level is None:
         level = min(LEVEL, float(np.median(sigma) + np.quantile(sigma, 0.999)) / 2)
     mesh = remove_small_pieces(
-        marching_cubes_mesh(_emptied_border(sigma), level, generator.box_warp)
+        marching_cubes_mesh(emptied_border(sigma), level, generator.box_warp)
     )
-    if not colored:
-        return mesh
+    return with_colors(mesh, generator, planes) if colored else mesh
 
+
+@torch.no_grad()
+def with_colors(mesh: Mesh, generator: Any, planes: Tensor) -> Mesh:
+    """Give each vertex the color of the volume there."""
     points = torch.from_numpy(mesh.vertices)[None].to(planes.device)
     colors = []
     for part in points.split(POINTS_PER_CHUNK, 1):
@@ -89,8 +99,8 @@ def extract_mesh(
     return Mesh(mesh.vertices, mesh.faces, channels.cpu().numpy())
 
 
-def _emptied_border(sigma: np.ndarray) -> np.ndarray:
-    """The grid with the least density near the cube's walls, so that surfaces are closed."""
+def emptied_border(sigma: np.ndarray) -> np.ndarray:
+    """Return the grid with the least density near the cube's walls, so that surfaces are closed."""
     border = max(int(BORDER * len(sigma)), 1)
     inner = (slice(border, -border),) * 3
     closed = np.full_like(sigma, sigma.min())
@@ -143,6 +153,11 @@ def remove_small_pieces(mesh: Mesh, min_piece: float = MIN_PIECE) -> Mesh:
     return Mesh(mesh.vertices[kept], new_index[kept_faces].astype(np.int32))
 
 
+def keep_largest_piece(mesh: Mesh) -> Mesh:
+    """Keep the connected piece with the most vertices."""
+    return remove_small_pieces(mesh, 1.0)
+
+
 def write_ply(mesh: Mesh, path: str | Path) -> Path:
     """Write a binary little-endian PLY file, atomically."""
     colored = mesh.colors is not None
@@ -166,6 +181,7 @@ def _ply_header(mesh: Mesh) -> str:
     lines = [
         "ply",
         "format binary_little_endian 1.0",
+        f"comment {UNITS}",
         f"element vertex {len(mesh.vertices)}",
         *(f"property float {axis}" for axis in "xyz"),
         *(f"property uchar {channel}" for channel in channels),

@@ -13,6 +13,7 @@ prompts           its prompts: given, from a file, or a caption per picture
 manifest          manifest.jsonl, which says what made each file
 prompt_check      words of a prompt that a model does not know or read
 cameras           where a latent is seen from: labels, estimates, side views, a turntable
+head_shape        the surface of a head alone, for meshes
 attention         where the U-Net looks for the words of a prompt
 hub               pipelines as folders of the Hub's form
 publish           such a folder uploaded to the Hub

@@ -16,7 +16,7 @@ from gantoolkit.core.errors import UsageError
 from gantoolkit.core.images import to_uint8
 from gantoolkit.core.limits import check_whole
 from gantoolkit.core.types import Batch, Camera, Condition, Latent, Render
-from gantoolkit.generators.mesh import Mesh, extract_mesh
+from gantoolkit.generators.mesh import Mesh
 from gantoolkit.inference import cameras
 
 AnyBatch = TypeVar("AnyBatch", bound=Batch)
@@ -91,14 +91,17 @@ class Faces:
         return cameras.save_turntable(self.generator, self.latent.ws, base, path, frames)
 
     def mesh(self, resolution: int = 128) -> Mesh:
-        """Extract the surface of a single 3D face; `.mesh().save("face.ply")` writes it.
+        """Extract the closed surface of a single 3D head; `.mesh().save("face.ply")` writes it.
+
+        Vertices are in world units, y up, the face towards +z.
 
         resolution  of the grid on which the density is computed
         """
+        from gantoolkit.inference.head_shape import extract_head
+
         self._base_camera("mesh")
-        return extract_mesh(
-            self.generator, self.latent.ws, check_whole("resolution", resolution, 8)
-        )
+        check_whole("resolution", resolution, 8)
+        return extract_head(self.generator, self.latent.ws, resolution)
 
     def _base_camera(self, asked: str) -> Camera:
         self._check_single(asked)

@@ -66,8 +66,8 @@ def _save_image(image: Tensor, path: Path) -> None:
 
 
 def _save_mesh(generator, ws: Tensor, path: Path) -> dict:
-    from gantoolkit.generators.mesh import extract_mesh, write_ply
+    from gantoolkit.inference.head_shape import extract_head
 
-    mesh = extract_mesh(generator, ws)
-    write_ply(mesh, path)
+    mesh = extract_head(generator, ws)
+    mesh.save(path)
     return {"vertices": len(mesh.vertices), "faces": len(mesh.faces)}

@@ -91,7 +91,7 @@ def test_ply_reads_back(colored, tmp_path):
     found = mesh.extract_mesh(Ball(), torch.zeros(1), 16, colored=colored)
     content = mesh.write_ply(found, tmp_path / "a.ply").read_bytes()
     header, _, body = content.partition(b"end_header\n")
-    assert header.startswith(b"ply\nformat binary_little_endian 1.0\n")
+    assert header.startswith(b"ply\nformat binary_little_endian 1.0\ncomment world units")
     assert (
         f"element vertex {len(found.vertices)}".encode() in header and (b"red" in header) == colored
     )
