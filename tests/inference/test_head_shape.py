@@ -35,11 +35,11 @@ class Statue:
 
     def render_planes(self, planes, ws, camera, deterministic=False):
         origins, directions = sample_rays(camera, 64)
-        nearest = (origins + directions * -(origins * directions).sum(-1, keepdim=True)).norm(
-            dim=-1
-        )
-        outline = (nearest < HAIR).float().view(-1, 1, 64, 64).expand(-1, 3, 64, 64)
-        return Render(outline, depth=outline[:, :1], camera=camera)
+        ahead = -(origins * directions).sum(-1)
+        nearest = (origins + directions * ahead[..., None]).norm(dim=-1)
+        depth = ahead - (HAIR**2 - nearest**2).clamp(0).sqrt()
+        outline = (nearest < HAIR).float().view(-1, 1, 64, 64)
+        return Render(outline.expand(-1, 3, 64, 64), depth=depth.view(-1, 1, 64, 64), camera=camera)
 
 
 class Outlines(torch.nn.Module):
