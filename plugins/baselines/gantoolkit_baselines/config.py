@@ -1,4 +1,4 @@
-"""Keys of the configs of the tasks `code_encoder` and `collaborative`."""
+"""Keys of the configs of the tasks `code_encoder`, `collaborative` and `mm2latent`."""
 
 from __future__ import annotations
 
@@ -35,3 +35,26 @@ class CollaborativeConfig(DenoisingConfig):
     controlnet: str = "controlnet-mask"  # folder or name of the ControlNet for masks
     width: int = 48  # channels inside a dynamic diffuser
     min_snr: float | None = None  # γ of the loss's weight min(SNR, γ)/SNR; None = weight 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class MM2LatentConfig:
+    """All keys of the task `mm2latent`."""
+
+    data: str  # zip of faces, whose masks the autoencoder learns; no photo and no caption is read
+    generator: str  # weights name or file of a StyleGAN2; frozen
+    towers: str  # folder of the text and image towers; frozen
+    parser: str = "parser"  # weights name or file of what labels the generator's faces; frozen
+    val: str | None = None  # zip of held-out faces; None holds out the end of `data`
+    held_out: int = 64  # rows at the end of `data` for scores only, where there is no `val`
+    autoencoder_fraction: float = 0.25  # of the iterations; the others train the mapping
+    embedding: int = 256  # numbers that a mask is embedded as
+    width: int = 512  # of the mapping network
+    layers: int = 4  # of the mapping network, without the last
+    # channels of the mask's encoder after each halving; the last repeats
+    widths: tuple[int, ...] = (32, 64, 128, 192)
+    noise: float = 0.5  # length of what is added to an image's embedding, which has length 1
+    code: float = 1.0  # weight of the distance of codes
+    pixels: float = 1.0  # weight of the distance of pixels
+    similarity: float = 1.0  # weight of 1 − cosine of the image tower's embeddings
+    lr: float = 1e-3  # learning rate
