@@ -10,11 +10,19 @@ registers fake kernels for two operators that only the library defines. timm and
 torchvision, torchmetrics does whenever it is installed. We never call those operators.
 
 Removal: when `import torchvision` succeeds without its C++ library (pytorch/vision#8985).
+
+2. A warning of diffusers about itself.
+
+Reason: its FluxControlNetModel uses a class of its own that it calls deprecated, and says so to
+everybody who loads one.
+
+Removal: when diffusers' `controlnet_flux.py` takes FluxPosEmbed from `transformer_flux`.
 """
 
 from __future__ import annotations
 
 import importlib.util
+import warnings
 from pathlib import Path
 
 import torch
@@ -55,3 +63,4 @@ def declare_torchvision_ops() -> None:
 
 
 declare_torchvision_ops()
+warnings.filterwarnings("ignore", "`FluxPosEmbed` is deprecated", FutureWarning)
