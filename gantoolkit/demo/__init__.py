@@ -10,5 +10,6 @@ package   the download: pictures, the condition, and the manifest that repeats t
 painter   a canvas with a palette; painter.js draws on it
 layout    the page's controls, and which event each of them starts
 page      what the events do
+address   where it is served, checked first
 server    the server that hands out the page
 """

@@ -9,6 +9,7 @@ import tempfile
 from importlib.util import find_spec
 
 from gantoolkit.core.errors import UsageError
+from gantoolkit.demo.address import check_address
 
 PROXIES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
 
@@ -17,9 +18,11 @@ def main(args) -> int:
     """Run `gantoolkit demo`: load the first run, open the page, stay until interrupted."""
     require_gradio()
     forget_proxies()
-    from gantoolkit.core.distributed import pick_device
+    check_address(args.host, args.port)
+    from gantoolkit.core.distributed import pick_device, use_threads
     from gantoolkit.demo.models import Models, offered
 
+    use_threads(args.threads)
     models = Models(offered(args.sources), pick_device(args.device))
     # a stop from outside removes the temporary folder, too
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))

@@ -69,6 +69,14 @@ def notice(text: str, kind: str = "good") -> str:
     return tag("p", escape(text), class_=f"gt-notice gt-{kind}", role=role)
 
 
+def words(known: list[str]) -> str:
+    """Return a list of words that unfolds."""
+    if not known:
+        return ""
+    summary = tag("summary", f"{len(known)} words that the model knows; near ones are understood")
+    return tag("details", summary + tag("p", escape(" ".join(known))), class_="gt-quiet")
+
+
 def _figure(picture: np.ndarray, alternative: str, caption: str, class_: str = "") -> str:
     image = Image.fromarray(picture)
     if not class_ and max(image.size) < SMALL_SIDE:

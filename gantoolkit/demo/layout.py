@@ -33,6 +33,8 @@ class Controls:
     scribble: gr.HTML
     step: gr.Slider
     seed: gr.Number
+    random: gr.Button
+    words: gr.HTML
     file: gr.UploadButton
     button: gr.Button
     gallery: gr.Gallery
@@ -74,6 +76,7 @@ def add_controls(page: Page) -> Controls:
 
     run = gr.Dropdown(names, value=page.first_run, label="Run", visible=len(names) > 1)
     text = gr.Textbox(example.text, label="Prompt", max_length=500, elem_id="gt-text")
+    words = gr.HTML(page.words(page.first_run), elem_id="gt-words")
     mask = painter.painter("mask", drawing.mask_uri(example.labels), takes_mask)
     scribble = painter.painter("scribble", drawing.scribble_uri(example.scribble), not takes_mask)
     with gr.Row():
@@ -86,6 +89,7 @@ def add_controls(page: Page) -> Controls:
             minimum=0,
             min_width=110,
         )
+        random = gr.Button("Random seed", elem_id="gt-random", min_width=90)
     with gr.Row():
         file = gr.UploadButton("Upload a drawing", file_types=["image"], size="lg", min_width=120)
         button = gr.Button("Generate", variant="primary", elem_id="gt-generate", min_width=120)
@@ -101,7 +105,7 @@ def add_controls(page: Page) -> Controls:
         interactive=False,
         elem_id="gt-examples",
     )
-    return Controls(run, text, mask, scribble, step, seed, file, button, gallery)
+    return Controls(run, text, mask, scribble, step, seed, random, words, file, button, gallery)
 
 
 def _step_slider(steps: int) -> gr.Slider:
@@ -177,6 +181,9 @@ def _wire_generate(page: Page, blocks: gr.Blocks, controls: Controls, results: R
     gr.on([blocks.load, controls.step.release], **generate, **PRIVATE)
 
     fitted = [*drawings, controls.step, *angles, controls.gallery, results.notice]
+    drawn = controls.random.click(page.random_seed, None, controls.seed, **PRIVATE)
+    drawn.then(**generate, **PRIVATE)
+    controls.run.input(page.words, controls.run, controls.words, **PRIVATE)
     chosen = controls.run.input(page.choose, controls.run, fitted, **queue, **PRIVATE)
     chosen.then(**generate, **PRIVATE)
     picked = controls.gallery.select(

@@ -6,6 +6,7 @@ Every event returns a sentence for the notice above the picture; an error change
 from __future__ import annotations
 
 import functools
+import secrets
 import sys
 import traceback
 from pathlib import Path
@@ -15,11 +16,12 @@ import numpy as np
 import torch
 
 from gantoolkit.core.errors import GantoolkitError, UsageError
+from gantoolkit.core.limits import MAX_SEED
 from gantoolkit.demo import drawing, figures, package
 from gantoolkit.demo.examples import examples
 from gantoolkit.demo.models import Models
 from gantoolkit.demo.studio import Face, FaceRequest, Studio
-from gantoolkit.inference.prompt_check import check_prompt
+from gantoolkit.inference.prompt_check import check_prompt, known_words
 from gantoolkit.report import pictures
 
 OUTPUT_COUNTS = {"generate": 5, "turn": 2, "settle": 3, "choose": 7, "upload": 3}
@@ -133,6 +135,14 @@ class Page:
         mask = drawing.mask_uri(example.labels)
         scribble = drawing.scribble_uri(example.scribble)
         return example.text, mask, scribble, 0, 0
+
+    def random_seed(self) -> int:
+        """Draw a seed."""
+        return secrets.randbelow(MAX_SEED + 1)
+
+    def words(self, run: str) -> str:
+        """List the words that a run's text model learned; "" where they are not listed."""
+        return figures.words(sorted(known_words(self.models[run].encoder)))
 
     def thumbnails(self, takes_mask: bool) -> list[np.ndarray]:
         """Draw the examples' conditions, of the kind that a run takes."""

@@ -7,9 +7,11 @@ let tool = mask ? "brush" : "pen", last = null, shown = null;
 
 const pressed = (selector) => element.querySelector(`${selector}[aria-pressed=true]`);
 const radius = () => Number(element.querySelector("[data-size]").value) / 2;
-const color = () => {
+const symmetric = () => element.querySelector("[data-symmetric]").checked;
+const color = (mirrored) => { // on the other side a left eye is a right one
   if (!mask) return tool === "eraser" ? [0, 0, 0] : [255, 255, 255];
-  return pressed("[data-color]").dataset.color.split(",").map(Number);
+  const { color, mirrored: other } = pressed("[data-color]").dataset;
+  return (mirrored ? other : color).split(",").map(Number);
 };
 const press = (button, selector) => {
   element.querySelectorAll(selector).forEach((other) => other.setAttribute("aria-pressed", other === button));
@@ -42,8 +44,13 @@ function place(event) {
   return [(event.clientX - box.left) / box.width * side, (event.clientY - box.top) / box.height * side];
 }
 
-function stroke(from, to) { // hard-edged discs along a line: a label map has no half-tones
-  const [r, g, b] = color(), size = Math.max(radius(), 0.75);
+function stroke(from, to) {
+  disc_line(from, to, color(false));
+  if (symmetric()) disc_line([side - from[0], from[1]], [side - to[0], to[1]], color(true));
+}
+
+function disc_line(from, to, [r, g, b]) { // hard-edged discs: a label map has no half-tones
+  const size = Math.max(radius(), 0.75);
   const image = context.getImageData(0, 0, side, side), pixels = image.data;
   const steps = Math.max(1, Math.ceil(Math.hypot(to[0] - from[0], to[1] - from[1]) / Math.max(size / 2, 0.5)));
   for (let s = 0; s <= steps; s++) {
@@ -58,9 +65,14 @@ function stroke(from, to) { // hard-edged discs along a line: a label map has no
   context.putImageData(image, 0, 0);
 }
 
-function fill(at) { // the connected region of one color
+function fill(at) {
+  fill_region(at, color(false));
+  if (symmetric()) fill_region([side - 1e-3 - at[0], at[1]], color(true));
+}
+
+function fill_region(at, [r, g, b]) { // the connected region of one color
   const image = context.getImageData(0, 0, side, side), pixels = new Uint32Array(image.data.buffer);
-  const start = Math.floor(at[1]) * side + Math.floor(at[0]), old = pixels[start], [r, g, b] = color();
+  const start = Math.floor(at[1]) * side + Math.floor(at[0]), old = pixels[start];
   const fresh = new Uint32Array(new Uint8ClampedArray([r, g, b, 255]).buffer)[0];
   if (old === fresh) return;
   const todo = [start];
@@ -102,6 +114,12 @@ element.addEventListener("click", (event) => {
   if (button.dataset.color) press(button, "[data-color]");
   if (button.dataset.tool) { tool = button.dataset.tool; press(button, "[data-tool]"); }
   if (button.dataset.do === "undo" && past.length) { context.putImageData(past.pop(), 0, 0); hand(); }
+  if (button.dataset.do === "save") { // a file that the upload button takes again
+    const link = document.createElement("a");
+    link.download = mask ? "mask.png" : "scribble.png";
+    link.href = canvas.toDataURL("image/png");
+    link.click();
+  }
   if (button.dataset.do === "clear") {
     remember();
     context.fillStyle = "#000";

@@ -6,7 +6,7 @@ from importlib.resources import files
 
 import gradio as gr
 
-from gantoolkit.core.labels import CLASSES, PALETTE
+from gantoolkit.core.labels import CLASSES, PALETTE, flip_table
 from gantoolkit.demo.drawing import CANVAS_SIDE
 from gantoolkit.report.markup import tag
 
@@ -63,8 +63,10 @@ def template(kind: str) -> str:
     return (
         f'<div class="gt-painter" data-kind="{kind}"><div class="gt-bar">{buttons}'
         f'<label>size <input type="range" min="1" max="40" value="{BRUSH_SIZE[kind]}" data-size>'
-        '</label><button type="button" data-do="undo">undo</button>'
-        '<button type="button" data-do="clear">clear</button></div><div class="gt-board">'
+        '</label><label><input type="checkbox" data-symmetric>symmetric</label>'
+        '<button type="button" data-do="undo">undo</button>'
+        '<button type="button" data-do="clear">clear</button>'
+        '<button type="button" data-do="save">save</button></div><div class="gt-board">'
         f'<canvas width="{CANVAS_SIDE}" height="{CANVAS_SIDE}" tabindex="0" '
         f'aria-label="{kind} to paint"></canvas>{palette_of_kind}</div></div>'
     )
@@ -73,11 +75,16 @@ def template(kind: str) -> str:
 def palette() -> str:
     """Return a button for every class."""
     buttons = ""
-    for name, color in zip(CLASSES, PALETTE):
+    for name, color, mirrored in zip(CLASSES, PALETTE, flip_table()):
         css = ",".join(map(str, color))
+        other_side = ",".join(map(str, PALETTE[mirrored]))
         swatch = tag("i", style=f"background:rgb({css})")
         label = swatch + class_name(name)
-        buttons += _toggle(label, f'data-color="{css}"', is_pressed=name == FIRST_CLASS)
+        buttons += _toggle(
+            label,
+            f'data-color="{css}" data-mirrored="{other_side}"',
+            is_pressed=name == FIRST_CLASS,
+        )
     return f'<div class="gt-palette" role="group" aria-label="classes">{buttons}</div>'
 
 

@@ -6,11 +6,10 @@ import os
 
 import gradio as gr
 
-from gantoolkit.core.errors import UsageError
 from gantoolkit.demo import painter
+from gantoolkit.demo.address import address_error
 
 LARGEST_UPLOAD = "8mb"
-FIRST_PORT = 7860
 SYSTEM_FONTS = ["system-ui", "-apple-system", "Segoe UI", "Roboto", "Noto Sans", "sans-serif"]
 
 
@@ -41,10 +40,7 @@ def launch(
             css=painter.resource("style.css"),
         )
     except OSError as error:
-        raise UsageError(
-            f"The page cannot be served at {host}:{port or FIRST_PORT} ({error}); "
-            "choose another --port or --host."
-        ) from None
+        raise address_error(host, port, error) from None
     print(f"The demo is at {address} (Ctrl+C ends it).", flush=True)
     if wait:
         blocks.block_thread()

@@ -22,6 +22,7 @@ from torch import Tensor
 from gantoolkit.bridges.attention import word_attention
 from gantoolkit.core.camera import Frame, frame_of
 from gantoolkit.core.errors import UsageError
+from gantoolkit.core.limits import check_seed
 from gantoolkit.core.types import Camera, Condition, Features, Latent, Render
 from gantoolkit.data.user_inputs import UserInput, make_condition
 from gantoolkit.demo.models import Models
@@ -31,7 +32,6 @@ from gantoolkit.pipeline import Pipeline
 KEPT_TRACES = 16  # denoising runs
 KEPT_FACES = 64
 LONGEST_PROMPT = 500  # characters
-LARGEST_SEED = 2**31 - 1
 
 
 @dataclass(frozen=True)
@@ -49,8 +49,7 @@ class FaceRequest:
             raise UsageError(
                 f"The prompt has {len(self.text)} letters; at most {LONGEST_PROMPT} are read."
             )
-        if not 0 <= self.seed <= LARGEST_SEED:
-            raise UsageError(f"The seed must lie between 0 and {LARGEST_SEED}, not {self.seed}.")
+        check_seed(self.seed)
 
     @property
     def is_mask(self) -> bool:

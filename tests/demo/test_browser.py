@@ -134,6 +134,34 @@ def test_from_drawing_to_download(tab, tmp_path, record_property):
     assert not tab.problems and tab.hosts == {tab.url.split("/")[2]}
 
 
+def test_a_symmetric_brush_swaps_sides_and_a_mask_is_saved(tab, tmp_path):
+    """A left eye at a quarter of the width is a right eye at three quarters."""
+    import numpy as np
+    from PIL import Image
+
+    from gantoolkit.core.labels import CLASSES, PALETTE
+
+    tab.click("#gt-mask [data-do=clear]")
+    tab.locator("#gt-mask .gt-palette button", has_text="left eye").click()
+    tab.check("#gt-mask [data-symmetric]")
+    box = tab.locator("#gt-mask canvas").bounding_box()
+    tab.mouse.click(box["x"] + box["width"] / 4, box["y"] + box["height"] / 2)
+    with tab.expect_download() as download:
+        tab.click("#gt-mask [data-do=save]")
+    download.value.save_as(tmp_path / "mask.png")
+    pixels = np.asarray(Image.open(tmp_path / "mask.png").convert("RGB"))
+    middle, quarter = len(pixels) // 2, len(pixels) // 4
+    for x, name in ((quarter, "l_eye"), (3 * quarter - 1, "r_eye"), (middle, "background")):
+        assert tuple(pixels[middle, x]) == PALETTE[CLASSES.index(name)], name
+    is_left = (pixels == PALETTE[CLASSES.index("l_eye")]).all(-1)
+    is_right = (pixels == PALETTE[CLASSES.index("r_eye")]).all(-1)
+    assert is_left.sum() > 50 and np.array_equal(is_left[:, ::-1], is_right)
+
+
+def test_a_random_seed_draws_another_person(tab):
+    changed(tab, lambda: tab.click("#gt-random"))
+
+
 def test_an_empty_mask_is_a_sentence_and_undo_brings_it_back(tab):
     face = tab.get_attribute("#gt-face img", "src")
     tab.click("#gt-mask [data-do=clear]")

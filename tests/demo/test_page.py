@@ -19,7 +19,7 @@ from small import write_runs  # noqa: E402
 
 from gantoolkit.core.errors import UsageError  # noqa: E402
 from gantoolkit.core.labels import CLASSES  # noqa: E402
-from gantoolkit.demo import drawing, layout, painter  # noqa: E402
+from gantoolkit.demo import drawing, figures, layout, painter  # noqa: E402
 from gantoolkit.demo.models import Models, offered  # noqa: E402
 from gantoolkit.demo.page import Page  # noqa: E402
 from gantoolkit.demo.server import launch  # noqa: E402
@@ -90,7 +90,7 @@ def test_a_face_its_parts_and_its_download(client):
         (dict(mask=""), "The mask is empty; paint"),
         (dict(mask="file:///etc/passwd"), "PNG as data URI"),
         (dict(run="lines"), "The scribble is empty; draw"),
-        (dict(seed=-3), "seed must lie between"),
+        (dict(seed=-3), "seed must be from 0 to 4294967295"),
         (dict(text="x" * 600), "at most 500"),
     ],
 )
@@ -165,6 +165,34 @@ def test_a_taken_port_is_a_sentence(served):
     page = Page(served[0].models, served[2].parent)
     with pytest.raises(UsageError, match="choose another --port"):
         launch(layout.build(page), port=int(served[1].rstrip("/").rpartition(":")[2]))
+
+
+@pytest.mark.parametrize(
+    "more, words",
+    [
+        (["--host", "no.such.host.invalid"], "cannot be served at no.such.host.invalid:7860"),
+        (["--host", "203.0.113.7"], "choose another --port or --host"),
+        (["--port", "{taken}"], "choose another --port or --host"),
+    ],
+)
+def test_an_address_is_checked_before_models_are_loaded(served, monkeypatch, capsys, more, words):
+    from gantoolkit.cli import main
+    from gantoolkit.demo import command, models
+
+    taken = served[1].rstrip("/").rpartition(":")[2]
+    monkeypatch.setattr(command, "forget_proxies", lambda: None)
+    monkeypatch.setattr(models, "offered", None)  # nothing is looked for
+    assert main.main(["demo", *(word.format(taken=taken) for word in more)]) == 2
+    said = capsys.readouterr().err
+    assert words in said and said.count("\n") == 1
+
+
+def test_random_seeds_and_known_words(served):
+    seeds = {served[0].random_seed() for _ in range(20)}
+    assert len(seeds) == 20 and all(0 <= seed < 2**32 for seed in seeds)
+    assert served[0].words("flat") == ""  # a stand-in without a list
+    html = figures.words(["bald", "blond"])
+    assert "2 words that the model knows" in html and "bald blond" in html
 
 
 def test_controls_follow_the_run(served):
