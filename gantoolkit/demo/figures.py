@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 from html import escape
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -29,7 +31,7 @@ def components(face: Face, modulated: Render, mapped: Render, front: Render) -> 
     """
     row = ""
     for caption, picture in _captioned(face, modulated, mapped, front).items():
-        alternative = caption.replace("<sup>m</sup>", "^m")
+        alternative = caption.replace("<sup>", "^").replace("</sup>", "")
         row += _figure(picture, alternative, caption)
     html = tag("div", row, class_="gt-parts")
     if not face.words:
@@ -56,6 +58,9 @@ def _captioned(
         f"G(w): {difference}": pictures.image_picture(modulated.image),
         "Ā: attention of all words": pictures.attention_picture(front.image, face.attention),
     }
+    if face.own_picture is not None:
+        own = pictures.image_picture(face.own_picture)
+        captioned["I<sup>d</sup>: the diffusion model's own picture"] = own
     if modulated.depth is not None:
         captioned["depth: near is yellow"] = pictures.depth_picture(modulated.depth)
     return captioned
@@ -67,6 +72,14 @@ def notice(text: str, kind: str = "good") -> str:
         return ""
     role = "alert" if kind == "error" else "status"
     return tag("p", escape(text), class_=f"gt-notice gt-{kind}", role=role)
+
+
+def film(path: Path) -> str:
+    """Return an animated picture of a file."""
+    content = base64.b64encode(path.read_bytes()).decode()
+    uri = f"data:image/gif;base64,{content}"
+    caption = tag("figcaption", "a film around the head")
+    return tag("figure", f'<img src="{uri}" alt="a film around the head">{caption}', class_="large")
 
 
 def words(known: list[str]) -> str:

@@ -49,6 +49,8 @@ class Results:
     face: gr.HTML
     yaw: gr.Slider
     pitch: gr.Slider
+    film_button: gr.Button
+    film: gr.HTML
     components: gr.HTML
     download: gr.DownloadButton
 
@@ -131,9 +133,11 @@ def add_results(is_3d: bool) -> Results:
             "yaw", LARGEST_YAW, "Turn the head", "degrees; 0 is as it was drawn", is_3d
         )
         pitch = _angle_slider("pitch", LARGEST_PITCH, "Nod", "degrees", is_3d)
+    film_button = gr.Button("Film around the head", visible=is_3d, elem_id="gt-film-button")
+    film = gr.HTML("", elem_id="gt-film", elem_classes="gt-result")
     components = gr.HTML("", elem_id="gt-parts", elem_classes="gt-result")
     download = gr.DownloadButton("Download pictures and manifest", elem_id="gt-download")
-    return Results(request, notice, face, yaw, pitch, components, download)
+    return Results(request, notice, face, yaw, pitch, film_button, film, components, download)
 
 
 def _angle_slider(name: str, largest: int, label: str, info: str, visible: bool) -> gr.Slider:
@@ -180,7 +184,8 @@ def _wire_generate(page: Page, blocks: gr.Blocks, controls: Controls, results: R
     gr.on([controls.button.click, controls.text.submit], **generate, api_name="generate")
     gr.on([blocks.load, controls.step.release], **generate, **PRIVATE)
 
-    fitted = [*drawings, controls.step, *angles, controls.gallery, results.notice]
+    fitted = [*drawings, controls.step, *angles, results.film_button]
+    fitted += [controls.gallery, results.notice]
     drawn = controls.random.click(page.random_seed, None, controls.seed, **PRIVATE)
     drawn.then(**generate, **PRIVATE)
     controls.run.input(page.words, controls.run, controls.words, **PRIVATE)
@@ -200,6 +205,9 @@ def _wire_turning(page: Page, results: Results) -> None:
         "show_progress": "hidden",
         "trigger_mode": "always_last",
     }
+    results.film_button.click(
+        page.film, results.request, [results.film, results.notice], **queue, **PRIVATE
+    )
     view = [results.request, results.yaw, results.pitch]
     settled = [results.components, results.download, results.notice]
     for slider in (results.yaw, results.pitch):

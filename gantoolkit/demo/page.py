@@ -24,7 +24,8 @@ from gantoolkit.demo.studio import Face, FaceRequest, Studio
 from gantoolkit.inference.prompt_check import check_prompt, known_words
 from gantoolkit.report import pictures
 
-OUTPUT_COUNTS = {"generate": 5, "turn": 2, "settle": 3, "choose": 7, "upload": 3}
+OUTPUT_COUNTS = {"generate": 5, "turn": 2, "settle": 3, "choose": 8, "upload": 3, "film": 2}
+FILM_FRAMES = 24
 
 
 def errors_as_notice(event):
@@ -100,8 +101,20 @@ class Page:
         return components, download, gr.skip()
 
     @errors_as_notice
+    def film(self, request: FaceRequest | None):
+        """Draw a film around the face on show: (film, notice)."""
+        if request is None:
+            return gr.skip(), gr.skip()
+        path = self.folder / f"film-{secrets.token_hex(16)}.gif"
+        try:
+            self.studio.film(self.studio.face(request), path, FILM_FRAMES)
+            return figures.film(path), gr.skip()
+        finally:
+            path.unlink(missing_ok=True)
+
+    @errors_as_notice
     def choose(self, run):
-        """Fit the controls to a run: (mask, scribble, step, yaw, pitch, examples, notice)."""
+        """Fit the controls to a run: (…, step, yaw, pitch, film's button, examples, notice)."""
         pipeline = self.models[run]
         takes_mask = pipeline.condition == "mask"
         is_3d = pipeline.generator.is_3d
@@ -110,6 +123,7 @@ class Page:
             gr.update(visible=takes_mask or "hidden"),
             gr.update(visible="hidden" if takes_mask else True),
             gr.update(maximum=steps, value=steps),
+            gr.update(visible=is_3d),
             gr.update(visible=is_3d),
             gr.update(visible=is_3d),
             self.thumbnails(takes_mask),

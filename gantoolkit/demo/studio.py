@@ -26,6 +26,7 @@ from gantoolkit.core.limits import check_seed
 from gantoolkit.core.types import Camera, Condition, Features, Latent, Render
 from gantoolkit.data.user_inputs import UserInput, make_condition
 from gantoolkit.demo.models import Models
+from gantoolkit.inference import cameras
 from gantoolkit.inference.attention import word_maps
 from gantoolkit.pipeline import Pipeline
 
@@ -75,6 +76,7 @@ class Face:
     timesteps: tuple[int, ...]
     camera: Camera | None  # where the drawing was seen from; None in 2D
     planes: tuple[Tensor, Tensor] | None  # of w and w^m, in 3D
+    own_picture: Tensor | None  # I^d_0 [1,3,·,·] of the diffusion model, after its last step
     seconds: float
 
 
@@ -91,7 +93,7 @@ class Trace:
 
     def _restart(self) -> None:
         self.features = []
-        self._remaining = self._encoder.trace(self._condition, x0=False)
+        self._remaining = self._encoder.trace(self._condition, x0=True)
 
     def at(self, step: int) -> Features:
         """Return the features of the step-th step (from 1); the lock is free between steps."""
@@ -179,6 +181,7 @@ class Studio:
             timesteps=trace.timesteps,
             camera=pipeline.camera_for(condition, generator),
             planes=planes,
+            own_picture=features.x0,
             seconds=time.perf_counter() - started,
         )
 
@@ -197,6 +200,14 @@ class Studio:
             for planes, ws in zip(face.planes, codes(face.latent))
         )
         return modulated, mapped
+
+    @torch.no_grad()
+    def film(self, face: Face, path: Path, frames: int) -> Path:
+        """Write a film around a 3D face."""
+        generator = self.models[face.request.run].generator
+        if face.camera is None:
+            raise UsageError(f"The run '{face.request.run}' draws flat pictures; choose a 3D run.")
+        return cameras.save_turntable(generator, face.latent.ws, face.camera, path, frames)
 
 
 def codes(latent: Latent) -> tuple[Tensor, Tensor]:

@@ -36,7 +36,9 @@ class StepEncoder(nn.Module):
             h = (level.view(-1, 1, 1, 1) * t / 900).expand(-1, 4, 2, 2)
             prob = torch.arange(16.0).view(1, 1, 4, 4).expand(count, 3, 4, 4)
             words = torch.tensor([[False, True, False]]).expand(count, 3)
-            yield Features(h, (prob,), (prob,), (prob,), words, torch.full((count,), t))
+            own = torch.zeros(count, 3, 8, 8) if x0 and t == self.timesteps[-1] else None
+            times = torch.full((count,), t)
+            yield Features(h, (prob,), (prob,), (prob,), words, times, x0=own)
 
 
 class AddBridge(nn.Module):

@@ -1,5 +1,7 @@
 """The page behind a real server, asked by gradio_client: pictures, sentences, refusals."""
 
+import base64
+import io
 import re
 import urllib.error
 import urllib.request
@@ -9,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 gradio = pytest.importorskip("gradio", reason="the optional extra 'demo' is not installed")
 client_of = pytest.importorskip(
@@ -70,7 +73,7 @@ def test_it_answers_on_this_machine_alone(served):
 
 def test_a_face_its_parts_and_its_download(client):
     html, parts, packed, notice = ask(client, yaw=20)
-    assert picture(html) and parts.count("<figure") == 4 and "step 3 of 3 (t = 300)" in notice
+    assert picture(html) and parts.count("<figure") == 5 and "step 3 of 3 (t = 300)" in notice
     with zipfile.ZipFile(packed) as file:
         assert {
             "face.png",
@@ -187,6 +190,17 @@ def test_an_address_is_checked_before_models_are_loaded(served, monkeypatch, cap
     assert words in said and said.count("\n") == 1
 
 
+def test_a_film_goes_around_the_face_on_show(served):
+    page = served[0]
+    request, *_ = page.generate("solid", "a face", face(), "", 0, 3, 0, 0)
+    film, _ = page.film(request)
+    content = base64.b64decode(re.search(r'data:image/gif;base64,([^"]+)"', film)[1])
+    assert Image.open(io.BytesIO(content)).n_frames == 24
+    assert not list(page.folder.glob("film-*"))
+    flat, *_ = page.generate("flat", "a face", face(), "", 0, 3, 0, 0)
+    assert "draws flat pictures; choose a 3D run" in page.film(flat)[1]
+
+
 def test_random_seeds_and_known_words(served):
     seeds = {served[0].random_seed() for _ in range(20)}
     assert len(seeds) == 20 and all(0 <= seed < 2**32 for seed in seeds)
@@ -197,11 +211,12 @@ def test_random_seeds_and_known_words(served):
 
 def test_controls_follow_the_run(served):
     page = served[0]
-    mask, scribble, step, yaw, _, gallery, notice = page.choose("lines")
+    mask, scribble, step, yaw, _, film, gallery, notice = page.choose("lines")
     assert (
         mask["visible"] == "hidden"
         and scribble["visible"] is True
         and not yaw["visible"]
+        and not film["visible"]
         and not notice
     )
     assert step["maximum"] == 3 and len(gallery) == len(page.examples)
