@@ -21,9 +21,7 @@ from gantoolkit.cli import (
     weights,
 )
 
-EPILOG = (
-    "Errors are one sentence; --debug shows the traceback. Documentation: docs/ of the repository."
-)
+EPILOG = "Errors are one sentence; --debug shows the traceback. Documentation: {docs}."
 DESCRIPTION = "Faces from text and masks: a diffusion model steers a pre-trained 2D or 3D GAN."
 
 
@@ -47,7 +45,7 @@ def parser(arguments: list[str]) -> argparse.ArgumentParser:
 
     Plugins' code is imported only where `arguments` may need it.
     """
-    root = options.Parser(prog="gantoolkit", epilog=EPILOG, description=DESCRIPTION)
+    root = options.Parser(prog="gantoolkit", epilog=EPILOG.format(docs=_docs()), description=DESCRIPTION)
     root.add_argument("--version", action="version", version=f"gantoolkit {__version__}")
     root.add_argument("--debug", action="store_true", help="show the traceback of an error")
     verbs = root.add_subparsers(title="verbs", metavar="VERB", required=True)
@@ -66,6 +64,16 @@ def parser(arguments: list[str]) -> argparse.ArgumentParser:
     _add_commands_of_plugins(words, subparsers)
     examples.add(root)
     return root
+
+
+def _docs() -> str:
+    """Say where the documentation lies: in this checkout, else in the repository."""
+    from gantoolkit.registry import manifest
+
+    root = manifest.checkout_root()
+    if root and (root / "docs" / "index.md").is_file():
+        return str(root / "docs" / "index.md")
+    return "docs/index.md in the repository of gantoolkit; here: VERB --help, and 'show NAME'"
 
 
 def _add_commands_of_plugins(words: list[str], subparsers: dict) -> None:

@@ -3,11 +3,13 @@
 import argparse
 import re
 import shlex
+from pathlib import Path
 
 import pytest
 
 from gantoolkit.cli import examples, main
 from gantoolkit.cli.verbs import parser
+from gantoolkit.registry import manifest
 
 VERBS = [(words, verb) for words, verb in examples.verbs(parser(["data"])) if words]
 
@@ -31,6 +33,16 @@ def test_no_words_print_the_help(capsys):
     with pytest.raises(SystemExit):
         main.main(["--help"])
     assert bare.value.code == 0 and printed == capsys.readouterr().out and "VERB" in printed
+
+
+def test_help_says_where_the_documentation_lies(monkeypatch):
+    """A file of this checkout that exists; in an installed package what to read instead."""
+    root = manifest.checkout_root()
+    if root and (root / "docs").is_dir():
+        named = parser([]).epilog.rpartition("Documentation: ")[2].rstrip(".")
+        assert Path(named).read_text().startswith("# gantoolkit")
+    monkeypatch.setattr(manifest, "checkout_root", lambda: None)
+    assert "docs/index.md in the repository of gantoolkit; here: VERB --help" in parser([]).epilog
 
 
 @pytest.mark.parametrize("words, verb", VERBS, ids=[words for words, _ in VERBS])
