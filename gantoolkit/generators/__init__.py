@@ -2,7 +2,7 @@
 
 stylegan2  mapping_network  synthesis   the 2D generator
 eg3d  osg_decoder  superresolution      the 3D generator
-volume                                  rays through its feature planes
+volume  ray_tracer                      rays through its feature planes
 views  mesh                             several views of one code; its surface
 inversion  sample_noise                 codes of given images; random numbers per sample
 """

@@ -11,19 +11,16 @@ from collections.abc import Sequence
 import torch
 from einops import rearrange
 from torch import Tensor, nn
-from torch.utils.checkpoint import checkpoint
 
 from gantoolkit.core.camera import FOCAL, PIVOT, RADIUS, Frame, as_camera, sample_rays
 from gantoolkit.core.types import Camera, Latent, Render
 from gantoolkit.generators import volume
 from gantoolkit.generators.osg_decoder import OSGDecoder
+from gantoolkit.generators.ray_tracer import Rays, RayTracer
 from gantoolkit.generators.sample_noise import Streams, sample_noise
 from gantoolkit.generators.stylegan2 import StyleGAN2
 from gantoolkit.generators.superresolution import SuperResolution
 from gantoolkit.generators.synthesis import Noise
-
-# Points decoded at a time unless `chunk` is given: their hidden layer stays in a CPU's caches.
-POINTS_PER_CHUNK = 2**15
 
 
 class EG3D(nn.Module):
@@ -187,10 +184,7 @@ class EG3D(nn.Module):
 
     def query(self, planes: Tensor, points: Tensor) -> tuple[Tensor, Tensor]:
         """Return color features [B,P,·] and raw density [B,P,1] at world points [B,P,3]."""
-        return self.decoder(self._tri_planes(planes)(points))
-
-    def _tri_planes(self, planes: Tensor) -> volume.TriPlanes:
-        return volume.TriPlanes(planes, self.box_warp, self.plane_axes)
+        return self.decoder(volume.TriPlanes(planes, self.box_warp, self.plane_axes)(points))
 
     def render(
         self,
@@ -246,41 +240,12 @@ class EG3D(nn.Module):
         near, far = self._limits(origins, directions)
         depths = volume.stratified_depths(near, far, self.samples, jitter, self.disparity)
 
-        tri_planes = self._tri_planes(planes)
-        recompute = chunk is not None and planes.requires_grad
-        chunk = chunk or self._default_chunk(origins)
-        traced = []
-        for first in range(0, origins.shape[1], chunk):
-            chunk_rays = slice(first, first + chunk)
-            arguments = (
-                tri_planes,
-                origins[:, chunk_rays],
-                directions[:, chunk_rays],
-                depths[:, chunk_rays],
-                u[:, chunk_rays] if self.importance else None,
-            )
-            if recompute:
-                traced.append(
-                    checkpoint(
-                        self._trace, *arguments, use_reentrant=False, preserve_rng_state=False
-                    )
-                )
-            else:
-                traced.append(self._trace(*arguments))
-        features, depth, low, high = zip(*traced, strict=True)
-
-        depth = torch.cat(depth, 1).clamp(torch.stack(low).min(), torch.stack(high).max())
+        tracer = RayTracer(self.decoder, self.box_warp, self.plane_axes, self.white_back)
+        features, depth = tracer(planes, Rays(origins, directions, depths, u), chunk)
+        features = rearrange(features, "b (h w) c -> b c h w", h=size)
         depth = rearrange(depth, "b (h w) 1 -> b 1 h w", h=size)
-        features = rearrange(torch.cat(features, 1), "b (h w) c -> b c h w", h=size)
         image = self.superresolution(features, ws)
         return Render(image, features[:, :3], depth, camera)
-
-    def _default_chunk(self, origins: Tensor) -> int:
-        """Rays rendered at a time: all, but on CPUs as many as make POINTS_PER_CHUNK points."""
-        batch, rays, _ = origins.shape
-        if origins.device.type != "cpu":
-            return rays
-        return max(1, POINTS_PER_CHUNK // (batch * self.samples))
 
     def _limits(self, origins: Tensor, directions: Tensor):
         if self.ray_start == "auto":
@@ -289,7 +254,7 @@ class EG3D(nn.Module):
 
     def _random_numbers(
         self, origins: Tensor, generator: Streams, deterministic: bool, jitter, u
-    ) -> tuple[Tensor, Tensor | None]:
+    ) -> tuple[Tensor, Tensor]:
         """Jitter [B,M,D,1] of the coarse samples, u [B,M,S] of the fine ones, where not given."""
         b, m, _ = origins.shape
         device = origins.device
@@ -299,41 +264,9 @@ class EG3D(nn.Module):
         elif jitter is None:
             jitter = sample_noise(torch.rand, coarse, generator, device)
         if not self.importance:
-            return jitter.to(device), u
+            return jitter.to(device), jitter.new_empty(fine, device=device)
         if u is None and deterministic:
             u = torch.linspace(0, 1, self.importance).to(device).expand(fine)
         elif u is None:
             u = sample_noise(torch.rand, fine, generator, device)
         return jitter.to(device), u.to(device).reshape(b, m, -1)
-
-    def _trace(
-        self,
-        planes: volume.TriPlanes,
-        origins: Tensor,
-        directions: Tensor,
-        depths: Tensor,
-        u: Tensor | None,
-    ):
-        """Color features [B,m,C], mean depth [B,m,1], and the least and largest depth sampled."""
-        colors, densities = self._decode(planes, origins, directions, depths)
-        order = None
-        if u is not None:
-            weights = volume.ray_weights(depths, densities.detach())
-            fine_depths = volume.importance_depths(depths, weights, u.reshape(-1, u.shape[-1]))
-            fine_colors, fine_densities = self._decode(planes, origins, directions, fine_depths)
-            colors = torch.cat([colors, fine_colors], 2)
-            depths, densities, order = volume.merge_samples(
-                depths, densities, fine_depths, fine_densities
-            )
-        rgb, depth, _ = volume.march(depths, colors, densities, self.white_back, order)
-        return rgb, depth, depths.amin(), depths.amax()
-
-    def _decode(
-        self, planes: volume.TriPlanes, origins: Tensor, directions: Tensor, depths: Tensor
-    ):
-        """Colors [B,m,D,C] and densities [B,m,D,1] at these depths."""
-        samples = depths.shape[2]
-        points = origins[:, :, None] + depths * directions[:, :, None]
-        colors, densities = self.decoder(planes(rearrange(points, "b m d xyz -> b (m d) xyz")))
-        colors = rearrange(colors, "b (m d) c -> b m d c", d=samples)
-        return colors, rearrange(densities, "b (m d) 1 -> b m d 1", d=samples)

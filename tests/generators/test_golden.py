@@ -19,6 +19,7 @@ from gantoolkit.core.types import Camera
 from gantoolkit.generators import load_state, volume
 from gantoolkit.generators.eg3d import EG3D
 from gantoolkit.generators.osg_decoder import OSGDecoder
+from gantoolkit.generators.ray_tracer import Rays, RayTracer
 from gantoolkit.generators.stylegan2 import StyleGAN2
 from gantoolkit.networks import modulated_conv, ops
 from gantoolkit.networks.discriminators import Discriminator, DualDiscriminator
@@ -336,7 +337,9 @@ def test_eg3d_stages():
     v.agree("coarse.composite_rgb", composite)
     fine = volume.importance_depths(depths, weights, t["u_fine"])
     v.agree("depths_fine", fine)
-    found, thickness = g._decode(volume.TriPlanes(planes), origins, directions, fine)
+    tracer = RayTracer(g.decoder, g.box_warp, g.plane_axes, g.white_back)
+    rays = Rays(origins, directions, depths, t["u_fine"])
+    found, thickness = tracer.decode(volume.TriPlanes(planes), rays, fine)
     v.agree("fine.rgb", found.flatten(1, 2))
     depths, densities, order = volume.merge_samples(depths, densities, fine, thickness)
     colors = torch.cat([colors, found], 2)

@@ -11,6 +11,7 @@ import torch.nn.functional as F
 
 from gantoolkit.core import camera
 from gantoolkit.generators import volume
+from gantoolkit.generators.osg_decoder import ColorAndDensity
 
 
 def test_constant_density_absorbs_exponentially():
@@ -168,3 +169,24 @@ def test_positive_yaw_moves_the_camera_to_plus_x():
     square = rotation @ rotation.transpose(1, 2)
     torch.testing.assert_close(square, torch.eye(3).expand(2, 3, 3), atol=1e-6, rtol=0)
     assert torch.linalg.det(rotation).gt(0).all()
+
+
+def test_weighted_colors_have_the_gradients_of_their_sum():
+    weights = torch.rand(2, 3, 5, 1, dtype=torch.double, requires_grad=True)
+    colors = torch.rand(2, 3, 5, 4, dtype=torch.double, requires_grad=True)
+    torch.testing.assert_close(
+        volume.WeightedMean.apply(weights, colors), (weights * colors).sum(2)
+    )
+    assert torch.autograd.gradcheck(volume.WeightedMean.apply, (weights, colors))
+
+
+def test_decoder_splits_density_and_colors():
+    x = torch.randn(3, 5, requires_grad=True)
+    colors, density = ColorAndDensity.apply(x)
+    wanted = torch.sigmoid(x[:, 1:]) * 1.002 - 0.001, x[:, :1]
+    torch.testing.assert_close((colors, density), wanted)
+    cotangents = torch.randn(3, 4), torch.randn(3, 1)
+    torch.testing.assert_close(
+        torch.autograd.grad((colors, density), x, cotangents),
+        torch.autograd.grad(wanted, x, cotangents),
+    )
