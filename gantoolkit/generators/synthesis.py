@@ -137,8 +137,8 @@ class ToRGB(nn.Module):
     def forward(self, x: Tensor, w: Tensor) -> Tensor:
         """Features x [B,I,r,r], w [B,w_dim] → image [B,O,r,r] in float32."""
         styles = self.affine(w) * self.weight_gain
-        y = modulated_conv2d(x, self.weight, styles, demodulate=False).float()
-        y = y + self.bias[:, None, None]
+        y = modulated_conv2d(x, self.weight, styles, demodulate=False)
+        y = y + self.bias[:, None, None]  # float32, as the bias
         return y if self.conv_clamp is None else y.clamp(-self.conv_clamp, self.conv_clamp)
 
 

@@ -79,25 +79,69 @@ def modulated_conv2d(
     cache       of `weight`, for what follows from it alone
     """
     resampling = dict(f=f, up=up, down=down, padding=padding, flip_weight=flip_weight)
-    scale = styles.new_tensor([[gain]])
+    scale = None
     if demodulate:
         energies = energy(weight) if cache is None else cache(weight, "energy", energy)
-        scale = scale * demodulation(energies, styles)
+        scale = demodulation(energies, styles)
+    if gain != 1:
+        scale = styles.new_tensor([[gain]]) if scale is None else scale * gain
 
+    if weight.shape[2:] == (1, 1) and up == down == 1 and padding == 0:
+        factors = styles[:, None] if scale is None else styles[:, None] * scale[:, :, None]
+        x = multiply_pixels(x, weight[:, :, 0, 0] * factors)
+        return _add_shift(x, bias, noise)
     if _should_scale_weight(x, weight):
-        factors = styles[0, :, None, None] * scale[0, :, None, None, None]
-        weight = weight * factors
-        x = conv2d_resample(x, weight, bias=bias, **resampling)
+        factors = styles[0, :, None, None]
+        if scale is not None:
+            factors = factors * scale[0, :, None, None, None]
+        x = conv2d_resample(x, weight * factors, bias=bias, **resampling)
         return x if noise is None else x.add_(noise.to(x.dtype))
 
     x = x * styles.to(x.dtype)[:, :, None, None]
     x = conv2d_resample(x, weight, cache=cache, **resampling)
+    if scale is None:
+        return _add_shift(x, bias, noise)
     scale = scale.to(x.dtype)[:, :, None, None]
     if torch.is_grad_enabled() or noise is None:
-        shift = _sum_bias_and_noise(bias, noise, x)
-        return torch.addcmul(shift, x, scale)
+        return ScaleAndShift.apply(x, scale, _sum_bias_and_noise(bias, noise, x))
     shift = _sum_bias_and_noise(bias, None, x)
     return torch.addcmul(shift, x, scale).add_(noise.to(x.dtype))
+
+
+def multiply_pixels(x: Tensor, matrices: Tensor) -> Tensor:
+    """Multiply the channels of every pixel of x [B,I,H,W] by its sample's matrix [B,O,I].
+
+    A modulated 1×1 convolution is this; no map is scaled, forward or backward.
+    """
+    b, _, height, width = x.shape
+    pixels = x.permute(0, 2, 3, 1).flatten(1, 2)
+    products = pixels @ matrices.to(x.dtype).transpose(1, 2)
+    return products.unflatten(1, (height, width)).permute(0, 3, 1, 2)
+
+
+class ScaleAndShift(torch.autograd.Function):
+    """x · scale + shift; scale [B,C,1,1] or [1,1,1,1], shift broadcastable to x [B,C,H,W].
+
+    It is torch.addcmul, whose backward pass reads and writes x once more than needed.
+    """
+
+    @staticmethod
+    def forward(ctx, x: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
+        ctx.save_for_backward(x, scale)
+        ctx.shift_shape = shift.shape
+        return torch.addcmul(shift, x, scale)
+
+    @staticmethod
+    def backward(ctx, gradient: Tensor) -> tuple[Tensor | None, ...]:
+        x, scale = ctx.saved_tensors
+        x_gradient = scale_gradient = shift_gradient = None
+        if ctx.needs_input_grad[0]:
+            x_gradient = gradient * scale
+        if ctx.needs_input_grad[1]:
+            scale_gradient = (gradient * x).sum_to_size(scale.shape)
+        if ctx.needs_input_grad[2]:
+            shift_gradient = gradient.sum_to_size(ctx.shift_shape)
+        return x_gradient, scale_gradient, shift_gradient
 
 
 def _should_scale_weight(x: Tensor, weight: Tensor) -> bool:
@@ -105,9 +149,12 @@ def _should_scale_weight(x: Tensor, weight: Tensor) -> bool:
 
     Not where that would cost a second convolution for the gradient of the scaled weight.
     """
-    if len(x) != 1 or weight.numel() >= x.numel():
-        return False
-    return weight.shape[-1] == 1 or not torch.is_grad_enabled()
+    return len(x) == 1 and weight.numel() < x.numel() and not torch.is_grad_enabled()
+
+
+def _add_shift(x: Tensor, bias: Tensor | None, noise: Tensor | None) -> Tensor:
+    """Return x [B,O,H,W] + bias + noise."""
+    return x if bias is None and noise is None else x + _sum_bias_and_noise(bias, noise, x)
 
 
 def _sum_bias_and_noise(bias: Tensor | None, noise: Tensor | None, x: Tensor) -> Tensor:

@@ -170,3 +170,24 @@ def test_codes_do_not_depend_on_whether_gradients_are_asked_for():
             torch.testing.assert_close(
                 layer(x), wanted, **({} if frozen and kind is Affine else dict(rtol=0, atol=0))
             )
+
+
+def test_scale_and_shift_has_the_gradients_of_its_formula():
+    sizes = (2, 3, 4, 5), (2, 3, 1, 1), (3, 4, 5)
+    inputs = [torch.randn(size, dtype=torch.double, requires_grad=True) for size in sizes]
+    x, scale, shift = inputs
+    torch.testing.assert_close(modulated_conv.ScaleAndShift.apply(*inputs), x * scale + shift)
+    assert torch.autograd.gradcheck(modulated_conv.ScaleAndShift.apply, inputs)
+    assert torch.autograd.gradgradcheck(modulated_conv.ScaleAndShift.apply, inputs)
+
+
+@pytest.mark.parametrize("demodulate", [False, True])
+def test_modulated_1x1_convolution_is_one_convolution_per_sample(demodulate):
+    x, weight, styles = torch.randn(3, 4, 5, 6), torch.randn(7, 4, 1, 1), torch.randn(3, 4)
+    got = modulated_conv.modulated_conv2d(x, weight, styles, demodulate=demodulate)
+    for one, image, style in zip(got, x, styles, strict=True):
+        modulated = weight * style[None, :, None, None]
+        if demodulate:
+            modulated = modulated / (modulated.square().sum([1, 2, 3], keepdim=True) + 1e-8).sqrt()
+        expected = F.conv2d(image[None], modulated)[0]
+        torch.testing.assert_close(one, expected, atol=1e-5, rtol=1e-4)
