@@ -36,8 +36,9 @@ class Identity(Loss):
 
     def _load(self, network: str) -> nn.Module:
         from gantoolkit import networks
+        from gantoolkit.networks.fold import fold_batch_norms
 
-        return networks.load(network)
+        return fold_batch_norms(networks.load(network))
 
     def _crop_box(self, crop: str) -> tuple[int, ...]:
         from gantoolkit.networks.arcface import find_crop

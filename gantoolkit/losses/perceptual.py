@@ -25,9 +25,11 @@ class Perceptual(Loss):
     def __init__(self, network: str, weight: float = 0.8, levels: tuple[int, ...] | None = None):
         super().__init__(weight, network)
         from gantoolkit import networks
+        from gantoolkit.networks.fold import fold_batch_norms
         from gantoolkit.networks.perceptual import Perceptual as Distance
 
-        self.distance = Distance(networks.load(network), None if levels is None else tuple(levels))
+        trunk = fold_batch_norms(networks.load(network))
+        self.distance = Distance(trunk, None if levels is None else tuple(levels))
 
     @torch.no_grad()
     def prepare(self, target: Tensor) -> tuple[Tensor, ...]:
@@ -35,7 +37,7 @@ class Perceptual(Loss):
         return self.distance.features(target)
 
     def forward(self, image: Tensor, prepared: tuple[Tensor, ...]) -> Tensor:
-        return self.distance.between(self.distance.features(image), prepared).mean()
+        return self.distance.to_target(image, prepared).mean()
 
 
 class LPIPS(Loss):

@@ -4,13 +4,44 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
+
+EPS = 1e-8  # added to squared lengths
 
 
-def unit_length(maps: Tensor, eps: float = 1e-8) -> Tensor:
+def unit_length(maps: Tensor, eps: float = EPS) -> Tensor:
     """Scale features [B,C,H,W] to length 1 along C at every pixel."""
     maps = maps.float()
     squared_length = maps.square().sum(1, keepdim=True)
     return maps * torch.rsqrt(squared_length + eps)
+
+
+class UnitDistance(torch.autograd.Function):
+    """Σ_c (a/‖a‖ − b)², mean over pixels: maps a, unit-length maps b [B,C,H,W] → [B].
+
+    It is `unit_length` and `Perceptual.between` of one level, with the backward pass in closed form.
+    """
+
+    @staticmethod
+    def forward(ctx, maps: Tensor, target: Tensor) -> Tensor:
+        """Compute the distance; `target` gets no gradient."""
+        ctx.dtype = maps.dtype
+        maps = maps.float()
+        inverse_length = (maps.square().sum(1, keepdim=True) + EPS).rsqrt()
+        unit = maps * inverse_length
+        difference = unit - target
+        ctx.save_for_backward(unit, difference, inverse_length)
+        return difference.square().sum(1).mean((1, 2))
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx, gradient: Tensor) -> tuple[Tensor, None]:
+        """Return the gradient of the maps: what is perpendicular to them."""
+        unit, difference, inverse_length = ctx.saved_tensors
+        pixels = unit.shape[2] * unit.shape[3]
+        factor = inverse_length * (2 / pixels * gradient[:, None, None, None])
+        along = (unit * difference).sum(1, keepdim=True)
+        return torch.addcmul(difference, unit, along, value=-1).mul_(factor).to(ctx.dtype), None
 
 
 class Perceptual(nn.Module):
@@ -35,9 +66,19 @@ class Perceptual(nn.Module):
 
     def features(self, images: Tensor) -> tuple[Tensor, ...]:
         """Return unit-length maps of the chosen levels, which `between` compares."""
+        return tuple(unit_length(maps) for maps in self.maps(images))
+
+    def maps(self, images: Tensor) -> list[Tensor]:
+        """Return the maps of the chosen levels, of any length."""
         maps = self.trunk.features(images)
         levels = range(len(maps)) if self.levels is None else self.levels
-        return tuple(unit_length(maps[level]) for level in levels)
+        return [maps[level] for level in levels]
+
+    def to_target(self, images: Tensor, target: tuple[Tensor, ...]) -> Tensor:
+        """Return the distance [B] of images to what `features` returned of a target."""
+        pairs = zip(self.maps(images), target, strict=True)
+        distances = [UnitDistance.apply(maps, unit) for maps, unit in pairs]
+        return torch.stack(distances).mean(0)
 
     @staticmethod
     def between(first: tuple[Tensor, ...], second: tuple[Tensor, ...]) -> Tensor:
@@ -52,4 +93,4 @@ class Perceptual(nn.Module):
         """Return the distance [B]; no gradient flows into `target`."""
         with torch.no_grad():
             target_features = self.features(target)
-        return self.between(self.features(images), target_features)
+        return self.to_target(images, target_features)

@@ -10,7 +10,7 @@ from gantoolkit.core.errors import DataError, WeightsError
 from gantoolkit.networks.blocks import fit
 from gantoolkit.networks.face_parser import FaceParser
 from gantoolkit.networks.lpips import LPIPS
-from gantoolkit.networks.perceptual import Perceptual, unit_length
+from gantoolkit.networks.perceptual import Perceptual, UnitDistance, unit_length
 
 
 @pytest.fixture
@@ -34,6 +34,24 @@ def test_grows_with_the_change(distance):
     a, noise = images(seed=1), torch.randn(3, 3, 32, 32, generator=torch.Generator().manual_seed(3))
     values = [distance((a + s * noise).clamp(-1, 1), a).mean().item() for s in (0.02, 0.1, 0.5)]
     assert values == sorted(values)
+
+
+def test_the_gradient_of_a_level_is_that_of_its_definition():
+    """Also where a map is zero, and its length is that of the constant under the root."""
+    maps = torch.randn(2, 5, 4, 3)
+    maps[0, :, 1, 1] = 0
+    maps.requires_grad_()
+    target = unit_length(torch.randn(2, 5, 4, 3))
+    mine = UnitDistance.apply(maps, target)
+    by_definition = Perceptual.between((unit_length(maps),), (target,))
+    torch.testing.assert_close(mine, by_definition)
+    cotangent = torch.randn(2)
+    torch.testing.assert_close(
+        torch.autograd.grad(mine, maps, cotangent),
+        torch.autograd.grad(by_definition, maps, cotangent),
+        rtol=1e-4,
+        atol=1e-4,
+    )
 
 
 def test_gradient_reaches_the_image_and_nothing_else(distance):
