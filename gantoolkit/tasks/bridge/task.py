@@ -186,7 +186,7 @@ class Bridge(Task):
 def build_optimizers(bridge: nn.Module, config: BridgeConfig) -> dict[str, torch.optim.Optimizer]:
     """Build Adam for M and, unless only M is trained, for T."""
     mapping = list(bridge.mapping_parameters())
-    optimizers = dict(M=torch.optim.Adam(mapping, config.lr, config.betas))
+    optimizers = dict(M=torch.optim.Adam(mapping, config.lr, config.betas, fused=True))
     if config.training == "M only":
         return optimizers
 
@@ -198,7 +198,7 @@ def build_optimizers(bridge: nn.Module, config: BridgeConfig) -> dict[str, torch
     if not getattr(bridge, "detach", True):  # Eq. 7 reaches M
         modulation += mapping
     lr = config.lr_modulation or config.lr
-    optimizers["T"] = torch.optim.Adam(modulation, lr, config.betas)
+    optimizers["T"] = torch.optim.Adam(modulation, lr, config.betas, fused=True)
     return optimizers
 
 
