@@ -45,7 +45,9 @@ def parser(arguments: list[str]) -> argparse.ArgumentParser:
 
     Plugins' code is imported only where `arguments` may need it.
     """
-    root = options.Parser(prog="gantoolkit", epilog=EPILOG.format(docs=_docs()), description=DESCRIPTION)
+    root = options.Parser(
+        prog="gantoolkit", epilog=EPILOG.format(docs=_docs()), description=DESCRIPTION
+    )
     root.add_argument("--version", action="version", version=f"gantoolkit {__version__}")
     root.add_argument("--debug", action="store_true", help="show the traceback of an error")
     verbs = root.add_subparsers(title="verbs", metavar="VERB", required=True)

@@ -19,7 +19,7 @@ def unit_length(maps: Tensor, eps: float = EPS) -> Tensor:
 class UnitDistance(torch.autograd.Function):
     """Σ_c (a/‖a‖ − b)², mean over pixels: maps a, unit-length maps b [B,C,H,W] → [B].
 
-    It is `unit_length` and `Perceptual.between` of one level, with the backward pass in closed form.
+    It is `unit_length` and `Perceptual.between` of one level; its backward pass is in closed form.
     """
 
     @staticmethod

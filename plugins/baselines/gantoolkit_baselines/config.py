@@ -41,7 +41,7 @@ class CollaborativeConfig(DenoisingConfig):
 class MM2LatentConfig:
     """All keys of the task `mm2latent`."""
 
-    data: str  # zip of faces, whose masks the autoencoder learns; only scores read photos and captions
+    data: str  # zip of faces: the autoencoder learns masks; only scores read photos and captions
     generator: str  # weights name or file of a StyleGAN2; frozen
     towers: str  # folder of the text and image towers; frozen
     parser: str = "parser"  # weights name or file of what labels the generator's faces; frozen
