@@ -6,8 +6,8 @@
 Nothing is downloaded. Diffusion U-Net and ControlNet, bridge, generator, IR-SE50 and LPIPS are
 built in full size, as `gantoolkit run CONFIG --dry-run` plans them. Measured are one guided
 denoising trajectory (the cache's work), one training iteration with a cached z_t, and an image from
-noise. `naive` is what an iteration costs without the cache, all denoising steps anew, and without
-the recorder, every attention by a full softmax.
+noise. `naive` is what an iteration costs without the cache: all denoising steps anew, by diffusers'
+own forward passes with every attention by a full softmax.
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ from gantoolkit.config import loader
 from gantoolkit.core import files
 from gantoolkit.core.camera import orbit_camera
 from gantoolkit.core.types import Condition, Sample, Target
+from gantoolkit.encoders import sampling
 from gantoolkit.encoders.published import build_meta_encoder
 from gantoolkit.planning import meta_models, plan_bridge
 from gantoolkit.tasks.bridge.trajectories import TimestepBatch
@@ -130,19 +131,40 @@ class Chain:
         objective.bridge.zero_grad(set_to_none=True)
 
     def naive_iteration(self, condition: Condition) -> None:
-        """Run one iteration without cache and recorder, all attention maps written out."""
+        """Run one iteration without cache, all attention maps written out."""
         from diffusers.models.attention_processor import AttnProcessor
 
         networks = [self.encoder.unet, *(one.network for one in self.encoder.controlnets)]
-        recorders = [dict(network.attn_processors) for network in networks]
         for network in networks:
             network.set_attn_processor(AttnProcessor())
-        try:
-            self.encoder.trajectory(condition)
-            self.iteration(condition)
-        finally:
-            for network, processors in zip(networks, recorders):
-                network.set_attn_processor(processors)
+        self.naive_trajectory(condition)
+        self.iteration(condition)
+
+    @torch.no_grad()
+    def naive_trajectory(self, condition: Condition) -> Tensor:
+        """Denoise by diffusers' own forward passes: z_0 [B,4,h,w]."""
+        encoder = self.encoder
+        inputs = encoder.fixed_inputs(condition)
+        text = inputs.prompts.embedding
+        images = [torch.cat([image] * (len(text) // len(image))) for image in inputs.images]
+
+        def predict(latents: Tensor, t: int) -> Tensor:
+            latents = latents.to(text.dtype)
+            down, mid = None, None
+            for controlnet, image in zip(encoder.controlnets, images):
+                more_down, more_mid = controlnet.network(latents, t, text, image, return_dict=False)
+                down = more_down if down is None else [a + b for a, b in zip(down, more_down)]
+                mid = more_mid if mid is None else mid + more_mid
+            residuals = dict(
+                down_block_additional_residuals=down, mid_block_additional_residual=mid
+            )
+            return encoder.unet(latents, t, text, **residuals, return_dict=False)[0].float()
+
+        def guided(latents: Tensor, t: int) -> Tensor:
+            return sampling.predict_guided(predict, latents, t, encoder.guidance)
+
+        noise = encoder.initial_latents(condition)
+        return sampling.denoise(encoder.schedule, encoder.timesteps, noise, guided)
 
     @torch.no_grad()
     def image(self, condition: Condition, steps: int | None) -> Tensor:

@@ -25,6 +25,8 @@ Constructors take what a config says.
     base  denoiser                       what frozen denoising models share; what a family fills in
     conditioning  control_networks       what ControlNets are shown; ControlNets beside a U-Net
     text_encoder                         prompts as networks read them
+    frozen_unet  unet_blocks  unet_attention  U-Nets and ControlNets, evaluated step after step
+    unet_settings                        which of them are read
     recorder  joint_recorder             how h, f and a are read off a U-Net, a transformer
     schedules  sampling                  noise schedules; guidance, noise by a seed
     offload                              networks that wait in the CPU's memory

@@ -29,19 +29,19 @@ class FrozenEncoder(Denoiser):
 
         No doubled batch is evaluated. `only_h`: stop early if possible; f and a are empty then.
         """
-        inputs = self.fixed_inputs(condition, doubled=False)
-        with self.on_device(*self.denoisers):
-            return self._features(latents, t, inputs, only_h)
+        labels = self.step_labels(t, len(latents))
+        with self.denoising(condition, doubled=False, times=labels) as inputs:
+            return self._features(latents, labels, inputs, only_h)
 
     def _features(
         self, latents: Tensor, t: Tensor | int, inputs: FixedInputs, only_h: bool = False
     ) -> Features:
-        t = torch.as_tensor(t, device=self.device).expand(len(latents)).contiguous()
+        labels = self.step_labels(t, len(latents))
         latents = latents.to(self.device).float()
         with self.recorder(only_h=only_h) as recorder:
             with suppress(StopForward):
                 self.predict(latents, t, inputs)
-            return Features(*recorder.read(), inputs.prompts.words, t, latents)
+            return Features(*recorder.read(), inputs.prompts.words, labels, latents)
 
     @torch.no_grad()
     def trace(
@@ -71,15 +71,14 @@ class FrozenEncoder(Denoiser):
     def _trace_trajectory(
         self, condition: Condition, schedule: Schedule, x0: bool
     ) -> Iterator[Features]:
-        inputs = self.fixed_inputs(condition, schedule=schedule)
-        words = inputs.prompts.words[inputs.conditional]
         latents = self.initial_latents(condition)
-        with self.on_device(*self.denoisers):
+        with self.denoising(condition, schedule=schedule) as inputs:
+            words = inputs.prompts.words[inputs.conditional]
             for t, t_next in sampling.step_pairs(schedule.timesteps):
-                steps = torch.full((len(condition),), t, device=self.device)
+                labels = self.step_labels(t, len(condition))
                 with self.recorder(inputs.conditional) as recorder:
                     estimate = self.predict_guided(latents, t, inputs)
-                    features = Features(*recorder.read(), words, steps, latents)
+                    features = Features(*recorder.read(), words, labels, latents)
                 latents = schedule.step(estimate, latents, t, t_next)
                 if t_next is not None:
                     yield features
@@ -93,10 +92,9 @@ class FrozenEncoder(Denoiser):
         inputs = self.fixed_inputs(condition, doubled=False, schedule=schedule)
         guided_inputs = self.fixed_inputs(condition, schedule=schedule) if x0 else None
         for index, t in enumerate(schedule.timesteps):
-            steps = torch.full((len(condition),), t, device=self.device)
-            latents = schedule.noised(clean, steps, epsilon)
+            latents = schedule.noised(clean, self.step_labels(t, len(condition)), epsilon)
             with self.on_device(*self.denoisers):
-                features = self._features(latents, steps, inputs)
+                features = self._features(latents, t, inputs)
             if x0:
                 end = self._denoise(latents, schedule.timesteps[index:], guided_inputs)
                 features = replace(features, x0=end)
@@ -121,15 +119,14 @@ class FrozenEncoder(Denoiser):
 
         Shapes: [B,S,C,h,w], and [B,3,R,R] in −1..1.
         """
-        inputs = self.fixed_inputs(condition, schedule=self._schedule(steps))
+        schedule = self._schedule(steps)
         latents_per_step: list[Tensor] = []
 
         def predict_and_keep(latents: Tensor, t: int) -> Tensor:
             latents_per_step.append(latents)
             return self.predict_guided(latents, t, inputs)
 
-        schedule = inputs.schedule
-        with self.on_device(*self.denoisers):
+        with self.denoising(condition, schedule=schedule) as inputs:
             noise = self.initial_latents(condition)
             clean = sampling.denoise(schedule, schedule.timesteps, noise, predict_and_keep)
         return torch.stack(latents_per_step, 1), self.decode(clean)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -11,6 +12,7 @@ from gantoolkit.core.errors import UsageError
 from gantoolkit.core.suggest import check_choice
 from gantoolkit.core.types import Condition
 from gantoolkit.encoders import conditioning
+from gantoolkit.encoders.frozen_unet import FrozenControlNet, Times, Told
 
 UNION_TYPES = {  # what pictures a ControlNet-Union is shown → their number
     "openpose": 0,
@@ -43,6 +45,7 @@ class ConditionedControlNet(nn.Module):
     ):
         super().__init__()
         self.network = network
+        self.frozen = FrozenControlNet(network)
         self.conditioning_scale = conditioning_scale
         self.channels = network.config.conditioning_channels
         self.kind = conditioning.condition_kind(self.channels, condition)
@@ -56,23 +59,25 @@ class ConditionedControlNet(nn.Module):
         """Return what this ControlNet sees of a condition, [B,channels,H,W] in 0..1."""
         return conditioning.control_image(condition, self.kind, self.channels, self.palette, size)
 
+    def prepare(self, times: Times, told: Told, image: Tensor) -> Any:
+        """Compute what stays the same over the steps `times`; image: a `control_image` [B].
+
+        What is told has B rows, or a multiple of it.
+        """
+        return self.frozen.prepare(times, told), repeat(self.frozen.embed(image), told)
+
     def forward(
-        self, latents: Tensor, t: Tensor, embedding: Tensor, image: Tensor, **more
+        self, latents: Tensor, t: int | Tensor, prepared: Any
     ) -> tuple[list[Tensor], Tensor]:
         """Return the residuals of the down blocks, and that of the mid block.
 
-        latents [B,4,h,w], t [B], embedding [B,T,D] of the prompts, image: a `control_image`;
-        `more` is passed on to the network
+        latents [n,4,h,w], t of the prepared steps
         """
-        return self.network(
-            latents,
-            t,
-            embedding,
-            controlnet_cond=image,
-            conditioning_scale=self.conditioning_scale,
-            return_dict=False,
-            **more,
-        )
+        down, mid = self.frozen(latents, t, *prepared)
+        scale = self.conditioning_scale
+        if scale == 1:
+            return down, mid
+        return [scale * residual for residual in down], scale * mid
 
 
 class ConditionedUnion(ConditionedControlNet):
@@ -82,7 +87,8 @@ class ConditionedUnion(ConditionedControlNet):
     condition  'mask', 'scribble', or 'both' for two pictures at once; None: a mask
 
     Its `types` are the numbers of the types that its pictures have. The scale multiplies the
-    residuals of one picture, but the features of each of several pictures, as in diffusers.
+    residuals of one picture, but the features of each of several pictures, as in diffusers, whose
+    own forward pass evaluates it.
     """
 
     def __init__(
@@ -122,22 +128,27 @@ class ConditionedUnion(ConditionedControlNet):
         ]
         return torch.cat(pictures, 1)
 
+    def prepare(self, times: Times, told: Told, image: Tensor) -> Any:
+        """Repeat the pictures [B] for all rows."""
+        return told, repeat(image, told)
+
     def forward(
-        self, latents: Tensor, t: Tensor, embedding: Tensor, image: Tensor, **more
+        self, latents: Tensor, t: int | Tensor, prepared: Any
     ) -> tuple[list[Tensor], Tensor]:
         """Return residuals as ConditionedControlNet does."""
+        told, image = prepared
         chosen = latents.new_zeros(len(latents), self.network.config.num_control_type)
         chosen[:, list(self.types)] = 1
         return self.network(
             latents,
             t,
-            embedding,
+            told.text,
             controlnet_cond=list(image.split(self.channels, 1)),
             control_type=chosen,
             control_type_idx=list(self.types),
             conditioning_scale=[self.conditioning_scale] * len(self.types),
+            added_cond_kwargs={"text_embeds": told.pooled, "time_ids": told.sizes},
             return_dict=False,
-            **more,
         )
 
 
@@ -174,6 +185,11 @@ def _conditioned(network: nn.Module, *settings) -> ConditionedControlNet:
     """A ControlNet of either class with its settings."""
     is_union = type(network).__name__ == "ControlNetUnionModel"
     return (ConditionedUnion if is_union else ConditionedControlNet)(network, *settings)
+
+
+def repeat(image: Tensor, told: Told) -> Tensor:
+    """Repeat an image [B,…] for all rows that are told something."""
+    return torch.cat([image] * (len(told.text) // len(image)))
 
 
 def sum_residuals(

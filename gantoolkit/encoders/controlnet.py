@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -14,8 +14,10 @@ from gantoolkit.encoders import conditioning, control_networks
 from gantoolkit.encoders.base import FrozenEncoder
 from gantoolkit.encoders.denoiser import FixedInputs
 from gantoolkit.encoders.diffusion_model import DiffusionModel, load_diffusion_model
-from gantoolkit.encoders.recorder import TAPS, FeatureRecorder, feature_shapes
+from gantoolkit.encoders.frozen_unet import FrozenUNet, NetworkInputs, Told
+from gantoolkit.encoders.recorder import TAPS, UNetRecorder, feature_shapes
 from gantoolkit.encoders.schedules import Diffusion
+from gantoolkit.encoders.text_encoder import EncodedPrompts
 
 
 class ControlNetEncoder(FrozenEncoder):
@@ -71,6 +73,7 @@ class ControlNetEncoder(FrozenEncoder):
 
         self.tap = tap
         self.unet = model.unet
+        self.frozen_unet = FrozenUNet(model.unet)
         self.controlnets = control_networks.condition_controlnets(
             model.controlnets,
             conditioning.guess_kinds(condition, model.controlnet_names),
@@ -107,31 +110,30 @@ class ControlNetEncoder(FrozenEncoder):
             images.append(image.contiguous(memory_format=torch.channels_last))
         return images
 
-    def evaluate(self, latents: Tensor, t: Tensor, inputs: FixedInputs) -> Tensor:
-        """Evaluate the U-Net and each ControlNet once: ε, or v, of z_t [n,4,h,w]."""
-        latents = latents.contiguous(memory_format=torch.channels_last)
-        prompts = inputs.prompts
-        more = self.more_inputs(inputs)
-        residuals = [
-            controlnet(latents, t, prompts.embedding, image, **more)
+    def prepare(self, inputs: FixedInputs) -> tuple[NetworkInputs, list]:
+        """Compute what the U-Net, and each ControlNet, needs at every step."""
+        told = self.told(inputs.prompts)
+        for_controlnets = [
+            controlnet.prepare(inputs.times, told, image)
             for controlnet, image in zip(self.controlnets, inputs.images)
         ]
-        down, mid = control_networks.sum_residuals(residuals) if residuals else (None, None)
-        (prediction,) = self.unet(
-            latents,
-            t,
-            prompts.embedding,
-            down_block_additional_residuals=down,
-            mid_block_additional_residual=mid,
-            return_dict=False,
-            **more,
-        )
-        return prediction
+        return self.frozen_unet.prepare(inputs.times, told), for_controlnets
 
-    def more_inputs(self, inputs: FixedInputs) -> dict[str, Any]:
-        """Return what else the U-Net and the ControlNets of a family are given, by keyword."""
-        return {}
+    def told(self, prompts: EncodedPrompts) -> Told:
+        """Return what the networks of a family are told of the prompts."""
+        return Told(prompts.embedding)
 
-    def recorder(self, samples: slice = slice(None), only_h: bool = False) -> FeatureRecorder:
+    def evaluate(self, latents: Tensor, t: int | Tensor, inputs: FixedInputs) -> Tensor:
+        """Evaluate the U-Net and each ControlNet once: ε, or v, of z_t [n,4,h,w]."""
+        latents = latents.contiguous(memory_format=torch.channels_last)
+        for_unet, for_controlnets = inputs.prepared
+        residuals = [
+            controlnet(latents, t, prepared)
+            for controlnet, prepared in zip(self.controlnets, for_controlnets)
+        ]
+        summed = control_networks.sum_residuals(residuals) if residuals else None
+        return self.frozen_unet(latents, t, for_unet, summed)
+
+    def recorder(self, samples: slice = slice(None), only_h: bool = False) -> UNetRecorder:
         """Record h, f and a of the rows `samples`; `only_h` stops before the up blocks."""
-        return FeatureRecorder(self.unet, self.tap, samples, only_h)
+        return UNetRecorder(self.frozen_unet, self.tap, samples, only_h)

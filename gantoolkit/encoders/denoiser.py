@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass, replace
 from functools import partial
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -19,6 +21,7 @@ from gantoolkit.encoders.schedules import Schedule
 from gantoolkit.encoders.text_encoder import EncodedPrompts, join_prompts
 
 PRECISIONS = ("fp32", "bf16")
+Times = tuple[int, ...] | Tensor  # the labels of steps, or one label per row [n]
 
 
 @dataclass(frozen=True)
@@ -26,9 +29,11 @@ class FixedInputs:
     """What the network is given beside z_t and t: the same at every step of a trajectory."""
 
     prompts: EncodedPrompts  # [n]: under guidance n = 2B, the negative prompt first
-    images: list[Tensor]  # what each ControlNet is shown [n,…]
+    images: list[Tensor]  # what each ControlNet is shown [B,…]
     schedule: Schedule
     conditional: slice  # the rows of the prompts themselves
+    times: Times  # the steps at which networks are evaluated
+    prepared: Any = None  # what a family's networks make of all this, by `prepare`
 
 
 class Denoiser(nn.Module):
@@ -47,6 +52,7 @@ class Denoiser(nn.Module):
         latent_shape      (C,h,w) of z_t
         shapes            FeatureShapes of h and f
         encode_condition  Condition → what each ControlNet is shown, once per trajectory
+        prepare           FixedInputs → what the networks make of it, once per trajectory
         evaluate          (z_t, t, FixedInputs) → what the network predicts, once per step
         recorder          context manager around `evaluate`; its `read()` gives h, f, a
     """
@@ -91,8 +97,12 @@ class Denoiser(nn.Module):
         """Return what each ControlNet is shown [B,…]."""
         raise NotImplementedError
 
-    def evaluate(self, latents: Tensor, t: Tensor, inputs: FixedInputs) -> Tensor:
-        """Evaluate the network and its ControlNets once; latents [n,C,h,w], t [n]."""
+    def prepare(self, inputs: FixedInputs) -> Any:
+        """Compute what the networks would else compute at every step; they are on the device."""
+        return None
+
+    def evaluate(self, latents: Tensor, t: int | Tensor, inputs: FixedInputs) -> Tensor:
+        """Evaluate the network and its ControlNets once; latents [n,C,h,w], t of inputs.times."""
         raise NotImplementedError
 
     def recorder(self, samples: slice = slice(None), only_h: bool = False):
@@ -182,23 +192,37 @@ class Denoiser(nn.Module):
         """Encode the negative prompt `count` times."""
         return self.text_encoder([self.negative_prompt] * count)
 
-    @torch.no_grad()
-    def fixed_inputs(
-        self, condition: Condition, doubled: bool | None = None, schedule: Schedule | None = None
-    ) -> FixedInputs:
-        """Compute all that stays the same over the steps, once per trajectory.
+    @contextmanager
+    def denoising(
+        self,
+        condition: Condition,
+        doubled: bool | None = None,
+        schedule: Schedule | None = None,
+        times: Times | None = None,
+    ) -> Iterator[FixedInputs]:
+        """Load the denoisers for a block, and compute all that stays the same over its steps.
 
         doubled   with the negative prompt before the prompts; None: if guidance asks for it
         schedule  None: the encoder's own
+        times     the steps of the block; None: those of the schedule
         """
         doubled = self.is_doubled if doubled is None else doubled
-        with torch.autocast(self.device.type, enabled=False):
+        schedule = schedule or self.schedule
+        times = schedule.timesteps if times is None else times
+        with torch.no_grad(), torch.autocast(self.device.type, enabled=False):
             prompts = self.encode_prompt(condition, doubled).to(self.dtype)
             images = self.encode_condition(condition)
-        if doubled:
-            images = [torch.cat([image, image]) for image in images]
         conditional = slice(len(condition) if doubled else 0, None)
-        return FixedInputs(prompts, images, schedule or self.schedule, conditional)
+        inputs = FixedInputs(prompts, images, schedule, conditional, times)
+        with self.on_device(*self.denoisers):
+            with torch.no_grad(), torch.autocast(self.device.type, enabled=False):
+                inputs = replace(inputs, prepared=self.prepare(inputs))
+            yield inputs
+
+    def fixed_inputs(self, *args, **kwargs) -> FixedInputs:
+        """Compute all that stays the same over the steps, as `denoising` does."""
+        with self.denoising(*args, **kwargs) as inputs:
+            return inputs
 
     def initial_latents(self, condition: Condition) -> Tensor:
         """Draw z_T [B,C,h,w]; row b depends only on its own seed (0 where there are no seeds)."""
@@ -207,14 +231,19 @@ class Denoiser(nn.Module):
 
     # -- evaluations of the networks -----------------------------------------------------------
 
-    def predict(self, latents: Tensor, t: Tensor, inputs: FixedInputs) -> Tensor:
+    def step_labels(self, t: int | Tensor, count: int) -> Tensor:
+        """Return one step for all rows, or one for each, as a tensor [count] on the device."""
+        return torch.as_tensor(t, device=self.device).expand(count).contiguous()
+
+    def predict(self, latents: Tensor, t: int | Tensor, inputs: FixedInputs) -> Tensor:
         """Predict what the schedule's `step` takes [n,C,h,w] in float32, by one evaluation.
 
-        latents [n,C,h,w], t [n], inputs of n rows
+        latents [n,C,h,w], t one of inputs.times or, where these are one per row, all of them [n]
         """
         with torch.autocast(self.device.type, enabled=False):
             prediction = self.evaluate(latents.to(self.dtype), t, inputs)
-        return inputs.schedule.estimate(prediction.float(), latents, t)
+        labels = self.step_labels(t, len(latents))
+        return inputs.schedule.estimate(prediction.float(), latents, labels)
 
     def predict_guided(self, latents: Tensor, t: int, inputs: FixedInputs) -> Tensor:
         """Predict with guidance; latents [B,C,h,w], inputs as `fixed_inputs` makes them."""

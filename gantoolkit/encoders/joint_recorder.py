@@ -21,7 +21,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
-from gantoolkit.encoders.recorder import Recorder, as_map, entering
+from gantoolkit.encoders.recorder import Recorder, as_map
 
 HEADS = ("max", "mean")
 MASSES = ("raw", "text")
@@ -179,3 +179,8 @@ def even_groups(first: int, depth: int, count: int) -> tuple[tuple[int, ...], ..
     """
     bounds = [first + (depth - first) * index // count for index in range(count + 1)]
     return tuple(tuple(range(start, stop)) for start, stop in zip(bounds, bounds[1:]))
+
+
+def entering(args: tuple, kwargs: dict) -> Tensor:
+    """Return the hidden states that enter a block of diffusers, by position or by keyword."""
+    return kwargs["hidden_states"] if "hidden_states" in kwargs else args[0]

@@ -1,66 +1,25 @@
-"""Read a denoising U-Net from the inside: h, f and a of one forward pass (method, “Encoder E”).
+"""Read a denoising network from the inside: h, f and a of one evaluation (method, “Encoder E”).
+
+Of a U-Net:
 
     h   what enters the first up block, so that the ControlNet's mid residual is in it
     f   per up block with cross-attention: the output of its last attention, or of the block
-    a   of the `attn2` layers of those blocks: their outputs, and their probabilities
+    a   of the cross-attention in those blocks: its outputs, and its probabilities
 
-Only those `attn2` layers compute an explicit softmax; every other attention keeps its own
-processor. Maxima over the K layers and the heads are taken on the fly, so that no layer's
-probabilities are kept.
+Only that cross-attention writes its probabilities out, and only while it is recorded. Maxima over
+the K layers and the heads are taken on the fly, so that no layer's probabilities are kept.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Self
+from typing import Protocol, Self
 
 import torch
 from torch import Tensor, nn
 
 TAPS = ("attention", "block")
-
-
-class RecordingAttnProcessor:
-    """Cross-attention with explicit probabilities; both go to `record(output, probabilities)`."""
-
-    def __init__(self, record: Callable[[Tensor, Tensor], None]):
-        self.record = record
-
-    def __call__(
-        self,
-        attn,
-        hidden_states: Tensor,
-        encoder_hidden_states: Tensor | None = None,
-        attention_mask: Tensor | None = None,
-        temb: Tensor | None = None,
-    ) -> Tensor:
-        """hidden_states [B,HW,C], encoder_hidden_states [B,T,D] → [B,HW,C]."""
-        context = hidden_states if encoder_hidden_states is None else encoder_hidden_states
-        if encoder_hidden_states is not None and attn.norm_cross:
-            context = attn.norm_encoder_hidden_states(context)
-        query = _split_heads(attn.to_q(hidden_states), attn.heads)
-        key = _split_heads(attn.to_k(context), attn.heads)
-        value = _split_heads(attn.to_v(context), attn.heads)
-
-        scores = query @ key.transpose(-1, -2) * attn.scale  # [B,heads,HW,T]
-        if attention_mask is not None:
-            mask = attn.prepare_attention_mask(attention_mask, key.shape[2], len(query))
-            scores = scores + mask.view(len(query), attn.heads, -1, key.shape[2])
-        probabilities = scores.float().softmax(-1)
-
-        heads_output = (probabilities.to(value.dtype) @ value).transpose(1, 2).flatten(2)
-        projection, dropout = attn.to_out
-        output = dropout(projection(heads_output))
-        self.record(output, probabilities)
-        if attn.residual_connection:
-            output = output + hidden_states
-        return output / attn.rescale_output_factor
-
-
-def _split_heads(x: Tensor, heads: int) -> Tensor:
-    """[B,N,heads·d] → [B,heads,N,d]."""
-    return x.unflatten(2, (heads, -1)).transpose(1, 2)
 
 
 @dataclass
@@ -148,69 +107,69 @@ class Recorder:
         return self.h, f, attn_out, attn_prob
 
 
-class FeatureRecorder(Recorder):
-    """Record a denoising U-Net.
+class RecordedUNet(Protocol):
+    """What UNetRecorder reads: a network that tells `recorder` of itself."""
 
-    unet     diffusers' UNet2DConditionModel
+    recorder: UNetRecorder | None
+
+    @property
+    def recorded_levels(self) -> list: ...
+
+
+class UNetRecorder(Recorder):
+    """Record a frozen U-Net.
+
+    unet     the network, such as a FrozenUNet
     tap      where f is read: 'attention' or 'block'
     samples, only_h  as of Recorder
     """
 
     def __init__(
         self,
-        unet: nn.Module,
+        unet: RecordedUNet,
         tap: str = "attention",
         samples: slice = slice(None),
         only_h: bool = False,
     ):
         self.unet = unet
         self.tap = tap
-        self.up_blocks = [b for b in unet.up_blocks if getattr(b, "has_cross_attention", False)]
-        super().__init__(len(self.up_blocks), samples, only_h)
+        self.levels = unet.recorded_levels
+        super().__init__(len(self.levels), samples, only_h)
 
     def _attach(self) -> None:
-        first_up_block = self.unet.up_blocks[0]
-        hook = first_up_block.register_forward_pre_hook(self._record_h, with_kwargs=True)
-        self._undo.append(hook.remove)
-        for index, block in enumerate(self.up_blocks):
-            hook = block.attentions[-1].register_forward_hook(self._attention_hook(index))
-            self._undo.append(hook.remove)
-            if self.tap == "block":
-                hook = block.register_forward_hook(self._block_hook(index))
-                self._undo.append(hook.remove)
-            for attn in cross_attention_layers(block):
-                self._undo.append(_processor_restorer(attn))
-                attn.set_processor(RecordingAttnProcessor(self._layer_recorder(index)))
+        before = self.unet.recorder
+        self.unet.recorder = self
+        self._undo.append(lambda: setattr(self.unet, "recorder", before))
 
-    def _record_h(self, module, args, kwargs) -> None:
-        self._start(entering(args, kwargs)[self.samples])
+    def see_h(self, h: Tensor) -> None:
+        """Take what enters the first up block [n,C,H,W]."""
+        self._start(h[self.samples])
 
-    def _attention_hook(self, index: int):
-        def record(module, args, output):
-            sample = output[0] if isinstance(output, tuple) else output.sample
-            block = self.blocks[index]
-            block.size = tuple(sample.shape[-2:])
-            if self.tap == "attention":
-                block.f = sample[self.samples].float()
-
-        return record
-
-    def _block_hook(self, index: int):
-        def record(module, args, output):
-            self.blocks[index].f = output[self.samples].float()
-
-        return record
-
-    def _layer_recorder(self, index: int):
-        def record(output: Tensor, probabilities: Tensor) -> None:
-            self.blocks[index].add(output[self.samples], probabilities[self.samples])
-
-        return record
+    def record_of(self, level) -> LevelRecord | None:
+        """Return what sees a level of the way up; None if it has no cross-attention."""
+        if level not in self.levels:
+            return None
+        return LevelRecord(self.blocks[self.levels.index(level)], self.tap, self.samples)
 
 
-def entering(args: tuple, kwargs: dict) -> Tensor:
-    """Return the hidden states that enter a block of diffusers, by position or by keyword."""
-    return kwargs["hidden_states"] if "hidden_states" in kwargs else args[0]
+@dataclass(frozen=True)
+class LevelRecord:
+    """What sees an up block during an evaluation."""
+
+    block: BlockRecord
+    tap: str
+    samples: slice
+
+    def add(self, output: Tensor, probabilities: Tensor) -> None:
+        """Take a layer's output [n,HW,C] and probabilities [n,heads,HW,T]."""
+        self.block.add(output[self.samples], probabilities[self.samples])
+
+    def see(self, place: str, x: Tensor) -> None:
+        """Take x [n,C,H,W] after the last 'attention', or after the 'block'."""
+        if place == "attention":
+            self.block.size = tuple(x.shape[-2:])
+        if place == self.tap:
+            self.block.f = x[self.samples].float()
 
 
 def feature_shapes(
@@ -231,17 +190,6 @@ def feature_shapes(
             f_shapes.append((channels, *f_size))
         size = size_after
     return h_shape, tuple(f_shapes)
-
-
-def cross_attention_layers(block: nn.Module) -> list[nn.Module]:
-    """Return the `attn2` layers of one up block, in order."""
-    transformers = [t for attention in block.attentions for t in attention.transformer_blocks]
-    return [t.attn2 for t in transformers if t.attn2 is not None]
-
-
-def _processor_restorer(attn: nn.Module) -> Callable[[], None]:
-    processor = attn.processor
-    return lambda: attn.set_processor(processor)
 
 
 def _maximum(running: Tensor | None, value: Tensor) -> Tensor:

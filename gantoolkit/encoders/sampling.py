@@ -42,18 +42,16 @@ def apply_guidance(conditional: Tensor, unconditional: Tensor, scale: float) -> 
 
 
 def predict_guided(
-    predict: Callable[[Tensor, Tensor], Tensor], latents: Tensor, t: int, scale: float
+    predict: Callable[[Tensor, int], Tensor], latents: Tensor, t: int, scale: float
 ) -> Tensor:
     """Predict with guidance by one evaluation of a doubled batch.
 
-    predict  (z [2B,…], t [2B]) → estimates with the empty prompt, then with the prompts
-    scale    of the guidance; 1 evaluates (z [B,…], t [B]) with the prompts only
+    predict  (z [2B,…], t) → estimates with the empty prompt, then with the prompts
+    scale    of the guidance; 1 evaluates (z [B,…], t) with the prompts only
     """
-    count = len(latents)
     if scale == 1:
-        return predict(latents, torch.full((count,), t, device=latents.device))
-    steps = torch.full((2 * count,), t, device=latents.device)
-    unconditional, conditional = predict(torch.cat([latents, latents]), steps).chunk(2)
+        return predict(latents, t)
+    unconditional, conditional = predict(torch.cat([latents, latents]), t).chunk(2)
     return apply_guidance(conditional, unconditional, scale)
 
 

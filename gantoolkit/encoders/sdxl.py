@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import torch
 
 from gantoolkit.core.errors import UsageError
 from gantoolkit.encoders.control_networks import ConditionedUnion
 from gantoolkit.encoders.controlnet import ControlNetEncoder
-from gantoolkit.encoders.denoiser import FixedInputs
 from gantoolkit.encoders.diffusion_model import SDXLModel, load_sdxl_model
 from gantoolkit.encoders.folders import as_list
+from gantoolkit.encoders.frozen_unet import Told
 from gantoolkit.encoders.text_encoder import EncodedPrompts
 
 
@@ -106,9 +106,9 @@ class SDXLEncoder(ControlNetEncoder):
         zeros = torch.zeros_like(encoded.embedding), torch.zeros_like(encoded.pooled)
         return EncodedPrompts(zeros[0], encoded.words, zeros[1])
 
-    def more_inputs(self, inputs: FixedInputs) -> dict[str, Any]:
-        """Return the pooled text, and size, crop and size again of the picture."""
-        pooled = inputs.prompts.pooled
+    def told(self, prompts: EncodedPrompts) -> Told:
+        """Return the text, the pooled text, and size, crop and size again of the picture."""
+        pooled = prompts.pooled
         side = float(self.resolution)
         sizes = pooled.new_tensor([side, side, 0, 0, side, side]).expand(len(pooled), -1)
-        return {"added_cond_kwargs": {"text_embeds": pooled, "time_ids": sizes}}
+        return Told(prompts.embedding, pooled, sizes)

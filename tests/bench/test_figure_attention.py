@@ -17,7 +17,6 @@ from gantoolkit.bridges.absm import AbSM
 from gantoolkit.bridges.attention import word_attention
 from gantoolkit.data.face_zip import FaceZip
 from gantoolkit.encoders.controlnet import ControlNetEncoder
-from gantoolkit.encoders.recorder import cross_attention_layers
 from gantoolkit.generators import load_generator
 from gantoolkit.inference import attention as words
 from gantoolkit.pipeline import Pipeline
@@ -48,6 +47,10 @@ def _generator(folder: Path) -> str:
     return str(folder / "generator.safetensors")
 
 
+def cross_attention_layers(block) -> list[torch.nn.Module]:
+    return [layer.attn2 for each in block.attentions for layer in each.transformer_blocks]
+
+
 def by_hand(model, encoder, condition, step: int) -> list[torch.Tensor]:
     """Probabilities [T,h,w] of one sample at a step, per up block: softmax of q·k, max over
     heads and layers."""
@@ -68,9 +71,8 @@ def by_hand(model, encoder, condition, step: int) -> list[torch.Tensor]:
     for n, block in enumerate(blocks):
         layers = []
         for k, layer in enumerate(cross_attention_layers(block)):
-            q, key = (
-                seen[n, k, part][step][-1] for part in ("to_q", "to_k")
-            )  # the half with the prompt
+            # the half with the prompt; its keys are the same at every step
+            q, key = seen[n, k, "to_q"][step][-1], seen[n, k, "to_k"][0][-1]
             q, key = (v.view(len(v), layer.heads, -1).transpose(0, 1) for v in (q, key))
             layers.append(torch.softmax(q @ key.transpose(1, 2) / q.shape[-1] ** 0.5, -1))
             torch.testing.assert_close(layers[-1].sum(-1), torch.ones(layers[-1].shape[:2]))

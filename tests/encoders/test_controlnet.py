@@ -67,12 +67,32 @@ def test_h_alone_is_that_of_the_whole_pass(encoder):
     """The forward pass is left before the up blocks, and the U-Net is as before afterwards."""
     wanted, latents = condition(3), torch.randn(3, 4, 8, 8)
     seen = []
-    hook = encoder.unet.up_blocks[0].register_forward_hook(lambda *_: seen.append(1))
+    norm = encoder.unet.up_blocks[0].resnets[0].norm1
+    hook = norm.register_forward_hook(lambda *_: seen.append(1))
     alone = encoder.features(latents, 500, wanted, only_h=True)
     assert not seen and alone.f == alone.attn_out == alone.attn_prob == ()
     whole = encoder.features(latents, 500, wanted)
     hook.remove()
     assert seen and torch.equal(alone.h, whole.h) and torch.equal(alone.words, whole.words)
+
+
+def test_what_stays_the_same_is_computed_once_per_trajectory(encoder):
+    """Keys and values of the text, embeddings of picture and times: not at each of the 4 steps."""
+    unet, controlnet = encoder.unet, encoder.controlnets[0].network
+    layer = unet.up_blocks[-1].attentions[0].transformer_blocks[0].attn2
+    once = [layer.to_k, layer.to_v, unet.time_embedding, unet.up_blocks[0].resnets[0].time_emb_proj]
+    once += [controlnet.controlnet_cond_embedding, controlnet.time_embedding]
+    every = [layer.to_q, controlnet.down_blocks[0].resnets[0].norm1]
+    calls = dict.fromkeys((*once, *every), 0)
+
+    def count(module, args, output):
+        calls[module] += 1
+
+    hooks = [module.register_forward_hook(count) for module in calls]
+    list(encoder.trace(condition(2)))
+    [hook.remove() for hook in hooks]
+    assert [calls[module] for module in once] == [1] * 6
+    assert [calls[module] for module in every] == [4, 4]
 
 
 def test_independent_of_batch_and_order(encoder):

@@ -8,7 +8,8 @@ import torch
 from gantoolkit.bridges.absm import AbSM
 from gantoolkit.encoders.controlnet import ControlNetEncoder
 from gantoolkit.encoders.diffusion_model import DiffusionModel
-from gantoolkit.encoders.recorder import FeatureRecorder, cross_attention_layers
+from gantoolkit.encoders.frozen_unet import FrozenControlNet, FrozenUNet, Told
+from gantoolkit.encoders.recorder import UNetRecorder
 from gantoolkit.networks.tokenizer import train_tokenizer
 from gantoolkit.networks.towers import text_model
 
@@ -77,13 +78,15 @@ def test_shapes_from_the_configuration(sd15):
 
 def test_a_forward_pass_gives_those_shapes(sd15):
     with torch.device("meta"):
-        z, t = torch.empty(1, 4, 64, 64), torch.empty(1)
-        e, x = torch.empty(1, 77, 768), torch.empty(1, 3, 512, 512)
-    with FeatureRecorder(sd15.unet) as recorder, torch.no_grad():
-        down, mid = sd15.controlnet(z, t, e, controlnet_cond=x, return_dict=False)
-        sd15.unet(z, t, e, down_block_additional_residuals=down, mid_block_additional_residual=mid)
+        z, x = torch.empty(1, 4, 64, 64), torch.empty(1, 3, 512, 512)
+        told = Told(torch.empty(1, 77, 768))
+    unet, controlnet = FrozenUNet(sd15.unet), FrozenControlNet(sd15.controlnet)
+    with UNetRecorder(unet) as recorder, torch.no_grad():
+        prepared = controlnet.prepare((500,), told)
+        down, mid = controlnet(z, 500, prepared, controlnet.embed(x))
+        unet(z, 500, unet.prepare((500,), told), (down, mid))
         h, f, outputs, probabilities = recorder.read()
-        assert [len(cross_attention_layers(block)) for block in recorder.up_blocks] == [3, 3, 3]
+        assert [len(level.transformers) for level in recorder.levels] == [3, 3, 3]
     assert len(down) == 12 and h.shape[1:] == (1280, 8, 8)
     for n, (channels, size) in enumerate(((1280, 16), (640, 32), (320, 64))):
         assert f[n].shape[1:] == outputs[n].shape[1:] == (channels, size, size)

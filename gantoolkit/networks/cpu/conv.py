@@ -23,17 +23,18 @@ def conv2d(
     padding: Pair = (0, 0),
     groups: int = 1,
     cache: FrozenWeightCache | None = None,
+    stride: Pair = (1, 1),
 ) -> Tensor:
     """Convolve x [B,I,H,W] with weight [O,I/groups,k,k] as F.conv2d, by the fastest way that fits.
 
     cache  of `weight`, for what is made of it once
     """
     if groups != 1 or not is_packable(x, weight, cache):
-        return plain_conv2d(x, weight, bias, (1, 1), padding, groups)
+        return plain_conv2d(x, weight, bias, stride, padding, groups)
 
     name = ("packed", onednn.conv_dtype(x))
-    packed = cache(weight, name, lambda weight: onednn.pack(weight, padding, x))
-    return onednn.conv2d(x, packed, bias, padding)
+    packed = cache(weight, name, lambda weight: onednn.pack(weight, padding, x, stride))
+    return onednn.conv2d(x, packed, bias, padding, stride)
 
 
 def conv_transpose2d(

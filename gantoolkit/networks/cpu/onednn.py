@@ -55,10 +55,12 @@ def can_convolve(x: Tensor) -> bool:
     )
 
 
-def pack(weight: Tensor, padding: tuple[int, int], like: Tensor) -> Tensor:
+def pack(
+    weight: Tensor, padding: tuple[int, int], like: Tensor, stride: tuple[int, int] = NO_STRIDE
+) -> Tensor:
     """Pack weight [O,I,k,k] in the layout and dtype for maps `like` [B,I,H,W]."""
     return torch.ops.mkldnn._reorder_convolution_weight(
-        weight.to(conv_dtype(like)), padding, NO_STRIDE, NO_DILATION, 1, like.shape
+        weight.to(conv_dtype(like)), padding, stride, NO_DILATION, 1, like.shape
     )
 
 
@@ -67,13 +69,14 @@ def conv2d(
     packed: Tensor,
     bias: Tensor | None,
     padding: tuple[int, int],
+    stride: tuple[int, int] = NO_STRIDE,
 ) -> Tensor:
     """Convolve as F.conv2d, with the weight that `pack` made."""
     dtype = conv_dtype(x)
     if bias is not None:
         bias = bias.to(dtype)
     return torch.ops.mkldnn._convolution_pointwise(
-        x.to(dtype), packed, bias, padding, NO_STRIDE, NO_DILATION, 1, *NO_POINTWISE
+        x.to(dtype), packed, bias, padding, stride, NO_DILATION, 1, *NO_POINTWISE
     )
 
 

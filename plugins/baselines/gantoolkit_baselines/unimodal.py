@@ -82,7 +82,14 @@ class UniModal(nn.Module):
             return_dict=False,
         )[0]
         controlnet = self.encoder.controlnets[0]
-        down, mid = controlnet(latents, t, empty_words, condition.control_image)
+        down, mid = controlnet.network(
+            latents,
+            t,
+            empty_words,
+            condition.control_image,
+            controlnet.conditioning_scale,
+            return_dict=False,
+        )
         mask = unet(
             latents,
             t,
