@@ -17,7 +17,7 @@ def test_guidance_extrapolates_and_scale_one_is_conditional(scale, expected):
     empty_then_prompts = torch.tensor([[1.0], [1.0], [2.0], [5.0]])
 
     def predict(z, t):
-        return z * empty_then_prompts[-len(z) :] + t.view(-1, 1) / 100
+        return z * empty_then_prompts[-len(z) :] + t / 100
 
     found = sampling.predict_guided(predict, torch.ones(2, 3), 50, scale)
     torch.testing.assert_close(found, torch.tensor([[value] * 3 for value in expected]))
