@@ -23,6 +23,7 @@ from gantoolkit.encoders.unet_blocks import (
     UpLevel,
 )
 from gantoolkit.encoders.unet_settings import check_settings
+from gantoolkit.networks.cpu.group_norm import group_norm_silu
 
 Times = tuple[int, ...] | Tensor  # the labels of steps, or one label per row [n]
 
@@ -166,7 +167,7 @@ class FrozenUNet(DownHalf):
             skips = [skip + residual for skip, residual in zip(skips, down, strict=True)]
             x = x + mid
         x = self.ascend(x, skips, step)
-        return self.conv_out(F.silu(self.network.conv_norm_out(x), inplace=True))
+        return self.conv_out(group_norm_silu(x, self.network.conv_norm_out))
 
     def ascend(self, x: Tensor, skips: list[Tensor], step: StepInputs) -> Tensor:
         """Return the end of the way up [n,C,h,w] of h; the recorder sees it, f and a."""

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from gantoolkit.encoders.recorder import LevelRecord
 from gantoolkit.encoders.unet_attention import Transformer
 from gantoolkit.networks.cpu.conv import conv2d
+from gantoolkit.networks.cpu.group_norm import group_norm_silu
 from gantoolkit.networks.cpu.weight_cache import FrozenWeightCache
 
 
@@ -66,12 +67,12 @@ class ResnetBlock:
     def __call__(self, x: Tensor, shift: Tensor) -> Tensor:
         """Transform x [n,I,H,W]; shift [C] or [n,C]."""
         block = self.block
-        y = F.silu(block.norm1(x), inplace=True)
+        y = group_norm_silu(x, block.norm1)
         if shift.ndim == 1:
             y = self.first.with_bias(y, shift)
         else:
             y = self.first.with_bias(y, None).add_(shift[:, :, None, None])
-        y = self.second(F.silu(block.norm2(y), inplace=True))
+        y = self.second(group_norm_silu(y, block.norm2))
         shortcut = x if self.shortcut is None else self.shortcut(x)
         return y.add_(shortcut)
 

@@ -338,13 +338,50 @@ def test_a_case_measured_again_keeps_the_others_with_their_date():
     assert said.startswith("2031-01-01 00:00 UTC; StyleGAN2 256 px 2030-01-02 03:04 UTC, X")
 
 
-@pytest.mark.parametrize("name", ["speed", "official"])
-def test_readme_follows_from_its_records(name):
+def test_tables_of_the_encoder_compare_the_faster_precisions():
+    """By hand: in bf16 the pipeline takes 3 s, in fp32 the encoder with features takes 1.2 s."""
+    import table
+
+    seconds = {"fp32": (4.0, 1.0, 1.2), "bf16": (3.0, 1.1, 2.0)}
+    row = dict(batch=8, threads=2, others=0.02, seconds={}, ratios={})
+    for precision, times in seconds.items():
+        for side, time in zip(("pipeline", "encoder", "features"), times):
+            row["seconds"][f"{precision} {side}"] = dict(median=9 * time, least=time, rounds=3)
+            row["ratios"][f"{precision} {side}"] = dict(median=2.0, low=1.5, high=2.5)
+    machine = dict(cpu="X", cores=2, threads=2, torch="2")
+    model = dict(date="2030-01-02 03:04 UTC", machine=machine, rows=[row], difference=2e-5)
+    model |= dict(resolution=64, steps=10, guidance=3.0)
+    name, text = table.made(dict(models=dict(embedded=model)))
+    lines = [line for line in text.splitlines() if line.startswith("|")]
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines][2:]
+    title, spread = "embedded, 8, 2", "2.00 (1.50–2.50)"
+    assert name == "encoder" and "by 2e-05" in text
+    assert rows == [
+        [title, "fp32", "4.000", "1.000", "1.200", "4.00", "3.33", spread, "1.5", "yes"],
+        [title, "bf16", "3.000", "1.100", "2.000", "2.73", "1.50", spread, "", ""],
+        [title, "each at its faster", "3.000", "1.000", "1.200", "3.00", "2.50", "", "2", "yes"],
+    ]
+
+
+def test_the_encoder_draws_what_diffusers_draws():
+    """On a tiny model: the sides of the benchmark make the same pictures, and one row of it."""
+    import encoder
+    from tiny import parts
+
+    races = {"fp32": encoder.Race(parts(), "fp32", steps=2)}
+    assert encoder.difference(races["fp32"]) < 1e-4
+    row = encoder.measure_case(races, batch=1, threads=torch.get_num_threads(), rounds=2)
+    assert set(row["seconds"]) == {"fp32 pipeline", "fp32 encoder", "fp32 features"}
+    assert row["ratios"]["fp32 features"]["median"] > 0
+
+
+@pytest.mark.parametrize("name", ["speed", "official", "encoder"])
+def test_pages_follow_from_their_records(name):
     import table
 
     from gantoolkit.report import marked_tables
 
-    readme, path = table.README.read_text(encoding="utf-8"), table.RECORDS[name]
+    readme, path = table.PAGES[name].read_text(encoding="utf-8"), table.RECORDS[name]
     text = "Not measured yet."
     if path.exists():
         assert table.made(json.loads(path.read_text(encoding="utf-8")))[0] == name
@@ -407,6 +444,7 @@ def test_packages_of_two_checkouts_do_not_mix(tmp_path):
 
 
 def test_every_command_of_the_readme_is_understood(tmp_path, monkeypatch):
+    import encoder
     import official
     import run
     import table
