@@ -41,7 +41,10 @@ def arguments(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--batch", type=int, nargs="+", default=[1, 8])
     parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
     parser.add_argument(
-        "--rounds", type=int, default=6, help="of which the quieter half counts (default: 6)"
+        "--rounds",
+        type=int,
+        default=6,
+        help="3 or more, of which the quieter half counts (default: 6)",
     )
     parser.add_argument("--steps", type=int, default=10)
     parser.add_argument("--out", type=Path, default=OUT, help="record to write or renew")
