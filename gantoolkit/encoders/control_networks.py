@@ -12,6 +12,7 @@ from gantoolkit.core.errors import UsageError
 from gantoolkit.core.suggest import check_choice
 from gantoolkit.core.types import Condition
 from gantoolkit.encoders import conditioning
+from gantoolkit.encoders.denoiser import repeat_rows
 from gantoolkit.encoders.frozen_unet import FrozenControlNet, Times, Told
 
 UNION_TYPES = {  # what pictures a ControlNet-Union is shown → their number
@@ -64,7 +65,8 @@ class ConditionedControlNet(nn.Module):
 
         What is told has B rows, or a multiple of it.
         """
-        return self.frozen.prepare(times, told), repeat(self.frozen.embed(image), told)
+        embedded = self.frozen.embed(image)
+        return self.frozen.prepare(times, told), repeat_rows(embedded, len(told.text))
 
     def forward(
         self, latents: Tensor, t: int | Tensor, prepared: Any
@@ -130,7 +132,7 @@ class ConditionedUnion(ConditionedControlNet):
 
     def prepare(self, times: Times, told: Told, image: Tensor) -> Any:
         """Repeat the pictures [B] for all rows."""
-        return told, repeat(image, told)
+        return told, repeat_rows(image, len(told.text))
 
     def forward(
         self, latents: Tensor, t: int | Tensor, prepared: Any
@@ -185,11 +187,6 @@ def _conditioned(network: nn.Module, *settings) -> ConditionedControlNet:
     """A ControlNet of either class with its settings."""
     is_union = type(network).__name__ == "ControlNetUnionModel"
     return (ConditionedUnion if is_union else ConditionedControlNet)(network, *settings)
-
-
-def repeat(image: Tensor, told: Told) -> Tensor:
-    """Repeat an image [B,…] for all rows that are told something."""
-    return torch.cat([image] * (len(told.text) // len(image)))
 
 
 def sum_residuals(

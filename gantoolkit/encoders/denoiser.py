@@ -98,8 +98,11 @@ class Denoiser(nn.Module):
         raise NotImplementedError
 
     def prepare(self, inputs: FixedInputs) -> Any:
-        """Compute what the networks would else compute at every step; they are on the device."""
-        return None
+        """Compute what the networks would else compute at every step; they are on the device.
+
+        By itself: the images for all rows of the prompts.
+        """
+        return [repeat_rows(image, len(inputs.prompts.words)) for image in inputs.images]
 
     def evaluate(self, latents: Tensor, t: int | Tensor, inputs: FixedInputs) -> Tensor:
         """Evaluate the network and its ControlNets once; latents [n,C,h,w], t of inputs.times."""
@@ -265,3 +268,8 @@ class Denoiser(nn.Module):
             posterior = self.vae.encode(images.to(self.device).float()).latent_dist
         latents = (posterior.mode() - self.latent_shift) * self.vae.config.scaling_factor
         return latents.contiguous()
+
+
+def repeat_rows(image: Tensor, rows: int) -> Tensor:
+    """Repeat an image [B,…] for a multiple of B rows."""
+    return torch.cat([image] * (rows // len(image)))

@@ -147,7 +147,7 @@ class FluxEncoder(TransformerEncoder):
                 images.append(pack(self.encode(picture)).to(self.dtype))
         return images
 
-    def evaluate(self, latents: Tensor, t: Tensor, inputs: FixedInputs) -> Tensor:
+    def evaluate(self, latents: Tensor, t: int | Tensor, inputs: FixedInputs) -> Tensor:
         """Evaluate the transformer and each ControlNet once: the velocity at z_t [n,C,h,w]."""
         prompts = inputs.prompts
         packed = pack(latents)
@@ -155,13 +155,13 @@ class FluxEncoder(TransformerEncoder):
         more = dict(
             encoder_hidden_states=prompts.embedding,
             pooled_projections=prompts.pooled,
-            timestep=inputs.schedule.sigma(t),
+            timestep=inputs.schedule.sigma(self.step_labels(t, len(latents))),
             img_ids=self._image_ids(latents),
             txt_ids=latents.new_zeros(prompts.embedding.shape[1], 3),
         )
         residuals = [
             controlnet(packed, image, guidance, **more)
-            for controlnet, image in zip(self.controlnets, inputs.images)
+            for controlnet, image in zip(self.controlnets, inputs.prepared)
         ]
         (velocity,) = self.transformer(
             hidden_states=packed,

@@ -126,18 +126,14 @@ class MMFaceEncoder(FrozenEncoder):
         picture = condition_picture(condition, self.condition, self.resolution)
         return [self.encode(picture).to(self.dtype)]
 
-    def prepare(self, inputs: FixedInputs) -> Tensor:
-        """Return the latent of the picture [n,C,h,w] for all rows of the prompts."""
-        (condition,) = inputs.images
-        return torch.cat([condition] * (len(inputs.prompts.words) // len(condition)))
-
     def evaluate(self, latents: Tensor, t: int | Tensor, inputs: FixedInputs) -> Tensor:
         """Evaluate the transformer once: ε, or the velocity ε − z_0, of z_t [n,C,h,w]."""
         t = self.step_labels(t, len(latents))
+        (condition,) = inputs.prepared
         prompts = inputs.prompts
         row = MODALITIES.index(CONDITIONS[self.condition])
         modality = torch.full_like(t, row)
-        given = prompts.embedding, prompts.pooled, inputs.prepared, modality
+        given = prompts.embedding, prompts.pooled, condition, modality
         if isinstance(inputs.schedule, Flow):
             return -self.dit(latents, flow_time(inputs.schedule, t), *given)
         return self.dit(latents, t, *given)

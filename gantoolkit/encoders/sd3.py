@@ -123,14 +123,14 @@ class SD3Encoder(TransformerEncoder):
             images.append(latents.to(self.dtype))
         return images
 
-    def evaluate(self, latents: Tensor, t: Tensor, inputs: FixedInputs) -> Tensor:
+    def evaluate(self, latents: Tensor, t: int | Tensor, inputs: FixedInputs) -> Tensor:
         """Evaluate the transformer and each ControlNet once: the velocity at z_t [n,C,h,w]."""
-        time = inputs.schedule.sigma(t) * 1000
+        time = inputs.schedule.sigma(self.step_labels(t, len(latents))) * 1000
         prompts = inputs.prompts
         tokens = self.transformer.pos_embed(latents) if inputs.images else latents
         residuals = [
             controlnet(latents, tokens, time, prompts, image)
-            for controlnet, image in zip(self.controlnets, inputs.images)
+            for controlnet, image in zip(self.controlnets, inputs.prepared)
         ]
         (velocity,) = self.transformer(
             hidden_states=latents,
