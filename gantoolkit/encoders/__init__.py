@@ -23,6 +23,7 @@ Constructors take what a config says.
     sd3  flux  transformer               Stable Diffusion 3, FLUX.1, and what they share
     transformer_model  t5_text           their networks; prompts as T5 reads them
     base  denoiser                       what frozen denoising models share; what a family fills in
+    fixed_inputs                         what is computed once for all steps
     conditioning  control_networks       what ControlNets are shown; ControlNets beside a U-Net
     text_encoder                         prompts as networks read them
     frozen_unet  unet_blocks  unet_attention  U-Nets and ControlNets, evaluated step after step

@@ -13,7 +13,8 @@ from torch import Tensor
 from gantoolkit.core.errors import UsageError
 from gantoolkit.core.types import Condition, Features
 from gantoolkit.encoders import sampling
-from gantoolkit.encoders.denoiser import Denoiser, FixedInputs
+from gantoolkit.encoders.denoiser import Denoiser
+from gantoolkit.encoders.fixed_inputs import FixedInputs
 from gantoolkit.encoders.recorder import StopForward
 from gantoolkit.encoders.schedules import Schedule
 

@@ -12,8 +12,8 @@ from gantoolkit.core.errors import UsageError
 from gantoolkit.core.suggest import check_choice
 from gantoolkit.core.types import Condition
 from gantoolkit.encoders import conditioning
-from gantoolkit.encoders.denoiser import repeat_rows
-from gantoolkit.encoders.frozen_unet import FrozenControlNet, Times, Told
+from gantoolkit.encoders.fixed_inputs import Times, repeat_rows
+from gantoolkit.encoders.frozen_unet import FrozenControlNet, Told
 
 UNION_TYPES = {  # what pictures a ControlNet-Union is shown → their number
     "openpose": 0,

@@ -12,8 +12,8 @@ from gantoolkit.core.suggest import check_choice
 from gantoolkit.core.types import Condition, FeatureShapes
 from gantoolkit.encoders import conditioning, control_networks
 from gantoolkit.encoders.base import FrozenEncoder
-from gantoolkit.encoders.denoiser import FixedInputs
 from gantoolkit.encoders.diffusion_model import DiffusionModel, load_diffusion_model
+from gantoolkit.encoders.fixed_inputs import FixedInputs
 from gantoolkit.encoders.frozen_unet import FrozenUNet, NetworkInputs, Told
 from gantoolkit.encoders.recorder import TAPS, UNetRecorder, feature_shapes
 from gantoolkit.encoders.schedules import Diffusion

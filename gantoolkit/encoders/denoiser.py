@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -16,24 +16,12 @@ from gantoolkit.core.suggest import check_choice
 from gantoolkit.core.text import check_text
 from gantoolkit.core.types import Condition, FeatureShapes
 from gantoolkit.encoders import sampling
+from gantoolkit.encoders.fixed_inputs import FixedInputs, Times, repeat_rows
 from gantoolkit.encoders.offload import CpuOffload
 from gantoolkit.encoders.schedules import Schedule
 from gantoolkit.encoders.text_encoder import EncodedPrompts, join_prompts
 
 PRECISIONS = ("fp32", "bf16")
-Times = tuple[int, ...] | Tensor  # the labels of steps, or one label per row [n]
-
-
-@dataclass(frozen=True)
-class FixedInputs:
-    """What the network is given beside z_t and t: the same at every step of a trajectory."""
-
-    prompts: EncodedPrompts  # [n]: under guidance n = 2B, the negative prompt first
-    images: list[Tensor]  # what each ControlNet is shown [B,…]
-    schedule: Schedule
-    conditional: slice  # the rows of the prompts themselves
-    times: Times  # the steps at which networks are evaluated
-    prepared: Any = None  # what a family's networks make of all this, by `prepare`
 
 
 class Denoiser(nn.Module):
@@ -268,8 +256,3 @@ class Denoiser(nn.Module):
             posterior = self.vae.encode(images.to(self.device).float()).latent_dist
         latents = (posterior.mode() - self.latent_shift) * self.vae.config.scaling_factor
         return latents.contiguous()
-
-
-def repeat_rows(image: Tensor, rows: int) -> Tensor:
-    """Repeat an image [B,…] for a multiple of B rows."""
-    return torch.cat([image] * (rows // len(image)))

@@ -14,7 +14,7 @@ from gantoolkit.core.suggest import check_choice
 from gantoolkit.core.types import Condition
 from gantoolkit.encoders import control_networks
 from gantoolkit.encoders.conditioning import guess_kinds
-from gantoolkit.encoders.denoiser import FixedInputs
+from gantoolkit.encoders.fixed_inputs import FixedInputs
 from gantoolkit.encoders.schedules import Flow
 from gantoolkit.encoders.transformer import (
     PATCH,

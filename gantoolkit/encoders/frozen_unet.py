@@ -12,6 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from gantoolkit.encoders.fixed_inputs import Times
 from gantoolkit.encoders.recorder import UNetRecorder
 from gantoolkit.encoders.unet_blocks import (
     Convolution,
@@ -24,8 +25,6 @@ from gantoolkit.encoders.unet_blocks import (
 )
 from gantoolkit.encoders.unet_settings import check_settings
 from gantoolkit.networks.cpu.group_norm import group_norm_silu
-
-Times = tuple[int, ...] | Tensor  # the labels of steps, or one label per row [n]
 
 
 @dataclass(frozen=True)

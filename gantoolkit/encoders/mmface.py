@@ -13,7 +13,7 @@ from gantoolkit.core.suggest import check_choice
 from gantoolkit.core.types import Condition, FeatureShapes
 from gantoolkit.encoders import conditioning
 from gantoolkit.encoders.base import FrozenEncoder
-from gantoolkit.encoders.denoiser import FixedInputs
+from gantoolkit.encoders.fixed_inputs import FixedInputs
 from gantoolkit.encoders.joint_recorder import HEADS, MASSES, JointRecorder, even_groups
 from gantoolkit.encoders.mmface_model import MMFaceModel, load_mmface_model
 from gantoolkit.encoders.schedules import Diffusion, Flow, ddim_scheduler

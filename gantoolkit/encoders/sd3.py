@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from gantoolkit.core.types import Condition
 from gantoolkit.encoders import control_networks
 from gantoolkit.encoders.conditioning import guess_kinds
-from gantoolkit.encoders.denoiser import FixedInputs
+from gantoolkit.encoders.fixed_inputs import FixedInputs
 from gantoolkit.encoders.schedules import Flow
 from gantoolkit.encoders.text_encoder import EncodedPrompts
 from gantoolkit.encoders.transformer import PictureControlNet, TransformerEncoder, sum_lists
