@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from argparse import Namespace
+from importlib import import_module
 from pathlib import Path
 
 from gantoolkit.core.errors import GantoolkitError, UsageError
@@ -66,11 +68,21 @@ def check(kind: str, name: str, entry: dict) -> str:
     """Test one component with the arguments of its `example`; returns what to print."""
     from gantoolkit.contracts.run import check_component, missing_arguments
 
-    arguments = entry.get("example", {})
-    if missing := missing_arguments(kind, name, arguments):
-        return (
-            f"not tested; it needs {', '.join(missing)}: give them as `example: {{…}}` beside "
-            "`module` in registry.yaml"
-        )
-    kept = check_component(kind, name, **arguments)
+    with tempfile.TemporaryDirectory() as folder:
+        arguments = example_of(entry, Path(folder))
+        if missing := missing_arguments(kind, name, arguments):
+            return (
+                f"not tested; it needs {', '.join(missing)}: give them as `example: {{…}}` beside "
+                "`module` in registry.yaml"
+            )
+        kept = check_component(kind, name, **arguments)
     return f"keeps its contract ({kept} checks)"
+
+
+def example_of(entry: dict, folder: Path) -> dict:
+    """Return the arguments of a component's `example`; a function writes its files to `folder`."""
+    example = entry.get("example", {})
+    if isinstance(example, dict):
+        return example
+    module, _, function = example.partition(":")
+    return getattr(import_module(module), function)(folder)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import torch
 
-from gantoolkit.bench.systems import NEEDS
+from gantoolkit.bench.systems import NEEDS, restrict_condition
 from gantoolkit.contracts.contract import Contract
 from gantoolkit.contracts.encoder import condition
 
@@ -18,6 +20,7 @@ def check(contract: Contract, system, arch: dict) -> None:
     contract.require(not unknown, f"needs has {unknown[:1]}", f"choose of {NEEDS}")
     given = condition(SIZE)
     camera = system.frame.side(0.0, len(given))
+    given = restrict_condition(replace(given, camera=camera), system.needs)
     photo = torch.zeros(len(given), 3, SIZE, SIZE) if "image" in system.needs else None
     with contract.calling("solve(condition, image)"):
         solution = system.solve(given, photo)

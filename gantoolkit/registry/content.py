@@ -16,7 +16,9 @@ NEEDED = {"components": ("module",), "presets": ("config",), "external": ("insta
 NUMBERS = ("bytes",)  # keys of entries that hold a number
 LISTS = ("provides", "include")
 MAPPINGS = ("nested",)
-EXAMPLE = "example"  # constructor arguments with which `plugin check` builds a component
+# constructor arguments with which `plugin check` builds a component, or "module:function" that
+# writes the files that they name into a folder, and returns them
+EXAMPLE = "example"
 TEXTS = [
     "module",
     "summary",
@@ -101,7 +103,7 @@ def _is_fitting(key: str, value: Any) -> bool:
     if key in LISTS:
         return _is_list_of_texts(value)
     if key == EXAMPLE:
-        return isinstance(value, dict)
+        return isinstance(value, (dict, str))
     if key in MAPPINGS:
         return isinstance(value, dict) and _is_list_of_texts([*value, *value.values()])
     return key not in TEXTS or isinstance(value, str)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from gantoolkit.core.errors import UsageError
 from gantoolkit.registry import manifest, plugins
 from gantoolkit.registry.registry import REGISTRIES, build
 
+PLUGINS = Path(main.__file__).parents[2] / "plugins"
 KINDS = ("generator", "bridge", "encoder", "loss", "metric", "task")
 
 
@@ -94,6 +96,35 @@ def test_what_needs_arguments_says_where_to_give_them(plugin, capsys):
     )
     assert main.main(["plugin", "check", str(folder)]) == 0
     assert "keeps its contract" in capsys.readouterr().out
+
+
+def test_an_example_may_be_a_function_that_writes_files(plugin, capsys):
+    folder = plugin("loss", {"weight: float = 1.0": "weights: str, weight: float = 1.0"})
+    (folder / "gantoolkit_my_own" / "examples.py").write_text(
+        "def arguments(folder):\n"
+        "    assert not list(folder.iterdir())\n"
+        "    (folder / 'weights').touch()\n"
+        "    return {'weights': str(folder / 'weights')}\n"
+    )
+    registry = folder / "gantoolkit_my_own" / "registry.yaml"
+    named = registry.read_text().replace(
+        "# example: {argument: value}", "example: gantoolkit_my_own.examples:arguments "
+    )
+    registry.write_text(named)
+    assert main.main(["plugin", "check", str(folder)]) == 0
+    assert "keeps its contract" in capsys.readouterr().out
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["stylize", "baselines"])
+def test_every_component_in_tree_is_tested_and_keeps_its_contract(name):
+    folder = PLUGINS / name
+    if not folder.is_dir():
+        pytest.skip("plugins/ is not part of an installed package")
+    command = [sys.executable, "-m", "gantoolkit", "plugin", "check", str(folder)]
+    done = subprocess.run(command, text=True, capture_output=True, check=True)
+    lines = [line for line in done.stdout.splitlines() if line.startswith("  ")]
+    assert lines and all("keeps its contract (" in line for line in lines), done.stdout
 
 
 def test_a_run_names_the_plugin_and_the_file_before_anything_is_cached(
