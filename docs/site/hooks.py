@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 import posixpath
 import re
 from pathlib import Path
@@ -38,6 +39,8 @@ def on_files(files: Files, config) -> Files:
     pages["reference/python.md"] = python_page()
     pages["reference/contracts.md"] = contracts_page()
     pages["reference/files.md"] = files_page()
+    for notebook in sorted((ROOT / "docs" / "tutorials").glob("*.ipynb")):
+        pages[f"tutorials/{notebook.stem}.md"] = notebook_page(notebook)
     for path, content in pages.items():
         files.append(File.generated(config, path, content=content))
     return files
@@ -54,6 +57,16 @@ def kind_page(plural: str, kind: str) -> str:
         line = " · ".join(fact for fact in facts if fact)
         parts.append(f"## `{name}`\n\n{line}\n\n::: {target}\n")
     return "\n".join(parts)
+
+
+def notebook_page(notebook: Path) -> str:
+    """Write the cells of a notebook as a page, with a link to the notebook itself."""
+    parts = []
+    for cell in json.loads(notebook.read_text(encoding="utf-8"))["cells"]:
+        text = "".join(cell["source"])
+        parts.append(text if cell["cell_type"] == "markdown" else f"```python\n{text}\n```")
+    parts.insert(1, f"As a notebook: [{notebook.name}]({notebook.name}).")
+    return "\n\n".join(parts) + "\n"
 
 
 def python_page() -> str:
