@@ -57,16 +57,22 @@ def freeze(data: FaceZip, file: Path, count: int | None = None) -> Path:
     Captions are those of `data.pair_rule`.
     """
     out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(COLUMNS)
+    writer = csv.DictWriter(out, COLUMNS, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(entries_of(data, count))
+    return files.write_text(file, out.getvalue())
+
+
+def entries_of(data: FaceZip, count: int | None = None) -> list[dict[str, str]]:
+    """List the first `count` samples as pairs; keys are COLUMNS."""
+    entries = []
     for index in range(min(count or len(data), len(data))):
         number = int(caption_numbers(torch.tensor(index)))
         caption = number % max(1, len(data.captions[index]))
         image, labels = data.images[index], data.labels[index]
-        writer.writerow(
-            [index, caption, pixel_digest(image), quarter_colors(image), pixel_digest(labels)]
-        )
-    return files.write_text(file, out.getvalue())
+        values = (index, caption, pixel_digest(image), quarter_colors(image), pixel_digest(labels))
+        entries.append(dict(zip(COLUMNS, map(str, values))))
+    return entries
 
 
 @dataclass
@@ -134,7 +140,9 @@ class Pairs:
 
 
 def read_list(split: str) -> list[dict[str, str]]:
-    """Read the entries of a split's list, without its pictures."""
+    """Read the entries of a split's list, without its pictures; of a zip, all its samples."""
+    if split.endswith(".zip"):
+        return entries_of(FaceZip(split))
     file = LISTS / f"{split}.csv"
     if not file.is_file():
         known = sorted(f.stem for f in LISTS.glob("*.csv"))

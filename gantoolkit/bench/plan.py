@@ -36,7 +36,7 @@ class Plan:
         """Name of the results: the suite's own, or with the split and number of pairs."""
         if self.is_whole:
             return self.suite.name
-        return f"{self.suite.name}-{self.split}-{self.count}"
+        return f"{self.suite.name}-{Path(self.split).stem}-{self.count}"
 
     @property
     def folder(self) -> Path:

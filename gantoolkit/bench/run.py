@@ -11,7 +11,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 from gantoolkit import weights
-from gantoolkit.bench import draw_row, page, score
+from gantoolkit.bench import draw_row, own_run, page, score
 from gantoolkit.bench import suite as suites
 from gantoolkit.bench.pairs import open_pairs, read_list
 from gantoolkit.bench.plan import Plan
@@ -46,14 +46,16 @@ def main(args) -> int:
     measure_rows(plan, rows)
 
     as_measured = replace(plan.suite, split=plan.split, pairs=plan.count)
-    tables = _tables_folder(args) if plan.is_whole or args.tables else None
+    is_shipped = plan.is_whole and not own_run.is_run(args.suite)
+    tables = _tables_folder(args) if is_shipped or args.tables else None
     print(page.write(as_measured, plan.folder, tables or plan.folder))
     return 0 if page.read_rows(as_measured, plan.folder) else 1
 
 
 def _plan(args) -> Plan:
-    suite = suites.load_suite(args.suite)
-    is_quick = args.pairs is not None and not args.split
+    is_own = own_run.is_run(args.suite)
+    suite = own_run.suite_of(args.suite) if is_own else suites.load_suite(args.suite)
+    is_quick = args.pairs is not None and not args.split and not is_own
     split = args.split or (suites.QUICK_SPLIT if is_quick else suite.split)
     available = len(read_list(split))
     count = args.pairs or (suite.pairs if split == suite.split else available)
@@ -67,7 +69,7 @@ def _plan(args) -> Plan:
         suite,
         split,
         count,
-        _results_folder(args.out),
+        Path(args.suite) / own_run.FOLDER if is_own and not args.out else _results_folder(args.out),
         Path(args.runs),
         args.data,
         str(pick_device(args.device)),

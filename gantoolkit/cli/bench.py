@@ -24,7 +24,8 @@ def _add_bench(verbs) -> None:
         "suite",
         nargs="?",
         metavar="SUITE",
-        help="table1, table2, … (none: list them) or a .yaml file",
+        help="table1, table2, … (none: list them), a .yaml file, or a run folder: that run on its "
+        "own validation data",
     )
     bench.add_argument(
         "--pairs",
@@ -53,7 +54,11 @@ def _add_bench(verbs) -> None:
 
 
 def _add_bench_folders(bench: argparse.ArgumentParser) -> None:
-    bench.add_argument("--out", metavar="DIR", help="records (in a checkout: benchmarks/results)")
+    bench.add_argument(
+        "--out",
+        metavar="DIR",
+        help="records (in a checkout: benchmarks/results; of a run: RUN/bench)",
+    )
     bench.add_argument(
         "--tables",
         metavar="DIR",

@@ -23,7 +23,7 @@ OF_VERBS = {  # words of a verb → what follows "gantoolkit " in two lines of a
     "doctor": ("doctor", "doctor --quick"),
     "new plugin": ("new plugin my-gan", "new plugin my-loss --kind loss --out plugins"),
     "plugin check": ("plugin check gantoolkit-my-gan", "plugin check plugins/stylize"),
-    "bench": ("bench", "bench table1 --pairs 50"),
+    "bench": ("bench table1 --pairs 50", "bench runs/absm_eg3d"),
     "compare": (
         "compare --data val --outputs ours=out controlnet=controlnet-out",
         "compare --prepare tedigan --data test.zip",

@@ -18,7 +18,16 @@ ROOT = Path(main.__file__).parents[2]
 pytestmark = pytest.mark.skipif(
     not (ROOT / "mkdocs.yml").is_file(), reason="mkdocs.yml is not part of an installed package"
 )
-GUIDE = ("install", "first-face", "your-masks", "your-weights", "train", "evaluate", "extend")
+GUIDE = (
+    "install",
+    "first-face",
+    "your-masks",
+    "your-weights",
+    "your-photographs",
+    "train",
+    "evaluate",
+    "extend",
+)
 
 
 class Page(HTMLParser):

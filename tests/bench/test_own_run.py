@@ -1,0 +1,37 @@
+"""`bench RUN`: one run as a suite, on all samples of its validation data."""
+
+from __future__ import annotations
+
+import mini
+import pytest
+from mmengine.config import ConfigDict
+
+from gantoolkit.bench import own_run, pairs
+from gantoolkit.bench import run as bench
+from gantoolkit.cli.main import parse
+from gantoolkit.core.errors import UsageError
+from gantoolkit.data.face_zip import FaceZip
+from gantoolkit.training.runner import run
+
+
+def test_pairs_of_a_zip_are_those_that_freezing_it_lists():
+    data = FaceZip("val")
+    assert pairs.read_list(str(data.path)) == pairs.read_list("val")
+
+
+def test_the_suite_is_the_runs_own(tmp_path, tiny_zip):
+    folder = tmp_path / "mine"
+    config = mini.config(tmp_path, tiny_zip, metrics=dict(ms_ssim={}))
+    run(config | dict(schedule=dict(iterations=1, batch=2)), folder)
+    plan = bench._plan(parse(["bench", str(folder), "--pairs", "3"]))
+    assert (plan.split, plan.count, plan.suite.pairs) == (str(tiny_zip), 3, 24)
+    assert plan.suite.metrics == {"ms_ssim": {}} and plan.suite.condition == "mask"
+    assert plan.folder == folder / "bench" / "mine-tiny-3"
+    plan = bench._plan(parse(["bench", str(folder)]))
+    assert plan.count == 24 and plan.folder == folder / "bench" / "mine"
+
+
+def test_only_bridges_are_measured(monkeypatch):
+    monkeypatch.setattr(own_run.loader, "load_config", lambda _: ConfigDict(task="vae"))
+    with pytest.raises(UsageError, match="is a run of the task 'vae'; only bridges"):
+        own_run.suite_of("runs/vae")
