@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import mini
 import pytest
 from mmengine.config import ConfigDict
 
 from gantoolkit.bench import own_run, pairs
 from gantoolkit.bench import run as bench
 from gantoolkit.cli.main import parse
+from gantoolkit.config import loader
+from gantoolkit.core import files
 from gantoolkit.core.errors import UsageError
 from gantoolkit.data.face_zip import FaceZip
-from gantoolkit.training.runner import run
 
 
 def test_pairs_of_a_zip_are_those_that_freezing_it_lists():
@@ -21,11 +21,13 @@ def test_pairs_of_a_zip_are_those_that_freezing_it_lists():
 
 def test_the_suite_is_the_runs_own(tmp_path, tiny_zip):
     folder = tmp_path / "mine"
-    config = mini.config(tmp_path, tiny_zip, metrics=dict(ms_ssim={}))
-    run(config | dict(schedule=dict(iterations=1, batch=2)), folder)
+    overrides = [f"data.val={tiny_zip}", "judge=judge-of-photos"]
+    config = loader.load_config("configs/absm_stylegan2_scribble.py", overrides)
+    files.write_json(folder / "config.json", config.to_dict())
     plan = bench._plan(parse(["bench", str(folder), "--pairs", "3"]))
     assert (plan.split, plan.count, plan.suite.pairs) == (str(tiny_zip), 3, 24)
-    assert plan.suite.metrics == {"ms_ssim": {}} and plan.suite.condition == "mask"
+    assert plan.suite.metrics == config.metrics.to_dict()
+    assert (plan.suite.condition, plan.suite.judge) == ("scribble", "judge-of-photos")
     assert plan.folder == folder / "bench" / "mine-tiny-3"
     plan = bench._plan(parse(["bench", str(folder)]))
     assert plan.count == 24 and plan.folder == folder / "bench" / "mine"
