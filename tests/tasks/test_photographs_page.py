@@ -1,4 +1,4 @@
-"""docs/guide/your-photographs.md in miniature: its commands run in order, on a few rendered faces."""
+"""docs/guide/your-photographs.md in miniature: its commands in order, on a few rendered faces."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ LOSSES = {"l2": {"type": "L2"}}
 
 
 def collaborative(folder: Path) -> dict[str, Any]:
-    """Export untrained dynamic diffusers to `folder`; returns CollaborativeDiffusion's arguments."""
+    """Export untrained dynamic diffusers; returns the arguments of CollaborativeDiffusion."""
     _export({"task": "collaborative", "data": "val"}, folder)
     return {"diffusers": str(folder), "steps": STEPS}
 
@@ -31,10 +31,34 @@ def ide3d(folder: Path) -> dict[str, Any]:
     return _encoder_and_towers(keys | {"geometry": 6}, folder)
 
 
+def mm2latent_task(folder: Path) -> dict[str, Any]:
+    """Export untrained towers to `folder`; returns arguments of the task `mm2latent`."""
+    return {"data": "val", "generator": "stylegan2", "towers": _towers(folder)}
+
+
+def mm2latent(folder: Path) -> dict[str, Any]:
+    """Export an untrained map to codes to `folder`; returns MM2LatentStyle's arguments."""
+    keys = mm2latent_task(folder)
+    _export({"task": "mm2latent", **keys}, folder)
+    return {"run": str(folder), "towers": keys["towers"]}
+
+
+def mmface_dit(folder: Path) -> dict[str, Any]:
+    """Export an untrained transformer to `folder`; returns MMFaceDiTStyle's arguments."""
+    keys = {"task": "dit", "data": "val", "vae": "diffusion", "text": "diffusion"}
+    _export(keys | {"hidden": 32, "depth": 4, "heads": 2}, folder)
+    return {"run": str(folder), "steps": STEPS}
+
+
 def _encoder_and_towers(keys: dict[str, Any], folder: Path) -> dict[str, Any]:
     _export(keys, folder)
+    return {"encoder": str(folder), "towers": _towers(folder), "steps": STEPS}
+
+
+def _towers(folder: Path) -> str:
+    """Export untrained towers; returns their folder."""
     _export({"task": "towers", "data": "val"}, folder)
-    return {"encoder": str(folder), "towers": str(folder / "towers"), "steps": STEPS}
+    return str(folder / "towers")
 
 
 def _export(keys: dict[str, Any], folder: Path) -> None:
