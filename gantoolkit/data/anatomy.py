@@ -46,6 +46,19 @@ SIZE_RULES = (  # (a, b): a covers fewer pixels than b
     ("l_lip", "skin"),
     ("nose", "hair"),
 )
+CORE = (("skin",), ("nose",), ("l_eye", "r_eye", "eye_g"), ("u_lip",), ("l_lip",))  # of a face
+TALLEST = {  # share of the skin's spread over rows that a part's is at most, with room to spare
+    "l_eye": 0.6,
+    "r_eye": 0.6,
+    "l_brow": 0.3,
+    "r_brow": 0.3,
+    "u_lip": 0.3,
+    "l_lip": 0.3,
+    "mouth": 0.4,
+    "nose": 0.7,
+    "l_ear": 0.8,
+    "r_ear": 0.8,
+}
 
 
 @dataclass(frozen=True)
@@ -131,3 +144,40 @@ def rate(labels: np.ndarray) -> float:
     """Return the share of anatomical rules that a map [H,W] in our order keeps, as orders do."""
     step = max(1, max(labels.shape) // LOOK_SIZE)
     return float(np.nan_to_num(check_rules(labels[::step, ::step]), nan=MISSING).mean())
+
+
+def find_merged(labels: np.ndarray) -> list[str]:
+    """Say which parts of a map [H,W] in our order seem to have taken the class of another part.
+
+    Programs that save in few colors give a part the exact color of another one. Then a part lacks
+    though the rest of the face is there, or is taller than such parts are.
+    """
+    area = dict(zip(CLASSES, np.bincount(labels.ravel(), minlength=len(CLASSES)).tolist()))
+    lacking = [parts[0] for parts in CORE if not any(area[part] for part in parts)]
+    if len(lacking) > len(CORE) - 2:  # too little of a face to miss anything
+        lacking = []
+    if not area["eye_g"]:
+        lacking += [f"{side}_eye" for side in "lr" if _is_eyeless(area, side)]
+    found = [f"no {part}" for part in dict.fromkeys(lacking)]
+    for part, share in TALLEST.items():
+        if (
+            area["skin"]
+            and area[part]
+            and (tall := _spread(labels, part) / _spread(labels)) > share
+        ):
+            found.append(f"{part} as tall as {tall:.0%} of the skin")
+    return found
+
+
+def _is_eyeless(area: dict[str, int], side: str) -> bool:
+    """Whether the brow and the other eye are there, but not the eye of a side, "l" or "r"."""
+    other = "r" if side == "l" else "l"
+    return bool(area[f"{side}_brow"] and area[f"{other}_eye"] and not area[f"{side}_eye"])
+
+
+def _spread(labels: np.ndarray, part: str = "skin") -> float:
+    """Return the standard deviation of the rows of a part, which single stray pixels hardly move."""
+    counts = (labels == class_index(part)).sum(1)
+    rows = np.arange(len(counts))
+    mean = np.average(rows, weights=counts)
+    return float(np.sqrt(np.average((rows - mean) ** 2, weights=counts))) + 1e-9

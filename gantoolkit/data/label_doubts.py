@@ -10,7 +10,7 @@ from PIL import Image
 from scipy.ndimage import maximum_filter, minimum_filter
 
 from gantoolkit.core.labels import CLASSES, ORDERS, PALETTE
-from gantoolkit.data.anatomy import SIDE_RULES, check_rules
+from gantoolkit.data.anatomy import SIDE_RULES, check_rules, find_merged
 
 Color = tuple[int, int, int]  # RGB 0..255
 LOOK_SIZE = 128  # pixels of the longer side at which an image is looked at
@@ -126,6 +126,11 @@ def find_doubts(labels: np.ndarray) -> list[str]:
     if visible >= FEWEST_RULES and np.nanmean(kept) < LIKELY:
         doubts.append(
             f"hardly is a face: it keeps {np.nanmean(kept):.0%} of {visible} rules of anatomy"
+        )
+    if merged := find_merged(labels):
+        doubts.append(
+            f"has {', '.join(merged)}, as where saving in few colors merged parts; if so, save it "
+            "again from the original"
         )
     present = [CLASSES[label] for label in np.unique(labels).tolist() if label]
     if not present or set(present) & set(FACE_PARTS):

@@ -295,3 +295,52 @@ def test_colors_of_skin_and_hair_in_another_channel_order_are_refused(tmp_path):
     assert np.array_equal(read_label_map(tmp_path / "rgb.png", 64).numpy(), skin_and_hair)
     with pytest.raises(DataError, match="both as RGB and as BGR"):
         read_label_map(tmp_path / "bgr.png", 64)
+
+
+MERGED = {  # class, which class's color it got, what is said
+    "lip": ("l_lip", "hair", "no l_lip"),
+    "hair": ("hair", "l_lip", "l_lip as tall"),
+    "skin": ("skin", "r_ear", "no skin"),
+    "nose": ("nose", "cloth", "no nose"),
+    "eye": ("l_eye", "hair", "no l_eye"),
+    "neck": ("neck", "u_lip", "u_lip as tall"),
+}
+
+
+@pytest.mark.parametrize("part, color, said", MERGED.values(), ids=MERGED)
+@pytest.mark.parametrize("paint", [lambda m: Image.fromarray(colors(m)), Image.fromarray])
+def test_a_part_in_the_exact_color_of_another_is_said(part, color, said, paint, tmp_path):
+    face = draw_face(160, np.random.default_rng(2))
+    face[face == index(part)] = index(color)
+    paint(face).save(tmp_path / "face.png")
+    notes = []
+    read = read_label_map(tmp_path / "face.png", 160, note=notes.append)
+    assert np.array_equal(read, face)  # the colors are read as they are
+    assert any(said in note and "merged parts" in note for note in notes)
+
+
+@pytest.mark.parametrize("count", [6, 10, 12, 13])
+@pytest.mark.parametrize("indexed", [True, False])
+def test_pillow_saving_in_few_colors_of_the_map_is_refused_or_said(count, indexed, tmp_path):
+    face = draw_face(128, np.random.default_rng(count))
+    few = Image.fromarray(colors(face)).quantize(count, method=Image.Quantize.MAXCOVERAGE)
+    (few if indexed else few.convert("RGB")).save(tmp_path / "face.png")
+    notes = []
+    try:
+        read_label_map(tmp_path / "face.png", 128, note=notes.append)
+    except DataError:
+        return
+    assert any("merged parts" in note for note in notes)
+
+
+def test_partial_faces_that_people_have_are_not_called_merged(tmp_path):
+    face = draw_face(128, np.random.default_rng(0))
+    without_ears = np.where(np.isin(face, [index("l_ear"), index("r_ear")]), 13, face)
+    profile = np.where(np.isin(face, [index("r_eye"), index("r_brow")]), 1, face)
+    glasses = np.where(np.isin(face, [index("l_eye"), index("r_eye")]), 3, face)
+    sketch = np.where(np.isin(face, [1, 13]), face, 0)
+    for labels in (face, without_ears, profile, glasses, sketch):
+        Image.fromarray(labels.astype(np.uint8)).save(tmp_path / "face.png")
+        notes = []
+        read_label_map(tmp_path / "face.png", 128, note=notes.append)
+        assert not any("merged" in note for note in notes)
