@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from gantoolkit.config import signature, validate
 from gantoolkit.config.lines import key_lines, line_of, line_of_error, with_lines
+from gantoolkit.config.plain_values import plain
 from gantoolkit.core import files
 from gantoolkit.core.errors import UsageError
 from gantoolkit.core.suggest import did_you_mean
@@ -57,7 +58,7 @@ def load_config(
     sources: list[Path] = []
     file = find_config(name)
     if file.suffix == ".json":
-        values = files.read_config(file, UsageError)
+        values = {key: plain(one, key) for key, one in files.read_config(file, UsageError).items()}
         provenance.update(dict.fromkeys(validate.flatten(values), _shown(file)))
     else:
         values = merge({}, defaults(), "default", provenance)
@@ -138,11 +139,14 @@ def execute(file: Path, name: str | None = None) -> Any:
     source = files.read_source(file, UsageError)
     try:
         exec(compile(source, str(file), "exec"), namespace)
-    except (Exception, SystemExit) as error:
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # SystemExit, or another that is no Exception
         line = error.lineno if isinstance(error, SyntaxError) else line_of_error(error, file)
-        raise UsageError(
-            f"{_shown(file)}, line {line}: {type(error).__name__}: {error}."
-        ) from error
+        problem = f"{type(error).__name__}: {error}"
+        if isinstance(error, SystemExit):
+            problem = f"it ends Python (SystemExit: {error.code}); take exit() out of the config"
+        raise UsageError(f"{_shown(file)}, line {line}: {problem}.") from error
     if name:
         return namespace.get(name)
 
@@ -161,24 +165,6 @@ def _place(file: Path, key: str) -> str:
     """A file, and the line on which it sets a key."""
     line = line_of(key, key_lines(files.read_source(file, UsageError)))
     return _shown(file) if line is None else f"{_shown(file)}, line {line}"
-
-
-def plain(value: Any, key: str) -> Any:
-    """Convert a value to what JSON would give back; anything else is refused.
-
-    >>> plain({"widths": (1, 2)}, "bridge")
-    {'widths': [1, 2]}
-    """
-    if isinstance(value, dict):
-        return {str(name): plain(inner, f"{key}.{name}") for name, inner in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [plain(inner, f"{key}[{index}]") for index, inner in enumerate(value)]
-    if value is None or isinstance(value, (bool, int, float, str)):
-        return value
-    raise UsageError(
-        f"The config value {key} is a {type(value).__name__}; use numbers, strings, booleans, "
-        "None, lists and dicts, and name components by type='NAME'."
-    )
 
 
 def merge(

@@ -68,8 +68,9 @@ def task_signature(values: dict) -> signature.Signature | None:
     """Read the signature of the config's task; None where its source cannot be read."""
     task = values.get("task")
     if not isinstance(task, str):
+        name = f" '{values['name']}'" if values.get("name") else ""
         raise UsageError(
-            "The config names no task; write task = 'NAME' with one of "
+            f"The config{name} names no task; write task = 'NAME' with one of "
             f"{', '.join(messages.existing('task')) or 'none'}."
         )
     entry = manifest.load().components["task"].get(task)

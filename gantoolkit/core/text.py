@@ -65,6 +65,9 @@ def _decode(data: bytes, encoding: str, name: str, error_class: type[Exception])
         line = _line_at(data[: error.start].decode(encoding, "replace"))
         found = f"byte 0x{data[error.start]:02x} is not {encoding.upper()}"
         raise error_class(f"{name}, line {line}: {found}; {SAVE_AS_UTF8}.") from None
+    except (LookupError, UnicodeError) as error:  # codecs that are no encodings of text
+        problem = f"it cannot be read as {encoding.upper()} ({error})"
+        raise error_class(f"{name}, line 1: {problem}; {SAVE_AS_UTF8}.") from None
     text = text.replace("\r\n", "\n").replace("\r", "\n")
     if "\0" in text:
         line = _line_at(text[: text.index("\0")])
