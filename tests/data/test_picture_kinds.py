@@ -10,8 +10,8 @@ import numpy as np
 import picture_kinds
 import pytest
 from picture_kinds import Kind
+from sweeping import REFUSED, Made, find_fault, sweep
 
-from gantoolkit.core.errors import DataError
 from gantoolkit.data.label_maps import read_native_label_map
 from gantoolkit.data.rgb import read_rgb
 from gantoolkit.data.user_scribbles import read_native_scribble
@@ -27,35 +27,32 @@ def read_as(reader: str, path: Path, note: Callable[[str], None]) -> np.ndarray:
     return read_native_scribble(path, note) * 255
 
 
-def find_fault(reader: str, kind: Kind, folder: Path) -> str:
-    """Say what is wrong with how a file is read; "" if nothing is."""
-    path = folder / f"picture.{kind.suffix}"
-    path.unlink(missing_ok=True)
-    kind.save(path)
-    notes: list[str] = []
-    try:
-        array = read_as(reader, path, notes.append)
-    except DataError as error:
-        is_sentence = str(path) in str(error) and str(error).endswith(".")
-        if not is_sentence or "\n" in str(error):
-            return f"not a sentence that names the file: {error}"
-        return "" if kind.right is None else f"refused: {error}"
-    if kind.right is None:
-        return "accepted"
-    if array.shape != kind.right.shape:
-        return f"shape {array.shape}, not {kind.right.shape}"
-    if reader == "label_maps":
-        if set(np.unique(array)) != set(np.unique(kind.right)):
-            return f"classes {np.unique(array)}, not {np.unique(kind.right)}"
-        fault = float((array != kind.right).mean())
-    else:
-        fault = float(np.abs(array.astype(float) - kind.right).max())
-        fault = max(0.0, fault - 1e-3)
-    if fault > kind.tolerance + (1 if reader == "photos" else 0):
-        return f"off by {fault:.4g}"
-    if kind.said and not re.search(kind.said, " ".join(notes)):
-        return f"'{kind.said}' is not said, only {notes}"
-    return f"says {notes}" if kind.quiet and notes else ""
+def made_of(reader: str, kind: Kind) -> Made:
+    """Return the input of a kind for the driver of sweeps; its value is (array, notes)."""
+
+    def read(path: Path) -> tuple[np.ndarray, list[str]]:
+        notes: list[str] = []
+        return read_as(reader, path, notes.append), notes
+
+    def differ(value: tuple[np.ndarray, list[str]], right: np.ndarray) -> str:
+        array, notes = value
+        if array.shape != right.shape:
+            return f"shape {array.shape}, not {right.shape}"
+        if reader == "label_maps":
+            if set(np.unique(array)) != set(np.unique(right)):
+                return f"classes {np.unique(array)}, not {np.unique(right)}"
+            fault = float((array != right).mean())
+        else:
+            fault = max(0.0, float(np.abs(array.astype(float) - right).max()) - 1e-3)
+        if fault > kind.tolerance + (1 if reader == "photos" else 0):
+            return f"off by {fault:.4g}"
+        if kind.said and not re.search(kind.said, " ".join(notes)):
+            return f"'{kind.said}' is not said, only {notes}"
+        return f"says {notes}" if kind.quiet and notes else ""
+
+    right = REFUSED if kind.right is None else kind.right
+    name = f"picture.{kind.suffix}"
+    return Made(kind.name, kind.save, read, right, name=name, differ=differ)
 
 
 def kinds_of(reader: str, seed: int) -> list[Kind]:
@@ -68,22 +65,15 @@ NAMES = [(reader, kind.name) for reader in SEEDS for kind in kinds_of(reader, 0)
 @pytest.mark.parametrize("reader, name", NAMES)
 def test_right_or_refused(reader, name, tmp_path):
     kind = next(kind for kind in kinds_of(reader, 0) if kind.name == name)
-    assert not find_fault(reader, kind, tmp_path)
+    made = made_of(reader, kind)
+    assert not find_fault(made, tmp_path / made.name)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("reader", SEEDS)
 def test_sweep(reader, tmp_path):
-    faults = []
-    right = []
-    for seed in range(1, 1 + SEEDS[reader]):
-        for kind in kinds_of(reader, seed):
-            fault = find_fault(reader, kind, tmp_path)
-            right.append(kind.right is not None)
-            if fault:
-                faults.append(f"seed {seed}, {kind.name}: {fault}")
-    assert not faults, "\n".join(faults)
-    assert len(right) >= 150 and np.mean(right) > 0.5
+    seeds = range(1, 1 + SEEDS[reader])
+    sweep((made_of(reader, kind) for seed in seeds for kind in kinds_of(reader, seed)), tmp_path)
 
 
 @pytest.mark.parametrize("reader, head", zip(SEEDS, ("photo", "label map", "scribble")))
