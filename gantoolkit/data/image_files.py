@@ -124,12 +124,23 @@ def _decode_first_page(path: str | Path, note: Note) -> Image.Image:
         pages = read_image_header(path).pages
         image = decode_image(path, upright=True)
     except UNREADABLE as error:
-        raise DataError(
-            f"{path} is not a readable picture ({type(error).__name__}); save it again as PNG."
-        ) from None
+        raise DataError(f"{path} {_describe_unreadable(Path(path), error)}.") from None
     if pages > 1:
         note(f"{path} holds {pages} pages or frames; the first one is read.")
     return image
+
+
+def _describe_unreadable(path: Path, error: Exception) -> str:
+    """Say what is wrong with a file that Pillow could not read, to be read after its name."""
+    from gantoolkit.weights.recognize import describe_damage
+
+    if isinstance(error, OSError) and error.strerror:
+        return f"cannot be opened ({error.strerror.lower()}); give the file of a picture"
+    if isinstance(error, Image.DecompressionBombError):
+        return "claims to have more pixels than are read from strangers; save it in a smaller size"
+    if damage := describe_damage(path, is_text=True):
+        return damage
+    return f"is not a readable picture ({type(error).__name__}); save it again as PNG"
 
 
 def is_image_file(path: Path) -> bool:

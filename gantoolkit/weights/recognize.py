@@ -39,7 +39,7 @@ def describe_damage(path: Path, is_text: bool = False) -> str:
     with open(path, "rb") as stream:
         head = stream.read(HEAD)
     if size == 0:
-        return f"is empty, neither weights nor a checkpoint; {AGAIN}"
+        return f"is empty; {AGAIN}"
     if head.startswith(LFS):
         return (
             f"is a Git LFS pointer{_pointed_size(head)}, not the file itself; type 'git lfs pull' "

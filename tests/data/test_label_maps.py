@@ -140,7 +140,7 @@ REFUSED = {
     "4×4 pixels": lambda p: Image.new("L", (4, 4), 1).save(p),
     "crop it": lambda p: Image.new("L", (400, 40), 1).save(p),
     "not a readable picture": lambda p: p.write_bytes(b"\x89PNG\r\n\x1a\nbroken"),
-    "not a readable": lambda p: p.write_bytes(b""),
+    "not a readable": lambda p: p.write_bytes(b"BM broken"),
 }
 
 
@@ -344,3 +344,27 @@ def test_partial_faces_that_people_have_are_not_called_merged(tmp_path):
         notes = []
         read_label_map(tmp_path / "face.png", 128, note=notes.append)
         assert not any("merged" in note for note in notes)
+
+
+NO_PICTURES = {
+    "dangling": (lambda p: p.symlink_to(p.with_name("nowhere")), "no such file"),
+    "folder": (lambda p: p.mkdir(), "is a directory"),
+    "pointer": (
+        lambda p: p.write_text(
+            "version https://git-lfs.github.com/spec/v1\noid sha256:1\nsize 9\n"
+        ),
+        "is a Git LFS pointer",
+    ),
+    "page": (lambda p: p.write_text("<!DOCTYPE html><p>Sign in"), "is a web page"),
+    "empty": (lambda p: p.touch(), "is empty"),
+    "zeros": (lambda p: p.write_bytes(bytes(5000)), "begins with zeros only"),
+}
+
+
+@pytest.mark.parametrize("make, said", NO_PICTURES.values(), ids=NO_PICTURES)
+def test_what_lies_where_a_picture_should_is_said(make, said, tmp_path):
+    path = tmp_path / "face.png"
+    make(path)
+    with pytest.raises(DataError, match=said) as error:
+        read_label_map(path, 64)
+    assert str(path) in str(error.value) and str(error.value).endswith(".")
