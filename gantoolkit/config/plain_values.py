@@ -1,4 +1,4 @@
-"""Values of configs: only what JSON gives back unchanged, so that a run and its resumption agree."""
+"""Values of configs: only what JSON gives back, so that a run and its resumption agree."""
 
 from __future__ import annotations
 

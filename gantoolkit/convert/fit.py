@@ -5,7 +5,12 @@ from __future__ import annotations
 from gantoolkit.core.errors import WeightsError
 from gantoolkit.core.parts import Part
 from gantoolkit.registry import manifest
-from gantoolkit.weights.state_dict import check_finite, compare_state_dicts, shorten
+from gantoolkit.weights.state_dict import (
+    check_finite,
+    check_fractions,
+    compare_state_dicts,
+    shorten,
+)
 
 BUILT = ("generator", "network")  # kinds of components that a file may hold
 OPTIONAL = (".noise_const", "num_batches_tracked")  # endings of what may be missing: filled with 0
@@ -51,6 +56,7 @@ def fit_to_network(part: Part) -> Part:
             state[key] = torch.zeros(like.shape, dtype=like.dtype)
     part.state = state
     check_numbers(part)
+    check_fractions(state, expected, f"The {part.kind}")
     return part
 
 

@@ -6,7 +6,7 @@ import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from gantoolkit.convert.inert import MAX_TENSORS, Stub
 from gantoolkit.convert.pickled_network import flatten_network
@@ -14,6 +14,9 @@ from gantoolkit.convert.torch_checks import MAGIC
 from gantoolkit.core.errors import WeightsError
 from gantoolkit.weights.recognize import refuse_damaged
 from gantoolkit.weights.state_dict import below
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 WRAPPER_PREFIXES = ("module.", "_orig_mod.", "_forward_module.")  # DataParallel, compile, DeepSpeed
 # Keys under which trainers keep a network's state dict; moving averages first.
@@ -94,7 +97,7 @@ def _wrapper_of(tensors: dict) -> str:
 def tensors_of(content: Any) -> dict:
     """Return the tensors of a flat dict by name; {} when it is not a state dict.
 
-    Tensors that are larger than their bytes are refused.
+    Sparse tensors, and those that are larger than their bytes, are refused.
     """
     import torch
 
@@ -103,15 +106,22 @@ def tensors_of(content: Any) -> dict:
         return {}
     tensors = {key: value for key, value in content.items() if isinstance(value, torch.Tensor)}
     for key, value in tensors.items():
-        if (
-            not isinstance(key, str)
-            or value.layout != torch.strided
-            or value.numel() * value.element_size() > value.untyped_storage().nbytes()
-        ):
-            raise WeightsError(
-                f"The tensor '{str(key)[:60]}' claims more numbers than the file has."
-            )
+        if problem := _tensor_problem(key, value):
+            raise WeightsError(f"The tensor '{str(key)[:60]}' {problem}.")
     return tensors
+
+
+def _tensor_problem(key: Any, tensor: Tensor) -> str:
+    """Say why an entry of a state dict cannot be taken, to be read after its name; "" if it can."""
+    import torch
+
+    if not isinstance(key, str):
+        return f"has a {type(key).__name__} for its name; save the state dict of one network"
+    if tensor.layout != torch.strided:
+        return "is sparse; save it as to_dense() gives it"
+    if tensor.numel() * tensor.element_size() > tensor.untyped_storage().nbytes():
+        return "claims more numbers than the file has"
+    return ""
 
 
 def _as_dict(content: Any) -> Any:

@@ -176,7 +176,7 @@ def _is_eyeless(area: dict[str, int], side: str) -> bool:
 
 
 def _spread(labels: np.ndarray, part: str = "skin") -> float:
-    """Return the standard deviation of the rows of a part, which single stray pixels hardly move."""
+    """Return the standard deviation of a part's rows, which stray pixels hardly move."""
     counts = (labels == class_index(part)).sum(1)
     rows = np.arange(len(counts))
     mean = np.average(rows, weights=counts)

@@ -65,9 +65,11 @@ def load_state_dict(
     source  the file, as errors name it
     assign  take the tensors themselves instead of copying them
     """
-    if diff := compare_state_dicts(state, network.state_dict()):
+    expected = network.state_dict()
+    if diff := compare_state_dicts(state, expected):
         raise WeightsError(f"{source} does not fit {type(network).__name__}: it {diff}.")
     check_finite(state, source)
+    check_fractions(state, expected, source)
     network.load_state_dict(state, assign=assign)
 
 
@@ -85,6 +87,22 @@ def check_finite(state: Mapping[str, Tensor], source: object) -> None:
     if broken:
         raise WeightsError(
             f"{source} holds NaN or infinite numbers in {shorten(broken)}; fetch or train it again."
+        )
+
+
+def check_fractions(
+    state: Mapping[str, Tensor], expected: Mapping[str, Tensor], source: object
+) -> None:
+    """Raise WeightsError, by name, where tensors hold whole numbers in place of fractions."""
+    broken = sorted(
+        key
+        for key, value in state.items()
+        if expected[key].is_floating_point() and not value.is_floating_point()
+    )
+    if broken:
+        raise WeightsError(
+            f"{source} holds whole numbers in {shorten(broken)}, as quantized weights do; give the "
+            "file of 16 or 32 bit floats."
         )
 
 

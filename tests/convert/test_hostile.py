@@ -359,6 +359,19 @@ def test_torch_files(name):
         assert "exec" in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    "key, value, words",
+    [
+        ("a.weight", torch.eye(3).to_sparse(), "'a.weight' is sparse; save it as to_dense"),
+        (3, torch.ones(2), "'3' has a int for its name"),
+    ],
+)
+def test_tensors_that_no_network_can_take_are_named(key, value, words, tmp_path):
+    torch.save({"a.bias": torch.ones(2), key: value}, tmp_path / "a.pt")
+    with pytest.raises(WeightsError, match=words):
+        convert.read_parts(tmp_path / "a.pt")
+
+
 def test_repeated_rows_in_a_torch_file():
     torch.save({"input.input": torch.zeros(1, 1).expand(1 << 20, 1 << 20)}, "x.pt")
     with pytest.raises(WeightsError, match="claims more"):
@@ -369,7 +382,7 @@ def test_repeated_rows_in_a_torch_file():
     "content, words",
     [
         (b"<!doctype html><html>", "web page"),
-        (b"", "neither"),
+        (b"", "is empty"),
         (b"\x89PNG\r\n", "neither"),
         (pickle.dumps({"a": 1}, 0), "neither"),
         (pickle.dumps((1, 2, 3), 2), "TensorFlow"),

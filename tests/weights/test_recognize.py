@@ -122,6 +122,17 @@ def test_frozen_networks_are_refused_by_name(tmp_path, value):
         networks.load(path)
 
 
+@pytest.mark.parametrize("dtype", [torch.int8, torch.uint8, torch.int32])
+def test_whole_numbers_in_place_of_weights_are_refused_by_name(tmp_path, dtype):
+    arch = dict(size=32, units=[[4, 1], [4, 1], [4, 1], [4, 1]], embedding=8)
+    state = ArcFace(**arch).state_dict()
+    key = sorted(state)[3]
+    state[key] = state[key].to(dtype)
+    path = weights.save(tmp_path / "f.safetensors", state, {"type": "ArcFace", **arch})
+    with pytest.raises(WeightsError, match=f"{path} holds whole numbers in {key}, as quantized"):
+        networks.load(path)
+
+
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float8_e4m3fn])
 def test_half_precision_is_read_as_float32(tmp_path, dtype):
     value = torch.tensor([0.5, 2.0, -1.0])
