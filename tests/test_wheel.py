@@ -19,6 +19,7 @@ SHORT = [
     "data.train_limit=4",
     "data.val_limit=4",
     "encoder.steps=2",
+    "score_after_steps=[1]",
 ]
 
 

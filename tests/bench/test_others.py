@@ -18,9 +18,9 @@ def test_table_1_has_three_blocks_and_one_set_of_values():
     places = [page.index(head) for head in heads]
     assert places == sorted(places)
     assert page.endswith("\n".join(others.section("mmface_dit")))
-    assert "MMFace" not in page[: places[2]]
+    assert "| DDGI" not in page[: places[2]]
     for values in ("table1.csv", "table1.tex"):
-        assert "MMFace" not in (PAGES / values).read_text(encoding="utf-8")
+        assert "DDGI" not in (PAGES / values).read_text(encoding="utf-8")
     assert [name for name in suite.shipped_suites() if suite.load_suite(name).others] == ["table1"]
 
 

@@ -4,7 +4,7 @@ import pytest
 import tiny
 import torch
 
-from gantoolkit.encoders import folders
+from gantoolkit.encoders.diffusion_model import load_diffusion_model
 from gantoolkit.weights import blank
 
 
@@ -14,7 +14,7 @@ def root(tmp_path_factory):
 
 
 def load(root):
-    return folders.load_diffusion_model(root / "diffusion", root / "controlnet")
+    return load_diffusion_model(root / "diffusion", root / "controlnet")
 
 
 def tensors(model) -> dict[str, torch.Tensor]:
