@@ -107,8 +107,11 @@ def _find_specks(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return differs.all(0), differs.any(0)
 
 
-def find_doubts(labels: np.ndarray) -> list[str]:
-    """Say in what a map [H,W] in our order, though it can be read, hardly is one of a face."""
+def find_doubts(labels: np.ndarray, from_colors: bool = True) -> list[str]:
+    """Say in what a map [H,W] in our order, though it can be read, hardly is one of a face.
+
+    from_colors  whether it was read from colors, of which saving in few may have merged some
+    """
     is_speck, is_edge = _find_specks(labels)
     specks = int(is_speck.sum())
     if specks > NOISE * labels.size:
@@ -127,7 +130,7 @@ def find_doubts(labels: np.ndarray) -> list[str]:
         doubts.append(
             f"hardly is a face: it keeps {np.nanmean(kept):.0%} of {visible} rules of anatomy"
         )
-    if merged := find_merged(labels):
+    if from_colors and (merged := find_merged(labels)):
         doubts.append(
             f"has {', '.join(merged)}, as where saving in few colors merged parts; if so, save it "
             "again from the original"

@@ -86,7 +86,7 @@ def read_native_label_map(
             f"{path} has the colors of CelebAMask-HQ on the parts of a face that the order "
             f"'{other}' numbers so; save the numbers as 8-bit gray PNG and add --labels {other}."
         )
-    for doubt in find_doubts(labels):
+    for doubt in find_doubts(labels, from_colors=not are_numbers):
         note(f"{path} {doubt}.")
     return labels
 

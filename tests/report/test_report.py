@@ -158,7 +158,7 @@ def test_a_folder_without_a_record_is_refused_with_a_sentence(tmp_path):
     with pytest.raises(DataError, match="no record.json"):
         run_page.write(tmp_path)
     (tmp_path / "record.json").write_text("{")
-    with pytest.raises(DataError, match="not the record of a run"):
+    with pytest.raises(DataError, match="line 1: it is not JSON"):
         run_page.write(tmp_path)
     with pytest.raises(UsageError, match="no run folder"):
         run_page.main(type("Args", (), {"runs": [str(tmp_path / "none")]}))
