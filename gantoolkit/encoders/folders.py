@@ -22,7 +22,7 @@ from gantoolkit.core import files
 from gantoolkit.core.errors import WeightsError
 from gantoolkit.encoders import family
 from gantoolkit.networks.clip_folder import load_text_model, load_tokenizer
-from gantoolkit.weights.blank import without_first_weights
+from gantoolkit.weights.blank import build_blank
 from gantoolkit.weights.folders import read_folder
 from gantoolkit.weights.recognize import read_json
 from gantoolkit.weights.state_dict import load_state_dict
@@ -88,15 +88,7 @@ def _load_diffusers(cls, path: Path) -> nn.Module:
     """A diffusers model in float32, channels last, frozen and in eval mode."""
     config = read_json(path / "config.json")
     state, file = read_folder(path, STEMS)
-    try:
-        with without_first_weights():
-            module = cls.from_config(config)
-    except Exception as error:  # whatever a wrong setting leads diffusers to
-        reason = " ".join(str(error).split())[:160]
-        raise WeightsError(
-            f"{path / 'config.json'} does not describe a {cls.__name__} "
-            f"({type(error).__name__}: {reason})."
-        ) from None
+    module = build_blank(lambda: cls.from_config(config), cls.__name__, path / "config.json")
     load_state_dict(module, with_current_attention_names(state, module.state_dict()), file)
     return module.to(memory_format=torch.channels_last).eval().requires_grad_(False)
 

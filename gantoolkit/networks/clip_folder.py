@@ -10,7 +10,7 @@ import gantoolkit.core.compat  # noqa: F401  transformers imports torchvision
 from torch import Tensor, nn
 
 from gantoolkit.core.errors import WeightsError
-from gantoolkit.weights.blank import without_first_weights
+from gantoolkit.weights.blank import build_blank
 from gantoolkit.weights.folders import read_folder
 from gantoolkit.weights.recognize import read_json, refuse_damaged
 from gantoolkit.weights.state_dict import load_state_dict
@@ -59,15 +59,11 @@ def build_model(model_class: type, config_class: type, config: dict[str, Any], f
 
     Its parameters are not initialized: every one must be loaded afterwards.
     """
-    try:
-        with without_first_weights():
-            return model_class(config_class.from_dict(config))
-    except Exception as error:  # whatever a wrong setting leads transformers to
-        reason = " ".join(str(error).split())[:160]
-        raise WeightsError(
-            f"{folder / 'config.json'} does not describe a {model_class.__name__} "
-            f"({type(error).__name__}: {reason})."
-        ) from None
+    return build_blank(
+        lambda: model_class(config_class.from_dict(config)),
+        model_class.__name__,
+        folder / "config.json",
+    )
 
 
 def text_tensors(state: dict[str, Tensor], model: nn.Module) -> dict[str, Tensor]:
