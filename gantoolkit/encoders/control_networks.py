@@ -155,7 +155,7 @@ class ConditionedUnion(ConditionedControlNet):
 
 
 def condition_controlnets(
-    networks: Sequence[nn.Module],
+    model: Any,
     condition,
     palette,
     conditioning_scale,
@@ -163,9 +163,12 @@ def condition_controlnets(
 ) -> nn.ModuleList:
     """Give each ControlNet its settings; a single value stands for all, a list gives one each.
 
+    model  holds `controlnets`, and `controlnet_names`, which say the condition where that is None
     make  (network, condition, palette, conditioning_scale) → module; None: of U-Nets' ControlNets
     """
     make = make or _conditioned
+    condition = conditioning.guess_kinds(condition, model.controlnet_names)
+    networks = model.controlnets
     count = len(networks)
 
     def one_each(name: str, setting) -> list:

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from gantoolkit.core.suggest import check_choice
 from gantoolkit.core.types import Condition, FeatureShapes
-from gantoolkit.encoders import conditioning, control_networks
+from gantoolkit.encoders import control_networks
 from gantoolkit.encoders.base import FrozenEncoder
 from gantoolkit.encoders.diffusion_model import DiffusionModel, load_diffusion_model
 from gantoolkit.encoders.fixed_inputs import FixedInputs
@@ -49,8 +49,6 @@ class ControlNetEncoder(FrozenEncoder):
     (torch.Size([1, 96, 2, 2]), torch.Size([1, 3, 64, 64]))
     """
 
-    load_model = staticmethod(load_diffusion_model)
-
     def __init__(
         self,
         weights: str | Path | DiffusionModel,
@@ -66,7 +64,7 @@ class ControlNetEncoder(FrozenEncoder):
         negative_prompt: str = "",
     ):
         is_loaded = isinstance(weights, DiffusionModel)
-        model = weights if is_loaded else self.load_model(weights, controlnet)
+        model = weights if is_loaded else load_diffusion_model(weights, controlnet)
         check_choice("tap", tap, TAPS)
         schedule = Diffusion(model.scheduler, steps)
         super().__init__(model.vae, model.build_text_encoder(), schedule, guidance, negative_prompt)
@@ -75,18 +73,9 @@ class ControlNetEncoder(FrozenEncoder):
         self.unet = model.unet
         self.frozen_unet = FrozenUNet(model.unet)
         self.controlnets = control_networks.condition_controlnets(
-            model.controlnets,
-            conditioning.guess_kinds(condition, model.controlnet_names),
-            palette,
-            conditioning_scale,
+            model, condition, palette, conditioning_scale
         )
         self.freeze(precision, offload)
-
-    @property
-    def condition(self) -> str:
-        """What a Condition must hold: 'mask', 'scribble', 'both', or 'none'."""
-        kinds = {controlnet.kind for controlnet in self.controlnets}
-        return "both" if len(kinds) > 1 else next(iter(kinds), "none")
 
     @property
     def latent_shape(self) -> tuple[int, int, int]:

@@ -33,10 +33,10 @@ class Denoiser(nn.Module):
     guidance         scale of classifier-free guidance (1 = none)
     negative_prompt  what guidance leads away from; "": the empty prompt
 
-    A family of models sets its networks as children, calls `freeze`, and fills in:
+    A family of models sets its networks as children, `controlnets` among them, calls `freeze`, and
+    fills in:
 
         denoisers         names of the children that work at every step, the main network first
-        condition         what a Condition must hold: 'mask', 'scribble', 'both' or 'none'
         latent_shape      (C,h,w) of z_t
         shapes            FeatureShapes of h and f
         encode_condition  Condition → what each ControlNet is shown, once per trajectory
@@ -65,11 +65,6 @@ class Denoiser(nn.Module):
         self._offload: CpuOffload | None = None
 
     # -- what a family fills in ----------------------------------------------------------------
-
-    @property
-    def condition(self) -> str:
-        """What a Condition must hold: 'mask', 'scribble', 'both', or 'none'."""
-        raise NotImplementedError
 
     @property
     def latent_shape(self) -> tuple[int, int, int]:
@@ -150,6 +145,12 @@ class Denoiser(nn.Module):
         return self.schedule.timesteps
 
     @property
+    def condition(self) -> str:
+        """What a Condition must hold: 'mask', 'scribble', 'both', or 'none'."""
+        kinds = {controlnet.kind for controlnet in self.controlnets}
+        return "both" if len(kinds) > 1 else next(iter(kinds), "none")
+
+    @property
     def vae_downscale(self) -> int:
         """Pixels per side of an image for one of z_t."""
         return 2 ** (len(self.vae.config.block_out_channels) - 1)
@@ -158,6 +159,12 @@ class Denoiser(nn.Module):
     def resolution(self) -> int:
         """Pixels per side of x_0."""
         return self.latent_shape[1] * self.vae_downscale
+
+    def latent_side(self, resolution: int, multiple: int) -> int:
+        """Return h = w of z_t for x_0 of `resolution` pixels, which must be a multiple."""
+        if resolution < multiple or resolution % multiple:
+            raise UsageError(f"resolution={resolution} should be a multiple of {multiple}.")
+        return resolution // self.vae_downscale
 
     @property
     def latent_shift(self) -> float:

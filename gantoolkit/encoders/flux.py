@@ -13,8 +13,8 @@ from torch import Tensor, nn
 from gantoolkit.core.suggest import check_choice
 from gantoolkit.core.types import Condition
 from gantoolkit.encoders import control_networks
-from gantoolkit.encoders.conditioning import guess_kinds
 from gantoolkit.encoders.fixed_inputs import FixedInputs
+from gantoolkit.encoders.joint_recorder import check_switches
 from gantoolkit.encoders.schedules import Flow
 from gantoolkit.encoders.transformer import (
     PATCH,
@@ -111,6 +111,7 @@ class FluxEncoder(TransformerEncoder):
         offload: bool = False,
     ):
         check_choice("control_type", control_type, UNION_MODES)
+        check_switches(heads, mass)
         model = weights if isinstance(weights, FluxModel) else load_flux_model(weights, controlnet)
         factor = PATCH * 2 ** (len(model.vae.config.block_out_channels) - 1)
         image_tokens = (resolution // factor) ** 2
@@ -118,11 +119,7 @@ class FluxEncoder(TransformerEncoder):
         super().__init__(model.vae, model.build_text_encoder(), schedule, guidance)
         self.transformer = model.transformer
         self.controlnets = control_networks.condition_controlnets(
-            model.controlnets,
-            guess_kinds(condition, model.controlnet_names),
-            palette,
-            conditioning_scale,
-            FluxControlNet,
+            model, condition, palette, conditioning_scale, FluxControlNet
         )
         for controlnet in self.controlnets:
             controlnet.mode = UNION_MODES[control_type]

@@ -21,6 +21,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
+from gantoolkit.core.suggest import check_choice
 from gantoolkit.encoders.recorder import Recorder, as_map
 
 HEADS = ("max", "mean")
@@ -169,6 +170,12 @@ def text_attention(
         probabilities = (text_scores - compared.logsumexp(-1, keepdim=True)).exp()
         parts.append(reduce(probabilities, 1, keepdim=True))
     return torch.cat(parts, 2)
+
+
+def check_switches(heads: str, mass: str) -> None:
+    """Refuse a reduction over heads or a mass that JointRecorder does not know."""
+    check_choice("heads", heads, HEADS)
+    check_choice("mass", mass, MASSES)
 
 
 def even_groups(first: int, depth: int, count: int) -> tuple[tuple[int, ...], ...]:

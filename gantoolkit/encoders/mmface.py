@@ -2,29 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from gantoolkit.core.errors import UsageError
 from gantoolkit.core.suggest import check_choice
-from gantoolkit.core.types import Condition, FeatureShapes
+from gantoolkit.core.types import Condition
 from gantoolkit.encoders import conditioning
-from gantoolkit.encoders.base import FrozenEncoder
 from gantoolkit.encoders.fixed_inputs import FixedInputs
-from gantoolkit.encoders.joint_recorder import HEADS, MASSES, JointRecorder, even_groups
+from gantoolkit.encoders.joint_recorder import check_switches
 from gantoolkit.encoders.mmface_model import MMFaceModel, load_mmface_model
 from gantoolkit.encoders.schedules import Diffusion, Flow, ddim_scheduler
 from gantoolkit.encoders.text_encoder import PenultimateTextEncoder
+from gantoolkit.encoders.transformer import TransformerEncoder
 from gantoolkit.networks.dual_stream_dit import MODALITIES
 
 LAST_TIME = 999  # what a flow network is told of the image; of noise it is told 0
 CONDITIONS = {"mask": "mask", "scribble": "sketch"}  # of a Condition → the network's modality
 
 
-class MMFaceEncoder(FrozenEncoder):
+class MMFaceEncoder(TransformerEncoder):
     """MMFace-DiT (Krishnamurthy and Rattani, CVPR 2026), or a small network of its kind.
 
     weights     folder (or name) as MMFace-DiT publishes it, or the transformer's file
@@ -52,6 +52,8 @@ class MMFaceEncoder(FrozenEncoder):
     """
 
     denoisers = ("dit",)
+    text_follows_precision = False
+    read_part = "the second half of this transformer"
     latent_shift = 0.0
 
     def __init__(
@@ -73,8 +75,7 @@ class MMFaceEncoder(FrozenEncoder):
         negative_prompt: str = "",
     ):
         check_choice("condition", condition, CONDITIONS)
-        check_choice("heads", heads, HEADS)
-        check_choice("mass", mass, MASSES)
+        check_switches(heads, mass)
         model = weights
         if not isinstance(model, MMFaceModel):
             model = load_mmface_model(model, vae, text, objective, resolution, num_heads)
@@ -84,12 +85,9 @@ class MMFaceEncoder(FrozenEncoder):
         super().__init__(model.vae, text_encoder, schedule, guidance, negative_prompt)
 
         self.dit = model.dit
-        self._resolution = model.resolution
         self._condition = condition
-        depth = len(self.dit.blocks)
-        self.groups = check_groups(groups, depth)
-        self.heads = heads
-        self.mass = mass
+        self.set_resolution(model.resolution)
+        self.read_groups(len(self.blocks) // 2, groups, heads, mass)
         self.freeze(precision, offload)
 
     @property
@@ -98,28 +96,24 @@ class MMFaceEncoder(FrozenEncoder):
         return self._condition
 
     @property
-    def resolution(self) -> int:
-        """Pixels per side of x_0."""
-        return self._resolution
+    def blocks(self) -> Sequence[nn.Module]:
+        """All blocks, in order."""
+        return list(self.dit.blocks)
 
     @property
-    def latent_shape(self) -> tuple[int, int, int]:
-        """Shape of z_t (C,h,w)."""
-        side = self._resolution // 2 ** (len(self.vae.config.block_out_channels) - 1)
-        return self.dit.channels, side, side
+    def end(self) -> nn.Module:
+        """What reads the image tokens after the last block."""
+        return self.dit.final_layer
 
     @property
-    def grid(self) -> tuple[int, int]:
-        """Rows and columns of image tokens."""
-        _, height, width = self.latent_shape
-        return height // self.dit.patch, width // self.dit.patch
+    def width(self) -> int:
+        """Numbers of a token."""
+        return self.dit.arch["hidden"]
 
     @property
-    def shapes(self) -> FeatureShapes:
-        """Shapes of h and f: tokens are their pixels."""
-        shape = (self.dit.arch["hidden"], *self.grid)
-        f_shapes = (shape,) * len(self.groups)
-        return FeatureShapes(shape, f_shapes, self.text_encoder.num_tokens, self.timesteps)
+    def patch(self) -> int:
+        """Side of the square of latent pixels that is one token."""
+        return self.dit.patch
 
     def encode_condition(self, condition: Condition) -> list[Tensor]:
         """Return the latent [B,C,h,w] of the picture of the condition."""
@@ -137,19 +131,6 @@ class MMFaceEncoder(FrozenEncoder):
         if isinstance(inputs.schedule, Flow):
             return -self.dit(latents, flow_time(inputs.schedule, t), *given)
         return self.dit(latents, t, *given)
-
-    def recorder(self, samples: slice = slice(None), only_h: bool = False) -> JointRecorder:
-        """Record h, f and a of the rows `samples`; `only_h` stops before the recorded blocks."""
-        return JointRecorder(
-            self.dit.blocks,
-            self.dit.final_layer,
-            self.groups,
-            self.grid,
-            samples=samples,
-            only_h=only_h,
-            heads=self.heads,
-            mass=self.mass,
-        )
 
 
 def condition_picture(condition: Condition, kind: str, size: int) -> Tensor:
@@ -169,14 +150,3 @@ def uniform_sigmas(steps: int) -> Tensor:
 def flow_time(schedule: Flow, t: Tensor) -> Tensor:
     """Return what a flow network is told of the steps t [B]: 0 is noise and 999 the image."""
     return (1 - schedule.sigma(t)) * LAST_TIME
-
-
-def check_groups(groups: int, depth: int) -> tuple[tuple[int, ...], ...]:
-    """Share the second half of `depth` blocks among `groups` feature maps."""
-    first = depth // 2
-    if not 1 <= groups <= depth - first:
-        raise UsageError(
-            f"groups={groups} cannot be: the second half of this transformer has {depth - first} "
-            "blocks."
-        )
-    return even_groups(first, depth, groups)

@@ -11,8 +11,8 @@ from torch import Tensor, nn
 
 from gantoolkit.core.types import Condition
 from gantoolkit.encoders import control_networks
-from gantoolkit.encoders.conditioning import guess_kinds
 from gantoolkit.encoders.fixed_inputs import FixedInputs
+from gantoolkit.encoders.joint_recorder import check_switches
 from gantoolkit.encoders.schedules import Flow
 from gantoolkit.encoders.text_encoder import EncodedPrompts
 from gantoolkit.encoders.transformer import PictureControlNet, TransformerEncoder, sum_lists
@@ -91,17 +91,14 @@ class SD3Encoder(TransformerEncoder):
         offload: bool = False,
         negative_prompt: str = "",
     ):
+        check_switches(heads, mass)
         model = weights if isinstance(weights, SD3Model) else load_sd3_model(weights, controlnet)
         schedule = Flow(model.sigmas, steps)
         text_encoder = model.build_text_encoder()
         super().__init__(model.vae, text_encoder, schedule, guidance, negative_prompt)
         self.transformer = model.transformer
         self.controlnets = control_networks.condition_controlnets(
-            model.controlnets,
-            guess_kinds(condition, model.controlnet_names),
-            palette,
-            conditioning_scale,
-            SD3ControlNet,
+            model, condition, palette, conditioning_scale, SD3ControlNet
         )
         self.set_resolution(resolution)
         self.read_groups(len(self.blocks) // 2, groups, heads, mass)

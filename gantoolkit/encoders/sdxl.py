@@ -7,7 +7,6 @@ from typing import Literal
 
 import torch
 
-from gantoolkit.core.errors import UsageError
 from gantoolkit.encoders.control_networks import ConditionedUnion
 from gantoolkit.encoders.controlnet import ControlNetEncoder
 from gantoolkit.encoders.diffusion_model import SDXLModel, load_sdxl_model
@@ -42,8 +41,6 @@ class SDXLEncoder(ControlNetEncoder):
     The original size that the U-Net is told is `resolution`, and the crop begins at 0.
     With several ControlNets, condition, palette and conditioning_scale may be lists of one each.
     """
-
-    load_model = staticmethod(load_sdxl_model)
 
     def __init__(
         self,
@@ -88,10 +85,7 @@ class SDXLEncoder(ControlNetEncoder):
         halvings = len(self.vae.config.block_out_channels) + len(
             self.unet.config.block_out_channels
         )
-        multiple = 2 ** (halvings - 2)
-        if resolution < multiple or resolution % multiple:
-            raise UsageError(f"resolution={resolution} should be a multiple of {multiple}.")
-        return resolution // self.vae_downscale
+        return self.latent_side(resolution, 2 ** (halvings - 2))
 
     @property
     def latent_shape(self) -> tuple[int, int, int]:

@@ -1,4 +1,4 @@
-"""What SD3 and FLUX share as encoders: blocks with joint attention, and ControlNets on latents."""
+"""What diffusion transformers share as encoders: joint attention, and ControlNets on latents."""
 
 from __future__ import annotations
 
@@ -8,11 +8,10 @@ import torch
 from torch import Tensor, nn
 
 from gantoolkit.core.errors import UsageError
-from gantoolkit.core.suggest import check_choice
 from gantoolkit.core.types import Condition, FeatureShapes
 from gantoolkit.encoders import conditioning
 from gantoolkit.encoders.base import FrozenEncoder
-from gantoolkit.encoders.joint_recorder import HEADS, MASSES, JointRecorder, even_groups
+from gantoolkit.encoders.joint_recorder import JointRecorder, even_groups
 
 PATCH = 2  # side of the square of latent pixels that is one token
 
@@ -50,22 +49,22 @@ class PictureControlNet(nn.Module):
 class TransformerEncoder(FrozenEncoder):
     """A diffusion transformer of joint attention; families fill in `encode_condition`, `evaluate`.
 
-    They set `transformer` and `controlnets`, and call `read_groups`.
+    They set `transformer`, and `controlnets` where it has some, and call `set_resolution` and
+    `read_groups`.
     """
 
     denoisers = ("transformer", "controlnets")
     text_follows_precision = True  # T5 is as large as the transformer
     text_first = False  # whether the text comes before the image in the joint sequence
+    patch = PATCH
+    read_part = "from the one that h enters, this transformer"  # in the error of `groups`
 
     def read_groups(self, first: int, groups: int, heads: str, mass: str) -> None:
         """Choose what is read: h enters block `first`, the rest is shared among `groups` f^n."""
-        check_choice("heads", heads, HEADS)
-        check_choice("mass", mass, MASSES)
         depth = len(self.blocks)
         if not 1 <= groups <= depth - first:
             raise UsageError(
-                f"groups={groups} cannot be: from the one that h enters, this transformer has "
-                f"{depth - first} blocks."
+                f"groups={groups} cannot be: {self.read_part} has {depth - first} blocks."
             )
         self.groups = even_groups(first, depth, groups)
         self.heads = heads
@@ -73,10 +72,7 @@ class TransformerEncoder(FrozenEncoder):
 
     def set_resolution(self, resolution: int) -> None:
         """Set the pixels per side of x_0, which must make whole tokens."""
-        multiple = PATCH * self.vae_downscale
-        if resolution < multiple or resolution % multiple:
-            raise UsageError(f"resolution={resolution} should be a multiple of {multiple}.")
-        self._side = resolution // self.vae_downscale
+        self._side = self.latent_side(resolution, self.patch * self.vae_downscale)
 
     @property
     def blocks(self) -> Sequence[nn.Module]:
@@ -84,10 +80,14 @@ class TransformerEncoder(FrozenEncoder):
         raise NotImplementedError
 
     @property
-    def condition(self) -> str:
-        """What a Condition must hold: 'mask', 'scribble', 'both', or 'none'."""
-        kinds = {controlnet.kind for controlnet in self.controlnets}
-        return "both" if len(kinds) > 1 else next(iter(kinds), "none")
+    def end(self) -> nn.Module:
+        """What reads the image tokens after the last block."""
+        return self.transformer.norm_out
+
+    @property
+    def width(self) -> int:
+        """Numbers of a token."""
+        return self.transformer.inner_dim
 
     @property
     def latent_shape(self) -> tuple[int, int, int]:
@@ -97,12 +97,12 @@ class TransformerEncoder(FrozenEncoder):
     @property
     def grid(self) -> tuple[int, int]:
         """Rows and columns of image tokens."""
-        return self._side // PATCH, self._side // PATCH
+        return self._side // self.patch, self._side // self.patch
 
     @property
     def shapes(self) -> FeatureShapes:
         """Shapes of h and f: tokens are their pixels."""
-        shape = (self.transformer.inner_dim, *self.grid)
+        shape = (self.width, *self.grid)
         f_shapes = (shape,) * len(self.groups)
         return FeatureShapes(shape, f_shapes, self.text_encoder.num_tokens, self.timesteps)
 
@@ -110,7 +110,7 @@ class TransformerEncoder(FrozenEncoder):
         """Record h, f and a of the rows `samples`; `only_h` stops before the recorded blocks."""
         return JointRecorder(
             self.blocks,
-            self.transformer.norm_out,
+            self.end,
             self.groups,
             self.grid,
             text_first=self.text_first,

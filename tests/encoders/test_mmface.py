@@ -195,6 +195,11 @@ def test_groups_that_there_are_not(networks, wrong):
         encoder(networks, groups=wrong)
 
 
+def test_an_image_that_makes_no_whole_tokens_is_refused(networks):
+    with pytest.raises(UsageError, match="resolution=36 should be a multiple of 8"):
+        MMFaceEncoder(MMFaceModel(*networks, "flow", 36))
+
+
 # -- files ----------------------------------------------------------------------------------------
 
 
