@@ -52,6 +52,9 @@ def load_config(
     >>> load_config("configs/absm_eg3d.py", ["schedule.batch=2"]).schedule.batch
     2
     """
+    import gantoolkit.core.yapf_cache  # noqa: F401  before mmengine
+
+    # isort: split
     from mmengine.config import ConfigDict
 
     provenance = {} if provenance is None else provenance

@@ -6,6 +6,7 @@ errors       errors that reach a person, as one sentence
 files        atomic writes, JSON, sha256
 text         text of other people's files, decoded right or refused
 compat       every patch of a third party
+yapf_cache   import yapf, which mmengine needs, although its cache may be broken
 labels       the 19 classes of CelebAMask-HQ
 images       label maps to one-hot masks, 8-bit images to tensors and back
 camera       poses on a sphere, intrinsics, rays

@@ -11,6 +11,9 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
+import gantoolkit.core.yapf_cache  # noqa: F401  before mmengine
+
+# isort: split
 from mmengine.registry import Registry
 
 from gantoolkit.core.errors import UsageError

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-from mmengine.config import ConfigDict
 
 from gantoolkit.bench import own_run, pairs
 from gantoolkit.bench import run as bench
@@ -34,6 +33,7 @@ def test_the_suite_is_the_runs_own(tmp_path, tiny_zip):
 
 
 def test_only_bridges_are_measured(monkeypatch):
-    monkeypatch.setattr(own_run.loader, "load_config", lambda _: ConfigDict(task="vae"))
+    other = type(loader.load_config("configs/absm_eg3d.py"))(task="vae")
+    monkeypatch.setattr(own_run.loader, "load_config", lambda _: other)
     with pytest.raises(UsageError, match="is a run of the task 'vae'; only bridges"):
         own_run.suite_of("runs/vae")
