@@ -15,7 +15,7 @@ import torch
 from torch import nn
 
 from gantoolkit.core.errors import WeightsError
-from gantoolkit.encoders import conditioning, family, folders
+from gantoolkit.encoders import family, folders
 from gantoolkit.encoders.controlnet import ControlNetEncoder
 from gantoolkit.encoders.diffusion_model import DiffusionModel
 from gantoolkit.encoders.single_file import SCHEDULER
@@ -132,8 +132,6 @@ def split_spec(spec: dict) -> tuple[dict, list[str]]:
     """Return the options of an encoder's spec, and the names of its ControlNets."""
     options = {k: v for k, v in spec.items() if k not in ("type", "weights", "controlnet")}
     names = [str(name) for name in folders.as_list(spec.get("controlnet")) if name is not None]
-    if options.get("condition") is None:
-        options["condition"] = [conditioning.guess_kind(name) for name in names] or None
     return options, names
 
 
@@ -163,6 +161,7 @@ def build_components(
         text_encoder=text_encoder,
         tokenizer=SimpleNamespace(model_max_length=num_tokens),
         scheduler=DDIMScheduler.from_config(configs["scheduler"], clip_sample=False),
+        controlnet_names=tuple(controlnet_names),
     )
 
 

@@ -117,6 +117,7 @@ def build_meta_sd3(spec: dict) -> tuple[SD3Encoder, list[str]]:
         model = SD3Model(
             **_build_shared(configs, SD3Transformer2DModel),
             controlnets=_build_controlnets(SD3ControlNetModel, SD35_CONTROLNET, names, notes),
+            controlnet_names=tuple(names),
             text_encoder=texts[0],
             text_encoder_2=texts[1],
             text_encoder_3=texts[2],
@@ -147,6 +148,7 @@ def build_meta_flux(spec: dict) -> tuple[FluxEncoder, list[str]]:
         model = FluxModel(
             **_build_shared(configs, FluxTransformer2DModel),
             controlnets=_build_controlnets(FluxControlNetModel, FLUX_CONTROLNET, names, notes),
+            controlnet_names=tuple(names),
             text_encoder=texts[0],
             text_encoder_2=texts[1],
         )
