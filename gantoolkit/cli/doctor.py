@@ -186,7 +186,7 @@ def torch_pair() -> Iterator[Finding]:
     torch_version, torchvision_version, devices, threads, *patched = process.stdout.split()
     text = (
         f"torch {torch_version}, torchvision {torchvision_version}, {devices} CUDA device(s), "
-        f"{threads} CPU threads (OMP_NUM_THREADS, or --threads of generate and demo)"
+        f"{threads} CPU threads (fewer beside other work; OMP_NUM_THREADS or --threads decide)"
     )
     if patched:
         text += "; torchvision's C++ operators do not load, gantoolkit does without them"

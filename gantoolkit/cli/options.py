@@ -124,7 +124,7 @@ def add_threads(parser: argparse._ActionsContainer) -> None:
         "--threads",
         type=COUNT,
         metavar="N",
-        help="CPU threads (default: torch's own number, which `gantoolkit doctor` says)",
+        help="CPU threads (default: as many as there are idle cores)",
     )
 
 

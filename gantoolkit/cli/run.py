@@ -47,12 +47,13 @@ def _add_run(verbs) -> None:
         "--processes",
         type=options.COUNT,
         metavar="N",
-        help="of --dry-run: plan for N GPUs (default: 1)",
+        help="share every batch among N processes: GPUs, or CPU cores (default: 1)",
     )
+    options.add_threads(run)
     options.add_yes(run)
 
 
-def main(args: Namespace) -> None:
+def main(args: Namespace) -> int | None:
     """Check a config, then train it or print what it would need."""
     from gantoolkit.config import loader
 
@@ -61,19 +62,26 @@ def main(args: Namespace) -> None:
         from gantoolkit.planning.dry_run import main as dry_run
 
         dry_run(values, args.processes)
-        return
-    if args.processes:
-        from gantoolkit.core.errors import UsageError
-
-        raise UsageError(
-            f"--processes belongs to --dry-run; start several with torchrun --nproc-per-node "
-            f"{args.processes} -m gantoolkit run {args.config}."
-        )
+        return None
+    from gantoolkit.training import processes
     from gantoolkit.weights.offer import offer
 
     offer(values, args.yes)
+    if (args.processes or 1) > 1 and not processes.started_by_others():
+        return processes.launch(["-m", "gantoolkit", *_words(args)], args.processes, args.threads)
+    from gantoolkit.core.threads import use_threads
     from gantoolkit.training.runner import run
 
+    use_threads(args.threads)
     raw = loader.find_config(args.config)
     command = ["gantoolkit", *sys.argv[1:]]
     run(values, args.out, args.resume, raw=raw, command=command)
+    return None
+
+
+def _words(args: Namespace) -> list[str]:
+    """Return the command line of one of several processes."""
+    words = ["run", args.config, *args.overrides, "--processes", str(args.processes)]
+    words += ["--out", args.out] if args.out else []
+    words += ["--resume"] if args.resume else []
+    return words + (["--debug"] if args.debug else [])

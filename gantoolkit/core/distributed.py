@@ -38,12 +38,6 @@ def is_main() -> bool:
     return rank() == 0
 
 
-def use_threads(count: int | None) -> None:
-    """Let torch compute on `count` CPU threads; None leaves its own number."""
-    if count is not None:
-        torch.set_num_threads(count)
-
-
 def pick_device(name: str = "auto") -> torch.device:
     """Return the device of a name; one that this machine lacks is refused.
 

@@ -19,7 +19,8 @@ def main(args) -> int:
     require_gradio()
     forget_proxies()
     check_address(args.host, args.port)
-    from gantoolkit.core.distributed import pick_device, use_threads
+    from gantoolkit.core.distributed import pick_device
+    from gantoolkit.core.threads import use_threads
     from gantoolkit.demo.models import Models, offered
 
     use_threads(args.threads)

@@ -21,7 +21,8 @@ from gantoolkit.inference.options import GenerateOptions
 def main(args) -> int:
     """Run `gantoolkit generate`: print one line per written file, and warn about the prompts."""
     options = GenerateOptions.from_args(args)
-    from gantoolkit.core.distributed import pick_device, use_threads
+    from gantoolkit.core.distributed import pick_device
+    from gantoolkit.core.threads import use_threads
     from gantoolkit.inference import bridge_files, generate_dataset
     from gantoolkit.inference.load import load_with_specs, needed_networks
     from gantoolkit.inference.prompt_check import warn_about_prompts

@@ -42,7 +42,7 @@ class GenerateOptions:
     depth: bool = False
     mesh: bool = False
     batch: int = 8
-    threads: int | None = None  # of the CPU; None: as many as torch takes
+    threads: int | None = None  # of the CPU; None: as many as there are idle cores
     generator: str | None = None  # renders instead of the run's own
     device: str = "cpu"
 

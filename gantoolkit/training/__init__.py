@@ -8,6 +8,7 @@ schedule       how long and in what portions a run trains
 loss_averages  means of losses between two lines of the log
 checkpoint     states as safetensors and JSON, resumed exactly
 ema            moving averages of weights
+processes      several processes of one run, started and ended together
 run_folder     what lies in a run folder beside checkpoints
 run_lock       one process at a time in a run folder
 environment    versions and hardware, for the record

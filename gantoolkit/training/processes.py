@@ -1,0 +1,130 @@
+"""Several processes of one run on this machine, started together and ended together.
+
+They find each other by the variables that torchrun sets, so that a run does not know which of the
+two started it.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from gantoolkit.core.errors import GantoolkitError
+from gantoolkit.core.threads import idle_cores
+
+STOPPED = (0, 2, 130)  # exit codes with which all end: done, wrong usage, interrupted
+PAUSE = 0.05  # seconds between two looks at the processes
+
+
+def started_by_others() -> bool:
+    """Whether this process is one of several already, of torchrun or of `launch`."""
+    return "WORLD_SIZE" in os.environ
+
+
+def launch(arguments: list[str], count: int, threads: int | None = None) -> int:
+    """Run `python ARGUMENTS` in `count` processes and return the exit code of the first.
+
+    Process 0 has the terminal; what the others print is kept, and the last line of one that dies is
+    said. A signal to stop goes to all of them, once.
+
+    threads  of each process; None: the idle cores are shared out, or OMP_NUM_THREADS says
+
+    Raises GantoolkitError where a process other than 0 dies.
+    """
+    variables = os.environ | dict(
+        MASTER_ADDR="127.0.0.1",
+        MASTER_PORT=str(_free_port()),
+        WORLD_SIZE=str(count),
+        LOCAL_WORLD_SIZE=str(count),
+    )
+    if threads is not None or "OMP_NUM_THREADS" not in os.environ:
+        variables["OMP_NUM_THREADS"] = str(threads or max(1, idle_cores() // count))
+
+    with tempfile.TemporaryDirectory() as folder:
+        logs = [Path(folder, f"{rank}.log") for rank in range(count)]
+        processes: list[subprocess.Popen] = []
+        with _signals_passed_on(processes):
+            try:
+                for rank, log in enumerate(logs):
+                    processes.append(_start(arguments, variables, rank, log))
+                failed = _wait(processes)
+            finally:
+                for process in processes:
+                    process.kill()
+                    process.wait()
+        if failed:
+            raise GantoolkitError(_obituary(failed, processes[failed].returncode, logs[failed]))
+    return processes[0].returncode
+
+
+def _start(
+    arguments: list[str], variables: dict[str, str], rank: int, log: Path
+) -> subprocess.Popen:
+    """Start one process, out of reach of the terminal's own signals."""
+    command = [sys.executable, *arguments]
+    env = variables | dict(RANK=str(rank), LOCAL_RANK=str(rank))
+    if rank == 0:
+        return subprocess.Popen(command, env=env, start_new_session=True)
+    with log.open("wb") as output:
+        return subprocess.Popen(
+            command,
+            env=env,
+            start_new_session=True,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
+
+
+def _wait(processes: list[subprocess.Popen]) -> int:
+    """Wait until process 0 ends or another dies; returns the number of the latter, else 0."""
+    while processes[0].poll() is None:
+        for rank, process in enumerate(processes[1:], 1):
+            if process.poll() not in (None, *STOPPED):
+                return rank
+        time.sleep(PAUSE)
+    return 0
+
+
+@contextmanager
+def _signals_passed_on(processes: list[subprocess.Popen]) -> Iterator[None]:
+    """Send SIGINT and SIGTERM on to all processes."""
+
+    def send(number, frame) -> None:
+        for process in processes:
+            process.send_signal(number)
+
+    old_handlers = {
+        number: signal.signal(number, send) for number in (signal.SIGINT, signal.SIGTERM)
+    }
+    try:
+        yield
+    finally:
+        for number, handler in old_handlers.items():
+            signal.signal(number, handler)
+
+
+def _obituary(rank: int, code: int, log: Path) -> str:
+    """Say how a process ended, with its last words."""
+    how = f"signal {-code}" if code < 0 else f"exit code {code}"
+    words = log.read_text(errors="replace").strip().splitlines()
+    last = f": {words[-1]}" if words else ""
+    return (
+        f"Process {rank} ended with {how}{last}; all were stopped. Repeat the command with "
+        "--resume to go on from the last checkpoint."
+    )
+
+
+def _free_port() -> int:
+    """Return a port that nobody listens on."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return listener.getsockname()[1]
