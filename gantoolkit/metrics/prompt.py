@@ -109,9 +109,18 @@ def stated_attributes(prompt: str, known: dict[str, list[str]]) -> Iterator[tupl
                 yield attribute, admissible
 
 
+def meanings_of(pattern: str, text: str) -> set[str]:
+    r"""Say how a lower-case text uses what a pattern matches: 'stated', 'denied', 'unclear'.
+
+    >>> meanings_of(r"\bhat\b", "a man without a hat"), meanings_of(r"\bhat\b", "a man")
+    ({'denied'}, set())
+    """
+    return {_meaning(text[: match.start()]) for match in re.finditer(pattern, text)}
+
+
 def _admissible(pattern: str, text: str, values: set[str], known: list[str]) -> set[str]:
     """Return `values` where the text states the pattern, the others where it denies it, else {}."""
-    meanings = {_meaning(text[: match.start()]) for match in re.finditer(pattern, text)}
+    meanings = meanings_of(pattern, text)
     if meanings == {"stated"}:
         return values
     if meanings == {"denied"}:
