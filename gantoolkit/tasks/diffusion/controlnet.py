@@ -18,6 +18,7 @@ from gantoolkit.data.face_zip import FaceZip
 from gantoolkit.encoders import conditioning, diffusion_model, folders
 from gantoolkit.encoders.controlnet import ControlNetEncoder
 from gantoolkit.encoders.schedules import Diffusion as NoiseSchedule
+from gantoolkit.networks.cpu.group_norm import train_in_channels_last
 from gantoolkit.tasks.diffusion.config import ControlNetConfig
 from gantoolkit.tasks.diffusion.denoising import (
     BETAS,
@@ -187,4 +188,4 @@ def new_controlnet(unet, channels: int, widths: tuple[int, ...]):
         unet, conditioning_channels=channels, conditioning_embedding_out_channels=widths
     )
     model.controlnet_cond_embedding.conv_out.reset_parameters()
-    return model.requires_grad_(True).train().to(memory_format=torch.channels_last)
+    return train_in_channels_last(model.requires_grad_(True).train())

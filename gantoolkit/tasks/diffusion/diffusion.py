@@ -17,6 +17,7 @@ from gantoolkit.data.face_zip import FaceZip
 from gantoolkit.encoders import folders, sampling, schedules
 from gantoolkit.encoders.schedules import ddim_scheduler
 from gantoolkit.encoders.text_encoder import TextEncoder
+from gantoolkit.networks.cpu.group_norm import train_in_channels_last
 from gantoolkit.tasks.diffusion.config import DiffusionConfig
 from gantoolkit.tasks.diffusion.denoising import (
     BETAS,
@@ -63,7 +64,8 @@ class Diffusion(Denoising):
         """Return the U-Net of `init_from`, or a new one that fits the VAE and the text encoder."""
         config = self.config
         if config.init_from is not None:
-            return folders.load_unet(config.init_from).requires_grad_(True).train()
+            unet = folders.load_unet(config.init_from).requires_grad_(True).train()
+            return train_in_channels_last(unet)
         factor = 2 ** (len(self.vae.config.block_out_channels) - 1)
         return new_unet(
             self.vae.config.latent_channels,
@@ -203,4 +205,4 @@ def new_unet(channels: int, size: int, widths, layers: int, heads: int, groups: 
             if name.endswith(("conv2", "proj_out")) or name == "conv_out":
                 module.weight.zero_()
                 module.bias.zero_()
-    return model.to(memory_format=torch.channels_last)
+    return train_in_channels_last(model)
