@@ -12,12 +12,14 @@ from gantoolkit.core.errors import UsageError
 from gantoolkit.demo.address import check_address
 
 PROXIES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
+PORTS = ("GRADIO_SERVER_PORT", "GRADIO_NUM_PORTS")
 
 
 def main(args) -> int:
     """Run `gantoolkit demo`: load the first run, open the page, stay until interrupted."""
     require_gradio()
     forget_proxies()
+    forget_ports()
     check_address(args.host, args.port)
     from gantoolkit.core.distributed import pick_device
     from gantoolkit.core.threads import use_threads
@@ -50,6 +52,12 @@ def forget_proxies() -> None:
         os.environ.pop(name, None)
         os.environ.pop(name.upper(), None)
     os.environ["NO_PROXY"] = os.environ["no_proxy"] = "*"
+
+
+def forget_ports() -> None:
+    """Let --port alone decide; gradio ends in an exception where these are not numbers."""
+    for name in PORTS:
+        os.environ.pop(name, None)
 
 
 def require_gradio() -> None:

@@ -24,7 +24,7 @@ def launch(
     os.environ.pop("GRADIO_ALLOWED_PATHS", None)  # it would count even beside an empty list
     try:
         _, address, _ = blocks.launch(
-            server_name=host,
+            server_name=f"[{host}]" if ":" in host else host,  # IPv6 in brackets
             server_port=port,
             share=False,
             allowed_paths=[],

@@ -1,10 +1,10 @@
-"""The demo talks to this machine only, whatever proxies the environment names."""
+"""The demo talks to this machine only, at its own port, whatever the environment names."""
 
 import os
 
 import pytest
 
-from gantoolkit.demo.command import forget_proxies
+from gantoolkit.demo.command import forget_ports, forget_proxies
 
 httpx = pytest.importorskip("httpx")
 
@@ -28,3 +28,10 @@ def test_no_proxy_setting_reaches_the_server(monkeypatch, setting):
     assert set(proxies) <= {"no"} and proxies.get("no") == "*"
     with httpx.Client() as client:  # ends in an exception where a setting is not understood
         assert not any(client._mounts.values())
+
+
+def test_ports_of_the_environment_do_not_count(monkeypatch):
+    """Gradio reads these two as numbers once it is imported."""
+    monkeypatch.setattr(os, "environ", {"GRADIO_SERVER_PORT": "abc", "GRADIO_NUM_PORTS": "-"})
+    forget_ports()
+    assert os.environ == {}
