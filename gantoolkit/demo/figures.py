@@ -25,7 +25,7 @@ def face(modulated: Render, alternative: str) -> str:
 
 
 def components(face: Face, modulated: Render, mapped: Render, front: Render) -> str:
-    """Return G(w^m), Ā and, in 3D, depth; then a row with the map of each word.
+    """Return G(w^m) where it differs, Ā and, in 3D, depth; then a row with the map of each word.
 
     Maps lie over `front`, the face as it was drawn, because attention does not turn with the head.
     """
@@ -48,16 +48,13 @@ def components(face: Face, modulated: Render, mapped: Render, front: Render) -> 
 def _captioned(
     face: Face, modulated: Render, mapped: Render, front: Render
 ) -> dict[str, np.ndarray]:
+    captioned = {}
     has_modulation = not torch.equal(modulated.image, mapped.image)
     if has_modulation:
-        difference = "with style modulation"
-    else:
-        difference = "the same, for this run has no style modulation"
-    captioned = {
-        "G(w<sup>m</sup>): mapping network alone": pictures.image_picture(mapped.image),
-        f"G(w): {difference}": pictures.image_picture(modulated.image),
-        "Ā: attention of all words": pictures.attention_picture(front.image, face.attention),
-    }
+        captioned["G(w<sup>m</sup>): mapping network alone"] = pictures.image_picture(mapped.image)
+        captioned["G(w): with style modulation"] = pictures.image_picture(modulated.image)
+    attention = pictures.attention_picture(front.image, face.attention)
+    captioned["Ā: attention of all words"] = attention
     if face.own_picture is not None:
         own = pictures.image_picture(face.own_picture)
         captioned["I<sup>d</sup>: the diffusion model's own picture"] = own
@@ -90,10 +87,16 @@ def words(known: list[str]) -> str:
     return tag("details", summary + tag("p", escape(" ".join(known))), class_="gt-quiet")
 
 
-def _figure(picture: np.ndarray, alternative: str, caption: str, class_: str = "") -> str:
+def picture_uri(picture: np.ndarray, side: int | None = None) -> str:
+    """Return a picture as data URI, resized to `side` pixels if that is given."""
     image = Image.fromarray(picture)
-    if not class_ and max(image.size) < SMALL_SIDE:
-        image = image.resize((SMALL_SIDE, SMALL_SIDE), Image.Resampling.BICUBIC)
-    uri = pictures.data_uri(image, "WEBP", quality=90, method=0)
+    if side:
+        image = image.resize((side, side), Image.Resampling.BICUBIC)
+    return pictures.data_uri(image, "WEBP", quality=90, method=0)
+
+
+def _figure(picture: np.ndarray, alternative: str, caption: str, class_: str = "") -> str:
+    is_small = not class_ and max(picture.shape[:2]) < SMALL_SIDE
+    uri = picture_uri(picture, SMALL_SIDE if is_small else None)
     content = f'<img src="{uri}" alt="{escape(alternative)}">{tag("figcaption", caption)}'
     return tag("figure", content, class_=class_)

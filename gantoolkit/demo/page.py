@@ -1,4 +1,4 @@
-"""The Gradio page: what its events do. Its controls stand in layout.py, its server in server.py.
+"""The Gradio page: what its events do. Its controls stand in layout.py.
 
 Every event returns a sentence for the notice above the picture; an error changes nothing else.
 """
@@ -17,14 +17,23 @@ import torch
 
 from gantoolkit.core.errors import GantoolkitError, UsageError
 from gantoolkit.core.limits import MAX_SEED
-from gantoolkit.demo import drawing, figures, package
+from gantoolkit.core.types import Render
+from gantoolkit.demo import drawing, figures, history, package
 from gantoolkit.demo.examples import examples
 from gantoolkit.demo.models import Models
 from gantoolkit.demo.studio import Face, FaceRequest, Studio
 from gantoolkit.inference.prompt_check import check_prompt, known_words
 from gantoolkit.report import pictures
 
-OUTPUT_COUNTS = {"generate": 5, "turn": 2, "settle": 3, "choose": 8, "upload": 3, "film": 2}
+OUTPUT_COUNTS = {
+    "generate": 6,
+    "turn": 2,
+    "settle": 3,
+    "choose": 8,
+    "upload": 3,
+    "film": 2,
+    "compare": 2,
+}
 FILM_FRAMES = 24
 
 
@@ -66,19 +75,22 @@ class Page:
         return FaceRequest(run, text or "", painting, int(seed), int(step))
 
     @errors_as_notice
-    def generate(self, run, text, mask, scribble, seed, step, yaw, pitch):
-        """Draw a face from the controls: (request, face, components, download, notice)."""
+    def generate(self, run, text, mask, scribble, seed, step, yaw, pitch, results=()):
+        """Draw a face: (request, results, face, components, download, notice)."""
         face = self.studio.face(self.request(run, text, mask, scribble, seed, step))
-        return face.request, *self.show(face, yaw, pitch), self.report(face)
+        modulated, *shown = self.show(face, yaw, pitch)
+        newest = history.result(face.request, modulated)
+        return face.request, history.add(results, newest), *shown, self.report(face)
 
-    def show(self, face: Face, yaw: float, pitch: float) -> tuple[str, str, str]:
-        """Render a face from one camera: (face, components, download)."""
+    def show(self, face: Face, yaw: float, pitch: float) -> tuple[Render, str, str, str]:
+        """Render a face from one camera: (G(w), face, components, download)."""
         modulated, mapped = self.studio.render(face, yaw, pitch)
         is_turned = bool(yaw or pitch)
         front = self.studio.render(face)[0] if is_turned else modulated
         source = self.models.sources[face.request.run]
         download = package.write(self.folder, source, face, modulated, mapped, front)
         return (
+            modulated,
             figures.face(modulated, face.request.text),
             figures.components(face, modulated, mapped, front),
             str(download),
@@ -97,7 +109,7 @@ class Page:
         """Draw everything else once the slider rests: (components, download, notice)."""
         if request is None:
             return gr.skip(), gr.skip(), gr.skip()
-        _, components, download = self.show(self.studio.face(request), yaw, pitch)
+        *_, components, download = self.show(self.studio.face(request), yaw, pitch)
         return components, download, gr.skip()
 
     @errors_as_notice
@@ -111,6 +123,15 @@ class Page:
             return figures.film(path), gr.skip()
         finally:
             path.unlink(missing_ok=True)
+
+    @errors_as_notice
+    def compare(self, results, compared, event: gr.EventData):
+        """Choose a result of the history, or let go of it: (compared, notice)."""
+        return history.choose(results, compared, event.index), gr.skip()
+
+    def past(self, results, compared) -> tuple[str, str]:
+        """Draw the history: (strip, comparison)."""
+        return history.strip(results, compared), history.comparison(compared)
 
     @errors_as_notice
     def choose(self, run):

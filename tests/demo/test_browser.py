@@ -1,19 +1,12 @@
 """The demo of the command line in headless Chromium: paint, prompt, turn, an error, a download."""
 
 import os
-import shutil
-import socket
-import subprocess
-import sys
 import time
 import zipfile
-from pathlib import Path
 
 import pytest
+from browsing import CHROMIUM, changed, open_tab, serve
 
-CHROMIUM = os.environ.get("GANTOOLKIT_CHROMIUM") or next(
-    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
-)
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(not CHROMIUM, reason="no chromium (set GANTOOLKIT_CHROMIUM)"),
@@ -23,68 +16,28 @@ playwright = pytest.importorskip("playwright.sync_api", reason="playwright is no
 
 from small import write_runs  # noqa: E402
 
-ROOT = Path(__file__).resolve().parents[2]
-SERVE = (
-    "import sys; sys.path.insert(0, sys.argv.pop(1)); import small; "
-    "from gantoolkit.cli.main import main; "
-    "main(sys.argv[1:])"
-)
-
 
 @pytest.fixture(scope="module")
 def address(tmp_path_factory):
-    """The page of three small runs, or of $GANTOOLKIT_DEMO_RUNS, served by the verb."""
+    """The page of two small runs, or of $GANTOOLKIT_DEMO_RUNS."""
     folder = tmp_path_factory.mktemp("browser")
     runs = os.environ.get("GANTOOLKIT_DEMO_RUNS", "").split()
     runs = runs or [str(write_runs(folder) / name) for name in ("solid", "flat")]
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    command = [
-        sys.executable,
-        "-c",
-        SERVE,
-        str(Path(__file__).parent),
-        "demo",
-        *runs,
-        "--port",
-        str(port),
-    ]
-    with (
-        open(folder / "log", "w") as log,
-        subprocess.Popen(
-            command, stdout=log, stderr=log, env={**os.environ, "PYTHONPATH": str(ROOT)}
-        ) as server,
-    ):
-        until = time.time() + 180
-        while "demo is at" not in (folder / "log").read_text():
-            assert server.poll() is None and time.time() < until, (folder / "log").read_text()
-            time.sleep(0.3)
-        yield f"http://127.0.0.1:{port}/"
-        server.terminate()
+    with serve(folder, runs) as page:
+        yield page
 
 
 @pytest.fixture
-def tab(address):
+def browser():
     with playwright.sync_playwright() as engine:
         browser = engine.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        page = browser.new_page(viewport=dict(width=1280, height=1000))
-        page.problems, page.hosts = [], set()
-        page.on("pageerror", lambda error: page.problems.append(str(error)))
-        page.on("request", lambda request: page.hosts.add(request.url.split("/")[2]))
-        page.goto(address)
-        page.wait_for_selector("#gt-face img", timeout=60000)
-        yield page
+        yield browser
         browser.close()
 
 
-def changed(tab, act) -> float:
-    """Seconds from an act to another large picture."""
-    before, started = tab.get_attribute("#gt-face img", "src"), time.time()
-    act()
-    other = "old => document.querySelector('#gt-face img').src !== old"
-    tab.wait_for_function(other, arg=before, timeout=60000)
-    return time.time() - started
+@pytest.fixture
+def tab(browser, address):
+    return open_tab(browser, address)
 
 
 def rests(tab, seconds: float = 1.0) -> None:
@@ -128,9 +81,6 @@ def test_from_drawing_to_download(tab, tmp_path, record_property):
     download.value.save_as(tmp_path / "face.zip")
     with zipfile.ZipFile(tmp_path / "face.zip") as file:
         assert {"face.png", "mask.png", "manifest.jsonl"} <= set(file.namelist())
-    if shot := os.environ.get("GANTOOLKIT_SCREENSHOT"):
-        tab.wait_for_timeout(1500)
-        tab.screenshot(path=shot, full_page=True)
     assert not tab.problems and tab.hosts == {tab.url.split("/")[2]}
 
 
@@ -160,6 +110,87 @@ def test_a_symmetric_brush_swaps_sides_and_a_mask_is_saved(tab, tmp_path):
 
 def test_a_random_seed_draws_another_person(tab):
     changed(tab, lambda: tab.click("#gt-random"))
+
+
+def fill_history(tab, seeds) -> None:
+    """Draw one face for each seed, and wait until the history shows all of them."""
+    kept = tab.locator("#gt-history button")
+    for seed in seeds:
+        expected = kept.count() + 1
+        tab.fill("#gt-seed input", str(seed))
+        tab.click("#gt-generate")
+        playwright.expect(kept).to_have_count(expected, timeout=60000)
+
+
+def test_two_results_of_the_history_stand_side_by_side(tab):
+    tab.fill("#gt-text textarea", "An old man.")
+    fill_history(tab, (5, 6))
+    compared = tab.locator("#gt-comparison figure")
+    for index in (1, 0, 2):  # 5, 6, and what the page began with: two of them stay
+        tab.locator("#gt-history button").nth(index).click()
+        playwright.expect(tab.locator("#gt-history button").nth(index)).to_have_attribute(
+            "aria-pressed", "true"
+        )
+    playwright.expect(compared.nth(1)).to_contain_text("seed 0")
+    assert compared.count() == 2
+    run = tab.input_value('input[aria-label="Run"]')
+    assert f"{run} · seed 6" in compared.nth(0).inner_text()
+    assert "An old man." in compared.nth(0).inner_text()
+    pictures = [figure.locator("img").get_attribute("src") for figure in compared.all()]
+    assert len(set(pictures)) == 2
+    assert pictures[0] == tab.get_attribute("#gt-face img", "src")  # seed 6 is on show
+    assert not tab.problems
+    if shot := os.environ.get("GANTOOLKIT_SCREENSHOT"):
+        tab.wait_for_timeout(1500)
+        tab.screenshot(path=shot, full_page=True)
+
+
+def test_two_browsers_at_once_keep_their_own(browser, address):
+    tabs = [open_tab(browser, address) for _ in range(2)]
+    for tab, seed in zip(tabs, (21, 22)):
+        tab.fill("#gt-seed input", str(seed))
+    for tab in tabs:
+        tab.click("#gt-generate")
+    for tab in tabs:
+        playwright.expect(tab.locator("#gt-history button")).to_have_count(2, timeout=60000)
+    faces = [tab.get_attribute("#gt-face img", "src") for tab in tabs]
+    assert faces[0] != faces[1]
+    tabs[0].fill("#gt-seed input", "22")
+    changed(tabs[0], lambda: tabs[0].click("#gt-generate"))
+    assert tabs[0].get_attribute("#gt-face img", "src") == faces[1]
+    assert tabs[1].locator("#gt-history button").count() == 2
+
+
+@pytest.mark.parametrize("width, height", [(1280, 720), (390, 664)])
+def test_the_page_fits_and_generate_is_above_the_fold(browser, address, width, height):
+    tab = open_tab(browser, address, width, height)
+    tab.wait_for_selector("#gt-parts figure")
+    button = tab.locator("#gt-generate")
+    box = button.bounding_box()
+    assert box["y"] + box["height"] < height
+    fill_history(tab, (31,))
+    for index in range(2):
+        tab.locator("#gt-history button").nth(index).click()
+    playwright.expect(tab.locator("#gt-comparison figure")).to_have_count(2)
+    assert tab.evaluate("document.documentElement.scrollWidth") == width
+    for name, least in (
+        ("#gt-face img", 320),
+        ("#gt-mask canvas", 320),
+        ("#gt-comparison img", 160),
+    ):
+        assert tab.locator(name).first.bounding_box()["width"] >= least, name
+    if width == 390:  # it stays in reach while one paints, and brings the face into view
+        tab.locator("#gt-mask .gt-palette").scroll_into_view_if_needed()
+        playwright.expect(button).to_be_in_viewport()
+        button.click()
+        playwright.expect(tab.locator("#gt-face img")).to_be_in_viewport(ratio=0.9)
+
+
+def test_a_wrong_seed_is_a_sentence(tab):
+    tab.fill("#gt-seed input", "-3")
+    tab.click("#gt-generate")
+    tab.wait_for_selector("#gt-notice [role=alert]", timeout=30000)
+    assert "seed must be from 0 to 4294967295, not -3" in tab.inner_text("#gt-notice")
 
 
 def test_an_empty_mask_is_a_sentence_and_undo_brings_it_back(tab):
