@@ -98,11 +98,12 @@ class Cache:
         files.write_json(self.folder / "key.json", self.key)
 
         own = missing[distributed.rank() :: distributed.world_size()]
-        others = [shard for shard in reversed(missing) if shard not in set(own)]
-        computed, total = 0, self._samples(own)
-        for position, shard in enumerate([*own, *others]):
-            progress(name, self._samples(own[:position]), total)
+        others = sorted(set(missing) - set(own), reverse=True)
+        computed, done, total = 0, 0, self._samples(own)
+        for shard in [*own, *others]:
+            progress(name, min(done, total), total)
             computed += self._make(shard, compute) or 0
+            done += self._samples([shard])
         progress(name, total, total)
         computed += self._wait_for(missing, compute, progress, name)
         self._write_index()

@@ -42,6 +42,24 @@ def test_reads_what_was_written(tmp_path, monkeypatch):
     assert make(tmp_path).fill(lambda rows: pytest.fail("computed again")) == 0
 
 
+def test_filling_counts_every_shard_a_few_times(tmp_path, monkeypatch):
+    """Not all of them again at every shard, which would take the square of their number."""
+    monkeypatch.delenv("GANTOOLKIT_CACHE", raising=False)
+    counted = []
+    plain = Cache._samples
+
+    def counting(self, shards):
+        counted.append(len(shards))
+        return plain(self, shards)
+
+    monkeypatch.setattr(Cache, "_samples", counting)
+    cache = make(tmp_path, rows=200)
+    seen = []
+    cache.fill(content, lambda name, done, total: seen.append((done, total)))
+    assert seen == [(done, 200) for done in range(0, 201, 5)]
+    assert sum(counted) <= 6 * cache.count
+
+
 @pytest.mark.parametrize(
     "change", [dict(data="abd"), dict(steps=11), dict(seed=1), dict(weights=dict(unet="124"))]
 )
