@@ -236,3 +236,11 @@ def test_under_autocast_everything_behind_the_first_convolution_is_bf16(grad, ba
     drawn, w = layer(up), torch.randn(batch, 7)
     with torch.set_grad_enabled(grad), torch.autocast("cpu", torch.bfloat16):
         assert drawn(torch.randn(batch, 6, 8, 8), w).dtype == torch.bfloat16
+
+
+def test_torch_compile_traces_a_frozen_layer_as_one_graph():
+    layer = SynthesisLayer(6, 5, 7, 16, up=2).eval().requires_grad_(False)
+    x, w = torch.randn(2, 6, 8, 8), torch.randn(2, 7)
+    with torch.no_grad():
+        compiled = torch.compile(layer, backend="eager", fullgraph=True)
+        torch.testing.assert_close(compiled(x, w), layer(x, w))

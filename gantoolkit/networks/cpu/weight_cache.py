@@ -73,11 +73,11 @@ def clear(network: nn.Module) -> None:
 def is_cacheable(weight: Tensor) -> bool:
     """Say whether `weight` is frozen and a change of it would be noticed."""
     return (
-        type(weight) is nn.Parameter
+        not torch.compiler.is_compiling()  # which cannot trace what follows
+        and type(weight) is nn.Parameter
         and not weight.requires_grad
         and not weight.is_inference()
         and weight.device.type != "meta"
-        and not torch.compiler.is_compiling()
     )
 
 
