@@ -15,7 +15,7 @@ from timing import significant
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
-from torch.utils.flop_counter import FlopCounterMode
+from torch.utils.flop_counter import FlopCounterMode, sdpa_flop_count
 
 from gantoolkit.bench.draw_row import resident
 
@@ -39,8 +39,11 @@ class Traffic(TorchDispatchMode):
         return out
 
 
-def onednn_flops() -> dict:
-    """Return functions that count convolutions with packed weights, which torch does not count."""
+def cpu_flops() -> dict:
+    """Return functions that count what torch itself does not count.
+
+    These are convolutions with weights packed by oneDNN, and attention on CPUs.
+    """
 
     def convolution(x, weight, *_, out_shape, **__) -> int:
         return 2 * math.prod(weight) * math.prod(out_shape) // out_shape[1]
@@ -48,21 +51,25 @@ def onednn_flops() -> dict:
     def transposed(x, weight, *_, out_shape, **__) -> int:
         return 2 * math.prod(weight) * math.prod(x) // x[1]
 
+    def attention(query, key, value, *_, **__) -> int:
+        return sdpa_flop_count(query, key, value)
+
     counters = {
         "_convolution_pointwise": convolution,
         "_convolution_transpose_pointwise": transposed,
     }
     operations = torch.ops.mkldnn
-    return {
+    known = {
         getattr(operations, name): count
         for name, count in counters.items()
         if hasattr(operations, name)
     }
+    return {torch.ops.aten._scaled_dot_product_flash_attention_for_cpu: attention, **known}
 
 
 def work(run: Callable[[], object]) -> dict[str, float]:
     """Count Gflop of products and convolutions, and GB that all operations move."""
-    counter = FlopCounterMode(display=False, custom_mapping=onednn_flops())
+    counter = FlopCounterMode(display=False, custom_mapping=cpu_flops())
     with counter, Traffic() as traffic:
         run()
     return dict(

@@ -50,7 +50,8 @@ def recipe(name: str) -> dict:
     from gantoolkit.registry.registry import get
 
     values = loader.load_config(f"configs/pretrain/{name}.py").to_dict()
-    known = inspect.signature(get("task", values["task"])).parameters.values()
+    task = get("task", values["task"])
+    known = inspect.signature(task.config_class or task).parameters.values()
     return {a.name: values.get(a.name, a.default) for a in known}
 
 

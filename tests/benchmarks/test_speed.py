@@ -375,7 +375,7 @@ def test_the_encoder_draws_what_diffusers_draws():
     assert row["ratios"]["fp32 features"]["median"] > 0
 
 
-@pytest.mark.parametrize("name", ["speed", "official", "encoder"])
+@pytest.mark.parametrize("name", ["speed", "official", "encoder", "gpu", "scaling"])
 def test_pages_follow_from_their_records(name):
     import table
 
@@ -395,6 +395,10 @@ def test_work_counts_products_and_what_operations_move():
     a, b = torch.ones(4, 8), torch.ones(8, 16)
     found = roofline.work(lambda: (a @ b).t())  # the view moves nothing
     assert found == dict(gflop=2 * 4 * 8 * 16 / 1e9, gbyte=4 * (4 * 8 + 8 * 16 + 4 * 16) / 1e9)
+    query, key = torch.ones(2, 3, 16, 8), torch.ones(2, 3, 32, 8)
+    attention = torch.nn.functional.scaled_dot_product_attention
+    found = roofline.work(lambda: attention(query, key, key))
+    assert found["gflop"] == pytest.approx(2 * 2 * (2 * 3 * 16 * 32 * 8) / 1e9, rel=1e-3)
     roofs = roofline.roofs(dict(gflop=30.0, gbyte=5.0), dict(fp32=10.0, copy=20.0), "fp32")
     assert roofs == dict(arithmetic=3.0, memory=0.25)
 
