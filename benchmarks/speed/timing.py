@@ -33,13 +33,14 @@ def interleave(
     rounds: list[Round] = []
     started = time.perf_counter()
     while len(rounds) < least or (len(rounds) < most and time.perf_counter() - started < seconds):
-        rounds.append(_run_round(variants))
+        rounds.append(run_round(variants))
     by_others = sorted(rounds, key=lambda one: one.others)
     quiet = by_others[: (len(rounds) + 1) // 2]
     return [one for one in rounds if one in quiet]
 
 
-def _run_round(variants: dict[str, Callable[[], object]]) -> Round:
+def run_round(variants: dict[str, Callable[[], object]]) -> Round:
+    """Run each variant once."""
     one = Round()
     round_started, others_before = time.perf_counter(), others()
     for name, run in variants.items():
