@@ -61,8 +61,8 @@ def embedded_model():
         return load_diffusion_model(*names)
 
 
-def sd15_model():
-    """Make Stable Diffusion 1.5's networks with random weights in bf16, for 256 px."""
+def sd15_model(size: int = SD15_SIZE, device: str = "cpu"):
+    """Make Stable Diffusion 1.5's networks with random weights in bf16, for latents of `size`."""
     from gantoolkit.encoders.diffusion_model import DiffusionModel
     from gantoolkit.encoders.published import build_meta_encoder
     from gantoolkit.networks.tokenizer import train_tokenizer
@@ -73,22 +73,22 @@ def sd15_model():
     network = encoder.controlnets[0].network
     parts = [encoder.unet, network, encoder.vae, encoder.text_encoder.model]
     for module in parts:
-        randomize(module)
-    encoder.unet.register_to_config(sample_size=SD15_SIZE)
+        randomize(module, device)
+    encoder.unet.register_to_config(sample_size=size)
     unet, controlnet, vae, text = parts
     tokenizer = train_tokenizer([PROMPT], vocab_size=520, max_length=77)
     return DiffusionModel(unet, controlnet, vae, text, tokenizer, encoder.schedule.scheduler)
 
 
 @torch.no_grad()
-def randomize(module: nn.Module) -> None:
-    """Fill a module of the meta device with small random weights in bf16."""
-    module.to(torch.bfloat16).to_empty(device="cpu")
+def randomize(module: nn.Module, device: str) -> None:
+    """Move a module from the meta device to `device`, with small random weights in bf16."""
+    module.to(torch.bfloat16).to_empty(device=device)
     for name, tensor in (*module.named_parameters(), *module.named_buffers()):
         if tensor.ndim > 1 and tensor.is_floating_point():
             tensor.normal_(0, 0.02)
         elif name.endswith("position_ids"):
-            tensor.copy_(torch.arange(tensor.shape[-1]).expand_as(tensor))
+            tensor.copy_(torch.arange(tensor.shape[-1], device=device).expand_as(tensor))
         else:
             tensor.fill_(float(tensor.ndim == 1 and name.endswith("weight")))
 
@@ -96,18 +96,21 @@ def randomize(module: nn.Module) -> None:
 class Race:
     """Pipeline and encoder of one model at one precision; each owns its copy of the weights."""
 
-    def __init__(self, model, precision: str, steps: int, guidance: float = 3.0):
+    def __init__(
+        self, model, precision: str, steps: int, guidance: float = 3.0, device: str = "cpu"
+    ):
         from gantoolkit.encoders.controlnet import ControlNetEncoder
 
         self.steps = steps
         self.guidance = guidance
-        self.pipeline = diffusers_pipeline(copy.deepcopy(model), precision)
+        self.pipeline = diffusers_pipeline(copy.deepcopy(model), precision).to(device)
         own = copy.deepcopy(model)
         own.vae.float()
         own.text_encoder.float()
         for network in (own.unet, *own.controlnets):
             network.to(memory_format=torch.channels_last)
         self.encoder = ControlNetEncoder(own, steps=steps, guidance=guidance, precision=precision)
+        self.encoder.to(device)
 
     def condition(self, batch: int):
         """Return the same mask and prompt with `batch` seeds."""

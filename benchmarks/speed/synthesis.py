@@ -48,7 +48,7 @@ def measure(
 class Pair:
     """A generator and its port, with codes, cameras and a cotangent to render with."""
 
-    def __init__(self, case: Case, universe: networks.Universe):
+    def __init__(self, case: Case, universe: networks.Universe, device: str = "cpu"):
         from gantoolkit.core.camera import orbit_camera
         from gantoolkit.generators import load_generator
 
@@ -59,15 +59,16 @@ class Pair:
         else:
             generator = networks.random_generator(case.source)
             self.weights = "random"
-        self.generator = generator.eval()
-        self.reference = Reference(generator)
+        self.generator = generator.eval().to(device)
+        self.reference = Reference(generator).to(device)
 
         stream = torch.Generator().manual_seed(1)
-        z = torch.randn(case.batch, generator.z_dim, generator=stream)
+        z = torch.randn(case.batch, generator.z_dim, generator=stream).to(device)
         self.ws = generator.mapping(z).detach().clone()
-        self.camera = orbit_camera(torch.linspace(-0.4, 0.4, case.batch))
+        self.camera = orbit_camera(torch.linspace(-0.4, 0.4, case.batch)).to(device)
         size = generator.resolution
-        self.cotangent = torch.randn(case.batch, 3, size, size, generator=stream) / size
+        cotangent = torch.randn(case.batch, 3, size, size, generator=stream) / size
+        self.cotangent = cotangent.to(device)
         self.variants = {
             "ours": lambda ws: self.generator.render(ws, self.camera, deterministic=True).image,
             "port": lambda ws: self.reference(ws, self.camera),

@@ -6,18 +6,24 @@ import json
 import sys
 from pathlib import Path
 
+import scaling_plots
 from encoder_tables import encoder
+from gpu_tables import gpu
 from official_tables import official
+from scaling_tables import scaling
 from speed_tables import tables
 
 from gantoolkit.report import marked_tables
 
 FOLDER = Path(__file__).parents[1]
 README = FOLDER / "README.md"
+DOCS = FOLDER.parent / "docs"
 PAGES = {  # name of a record → the page that shows it
     "speed": README,
     "official": README,
-    "encoder": FOLDER.parent / "docs" / "speed.md",
+    "encoder": DOCS / "speed.md",
+    "gpu": DOCS / "speed.md",
+    "scaling": DOCS / "scaling.md",
 }
 RECORDS = {name: FOLDER / "results" / f"{name}.json" for name in PAGES}
 
@@ -26,6 +32,10 @@ def made(record: dict) -> tuple[str, str]:
     """Return the name of a record's place in the page, and its tables."""
     if "models" in record:
         return "encoder", encoder(record)
+    if "sweeps" in record:
+        return "scaling", scaling(record)
+    if "cases" in record:
+        return "gpu", gpu(record)
     if "equality" in record:
         return "official", official(record)
     return "speed", tables(record)
@@ -37,11 +47,14 @@ def bounds(name: str) -> tuple[str, str]:
 
 
 def main(argv: list[str]) -> int:
-    """Put the tables of these records, or of all that exist, into their pages."""
+    """Put the tables and plots of these records, or of all that exist, into their pages."""
     paths = argv or [path for path in RECORDS.values() if path.exists()]
     for path in map(Path, paths):
-        name, text = made(json.loads(path.read_text(encoding="utf-8")))
+        record = json.loads(path.read_text(encoding="utf-8"))
+        name, text = made(record)
         marked_tables.renew(PAGES[name], *bounds(name), text)
+        if name == "scaling":
+            scaling_plots.draw_all(record, DOCS)
     return 0
 
 
