@@ -54,8 +54,13 @@ def draw(sweeps: Sequence[dict], path: Path) -> None:
 
 def _finish(axes, title: str, unit: str, values: Sequence[int]) -> None:
     """Label logarithmic axes, with a tick at every value."""
+    from matplotlib.ticker import LogLocator, NullFormatter
+
     axes.set_xscale("log", base=2)
     axes.set_yscale("log")
+    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.yaxis.set_major_formatter("{x:g}")
+    axes.yaxis.set_minor_formatter(NullFormatter())
     axes.set_xticks(values, [f"{value:,}" for value in values])
     axes.set_title(title, fontsize=10, loc="left")
     axes.set_xlabel(unit)
