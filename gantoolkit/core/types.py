@@ -49,6 +49,11 @@ class Batch:
         for field_ in fields(cast(Any, self)):
             yield field_.name, getattr(self, field_.name)
 
+    def __iter__(self) -> Iterator[Self]:
+        """Give the samples in order, each a batch of one."""
+        for index in range(len(self)):
+            yield self[index]
+
     def __getitem__(self, index: int | slice | Iterable[int]) -> Self:
         if isinstance(index, int):
             index = slice(index, (index + 1) or None)

@@ -46,6 +46,11 @@ def test_every_field_follows_an_index(index, rows):
     assert found.target.depth is None and found.condition.scribble is None
 
 
+def test_a_loop_ends_after_the_last_sample():
+    texts = [one.text for one, _ in zip(sample(3).condition, range(5))]
+    assert texts == [("face 0",), ("face 1",), ("face 2",)]
+
+
 def test_a_tuple_of_maps_is_indexed_map_by_map():
     maps = tuple(torch.rand(3, 4, size, size) for size in (2, 4))
     features = Features(
