@@ -80,7 +80,8 @@ class References:
                 others.append(name)
         if others:
             self.notes.append(
-                f"The ceiling of {', '.join(others)} was measured by another judge and is left out."
+                f"The ceiling of {', '.join(others)} was measured by another judge, or on another "
+                "number of samples, and is left out."
             )
         return comparable
 
