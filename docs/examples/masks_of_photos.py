@@ -19,6 +19,7 @@ from gantoolkit import networks
 from gantoolkit.core.images import to_float
 from gantoolkit.data.image_files import list_images
 from gantoolkit.data.rgb import read_rgb
+from gantoolkit.networks.bisenet import BiSeNet
 
 SIDE = 512  # longest side of a mask, in pixels: what the parser sees
 
@@ -36,7 +37,7 @@ def main(photos: str, masks: str, weights: str = "bisenet") -> None:
 
 
 @torch.no_grad()
-def parse(parser: torch.nn.Module, photo: Image.Image) -> np.ndarray:
+def parse(parser: BiSeNet, photo: Image.Image) -> np.ndarray:
     """Return the label of every pixel of a photograph [H,W] uint8."""
     pixels = torch.from_numpy(np.array(photo)).permute(2, 0, 1)
     logits = parser.logits(to_float(pixels)[None])

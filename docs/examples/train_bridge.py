@@ -49,8 +49,13 @@ def main(arguments: list[str] | None = None) -> None:
     # Frozen: encoder E and generator G. Trained: the bridge, M and T.
     encoder = ControlNetEncoder("diffusion", "controlnet-mask", steps=10, guidance=3.0)
     generator = load_generator(args.generator)
-    codes = dict(num_ws=generator.num_ws, w_dim=generator.w_dim, mean_w=generator.mean_w)
-    bridge = AbSM(encoder.shapes, **codes, mapping=dict(width=384, normalize=True))
+    bridge = AbSM(
+        encoder.shapes,
+        num_ws=generator.num_ws,
+        w_dim=generator.w_dim,
+        mean_w=generator.mean_w,
+        mapping=dict(width=384, normalize=True),
+    )
 
     trajectories = denoise(encoder, FaceZip("bridge-train"), args.samples)
     iterations_of_m = round(MAPPING_FRACTION * args.iterations)
@@ -127,7 +132,7 @@ def draw(pipeline: Pipeline, data: FaceZip, path: Path, count: int = 6) -> None:
     """Draw unseen faces: rows mask, I^gt, I' = G(w)."""
     sample = data.sample(torch.arange(count), seed=0)
     faces = pipeline(sample.condition).image
-    masks = [pictures.mask_picture(mask) for mask in sample.condition.mask]
+    masks = [pictures.condition_picture(condition) for condition in sample.condition]
     photos = [pictures.image_picture(image) for image in sample.target.image_gt]
     results = [pictures.image_picture(image) for image in faces]
     pictures.save(pictures.grid([masks, photos, results]), path)

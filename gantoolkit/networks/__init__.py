@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from gantoolkit.core.errors import WeightsError
 
+if TYPE_CHECKING:
+    import torch
 
-def load(name_or_path: str, device="cpu"):
+
+def load(name_or_path: str | os.PathLike, device: str | torch.device = "cpu") -> Any:
     """Load a frozen network in eval mode, by weights name or path.
 
     A file may hold any network that a registry.yaml lists; `Towers` and CLIP are folders;
