@@ -23,7 +23,12 @@ from gantoolkit.core.suggest import did_you_mean
 from gantoolkit.registry import manifest
 
 if TYPE_CHECKING:
-    from mmengine.config import ConfigDict
+    from mmengine import config as mmengine_config
+
+    class ConfigDict(mmengine_config.ConfigDict):
+        """mmengine's, which leaves open what `to_dict` gives."""
+
+        def to_dict(self) -> dict[str, Any]: ...
 
 
 def defaults() -> dict[str, Any]:
