@@ -16,6 +16,8 @@ from torch import Tensor, nn
 
 from gantoolkit.networks.blocks import fit
 
+PLACED = 96  # numbers that an attribute's head reads of its places
+
 
 class ChannelNorm(nn.LayerNorm):
     """Layer norm over C of [B,C,H,W]."""
@@ -83,6 +85,27 @@ class ParseHead(nn.Module):
         return F.pixel_shuffle(self.logits(joined), self.stride)
 
 
+class PlaceReader(nn.Module):
+    """Map [B,C,H,W] to one vector per attribute [B,A,hidden].
+
+    Each is a mean over places with weights of its own: a smile is read at the mouth.
+    """
+
+    def __init__(self, width: int, side: int, attributes: int, hidden: int = PLACED):
+        super().__init__()
+        self.local = nn.Sequential(
+            nn.Conv2d(width, hidden, 3, padding=1),
+            nn.GELU(),
+        )
+        self.attend = nn.Conv2d(hidden, attributes, 1)
+        self.place = nn.Parameter(torch.zeros(attributes, side, side))
+
+    def forward(self, x: Tensor) -> Tensor:
+        local = self.local(x)
+        weights = (self.attend(local) + self.place).flatten(2).float().softmax(2)
+        return torch.einsum("bal,bcl->bac", weights, local.flatten(2).float())
+
+
 class CaptionReader(nn.Module):
     """Map captions to [B,D]: word embeddings, a convolution over three words, the maximum."""
 
@@ -135,6 +158,7 @@ class Judge(nn.Module):
     embedding       numbers of an identity embedding
     text_embedding  numbers of an embedding in the space of captions
     attributes      name → its values, in the order of the head's logits
+    places          read attributes at places of their own too, not only off the whole picture
     words           that the caption reader knows, in the order of its embedding
 
     >>> judge = Judge(resolution=32, widths=(8, 8, 8, 8), words=["a", "face"]).eval()
@@ -155,6 +179,7 @@ class Judge(nn.Module):
         embedding: int = 128,
         text_embedding: int = 64,
         attributes: dict[str, list[str]] | None = None,
+        places: bool = False,
         words: tuple[str, ...] | list[str] = (),
     ):
         super().__init__()
@@ -166,6 +191,7 @@ class Judge(nn.Module):
         self.embedding = embedding
         self.text_embedding = text_embedding
         self.attributes = dict(attributes or {})
+        self.places = places
         self.words = tuple(words)
 
         self.down = nn.ModuleList()
@@ -195,6 +221,12 @@ class Judge(nn.Module):
         self.heads = nn.ModuleDict(
             {name: nn.Linear(256, len(values)) for name, values in self.attributes.items()}
         )
+        self.place_reader = None
+        if places:
+            self.place_reader = PlaceReader(widths[2], (resolution + 1) // 2 // 4, len(self.heads))
+            self.place_heads = nn.ModuleDict(
+                {name: nn.Linear(PLACED, len(values)) for name, values in self.attributes.items()}
+            )
         self.see = nn.Linear(256, text_embedding)
         self.reader = CaptionReader(self.words, 64, text_embedding)
         self.log_scale = nn.Parameter(torch.tensor(2.66))  # CLIP starts at 1 / 0.07
@@ -212,6 +244,7 @@ class Judge(nn.Module):
             "embedding": self.embedding,
             "text_embedding": self.text_embedding,
             "attributes": self.attributes,
+            "places": self.places,
             "words": list(self.words),
         }
 
@@ -239,11 +272,20 @@ class Judge(nn.Module):
             features=features.float(),
             logits=self.parse(pixels, maps[self.finest_parsed :]).float(),
             identity=F.normalize(identity.float(), dim=1),
-            attributes={name: head(features).float() for name, head in self.heads.items()},
+            attributes=self._read_attributes(features, maps[2]),
             text=F.normalize(self.see(features).float(), dim=1),
         )
 
     forward = observe
+
+    def _read_attributes(self, features: Tensor, finer_map: Tensor) -> dict[str, Tensor]:
+        """Return attribute → logits [B,values]."""
+        logits = {name: head(features).float() for name, head in self.heads.items()}
+        if self.place_reader is not None:
+            at_places = self.place_reader(finer_map).unbind(1)
+            for (name, head), vector in zip(self.place_heads.items(), at_places):
+                logits[name] = logits[name] + head(vector).float()
+        return logits
 
     def embed_text(self, captions: Sequence[str]) -> Tensor:
         """Return unit embeddings [B,D] of captions, in the space of `Observation.text`."""

@@ -6,7 +6,7 @@ task = "judge"
 name = "judge"
 seed = 101
 data = "judge-train"
-network = dict(widths=(32, 96, 160, 256), depths=(1, 2, 2, 1), parse_stride=4)
+network = dict(widths=(32, 96, 160, 256), depths=(1, 2, 2, 1), parse_stride=4, places=True)
 lr = 2e-3
 schedule = dict(
     iterations=1600,
