@@ -97,9 +97,19 @@ def _wire_turning(page: Page, results: Results) -> None:
 
 
 def _wire_history(page: Page, results: Results) -> None:
-    """Choose results of the strip, and draw the history when it or the choice changes."""
+    """Choose results of the strip, and draw the history when it or the choice changes.
+
+    A new result also takes away the film, which shows another face.
+    """
+    results.history.change(lambda: "", None, results.film, show_progress="hidden", **PRIVATE)
     states = [results.history, results.compared]
-    results.strip.select(page.compare, states, [results.compared, results.notice], **PRIVATE)
+    results.strip.select(
+        page.compare,
+        states,
+        [results.compared, results.notice],
+        trigger_mode="multiple",  # also of clicks that follow each other quickly
+        **PRIVATE,
+    )
     gr.on(
         [results.history.change, results.compared.change],
         page.past,

@@ -108,8 +108,11 @@ def test_a_symmetric_brush_swaps_sides_and_a_mask_is_saved(tab, tmp_path):
     assert is_left.sum() > 50 and np.array_equal(is_left[:, ::-1], is_right)
 
 
-def test_a_random_seed_draws_another_person(tab):
+def test_a_random_seed_draws_another_person_and_the_old_film_goes(tab):
+    tab.click("#gt-film-button")
+    tab.wait_for_selector("#gt-film img", timeout=60000)
     changed(tab, lambda: tab.click("#gt-random"))
+    playwright.expect(tab.locator("#gt-film img")).to_have_count(0)
 
 
 def fill_history(tab, seeds) -> None:
