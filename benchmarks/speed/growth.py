@@ -28,18 +28,24 @@ class Sweep:
 def measure(sweep: Sweep, rounds: int) -> dict:
     """Run the jobs of a sweep in turns; returns its record: a row per value.
 
-    Seconds are those of the quieter half of `rounds`. Peak memory is what a further run takes.
+    Seconds are those of the quieter half of `rounds`. Peak memory is the median of further runs.
     """
     jobs = {value: sweep.make(value) for value in sweep.values}
     kept = timing.interleave({str(value): job for value, job in jobs.items()}, 0, least=rounds)
     rows = []
     for value, job in jobs.items():
         seconds = timing.seconds_of(kept, str(value))
-        peak = roofline.peak_megabytes(job)
+        peak = median_peak(job)
         work = sweep.work(value) if sweep.work else roofline.work(job)["gflop"]
         rows.append(make_row(value, seconds, peak, work))
     others = timing.median_others(kept)
     return make_record(sweep.question, sweep.title, sweep.unit, rows, others)
+
+
+def median_peak(job: Callable[[], object], runs: int = 3) -> float | None:
+    """Return the median over runs of a job's peak memory in MB; None where it is not known."""
+    peaks = [roofline.peak_megabytes(job) for _ in range(runs)]
+    return None if None in peaks else statistics.median(peaks)
 
 
 def make_row(value: int, seconds: list[float], peak: float | None, work: float) -> dict:
