@@ -49,13 +49,8 @@ def main(arguments: list[str] | None = None) -> None:
     # Frozen: encoder E and generator G. Trained: the bridge, M and T.
     encoder = ControlNetEncoder("diffusion", "controlnet-mask", steps=10, guidance=3.0)
     generator = load_generator(args.generator)
-    bridge = AbSM(
-        encoder.shapes,
-        num_ws=generator.num_ws,
-        w_dim=generator.w_dim,
-        mean_w=generator.mean_w,
-        mapping=dict(width=384, normalize=True),
-    )
+    codes = generator.num_ws, generator.w_dim, generator.mean_w
+    bridge = AbSM(encoder.shapes, *codes, mapping=dict(width=384, normalize=True))
 
     trajectories = denoise(encoder, FaceZip("bridge-train"), args.samples)
     iterations_of_m = round(MAPPING_FRACTION * args.iterations)

@@ -68,7 +68,8 @@ class Obedience(Metric):
     named. `obedience` without a suffix is the mean of all aspects.
 
     network  weights name of a network that parses and has `attributes`: name → values
-    least    people whose prompt names an aspect, and others, below which it has no score
+    least    people whose prompt names an aspect, and others, below which it has no score; nor has
+             one that the judge does not read off the truth's pictures
     """
 
     name = "obedience"
@@ -141,9 +142,9 @@ class Obedience(Metric):
             weights = self.sums["named"][:, of_aspect]
             is_measured = torch.isfinite(result) & torch.isfinite(truth)
             weights = weights * is_measured[:, of_aspect]
-            values[aspect] = _mean(result[:, of_aspect], weights) / _mean(
-                truth[:, of_aspect], weights
-            )
+            of_truth = _mean(truth[:, of_aspect], weights)
+            if of_truth[0] > 0:  # the judge can read it
+                values[aspect] = _mean(result[:, of_aspect], weights) / of_truth
         if values:
             values = {"": torch.stack(list(values.values())).mean(0), **values}
         return values

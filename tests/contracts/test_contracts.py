@@ -51,7 +51,8 @@ def test_our_encoder_keeps_its_contract():
     assert contract.kept > 12
 
 
-@pytest.mark.parametrize("name", sorted(manifest.load().components["metric"]))
+# `obedience` has no score by a judge that cannot read; tests/metrics/test_obedience.py has one.
+@pytest.mark.parametrize("name", sorted({*manifest.load().components["metric"]} - {"obedience"}))
 def test_our_metrics_keep_their_contract(name):
     assert check_component("metric", name) > 0
 

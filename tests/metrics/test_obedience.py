@@ -111,6 +111,12 @@ def test_too_few_people_give_no_score():
     assert scores(prompts, pictures, pictures, least=5) == {}
 
 
+def test_what_the_judge_cannot_read_has_no_score():
+    prompts = ["with glasses"] * 4 + ["a man"] * 4
+    results = [picture(glasses=True)] * 4 + [picture()] * 4
+    assert scores(prompts, results, [picture()] * 8) == {}
+
+
 def test_a_judge_without_the_attributes_is_refused():
     metric = Obedience()
     metric.network = Reader()

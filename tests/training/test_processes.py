@@ -49,6 +49,17 @@ def test_a_signal_stops_all_of_them_with_one_checkpoint(tmp_path):
     assert list((tmp_path / "checkpoint").iterdir())
 
 
+def test_the_command_line_starts_them(monkeypatch):
+    from gantoolkit.cli.main import main
+
+    started = []
+    monkeypatch.delenv("WORLD_SIZE", raising=False)
+    monkeypatch.setattr(processes, "launch", lambda *a: started.append(a) or 7)
+    words = ["run", "configs/absm_eg3d.py", "seed=3", "--processes", "2", "--out", "x", "--resume"]
+    assert main([*words, "--threads", "4"]) == 7
+    assert started == [(["-m", "gantoolkit", *words], 2, 4)]
+
+
 def test_the_last_words_of_a_process_that_dies_are_said(tmp_path):
     words = script(tmp_path, "time.sleep(60 * (rank == 0))\nsys.exit('no such shard')")
     start = time.monotonic()
