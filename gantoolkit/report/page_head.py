@@ -66,10 +66,14 @@ def time_taken(record: Record) -> str:
         return ""
     environment = record.environment
     text = tables.seconds(total)
-    if threads := environment.get("threads"):
-        text += f" on {threads} {'thread' if threads == '1' else 'threads'}"
+    processes = int(environment.get("processes", 1))
+    if of_each := environment.get("threads"):
+        threads = processes * int(of_each)
+        text += f" on {threads} {'thread' if threads == 1 else 'threads'}"
         if cpus := environment.get("cpus"):
             text += f" of {cpus} CPU {'core' if cpus == '1' else 'cores'}"
+    if processes > 1:
+        text += f" in {processes} processes"
     device = environment.get("device", "cpu")
     return text if device == "cpu" else f"{text}, {device}"
 

@@ -81,6 +81,13 @@ def test_time_is_said_with_threads(tmp_path):
     assert page_head.time_taken(on_gpu) == "65 s on 2 threads of 4 CPU cores, A GPU"
 
 
+def test_time_is_said_with_processes():
+    environment = {"threads": "1", "processes": "2", "cpus": "2", "device": "cpu"}
+    record = record_of()
+    record.environment.update(environment)
+    assert page_head.time_taken(record) == "65 s on 2 threads of 2 CPU cores in 2 processes"
+
+
 @pytest.mark.parametrize("condition", ["mask", "scribble", "both"])
 def test_proposed_commands_are_understood(tmp_path, monkeypatch, condition):
     monkeypatch.chdir(tmp_path)
