@@ -13,6 +13,7 @@ from einops import rearrange
 from torch import Tensor, nn
 
 from gantoolkit.core.camera import FOCAL, PIVOT, RADIUS, Frame, as_camera, sample_rays
+from gantoolkit.core.errors import UsageError
 from gantoolkit.core.types import Camera, Latent, Render
 from gantoolkit.generators import volume
 from gantoolkit.generators.osg_decoder import OSGDecoder
@@ -142,9 +143,10 @@ class EG3D(nn.Module):
         self.num_ws = self.backbone.num_ws
         self.resolution = self.superresolution.resolution
         if self.resolution != resolution:
-            raise ValueError(
-                f"super-resolution '{superresolution}' ends at {self.resolution} px, "
-                f"not {resolution}"
+            raise UsageError(
+                f"EG3D's superresolution '{superresolution}' draws {self.resolution} px from "
+                f"sr_input={sr_input}, not {resolution} px; give pictures of {self.resolution} px, "
+                "another superresolution or another sr_input."
             )
         self.plane_axes = plane_axes
         self.rays = rays

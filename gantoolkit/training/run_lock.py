@@ -16,6 +16,7 @@ from gantoolkit.core.errors import UsageError
 LOCK = ".lock"  # held by the system, so that a process that died holds none
 OWNER = ".owner"  # who holds it, in words
 FILES = (LOCK, OWNER)
+DYING = 3.0  # seconds in which a process that was killed lets go of what it holds
 
 
 @contextmanager
@@ -28,7 +29,7 @@ def held(folder: Path) -> Iterator[None]:
     folder.mkdir(parents=True, exist_ok=True)
     lock = FileLock(folder / LOCK)
     try:
-        lock.acquire(timeout=0)
+        lock.acquire(timeout=DYING)
     except Timeout:
         raise UsageError(
             f"{folder} is in use by {_owner(folder)}; wait until it ends, stop it, or choose "

@@ -48,9 +48,9 @@ def test_the_chain_names_every_recipe():
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory):
-    """A folder with faces of the zoo's size and a cache of its own, for the chain's runs/."""
+    """A folder with faces of the recipes' size and a cache of its own, for the chain's runs/."""
     folder = tmp_path_factory.mktemp("configs")
-    write_tiny_zip(folder / "tiny.zip", count=48, size=64)
+    write_tiny_zip(folder / "tiny.zip", count=48, size=128)
     return folder
 
 
