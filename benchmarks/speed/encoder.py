@@ -12,7 +12,6 @@ from __future__ import annotations
 import argparse
 import copy
 import json
-import os
 import sys
 import tempfile
 from collections.abc import Callable
@@ -239,20 +238,13 @@ def measure(options: argparse.Namespace) -> dict:
 def main(argv: list[str] | None = None) -> int:
     """Measure, print and renew the record; fails where the pictures differ in fp32."""
     options = arguments(argv)
-    from encoder_tables import encoder
-
-    from gantoolkit.core import files
+    import table
 
     record = json.loads(options.out.read_text()) if options.out.exists() else {}
     record.setdefault("models", {})
     name = "sd15" if options.sd15 else "embedded"
     record["models"][name] = measure(options)
-    print(encoder(record))
-    files.write_json(options.out, record)
-    print(
-        f"\nwritten to {os.path.relpath(options.out)}; "
-        "`python benchmarks/speed/table.py` puts the table into docs/speed.md"
-    )
+    table.write(record, options.out)
     found = record["models"][name]["difference"]
     if name == "embedded" and found > TOLERANCE:
         print(f"error: pictures differ by {found:g}, so ratios mean nothing.", file=sys.stderr)

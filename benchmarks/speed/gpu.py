@@ -10,7 +10,6 @@ reach: no compilation starts when they would not suffice for the parts to come.
 from __future__ import annotations
 
 import argparse
-import os
 import statistics
 import sys
 import time
@@ -151,22 +150,15 @@ def device_name(device: str) -> str:
 def main(argv: list[str] | None = None) -> int:
     """Measure, print and write the record."""
     options = arguments(argv)
+    import table
     import torch
     from gpu_cases import cases
-    from gpu_tables import gpu
-
-    from gantoolkit.core import files
 
     if options.device.startswith("cuda") and not torch.cuda.is_available():
         print("error: this torch sees no GPU; --device cpu --quick tries it.", file=sys.stderr)
         return 1
     record = make_record(options, cases(options.quick))
-    print(gpu(record))
-    files.write_json(options.out, record)
-    print(
-        f"\nwritten to {os.path.relpath(options.out)}; "
-        "`python benchmarks/speed/table.py` puts the table into docs/speed.md"
-    )
+    table.write(record, options.out)
     return 0
 
 

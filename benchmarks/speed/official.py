@@ -225,22 +225,15 @@ def different_cases(record: dict) -> list[str]:
 def main(argv: list[str] | None = None) -> int:
     """Measure, print and write the record; fails where ours and theirs differ."""
     options = arguments(argv)
+    import table
     import torch
-    from official_tables import official
-
-    from gantoolkit.core import files
 
     if options.threads:
         torch.set_num_threads(options.threads)
     with tempfile.TemporaryDirectory() as scratch:
         os.environ["GANTOOLKIT_CACHE"] = scratch  # converted checkpoints of this run
         record = make_record(options, Path(scratch))
-    files.write_json(options.out, record)
-    print(official(record))
-    print(
-        f"\nwritten to {os.path.relpath(options.out)}; "
-        "`python benchmarks/speed/table.py` puts the table into benchmarks/README.md"
-    )
+    table.write(record, options.out)
     different = different_cases(record)
     if different:
         print(

@@ -37,6 +37,8 @@ def machine() -> dict:
     """Describe the machine and the software that the numbers depend on."""
     import torch
 
+    from gantoolkit.core.threads import usable_cores
+
     cpu_info: dict[str, str] = {}
     file = Path("/proc/cpuinfo")
     if file.exists():
@@ -46,18 +48,13 @@ def machine() -> dict:
     flags = cpu_info.get("flags", "").split()
     return dict(
         cpu=cpu_info.get("model name", platform.processor() or platform.machine()),
-        cores=cores(),
+        cores=usable_cores(),
         bf16=[flag for flag in flags if "bf16" in flag],
         system=platform.system(),
         python=platform.python_version(),
         torch=torch.__version__,
         threads=torch.get_num_threads(),
     )
-
-
-def cores() -> int:
-    """Return the number of cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
 
 
 def worst_others(record: dict) -> float | None:
@@ -111,21 +108,14 @@ def main(argv: list[str] | None = None) -> int:
     """Measure, print and write the record; fails where the port and ours differ."""
     options = arguments(argv)
     os.environ.pop("GANTOOLKIT_CACHE", None)  # the cache of this run is temporary
+    import table
     import torch
-    from speed_tables import tables
-
-    from gantoolkit.core import files
 
     if options.threads:
         torch.set_num_threads(options.threads)
     with tempfile.TemporaryDirectory() as folder:
         record = measure(options, Path(folder))
-    print(tables(record))
-    files.write_json(options.out, record)
-    print(
-        f"\nwritten to {os.path.relpath(options.out)}; "
-        "`python benchmarks/speed/table.py` puts the table into benchmarks/README.md"
-    )
+    table.write(record, options.out)
     different = different_generators(record)
     if different:
         print(

@@ -74,21 +74,14 @@ def make_record(options: argparse.Namespace, folder: Path) -> dict:
 def main(argv: list[str] | None = None) -> int:
     """Measure, print and write the record."""
     options = arguments(argv)
+    import table
     import torch
-    from scaling_tables import scaling
-
-    from gantoolkit.core import files
 
     torch.set_num_threads(options.threads)
     os.environ.pop("GANTOOLKIT_CACHE", None)  # caches of this run are temporary
     with tempfile.TemporaryDirectory() as folder:
         record = make_record(options, Path(folder))
-    print(scaling(record))
-    files.write_json(options.out, record)
-    print(
-        f"\nwritten to {os.path.relpath(options.out)}; "
-        "`python benchmarks/speed/table.py` puts tables and plots into docs/scaling.md"
-    )
+    table.write(record, options.out)
     return 0
 
 

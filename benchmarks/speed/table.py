@@ -1,8 +1,12 @@
-"""Put records into their pages: `python benchmarks/speed/table.py [RECORD.json …]`."""
+"""Write records, and put them into their pages.
+
+python benchmarks/speed/table.py [RECORD.json …]
+"""
 
 from __future__ import annotations
 
 import json
+import os
 import sys
 from pathlib import Path
 
@@ -13,6 +17,7 @@ from official_tables import official
 from scaling_tables import scaling
 from speed_tables import tables
 
+from gantoolkit.core import files
 from gantoolkit.report import marked_tables
 
 FOLDER = Path(__file__).parents[1]
@@ -39,6 +44,18 @@ def made(record: dict) -> tuple[str, str]:
     if "equality" in record:
         return "official", official(record)
     return "speed", tables(record)
+
+
+def write(record: dict, path: Path) -> None:
+    """Write a record, print its tables, and say how it comes into its page."""
+    files.write_json(path, record)
+    name, text = made(record)
+    print(text)
+    page = PAGES[name].relative_to(FOLDER.parent)
+    print(
+        f"\nwritten to {os.path.relpath(path)}; "
+        f"`python benchmarks/speed/table.py` puts it into {page}"
+    )
 
 
 def bounds(name: str) -> tuple[str, str]:
