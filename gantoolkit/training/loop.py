@@ -23,7 +23,7 @@ from gantoolkit.training.batch import SeededBatch
 from gantoolkit.training.loss_averages import LossAverages
 from gantoolkit.training.run_folder import write_pictures, write_scores
 from gantoolkit.training.schedule import Schedule
-from gantoolkit.training.signals import Interrupt
+from gantoolkit.training.signals import stop_on_signal
 from gantoolkit.training.task import Task
 
 
@@ -84,7 +84,7 @@ class Trainer:
         """Train until the last iteration (True) or until a stop was asked for (False)."""
         run, schedule = self.run, self.schedule
         bar = self.progress.bar("train", schedule.iterations, run.iteration)
-        with Interrupt(self.request_stop), bar:
+        with stop_on_signal(self.request_stop), bar:
             while run.iteration < schedule.iterations:
                 self.train_step(run.iteration)
                 run.iteration += 1

@@ -7,18 +7,16 @@ two started it.
 from __future__ import annotations
 
 import os
-import signal
 import socket
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from gantoolkit.core.errors import GantoolkitError
 from gantoolkit.core.threads import idle_cores
+from gantoolkit.training.signals import signals_to
 
 STOPPED = (0, 2, 130)  # exit codes with which all end: done, wrong usage, interrupted
 PAUSE = 0.05  # seconds between two looks at the processes
@@ -37,7 +35,7 @@ def launch(arguments: list[str], count: int, threads: int | None = None) -> int:
 
     threads  of each process; None: the idle cores are shared out, or OMP_NUM_THREADS says
 
-    Raises GantoolkitError where a process other than 0 dies.
+    Raises GantoolkitError where a signal ends process 0, or where another one dies.
     """
     variables = os.environ | dict(
         MASTER_ADDR="127.0.0.1",
@@ -51,17 +49,22 @@ def launch(arguments: list[str], count: int, threads: int | None = None) -> int:
     with tempfile.TemporaryDirectory() as folder:
         logs = [Path(folder, f"{rank}.log") for rank in range(count)]
         processes: list[subprocess.Popen] = []
-        with _signals_passed_on(processes):
+
+        def pass_on(number, frame) -> None:
+            for process in processes:
+                process.send_signal(number)
+
+        with signals_to(pass_on):
             try:
                 for rank, log in enumerate(logs):
                     processes.append(_start(arguments, variables, rank, log))
-                failed = _wait(processes)
+                dead = _wait(processes)
             finally:
                 for process in processes:
                     process.kill()
                     process.wait()
-        if failed:
-            raise GantoolkitError(_obituary(failed, processes[failed].returncode, logs[failed]))
+        if dead is not None:
+            raise GantoolkitError(_obituary(dead, processes[dead].returncode, logs[dead]))
     return processes[0].returncode
 
 
@@ -84,38 +87,20 @@ def _start(
         )
 
 
-def _wait(processes: list[subprocess.Popen]) -> int:
-    """Wait until process 0 ends or another dies; returns the number of the latter, else 0."""
+def _wait(processes: list[subprocess.Popen]) -> int | None:
+    """Wait until process 0 ends or another dies; returns the number of one that died."""
     while processes[0].poll() is None:
         for rank, process in enumerate(processes[1:], 1):
             if process.poll() not in (None, *STOPPED):
                 return rank
         time.sleep(PAUSE)
-    return 0
-
-
-@contextmanager
-def _signals_passed_on(processes: list[subprocess.Popen]) -> Iterator[None]:
-    """Send SIGINT and SIGTERM on to all processes."""
-
-    def send(number, frame) -> None:
-        for process in processes:
-            process.send_signal(number)
-
-    old_handlers = {
-        number: signal.signal(number, send) for number in (signal.SIGINT, signal.SIGTERM)
-    }
-    try:
-        yield
-    finally:
-        for number, handler in old_handlers.items():
-            signal.signal(number, handler)
+    return 0 if processes[0].returncode < 0 else None
 
 
 def _obituary(rank: int, code: int, log: Path) -> str:
     """Say how a process ended, with its last words."""
     how = f"signal {-code}" if code < 0 else f"exit code {code}"
-    words = log.read_text(errors="replace").strip().splitlines()
+    words = log.read_text(errors="replace").strip().splitlines() if log.exists() else []
     last = f": {words[-1]}" if words else ""
     return (
         f"Process {rank} ended with {how}{last}; all were stopped. Repeat the command with "

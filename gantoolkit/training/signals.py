@@ -3,31 +3,36 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 
-class Interrupt:
-    """Call `request_stop` at the first signal inside; raise KeyboardInterrupt at the second."""
-
-    def __init__(self, request_stop: Callable[[], None]):
-        self.request_stop = request_stop
-        self.requested = False
-        self.old_handlers = {}
-
-    def __enter__(self) -> Interrupt:
-        for signal_number in (signal.SIGINT, signal.SIGTERM):
+@contextmanager
+def signals_to(handler: Callable) -> Iterator[None]:
+    """Give SIGINT and SIGTERM to `handler(number, frame)` inside."""
+    old_handlers = {}
+    try:
+        for number in (signal.SIGINT, signal.SIGTERM):
             try:
-                self.old_handlers[signal_number] = signal.signal(signal_number, self._handle)
+                old_handlers[number] = signal.signal(number, handler)
             except ValueError:  # not the main thread: the owner of that thread decides
                 break
-        return self
+        yield
+    finally:
+        for number, old_handler in old_handlers.items():
+            signal.signal(number, old_handler)
 
-    def _handle(self, signal_number, frame) -> None:
-        if self.requested:
+
+@contextmanager
+def stop_on_signal(request_stop: Callable[[], None]) -> Iterator[None]:
+    """Call `request_stop` at the first signal inside; raise KeyboardInterrupt at the second."""
+    received = []
+
+    def handle(number, frame) -> None:
+        if received:
             raise KeyboardInterrupt
-        self.requested = True
-        self.request_stop()
+        received.append(number)
+        request_stop()
 
-    def __exit__(self, *_) -> None:
-        for signal_number, handler in self.old_handlers.items():
-            signal.signal(signal_number, handler)
+    with signals_to(handle):
+        yield

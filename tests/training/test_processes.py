@@ -18,6 +18,13 @@ from gantoolkit.training import processes
 
 TOY = str(Path(__file__).with_name("toy.py"))
 LAUNCH = "import sys; from gantoolkit.training.processes import launch; sys.exit(launch(%r, 2, 1))"
+AS_COMMAND = """
+import runpy
+try:
+    runpy.run_path(sys.argv[0], run_name="__main__")
+except KeyboardInterrupt:
+    sys.exit(130)
+"""  # as the command line ends
 
 
 def script(tmp_path: Path, text: str) -> list[str]:
@@ -36,17 +43,18 @@ def test_processes_find_each_other_and_share_the_work(tmp_path):
 
 def test_a_signal_stops_all_of_them_with_one_checkpoint(tmp_path):
     schedule = dict(iterations=10**7, batch=8, log_every=5, save_every=10**6)
-    command = LAUNCH % [TOY, str(tmp_path), f"schedule={schedule}"]
+    toy = script(tmp_path, f"sys.argv[0] = {TOY!r}\n{AS_COMMAND}")
+    command = LAUNCH % [*toy, str(tmp_path / "run"), f"schedule={schedule}"]
     launcher = subprocess.Popen([sys.executable, "-c", command], stderr=subprocess.PIPE, text=True)
     deadline = time.monotonic() + 60
-    while not (tmp_path / "losses.jsonl").exists():
+    while not (tmp_path / "run" / "losses.jsonl").exists():
         assert launcher.poll() is None and time.monotonic() < deadline
         time.sleep(0.05)
     launcher.send_signal(signal.SIGINT)
     _, said = launcher.communicate(timeout=60)
-    assert launcher.returncode == 1  # the toy's own KeyboardInterrupt
+    assert launcher.returncode == 130
     assert "stopped at iteration" in said
-    assert list((tmp_path / "checkpoint").iterdir())
+    assert list((tmp_path / "run" / "checkpoint").iterdir())
 
 
 def test_the_command_line_starts_them(monkeypatch):
@@ -71,6 +79,10 @@ def test_the_last_words_of_a_process_that_dies_are_said(tmp_path):
 def test_a_process_that_was_killed_is_said(tmp_path):
     words = script(tmp_path, "time.sleep(60 * (rank == 0))\nos.kill(os.getpid(), 9)")
     with pytest.raises(GantoolkitError, match="Process 1 ended with signal 9; all were stopped"):
+        processes.launch(words, 2)
+
+    words = script(tmp_path, "time.sleep(60 * (rank == 1))\nos.kill(os.getpid(), 9)")
+    with pytest.raises(GantoolkitError, match="Process 0 ended with signal 9; all were stopped"):
         processes.launch(words, 2)
 
 
