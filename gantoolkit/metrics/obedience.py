@@ -135,7 +135,7 @@ class Obedience(Metric):
         truth = self._difference("image_gt")
         values = {}
         for aspect in (*ASPECTS, *COLOR_ASPECTS):
-            of_aspect = torch.tensor([thing[0] == aspect for thing in self.things])
+            of_aspect = self._of(aspect)
             named, other = self._counts(of_aspect)
             if min(named, other) < self.least:
                 continue
@@ -154,11 +154,15 @@ class Obedience(Metric):
         scores = super().compute()
         for name, score in scores.items():
             aspect = name.partition("[")[0].removeprefix(f"{self.name}_")
-            of_aspect = torch.tensor([thing[0] == aspect for thing in self.things])
+            of_aspect = self._of(aspect)
             if of_aspect.any():
                 named, other = self._counts(of_aspect)
                 scores[name] = replace(score, n=named, conditions={"not_named": other})
         return scores
+
+    def _of(self, aspect: str) -> Tensor:
+        """Return which things are of an aspect [things]."""
+        return torch.tensor([thing[0] == aspect for thing in self.things])
 
     def _counts(self, of_aspect: Tensor) -> tuple[int, int]:
         """Return how many people name an aspect, and how many do not, or name another color."""

@@ -44,7 +44,7 @@ class VAE(Task):
         self.split = HeldOutSplit(config.data, config.val, config.held_out)
         self.faces = self.split.train
         torch.manual_seed(seed)
-        self.vae = self._initial_vae().to(self.device)
+        self.vae = train_in_channels_last(self._initial_vae()).to(self.device)
         unfreeze_only(self.vae, config.train_only)
         self.ema_vae = frozen_copy(self.vae)
         self.modules = {"vae": self.vae}
@@ -63,12 +63,11 @@ class VAE(Task):
         if config.init_from is not None:
             vae = folders.load_vae(config.init_from).train()
             _check_resolution(resolution, len(vae.config.block_out_channels))
-            return train_in_channels_last(vae)
+            return vae
         _check_resolution(resolution, len(config.widths))
-        vae = new_autoencoder(
+        return new_autoencoder(
             config.widths, config.layers, config.latent_channels, config.groups, resolution
         )
-        return train_in_channels_last(vae)
 
     def size(self) -> int:
         return self.split.train_size
