@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Literal
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from gantoolkit.bridges.attention import chosen_tokens, mean_over_tokens, word_attention
@@ -35,6 +36,8 @@ class AbSM(nn.Module):
                     them ('prob_proj'); 'none': A = 1 and Ā = 1 (ablation (b))
     tokens          [switch] Ā averages over the words of the 'prompt' or over 'all' tokens
     alpha           [switch] α of Eq. 3: a 'scalar' each for γ and β, or one 'per_step' of the grid
+    normalize       [switch] layer normalization of F̂ and F̄̂ over channels and places, without
+                    weights: products with the attention are small, and their scale changes with t
     per_style       [switch] of M: one map2style block per style, instead of one trunk for all
     add_mean        [switch] of M: w̄ is added to the output
     detach          w^m enters Eq. 4 without gradient: only Eq. 6 trains M, only Eq. 7 trains T
@@ -71,6 +74,7 @@ class AbSM(nn.Module):
         attention: Literal["output_max", "prob_broadcast", "prob_proj", "none"] = "output_max",
         tokens: Literal["prompt", "all"] = "prompt",
         alpha: Literal["scalar", "per_step"] = "scalar",
+        normalize: bool = False,
         per_style: bool = False,
         add_mean: bool = True,
         detach: bool = True,
@@ -83,6 +87,7 @@ class AbSM(nn.Module):
             raise UsageError("alpha='per_step' needs an encoder with a fixed grid of steps.")
         self.attention = attention
         self.all_tokens = tokens == "all"
+        self.normalize = normalize
         self.detach = detach
         self.size = max(shape[1:] for shape in feature_shapes.f)
         if size:
@@ -181,7 +186,11 @@ class AbSM(nn.Module):
             attention = self.attention_maps(features)
             maps = [f * a for f, a in zip(maps, attention)]  # F̂^n = F^n ⊙ A^n
             mean = mean * word_attention(features, self.size, self.all_tokens)
-        local = torch.cat(maps, 1).contiguous(memory_format=torch.channels_last)
+        local = torch.cat(maps, 1)
+        if self.normalize:
+            local = F.layer_norm(local, local.shape[1:])
+            mean = F.layer_norm(mean, mean.shape[1:])
+        local = local.contiguous(memory_format=torch.channels_last)
         return local, mean.contiguous(memory_format=torch.channels_last)
 
     def attention_maps(self, features: Features) -> list[Tensor]:

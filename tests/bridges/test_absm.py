@@ -77,6 +77,10 @@ def styles(p, prefix, x):
     )
 
 
+def standardize(x):
+    return (x - x.mean()) / np.sqrt(x.var() + 1e-5)
+
+
 def reference(bridge, found, b):
     """w of sample b by the equations of section 3.3."""
     p = {k: v.detach().double().numpy() for k, v in bridge.state_dict().items()}
@@ -89,6 +93,8 @@ def reference(bridge, found, b):
     A_bar = np.mean([upsample(x[words].mean(0)[None], size) for x in prob], 0)
     F_bar = np.mean([x.mean(0, keepdims=True) for x in F], 0)
     local, overall = np.concatenate([x * y for x, y in zip(F, A)]), F_bar * A_bar
+    if bridge.normalize:
+        local, overall = standardize(local), standardize(overall)
     codes = {}
     for k in ("gamma", "beta"):
         alpha = 1 / (1 + np.exp(-p[f"a.{k}"][0]))
@@ -100,8 +106,9 @@ def reference(bridge, found, b):
     return w_m * (1 + codes["gamma"]) + codes["beta"]
 
 
-def test_equations_3_and_4():
-    bridge, found = absm(), features()
+@pytest.mark.parametrize("normalize", [False, True])
+def test_equations_3_and_4(normalize):
+    bridge, found = absm(normalize=normalize), features()
     latent = bridge(found)
     for b in range(3):
         np.testing.assert_allclose(
@@ -146,6 +153,7 @@ def changed(name, **switches):
         ({"attention": "prob_broadcast"}, "f attn_prob words"),
         ({"attention": "prob_proj"}, "f attn_prob words"),
         ({"tokens": "all"}, "f attn_out attn_prob"),
+        ({"normalize": True}, "f attn_out attn_prob words"),
     ],
 )
 def test_a_switch_decides_what_t_sees(switches, sees):
