@@ -3,17 +3,21 @@
 pixel       L2: mean squared error
 perceptual  Perceptual, LPIPS: distance of features
 identity    Identity: angle between embeddings of a face recognizer
-latent      LatentNorm: distance of w from w̄
+latent      LatentNorm: distance of w from w̄; TargetCode: from an encoder's code of the target
 
 A loss says what it compares: `image` (render and reconstruction target), `identity` (render and
-identity target) or `code` (w and w̄). `prepare(target)` computes what it keeps of a target, so that
-embeddings can be cached; `forward(image, prepared)` is the differentiable distance, a scalar mean
-over B.
+identity target), `code` (w and w̄) or `target_code` (w and code of the reconstruction target).
+`prepare(target)` computes what it keeps of a target; of identities and codes it has an
+`embedded_shape` and is cached.
+`forward(image or w, prepared)` is the differentiable distance, a scalar mean over B.
 """
 
 from __future__ import annotations
 
 from torch import Tensor, nn
+
+OF_CODES = ("code", "target_code")  # what is compared without a render
+EMBEDDED = ("identity", "target_code")  # what `prepare` makes is small, and cached
 
 
 class Loss(nn.Module):

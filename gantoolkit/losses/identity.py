@@ -50,6 +50,11 @@ class Identity(Loss):
             )
         return find_crop(crop)
 
+    @property
+    def embedded_shape(self) -> tuple[int, ...]:
+        """Shape of a target's embedding."""
+        return (self.recognizer.embedding,)
+
     @torch.no_grad()
     def prepare(self, target: Tensor) -> Tensor:
         """Embed the target [B,3,R,R]: unit vectors [B,D]."""

@@ -28,6 +28,8 @@ class FaceEncoder(nn.Module):
         widths: tuple[int, ...] = (32, 64, 128, 192),
     ):
         super().__init__()
+        self.resolution = resolution
+        self.code_shape = (w_dim,)
         halvings = int(math.log2(resolution)) - 2
         channels = 3
         layers: list[nn.Module] = []

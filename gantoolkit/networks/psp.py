@@ -32,6 +32,8 @@ class PSPEncoder(nn.Module):
     mean    rows of the mean code that is added: 0 none, 1 for all styles, num_ws for one each
     """
 
+    resolution = 256  # pixels per side of its images
+
     def __init__(
         self,
         num_ws: int = 18,
@@ -48,6 +50,7 @@ class PSPEncoder(nn.Module):
         self.units = tuple((int(width), int(count)) for width, count in units)
         self.input_layer, self.body, self.w_dim = build_trunk(self.units, inputs)
         counts = [count for _, count in self.units]
+        self.code_shape = (num_ws, self.w_dim)
         self.stage_ends = [sum(counts[:stage]) - 1 for stage in (2, 3, 4)]
         self._add_head(self.w_dim)
         self.register_buffer("latent_avg", torch.zeros(mean, self.w_dim) if mean else None)

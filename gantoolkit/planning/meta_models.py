@@ -84,10 +84,10 @@ class Embeddings:
         self.terms = terms
         self.device = device
 
-    def read(self, name: str, rows: Sized, steps: int = -1) -> torch.Tensor:
+    def read(self, name: str, target: str, rows: Sized, steps: int = -1) -> torch.Tensor:
         """Return as many embeddings as there are rows, all of ones."""
-        size = self.terms[name].recognizer.embedding
-        return torch.ones(len(rows), size, device=self.device)
+        shape = self.terms[name].embedded_shape
+        return torch.ones(len(rows), *shape, device=self.device)
 
 
 def _is_here(name: str) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import fields
 from functools import partial
 from importlib import import_module
@@ -109,11 +110,13 @@ def _add_caches(config: dict[str, Any], objective: Objective, plan: Plan) -> Non
     if "id_text" in (config.get("metrics") or {}):
         plan.cache["trajectories of val without text"] = CacheSize(val_rows, trajectory)
 
-    every_step = sampling.noised and objective.targets["identity"] == "x0"
-    for name, term in objective.terms.items():
-        if term.compares == "identity":
-            numbers = term.recognizer.embedding * (steps if every_step else 1)
-            plan.cache[f"embeddings ({name})"] = CacheSize(train_rows, 4 * numbers)
+    for name, targets in objective.embedded_targets().items():
+        embedding = math.prod(objective.terms[name].embedded_shape)
+        numbers = 0
+        for target in targets:
+            every_step = sampling.noised and target == "x0"
+            numbers += embedding * (steps if every_step else 1)
+        plan.cache[f"embeddings ({name})"] = CacheSize(train_rows, 4 * numbers)
 
     features = CacheSize(train_rows, steps * feature_bytes(encoder))
     plan.cache["features, if cache.max_gb allowed them"] = features
@@ -178,7 +181,7 @@ def _iteration(objective: Objective, batch: int, phase: str) -> None:
     for parameter in objective.bridge.parameters():
         parameter.requires_grad_(True)
     latent = objective.bridge(features, mapping_only=phase == "M")
-    render = objective.render(latent, condition.camera)
+    render = objective.render(latent, condition.camera) if objective.needs_render else None
     losses = objective.losses(phase, latent, render, moment)
     sum(losses.values()).backward()
 

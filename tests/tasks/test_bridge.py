@@ -277,7 +277,7 @@ def test_noised_truth_has_an_x0_of_every_step(tmp_path, tiny_zip):
         batch.x0[1] - batch.x0[2]
     ).abs().max() > 0.05
     wanted = task.terms["identity"].prepare(batch.x0)
-    torch.testing.assert_close(task.data.embeddings.read("identity", rows, steps), wanted)
+    torch.testing.assert_close(task.data.embeddings.read("identity", "x0", rows, steps), wanted)
     found = sum(task.losses("T", SeededBatch.of_iteration(0, 0, 0, 4, 24), 0).values())
     assert torch.isfinite(found)
     index = json.loads((task.data.train.cache.folder / "index.json").read_text())
@@ -295,11 +295,11 @@ def test_embeddings_belong_to_a_crop(tmp_path, tiny_zip):
     assert plain.data.train.cache.folder == cut.data.train.cache.folder
     assert plain.data.embeddings.cache.folder != cut.data.embeddings.cache.folder
     rows = torch.arange(4)
-    found = cut.data.embeddings.read("identity", rows)
+    found = cut.data.embeddings.read("identity", "gt", rows)
     torch.testing.assert_close(
         found, cut.terms["identity"].prepare(to_float(cut.data.train.data.images[rows]))
     )
-    assert (found - plain.data.embeddings.read("identity", rows)).abs().max() > 1e-3
+    assert (found - plain.data.embeddings.read("identity", "gt", rows)).abs().max() > 1e-3
 
 
 def test_features_are_cached_only_within_the_budget(tmp_path, tiny_zip):

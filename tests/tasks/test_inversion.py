@@ -3,10 +3,13 @@ from __future__ import annotations
 import json
 
 import mini
+import numpy as np
 import torch
 
-from gantoolkit import weights
-from gantoolkit.training.runner import run
+from gantoolkit import networks, weights
+from gantoolkit.generators import load_generator
+from gantoolkit.training.batch import SeededBatch
+from gantoolkit.training.runner import build_task, run
 
 
 def test_codes_move_towards_the_photographs(tmp_path, tiny_zip):
@@ -29,3 +32,54 @@ def test_codes_move_towards_the_photographs(tmp_path, tiny_zip):
     assert record.scores["W+ inversion"]["ms_ssim"].n == 6
     ws = weights.load(tmp_path / "run/export/codes.safetensors")[0]["ws"]
     assert ws.shape == (6, 8, 16) and torch.isfinite(ws).all()
+
+
+def encoder_config(folder, data, **keys):
+    mini.write_networks(folder)
+    base = dict(
+        task="inversion_encoder",
+        data=str(data),
+        generator=str(folder / "generator.safetensors"),
+        encoder=dict(type="FaceEncoder", widths=(8, 16)),
+        losses=dict(l2=dict(type="L2")),
+        metrics=dict(ms_ssim={}),
+        device="cpu",
+        report=False,
+        schedule=dict(iterations=40, batch=4, log_every=2),
+    )
+    return base | keys
+
+
+def test_an_encoder_learns_to_read_codes_off_the_faces_of_a_generator(tmp_path, tiny_zip):
+    config = encoder_config(tmp_path, tiny_zip)
+    record = run(config, tmp_path / "run")
+    rows = [json.loads(line) for line in (tmp_path / "run/losses.jsonl").read_text().splitlines()]
+    assert rows[-1]["E/code"] < 0.9 * rows[0]["E/code"]
+    assert record.scores["run"]["ms_ssim"].n == 6  # a quarter of the faces is held out
+
+    encoder = networks.load(tmp_path / "run/export/encoder.safetensors")
+    generator = load_generator(config["generator"])
+    w = generator.mapping(torch.randn(64, 16, generator=torch.Generator().manual_seed(9)))[:, 0]
+    images = generator.render(w[:, None].expand(-1, 8, -1), noise="const").image
+    error = (encoder(images) - w).square().mean()
+    assert error < 0.9 * (w - w.mean(0)).square().mean()  # nearer than the best constant
+
+
+def test_fresh_codes_are_compared_in_standard_deviations(tmp_path, tiny_zip):
+    """By hand: ‖(E(G(w)) − w) / σ‖² of untruncated codes, for an encoder that gives zeros."""
+    task = build_task(
+        encoder_config(tmp_path, tiny_zip, losses={}, psi=(1.0, 1.0), code=1.0, codes_per_face=1),
+        torch.device("cpu"),
+        1,
+    )
+    torch.nn.init.zeros_(task.encoder.linear.weight)
+    torch.nn.init.zeros_(task.encoder.linear.bias)
+    batch = SeededBatch.of_iteration(0, 0, 0, 4, 24)
+    found = task.losses("E", batch, 0)["code"]
+
+    again = SeededBatch.of_iteration(0, 0, 0, 4, 24)
+    codes = task.generator.mapping(again.normal(16))[:, 0].detach().numpy()
+    stream = torch.Generator().manual_seed(0)
+    many = task.generator.mapping(torch.randn(4096, 16, generator=stream))[:, 0].detach().numpy()
+    wanted = np.mean((codes / many.std(0, ddof=1)) ** 2)
+    np.testing.assert_allclose(found.item(), wanted, rtol=1e-4)

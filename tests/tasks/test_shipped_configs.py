@@ -30,6 +30,8 @@ CHAIN = [
         "stylegan2",
         "stylegan2_codes",
         "stylegan2_adversarial",
+        "eg3d_encoder",
+        "stylegan2_encoder",
         "ceiling_eg3d",
         "ceiling_stylegan2",
     )

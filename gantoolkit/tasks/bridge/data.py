@@ -1,4 +1,4 @@
-"""The data of a bridge: trajectories of both splits and embeddings of the identity targets."""
+"""The data of a bridge: trajectories of both splits and embeddings of the targets."""
 
 from __future__ import annotations
 
@@ -72,10 +72,13 @@ class BridgeData:
         )
 
     def embed(
-        self, terms: dict[str, nn.Module], target: str, digests: Mapping[str, str]
+        self,
+        terms: dict[str, nn.Module],
+        targets: Mapping[str, set[str]],
+        digests: Mapping[str, str],
     ) -> Embeddings:
-        """Open the cache of the identity targets ('gt' or 'x0') of the losses `terms`."""
-        self.embeddings = Embeddings(self.train, terms, target, dict(digests))
+        """Open the cache of what the losses `terms` keep of their targets ('gt', 'x0')."""
+        self.embeddings = Embeddings(self.train, terms, targets, dict(digests))
         return self.embeddings
 
     def prepare(self, progress) -> None:

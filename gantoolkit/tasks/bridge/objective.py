@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from gantoolkit.core.types import Latent, Render
+from gantoolkit.losses import EMBEDDED, OF_CODES
 from gantoolkit.tasks.bridge.config import ObjectiveConfig
 from gantoolkit.tasks.bridge.embeddings import Embeddings
 from gantoolkit.tasks.bridge.renderer import Renderer
@@ -28,7 +29,7 @@ class Objective:
     """Render codes and compare the images with their targets.
 
     terms       name → loss, of gantoolkit.losses
-    embeddings  of the identity targets, by row; set it before a loss that compares identities
+    embeddings  of targets, by row; set it before a loss that compares identities or their codes
     """
 
     embeddings: Embeddings
@@ -55,25 +56,49 @@ class Objective:
         """Whether a phase reads only h, so that the encoder may stop before its up blocks."""
         return phase == "M" and not getattr(self.bridge, "reads_f", False)
 
+    @property
+    def needs_render(self) -> bool:
+        """Whether any loss looks at G(w)."""
+        return any(term.compares not in OF_CODES for term in self.terms.values())
+
+    def target_of(self, term: nn.Module, phase: str) -> str:
+        """Return which image a loss compares with: 'gt' for I^gt, 'x0' for I^d_0."""
+        return self.targets["identity" if term.compares == "identity" else phase]
+
+    def embedded_targets(self) -> dict[str, set[str]]:
+        """Return loss → targets that are embedded once, before training."""
+        return {
+            name: {self.target_of(term, phase) for phase in ("M", "T")}
+            for name, term in self.terms.items()
+            if term.compares in EMBEDDED
+        }
+
     def losses(
-        self, phase: str, latent: Latent, render: Render, batch: TimestepBatch
+        self, phase: str, latent: Latent, render: Render | None, batch: TimestepBatch
     ) -> dict[str, Tensor]:
-        """Compute the weighted terms of Eq. 6 (phase M) or Eq. 7 (phase T)."""
+        """Compute the weighted terms of Eq. 6 (phase M) or Eq. 7 (phase T).
+
+        render  G(w); None where no loss looks at it
+        """
         targets = dict(gt=batch.sample.target.image_gt, x0=batch.x0)
         target = targets[self.targets[phase]]
-        size = self.size(render.image, target)
-        image = pool(render.image, size)
-        target = pool(target, size)
+        image = None
+        if render is not None:
+            size = self.size(render.image, target)
+            image = pool(render.image, size)
+            target = pool(target, size)
 
         losses = {}
         for name, term in self.terms.items():
-            if term.compares == "code":
-                value = term(latent.ws, self.mean_w)
-            elif term.compares == "identity":
-                value = term(image, self.embeddings.read(name, batch.rows, batch.steps))
+            if term.compares in EMBEDDED:
+                embedded = self.target_of(term, phase)
+                prepared = self.embeddings.read(name, embedded, batch.rows, batch.steps)
+            elif term.compares == "code":
+                prepared = self.mean_w
             else:
-                value = term(image, term.prepare(target))
-            losses[name] = term.weight * value
+                prepared = term.prepare(target)
+            compared = latent.ws if term.compares in OF_CODES else image
+            losses[name] = term.weight * term(compared, prepared)
         return losses
 
     def size(self, image: Tensor, target: Tensor) -> int:

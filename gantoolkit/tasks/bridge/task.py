@@ -60,7 +60,7 @@ class Bridge(Task):
 
         self.data = BridgeData(config, self.encoder, self.specs["encoder"], device)
         self.objective.embeddings = self.data.embed(
-            self.terms, self.objective.targets["identity"], self.weights()
+            self.terms, self.objective.embedded_targets(), self.weights()
         )
 
         self.modules = dict(bridge=self.bridge)
@@ -128,9 +128,11 @@ class Bridge(Task):
 
         features = self.data.train.features(timestep_batch, only_h=self.objective.only_h(phase))
         latent = self.bridge(features, mapping_only=phase == "M")
-        camera = timestep_batch.sample.condition.camera
-        seeds = batch.seeds.tolist() if self.objective.noise == "random" else None
-        render = self.objective.render(latent, camera, seeds)
+        render = None
+        if self.objective.needs_render:
+            camera = timestep_batch.sample.condition.camera
+            seeds = batch.seeds.tolist() if self.objective.noise == "random" else None
+            render = self.objective.render(latent, camera, seeds)
         return self.objective.losses(phase, latent, render, timestep_batch)
 
     def prefetch(self, batch: SeededBatch) -> None:

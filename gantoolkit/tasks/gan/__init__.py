@@ -1,1 +1,1 @@
-"""Tasks `gan`, `codes`, `inversion`: generators, codes for them, and W+ of photographs."""
+"""Tasks of generators: `gan`, `codes`; codes of faces: `inversion`, `inversion_encoder`."""

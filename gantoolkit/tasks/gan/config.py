@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from gantoolkit.config import validate
@@ -118,6 +118,28 @@ class InversionConfig:
     limit: int = 200  # number of photographs, from the start of `data`
     lr: float = 0.05  # learning rate of the codes
     betas: tuple[float, float] = (0.9, 0.99)  # of Adam
+    # metrics of the results, as of the task `bridge`; None = all, {} = none
+    metrics: dict | None = None
+    judge: str = "judge"  # weights name of the network that metrics measure with
+
+
+@dataclass(frozen=True, kw_only=True)
+class InversionEncoderConfig:
+    """All keys of the task `inversion_encoder`."""
+
+    data: str  # zip of faces
+    generator: str  # weights name or file; frozen
+    losses: dict  # name → a component of kind `loss`, {"type": …, "weight": …}
+    # {"type": "FaceEncoder", …}; resolution and w_dim are the generator's
+    encoder: dict = field(default_factory=lambda: {"type": "FaceEncoder"})
+    val: str | None = None  # zip of held-out faces; None holds out the end of `data`
+    held_out: int = 200  # faces at the end of the data that are used for scores only
+    code: float = 0.3  # weight of the distance between fresh codes and what is read off their faces
+    codes_per_face: int = 3  # fresh codes beside every face of a batch
+    psi: tuple[float, float] = (0.7, 1.2)  # range of their truncation, towards w̄ and past it
+    lr: float = 1.5e-3  # learning rate of the encoder
+    betas: tuple[float, float] = (0.9, 0.99)  # of Adam
+    ema: float = 0.99  # decay of the moving average that is scored and exported
     # metrics of the results, as of the task `bridge`; None = all, {} = none
     metrics: dict | None = None
     judge: str = "judge"  # weights name of the network that metrics measure with

@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from gantoolkit.core.types import Render
+from gantoolkit.losses import OF_CODES
 
 # -- the GAN game ----------------------------------------------------------------------------------
 
@@ -147,7 +148,7 @@ def weighted_losses(
     """
     losses = {}
     for name, term in terms.items():
-        compares_codes = term.compares == "code"
-        value = term(ws, mean_w) if compares_codes else term(image, term.prepare(target))
-        losses[name] = term.weight * value
+        prepared = mean_w if term.compares == "code" else term.prepare(target)
+        compared = ws if term.compares in OF_CODES else image
+        losses[name] = term.weight * term(compared, prepared)
     return losses

@@ -17,7 +17,7 @@ class MyPlugin(Loss):
     weight  factor of the term; the task multiplies by it
     """
 
-    compares = "image"  # or "identity", or "code"
+    compares = "image"  # or "identity", "code", "target_code"
 
     def __init__(self, weight: float = 1.0):
         super().__init__(weight)

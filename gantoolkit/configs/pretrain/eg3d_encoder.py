@@ -1,0 +1,23 @@
+# An encoder of faces into W of the embedded EG3D, which reads codes that bridges take as targets.
+# About 50 minutes on one core. Writes export/encoder.safetensors.
+task = "inversion_encoder"
+name = "eg3d_encoder"
+seed = 0
+data = "zoo-train"
+generator = "eg3d"
+encoder = dict(type="FaceEncoder", widths=(32, 64, 128, 192, 224))
+losses = dict(
+    l2=dict(type="L2", weight=1.0),
+    lpips=dict(type="Perceptual", weight=0.8, network="parser"),
+    identity=dict(type="Identity", weight=0.1, network="arcface"),
+)
+schedule = dict(
+    iterations=1500,
+    batch=8,
+    precision="bf16",
+    warmup=50,
+    decay="cosine",
+    log_every=20,
+    save_every=100,
+    pictures_every=300,
+)

@@ -1,0 +1,49 @@
+"""A target in code space: the loss TargetCode in the task `bridge`."""
+
+from __future__ import annotations
+
+import mini
+import numpy as np
+import pytest
+import torch
+
+from gantoolkit import weights
+from gantoolkit.core.errors import UsageError
+from gantoolkit.losses.latent import TargetCode
+from gantoolkit.networks.face_encoder import FaceEncoder
+from gantoolkit.training.batch import SeededBatch
+
+
+@pytest.fixture
+def encoder(tmp_path):
+    torch.manual_seed(3)
+    network = FaceEncoder(resolution=32, w_dim=16, widths=(8, 8))
+    arch = dict(type="FaceEncoder", resolution=32, w_dim=16, widths=[8, 8])
+    weights.save(tmp_path / "encoder.safetensors", network.state_dict(), arch)
+    return network
+
+
+@pytest.mark.parametrize("phase, target", [("M", "gt"), ("T", "x0")])
+def test_codes_are_compared_with_those_of_the_phases_target(
+    tmp_path, tiny_zip, encoder, monkeypatch, phase, target
+):
+    """By hand: mean (w − E(I))² over B, L and w_dim; nothing is rendered for it."""
+    loss = dict(type="TargetCode", network=str(tmp_path / "encoder.safetensors"), weight=2.0)
+    task = mini.make(tmp_path, tiny_zip, losses=dict(target=loss))
+    monkeypatch.setattr(task.generator, "render", lambda *_, **__: pytest.fail("rendered"))
+    found = task.losses(phase, SeededBatch.of_iteration(0, 0, 0, 4, 24), 0)
+
+    batch = SeededBatch.of_iteration(0, 0, 0, 4, 24)
+    moment = task.data.train.read(batch.indices, batch.integers(4))
+    image = moment.sample.target.image_gt if target == "gt" else moment.x0
+    with torch.no_grad():
+        codes = encoder(image).numpy()
+        features = task.encoder.features(moment.latents, moment.t, None)
+        ws = task.bridge(features, mapping_only=phase == "M").ws.numpy()
+    wanted = 2.0 * np.mean((ws - codes[:, None]) ** 2)
+    np.testing.assert_allclose(found["target"].item(), wanted, rtol=1e-5)
+
+
+def test_a_network_that_is_no_encoder_is_refused():
+    with pytest.raises(UsageError, match="'arcface' holds ArcFace, which does not encode"):
+        TargetCode("arcface")
