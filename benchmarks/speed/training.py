@@ -40,7 +40,6 @@ class Source:
         self.real = trajectories
         self.timer = timer
         self.variant = "cache"
-        self.feature_cache = None
 
     def __getattr__(self, name: str):
         return getattr(self.real, name)
@@ -65,7 +64,7 @@ class Source:
     def features(self, batch: TimestepBatch, only_h: bool = False) -> Features:
         """Compute features, or read them from their cache."""
         with self.timer.part(FEATURES):
-            self.real.feature_cache = self.feature_cache if self.variant == "features" else None
+            self.real.stores_features = self.variant == "features"
             return self.real.features(batch, only_h)
 
 
@@ -95,12 +94,9 @@ class Bench:
         def quiet(*_) -> None:
             pass
 
+        task.data.train.store_features(1e3)
         task.prepare(folder, quiet)
-        trajectories = task.data.train
-        trajectories.store_features(1e3, quiet)
-        source = Source(trajectories, self.timer)
-        source.feature_cache = trajectories.feature_cache
-        task.data.train = source
+        task.data.train = Source(task.data.train, self.timer)
         losses = task.losses
 
         def timed_losses(*arguments):

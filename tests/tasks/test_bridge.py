@@ -306,7 +306,7 @@ def test_features_are_cached_only_within_the_budget(tmp_path, tiny_zip):
     cache = dict(folder=str(tmp_path / "cache"))
     small = make(tmp_path, tiny_zip, cache=cache | dict(max_gb=1e-6))
     large = make(tmp_path, tiny_zip, cache=cache | dict(max_gb=1e-2))
-    assert small.data.train.feature_cache is None and large.data.train.feature_cache is not None
+    assert not small.data.train.stores_features and large.data.train.stores_features
     batch = large.data.train.read(torch.tensor([5, 17]), torch.tensor([3, 1]))
     computed, stored = small.data.train.features(batch), large.data.train.features(batch)
     assert torch.equal(stored.words, computed.words) and torch.equal(stored.t, computed.t)

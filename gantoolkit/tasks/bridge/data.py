@@ -83,13 +83,13 @@ class BridgeData:
 
     def prepare(self, progress) -> None:
         """Fill what the caches lack."""
+        self.train.store_features(self.cache.max_gb)
         self.train.prepare(progress, "trajectories of train")
         self.val.prepare(progress, "trajectories of val")
         if self.val_no_text:
             self.val_no_text.prepare(progress, "trajectories of val without text")
         if self.embeddings:
             self.embeddings.prepare(progress)
-        self.train.store_features(self.cache.max_gb, progress, "features of train")
 
     def read(self, batch: SeededBatch) -> TimestepBatch:
         """Read the samples of a batch, each at a step drawn uniformly from the denoising grid."""

@@ -8,6 +8,7 @@ Row r stands for sample r mod N of the N samples, with its (r div N)-th caption.
 from __future__ import annotations
 
 import math
+from collections import defaultdict
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -19,8 +20,8 @@ from gantoolkit.core.images import to_float, to_uint8
 from gantoolkit.core.types import Features, Sample
 from gantoolkit.data.face_zip import FaceZip
 from gantoolkit.data.pair_rule import CAPTIONS, SEEDS, caption_numbers, noise_seeds
+from gantoolkit.tasks.bridge import feature_cache
 from gantoolkit.tasks.bridge.config import CacheConfig, SamplingConfig
-from gantoolkit.tasks.bridge.feature_cache import FeatureCache
 
 
 @dataclass(frozen=True)
@@ -85,7 +86,7 @@ class Trajectories:
         if sampling.noised:
             self.key["x0"] = "of every step"
         self.cache = cache_config.open("trajectories", self.key, len(self), sampling.batch, device)
-        self.feature_cache: FeatureCache | None = None
+        self.stores_features = False  # beside z_t, in the same cache
 
     def __len__(self) -> int:
         return self.samples * self.sampling.captions
@@ -103,37 +104,54 @@ class Trajectories:
 
     def row_bytes(self) -> int | None:
         """Compute the bytes of one cached row; None where the encoder does not say its shapes."""
+        if self.stores_features:
+            return self._computed_row_bytes
         latent_shape = getattr(self.encoder, "latent_shape", None)
         resolution = getattr(self.encoder, "resolution", None)
         if not latent_shape or not resolution:
             return None
         return row_bytes(len(self.timesteps), latent_shape, resolution, self.sampling.noised)
 
+    def store_features(self, max_gb: float) -> None:
+        """Cache features beside z_t, if all of it fits `max_gb` gigabytes of disk."""
+        if max_gb <= 0:
+            return
+        self.stores_features = True
+        if self._computed_row_bytes * len(self) > max_gb * 1e9:
+            self.stores_features = False
+            return
+        self.cache = self.cache_config.open(
+            "features", self.key, len(self), feature_cache.ROWS_PER_SHARD, self.device
+        )
+
+    @cached_property
+    def _computed_row_bytes(self) -> int:
+        tensors = self._compute(torch.arange(1)).values()
+        return sum(tensor.numel() * tensor.element_size() for tensor in tensors)
+
     @torch.no_grad()
     def _compute(self, rows: Tensor) -> dict[str, Tensor]:
-        """Run the encoder: z_t as halves [B,S,4,h,w] and I^d_0 as bytes, of one row each."""
+        """Run the encoder: z_t as halves [B,S,4,h,w], I^d_0 as bytes, and features where stored."""
         sample = self.sample(rows)
-        if not self.sampling.noised:
+        if not self.sampling.noised and not self.stores_features:
             latents, x0 = self.encoder.trajectory(sample.condition)
             return dict(z=latents.half(), x0=to_uint8(x0))
 
+        steps: dict[str, list[Tensor]] = defaultdict(list)
         trace = self.encoder.trace(
             sample.condition, source=self.sampling.source, image=sample.target.image_gt
         )
-        latents, x0 = [], []
-        for step in trace:
-            latents.append(step.latents.half())
-            x0.append(to_uint8(step.x0))
-        return dict(z=torch.stack(latents, 1), x0=torch.stack(x0, 1))
-
-    def store_features(self, max_gb: float, progress, name: str = "features") -> None:
-        """Cache features too, if those of all rows and steps fit `max_gb` gigabytes of disk."""
-        if max_gb <= 0:
-            return
-        feature_cache = FeatureCache(self)
-        if feature_cache.bytes() <= max_gb * 1e9:
-            feature_cache.cache.fill(feature_cache.compute, progress, name)
-            self.feature_cache = feature_cache
+        for features in trace:
+            steps["z"].append(features.latents.half())
+            if features.x0 is not None:
+                steps["x0"].append(to_uint8(features.x0))
+            if self.stores_features:
+                for name, tensor in feature_cache.flatten(features).items():
+                    steps[name].append(tensor)
+        tensors = {name: torch.stack(values, 1) for name, values in steps.items()}
+        if not self.sampling.noised:
+            tensors["x0"] = tensors["x0"][:, 0]
+        return tensors
 
     # -- reading -----------------------------------------------------------------------------------
 
@@ -183,8 +201,8 @@ class Trajectories:
     @torch.no_grad()
     def features(self, batch: TimestepBatch, only_h: bool = False) -> Features:
         """Compute h, f and a (or only h) by one forward pass without guidance, or read them."""
-        if self.feature_cache is not None:
-            return self.feature_cache.read(batch)
+        if self.stores_features:
+            return feature_cache.read(self.cache, batch, len(self.encoder.shapes.f))
         return self.encoder.features(batch.latents, batch.t, batch.sample.condition, only_h)
 
 
