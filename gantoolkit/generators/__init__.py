@@ -1,6 +1,9 @@
 """Generators: codes ws [B,L,w_dim] (and a camera) → Render; `load_generator` reads one.
 
 stylegan2  mapping_network  synthesis   the 2D generator
+stylegan3  alias_free_synthesis         the alias-free 2D generator
+fourier_input  filtered_lrelu           its first layer and its leaky ReLU
+lowpass  bands                          its filters, and which frequencies its layers hold
 eg3d  osg_decoder  superresolution      the 3D generator
 volume  ray_tracer                      rays through its feature planes
 views  mesh                             several views of one code; its surface
