@@ -13,7 +13,7 @@ How a file is read, without executing anything in it:
 
 Families, each of which finds its parts in a source, or None (`FORMATS`):
 
-    nvidia            StyleGAN2 and EG3D; uses stylegan2, eg3d and pickled_network
+    nvidia            StyleGAN2, StyleGAN3 and EG3D; uses the three below and pickled_network
     psp               pSp and e4e
     rosinality        the other StyleGAN2, also JoJoGAN's
     plain             state dicts with NVIDIA's names
@@ -21,6 +21,7 @@ Families, each of which finds its parts in a source, or None (`FORMATS`):
     diffusion         Stable Diffusion 1 and its ControlNets
     onnx              insightface's files
     stylegan2         constructor arguments of a StyleGAN2 and its discriminator
+    stylegan3         constructor arguments of a StyleGAN3
     eg3d              constructor arguments of an EG3D
     pickled_network   tensors and attributes of a network in a pickle
 
@@ -46,8 +47,8 @@ from gantoolkit.registry.plugins import hookimpl
 
 FORMATS = ("onnx", "nvidia", "psp", "rosinality", "plain", "recognizers", "diffusion")
 KNOWN = (
-    "NVIDIA pickles of StyleGAN2 and EG3D, StyleGAN2 of rosinality and JoJoGAN, pSp and e4e, "
-    "IR-SE50, BiSeNet, PiDiNet, trunks of LPIPS, Inception, Stable Diffusion 1.5 and its "
+    "NVIDIA pickles of StyleGAN2, StyleGAN3 and EG3D, StyleGAN2 of rosinality and JoJoGAN, pSp "
+    "and e4e, IR-SE50, BiSeNet, PiDiNet, trunks of LPIPS, Inception, Stable Diffusion 1.5 and its "
     "ControlNets, insightface's ONNX"
 )
 

@@ -9,6 +9,7 @@ from gantoolkit import convert, weights
 from gantoolkit.convert.attempt import FORM_ERRORS, describe
 from gantoolkit.core.errors import UsageError, WeightsError
 from gantoolkit.core.parts import Part
+from gantoolkit.registry import manifest
 from gantoolkit.weights.cache import write
 from gantoolkit.weights.state_dict import shorten
 
@@ -94,29 +95,35 @@ def describe_part(part: Part) -> list[str]:
 
 
 def _is_generator(arch: dict) -> bool:
-    return "resolution" in arch and "num_ws" not in arch and arch["type"] in ("StyleGAN2", "EG3D")
+    return arch.get("type") in manifest.load().components["generator"]
 
 
 def describe_generator(arch: dict) -> dict[str, str]:
     """Return the sizes of a generator, and how it takes a camera."""
-    synthesis_resolution = arch.get("plane_resolution", arch["resolution"])
+    import torch
+
+    from gantoolkit.generators import build_generator
+
+    with torch.device("meta"):
+        generator = build_generator(arch)
     return {
-        "resolution": f"{arch['resolution']} px",
-        "num_ws": str(2 * synthesis_resolution.bit_length() - 4),
-        "w_dim": str(arch["w_dim"]),
-        "mapping layers": str(arch["mapping_layers"]),
-        "camera": describe_camera(arch),
+        "resolution": f"{generator.resolution} px",
+        "num_ws": str(generator.num_ws),
+        "w_dim": str(generator.w_dim),
+        "mapping layers": str(arch.get("mapping_layers", "")),
+        "camera": describe_camera(arch, generator.is_3d),
     }
 
 
-def describe_camera(arch: dict) -> str:
+def describe_camera(arch: dict, is_3d: bool) -> str:
     """Say how the generator takes a camera."""
     c_dim = arch.get("c_dim")
-    if arch["type"] == "StyleGAN2":
+    if not is_3d:
         return f"none; a label of {c_dim} numbers" if c_dim else "none"
     if not c_dim:
         return "renders from one; mapping takes none"
-    scale = "" if arch["c_scale"] == 1 else f", times {arch['c_scale']:g}"
+    c_scale = arch.get("c_scale", 1)
+    scale = "" if c_scale == 1 else f", times {c_scale:g}"
     return f"renders from one; mapping is conditioned on its {c_dim} numbers{scale}"
 
 

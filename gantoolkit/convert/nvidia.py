@@ -1,10 +1,10 @@
-"""NVIDIA's network pickles: StyleGAN2 (ada, and the StyleGAN2 configs of stylegan3) and EG3D."""
+"""NVIDIA's network pickles: StyleGAN2 (of ada and of stylegan3), StyleGAN3 and EG3D."""
 
 from __future__ import annotations
 
 from functools import partial
 
-from gantoolkit.convert import eg3d, stylegan2
+from gantoolkit.convert import eg3d, stylegan2, stylegan3
 from gantoolkit.convert.attempt import attempt
 from gantoolkit.convert.inert import Stub
 from gantoolkit.convert.pickled_network import PickledNetwork, flatten_network
@@ -14,7 +14,8 @@ from gantoolkit.core.parts import Part
 
 FORMAT = "network pickle of NVIDIA"
 PART_NAMES = {"G_ema": "generator", "G": "raw", "D": "discriminator"}  # key in the file → ours
-KNOWN_TENSORS = ("synthesis.b4.const", "b4.out.weight")  # of a generator, of a discriminator
+# Of the generators, of a discriminator.
+KNOWN_TENSORS = ("synthesis.b4.const", stylegan3.MARK, "b4.out.weight")
 DUAL_DISCRIMINATORS = ("DualDiscriminator", "DummyDualDiscriminator")
 
 
@@ -69,10 +70,12 @@ def make_part(network: PickledNetwork, name: str, is_main: bool) -> Part:
     elif "synthesis.b4.const" in state:
         arch = stylegan2.generator_arch(state, network.attributes)
         state = add_silent_noise(state)
+    elif stylegan3.MARK in state:
+        arch = stylegan3.generator_arch(state, network.attributes)
     elif "b4.out.weight" in state:
         is_dual = network.kind in DUAL_DISCRIMINATORS
         arch = stylegan2.discriminator_arch(state, network.attributes, is_dual)
-    else:  # StyleGAN3's configs T and R, IDE-3D, something of one's own
+    else:  # IDE-3D, something of one's own
         arch = {}
         facts = {"note": "no component here builds this class; only its tensors can be written"}
     return Part(name, arch, state, FORMAT, network.kind, facts, is_main)

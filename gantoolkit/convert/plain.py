@@ -5,23 +5,29 @@ from __future__ import annotations
 import json
 import math
 
-from gantoolkit.convert import stylegan2
+from gantoolkit.convert import stylegan2, stylegan3
 from gantoolkit.convert.source import Source
 from gantoolkit.core.errors import WeightsError
 from gantoolkit.core.parts import Part
 
 FORMAT = "state dict with NVIDIA's names"
 NOT_RECORDED = "not in the file; as in configs without fp16 layers"
+AS_PUBLISHED = "not in the file; as published"
 
 
 def find_parts(source: Source) -> list[Part] | None:
-    """Find a StyleGAN2, as `gantoolkit weights export --to nvidia` writes it."""
+    """Find a StyleGAN2, as `gantoolkit weights export --to nvidia` writes it, or a StyleGAN3."""
     for prefix, state in source.locate("synthesis.b4.const"):
         is_backbone = prefix.endswith("backbone.")  # of an EG3D
         if "mapping.fc0.weight" in state and not is_backbone:
             attributes, origin = read_attributes(state, source.metadata.get("init_kwargs"))
             arch = stylegan2.generator_arch(state, attributes)
             facts = {"clamp and learning rate": origin}
+            return [Part("generator", arch, state, FORMAT, "Generator", facts)]
+    for _, state in source.locate(stylegan3.MARK):
+        if "mapping.fc0.weight" in state:
+            arch = stylegan3.generator_arch(state)
+            facts = {"clamp and learning rate": AS_PUBLISHED}
             return [Part("generator", arch, state, FORMAT, "Generator", facts)]
     return None
 

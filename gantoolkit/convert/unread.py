@@ -25,7 +25,7 @@ FAMILIES = {
     ),
     r"joint_blocks\.|double_blocks\.": "of Stable Diffusion 3 or Flux; version 1 is read",
     r"synthesis\.input\.(freqs|weight)": (
-        "a state dict of StyleGAN3, which no component here builds; give a StyleGAN2 or an EG3D"
+        "the synthesis network of a StyleGAN3 without its mapping network; give the whole generator"
     ),
     r"backbone\.synthesis\.b4\.const": (
         "a state dict of EG3D, without the rendering options that only NVIDIA's pickle keeps; give "

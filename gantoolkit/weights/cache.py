@@ -12,7 +12,7 @@ from gantoolkit.registry import manifest, plugins
 from gantoolkit.weights.names import matches, sha256
 from gantoolkit.weights.writing import save
 
-VERSION = 4  # of the converters: raise it when one of them gives another result for the same file
+VERSION = 5  # of the converters: raise it when one of them gives another result for the same file
 
 
 def converted(path: Path, kinds: Container[str] = ()) -> Path | None:

@@ -27,6 +27,7 @@ EG3D = SMALL | dict(
 )
 OWN = [
     ("generator", "StyleGAN2", SMALL),
+    ("generator", "StyleGAN3", SMALL),
     ("generator", "EG3D", EG3D),
     ("bridge", "AbSM", dict(width=8)),
     ("bridge", "Mapping", dict(width=8, pyramid=4)),

@@ -19,6 +19,7 @@ import torch
 from torch import nn
 
 from gantoolkit.generators.eg3d import EG3D
+from gantoolkit.generators.stylegan3 import StyleGAN3
 from gantoolkit.generators.superresolution import SuperResolution
 
 SOURCE = "import os\nopen('executed', 'w').close()\n"  # an official reader would execute it
@@ -30,6 +31,11 @@ PLAIN = {
 }
 CLASSES = {
     "StyleGAN2": "Generator",
+    "StyleGAN3": "Generator",
+    "AliasFreeSynthesis": "SynthesisNetwork",
+    "AliasFreeLayer": "SynthesisLayer",
+    "AliasFreeToRGB": "SynthesisLayer",
+    "FourierInput": "SynthesisInput",
     "EG3D": "TriPlaneGenerator",
     "FullyConnected": "FullyConnectedLayer",
     "Affine": "FullyConnectedLayer",
@@ -104,7 +110,7 @@ def module_state(module: nn.Module, ordered: bool, children: dict, more: dict) -
         "_state_dict_hooks": mapping(),
         "_modules": mapping(children),
     }
-    return {**state, **more, "_init_args": (), "_init_kwargs": {}}
+    return {**state, "_init_args": (), "_init_kwargs": {}, **more}
 
 
 def graph(module: nn.Module, ordered: bool = True, name: str = "", extra: dict | None = None):
@@ -161,6 +167,43 @@ def eg3d_extra(g: EG3D, variant: str) -> dict:
         },
         "variant": variant,
     }
+
+
+def stylegan3_extra(g: StyleGAN3) -> dict:
+    """What the modules of a StyleGAN3 keep beside their tensors: numbers and arrays of numpy."""
+    sizes = {
+        "z_dim": g.z_dim,
+        "c_dim": g.c_dim,
+        "w_dim": g.w_dim,
+        "img_resolution": g.resolution,
+        "img_channels": 3,
+    }
+    options = {"channel_base": np.int64(32768), "num_layers": g.num_ws - 2}
+    extra = {
+        "": sizes | {"num_ws": g.num_ws, "_init_kwargs": sizes | options},
+        "mapping": {"z_dim": g.z_dim, "num_ws": g.num_ws, "w_avg_beta": 0.998},
+        "synthesis": {
+            "num_layers": g.num_ws - 2,
+            "num_critical": 2,
+            "margin_size": 10,
+            "output_scale": 0.25,
+            "layer_names": list(g.synthesis.layer_names),
+        },
+        "synthesis.input": {
+            "size": np.broadcast_to(np.asarray(g.synthesis.input.size), [2]),
+            "sampling_rate": np.float64(g.synthesis.input.rate),
+            "bandwidth": np.float64(g.synthesis.input.bandwidth),
+        },
+    }
+    for name in g.synthesis.layer_names:
+        extra[f"synthesis.{name}"] = {
+            "out_size": np.array([int(name.split("_")[1])] * 2),
+            "out_cutoff": np.float64(2.5),
+            "conv_kernel": 3,
+            "use_fp16": np.True_,
+            "padding": [9, 8, 9, 8],
+        }
+    return extra
 
 
 def with_renderer(top: Persistent, axes: torch.Tensor) -> Persistent:

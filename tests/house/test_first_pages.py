@@ -34,6 +34,7 @@ from gantoolkit.encoders.mmface import MMFaceEncoder
 from gantoolkit.encoders.pyramid import PyramidEncoder
 from gantoolkit.generators.eg3d import EG3D
 from gantoolkit.generators.stylegan2 import StyleGAN2
+from gantoolkit.generators.stylegan3 import StyleGAN3
 
 SHAPES, MEAN = FeatureShapes((8, 4, 4), ((8, 4, 4), (6, 8, 8)), 5), torch.zeros(6)
 
@@ -110,16 +111,16 @@ def test_bridges_keep_their_contract(bridge):
         offers(bridge, contract)
 
 
-@pytest.mark.parametrize("kind", [StyleGAN2, EG3D])
+@pytest.mark.parametrize("kind", [StyleGAN2, StyleGAN3, EG3D])
 def test_generators_keep_their_contract(kind):
     more = (
-        {}
-        if kind is StyleGAN2
-        else dict(plane_resolution=8, superresolution="2X", sr_input=8, sr_channels=(4, 4))
+        dict(plane_resolution=8, superresolution="2X", sr_input=8, sr_channels=(4, 4))
+        if kind.is_3d
+        else {}
     )
     generator = kind(8, 8, 16, channel_base=64, channel_max=8, **more)
     flat, solid = generators.load_generator.__doc__.split("In 3D also")
     for name in re.findall(
-        r"(?<=[` ])\.(\w+(?:\([^)…]*\))?)", flat if kind is StyleGAN2 else flat + solid
+        r"(?<=[` ])\.(\w+(?:\([^)…]*\))?)", flat + solid if kind.is_3d else flat
     ):
         offers(generator, name)
