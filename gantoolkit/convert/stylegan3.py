@@ -14,7 +14,6 @@ from torch import Tensor
 from gantoolkit.convert import stylegan2
 from gantoolkit.core.errors import WeightsError
 from gantoolkit.generators.alias_free_synthesis import (
-    CLAMP,
     KERNELS,
     OUTPUT_SCALE,
     design_filters,
@@ -22,6 +21,7 @@ from gantoolkit.generators.alias_free_synthesis import (
 )
 from gantoolkit.generators.bands import CRITICAL, Band, make_bands
 
+CLAMP = 256  # of the published layers
 MARK = "synthesis.input.freqs"  # a tensor that only a StyleGAN3 has
 LAYER = re.compile(r"synthesis\.L(\d+)_(\d+)_(\d+)\.weight")
 NOT_PUBLISHED = (
@@ -39,8 +39,8 @@ def generator_arch(
     bands = make_bands(resolution, len(layers))
     if [size for _, size, _ in layers] != [band.size for band in bands]:
         raise WeightsError(NOT_PUBLISHED.format(what="sampling rates"))
-    config = read_config(state, f"synthesis.{_name(layers[0])}")
-    check_filters(state, config, layers, bands)
+    variant = read_variant(state, f"synthesis.{_name(layers[0])}")
+    check_filters(state, variant, layers, bands)
     check_constants(attributes)
 
     last_fc = stylegan2.count_mapping_layers(state) - 1
@@ -49,7 +49,7 @@ def generator_arch(
         "type": "StyleGAN3",
         **stylegan2.mapping_arguments(state, attributes, w_dim),
         "resolution": resolution,
-        "config": config,
+        "variant": variant,
         "channels": channels,
         "img_channels": img_channels,
         "conv_clamp": read_clamp(attributes),
@@ -70,22 +70,22 @@ def _name(layer: tuple[int, int, int]) -> str:
     return f"L{index}_{size}_{width}"
 
 
-def read_config(state: dict[str, Tensor], first_layer: str) -> str:
+def read_variant(state: dict[str, Tensor], first_layer: str) -> str:
     """Return "t" or "r", by the convolutions of the first layer."""
     kernel = state[f"{first_layer}.weight"].shape[-1]
-    for config, side in KERNELS.items():
+    for variant, side in KERNELS.items():
         if kernel == side:
-            return config
+            return variant
     raise WeightsError(NOT_PUBLISHED.format(what="convolutions"))
 
 
 def check_filters(
-    state: dict[str, Tensor], config: str, layers: list[tuple[int, int, int]], bands: list[Band]
+    state: dict[str, Tensor], variant: str, layers: list[tuple[int, int, int]], bands: list[Band]
 ) -> None:
     """Refuse filters other than those that the layers here would have."""
     before = bands[0]
     for layer, after in zip(layers, bands, strict=True):
-        radial = is_radial(config, layer[0], len(layers))
+        radial = is_radial(variant, layer[0], len(layers))
         designed = design_filters(before, after, radial)
         for name, usual in zip(("up_filter", "down_filter"), designed, strict=True):
             taps = state.get(f"synthesis.{_name(layer)}.{name}")

@@ -19,10 +19,9 @@ from gantoolkit.generators.synthesis import Affine
 from gantoolkit.networks.cpu.weight_cache import FrozenWeightCache
 from gantoolkit.networks.modulated_conv import modulated_conv2d, new_conv_weight
 
-KERNELS = {"t": 3, "r": 1}  # config → side of its convolutions
+KERNELS = {"t": 3, "r": 1}  # variant → side of its convolutions
 UPSAMPLING = 2  # of the leaky ReLU's rate over the larger of the layer's two
 FILTER_SIZE = 6  # taps per step of a filter
-CLAMP = 256.0
 OUTPUT_SCALE = 0.25
 MAGNITUDE_BETA = 0.999  # decay of the running mean square of inputs, per training batch
 
@@ -79,7 +78,7 @@ class AliasFreeLayer(ModulatedLayer):
         after: Band,
         kernel: int,
         radial: bool = False,
-        conv_clamp: float | None = CLAMP,
+        conv_clamp: float | None = None,
     ):
         super().__init__(in_channels, out_channels, w_dim, kernel)
         self.conv_clamp = conv_clamp
@@ -122,7 +121,7 @@ class AliasFreeToRGB(ModulatedLayer):
     """Modulated 1×1 convolution to the image, without demodulation."""
 
     def __init__(
-        self, in_channels: int, out_channels: int, w_dim: int, conv_clamp: float | None = CLAMP
+        self, in_channels: int, out_channels: int, w_dim: int, conv_clamp: float | None = None
     ):
         super().__init__(in_channels, out_channels, w_dim, kernel=1)
         self.conv_clamp = conv_clamp
@@ -139,7 +138,7 @@ class AliasFreeSynthesis(nn.Module):
     """ws → image: Fourier features, then layers L0, L1, …, named after index, size and channels.
 
     channels  of all layers but the last, which makes the image
-    config    "t" (3×3 convolutions) or "r" (1×1 convolutions and radial filters)
+    variant   "t" (3×3 convolutions) or "r" (1×1 convolutions and radial filters)
     """
 
     def __init__(
@@ -148,8 +147,8 @@ class AliasFreeSynthesis(nn.Module):
         resolution: int,
         img_channels: int,
         channels: Sequence[int],
-        config: str = "t",
-        conv_clamp: float | None = CLAMP,
+        variant: str = "t",
+        conv_clamp: float | None = None,
     ):
         super().__init__()
         bands = make_bands(resolution, len(channels))
@@ -159,8 +158,8 @@ class AliasFreeSynthesis(nn.Module):
 
         in_channels, before = channels[0], bands[0]
         for i, (out_channels, after) in enumerate(zip(channels, bands, strict=True)):
-            radial = is_radial(config, i, len(channels))
-            kernel = KERNELS[config]
+            radial = is_radial(variant, i, len(channels))
+            kernel = KERNELS[variant]
             layer = AliasFreeLayer(
                 in_channels, out_channels, w_dim, before, after, kernel, radial, conv_clamp
             )
@@ -197,6 +196,6 @@ def inner_rate(before: Band, after: Band) -> int:
     return UPSAMPLING * max(before.rate, after.rate)
 
 
-def is_radial(config: str, layer: int, layers: int) -> bool:
+def is_radial(variant: str, layer: int, layers: int) -> bool:
     """Say whether the layer with this index has a radial filter; critical ones have none."""
-    return config == "r" and layer < layers - CRITICAL
+    return variant == "r" and layer < layers - CRITICAL

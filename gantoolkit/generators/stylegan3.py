@@ -1,7 +1,7 @@
 """StyleGAN3: z → mapping → w → alias-free synthesis → image. Parameters have NVIDIA's names.
 
 Karras et al., “Alias-Free Generative Adversarial Networks”, 2021. Details move with the face and do
-not stick to pixels: config "t" for shifts, "r" for rotations too.
+not stick to pixels: in config t when it shifts, in config r when it turns, too.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from torch import Tensor, nn
 
 from gantoolkit.core.errors import UsageError
 from gantoolkit.core.types import Latent, Render
-from gantoolkit.generators.alias_free_synthesis import CLAMP, KERNELS, AliasFreeSynthesis
+from gantoolkit.generators.alias_free_synthesis import KERNELS, AliasFreeSynthesis
 from gantoolkit.generators.bands import make_bands
 from gantoolkit.generators.mapping_network import MappingNetwork
 
-WIDTHS = {"t": 1, "r": 2}  # config → factor of its channels
+WIDTHS = {"t": 1, "r": 2}  # variant → factor of its channels
 
 
 class StyleGAN3(nn.Module):
@@ -26,9 +26,9 @@ class StyleGAN3(nn.Module):
     z_dim, w_dim      sizes of z and w
     resolution        pixels per side: a power of two from 16 on
     c_dim             size of the label c; 0: there is none
-    config            "t" (3×3 convolutions) or "r" (1×1 convolutions, radial filters)
+    variant           "t" (3×3 convolutions) or "r" (1×1 convolutions, radial filters)
     channel_base, channel_max  a layer with the cutoff f has min(channel_base / 2f, channel_max)
-                      channels, and twice as many in config "r"
+                      channels, and twice as many in variant "r"
     layers            convolutions before the one that makes the image
     channels          channels of these layers, instead
     img_channels      of the image
@@ -39,6 +39,7 @@ class StyleGAN3(nn.Module):
     fix_input         ws[:, 0], which shifts and turns the whole picture and does nothing else, is
                       taken to be w̄: faces stay upright and in place. False: it is taken as given
 
+    >>> import torch
     >>> generator = StyleGAN3(z_dim=8, w_dim=8, resolution=16, channels=(8, 8, 4)).eval()
     >>> ws = generator.mapping(torch.randn(2, 8), truncation_psi=0.7)
     >>> ws.shape
@@ -55,7 +56,7 @@ class StyleGAN3(nn.Module):
         w_dim: int = 512,
         resolution: int = 1024,
         c_dim: int = 0,
-        config: str = "t",
+        variant: str = "t",
         channel_base: int = 32768,
         channel_max: int = 512,
         layers: int = 14,
@@ -64,23 +65,23 @@ class StyleGAN3(nn.Module):
         mapping_layers: int = 2,
         mapping_lr_mul: float = 0.01,
         mapping_features: int | None = None,
-        conv_clamp: float | None = CLAMP,
+        conv_clamp: float | None = 256,
         fix_input: bool = True,
     ):
         super().__init__()
-        if config not in KERNELS:
-            raise UsageError(f"StyleGAN3 has no config '{config}'; choose from t, r.")
+        if variant not in KERNELS:
+            raise UsageError(f"StyleGAN3 has no variant '{variant}'; choose from t, r.")
         self.z_dim = z_dim
         self.c_dim = c_dim
         self.w_dim = w_dim
         self.resolution = resolution
         self.fix_input = fix_input
-        widen = WIDTHS[config]
+        widen = WIDTHS[variant]
         channels = channels or channel_table(
             resolution, layers, channel_base * widen, channel_max * widen
         )
         self.synthesis = AliasFreeSynthesis(
-            w_dim, resolution, img_channels, tuple(channels), config, conv_clamp
+            w_dim, resolution, img_channels, tuple(channels), variant, conv_clamp
         )
         self.num_ws = self.synthesis.num_ws
         self.mapping = MappingNetwork(

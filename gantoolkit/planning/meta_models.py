@@ -25,7 +25,7 @@ PUBLISHED = {  # published weights → architecture, where the file is not here
     "stylegan2-ffhq": dict(type="StyleGAN2"),
     "stylegan2-ffhq-rosinality": dict(type="StyleGAN2"),
     "stylegan3-t-ffhq": dict(type="StyleGAN3"),
-    "stylegan3-r-ffhq": dict(type="StyleGAN3", config="r"),
+    "stylegan3-r-ffhq": dict(type="StyleGAN3", variant="r"),
     "stylegan3-t-ffhqu-256": dict(type="StyleGAN3", resolution=256, channel_base=16384),
 }
 

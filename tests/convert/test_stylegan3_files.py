@@ -61,7 +61,7 @@ def save(content: bytes, name: str = NAME) -> str:
     "options, protocol, ordered",
     [
         (dict(), 3, True),
-        (dict(config="r", conv_clamp=0.5), 4, False),
+        (dict(variant="r", conv_clamp=0.5), 4, False),
         (dict(c_dim=5, mapping_layers=3, mapping_lr_mul=0.1), 5, False),
     ],
     ids=["t", "r", "labels"],
@@ -98,7 +98,7 @@ def test_the_command_says_what_a_file_holds(capsys):
     for words in (*facts, "camera:          none", "unused keys:     none"):
         assert words in text, words
     arch = weights.architecture(weights.resolve("g.safetensors"))
-    assert arch["config"] == "t" and arch["channels"] == [8, 6, 6, 4]
+    assert arch["variant"] == "t" and arch["channels"] == [8, 6, 6, 4]
 
 
 def test_exports_are_refused_in_one_sentence(capsys):
@@ -121,7 +121,7 @@ def test_a_bridge_trains_on_a_pickle(tmp_path, tiny_zip):
 @pytest.mark.parametrize("prefix", ["", "G_ema."])
 @torch.no_grad()
 def test_state_dicts(prefix):
-    ours = make(config="r")
+    ours = make(variant="r")
     torch.save({prefix + key: value for key, value in ours.state_dict().items()}, "g.pt")
     ws = torch.randn(2, ours.num_ws, 8)
     theirs = gantoolkit.load_generator("g.pt")

@@ -78,7 +78,7 @@ def test_radial_filters_are_a_disc_of_frequencies_in_a_window(width):
 
 def test_sizes_are_those_of_the_published_generators():
     t = StyleGAN3()
-    r = StyleGAN3(config="r")
+    r = StyleGAN3(variant="r")
     assert sum(parameter.numel() for parameter in t.parameters()) == 22_313_167
     assert sum(parameter.numel() for parameter in r.parameters()) == 15_093_151
     assert len(t.state_dict()) == len(r.state_dict()) == 114
@@ -246,9 +246,9 @@ def error(found: torch.Tensor, expected: torch.Tensor, edge: int) -> float:
     return float(difference.std() / expected[..., inside, inside].std())
 
 
-@pytest.mark.parametrize("config", ["t", "r"])
-def test_a_shift_of_the_input_shifts_the_picture(config):
-    generator = make(config=config)
+@pytest.mark.parametrize("variant", ["t", "r"])
+def test_a_shift_of_the_input_shifts_the_picture(variant):
+    generator = make(variant=variant)
     ws = numbers(3, 2, generator.num_ws, 8)
     still = generator.render(ws).image
     generator.synthesis.input.transform[0, 2] = 3 / 32  # the plane, so that the picture goes left
@@ -257,15 +257,15 @@ def test_a_shift_of_the_input_shifts_the_picture(config):
     assert error(moved, still, edge=5) > 0.2
 
 
-def test_config_r_turns_with_its_input():
+def test_variant_r_turns_with_its_input():
     turn = torch.tensor([[0.0, -1, 0], [1, 0, 0], [0, 0, 1]])
     errors = {}
-    for config in "tr":
-        generator = make(config=config)
+    for variant in "tr":
+        generator = make(variant=variant)
         ws = numbers(3, 2, generator.num_ws, 8)
         still = generator.render(ws).image
         generator.synthesis.input.transform.copy_(turn)
-        errors[config] = error(generator.render(ws).image, still.rot90(1, (2, 3)), edge=1)
+        errors[variant] = error(generator.render(ws).image, still.rot90(1, (2, 3)), edge=1)
     assert errors["r"] < 1e-2 < 0.2 < errors["t"]
 
 
@@ -284,10 +284,10 @@ def test_the_code_of_the_input_is_the_mean_unless_told_otherwise():
     torch.testing.assert_close(free.render(with_mean).image, fixed)
 
 
-@pytest.mark.parametrize("config", ["t", "r"])
+@pytest.mark.parametrize("variant", ["t", "r"])
 @pytest.mark.parametrize("fix_input", [True, False])
-def test_gradients_reach_every_code_that_is_used(config, fix_input):
-    generator = make(config=config, fix_input=fix_input)
+def test_gradients_reach_every_code_that_is_used(variant, fix_input):
+    generator = make(variant=variant, fix_input=fix_input)
     ws = numbers(3, 2, generator.num_ws, 8).requires_grad_()
     generator.render(ws).image.square().mean().backward()
     reached = ws.grad.abs().sum((0, 2)) > 0
@@ -304,7 +304,7 @@ def test_the_input_is_exact_under_autocast():
     assert image.dtype == torch.float32
 
 
-@pytest.mark.parametrize("options, words", [(dict(config="x"), "t, r"), (dict(channels=[4]), "2")])
+@pytest.mark.parametrize("options, words", [(dict(variant="x"), "t, r"), (dict(channels=[4]), "2")])
 def test_what_cannot_be_built_is_said(options, words):
     with pytest.raises(UsageError, match=words):
         StyleGAN3(**{**TINY, **options})
