@@ -120,8 +120,9 @@ class Trajectories:
         if self._computed_row_bytes * len(self) > max_gb * 1e9:
             self.stores_features = False
             return
+        key = dict(self.key, features=True)
         self.cache = self.cache_config.open(
-            "features", self.key, len(self), feature_cache.ROWS_PER_SHARD, self.device
+            "trajectories", key, len(self), feature_cache.ROWS_PER_SHARD, self.device
         )
 
     @cached_property
