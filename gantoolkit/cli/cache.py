@@ -13,9 +13,9 @@ from gantoolkit.core.files import cache_root
 from gantoolkit.core.suggest import check_choice
 
 KINDS = {  # folder in the cache → what it holds
-    "trajectories": "z_t and I^d_0 of data sets; made again by the next run",
-    "features": "h, f and a of data sets; made again by the next run",
-    "embeddings": "identities of data sets; made again by the next run",
+    "trajectories": "z_t, I^d_0 and h, f, a of data sets; made again by the next run",
+    "features": "h, f and a of data sets, by earlier versions; not needed",
+    "embeddings": "identities and codes of data sets; made again by the next run",
     "converted": "foreign checkpoints in our form; converted again when they are used",
     "downloads": "published weights; fetched again by weights get",
 }
