@@ -1,4 +1,4 @@
-# An encoder of faces into W of the embedded EG3D, which reads codes that bridges take as targets.
+# An encoder of faces into W+ of the embedded EG3D, which reads codes that bridges take as targets.
 # About 50 minutes on one core. Writes export/encoder.safetensors.
 task = "inversion_encoder"
 name = "eg3d_encoder"

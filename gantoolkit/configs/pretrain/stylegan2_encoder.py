@@ -1,4 +1,4 @@
-# An encoder of faces into W of the embedded StyleGAN2; see pretrain/eg3d_encoder.py.
+# An encoder of faces into W+ of the embedded StyleGAN2; see pretrain/eg3d_encoder.py.
 _base_ = "./eg3d_encoder.py"
 name = "stylegan2_encoder"
 generator = "stylegan2"

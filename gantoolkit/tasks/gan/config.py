@@ -130,7 +130,8 @@ class InversionEncoderConfig:
     data: str  # zip of faces
     generator: str  # weights name or file; frozen
     losses: dict  # name → a component of kind `loss`, {"type": …, "weight": …}
-    # {"type": "FaceEncoder", …}; resolution and w_dim are the generator's
+    # {"type": "FaceEncoder", …}; resolution, w_dim and num_ws are the generator's unless they are
+    # said; num_ws=0 for one code w of all styles
     encoder: dict = field(default_factory=lambda: {"type": "FaceEncoder"})
     val: str | None = None  # zip of held-out faces; None holds out the end of `data`
     held_out: int = 200  # faces at the end of the data that are used for scores only

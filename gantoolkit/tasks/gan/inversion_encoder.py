@@ -1,4 +1,4 @@
-"""Task `inversion_encoder`: train an encoder of faces into W of a frozen generator.
+"""Task `inversion_encoder`: train an encoder of faces into W or W+ of a frozen generator.
 
 Fresh codes teach it what a generator's faces are made of, at no label's cost; faces of `data` teach
 it the photographs that the generator does not draw by itself. Bridges may take its codes as targets
@@ -10,7 +10,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from gantoolkit import weights
 from gantoolkit.core.types import Camera, Scores
@@ -31,7 +31,7 @@ COLUMNS = 8
 
 
 class InversionEncoder(Task):
-    """Train an encoder E of faces into W of a generator G.
+    """Train an encoder E of faces into W or W+ of a generator G.
 
     L = code · ‖(E(G(w)) − w) / σ‖² + Σ λ · loss(G(E(I)), I) with truncated fresh codes w, the
     generator's standard deviation σ of every number of w, and faces I of `data`.
@@ -58,6 +58,7 @@ class InversionEncoder(Task):
         self.arch = {
             "resolution": self.generator.resolution,
             "w_dim": self.generator.w_dim,
+            "num_ws": self.generator.num_ws,
             **config.encoder,
         }
         self.encoder = registry.build("network", self.arch).to(self.device)
@@ -98,7 +99,7 @@ class InversionEncoder(Task):
     def _face_losses(self, rows: Tensor) -> dict[str, Tensor]:
         """Compare faces with what G draws of the codes that E reads off them."""
         faces = self.images(self.faces, rows)
-        ws = self.repeat(self.encoder(faces))
+        ws = self.encode(self.encoder, faces)
         image = self.render(ws, self.cameras(self.faces, rows))
         return weighted_losses(self.terms, image, ws, faces, self.generator.mean_w)
 
@@ -112,7 +113,7 @@ class InversionEncoder(Task):
                 cameras = self.cameras(self.faces, batch.indices)
                 images.append(self.render(self.repeat(w), cameras).float())
             codes.append(w)
-        error = self.encoder(torch.cat(images)).float() - torch.cat(codes)
+        error = self.encode(self.encoder, torch.cat(images)) - self.repeat(torch.cat(codes))
         return (error / self.std).square().mean()
 
     def _fresh_codes(self, batch: SeededBatch) -> Tensor:
@@ -135,9 +136,14 @@ class InversionEncoder(Task):
             return None
         return Camera.from_label(faces.cameras[rows]).to(self.device)
 
+    def encode(self, encoder: nn.Module, images: Tensor) -> Tensor:
+        """Read codes [B,L,w_dim] off images."""
+        codes = encoder(images).float()
+        return self.repeat(codes) if codes.ndim == 2 else codes
+
     def repeat(self, w: Tensor) -> Tensor:
         """Repeat w [B,w_dim] for every style: [B,L,w_dim]."""
-        return w.float().unsqueeze(1).expand(-1, self.generator.num_ws, -1)
+        return w.unsqueeze(1).expand(-1, self.generator.num_ws, -1)
 
     def render(self, ws: Tensor, camera: Camera | None) -> Tensor:
         """Render codes [B,L,w_dim] as images [B,3,R,R]."""
@@ -150,8 +156,8 @@ class InversionEncoder(Task):
 
     def reconstruct(self, faces, rows: Tensor) -> Tensor:
         """Render what the averaged encoder reads off faces [B,3,R,R]."""
-        w = self.ema_encoder(self.images(faces, rows))
-        return self.render(self.repeat(w), self.cameras(faces, rows))
+        ws = self.encode(self.ema_encoder, self.images(faces, rows))
+        return self.render(ws, self.cameras(faces, rows))
 
     @torch.no_grad()
     def validate(self, limit: int | None = None) -> Scores:
