@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from gantoolkit.bench import PROTOCOL, grid, others, table_formats, tables
+from gantoolkit.bench import PROTOCOL, grid, others, provenance, table_formats, tables
 from gantoolkit.bench.suite import Suite
 from gantoolkit.bench.tables import MeasuredRow
 from gantoolkit.core import files
@@ -205,6 +205,7 @@ CONDITIONS = {  # what the page says of all rows, and where records have it
     "captions of sample i": _condition("captions"),
     "seeds of sample i": _condition("seeds"),
     "latent source": _condition("latent_source"),
+    "networks of losses and adversaries": provenance.training_networks,
     "pairs timed": _config("timed"),
     "batch": _config("batch"),
     "threads": _config("threads"),

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from gantoolkit import weights
 from gantoolkit.bench.systems import System
+from gantoolkit.bench.trained_by import networks_of_generator, notes_on_generator
 from gantoolkit.core.camera import frame_of
 from gantoolkit.core.errors import DataError
 from gantoolkit.core.images import to_float
@@ -86,8 +87,14 @@ class RandomSamples(System):
     def render(self, solution: Tensor, camera: Camera | None) -> Render:
         return self.generator.render(solution, camera, noise="const", deterministic=True)
 
+    def networks(self) -> dict[str, str]:
+        return networks_of_generator(self.name)
+
     def weights(self) -> dict[str, str]:
         return weights.checksums([self.name])
+
+    def notes(self) -> list[str]:
+        return notes_on_generator(self.name)
 
     def to(self, device) -> RandomSamples:
         self.generator.to(device)

@@ -11,11 +11,11 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 from gantoolkit import weights
-from gantoolkit.bench import draw_row, own_run, page, score
+from gantoolkit.bench import draw_row, own_run, page, provenance, score
 from gantoolkit.bench import suite as suites
 from gantoolkit.bench.pairs import open_pairs, read_list
 from gantoolkit.bench.plan import Plan
-from gantoolkit.bench.suite import SuiteRow
+from gantoolkit.bench.suite import Suite, SuiteRow
 from gantoolkit.core import files
 from gantoolkit.core.distributed import pick_device
 from gantoolkit.core.errors import DataError, GantoolkitError, UsageError
@@ -48,8 +48,12 @@ def main(args) -> int:
     as_measured = replace(plan.suite, split=plan.split, pairs=plan.count)
     is_shipped = plan.is_whole and not own_run.is_run(args.suite)
     tables = _tables_folder(args) if is_shipped or args.tables else None
-    print(page.write(as_measured, plan.folder, tables or plan.folder))
-    return 0 if page.read_rows(as_measured, plan.folder) else 1
+    written = page.write(as_measured, plan.folder, tables or plan.folder)
+    print(written)
+    measured = page.read_rows(as_measured, plan.folder)
+    for problem in provenance.find_problems(measured):
+        print(f"{written} {problem}.", file=sys.stderr)
+    return 0 if measured else 1
 
 
 def _plan(args) -> Plan:
@@ -180,10 +184,8 @@ def _is_current(plan: Plan, row: SuiteRow, record: Record) -> bool:
     if record.config.get("work") not in folders:
         return False
 
-    system = plan.job(row).system
-    used = {name: digest for name, digest in record.weights.items() if name in system.values()}
     judges = [score.judge_digests(scores) for scores in record.scores.values()]
-    return not any(map(_changed_weights, [used, *judges]))
+    return not any(map(_changed_weights, [record.weights, *judges]))
 
 
 def _same_system(recorded: dict, system: dict) -> bool:
@@ -203,7 +205,7 @@ def _changed_weights(recorded: dict[str, str]) -> list[str]:
 
 
 def check(out: Path, tables: Path | None) -> int:
-    """Check that every page is what its records say; returns the exit code.
+    """Check that every page is what its records say, and fair; returns the exit code.
 
     tables  folder of the pages; None: they lie beside their records
     """
@@ -216,18 +218,30 @@ def check(out: Path, tables: Path | None) -> int:
             f"{out} holds no records of a whole suite ({', '.join(shipped)}); pages of quick "
             "forms are not checked."
         )
-    outdated = []
+    problems = []
     for name in measured:
-        outdated += page.outdated_files(suites.load_suite(name), out / name, tables or out / name)
-    for path in outdated:
-        print(
-            f"{path} does not follow from the records in {out}; write it again with `gantoolkit "
-            "bench "
-            f"{path.stem}`.",
-            file=sys.stderr,
-        )
-    if outdated:
+        problems += _page_problems(suites.load_suite(name), out, tables or out / name)
+    for problem in problems:
+        print(problem, file=sys.stderr)
+    if problems:
         return 1
     pages = "1 page follows" if len(measured) == 1 else f"{len(measured)} pages follow"
     print(f"{pages} from the records in {out}.")
     return 0
+
+
+def _page_problems(suite: Suite, out: Path, tables: Path) -> list[str]:
+    """Say in sentences where a page differs from its records, and where these forbid one."""
+    folder = out / suite.name
+    sentences = []
+    for path in page.outdated_files(suite, folder, tables):
+        sentences.append(
+            f"{path} does not follow from the records in {out}; write it again with "
+            f"`gantoolkit bench {suite.name}`."
+        )
+    for problem in provenance.find_problems(page.read_rows(suite, folder)):
+        sentences.append(
+            f"{tables / suite.name}.md {problem}; make these rows anew with "
+            f"`gantoolkit bench {suite.name}`."
+        )
+    return sentences

@@ -16,6 +16,7 @@ from gantoolkit.core.camera import Frame
 from gantoolkit.core.types import Record, Sample, Scores
 from gantoolkit.data.pair_rule import CAPTIONS, SEEDS
 from gantoolkit.metrics import Evaluator
+from gantoolkit.metrics.evaluator import network_digest
 from gantoolkit.training import environment
 
 MADE_KEYS = ("needs", "model", "domain", "exact", "list", "data", "data_sha256", "threads")
@@ -144,6 +145,7 @@ def make_record(
         batch=job.batch,
         workers=workers,
         measures=measurement_digest(suite),
+        networks=_with_digests(made["networks"]),
         **{key: made[key] for key in MADE_KEYS},
     )
     return Record(
@@ -157,6 +159,14 @@ def make_record(
         {row.name: scores},
         notes=list(made["notes"]),
     )
+
+
+def _with_digests(networks: Mapping[str, str]) -> dict[str, dict[str, str]]:
+    """Return role → name and sha256 of the networks that trained a row ("" where none is here)."""
+    described = {}
+    for role, name in networks.items():
+        described[role] = dict(weights=name, sha256=network_digest(name) or "")
+    return described
 
 
 def measurement_digest(suite: Suite) -> str:

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from gantoolkit.bench import shared
+from gantoolkit.bench.trained_by import networks_of_run, notes_on_generator
 from gantoolkit.core import files
 from gantoolkit.core.camera import Frame, frame_of
 from gantoolkit.core.errors import UsageError
@@ -171,7 +172,7 @@ class Ours(System):
             return self.pipeline.render(solution, camera)
 
     def networks(self) -> dict[str, str]:
-        return networks_of(self.run, self.specs)
+        return networks_of_run(self.run, self.specs)
 
     def weights(self) -> dict[str, str]:
         from gantoolkit.inference.bridge_files import pipeline_checksums
@@ -184,6 +185,7 @@ class Ours(System):
         notes = []
         if "networks" not in self.specs and not files.read_run_config(self.run):
             notes.append("which networks its losses used is not known")
+        notes += notes_on_generator(self.specs["generator"])
         for name in changed_networks(self.specs):
             notes.append(f"'{name}' is not the file that its bridge was trained with")
         return notes
@@ -247,14 +249,3 @@ class Diffused(System):
     def to(self, device) -> Diffused:
         self.encoder.to(device)
         return self
-
-
-def networks_of(run: str, specs: dict) -> dict[str, str]:
-    """Return role → network in the losses of a run, as its export or else its config says."""
-    if "networks" in specs:
-        return dict(specs["networks"])
-    networks = {}
-    for name, spec in (files.read_run_config(run).get("losses") or {}).items():
-        if isinstance(spec, dict) and "network" in spec:
-            networks[name] = spec["network"]
-    return networks

@@ -82,7 +82,7 @@ class Evaluator:
         """Raise UsageError when a network of the losses would judge, by name or by content."""
         used: dict[str, tuple[str, str]] = {}  # weights name or sha256 → (role, weights name)
         for role, loss_network in forbidden.items():
-            for key in (loss_network, _sha256(loss_network)):
+            for key in (loss_network, network_digest(loss_network)):
                 if key:
                     used[key] = (role, loss_network)
 
@@ -90,7 +90,7 @@ class Evaluator:
             network_name = metric.network_name
             source = self._source(network_name)
             path = source if isinstance(source, str) else None
-            for key in (network_name, path, _sha256(source)):
+            for key in (network_name, path, network_digest(source)):
                 if key and key in used:
                     role, loss_network = used[key]
                     raise UsageError(
@@ -111,7 +111,7 @@ class Evaluator:
                 network = source.eval().requires_grad_(False).to(self.device)
             else:
                 network = load_network(source).to(self.device)
-                self._sha256[name] = _sha256(source) or ""
+                self._sha256[name] = network_digest(source) or ""
             self._networks[key] = _configure(network, name, options) if options else network
         return self._networks[key]
 
@@ -270,7 +270,7 @@ def _configure(network: nn.Module, name: str, options: Mapping[str, str]) -> nn.
     return configured
 
 
-def _sha256(source: Any) -> str | None:
+def network_digest(source: Any) -> str | None:
     """Return the sha256 of the file behind a weights name, or None where it names no file."""
     if not isinstance(source, str):
         return None

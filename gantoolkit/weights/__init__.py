@@ -18,7 +18,13 @@ verify      `gantoolkit weights verify`
 
 from gantoolkit.core.parts import Part
 from gantoolkit.weights.names import checksum, checksums, differing, matches, resolve, sha256
-from gantoolkit.weights.reading import architecture, header, load, with_current_names
+from gantoolkit.weights.reading import (
+    architecture,
+    header,
+    load,
+    training_networks,
+    with_current_names,
+)
 from gantoolkit.weights.writing import save
 
 __all__ = [
@@ -33,5 +39,6 @@ __all__ = [
     "resolve",
     "save",
     "sha256",
+    "training_networks",
     "with_current_names",
 ]

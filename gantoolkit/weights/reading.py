@@ -18,6 +18,7 @@ from gantoolkit.weights.recognize import refuse_damaged
 if TYPE_CHECKING:
     from torch import Tensor
 
+NETWORKS = "networks"  # key of the metadata: which networks trained it, as JSON
 MAX_HEADER = 100 << 20  # bytes, safetensors' own limit
 
 
@@ -64,6 +65,16 @@ def header(path: Path) -> dict[str, str]:
         except (ValueError, AttributeError, RecursionError):
             return {}
     return _current_metadata(metadata) if isinstance(metadata, dict) else {}
+
+
+def training_networks(name_or_path: str | os.PathLike) -> dict[str, str] | None:
+    """Read which networks trained what a file holds: role → weights name; None: it does not say.
+
+    Its losses read them, or its adversary. No metric may use them.
+    """
+    path = resolve(name_or_path)
+    text = header(path).get(NETWORKS) if path.is_file() else None
+    return None if text is None else json.loads(text)
 
 
 def architecture(path: Path) -> dict[str, Any]:

@@ -4,6 +4,7 @@ judge's independence."""
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -71,6 +72,14 @@ class Flat(Painted):
         depth = ((0.2 - origins[..., 2]) / directions[..., 2]).view(-1, 1, 16, 16)
         return Render(torch.zeros(len(solution), 3, 64, 64), depth=depth)
 
+
+# Pages with rows of several versions of one network, "PAGE WEIGHTS" each. They wait for being drawn
+# anew; then this list is empty, and the sentence about it in docs/tables/README.md goes.
+AWAITING = {
+    *(f"table1 {name}" for name in ("diffusion", "eg3d", "stylegan2")),
+    *(f"scribble {name}" for name in ("diffusion", "eg3d", "stylegan2")),
+    "steps eg3d",
+}
 
 for kind in (Painted, Peeking, Flat):
     REGISTRIES["system"].register_module(kind.__name__, module=kind, force=True)
@@ -347,9 +356,11 @@ def test_a_suite_may_have_no_sheet(bench):
 def test_pages_of_this_repository_follow_from_their_records(capsys):
     """And every suite that has records has a page in the list of docs/tables/README.md."""
     root = Path(__file__).parents[2]
-    shown = run.check(root / "benchmarks/results", root / "docs/tables"), capsys.readouterr()
-    assert shown[0] == 0, shown[1].err
-    assert f"{len(list((root / 'docs/tables').glob('*.csv')))} pages follow" in shown[1].out
+    code = run.check(root / "benchmarks/results", root / "docs/tables")
+    problems = capsys.readouterr().err.splitlines()
+    mixed = re.compile(r".*/(\w+)\.md compares rows of different weights '(\S+)':.*")
+    assert {mixed.sub(r"\1 \2", problem) for problem in problems} == AWAITING
+    assert code == bool(AWAITING)
     listed = (root / "docs/tables/README.md").read_text(encoding="utf-8")
     for name in suites.shipped_suites():
         if (root / "benchmarks/results" / name).is_dir():

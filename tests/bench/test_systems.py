@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 
+from gantoolkit import weights
 from gantoolkit.bench import systems
 from gantoolkit.core.errors import UsageError
 
@@ -28,7 +29,13 @@ def test_ours_is_a_run_left_early_or_late_and_names_its_losses_networks(tmp_path
         def render(self, latent, camera):
             return (latent, camera)
 
-    specs = dict(encoder=dict(weights="diffusion"), generator="eg3d", networks=dict(lpips="parser"))
+    generator = str(tmp_path / "g.safetensors")
+    adversary = json.dumps({"discriminator": "parser"})
+    weights.save(generator, {"x": torch.zeros(1)}, {"type": "EG3D"}, networks=adversary)
+    of_generator = {"discriminator of the generator": "parser"}
+    specs = dict(
+        encoder=dict(weights="diffusion"), generator=generator, networks=dict(lpips="parser")
+    )
     bridge_files.export_bridge(
         tmp_path / bridge_files.EXPORTED, torch.nn.Linear(1, 1), dict(specs, bridge={})
     )
@@ -38,13 +45,14 @@ def test_ours_is_a_run_left_early_or_late_and_names_its_losses_networks(tmp_path
         assert system.render(system.solve(None), "camera") == ("codes", "camera")
     assert drawn == [(0, "last"), (900, "last"), (300, "last")]
     assert system.needs == ("text", "scribble", "camera") and system.networks() == {
-        "lpips": "parser"
+        "lpips": "parser",
+        **of_generator,
     }
-    assert set(system.weights()) == {"bridge", "diffusion", "eg3d"} and not system.notes()
+    assert set(system.weights()) == {"bridge", "diffusion", generator} and not system.notes()
     with pytest.raises(UsageError, match="has 4 steps"):
         systems.Ours(str(tmp_path), after=5)
     del specs["networks"]
     assert "not known" in system.notes()[0]
     losses = {"identity": {"type": "Identity", "network": "arcface"}}
     (tmp_path / "config.json").write_text(json.dumps({"losses": losses}))
-    assert system.networks() == {"identity": "arcface"} and not system.notes()
+    assert system.networks() == {"identity": "arcface", **of_generator} and not system.notes()

@@ -16,6 +16,7 @@ from gantoolkit.core.types import Render
 from gantoolkit.generators import load_generator
 from gantoolkit.networks.face_parser import FaceParser
 from gantoolkit.registry import registry
+from gantoolkit.tasks.gan import start
 from gantoolkit.tasks.gan.adversarial import AdversarialLoss
 from gantoolkit.tasks.gan.config import AdversaryConfig
 from gantoolkit.tasks.gan.drawing import coarse_distance, fresh_codes
@@ -226,7 +227,8 @@ def test_a_generator_goes_on_against_an_adversary_only(tiny_zip, tmp_path, kind,
         key for key, value in task.generator.state_dict().items() if not before[key].equal(value)
     }
     assert changed and not [key for key in changed if "mapping" in key]  # w̄ neither
-    assert task.networks()["discriminator"] == projected(tmp_path)["network"]
+    trunk = projected(tmp_path)["network"]
+    assert task.networks()["discriminator"] == trunk
     scores = task.validate()
     assert scores["detail_octave1"].n == 4 and scores["detail_octave1"].arrow == "→ 1"
     assert task.pictures()["samples"].shape[2] == 32 * 8
@@ -234,6 +236,9 @@ def test_a_generator_goes_on_against_an_adversary_only(tiny_zip, tmp_path, kind,
     (exported,) = task.export(tmp_path / "out")
     loaded = load_generator(exported)
     torch.testing.assert_close(loaded.mean_w, load_generator(path).mean_w)
+    assert weights.training_networks(path) == {}  # a generator that no network taught
+    assert weights.training_networks(exported) == {"discriminator": trunk}
+    assert start.networks_of_start(str(exported)) == {f"discriminator of {exported.name}": trunk}
 
 
 def test_the_mapping_network_can_be_trained_too(tiny_zip, tmp_path):

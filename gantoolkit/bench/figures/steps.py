@@ -8,8 +8,9 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
-from gantoolkit.bench import systems, tables
+from gantoolkit.bench import tables
 from gantoolkit.bench.figures.scene import Scene
+from gantoolkit.bench.trained_by import networks_of_run
 from gantoolkit.core.types import Scores
 from gantoolkit.report import figure_sheets, score_panels
 
@@ -86,7 +87,7 @@ def score(
     from gantoolkit.metrics import Evaluator
 
     run = scene.runs[0]
-    networks = systems.networks_of(run.source, run.specs)
+    networks = networks_of_run(run.source, run.specs)
 
     def new_evaluator() -> Evaluator:
         return Evaluator(METRICS, judge, scene.device, networks, bootstrap=BOOTSTRAP)

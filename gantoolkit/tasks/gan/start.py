@@ -47,6 +47,14 @@ def build_initial_generator(
     return generator, arch, sentence
 
 
+def networks_of_start(init_from: str | None) -> dict[str, str]:
+    """Return role → network that trained the generator of `init_from`, as far as its file says."""
+    if init_from is None:
+        return {}
+    networks = weights.training_networks(_weights_file(init_from)) or {}
+    return {f"{role} of {Path(init_from).name}": network for role, network in networks.items()}
+
+
 def _weights_file(name: str) -> str | Path:
     """Return the weights file of a name or path; of a run's folder, the one that it exported."""
     if not Path(name).is_dir():

@@ -8,6 +8,7 @@ A generator that exists (`init_from`) can be trained in phase B only, without pa
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Iterable
 from pathlib import Path
@@ -28,7 +29,7 @@ from gantoolkit.tasks.gan.config import AdversaryConfig, GANConfig
 from gantoolkit.tasks.gan.drawing import mapping_network, render_codes
 from gantoolkit.tasks.gan.losses import ReconstructionLoss
 from gantoolkit.tasks.gan.phase import AdversarialPhase
-from gantoolkit.tasks.gan.start import build_initial_generator
+from gantoolkit.tasks.gan.start import build_initial_generator, networks_of_start
 from gantoolkit.tasks.gan.views import CameraAngles, other_views
 from gantoolkit.training.batch import SeededBatch
 from gantoolkit.training.ema import frozen_copy, update_ema
@@ -260,16 +261,20 @@ class GAN(Task):
             self.ema_generator.mean_w.copy_(mean_w)
         path = folder / f"{self.arch['type'].lower()}.safetensors"
         state = dict(self.ema_generator.state_dict())
-        data = self.faces.meta.get("name", "")
-        return [weights.save(path, state, self.arch, half=True, data=data)]
+        facts = {
+            "data": self.faces.meta.get("name", ""),
+            "networks": json.dumps(self.networks()),
+        }
+        return [weights.save(path, state, self.arch, half=True, **facts)]
 
     def notes(self) -> list[str]:
         return [self.beginning] if self.beginning else []
 
     def networks(self) -> dict[str, str]:
-        """Name the networks of the losses, the adversary's trunk among them."""
+        """Name the networks of the losses, of the adversary, and of what the generator began from."""
         names = {
             "perceptual": getattr(self.reconstruction_loss.perceptual, "network", None),
             "discriminator": getattr(self.modules.get("discriminator"), "network_name", None),
         }
-        return {role: name for role, name in names.items() if name}
+        own = {role: name for role, name in names.items() if name}
+        return networks_of_start(self.config.init_from) | own

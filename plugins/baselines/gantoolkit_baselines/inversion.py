@@ -11,6 +11,7 @@ from torch import Tensor
 from gantoolkit import networks as pretrained
 from gantoolkit import weights as weights_files
 from gantoolkit.bench.systems import System
+from gantoolkit.bench.trained_by import networks_of_generator, notes_on_generator
 from gantoolkit.core.camera import frame_of
 from gantoolkit.core.errors import UsageError
 from gantoolkit.core.types import Camera, Condition, Render
@@ -97,7 +98,8 @@ class TediGANStyle(System):
         return self._render(solution, camera)
 
     def networks(self) -> dict[str, str]:
-        return {**self.trained_with, "text": self.towers_name}
+        generator = networks_of_generator(self.generator_name)
+        return {**self.trained_with, **generator, "text": self.towers_name}
 
     def weights(self) -> dict[str, str]:
         return {
@@ -105,6 +107,9 @@ class TediGANStyle(System):
             self.generator_name: weights_files.sha256(weights_files.resolve(self.generator_name)),
             "towers": weights_files.sha256(Path(self.towers_name)),
         }
+
+    def notes(self) -> list[str]:
+        return notes_on_generator(self.generator_name)
 
     def to(self, device):
         for module in (self.encoder, self.generator, self.towers):

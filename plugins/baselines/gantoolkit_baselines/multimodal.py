@@ -10,6 +10,7 @@ from torch import Tensor
 from gantoolkit import networks as pretrained
 from gantoolkit import weights as weights_files
 from gantoolkit.bench.systems import Diffused, System, needs_of
+from gantoolkit.bench.trained_by import networks_of_generator, notes_on_generator
 from gantoolkit.core.camera import frame_of
 from gantoolkit.core.types import Camera, Condition, Render
 from gantoolkit.generators import load_generator
@@ -55,13 +56,17 @@ class MM2LatentStyle(System):
         return self.generator.render(solution, camera, noise="const", deterministic=True)
 
     def networks(self) -> dict[str, str]:
-        return {**self.trained_with, "text": self.towers_name}
+        generator = networks_of_generator(self.generator_name)
+        return {**self.trained_with, **generator, "text": self.towers_name}
 
     def weights(self) -> dict[str, str]:
         return {
             "mm2latent": weights_files.sha256(self.file),
             **weights_files.checksums({self.generator_name, self.towers_name}),
         }
+
+    def notes(self) -> list[str]:
+        return notes_on_generator(self.generator_name)
 
     def to(self, device):
         for module in (self.network, self.generator, self.towers):

@@ -5,6 +5,7 @@ After JoJoGAN (Chong and Forsyth, ECCV 2022).
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import torch
@@ -140,7 +141,9 @@ class Stylize(Task):
         """Write FOLDER/stylized.safetensors, a StyleGAN2 with the old mean code and mapping."""
         base = self.config.generator
         _, arch, meta = weights.load(base, kinds=("StyleGAN2",))
+        networks = (weights.training_networks(base) or {}) | self.networks()
         facts = {
+            "networks": json.dumps(networks),
             "style": ", ".join(path.name for path in self.style_paths),
             "base": base,
             "base_sha256": weights.sha256(weights.resolve(base)),
