@@ -102,6 +102,12 @@ class FrozenEncoder(Denoiser):
             yield features
 
     @torch.no_grad()
+    def noised(self, image: Tensor, t: int, condition: Condition) -> Tensor:
+        """Add the noise of the condition's seeds to an image [B,3,R,R]: z_t [B,C,h,w] at step t."""
+        labels = self.step_labels(t, len(condition))
+        return self.schedule.noised(self.encode(image), labels, self.initial_latents(condition))
+
+    @torch.no_grad()
     def denoise(self, latents: Tensor, t: int, condition: Condition) -> Tensor:
         """Denoise z_t at the grid's step `t` to the end: I^d_0 [B,3,R,R] in −1..1."""
         times = tuple(step for step in self.timesteps if step <= int(t))
