@@ -11,7 +11,7 @@ import json
 import resource
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -21,6 +21,7 @@ import torch
 from torch import Tensor
 
 from gantoolkit.bench import pairs, systems
+from gantoolkit.bench.pairs import Pairs
 from gantoolkit.core import files
 from gantoolkit.core.camera import YAWS, Frame
 from gantoolkit.core.errors import GantoolkitError
@@ -52,6 +53,14 @@ class Job:
     views: int = 0
     data: str | None = None
     device: str = "cpu"
+    seeds: int = 1
+    prompt: str | None = None
+
+    def open_pairs(self, say: Callable[[str], None]) -> Pairs:
+        """Open the pairs that the images are made of."""
+        return pairs.open_pairs(
+            self.split, self.count, self.seed, self.data, say, self.seeds, self.prompt
+        )
 
     def batches(self) -> list[Tensor]:
         """Return the pair indices of every batch."""
@@ -64,7 +73,7 @@ class Job:
 
 def run(job: Job, folder: Path) -> dict:
     """Make the batches that `folder` lacks; writes and returns the contents of made.json."""
-    frozen_pairs = pairs.open_pairs(job.split, job.count, job.seed, job.data, say=say)
+    frozen_pairs = job.open_pairs(say)
     exact = frozen_pairs.verify()
     system = systems.build(job.system).to(job.device)
 
@@ -133,7 +142,7 @@ def _make_batch(
 ) -> dict[str, np.ndarray]:
     """Make one batch, whose first pair is number `first`.
 
-    Returns the image [B,3,R,R] uint8 and its depth; if `timed`, seconds per image and peak memory;
+    Returns the image [B,3,R,R] uint8, its codes and depth; if `timed`, seconds per image and peak memory;
     of the first pairs also views from the sides, and images made without the prompt.
     """
     condition, photo = _inputs(job, system, sample)
@@ -149,6 +158,9 @@ def _make_batch(
     if timed:
         arrays["seconds"] = np.float64(seconds)
         arrays["peak_mb"] = np.int64(peak_mb(job.device))
+    codes = system.codes(solution)
+    if codes is not None:
+        arrays["codes"] = codes.float().cpu().numpy()
     if result.depth is not None and job.views:
         arrays["depth"] = result.depth.half().cpu().numpy()
     if system.is_3d and first < job.views:
@@ -183,6 +195,7 @@ class MadeBatch:
     without_text: Tensor | None = None  # [B,3,R,R], made from an empty prompt
     depth: Tensor | None = None  # [B,1,r,r]
     views: tuple[Render, ...] = ()  # from SIDES
+    codes: Tensor | None = None  # [B,L,w_dim], where a generator rendered it
 
 
 def read(job: Job, folder: Path, frame: Frame) -> Iterator[MadeBatch]:
@@ -197,6 +210,7 @@ def read(job: Job, folder: Path, frame: Frame) -> Iterator[MadeBatch]:
                 _image(arrays, "without_text"),
                 _depth(arrays, "depth"),
                 _views(arrays, frame),
+                torch.from_numpy(arrays["codes"]) if "codes" in arrays else None,
             )
 
 

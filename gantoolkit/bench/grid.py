@@ -10,7 +10,6 @@ import numpy as np
 import torch
 
 from gantoolkit.bench import draw_row
-from gantoolkit.bench.pairs import open_pairs
 from gantoolkit.bench.tables import MeasuredRow
 from gantoolkit.core.types import Sample
 from gantoolkit.report import figure_sheets, pictures
@@ -40,7 +39,7 @@ def write_sheet(rows: Sequence[MeasuredRow], work: Path, out: Path) -> Path | No
 
     job = draw_row.Job(**json.loads(jobs[0].read_text()))
     count = min(CONDITIONS, job.count, *map(len, images.values()))
-    pairs = open_pairs(job.split, job.count, job.seed, job.data)
+    pairs = job.open_pairs(draw_row.say)
     sample = pairs.sample(torch.arange(count), job.condition)
     lines = [_line(sample, index, images) for index in range(count)]
     picture = figure_sheets.FigureSheet(["condition", "photo", *images], lines).render()

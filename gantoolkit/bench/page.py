@@ -167,6 +167,10 @@ def _config(key: str) -> Callable[[Record], object]:
     return lambda record: record.config.get(key)
 
 
+def _more_than_one(number: int) -> int | None:
+    return number if number > 1 else None
+
+
 def _digest(key: str) -> Callable[[Record], object]:
     """Read the first digits of a SHA-256."""
     return lambda record: record.config.get(key, "")[:12] or None
@@ -195,6 +199,7 @@ CONDITIONS = {  # what the page says of all rows, and where records have it
     "protocol": _config("protocol"),
     "split": _config("split"),
     "pairs": _config("pairs"),
+    "pairs of each condition": lambda record: _more_than_one(record.config.get("seeds", 1)),
     "seed": lambda record: record.seed,
     "list of pairs": _digest("list"),
     "data": _config("data"),

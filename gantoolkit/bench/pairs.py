@@ -12,7 +12,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -90,9 +90,15 @@ class Pairs:
     data: FaceZip
     entries: list[dict[str, str]]  # of the list, in its order; keys are COLUMNS
     seed: int = 0
+    seeds: int = 1  # pairs in a row that are of one entry, each with a seed of its own
+    prompt: str | None = None  # stands for the captions
 
     def __len__(self) -> int:
-        return len(self.entries)
+        return self.seeds * len(self.entries)
+
+    def conditions(self, indices: Tensor) -> Tensor:
+        """Return the number of the entry [B] that each pair is of."""
+        return indices // self.seeds
 
     @cached_property
     def digest(self) -> str:
@@ -105,7 +111,11 @@ class Pairs:
         samples = torch.tensor(self._column("index", indices))
         captions = torch.tensor(self._column("caption", indices))
         seeds = noise_seeds(self.seed, indices)
-        return self.data.sample(samples, captions, condition, seeds)
+        sample = self.data.sample(samples, captions, condition, seeds)
+        if self.prompt is None:
+            return sample
+        text = (self.prompt,) * len(sample)
+        return replace(sample, condition=replace(sample.condition, text=text))
 
     def depth(self, indices: Tensor) -> Tensor | None:
         """Return the true depth [B,R,R] of pairs; None where the data has none."""
@@ -114,7 +124,7 @@ class Pairs:
         return self.data.depths[self._column("index", indices)]
 
     def _column(self, column: str, indices: Tensor) -> list[int]:
-        return [int(self.entries[index][column]) for index in indices.tolist()]
+        return [int(self.entries[entry][column]) for entry in self.conditions(indices).tolist()]
 
     def verify(self) -> dict[str, int]:
         """Count the pictures and label maps that are exactly the listed ones.
@@ -159,13 +169,17 @@ def open_pairs(
     seed: int = 0,
     data: str | Path | None = None,
     say: Callable[[str], None] = print,
+    seeds: int = 1,
+    prompt: str | None = None,
 ) -> Pairs:
     """Open the first `count` frozen pairs of a split (default: all).
 
-    data  zip with the split's pictures; None: they are embedded, cached or rendered now
-    say   called with what takes long
+    data    zip with the split's pictures; None: they are embedded, cached or rendered now
+    say     called with what takes long
+    seeds   pairs of each entry of the list, with seeds of their own
+    prompt  stands for the captions
     """
-    entries = read_list(split)[: count or None]
+    entries = read_list(split)[: count // seeds if count else None]
     if not data:
         data = _rendered(split, say) if split in RENDER else split
     faces = FaceZip(data)
@@ -175,7 +189,7 @@ def open_pairs(
                 f"{faces.path} has {len(faces)} samples, but pair {entry['index']} is listed; give "
                 f"the whole split '{split}' with --data, or fewer --pairs."
             )
-    return Pairs(split, faces, entries, seed)
+    return Pairs(split, faces, entries, seed, seeds, prompt)
 
 
 def _rendered(split: str, say: Callable[[str], None]) -> Path:

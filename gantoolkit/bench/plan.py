@@ -56,6 +56,8 @@ class Plan:
             min(self.suite.views, self.count),
             self.data,
             self.device,
+            self.suite.seeds,
+            self.suite.prompt,
         )
 
     def work_folder(self, row: SuiteRow) -> Path:

@@ -1,4 +1,4 @@
-"""Systems that scores are read against: the photo, other photos, a generator's random faces."""
+"""Systems that scores are read against: photos, random faces, inversions of I^d_0."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from gantoolkit import weights
-from gantoolkit.bench.systems import System
+from gantoolkit.bench.systems import Diffused, System
 from gantoolkit.bench.trained_by import networks_of_generator, notes_on_generator
 from gantoolkit.core.camera import frame_of
 from gantoolkit.core.errors import DataError
@@ -16,6 +16,8 @@ from gantoolkit.core.images import to_float
 from gantoolkit.core.types import Camera, Condition, Render
 from gantoolkit.data.face_zip import FaceZip
 from gantoolkit.data.pair_rule import SEED_STRIDE
+from gantoolkit.generators.inversion import invert
+from gantoolkit.networks.blocks import fit
 from gantoolkit.training.run_folder import exported_weights
 
 
@@ -67,8 +69,7 @@ class RandomSamples(System):
     def __init__(self, generator: str, truncation_psi: float = 1.0):
         from gantoolkit.generators import load_generator
 
-        exports = exported_weights(Path(generator))
-        self.name = str(exports[0]) if exports else generator
+        self.name = generator_file(generator)
         self.psi = truncation_psi
         self.generator = load_generator(self.name)
         self.frame = frame_of(self.generator)
@@ -87,6 +88,9 @@ class RandomSamples(System):
     def render(self, solution: Tensor, camera: Camera | None) -> Render:
         return self.generator.render(solution, camera, noise="const", deterministic=True)
 
+    def codes(self, solution: Tensor) -> Tensor:
+        return solution
+
     def networks(self) -> dict[str, str]:
         return networks_of_generator(self.name)
 
@@ -99,3 +103,78 @@ class RandomSamples(System):
     def to(self, device) -> RandomSamples:
         self.generator.to(device)
         return self
+
+
+class InvertedDiffused(Diffused):
+    """Invert I^d_0: find the W+ codes that come closest to the diffusion model's own image.
+
+    What a bridge that reads the same trajectory could reach. The codes are optimized, image by
+    image, by pixels and by the features of a network.
+
+    generator        a name, a file, or the folder of a run that trained one
+    network          weights name of a network with perceptual features
+    inversion_steps  of the optimization
+    diffused         arguments of Diffused
+    """
+
+    model = "GAN"
+
+    def __init__(
+        self,
+        generator: str,
+        network: str = "parser",
+        inversion_steps: int = 300,
+        **diffused,
+    ):
+        from gantoolkit import networks
+        from gantoolkit.generators import load_generator
+        from gantoolkit.networks.perceptual import Perceptual
+
+        super().__init__(**diffused)
+        self.generator_name, self.network = generator_file(generator), network
+        self.steps = inversion_steps
+        self.generator = load_generator(self.generator_name)
+        self.perceptual = Perceptual(networks.load(network))
+        self.frame = frame_of(self.generator)
+        self.is_3d = self.generator.is_3d
+        if self.is_3d:
+            self.needs += ("camera",)
+
+    def solve(self, condition: Condition, image: Tensor | None = None) -> Tensor:
+        return self._invert(super().solve(condition, image).image, condition.camera)
+
+    def solve_shared(self, condition: Condition, image: Tensor | None, folder: Path) -> Tensor:
+        return self._invert(super().solve_shared(condition, image, folder).image, condition.camera)
+
+    def _invert(self, images: Tensor, camera: Camera | None) -> Tensor:
+        """Find ws [B,num_ws,w_dim] of images; in 3D seen from `camera`."""
+        images = fit(images, self.generator.resolution)
+        camera = camera if self.is_3d else None
+        return invert(self.generator, images, camera, self.steps, perceptual=self.perceptual)
+
+    @torch.no_grad()
+    def render(self, solution: Tensor, camera: Camera | None) -> Render:
+        return self.generator.render(solution, camera, noise="const", deterministic=True)
+
+    def codes(self, solution: Tensor) -> Tensor:
+        return solution
+
+    def networks(self) -> dict[str, str]:
+        return {**networks_of_generator(self.generator_name), "inversion": self.network}
+
+    def weights(self) -> dict[str, str]:
+        return super().weights() | weights.checksums([self.generator_name, self.network])
+
+    def notes(self) -> list[str]:
+        return notes_on_generator(self.generator_name)
+
+    def to(self, device) -> InvertedDiffused:
+        for module in (self.encoder, self.generator, self.perceptual):
+            module.to(device)
+        return self
+
+
+def generator_file(name: str) -> str:
+    """Return a generator's name or file; of a run's folder, the file that it exported."""
+    exports = exported_weights(Path(name))
+    return str(exports[0]) if exports else name

@@ -13,7 +13,7 @@ from pathlib import Path
 from gantoolkit import weights
 from gantoolkit.bench import draw_row, own_run, page, provenance, score
 from gantoolkit.bench import suite as suites
-from gantoolkit.bench.pairs import open_pairs, read_list
+from gantoolkit.bench.pairs import read_list
 from gantoolkit.bench.plan import Plan
 from gantoolkit.bench.suite import Suite, SuiteRow
 from gantoolkit.core import files
@@ -61,10 +61,14 @@ def _plan(args) -> Plan:
     suite = own_run.suite_of(args.suite) if is_own else suites.load_suite(args.suite)
     is_quick = args.pairs is not None and not args.split and not is_own
     split = args.split or (suites.QUICK_SPLIT if is_quick else suite.split)
-    available = len(read_list(split))
+    available = suite.seeds * len(read_list(split))
     count = args.pairs or (suite.pairs if split == suite.split else available)
     if count < 2:
         raise UsageError(f"--pairs {count} is too few; give at least 2.")
+    if count % suite.seeds:
+        raise UsageError(
+            f"--pairs {count} should be a multiple of the suite's {suite.seeds} seeds."
+        )
     if count > available:
         raise UsageError(
             f"The split {split} has {available} pairs; give --pairs {available} or less."
@@ -134,7 +138,7 @@ def _measure_row(plan: Plan, row: SuiteRow) -> None:
     elif record_file.is_file() and _is_current(plan, row, records.load(record_file)):
         return
 
-    pairs = open_pairs(plan.split, plan.count, plan.suite.seed, plan.data, draw_row.say)
+    pairs = job.open_pairs(draw_row.say)
     draw_row.say(f"{plan.edition}/{row.name} …")
     files.write_json(folder / "job.json", asdict(job))
     spawn(folder / "job.json", plan.debug)

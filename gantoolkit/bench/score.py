@@ -43,7 +43,10 @@ def build_evaluators(
                     del metrics["3D"][name]
 
     conditions = dict(
-        split=split, latent_source=made["latent_source"], captions=CAPTIONS["rotating"], seeds=SEEDS
+        split=split,
+        latent_source=made["latent_source"],
+        captions=f"'{suite.prompt}' for all" if suite.prompt else CAPTIONS["rotating"],
+        seeds=SEEDS,
     )
     evaluators = {}
     for kind, metrics_of_kind in metrics.items():
@@ -88,8 +91,11 @@ def _update(
 ) -> None:
     """Add one batch to every evaluator that has what it needs of it."""
     target, condition = sample.target, sample.condition
+    sample_ids = pairs.conditions(batch.indices)
     if "all" in evaluators:
-        evaluators["all"].update(batch.image, target, condition, sample_ids=batch.indices)
+        evaluators["all"].update(
+            batch.image, target, condition, sample_ids=sample_ids, codes=batch.codes
+        )
 
     if "text" in evaluators and batch.without_text is not None:
         first = _first_pairs(job.without_text, batch)
@@ -98,7 +104,7 @@ def _update(
             target[first],
             condition[first],
             batch.without_text[first],
-            sample_ids=batch.indices[first],
+            sample_ids=sample_ids[first],
         )
 
     if "3D" in evaluators and batch.views:
@@ -111,7 +117,7 @@ def _update(
             condition[first],
             depth=None if batch.depth is None else batch.depth[first],
             views=tuple(view[first] for view in batch.views),
-            sample_ids=batch.indices[first],
+            sample_ids=sample_ids[first],
         )
 
 
@@ -144,6 +150,7 @@ def make_record(
         timed=min(draw_row.TIMED * job.batch, job.count),
         batch=job.batch,
         workers=workers,
+        seeds=job.seeds,
         measures=measurement_digest(suite),
         networks=_with_digests(made["networks"]),
         **{key: made[key] for key in MADE_KEYS},

@@ -44,6 +44,8 @@ class Suite:
     split: str = "test"
     pairs: int = 2000
     seed: int = 0
+    seeds: int = 1  # results of each condition, from seeds of their own; `pairs` counts results
+    prompt: str | None = None  # stands for the captions of all pairs
     judge: str = "judge"  # the network that measures
     metrics: dict[str, dict] = field(default_factory=dict)
     text_metrics: dict[str, dict] = field(default_factory=dict)  # need results without the prompt

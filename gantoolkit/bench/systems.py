@@ -69,6 +69,10 @@ class System:
         """Render images [B,3,R,R] of a solution, in 3D from `camera`."""
         return solution
 
+    def codes(self, solution: Any) -> Tensor | None:
+        """Return the codes [B,L,w_dim] of a solution, where a generator renders it from codes."""
+        return None
+
     def networks(self) -> dict[str, str]:
         """Return role → weights of the networks that trained or optimized it; none may judge."""
         return {}
@@ -187,6 +191,9 @@ class Ours(System):
     def render(self, solution, camera: Camera | None) -> Render:
         with torch.no_grad():
             return self.pipeline.render(solution, camera)
+
+    def codes(self, solution: Latent) -> Tensor:
+        return solution.ws
 
     def networks(self) -> dict[str, str]:
         return networks_of_run(self.run, self.specs)

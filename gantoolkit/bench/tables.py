@@ -21,6 +21,8 @@ PERCENT = (
     "miou_confusion",
     "attributes",
     "attributes_prompt",
+    "diversity_acc_seeds",
+    "diversity_acc_conditions",
 )
 
 

@@ -69,6 +69,7 @@ def _update(evaluator: Evaluator, rows: torch.Tensor) -> None:
         depth=depth[rows, None],
         views=(Render(images[rows], depth=depth[rows, None], camera=front), side),
         sample_ids=rows,
+        codes=truth[rows, 0],
     )
 
 

@@ -23,6 +23,7 @@ class EvalBatch:
     without_text: Tensor | None = None  # the result for the same condition with an empty prompt
     depth: Tensor | None = None  # of the result [B,1,r,r], distance along the ray
     views: tuple[Render, ...] = ()  # the same heads from other cameras: image, depth, camera
+    codes: Tensor | None = None  # of the result [B,L,w_dim], where a generator rendered it
     sample_ids: Tensor | None = None  # [B] indices in the data set; seeds of the bootstrap
     weights: Tensor | None = None  # [B,1+replicates], the first column 1
     cache: dict = field(default_factory=dict)  # what metrics compute once and share

@@ -137,12 +137,14 @@ class Evaluator:
         depth: Tensor | None = None,
         views: tuple[Render, ...] = (),
         sample_ids: Tensor | None = None,
+        codes: Tensor | None = None,
     ) -> None:
         """Add results [B,3,R,R] in −1..1; targets are resized to their size, or both to `size`.
 
         without_text  results for the same conditions with an empty prompt
         depth, views  what a 3D system gives beside the image
         sample_ids    indices [B] in the data set (default: in order of arrival)
+        codes         what a generator rendered the results from [B,L,w_dim]
         """
         image = self._prepare(image)
         target = target.to(self.device)
@@ -164,6 +166,7 @@ class Evaluator:
             without_text=without_text,
             depth=depth,
             views=tuple(self._prepare_view(view, size) for view in views),
+            codes=codes,
             sample_ids=sample_ids,
             weights=bootstrap.weights(sample_ids.tolist(), self.bootstrap),
         )

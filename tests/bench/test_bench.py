@@ -107,6 +107,13 @@ paper: {source: "Table 9.", columns: [method, FID], rows: [[theirs, "12.50"]]}
 """
 
 
+SEEDS = """
+seeds: 3
+prompt: "A face."
+metrics: {diversity: {}, ssim: {}}
+"""
+
+
 @pytest.fixture
 def bench(tmp_path, monkeypatch):
     """A suite in a folder, rows made in this process; run(*arguments) → exit code."""
@@ -197,6 +204,29 @@ def test_a_system_is_told_what_it_declares_and_no_more(bench):
             assert (
                 condition.mask is None and set(condition.text) == {""} and condition.camera is None
             )
+
+
+def test_several_seeds_of_a_condition_are_pairs_in_a_row(bench):
+    """They share sample and prompt; scores count, and the bootstrap draws, conditions."""
+    file = bench.folder / "toy.yaml"
+    suite = SUITE.replace("metrics: {lpips: {}, id_gt: {}, acc: {}, ssim: {}}", SEEDS)
+    file.write_text(suite.replace("without_text: 5\nviews: 3\n", ""))
+    assert bench.run("--only", "painted") == 0
+    (condition, _) = INPUTS[1]  # after the warm-up: eight of twelve pairs
+    assert set(condition.text) == {"A face."} and condition.seed.tolist() == list(range(8))
+    masks = pairs.open_pairs("val", 3).sample(torch.arange(3), "mask").condition.mask
+    assert torch.equal(condition.mask, masks.repeat_interleave(3, 0)[:8])
+    record = records.load(bench.out / "toy" / "painted.json")
+    scores = record.scores["painted"]
+    assert scores["diversity_acc_seeds[judge]"].value == 1  # Painted ignores the seed
+    assert scores["diversity_acc_conditions[judge]"].value < 1
+    assert scores["diversity_id_conditions[judge]"].n == 4
+    assert scores["ssim"].n == 12 and record.config["exact"]["pictures"] == 4
+    text = (bench.out / "toy" / "toy.md").read_text()
+    assert "- pairs of each condition: 3" in text
+    assert "- captions of sample i: 'A face.' for all" in text
+    with pytest.raises(UsageError, match="--pairs 10 should be a multiple of the suite's 3 seeds"):
+        bench.run("--pairs", "10")
 
 
 def test_an_interrupted_row_goes_on(bench):

@@ -1,4 +1,4 @@
-"""Whether pages are fair, on records written by hand; what exported generators say of their training."""
+"""Whether pages are fair, on records written by hand; what generators say of their training."""
 
 from __future__ import annotations
 

@@ -11,6 +11,7 @@ import torch
 from gantoolkit import weights
 from gantoolkit.bench import reference_systems, systems
 from gantoolkit.bench import suite as suites
+from gantoolkit.bench.pairs import open_pairs
 from gantoolkit.core.camera import Frame
 from gantoolkit.core.errors import DataError
 from gantoolkit.core.types import Condition
@@ -77,3 +78,18 @@ def test_names_of_the_registry_stay_names_beside_runs_that_are_called_the_same(t
         assert suites.resolve_runs(spec, tmp_path) == spec and not suites.missing_run(
             spec, tmp_path
         )
+
+
+def test_the_inversion_of_the_diffusion_model_s_image_comes_nearer_to_it_than_the_mean_face():
+    condition = open_pairs("val", 2).sample(torch.arange(2), "mask").condition
+    diffused = dict(weights="diffusion", controlnet="controlnet-mask", steps=2)
+    inverted = dict(type="InvertedDiffused", generator="stylegan2", inversion_steps=8)
+    system = systems.build(inverted | diffused)
+    target = systems.build({"type": "Diffused", **diffused}).solve(condition).image
+    codes = system.codes(system.solve(condition))
+    mean = system.generator.mean_w.expand_as(codes)
+    found, start = (system.render(ws, None).image for ws in (codes, mean))
+    assert (found - target).square().mean() < 0.7 * (start - target).square().mean()
+    assert system.networks()["inversion"] == "parser"  # it may not judge
+    assert set(system.weights()) == {"diffusion", "controlnet-mask", "stylegan2", "parser"}
+    assert system.needs == ("text", "mask") and system.latent_source == "trajectory"
