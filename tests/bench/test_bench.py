@@ -110,7 +110,8 @@ paper: {source: "Table 9.", columns: [method, FID], rows: [[theirs, "12.50"]]}
 SEEDS = """
 seeds: 3
 prompt: "A face."
-metrics: {diversity: {}, ssim: {}}
+metrics: {diversity: {}}
+sheet: false
 """
 
 
@@ -221,7 +222,7 @@ def test_several_seeds_of_a_condition_are_pairs_in_a_row(bench):
     assert scores["diversity_acc_seeds[judge]"].value == 1  # Painted ignores the seed
     assert scores["diversity_acc_conditions[judge]"].value < 1
     assert scores["diversity_id_conditions[judge]"].n == 4
-    assert scores["ssim"].n == 12 and record.config["exact"]["pictures"] == 4
+    assert record.config["pairs"] == 12 and record.config["exact"]["pictures"] == 4
     text = (bench.out / "toy" / "toy.md").read_text()
     assert "- pairs of each condition: 3" in text
     assert "- captions of sample i: 'A face.' for all" in text
