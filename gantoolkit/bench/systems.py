@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -127,7 +126,6 @@ class Ours(System):
     mapped     render w^m, the code of the mapping network M, instead of w
     steps      denoising steps (default: the encoder's)
     guidance   scale of classifier-free guidance (default: the encoder's)
-    noised_at  read z_t of the photo, noised to this step, in place of a trajectory from noise
     """
 
     def __init__(
@@ -138,7 +136,6 @@ class Ours(System):
         mapped: bool = False,
         steps: int | None = None,
         guidance: float | None = None,
-        noised_at: int | None = None,
     ):
         from gantoolkit.inference.load import load_with_specs
 
@@ -159,26 +156,12 @@ class Ours(System):
             raise UsageError(f"after={after}: the trajectory of {run} has {len(timesteps)} steps.")
         self.after = after or len(timesteps)
         self.t_out = int(timesteps[self.after - 1])
-        self.noised_at = noised_at
-        if noised_at is not None:
-            _start_from_photo(self, noised_at, timesteps)
 
     def solve(self, condition: Condition, image: Tensor | None = None) -> Latent:
-        if self.noised_at is None:
-            return self.pipeline.latent(condition, self.t_out, self.aggregate)
-        return self._latent_of_photo(condition, image)
-
-    @torch.no_grad()
-    def _latent_of_photo(self, condition: Condition, image: Tensor) -> Latent:
-        """Make the codes of one step, whose z_t is the photo with noise."""
-        encoder = self.pipeline.encoder
-        z_t = encoder.noised(image, self.noised_at, condition)
-        return self.pipeline.bridge(encoder.features(z_t, self.noised_at, condition))
+        return self.pipeline.latent(condition, self.t_out, self.aggregate)
 
     @torch.no_grad()
     def solve_shared(self, condition: Condition, image: Tensor | None, folder: Path) -> Latent:
-        if self.noised_at is not None:
-            return self._latent_of_photo(condition, image)
         encoder, bridge = self.pipeline.encoder, self.pipeline.bridge
         z_t, _ = shared.trajectory(folder, encoder, self.specs["encoder"], condition)
         first = 0 if self.aggregate == "mean" else self.after - 1
@@ -229,11 +212,9 @@ class Diffused(System):
     steps       DDIM steps
     guidance    scale of classifier-free guidance
     precision   'fp32' or 'bf16'
-    noised_at   denoise the photo, noised to this step, in place of noise
     """
 
     model = "diffusion"
-    noised_at: int | None = None
 
     def __init__(
         self,
@@ -244,7 +225,6 @@ class Diffused(System):
         steps: int = 20,
         guidance: float = 3.0,
         precision: str = "fp32",
-        noised_at: int | None = None,
     ):
         self.spec = dict(
             type="DiffusionEncoder",
@@ -261,20 +241,12 @@ class Diffused(System):
                 self.spec["palette"] = palette
         self.encoder = registry.build("encoder", self.spec)
         self.needs = needs_of(self.encoder.condition)
-        self.noised_at = noised_at
-        if noised_at is not None:
-            _start_from_photo(self, noised_at, self.encoder.timesteps)
 
     def solve(self, condition: Condition, image: Tensor | None = None) -> Render:
-        if self.noised_at is None:
-            _, x0 = self.encoder.trajectory(condition)
-            return Render(x0)
-        z_t = self.encoder.noised(image, self.noised_at, condition)
-        return Render(self.encoder.denoise(z_t, self.noised_at, condition))
+        _, x0 = self.encoder.trajectory(condition)
+        return Render(x0)
 
     def solve_shared(self, condition: Condition, image: Tensor | None, folder: Path) -> Render:
-        if self.noised_at is not None:
-            return self.solve(condition, image)
         _, x0 = shared.trajectory(folder, self.encoder, self.spec, condition)
         return Render(x0)
 
@@ -284,12 +256,3 @@ class Diffused(System):
     def to(self, device) -> Diffused:
         self.encoder.to(device)
         return self
-
-
-def _start_from_photo(system: System, t: int, timesteps: Sequence[int]) -> None:
-    """Let a system need the photo, and say so; UsageError unless t is a step of its grid."""
-    if t not in timesteps:
-        steps = ", ".join(str(int(step)) for step in timesteps)
-        raise UsageError(f"noised_at={t} is not a step of the encoder; steps: {steps}.")
-    system.needs += ("image",)
-    system.latent_source = f"the photo, noised to t = {t}"
