@@ -21,7 +21,6 @@ import torch
 from torch import Tensor
 
 from gantoolkit.bench import pairs, systems
-from gantoolkit.bench.pairs import Pairs
 from gantoolkit.core import files
 from gantoolkit.core.camera import YAWS, Frame
 from gantoolkit.core.errors import GantoolkitError
@@ -56,7 +55,7 @@ class Job:
     seeds: int = 1
     prompt: str | None = None
 
-    def open_pairs(self, say: Callable[[str], None]) -> Pairs:
+    def open_pairs(self, say: Callable[[str], None]) -> pairs.Pairs:
         """Open the pairs that the images are made of."""
         return pairs.open_pairs(
             self.split, self.count, self.seed, self.data, say, self.seeds, self.prompt
@@ -142,8 +141,8 @@ def _make_batch(
 ) -> dict[str, np.ndarray]:
     """Make one batch, whose first pair is number `first`.
 
-    Returns the image [B,3,R,R] uint8, its codes and depth; if `timed`, seconds per image and peak memory;
-    of the first pairs also views from the sides, and images made without the prompt.
+    Returns the image [B,3,R,R] uint8, its codes and depth; if `timed`, seconds per image and peak
+    memory; of the first pairs also views from the sides, and images made without the prompt.
     """
     condition, photo = _inputs(job, system, sample)
     solve_shared = partial(system.solve_shared, folder=root() / "bench")

@@ -58,6 +58,13 @@ class Peeking(Painted):
         return Render(image)
 
 
+class Coded(Painted):
+    """Every other result has a code of 2, the others of 0."""
+
+    def codes(self, solution):
+        return torch.arange(len(solution))[:, None, None] % 2 * 2.0
+
+
 class Flat(Painted):
     """A 3D system: a plane at z = 0.2 in one colour."""
 
@@ -81,7 +88,7 @@ AWAITING = {
     "steps eg3d",
 }
 
-for kind in (Painted, Peeking, Flat):
+for kind in (Painted, Peeking, Flat, Coded):
     REGISTRIES["system"].register_module(kind.__name__, module=kind, force=True)
 
 SUITE = """
@@ -110,7 +117,7 @@ paper: {source: "Table 9.", columns: [method, FID], rows: [[theirs, "12.50"]]}
 SEEDS = """
 seeds: 3
 prompt: "A face."
-metrics: {diversity: {}}
+metrics: {diversity: {}, codes: {}}
 sheet: false
 """
 
@@ -211,7 +218,8 @@ def test_several_seeds_of_a_condition_are_pairs_in_a_row(bench):
     """They share sample and prompt; scores count, and the bootstrap draws, conditions."""
     file = bench.folder / "toy.yaml"
     suite = SUITE.replace("metrics: {lpips: {}, id_gt: {}, acc: {}, ssim: {}}", SEEDS)
-    file.write_text(suite.replace("without_text: 5\nviews: 3\n", ""))
+    suite = suite.replace("without_text: 5\nviews: 3\n", "").replace("Painted}}", "Coded}}", 1)
+    file.write_text(suite)
     assert bench.run("--only", "painted") == 0
     (condition, _) = INPUTS[1]  # after the warm-up: eight of twelve pairs
     assert set(condition.text) == {"A face."} and condition.seed.tolist() == list(range(8))
@@ -222,6 +230,7 @@ def test_several_seeds_of_a_condition_are_pairs_in_a_row(bench):
     assert scores["diversity_acc_seeds[judge]"].value == 1  # Painted ignores the seed
     assert scores["diversity_acc_conditions[judge]"].value < 1
     assert scores["diversity_id_conditions[judge]"].n == 4
+    assert scores["codes_std"].value == pytest.approx(1)
     assert record.config["pairs"] == 12 and record.config["exact"]["pictures"] == 4
     text = (bench.out / "toy" / "toy.md").read_text()
     assert "- pairs of each condition: 3" in text
