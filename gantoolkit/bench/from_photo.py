@@ -1,4 +1,4 @@
-"""Systems that begin with the noised photo: what it gives away. They stand outside every ranking."""
+"""Systems that begin with the noised photo, outside every ranking: what it gives away."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Drawings by hand become pairs: the strokes that a user's drawing is read as, several seeds each."""
+"""Drawings by hand become pairs: strokes as a user's drawing is read, several seeds each."""
 
 from __future__ import annotations
 

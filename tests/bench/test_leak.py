@@ -1,4 +1,4 @@
-"""Rows that read z_t of the noised photo: equal to the encoder's own trace of it, and not ranked."""
+"""Rows that begin with the noised photo: equal to the encoder's own trace of it, not ranked."""
 
 from __future__ import annotations
 

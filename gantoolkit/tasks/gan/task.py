@@ -271,7 +271,7 @@ class GAN(Task):
         return [self.beginning] if self.beginning else []
 
     def networks(self) -> dict[str, str]:
-        """Name the networks of the losses, of the adversary, and of what the generator began from."""
+        """Name the networks of losses and adversary, and those of what the generator began from."""
         names = {
             "perceptual": getattr(self.reconstruction_loss.perceptual, "network", None),
             "discriminator": getattr(self.modules.get("discriminator"), "network_name", None),
