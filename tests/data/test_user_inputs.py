@@ -37,7 +37,8 @@ def test_one_part_alone_is_a_label_map_in_any_palette_but_black_and_white(faces,
     skin = (faces.labels[0].numpy() > 0).astype(np.uint8)
     for part, colors in ((skin, [(0, 0, 0), (128, 0, 0)]), (13 * skin, PALETTES["grays"])):
         path = saved(indexed(part, colors), tmp_path / "m.png")
-        assert np.array_equal(read_inputs(path, "mask", 64)[0].labels.numpy(), part)
+        found = read_inputs(path, "mask", faces.resolution)[0].labels
+        assert np.array_equal(found.numpy(), part)
     with pytest.raises(
         DataError,
         match="only dark and light, a drawing or the mask of one part, rather than a label",
@@ -124,7 +125,7 @@ def test_label_maps_as_jpeg_hold_from_256_pixels_and_else_png_is_named(faces, tm
     for number in range(5):
         labels = Image.fromarray(np.asarray(PALETTE, np.uint8)[faces.labels[number].numpy()])
         large = saved(labels.resize((256, 256), Image.Resampling.NEAREST), tmp_path / "m.jpg")
-        found = read_inputs(large, "mask", 64)[0].labels
+        found = read_inputs(large, "mask", faces.resolution)[0].labels
         assert (found == faces.labels[number]).float().mean() > 0.95
         with pytest.raises(DataError, match="; save a label map as PNG") as error:
             read_inputs(saved(labels, tmp_path / "s.jpg"), "mask", 64)

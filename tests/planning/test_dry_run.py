@@ -4,7 +4,6 @@ that are written.
 
 from __future__ import annotations
 
-import zipfile
 from importlib import import_module
 
 import pytest
@@ -15,7 +14,8 @@ from gantoolkit import weights
 from gantoolkit.cli import main
 from gantoolkit.config import loader
 from gantoolkit.core.errors import UsageError
-from gantoolkit.data.face_zip import find_dataset
+from gantoolkit.core.files import read_json
+from gantoolkit.data.face_zip import FaceZip
 from gantoolkit.encoders.published_mmface import build_meta_mmface
 from gantoolkit.generators import load_generator
 from gantoolkit.networks.dual_stream_dit import DualStreamDiT
@@ -71,9 +71,11 @@ def test_parameters_are_those_of_the_real_networks(small):
 
 def test_cache_sizes_follow_the_config(small):
     rows, one = small.cache["trajectories of train"]
-    with zipfile.ZipFile(find_dataset("bridge-train")) as data:
-        people = len(data.read("samples.jsonl").splitlines())
-    assert one == 2 * 10 * 4 * 16 * 16 + 3 * 64 * 64 and rows == people
+    data = FaceZip("bridge-train")
+    people = min(1200, len(data))
+    vae = read_json(weights.resolve("diffusion") / "vae/config.json")
+    latents = vae["latent_channels"] * 16 * 16
+    assert one == 2 * 10 * latents + 3 * data.resolution**2 and rows == people
     assert small.cache["embeddings (identity)"] == (people, 4 * 128)
 
 
