@@ -32,7 +32,6 @@ TOLERANCE = 2  # of 255, for the mean color of a quarter
 RENDER = {  # splits that are rendered when they are first needed
     "test": "--count 2000 --start test --resolution 128 --depth --no-factors"
 }
-RESOLUTION = 64  # to which rendered pictures are reduced, as the embedded splits were
 EFFORT = {
     "test": "all 2,000 people of it, whichever pairs are asked for, about 15 minutes of one core"
 }
@@ -203,11 +202,12 @@ def _rendered(split: str, say: Callable[[str], None]) -> Path:
 
 
 def _render(split: str, path: Path, say: Callable[[str], None]) -> None:
-    """Render a split and reduce it to RESOLUTION."""
+    """Render a split and reduce it to the resolution of the embedded splits."""
+    resolution = FaceZip("val").resolution
     large = path.with_name(f"{split}-large.zip")
     path.parent.mkdir(parents=True, exist_ok=True)
     render = ["data", "render", "annyfaces", *RENDER[split].split(), "--out", str(large)]
-    resize = ["data", "resize", str(large), "--resolution", str(RESOLUTION), "--out", str(path)]
+    resize = ["data", "resize", str(large), "--resolution", str(resolution), "--out", str(path)]
     for command in (render, resize):
         say(f"gantoolkit {' '.join(command)}")
         if subprocess.run([sys.executable, "-m", "gantoolkit", *command]).returncode:
