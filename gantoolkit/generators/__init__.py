@@ -44,8 +44,8 @@ def load_generator(name_or_path: str | os.PathLike) -> Generator:
     `.render(…, chunk=None)`: rays of one sample rendered at a time
 
     >>> generator = load_generator("stylegan2")
-    >>> generator.resolution, generator.is_3d
-    (64, False)
+    >>> generator.w_dim, generator.is_3d
+    (128, False)
     """
     from gantoolkit import weights
     from gantoolkit.registry import manifest
