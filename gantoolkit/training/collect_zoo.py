@@ -1,8 +1,8 @@
 """Copy what recipes trained into the zoo: `python -m gantoolkit.training.collect_zoo RUNS [NAME]`.
 
-For maintainers, in a checkout. registry.yaml is authored: each entry of `weights` says where its
-file belongs (`file`) and, for a recipe of ours, which export of the run named like the recipe it is
-(`export`). This command copies the exports of finished runs from RUNS/<recipe>, keeps their records
+For maintainers, in a checkout; docs/new-zoo.md says what comes before and after. registry.yaml is
+authored: each entry of `weights` says where its file belongs (`file`) and, for a recipe of ours,
+which export of the run named like the recipe it is (`export`). This command copies the exports of finished runs from RUNS/<recipe>, keeps their records
 in zoo/records/, writes sha256 and size into registry.yaml (every other line stays as it is), and
 renews the tables of docs/zoo.md from the records.
 """
