@@ -4,7 +4,7 @@ task = "code_encoder"
 data = "bridge-train"
 val = "val"
 generator = "eg3d"
-geometry = 6  # of 10 codes at 64 px
+geometry = 6  # of 10 codes
 semantics = 0.5
 losses = dict(
     l2=dict(type="L2", weight=1.0),
