@@ -204,11 +204,12 @@ def real(tmp_path):
 
 def test_folders_of_photos_are_a_reference(real):
     folder, faces = real
-    reference = Reference(folder, 64)
+    side = faces.resolution
+    reference = Reference(folder, side)
     assert [(w.id, w.text) for w in reference.samples] == list(zip(IDS, TEXTS))
     sample = reference.sample(IDS[1:3])
     assert torch.equal(sample.target.labels, faces.labels[1:3].long())
-    assert sample.condition.mask.shape == (2, 19, 64, 64)
+    assert sample.condition.mask.shape == (2, 19, side, side)
     assert sample.condition.text == ("She smiles.", "A man.")
     with pytest.raises(DataError, match="neither manifest.jsonl nor"):
         Reference(folder / "text")
@@ -216,9 +217,10 @@ def test_folders_of_photos_are_a_reference(real):
 
 def test_compare_scores_what_all_have_and_names_what_is_missing(tmp_path, capsys):
     faces = Reference("val").zip
+    side = faces.resolution
     truth = {i: faces.images[n].permute(1, 2, 0).numpy() for n, i in enumerate(IDS)}
     tree("tedigan", tmp_path / "t", truth)
-    tree("ide3d", tmp_path / "i", {i: picture(n, 128) for n, i in enumerate(IDS[:3])})
+    tree("ide3d", tmp_path / "i", {i: picture(n, 2 * side) for n, i in enumerate(IDS[:3])})
     (tmp_path / "m.yaml").write_text("{lpips: {}, acc: {}, id_gt: {}}")
     code = main(
         [
@@ -249,7 +251,7 @@ def test_compare_scores_what_all_have_and_names_what_is_missing(tmp_path, capsys
         exact["lpips[judge]"].value == pytest.approx(0, abs=1e-9) and exact["lpips[judge]"].n == 3
     )
     other = records.load(tmp_path / "out" / "ide3d.json").scores["ide3d"]["lpips[judge]"]
-    assert other.value > 0.1 and other.conditions["resize"].startswith("128 to 64")
+    assert other.value > 0.1 and other.conditions["resize"].startswith(f"{2 * side} to {side}")
     text = (tmp_path / "out" / "compare.md").read_text()
     assert "mini universe" not in text and "sees photos" in text and "| – | – |" in text
 
