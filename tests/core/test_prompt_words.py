@@ -43,11 +43,11 @@ def test_no_word_is_read_as_its_own_opposite():
 
 def test_the_embedded_model_draws_the_same_face_of_near_words(capsys):
     pipeline = gantoolkit.load_pipeline("stylegan2-mask", steps=2)
-    plain, caption = "a blonde girl with glasses 😀", "a blond woman with eyeglasses "
+    plain, caption = "a teenage girl with brunette hair 😀", "a young woman with brown hair "
     faces = pipeline([plain, caption], mask="woman-with-glasses", seed=1)
     assert torch.equal(faces[0].latent.ws, faces[1].latent.ws)
     said = capsys.readouterr().err
-    assert "reads “blonde” as “blond”, “girl” as “woman” and “glasses” as “eyeglasses”." in said
+    assert "reads “teenage” as “young”, “girl” as “woman” and “brunette” as “brown”." in said
     assert "never saw “😀”" in said and not check_prompt(caption, pipeline.encoder)
     assert {"blond", "woman"} < set(pipeline.words)
 
@@ -57,4 +57,4 @@ def test_show_words_lists_them(capsys):
     shown = capsys.readouterr().out
     known, _, near = shown.partition("read as one of these:")
     assert {"eyeglasses", "smiling", "goatee"} < set(known.split())
-    assert ["blonde", "blond"] in [line.split() for line in near.splitlines()]
+    assert ["girl", "woman"] in [line.split() for line in near.splitlines()]
