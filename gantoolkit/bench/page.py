@@ -14,11 +14,9 @@ from gantoolkit.core.types import Record
 from gantoolkit.report import record as records
 
 UNIVERSE = (
-    "> **The mini universe.** Rendered 64-px faces, small networks trained on CPU cores, scores by "
-    "the zoo's "
-    "own judge. These numbers say nothing about CelebAMask-HQ and cannot be compared with "
-    "published ones; "
-    "see {protocol}."
+    "> **The mini universe.** Rendered faces, small networks trained on CPU cores, scores by the "
+    "zoo's own judge. These numbers say nothing about CelebAMask-HQ and cannot be compared with "
+    "published ones; see {protocol}."
 )
 RULES = "benchmark-protocol.md"  # one folder above docs/tables
 LEGEND = (
