@@ -2,9 +2,10 @@
 
 For maintainers, in a checkout; docs/new-zoo.md says what comes before and after. registry.yaml is
 authored: each entry of `weights` says where its file belongs (`file`) and, for a recipe of ours,
-which export of the run named like the recipe it is (`export`). This command copies the exports of finished runs from RUNS/<recipe>, keeps their records
-in zoo/records/, writes sha256 and size into registry.yaml (every other line stays as it is), and
-renews the tables of docs/zoo.md from the records.
+which export of the run named like the recipe it is (`export`). This command copies the exports of
+finished runs from RUNS/<recipe>, keeps their records in zoo/records/, writes sha256 and size into
+registry.yaml (every other line stays as it is), and renews the tables of docs/zoo.md from the
+records.
 """
 
 from __future__ import annotations
