@@ -47,3 +47,12 @@ def test_codes_are_compared_with_those_of_the_phases_target(
 def test_a_network_that_is_no_encoder_is_refused():
     with pytest.raises(UsageError, match="'arcface' holds ArcFace, which does not encode"):
         TargetCode("arcface")
+
+
+def test_codes_of_another_generator_are_refused(tmp_path, tiny_zip):
+    network = FaceEncoder(resolution=32, w_dim=16, widths=(8, 8), num_ws=3)
+    arch = dict(type="FaceEncoder", resolution=32, w_dim=16, widths=[8, 8], num_ws=3)
+    weights.save(tmp_path / "encoder.safetensors", network.state_dict(), arch)
+    loss = dict(type="TargetCode", network=str(tmp_path / "encoder.safetensors"))
+    with pytest.raises(UsageError, match=r"'target' reads codes of shape \[3, 16\].*\[8, 16\]"):
+        mini.make(tmp_path, tiny_zip, losses=dict(target=loss))

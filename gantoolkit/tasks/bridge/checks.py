@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import torch
 from torch import nn
 
@@ -53,6 +55,21 @@ def _check_steps(encoder: nn.Module, config: BridgeConfig) -> None:
             raise UsageError(
                 f"score_after_steps has {steps}, but the encoder takes {total} steps; choose "
                 "fewer, or raise encoder.steps."
+            )
+
+
+def check_target_codes(terms: Mapping[str, nn.Module], generator: nn.Module) -> None:
+    """Refuse a loss whose encoder reads codes of another generator's shape."""
+    num_ws, w_dim = generator.num_ws, generator.w_dim
+    for name, term in terms.items():
+        if term.compares != "target_code":
+            continue
+        shape = tuple(term.embedded_shape)
+        if shape not in ((w_dim,), (num_ws, w_dim)):
+            raise UsageError(
+                f"The loss '{name}' reads codes of shape {list(shape)} off images, but the "
+                f"generator takes [{num_ws}, {w_dim}]; name an encoder of this generator, as task "
+                "'inversion_encoder' trains it."
             )
 
 

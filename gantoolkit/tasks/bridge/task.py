@@ -19,7 +19,7 @@ from gantoolkit.inference import bridge_files, load
 from gantoolkit.registry import registry
 from gantoolkit.registry.contracts import check_members
 from gantoolkit.report.record import RUN
-from gantoolkit.tasks.bridge.checks import check_encoder, check_generator
+from gantoolkit.tasks.bridge.checks import check_encoder, check_generator, check_target_codes
 from gantoolkit.tasks.bridge.config import BridgeConfig
 from gantoolkit.tasks.bridge.data import BridgeData
 from gantoolkit.tasks.bridge.evaluation import Evaluation
@@ -56,6 +56,7 @@ class Bridge(Task):
         }
         self.objective = Objective(self.encoder, self.bridge, self.generator, self.terms, config)
         check_generator(self.generator, self.objective.render)
+        check_target_codes(self.terms, self.generator)
         check_judges(config, device, self.networks())
 
         self.data = BridgeData(config, self.encoder, self.specs["encoder"], device)
