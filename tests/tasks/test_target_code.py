@@ -12,6 +12,7 @@ from gantoolkit.core.errors import UsageError
 from gantoolkit.losses.latent import TargetCode
 from gantoolkit.networks.face_encoder import FaceEncoder
 from gantoolkit.training.batch import SeededBatch
+from gantoolkit.training.runner import run
 
 
 @pytest.fixture
@@ -56,3 +57,22 @@ def test_codes_of_another_generator_are_refused(tmp_path, tiny_zip):
     loss = dict(type="TargetCode", network=str(tmp_path / "encoder.safetensors"))
     with pytest.raises(UsageError, match=r"'target' reads codes of shape \[3, 16\].*\[8, 16\]"):
         mini.make(tmp_path, tiny_zip, losses=dict(target=loss))
+
+
+def test_the_start_of_each_phase_may_compare_codes_only(tmp_path, tiny_zip, encoder):
+    """Of 12 iterations M has 6 and T 6; a third of each renders nothing."""
+    target = dict(type="TargetCode", network=str(tmp_path / "encoder.safetensors"))
+    config = mini.config(
+        tmp_path, tiny_zip, losses=dict(l2=dict(type="L2"), target=target), code_fraction=1 / 3
+    )
+    run(config, tmp_path / "run")
+    seen = [sorted(set(row) & {"M/l2", "T/l2"}) for row in mini.losses(tmp_path / "run")]
+    assert seen == [[], [], *[["M/l2"]] * 4, [], [], *[["T/l2"]] * 4]
+
+
+@pytest.mark.parametrize(
+    "fraction, sentence", [(1.5, "must lie in 0..1"), (0.5, "add a loss TargetCode")]
+)
+def test_a_fraction_that_cannot_be_is_refused(tmp_path, tiny_zip, fraction, sentence):
+    with pytest.raises(UsageError, match=sentence):
+        mini.make(tmp_path, tiny_zip, code_fraction=fraction)

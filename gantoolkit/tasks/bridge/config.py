@@ -46,6 +46,8 @@ class ObjectiveConfig:
     """What is minimized: Eq. 6 for M, Eq. 7 for T."""
 
     losses: dict  # name → component; its weight is λ
+    # share of each phase's iterations, at its start, that compare codes only and render nothing
+    code_fraction: float = 0.0
     targets: Literal["paper", "x0", "gt"] = "paper"  # images to compare with, as in Table 2
     noise: Literal["const", "random"] = "const"  # inside the generator while training
     loss_size: int | None = None  # pixels at most at which losses compare; None = all
@@ -85,6 +87,14 @@ class BridgeConfig(EvaluationConfig, OptimizerConfig, ObjectiveConfig, Component
             check_choice(name, getattr(self, name), choices)
         if not self.losses:
             raise UsageError("losses is empty, so nothing would be trained; name one at least.")
+        if not 0 <= self.code_fraction <= 1:
+            raise UsageError(f"code_fraction={self.code_fraction} must lie in 0..1.")
+        types = [spec.get("type") for spec in self.losses.values()]
+        if self.code_fraction and "TargetCode" not in types:
+            raise UsageError(
+                f"code_fraction={self.code_fraction} needs a target in code space; add a loss "
+                "TargetCode, or set it to 0."
+            )
 
 
 @dataclass(frozen=True)

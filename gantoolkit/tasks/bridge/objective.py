@@ -78,7 +78,7 @@ class Objective:
     ) -> dict[str, Tensor]:
         """Compute the weighted terms of Eq. 6 (phase M) or Eq. 7 (phase T).
 
-        render  G(w); None where no loss looks at it
+        render  G(w); None where only codes are compared
         """
         targets = dict(gt=batch.sample.target.image_gt, x0=batch.x0)
         target = targets[self.targets[phase]]
@@ -90,6 +90,8 @@ class Objective:
 
         losses = {}
         for name, term in self.terms.items():
+            if image is None and term.compares not in OF_CODES:
+                continue
             if term.compares in EMBEDDED:
                 embedded = self.target_of(term, phase)
                 prepared = self.embeddings.read(name, embedded, batch.rows, batch.steps)

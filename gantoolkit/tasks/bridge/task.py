@@ -130,11 +130,16 @@ class Bridge(Task):
         features = self.data.train.features(timestep_batch, only_h=self.objective.only_h(phase))
         latent = self.bridge(features, mapping_only=phase == "M")
         render = None
-        if self.objective.needs_render:
+        if self.objective.needs_render and not self._compares_codes_only(phase, iteration):
             camera = timestep_batch.sample.condition.camera
             seeds = batch.seeds.tolist() if self.objective.noise == "random" else None
             render = self.objective.render(latent, camera, seeds)
         return self.objective.losses(phase, latent, render, timestep_batch)
+
+    def _compares_codes_only(self, phase: str, iteration: int) -> bool:
+        """Whether an iteration belongs to the start of its phase that renders nothing."""
+        first, end = self.phase_range(phase) or (0, self.iterations)
+        return iteration < first + self.config.code_fraction * (end - first)
 
     def prefetch(self, batch: SeededBatch) -> None:
         self.data.prefetch(batch)
