@@ -15,11 +15,12 @@ class OursFromPhoto(Ours):
     """Make codes of the photo's features at one step, in place of those of a trajectory.
 
     noised_at  denoising step, of the encoder's grid, whose noise is added to the photo
-    ours       arguments of Ours
+    run        run folder, preset or weights of a bridge
+    steps      denoising steps of the grid (default: the encoder's)
     """
 
-    def __init__(self, noised_at: int, **ours):
-        super().__init__(**ours)
+    def __init__(self, noised_at: int, run: str, steps: int | None = None):
+        super().__init__(run, steps=steps)
         self.noised_at = noised_at
         _need_photo(self, noised_at, self.pipeline.encoder.timesteps)
 
@@ -32,12 +33,24 @@ class OursFromPhoto(Ours):
 class DiffusedFromPhoto(Diffused):
     """Denoise the noised photo to the end, as image-to-image does.
 
-    noised_at  denoising step, of the encoder's grid, whose noise is added to the photo
-    diffused   arguments of Diffused
+    noised_at   denoising step, of the encoder's grid, whose noise is added to the photo
+    weights     folder or name of the diffusion model
+    controlnet  folder or name of a ControlNet; None: text only
+    steps       DDIM steps
+    guidance    scale of classifier-free guidance
+    precision   'fp32' or 'bf16'
     """
 
-    def __init__(self, noised_at: int, **diffused):
-        super().__init__(**diffused)
+    def __init__(
+        self,
+        noised_at: int,
+        weights: str,
+        controlnet: str | None = None,
+        steps: int = 20,
+        guidance: float = 3.0,
+        precision: str = "fp32",
+    ):
+        super().__init__(weights, controlnet, steps=steps, guidance=guidance, precision=precision)
         self.noised_at = noised_at
         _need_photo(self, noised_at, self.encoder.timesteps)
 

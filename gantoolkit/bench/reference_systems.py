@@ -114,7 +114,11 @@ class InvertedDiffused(Diffused):
     generator        a name, a file, or the folder of a run that trained one
     network          weights name of a network with perceptual features
     inversion_steps  of the optimization
-    diffused         arguments of Diffused
+    weights          folder or name of the diffusion model
+    controlnet       folder or name of a ControlNet; None: text only
+    steps            DDIM steps
+    guidance         scale of classifier-free guidance
+    precision        'fp32' or 'bf16'
     """
 
     model = "GAN"
@@ -122,15 +126,19 @@ class InvertedDiffused(Diffused):
     def __init__(
         self,
         generator: str,
+        weights: str,
+        controlnet: str | None = None,
+        steps: int = 20,
+        guidance: float = 3.0,
+        precision: str = "fp32",
         network: str = "parser",
         inversion_steps: int = 300,
-        **diffused,
     ):
         from gantoolkit import networks
         from gantoolkit.generators import load_generator
         from gantoolkit.networks.perceptual import Perceptual
 
-        super().__init__(**diffused)
+        super().__init__(weights, controlnet, steps=steps, guidance=guidance, precision=precision)
         self.generator_name, self.network = generator_file(generator), network
         self.steps = inversion_steps
         self.generator = load_generator(self.generator_name)
