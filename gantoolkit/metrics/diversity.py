@@ -97,7 +97,7 @@ class Diversity(Metric):
         return len(self.grouped().conditions)
 
     def conditions(self) -> dict:
-        conditions = {"seeds": self.grouped().identity.shape[1]}
+        conditions = {"seeds_each": self.grouped().identity.shape[1]}
         return {**conditions, "skipped": len(self.bad)} if self.bad else conditions
 
     def compute_values(self) -> dict[str, Tensor]:
@@ -110,8 +110,14 @@ class Diversity(Metric):
                 ("acc", agreement_of_seeds(labels)),
             ):
                 values[f"{name}_seeds"] = weights @ of_seeds / weights.sum(1)
-        values["id_conditions"] = mean_over_pairs(weights, cosine_of_conditions(identity))
-        values["acc_conditions"] = mean_over_pairs(weights, agreement_of_conditions(labels))
+        # A replicate that drew only one condition has no pair.
+        has_pairs = weights.sum(1).square() > weights.square().sum(1)
+        for name, of_pairs in (
+            ("id", cosine_of_conditions(identity)),
+            ("acc", agreement_of_conditions(labels)),
+        ):
+            mean = mean_over_pairs(weights, of_pairs)
+            values[f"{name}_conditions"] = torch.where(has_pairs, mean, torch.nan)
         return values
 
     def compute(self) -> Scores:
