@@ -133,9 +133,15 @@ def _measure_row(plan: Plan, row: SuiteRow) -> None:
         raise DataError(missing)
     folder, job = plan.work_folder(row), plan.job(row)
     record_file, made_file = plan.folder / f"{row.name}.json", folder / draw_row.MADE
-    if made_file.is_file() and _changed_weights(draw_row.read_made(made_file)["weights"]):
-        shutil.rmtree(folder)  # images by weights that were replaced since
-    elif record_file.is_file() and _is_current(plan, row, records.load(record_file)):
+    record = records.load(record_file) if record_file.is_file() else None
+    drawn_by = {}  # name or path → sha256 of the weights
+    if made_file.is_file():
+        drawn_by = draw_row.read_made(made_file)["weights"]
+    elif record is not None:
+        drawn_by = record.weights  # without paths: of these nothing is known here
+    if _changed_weights(drawn_by):
+        shutil.rmtree(folder, ignore_errors=True)
+    elif record is not None and _is_current(plan, row, record):
         return
 
     pairs = job.open_pairs(draw_row.say)
@@ -178,7 +184,7 @@ def spawn(job: Path, debug: bool = False) -> None:
 
 
 def _is_current(plan: Plan, row: SuiteRow, record: Record) -> bool:
-    """Whether a record is of the plan's images, by the weights and metrics of now."""
+    """Whether a record is of the plan's images, by the judges and metrics of now."""
     if record.config.get("measures") != score.measurement_digest(plan.suite):
         return False
     folders = [plan.work_folder(row).name]
@@ -189,7 +195,7 @@ def _is_current(plan: Plan, row: SuiteRow, record: Record) -> bool:
         return False
 
     judges = [score.judge_digests(scores) for scores in record.scores.values()]
-    return not any(map(_changed_weights, [record.weights, *judges]))
+    return not any(map(_changed_weights, judges))
 
 
 def _same_system(recorded: dict, system: dict) -> bool:
