@@ -6,6 +6,7 @@ import shutil
 
 import pytest
 import torch
+from conftest import write_tiny_zip
 from safetensors.torch import load_file
 
 from gantoolkit.core.errors import UsageError, WeightsError
@@ -165,6 +166,23 @@ def test_it_goes_on_from_another_u_net_and_keeps_ordinary_faces(chain, tiny_zip)
     # kept as halves
     torch.testing.assert_close(task.latents[[20, 43]].float(), latents, atol=2e-2, rtol=1e-2)
     assert task.split.held_out_rows()[1].tolist() == [20, 21, 22, 23]
+
+
+def test_a_u_net_goes_on_at_another_size_and_a_controlnet_does_not(chain, tmp_path):
+    write_tiny_zip(tmp_path / "large.zip", count=8, size=64)
+    keys = dict(data=str(tmp_path / "large.zip"), held_out=2)
+    going_on = dict(
+        vae=str(chain / "vae/export"),
+        text=str(chain / "towers"),
+        init_from=str(chain / "diffusion/export"),
+    )
+    task = Diffusion(DiffusionConfig(**keys, **going_on))
+    assert task.pictures()["samples"].shape[-2] == 3 * 64
+    assert task.ema_unet.config.sample_size == 64 // 4
+    with pytest.raises(UsageError, match="large.zip have 64 px, but the diffusion model .* 32 px"):
+        ControlNet(
+            ControlNetConfig(**keys, diffusion=str(chain / "diffusion/export"), condition="mask")
+        )
 
 
 def test_a_controlnet_starts_silent_and_only_it_learns(chain, tiny_zip):

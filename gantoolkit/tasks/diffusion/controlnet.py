@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from gantoolkit import weights
+from gantoolkit.core.errors import UsageError
 from gantoolkit.core.images import colorize_labels, one_hot, to_float
 from gantoolkit.core.suggest import check_choice
 from gantoolkit.core.types import Condition, Scores
@@ -48,6 +49,7 @@ class ControlNet(Denoising):
         torch.manual_seed(seed)
         self.unet_source = folders.component_folder(diffusion, "unet")
         self.unet = folders.load_unet(diffusion).to(self.device)
+        self._check_size()
         check_choice("condition", config.condition, CHANNELS)
         self.controlnet = self._initial_controlnet().to(self.device)
         self.palette = None
@@ -65,6 +67,18 @@ class ControlNet(Denoising):
         parameters = self.controlnet.parameters()
         optimizer = torch.optim.AdamW(parameters, config.lr, BETAS, weight_decay=WEIGHT_DECAY)
         self.optimizers = {"controlnet": optimizer}
+
+    def _check_size(self) -> None:
+        """Refuse faces of another size than the U-Net draws."""
+        factor = 2 ** (len(self.vae.config.block_out_channels) - 1)
+        drawn = self.unet.config.sample_size * factor
+        resolution = self.faces.resolution
+        if drawn != resolution:
+            raise UsageError(
+                f"The faces of {self.config.data} have {resolution} px, but the diffusion model "
+                f"{self.config.diffusion} draws {drawn} px; make them that size with `gantoolkit "
+                f"data resize {self.config.data} --resolution {drawn} --out FILE`."
+            )
 
     def _initial_controlnet(self):
         """Return the ControlNet of `init_from`, or a copy of the U-Net's encoder."""

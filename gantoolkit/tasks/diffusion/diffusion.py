@@ -60,16 +60,22 @@ class Diffusion(Denoising):
         optimizer = torch.optim.AdamW(parameters, config.lr, BETAS, weight_decay=WEIGHT_DECAY)
         self.optimizers = {"unet": optimizer}
 
+    @property
+    def latent_size(self) -> int:
+        """Pixels per side of the faces' latents."""
+        factor = 2 ** (len(self.vae.config.block_out_channels) - 1)
+        return self.faces.resolution // factor
+
     def _initial_unet(self):
         """Return the U-Net of `init_from`, or a new one that fits the VAE and the text encoder."""
         config = self.config
         if config.init_from is not None:
             unet = folders.load_unet(config.init_from).requires_grad_(True).train()
+            unet.register_to_config(sample_size=self.latent_size)  # it may have been another one's
             return train_in_channels_last(unet)
-        factor = 2 ** (len(self.vae.config.block_out_channels) - 1)
         return new_unet(
             self.vae.config.latent_channels,
-            self.faces.resolution // factor,
+            self.latent_size,
             config.widths,
             config.layers,
             config.heads,
