@@ -70,8 +70,7 @@ class ControlNet(Denoising):
 
     def _check_size(self) -> None:
         """Refuse faces of another size than the U-Net draws."""
-        factor = 2 ** (len(self.vae.config.block_out_channels) - 1)
-        drawn = self.unet.config.sample_size * factor
+        drawn = self.unet.config.sample_size * self.vae_factor
         resolution = self.faces.resolution
         if drawn != resolution:
             raise UsageError(

@@ -82,6 +82,11 @@ class Denoising(Task):
         self.noise_schedule = noise_schedule
         self.latents = None
 
+    @property
+    def vae_factor(self) -> int:
+        """Pixels of a face per pixel of its latents."""
+        return 2 ** (len(self.vae.config.block_out_channels) - 1)
+
     def size(self) -> int:
         """Number of training samples: rows of `data`, then all rows of `extra_data`."""
         extra = len(self.extra_faces) if self.extra_faces else 0

@@ -63,8 +63,7 @@ class Diffusion(Denoising):
     @property
     def latent_size(self) -> int:
         """Pixels per side of the faces' latents."""
-        factor = 2 ** (len(self.vae.config.block_out_channels) - 1)
-        return self.faces.resolution // factor
+        return self.faces.resolution // self.vae_factor
 
     def _initial_unet(self):
         """Return the U-Net of `init_from`, or a new one that fits the VAE and the text encoder."""
