@@ -87,6 +87,7 @@ class Trajectories:
             self.key["x0"] = "of every step"
         self.cache = cache_config.open("trajectories", self.key, len(self), sampling.batch, device)
         self.stores_features = False  # beside z_t, in the same cache
+        self.feature_row_bytes = 0  # of z_t, I^d_0 and features, where they are stored
 
     def __len__(self) -> int:
         return self.samples * self.sampling.captions
@@ -105,7 +106,7 @@ class Trajectories:
     def row_bytes(self) -> int | None:
         """Compute the bytes of one cached row; None where the encoder does not say its shapes."""
         if self.stores_features:
-            return self._computed_row_bytes
+            return self.feature_row_bytes
         latent_shape = getattr(self.encoder, "latent_shape", None)
         resolution = getattr(self.encoder, "resolution", None)
         if not latent_shape or not resolution:
@@ -116,19 +117,16 @@ class Trajectories:
         """Cache features beside z_t, if all of it fits `max_gb` gigabytes of disk."""
         if max_gb <= 0:
             return
-        self.stores_features = True
-        if self._computed_row_bytes * len(self) > max_gb * 1e9:
-            self.stores_features = False
+        first_row = self._trace(self.sample(torch.arange(1)), with_features=True)
+        row_bytes = sum(tensor.nbytes for tensor in first_row.values())
+        if row_bytes * len(self) > max_gb * 1e9:
             return
+        self.stores_features = True
+        self.feature_row_bytes = row_bytes
         key = dict(self.key, features=True)
         self.cache = self.cache_config.open(
             "trajectories", key, len(self), feature_cache.ROWS_PER_SHARD, self.device
         )
-
-    @cached_property
-    def _computed_row_bytes(self) -> int:
-        tensors = self._compute(torch.arange(1)).values()
-        return sum(tensor.numel() * tensor.element_size() for tensor in tensors)
 
     @torch.no_grad()
     def _compute(self, rows: Tensor) -> dict[str, Tensor]:
@@ -137,7 +135,11 @@ class Trajectories:
         if not self.sampling.noised and not self.stores_features:
             latents, x0 = self.encoder.trajectory(sample.condition)
             return dict(z=latents.half(), x0=to_uint8(x0))
+        return self._trace(sample, self.stores_features)
 
+    @torch.no_grad()
+    def _trace(self, sample: Sample, with_features: bool) -> dict[str, Tensor]:
+        """Run the encoder step by step: z_t, I^d_0 and, if wanted, features of every step."""
         steps: dict[str, list[Tensor]] = defaultdict(list)
         trace = self.encoder.trace(
             sample.condition, source=self.sampling.source, image=sample.target.image_gt
@@ -146,7 +148,7 @@ class Trajectories:
             steps["z"].append(features.latents.half())
             if features.x0 is not None:
                 steps["x0"].append(to_uint8(features.x0))
-            if self.stores_features:
+            if with_features:
                 for name, tensor in feature_cache.flatten(features).items():
                     steps[name].append(tensor)
         tensors = {name: torch.stack(values, 1) for name, values in steps.items()}
