@@ -8,19 +8,18 @@ the drawing itself; its label map is empty, and its camera looks straight at the
 
 from __future__ import annotations
 
-import io
 import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
 from gantoolkit.core import files
 from gantoolkit.core.camera import Frame
 from gantoolkit.data.image_files import list_images
 from gantoolkit.data.user_scribbles import read_scribble, strokes_to_uint8
+from gantoolkit.report import pictures
 
 
 def pack(folder: str | Path, out: str | Path, resolution: int) -> Path:
@@ -47,15 +46,9 @@ def pack(folder: str | Path, out: str | Path, resolution: int) -> Path:
 def _images_of(path: Path, name: str, resolution: int) -> Iterator[tuple[str, bytes]]:
     """Yield name in the zip and content of a drawing's files: image, mask and scribble."""
     strokes = strokes_to_uint8(read_scribble(path, resolution)[0].numpy())
-    yield f"image/{name}.png", _png(np.stack([strokes] * 3, 2))
-    yield f"mask/{name}.png", _png(np.zeros_like(strokes))
-    yield f"scribble/{name}.png", _png(strokes)
-
-
-def _png(pixels: np.ndarray) -> bytes:
-    content = io.BytesIO()
-    Image.fromarray(pixels).save(content, "PNG")
-    return content.getvalue()
+    yield f"image/{name}.png", pictures.encode(np.stack([strokes] * 3, 2))
+    yield f"mask/{name}.png", pictures.encode(np.zeros_like(strokes))
+    yield f"scribble/{name}.png", pictures.encode(strokes)
 
 
 if __name__ == "__main__":
