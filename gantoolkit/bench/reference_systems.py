@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from gantoolkit import weights
 from gantoolkit.bench.systems import Diffused, System
@@ -56,7 +56,24 @@ class OtherRealPhotos(System):
         return {self.data.path.name: self.data.sha256}
 
 
-class RandomSamples(System):
+class RendersCodes(System):
+    """A system whose solutions are codes ws [B,num_ws,w_dim] of `generator`."""
+
+    generator_name: str
+    generator: nn.Module
+
+    @torch.no_grad()
+    def render(self, solution: Tensor, camera: Camera | None) -> Render:
+        return self.generator.render(solution, camera, noise="const", deterministic=True)
+
+    def codes(self, solution: Tensor) -> Tensor:
+        return solution
+
+    def notes(self) -> list[str]:
+        return notes_on_generator(self.generator_name)
+
+
+class RandomSamples(RendersCodes):
     """Render a generator's faces for codes z ~ N(0, I), in 3D from the pair's camera.
 
     generator       a name, a file, or the folder of a run that trained one
@@ -69,9 +86,9 @@ class RandomSamples(System):
     def __init__(self, generator: str, truncation_psi: float = 1.0):
         from gantoolkit.generators import load_generator
 
-        self.name = generator_file(generator)
+        self.generator_name = generator_file(generator)
         self.psi = truncation_psi
-        self.generator = load_generator(self.name)
+        self.generator = load_generator(self.generator_name)
         self.frame = frame_of(self.generator)
         self.is_3d = self.generator.is_3d
         if self.is_3d:
@@ -84,28 +101,18 @@ class RandomSamples(System):
         z = torch.stack([torch.randn(self.generator.z_dim, generator=stream) for stream in streams])
         return self.generator.mapping(z.to(self.generator.mean_w), truncation_psi=self.psi)
 
-    @torch.no_grad()
-    def render(self, solution: Tensor, camera: Camera | None) -> Render:
-        return self.generator.render(solution, camera, noise="const", deterministic=True)
-
-    def codes(self, solution: Tensor) -> Tensor:
-        return solution
-
     def networks(self) -> dict[str, str]:
-        return networks_of_generator(self.name)
+        return networks_of_generator(self.generator_name)
 
     def weights(self) -> dict[str, str]:
-        return weights.checksums([self.name])
-
-    def notes(self) -> list[str]:
-        return notes_on_generator(self.name)
+        return weights.checksums([self.generator_name])
 
     def to(self, device) -> RandomSamples:
         self.generator.to(device)
         return self
 
 
-class InvertedDiffused(Diffused):
+class InvertedDiffused(RendersCodes, Diffused):
     """Invert I^d_0: find the W+ codes that come closest to the diffusion model's own image.
 
     What a bridge that reads the same trajectory could reach. The codes are optimized, image by
@@ -160,21 +167,11 @@ class InvertedDiffused(Diffused):
         camera = camera if self.is_3d else None
         return invert(self.generator, images, camera, self.steps, perceptual=self.perceptual)
 
-    @torch.no_grad()
-    def render(self, solution: Tensor, camera: Camera | None) -> Render:
-        return self.generator.render(solution, camera, noise="const", deterministic=True)
-
-    def codes(self, solution: Tensor) -> Tensor:
-        return solution
-
     def networks(self) -> dict[str, str]:
         return {**networks_of_generator(self.generator_name), "inversion": self.network}
 
     def weights(self) -> dict[str, str]:
         return super().weights() | weights.checksums([self.generator_name, self.network])
-
-    def notes(self) -> list[str]:
-        return notes_on_generator(self.generator_name)
 
     def to(self, device) -> InvertedDiffused:
         for module in (self.encoder, self.generator, self.perceptual):
