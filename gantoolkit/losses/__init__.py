@@ -14,6 +14,9 @@ identity target), `code` (w and w̄) or `target_code` (w and code of the reconst
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+import torch
 from torch import Tensor, nn
 
 OF_CODES = ("code", "target_code")  # what is compared without a render
@@ -41,3 +44,15 @@ class Loss(nn.Module):
     def train(self, mode: bool = True):
         """Stay in eval mode: networks inside a loss are frozen."""
         return super().train(False)
+
+
+def build_losses(specs: Mapping[str, dict], device: str | torch.device) -> dict[str, Loss]:
+    """Build the losses of a config: name → component, {"type": …, "weight": …}."""
+    from gantoolkit.registry import registry
+
+    return {name: registry.build("loss", spec).to(device) for name, spec in specs.items()}
+
+
+def networks_of(terms: Mapping[str, Loss]) -> dict[str, str]:
+    """Return name of a loss → weights name of the network that it looks through."""
+    return {name: term.network for name, term in terms.items() if term.network}

@@ -16,6 +16,7 @@ from gantoolkit.encoders import folders
 from gantoolkit.encoders.family import complete_spec
 from gantoolkit.generators import load_generator
 from gantoolkit.inference import bridge_files, load
+from gantoolkit.losses import build_losses, networks_of
 from gantoolkit.registry import registry
 from gantoolkit.registry.contracts import check_members
 from gantoolkit.report.record import RUN
@@ -51,9 +52,7 @@ class Bridge(Task):
         self.generator = load_generator(config.generator).to(device)
         self.bridge = load.build_bridge(config.bridge, self.encoder, self.generator).to(device)
         check_members("bridge", self.bridge, training=True)
-        self.terms = {
-            name: registry.build("loss", spec).to(device) for name, spec in config.losses.items()
-        }
+        self.terms = build_losses(config.losses, device)
         self.objective = Objective(self.encoder, self.bridge, self.generator, self.terms, config)
         check_generator(self.generator, self.objective.render)
         check_target_codes(self.terms, self.generator)
@@ -184,7 +183,7 @@ class Bridge(Task):
         ]
 
     def networks(self) -> dict[str, str]:
-        return {name: term.network for name, term in self.terms.items() if term.network}
+        return networks_of(self.terms)
 
     def weights(self) -> dict[str, str]:
         names = {self.specs["generator"], *self.networks().values()}

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from gantoolkit import weights
 from gantoolkit.core.types import Camera, Scores
 from gantoolkit.data.face_zip import FaceZip
-from gantoolkit.registry import registry
+from gantoolkit.losses import build_losses, networks_of
 from gantoolkit.report.record import CEILING
 from gantoolkit.tasks.gan.config import InversionConfig
 from gantoolkit.tasks.gan.losses import weighted_losses
@@ -45,9 +45,7 @@ class Inversion(Task):
         self.faces = FaceZip(config.data)
         self.count = min(config.limit, len(self.faces))
         self.generator = load_generator(config.generator).to(device)
-        self.terms = {}
-        for name, spec in config.losses.items():
-            self.terms[name] = registry.build("loss", spec).to(device)
+        self.terms = build_losses(config.losses, device)
 
         num_ws = self.generator.num_ws
         w_dim = self.generator.w_dim
@@ -111,7 +109,7 @@ class Inversion(Task):
         return [weights.save(folder / "codes.safetensors", {"ws": ws}, arch)]
 
     def networks(self) -> dict[str, str]:
-        return {name: term.network for name, term in self.terms.items() if term.network}
+        return networks_of(self.terms)
 
     def weights(self) -> dict[str, str]:
         return weights.checksums({self.config.generator, *self.networks().values()})

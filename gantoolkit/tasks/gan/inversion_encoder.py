@@ -7,14 +7,17 @@ it the photographs that the generator does not draw by itself. Bridges may take 
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
 from gantoolkit import weights
+from gantoolkit.core.images import to_float
 from gantoolkit.core.types import Camera, Scores
 from gantoolkit.data.split import HeldOutSplit
+from gantoolkit.losses import build_losses, networks_of
 from gantoolkit.networks.blocks import fit
 from gantoolkit.registry import registry
 from gantoolkit.tasks.gan.config import InversionEncoderConfig
@@ -49,9 +52,7 @@ class InversionEncoder(Task):
         self.split = HeldOutSplit(config.data, config.val, config.held_out)
         self.faces = self.split.train
         self.generator = load_generator(config.generator).to(self.device)
-        self.terms = {}
-        for name, spec in config.losses.items():
-            self.terms[name] = registry.build("loss", spec).to(self.device)
+        self.terms = build_losses(config.losses, self.device)
         self._measure_codes()
 
         torch.manual_seed(seed)
@@ -107,10 +108,10 @@ class InversionEncoder(Task):
         """Compare fresh codes with what E reads off their faces."""
         codes = []
         images = []
+        cameras = self.cameras(self.faces, batch.indices)
         for _ in range(self.config.codes_per_face):
             with torch.no_grad():
                 w = self._fresh_codes(batch)
-                cameras = self.cameras(self.faces, batch.indices)
                 images.append(self.render(self.repeat(w), cameras).float())
             codes.append(w)
         error = self.encode(self.encoder, torch.cat(images)) - self.repeat(torch.cat(codes))
@@ -128,7 +129,7 @@ class InversionEncoder(Task):
 
     def images(self, faces, rows: Tensor) -> Tensor:
         """Read faces [B,3,R,R] in −1..1, of the generator's size."""
-        return fit(faces.target(rows).image_gt, self.generator.resolution).to(self.device)
+        return fit(to_float(faces.images[rows]), self.generator.resolution).to(self.device)
 
     def cameras(self, faces, rows: Tensor) -> Camera | None:
         """Return the cameras of faces; None for a 2D generator."""
@@ -178,13 +179,14 @@ class InversionEncoder(Task):
         return {"inversion": image_grid([self.images(faces, rows), self.reconstruct(faces, rows)])}
 
     def export(self, folder: Path) -> list[Path]:
-        """Write FOLDER/encoder.safetensors: the averaged encoder."""
-        state = self.ema_encoder.state_dict()
+        """Write FOLDER/encoder.safetensors, which names its generator and the losses' networks."""
         path = folder / "encoder.safetensors"
-        return [weights.save(path, state, self.arch, generator=self.config.generator)]
+        state = self.ema_encoder.state_dict()
+        facts = {"generator": self.config.generator, "networks": json.dumps(self.networks())}
+        return [weights.save(path, state, self.arch, **facts)]
 
     def networks(self) -> dict[str, str]:
-        return {name: term.network for name, term in self.terms.items() if term.network}
+        return networks_of(self.terms)
 
     def weights(self) -> dict[str, str]:
         return weights.checksums({self.config.generator, *self.networks().values()})

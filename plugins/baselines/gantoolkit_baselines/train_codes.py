@@ -12,7 +12,7 @@ from torch import Tensor
 from gantoolkit import weights
 from gantoolkit.core.types import Render, Sample, Score, Scores
 from gantoolkit.data.split import HeldOutSplit
-from gantoolkit.registry import registry
+from gantoolkit.losses import build_losses, networks_of
 from gantoolkit.tasks.gan.losses import weighted_losses
 from gantoolkit.tasks.image_grid import image_grid
 from gantoolkit.training.batch import SeededBatch
@@ -41,9 +41,7 @@ class CodeEncoding(Task):
         self.split = HeldOutSplit(config.data, config.val, config.held_out)
         self.faces = self.split.train
         self.generator = load_generator(config.generator).to(self.device)
-        self.terms = {}
-        for name, spec in config.losses.items():
-            self.terms[name] = registry.build("loss", spec).to(self.device)
+        self.terms = build_losses(config.losses, self.device)
         self.semantics = config.semantics if self.generator.is_3d else 0.0
 
         torch.manual_seed(seed)
@@ -128,7 +126,7 @@ class CodeEncoding(Task):
         return [weights.save(path, state, self.encoder.arch, **facts)]
 
     def networks(self) -> dict[str, str]:
-        return {name: term.network for name, term in self.terms.items() if term.network}
+        return networks_of(self.terms)
 
     def weights(self) -> dict[str, str]:
         return weights.checksums({self.config.generator, *self.networks().values()})
