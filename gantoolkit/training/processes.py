@@ -20,6 +20,7 @@ from gantoolkit.training.signals import signals_to
 
 STOPPED = (0, 2, 130)  # exit codes with which all end: done, wrong usage, interrupted
 PAUSE = 0.05  # seconds between two looks at the processes
+GRACE = 30.0  # seconds that the others have to end after process 0 is done
 
 
 def started_by_others() -> bool:
@@ -88,13 +89,23 @@ def _start(
 
 
 def _wait(processes: list[subprocess.Popen]) -> int | None:
-    """Wait until process 0 ends or another dies; returns the number of one that died."""
+    """Wait until process 0 ends or another dies; returns the number of one that died.
+
+    Where process 0 is done, the others may finish as well, for at most GRACE seconds.
+    """
     while processes[0].poll() is None:
         for rank, process in enumerate(processes[1:], 1):
             if process.poll() not in (None, *STOPPED):
                 return rank
         time.sleep(PAUSE)
-    return 0 if processes[0].returncode < 0 else None
+    if processes[0].returncode < 0:
+        return 0
+    deadline = time.monotonic() + GRACE
+    while processes[0].returncode == 0 and time.monotonic() < deadline:
+        if all(process.poll() is not None for process in processes):
+            break
+        time.sleep(PAUSE)
+    return None
 
 
 def _obituary(rank: int, code: int, log: Path) -> str:

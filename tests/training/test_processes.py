@@ -94,7 +94,8 @@ def test_cores_are_shared_out(tmp_path, monkeypatch):
     monkeypatch.delenv("OMP_NUM_THREADS")
     monkeypatch.setattr(processes, "idle_cores", lambda: 7)
     out = tmp_path / "threads"
-    text = f"open({str(out)!r} + str(rank), 'w').write(os.environ['OMP_NUM_THREADS'])"
+    write = f"open({str(out)!r} + str(rank), 'w').write(os.environ['OMP_NUM_THREADS'])"
+    text = f"time.sleep(rank / 2)\n{write}"  # the first ends first
     assert processes.launch(script(tmp_path, text), 3) == 0
     assert [Path(f"{out}{rank}").read_text() for rank in range(3)] == ["2", "2", "2"]
 
