@@ -54,5 +54,17 @@ def build_losses(specs: Mapping[str, dict], device: str | torch.device) -> dict[
 
 
 def networks_of(terms: Mapping[str, Loss]) -> dict[str, str]:
-    """Return name of a loss → weights name of the network that it looks through."""
-    return {name: term.network for name, term in terms.items() if term.network}
+    """Return name of a loss → weights name of the network that it looks through.
+
+    What trained such a network stands beside it: it shaped the loss as well, and may not judge.
+    """
+    from gantoolkit import weights
+
+    networks = {}
+    for name, term in terms.items():
+        if not term.network:
+            continue
+        networks[name] = term.network
+        for role, network in (weights.training_networks(term.network) or {}).items():
+            networks[f"{role} of {name}"] = network
+    return networks

@@ -9,7 +9,10 @@ import torch
 
 from gantoolkit import weights
 from gantoolkit.core.errors import UsageError
+from gantoolkit.losses import networks_of
 from gantoolkit.losses.latent import TargetCode
+from gantoolkit.losses.pixel import L2
+from gantoolkit.metrics.evaluator import Evaluator
 from gantoolkit.networks.face_encoder import FaceEncoder
 from gantoolkit.training.batch import SeededBatch
 from gantoolkit.training.runner import run
@@ -57,6 +60,18 @@ def test_codes_of_another_generator_are_refused(tmp_path, tiny_zip):
     loss = dict(type="TargetCode", network=str(tmp_path / "encoder.safetensors"))
     with pytest.raises(UsageError, match=r"'target' reads codes of shape \[3, 16\].*\[8, 16\]"):
         mini.make(tmp_path, tiny_zip, losses=dict(target=loss))
+
+
+def test_what_trained_the_encoder_may_not_judge(tmp_path):
+    """The encoder of a target shaped the loss, and so did the networks in its own losses."""
+    network = FaceEncoder(resolution=32, w_dim=16, widths=(8, 8))
+    arch = dict(type="FaceEncoder", resolution=32, w_dim=16, widths=[8, 8])
+    path = str(tmp_path / "encoder.safetensors")
+    weights.save(path, network.state_dict(), arch, networks='{"lpips": "parser"}')
+    terms = dict(l2=L2(), target=TargetCode(path))
+    assert networks_of(terms) == {"target": path, "lpips of target": "parser"}
+    with pytest.raises(UsageError, match="'lpips of target' used"):
+        Evaluator(dict(acc=None), judge="parser", forbidden=networks_of(terms))
 
 
 def test_the_start_of_each_phase_may_compare_codes_only(tmp_path, tiny_zip, encoder):

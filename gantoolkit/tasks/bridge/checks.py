@@ -58,12 +58,20 @@ def _check_steps(encoder: nn.Module, config: BridgeConfig) -> None:
             )
 
 
-def check_target_codes(terms: Mapping[str, nn.Module], generator: nn.Module) -> None:
-    """Refuse a loss whose encoder reads codes of another generator's shape."""
+def check_target_codes(
+    terms: Mapping[str, nn.Module], generator: nn.Module, code_fraction: float
+) -> None:
+    """Refuse a loss whose encoder reads codes of another generator's shape, and a `code_fraction`
+    without such a loss.
+    """
+    targets = {name: term for name, term in terms.items() if term.compares == "target_code"}
+    if code_fraction and not targets:
+        raise UsageError(
+            f"code_fraction={code_fraction} needs a target in code space; add a loss "
+            "TargetCode, or set it to 0."
+        )
     num_ws, w_dim = generator.num_ws, generator.w_dim
-    for name, term in terms.items():
-        if term.compares != "target_code":
-            continue
+    for name, term in targets.items():
         shape = tuple(term.embedded_shape)
         if shape not in ((w_dim,), (num_ws, w_dim)):
             raise UsageError(

@@ -89,12 +89,6 @@ class BridgeConfig(EvaluationConfig, OptimizerConfig, ObjectiveConfig, Component
             raise UsageError("losses is empty, so nothing would be trained; name one at least.")
         if not 0 <= self.code_fraction <= 1:
             raise UsageError(f"code_fraction={self.code_fraction} must lie in 0..1.")
-        types = [spec.get("type") for spec in self.losses.values()]
-        if self.code_fraction and "TargetCode" not in types:
-            raise UsageError(
-                f"code_fraction={self.code_fraction} needs a target in code space; add a loss "
-                "TargetCode, or set it to 0."
-            )
 
 
 @dataclass(frozen=True)

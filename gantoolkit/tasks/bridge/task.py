@@ -55,7 +55,7 @@ class Bridge(Task):
         self.terms = build_losses(config.losses, device)
         self.objective = Objective(self.encoder, self.bridge, self.generator, self.terms, config)
         check_generator(self.generator, self.objective.render)
-        check_target_codes(self.terms, self.generator)
+        check_target_codes(self.terms, self.generator, config.code_fraction)
         check_judges(config, device, self.networks())
 
         self.data = BridgeData(config, self.encoder, self.specs["encoder"], device)
