@@ -29,7 +29,8 @@ class SeededBatch:
         self.seeds = seeds
 
     @cached_property
-    def _streams(self) -> list[torch.Generator]:
+    def streams(self) -> list[torch.Generator]:
+        """One source of random numbers per sample."""
         return [torch.Generator().manual_seed(seed) for seed in self.seeds.tolist()]
 
     @classmethod
@@ -61,15 +62,15 @@ class SeededBatch:
 
     def normal(self, *shape: int) -> Tensor:
         """Draw standard normals [b,*shape]."""
-        return torch.stack([torch.randn(shape, generator=stream) for stream in self._streams])
+        return torch.stack([torch.randn(shape, generator=stream) for stream in self.streams])
 
     def uniform(self, *shape: int) -> Tensor:
         """Draw uniformly from 0..1, [b,*shape]."""
-        return torch.stack([torch.rand(shape, generator=stream) for stream in self._streams])
+        return torch.stack([torch.rand(shape, generator=stream) for stream in self.streams])
 
     def integers(self, high: int) -> Tensor:
         """Draw integers 0..high−1, [b]."""
-        return torch.stack([torch.randint(high, (), generator=stream) for stream in self._streams])
+        return torch.stack([torch.randint(high, (), generator=stream) for stream in self.streams])
 
 
 @lru_cache(maxsize=4)

@@ -118,6 +118,24 @@ def test_a_penalty_is_the_gradient_that_finite_differences_see(tmp_path):
     assert slope.square().item() == pytest.approx(penalty.item(), rel=1e-2)
 
 
+@pytest.mark.parametrize("kind", ["flat", "solid"])
+def test_noise_is_learnt_and_depends_on_the_iteration_alone(tiny_zip, kind):
+    runs = []
+    for seed in range(2):
+        task = make(tiny_zip, kind, regress=0, adversary=dict(noise="random"))
+        torch.manual_seed(seed)  # a global state that must not matter
+        runs.append([iterate(task, i) for i in range(3)])
+    assert runs[0] == runs[1]
+    strengths = [
+        tensor.item()
+        for name, tensor in task.generator.named_parameters()
+        if name.endswith("noise_strength") and "superresolution" not in name
+    ]
+    assert strengths and all(strengths)
+    with pytest.raises(UsageError, match="adversary.noise='const' .*none.*random"):
+        AdversaryConfig(noise="const")
+
+
 @pytest.mark.parametrize("loss", ["logistic", "hinge", "rpgan"])
 def test_a_generator_step_goes_towards_what_the_discriminator_calls_real(loss):
     a = torch.randn(3, 8, 8, generator=torch.Generator().manual_seed(0))

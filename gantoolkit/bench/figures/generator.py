@@ -62,7 +62,7 @@ def _random_rows(generator, ws: Tensor) -> list[figure_sheets.SheetRow]:
     if generator.is_3d:
         labels = [["random z,", f"{math.degrees(yaw):.0f}°"] for yaw in YAWS]
         labels.append(["depth,", "0°"])
-    images = render_rows(generator, ws, "const")
+    images = render_rows(generator, ws)
     return [_row(row, label) for row, label in zip(images, labels, strict=True)]
 
 

@@ -24,5 +24,6 @@ adversary = dict(
     consistency=2.0,
     depth_consistency=1.0,
     freeze_mapping=True,
+    noise="random",
 )
 schedule = dict(iterations=12000)

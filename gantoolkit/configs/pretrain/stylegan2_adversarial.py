@@ -24,5 +24,6 @@ adversary = dict(
     psi=(0.5, 1.2),
     consistency=2.0,
     freeze_mapping=True,
+    noise="random",
 )
 schedule = dict(iterations=6000)

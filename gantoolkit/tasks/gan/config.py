@@ -26,6 +26,8 @@ class AdversaryConfig:
     augmentation: dict | None = None  # DiffAugment's strengths: color, translation, cutout
     truncated: float = 0.0  # share of the fresh codes that are truncated
     psi: tuple[float, float] = (0.5, 1.2)  # range of their ψ, towards w̄ and past it
+    # inside the generator in phase B; 'random' lets it learn detail that no code holds
+    noise: Literal["none", "random"] = "none"
     consistency: float = 0.0  # weight of the L1 distance to the generator before phase B
     consistency_size: int = 8  # pixels that both are averaged to for it
     depth_consistency: float = 0.0  # the same of a 3D generator's depth, at every ray
@@ -33,6 +35,7 @@ class AdversaryConfig:
 
     def __post_init__(self):
         check_choice("adversary.loss", self.loss, ("logistic", "hinge", "rpgan"))
+        check_choice("adversary.noise", self.noise, ("none", "random"))
         if not 0 <= self.truncated <= 1:
             raise UsageError(f"adversary.truncated={self.truncated} must lie in 0..1.")
         object.__setattr__(self, "psi", tuple(self.psi))

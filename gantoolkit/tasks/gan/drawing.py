@@ -16,17 +16,23 @@ def mapping_network(generator) -> nn.Module:
 
 
 def render_codes(
-    generator, ws: Tensor, cameras: Tensor, jitter_source: SeededBatch | None = None
+    generator, ws: Tensor, cameras: Tensor, batch: SeededBatch | None = None, noise: str = "none"
 ) -> Render:
-    """Render ws without noise; `jitter_source` jitters EG3D's samples on the rays."""
-    if not generator.is_3d or jitter_source is None:
-        return generator.render(ws, cameras, noise="none", deterministic=True)
+    """Render ws: in training by the numbers of `batch`, else with constant noise.
+
+    batch  jitters EG3D's samples on the rays, and draws the noise
+    noise  in training, 'random' or 'none'
+    """
+    if batch is None:
+        return generator.render(ws, cameras, noise="const", deterministic=True)
+    if not generator.is_3d:
+        return generator.render(ws, cameras, noise=noise, generator=batch.streams)
     rays = generator.rays**2
-    jitter = jitter_source.uniform(rays, generator.samples, 1)
+    jitter = batch.uniform(rays, generator.samples, 1)
     u = None
     if generator.importance:
-        u = jitter_source.uniform(rays, generator.importance).flatten(0, 1)
-    return generator.render(ws, cameras, noise="none", jitter=jitter, u=u)
+        u = batch.uniform(rays, generator.importance).flatten(0, 1)
+    return generator.render(ws, cameras, noise=noise, generator=batch.streams, jitter=jitter, u=u)
 
 
 def fresh_codes(

@@ -45,14 +45,14 @@ class AdversarialPhase:
         task = self.task
         with torch.no_grad():
             ws, cameras, _, _ = self._mixed_codes(batch)
-            fake = task.render(task.generator, ws, cameras, batch)
+            fake = task.render(task.generator, ws, cameras, batch, self.config.noise)
         real = self.loss.as_render(task.images(batch.indices))
         return self.loss.discriminator_loss(real, fake, cameras, iteration, batch)
 
     def generator_losses(self, batch: SeededBatch) -> dict[str, Tensor]:
         task = self.task
         ws, cameras, pairs, losses = self._mixed_codes(batch)
-        fake = task.render(task.generator, ws, cameras, batch)
+        fake = task.render(task.generator, ws, cameras, batch, self.config.noise)
         rows = batch.indices
         if pairs:
             losses |= task.reconstruction_losses(fake[:pairs], rows[:pairs], self.pairs)

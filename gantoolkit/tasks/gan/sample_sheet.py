@@ -52,7 +52,7 @@ def _random_sheet(task) -> Tensor:
     return image_grid(image_rows)
 
 
-def render_rows(generator, ws: Tensor, noise: str = "none") -> list[Tensor]:
+def render_rows(generator, ws: Tensor, noise: str = "const") -> list[Tensor]:
     """Render the codes ws as rows of images [b,3,R,R]: one in 2D, `three_views` in 3D."""
     if generator.is_3d:
         return three_views(generator, ws, noise)

@@ -182,13 +182,18 @@ class GAN(Task):
         return w[:, None].expand(-1, self.generator.num_ws, -1)
 
     def render(
-        self, generator, ws: Tensor, cameras: Tensor, jitter_source: SeededBatch | None = None
+        self,
+        generator,
+        ws: Tensor,
+        cameras: Tensor,
+        batch: SeededBatch | None = None,
+        noise: str = "none",
     ) -> Render:
-        """Render ws; in training, `jitter_source` jitters EG3D's samples on the rays."""
-        if jitter_source is not None and not self.adversary.freeze_mapping:
+        """Render ws; in training, `batch` has the random numbers (`render_codes`)."""
+        if batch is not None and not self.adversary.freeze_mapping:
             # move w̄ towards the codes of this batch
             mapping_network(self.generator).track(ws[:, 0])
-        return render_codes(generator, ws, cameras, jitter_source)
+        return render_codes(generator, ws, cameras, batch, noise)
 
     # -- losses ------------------------------------------------------------------------------------
 
