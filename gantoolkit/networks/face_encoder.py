@@ -6,7 +6,7 @@ import math
 
 from torch import Tensor, nn
 
-OFFSET_CHANNELS = 32  # of the maps that offsets are read off
+OFFSET_CHANNELS = 8  # of the maps that offsets are read off
 
 
 class FaceEncoder(nn.Module):

@@ -5,7 +5,7 @@ name = "eg3d_encoder"
 seed = 0
 data = "zoo-train"
 generator = "eg3d"
-encoder = dict(type="FaceEncoder", widths=(32, 64, 128, 192, 224))
+encoder = dict(type="FaceEncoder")
 losses = dict(
     l2=dict(type="L2", weight=1.0),
     lpips=dict(type="Perceptual", weight=0.8, network="parser"),
