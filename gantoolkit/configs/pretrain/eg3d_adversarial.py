@@ -1,27 +1,27 @@
-# Optional: the 3D generator goes on against a discriminator of pictures, at any resolution.
-# Stages: 1. eg3d (regression), 2. eg3d_codes (mapping network), 3. this one; see
-# pretrain/stylegan2_adversarial.py. Consistency with the regressed generator, of depth too, keeps
-# its geometry.
+# The 3D generator goes on against a discriminator of pictures, as pretrain/stylegan2_adversarial.py.
+# Stages: 1. eg3d (regression), 2. eg3d_codes (mapping network), 3. this one. Consistency with the
+# regressed generator, of depth too, keeps its geometry.
 _base_ = "./eg3d.py"
 name = "eg3d_adversarial"
 generator = None  # as `init_from` says
 init_from = "runs/eg3d_codes"
 encoder = None
-perceptual = None
+encoder_from = "runs/eg3d"
 regress = 0
-pairs = 0.0
+pairs = 1.0
+feature_matching = 0.0
 discriminator = dict(type="ProjectedDiscriminator", network="parser", channels=48)
-adversarial = 1.0
+adversarial = 0.3
 lr_discriminator = 1e-3
 r1_gamma = 0.0
 adversary = dict(
     loss="hinge",
     discriminator_warmup=100,
-    lr=3e-4,
+    lr=6e-4,
     augmentation=dict(color=1.0, translation=0.125),
     truncated=0.33,
     psi=(0.5, 1.2),
-    consistency=2.0,
+    consistency=1.0,
     depth_consistency=1.0,
     freeze_mapping=True,
     noise="random",

@@ -14,19 +14,16 @@ import torch
 from torch import Tensor
 
 from gantoolkit import weights
-from gantoolkit.core import files
-from gantoolkit.core.errors import UsageError
 from gantoolkit.core.images import to_float
 from gantoolkit.core.types import Score, Scores
 from gantoolkit.data.split import HeldOutSplit
 from gantoolkit.generators.mapping_network import MappingNetwork
 from gantoolkit.metrics.fid import frechet_distance
 from gantoolkit.networks.discriminators import CodeDiscriminator
-from gantoolkit.registry import registry
 from gantoolkit.tasks.gan.config import CodesConfig
+from gantoolkit.tasks.gan.face_encoder import load_face_encoder
 from gantoolkit.tasks.gan.losses import discriminator_loss, generator_loss, r1_penalty
 from gantoolkit.tasks.image_grid import image_grid
-from gantoolkit.training import checkpoint
 from gantoolkit.training.batch import SeededBatch
 from gantoolkit.training.ema import frozen_copy, update_ema
 from gantoolkit.training.run_folder import exported_weights
@@ -85,13 +82,9 @@ class Codes(Task):
         """Load the exported generator and the encoder of a finished run of task `gan`."""
         from gantoolkit.generators import load_generator
 
-        config = _read_config(run)
+        self.encoder = load_face_encoder(run, self.faces.resolution).to(self.device)
         (self.exported,) = exported_weights(run)
         self.generator = load_generator(str(self.exported)).to(self.device)
-        sizes = {"resolution": self.faces.resolution, "w_dim": self.generator.w_dim}
-        self.encoder = registry.build("network", {**sizes, **config["encoder"]})
-        self.encoder.load_state_dict(checkpoint.module_state(run / "checkpoint", "encoder"))
-        self.encoder.to(self.device).requires_grad_(False)
 
     def size(self) -> int:
         return self.split.train_size
@@ -201,18 +194,6 @@ class Codes(Task):
         new_arch = {**arch, **self.mapping_arch}
         path = folder / self.exported.name
         return [weights.save(path, new_state, new_arch, half=True, **meta)]
-
-
-def _read_config(run: Path) -> dict:
-    """Return the config of a finished run of task `gan` that had an encoder; UsageError else."""
-    config = files.read_run_config(run)
-    has_encoder = config.get("task") == "gan" and config.get("encoder")
-    if not has_encoder or not exported_weights(run):
-        raise UsageError(
-            f"{run} is not a finished run of task 'gan' with an encoder; "
-            "give the folder of one as `run`."
-        )
-    return config
 
 
 def _code_distance(codes: Tensor, others: Tensor) -> float:

@@ -18,7 +18,8 @@ def sample_sheet(task) -> Tensor:
     """Draw the sheet [3,H,W] in −1..1 of a task `gan`.
 
     Rows: training faces and their reconstructions, the same of held-out faces, then random codes.
-    Without pairs: training faces, random codes, and the same truncated to half.
+    Where the mapping network is not taught: training faces, their reconstructions where an encoder
+    is there, random codes, and the same truncated to half.
     """
     if not task.knows_faces:
         return _random_sheet(task)
@@ -47,6 +48,8 @@ def _random_sheet(task) -> Tensor:
     ws = task.ema_generator.mapping(z)
     mean_w = task.ema_generator.mean_w
     image_rows = [task.images(train_rows)]
+    if task.encoder is not None:
+        image_rows.append(task.reconstruct_from_images(train_rows))
     for row_ws in (*ws.split(COLUMNS), torch.lerp(mean_w, ws[:COLUMNS], 0.5)):
         image_rows += render_rows(task.ema_generator, row_ws)
     return image_grid(image_rows)

@@ -27,6 +27,7 @@ from gantoolkit.tasks.gan import scores
 from gantoolkit.tasks.gan.adversarial import AdversarialLoss
 from gantoolkit.tasks.gan.config import AdversaryConfig, GANConfig
 from gantoolkit.tasks.gan.drawing import mapping_network, render_codes
+from gantoolkit.tasks.gan.face_encoder import load_face_encoder
 from gantoolkit.tasks.gan.losses import ReconstructionLoss
 from gantoolkit.tasks.gan.phase import AdversarialPhase
 from gantoolkit.tasks.gan.start import build_initial_generator, networks_of_start
@@ -62,7 +63,7 @@ class GAN(Task):
 
         torch.manual_seed(seed)
         self._build_generator(config.generator)
-        self._build_encoder(config.encoder)
+        self._build_encoder()
         parameters = self._generator_parameters()
         self.optimizers = {"G": torch.optim.Adam(parameters, config.lr, G_BETAS_REGRESSION)}
         self.phase_b = None
@@ -101,19 +102,23 @@ class GAN(Task):
         if self.adversary.freeze_mapping:
             mapping_network(self.generator).requires_grad_(False)
         parameters = [p for p in self.generator.parameters() if p.requires_grad]
-        if self.encoder is not None:
+        if self.encoder is not None and self.config.encoder_from is None:
             parameters += self.encoder.parameters()
         return parameters
 
-    def _build_encoder(self, spec: dict | None) -> None:
-        """Build the encoder of faces, if there is one, and choose the view that it reads."""
+    def _build_encoder(self) -> None:
+        """Build or load the encoder of faces, if there is one, and choose the view it reads."""
         self.encoder = None
-        if not spec:
+        spec = self.config.encoder
+        run = self.config.encoder_from
+        if run:
+            self.encoder = load_face_encoder(Path(run), self.faces.resolution).to(self.device)
+        elif spec:
+            sizes = {"resolution": self.faces.resolution, "w_dim": self.generator.w_dim}
+            self.encoder = registry.build("network", {**sizes, **spec}).to(self.device)
+            self.modules["encoder"] = self.encoder
+        if self.encoder is None:
             return
-        sizes = {"resolution": self.faces.resolution, "w_dim": self.generator.w_dim}
-        encoder = registry.build("network", {**sizes, **spec})
-        self.encoder = encoder.to(self.device)
-        self.modules["encoder"] = self.encoder
         if self.generator.is_3d:
             self.encoder_view = other_views(self.faces)
         else:
@@ -167,10 +172,12 @@ class GAN(Task):
 
     def paired_codes(self, rows: Tensor, z: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         """Return ws of known faces, and the losses that tie encoder and mapping together."""
-        mapped = self.generator.mapping(z)
         if self.encoder is None:
-            return mapped, {}
+            return self.generator.mapping(z), {}
         w = self.encoder(self.images(self.encoder_view[rows]))
+        if self.config.encoder_from:
+            return self._repeat(w), {}
+        mapped = self.generator.mapping(z)
         losses = {
             "code": F.mse_loss(mapped[:, 0].float(), w.detach()),
             "compact": self.config.compact * w.square().mean(),
@@ -246,7 +253,7 @@ class GAN(Task):
     @property
     def knows_faces(self) -> bool:
         """Whether the mapping network is taught to draw faces from their factors."""
-        return bool(self.config.regress or self.config.pairs)
+        return self.config.encoder_from is None and bool(self.config.regress or self.config.pairs)
 
     def validate(self, limit: int | None = None) -> Scores:
         """Score reconstructions of held-out factors; without pairs, the detail of random codes."""
