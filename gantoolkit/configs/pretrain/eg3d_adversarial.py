@@ -1,11 +1,10 @@
 # The 3D generator goes on against a discriminator of pictures, as pretrain/stylegan2_adversarial.py.
-# Stages: 1. eg3d (regression), 2. eg3d_codes (mapping network), 3. this one. Consistency with the
-# regressed generator, of depth too, keeps its geometry.
+# Stages: 1. eg3d (regression), 2. eg3d_codes (mapping network), 3. this one, 4. the mapping network
+# again. Consistency with the regressed generator, of depth too, keeps its geometry.
 _base_ = "./eg3d.py"
 name = "eg3d_adversarial"
 generator = None  # as `init_from` says
 init_from = "runs/eg3d_codes"
-encoder = None
 encoder_from = "runs/eg3d"
 regress = 0
 pairs = 1.0

@@ -20,8 +20,9 @@ from gantoolkit.data.split import HeldOutSplit
 from gantoolkit.generators.mapping_network import MappingNetwork
 from gantoolkit.metrics.fid import frechet_distance
 from gantoolkit.networks.discriminators import CodeDiscriminator
+from gantoolkit.registry import registry
 from gantoolkit.tasks.gan.config import CodesConfig
-from gantoolkit.tasks.gan.face_encoder import load_face_encoder
+from gantoolkit.tasks.gan.face_encoder import load_face_encoder, read_encoder_spec
 from gantoolkit.tasks.gan.losses import discriminator_loss, generator_loss, r1_penalty
 from gantoolkit.tasks.image_grid import image_grid
 from gantoolkit.training.batch import SeededBatch
@@ -82,9 +83,13 @@ class Codes(Task):
         """Load the exported generator and the encoder of a finished run of task `gan`."""
         from gantoolkit.generators import load_generator
 
-        self.encoder = load_face_encoder(run, self.faces.resolution).to(self.device)
+        spec = read_encoder_spec(run)
         (self.exported,) = exported_weights(run)
         self.generator = load_generator(str(self.exported)).to(self.device)
+        sizes = {"resolution": self.faces.resolution, "w_dim": self.generator.w_dim}
+        self.encoder = registry.build("network", {**sizes, **spec})
+        load_face_encoder(run, self.encoder)
+        self.encoder.to(self.device).requires_grad_(False)
 
     def size(self) -> int:
         return self.split.train_size

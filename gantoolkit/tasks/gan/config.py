@@ -84,7 +84,7 @@ class GANConfig:
     # {"type": "FaceEncoder", …}: w of a pair is read off the face (3D: off another view of it), and
     # the mapping network learns to meet it; None = w comes from the mapping of the factors
     encoder: dict | None = None
-    # folder of a finished run whose encoder reads the codes of pairs, as it is; None = `encoder`
+    # folder of a finished run whose encoder goes on learning here; None = new weights
     encoder_from: str | None = None
     compact: float = 0.02  # weight of the mean square of the encoder's w
     # weights name, file or run folder of a generator to begin from; None = new weights

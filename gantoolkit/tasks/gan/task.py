@@ -63,7 +63,7 @@ class GAN(Task):
 
         torch.manual_seed(seed)
         self._build_generator(config.generator)
-        self._build_encoder()
+        self._build_encoder(config.encoder)
         parameters = self._generator_parameters()
         self.optimizers = {"G": torch.optim.Adam(parameters, config.lr, G_BETAS_REGRESSION)}
         self.phase_b = None
@@ -102,23 +102,21 @@ class GAN(Task):
         if self.adversary.freeze_mapping:
             mapping_network(self.generator).requires_grad_(False)
         parameters = [p for p in self.generator.parameters() if p.requires_grad]
-        if self.encoder is not None and self.config.encoder_from is None:
+        if self.encoder is not None:
             parameters += self.encoder.parameters()
         return parameters
 
-    def _build_encoder(self) -> None:
-        """Build or load the encoder of faces, if there is one, and choose the view it reads."""
+    def _build_encoder(self, spec: dict | None) -> None:
+        """Build the encoder of faces, if there is one, and choose the view that it reads."""
         self.encoder = None
-        spec = self.config.encoder
-        run = self.config.encoder_from
-        if run:
-            self.encoder = load_face_encoder(Path(run), self.faces.resolution).to(self.device)
-        elif spec:
-            sizes = {"resolution": self.faces.resolution, "w_dim": self.generator.w_dim}
-            self.encoder = registry.build("network", {**sizes, **spec}).to(self.device)
-            self.modules["encoder"] = self.encoder
-        if self.encoder is None:
+        if not spec:
             return
+        sizes = {"resolution": self.faces.resolution, "w_dim": self.generator.w_dim}
+        encoder = registry.build("network", {**sizes, **spec})
+        if self.config.encoder_from:
+            load_face_encoder(Path(self.config.encoder_from), encoder)
+        self.encoder = encoder.to(self.device)
+        self.modules["encoder"] = self.encoder
         if self.generator.is_3d:
             self.encoder_view = other_views(self.faces)
         else:
@@ -175,13 +173,10 @@ class GAN(Task):
         if self.encoder is None:
             return self.generator.mapping(z), {}
         w = self.encoder(self.images(self.encoder_view[rows]))
-        if self.config.encoder_from:
-            return self._repeat(w), {}
-        mapped = self.generator.mapping(z)
-        losses = {
-            "code": F.mse_loss(mapped[:, 0].float(), w.detach()),
-            "compact": self.config.compact * w.square().mean(),
-        }
+        losses = {"compact": self.config.compact * w.square().mean()}
+        if not self.adversary.freeze_mapping:
+            mapped = self.generator.mapping(z)
+            losses["code"] = F.mse_loss(mapped[:, 0].float(), w.detach())
         return self._repeat(w), losses
 
     def _repeat(self, w: Tensor) -> Tensor:
@@ -253,7 +248,8 @@ class GAN(Task):
     @property
     def knows_faces(self) -> bool:
         """Whether the mapping network is taught to draw faces from their factors."""
-        return self.config.encoder_from is None and bool(self.config.regress or self.config.pairs)
+        taught = not self.adversary.freeze_mapping
+        return taught and bool(self.config.regress or self.config.pairs)
 
     def validate(self, limit: int | None = None) -> Scores:
         """Score reconstructions of held-out factors; without pairs, the detail of random codes."""
