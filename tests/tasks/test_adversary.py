@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import math
+import zipfile
 
 import pytest
 import torch
+from test_codes import finished
 from test_gan import DISCRIMINATOR, FLAT, SOLID, build, iterate, make
 from torch import nn
 
@@ -21,6 +23,7 @@ from gantoolkit.tasks.gan.adversarial import AdversarialLoss
 from gantoolkit.tasks.gan.config import AdversaryConfig
 from gantoolkit.tasks.gan.drawing import coarse_distance, fresh_codes
 from gantoolkit.tasks.gan.losses import discriminator_loss, generator_loss
+from gantoolkit.training import checkpoint
 from gantoolkit.training.batch import SeededBatch
 from gantoolkit.training.runner import run
 
@@ -274,12 +277,11 @@ def test_the_mapping_network_can_be_trained_too(tiny_zip, tmp_path):
     assert moved > 0  # the average follows
 
 
-def test_faces_need_no_factors_without_pairs(tiny_zip, tmp_path):
-    import zipfile
-
-    path = generator_file(tiny_zip, tmp_path)
-    bare = tmp_path / "bare.zip"
-    with zipfile.ZipFile(tiny_zip) as old, zipfile.ZipFile(bare, "w") as new:
+@pytest.fixture
+def bare_zip(tiny_zip, tmp_path):
+    """Faces without the renderer's factors."""
+    path = tmp_path / "bare.zip"
+    with zipfile.ZipFile(tiny_zip) as old, zipfile.ZipFile(path, "w") as new:
         for name in old.namelist():
             content = old.read(name)
             if name == "samples.jsonl":
@@ -288,10 +290,45 @@ def test_faces_need_no_factors_without_pairs(tiny_zip, tmp_path):
                     line.pop("factors")
                 content = "\n".join(map(json.dumps, lines)).encode()
             new.writestr(name, content)
+    return path
+
+
+def test_faces_need_no_factors_without_pairs(tiny_zip, bare_zip, tmp_path):
+    path = generator_file(tiny_zip, tmp_path)
     discriminator = dict(type="Discriminator", **DISCRIMINATOR)
-    task = build(bare, discriminator=discriminator, init_from=str(path), **ONLY_ADVERSARIAL)
+    task = build(bare_zip, discriminator=discriminator, init_from=str(path), **ONLY_ADVERSARIAL)
     assert "G/adversarial" in iterate(task, 0)
     assert task.validate() and task.pictures()
+
+
+@pytest.mark.parametrize("generator", [FLAT, SOLID], ids=["flat", "solid"])
+def test_an_encoder_goes_on_learning_from_faces_without_factors(
+    tiny_zip, bare_zip, tmp_path, generator
+):
+    """Its codes are those that the finished run's encoder read; the mapping network stays."""
+    folder = finished(tiny_zip, tmp_path / "gan", generator)
+    keys = dict(ONLY_ADVERSARIAL, pairs=1.0, feature_matching=0.0)
+    keys |= dict(init_from=str(folder), encoder_from=str(folder), discriminator=projected(tmp_path))
+    keys |= dict(adversary=dict(freeze_mapping=True))
+    task = build(bare_zip, encoder=dict(type="FaceEncoder"), **keys)
+    before = checkpoint.module_state(folder / "checkpoint", "encoder")
+    mapping = task.generator.state_dict()
+    mapping = {key: value.clone() for key, value in mapping.items() if "mapping" in key}
+    assert all(before[key].equal(value) for key, value in task.encoder.state_dict().items())
+
+    losses = iterate(task, 0)
+    assert {"G/pyramid", "G/compact", "G/adversarial"} <= losses.keys()
+    assert "G/code" not in losses
+    assert not before["linear.weight"].equal(task.encoder.linear.weight)
+    after = task.generator.state_dict()
+    assert all(after[key].equal(value) for key, value in mapping.items())
+    assert task.validate().keys() == {f"detail_octave{octave}" for octave in (1, 2, 3)}
+    assert task.pictures()["samples"].shape[1] == 32 * (4 if generator is FLAT else 10)
+
+    with pytest.raises(UsageError, match="has other layers; set `encoder` as there"):
+        build(bare_zip, encoder=dict(type="FaceEncoder", widths=(8, 8)), **keys)
+    with pytest.raises(UsageError, match="is not a finished run of task 'gan' with an encoder"):
+        build(bare_zip, encoder=dict(type="FaceEncoder"), **dict(keys, encoder_from=str(tmp_path)))
 
 
 def test_consistency_refers_to_the_generator_when_phase_b_begins(tiny_zip):

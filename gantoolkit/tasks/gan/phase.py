@@ -70,9 +70,8 @@ class AdversarialPhase:
         cameras = task.faces.cameras[batch.indices].to(task.device)
         if not self.pairs:
             return self._fresh_codes(batch, 0), cameras, 0, {}
-        z, _ = task.codes(batch.indices)
-        pairs = (len(z) + 1) // 2
-        paired_ws, losses = task.paired_codes(batch.indices[:pairs], z[:pairs])
+        pairs = (len(batch) + 1) // 2
+        paired_ws, losses = task.paired_codes(batch.indices[:pairs])
         fresh_ws = self._fresh_codes(batch, pairs)
         ws = torch.cat([paired_ws, fresh_ws.to(paired_ws.dtype)])
         return ws, cameras, pairs, losses

@@ -168,13 +168,18 @@ class GAN(Task):
             z = torch.cat([z, self.camera_angles(cameras)], 1)
         return z.to(self.device), cameras.to(self.device)
 
-    def paired_codes(self, rows: Tensor, z: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
-        """Return ws of known faces, and the losses that tie encoder and mapping together."""
+    def paired_codes(self, rows: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+        """Return ws of known faces, and the losses that tie encoder and mapping together.
+
+        Factors are read only where the mapping network learns from them.
+        """
         if self.encoder is None:
+            z, _ = self.codes(rows)
             return self.generator.mapping(z), {}
         w = self.encoder(self.images(self.encoder_view[rows]))
         losses = {"compact": self.config.compact * w.square().mean()}
         if not self.adversary.freeze_mapping:
+            z, _ = self.codes(rows)
             mapped = self.generator.mapping(z)
             losses["code"] = F.mse_loss(mapped[:, 0].float(), w.detach())
         return self._repeat(w), losses
@@ -208,8 +213,8 @@ class GAN(Task):
 
     def _regression_losses(self, batch: SeededBatch) -> dict[str, Tensor]:
         """Return the generator's losses in phase A."""
-        z, cameras = self.codes(batch.indices)
-        ws, losses = self.paired_codes(batch.indices, z)
+        cameras = self.faces.cameras[batch.indices].to(self.device)
+        ws, losses = self.paired_codes(batch.indices)
         render = self.render(self.generator, ws, cameras, batch)
         return losses | self.reconstruction_losses(render, batch.indices, 1.0)
 
@@ -242,7 +247,7 @@ class GAN(Task):
         """Render faces [b,3,R,R] of what the encoder reads off the faces of `rows`."""
         w = self.encoder(self.images(rows, faces))
         ws = self._repeat(w)
-        _, cameras = self.codes(rows, faces)
+        cameras = (faces or self.faces).cameras[rows].to(self.device)
         return self.render(self.ema_generator, ws, cameras).image
 
     @property
