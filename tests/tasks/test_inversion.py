@@ -5,9 +5,13 @@ import json
 import mini
 import numpy as np
 import torch
+from test_codes import finished
+from test_gan import FLAT
 
 from gantoolkit import networks, weights
 from gantoolkit.generators import load_generator
+from gantoolkit.networks.face_encoder import FaceEncoder
+from gantoolkit.training import checkpoint
 from gantoolkit.training.batch import SeededBatch
 from gantoolkit.training.runner import build_task, run
 
@@ -65,6 +69,24 @@ def test_an_encoder_learns_to_read_codes_off_the_faces_of_a_generator(tmp_path, 
     error = (found - ws).square().mean()
     assert error < 0.9 * (w - w.mean(0)).square().mean()  # nearer than the best constant
     assert found.std(1).mean() > 0  # a code of its own for every style
+
+
+def test_an_encoder_goes_on_from_that_of_the_generators_own_training(tmp_path, tiny_zip):
+    """At first every style has the code that the finished run's encoder reads."""
+    perceptual = dict(type="L2", weight=0.5)
+    folder = finished(tiny_zip, tmp_path / "gan", FLAT, perceptual=perceptual)
+    config = encoder_config(
+        tmp_path, tiny_zip, generator=str(folder / "export" / "stylegan2.safetensors")
+    )
+    config |= dict(encoder=dict(type="FaceEncoder"), encoder_from=str(folder))
+    task = build_task(config, torch.device("cpu"), 0)
+
+    teacher = FaceEncoder(resolution=32, w_dim=16)
+    teacher.load_state_dict(checkpoint.module_state(folder / "checkpoint", "encoder"))
+    images = task.images(task.faces, torch.arange(3))
+    ws = task.encoder(images)
+    assert ws.shape == (3, task.generator.num_ws, 16)
+    torch.testing.assert_close(ws, teacher(images)[:, None].expand_as(ws))
 
 
 def test_fresh_codes_are_compared_in_standard_deviations(tmp_path, tiny_zip):

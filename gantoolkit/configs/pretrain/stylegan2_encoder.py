@@ -2,3 +2,4 @@
 _base_ = "./eg3d_encoder.py"
 name = "stylegan2_encoder"
 generator = "stylegan2"
+encoder_from = "runs/stylegan2_adversarial"

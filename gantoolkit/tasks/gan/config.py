@@ -138,6 +138,8 @@ class InversionEncoderConfig:
     # {"type": "FaceEncoder", …}; resolution, w_dim and num_ws are the generator's unless they are
     # said; num_ws=0 for one code w of all styles
     encoder: dict = field(default_factory=lambda: {"type": "FaceEncoder"})
+    # folder of a finished run of task `gan` whose encoder goes on learning here; None = new weights
+    encoder_from: str | None = None
     val: str | None = None  # zip of held-out faces; None holds out the end of `data`
     held_out: int = 200  # faces at the end of the data that are used for scores only
     code: float = 0.3  # weight of the distance between fresh codes and what is read off their faces

@@ -24,9 +24,15 @@ def read_encoder_spec(run: Path) -> dict:
 
 
 def load_face_encoder(run: Path, encoder: nn.Module) -> None:
-    """Load the weights of a finished run's encoder; UsageError where they do not fit."""
+    """Load the weights of a finished run's encoder; UsageError where they do not fit.
+
+    What reads a code for every style may begin from what reads one for all (`offsets`).
+    """
     read_encoder_spec(run)
     state = checkpoint.module_state(run / "checkpoint", "encoder")
+    for key, tensor in encoder.state_dict().items():
+        if key.startswith("offsets."):
+            state.setdefault(key, tensor)
     try:
         encoder.load_state_dict(state)
     except RuntimeError as error:

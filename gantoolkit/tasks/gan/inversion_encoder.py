@@ -21,7 +21,9 @@ from gantoolkit.losses import build_losses, networks_of
 from gantoolkit.networks.blocks import fit
 from gantoolkit.registry import registry
 from gantoolkit.tasks.gan.config import InversionEncoderConfig
+from gantoolkit.tasks.gan.face_encoder import load_face_encoder
 from gantoolkit.tasks.gan.losses import weighted_losses
+from gantoolkit.tasks.gan.start import networks_of_start
 from gantoolkit.tasks.image_grid import image_grid
 from gantoolkit.training.batch import SeededBatch
 from gantoolkit.training.ema import frozen_copy, update_ema
@@ -62,7 +64,10 @@ class InversionEncoder(Task):
             "num_ws": self.generator.num_ws,
             **config.encoder,
         }
-        self.encoder = registry.build("network", self.arch).to(self.device)
+        encoder = registry.build("network", self.arch)
+        if config.encoder_from:
+            load_face_encoder(Path(config.encoder_from), encoder)
+        self.encoder = encoder.to(self.device)
         self.ema_encoder = frozen_copy(self.encoder)
         self.modules = {"encoder": self.encoder}
         self.ema_modules = {"encoder": self.ema_encoder}
@@ -186,7 +191,7 @@ class InversionEncoder(Task):
         return [weights.save(path, state, self.arch, **facts)]
 
     def networks(self) -> dict[str, str]:
-        return networks_of(self.terms)
+        return networks_of_start(self.config.encoder_from) | networks_of(self.terms)
 
     def weights(self) -> dict[str, str]:
         return weights.checksums({self.config.generator, *self.networks().values()})
