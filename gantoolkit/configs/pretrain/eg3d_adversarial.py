@@ -12,15 +12,18 @@ feature_matching = 0.0
 discriminator = dict(type="ProjectedDiscriminator", network="parser", channels=48)
 adversarial = 0.3
 lr_discriminator = 1e-3
-r1_gamma = 0.0
+r1_gamma = 1.0
+r1_interval = 8
 adversary = dict(
     loss="hinge",
+    r2_gamma=1.0,
     discriminator_warmup=100,
     lr=6e-4,
     augmentation=dict(color=1.0, translation=0.125),
     truncated=0.33,
     psi=(0.5, 1.2),
-    consistency=1.0,
+    consistency=4.0,
+    consistency_size=32,
     depth_consistency=1.0,
     freeze_mapping=True,
     noise="random",

@@ -28,7 +28,8 @@ class AdversaryConfig:
     psi: tuple[float, float] = (0.5, 1.2)  # range of their ψ, towards w̄ and past it
     # inside the generator in phase B; 'random' lets it learn detail that no code holds
     noise: Literal["none", "random"] = "none"
-    consistency: float = 0.0  # weight of the L1 distance to the generator before phase B
+    # weight of the L1 distance to the generator before phase B, on fresh codes
+    consistency: float = 0.0
     consistency_size: int = 8  # pixels that both are averaged to for it
     depth_consistency: float = 0.0  # the same of a 3D generator's depth, at every ray
     freeze_mapping: bool = False  # leave the mapping network and w̄ as they are

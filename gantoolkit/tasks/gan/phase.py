@@ -57,7 +57,8 @@ class AdversarialPhase:
         if pairs:
             losses |= task.reconstruction_losses(fake[:pairs], rows[:pairs], self.pairs)
         if self.earlier_generator is not None:
-            losses |= self._consistency_losses(fake, ws, cameras)
+            fresh = slice(pairs, None)
+            losses |= self._consistency_losses(fake[fresh], ws[fresh], cameras[fresh])
         real = task.images(rows)
         return losses | self.loss.generator_loss(fake, real, pairs, cameras, batch)
 
@@ -81,7 +82,7 @@ class AdversarialPhase:
         return fresh_codes(generator, batch, first, self.config.truncated, self.config.psi)
 
     def _consistency_losses(self, fake: Render, ws: Tensor, cameras: Tensor) -> dict[str, Tensor]:
-        """Return the distances to the earlier generator's picture of ws: coarse image and depth."""
+        """Return the distances to the earlier generator's picture of fresh ws: coarse image, depth."""
         config = self.config
         with torch.no_grad():
             earlier = self.task.render(self.earlier_generator, ws, cameras)
