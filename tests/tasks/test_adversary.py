@@ -323,7 +323,7 @@ def test_an_encoder_goes_on_learning_from_faces_without_factors(
     after = task.generator.state_dict()
     assert all(after[key].equal(value) for key, value in mapping.items())
     assert task.validate().keys() == {f"detail_octave{octave}" for octave in (1, 2, 3)}
-    assert task.pictures()["samples"].shape[1] == 32 * (4 if generator is FLAT else 10)
+    assert task.pictures()["samples"].shape[1] == 32 * (5 if generator is FLAT else 14)
 
     with pytest.raises(UsageError, match="has other layers; set `encoder` as there"):
         build(bare_zip, encoder=dict(type="FaceEncoder", widths=(8, 8)), **keys)
