@@ -12,16 +12,16 @@ encoder_from = "runs/stylegan2"
 regress = 0
 pairs = 1.0
 feature_matching = 0.0
-discriminator = dict(type="ProjectedDiscriminator", network="parser", channels=48)
+discriminator = dict(type="PatchDiscriminator")
 adversarial = 0.3
-lr_discriminator = 1e-3
+lr_discriminator = 5e-4
 r1_gamma = 1.0
 r1_interval = 8
 adversary = dict(
-    loss="hinge",
+    loss="rpgan",
     r2_gamma=1.0,
     discriminator_warmup=100,
-    lr=6e-4,
+    lr=5e-4,
     augmentation=dict(color=1.0, translation=0.125),
     truncated=0.33,
     psi=(0.5, 1.2),
