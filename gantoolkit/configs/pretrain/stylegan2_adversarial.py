@@ -3,7 +3,8 @@
 # network again, to the encoder's new codes (stylegan2_codes with run=runs/stylegan2_adversarial).
 # Half of a batch are faces that the encoder reads codes off: they are compared with what is drawn of
 # these codes, and keep eyes and mouths in their places. The others are fresh codes, a third of them
-# truncated. The discriminator alone begins, for 100 iterations. The discriminator reads the parser's features: the parser may judge no metric.
+# truncated. The discriminator alone begins, for 100 iterations. The perceptual loss reads the parser:
+# it may judge no metric.
 _base_ = "./stylegan2.py"
 name = "stylegan2_adversarial"
 generator = None  # as `init_from` says
