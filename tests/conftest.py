@@ -194,3 +194,17 @@ def write_tiny_zip(path: Path, count: int = 24, size: int = 32, seed: int = 0) -
 def tiny_zip(tmp_path_factory) -> Path:
     """24 oval faces at 32 px."""
     return write_tiny_zip(tmp_path_factory.mktemp("data") / "tiny.zip")
+
+
+@pytest.fixture
+def masks(tmp_path):
+    """A folder of three label maps of 32 px, two of which have one stem."""
+    from PIL import Image
+
+    folder = tmp_path / "masks"
+    folder.mkdir()
+    for name in ("b.png", "a.png", "a.webp"):
+        labels = np.zeros((32, 32), np.uint8)
+        labels[8:24, 8:24], labels[12:14, 12:14] = 1, 5
+        Image.fromarray(labels).save(folder / name, lossless=True)
+    return folder

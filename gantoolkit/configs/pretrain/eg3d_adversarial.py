@@ -1,4 +1,4 @@
-# The 3D generator goes on against a discriminator of pictures, as pretrain/stylegan2_adversarial.py.
+# The 3D generator goes on against a discriminator of pictures; see stylegan2_adversarial.py.
 # Stages: 1. eg3d (regression), 2. eg3d_codes (mapping network), 3. this one, 4. the mapping network
 # again. Consistency with the regressed generator, of depth too, keeps its geometry.
 _base_ = "./eg3d.py"

@@ -1,10 +1,10 @@
 # The 2D generator goes on against a discriminator of pictures.
-# Stages: 1. stylegan2 (regression), 2. stylegan2_codes (mapping network), 3. this one, 4. the mapping
-# network again, to the encoder's new codes (stylegan2_codes with run=runs/stylegan2_adversarial).
-# Half of a batch are faces that the encoder reads codes off: they are compared with what is drawn of
-# these codes, and keep eyes and mouths in their places. The others are fresh codes, a third of them
-# truncated. The discriminator alone begins, for 100 iterations. The perceptual loss reads the parser:
-# it may judge no metric.
+# Stages: 1. stylegan2 (regression), 2. stylegan2_codes (mapping network), 3. this one,
+# 4. stylegan2_adversarial_codes (the mapping network again, to the encoder's new codes).
+# Half of a batch are faces that the encoder reads codes off: they are compared with what is drawn
+# of these codes, and keep eyes and mouths in their places. The others are fresh codes, a third of
+# them truncated. The discriminator alone begins, for 100 iterations.
+# The perceptual loss reads the parser: it may judge no metric.
 _base_ = "./stylegan2.py"
 name = "stylegan2_adversarial"
 generator = None  # as `init_from` says

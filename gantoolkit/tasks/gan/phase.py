@@ -82,7 +82,7 @@ class AdversarialPhase:
         return fresh_codes(generator, batch, first, self.config.truncated, self.config.psi)
 
     def _consistency_losses(self, fake: Render, ws: Tensor, cameras: Tensor) -> dict[str, Tensor]:
-        """Return the distances to the earlier generator's picture of fresh ws: coarse image, depth."""
+        """Return the distances to the earlier generator's image, averaged, and depth of ws."""
         config = self.config
         with torch.no_grad():
             earlier = self.task.render(self.earlier_generator, ws, cameras)
