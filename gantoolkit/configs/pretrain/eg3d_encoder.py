@@ -5,7 +5,7 @@ task = "inversion_encoder"
 name = "eg3d_encoder"
 seed = 0
 data = "zoo-train"
-generator = "eg3d"
+generator = "runs/eg3d_adversarial_codes/export/eg3d.safetensors"
 encoder_from = "runs/eg3d_adversarial"
 encoder = dict(type="FaceEncoder")
 losses = dict(
