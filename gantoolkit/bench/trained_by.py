@@ -24,8 +24,7 @@ def networks_of_run(run: str, specs: dict) -> dict[str, str]:
 
 def networks_of_generator(name: str) -> dict[str, str]:
     """Return role → network that trained a generator, its adversary's too; {} if it is unsaid."""
-    networks = weights.training_networks(name) or {}
-    return {f"{role} of the generator": network for role, network in networks.items()}
+    return weights.networks_behind(name, "the generator")
 
 
 def notes_on_generator(name: str) -> list[str]:

@@ -62,9 +62,7 @@ def networks_of(terms: Mapping[str, Loss]) -> dict[str, str]:
 
     networks = {}
     for name, term in terms.items():
-        if not term.network:
-            continue
-        networks[name] = term.network
-        for role, network in (weights.training_networks(term.network) or {}).items():
-            networks[f"{role} of {name}"] = network
+        if term.network:
+            networks[name] = term.network
+            networks |= weights.networks_behind(term.network, name)
     return networks

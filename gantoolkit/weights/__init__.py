@@ -22,6 +22,7 @@ from gantoolkit.weights.reading import (
     architecture,
     header,
     load,
+    networks_behind,
     training_networks,
     with_current_names,
 )
@@ -36,6 +37,7 @@ __all__ = [
     "header",
     "load",
     "matches",
+    "networks_behind",
     "resolve",
     "save",
     "sha256",

@@ -77,6 +77,12 @@ def training_networks(name_or_path: str | os.PathLike) -> dict[str, str] | None:
     return None if text is None else json.loads(text)
 
 
+def networks_behind(name_or_path: str | os.PathLike, owner: str) -> dict[str, str]:
+    """Name what trained a file's network: "ROLE of OWNER" → weights name; {} if it is unsaid."""
+    networks = training_networks(name_or_path) or {}
+    return {f"{role} of {owner}": network for role, network in networks.items()}
+
+
 def architecture(path: Path) -> dict[str, Any]:
     """Read what a weights file holds: {"type": name, …constructor arguments}, {} where it does
     not say.

@@ -344,6 +344,14 @@ def test_consistency_refers_to_the_generator_when_phase_b_begins(tiny_zip):
     assert task.ema_modules["earlier"] is task.phase_b.earlier_generator  # checkpointed
 
 
+def test_a_shard_of_one_known_face_is_held_too(tiny_zip):
+    task = make(tiny_zip, "flat", regress=0, adversary=dict(consistency=1.0))
+    with torch.no_grad():
+        task.generator.synthesis.b4.const.add_(1.0)  # away from the earlier generator
+    losses = task.losses("G", batch(1), 0)
+    assert "pyramid" in losses and 0 < losses["consistency"].item() < math.inf
+
+
 def test_depth_consistency_is_the_distance_of_depths(tiny_zip):
     task = make(tiny_zip, "solid", adversary=dict(depth_consistency=3.0))
     ws = task.generator.mapping(torch.randn(2, task.generator.z_dim))

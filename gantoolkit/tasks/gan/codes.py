@@ -20,10 +20,9 @@ from gantoolkit.data.split import HeldOutSplit
 from gantoolkit.generators.mapping_network import MappingNetwork
 from gantoolkit.metrics.fid import frechet_distance
 from gantoolkit.networks.discriminators import CodeDiscriminator
-from gantoolkit.registry import registry
 from gantoolkit.tasks.gan.config import CodesConfig
-from gantoolkit.tasks.gan.face_encoder import load_face_encoder, read_encoder_spec
 from gantoolkit.tasks.gan.losses import discriminator_loss, generator_loss, r1_penalty
+from gantoolkit.tasks.gan.start import build_initial_encoder, read_encoder_spec
 from gantoolkit.tasks.image_grid import image_grid
 from gantoolkit.training.batch import SeededBatch
 from gantoolkit.training.ema import frozen_copy, update_ema
@@ -87,9 +86,8 @@ class Codes(Task):
         (self.exported,) = exported_weights(run)
         self.generator = load_generator(str(self.exported)).to(self.device)
         sizes = {"resolution": self.faces.resolution, "w_dim": self.generator.w_dim}
-        self.encoder = registry.build("network", {**sizes, **spec})
-        load_face_encoder(run, self.encoder)
-        self.encoder.to(self.device).requires_grad_(False)
+        encoder = build_initial_encoder({**sizes, **spec}, run)
+        self.encoder = encoder.to(self.device).requires_grad_(False)
 
     def size(self) -> int:
         return self.split.train_size

@@ -19,11 +19,9 @@ from gantoolkit.core.types import Camera, Scores
 from gantoolkit.data.split import HeldOutSplit
 from gantoolkit.losses import build_losses, networks_of
 from gantoolkit.networks.blocks import fit
-from gantoolkit.registry import registry
 from gantoolkit.tasks.gan.config import InversionEncoderConfig
-from gantoolkit.tasks.gan.face_encoder import load_face_encoder
 from gantoolkit.tasks.gan.losses import weighted_losses
-from gantoolkit.tasks.gan.start import networks_of_start
+from gantoolkit.tasks.gan.start import build_initial_encoder, networks_of_start
 from gantoolkit.tasks.image_grid import image_grid
 from gantoolkit.training.batch import SeededBatch
 from gantoolkit.training.ema import frozen_copy, update_ema
@@ -64,10 +62,7 @@ class InversionEncoder(Task):
             "num_ws": self.generator.num_ws,
             **config.encoder,
         }
-        encoder = registry.build("network", self.arch)
-        if config.encoder_from:
-            load_face_encoder(Path(config.encoder_from), encoder)
-        self.encoder = encoder.to(self.device)
+        self.encoder = build_initial_encoder(self.arch, config.encoder_from).to(self.device)
         self.ema_encoder = frozen_copy(self.encoder)
         self.modules = {"encoder": self.encoder}
         self.ema_modules = {"encoder": self.ema_encoder}

@@ -57,7 +57,8 @@ class AdversarialPhase:
         if pairs:
             losses |= task.reconstruction_losses(fake[:pairs], rows[:pairs], self.pairs)
         if self.earlier_generator is not None:
-            fresh = slice(pairs, None)
+            # a shard of one face has no fresh code: then that face is held
+            fresh = slice(min(pairs, len(batch) - 1), None)
             losses |= self._consistency_losses(fake[fresh], ws[fresh], cameras[fresh])
         real = task.images(rows)
         return losses | self.loss.generator_loss(fake, real, pairs, cameras, batch)

@@ -55,17 +55,17 @@ def _random_sheet(task) -> Tensor:
     return image_grid(image_rows)
 
 
-def render_rows(generator, ws: Tensor, noise: str = "const") -> list[Tensor]:
+def render_rows(generator, ws: Tensor) -> list[Tensor]:
     """Render the codes ws as rows of images [b,3,R,R]: one in 2D, `three_views` in 3D."""
     if generator.is_3d:
-        return three_views(generator, ws, noise)
-    return [generator.render(ws, noise=noise).image]
+        return three_views(generator, ws)
+    return [generator.render(ws).image]
 
 
-def three_views(generator, ws: Tensor, noise: str) -> list[Tensor]:
+def three_views(generator, ws: Tensor) -> list[Tensor]:
     """Render ws from the left, the front and the right, and the frontal depth (near is bright)."""
     cameras = [frame_of(generator).side(yaw, len(ws)) for yaw in YAWS]
-    renders = render_views(generator, ws, cameras, noise)
+    renders = render_views(generator, ws, cameras)
     images = [render.image for render in renders]
 
     frontal = renders[YAWS.index(0)]

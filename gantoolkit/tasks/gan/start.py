@@ -1,4 +1,4 @@
-"""What a generator's training begins from: new weights, or those of a generator that exists."""
+"""What training begins from: new weights, or those of a generator or encoder that exists."""
 
 from __future__ import annotations
 
@@ -8,9 +8,11 @@ import torch
 from torch import nn
 
 from gantoolkit import weights
+from gantoolkit.core import files
 from gantoolkit.core.errors import UsageError, WeightsError
 from gantoolkit.generators import build_generator, load_state
 from gantoolkit.registry import manifest, registry
+from gantoolkit.training import checkpoint
 from gantoolkit.training.run_folder import exported_weights
 
 
@@ -47,12 +49,47 @@ def build_initial_generator(
     return generator, arch, sentence
 
 
+def build_initial_encoder(arch: dict, run: str | Path | None) -> nn.Module:
+    """Build an encoder of faces, with the weights of a finished run's encoder if `run` is given.
+
+    What reads a code for every style may begin from what reads one for all (`offsets`).
+
+    Raises UsageError where the run had no encoder, or one of other layers.
+    """
+    encoder = registry.build("network", arch)
+    if not run:
+        return encoder
+    run = Path(run)
+    read_encoder_spec(run)
+    state = checkpoint.module_state(run / "checkpoint", "encoder")
+    for key, tensor in encoder.state_dict().items():
+        if key.startswith("offsets."):
+            state.setdefault(key, tensor)
+    try:
+        encoder.load_state_dict(state)
+    except RuntimeError as error:
+        raise UsageError(
+            f"The encoder of {run} has other layers; set `encoder` as there."
+        ) from error
+    return encoder
+
+
+def read_encoder_spec(run: Path) -> dict:
+    """Read how the encoder of a finished run was built; UsageError where there is none."""
+    config = files.read_run_config(run)
+    has_encoder = config.get("task") == "gan" and config.get("encoder")
+    if not has_encoder or not exported_weights(run):
+        raise UsageError(
+            f"{run} is not a finished run of task 'gan' with an encoder; give the folder of one."
+        )
+    return config["encoder"]
+
+
 def networks_of_start(init_from: str | None) -> dict[str, str]:
     """Return role → network that trained the generator of `init_from`, as far as its file says."""
     if init_from is None:
         return {}
-    networks = weights.training_networks(_weights_file(init_from)) or {}
-    return {f"{role} of {Path(init_from).name}": network for role, network in networks.items()}
+    return weights.networks_behind(_weights_file(init_from), Path(init_from).name)
 
 
 def _weights_file(name: str) -> str | Path:

@@ -27,10 +27,13 @@ from gantoolkit.tasks.gan import scores
 from gantoolkit.tasks.gan.adversarial import AdversarialLoss
 from gantoolkit.tasks.gan.config import AdversaryConfig, GANConfig
 from gantoolkit.tasks.gan.drawing import mapping_network, render_codes
-from gantoolkit.tasks.gan.face_encoder import load_face_encoder
 from gantoolkit.tasks.gan.losses import ReconstructionLoss
 from gantoolkit.tasks.gan.phase import AdversarialPhase
-from gantoolkit.tasks.gan.start import build_initial_generator, networks_of_start
+from gantoolkit.tasks.gan.start import (
+    build_initial_encoder,
+    build_initial_generator,
+    networks_of_start,
+)
 from gantoolkit.tasks.gan.views import CameraAngles, other_views
 from gantoolkit.training.batch import SeededBatch
 from gantoolkit.training.ema import frozen_copy, update_ema
@@ -112,9 +115,7 @@ class GAN(Task):
         if not spec:
             return
         sizes = {"resolution": self.faces.resolution, "w_dim": self.generator.w_dim}
-        encoder = registry.build("network", {**sizes, **spec})
-        if self.config.encoder_from:
-            load_face_encoder(Path(self.config.encoder_from), encoder)
+        encoder = build_initial_encoder({**sizes, **spec}, self.config.encoder_from)
         self.encoder = encoder.to(self.device)
         self.modules["encoder"] = self.encoder
         if self.generator.is_3d:
@@ -177,11 +178,12 @@ class GAN(Task):
             z, _ = self.codes(rows)
             return self.generator.mapping(z), {}
         w = self.encoder(self.images(self.encoder_view[rows]))
-        losses = {"compact": self.config.compact * w.square().mean()}
+        losses = {}
         if not self.adversary.freeze_mapping:
             z, _ = self.codes(rows)
             mapped = self.generator.mapping(z)
             losses["code"] = F.mse_loss(mapped[:, 0].float(), w.detach())
+        losses["compact"] = self.config.compact * w.square().mean()
         return self._repeat(w), losses
 
     def _repeat(self, w: Tensor) -> Tensor:
