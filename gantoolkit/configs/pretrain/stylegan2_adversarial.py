@@ -5,4 +5,5 @@ _base_ = ["./stylegan2.py", "../_base_/adversarial.py"]
 name = "stylegan2_adversarial"
 init_from = "runs/stylegan2_codes"
 encoder_from = "runs/stylegan2"
-schedule = dict(iterations=6000)
+adversary = dict(noise="none")  # learnt noise becomes grain and dots on the skin
+schedule = dict(iterations=4000, batch=8)
