@@ -8,20 +8,21 @@ regress = 0
 pairs = 1.0
 feature_matching = 0.0
 discriminator = dict(type="PatchDiscriminator")
-adversarial = 0.3
-lr_discriminator = 5e-4
+adversarial = 0.1
+lr_discriminator = 1e-3
 r1_gamma = 1.0
 r1_interval = 8
 adversary = dict(
     loss="rpgan",
     r2_gamma=1.0,
     discriminator_warmup=100,
-    lr=5e-4,
+    lr=1e-3,
     augmentation=dict(color=1.0, translation=0.125),
     truncated=0.33,
     psi=(0.5, 1.2),
     consistency=4.0,
     consistency_size=32,
     freeze_mapping=True,
-    noise="random",
+    noise="none",  # learnt noise becomes grain and dots on the skin
 )
+schedule = dict(batch=8, decay="cosine")

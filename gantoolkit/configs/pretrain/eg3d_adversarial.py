@@ -5,4 +5,4 @@ name = "eg3d_adversarial"
 init_from = "runs/eg3d_codes"
 encoder_from = "runs/eg3d"
 adversary = dict(depth_consistency=1.0)
-schedule = dict(iterations=12000)
+schedule = dict(iterations=2000)

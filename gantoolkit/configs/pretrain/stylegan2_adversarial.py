@@ -5,5 +5,5 @@ _base_ = ["./stylegan2.py", "../_base_/adversarial.py"]
 name = "stylegan2_adversarial"
 init_from = "runs/stylegan2_codes"
 encoder_from = "runs/stylegan2"
-adversary = dict(noise="none")  # learnt noise becomes grain and dots on the skin
-schedule = dict(iterations=4000, batch=8)
+adversarial = 0.3
+schedule = dict(iterations=3200)
