@@ -5,5 +5,4 @@ _base_ = ["./stylegan2.py", "../_base_/adversarial.py"]
 name = "stylegan2_adversarial"
 init_from = "runs/stylegan2_codes"
 encoder_from = "runs/stylegan2"
-adversarial = 0.3
-schedule = dict(iterations=3200)
+schedule = dict(iterations=1200)
