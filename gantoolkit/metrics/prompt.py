@@ -76,8 +76,9 @@ VALUE_PATTERNS = {  # attribute → pattern that contains the value itself
 def stated_attributes(prompt: str, known: dict[str, list[str]]) -> Iterator[tuple[str, set[str]]]:
     """Yield (attribute, admissible values) for every attribute that the prompt states or denies.
 
-    "No glasses" and "not smiling" leave the other values. What both stands and is denied, or may be
-    meant either way, as the hair in "no beard and long hair", is left out.
+    "No glasses" and "not smiling" leave the other values. A color admits its shades: dark brown is
+    brown. What both stands and is denied, or may be meant either way, as the hair in "no beard and
+    long hair", is left out.
 
     known  attribute → its values; other attributes are left out
 
@@ -105,7 +106,8 @@ def stated_attributes(prompt: str, known: dict[str, list[str]]) -> Iterator[tupl
         if matches:
             value = max(matches, key=len)  # "dark brown hair" is not "brown hair"
             full_pattern = pattern.format(re.escape(value))
-            if admissible := _admissible(full_pattern, text, {value}, known[attribute]):
+            shades = {value, *(name for name in values if name.endswith(f" {value}"))}
+            if admissible := _admissible(full_pattern, text, shades, known[attribute]):
                 yield attribute, admissible
 
 

@@ -41,6 +41,8 @@ def test_stated_by_hand():
         "hair_color": {"dark brown"},
         "glasses": {"eyeglasses", "sunglasses"},
     }
+    brown = dict(stated_attributes("a woman with brown hair", known))["hair_color"]
+    assert brown == {"brown", "dark brown"}
     assert dict(stated_attributes("", known)) == {}
 
 
