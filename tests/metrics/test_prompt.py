@@ -43,6 +43,8 @@ def test_stated_by_hand():
     }
     brown = dict(stated_attributes("a woman with brown hair", known))["hair_color"]
     assert brown == {"brown", "dark brown"}
+    tones = {"skin_tone": ["fair", "very fair"]}
+    assert dict(stated_attributes("very fair skin", tones)) == {"skin_tone": {"very fair"}}
     assert dict(stated_attributes("", known)) == {}
 
 
