@@ -10,9 +10,11 @@ records.
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 from gantoolkit import weights
@@ -21,6 +23,7 @@ from gantoolkit.core.errors import UsageError
 from gantoolkit.registry import manifest
 from gantoolkit.report import record as records
 from gantoolkit.report import zoo_tables
+from gantoolkit.weights.reading import NETWORKS
 
 RECORDS = "zoo/records"
 
@@ -47,7 +50,7 @@ def collect(runs: Path, names: list[str]) -> list[str]:
         entry = exported[name]
         run = runs / Path(entry["recipe"]).stem
         if (run / "record.json").exists():
-            copy_export(run / "export" / entry["export"], manifest.load().file(entry))
+            copy_export(run / "export" / entry["export"], manifest.load().file(entry), exported)
             copied.append(name)
 
     zoo_records = manifest.package_root() / RECORDS
@@ -67,11 +70,17 @@ def publish_record(source: Path, target: Path) -> None:
     files.write_json(target, records.published(record))
 
 
-def copy_export(source: Path, target: Path) -> None:
-    """Copy a file, in half precision, or a folder, which loses what the new one lacks."""
+def copy_export(source: Path, target: Path, exported: Mapping[str, dict]) -> None:
+    """Copy a file, in half precision, or a folder, which loses what the new one lacks.
+
+    exported  name → registry.yaml's entry, of all weights that runs export
+    """
     target.parent.mkdir(parents=True, exist_ok=True)
     if not source.is_dir():
         state, arch, meta = weights.load(source)
+        if NETWORKS in meta:
+            networks = json.loads(meta[NETWORKS])
+            meta[NETWORKS] = json.dumps(published_networks(networks, exported))
         weights.save(target, state, arch, half=True, **meta)
         return
     partial = target.with_name(target.name + ".part")
@@ -79,6 +88,32 @@ def copy_export(source: Path, target: Path) -> None:
     shutil.copytree(source, partial, copy_function=shutil.copyfile)
     shutil.rmtree(target, ignore_errors=True)
     partial.rename(target)
+
+
+def published_networks(
+    networks: Mapping[str, str], exported: Mapping[str, dict]
+) -> dict[str, str]:
+    """Call networks that trained weights by their names in the zoo, each by its shortest role.
+
+    networks  role → weights name, or path of a run's export
+
+    >>> entries = {"parser": {"recipe": "configs/pretrain/parser.py", "export": "parser.safetensors"}}
+    >>> path = "runs/parser/export/parser.safetensors"
+    >>> published_networks({"perceptual of eg3d": path, "perceptual": path}, entries)
+    {'perceptual': 'parser'}
+    """
+    names = {
+        f"{Path(entry['recipe']).stem}/export/{entry['export']}": name
+        for name, entry in exported.items()
+    }
+    published = {}
+    for role in sorted(networks, key=len):
+        network = networks[role]
+        of_a_run = "/".join(Path(network).parts[-3:])
+        name = names.get(of_a_run, network)
+        if name not in published.values():
+            published[role] = name
+    return published
 
 
 def write_checksums(yaml: Path, entries: dict[str, dict]) -> None:
