@@ -24,6 +24,7 @@ SETTINGS = (
     "metrics={'_delete_': True}",
     "score_after_steps=[]",
     "training='M only'",
+    "code_fraction=0.0",  # every iteration renders
     f"schedule.batch={BATCH}",
     f"schedule.log_every={LOG_EVERY}",
     "schedule.pictures_every=0",

@@ -72,7 +72,7 @@ class Bench:
     """The bridge task of CONFIG with its trainer, in `folder`."""
 
     def __init__(self, universe: Universe, folder: Path):
-        values = loader.load_config(CONFIG).to_dict()
+        values = loader.load_config(CONFIG, ["code_fraction=0.0"]).to_dict()  # all render
         self.iterations = values["schedule"]["iterations"]
         samples = len(FaceZip(values["data"]["train"]))
         self.samples = min(samples, values["data"].get("train_limit") or samples)  # of a whole run

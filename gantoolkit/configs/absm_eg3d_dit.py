@@ -1,6 +1,6 @@
 # The main job with a diffusion transformer in place of the U-Net and its ControlNet.
 # Needs the export of pretrain/dit.py.
-_base_ = "_base_/mini.py"
+_base_ = ["_base_/mini.py", "_base_/codes.py"]
 encoder = dict(
     type="MMFaceEncoder",
     weights="runs/dit/export/dit.safetensors",

@@ -1,3 +1,3 @@
-# Table 2 (e): the full method; the same run as configs/absm_eg3d.py.
+# Table 2 (e): the full method, by images only as in the paper.
 _base_ = "../_base_/mini.py"
 targets = "paper"
