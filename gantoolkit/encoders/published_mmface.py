@@ -78,6 +78,7 @@ def build_meta_mmface(spec: dict) -> tuple[MMFaceEncoder, list[str]]:
         spec.get("objective") or training.get("objective", "flow"),
         spec.get("resolution") or int(training.get("resolution", RESOLUTION)),
     )
+    mmface_model.check_fit(model, Path(spec["weights"]))
     options = {key: value for key, value in spec.items() if key not in ARGUMENTS}
     encoder = MMFaceEncoder(model, **options)
     encoder.text_encoder = PlaceholderTextEncoder(text_encoder)

@@ -13,7 +13,7 @@ from torch import nn
 from gantoolkit import weights
 from gantoolkit.cli import main
 from gantoolkit.config import loader
-from gantoolkit.core.errors import UsageError
+from gantoolkit.core.errors import UsageError, WeightsError
 from gantoolkit.core.files import read_json
 from gantoolkit.data.face_zip import FaceZip
 from gantoolkit.encoders.published_mmface import build_meta_mmface
@@ -180,7 +180,7 @@ def test_published_models_are_known_by_their_sizes(name, millions, h, tokens):
 
 
 def test_a_small_transformer_says_its_own_sizes(tmp_path):
-    network = DualStreamDiT(4, 32, 6, 2, 2, 96)
+    network = DualStreamDiT(8, 32, 6, 2, 2, 96)
     arch = {"type": "DualStreamDiT", **network.arch}
     path = tmp_path / "dit.safetensors"
     weights.save(path, network.state_dict(), arch, objective="flow", resolution="64")
@@ -190,6 +190,16 @@ def test_a_small_transformer_says_its_own_sizes(tmp_path):
     counted = {name: count for name, count, _, _ in found.networks}
     assert counted["transformer"] == sum(p.numel() for p in network.parameters())
     assert 0 < found.flops["training M"] < found.flops["training T"] and found.notes == []
+
+
+def test_a_transformer_of_other_latents_is_refused(tmp_path):
+    network = DualStreamDiT(4, 32, 6, 2, 2, 96)
+    path = tmp_path / "dit.safetensors"
+    arch = {"type": "DualStreamDiT", **network.arch}
+    weights.save(path, network.state_dict(), arch, objective="flow", resolution="64")
+    config = loader.load_config("configs/absm_eg3d_dit.py", [f"encoder.weights={path}"]).to_dict()
+    with pytest.raises(WeightsError, match="latents of 4 channels and this VAE makes 8"):
+        dry_run.plan(config)
 
 
 @pytest.mark.slow
