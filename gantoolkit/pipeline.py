@@ -42,10 +42,10 @@ class Pipeline:
     >>> generator = load_generator("stylegan2")
     >>> bridge = Mapping(encoder.shapes, generator.num_ws, generator.w_dim, generator.mean_w)
     >>> pipeline = Pipeline(encoder, bridge, generator)
-    >>> mask = torch.zeros(1, 19, 64, 64)
+    >>> mask = torch.zeros(1, 19, 128, 128)
     >>> condition = Condition(("a smiling woman",), mask, seed=torch.tensor([0]))
     >>> pipeline(condition).image.shape
-    torch.Size([1, 3, 64, 64])
+    torch.Size([1, 3, 128, 128])
     """
 
     def __init__(

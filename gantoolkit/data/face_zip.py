@@ -48,12 +48,12 @@ class FaceZip:
 
     >>> faces = FaceZip("val")
     >>> len(faces), faces.resolution
-    (200, 64)
+    (200, 128)
     >>> sample = faces.sample([0, 1], condition="both")
     >>> sample.condition.mask.shape, sample.condition.scribble.shape
-    (torch.Size([2, 19, 64, 64]), torch.Size([2, 1, 64, 64]))
+    (torch.Size([2, 19, 128, 128]), torch.Size([2, 1, 128, 128]))
     >>> sample.target.image_gt.shape  # RGB in −1..1
-    torch.Size([2, 3, 64, 64])
+    torch.Size([2, 3, 128, 128])
     """
 
     def __init__(self, path: str | Path):

@@ -43,10 +43,10 @@ class ControlNetEncoder(FrozenEncoder):
     >>> encoder = ControlNetEncoder("diffusion", "controlnet-mask", steps=2)
     >>> encoder.condition, encoder.timesteps
     ('mask', (999, 499))
-    >>> mask = one_hot(torch.ones(1, 64, 64, dtype=torch.long))
+    >>> mask = one_hot(torch.ones(1, 128, 128, dtype=torch.long))
     >>> first, last = encoder.trace(Condition(("blond hair",), mask, seed=torch.tensor([1])))
     >>> first.h.shape, last.x0.shape
-    (torch.Size([1, 96, 2, 2]), torch.Size([1, 3, 64, 64]))
+    (torch.Size([1, 112, 4, 4]), torch.Size([1, 3, 128, 128]))
     """
 
     def __init__(

@@ -41,7 +41,7 @@ def load_pipeline(
 
     >>> pipeline = load_pipeline("stylegan2-mask", steps=2)
     >>> pipeline.condition, pipeline.resolution
-    ('mask', 64)
+    ('mask', 128)
     """
     if steps is not None:
         check_whole("steps", steps, 1, MAX_STEPS)

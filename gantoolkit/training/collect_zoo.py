@@ -90,15 +90,13 @@ def copy_export(source: Path, target: Path, exported: Mapping[str, dict]) -> Non
     partial.rename(target)
 
 
-def published_networks(
-    networks: Mapping[str, str], exported: Mapping[str, dict]
-) -> dict[str, str]:
+def published_networks(networks: Mapping[str, str], exported: Mapping[str, dict]) -> dict[str, str]:
     """Call networks that trained weights by their names in the zoo, each by its shortest role.
 
     networks  role → weights name, or path of a run's export
 
-    >>> entries = {"parser": {"recipe": "configs/pretrain/parser.py", "export": "parser.safetensors"}}
-    >>> path = "runs/parser/export/parser.safetensors"
+    >>> entries = {"parser": {"recipe": "configs/pretrain/parser.py", "export": "p.safetensors"}}
+    >>> path = "runs/parser/export/p.safetensors"
     >>> published_networks({"perceptual of eg3d": path, "perceptual": path}, entries)
     {'perceptual': 'parser'}
     """

@@ -250,7 +250,7 @@ def test_a_file_with_folders_of_its_own(networks, published, tmp_path):
         load_mmface_model(path, published / "VAE", text, objective="flow")
     model = load_mmface_model(path, published / "VAE", text, "diffusion", 32)
     assert (model.objective, model.resolution) == ("diffusion", 32)
-    with pytest.raises(WeightsError, match="latents of 6 channels and this VAE makes 4"):
+    with pytest.raises(WeightsError, match="latents of 6 channels and this VAE makes 8"):
         load_mmface_model(path, "diffusion", text, "flow", 32)
     with pytest.raises(WeightsError, match="text states of 16 numbers .* makes 96"):
         load_mmface_model(path, published / "VAE", "diffusion", "flow", 32)
