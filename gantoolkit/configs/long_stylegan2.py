@@ -2,4 +2,4 @@
 _base_ = ["_base_/mini.py", "_base_/codes.py"]
 generator = "stylegan2"
 losses = dict(target=dict(network="stylegan2-encoder"))
-schedule = dict(iterations=4000)
+schedule = dict(iterations=2400)

@@ -8,4 +8,4 @@ losses = dict(
 code_fraction = 0.85
 lr_modulation = 2e-3
 mapping_fraction = 0.6
-schedule = dict(iterations=2000, batch=16)
+schedule = dict(batch=16)
