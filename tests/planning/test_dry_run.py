@@ -179,11 +179,17 @@ def test_published_models_are_known_by_their_sizes(name, millions, h, tokens):
     assert "published architecture is assumed" in notes[0]
 
 
-def test_a_small_transformer_says_its_own_sizes(tmp_path):
-    network = DualStreamDiT(8, 32, 6, 2, 2, 96)
+def save_transformer(path, channels):
+    """Write and return a small transformer of so many latent channels."""
+    network = DualStreamDiT(channels, 32, 6, 2, 2, 96)
     arch = {"type": "DualStreamDiT", **network.arch}
-    path = tmp_path / "dit.safetensors"
     weights.save(path, network.state_dict(), arch, objective="flow", resolution="64")
+    return network
+
+
+def test_a_small_transformer_says_its_own_sizes(tmp_path):
+    path = tmp_path / "dit.safetensors"
+    network = save_transformer(path, channels=8)
     overrides = [f"encoder.weights={path}", "schedule.batch=2"]
     config = loader.load_config("configs/absm_eg3d_dit.py", overrides).to_dict()
     found = dry_run.plan(config)
@@ -193,10 +199,8 @@ def test_a_small_transformer_says_its_own_sizes(tmp_path):
 
 
 def test_a_transformer_of_other_latents_is_refused(tmp_path):
-    network = DualStreamDiT(4, 32, 6, 2, 2, 96)
     path = tmp_path / "dit.safetensors"
-    arch = {"type": "DualStreamDiT", **network.arch}
-    weights.save(path, network.state_dict(), arch, objective="flow", resolution="64")
+    save_transformer(path, channels=4)
     config = loader.load_config("configs/absm_eg3d_dit.py", [f"encoder.weights={path}"]).to_dict()
     with pytest.raises(WeightsError, match="latents of 4 channels and this VAE makes 8"):
         dry_run.plan(config)
