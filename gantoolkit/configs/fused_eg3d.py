@@ -3,4 +3,4 @@ _base_ = ["_base_/mini.py", "_base_/codes.py"]
 generator = "eg3d"
 bridge = dict(mapping=dict(pyramid=96))
 schedule = dict(iterations=2400)
-cache = dict(max_gb=2.0)  # features of all steps, 1 GB: M reads f in every iteration
+cache = dict(max_gb=2.0)  # features of all steps, 1.5 GB: M reads f in every iteration

@@ -4,4 +4,4 @@ generator = "stylegan2"
 losses = dict(target=dict(network="stylegan2-encoder"))
 bridge = dict(mapping=dict(pyramid=96))
 schedule = dict(iterations=2400)
-cache = dict(max_gb=2.0)  # features of all steps, 1 GB: M reads f in every iteration
+cache = dict(max_gb=2.0)  # features of all steps, 1.5 GB: M reads f in every iteration

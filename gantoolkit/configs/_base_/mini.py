@@ -1,4 +1,4 @@
-# The embedded universe: rendered faces of 128 px, small networks. About 15 minutes on 2 cores.
+# The embedded universe: rendered faces of 128 px, small networks.
 task = "bridge"
 data = dict(train="bridge-train", val="val", train_limit=1200, val_limit=200)
 condition = "mask"
