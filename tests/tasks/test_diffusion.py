@@ -133,6 +133,18 @@ def test_empty_prompts_and_min_snr(chain, tiny_zip):
     torch.testing.assert_close(loss, expected)
 
 
+def test_truncated_snr_weighs_the_error_of_clean_latents(chain, tiny_zip):
+    task = diffusion(chain, tiny_zip, min_snr=None, truncated_snr=1.0)
+    batch = task.noisy_batch(SeededBatch.of_iteration(0, 0, 0, 8, task.size()))
+    alpha = task.noise_schedule.scheduler.alphas_cumprod[batch.t].double().view(-1, 1, 1, 1)
+    predicted = torch.zeros_like(batch.epsilon)
+    clean = (batch.latents - (1 - alpha).sqrt() * predicted) / alpha.sqrt()
+    error_of_clean = (clean - batch.clean).square().mean((1, 2, 3))
+    error_of_noise = batch.epsilon.square().mean((1, 2, 3))
+    expected = torch.maximum(error_of_clean, error_of_noise.double()).float()
+    torch.testing.assert_close(task.sample_losses(predicted, batch), expected)
+
+
 def test_text_encoder_is_frozen_unless_it_has_a_rate(chain, tiny_zip):
     for rate in (None, 1e-4):
         task = diffusion(chain, tiny_zip, lr_text=rate)

@@ -49,7 +49,7 @@ class DenoisingConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class SampledConfig(DenoisingConfig):
-    """What the tasks `diffusion` and `controlnet` share: moving average and samples."""
+    """What the tasks `diffusion`, `controlnet` and `dit` share: moving average and samples."""
 
     ema: float  # decay of the moving average that is scored and exported
     guidance: float = 3.0  # scale of classifier-free guidance for samples
@@ -57,7 +57,17 @@ class SampledConfig(DenoisingConfig):
 
 
 @dataclass(frozen=True, kw_only=True)
-class DiffusionConfig(SampledConfig):
+class EpsilonConfig(SampledConfig):
+    """What the tasks `diffusion` and `controlnet` share besides: the weights of noise levels."""
+
+    # γ and κ of the loss's weight clamp(SNR, κ, γ)/SNR. γ weighs little noise less, κ weighs much
+    # noise more, where words and masks decide the composition; None = no bound
+    min_snr: float | None = 5.0
+    truncated_snr: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class DiffusionConfig(EpsilonConfig):
     """All keys of the task `diffusion`."""
 
     vae: str  # folder (or name) that holds vae/
@@ -74,7 +84,6 @@ class DiffusionConfig(SampledConfig):
     # guidance), in 0..1
     drop_prompt_prob: float = 0.12
     ema: float = 0.999  # decay of the moving average that is scored and exported
-    min_snr: float | None = 5.0  # γ of the loss's weight min(SNR, γ)/SNR; None = weight 1
     # folder (or name) whose U-Net is trained further, whatever `widths` to `groups` say;
     # None = a new one
     init_from: str | None = None
@@ -83,7 +92,7 @@ class DiffusionConfig(SampledConfig):
 
 
 @dataclass(frozen=True, kw_only=True)
-class ControlNetConfig(SampledConfig):
+class ControlNetConfig(EpsilonConfig):
     """All keys of the task `controlnet`."""
 
     # folder (or name) in Stable Diffusion's layout: unet/ vae/ text_encoder/ tokenizer/ scheduler/
@@ -95,7 +104,6 @@ class ControlNetConfig(SampledConfig):
     # probability of an empty prompt, in 0..1; high, so that the condition is followed without words
     drop_prompt_prob: float = 0.3
     ema: float = 0.998  # decay of the moving average that is scored and exported
-    min_snr: float | None = 5.0  # γ of the loss's weight min(SNR, γ)/SNR; None = weight 1
     # folder (or name) of a ControlNet to fine-tune; None = a copy of the U-Net's encoder
     init_from: str | None = None
     # how a mask is shown: "one-hot" (19 channels), "celebamask" or "ade20k" (RGB);

@@ -43,7 +43,8 @@ class NoisyBatch:
 class Denoising(Task):
     """Train a denoiser of latents; the base of the tasks `diffusion` and `controlnet`.
 
-    L = w(t) · ‖ε − ε̂(z_t, t, c)‖²; w = min(SNR, γ)/SNR for γ = `min_snr` (Hang et al. 2023), or 1.
+    L = w(t) · ‖ε − ε̂(z_t, t, c)‖² with w = clamp(SNR, κ, γ)/SNR: γ = `min_snr` (Hang et al. 2023),
+    κ = `truncated_snr` (Salimans & Ho 2022; 1 weighs the errors of ẑ_0 alike where noise is most).
 
     predicts          what the network predicts, for the names of scores
     drop_prompt_prob  probability of an empty prompt in place of one of the sample's captions
@@ -142,11 +143,12 @@ class Denoising(Task):
     def sample_losses(self, predicted: Tensor, noisy: NoisyBatch) -> Tensor:
         """Return the weighted loss of every sample [b]."""
         error = self.sample_errors(predicted, noisy)
-        if self.config.min_snr is None:
-            return error
         signal, sigma = self.noise_schedule.levels(noisy.t, error)
         snr = (signal / sigma).square().flatten()
-        return error * (self.config.min_snr / snr).clamp(max=1.0)
+        floor, ceiling = self.config.truncated_snr, self.config.min_snr
+        if floor is None and ceiling is None:
+            return error
+        return error * (snr.clamp(floor, ceiling) / snr)
 
     # -- held-out data -----------------------------------------------------------------------------
 

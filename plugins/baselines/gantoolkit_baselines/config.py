@@ -34,7 +34,9 @@ class CollaborativeConfig(DenoisingConfig):
     diffusion: str = "diffusion"  # folder or name of the diffusion model
     controlnet: str = "controlnet-mask"  # folder or name of the ControlNet for masks
     width: int = 48  # channels inside a dynamic diffuser
-    min_snr: float | None = None  # γ of the loss's weight min(SNR, γ)/SNR; None = weight 1
+    # γ and κ of the loss's weight clamp(SNR, κ, γ)/SNR; None = no bound
+    min_snr: float | None = None
+    truncated_snr: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
