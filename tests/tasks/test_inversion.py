@@ -88,6 +88,11 @@ def test_an_encoder_goes_on_from_that_of_the_generators_own_training(tmp_path, t
     assert ws.shape == (3, task.generator.num_ws, 16)
     torch.testing.assert_close(ws, teacher(images)[:, None].expand_as(ws))
 
+    file = tmp_path / "encoder.safetensors"
+    weights.save(file, task.encoder.state_dict(), task.arch)
+    config |= dict(encoder_from=str(file))
+    assert torch.equal(build_task(config, torch.device("cpu"), 1).encoder(images), ws)
+
 
 def test_fresh_codes_are_compared_in_standard_deviations(tmp_path, tiny_zip):
     """By hand: ‖(E(G(w)) − w) / σ‖² of untruncated codes, for an encoder that gives zeros."""

@@ -85,7 +85,8 @@ class GANConfig:
     # {"type": "FaceEncoder", …}: w of a pair is read off the face (3D: off another view of it), and
     # the mapping network learns to meet it; None = w comes from the mapping of the factors
     encoder: dict | None = None
-    # folder of a finished run whose encoder goes on learning here; None = new weights
+    # encoder that goes on learning here: the folder of a finished run, or the weights name or file
+    # of an encoder; None = new weights
     encoder_from: str | None = None
     compact: float = 0.02  # weight of the mean square of the encoder's w
     # weights name, file or run folder of a generator to begin from; None = new weights
@@ -139,7 +140,8 @@ class InversionEncoderConfig:
     # {"type": "FaceEncoder", …}; resolution, w_dim and num_ws are the generator's unless they are
     # said; num_ws=0 for one code w of all styles
     encoder: dict = field(default_factory=lambda: {"type": "FaceEncoder"})
-    # folder of a finished run of task `gan` whose encoder goes on learning here; None = new weights
+    # encoder that goes on learning here: its weights name or file, or the folder of a finished run
+    # of task `gan`; None = new weights
     encoder_from: str | None = None
     val: str | None = None  # zip of held-out faces; None holds out the end of `data`
     held_out: int = 200  # faces at the end of the data that are used for scores only

@@ -49,19 +49,23 @@ def build_initial_generator(
     return generator, arch, sentence
 
 
-def build_initial_encoder(arch: dict, run: str | Path | None) -> nn.Module:
-    """Build an encoder of faces, with the weights of a finished run's encoder if `run` is given.
+def build_initial_encoder(arch: dict, source: str | Path | None) -> nn.Module:
+    """Build an encoder of faces, with the weights of another one if `source` is given.
+
+    source  weights name or file of an encoder, or the folder of a finished run of task `gan`
 
     What reads a code for every style may begin from what reads one for all (`offsets`).
 
     Raises UsageError where the run had no encoder, or one of other layers.
     """
     encoder = registry.build("network", arch)
-    if not run:
+    if not source:
         return encoder
-    run = Path(run)
-    read_encoder_spec(run)
-    state = checkpoint.module_state(run / "checkpoint", "encoder")
+    if Path(source).is_dir():
+        read_encoder_spec(Path(source))
+        state = checkpoint.module_state(Path(source) / "checkpoint", "encoder")
+    else:
+        state, _, _ = weights.load(source)
     for key, tensor in encoder.state_dict().items():
         if key.startswith("offsets."):
             state.setdefault(key, tensor)
@@ -69,7 +73,7 @@ def build_initial_encoder(arch: dict, run: str | Path | None) -> nn.Module:
         encoder.load_state_dict(state)
     except RuntimeError as error:
         raise UsageError(
-            f"The encoder of {run} has other layers; set `encoder` as there."
+            f"The encoder of {source} has other layers; set `encoder` as there."
         ) from error
     return encoder
 
