@@ -7,6 +7,7 @@ data = "zoo-train"
 diffusion = "runs/diffusion/export"
 condition = "mask"
 cache = "runs/cache"
+truncated_snr = 1.0
 lr = 1e-3
 schedule = dict(
     iterations=1600,

@@ -8,6 +8,7 @@ vae = "runs/vae/export"
 text = "runs/towers/export/towers"
 cache = "runs/cache"
 widths = (64, 96, 112)
+truncated_snr = 1.0  # words decide what high noise holds: backgrounds, clothes, smiles
 lr = 1e-3
 schedule = dict(
     iterations=3000,
