@@ -30,7 +30,7 @@ from torch import Tensor, nn
 
 from gantoolkit.bench.draw_row import resident
 from gantoolkit.config import loader
-from gantoolkit.core import files
+from gantoolkit.core import files, precision
 from gantoolkit.core.camera import orbit_camera
 from gantoolkit.core.types import Condition, Sample, Target
 from gantoolkit.encoders import sampling
@@ -62,7 +62,7 @@ class Chain:
 
     objective: object  # as gantoolkit.planning.plan_bridge builds it
     device: torch.device
-    bf16: bool
+    precision: str
 
     @classmethod
     def build(cls, config: dict, device: torch.device) -> Chain:
@@ -77,7 +77,7 @@ class Chain:
             if term.compares == "identity":
                 term.recognizer.eval()
         objective.embeddings = meta_models.Embeddings(objective.terms, device)
-        return cls(objective, device, config["schedule"]["precision"] == "bf16")
+        return cls(objective, device, config["schedule"]["precision"])
 
     @property
     def encoder(self) -> nn.Module:
@@ -85,8 +85,8 @@ class Chain:
         return self.objective.encoder
 
     def autocast(self):
-        """Compute in bf16 if the config does."""
-        return torch.autocast(self.device.type, torch.bfloat16, enabled=self.bf16)
+        """Compute in the config's precision."""
+        return precision.autocast(self.precision, self.device.type)
 
     def condition(self, batch: int) -> Condition:
         """Make a random condition [batch]."""

@@ -77,8 +77,7 @@ def training_jobs(device: str, quick: bool, config: str) -> Jobs:
     trained = [chain.objective.bridge, *parts_of(chain.objective.generator)]
     denoisers = [chain.encoder.unet, *(one.network for one in chain.encoder.controlnets)]
     compilable = {"phase T with cache": trained, "naive loop": denoisers}
-    precision = "bf16" if chain.bf16 else "fp32"
-    return Jobs(runs, batch, precision, compilable=compilable)
+    return Jobs(runs, batch, chain.precision, compilable=compilable)
 
 
 def generation_jobs(device: str, quick: bool, arch: dict | str, backward: bool) -> Jobs:

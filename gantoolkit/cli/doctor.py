@@ -27,9 +27,10 @@ MODULE_NAMES = {"pillow": "PIL", "pyyaml": "yaml", "scikit-image": "skimage"}
 TORCH_PROBE = """
 import torch
 from gantoolkit.core import compat
+from gantoolkit.core.precision import computes_bf16
 import torchvision
 print(torch.__version__, torchvision.__version__, torch.cuda.device_count())
-print(torch.get_num_threads(), *compat.patched)
+print(torch.get_num_threads(), computes_bf16("cpu"), *compat.patched)
 """
 IMPORT_PROBE = """
 import importlib, sys
@@ -183,11 +184,15 @@ def torch_pair() -> Iterator[Finding]:
             "pip install --force-reinstall torch torchvision (of one release and one index)",
         )
         return
-    torch_version, torchvision_version, devices, threads, *patched = process.stdout.split()
+    torch_version, torchvision_version, devices, threads, has_bf16, *patched = (
+        process.stdout.split()
+    )
     text = (
         f"torch {torch_version}, torchvision {torchvision_version}, {devices} CUDA device(s), "
         f"{threads} CPU threads (fewer beside other work; OMP_NUM_THREADS or --threads decide)"
     )
+    if has_bf16 == "False":
+        text += "; this processor has no bfloat16, precision bf16 is computed in fp32 on it"
     if patched:
         text += "; torchvision's C++ operators do not load, gantoolkit does without them"
     yield Finding(NOTE if patched else OK, text)

@@ -12,6 +12,7 @@ images       label maps to one-hot masks, 8-bit images to tensors and back
 camera       poses on a sphere, intrinsics, rays
 distributed  one process or several
 threads      how many CPU threads torch computes on
+precision    bfloat16 where the device computes it, else float32
 progress     what the screen shows while something long runs
 parts        the networks of a foreign checkpoint
 suggest      what is close to a mistyped name

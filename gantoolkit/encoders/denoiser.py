@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from gantoolkit.core.errors import UsageError
+from gantoolkit.core.precision import PRECISIONS, is_bf16
 from gantoolkit.core.suggest import check_choice
 from gantoolkit.core.text import check_text
 from gantoolkit.core.types import Condition, FeatureShapes
@@ -20,8 +21,6 @@ from gantoolkit.encoders.fixed_inputs import FixedInputs, Times, repeat_rows
 from gantoolkit.encoders.offload import CpuOffload
 from gantoolkit.encoders.schedules import Schedule
 from gantoolkit.encoders.text_encoder import EncodedPrompts, join_prompts
-
-PRECISIONS = ("fp32", "bf16")
 
 
 class Denoiser(nn.Module):
@@ -63,6 +62,7 @@ class Denoiser(nn.Module):
         self.guidance = guidance
         self.negative_prompt = check_text(negative_prompt, "negative_prompt", UsageError)
         self._offload: CpuOffload | None = None
+        self._precision = "fp32"
 
     # -- what a family fills in ----------------------------------------------------------------
 
@@ -98,16 +98,26 @@ class Denoiser(nn.Module):
     # -- where the networks are ----------------------------------------------------------------
 
     def freeze(self, precision: str, offload: bool) -> None:
-        """Freeze all networks, choose the precision of the denoisers, and offload them."""
+        """Freeze all networks, choose the precision of the denoisers, and offload them.
+
+        precision  'fp32' or 'bf16', which a device without bfloat16 computes in float32 too
+        """
         check_choice("precision", precision, PRECISIONS)
         self.eval().requires_grad_(False)
-        if precision == "bf16":
-            for name in self.denoisers:
-                self.get_submodule(name).bfloat16()
-            if self.text_follows_precision:
-                self.text_encoder.bfloat16()
+        self._precision = precision
+        self._set_dtype(self.device)
         if offload:
             self._offload = CpuOffload(dict(self.named_children()))
+
+    def _set_dtype(self, device: torch.device) -> None:
+        """Let the denoisers of precision bf16 work in what the device computes."""
+        if self._precision != "bf16":
+            return
+        dtype = torch.bfloat16 if is_bf16("bf16", device.type) else torch.float32
+        for name in self.denoisers:
+            self.get_submodule(name).to(dtype)
+        if self.text_follows_precision:
+            self.text_encoder.to(dtype)
 
     def on_device(self, *names: str) -> AbstractContextManager:
         """Load children, such as 'vae' and 'text_encoder', for a block, if `offload`."""
@@ -115,8 +125,10 @@ class Denoiser(nn.Module):
 
     def to(self, device: torch.device | str):
         """Move to another device; with `offload` the networks will be loaded onto it."""
+        self._set_dtype(torch.device(device))
         if self._offload is None:
             return super().to(device)
+        self._offload = CpuOffload(dict(self.named_children()))
         self._offload.set_device(device)
         return self
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import torch
 
 from gantoolkit.core import distributed
+from gantoolkit.core.precision import computes_bf16
 
 PACKAGES = (
     "gantoolkit",
@@ -38,6 +39,8 @@ def describe(device: torch.device | None = None) -> dict[str, str]:
     facts["threads"] = str(torch.get_num_threads())
     facts["processes"] = str(distributed.world_size())
     facts["commit"] = _commit()
+    if device is not None and not computes_bf16(device.type):
+        facts["bf16"] = "computed in fp32"
     if device is not None and device.type == "cuda":
         facts["device"] = torch.cuda.get_device_name(device)
     elif device is not None:

@@ -10,12 +10,13 @@ from __future__ import annotations
 import json
 import math
 import time
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
 
-from gantoolkit.core import distributed
+from gantoolkit.core import distributed, precision
 from gantoolkit.core.errors import UsageError
 from gantoolkit.core.progress import Progress
 from gantoolkit.training import checkpoint
@@ -137,10 +138,9 @@ class Trainer:
         seed = hash((self.run.seed, iteration, phase_index, self.run.rank))
         torch.manual_seed(seed % 2**31)
 
-    def autocast(self) -> torch.autocast:
-        """Compute in bfloat16 where the schedule says so."""
-        enabled = self.schedule.precision == "bf16"
-        return torch.autocast(self.run.device.type, torch.bfloat16, enabled=enabled)
+    def autocast(self) -> AbstractContextManager:
+        """Compute in the schedule's precision."""
+        return precision.autocast(self.schedule.precision, self.run.device.type)
 
     def batch_shard(self, iteration: int, phase_index: int, shard_index: int) -> SeededBatch:
         """Cut this process's share of a batch into shards for accumulation; return one."""

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from gantoolkit.core import precision
+
 BETAS = (0.9, 0.99)
 
 
@@ -46,8 +48,7 @@ def optimize_text(
     has_prompt = torch.tensor([float(bool(text)) for text in texts], device=ws.device)
     if not has_prompt.any() or not options.steps:
         return ws
-    is_bf16 = options.precision == "bf16"
-    autocast = torch.autocast(ws.device.type, torch.bfloat16, enabled=is_bf16)
+    autocast = precision.autocast(options.precision, ws.device.type)
     with torch.no_grad(), autocast:
         initial_image = render(ws).float()
         text_embedding = towers.embed_text(list(texts)).float()
