@@ -16,7 +16,8 @@ CPUINFO = Path("/proc/cpuinfo")
 
 
 @pytest.mark.skipif(
-    platform.machine() != "x86_64" or not CPUINFO.is_file(), reason="reads Linux's list of x86 flags"
+    platform.machine() != "x86_64" or not CPUINFO.is_file(),
+    reason="reads Linux's list of x86 flags",
 )
 def test_a_processor_without_wide_vectors_computes_no_bfloat16():
     flags = next(line for line in CPUINFO.read_text().splitlines() if line.startswith("flags"))

@@ -60,9 +60,10 @@ class SampledConfig(DenoisingConfig):
 class EpsilonConfig(SampledConfig):
     """What the tasks `diffusion` and `controlnet` share besides: the weights of noise levels."""
 
-    # γ and κ of the loss's weight clamp(SNR, κ, γ)/SNR. γ weighs little noise less, κ weighs much
-    # noise more, where words and masks decide the composition; None = no bound
+    # γ of the loss's weight clamp(SNR, κ, γ)/SNR: little noise weighs less; None = no bound
     min_snr: float | None = 5.0
+    # κ of that weight: much noise weighs more, where words and masks decide the composition;
+    # None = no bound
     truncated_snr: float | None = None
 
 

@@ -34,9 +34,8 @@ class CollaborativeConfig(DenoisingConfig):
     diffusion: str = "diffusion"  # folder or name of the diffusion model
     controlnet: str = "controlnet-mask"  # folder or name of the ControlNet for masks
     width: int = 48  # channels inside a dynamic diffuser
-    # γ and κ of the loss's weight clamp(SNR, κ, γ)/SNR; None = no bound
-    min_snr: float | None = None
-    truncated_snr: float | None = None
+    min_snr: float | None = None  # γ of the loss's weight clamp(SNR, κ, γ)/SNR; None = no bound
+    truncated_snr: float | None = None  # κ of that weight; None = no bound
 
 
 @dataclass(frozen=True, kw_only=True)
