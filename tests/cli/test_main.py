@@ -34,16 +34,18 @@ LIGHT += [
 ]
 PROBE = """
 import json, sys, time
+began = time.process_time()  # Python itself has started
 from gantoolkit.cli import main as cli
 try: code = cli.main(sys.argv[2:])
 except SystemExit as e: code = e.code
 modules = sorted(m.partition(".")[0] for m in sys.modules)
-json.dump([code or 0, time.process_time(), modules], open(sys.argv[1], "w"))
+seconds = time.process_time() - began
+json.dump([code or 0, seconds, modules], open(sys.argv[1], "w"))
 """
 
 
 def run(tmp_path, *arguments, **environment):
-    """(exit code, CPU seconds of the process, top-level modules, stdout + stderr) of one
+    """(exit code, CPU seconds beyond Python's start, top-level modules, stdout + stderr) of one
     command.
     """
     out = tmp_path / "probe.json"
