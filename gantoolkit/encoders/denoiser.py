@@ -113,11 +113,11 @@ class Denoiser(nn.Module):
         """Let the denoisers of precision bf16 work in what the device computes."""
         if self._precision != "bf16":
             return
-        dtype = torch.bfloat16 if is_bf16("bf16", device.type) else torch.float32
+        convert = nn.Module.bfloat16 if is_bf16("bf16", device.type) else nn.Module.float
         for name in self.denoisers:
-            self.get_submodule(name).to(dtype)
+            convert(self.get_submodule(name))
         if self.text_follows_precision:
-            self.text_encoder.to(dtype)
+            convert(self.text_encoder)
 
     def on_device(self, *names: str) -> AbstractContextManager:
         """Load children, such as 'vae' and 'text_encoder', for a block, if `offload`."""
