@@ -50,12 +50,15 @@ def _training(records: list[dict]) -> list[str]:
         schedule = config["schedule"]
         data = config["data"]
         timings = record["timings"]
+        precision = schedule["precision"]
+        if "bf16" in record["environment"]:  # the device had none
+            precision = "fp32"
         minutes = (timings.get("prepare", 0) + timings.get("train", 0)) / 60
         cells = [
             record["run"],
             data if isinstance(data, str) else data["train"],
             f"{schedule['iterations']} × {schedule['batch']}",
-            schedule["precision"],
+            precision,
             record["environment"].get("threads", "?"),
             f"{minutes:.0f}",
         ]
