@@ -6,6 +6,7 @@ data = "data/celebamask-hq/train.zip"
 diffusion = "stable-diffusion-v1-5"
 init_from = "control_v11p_sd15_seg"
 palette = "celebamask"
+truncated_snr = None  # only tried on the embedded networks
 recompute = True
 steps = 20
 guidance = 9.0

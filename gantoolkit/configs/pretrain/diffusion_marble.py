@@ -9,5 +9,6 @@ held_out = 24
 init_from = vae = text = "diffusion"
 max_captions = 5
 min_snr = 1.0
+truncated_snr = None
 lr = 5e-4
 schedule = dict(iterations=250, batch=48, warmup=20, save_every=50, pictures_every=50)
