@@ -18,7 +18,8 @@ PRECISIONS = ("fp32", "bf16")
 def computes_bf16(device_type: str) -> bool:
     """Say whether a kind of device ('cpu', 'cuda', …) has instructions that compute bfloat16."""
     if device_type == "cpu":
-        return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
+        is_supported = getattr(torch.ops.mkldnn, "_is_mkldnn_bf16_supported", None)
+        return is_supported is not None and is_supported()
     if device_type == "cuda" and torch.cuda.is_available():
         return torch.cuda.is_bf16_supported(including_emulation=False)
     return True

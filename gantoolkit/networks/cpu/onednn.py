@@ -12,6 +12,8 @@ from functools import cache
 import torch
 from torch import Tensor
 
+from gantoolkit.core.precision import computes_bf16
+
 OPERATIONS = (
     "_reorder_convolution_weight",
     "_convolution_pointwise",
@@ -30,7 +32,7 @@ def supported_dtypes() -> tuple[torch.dtype, ...]:
     has_operations = all(hasattr(torch.ops.mkldnn, name) for name in OPERATIONS)
     if not torch.backends.mkldnn.is_available() or not has_operations:
         return ()
-    if torch.ops.mkldnn._is_mkldnn_bf16_supported():
+    if computes_bf16("cpu"):
         return torch.float32, torch.bfloat16
     return (torch.float32,)
 

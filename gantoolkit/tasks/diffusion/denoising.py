@@ -143,11 +143,12 @@ class Denoising(Task):
     def sample_losses(self, predicted: Tensor, noisy: NoisyBatch) -> Tensor:
         """Return the weighted loss of every sample [b]."""
         error = self.sample_errors(predicted, noisy)
-        signal, sigma = self.noise_schedule.levels(noisy.t, error)
-        snr = (signal / sigma).square().flatten()
-        floor, ceiling = self.config.truncated_snr, self.config.min_snr
+        floor = self.config.truncated_snr
+        ceiling = self.config.min_snr
         if floor is None and ceiling is None:
             return error
+        signal, sigma = self.noise_schedule.levels(noisy.t, error)
+        snr = (signal / sigma).square().flatten()
         return error * (snr.clamp(floor, ceiling) / snr)
 
     # -- held-out data -----------------------------------------------------------------------------
